@@ -1,0 +1,178 @@
+"""A SIP message over its bytes: looked at through the offset index, never taken apart (RFC 3261 §7)."""
+
+import re
+from array import array
+from collections.abc import Iterator
+from functools import cached_property
+
+from switchboard.sip.address import NameAddr, split_values
+from switchboard.sip.headers import COMPACT, HEADER_BY_NAME, Header
+from switchboard.sip.scan import (
+    BODY_END,
+    BODY_START,
+    FIRST_HEADER,
+    HEADER_WIDTH,
+    HEADERS_END,
+    HEADERS_START,
+    METHOD_END,
+    STATUS,
+    URI_END,
+    URI_START,
+    scan,
+)
+
+_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+_VIA_VALUE = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
+_CSEQ = re.compile(r"([0-9]{1,20})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
+_TAG = re.compile(r";\s*tag\s*=\s*([^;\s]+)", re.IGNORECASE)
+
+
+class Message:
+    """One SIP message: `raw` bytes and where things stand in them.
+
+    Text is decoded as UTF-8 with surrogateescape, so whatever came can be written back.
+    Values are trimmed and unfolded. Neither `raw` nor `index` is ever changed.
+    """
+
+    def __init__(self, raw: bytes, index: bytes) -> None:
+        self.raw = raw
+        self.index = array("H", index)
+        self.numbers = self.index[FIRST_HEADER::HEADER_WIDTH]
+        self.status: int = self.index[STATUS]
+
+    @property
+    def is_request(self) -> bool:
+        return not self.status
+
+    @cached_property
+    def method(self) -> str:
+        """The request's method; of a response: the one its CSeq names."""
+        return self.cseq[1] if self.status else _text(self.raw[: self.index[METHOD_END]])
+
+    @cached_property
+    def uri(self) -> str:
+        """The Request-URI as received; of a response: the reason phrase stands there."""
+        return _text(self.raw[self.index[URI_START] : self.index[URI_END]])
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase of a response."""
+        return self.uri
+
+    @property
+    def body(self) -> bytes:
+        return self.raw[self.index[BODY_START] : self.index[BODY_END]]
+
+    @property
+    def headers_start(self) -> int:
+        return self.index[HEADERS_START]
+
+    @property
+    def headers_end(self) -> int:
+        return self.index[HEADERS_END]
+
+    def value(self, number: int) -> bytes | None:
+        """The first field numbered `number`, trimmed and unfolded; None if there is none."""
+        try:
+            position = self.numbers.index(number)
+        except ValueError:
+            return None
+        return self._value_at(position)
+
+    def get(self, name: str | Header) -> str | None:
+        """Text of the first field called `name` (any case, long or compact); None if there is none."""
+        return next(iter(self._texts(name)), None)
+
+    def all(self, name: str | Header) -> list[str]:
+        """Text of every field called `name`, in order."""
+        return list(self._texts(name))
+
+    def values(self, name: str | Header) -> list[str]:
+        """The comma-separated values of all fields called `name`, in order (RFC 3261 §7.3.1)."""
+        return [value for text in self._texts(name) for value in split_values(text)]
+
+    def lines(self, number: int) -> list[tuple[int, int]]:
+        """Start and end (CRLF included) of each line, folds included, of the fields numbered `number`."""
+        return [self._line(position) for position, found in enumerate(self.numbers) if found == number]
+
+    def value_span(self, number: int) -> tuple[int, int]:
+        """Start and end of the first value of field `number`, white space around it left out.
+
+        `ValueError` if there is no such field.
+        """
+        at = FIRST_HEADER + self.numbers.index(number) * HEADER_WIDTH
+        return self._trim(self.index[at + 2], self.index[at + 3])
+
+    def top_via_span(self) -> tuple[int, int]:
+        """Start and end of the topmost Via value, however many share its line."""
+        start, end = self.value_span(Header.VIA)
+        match = _VIA_VALUE.match(self.raw, start, end)
+        return self._trim(start, match.end() if match else end)
+
+    @cached_property
+    def top_via(self) -> str:
+        start, end = self.top_via_span()
+        return _text(_unfold(self.raw[start:end]))
+
+    @cached_property
+    def call_id(self) -> str:
+        return self.get(Header.CALL_ID) or ""
+
+    @cached_property
+    def cseq(self) -> tuple[int, str]:
+        """Sequence number and method; (-1, "") if the field is malformed (RFC 3261 §20.16)."""
+        match = _CSEQ.fullmatch(self.get(Header.CSEQ) or "")
+        return (int(match[1]), match[2]) if match else (-1, "")
+
+    @cached_property
+    def from_tag(self) -> str:
+        return self._tag(Header.FROM)
+
+    @cached_property
+    def to_tag(self) -> str:
+        return self._tag(Header.TO)
+
+    def _tag(self, number: Header) -> str:
+        text = self.get(number) or ""
+        if '"' not in text and "<" in text:
+            match = _TAG.search(text, text.rfind(">"))
+            return match[1] if match else ""
+        return NameAddr.parse(text).param("tag") or ""
+
+    def _texts(self, name: str | Header) -> Iterator[str]:
+        if not isinstance(name, Header):
+            name = name.lower()
+            name = COMPACT.get(name, name)
+        number = name if isinstance(name, Header) else HEADER_BY_NAME.get(name, Header.OTHER)
+        for position, found in enumerate(self.numbers):
+            if found == number and (number or self._name_at(position) == name):
+                yield _text(self._value_at(position))
+
+    def _name_at(self, position: int) -> str:
+        start = self.index[FIRST_HEADER + position * HEADER_WIDTH + 1]
+        return _text(self.raw[start : self.raw.index(b":", start)]).strip().lower()
+
+    def _value_at(self, position: int) -> bytes:
+        at = FIRST_HEADER + position * HEADER_WIDTH
+        return _unfold(self.raw[self.index[at + 2] : self.index[at + 3]].strip())
+
+    def _line(self, position: int) -> tuple[int, int]:
+        at = FIRST_HEADER + position * HEADER_WIDTH
+        return self.index[at + 1], self.index[at + 3] + 2
+
+    def _trim(self, start: int, end: int) -> tuple[int, int]:
+        text = self.raw[start:end]
+        return start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
+
+
+def parse_message(raw: bytes) -> Message:
+    """Scan `raw` (untrusted) and return the message; `ParseError` if it breaks the grammar."""
+    return Message(raw, scan(raw))
+
+
+def _unfold(value: bytes) -> bytes:
+    return _FOLD.sub(b" ", value) if b"\n" in value else value
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")

@@ -1,0 +1,134 @@
+"""The one home of byte surgery: what a proxy changes in a message, and nothing else (RFC 3261 §16.6-7).
+
+Every function takes the bytes that came and returns the bytes that leave. What is not named in its
+arguments is copied as it stands.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.scan import BODY_END, URI_END, URI_START
+
+Edit = tuple[int, int, bytes]
+
+_RPORT = re.compile(rb";[ \t\r\n]*rport(?:[ \t\r\n]*=[^;,]*)?(?=[ \t\r\n]*(?:;|\Z))", re.IGNORECASE)
+_RECEIVED = re.compile(rb";[ \t\r\n]*received[ \t\r\n]*=[^;,]*", re.IGNORECASE)
+_NEXT_VALUE = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """What changes in a request on its way through a proxy.
+
+    `uri`: the new Request-URI. `via`: the value of our Via. `top_via`: the received top Via as completed
+    by `complete_via`. `routes`: the Route values that stay; None leaves the Route fields untouched.
+    """
+
+    uri: bytes
+    via: bytes
+    top_via: bytes
+    max_forwards: int
+    record_routes: Sequence[bytes] = ()
+    routes: Sequence[bytes] | None = None
+
+
+def forward_request(request: Message, change: Forwarding) -> bytes:
+    """Return the copy of `request` that is sent on (§16.6)."""
+    edits = [(request.index[URI_START], request.index[URI_END], change.uri)]
+    edits.append((request.headers_start, request.headers_start, _new_lines(request, change)))
+    edits.append((*request.top_via_span(), change.top_via))
+    if Header.MAX_FORWARDS in request.numbers:
+        edits.append((*request.value_span(Header.MAX_FORWARDS), b"%d" % change.max_forwards))
+    if change.routes is not None:
+        edits += [(start, end, b"") for start, end in request.lines(Header.ROUTE)]
+    return _apply(request.raw, edits, request.index[BODY_END])
+
+
+def _new_lines(request: Message, change: Forwarding) -> bytes:
+    lines = [b"Via: " + change.via]
+    lines += [b"Record-Route: " + value for value in change.record_routes]
+    if change.routes:
+        lines.append(b"Route: " + b", ".join(change.routes))
+    if Header.MAX_FORWARDS not in request.numbers:
+        lines.append(b"Max-Forwards: %d" % change.max_forwards)
+    return b"\r\n".join(lines) + b"\r\n"
+
+
+def _apply(raw: bytes, edits: list[Edit], end: int) -> bytes:
+    pieces: list[bytes] = []
+    position = 0
+    for start, stop, replacement in sorted(edits):
+        pieces += (raw[position:start], replacement)
+        position = stop
+    pieces.append(raw[position:end])
+    return b"".join(pieces)
+
+
+def complete_via(via: bytes, host: bytes, port: int, *, add_received: bool) -> bytes:
+    """Return the top Via value of a request with `received` and `rport` filled in (§18.2.1, RFC 3581 §4).
+
+    `host`, `port`: where the datagram came from. A `received` that the sender wrote itself is replaced.
+    `rport` is filled only where it was asked for, and then `received` stands beside it.
+    """
+    filled, asked = _RPORT.subn(b";rport=%d" % port, via, count=1)
+    if not asked and not add_received:
+        return via
+    return _RECEIVED.sub(b"", filled) + b";received=" + host
+
+
+def strip_top_via(response: Message) -> bytes:
+    """Return `response` without its topmost Via value (§16.7 step 3); `ParseError` if it is the only one."""
+    line_start, line_end = response.lines(Header.VIA)[0]
+    value_start, value_end = response.top_via_span()
+    comma = _NEXT_VALUE.match(response.raw, value_end, line_end)
+    if comma:
+        cut = (value_start, comma.end())
+    elif response.numbers.count(Header.VIA) > 1:
+        cut = (line_start, line_end)
+    else:
+        raise ParseError("Response With One Via", "Via")
+    return response.raw[: cut[0]] + response.raw[cut[1] : response.index[BODY_END]]
+
+
+def replace_reason(raw: bytes, reason: bytes) -> bytes:
+    """Return the response `raw` with `reason` as the phrase of its status line."""
+    return raw[:12] + reason + raw[raw.index(b"\r\n") :]
+
+
+def add_lines(response: Message, lines: Sequence[bytes]) -> bytes:
+    """Return `response` with header `lines` (without CRLF) added after its last one (§16.7 step 7)."""
+    added = b"".join(line + b"\r\n" for line in lines)
+    return _apply(
+        response.raw, [(response.headers_end, response.headers_end, added)], response.index[BODY_END]
+    )
+
+
+def make_ack(invite: Message, response: Message) -> bytes:
+    """Return the ACK for a non-2xx final `response` to the `invite` that we sent (§17.1.1.3)."""
+    return _same_transaction(invite, b"ACK", (response.value(Header.TO) or b""))
+
+
+def make_cancel(invite: Message, reasons: Sequence[bytes] = ()) -> bytes:
+    """Return the CANCEL for the `invite` that we sent (§9.1), with Reason values (RFC 3326)."""
+    return _same_transaction(invite, b"CANCEL", invite.value(Header.TO) or b"", reasons)
+
+
+def _same_transaction(invite: Message, method: bytes, to: bytes, reasons: Sequence[bytes] = ()) -> bytes:
+    start, end = invite.top_via_span()
+    lines = [
+        method + b" " + invite.raw[invite.index[URI_START] : invite.index[URI_END]] + b" SIP/2.0",
+        b"Via: " + invite.raw[start:end],
+        *(invite.raw[start : end - 2] for start, end in invite.lines(Header.ROUTE)),
+        b"From: " + (invite.value(Header.FROM) or b""),
+        b"To: " + to,
+        b"Call-ID: " + (invite.value(Header.CALL_ID) or b""),
+        b"CSeq: %d " % invite.cseq[0] + method,
+        b"Max-Forwards: 70",
+        *(b"Reason: " + reason for reason in reasons),
+        b"Content-Length: 0",
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
