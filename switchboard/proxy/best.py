@@ -1,0 +1,44 @@
+"""Choosing among the final responses of a fork (RFC 3261 §16.7 steps 6 and 7)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+
+_PREFERRED = (401, 407, 415, 420, 484)
+_CHALLENGES = {401: Header.WWW_AUTHENTICATE, 407: Header.PROXY_AUTHENTICATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A branch's final response; `message` is None for one that we made up (timeout, unreachable)."""
+
+    status: int
+    message: Message | None = None
+
+
+def best(finals: Sequence[Final]) -> Final:
+    """Return the one to forward: a 6xx if there is any, else one of the lowest class (step 6)."""
+    return min(finals, key=_rank)
+
+
+def _rank(final: Final) -> tuple[int, int, bool]:
+    kind = final.status // 100
+    preferred = _PREFERRED.index(final.status) if final.status in _PREFERRED else len(_PREFERRED)
+    return (0 if kind == 6 else kind, preferred, final.message is None)
+
+
+def gathered_challenges(chosen: Final, finals: Iterable[Final]) -> list[bytes]:
+    """Return the challenge lines of the other 401s and 407s, to be added to `chosen` (step 7)."""
+    if chosen.status not in _CHALLENGES:
+        return []
+    return [
+        line for final in finals if final is not chosen and final.message for line in _lines(final.message)
+    ]
+
+
+def _lines(response: Message) -> list[bytes]:
+    header = _CHALLENGES.get(response.status)
+    spans = response.lines(header) if header else []
+    return [response.raw[start : end - 2] for start, end in spans]

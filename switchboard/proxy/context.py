@@ -1,0 +1,194 @@
+"""The response context: forks of one request, and the one final response they end in (RFC 3261 §16.6-10)."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from switchboard.proxy.best import Final, best, gathered_challenges
+from switchboard.proxy.branch import Branch
+from switchboard.proxy.commands import CallEvent, ProxyTurn
+from switchboard.proxy.environment import Environment
+from switchboard.proxy.forward import Plan, compose, plan
+from switchboard.proxy.preprocess import Routing
+from switchboard.proxy.received import Received
+from switchboard.proxy.recursion import redirected_targets
+from switchboard.proxy.targets import Target, by_priority
+from switchboard.sip.errors import ParseError
+from switchboard.sip.message import Message, parse_message
+from switchboard.sip.respond import Hop, build_response
+from switchboard.sip.splice import add_lines, strip_top_via
+from switchboard.transaction.server import ServerTransaction
+
+_RINGING = (180, 183)
+_ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
+
+
+class ResponseContext:
+    """Everything about one forwarded request: its branches, the targets still to try, what was sent back."""
+
+    __slots__ = (
+        "_answered", "_branches", "_cancelled", "_env", "_groups", "_rang", "_received", "_routing",
+        "_server", "_tried",
+    )  # fmt: skip
+
+    def __init__(
+        self, env: Environment, received: Received, server: ServerTransaction, routing: Routing
+    ) -> None:
+        self._env = env
+        self._received = received
+        self._server = server
+        self._routing = routing
+        self._branches: list[Branch] = []
+        self._groups: list[list[Target]] = []
+        self._tried: set[str] = set()
+        self._cancelled = False
+        self._rang = False
+        self._answered = False
+
+    def start(self, targets: Sequence[Target], turn: ProxyTurn) -> None:
+        """Send the request to the first group of `targets` (§16.6)."""
+        self._add(targets)
+        self._settle(turn)
+
+    def receive(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+        """Process a response that came on `branch` (§16.7)."""
+        if response.status < 200:
+            self._receive_provisional(branch, response, turn)
+            return
+        if branch.final is None:
+            branch.end(
+                Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
+            )
+        if response.status < 300:
+            self._succeed(response, turn)
+        elif not self._server.is_finished:
+            self._fail(branch, response, turn)
+
+    def time_out(self, branch: Branch, turn: ProxyTurn) -> None:
+        """Nobody answered on `branch` (timer B or F): as if it were a 408 (§16.7 step 1)."""
+        if branch.final is None:
+            branch.end(Final(408))
+            self._settle(turn)
+
+    def fire(self, branch: Branch, letter: str, turn: ProxyTurn) -> None:
+        """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
+        branch.given_up = True
+        if letter == "C" and branch.client and branch.client.is_proceeding:
+            branch.cancel(turn)
+        else:
+            self.time_out(branch, turn)
+
+    def cancel(self, reasons: Sequence[bytes], turn: ProxyTurn) -> None:
+        """The caller gave up (§16.10)."""
+        if self._server.is_finished:
+            return
+        self._cancelled = True
+        self._cancel_rest(turn, reasons)
+        self._settle(turn)
+
+    def _add(self, targets: Sequence[Target]) -> None:
+        fresh = [target for target in targets if target.text not in self._tried]
+        self._tried.update(target.text for target in fresh)
+        self._groups += by_priority(fresh)
+
+    def _settle(self, turn: ProxyTurn) -> None:
+        """When no branch is pending: try the next group, or send the best response."""
+        while all(branch.final for branch in self._branches):
+            if not self._groups:
+                self._send_best(turn)
+                return
+            self._start_group(self._groups.pop(0), turn)
+
+    def _start_group(self, group: Sequence[Target], turn: ProxyTurn) -> None:
+        branches = [(Branch(self, self._env.layer), target) for target in group]
+        self._branches += (branch for branch, _ in branches)
+        for branch, target in branches:
+            try:
+                found = plan(self._routing, target)
+            except ParseError as error:
+                branch.end(Final(error.status))
+            else:
+                self._env.resolve(found.hop, partial(self._send, branch, found), turn)
+
+    def _send(self, branch: Branch, found: Plan, hop: Hop | None, turn: ProxyTurn) -> None:
+        if branch.final:
+            return
+        peer = self._env.peer_at(hop)
+        if peer is None:
+            branch.end(Final(503))
+            self._settle(turn)
+            return
+        identity = self._env.branches.next(self._received.routing_hash)
+        raw = compose(self._received, found, self._routing, identity, (peer.local, self._env.port))
+        method = self._received.method
+        branch.client = self._env.layer.open_client(identity, method, peer, raw, branch, turn)
+        if method == "INVITE":
+            branch.watch(turn.now)
+
+    def _receive_provisional(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+        branch.send_held_cancel(turn)
+        if response.status == 100 or not branch.is_invite:
+            return
+        if branch.final is None:
+            branch.watch(turn.now)
+        if not self._server.is_finished:
+            self._note_ringing(response.status, turn)
+            self._relay(response, turn)
+
+    def _succeed(self, response: Message, turn: ProxyTurn) -> None:
+        if not self._answered:
+            self._answered = True
+            self._note(turn, "answered", response.to_tag, response.status)
+        self._relay(response, turn)
+        self._cancel_rest(turn, _ANSWERED_ELSEWHERE)
+
+    def _fail(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+        if response.status >= 600:
+            self._cancel_rest(turn)
+        elif self._env.recurse and not self._cancelled and branch.final and not branch.given_up:
+            self._add(redirected_targets(response, self._env.policy, turn.at))
+        self._settle(turn)
+
+    def _cancel_rest(self, turn: ProxyTurn, reasons: Sequence[bytes] = ()) -> None:
+        self._groups.clear()
+        for branch in self._branches:
+            branch.cancel(turn, reasons)
+
+    def _send_best(self, turn: ProxyTurn) -> None:
+        if self._server.is_finished:
+            return
+        finals = [branch.final for branch in self._branches if branch.final]
+        chosen = best(finals) if finals else Final(487)
+        if chosen.message is None or chosen.status == 503:
+            self._answer_ourselves(chosen.status, turn)
+            return
+        lines = gathered_challenges(chosen, finals)
+        message = parse_message(add_lines(chosen.message, lines)) if lines else chosen.message
+        by = "caller" if self._cancelled and chosen.status == 487 else "callee"
+        self._note(turn, "failed", chosen.status, by)
+        self._relay(message, turn)
+
+    def _answer_ourselves(self, status: int, turn: ProxyTurn) -> None:
+        """Send a final of our own: no 503 (§16.7 step 6), and no 408 to a non-INVITE (RFC 4320 §4.2)."""
+        if self._cancelled:
+            status = 487
+        elif status == 503:
+            status = 500
+        elif status == 408 and self._received.method != "INVITE":
+            return
+        self._note(turn, "failed", status, "caller" if self._cancelled else "switchboard")
+        request, source = self._received.message, self._received.source.hop
+        raw = build_response(request, status, to_tag=self._env.make_tag(), source=source)
+        self._server.respond(status, raw, turn)
+
+    def _relay(self, response: Message, turn: ProxyTurn) -> None:
+        self._server.respond(response.status, strip_top_via(response), turn)
+
+    def _note_ringing(self, status: int, turn: ProxyTurn) -> None:
+        if status in _RINGING and not self._rang:
+            self._rang = True
+            self._note(turn, "ringing")
+
+    def _note(self, turn: ProxyTurn, kind: str, *details: object) -> None:
+        if self._received.begins_call:
+            message = self._received.message
+            turn.events.append(CallEvent(kind, message.call_id, message.from_tag, turn.at, details))

@@ -1,0 +1,41 @@
+"""What is ours: the addresses and domains that this switchboard is responsible for (RFC 3261 §16.4-5)."""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Final
+
+from switchboard.sip.uri import SipUri
+
+DEFAULT_PORT: Final = 5060
+
+
+class OwnDomains:
+    """Tells our own URIs from everybody else's.
+
+    `addresses`: IP addresses without brackets. `domains`: host names. `port`: where we listen.
+    All of them are names of one domain: a user registered under one is called under any.
+    """
+
+    def __init__(self, addresses: Iterable[str], domains: Iterable[str], port: int) -> None:
+        self.hosts = frozenset(map(canonical_host, (*addresses, *domains)))
+        self.ports = frozenset((None, DEFAULT_PORT, port))
+        self.listening = frozenset((None, port)) if port == DEFAULT_PORT else frozenset((port,))
+
+    def owns(self, uri: SipUri) -> bool:
+        """Whether `uri` names a user or resource of ours (§16.5)."""
+        return uri.port in self.ports and canonical_host(uri.host) in self.hosts
+
+    def is_listening_at(self, host: str, port: int | None) -> bool:
+        """Whether a datagram to `host` and `port` would come back to us."""
+        return port in self.listening and canonical_host(host) in self.hosts
+
+
+def canonical_host(host: str) -> str:
+    """Return `host` in the form in which two spellings of one host are equal."""
+    bare = host.strip("[]").lower()
+    if ":" not in bare:
+        return bare.rstrip(".")
+    try:
+        return str(ip_address(bare.partition("%")[0]))
+    except ValueError:
+        return bare

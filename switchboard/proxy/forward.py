@@ -1,0 +1,102 @@
+"""The copy of a request for one target, and where it goes (RFC 3261 §16.6 steps 2-8, RFC 5658)."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from switchboard.proxy.commands import Lookup
+from switchboard.proxy.domains import DEFAULT_PORT
+from switchboard.proxy.preprocess import Routing
+from switchboard.proxy.received import Received
+from switchboard.proxy.targets import Target
+from switchboard.sip.address import NameAddr
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop, received_via
+from switchboard.sip.splice import Forwarding, forward_request
+from switchboard.sip.uri import SipUri
+
+_DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a target makes of a request: the Request-URI, the Route set, and the hop that gets it."""
+
+    text: str
+    routes: tuple[str, ...]
+    hop: Lookup
+
+
+def plan(routing: Routing, target: Target) -> Plan:
+    """Work out Request-URI, Route and next hop (§16.6 steps 2, 6 and 7); `ParseError` for a bad Route."""
+    routes = (*target.path, *routing.routes)
+    if not routes:
+        return Plan(target.text, (), _given_hop(target.next_hop) or _hop_of(target.uri))
+    first = SipUri.parse(NameAddr.parse(routes[0]).uri)
+    if first.param("lr") is not None:
+        return Plan(target.text, routes, _hop_of(first))
+    return Plan(str(first), (*routes[1:], f"<{target.text}>"), _hop_of(first))
+
+
+def _given_hop(next_hop: str) -> Lookup | None:
+    host, _, port = next_hop.rpartition(":")
+    return Lookup(host.strip("[]"), int(port)) if host else None
+
+
+def _hop_of(uri: SipUri) -> Lookup:
+    if (uri.param("transport") or "udp").lower() != "udp":
+        raise ParseError("Transport Not Supported", status=503)
+    return Lookup((uri.param("maddr") or uri.host).strip("[]"), uri.port)
+
+
+def literal_hop(lookup: Lookup) -> Hop | None:
+    """Return the hop if its host is an IP address, None if it must be resolved (RFC 3263 §4)."""
+    if not (lookup.host[:1].isdigit() or ":" in lookup.host):
+        return None
+    try:
+        ip_address(lookup.host)
+    except ValueError:
+        return None
+    return lookup.host, DEFAULT_PORT if lookup.port is None else lookup.port
+
+
+def is_sendable(hop: Hop) -> bool:
+    """Whether one peer can be there: no port 0, no multicast, no unspecified or broadcast address."""
+    address = ip_address(hop[0].partition("%")[0])
+    barred = address.is_multicast or address.is_unspecified or hop[0] == "255.255.255.255"
+    return 0 < hop[1] < 65536 and not barred
+
+
+def compose(received: Received, plan: Plan, routing: Routing, branch: str, sent_by: Hop) -> bytes:
+    """Return the bytes to send; `sent_by` is what the target knows us by (steps 1-8)."""
+    request = received.message
+    host, port = _reference(sent_by[0]), sent_by[1]
+    change = Forwarding(
+        uri=plan.text.encode("utf-8", "surrogateescape"),
+        via=f"SIP/2.0/UDP {host}:{port};branch={branch}".encode(),
+        top_via=received_via(request, received.source.hop),
+        max_forwards=routing.max_forwards,
+        record_routes=_record_routes(received, host, port),
+        routes=_changed_routes(request, plan),
+    )
+    return forward_request(request, change)
+
+
+def _record_routes(received: Received, outer: str, port: int) -> list[bytes]:
+    """One entry, or one for each side when the sides know us by other addresses (RFC 5658 §3)."""
+    if received.is_in_dialog or received.method not in _DIALOG_FORMING:
+        return []
+    inner = _reference(received.source.local) or outer
+    hosts = (outer,) if inner == outer else (outer, inner)
+    return [f"<sip:{host}:{port};lr>".encode() for host in hosts]
+
+
+def _changed_routes(request: Message, plan: Plan) -> list[bytes] | None:
+    if not plan.routes and Header.ROUTE not in request.numbers:
+        return None
+    return [route.encode("utf-8", "surrogateescape") for route in plan.routes]
+
+
+def _reference(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,123 @@
+"""Request validation and Route handling (RFC 3261 §16.3, §16.4), in the RFC's order."""
+
+from dataclasses import dataclass, replace
+
+from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
+from switchboard.proxy.received import Received
+from switchboard.proxy.refusal import Refusal
+from switchboard.sip.address import NameAddr
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.uri import SipUri
+
+DEFAULT_MAX_FORWARDS = 70
+_LARGEST_CSEQ = 2**31 - 1
+_LARGEST_MAX_FORWARDS = 255
+
+
+@dataclass(slots=True)
+class Routing:
+    """A request as routing sees it after §16.4.
+
+    `text` and `uri` are the Request-URI. `routes`: Route values that are left; `had_own_route`: whether one
+    of ours was taken off.
+    """
+
+    text: str
+    uri: SipUri
+    routes: list[str]
+    max_forwards: int
+    had_own_route: bool = False
+
+
+def check_syntax(request: Message) -> None:
+    """Refuse what breaks the grammar in a field that every element needs (§16.3 step 1)."""
+    number, method = request.cseq
+    if not 0 <= number <= _LARGEST_CSEQ:
+        raise ParseError("Malformed CSeq", "CSeq")
+    if method != request.method:
+        raise ParseError("CSeq Does Not Match The Method", "CSeq")
+    if not request.call_id:
+        raise ParseError("Empty Call-ID", "Call-ID")
+    for header, name in ((Header.FROM, "From"), (Header.TO, "To")):
+        try:
+            NameAddr.parse(request.get(header) or "")
+        except ParseError as error:
+            raise ParseError(f"Malformed {name}", name) from error
+
+
+def preprocess(received: Received, own: OwnDomains) -> Routing:
+    """Validate a request and work its Route off; `Refusal` or `ParseError` if it goes no further."""
+    request = received.message
+    check_syntax(request)
+    uri = parse_request_uri(request.uri)
+    hops = _max_forwards(request)
+    if any(branch.endswith(f".{received.routing_hash}") for branch in received.passes):
+        raise Refusal(482)
+    _check_proxy_require(request)
+    routing = Routing(request.uri, uri, request.values(Header.ROUTE), hops - 1)
+    _undo_strict_routing(routing, own, in_dialog=received.is_in_dialog)
+    _take_maddr(routing, own)
+    while routing.routes and own.owns(_route_uri(routing.routes[0])):
+        del routing.routes[0]
+        routing.had_own_route = True
+    return routing
+
+
+def parse_request_uri(text: str) -> SipUri:
+    """Return the Request-URI; `Refusal` 416 for a scheme that we do not speak (§16.3 step 2)."""
+    try:
+        uri = SipUri.parse(text)
+    except ParseError as error:
+        if error.status == 416:
+            raise Refusal(416) from error
+        raise ParseError("Malformed Request-URI", "Request-URI") from error
+    if uri.scheme != "sip":
+        raise Refusal(416)
+    if uri.headers:
+        raise ParseError("Header Fields In The Request-URI", "Request-URI")
+    return uri
+
+
+def _max_forwards(request: Message) -> int:
+    text = request.get(Header.MAX_FORWARDS)
+    if text is None:
+        return DEFAULT_MAX_FORWARDS + 1
+    if not (text.isdecimal() and text.isascii()) or int(text[:9]) > _LARGEST_MAX_FORWARDS:
+        raise ParseError("Malformed Max-Forwards", "Max-Forwards")
+    if int(text) == 0:
+        raise Refusal(483)
+    return int(text)
+
+
+def _check_proxy_require(request: Message) -> None:
+    if Header.PROXY_REQUIRE in request.numbers:
+        unsupported = ", ".join(request.values(Header.PROXY_REQUIRE))
+        raise Refusal(420, headers=[("Unsupported", unsupported)])
+
+
+def _undo_strict_routing(routing: Routing, own: OwnDomains, *, in_dialog: bool) -> None:
+    """A strict router put our Record-Route into the Request-URI and the target at the end (§16.4)."""
+    uri = routing.uri
+    ours = uri.user is None and own.owns(uri) and (in_dialog or uri.param("lr") is not None)
+    if ours and routing.routes:
+        routing.uri = _route_uri(routing.routes.pop())
+        routing.text = str(routing.uri)
+        routing.had_own_route = True
+
+
+def _take_maddr(routing: Routing, own: OwnDomains) -> None:
+    maddr = routing.uri.param("maddr")
+    if not maddr:
+        return
+    if own.is_listening_at(maddr, routing.uri.port or DEFAULT_PORT):
+        routing.uri = replace(routing.uri.without_params("maddr", "transport"), port=None)
+        routing.text = str(routing.uri)
+
+
+def _route_uri(value: str) -> SipUri:
+    try:
+        return SipUri.parse(NameAddr.parse(value).uri)
+    except ParseError as error:
+        raise ParseError("Malformed Route", "Route") from error

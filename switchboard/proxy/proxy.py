@@ -1,0 +1,191 @@
+"""The proxy core: a transaction-stateful proxy without sockets or clock (RFC 3261 §16).
+
+Datagrams, timers and resolved names go in; what is to be done comes out in a `ProxyTurn`.
+"""
+
+from collections import Counter
+from functools import partial
+
+from switchboard.proxy.branch import Branch
+from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
+from switchboard.proxy.context import ResponseContext
+from switchboard.proxy.environment import Environment
+from switchboard.proxy.forward import Plan, compose, plan
+from switchboard.proxy.preprocess import Routing, preprocess
+from switchboard.proxy.received import Received
+from switchboard.proxy.refusal import Refusal
+from switchboard.sip.errors import ParseError
+from switchboard.sip.message import Message, parse_message
+from switchboard.sip.respond import Hop, build_response, reject
+from switchboard.transaction.client import ClientTransaction
+from switchboard.transaction.commands import Peer, Reader, SendRequest, SendResponse
+from switchboard.transaction.server import (
+    InviteServerTransaction,
+    NonInviteServerTransaction,
+    ServerTransaction,
+)
+
+_NOBODY = Reader("", "")
+
+
+class Proxy:
+    """One router's share of the calls. `counters` tells what was dropped, by cause."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self.counters: Counter[str] = Counter()
+
+    def receive(self, raw: bytes, index: bytes, source: Peer, turn: ProxyTurn) -> None:
+        """Take a datagram; `source.local` is where it arrived. An empty `index`: it could not be scanned."""
+        if not index:
+            self._reject(raw, source, turn)
+            return
+        message = Message(raw, index)
+        try:
+            if message.status:
+                self._receive_response(message, turn)
+            else:
+                self._receive_request(Received(message, source, self.env.policy.own), turn)
+        except ParseError as error:
+            self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
+
+    def next_deadline(self) -> float | None:
+        """Return when `handle_timer` is due (monotonic s)."""
+        return self.env.layer.next_deadline()
+
+    def handle_timer(self, turn: ProxyTurn) -> None:
+        """Let every timer fire whose time has come."""
+        for fired in self.env.layer.handle_timer(turn):
+            if isinstance(fired, ClientTransaction):
+                if isinstance(fired.user, Branch):
+                    _context(fired.user).time_out(fired.user, turn)
+            elif isinstance(fired[0], Branch):
+                _context(fired[0]).fire(fired[0], fired[1], turn)
+
+    def resolved(self, lookup: Lookup, hop: Hop | None, turn: ProxyTurn) -> None:
+        """Take the answer to a `Lookup`: None if the name leads nowhere."""
+        for then in self.env.waiting.pop(lookup, ()):
+            then(hop, turn)
+
+    def _reject(self, raw: bytes, source: Peer, turn: ProxyTurn) -> None:
+        """Answer a request that could not be scanned, if its sender can be told (§16.3 step 1)."""
+        self.counters["malformed_message"] += 1
+        try:
+            parse_message(raw)
+        except ParseError as error:
+            rejected = reject(raw, error, source.hop)
+            if rejected:
+                response, hop = rejected
+                turn.responses.append(SendResponse(Peer(*hop, source.local), response, _NOBODY))
+
+    def _receive_response(self, response: Message, turn: ProxyTurn) -> None:
+        client = self.env.layer.receive_response(response, turn)
+        if client is None:
+            self.counters["responses_absorbed"] += 1
+        elif isinstance(client.user, Branch):
+            _context(client.user).receive(client.user, response, turn)
+
+    def _receive_request(self, received: Received, turn: ProxyTurn) -> None:
+        if received.method == "ACK":
+            self._receive_ack(received, turn)
+            return
+        known = self.env.layer.find_server(received.message, received.via)
+        if known:
+            known.repeat(turn)
+            return
+        server = self.env.layer.open_server(
+            received.message, received.via, received.reply_to, received.reader
+        )
+        if received.method == "CANCEL":
+            self._receive_cancel(received, server, turn)
+        else:
+            self._process(received, server, turn)
+
+    def _process(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
+        """Validate, route and forward a new request; answer it if it goes no further (§16.3-6)."""
+        try:
+            routing = preprocess(received, self.env.policy.own)
+            self._note_invite(received, turn)
+            targets = self.env.policy.select(received, routing, turn.at)
+        except ParseError as error:
+            self.counters[f"refused_{error.status}"] += 1
+            self._answer(received, server, Refusal(error.status, error.reason), turn)
+        except Refusal as refusal:
+            self._answer(received, server, refusal, turn)
+            if received.begins_call:
+                self._note(received, "failed", turn, refusal.status, "switchboard")
+        else:
+            self._promise(received, server, turn)
+            self._note_bye(received, turn)
+            server.user = context = ResponseContext(self.env, received, server, routing)
+            context.start(targets, turn)
+
+    def _promise(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
+        """Send the 100 of an INVITE at once (§16.2); keep the others' ready (RFC 4320 §4.1)."""
+        trying = build_response(received.message, 100, source=received.source.hop)
+        if isinstance(server, NonInviteServerTransaction):
+            server.expect(trying, turn)
+        else:
+            server.respond(100, trying, turn)
+
+    def _receive_cancel(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
+        """A CANCEL is answered here, whatever becomes of the INVITE (§9.2, §16.10)."""
+        invite = self.env.layer.find_server(received.message, received.via, "INVITE")
+        self._answer(received, server, Refusal(481 if invite is None else 200), turn)
+        if invite and isinstance(invite.user, ResponseContext):
+            reasons = [reason.encode("utf-8", "surrogateescape") for reason in received.message.all("reason")]
+            invite.user.cancel(reasons, turn)
+
+    def _receive_ack(self, received: Received, turn: ProxyTurn) -> None:
+        """An ACK ends here if it is for a non-2xx; the ACK for a 2xx is passed on without state (§16.11)."""
+        server = self.env.layer.find_server(received.message, received.via)
+        if isinstance(server, InviteServerTransaction) and server.acknowledge(turn):
+            return
+        try:
+            routing = preprocess(received, self.env.policy.own)
+            found = plan(routing, self.env.policy.select(received, routing, turn.at)[0])
+        except (Refusal, ParseError):
+            self.counters["stray_acks"] += 1
+        else:
+            self.env.resolve(found.hop, partial(self._send_ack, received, found, routing), turn)
+
+    def _send_ack(
+        self, received: Received, found: Plan, routing: Routing, hop: Hop | None, turn: ProxyTurn
+    ) -> None:
+        peer = self.env.peer_at(hop)
+        if peer is None:
+            self.counters["unreachable_acks"] += 1
+            return
+        branch = self.env.branches.stateless(received.via, received.routing_hash)
+        raw = compose(received, found, routing, branch, (peer.local, self.env.port))
+        turn.requests.append(SendRequest(peer, raw))
+
+    def _answer(
+        self, received: Received, server: ServerTransaction, answer: Refusal, turn: ProxyTurn
+    ) -> None:
+        raw = build_response(
+            received.message,
+            answer.status,
+            answer.reason,
+            to_tag=self.env.make_tag(),
+            headers=answer.headers,
+            source=received.source.hop,
+        )
+        server.respond(answer.status, raw, turn)
+
+    def _note_invite(self, received: Received, turn: ProxyTurn) -> None:
+        if received.begins_call:
+            self._note(received, "invite", turn, received.caller_uri, received.message.uri)
+
+    def _note_bye(self, received: Received, turn: ProxyTurn) -> None:
+        if received.method == "BYE" and received.is_in_dialog:
+            self._note(received, "bye", turn, received.message.from_tag, received.message.to_tag)
+
+    def _note(self, received: Received, kind: str, turn: ProxyTurn, *details: object) -> None:
+        message = received.message
+        turn.events.append(CallEvent(kind, message.call_id, message.from_tag, turn.at, details))
+
+
+def _context(branch: Branch) -> ResponseContext:
+    assert isinstance(branch.context, ResponseContext)
+    return branch.context

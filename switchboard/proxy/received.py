@@ -1,0 +1,77 @@
+"""A request on its way through the proxy, and what is known of it before it is routed."""
+
+from functools import cached_property
+
+from switchboard.proxy.domains import OwnDomains
+from switchboard.proxy.loop import own_passes, routing_hash
+from switchboard.sip.address import NameAddr
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.respond import response_address
+from switchboard.sip.uri import SipUri
+from switchboard.sip.via import Via
+from switchboard.transaction.commands import Peer, Reader
+
+
+class Received:
+    """A request, where it came from, and our view of its sender.
+
+    `source.local` is the address of ours at which it arrived. `ParseError` if its top Via is malformed.
+    """
+
+    def __init__(self, message: Message, source: Peer, own: OwnDomains) -> None:
+        self.message = message
+        self.source = source
+        self.via = Via.parse(message.top_via)
+        self._own = own
+
+    @property
+    def method(self) -> str:
+        return self.message.method
+
+    @property
+    def is_in_dialog(self) -> bool:
+        """Whether To bears a tag (RFC 3261 §12.2)."""
+        return bool(self.message.to_tag)
+
+    @cached_property
+    def routing_hash(self) -> str:
+        return routing_hash(self.message)
+
+    @cached_property
+    def passes(self) -> list[str]:
+        """The branches of its earlier passes through this proxy."""
+        return own_passes(self.message, self._own)
+
+    @property
+    def begins_call(self) -> bool:
+        """Whether this is the INVITE that a record of the journal begins with."""
+        return self.method == "INVITE" and not self.is_in_dialog and not self.passes
+
+    @cached_property
+    def caller_uri(self) -> str:
+        """The URI in From, "" if the field is malformed."""
+        try:
+            return NameAddr.parse(self.message.get(Header.FROM) or "").uri
+        except ParseError:
+            return ""
+
+    @cached_property
+    def caller(self) -> str:
+        """The user of ours whom From names, "" if the sender is none."""
+        try:
+            uri = SipUri.parse(self.caller_uri)
+        except ParseError:
+            return ""
+        return uri.username if self._own.owns(uri) else ""
+
+    @property
+    def reader(self) -> Reader:
+        """Who reads the responses."""
+        return Reader(self.caller, self.message.get(Header.ACCEPT_LANGUAGE) or "")
+
+    @property
+    def reply_to(self) -> Peer:
+        """Where the responses go (§18.2.2); `ParseError` if the Via does not tell."""
+        return Peer(*response_address(self.message, self.source.hop), self.source.local)

@@ -1,0 +1,13 @@
+"""A request that the proxy answers itself instead of forwarding it (RFC 3261 §16.3-5)."""
+
+from collections.abc import Sequence
+
+
+class Refusal(Exception):
+    """Ends the processing of a request with a final response of our own."""
+
+    def __init__(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+        self.headers = headers

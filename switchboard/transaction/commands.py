@@ -1,0 +1,51 @@
+"""What the transaction layer and its user ask the outside to do: nothing else leaves the core."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Peer(NamedTuple):
+    """The far end of a datagram; hosts without brackets. `local`: our address facing it, "" for any."""
+
+    host: str
+    port: int
+    local: str
+
+    @property
+    def hop(self) -> tuple[str, int]:
+        """Address and port alone."""
+        return self.host, self.port
+
+
+class Reader(NamedTuple):
+    """Who will read a response: tells the translator the language (docs/PHRASES.md)."""
+
+    user: str
+    accept_language: str
+
+
+class SendRequest(NamedTuple):
+    """Send `raw` to a next hop, as it is."""
+
+    to: Peer
+    raw: bytes
+
+
+class SendResponse(NamedTuple):
+    """Send the response `raw` back, by way of the translator."""
+
+    to: Peer
+    raw: bytes
+    reader: Reader
+
+
+@dataclass(slots=True)
+class Turn:
+    """One moment (`now`, monotonic s) and the commands that were decided in it, in order.
+
+    Whatever the core is told, it is told with a turn; the service carries out what the turn then holds.
+    """
+
+    now: float
+    requests: list[SendRequest] = field(default_factory=list)
+    responses: list[SendResponse] = field(default_factory=list)

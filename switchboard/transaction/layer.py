@@ -1,0 +1,87 @@
+"""Finds the transaction of every message and lets timers fire (RFC 3261 §17)."""
+
+from collections.abc import Iterator
+
+from switchboard.sip.message import Message
+from switchboard.sip.via import Via
+from switchboard.transaction.client import (
+    ClientState,
+    ClientTransaction,
+    InviteClientTransaction,
+    NonInviteClientTransaction,
+)
+from switchboard.transaction.commands import Peer, Reader, Turn
+from switchboard.transaction.key import ClientKey, ServerKey, client_key, server_key
+from switchboard.transaction.server import (
+    InviteServerTransaction,
+    NonInviteServerTransaction,
+    ServerState,
+    ServerTransaction,
+)
+from switchboard.transaction.timers import Timers, TimerValues, Waiting
+
+
+class TransactionLayer:
+    """Owns every transaction of a router. Terminated ones are forgotten at once."""
+
+    def __init__(self, values: TimerValues) -> None:
+        self.values = values
+        self.timers = Timers()
+        self.servers: dict[ServerKey, ServerTransaction] = {}
+        self.clients: dict[ClientKey, ClientTransaction] = {}
+
+    def find_server(self, request: Message, via: Via, method: str = "") -> ServerTransaction | None:
+        """Return the server transaction that `request` belongs to; `method` as in `server_key`."""
+        return self.servers.get(server_key(request, via, method))
+
+    def open_server(self, request: Message, via: Via, peer: Peer, reader: Reader) -> ServerTransaction:
+        """Start the server transaction for a new request (never an ACK)."""
+        key = server_key(request, via)
+        kind = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
+        transaction = self.servers[key] = kind(key, peer, reader, self.timers, self.values)
+        return transaction
+
+    def open_client(
+        self, branch: str, method: str, peer: Peer, raw: bytes, user: object, turn: Turn
+    ) -> ClientTransaction:
+        """Start a client transaction: `raw`, whose top Via bears `branch`, is sent to `peer`."""
+        key = client_key(branch, method)
+        kind = InviteClientTransaction if method == "INVITE" else NonInviteClientTransaction
+        transaction = self.clients[key] = kind(key, peer, raw, self.timers, self.values, user)
+        transaction.start(turn)
+        return transaction
+
+    def receive_response(self, response: Message, turn: Turn) -> ClientTransaction | None:
+        """Give a response to its transaction; return that if its user is to see the response.
+
+        A response that nobody waits for ends here (RFC 6026 §8.9).
+        """
+        branch = Via.parse(response.top_via).branch or ""
+        transaction = self.clients.get(client_key(branch, response.method))
+        if transaction is None or not transaction.receive(response, turn):
+            return None
+        return transaction
+
+    def next_deadline(self) -> float | None:
+        """Return the next timer's None if no timer runs."""
+        return self.timers.next_deadline()
+
+    def handle_timer(self, turn: Turn) -> Iterator[ClientTransaction | tuple[Waiting, str]]:
+        """Let due timers fire.
+
+        Yields each client transaction that has timed out, and `(owner, letter)` for timers that the
+        transaction user armed for itself.
+        """
+        for owner, letter in self.timers.due(turn.now):
+            if isinstance(owner, ServerTransaction):
+                owner.fire(letter, turn)
+                if owner.state is ServerState.TERMINATED:
+                    self.servers.pop(owner.key, None)
+            elif isinstance(owner, ClientTransaction):
+                timed_out = owner.fire(letter, turn)
+                if owner.state is ClientState.TERMINATED:
+                    self.clients.pop(owner.key, None)
+                if timed_out:
+                    yield owner
+            else:
+                yield owner, letter

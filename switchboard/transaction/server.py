@@ -1,0 +1,159 @@
+"""Server transactions (RFC 3261 §17.2, with RFC 6026's ACCEPTED state and RFC 4320's rule on 100).
+
+Each absorbs retransmissions and answers them from its state. States and timers are the RFC's.
+"""
+
+from enum import Enum, auto
+
+from switchboard.transaction.commands import Peer, Reader, SendResponse, Turn
+from switchboard.transaction.key import ServerKey
+from switchboard.transaction.timers import Timers, TimerValues
+
+
+class ServerState(Enum):
+    """States of figures 7 and 8; ACCEPTED from RFC 6026 §7.1."""
+
+    TRYING = auto()
+    PROCEEDING = auto()
+    COMPLETED = auto()
+    CONFIRMED = auto()
+    ACCEPTED = auto()
+    TERMINATED = auto()
+
+
+class ServerTransaction:
+    """What both kinds share: whom to answer, what was answered last, and the timers."""
+
+    __slots__ = ("_timers", "_values", "armed", "key", "last", "peer", "reader", "state", "user")
+
+    def __init__(
+        self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
+    ) -> None:
+        self.key = key
+        self.peer = peer
+        self.reader = reader
+        self.armed: dict[str, float] = {}
+        self.last: bytes | None = None
+        self.user: object = None
+        self.state = ServerState.TRYING
+        self._timers = timers
+        self._values = values
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether a final response was sent."""
+        return self.state not in (ServerState.TRYING, ServerState.PROCEEDING)
+
+    def repeat(self, turn: Turn) -> None:
+        """Answer a retransmission of the request from the state."""
+        if self.last is not None:
+            self._send(self.last, turn)
+
+    def respond(self, status: int, raw: bytes, turn: Turn) -> None:
+        raise NotImplementedError
+
+    def fire(self, letter: str, turn: Turn) -> None:
+        raise NotImplementedError
+
+    def _send(self, raw: bytes, turn: Turn) -> None:
+        turn.responses.append(SendResponse(self.peer, raw, self.reader))
+
+    def _terminate(self) -> None:
+        self.state = ServerState.TERMINATED
+        self.armed.clear()
+
+
+class InviteServerTransaction(ServerTransaction):
+    """§17.2.1 and RFC 6026 §7.1. Starts in PROCEEDING; the 100 comes from the transaction user."""
+
+    __slots__ = ("_interval",)
+
+    def __init__(
+        self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
+    ) -> None:
+        super().__init__(key, peer, reader, timers, values)
+        self.state = ServerState.PROCEEDING
+        self._interval = values.t1
+
+    def repeat(self, turn: Turn) -> None:
+        """Send the last response again; an accepted or confirmed INVITE is only absorbed."""
+        if self.state in (ServerState.PROCEEDING, ServerState.COMPLETED):
+            super().repeat(turn)
+
+    def respond(self, status: int, raw: bytes, turn: Turn) -> None:
+        """Send a response of the transaction user; what the state does not allow any more is dropped."""
+        if self.state is ServerState.ACCEPTED:
+            if 200 <= status < 300:
+                self._send(raw, turn)
+        elif self.state is ServerState.PROCEEDING:
+            self._send(raw, turn)
+            self.last = raw
+            if 200 <= status < 300:
+                self._accept(turn)
+            elif status >= 300:
+                self._complete(turn)
+
+    def acknowledge(self, turn: Turn) -> bool:
+        """Take an ACK; False if it is none of this transaction's business (the ACK for a 2xx, §13.2.2.4)."""
+        if self.state is ServerState.COMPLETED:
+            self.state = ServerState.CONFIRMED
+            self.armed.clear()
+            self._timers.arm(self, "I", turn.now + self._values.t4)
+        return self.state is not ServerState.ACCEPTED
+
+    def fire(self, letter: str, turn: Turn) -> None:
+        """Timer G repeats the final response; H, I and L end the transaction."""
+        if letter != "G":
+            self._terminate()
+            return
+        self.repeat(turn)
+        self._interval = min(2 * self._interval, self._values.t2)
+        self._timers.arm(self, "G", turn.now + self._interval)
+
+    def _accept(self, turn: Turn) -> None:
+        self.state = ServerState.ACCEPTED
+        self.last = None
+        self._timers.arm(self, "L", turn.now + self._values.lifetime)
+
+    def _complete(self, turn: Turn) -> None:
+        self.state = ServerState.COMPLETED
+        self._timers.arm(self, "G", turn.now + self._interval)
+        self._timers.arm(self, "H", turn.now + self._values.lifetime)
+
+
+class NonInviteServerTransaction(ServerTransaction):
+    """§17.2.2. Timer "T", no letter of the RFC, sends a 100 as the client slows down (RFC 4320 §4.1)."""
+
+    __slots__ = ("trying",)
+
+    def __init__(
+        self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
+    ) -> None:
+        super().__init__(key, peer, reader, timers, values)
+        self.trying = b""
+
+    def expect(self, trying: bytes, turn: Turn) -> None:
+        """Have the 100 `trying` ready for a request that is being forwarded."""
+        self.trying = trying
+        self._timers.arm(self, "T", turn.now + self._values.first_trying)
+        self._timers.arm(self, "J", turn.now + 2 * self._values.lifetime)
+
+    def respond(self, status: int, raw: bytes, turn: Turn) -> None:
+        """Send a response of the transaction user; after a final one nothing more leaves."""
+        if self.is_finished:
+            return
+        self._send(raw, turn)
+        self.last = raw
+        if status < 200:
+            self.state = ServerState.PROCEEDING
+            return
+        self.state = ServerState.COMPLETED
+        self.armed.pop("T", None)
+        self._timers.arm(self, "J", turn.now + self._values.lifetime)
+
+    def fire(self, letter: str, turn: Turn) -> None:
+        """ "T" sends the 100; timer J ends the transaction, answered or given up (RFC 4320 §4.2)."""
+        if letter == "T":
+            self.respond(100, self.trying, turn)
+        else:
+            self._terminate()

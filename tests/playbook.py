@@ -1,0 +1,185 @@
+"""A playbook for the proxy core: what comes in, what must go out, time advanced by hand.
+
+`Board` is a proxy with known users; its phones are just addresses. Everything that the core decides is
+collected; `sent` and `answers` take what is new.
+"""
+
+from dataclasses import dataclass, field
+
+from switchboard.location.binding import Binding
+from switchboard.location.replica import Replica
+from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
+from switchboard.proxy.domains import OwnDomains
+from switchboard.proxy.environment import Environment
+from switchboard.proxy.loop import Branches
+from switchboard.proxy.proxy import Proxy
+from switchboard.proxy.targets import TargetPolicy
+from switchboard.sip.errors import ParseError
+from switchboard.sip.message import Message, parse_message
+from switchboard.sip.respond import Hop
+from switchboard.sip.scan import scan
+from switchboard.transaction.commands import Peer
+from switchboard.transaction.layer import TransactionLayer
+from switchboard.transaction.timers import TimerValues
+
+HOST = "10.0.0.1"
+PORT = 5060
+LUKAS = ("10.0.0.11", 5060)
+LENKA = ("10.0.0.12", 5060)
+LENKA_TABLET = ("10.0.0.22", 5070)
+PETER = ("10.0.0.13", 5060)
+EPOCH = 1_800_000_000.0
+
+
+@dataclass
+class Sent:
+    """A datagram that left: `to` whom, and the message."""
+
+    to: Hop
+    message: Message
+
+    @property
+    def line(self) -> str:
+        """The start line."""
+        return self.message.raw.split(b"\r\n", 1)[0].decode("utf-8", "surrogateescape")
+
+    @property
+    def status(self) -> int:
+        return self.message.status
+
+    @property
+    def branch(self) -> str:
+        return self.message.top_via.partition("branch=")[2].partition(";")[0]
+
+
+@dataclass
+class Board:
+    """The proxy under test, with its clock at `now` seconds."""
+
+    recurse: bool = True
+    open_relay: bool = False
+    now: float = 1000.0
+    requests: list[Sent] = field(default_factory=list)
+    responses: list[Sent] = field(default_factory=list)
+    events: list[CallEvent] = field(default_factory=list)
+    lookups: list[Lookup] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.replica = Replica()
+        own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT)
+        self.proxy = Proxy(
+            Environment(
+                layer=TransactionLayer(TimerValues()),
+                policy=TargetPolicy(own, self.replica, open_relay=self.open_relay),
+                branches=Branches(0, "t"),
+                facing=lambda host: HOST,  # noqa: ARG005
+                port=PORT,
+                incarnation="t",
+                recurse=self.recurse,
+            )
+        )
+
+    def bind(self, user: str, *contacts: str, **more: object) -> None:
+        """Register `user` at `contacts`: URIs, or "URI;q=0.5"."""
+        bindings = []
+        for contact in contacts:
+            uri, _, q = contact.partition(";q=")
+            host = uri.partition("@")[2].partition(":")[0].partition(";")[0]
+            fields = {"q": float(q or 1), "expires_at": EPOCH + 1e6, "source": f"{host}:5060"} | more
+            bindings.append(Binding(uri, **fields))  # type: ignore[arg-type]
+        self.replica.apply(self.replica.number + 1, [[user, [each.to_wire() for each in bindings]]])
+
+    def receive(self, raw: bytes, source: Hop, local: str = HOST) -> None:
+        """A datagram arrives."""
+        try:
+            index = scan(raw)
+        except ParseError:
+            index = b""
+        turn = self._turn()
+        self.proxy.receive(raw, index, Peer(*source, local), turn)
+        self._take(turn)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, timer by timer."""
+        end = self.now + seconds
+        while (deadline := self.proxy.next_deadline()) is not None and deadline <= end:
+            self.now = max(self.now, deadline)
+            turn = self._turn()
+            self.proxy.handle_timer(turn)
+            self._take(turn)
+        self.now = end
+
+    def resolve(self, lookup: Lookup, hop: Hop | None) -> None:
+        """The answer to a look-up of a name arrives."""
+        turn = self._turn()
+        self.proxy.resolved(lookup, hop, turn)
+        self._take(turn)
+
+    def sent(self) -> list[Sent]:
+        """The requests that left since the last call."""
+        taken, self.requests = self.requests, []
+        return taken
+
+    def answers(self) -> list[Sent]:
+        """The responses that left since the last call."""
+        taken, self.responses = self.responses, []
+        return taken
+
+    def statuses(self) -> list[int]:
+        """The status codes that left since the last call."""
+        return [answer.status for answer in self.answers()]
+
+    def kinds(self) -> list[str]:
+        """The kinds of the call events so far."""
+        return [event.kind for event in self.events]
+
+    def _turn(self) -> ProxyTurn:
+        return ProxyTurn(self.now, at=EPOCH + self.now)
+
+    def _take(self, turn: ProxyTurn) -> None:
+        self.requests += (Sent(to.hop, parse_message(raw)) for to, raw in turn.requests)
+        self.responses += (Sent(to.hop, parse_message(raw)) for to, raw, _ in turn.responses)
+        self.events += turn.events
+        self.lookups += turn.lookups
+
+
+def request(
+    method: str,
+    uri: str,
+    *,
+    branch: str = "z9hG4bKa1",
+    source: Hop = LUKAS,
+    cseq: int = 1,
+    to_tag: str = "",
+    caller: str = "sip:lukas@10.0.0.1",
+    call_id: str = "call-1",
+    lines: tuple[str, ...] = (),
+    max_forwards: str = "70",
+    body: bytes = b"",
+) -> bytes:
+    """A request as a phone writes it."""
+    tag = f";tag={to_tag}" if to_tag else ""
+    head = [
+        f"{method} {uri} SIP/2.0",
+        f"Via: SIP/2.0/UDP {source[0]}:{source[1]};branch={branch};rport",
+        *([f"Max-Forwards: {max_forwards}"] if max_forwards else []),
+        f"From: <{caller}>;tag=from-1",
+        f"To: <{uri}>{tag}",
+        f"Call-ID: {call_id}",
+        f"CSeq: {cseq} {'INVITE' if method == 'ACK' else method}".replace("INVITE", "ACK")
+        if method == "ACK"
+        else f"CSeq: {cseq} {method}",
+        *lines,
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def response(to: Message, status: int, reason: str = "Whatever", *, tag: str = "to-1", lines: tuple[str, ...] = ()) -> bytes:
+    """A response of a callee to the request that reached it."""
+    head = [f"SIP/2.0 {status} {reason}"]
+    head += (f"Via: {value}" for value in to.values("via"))
+    head += (f"Record-Route: {value}" for value in to.values("record-route"))
+    head += (f"From: {to.get('from')}", f"To: {to.get('to')}" + (f";tag={tag}" if not to.to_tag and tag else ""))
+    head += (f"Call-ID: {to.call_id}", f"CSeq: {to.get('cseq')}", *lines, "Content-Length: 0")
+    return "\r\n".join(head).encode() + b"\r\n\r\n"
