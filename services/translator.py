@@ -1,0 +1,89 @@
+"""The translator: gives the responses that leave the phrases of their readers' language."""
+
+import sys
+from typing import Any
+
+import structlog
+
+from switchboard.bus.actor import Actor, BusContext, run_actor
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.outbox import Outbox
+from switchboard.phrases.directory import CatalogueDirectory
+from switchboard.phrases.language import explain_unknown
+from switchboard.phrases.translate import Translator
+from switchboard.settings import Settings, SettingsError
+
+LOOK_S = 0.5
+"""Between two looks at the operator's catalogues."""
+
+
+class TranslatorService(Actor):
+    """Owns the catalogues of phrases.
+
+    Casts: sip.translate from routers and registrar -> sip.send to edge-tx, in the same order.
+    SettingsError where a setting names a language that has no catalogue.
+    """
+
+    name = "translator"
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
+        users = {name: user.language for name, user in settings.users.items() if user.language}
+        self._translator = Translator(settings.language, users, ascii_only=settings.ascii_phrases)
+        self._directory = CatalogueDirectory(settings.phrases_dir)
+        self._next_look = 0.0 if settings.phrases_dir else None
+        self._log = structlog.get_logger()
+        self._responses = self._bad_items = self._reloads = 0
+        self._look()
+        wanted = {"language": settings.language}
+        wanted |= {f"users.{name}.language": language for name, language in users.items()}
+        if message := explain_unknown(wanted, self._translator.languages):
+            raise SettingsError(message, "bad setting language")
+        self._edge = Outbox(context, Endpoints(settings.run_dir).inbox("edge-tx"), "sip.send")
+        self.outboxes = [self._edge]
+
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Pass the responses of a sip.translate on; what is none of these is counted."""
+        if subject != "sip.translate" or not isinstance(body, list):
+            self._bad_items += 1
+            return
+        for item in body:
+            self._pass_on(item)
+
+    def _pass_on(self, item: Any) -> None:
+        match item:
+            case [str(host), int(port), str(local_host), bytes(raw), str(user), str(accept_language)]:
+                translated = self._translator.translate(raw, user, accept_language)
+                self._edge.put([host, port, local_host, translated])
+                self._responses += 1
+            case _:
+                self._bad_items += 1
+
+    def next_deadline(self) -> float | None:
+        """When to look at the operator's catalogues again; never without a directory of theirs."""
+        return self._next_look
+
+    def handle_timer(self, now: float) -> None:
+        """Put changed catalogues in force."""
+        self._next_look = now + LOOK_S
+        self._look()
+
+    def _look(self) -> None:
+        changed, problems = self._directory.refresh()
+        for bad in problems:
+            self._log.warning("catalogue not usable", file=bad.file, found=bad.found, remedy=bad.remedy)
+        if changed:
+            self._translator.load(self._directory.catalogues)
+            self._reloads += 1
+            self._log.info("own catalogues in force", languages=sorted(self._directory.catalogues))
+
+    def stats(self) -> dict[str, float]:
+        """Counters: responses passed on, bad items, changes of own catalogues."""
+        return {"responses": self._responses, "bad_items": self._bad_items, "reloads": self._reloads}
+
+    def close(self) -> None:
+        """Let go of the edge."""
+        self._edge.close()
+
+
+if __name__ == "__main__":
+    sys.exit(run_actor(TranslatorService))

@@ -1,0 +1,90 @@
+"""Puts the reader's phrase in place of a response's own, and changes nothing else (RFC 3261 §7.2, §21.1).
+
+The provisional responses other than 100 and 180 exist to tell the caller what the callee has to say
+(§21.1.3-5). There, only the standard English phrase gives way; words of the callee's own are kept.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Final
+
+from switchboard.phrases.catalogue import Catalogue, builtin_catalogues
+from switchboard.phrases.fold import to_ascii
+from switchboard.phrases.language import ENGLISH, MAX_LENGTH, choose_language, match_language
+from switchboard.sip.splice import replace_reason
+
+CHOICES: Final = 1024
+"""Choices of language that are remembered, by user and Accept-Language (of bounded length)."""
+
+Table = dict[bytes, bytes]
+"""Status code, three digits -> phrase in UTF-8."""
+
+_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)\r\n", re.IGNORECASE)
+_ALWAYS_REPLACED: Final = frozenset((b"100", b"180"))
+
+
+class Translator:
+    """Holds a table a language. `language`: the switchboard's; `users`: user -> the language set for them."""
+
+    def __init__(self, language: str, users: Mapping[str, str], *, ascii_only: bool = False) -> None:
+        self._language = language
+        self._users = users
+        self._ascii_only = ascii_only
+        self._tables: dict[str, Table] = {}
+        self._standard = _standard_phrases()
+        self._choose = lru_cache(CHOICES)(self._choose_table)
+        self.load({})
+
+    @property
+    def languages(self) -> Collection[str]:
+        """The languages that can be chosen now."""
+        return self._tables.keys()
+
+    def load(self, own: Mapping[str, Catalogue]) -> None:
+        """Lay the operator's `own` catalogues over the built-in ones, in place of those loaded before."""
+        builtin = builtin_catalogues()
+        self._tables = {
+            language: self._make_table(language, builtin.get(language), own.get(language))
+            for language in {*builtin, *own}
+        }
+        self._choose.cache_clear()
+
+    def translate(self, raw: bytes, user: str, accept_language: str) -> bytes:
+        """Return the response `raw` with the phrase for its reader; what is no response passes unchanged.
+
+        `user`: who reads it, "" if none of ours. `accept_language`: as the request has it (untrusted), or "".
+        """
+        line = _STATUS_LINE.match(raw)
+        if not line:
+            return raw
+        code, said = line.groups()
+        phrase = self._choose(user, accept_language[: MAX_LENGTH + 1]).get(code)
+        if phrase is None or (code[:1] == b"1" and self._says_more(code, said)):
+            return raw
+        return replace_reason(raw, phrase)
+
+    def _says_more(self, code: bytes, said: bytes) -> bool:
+        said = said.strip().lower()
+        return code not in _ALWAYS_REPLACED and said not in (b"", self._standard.get(code))
+
+    def _choose_table(self, user: str, accept_language: str) -> Table:
+        language = match_language(self._users.get(user, ""), self._tables)
+        if language is None:
+            default = match_language(self._language, self._tables) or ENGLISH
+            language = choose_language(accept_language, self._tables, default)
+        return self._tables[language]
+
+    def _make_table(self, language: str, builtin: Catalogue | None, own: Catalogue | None) -> Table:
+        phrases = dict(builtin.phrases) if builtin and language != ENGLISH else {}
+        phrases |= own.phrases if own else {}
+        if not self._ascii_only:
+            return {code.encode(): text.encode() for code, text in phrases.items()}
+        folded = {code: to_ascii(text, language) for code, text in phrases.items()}
+        return {code.encode(): text.encode() for code, text in folded.items() if text}
+
+
+def _standard_phrases() -> Table:
+    """The standard English phrases in lower case, to compare with."""
+    english = builtin_catalogues()[ENGLISH].phrases
+    return {code.encode(): text.lower().encode() for code, text in english.items()}
