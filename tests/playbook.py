@@ -5,6 +5,7 @@ collected; `sent` and `answers` take what is new.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
@@ -33,19 +34,24 @@ EPOCH = 1_800_000_000.0
 
 @dataclass
 class Sent:
-    """A datagram that left: `to` whom, and the message."""
+    """A datagram that left: `to` whom, and its bytes."""
 
     to: Hop
-    message: Message
+    raw: bytes
+
+    @cached_property
+    def message(self) -> Message:
+        return parse_message(self.raw)
 
     @property
     def line(self) -> str:
         """The start line."""
-        return self.message.raw.split(b"\r\n", 1)[0].decode("utf-8", "surrogateescape")
+        return self.raw.split(b"\r\n", 1)[0].decode("utf-8", "surrogateescape")
 
     @property
     def status(self) -> int:
-        return self.message.status
+        """The status code of a response."""
+        return int(self.raw[8:11])
 
     @property
     def branch(self) -> str:
@@ -137,8 +143,8 @@ class Board:
         return ProxyTurn(self.now, at=EPOCH + self.now)
 
     def _take(self, turn: ProxyTurn) -> None:
-        self.requests += (Sent(to.hop, parse_message(raw)) for to, raw in turn.requests)
-        self.responses += (Sent(to.hop, parse_message(raw)) for to, raw, _ in turn.responses)
+        self.requests += (Sent(to.hop, raw) for to, raw in turn.requests)
+        self.responses += (Sent(to.hop, raw) for to, raw, _ in turn.responses)
         self.events += turn.events
         self.lookups += turn.lookups
 
@@ -175,11 +181,16 @@ def request(
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-def response(to: Message, status: int, reason: str = "Whatever", *, tag: str = "to-1", lines: tuple[str, ...] = ()) -> bytes:
+def response(
+    to: Message, status: int, reason: str = "Whatever", *, tag: str = "to-1", lines: tuple[str, ...] = ()
+) -> bytes:
     """A response of a callee to the request that reached it."""
     head = [f"SIP/2.0 {status} {reason}"]
     head += (f"Via: {value}" for value in to.values("via"))
     head += (f"Record-Route: {value}" for value in to.values("record-route"))
-    head += (f"From: {to.get('from')}", f"To: {to.get('to')}" + (f";tag={tag}" if not to.to_tag and tag else ""))
+    head += (
+        f"From: {to.get('from')}",
+        f"To: {to.get('to')}" + (f";tag={tag}" if not to.to_tag and tag else ""),
+    )
     head += (f"Call-ID: {to.call_id}", f"CSeq: {to.get('cseq')}", *lines, "Content-Length: 0")
     return "\r\n".join(head).encode() + b"\r\n\r\n"

@@ -13,10 +13,22 @@ from switchboard.transaction.layer import TransactionLayer
 class Branch:
     """A request on its way to one target. `final` is None until it ended; `context` owns the decision.
 
+    `given_up`: a timer ended it. `redirected`: its 3xx is followed and no candidate any more (§16.7 step 4).
+
     Timer "C" bounds how long a callee may ring (§16.8), "X" how long a CANCEL is waited for (§9.1).
     """
 
-    __slots__ = ("_cancel_wanted", "_reasons", "armed", "client", "context", "final", "given_up", "layer")
+    __slots__ = (
+        "_cancel_wanted",
+        "_reasons",
+        "armed",
+        "client",
+        "context",
+        "final",
+        "given_up",
+        "layer",
+        "redirected",
+    )
 
     def __init__(self, context: object, layer: TransactionLayer) -> None:
         self.context = context
@@ -25,6 +37,7 @@ class Branch:
         self.client: ClientTransaction | None = None
         self.final: Final | None = None
         self.given_up = False
+        self.redirected = False
         self._cancel_wanted = False
         self._reasons: Sequence[bytes] = ()
 

@@ -85,10 +85,12 @@ class ResponseContext:
         self._cancel_rest(turn, reasons)
         self._settle(turn)
 
-    def _add(self, targets: Sequence[Target]) -> None:
+    def _add(self, targets: Sequence[Target]) -> bool:
+        """Put `targets` that were not tried yet behind those that wait; False if there is none."""
         fresh = [target for target in targets if target.text not in self._tried]
         self._tried.update(target.text for target in fresh)
         self._groups += by_priority(fresh)
+        return bool(fresh)
 
     def _settle(self, turn: ProxyTurn) -> None:
         """When no branch is pending: try the next group, or send the best response."""
@@ -145,7 +147,7 @@ class ResponseContext:
         if response.status >= 600:
             self._cancel_rest(turn)
         elif self._env.recurse and not self._cancelled and branch.final and not branch.given_up:
-            self._add(redirected_targets(response, self._env.policy, turn.at))
+            branch.redirected = self._add(redirected_targets(response, self._env.policy, turn.at))
         self._settle(turn)
 
     def _cancel_rest(self, turn: ProxyTurn, reasons: Sequence[bytes] = ()) -> None:
@@ -156,7 +158,7 @@ class ResponseContext:
     def _send_best(self, turn: ProxyTurn) -> None:
         if self._server.is_finished:
             return
-        finals = [branch.final for branch in self._branches if branch.final]
+        finals = [branch.final for branch in self._branches if branch.final and not branch.redirected]
         chosen = best(finals) if finals else Final(487)
         if chosen.message is None or chosen.status == 503:
             self._answer_ourselves(chosen.status, turn)

@@ -37,11 +37,11 @@ class Proxy:
 
     def receive(self, raw: bytes, index: bytes, source: Peer, turn: ProxyTurn) -> None:
         """Take a datagram; `source.local` is where it arrived. An empty `index`: it could not be scanned."""
-        if not index:
-            self._reject(raw, source, turn)
-            return
-        message = Message(raw, index)
         try:
+            if not index:
+                self._reject(raw, source, turn)
+                return
+            message = Message(raw, index)
             if message.status:
                 self._receive_response(message, turn)
             else:
@@ -70,15 +70,14 @@ class Proxy:
     def _reject(self, raw: bytes, source: Peer, turn: ProxyTurn) -> None:
         """Answer a request that could not be scanned, if its sender can be told (§16.3 step 1)."""
         self.counters["malformed_message"] += 1
-        try:
-            parse_message(raw)
-        except ParseError as error:
-            rejected = reject(raw, error, source.hop)
-            if rejected:
-                response, hop = rejected
-                turn.responses.append(SendResponse(Peer(*hop, source.local), response, _NOBODY))
+        rejected = reject(raw, _error_of(raw), source.hop)
+        if rejected:
+            response, hop = rejected
+            turn.responses.append(SendResponse(Peer(*hop, source.local), response, _NOBODY))
 
     def _receive_response(self, response: Message, turn: ProxyTurn) -> None:
+        if response.method != "CANCEL" and response.has_single_via:
+            raise ParseError("Response For Nobody", "Via")
         client = self.env.layer.receive_response(response, turn)
         if client is None:
             self.counters["responses_absorbed"] += 1
@@ -184,6 +183,15 @@ class Proxy:
     def _note(self, received: Received, kind: str, turn: ProxyTurn, *details: object) -> None:
         message = received.message
         turn.events.append(CallEvent(kind, message.call_id, message.from_tag, turn.at, details))
+
+
+def _error_of(raw: bytes) -> ParseError:
+    """What keeps `raw` from being scanned."""
+    try:
+        parse_message(raw)
+    except ParseError as error:
+        return error
+    return ParseError("Bad Request")
 
 
 def _context(branch: Branch) -> ResponseContext:

@@ -14,7 +14,11 @@ def redirected_targets(response: Message, policy: TargetPolicy, at: float) -> li
     """Return where the contacts of `response` lead; none if it is no redirection that a proxy follows."""
     if response.status not in _FOLLOWED:
         return []
-    return [target for value in response.values(Header.CONTACT) for target in _targets(value, policy, at)]
+    try:
+        contacts = response.values(Header.CONTACT)
+    except ParseError:
+        return []
+    return [target for contact in contacts for target in _targets(contact, policy, at)]
 
 
 def _targets(value: str, policy: TargetPolicy, at: float) -> list[Target]:

@@ -12,8 +12,9 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri
 
-ALLOWED_METHODS = ", ".join(
-    "INVITE ACK CANCEL BYE OPTIONS REGISTER MESSAGE INFO REFER SUBSCRIBE NOTIFY PUBLISH PRACK UPDATE".split()
+ALLOWED_METHODS = (
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, "
+    "REFER, SUBSCRIBE, NOTIFY, PUBLISH, PRACK, UPDATE"
 )
 
 

@@ -109,6 +109,13 @@ class Message:
         match = _VIA_VALUE.match(self.raw, start, end)
         return self._trim(start, match.end() if match else end)
 
+    @property
+    def has_single_via(self) -> bool:
+        """Whether the topmost Via value is the only one."""
+        if self.numbers.count(Header.VIA) > 1:
+            return False
+        return b"," not in self.raw[self.top_via_span()[1] : self.lines(Header.VIA)[0][1]]
+
     @cached_property
     def top_via(self) -> str:
         start, end = self.top_via_span()

@@ -1,0 +1,142 @@
+"""The registrar: binds the contacts of the users (RFC 3261 §10) and tells the routers of every change."""
+
+import os
+import sys
+import time
+from typing import Any
+
+import zmq
+
+from switchboard.bus import frames
+from switchboard.bus.actor import Actor, BusContext, run_actor
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.outbox import Outbox
+from switchboard.bus.peer import LINGER_MS
+from switchboard.local import own_domains
+from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.sqlite import SqliteStore
+from switchboard.location.store import Change
+from switchboard.location.transactions import RegisterTransactions
+from switchboard.settings import Settings
+from switchboard.sip.message import Message
+
+TICK_S = 1.0
+"""Between two announcements of the last change's number; expired bindings are removed as often."""
+CHANGES_KEPT = 10_000
+
+
+class RegistrarService(Actor):
+    """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
+
+    Casts: sip.received from edge-rx -> sip.translate to the translator, or sip.send to edge-tx if it is away.
+    Events: location.changed, location.number. Questions: location.list.
+    """
+
+    name = "registrar"
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
+        endpoints = Endpoints(settings.run_dir)
+        self._store = SqliteStore(settings.store_path)
+        policy = _policy(settings)
+        self._registrar = Registrar(self._store, own_domains(settings).owns, policy, os.urandom(16))
+        self._transactions = RegisterTransactions(self._registrar, 64 * settings.t1_s)
+        self._publisher = _publisher(context, endpoints.publisher(self.name, instance))
+        self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self.outboxes = [self._translator, self._edge]
+        self._tick = 0.0
+        self._untranslated = self._bad_items = 0
+
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Answer the REGISTERs of one sip.received, after one commit for all; anything else is counted."""
+        if subject != "sip.received" or not isinstance(body, list):
+            self._bad_items += 1
+            return
+        with self._store.batch() as change:
+            items = [self._answer(item, now) for item in body]
+        self._publish(change)
+        for item in filter(None, items):
+            self._translator.put(item)
+
+    def _answer(self, item: Any, now: float) -> list[Any] | None:
+        """The item of sip.translate that answers one of sip.received, if it can be answered."""
+        match item:
+            case [str(host), int(port), str(local_host), bytes(index), bytes(raw)] if index:
+                reply = self._transactions.handle(Message(raw, index), (host, port), now, time.time())
+            case _:
+                self._bad_items += 1
+                return None
+        if reply is None:
+            return None
+        return [*reply.target, local_host, reply.response, reply.user, reply.accept_language]
+
+    def _publish(self, change: Change) -> None:
+        if change.users:
+            self._publisher.send(frames.pack("location.changed", change.to_wire()))
+
+    def next_deadline(self) -> float:
+        """The next tick; the first is at once."""
+        return self._tick
+
+    def handle_timer(self, now: float) -> None:
+        """Remove what has expired and tell the routers the number of the last change."""
+        self._tick = now + TICK_S
+        self._transactions.purge(now)
+        with self._store.batch() as change:
+            self._registrar.purge(time.time())
+        self._publish(change)
+        self._publisher.send(frames.pack("location.number", [self._store.number]))
+
+    def flush(self) -> None:
+        """Send the responses, past the translator if it takes none."""
+        if not self._translator.flush():
+            items = self._translator.take_back()
+            self._untranslated += len(items)
+            for host, port, local_host, raw, *_ in items:
+                self._edge.put([host, port, local_host, raw])
+        self._edge.flush()
+
+    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
+        """location.list: all users with their valid bindings."""
+        if question != "location.list":
+            raise LookupError(question)
+        now_at = time.time()
+        users = sorted(self._store.snapshot()[1].items())
+        return [
+            [user, [each.to_map() for each in found if each.expires_at > now_at]] for user, found in users
+        ]
+
+    def stats(self) -> dict[str, float]:
+        """Counters: replies, retransmissions, useless Vias, untranslated replies, bad items"""
+        return {
+            "replied": self._transactions.replied,
+            "retransmissions": self._transactions.retransmissions,
+            "unanswerable": self._transactions.unanswerable,
+            "untranslated": self._untranslated,
+            "bad_items": self._bad_items,
+        }
+
+    def close(self) -> None:
+        """Let go of the store and the peers."""
+        self._store.close()
+        self._publisher.close()
+        self._translator.close()
+        self._edge.close()
+
+
+def _policy(settings: Settings) -> RegistrarPolicy:
+    return RegistrarPolicy(
+        settings.min_expires, settings.max_expires, settings.default_expires, settings.max_contacts
+    )
+
+
+def _publisher(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
+    socket = context.socket(zmq.PUB)
+    socket.set(zmq.SNDHWM, CHANGES_KEPT)
+    socket.set(zmq.LINGER, LINGER_MS)
+    socket.bind(endpoint)
+    return socket
+
+
+if __name__ == "__main__":
+    sys.exit(run_actor(RegistrarService))

@@ -1,0 +1,185 @@
+"""A router: its share of the calls, with their transactions (RFC 3261 §16, §17)."""
+
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from switchboard.bus.actor import Actor, BusContext, run_actor
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.outbox import Outbox
+from switchboard.bus.peer import Peer as BusPeer
+from switchboard.bus.unacknowledged import Unacknowledged
+from switchboard.local import Facing, own_domains
+from switchboard.location.replica import Replica
+from switchboard.location.sqlite import read_snapshot
+from switchboard.proxy.commands import ProxyTurn
+from switchboard.proxy.environment import Environment
+from switchboard.proxy.loop import Branches
+from switchboard.proxy.proxy import Proxy
+from switchboard.proxy.targets import TargetPolicy
+from switchboard.resolve import Resolver
+from switchboard.settings import Settings
+from switchboard.transaction.commands import Peer
+from switchboard.transaction.layer import TransactionLayer
+from switchboard.transaction.timers import TimerValues
+
+LOOK_AROUND_S = 10.0
+"""Between two looks at the machine's addresses."""
+
+
+class RouterService(Actor):
+    """Owns the transactions and response contexts of its calls.
+
+    Casts: sip.received from edge-rx -> sip.send to edge-tx, sip.translate to the translator, call.happened
+    to the journal until call.acknowledged. Follows location.changed with a replica of the bindings.
+    """
+
+    name = "router"
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
+        endpoints = Endpoints(settings.run_dir)
+        self._settings = settings
+        self._instance = instance
+        self._incarnation = secrets.token_hex(3)
+        self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._journal = BusPeer(context, endpoints.inbox("journal"))
+        self._events = Unacknowledged()
+        self.outboxes = [self._translator, self._edge]
+        self._facing = Facing(settings)
+        self._resolver = Resolver()
+        self._replica = Replica()
+        self._proxy = self._make_proxy()
+        self._next_look = time.monotonic() + LOOK_AROUND_S
+        self._untranslated = self._bad_items = self._snapshots = 0
+        self._load_snapshot()
+
+    def subscriptions(self, endpoints: Endpoints) -> list[str]:
+        """The registrar's changes."""
+        return [endpoints.publisher("registrar")]
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """Names that were resolved."""
+        return {self._resolver.fd: self._take_answers}
+
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Take datagrams, changes of the bindings, and the journal's acknowledgements."""
+        match subject, body:
+            case "sip.received", list(items):
+                self._take_datagrams(items, now)
+            case "location.changed", [int(number), list(records)]:
+                if not self._replica.apply(number, records):
+                    self._load_snapshot()
+            case "location.number", [int(number)]:
+                if number != self._replica.number:
+                    self._load_snapshot()
+            case "call.acknowledged", [str(incarnation), int(number)]:
+                if incarnation == self._incarnation:
+                    self._events.acknowledge(number, now)
+            case _:
+                self._bad_items += 1
+
+    def next_deadline(self) -> float | None:
+        """The next transaction's timer, event to be told again, or look around."""
+        deadlines = (self._proxy.next_deadline(), self._events.next_deadline(), self._next_look)
+        return min(deadline for deadline in deadlines if deadline is not None)
+
+    def handle_timer(self, now: float) -> None:
+        """Let the transactions' timers fire; keep up with the machine's addresses."""
+        turn = ProxyTurn(now, at=time.time())
+        self._proxy.handle_timer(turn)
+        self._carry_out(turn)
+        if now >= self._next_look:
+            self._next_look = now + LOOK_AROUND_S
+            self._facing.refresh()
+            self._proxy.env.policy.own = own_domains(self._settings)
+
+    def flush(self) -> None:
+        """Send what the drain decided; responses take the short way when the translator is away."""
+        if not self._translator.flush():
+            for item in self._translator.take_back():
+                self._edge.put(item[:4])
+                self._untranslated += 1
+        self._edge.flush()
+        self._tell_journal(time.monotonic())
+
+    def stats(self) -> dict[str, float]:
+        """Counters of the core, and what it holds."""
+        layer = self._proxy.env.layer
+        return {
+            **self._proxy.counters,
+            "server_transactions": len(layer.servers),
+            "client_transactions": len(layer.clients),
+            "untranslated": self._untranslated,
+            "bad_items": self._bad_items,
+            "snapshots": self._snapshots,
+            "events_waiting": self._events.waiting,
+            "events_dropped": self._events.dropped,
+        }
+
+    def close(self) -> None:
+        """Let go of the resolver's threads."""
+        self._resolver.close()
+
+    def _make_proxy(self) -> Proxy:
+        settings = self._settings
+        policy = TargetPolicy(
+            own_domains(settings), self._replica, open_relay=settings.relay == "open", users=settings.users
+        )
+        values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
+        return Proxy(
+            Environment(
+                layer=TransactionLayer(values),
+                policy=policy,
+                branches=Branches(self._instance, self._incarnation),
+                facing=self._facing,
+                port=settings.sip_port,
+                incarnation=self._incarnation,
+                recurse=settings.recurse,
+            )
+        )
+
+    def _take_datagrams(self, items: list[Any], now: float) -> None:
+        turn = ProxyTurn(now, at=time.time())
+        for item in items:
+            match item:
+                case [str(host), int(port), str(local), bytes(index), bytes(raw)]:
+                    self._proxy.receive(raw, index, Peer(host, port, local), turn)
+                case _:
+                    self._bad_items += 1
+        self._carry_out(turn)
+
+    def _take_answers(self, now: float) -> None:
+        turn = ProxyTurn(now, at=time.time())
+        for lookup, hop in self._resolver.answers():
+            self._proxy.resolved(lookup, hop, turn)
+        self._carry_out(turn)
+
+    def _carry_out(self, turn: ProxyTurn) -> None:
+        for to, raw in turn.requests:
+            self._edge.put([*to, raw])
+        for to, raw, reader in turn.responses:
+            self._translator.put([*to, raw, *reader])
+        for event in turn.events:
+            self._events.put([*event[:4], *event.details])
+        for lookup in turn.lookups:
+            self._resolver.ask(lookup)
+
+    def _tell_journal(self, now: float) -> None:
+        while told := self._events.take(now):
+            if not self._journal.send("call.happened", [self._instance, self._incarnation, told]):
+                return
+            self._events.told(told[-1][0], now)
+
+    def _load_snapshot(self) -> None:
+        self._replica.load(read_snapshot(self._settings.store_path))
+        self._snapshots += 1
+        structlog.get_logger().info("bindings loaded", number=self._replica.number)
+
+
+if __name__ == "__main__":
+    sys.exit(run_actor(RouterService))

@@ -1,0 +1,169 @@
+"""The registrar's rules (RFC 3261 §10.3, RFC 3327): from a REGISTER to bindings and its response."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from hashlib import blake2s
+
+from switchboard.location.binding import Binding
+from switchboard.location.contacts import RequestedContact, removes_all, requested_contacts
+from switchboard.location.store import Store
+from switchboard.location.update import Update
+from switchboard.proxy.preprocess import check_syntax
+from switchboard.proxy.refusal import Refusal
+from switchboard.sip.address import NameAddr
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.respond import build_response
+from switchboard.sip.uri import SipUri
+
+SUPPORTED = frozenset(("path",))
+_NEVER_TOO_BRIEF = 3600  # seconds, §10.3 step 7
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrarPolicy:
+    """What bindings may be like. Expiries in seconds; `max_contacts` of one user."""
+
+    min_expires: int = 60
+    max_expires: int = 7200
+    default_expires: int = 3600
+    max_contacts: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The response to a REGISTER, and whose it is ("": nobody of ours)."""
+
+    response: bytes
+    user: str = ""
+
+
+class Registrar:
+    """Owns the rules, not the store: the caller opens a batch of it around `process` and `purge`.
+
+    `is_own` tells the URIs of our domain; `secret` makes our To tags. `now_at`: epoch seconds.
+    """
+
+    def __init__(
+        self, store: Store, is_own: Callable[[SipUri], bool], policy: RegistrarPolicy, secret: bytes
+    ) -> None:
+        self._store = store
+        self._is_own = is_own
+        self._policy = policy
+        self._secret = secret
+
+    def process(self, request: Message, source: tuple[str, int], now_at: float) -> Answer:
+        """Do what the REGISTER (scanned, else untrusted) from `source` asks for, all of it or nothing.
+
+        ParseError if not even an answer is possible: its top Via is malformed.
+        """
+        user, tag = "", self._to_tag(request)
+        try:
+            user = self._user(request)
+            status, reason, headers = 200, "", self._register(user, request, source, now_at)
+        except Refusal as refusal:
+            status, reason, headers = refusal.status, refusal.reason, list(refusal.headers)
+        except ParseError as error:
+            status, reason, headers = error.status, error.reason, []
+            tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
+        response = build_response(request, status, reason, to_tag=tag, headers=headers, source=source)
+        return Answer(response, user)
+
+    def purge(self, now_at: float) -> None:
+        """Remove the bindings whose time is over."""
+        for user in self._store.expired_users(now_at):
+            self._store.put(user, self.bindings(user, now_at))
+
+    def bindings(self, user: str, now_at: float) -> list[Binding]:
+        """The valid bindings of `user`."""
+        return [binding for binding in self._store.bindings(user) if binding.expires_at > now_at]
+
+    def _user(self, request: Message) -> str:
+        """Steps 2 to 5: what the request requires, and whose address-of-record its To names."""
+        check_syntax(request)
+        required = [tag for tag in request.values(Header.REQUIRE) if tag.lower() not in SUPPORTED]
+        if required:
+            raise Refusal(420, headers=[("Unsupported", ", ".join(required))])
+        aor = _address_of_record(request)
+        if not (aor.username and self._is_own(aor)):
+            raise Refusal(404)
+        return aor.username
+
+    def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> Headers:
+        """Steps 6 to 8: bind and unbind; the header fields of the 200."""
+        update = Update.of(request, source)
+        bound = self.bindings(user, now_at)
+        wanted = self._wanted(request, update, bound, now_at)
+        if wanted != bound:
+            self._store.put(user, wanted)
+        headers = [("Contact", _format_contact(binding, now_at)) for binding in wanted]
+        if update.path and "path" in map(str.lower, request.values(Header.SUPPORTED)):
+            headers += [("Path", value) for value in update.path]
+        return [*headers, ("Date", formatdate(now_at, usegmt=True))]
+
+    def _wanted(self, request: Message, update: Update, bound: list[Binding], now_at: float) -> list[Binding]:
+        """The user's bindings after the request; Refusal if it cannot be done completely."""
+        if removes_all(request):
+            return bound if _is_repeated(update, bound) else []
+        contacts = requested_contacts(request)
+        touched = [each for each in bound if any(each.matches(contact.uri) for contact in contacts)]
+        if _is_repeated(update, touched):
+            return bound
+        wanted = list(bound)
+        for contact in contacts:
+            self._bind(wanted, contact, update, now_at)
+        if len(wanted) > max(self._policy.max_contacts, len(bound)):
+            raise Refusal(403, "Too Many Contacts")
+        return wanted
+
+    def _bind(
+        self, bindings: list[Binding], contact: RequestedContact, update: Update, now_at: float
+    ) -> None:
+        """Add, replace or remove one of `bindings`."""
+        expires = self._granted(contact.expires)
+        place = [number for number, each in enumerate(bindings) if each.matches(contact.uri)][:1]
+        start, end = (place[0], place[0] + 1) if place else (len(bindings), len(bindings))
+        bindings[start:end] = [update.binding(contact, now_at + expires)] if expires else []
+
+    def _granted(self, expires: int | None) -> int:
+        """The lifetime that a contact gets: an hour is never too brief (§10.3 step 7)."""
+        if expires is None:
+            return self._policy.default_expires
+        if 0 < expires < min(self._policy.min_expires, _NEVER_TOO_BRIEF):
+            raise Refusal(423, headers=[("Min-Expires", str(self._policy.min_expires))])
+        return min(expires, self._policy.max_expires)
+
+    def _to_tag(self, request: Message) -> str:
+        """A tag that a retransmission gets again (§8.2.7)."""
+        text = f"{request.call_id} {request.cseq} {request.top_via}".encode("utf-8", "surrogateescape")
+        return blake2s(text, key=self._secret, digest_size=8).hexdigest()
+
+
+def _address_of_record(request: Message) -> SipUri:
+    """The To URI; that of another scheme is none of ours (404)."""
+    try:
+        return SipUri.parse(NameAddr.parse(request.get(Header.TO) or "").uri)
+    except ParseError as error:
+        if error.status == 416:
+            raise Refusal(404) from error
+        raise ParseError("Malformed To", "To") from error
+
+
+def _is_repeated(update: Update, touched: Sequence[Binding]) -> bool:
+    """Whether the update, a retransmission, has already been applied to the bindings that it touches.
+
+    Refusal if it is out of order: an equal or higher CSeq of the same Call-ID was there first (step 7).
+    """
+    later = [each for each in touched if each.call_id == update.call_id and each.cseq >= update.cseq]
+    if any((each.cseq, each.branch) != (update.cseq, update.via.branch) for each in later):
+        raise Refusal(500)
+    return bool(later)
+
+
+def _format_contact(binding: Binding, now_at: float) -> str:
+    left = max(1, round(binding.expires_at - now_at))
+    return f"<{binding.contact}>{binding.params};expires={left}"

@@ -1,0 +1,100 @@
+"""A router's copy of the bindings: a snapshot of the store, kept up to date by numbered changes."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from switchboard.location.binding import Binding
+from switchboard.location.store import Snapshot
+from switchboard.proxy.domains import canonical_host
+from switchboard.sip.errors import ParseError
+from switchboard.sip.uri import SipUri
+
+HopKey = tuple[str, str, int | None]
+
+
+class Replica:
+    """Answers a router's questions about users from memory. `now_at`: epoch seconds."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        """Of the last change that is in here."""
+        self._users: dict[str, list[Binding]] = {}
+        self._translated: dict[HopKey, dict[str, str]] = {}
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Forget everything and hold `snapshot`."""
+        self.number, users = snapshot
+        self._users, self._translated = {}, {}
+        for user, bindings in users.items():
+            self._set(user, bindings)
+
+    def apply(self, number: int, records: Iterable[Sequence[Any]]) -> bool:
+        """Take one `location.changed`. False: changes are missing before it, a snapshot is needed.
+
+        A change that the snapshot already held changes nothing.
+        """
+        if number <= self.number:
+            return True
+        if number != self.number + 1:
+            return False
+        for user, bindings in records:
+            self._set(user, [Binding.from_wire(binding) for binding in bindings])
+        self.number = number
+        return True
+
+    def lookup(self, user: str, now_at: float) -> list[Binding]:
+        """The valid bindings of `user` with SIP contacts, best q first, else in the order of their making."""
+        found = self._users.get(user, ())
+        valid = [binding for binding in found if binding.expires_at > now_at and binding.contact_uri]
+        return sorted(valid, key=lambda binding: -binding.q)
+
+    def is_known(self, user: str) -> bool:
+        """Whether `user` has ever registered."""
+        return user in self._users
+
+    def registered_from(self, user: str, host: str, now_at: float) -> bool:
+        """Whether a valid binding of `user` was made from the address `host`, or has it in its contact."""
+        wanted = canonical_host(host)
+        return any(wanted in _hosts(binding) for binding in self.lookup(user, now_at))
+
+    def next_hop_of(self, contact: str) -> str:
+        """Where requests for `contact` go that is registered from behind address translation, else "".
+
+        For requests within a dialog: their Request-URI is a contact, whose parameters may differ here.
+        """
+        try:
+            hops = self._translated.get(_hop_key(SipUri.parse(contact)))
+        except ParseError:
+            return ""
+        return next(reversed(hops.values())) if hops else ""
+
+    def snapshot(self) -> Snapshot:
+        """All that is in here."""
+        return self.number, self._users
+
+    def _set(self, user: str, bindings: list[Binding]) -> None:
+        for binding in self._users.get(user, ()):
+            self._forget_hop(user, binding)
+        self._users[user] = bindings
+        for binding in bindings:
+            if binding.next_hop and (uri := binding.contact_uri):
+                self._translated.setdefault(_hop_key(uri), {})[user] = binding.next_hop
+
+    def _forget_hop(self, user: str, binding: Binding) -> None:
+        if not binding.next_hop or (uri := binding.contact_uri) is None:
+            return
+        key = _hop_key(uri)
+        hops = self._translated.get(key, {})
+        hops.pop(user, None)
+        if not hops:
+            self._translated.pop(key, None)
+
+
+def _hop_key(uri: SipUri) -> HopKey:
+    return uri.username, canonical_host(uri.host), uri.port
+
+
+def _hosts(binding: Binding) -> set[str]:
+    uri = binding.contact_uri
+    hosts = (binding.source_host, uri.host if uri else "")
+    return {canonical_host(host) for host in hosts}

@@ -1,0 +1,168 @@
+"""The store of bindings in SQLite: durable once a batch has ended, readable by the routers meanwhile."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from switchboard.location.binding import Binding
+from switchboard.location.store import Change, Snapshot, StoreError
+from switchboard.sip.errors import UsageError
+
+SCHEMA_VERSION = 1
+_BUSY_S = 5.0
+_COLUMNS = "contact, q, expires_at, next_hop, path, params, call_id, cseq, user_agent, source, branch"
+_SCHEMA = f"""
+BEGIN;
+CREATE TABLE change (number INTEGER NOT NULL);
+INSERT INTO change VALUES (0);
+CREATE TABLE users (user TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE bindings (
+    user TEXT NOT NULL, position INTEGER NOT NULL,
+    contact TEXT NOT NULL, q REAL NOT NULL, expires_at REAL NOT NULL, next_hop TEXT NOT NULL,
+    path TEXT NOT NULL, params TEXT NOT NULL, call_id TEXT NOT NULL, cseq INTEGER NOT NULL,
+    user_agent TEXT NOT NULL, source TEXT NOT NULL, branch TEXT NOT NULL,
+    PRIMARY KEY (user, position)
+) WITHOUT ROWID;
+CREATE INDEX bindings_by_expiry ON bindings (expires_at);
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+
+
+class SqliteStore:
+    """The registrar's end: the only writer (see `store.Store`). `path` ":memory:" is for tests."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open the store, or make it. StoreError if the file cannot be used."""
+        with _explained(path):
+            self._database = _open(path)
+            self.number = _read_number(self._database)
+        self._change: Change | None = None
+
+    @contextmanager
+    def batch(self) -> Iterator[Change]:
+        """As in `Store`; one commit, synced to the disk if there was a write."""
+        self._change = Change()
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._change
+            self._commit(self._change)
+        except BaseException:
+            self._database.rollback()
+            raise
+        finally:
+            self._change = None
+
+    def _commit(self, change: Change) -> None:
+        change.number = self.number + bool(change.users)
+        if change.users:
+            self._database.execute("UPDATE change SET number = ?", (change.number,))
+        self._database.commit()
+        self.number = change.number
+
+    def put(self, user: str, bindings: Sequence[Binding]) -> None:
+        """As in `Store`; UsageError outside of a batch."""
+        if self._change is None:
+            raise UsageError("bindings are put within a batch")
+        self._database.execute("INSERT OR IGNORE INTO users VALUES (?)", (user,))
+        self._database.execute("DELETE FROM bindings WHERE user = ?", (user,))
+        rows = [(user, position, *_to_row(binding)) for position, binding in enumerate(bindings)]
+        marks = ", ".join("?" * 13)
+        self._database.executemany(f"INSERT INTO bindings VALUES ({marks})", rows)
+        self._change.users[user] = list(bindings)
+
+    def bindings(self, user: str) -> list[Binding]:
+        """As in `Store`."""
+        query = f"SELECT {_COLUMNS} FROM bindings WHERE user = ? ORDER BY position"
+        return [_from_row(row) for row in self._database.execute(query, (user,))]
+
+    def expired_users(self, now_at: float) -> list[str]:
+        """As in `Store`."""
+        query = "SELECT DISTINCT user FROM bindings WHERE expires_at <= ?"
+        return [user for (user,) in self._database.execute(query, (now_at,))]
+
+    def snapshot(self) -> Snapshot:
+        """As in `Store`."""
+        return _read(self._database)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """All that the store at `path` holds, without disturbing its writer; (0, {}) if there is none yet.
+
+    StoreError if the file cannot be used.
+    """
+    if not path.exists():
+        return 0, {}
+    with _explained(path), closing(_connect(f"{path.absolute().as_uri()}?mode=ro")) as database:
+        if _schema_version(database) == 0:
+            return 0, {}
+        _check_schema(database)
+        database.execute("BEGIN")
+        return _read(database)
+
+
+@contextmanager
+def _explained(path: Path | str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"The store of registrations {path} cannot be used: {error}.") from error
+    except StoreError as error:
+        raise StoreError(f"The store of registrations {path} {error}") from error
+
+
+def _open(path: Path | str) -> sqlite3.Connection:
+    database = _connect(str(path))
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    if _schema_version(database) == 0:
+        database.executescript(_SCHEMA)
+    _check_schema(database)
+    return database
+
+
+def _connect(name: str) -> sqlite3.Connection:
+    return sqlite3.connect(name, timeout=_BUSY_S, isolation_level=None, uri=name.startswith("file:"))
+
+
+def _schema_version(database: sqlite3.Connection) -> int:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _check_schema(database: sqlite3.Connection) -> None:
+    version = _schema_version(database)
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"has schema {version}, this program knows {SCHEMA_VERSION}: "
+            "use the program that wrote it, or move the file away (user agents register again)."
+        )
+
+
+def _read(database: sqlite3.Connection) -> Snapshot:
+    number = _read_number(database)
+    users: dict[str, list[Binding]] = {user: [] for (user,) in database.execute("SELECT user FROM users")}
+    for user, *row in database.execute(f"SELECT user, {_COLUMNS} FROM bindings ORDER BY user, position"):
+        users[user].append(_from_row(row))
+    return number, users
+
+
+def _read_number(database: sqlite3.Connection) -> int:
+    (number,) = database.execute("SELECT number FROM change").fetchone()
+    return int(number)
+
+
+def _to_row(binding: Binding) -> list[object]:
+    row: list[object] = [*binding.to_wire(), binding.branch]
+    row[4] = json.dumps(binding.path)
+    return row
+
+
+def _from_row(row: Sequence[object]) -> Binding:
+    return Binding.from_wire([*row[:4], json.loads(str(row[4])), *row[5:]])

@@ -1,0 +1,56 @@
+"""The server transactions of REGISTERs: each request is processed once and answered as often as it comes."""
+
+from dataclasses import dataclass
+
+from switchboard.location.answered import Answered
+from switchboard.location.registrar import Registrar
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.respond import response_address
+from switchboard.sip.via import Via
+from switchboard.transaction.key import server_key
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response, where it goes, and who will read its phrase."""
+
+    target: tuple[str, int]
+    response: bytes
+    user: str
+    accept_language: str
+
+
+class RegisterTransactions:
+    """Stands before the registrar. `lifetime_s`: how long a retransmission may come (64*T1, timer J)."""
+
+    def __init__(self, registrar: Registrar, lifetime_s: float) -> None:
+        self.replied = self.retransmissions = self.unanswerable = 0
+        self._registrar = registrar
+        self._answered: Answered[Reply] = Answered(lifetime_s)
+
+    def handle(self, request: Message, source: tuple[str, int], now: float, now_at: float) -> Reply | None:
+        """The reply to a REGISTER from `source`; None if its top Via is of no use.
+
+        `now`: monotonic seconds, `now_at`: epoch seconds.
+        """
+        try:
+            via = Via.parse(request.top_via)
+            target = response_address(request, source)
+            transaction = server_key(request, via)
+        except ParseError:
+            self.unanswerable += 1
+            return None
+        if reply := self._answered.find(transaction, now):
+            self.retransmissions += 1
+            return reply
+        answer = self._registrar.process(request, source, now_at)
+        reply = Reply(target, answer.response, answer.user, request.get(Header.ACCEPT_LANGUAGE) or "")
+        self._answered.add(transaction, reply, now)
+        self.replied += 1
+        return reply
+
+    def purge(self, now: float) -> None:
+        """Forget the transactions whose time is over."""
+        self._answered.purge(now)

@@ -1,0 +1,88 @@
+"""What all contacts of one REGISTER share, and the bindings made of it (RFC 3261 §10.3 step 7)."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+from switchboard.location.binding import Binding, format_hop
+from switchboard.location.contacts import RequestedContact
+from switchboard.sip.address import NameAddr
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.uri import SipUri, is_sip
+from switchboard.sip.via import Via
+
+_LONGEST_USER_AGENT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A REGISTER without its contacts. `source`: where it came from."""
+
+    call_id: str
+    cseq: int
+    via: Via
+    path: tuple[str, ...]
+    user_agent: str
+    source: tuple[str, int]
+
+    @classmethod
+    def of(cls, request: Message, source: tuple[str, int]) -> "Update":
+        """Read the request (untrusted); ParseError blames Via, Call-ID or Path."""
+        if not request.call_id.isascii():
+            raise ParseError("Malformed Call-ID", "Call-ID")
+        user_agent = (request.get(Header.USER_AGENT) or "").encode(errors="replace").decode()
+        return cls(
+            request.call_id,
+            request.cseq[0],
+            Via.parse(request.top_via),
+            _path(request),
+            user_agent[:_LONGEST_USER_AGENT],
+            source,
+        )
+
+    def binding(self, contact: RequestedContact, expires_at: float) -> Binding:
+        """The binding that `contact` gets by this request."""
+        return Binding(
+            contact.uri,
+            contact.q,
+            expires_at,
+            format_hop(*self.source) if self._is_translated(contact.uri) else "",
+            self.path,
+            contact.params,
+            self.call_id,
+            self.cseq,
+            self.user_agent,
+            format_hop(*self.source),
+            self.via.branch,
+        )
+
+    def _is_translated(self, contact: str) -> bool:
+        """Whether the user agent calls an address its own from which, as we see, it does not send.
+
+        Another port alone is no sign: user agents may send from another one than they listen at.
+        """
+        if not is_sip(contact):
+            return False
+        own = _address(SipUri.parse(contact).host)
+        return own is not None and own == _address(self.via.host) != _address(self.source[0])
+
+
+@lru_cache(maxsize=1024)
+def _address(host: str) -> object:
+    try:
+        return ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _path(request: Message) -> tuple[str, ...]:
+    try:
+        values = tuple(request.values(Header.PATH))
+        for value in values:
+            SipUri.parse(NameAddr.parse(value).uri)
+            value.encode()
+    except (ParseError, UnicodeEncodeError) as error:
+        raise ParseError("Malformed Path", "Path") from error
+    return values
