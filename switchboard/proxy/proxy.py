@@ -16,7 +16,7 @@ from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.respond import Hop, build_response, reject
+from switchboard.sip.respond import Hop, build_response, reject, warning_of
 from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Peer, Reader, SendRequest, SendResponse
 from switchboard.transaction.server import (
@@ -108,7 +108,8 @@ class Proxy:
             targets = self.env.policy.select(received, routing, turn.at)
         except ParseError as error:
             self.counters[f"refused_{error.status}"] += 1
-            self._answer(received, server, Refusal(error.status, error.reason), turn)
+            warning = [("Warning", warning_of(error))]
+            self._answer(received, server, Refusal(error.status, error.reason, warning), turn)
         except Refusal as refusal:
             self._answer(received, server, refusal, turn)
             if received.begins_call:

@@ -126,9 +126,14 @@ def reject(raw: bytes, error: ParseError, source: Hop) -> tuple[bytes, Hop] | No
         (b"s", b"CSeq"),
     ):
         lines += (name + b": " + value for value in fields.get(key, [])[:1])
-    lines.append(b"Content-Length: 0")
+    lines += (b"Warning: " + warning_of(error).encode("utf-8", "surrogateescape"), b"Content-Length: 0")
     port = source[1] if top.param("rport") is not None else _port(top)
     return b"\r\n".join(lines) + b"\r\n\r\n", (source[0], port)
+
+
+def warning_of(error: ParseError) -> str:
+    """Return the Warning value that tells `error`, whatever language the phrase will speak (§20.43)."""
+    return f'399 switchboard "{error.reason}"'
 
 
 def _port(via: Via) -> int:

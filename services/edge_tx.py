@@ -1,0 +1,56 @@
+"""The edge's write side: sends what the other workers want sent."""
+
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from switchboard.bus.actor import Actor, BusContext, run_actor
+from switchboard.bus.datagrams import Sender
+from switchboard.bus.udp import inherited_sockets
+from switchboard.settings import Settings
+
+
+class EdgeTx(Actor):
+    """Owns nothing: writes to the UDP sockets that its parent holds.
+
+    Casts: sip.send from routers, registrar, translator and edge-rx -> datagrams, at once and in order.
+    """
+
+    name = "edge-tx"
+
+    def __init__(
+        self,
+        settings: Settings,  # noqa: ARG002
+        context: BusContext,  # noqa: ARG002
+        instance: int,  # noqa: ARG002
+        sockets: Sequence[socket.socket] | None = None,
+    ) -> None:
+        self._sender = Sender(inherited_sockets() if sockets is None else sockets)
+        self._sent = self._failed = self._bad_items = 0
+
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Send the datagrams of a sip.send; what is none of these is counted."""
+        if subject != "sip.send" or not isinstance(body, list):
+            self._bad_items += 1
+            return
+        for item in body:
+            self._send(item)
+
+    def stats(self) -> dict[str, float]:
+        """Datagrams that left, datagrams that the kernel refused, and items that were no datagram."""
+        return {"sent": self._sent, "failed": self._failed, "bad_items": self._bad_items}
+
+    def _send(self, item: Any) -> None:
+        match item:
+            case [str(host), int(port), str(local_host), bytes(raw)]:
+                if self._sender.send(raw, host, port, local_host):
+                    self._sent += 1
+                else:
+                    self._failed += 1
+            case _:
+                self._bad_items += 1
+
+
+if __name__ == "__main__":
+    sys.exit(run_actor(EdgeTx))

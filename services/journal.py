@@ -1,0 +1,85 @@
+"""The journal: one call detail record for each call that has ended."""
+
+import sys
+import time
+from typing import Any
+
+from switchboard.bus.actor import RETRY_S, Actor, BusContext, run_actor
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.peer import Peer
+from switchboard.cdr.deliveries import Router
+from switchboard.cdr.journal import Journal
+from switchboard.settings import Settings
+
+
+class JournalService(Actor):
+    """Owns the calls in progress and their records.
+
+    Casts: call.happened from routers -> call.acknowledged to that router, once the events are on disk.
+    Questions: call.list -> the calls in progress, oldest first. StateError if journal.db cannot be used.
+    """
+
+    name = "journal"
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
+        self._journal = Journal(settings.journal_path, settings.cdr_path, settings.max_call_s, time.time())
+        self._context = context
+        self._endpoints = Endpoints(settings.run_dir)
+        self._routers: dict[int, Peer] = {}
+        self._unsaid: dict[Router, int] = {}
+        self._bad_casts = 0
+
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Fold the events of one router; another cast is counted."""
+        if subject == "call.happened":
+            self._journal.receive(body, time.time())
+        else:
+            self._bad_casts += 1
+
+    def answer(self, question: str, body: Any) -> Any:
+        """Answer call.list."""
+        if question == "call.list":
+            return self._journal.calls(time.time())
+        return super().answer(question, body)
+
+    def next_deadline(self) -> float | None:
+        """When a call has been waited for long enough, or a router that was away may be back."""
+        deadline_at = self._journal.next_deadline_at()
+        waits_s = [] if deadline_at is None else [deadline_at - time.time()]
+        if self._unsaid:
+            waits_s.append(RETRY_S)
+        return time.monotonic() + min(waits_s) if waits_s else None
+
+    def handle_timer(self, now: float) -> None:  # noqa: ARG002
+        """Give up the calls that have been waited for long enough."""
+        self._journal.expire(time.time())
+
+    def flush(self) -> None:
+        """Bring the drain to disk, then acknowledge it; a router that is away is told when it is back."""
+        self._unsaid |= self._journal.commit()
+        for router, number in list(self._unsaid.items()):
+            if self._peer(router.instance).send("call.acknowledged", [router.incarnation, number]):
+                del self._unsaid[router]
+
+    def stats(self) -> dict[str, float]:
+        """Counters: what the journal has seen, and acknowledgements that wait."""
+        return {
+            **self._journal.stats(),
+            "bad_casts": self._bad_casts,
+            "acknowledgements_waiting": len(self._unsaid),
+        }
+
+    def close(self) -> None:
+        """Let go of the files and the routers."""
+        self._journal.close()
+        for peer in self._routers.values():
+            peer.close()
+
+    def _peer(self, instance: int) -> Peer:
+        if instance not in self._routers:
+            self._routers[instance] = Peer(self._context, self._endpoints.inbox("router", instance))
+        return self._routers[instance]
+
+
+if __name__ == "__main__":
+    sys.exit(run_actor(JournalService))

@@ -1,0 +1,253 @@
+"""The shape of a worker process: an Actor holds one core, `run_actor` owns loop, sockets, clock and signals.
+
+Three doors only (after Erlang's gen_server): `receive` for casts, `answer` for questions, `watch` for the
+rest. One thread, no locks: the callbacks of an actor never overlap.
+"""
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import structlog
+import zmq
+
+from switchboard import log
+from switchboard.bus import frames
+from switchboard.bus.door import Door, Question
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.outbox import Outbox
+from switchboard.bus.peer import HIGH_WATER_MARK, LINGER_MS
+from switchboard.bus.process import ParentGone, StopSignal, die_with_parent, tell_ready
+from switchboard.settings import Settings, SettingsError, load_settings
+
+BusContext = zmq.Context[zmq.Socket[bytes]]
+
+FRAMES_A_ROUND = 64
+IDLE_S = 1.0
+RETRY_S = 0.010  # between two tries of an outbox whose peer is away
+QUIET_S = 0.005  # no frame for so long: the sockets are drained
+DRAIN_S = 0.250  # an end must not wait for peers that never fall silent
+SUBSCRIPTION_FRAMES = 10_000
+
+
+class Actor:
+    """Base of every worker: one per process. `now` is `time.monotonic()`."""
+
+    name: ClassVar[str]
+    has_inbox: ClassVar[bool] = True
+    outboxes: Sequence[Outbox] = ()
+
+    def subscriptions(self, endpoints: Endpoints) -> list[str]:  # noqa: ARG002
+        """The publishers whose frames `receive` is to have as well."""
+        return []
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """File descriptors and what to call with `now` while one is readable."""
+        return {}
+
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Take a cast."""
+
+    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
+        """Return the answer to a question; LookupError for one that this actor does not know."""
+        raise LookupError(question)
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timer` is to be called next (monotonic s); None: never."""
+        return None
+
+    def handle_timer(self, now: float) -> None:
+        """The deadline has passed: do what is due and move it on."""
+
+    def flush(self) -> None:
+        """Send what a drain has yielded; called once after each, and every RETRY_S while an outbox waits."""
+        for outbox in self.outboxes:
+            outbox.flush()
+
+    def stats(self) -> dict[str, float]:
+        """Counters of this actor, added to those of its loop."""
+        return {}
+
+    def close(self) -> None:
+        """Let go of what this actor opened, the sockets of `context` excepted."""
+
+
+class Loop:
+    """Drains the sockets of one actor, fires its timers and flushes it, in this order, once a round."""
+
+    def __init__(self, actor: Actor, context: BusContext, endpoints: Endpoints, instance: int = 0) -> None:
+        self.actor = actor
+        self.frames_in = 0
+        self.items_in = 0
+        self.bad_frames = 0
+        self._sources = [_subscription(context, e) for e in actor.subscriptions(endpoints)]
+        if actor.has_inbox:
+            self._sources.append(_inbox(context, endpoints.inbox(actor.name, instance)))
+        self._door = Door(context, endpoints.ask(actor.name, instance))
+        self._watched = actor.watch()
+        self._poller = zmq.Poller()
+        for source in (*self._sources, self._door.socket, *self._watched):
+            self._poller.register(source, zmq.POLLIN)
+
+    def run(self, stop: StopSignal) -> None:
+        """Serve until `stop` is set."""
+        self._poller.register(stop.fd, zmq.POLLIN)
+        while not stop.is_set:
+            self.round(self._wait_s())
+        self._poller.unregister(stop.fd)
+
+    def drain(self) -> None:
+        """Take what has arrived on the bus, for DRAIN_S at most, and flush it."""
+        for fd in self._watched:
+            self._poller.unregister(fd)
+        until = time.monotonic() + DRAIN_S
+        while (self.round(QUIET_S) or self._outboxes_wait()) and time.monotonic() < until:
+            pass
+
+    def round(self, wait_s: float) -> bool:
+        """Wait for input, take it, fire due timers, flush. False: nothing came within `wait_s`."""
+        ready = dict(self._poller.poll(math.ceil(wait_s * 1000)))
+        for source in self._sources:
+            if source in ready:
+                self._take_frames(source)
+        if self._door.socket in ready:
+            self._take_questions()
+        for fd, handle in self._watched.items():
+            if fd in ready:
+                handle(time.monotonic())
+        self._fire_timer()
+        self.actor.flush()
+        return bool(ready)
+
+    def stats(self) -> dict[str, float]:
+        """All counters of the process, by name."""
+        counters: dict[str, float] = {
+            "frames_in": self.frames_in,
+            "items_in": self.items_in,
+            "bad_frames": self.bad_frames + self._door.bad_frames,
+        }
+        for outbox in self.actor.outboxes:
+            counters |= outbox.stats()
+        return counters | self.actor.stats()
+
+    def _wait_s(self) -> float:
+        wait_s = RETRY_S if self._outboxes_wait() else IDLE_S
+        deadline = self.actor.next_deadline()
+        if deadline is None:
+            return wait_s
+        return min(wait_s, max(0.0, deadline - time.monotonic()))
+
+    def _outboxes_wait(self) -> bool:
+        return any(outbox.waiting for outbox in self.actor.outboxes)
+
+    def _take_frames(self, source: zmq.Socket[bytes]) -> None:
+        for frame in _waiting_frames(source):
+            self.frames_in += 1
+            try:
+                subject, body = frames.unpack(frame)
+            except frames.FrameError:
+                self.bad_frames += 1
+                continue
+            self.items_in += len(body) if isinstance(body, list) else 1
+            self.actor.receive(subject, body, time.monotonic())
+
+    def _take_questions(self) -> None:
+        for _ in range(FRAMES_A_ROUND):
+            question = self._door.take()
+            if question is None:
+                return
+            self._answer(question)
+
+    def _answer(self, question: Question) -> None:
+        if question.subject == "stats":
+            self._door.reply(question, self.stats())
+            return
+        try:
+            answer = self.actor.answer(question.subject, question.body)
+        except LookupError:
+            self._door.refuse(question, f"{self.actor.name} does not know the question {question.subject!r}")
+        else:
+            self._door.reply(question, answer)
+
+    def _fire_timer(self) -> None:
+        deadline = self.actor.next_deadline()
+        if deadline is None:
+            return
+        now = time.monotonic()
+        if deadline <= now:
+            self.actor.handle_timer(now)
+
+
+def run_actor(make: Callable[[Settings, BusContext, int], Actor], argv: Sequence[str] | None = None) -> int:
+    """Run the worker that `make(settings, context, instance)` builds until SIGTERM; return its exit status.
+
+    0: asked to end, and drained. 1: an unforeseen exception, whose traceback is in the log, or no parent.
+    2: bad settings, found before anything is bound, or by `make`, which may raise SettingsError too.
+    `argv` (default: the process's) may name `--instance I`.
+    """
+    stop = StopSignal()
+    die_with_parent()
+    instance = _parse_instance(argv)
+    try:
+        settings = load_settings()
+        log.configure(settings.log_level)
+        _serve(make, settings, instance, stop)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ParentGone:
+        return 1
+    except Exception:
+        structlog.get_logger().exception("worker crashed", instance=instance)
+        return 1
+    return 0
+
+
+def _serve(
+    make: Callable[[Settings, BusContext, int], Actor], settings: Settings, instance: int, stop: StopSignal
+) -> None:
+    settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    context: BusContext = zmq.Context()
+    try:
+        actor = make(settings, context, instance)
+        structlog.contextvars.bind_contextvars(worker=f"{actor.name}.{instance}")
+        loop = Loop(actor, context, Endpoints(settings.run_dir), instance)
+        tell_ready()
+        loop.run(stop)
+        loop.drain()
+        actor.close()
+    finally:
+        context.destroy(linger=LINGER_MS)
+
+
+def _parse_instance(argv: Sequence[str] | None) -> int:
+    parser = argparse.ArgumentParser(description="A worker process of the switchboard; its parent starts it.")
+    parser.add_argument("--instance", type=int, default=0, help="number of this worker among its equals")
+    return int(parser.parse_args(argv).instance)
+
+
+def _subscription(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
+    socket = context.socket(zmq.SUB)
+    socket.set(zmq.RCVHWM, SUBSCRIPTION_FRAMES)
+    socket.subscribe(b"")
+    socket.connect(endpoint)
+    return socket
+
+
+def _inbox(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
+    socket = context.socket(zmq.PULL)
+    socket.set(zmq.RCVHWM, HIGH_WATER_MARK)
+    socket.bind(endpoint)
+    return socket
+
+
+def _waiting_frames(source: zmq.Socket[bytes]) -> Iterator[bytes]:
+    """Yield what has arrived, at most FRAMES_A_ROUND frames."""
+    for _ in range(FRAMES_A_ROUND):
+        try:
+            yield source.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return

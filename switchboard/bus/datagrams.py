@@ -1,0 +1,100 @@
+"""Datagrams in and out, each with the address of ours that it came to or is to leave from (RFC 3542).
+
+The one place where the edge meets OSError: what cannot be sent is told by the result, never raised.
+"""
+
+import socket
+import struct
+from collections.abc import Iterable
+from functools import lru_cache
+
+from switchboard.bus.udp import IP_PKTINFO, socket_address
+
+Datagram = tuple[bytes, str, int, str]  # data, source host, source port, local host
+
+MAX_BYTES = 65535
+_ANCILLARY_BYTES = socket.CMSG_SPACE(20)  # struct in6_pktinfo; in_pktinfo is shorter
+_WILDCARDS = ("0.0.0.0", "::")
+_CACHE = 4096
+
+Ancillary = list[tuple[int, int, bytes]]
+
+
+def receive(sock: socket.socket) -> Datagram | None:
+    """Return the next datagram that waits, None if there is none. Hosts bear no brackets; `fe80::1%eth0`."""
+    try:
+        data, ancillary, _, source = sock.recvmsg(MAX_BYTES, _ANCILLARY_BYTES, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    local = ancillary[0][2]
+    if len(source) == 2:
+        return data, source[0], source[1], socket.inet_ntoa(local[4:8])
+    return data, _scoped(source[0], source[3]), source[1], _local_ipv6(local)
+
+
+class Sender:
+    """Sends through the socket of the right family, one of each at most."""
+
+    def __init__(self, sockets: Iterable[socket.socket]) -> None:
+        self._sockets = {sock.family: sock for sock in sockets}
+        self._wildcard = {
+            family for family, sock in self._sockets.items() if sock.getsockname()[0] in _WILDCARDS
+        }
+
+    def send(self, data: bytes, host: str, port: int, local_host: str = "") -> bool:
+        """Send to a numeric host, from `local_host` ("": the kernel chooses). False: it has not left."""
+        family = _family(host)
+        sock = self._sockets.get(family) if family else None
+        if sock is None or not 0 < port < 65536:
+            return False
+        try:
+            address = (host, port) if "%" not in host else socket_address(host, port)
+            if local_host and family in self._wildcard:
+                sock.sendmsg((data,), _leave_from(local_host, family), socket.MSG_DONTWAIT, address)
+            else:
+                sock.sendto(data, socket.MSG_DONTWAIT, address)
+        except (OSError, ValueError):  # ValueError: a scope that is no text for the resolver
+            return False
+        return True
+
+
+@lru_cache(_CACHE)
+def _family(host: str) -> socket.AddressFamily | None:
+    """The family of a numeric host; None for any other text."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return family if _packed(family, host) else None
+
+
+def _packed(family: int, host: str) -> bytes:
+    """The address in network order, b"" if there is none in the text."""
+    try:
+        return socket.inet_pton(family, host.partition("%")[0])
+    except (OSError, ValueError):
+        return b""
+
+
+@lru_cache(_CACHE)
+def _leave_from(local_host: str, family: socket.AddressFamily) -> Ancillary:
+    """The ancillary data that names the source address; none if it is of another family."""
+    packed = _packed(family, local_host)
+    if not packed:
+        return []
+    if family == socket.AF_INET:
+        return [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=i4s4x", 0, packed))]
+    return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16si", packed, 0))]
+
+
+def _local_ipv6(pktinfo: bytes) -> str:
+    packed, interface = struct.unpack("=16si", pktinfo)
+    host = socket.inet_ntop(socket.AF_INET6, packed)
+    return _scoped(host, interface if host.startswith("fe80:") else 0)
+
+
+def _scoped(host: str, interface: int) -> str:
+    """The host with the name of its interface if it has a meaning only there (0: everywhere)."""
+    if not interface:
+        return host
+    try:
+        return f"{host}%{socket.if_indextoname(interface)}"
+    except OSError:
+        return f"{host}%{interface}"

@@ -1,0 +1,45 @@
+"""One peer that we cast frames to."""
+
+import zmq
+
+from switchboard.bus import frames
+
+HIGH_WATER_MARK = 64  # frames: a peer that hangs is noticed when so many wait
+LINGER_MS = 200
+_RECONNECT_MS = 20
+_RECONNECT_MAX_MS = 200
+
+
+class Peer:
+    """A PUSH socket connected to one inbox; it never blocks and holds nothing for a peer that is away."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+        self.endpoint = endpoint
+        self._socket = context.socket(zmq.PUSH)
+        self._socket.set(zmq.IMMEDIATE, 1)
+        self._socket.set(zmq.SNDHWM, HIGH_WATER_MARK)
+        self._socket.set(zmq.LINGER, LINGER_MS)
+        self._socket.set(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        self._socket.set(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
+        self._socket.connect(endpoint)
+
+    @property
+    def name(self) -> str:
+        """NAME.INSTANCE of the peer, for counters."""
+        return self.endpoint.rpartition("/")[2].removesuffix(".in")
+
+    def send(self, subject: str, body: object) -> bool:
+        """Cast one frame. False: the peer is away or too far behind, and has not got it."""
+        return self.send_frame(frames.pack(subject, body))
+
+    def send_frame(self, frame: bytes) -> bool:
+        """Cast a packed frame, as `send` does."""
+        try:
+            self._socket.send(frame, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the peer; frames on their way have LINGER_MS to leave."""
+        self._socket.close()

@@ -1,0 +1,134 @@
+"""The UDP sockets of the edge: bound once by its parent, inherited by both of its workers.
+
+The sockets stay blocking: the workers share the open file description, so its flags are nobody's to change.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+SOCKETS = "SWITCHBOARD_SOCKETS"  # environment of a worker: inherited file descriptors, comma-separated
+BUFFER_BYTES = 4 << 20
+
+# Python 3.11 does not name it.
+IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
+
+_PORT_0_TRIES = 16
+
+
+class BindError(Exception):
+    """A UDP socket cannot be bound; the text says where and why, for people."""
+
+
+class PortTaken(BindError):
+    """Another socket holds the port; `pid` and `command` of its process as far as we may know them."""
+
+    def __init__(self, port: int, pid: int | None = None, command: str = "") -> None:
+        holder = f"process {pid} ({command})" if pid is not None else "another process"
+        super().__init__(f"UDP port {port} is taken by {holder}")
+        self.port = port
+        self.pid = pid
+        self.command = command
+
+
+def bind_sockets(host: str, port: int) -> list[socket.socket]:
+    """Return sockets bound to `host` (numeric; "": all addresses, one socket each for IPv4 and IPv6).
+
+    Port 0 is any one that is free in both families. PortTaken, BindError.
+    """
+    if host:
+        return [_bind(_family(host), host, port)]
+    for _ in range(_PORT_0_TRIES - 1 if port == 0 else 0):
+        with suppress(PortTaken):
+            return _bind_wildcards(port)
+    return _bind_wildcards(port)
+
+
+def socket_address(host: str, port: int) -> Any:
+    """Return the socket module's form of a numeric host, also of `fe80::1%eth0`. OSError, ValueError."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
+
+
+def receive_buffer(sock: socket.socket) -> int:
+    """Return the bytes that the kernel granted for arriving datagrams, its own overhead included."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def pass_sockets(sockets: Sequence[socket.socket]) -> str:
+    """Return the value of SWITCHBOARD_SOCKETS for a worker that inherits `sockets`."""
+    return ",".join(str(sock.fileno()) for sock in sockets)
+
+
+def inherited_sockets() -> list[socket.socket]:
+    """Return the sockets that this worker's parent holds, itself or the init system having bound them."""
+    sockets = [socket.socket(fileno=int(fd)) for fd in os.environ.get(SOCKETS, "").split(",") if fd]
+    for sock in sockets:
+        _set_options(sock)
+    return sockets
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _bind_wildcards(port: int) -> list[socket.socket]:
+    """One socket for each family that the machine has."""
+    ipv4 = _bind(socket.AF_INET, "0.0.0.0", port)
+    if not _has_ipv6():
+        return [ipv4]
+    try:
+        return [ipv4, _bind(socket.AF_INET6, "::", ipv4.getsockname()[1])]
+    except BindError:
+        ipv4.close()
+        raise
+
+
+def _has_ipv6() -> bool:
+    """Whether the kernel lets us bind an IPv6 address at all: it may be built or told not to."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        _set_options(sock)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(socket_address(host, port))
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port, *_holder(port)) from error
+        raise BindError(f"cannot bind UDP port {port} of {host}: {error.strerror}") from error
+    return sock
+
+
+def _set_options(sock: socket.socket) -> None:
+    """Large buffers, and with each datagram the address that it came to."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+
+
+def _holder(port: int) -> tuple[int | None, str]:
+    """The process that has bound the port: (pid, command line), or (None, "") if we may not see it."""
+    try:
+        for connection in psutil.net_connections(kind="udp"):
+            if connection.pid and connection.laddr and connection.laddr.port == port:
+                return connection.pid, " ".join(psutil.Process(connection.pid).cmdline())
+    except psutil.Error:
+        pass
+    return None, ""

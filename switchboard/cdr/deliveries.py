@@ -1,0 +1,90 @@
+"""Which events have arrived: each router numbers its own, and tells them until they are acknowledged."""
+
+from typing import NamedTuple
+
+PATIENCE_S = 5.0
+"""How long a gap may stay open; who does not fill it has lost what was in it (its queue overflowed)."""
+
+FIRST = 1
+"""The number of a router's first event, so that its loss shows too."""
+LIVES = 4
+"""Incarnations remembered of one worker."""
+
+
+class Router(NamedTuple):
+    """A router worker in one of its lives: numbers grow within an incarnation."""
+
+    instance: int
+    incarnation: str
+
+
+class Deliveries:
+    """The last number taken from each router. Takes every number once, and in order.
+
+    The bus may lose a frame when a process dies. What follows a gap is refused, so that the acknowledgement
+    stays before it and the router tells it all again.
+    """
+
+    def __init__(self) -> None:
+        self.repeated = 0
+        self.refused = 0
+        self.missed = 0
+        self._numbers: dict[Router, int] = {}
+        self._gap_since: dict[Router, float] = {}
+        self._advanced: dict[Router, int] = {}
+        self._retired: set[Router] = set()
+
+    def restore(self, numbers: dict[Router, int]) -> None:
+        """Take over what the store has kept."""
+        self._numbers.update(numbers)
+
+    def accept(self, router: Router, number: int, now: float) -> bool:
+        """True if the event of that number is to be taken now."""
+        last = self._numbers.get(router)
+        if last is None:
+            last = self._welcome(router, number)
+        if number <= last:
+            self.repeated += 1
+            return False
+        if number > last + 1 and not self._skip_gap(router, number - last - 1, now):
+            self.refused += 1
+            return False
+        if self._gap_since:
+            self._gap_since.pop(router, None)
+        self._numbers[router] = self._advanced[router] = number
+        return True
+
+    def last(self, router: Router) -> int | None:
+        """The number up to which everything was taken; None if nothing was."""
+        return self._numbers.get(router)
+
+    def take_advanced(self) -> dict[Router, int]:
+        """The routers whose last number has grown since the last time, and that number."""
+        advanced, self._advanced = self._advanced, {}
+        return advanced
+
+    def take_retired(self) -> set[Router]:
+        """The routers that were forgotten since the last time."""
+        retired, self._retired = self._retired, set()
+        return retired
+
+    def _welcome(self, router: Router, number: int) -> int:
+        """Begin to count; of a worker's earlier lives, only the last ones may have frames under way."""
+        lives = [known for known in self._numbers if known.instance == router.instance]
+        for known in lives[: 1 - LIVES]:
+            self._retire(known)
+        self._numbers[router] = min(FIRST, number) - 1
+        return self._numbers[router]
+
+    def _retire(self, router: Router) -> None:
+        del self._numbers[router]
+        self._gap_since.pop(router, None)
+        self._advanced.pop(router, None)
+        self._retired.add(router)
+
+    def _skip_gap(self, router: Router, size: int, now: float) -> bool:
+        """True if the gap has been open for so long that nobody will fill it."""
+        if now - self._gap_since.setdefault(router, now) < PATIENCE_S:
+            return False
+        self.missed += size
+        return True

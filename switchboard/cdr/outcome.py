@@ -1,0 +1,28 @@
+"""What a final response says of a call that was not answered."""
+
+from switchboard.cdr.record import Outcome, Party
+
+_BY_STATUS = {
+    486: Outcome.BUSY,
+    600: Outcome.BUSY,
+    603: Outcome.DECLINED,
+    607: Outcome.DECLINED,
+    608: Outcome.DECLINED,
+    404: Outcome.UNREACHABLE,
+    410: Outcome.UNREACHABLE,
+    502: Outcome.UNREACHABLE,
+    503: Outcome.UNREACHABLE,
+    504: Outcome.UNREACHABLE,
+    604: Outcome.UNREACHABLE,
+}
+_SILENCE = (408, 480)  # not answered: a matter of whether it rang
+_AFTER_CANCEL = (408, 487)  # RFC 3261 §9.1: a callee that confirms the CANCEL, and one that does not
+
+
+def outcome_of(status: int, by: Party, rang: bool) -> Outcome:
+    """What a final response other than a 2xx says of the call."""
+    if by is Party.CALLER and status in _AFTER_CANCEL:
+        return Outcome.CANCELLED
+    if status in _SILENCE:
+        return Outcome.NO_ANSWER if rang else Outcome.UNREACHABLE
+    return _BY_STATUS.get(status, Outcome.FAILED)

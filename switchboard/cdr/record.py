@@ -1,0 +1,100 @@
+"""The call detail record: what the journal keeps of one call, and its forms as a JSON line and a CSV row."""
+
+import csv
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, TextIO
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    ANSWERED = "answered"
+    CANCELLED = "cancelled"
+    BUSY = "busy"
+    DECLINED = "declined"
+    NO_ANSWER = "no_answer"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+
+
+class Party(StrEnum):
+    """Who ended a call."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+    SWITCHBOARD = "switchboard"
+
+
+def instant(at: float) -> datetime:
+    """The UTC instant of `at` (epoch s), rounded to the millisecond, as records bear it."""
+    return datetime.fromtimestamp(round(at * 1000) / 1000, UTC)
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: 2026-11-22T10:00:00.123Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+Timestamp = Annotated[datetime, PlainSerializer(timestamp)]
+
+
+class CallDetailRecord(BaseModel):
+    """One call, ended; fields in their order on disk. An instant is None if what it marks did not happen."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    call_id: str
+    caller: str
+    """The caller's URI."""
+    callee: str
+    """The URI that was dialled."""
+    started_at: Timestamp
+    """First INVITE."""
+    ringing_at: Timestamp | None
+    """First provisional response beyond 100."""
+    answered_at: Timestamp | None
+    """First 2xx."""
+    ended_at: Timestamp
+    """BYE, or the final response of a call that was not answered."""
+    duration_s: float
+    """From answer to end, to the millisecond; 0.0 if there was no answer."""
+    outcome: Outcome
+    status: int
+    """The final SIP code."""
+    ended_by: Party
+
+    def to_line(self) -> bytes:
+        """The record as one line of cdr.jsonl, newline included."""
+        return json.dumps(self.model_dump(), ensure_ascii=False).encode() + b"\n"
+
+
+def parse_line(line: bytes) -> CallDetailRecord | None:
+    """The record on a line of cdr.jsonl; None if the line holds none (torn, or somebody else's)."""
+    try:
+        return CallDetailRecord.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def write_csv(records: Iterable[CallDetailRecord], stream: TextIO) -> None:
+    """Write a header and a row a record, for spreadsheets.
+
+    Text that a spreadsheet would take for a formula gets a leading apostrophe.
+    """
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(CallDetailRecord.model_fields)
+    for record in records:
+        writer.writerow([_cell(value) for value in record.model_dump().values()])
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value

@@ -1,0 +1,97 @@
+"""What the edge's parent prints once when the whole switchboard is up: how to use it."""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+
+from switchboard.bus.board import Board
+from switchboard.settings import Settings
+
+DEFAULT_PORT = 5060
+LOOK_EVERY_S = 0.1
+IMPATIENT_AFTER_S = 10.0
+WHERE = ("SWITCHBOARD_CONFIG", "SWITCHBOARD_DATA_DIR")
+"""The variables by which another terminal's commands find this switchboard."""
+
+
+class Announcer:
+    """Watches the board from the parent's loop; announces once that all are up, or who is late.
+
+    `text` makes the announcement; `say` prints.
+    """
+
+    def __init__(self, board: Board, text: Callable[[], str], say: Callable[[str], None]) -> None:
+        self._board = board
+        self._text = text
+        self._say = say
+        self._next: float | None = time.monotonic()
+        self._impatient_at: float | None = self._next + IMPATIENT_AFTER_S
+
+    def next_deadline(self) -> float | None:
+        """When to look again (monotonic s); None once all has been said."""
+        return self._next
+
+    def handle_timer(self, now: float) -> None:
+        """Look at the answers to the last question, and ask again."""
+        self._board.collect()
+        late = self._board.not_up()
+        if not late:
+            self._say(self._text())
+            self._board.close()
+            self._next = None
+            return
+        if self._impatient_at is not None and now >= self._impatient_at:
+            self._say(f"Not up after {IMPATIENT_AFTER_S:g} s: {', '.join(late)}. See the messages above.")
+            self._impatient_at = None
+        self._board.ask()
+        self._next = now + LOOK_EVERY_S
+
+
+def welcome(settings: Settings, addresses: Sequence[str], port: int) -> str:
+    """How to use this switchboard, which is reached at `addresses` (without brackets) and `port`."""
+    lines = [
+        ("Domain for the phones", _domains(settings, addresses, port)),
+        ("Register a phone", ["user: any name; domain: one of the above; transport: UDP; no password"]),
+        ("Place a call", ["dial the user name of another phone"]),
+        ("Call journal", [f"{settings.cdr_path}   ({_command('cdr')})"]),
+        ("Logs", [_log_place()]),
+        ("State", [_command("status")]),
+        ("Stop", ["Ctrl-C"]),
+    ]
+    body = [
+        f"  {heading if not row else '':<23}{text}"
+        for heading, texts in lines
+        for row, text in enumerate(texts)
+    ]
+    return "\n".join(["", "Switchboard is up.", "", *body, ""])
+
+
+def _domains(settings: Settings, addresses: Sequence[str], port: int) -> list[str]:
+    suffix = "" if port == DEFAULT_PORT else f":{port}"
+    ordered = sorted(addresses, key=lambda each: (ip_address(each).is_loopback, ip_address(each).version))
+    named = [f"{domain}{suffix}" for domain in settings.domains]
+    return named + [f"{_host(each)}{suffix}{_remark(each)}" for each in ordered]
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _remark(address: str) -> str:
+    return "   (this machine only)" if ip_address(address).is_loopback else ""
+
+
+def _command(name: str) -> str:
+    """The command line as it can be typed in another terminal, in this directory."""
+    program = os.path.relpath(sys.argv[0])
+    variables = [f"{each}={shlex.quote(os.environ[each])}" for each in WHERE if each in os.environ]
+    return " ".join([*variables, "switchboard" if program.startswith("..") else program, name])
+
+
+def _log_place() -> str:
+    if sys.stdout.isatty() or "HONCHO_PROCESS_NAME" in os.environ:
+        return "this terminal"
+    return "the standard error of each component"

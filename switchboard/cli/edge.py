@@ -1,0 +1,43 @@
+"""What the parent of the edge does beyond the others: it holds the UDP sockets and announces the board."""
+
+import socket
+from collections.abc import Sequence
+
+import typer
+import zmq
+
+from switchboard.bus.activation import activated_sockets
+from switchboard.bus.board import Board
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.udp import BindError, PortTaken, bind_sockets
+from switchboard.cli.banner import Announcer, welcome
+from switchboard.cli.output import say
+from switchboard.cli.soundness import check_soundness, unknown_variables
+from switchboard.cli.start_failure import not_bound, port_taken
+from switchboard.components import Component
+from switchboard.local import own_addresses
+from switchboard.settings import Settings
+from switchboard.settings_origin import Origins
+
+
+def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
+    """The UDP sockets, systemd's or bound here. Raises SettingsError, StartFailure."""
+    check_soundness(settings, origins)
+    if warning := unknown_variables(origins):
+        say(warning)
+    try:
+        return activated_sockets() or bind_sockets(settings.sip_host, settings.sip_port)
+    except PortTaken as taken:
+        raise port_taken(taken.port, taken.pid, taken.command) from taken
+    except BindError as error:
+        raise not_bound(str(error)) from error
+
+
+def make_announcer(
+    settings: Settings, sockets: Sequence[socket.socket], context: zmq.Context[zmq.Socket[bytes]]
+) -> Announcer:
+    """Prints the welcome once that all components are up."""
+    endpoints = Endpoints(settings.run_dir)
+    board = Board(context, {component: endpoints.control(component) for component in Component})
+    port = int(sockets[0].getsockname()[1])
+    return Announcer(board, lambda: welcome(settings, own_addresses(settings), port), typer.echo)

@@ -1,0 +1,44 @@
+"""The command `switchboard`: one file a command, gathered here."""
+
+from typing import Annotated
+
+import typer
+
+from switchboard.cli.bindings import bindings
+from switchboard.cli.calls import calls
+from switchboard.cli.cdr import cdr
+from switchboard.cli.check import check
+from switchboard.cli.restart import restart
+from switchboard.cli.start import start
+from switchboard.cli.status import status
+
+app = typer.Typer(
+    help="A SIP proxy and registrar. Data goes to standard output, messages to standard error.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (start, status, restart, bindings, calls, cdr, check):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # 50 ms
+
+        typer.echo(f"switchboard {version('switchboard')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

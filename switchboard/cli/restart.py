@@ -1,0 +1,36 @@
+"""`switchboard restart`: a graceful restart of one component or one of its workers."""
+
+from typing import Annotated
+
+import typer
+
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.parent import RESTART_DEADLINE_S
+from switchboard.cli.output import MISUSED, fail, say
+from switchboard.cli.running import ask_or_exit, settings_or_exit
+from switchboard.components import Component, workers_of
+
+Target = Annotated[str, typer.Argument(metavar="NAME[.INSTANCE]", help="edge, edge-rx, router, router.1, …")]
+
+
+def restart(target: Target) -> None:
+    """Restart a component or one worker; returns when the new ones are ready."""
+    settings = settings_or_exit()
+    targets = _targets(settings.routers)
+    if target not in targets:
+        fail(f"There is no {target!r} to restart. There are: {', '.join(targets)}.", MISUSED)
+    component, wanted = targets[target]
+    endpoint = Endpoints(settings.run_dir).control(component)
+    restarted = ask_or_exit(settings, endpoint, "restart", wanted, RESTART_DEADLINE_S + 1)
+    say(f"Restarted: {', '.join(restarted)}.")
+
+
+def _targets(routers: int) -> dict[str, tuple[str, str | None]]:
+    """What can be restarted: name -> the component and the body of the question (docs/BUS.md)."""
+    targets: dict[str, tuple[str, str | None]] = {}
+    for component in Component:
+        targets[component] = (component, None)
+        for worker in workers_of(component, routers):
+            targets.setdefault(worker.name, (component, worker.name))
+            targets[str(worker)] = (component, str(worker))
+    return targets

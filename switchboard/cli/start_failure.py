@@ -1,0 +1,56 @@
+"""Why a component cannot start, in words that say what to do."""
+
+import textwrap
+from pathlib import Path
+
+from switchboard.settings_origin import Origins
+
+MAX_COMMAND = 60
+
+
+class StartFailure(Exception):
+    """The component cannot start. The text is for people; `brief` is a few words for a sibling's line."""
+
+    def __init__(self, message: str, brief: str) -> None:
+        super().__init__(message)
+        self.brief = brief
+
+
+def port_taken(port: int, pid: int | None, command: str) -> StartFailure:
+    """Another process has the UDP port."""
+    shown = textwrap.shorten(command, MAX_COMMAND, placeholder=" …")
+    holder = f"{shown or 'a process'} (pid {pid})" if pid else "another process"
+    other = port + 10 if port < 65000 else 5070
+    return StartFailure(
+        f"Port {port}/udp is already used by {holder}. "
+        f"Choose another: SWITCHBOARD_SIP_PORT={other} honcho start, or stop that process.",
+        f"port {port}/udp taken",
+    )
+
+
+def not_bound(reason: str) -> StartFailure:
+    """The UDP port cannot be bound for another reason."""
+    return StartFailure(
+        f"{reason[:1].upper()}{reason[1:]}. "
+        "Choose another address or port: SWITCHBOARD_SIP_HOST, SWITCHBOARD_SIP_PORT.",
+        "UDP port not bound",
+    )
+
+
+def not_writable(path: Path, error: OSError, origins: Origins) -> StartFailure:
+    """The data directory, or the one below it for sockets, cannot be used."""
+    return StartFailure(
+        f"The data directory {path} cannot be used: {error.strerror} (data_dir: {origins.of('data_dir')}). "
+        "Make it writable, or choose another: SWITCHBOARD_DATA_DIR=… honcho start.",
+        f"data directory {path} not writable",
+    )
+
+
+def already_running(component: str, pid: int, data_dir: Path) -> StartFailure:
+    """Another parent holds the component in this data directory."""
+    holder = f"process {pid}" if pid else "another process"
+    return StartFailure(
+        f"The {component} of the data directory {data_dir} already runs: {holder} holds it. "
+        "Stop it, or give this switchboard a SWITCHBOARD_DATA_DIR and a SWITCHBOARD_SIP_PORT of its own.",
+        f"already run by {holder}",
+    )

@@ -1,0 +1,201 @@
+"""The settings: one frozen tree, read once at the start of each process.
+
+Sources, first wins: environment variables SWITCHBOARD_*, a TOML file (SWITCHBOARD_CONFIG, else
+./switchboard.toml), the defaults below.
+"""
+
+import hashlib
+import ipaddress
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UndecodableError
+
+from switchboard.settings_origin import PREFIX, Origins, SettingsError, explain, variable_of
+
+__all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_settings", "read_settings"]
+
+MAX_ROUTERS = 64
+DEFAULT_EXPIRES = 3600
+MAX_SOCKET_PATH = 100
+LONGEST_SOCKET_NAME = "/translator.control"
+DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
+
+
+def _split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
+
+
+def _check_domain(text: str) -> str:
+    if not DOMAIN.fullmatch(text):
+        raise ValueError(f"{text!r} is no host name")
+    return text.lower()
+
+
+def _check_address(text: str) -> str:
+    """An IP address without brackets; "" for none and for the wildcards 0.0.0.0 and ::, which mean all."""
+    literal = text.strip().removeprefix("[").removesuffix("]")
+    try:
+        wildcard = not literal or ipaddress.ip_address(literal).is_unspecified
+    except ValueError:
+        raise ValueError("It is no IP address") from None
+    return "" if wildcard else literal
+
+
+def _check_directory(value: object) -> object:
+    if value == "":
+        raise ValueError("It is empty")
+    return value
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _default_routers() -> int:
+    return min(MAX_ROUTERS, max(1, len(os.sched_getaffinity(0)) - 1))
+
+
+def _default_expires(data: Mapping[str, Any]) -> int:
+    return int(min(max(DEFAULT_EXPIRES, data["min_expires"]), data["max_expires"]))
+
+
+def _setting(default: object, allowed: str, **limits: Any) -> Any:
+    """A field of the tree; `allowed` tells people what it may be."""
+    return Field(default, description=allowed, **limits)
+
+
+def _computed(default: Any, allowed: str, **limits: Any) -> Any:
+    """The same, its default a function, of the fields before it if it takes an argument."""
+    return Field(default_factory=default, description=allowed, **limits)
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
+Domain = Annotated[str, AfterValidator(_check_domain)]
+Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
+Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
+OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class UserSettings(BaseModel):
+    """What the operator sets for one user: `[users.NAME]` in the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: str | None = None
+
+
+class Settings(BaseSettings):
+    """All settings. Each field's description says what is allowed; durations are seconds."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, validate_default=True, allow_inf_nan=False
+    )
+
+    sip_host: Address = _setting("", "an IPv4 or IPv6 address of this machine; empty for all of them")
+    sip_port: int = _setting(5060, "a UDP port from 0 to 65535 (0: any free one)", ge=0, le=65535)
+    domains: Domains = _setting((), "host names; in the environment comma-separated, in the file a list")
+    data_dir: Directory = _setting(Path("data"), "a directory that the switchboard may write to")
+    language: str = _setting("en", "a catalogue of phrases: en, sk, cs, de, hu, pl, uk or one of your own")
+    routers: int = _computed(_default_routers, "a number of workers from 1 to 64", ge=1, le=MAX_ROUTERS)
+    min_expires: int = _setting(60, "whole seconds, from 0 to max_expires", ge=0)
+    max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
+    default_expires: int = _computed(_default_expires, "whole seconds, from min_expires to max_expires", ge=1)
+    max_contacts: int = _setting(20, "contacts that one user may register, at least 1", ge=1)
+    phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
+    ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")
+    users: dict[str, UserSettings] = _setting(
+        {}, 'tables [users.NAME] with a language; in the environment JSON: {"NAME": {"language": "sk"}}'
+    )
+    relay: Literal["registered", "open"] = _setting(
+        "registered", "registered (foreign domains only for registered users) or open (for everyone)"
+    )
+    recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
+    max_call_s: float = _setting(43200.0, "seconds above 0, after which a call counts as ended", gt=0)
+    t1_s: float = _setting(0.5, "seconds above 0 (T1 of RFC 3261)", gt=0)
+    t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
+    t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
+    timer_c_s: float = _setting(185.0, "seconds above 0 (Timer C; RFC 3261 wants more than 180)", gt=0)
+    log_level: LogLevel = _setting("info", "debug, info, warning or error")
+
+    @model_validator(mode="after")
+    def _check_expires(self) -> "Settings":
+        if not self.min_expires <= self.default_expires <= self.max_expires:
+            raise ValueError(
+                f"min_expires {self.min_expires} ≤ default_expires {self.default_expires} "
+                f"≤ max_expires {self.max_expires} is wanted"
+            )
+        return self
+
+    @property
+    def run_dir(self) -> Path:
+        """Directory of the sockets and locks; a short one where a socket's path would grow too long."""
+        run_dir = self.data_dir / "run"
+        if len(os.fsencode(run_dir)) + len(LONGEST_SOCKET_NAME) <= MAX_SOCKET_PATH:
+            return run_dir
+        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()
+        return Path(tempfile.gettempdir()) / f"switchboard-{digest[:16]}"
+
+    @property
+    def store_path(self) -> Path:
+        """The registrar's bindings (SQLite)."""
+        return self.data_dir / "location.db"
+
+    @property
+    def cdr_path(self) -> Path:
+        """The call detail records, one JSON object a line."""
+        return self.data_dir / "cdr.jsonl"
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's calls in progress (SQLite)."""
+        return self.data_dir / "journal.db"
+
+
+def allowed_values() -> dict[str, str]:
+    """What each setting may be, in words."""
+    return {key: field.description or "" for key, field in Settings.model_fields.items()}
+
+
+def read_settings() -> tuple[Settings, Origins]:
+    """The settings and where each came from. Raises SettingsError with a text for people."""
+    origins = Origins.read()
+    try:
+        return Settings(**origins.from_file()), origins
+    except ValidationError as error:
+        raise explain(error, origins, allowed_values()) from error
+    except UndecodableError as error:
+        raise _undecodable(origins) from error
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises SettingsError with a text for people."""
+    return read_settings()[0]
+
+
+def _undecodable(origins: Origins) -> SettingsError:
+    """The environment says `users`, the only setting in JSON, as no JSON."""
+    text, allowed = origins.variables.get(variable_of("users"), ""), allowed_values()["users"]
+    message = f"Bad setting users: {text!r} ({origins.of('users')}). Allowed: {allowed}."
+    return SettingsError(message, "bad setting users")
