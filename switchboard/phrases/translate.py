@@ -1,6 +1,6 @@
 """Puts the reader's phrase in place of a response's own, and changes nothing else (RFC 3261 §7.2, §21.1).
 
-The provisional responses other than 100 and 180 exist to tell the caller what the callee has to say
+Progress (1xx) and success (2xx) other than 100 and 180 tell the caller what the callee has to say
 (§21.1.3-5). There, only the standard English phrase gives way; words of the callee's own are kept.
 """
 
@@ -60,7 +60,7 @@ class Translator:
             return raw
         code, said = line.groups()
         phrase = self._choose(user, accept_language[: MAX_LENGTH + 1]).get(code)
-        if phrase is None or (code[:1] == b"1" and self._says_more(code, said)):
+        if phrase is None or (code < b"300" and self._says_more(code, said)):
             return raw
         return replace_reason(raw, phrase)
 

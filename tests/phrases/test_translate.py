@@ -48,6 +48,8 @@ def test_the_catalogue_wins(received: str, sent: str) -> None:
         ("SIP/2.0 183 My Very Own Phrase", None),
         ("SIP/2.0 183 Session Progress", "SIP/2.0 183 Spojenie sa nadväzuje"),
         ("SIP/2.0 199 Gone elsewhere", None),
+        ("SIP/2.0 200 Ok", "SIP/2.0 200 V poriadku"),
+        ("SIP/2.0 200 Voicemail", None),
         ("SIP/2.0 199 Early Dialog Terminated", "SIP/2.0 199 Predbežný dialóg ukončený"),
     ],
 )
