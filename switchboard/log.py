@@ -1,4 +1,4 @@
-"""The log of every process, on standard error: for people at a terminal, JSON lines otherwise."""
+"""The log of every process, on standard error: for people at a terminal or under honcho, else JSON lines."""
 
 import logging
 import os
@@ -10,7 +10,8 @@ from structlog.typing import Processor
 
 def configure(level: str = "info") -> None:
     """Set up structlog for this process. `level`: debug, info, warning, error or critical."""
-    processors = _for_people() if sys.stderr.isatty() else _for_machines()
+    watched = sys.stderr.isatty() or "HONCHO_PROCESS_NAME" in os.environ
+    processors = _for_people() if watched else _for_machines()
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, *processors],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -21,7 +22,7 @@ def configure(level: str = "info") -> None:
 
 def _for_people() -> list[Processor]:
     renderer = structlog.dev.ConsoleRenderer(
-        colors="NO_COLOR" not in os.environ,
+        colors=sys.stderr.isatty() and "NO_COLOR" not in os.environ,
         exception_formatter=structlog.dev.plain_traceback,
         timestamp_key="at",
     )

@@ -15,20 +15,24 @@ Datagram = tuple[bytes, str, int, str]  # data, source host, source port, local 
 MAX_BYTES = 65535
 _ANCILLARY_BYTES = socket.CMSG_SPACE(20)  # struct in6_pktinfo; in_pktinfo is shorter
 _WILDCARDS = ("0.0.0.0", "::")
+_NOWHERE = bytes(4)
 _CACHE = 4096
 
 Ancillary = list[tuple[int, int, bytes]]
 
 
 def receive(sock: socket.socket) -> Datagram | None:
-    """Return the next datagram that waits, None if there is none. Hosts bear no brackets; `fe80::1%eth0`."""
+    """Return the next datagram that waits, None if there is none. Hosts bear no brackets; `fe80::1%eth0`.
+
+    The local host is "" if the kernel does not know it: the datagram came before its socket was asked for it.
+    """
     try:
         data, ancillary, _, source = sock.recvmsg(MAX_BYTES, _ANCILLARY_BYTES, socket.MSG_DONTWAIT)
     except BlockingIOError:
         return None
     local = ancillary[0][2]
     if len(source) == 2:
-        return data, source[0], source[1], socket.inet_ntoa(local[4:8])
+        return data, source[0], source[1], _local_ipv4(local)
     return data, _scoped(source[0], source[3]), source[1], _local_ipv6(local)
 
 
@@ -82,6 +86,11 @@ def _leave_from(local_host: str, family: socket.AddressFamily) -> Ancillary:
     if family == socket.AF_INET:
         return [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=i4s4x", 0, packed))]
     return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16si", packed, 0))]
+
+
+def _local_ipv4(pktinfo: bytes) -> str:
+    packed = pktinfo[4:8]
+    return socket.inet_ntoa(packed) if packed != _NOWHERE else ""
 
 
 def _local_ipv6(pktinfo: bytes) -> str:

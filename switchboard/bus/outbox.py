@@ -42,6 +42,8 @@ class Outbox:
 
     def flush(self) -> bool:
         """Cast what waits. True: nothing waits any more. False: the peer is away or full; the rest stays."""
+        if self._items and self._blocked and not self.peer.takes_frames:
+            return False
         while self._items:
             frame, count = self._next_frame()
             if not self.peer.send_frame(frame):

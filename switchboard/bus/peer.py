@@ -6,8 +6,7 @@ from switchboard.bus import frames
 
 HIGH_WATER_MARK = 64  # frames: a peer that hangs is noticed when so many wait
 LINGER_MS = 200
-_RECONNECT_MS = 20
-_RECONNECT_MAX_MS = 200
+RECONNECT_MS = 20  # never longer: a worker that is back must not wait for its peers to notice
 
 
 class Peer:
@@ -19,14 +18,18 @@ class Peer:
         self._socket.set(zmq.IMMEDIATE, 1)
         self._socket.set(zmq.SNDHWM, HIGH_WATER_MARK)
         self._socket.set(zmq.LINGER, LINGER_MS)
-        self._socket.set(zmq.RECONNECT_IVL, _RECONNECT_MS)
-        self._socket.set(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
+        self._socket.set(zmq.RECONNECT_IVL, RECONNECT_MS)
         self._socket.connect(endpoint)
 
     @property
     def name(self) -> str:
         """NAME.INSTANCE of the peer, for counters."""
         return self.endpoint.rpartition("/")[2].removesuffix(".in")
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether the next frame would be taken: spares the packing of one that would not."""
+        return bool(int(self._socket.get(zmq.EVENTS)) & zmq.POLLOUT)
 
     def send(self, subject: str, body: object) -> bool:
         """Cast one frame. False: the peer is away or too far behind, and has not got it."""

@@ -1,0 +1,273 @@
+"""The loop in this process, over real sockets; `run_actor` is tested in a process of its own."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import zmq
+from bus.inbox import DEADLINE_MS, bind_inbox, next_frame
+
+from switchboard.bus import frames
+from switchboard.bus.actor import FRAMES_A_ROUND, Actor, BusContext, Loop
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.outbox import Outbox
+from switchboard.bus.peer import Peer
+
+LIMIT_S = 2.0
+
+
+class Recorder(Actor):
+    """Writes down what its loop calls."""
+
+    name = "recorder"
+
+    def __init__(self, publishers: list[str] | None = None) -> None:
+        self.publishers = publishers or []
+        self.casts: list[tuple[str, Any]] = []
+        self.deadlines: list[float] = []
+        self.fired: list[float] = []
+        self.flushes = 0
+        self.watched: dict[int, Callable[[float], None]] = {}
+
+    def subscriptions(self, endpoints: Endpoints) -> list[str]:
+        return [endpoints.publisher(name) for name in self.publishers]
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        return self.watched
+
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        assert abs(now - time.monotonic()) < 1
+        self.casts.append((subject, body))
+
+    def answer(self, question: str, body: Any) -> Any:
+        return {"double": body * 2}[question] if question == "double" else super().answer(question, body)
+
+    def next_deadline(self) -> float | None:
+        return min(self.deadlines, default=None)
+
+    def handle_timer(self, now: float) -> None:
+        due = sorted(each for each in self.deadlines if each <= now)
+        self.fired += due
+        self.deadlines = [each for each in self.deadlines if each > now]
+
+    def flush(self) -> None:
+        super().flush()
+        self.flushes += 1
+
+    def stats(self) -> dict[str, float]:
+        return {"fired": len(self.fired)}
+
+
+class Deaf(Actor):
+    """An actor that needs nothing of what the base offers."""
+
+    name = "deaf"
+    has_inbox = False
+
+
+def rounds_until(loop: Loop, done: Callable[[], bool]) -> None:
+    until = time.monotonic() + LIMIT_S
+    while not done():
+        assert time.monotonic() < until, "the loop never got there"
+        loop.round(0.05)
+
+
+def ask_in_between(context: BusContext, endpoints: Endpoints, loop: Loop, question: str, body: object) -> Any:
+    with context.socket(zmq.DEALER) as asker:
+        asker.connect(endpoints.ask(loop.actor.name))
+        asker.send(frames.pack(question, body))
+        rounds_until(loop, lambda: bool(asker.poll(0)))
+        return frames.unpack(asker.recv())
+
+
+def connected(context: BusContext, endpoint: str, subject: str = "hello") -> Peer:
+    """A peer that has got its first frame through."""
+    peer = Peer(context, endpoint)
+    until = time.monotonic() + LIMIT_S
+    while not peer.send(subject, None):
+        assert time.monotonic() < until, "nobody listens"
+    return peer
+
+
+def test_casts_reach_the_actor_and_are_counted(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints, instance=3)
+    peer = connected(context, endpoints.inbox("recorder", 3))
+    peer.send("sip.send", [1, 2, 3])
+    rounds_until(loop, lambda: len(actor.casts) == 2)
+    assert actor.casts == [("hello", None), ("sip.send", [1, 2, 3])]
+    assert (loop.frames_in, loop.items_in, loop.bad_frames) == (2, 4, 0)
+    assert actor.flushes >= 1
+
+
+def test_bad_frames_are_counted_and_harm_nothing(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints)
+    peer = connected(context, endpoints.inbox("recorder"))
+    for frame in (b"junk", b"\x93\x02\xa1x\xc0", b""):
+        peer.send_frame(frame)
+    peer.send("good", None)
+    rounds_until(loop, lambda: ("good", None) in actor.casts)
+    assert actor.casts == [("hello", None), ("good", None)]
+    assert (loop.frames_in, loop.bad_frames) == (5, 3)
+
+
+def test_a_round_takes_a_bounded_number_of_frames_and_flushes_once(
+    context: BusContext, endpoints: Endpoints
+) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints)
+    peer = connected(context, endpoints.inbox("recorder"))
+    sent = 1
+    while peer.send("more", None):
+        sent += 1
+    taken: list[int] = []
+    while sum(taken) < sent:
+        before = (len(actor.casts), actor.flushes)
+        assert loop.round(LIMIT_S)
+        taken.append(len(actor.casts) - before[0])
+        assert actor.flushes == before[1] + 1
+    assert max(taken) == FRAMES_A_ROUND
+
+
+def test_published_frames_come_before_casts(context: BusContext, endpoints: Endpoints) -> None:
+    publisher = context.socket(zmq.XPUB)
+    publisher.bind(endpoints.publisher("registrar"))
+    actor = Recorder(publishers=["registrar"])
+    loop = Loop(actor, context, endpoints)
+    assert publisher.poll(DEADLINE_MS), "nobody subscribed"
+    publisher.recv()
+    connected(context, endpoints.inbox("recorder"), "cast")
+    publisher.send(frames.pack("location.changed", [7, []]))
+    for source in loop._sources:
+        assert source.poll(DEADLINE_MS)
+    loop.round(0)
+    assert actor.casts == [("location.changed", [7, []]), ("cast", None)]
+
+
+def test_timers_fire_in_order_and_not_before_they_are_due(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints)
+    now = time.monotonic()
+    deadlines = [now - 1, now, now + 0.02, now + 0.04]
+    actor.deadlines = [*reversed(deadlines), now + 60]
+    loop.round(0)
+    assert actor.fired == deadlines[:2]
+    rounds_until(loop, lambda: len(actor.fired) == 4)
+    assert actor.fired == deadlines
+    assert actor.deadlines == [now + 60]
+    assert time.monotonic() >= now + 0.04
+
+
+@pytest.mark.parametrize(
+    ("deadline_in", "expected"), [(None, 1.0), (60, 1.0), (0.5, 0.5), (-5, 0.0)], ids=str
+)
+def test_the_loop_sleeps_until_the_next_deadline(
+    context: BusContext, endpoints: Endpoints, deadline_in: float | None, expected: float
+) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints)
+    actor.deadlines = [] if deadline_in is None else [time.monotonic() + deadline_in]
+    assert loop._wait_s() == pytest.approx(expected, abs=0.1)
+
+
+def test_an_outbox_that_waits_is_tried_again_every_10_ms(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    actor.outboxes = [Outbox(context, endpoints.inbox("late"), "s")]
+    loop = Loop(actor, context, endpoints)
+    actor.outboxes[0].put("patient")
+    loop.round(0)
+    assert actor.outboxes[0].waiting == 1
+    assert loop._wait_s() == 0.010
+    late = bind_inbox(context, endpoints.inbox("late"))
+    rounds_until(loop, lambda: actor.outboxes[0].waiting == 0)
+    assert next_frame(late) == ("s", ["patient"])
+
+
+def test_questions_are_answered(context: BusContext, endpoints: Endpoints) -> None:
+    loop = Loop(Recorder(), context, endpoints)
+    assert ask_in_between(context, endpoints, loop, "double", 21) == ("double", 42)
+
+
+def test_an_unknown_question_is_refused(context: BusContext, endpoints: Endpoints) -> None:
+    subject, text = ask_in_between(context, endpoints, Loop(Recorder(), context, endpoints), "who?", None)
+    assert subject == "error"
+    assert text == "recorder does not know the question 'who?'"
+
+
+def test_stats_are_those_of_loop_outboxes_and_actor(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    actor.outboxes = [Outbox(context, endpoints.inbox("away"), "s")]
+    actor.outboxes[0].put(1)
+    loop = Loop(actor, context, endpoints)
+    peer = connected(context, endpoints.inbox("recorder"))
+    peer.send_frame(b"junk")
+    rounds_until(loop, lambda: loop.frames_in == 2)
+    assert ask_in_between(context, endpoints, loop, "stats", None) == (
+        "stats",
+        {
+            "frames_in": 2,
+            "items_in": 1,
+            "bad_frames": 1,
+            "away.0.s.sent": 0,
+            "away.0.s.dropped": 0,
+            "away.0.s.waiting": 1,
+            "fired": 0,
+        },
+    )
+
+
+def test_watched_descriptors_are_handled_until_the_drain(context: BusContext, endpoints: Endpoints) -> None:
+    readable, writable = os.pipe()
+    actor = Recorder()
+    seen: list[bytes] = []
+    actor.watched = {readable: lambda _now: seen.append(os.read(readable, 10))}
+    loop = Loop(actor, context, endpoints)
+    os.write(writable, b"1")
+    assert loop.round(LIMIT_S)
+    assert not loop.round(0)
+    os.write(writable, b"2")
+    loop.drain()
+    assert seen == [b"1"]
+    os.close(readable)
+    os.close(writable)
+
+
+def test_drain_takes_what_waits_and_flushes_it(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints)
+    connected(context, endpoints.inbox("recorder"))
+    assert loop._sources[0].poll(DEADLINE_MS)
+    loop.drain()
+    assert actor.casts == [("hello", None)]
+
+
+def test_drain_does_not_wait_for_a_dead_peer(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    actor.outboxes = [Outbox(context, endpoints.inbox("away"), "s")]
+    actor.outboxes[0].put(1)
+    started = time.monotonic()
+    Loop(actor, context, endpoints).drain()
+    assert 0.2 < time.monotonic() - started < 1
+
+
+def test_the_base_offers_a_default_for_everything(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Deaf()
+    loop = Loop(actor, context, endpoints)
+    assert not (endpoints.run_dir / "deaf.0.in").exists()
+    subject, _ = ask_in_between(context, endpoints, loop, "anything", None)
+    assert subject == "error"
+    assert ask_in_between(context, endpoints, loop, "stats", None)[1]["frames_in"] == 0
+    assert loop._wait_s() == 1.0
+    actor.receive("cast", None, 0.0)
+    actor.handle_timer(0.0)
+    actor.close()
+
+
+def test_a_stale_socket_file_is_no_obstacle(context: BusContext, endpoints: Endpoints) -> None:
+    (endpoints.run_dir / "recorder.0.in").touch()
+    (endpoints.run_dir / "recorder.0.ask").touch()
+    loop = Loop(Recorder(), context, endpoints)
+    assert ask_in_between(context, endpoints, loop, "double", 1) == ("double", 2)

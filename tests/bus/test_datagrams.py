@@ -1,0 +1,164 @@
+import select
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from switchboard.bus.datagrams import Datagram, Sender, _scoped, receive
+from switchboard.bus.udp import bind_sockets
+
+LIMIT_S = 2.0
+
+
+@pytest.fixture
+def edge() -> Iterator[list[socket.socket]]:
+    sockets = bind_sockets("", 0)
+    yield sockets
+    for sock in sockets:
+        sock.close()
+
+
+@pytest.fixture
+def phones() -> Iterator[dict[str, socket.socket]]:
+    """A phone for each loopback address, by host."""
+    phones = {
+        "127.0.0.1": socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+        "::1": socket.socket(socket.AF_INET6, socket.SOCK_DGRAM),
+    }
+    for host, phone in phones.items():
+        phone.bind((host, 0))
+        phone.settimeout(LIMIT_S)
+    yield phones
+    for phone in phones.values():
+        phone.close()
+
+
+def received(sock: socket.socket) -> Datagram:
+    """What arrives next; the shared socket is waited for without a change of its flags."""
+    assert select.select([sock], [], [], LIMIT_S)[0], "no datagram arrived"
+    datagram = receive(sock)
+    assert datagram is not None
+    return datagram
+
+
+def port_of(sock: socket.socket) -> int:
+    return int(sock.getsockname()[1])
+
+
+def link_local() -> str | None:
+    """An IPv6 address with its scope, as /proc tells it; None on a machine without one."""
+    for line in Path("/proc/net/if_inet6").read_text().splitlines():
+        digits, _, _, _, _, interface = line.split()
+        if digits.startswith("fe80"):
+            return f"{socket.inet_ntop(socket.AF_INET6, bytes.fromhex(digits))}%{interface}"
+    return None
+
+
+def test_nothing_waits(edge: list[socket.socket]) -> None:
+    assert [receive(sock) for sock in edge] == [None] * len(edge)
+
+
+@pytest.mark.parametrize("local", ["127.0.0.1", "127.0.0.2"])
+def test_a_reply_leaves_from_where_the_request_came_to(
+    edge: list[socket.socket], phones: dict[str, socket.socket], local: str
+) -> None:
+    phone = phones["127.0.0.1"]
+    phone.sendto(b"ping", (local, port_of(edge[0])))
+    assert received(edge[0]) == (b"ping", "127.0.0.1", port_of(phone), local)
+    assert Sender(edge).send(b"pong", "127.0.0.1", port_of(phone), local)
+    assert phone.recvfrom(100) == (b"pong", (local, port_of(edge[0])))
+
+
+def test_ipv6_takes_the_other_socket(edge: list[socket.socket], phones: dict[str, socket.socket]) -> None:
+    phone = phones["::1"]
+    phone.sendto(b"ping", ("::1", port_of(edge[1])))
+    assert received(edge[1]) == (b"ping", "::1", port_of(phone), "::1")
+    assert Sender(edge).send(b"pong", "::1", port_of(phone), "::1")
+    assert phone.recvfrom(100) == (b"pong", ("::1", port_of(edge[1]), 0, 0))
+
+
+@pytest.mark.skipif(link_local() is None, reason="no link-local address")
+def test_a_link_local_host_bears_its_scope_both_ways(edge: list[socket.socket]) -> None:
+    host = link_local()
+    assert host is not None
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as phone:
+        phone.settimeout(LIMIT_S)
+        phone.sendto(b"ping", (host, port_of(edge[1])))
+        assert received(edge[1]) == (b"ping", host, port_of(phone), host)
+        assert Sender(edge).send(b"pong", host, port_of(phone), host)
+        assert phone.recv(100) == b"pong"
+
+
+@pytest.mark.parametrize("local", ["", "::1", "no address"])
+def test_without_a_source_of_the_family_the_kernel_chooses(
+    edge: list[socket.socket], phones: dict[str, socket.socket], local: str
+) -> None:
+    phone = phones["127.0.0.1"]
+    assert Sender(edge).send(b"x", "127.0.0.1", port_of(phone), local)
+    assert phone.recvfrom(100) == (b"x", ("127.0.0.1", port_of(edge[0])))
+
+
+def test_a_socket_of_one_address_sends_from_it(phones: dict[str, socket.socket]) -> None:
+    phone = phones["127.0.0.1"]
+    (sock,) = bind_sockets("127.0.0.2", 0)
+    with sock:
+        assert Sender([sock]).send(b"x", "127.0.0.1", port_of(phone), "127.0.0.3")
+        assert phone.recvfrom(100)[1][0] == "127.0.0.2"
+        phone.sendto(b"y", sock.getsockname())
+        assert received(sock)[3] == "127.0.0.2"
+
+
+def test_the_largest_datagram_arrives_whole(
+    edge: list[socket.socket], phones: dict[str, socket.socket]
+) -> None:
+    data = bytes(65507)
+    assert phones["127.0.0.1"].sendto(data, ("127.0.0.1", port_of(edge[0]))) == len(data)
+    assert received(edge[0])[0] == data
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "local", "data"),
+    [
+        ("127.0.0.1", 0, "", b"x"),
+        ("127.0.0.1", 65536, "", b"x"),
+        ("127.0.0.1", -1, "", b"x"),
+        ("127.0.0.1", 5060, "", bytes(65508)),
+        ("127.0.0.1", 5060, "192.0.2.1", b"x"),
+        ("::1", 5060, "2001:db8::1", b"x"),
+        ("", 5060, "", b"x"),
+        ("localhost", 5060, "", b"x"),
+        ("[::1]", 5060, "", b"x"),
+        ("127.0.0.1%lo", 5060, "", b"x"),
+        ("fe80::1%no-such-interface", 5060, "", b"x"),
+        ("fe80::1%\0", 5060, "", b"x"),
+        ("127.0.0.1\0", 5060, "", b"x"),
+        ("255.255.255.255", 5060, "", b"x"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_sent_is_told(
+    edge: list[socket.socket], host: str, port: int, local: str, data: bytes
+) -> None:
+    assert not Sender(edge).send(data, host, port, local)
+
+
+def test_a_family_without_a_socket_is_told(edge: list[socket.socket]) -> None:
+    assert not Sender(edge[:1]).send(b"x", "::1", 5060, "")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(
+    host=st.text(st.characters(exclude_characters="0123456789", exclude_categories=()), max_size=20)
+    | st.text(st.characters(exclude_categories=()), max_size=5).map("fe80::1%{}".format),
+    port=st.integers(),
+    local=st.text(max_size=20),
+)
+def test_sending_never_raises(edge: list[socket.socket], host: str, port: int, local: str) -> None:
+    assert Sender(edge).send(b"x", host, port, local) in (True, False)
+
+
+def test_an_interface_that_has_gone_is_named_by_its_number() -> None:
+    assert _scoped("fe80::1", 2**31 - 1) == f"fe80::1%{2**31 - 1}"

@@ -1,0 +1,63 @@
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchboard.bus.frames import VERSION, FrameError, pack, unpack
+
+TEXT = st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | TEXT
+BODIES = st.recursive(
+    LEAVES | st.binary(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXT, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(TEXT, BODIES)
+def test_what_is_packed_comes_back(subject: str, body: Any) -> None:
+    assert unpack(pack(subject, body)) == (subject, body)
+
+
+def test_a_frame_is_the_documented_array() -> None:
+    assert msgpack.unpackb(pack("sip.send", [b"raw"])) == [1, "sip.send", [b"raw"]]
+
+
+def test_tuples_arrive_as_lists() -> None:
+    assert unpack(pack("x", [("a", 1)])) == ("x", [["a", 1]])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\xc1",
+        b"\xc1" * 40,
+        b"\x93\x01\xa1",
+        b"\x91" * 5000,
+        msgpack.packb(None),
+        msgpack.packb([]),
+        msgpack.packb([VERSION, "x"]),
+        msgpack.packb([VERSION + 1, "x", None]),
+        msgpack.packb([VERSION, b"x", None]),
+        msgpack.packb([VERSION, "x", None, None]),
+        msgpack.packb({"version": VERSION}),
+        msgpack.packb([VERSION, "x", {(1, 2): 3}]),
+        b"\x93\x01\xa1x\xc7\x03\xff\x00\x00\x00",  # a timestamp of 3 bytes
+        msgpack.packb([VERSION, "x", None]) + b"\x00",
+    ],
+)
+def test_what_is_no_frame_of_ours_is_an_error(frame: bytes) -> None:
+    with pytest.raises(FrameError):
+        unpack(frame)
+
+
+@given(st.binary() | st.binary().map(lambda tail: b"\x93\x01\xa1x" + tail))
+def test_any_bytes_are_a_frame_or_an_error(frame: bytes) -> None:
+    try:
+        subject, _ = unpack(frame)
+    except FrameError:
+        return
+    assert isinstance(subject, str)

@@ -1,0 +1,129 @@
+import time
+
+from bus.inbox import all_items, bind_inbox, next_frame
+
+from switchboard.bus.actor import BusContext
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.outbox import BYTES_A_FRAME, ITEMS_A_FRAME, Outbox
+from switchboard.bus.peer import HIGH_WATER_MARK
+
+HERE = "inproc://peer"
+
+
+def flush_within(outbox: Outbox, limit_s: float = 2.0) -> None:
+    until = time.monotonic() + limit_s
+    while not outbox.flush():
+        assert time.monotonic() < until, "the peer never took the items"
+
+
+def test_one_flush_is_one_frame(context: BusContext) -> None:
+    inbox = bind_inbox(context, HERE)
+    outbox = Outbox(context, HERE, "sip.send")
+    for item in ("a", [1, b"raw"]):
+        outbox.put(item)
+    assert outbox.waiting == 2
+    assert outbox.flush()
+    assert next_frame(inbox) == ("sip.send", ["a", [1, b"raw"]])
+    assert (outbox.waiting, outbox.sent, outbox.dropped) == (0, 2, 0)
+
+
+def test_nothing_waiting_is_flushed_without_a_frame(context: BusContext, endpoints: Endpoints) -> None:
+    assert Outbox(context, endpoints.inbox("nobody"), "s").flush()
+
+
+def test_items_wait_for_a_dead_peer_and_keep_their_order(context: BusContext, endpoints: Endpoints) -> None:
+    outbox = Outbox(context, endpoints.inbox("router"), "s")
+    outbox.put(1)
+    assert not outbox.flush()
+    outbox.put(2)
+    assert (outbox.waiting, outbox.sent) == (2, 0)
+    inbox = bind_inbox(context, endpoints.inbox("router"))
+    flush_within(outbox)
+    assert next_frame(inbox) == ("s", [1, 2])
+    assert outbox.sent == 2
+
+
+def test_of_too_many_items_the_oldest_are_dropped_and_counted(
+    context: BusContext, endpoints: Endpoints
+) -> None:
+    outbox = Outbox(context, endpoints.inbox("nobody"), "s", keep=3)
+    for item in range(10):
+        outbox.put(item)
+    assert (outbox.waiting, outbox.dropped) == (3, 7)
+    assert outbox.take_back() == [7, 8, 9]
+    assert (outbox.waiting, outbox.sent) == (0, 0)
+
+
+def test_after_items_were_taken_back_nothing_waits(context: BusContext, endpoints: Endpoints) -> None:
+    outbox = Outbox(context, endpoints.inbox("nobody"), "s")
+    outbox.put(1)
+    assert not outbox.flush()
+    assert not outbox.flush()
+    assert outbox.take_back() == [1]
+    assert outbox.flush()
+
+
+def test_a_drain_longer_than_keep_loses_nothing_while_the_peer_takes_it(context: BusContext) -> None:
+    inbox = bind_inbox(context, HERE)
+    outbox = Outbox(context, HERE, "s", keep=3)
+    for item in range(10):
+        outbox.put(item)
+    assert outbox.flush()
+    assert list(all_items(inbox, 10)) == list(range(10))
+    assert outbox.dropped == 0
+
+
+def test_frames_are_bounded_in_items(context: BusContext) -> None:
+    inbox = bind_inbox(context, HERE)
+    outbox = Outbox(context, HERE, "s")
+    for item in range(ITEMS_A_FRAME + 1):
+        outbox.put(item)
+    assert outbox.flush()
+    assert next_frame(inbox) == ("s", list(range(ITEMS_A_FRAME)))
+    assert next_frame(inbox) == ("s", [ITEMS_A_FRAME])
+
+
+def test_frames_are_bounded_in_bytes(context: BusContext) -> None:
+    inbox = bind_inbox(context, HERE)
+    outbox = Outbox(context, HERE, "s")
+    items = [bytes([number]) * (BYTES_A_FRAME // 2) for number in range(4)]
+    items.append(b"x" * 2 * BYTES_A_FRAME)
+    for item in items:
+        outbox.put(item)
+    assert outbox.flush()
+    received = list(all_items(inbox, len(items)))
+    assert received == items
+    assert not inbox.poll(0)
+
+
+def test_what_a_hung_peer_does_not_take_waits(context: BusContext) -> None:
+    inbox = bind_inbox(context, HERE)
+    outbox = Outbox(context, HERE, "s")
+    taken = 0
+    while True:
+        outbox.put(taken)
+        if not outbox.flush():
+            break
+        taken += 1
+    assert HIGH_WATER_MARK <= taken <= 2 * HIGH_WATER_MARK
+    assert outbox.waiting == 1
+    assert list(all_items(inbox, taken)) == list(range(taken))
+    flush_within(outbox)
+    assert next_frame(inbox) == ("s", [taken])
+
+
+def test_counters_bear_the_peer_and_the_subject(context: BusContext, endpoints: Endpoints) -> None:
+    outbox = Outbox(context, endpoints.inbox("router", 1), "sip.received")
+    outbox.put(1)
+    assert outbox.stats() == {
+        "router.1.sip.received.sent": 0,
+        "router.1.sip.received.dropped": 0,
+        "router.1.sip.received.waiting": 1,
+    }
+
+
+def test_close_gives_up_what_waits(context: BusContext, endpoints: Endpoints) -> None:
+    outbox = Outbox(context, endpoints.inbox("nobody"), "s")
+    outbox.put(1)
+    outbox.close()
+    context.term()

@@ -1,0 +1,161 @@
+"""The supervisor, with real processes: its workers are fake_worker.py, the parent is fake_parent.py."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from switchboard.bus.ask import BusError, ask
+from switchboard.bus.endpoints import Endpoints
+
+FAKE_PARENT = Path(__file__).with_name("fake_parent.py")
+LIMIT_S = 15.0
+
+
+class Supervised:
+    """A running fake parent and what it says."""
+
+    def __init__(self, run_dir: Path, *modes: str) -> None:
+        self.door = Endpoints(run_dir).control("fake")
+        self.process = subprocess.Popen(
+            [sys.executable, str(FAKE_PARENT), str(run_dir), *modes], stdout=subprocess.PIPE
+        )
+
+    def line(self) -> str:
+        """The next line on its standard output."""
+        assert self.process.stdout
+        readable, _, _ = select.select([self.process.stdout], [], [], LIMIT_S)
+        assert readable, "the parent says nothing"
+        return self.process.stdout.readline().decode().rstrip()
+
+    def status(self) -> list[dict[str, Any]]:
+        """The answer to `status`."""
+        workers: list[dict[str, Any]] = ask(self.door, "status", timeout_s=LIMIT_S)
+        return workers
+
+    def status_when(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first worker's status as soon as `condition` holds for it."""
+        until = time.monotonic() + LIMIT_S
+        while not condition(worker := self.status()[0]):
+            assert time.monotonic() < until, worker
+        return worker
+
+
+@contextmanager
+def supervised(run_dir: Path, *modes: str) -> Iterator[Supervised]:
+    parent = Supervised(run_dir, *modes)
+    try:
+        yield parent
+    finally:
+        with parent.process as process:
+            process.kill()
+
+
+def up(worker: dict[str, Any]) -> bool:
+    return bool(worker["state"] == "up")
+
+
+def steady(worker: dict[str, Any]) -> bool:
+    return bool(worker["state"] == "up" and worker["uptime_s"] >= 1.0)
+
+
+def test_status(tmp_path: Path) -> None:
+    with supervised(tmp_path, "steady", "steady") as parent:
+        assert parent.line() == "up"
+        first, second = parent.status()
+    assert list(first) == ["name", "instance", "pid", "host", "state", "uptime_s", "restarts"]
+    assert (first["name"], first["instance"], first["state"], first["restarts"]) == ("fake", 0, "up", 0)
+    assert second["instance"] == 1
+    assert first["pid"] != second["pid"]
+
+
+def test_killed_worker_is_back_within_a_second(tmp_path: Path) -> None:
+    with supervised(tmp_path, "steady") as parent:
+        assert parent.line() == "up"
+        before = parent.status_when(steady)
+        os.kill(before["pid"], signal.SIGKILL)
+        killed = time.monotonic()
+        after = parent.status_when(lambda worker: worker["restarts"] == 1 and up(worker))
+        assert time.monotonic() - killed < 1.0
+        assert after["pid"] != before["pid"]
+        assert parent.line() == f"fake.0 (pid {before['pid']}) was killed by SIGKILL; restarting"
+
+
+def test_worker_that_ends_at_once_is_started_after_growing_pauses(tmp_path: Path) -> None:
+    with supervised(tmp_path, "broken") as parent:
+        lines = [parent.line() for _ in range(3)]
+    assert [line.partition(") ")[2] for line in lines] == [
+        f"ended with status 3; restarting in {pause} s" for pause in (0.1, 0.2, 0.4)
+    ]
+
+
+@pytest.mark.parametrize("wanted", [None, "fake", "fake.1"])
+def test_graceful_restart_is_answered_when_the_new_workers_are_up(tmp_path: Path, wanted: str | None) -> None:
+    with supervised(tmp_path, "steady", "steady") as parent:
+        assert parent.line() == "up"
+        before = [worker["pid"] for worker in parent.status()]
+        answer = ask(parent.door, "restart", wanted, LIMIT_S)
+        after = parent.status()
+    assert answer == (["fake.1"] if wanted == "fake.1" else ["fake.0", "fake.1"])
+    assert all(up(worker) for worker in after)
+    assert after[1]["pid"] != before[1]
+    assert (after[0]["pid"] != before[0]) == (wanted != "fake.1")
+
+
+def test_restart_of_a_stubborn_worker_ends_in_sigkill(tmp_path: Path) -> None:
+    with supervised(tmp_path, "stubborn") as parent:
+        assert parent.line() == "up"
+        assert ask(parent.door, "restart", None, LIMIT_S) == ["fake.0"]
+        assert "was killed by SIGKILL; restarting" in parent.line()
+
+
+@pytest.mark.parametrize(
+    ("question", "body", "text"),
+    [("restart", "fake.7", "there is no worker 'fake.7'"), ("sing", None, "unknown question 'sing'")],
+)
+def test_refused_questions(tmp_path: Path, question: str, body: str | None, text: str) -> None:
+    with supervised(tmp_path, "steady") as parent, pytest.raises(BusError, match=text):
+        ask(parent.door, question, body, LIMIT_S)
+
+
+def test_worker_that_is_not_ready_is_starting_and_left_alone(tmp_path: Path) -> None:
+    with supervised(tmp_path, "silent") as parent:
+        worker = parent.status()[0]
+    assert (worker["state"], worker["uptime_s"]) == ("starting", 0.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_ends_the_workers_first(tmp_path: Path, number: int) -> None:
+    with supervised(tmp_path, "steady", "steady") as parent:
+        assert parent.line() == "up"
+        workers = [psutil.Process(worker["pid"]) for worker in parent.status()]
+        parent.process.send_signal(number)
+        assert parent.process.wait(LIMIT_S) == 0
+        assert not any(worker.is_running() for worker in workers)
+
+
+def test_stop_does_not_wait_for_a_stubborn_worker(tmp_path: Path) -> None:
+    with supervised(tmp_path, "stubborn") as parent:
+        assert parent.line() == "up"
+        parent.process.terminate()
+        assert parent.process.wait(LIMIT_S) == 0
+        assert parent.line().endswith("was killed by SIGKILL")
+
+
+def test_no_worker_survives_its_parent(tmp_path: Path) -> None:
+    with supervised(tmp_path, "steady") as parent:
+        assert parent.line() == "up"
+        worker = os.pidfd_open(parent.status()[0]["pid"])
+        parent.process.kill()
+        ended, _, _ = select.select([worker], [], [], LIMIT_S)
+        os.close(worker)
+        assert ended

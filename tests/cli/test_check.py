@@ -1,0 +1,50 @@
+"""`switchboard check`, and options of the whole command."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from cli.conftest import Run
+
+
+def test_good_settings(switchboard: Run, data_dir: Path) -> None:
+    (data_dir / "switchboard.toml").write_text('language = "sk"\n[users.eva]\nlanguage = "de"\n')
+    done = switchboard("check", DOMAINS="a.example,b.example")
+    assert (done.status, done.stderr) == (0, "The settings are good.\n")
+    lines = done.stdout.splitlines()
+    assert ["language", "sk", "key", "language", "of", "file", "switchboard.toml"] in map(str.split, lines)
+    assert ["users", "eva:", "de", "key", "users", "of", "file", "switchboard.toml"] in map(str.split, lines)
+    assert any("a.example, b.example" in line and "SWITCHBOARD_DOMAINS" in line for line in lines)
+    assert ["recurse", "true", "default"] in map(str.split, lines)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"SIP_PORT": "many"}, "Bad setting sip_port: 'many'"),
+        (
+            {"SIP_HOST": "192.0.2.77"},
+            "192.0.2.77 (environment variable SWITCHBOARD_SIP_HOST) is no address of",
+        ),
+        ({"LANGUAGE": "tlh"}, "(environment variable SWITCHBOARD_LANGUAGE) = 'tlh'. Available: cs, de, en"),
+        ({"USERS": '{"eva": {"language": "tlh"}}'}, "users.eva.language"),
+    ],
+)
+def test_bad_settings(switchboard: Run, variables: dict[str, str], message: str) -> None:
+    done = switchboard("check", **variables)
+    assert (done.status, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_unknown_variable_is_a_warning(switchboard: Run) -> None:
+    done = switchboard("check", SIP_PROT="5070")
+    assert done.status == 0
+    assert "Warning: unknown environment variable SWITCHBOARD_SIP_PROT, ignored." in done.stderr
+
+
+def test_version(switchboard: Run) -> None:
+    assert switchboard("--version").stdout == f"switchboard {version('switchboard')}\n"
+
+
+def test_unknown_command(switchboard: Run) -> None:
+    assert switchboard("sing").status == 2

@@ -1,0 +1,99 @@
+"""The commands that list what workers and files hold: bindings, calls, cdr."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.conftest import Run
+
+BINDING = {
+    "contact_uri": "sip:lukas@10.0.0.2",
+    "q": 1.0,
+    "expires_at": 4e9,
+    "source": "10.0.0.2:5060",
+    "user_agent": "Linphone [5.1]",
+}
+CALL = {
+    "call_id": "a1",
+    "caller": "sip:lukas@10.0.0.1",
+    "callee": "sip:eva@10.0.0.1",
+    "started_at": "2026-11-22T10:00:00.000Z",
+    "ringing_at": "2026-11-22T10:00:01.000Z",
+    "answered_at": None,
+}
+RECORD = {
+    **CALL,
+    "answered_at": "2026-11-22T10:00:03.500Z",
+    "ended_at": "2026-11-22T10:01:08.500Z",
+    "duration_s": 65.0,
+    "outcome": "answered",
+    "status": 200,
+    "ended_by": "callee",
+}
+
+
+def test_bindings(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
+    answering("registrar.0.ask", "location.list", [["lukas", [BINDING]], ["eva", []]])
+    done = switchboard("bindings", "--json")
+    assert json.loads(done.stdout) == {"bindings": [{"user": "lukas", **BINDING}]}
+    heading, line = switchboard("bindings").stdout.splitlines()
+    assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "user", "agent"]
+    assert line.startswith("lukas  sip:lukas@10.0.0.2  1  ")
+    assert "Linphone [5.1]" in line
+
+
+@pytest.mark.parametrize(
+    ("answered_at", "ringing_at", "state"),
+    [
+        (None, None, "calling"),
+        (None, "2026-11-22T10:00:01.000Z", "ringing"),
+        ("2026-11-22T10:00:02.000Z", None, "up"),
+    ],
+)
+def test_calls(
+    switchboard: Run,
+    answering: Callable[[str, str, Any], object],
+    answered_at: str | None,
+    ringing_at: str | None,
+    state: str,
+) -> None:
+    call = {**CALL, "answered_at": answered_at, "ringing_at": ringing_at}
+    answering("journal.0.ask", "call.list", [call])
+    assert json.loads(switchboard("calls", "--json").stdout) == {"calls": [call]}
+    assert switchboard("calls").stdout.splitlines()[1].split()[2] == state
+
+
+@pytest.mark.parametrize("command", ["bindings", "calls"])
+def test_no_answer(switchboard: Run, command: str, data_dir: Path) -> None:
+    done = switchboard(command)
+    assert (done.status, done.stdout) == (1, "")
+    assert f"Does the switchboard with the data directory {data_dir} run?" in done.stderr
+
+
+def test_nothing_to_list(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
+    answering("registrar.0.ask", "location.list", [])
+    done = switchboard("bindings")
+    assert (done.status, done.stdout, done.stderr) == (0, "", "Nobody is registered.\n")
+    assert switchboard("cdr").stderr == "No call has ended yet.\n"
+    assert json.loads(switchboard("cdr", "--json").stdout) == {"records": []}
+
+
+def test_cdr(switchboard: Run, data_dir: Path) -> None:
+    other = {**RECORD, "call_id": "a2", "callee": "sip:jana@10.0.0.1"}
+    lines = [json.dumps(RECORD), "torn", json.dumps(other)]
+    (data_dir / "cdr.jsonl").write_text("\n".join(lines) + "\n")
+    done = switchboard("cdr", "--json")
+    assert json.loads(done.stdout) == {"records": [RECORD, other]}
+    assert done.stderr == f"{data_dir}/cdr.jsonl, line 2: no record, left out.\n"
+    table = switchboard("cdr").stdout.splitlines()
+    assert [line.split()[3] for line in table[1:]] == ["sip:eva@10.0.0.1", "sip:jana@10.0.0.1"]
+    assert "1m 05s" in table[1]
+    heading, first, _ = switchboard("cdr", "--csv").stdout.splitlines()
+    assert heading.startswith("call_id,caller,callee,started_at")
+    assert first.startswith("a1,sip:lukas@10.0.0.1,sip:eva@10.0.0.1,2026-11-22T10:00:00.000Z")
+
+
+def test_cdr_in_two_forms_at_once(switchboard: Run) -> None:
+    assert switchboard("cdr", "--json", "--csv").status == 2

@@ -1,0 +1,43 @@
+"""How commands print."""
+
+import time
+
+import pytest
+
+from switchboard.cli.output import duration, print_json, print_table
+from switchboard.cli.when import local_time
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3.0, "0s"), (0.4, "0s"), (47.0, "47s"), (65.2, "1m 05s"), (3599.6, "1h 00m"), (7620.0, "2h 07m")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_json_keeps_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"phrase": "Obsadené"})
+    assert capsys.readouterr().out == '{\n  "phrase": "Obsadené"\n}\n'
+
+
+def test_wide_table_is_not_cut_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["name", "pid"], [["x" * 300, 1], ["[bold]y", None]], "")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == f"{'x' * 300}  1  "
+    assert lines[2].startswith("[bold]y")
+
+
+def test_nothing_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["name"], [], "Nobody.")
+    assert capsys.readouterr() == ("", "Nobody.\n")
+
+
+def test_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Bratislava")
+    time.tzset()
+    shown = local_time("2026-11-22T10:00:00.123Z")
+    monkeypatch.undo()
+    time.tzset()
+    assert shown == "2026-11-22 11:00:00"
+    assert local_time(None) is None

@@ -1,0 +1,65 @@
+"""`switchboard status`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from cli.conftest import Run
+
+NAMES = [
+    ("edge-rx", 0),
+    ("edge-tx", 0),
+    ("registrar", 0),
+    ("router", 0),
+    ("router", 1),
+    ("translator", 0),
+    ("journal", 0),
+]
+COMPONENT = {"edge-rx": "edge", "edge-tx": "edge"}
+
+
+def worker(name: str, instance: int, state: str = "up") -> dict[str, Any]:
+    return {
+        "name": name,
+        "instance": instance,
+        "pid": 4711,
+        "host": "pbx",
+        "state": state,
+        "uptime_s": 65.0,
+        "restarts": 2,
+    }
+
+
+def board(state: str = "up") -> dict[str, list[dict[str, Any]]]:
+    workers: dict[str, list[dict[str, Any]]] = {}
+    for name, instance in NAMES:
+        workers.setdefault(COMPONENT.get(name, name), []).append(worker(name, instance, state))
+    return workers
+
+
+def test_nothing_runs(switchboard: Run) -> None:
+    done = switchboard("status", "--json")
+    assert done.status == 1
+    components = json.loads(done.stdout)["components"]
+    assert [(each["name"], each["instance"]) for each in components] == NAMES
+    assert all(each["state"] == "down" and each["pid"] is None for each in components)
+    assert list(components[0]) == ["name", "instance", "pid", "host", "state", "uptime_s", "restarts"]
+
+
+def test_all_up(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
+    for component, workers in board().items():
+        answering(f"{component}.control", "status", workers)
+    done = switchboard("status", "--json")
+    assert (done.status, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"components": [worker(*name) for name in NAMES]}
+
+
+def test_table(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
+    answering("journal.control", "status", [worker("journal", 0, "starting")])
+    done = switchboard("status")
+    assert done.status == 1
+    assert "\x1b" not in done.stdout
+    heading, *lines = [line.split() for line in done.stdout.splitlines()]
+    assert heading[:4] == ["name", "instance", "pid", "state"]
+    assert lines[-1] == ["journal", "0", "4711", "starting", "2", "pbx"]
+    assert len(lines) == len(NAMES)

@@ -1,0 +1,202 @@
+"""The read side of the edge over real UDP and ZeroMQ; its loop runs in this process."""
+
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+from bus.contexts import OwningContext
+from bus.inbox import all_items, bind_inbox, next_frame
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from services.edge_rx import DATAGRAMS_A_ROUND, EdgeRx
+from switchboard.bus.actor import Loop
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.udp import bind_sockets
+from switchboard.settings import Settings
+from switchboard.sip.scan import scan
+
+LIMIT_S = 2.0
+
+
+def request(method: str = "INVITE", uri: str = "sip:lukas@switchboard.test", call_id: str = "a") -> bytes:
+    return (
+        f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
+        f"To: <sip:lukas@b>\r\nCall-ID: {call_id}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+def response(router: int) -> bytes:
+    return (
+        f"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKsb{router}.x\r\nFrom: <sip:a@b>\r\n"
+        "To: <sip:lukas@b>;tag=2\r\nCall-ID: any\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+@dataclass
+class Edge:
+    """The service, a phone, and the inboxes of all who may hear from it."""
+
+    service: EdgeRx
+    loop: Loop
+    sockets: list[socket.socket]
+    phone: socket.socket
+    inboxes: dict[str, zmq.Socket[bytes]]
+
+    def send(self, data: bytes, to: str = "127.0.0.1") -> None:
+        self.phone.sendto(data, (to, self.sockets[0].getsockname()[1]))
+
+    def serve_until_taken(self, datagrams: int) -> None:
+        until = time.monotonic() + LIMIT_S
+        while self.taken < datagrams or any(outbox.waiting for outbox in self.service.outboxes):
+            assert time.monotonic() < until, f"{self.taken} of {datagrams} datagrams arrived"
+            self.loop.round(0.01)
+
+    @property
+    def taken(self) -> float:
+        return sum(count for name, count in self.service.stats().items() if name.startswith("datagrams."))
+
+    def heard(self, data: bytes, to: str = "127.0.0.1") -> tuple[str, Any]:
+        """Who hears of the one datagram, and the item."""
+        self.send(data, to)
+        self.serve_until_taken(1)
+        for outbox in self.service.outboxes:
+            if outbox.sent:
+                (item,) = next_frame(self.inboxes[outbox.peer.name])[1]
+                return outbox.peer.name, item
+        return "nobody", None
+
+
+@pytest.fixture
+def edge() -> Iterator[Edge]:
+    context = OwningContext()
+    sockets = bind_sockets("", 0)
+    phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    phone.bind(("127.0.0.1", 0))
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        settings = Settings(data_dir=Path(directory), routers=2, domains=("switchboard.test",))
+        settings.run_dir.mkdir()
+        endpoints = Endpoints(settings.run_dir)
+        peers = [("router", 0), ("router", 1), ("registrar", 0), ("edge-tx", 0)]
+        inboxes = {
+            f"{name}.{number}": bind_inbox(context, endpoints.inbox(name, number)) for name, number in peers
+        }
+        service = EdgeRx(settings, context, 0, sockets)
+        yield Edge(service, Loop(service, context, endpoints), sockets, phone, inboxes)
+        context.destroy(linger=0)
+    for sock in (*sockets, phone):
+        sock.close()
+
+
+def source(edge: Edge) -> list[Any]:
+    return list(edge.phone.getsockname())
+
+
+def test_a_request_reaches_a_router_with_its_offsets(edge: Edge) -> None:
+    raw = request()
+    name, item = edge.heard(raw, to="127.0.0.2")
+    assert name in ("router.0", "router.1")
+    assert item == [*source(edge), "127.0.0.2", scan(raw), raw]
+
+
+def test_empty_lines_before_the_start_line_are_taken_off(edge: Edge) -> None:
+    raw = request()
+    _, item = edge.heard(b"\r\n\r\n" + raw)
+    assert item[3:] == [scan(raw), raw]
+
+
+@pytest.mark.parametrize("router", [0, 1])
+def test_a_response_reaches_the_router_whose_branch_it_bears(edge: Edge, router: int) -> None:
+    assert edge.heard(response(router))[0] == f"router.{router}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "registrar"), [("sip:switchboard.test", True), ("sip:elsewhere.test", False)]
+)
+def test_a_register_of_ours_reaches_the_registrar(edge: Edge, uri: str, registrar: bool) -> None:
+    assert (edge.heard(request("REGISTER", uri))[0] == "registrar.0") is registrar
+
+
+def test_datagrams_of_one_call_stay_together_and_in_order(edge: Edge) -> None:
+    raws = [request(method) for method in ("INVITE", "ACK", "BYE")]
+    for raw in raws:
+        edge.send(raw)
+    edge.serve_until_taken(len(raws))
+    (router,) = (outbox.peer.name for outbox in edge.service.outboxes if outbox.sent)
+    assert [item[4] for item in all_items(edge.inboxes[router], len(raws))] == raws
+
+
+def test_calls_are_shared_among_the_routers(edge: Edge) -> None:
+    for number in range(50):
+        edge.send(request(call_id=f"call-{number}"))
+    edge.serve_until_taken(50)
+    shares = [outbox.sent for outbox in edge.service.outboxes[:2]]
+    assert sum(shares) == 50
+    assert all(shares)
+
+
+def test_a_round_takes_a_bounded_number_of_datagrams(edge: Edge) -> None:
+    for _ in range(DATAGRAMS_A_ROUND + 1):
+        edge.send(b"\0")
+    edge.loop.round(LIMIT_S)
+    assert edge.taken == DATAGRAMS_A_ROUND
+    edge.serve_until_taken(DATAGRAMS_A_ROUND + 1)
+
+
+def test_a_ping_has_its_pong_from_where_it_came_to(edge: Edge) -> None:
+    assert edge.heard(b"\r\n\r\n", to="127.0.0.2") == ("edge-tx.0", [*source(edge), "127.0.0.2", b"\r\n"])
+
+
+@pytest.mark.parametrize(
+    ("data", "counter"),
+    [
+        (b"", "datagrams.keep_alive"),
+        (b"\r\n", "datagrams.keep_alive"),
+        (b"\0\0\0\0", "datagrams.keep_alive"),
+        (bytes.fromhex("000100002112a442") + bytes(12), "datagrams.stun"),
+        (b"jaK\r\n", "dropped"),
+        (b"SIP/2.0 200 OK\r\n\r\n", "dropped"),
+        (b"\xff" * 1000, "dropped"),
+    ],
+)
+def test_what_wants_no_answer_gets_none_and_is_counted(edge: Edge, data: bytes, counter: str) -> None:
+    assert edge.heard(data) == ("nobody", None)
+    assert edge.service.stats()[counter] == 1
+
+
+def test_a_request_that_cannot_be_scanned_reaches_a_router_without_offsets(edge: Edge) -> None:
+    raw = b"INVITE sip:lukas@switchboard.test SIP/2.0\r\nno header at all\r\n\r\n"
+    assert edge.heard(raw) == ("router.0", [*source(edge), "127.0.0.1", b"", raw])
+    assert edge.service.stats()["refused"] == 1
+
+
+def test_own_addresses_are_looked_at_again(edge: Edge) -> None:
+    before = edge.service.next_deadline()
+    edge.service.handle_timer(before)
+    assert edge.service.next_deadline() > before
+    assert edge.heard(request("REGISTER", "sip:127.0.0.1"))[0] == "registrar.0"
+
+
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+)
+@given(
+    st.binary(max_size=200)
+    | st.tuples(st.integers(0, 300), st.binary(max_size=30)).map(
+        lambda cut: request("REGISTER")[: cut[0]] + cut[1] + request("REGISTER")[cut[0] :]
+    )
+    | st.binary(max_size=60).map(
+        lambda junk: b"INVITE " + junk + b" SIP/2.0\r\nRoute: <" + junk + response(0)[16:]
+    )
+)
+def test_no_datagram_can_stop_it(edge: Edge, data: bytes) -> None:
+    before = edge.taken
+    edge.service._take(data, "127.0.0.1", 5060, "127.0.0.1")
+    assert edge.taken == before + 1
