@@ -30,7 +30,7 @@ class Branches:
 
     def stateless(self, via: Via, routing_hash: str) -> str:
         """Return the branch of an ACK that is passed on: the same for its retransmissions (§16.11)."""
-        return f"{self._prefix}a{crc32(str(via).encode('utf-8', 'surrogateescape')):x}.{routing_hash}"
+        return f"{self._prefix}-{crc32(str(via).encode('utf-8', 'surrogateescape')):x}.{routing_hash}"
 
 
 def routing_hash(request: Message) -> str:

@@ -175,7 +175,7 @@ class Proxy:
 
     def _note_invite(self, received: Received, turn: ProxyTurn) -> None:
         if received.begins_call:
-            self._note(received, "invite", turn, received.caller_uri, received.message.uri)
+            self._note(received, "invite", turn, *received.parties)
 
     def _note_bye(self, received: Received, turn: ProxyTurn) -> None:
         if received.method == "BYE" and received.is_in_dialog:

@@ -1,5 +1,6 @@
 """A request on its way through the proxy, and what is known of it before it is routed."""
 
+from dataclasses import replace
 from functools import cached_property
 
 from switchboard.proxy.domains import OwnDomains
@@ -67,6 +68,11 @@ class Received:
         return uri.username if self._own.owns(uri) else ""
 
     @property
+    def parties(self) -> tuple[str, str]:
+        """Who calls whom, for the journal: addresses-of-record, without parameters."""
+        return _address_of_record(self.caller_uri), _address_of_record(self.message.uri)
+
+    @property
     def reader(self) -> Reader:
         """Who reads the responses."""
         return Reader(self.caller, self.message.get(Header.ACCEPT_LANGUAGE) or "")
@@ -75,3 +81,11 @@ class Received:
     def reply_to(self) -> Peer:
         """Where the responses go (§18.2.2); `ParseError` if the Via does not tell."""
         return Peer(*response_address(self.message, self.source.hop), self.source.local)
+
+
+def _address_of_record(text: str) -> str:
+    try:
+        uri = SipUri.parse(text)
+    except ParseError:
+        return text
+    return str(replace(uri, password=None, params=(), headers=""))

@@ -200,6 +200,12 @@ def test_a_call_that_never_left_is_in_the_journal(board: Board, status: int) -> 
     assert board.events[-1].details == (status, "switchboard")
 
 
+def test_the_journal_is_told_addresses_of_record(board: Board) -> None:
+    uri = "sip:lenka@10.0.0.1;transport=udp;user=phone"
+    board.receive(request("INVITE", uri, caller="sip:lukas:secret@10.0.0.1;ob"), LUKAS)
+    assert board.events[0].details == ("sip:lukas@10.0.0.1", "sip:lenka@10.0.0.1")
+
+
 def test_a_reinvite_is_no_new_call(board: Board) -> None:
     board.receive(request("INVITE", CONTACT, to_tag="to-1", lines=(OUR_ROUTE,)), LUKAS)
     assert board.statuses() == [100]

@@ -1,0 +1,272 @@
+"""Runs the product as its users do: `honcho start` with the project's Procfile."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, TypeVar
+
+import psutil
+from system import probe
+from system.control import Component, ask_parents
+from system.sipmsg import Address
+
+PROJECT = Path(__file__).parents[2]
+START_S = 30.0
+"""Within this all components are up, even on a busy machine."""
+STOP_S = 5.0
+"""Within this everything has ended after SIGTERM."""
+PATIENCE_S = 10.0
+COMMAND_S = 20.0
+POLL_S = 0.05
+
+Found = TypeVar("Found")
+CallRecord = dict[str, Any]
+"""A call detail record as it stands in cdr.jsonl."""
+
+
+class Switchboard:
+    """A switchboard with a port and a data directory of its own; it runs inside the `with` block.
+
+    `environment` adds to (or changes) the settings given here. With `namespace` all processes run in that
+    network namespace. The data directory is a temporary one unless given. Leaving the block asserts that it
+    ends in time, leaves no process behind and wrote no traceback.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        data_dir: Path | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port or free_port(host)
+        self._namespace = namespace
+        self._temporary = TemporaryDirectory(prefix="switchboard-test-")
+        self._home = Path(self._temporary.name)
+        self.data_dir = data_dir or self._home / "data"
+        self._log_path = self._home / "honcho.log"
+        self._environment = self._make_environment(environment or {})
+        self._honcho: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where phones send to."""
+        return self.host, self.port
+
+    def __enter__(self) -> "Switchboard":
+        try:
+            self.start()
+            self.wait_up()
+        except BaseException as error:
+            error.add_note(self.log())
+            self._clean_up()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            self._clean_up()
+
+    def start(self) -> None:
+        """Run `honcho start`; does not wait."""
+        command = self._command("honcho", "start", "-f", str(PROJECT / "Procfile"))
+        with self._log_path.open("ab") as log:
+            self._honcho = subprocess.Popen(
+                command,
+                cwd=self._home,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def wait_up(self, timeout_s: float = START_S) -> None:
+        """Return when every component is up and an OPTIONS is answered; AssertionError after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        wait_until(lambda: self._all_up() or None, "everything up", timeout_s)
+        assert self._answers(max(1.0, deadline - time.monotonic())), "no answer to OPTIONS"
+
+    def stop(self) -> None:
+        """End it with SIGTERM; AssertionError if it takes too long, leaves a process or wrote a traceback."""
+        assert self._honcho is not None, "it was not started"
+        self._honcho.send_signal(signal.SIGTERM)
+        try:
+            self._honcho.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"running {STOP_S:g} s after SIGTERM: {self._processes()}") from None
+        assert not self._processes(), f"left behind: {self._processes()}"
+        assert "Traceback" not in self.log(), self.log()
+
+    def fail_to_start(self, timeout_s: float = START_S) -> tuple[int, str]:
+        """Start it where it cannot run; return honcho's exit status and what was printed."""
+        try:
+            self.start()
+            assert self._honcho is not None
+            return self._honcho.wait(timeout_s), self.log()
+        finally:
+            self._clean_up()
+
+    def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `switchboard ARGUMENTS`; with `check` AssertionError unless it exits with 0."""
+        done = subprocess.run(
+            self._command("switchboard", *arguments),
+            cwd=self._home,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, f"switchboard {arguments}: {done.stdout}{done.stderr}"
+        return done
+
+    def status(self) -> list[Component]:
+        """What `switchboard status --json` shows; AssertionError if its exit status does not fit."""
+        done = self.cli("status", "--json", check=False)
+        components: list[Component] = json.loads(done.stdout)["components"]
+        assert done.returncode == (0 if all(one["state"] == "up" for one in components) else 1)
+        return components
+
+    def components(self) -> list[Component]:
+        """All components as their parents tell; AssertionError if a parent is silent."""
+        return wait_until(lambda: ask_parents(self.data_dir) or None, "an answer of every parent")
+
+    def component(self, name: str, instance: int = 0) -> Component:
+        """One of the components."""
+        found = [one for one in self.components() if (one["name"], one["instance"]) == (name, instance)]
+        assert len(found) == 1, f"{len(found)} components {name}.{instance}"
+        return found[0]
+
+    def wait_component(
+        self, name: str, wanted: Callable[[Component], bool], timeout_s: float = PATIENCE_S
+    ) -> Component:
+        """Return the component (instance 0) as soon as it is as `wanted`."""
+        return wait_until(
+            lambda: next(filter(wanted, [self.component(name)]), None), f"{name} as wanted", timeout_s
+        )
+
+    def kill(self, name: str, instance: int = 0) -> int:
+        """SIGKILL the worker; return the pid that it had."""
+        pid = self.component(name, instance)["pid"]
+        assert pid is not None, f"{name} is down"
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    @contextmanager
+    def kept_down(self, name: str) -> Iterator[None]:
+        """Inside the block the worker is dead and nobody restarts it: its parent is stopped (SIGSTOP)."""
+        pid = self.component(name)["pid"]
+        assert pid is not None, f"{name} is down"
+        worker = psutil.Process(pid)
+        parent = psutil.Process(worker.ppid())
+        parent.suspend()
+        try:
+            worker.kill()
+            yield
+        finally:
+            parent.resume()
+
+    def cdr(self) -> list[CallRecord]:
+        """The call detail records written so far; a line that is not yet complete is left out."""
+        path = self.data_dir / "cdr.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+    def wait_cdr(self, count: int, timeout_s: float = PATIENCE_S) -> list[CallRecord]:
+        """Return the records as soon as there are `count`; AssertionError if more, or never enough."""
+        wait_until(lambda: len(self.cdr()) >= count or None, f"{count} call detail records", timeout_s)
+        records = self.cdr()
+        assert len(records) == count, f"{len(records)} call detail records instead of {count}"
+        return records
+
+    def wait_record(self, call_id: str, timeout_s: float = PATIENCE_S) -> CallRecord:
+        """Return the record of one call; AssertionError if it has several, or none in time."""
+        records = wait_until(lambda: self._records(call_id) or None, f"the record of {call_id}", timeout_s)
+        assert len(records) == 1, f"{len(records)} records of one call: {records}"
+        return records[0]
+
+    def log(self) -> str:
+        """All that honcho and the product printed."""
+        return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
+
+    def _records(self, call_id: str) -> list[CallRecord]:
+        return [record for record in self.cdr() if record["call_id"] == call_id]
+
+    def _all_up(self) -> bool:
+        assert self._honcho is not None, "it was not started"
+        assert self._honcho.poll() is None, f"honcho ended with {self._honcho.returncode}"
+        components = ask_parents(self.data_dir)
+        return bool(components) and all(one["state"] == "up" for one in components)
+
+    def _answers(self, timeout_s: float) -> bool:
+        if self._namespace is None:
+            return probe.answers_options(self.host, self.port, timeout_s)
+        command = self._command(sys.executable, probe.__file__, self.host, str(self.port), str(timeout_s))
+        return subprocess.run(command, timeout=timeout_s + COMMAND_S, check=False).returncode == 0
+
+    def _command(self, *words: str) -> list[str]:
+        return [*(["ip", "netns", "exec", self._namespace] if self._namespace else []), *words]
+
+    def _make_environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("SWITCHBOARD_")}
+        return {
+            **inherited,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "SWITCHBOARD_SIP_HOST": self.host,
+            "SWITCHBOARD_SIP_PORT": str(self.port),
+            "SWITCHBOARD_DATA_DIR": str(self.data_dir),
+            "SWITCHBOARD_MIN_EXPIRES": "1",
+            **extra,
+        }
+
+    def _processes(self) -> list[psutil.Process]:
+        """All living processes that were started with our data directory, whoever their parent is now."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("SWITCHBOARD_DATA_DIR") == str(self.data_dir)
+        except psutil.Error:
+            return False
+
+    def _clean_up(self) -> None:
+        for process in self._processes():
+            process.kill()
+        if self._honcho is not None:
+            self._honcho.wait(STOP_S)
+        self._temporary.cleanup()
+
+
+def wait_until(check: Callable[[], Found | None], what: str, timeout_s: float = PATIENCE_S) -> Found:
+    """Return what `check` finds, asking it every `POLL_S`; AssertionError after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while (found := check()) is None:
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(POLL_S)
+    return found
+
+
+def free_port(host: str) -> int:
+    """Return a UDP port that nobody uses on `host`."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probing:
+        probing.bind((host, 0))
+        port: int = probing.getsockname()[1]
+        return port

@@ -1,0 +1,137 @@
+"""A LAN with the switchboard at its hub and phones around it: calls in it, and what must hold of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from system.capture import Packet, Trace
+from system.harness import CallRecord, Switchboard
+from system.lan import HUB, Lan
+from system.linphone import Linphone
+
+ANSWERED = ("100 Skúšanie", "180 Zvonenie", "200 V poriadku")
+"""What a caller's phone is told of a call that is answered."""
+CALL_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "REFER", "NOTIFY")
+"""These pass the switchboard, which record-routes; other requests may go from phone to phone."""
+
+
+class Phone(Protocol):
+    """A phone of any make."""
+
+    @property
+    def user(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def uri(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """All that a test with phones needs; it stands while the tests of one file run."""
+
+    lan: Lan
+    switchboard: Switchboard
+    lukas: Linphone
+    lenka: Linphone
+    peter: Linphone
+    zuzana: Linphone
+    """Takes one call at a time."""
+
+    @property
+    def phones(self) -> Sequence[Linphone]:
+        """All phones."""
+        return self.lukas, self.lenka, self.peter, self.zuzana
+
+
+def place_call(caller: Linphone, callee: Linphone, *, video: bool = False) -> tuple[int, int]:
+    """Call and ring: returns the call's number at the caller's and at the callee's phone."""
+    ours = caller.call(callee.user, video=video)
+    theirs = callee.wait_incoming(caller.user)
+    caller.wait_ringing(ours)
+    return ours, theirs
+
+
+def connect(caller: Linphone, callee: Linphone, *, video: bool = False) -> tuple[int, int]:
+    """Call, ring and answer: returns the numbers when the streams run."""
+    ours, theirs = place_call(caller, callee, video=video)
+    callee.answer(theirs)
+    caller.wait_media(ours)
+    callee.wait_media(theirs)
+    return ours, theirs
+
+
+def assert_told(trace: Trace, phone: Phone, expected: Sequence[str], call: int = 0) -> None:
+    """The phone was told `expected` ("CODE phrase") of its INVITE that began a call, and nothing else."""
+    call_id = trace.calls(phone.address)[call]
+    cseq = next(packet.cseq for packet in trace.requests("INVITE") if packet.call_id == call_id)
+    told = trace.responses("INVITE", target=phone.address, call_id=call_id)
+    statuses = list(dict.fromkeys(packet.status for packet in told if packet.cseq == cseq))
+    assert statuses == list(expected), f"{phone.user} was told {statuses} instead of {expected}"
+
+
+def assert_record(
+    lab: Lab,
+    call_id: str,
+    caller: Phone,
+    callee: str,
+    *,
+    outcome: str,
+    status: int,
+    ended_by: str,
+    rang: bool,
+) -> CallRecord:
+    """The journal has one record of the call, which says this, and its instants are in order; returns it.
+
+    `callee` is a user. The URI that was dialled may have parameters.
+    """
+    record = lab.switchboard.wait_record(call_id)
+    said = [record[name] for name in ("caller", "outcome", "status", "ended_by")]
+    assert said == [caller.uri, outcome, status, ended_by], record
+    assert record["callee"].partition(";")[0] == f"sip:{callee}@{HUB}", record
+    marks = [record[name] is not None for name in ("ringing_at", "answered_at")]
+    assert marks == [rang, status == 200], record
+    names = ("started_at", "ringing_at", "answered_at", "ended_at")
+    instants = [datetime.fromisoformat(record[name]) for name in names if record[name]]
+    assert instants == sorted(instants), record
+    return record
+
+
+def assert_answered_record(lab: Lab, call_id: str, caller: Phone, callee: Phone, *, ended_by: str) -> None:
+    """The journal has one record of the call: it rang, was answered, and one of the two hung up."""
+    record = assert_record(
+        lab, call_id, caller, callee.user, outcome="answered", status=200, ended_by=ended_by, rang=True
+    )
+    assert record["duration_s"] > 0, record
+
+
+def assert_sound(trace: Trace) -> None:
+    """What holds of every capture: good syntax, calls through the switchboard, media past it, one final."""
+    assert not trace.malformed(), _listed(trace.malformed())
+    assert not trace.media_at(HUB), _listed(trace.media_at(HUB))
+    around = [packet for packet in trace.sip_beside(HUB) if packet.cseq.rpartition(" ")[2] in CALL_METHODS]
+    assert not around, _listed(around)
+    assert not _own_481(trace), _listed(_own_481(trace))
+    for invite, finals in _finals(trace).items():
+        assert len(finals) == 1, f"{finals} for {invite}\n{trace}"
+
+
+def _own_481(trace: Trace) -> list[Packet]:
+    """The 481s that the switchboard sent without having received one for that request."""
+    sent = [packet for packet in trace.packets if packet.status.startswith("481")]
+    received = {(packet.call_id, packet.cseq) for packet in sent if packet.target == HUB}
+    return [packet for packet in sent if (packet.call_id, packet.cseq) not in received]
+
+
+def _finals(trace: Trace) -> dict[tuple[str, str, str], set[str]]:
+    """What finals the switchboard sent for each INVITE, by its sender's address, Call-ID and CSeq."""
+    finals: dict[tuple[str, str, str], set[str]] = {}
+    for response in trace.responses("INVITE", source=HUB):
+        if not response.status.startswith("1"):
+            finals.setdefault((response.target, response.call_id, response.cseq), set()).add(response.status)
+    return finals
+
+
+def _listed(packets: Sequence[Packet]) -> str:
+    return "\n".join(map(str, packets))

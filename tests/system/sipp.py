@@ -1,0 +1,65 @@
+"""Runs SIPp with a scenario of `sipp/` and reads the statistics it leaves."""
+
+import csv
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+from system.harness import free_port, wait_until
+from system.sipmsg import Address, host_port
+
+SCENARIOS = Path(__file__).parent / "sipp"
+STOP_S = 10.0
+
+
+class Sipp:
+    """One SIPp process, inside the `with` block; its statistics and errors are written to `directory`."""
+
+    def __init__(self, scenario: str, directory: Path, remote: Address, *options: str) -> None:
+        self.address: Address = ("127.0.0.1", free_port("127.0.0.1"))
+        self._directory = directory / scenario
+        self._directory.mkdir()
+        host, port = self.address
+        self._process = subprocess.Popen(
+            ["sipp", host_port(remote), "-sf", str(SCENARIOS / f"{scenario}.xml")]
+            + ["-i", host, "-p", str(port), "-nostdin", "-fd", "1"]
+            + ["-trace_stat", "-stf", "statistics.csv", "-trace_err", "-error_file", "errors.log", *options],
+            cwd=self._directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> "Sipp":
+        wait_until(lambda: self.running or None, "SIPp's first statistics", STOP_S)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait(STOP_S)
+
+    @property
+    def running(self) -> bool:
+        """True once the socket is open and statistics are being written."""
+        return (self._directory / "statistics.csv").exists()
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait until it ended; return the exit status, 0 if every call went as the scenario says."""
+        return self._process.wait(timeout_s)
+
+    def statistics(self) -> dict[str, str]:
+        """The last line of the statistics; names that end in (C) are counted since the start."""
+        with (self._directory / "statistics.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter=";"))
+        return rows[-1]
+
+    def count(self, name: str) -> int:
+        """A cumulative counter: "SuccessfulCall", "FailedCall", "Retransmissions", …"""
+        return int(self.statistics()[f"{name}(C)"])
+
+    def errors(self) -> str:
+        """What SIPp found wrong."""
+        path = self._directory / "errors.log"
+        return path.read_text(errors="replace")[:4000] if path.exists() else ""

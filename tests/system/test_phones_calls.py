@@ -1,0 +1,187 @@
+"""Calls between real Linphone phones: how they begin, ring, end or fail, on the wire and in the journal."""
+
+import pytest
+from system.capture import Capture, Trace
+from system.lan import HUB
+from system.linphone import Linphone
+from system.phone_lab import (
+    ANSWERED,
+    Lab,
+    assert_answered_record,
+    assert_record,
+    assert_told,
+    connect,
+    place_call,
+)
+
+pytest_plugins = ["system.phone_fixtures"]
+pytestmark = [pytest.mark.system, pytest.mark.phones]
+
+ENOUGH_RTP = 20
+"""Media packets of one direction that prove that it flows: 0.4 s of speech."""
+
+
+def wait_talk(wire: Capture, one: Linphone, other: Linphone, after_s: float = 0.0) -> Trace:
+    """Return what went by as soon as media flow both ways between the phones, later than `after_s`."""
+
+    def flows(trace: Trace, source: str, target: str) -> bool:
+        return len([p for p in trace.rtp(source, target) if float(p.time) > after_s]) >= ENOUGH_RTP
+
+    def flow_both_ways(trace: Trace) -> bool:
+        return flows(trace, one.address, other.address) and flows(trace, other.address, one.address)
+
+    return wire.wait_for(flow_both_ways, f"media between {one.user} and {other.user}")
+
+
+@pytest.mark.parametrize("hangs_up", ["caller", "callee"])
+def test_call_and_talk(lab: Lab, wire: Capture, hangs_up: str) -> None:
+    ours, theirs = connect(lab.lukas, lab.lenka)
+    wait_talk(wire, lab.lukas, lab.lenka)
+    if hangs_up == "caller":
+        lab.lukas.hang_up(ours)
+    else:
+        lab.lenka.hang_up(theirs)
+    assert lab.lukas.wait_ended(ours) == lab.lenka.wait_ended(theirs) == "No error"
+
+    trace = wire.read()
+    assert_told(trace, lab.lukas, ANSWERED)
+    [call_id] = trace.calls(lab.lukas.address)
+    assert_answered_record(lab, call_id, lab.lukas, lab.lenka, ended_by=hangs_up)
+
+
+def test_goodbye_is_translated_for_who_says_it(lab: Lab, wire: Capture) -> None:
+    ours, theirs = connect(lab.lukas, lab.lenka)
+    lab.lenka.hang_up(theirs)
+    lab.lukas.wait_ended(ours)
+
+    farewell = wire.wait_for(lambda trace: trace.responses("BYE", target=lab.lenka.address), "200 for BYE")
+    assert farewell.responses("BYE", target=lab.lenka.address)[0].status == "200 V poriadku"
+
+
+def test_nobody_answers(lab: Lab, wire: Capture) -> None:
+    ours, theirs = place_call(lab.lukas, lab.lenka)
+    assert lab.lenka.wait_ended(theirs) == "Busy"
+    assert lab.lukas.wait_ended(ours) == "error"
+
+    trace = wire.read()
+    assert_told(trace, lab.lukas, ["100 Skúšanie", "180 Zvonenie", "486 Obsadené"])
+    [call_id] = trace.calls(lab.lukas.address)
+    assert_record(lab, call_id, lab.lukas, "lenka", outcome="busy", status=486, ended_by="callee", rang=True)
+
+
+def test_caller_hangs_up_while_it_rings(lab: Lab, wire: Capture) -> None:
+    ours, theirs = place_call(lab.lukas, lab.lenka)
+    lab.lukas.hang_up(ours)
+    assert lab.lukas.wait_ended(ours) == "No error"
+    assert lab.lenka.wait_ended(theirs) == "Not answered"
+
+    trace = wire.wait_for(lambda trace: trace.requests("ACK", source=lab.lukas.address), "ACK for 487")
+    assert_told(trace, lab.lukas, ["100 Skúšanie", "180 Zvonenie", "487 Žiadosť zrušená"])
+    assert trace.responses("CANCEL", target=lab.lukas.address)[0].status == "200 V poriadku"
+    [call_id] = trace.calls(lab.lukas.address)
+    assert_record(
+        lab, call_id, lab.lukas, "lenka", outcome="cancelled", status=487, ended_by="caller", rang=True
+    )
+
+
+def test_callee_declines(lab: Lab, wire: Capture) -> None:
+    ours, theirs = place_call(lab.lukas, lab.lenka)
+    lab.lenka.decline(theirs)
+    assert lab.lukas.wait_ended(ours) == lab.lenka.wait_ended(theirs) == "Call declined"
+
+    trace = wire.read()
+    assert_told(trace, lab.lukas, ["100 Skúšanie", "180 Zvonenie", "603 Odmietnutie"])
+    [call_id] = trace.calls(lab.lukas.address)
+    assert_record(
+        lab, call_id, lab.lukas, "lenka", outcome="declined", status=603, ended_by="callee", rang=True
+    )
+
+
+def test_callee_is_busy_with_another_call(lab: Lab, wire: Capture) -> None:
+    first, _ = connect(lab.lenka, lab.zuzana)
+    second = lab.lukas.call("zuzana")
+    assert lab.lukas.wait_ended(second) == "error"
+    lab.lenka.hang_up(first)
+    lab.lenka.wait_ended(first)
+
+    trace = wire.read()
+    assert_told(trace, lab.lukas, ["100 Skúšanie", "486 Obsadené"])
+    [refused] = trace.calls(lab.lukas.address)
+    assert_record(
+        lab, refused, lab.lukas, "zuzana", outcome="busy", status=486, ended_by="callee", rang=False
+    )
+    [undisturbed] = trace.calls(lab.lenka.address)
+    assert_answered_record(lab, undisturbed, lab.lenka, lab.zuzana, ended_by="caller")
+
+
+def test_hold_and_resume(lab: Lab, wire: Capture) -> None:
+    ours, theirs = connect(lab.lukas, lab.lenka)
+    lab.lukas.pause(ours)
+    lab.lenka.wait_paused(theirs)
+    lab.lukas.resume(ours)
+    lab.lenka.wait_media(theirs)
+    held, resumed = [invite for invite in wire.read().requests("INVITE", target=HUB) if invite.to_tag]
+    wait_talk(wire, lab.lukas, lab.lenka, after_s=float(resumed.time))
+    lab.lukas.hang_up(ours)
+    lab.lenka.wait_ended(theirs)
+
+    assert b"a=sendonly" in held.body
+    assert b"a=sendonly" not in resumed.body
+    [call_id] = wire.read().calls(lab.lukas.address)
+    assert_answered_record(lab, call_id, lab.lukas, lab.lenka, ended_by="caller")
+
+
+def test_video_offered(lab: Lab, wire: Capture) -> None:
+    ours, theirs = lab.lukas.call("lenka", video=True), lab.lenka.wait_incoming("lukas")
+    lab.lenka.answer(theirs)
+    assert lab.lukas.wait_media(ours) == lab.lenka.wait_media(theirs) == "video"
+    trace = wait_talk(wire, lab.lukas, lab.lenka)
+    lab.lenka.hang_up(theirs)
+    lab.lukas.wait_ended(ours)
+
+    offered, forwarded = [invite.body for invite in trace.requests("INVITE")]
+    assert b"m=video 9078" in offered
+    assert forwarded == offered
+    [call_id] = trace.calls(lab.lukas.address)
+    assert_answered_record(lab, call_id, lab.lukas, lab.lenka, ended_by="callee")
+
+
+def test_callee_is_not_registered(lab: Lab, wire: Capture) -> None:
+    lab.zuzana.unregister()
+    wire.wait_for(lambda trace: trace.responses("REGISTER", target=lab.zuzana.address), "200 for REGISTER")
+    try:
+        assert lab.lukas.wait_ended(lab.lukas.call("zuzana")) == "error"
+    finally:
+        lab.zuzana.register()
+
+    trace = wire.read()
+    assert_told(trace, lab.lukas, ["480 Dočasne nedostupný"])
+    [call_id] = trace.calls(lab.lukas.address)
+    assert_record(
+        lab,
+        call_id,
+        lab.lukas,
+        "zuzana",
+        outcome="unreachable",
+        status=480,
+        ended_by="switchboard",
+        rang=False,
+    )
+
+
+def test_unknown_user(lab: Lab, wire: Capture) -> None:
+    assert lab.lukas.wait_ended(lab.lukas.call("nobody")) == "error"
+
+    trace = wire.read()
+    assert_told(trace, lab.lukas, ["404 Nenájdené"])
+    [call_id] = trace.calls(lab.lukas.address)
+    assert_record(
+        lab,
+        call_id,
+        lab.lukas,
+        "nobody",
+        outcome="unreachable",
+        status=404,
+        ended_by="switchboard",
+        rang=False,
+    )

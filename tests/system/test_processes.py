@@ -1,0 +1,163 @@
+"""Each component is killed, restarted or kept down, and the switchboard goes on."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from system.control import Component
+from system.dialog import answer_call, hang_up, place_call
+from system.harness import Switchboard
+from system.net import Net
+from system.sipmsg import uri_in
+from system.user_agent import UserAgent, registered
+
+pytestmark = pytest.mark.system
+
+WORKERS = ("edge-rx", "edge-tx", "registrar", "router", "translator", "journal")
+BACK_S = 1.0
+"""A killed worker is up again within this."""
+
+
+@pytest.fixture
+def caller(net: Net) -> UserAgent:
+    return registered(net, "kristian")
+
+
+@pytest.fixture
+def callee(net: Net) -> UserAgent:
+    return registered(net, "lukas")
+
+
+def others(switchboard: Switchboard, name: str) -> list[tuple[str, int, int | None, int]]:
+    """What must stay as it is when the worker `name` is killed."""
+    return [
+        (one["name"], one["instance"], one["pid"], one["restarts"])
+        for one in switchboard.components()
+        if one["name"] != name
+    ]
+
+
+@contextmanager
+def running(environment: dict[str, str], data_dir: Path | None = None) -> Iterator[tuple[Switchboard, Net]]:
+    """A switchboard of its own and its phones."""
+    with Switchboard(environment, data_dir=data_dir) as switchboard, Net(switchboard.address) as net:
+        yield switchboard, net
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_killed_worker_is_back_within_a_second(
+    switchboard: Switchboard, caller: UserAgent, callee: UserAgent, name: str
+) -> None:
+    before, untouched = switchboard.component(name), others(switchboard, name)
+    old = switchboard.kill(name)
+    killed_at = time.monotonic()
+    after = switchboard.wait_component(name, lambda one: one["state"] == "up" and one["pid"] != old)
+    assert time.monotonic() - after["uptime_s"] - killed_at < BACK_S
+    assert after["restarts"] == before["restarts"] + 1
+    assert others(switchboard, name) == untouched
+    call = place_call(caller, callee)
+    hang_up(call.callee, call.caller)
+    assert switchboard.wait_record(call.call_id)["outcome"] == "answered"
+
+
+def test_status_command(switchboard: Switchboard) -> None:
+    shown = switchboard.status()
+    assert {one["name"] for one in shown} == set(WORKERS)
+    assert [one["pid"] for one in shown] == [one["pid"] for one in switchboard.components()]
+    with switchboard.kept_down("translator"):
+        assert {one["name"] for one in switchboard.status() if one["state"] != "up"} == {"translator"}
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_graceful_restart(switchboard: Switchboard, caller: UserAgent, callee: UserAgent, name: str) -> None:
+    before, untouched = switchboard.component(name), others(switchboard, name)
+    switchboard.cli("restart", name)
+    after = switchboard.component(name)
+    assert (after["state"], after["restarts"]) == ("up", before["restarts"] + 1)
+    assert after["pid"] != before["pid"]
+    assert others(switchboard, name) == untouched
+    call = place_call(caller, callee)
+    hang_up(call.caller, call.callee)
+    switchboard.wait_record(call.call_id)
+
+
+def test_restart_of_what_does_not_exist(switchboard: Switchboard) -> None:
+    assert switchboard.cli("restart", "toaster", check=False).returncode != 0
+
+
+def test_calls_go_on_without_the_registrar(
+    switchboard: Switchboard, caller: UserAgent, callee: UserAgent
+) -> None:
+    with switchboard.kept_down("registrar"):
+        call = place_call(caller, callee)
+        hang_up(call.callee, call.caller)
+        waiting = caller.register(expires=900)
+    waiting.expect(200, resend=True, timeout_s=10)
+    listed = switchboard.cli("bindings", "--json").stdout
+    assert all(phone.contact in listed for phone in (caller, callee))
+
+
+def test_datagrams_wait_for_the_edge(switchboard: Switchboard, caller: UserAgent) -> None:
+    with switchboard.kept_down("edge-rx"):
+        waiting = [caller.ask("OPTIONS", f"sip:{caller.domain}") for _ in range(50)]
+    for transaction in waiting:
+        transaction.expect(200, timeout_s=10)
+
+
+def test_journal_killed_during_a_call(switchboard: Switchboard, caller: UserAgent, callee: UserAgent) -> None:
+    invite = caller.invite(callee.aor)
+    incoming = callee.expect("INVITE")
+    incoming.reply(180)
+    invite.expect(180)
+    with switchboard.kept_down("journal"):
+        call = answer_call(caller, invite, callee, incoming)
+        hang_up(call.caller, call.callee)
+    first = switchboard.wait_record(call.call_id)
+    assert (first["outcome"], first["ended_by"]) == ("answered", "caller")
+    switchboard.cli("restart", "router")
+    later = place_call(caller, callee)
+    hang_up(later.caller, later.callee)
+    switchboard.wait_record(later.call_id)
+    assert switchboard.wait_record(call.call_id) == first
+
+
+def test_everything_killed_at_once(switchboard: Switchboard, caller: UserAgent, callee: UserAgent) -> None:
+    old = {name: switchboard.kill(name) for name in WORKERS}
+
+    def anew(one: Component) -> bool:
+        return one["state"] == "up" and one["pid"] != old[one["name"]]
+
+    for name in WORKERS:
+        switchboard.wait_component(name, anew)
+    call = place_call(caller, callee)
+    hang_up(call.caller, call.callee)
+
+
+def test_bindings_outlive_the_switchboard(tmp_path: Path) -> None:
+    with running({}, tmp_path) as (_, net):
+        phone = registered(net, "lukas")
+    with Switchboard(data_dir=tmp_path) as again:
+        assert phone.contact in again.cli("bindings", "--json").stdout
+
+
+def test_two_switchboards_side_by_side(switchboard: Switchboard, net: Net, caller: UserAgent) -> None:
+    with running({"SWITCHBOARD_MIN_EXPIRES": "60"}) as (second, phones):
+        here, there = registered(net, "lukas"), registered(phones, "lukas")
+        call = place_call(registered(phones, "kristian"), there)
+        hang_up(call.caller, call.callee)
+        second.wait_cdr(1)
+        caller.invite(f"sip:{there.user}@{caller.domain}").expect(404)
+        assert [uri_in(binding) for binding in here.bindings()] == [here.contact]
+        assert here.register(expires=59).expect(200)
+        assert there.register(expires=59).expect(423).get("min-expires") == "60"
+        assert second.cli("bindings", "--json").stdout != switchboard.cli("bindings", "--json").stdout
+
+
+def test_port_that_is_taken(switchboard: Switchboard) -> None:
+    status, printed = Switchboard(port=switchboard.port).fail_to_start()
+    assert status != 0
+    assert f"{switchboard.port}" in printed
+    assert "SWITCHBOARD_SIP_PORT" in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,25 @@
+"""The programs that a system test needs: found, or the test is skipped; in CI their absence is a failure."""
+
+import os
+import shutil
+
+import pytest
+
+
+def require_tools(*names: str) -> None:
+    """Skip the calling test (fail it when CI=true) unless all programs `names` are on the PATH."""
+    missing = [name for name in names if shutil.which(name) is None]
+    if missing:
+        _refuse(f"not installed: {', '.join(missing)}")
+
+
+def require_root() -> None:
+    """Skip the calling test (fail it when CI=true) unless it runs as root."""
+    if os.geteuid() != 0:
+        _refuse("network namespaces need root")
+
+
+def _refuse(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
