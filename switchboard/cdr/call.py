@@ -1,13 +1,12 @@
 """One call from its INVITE to its record; time is an argument."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
 from switchboard.cdr.events import Answered, Failed, Invite, Ringing
 from switchboard.cdr.outcome import outcome_of
-from switchboard.cdr.record import CallDetailRecord, Outcome, Party, instant, timestamp
+from switchboard.cdr.record import CallDetailRecord, Outcome, Party, milliseconds, timestamp
 
 Key = tuple[str, str]
 """Call-ID and the caller's tag: what is the same in every message of a call, whatever its forks."""
@@ -120,11 +119,11 @@ class Call:
             "call_id": self.call_id,
             "caller": self.caller,
             "callee": self.callee,
-            "started_at": _timestamp(self.started_at),
+            "started_at": timestamp(self.started_at),
             "ringing_at": _timestamp(self.ringing_at),
             "answered_at": _timestamp(self.answered_at),
             "ended_at": None,
-            "duration_s": round(max(0.0, now_at - self.answered_at), 3) if self.answered_at else 0.0,
+            "duration_s": self._duration_s(now_at),
             "outcome": None,
             "status": self.status if self.answered_at else None,
             "ended_by": None,
@@ -160,33 +159,32 @@ class Call:
         return event.by
 
     def _finished(self) -> CallDetailRecord | None:
-        if not self.answered or not self.hung_up.keys() >= set(self.answered):
+        if not self.answered or not self.hung_up or any(tag not in self.hung_up for tag in self.answered):
             return None
         ended_at, by = max(self.hung_up[tag] for tag in self.answered)
         return self._record(ended_at, Outcome.ANSWERED, self.status, by)
 
+    def _duration_s(self, until_at: float) -> float:
+        if self.answered_at is None:
+            return 0.0
+        return max(0, milliseconds(until_at) - milliseconds(self.answered_at)) / 1000
+
     def _record(self, ended_at: float, outcome: Outcome, status: int, by: Party) -> CallDetailRecord:
-        answered_at = _instant(self.answered_at)
         self.ended_at = max(ended_at, self.answered_at or self.started_at)
-        end = instant(self.ended_at)
         return CallDetailRecord(
             call_id=self.call_id,
             caller=self.caller,
             callee=self.callee,
-            started_at=instant(self.started_at),
-            ringing_at=_instant(self.ringing_at),
-            answered_at=answered_at,
-            ended_at=end,
-            duration_s=(end - answered_at).total_seconds() if answered_at else 0.0,
+            started_at=timestamp(self.started_at),
+            ringing_at=_timestamp(self.ringing_at),
+            answered_at=_timestamp(self.answered_at),
+            ended_at=timestamp(self.ended_at),
+            duration_s=self._duration_s(self.ended_at),
             outcome=outcome,
             status=status,
             ended_by=by,
         )
 
 
-def _instant(at: float | None) -> datetime | None:
-    return None if at is None else instant(at)
-
-
 def _timestamp(at: float | None) -> str | None:
-    return None if at is None else timestamp(instant(at))
+    return None if at is None else timestamp(at)

@@ -132,12 +132,10 @@ class CallFolder:
                 self._follow(call, call.fail(event), now_at)
 
     def _bye(self, event: Bye, now_at: float) -> None:
-        by_caller = self._find((event.call_id, event.from_tag), event.at)
-        by_callee = self._find((event.call_id, event.to_tag), event.at)
-        if by_caller is not None:
-            self._follow(by_caller, by_caller.hang_up(event.to_tag, event.at, Party.CALLER), now_at)
-        elif by_callee is not None:
-            self._follow(by_callee, by_callee.hang_up(event.from_tag, event.at, Party.CALLEE), now_at)
+        if call := self._find((event.call_id, event.from_tag), event.at):
+            self._follow(call, call.hang_up(event.to_tag, event.at, Party.CALLER), now_at)
+        elif call := self._find((event.call_id, event.to_tag), event.at):
+            self._follow(call, call.hang_up(event.from_tag, event.at, Party.CALLEE), now_at)
         else:
             self.strays += 1
 

@@ -1,10 +1,11 @@
 """Which calls have their record already."""
 
 from collections import OrderedDict
+from datetime import datetime
 
 from switchboard.cdr.call import Key
 from switchboard.cdr.events import Invite
-from switchboard.cdr.record import CallDetailRecord
+from switchboard.cdr.record import CallDetailRecord, timestamp
 
 MAX_RECORDED = 100_000
 _ROUNDING_S = 0.0005
@@ -41,8 +42,8 @@ class Recorded:
 
     def add_line(self, record: CallDetailRecord) -> None:
         """The call was found on disk, without the tag. Its end was rounded: it may be that much later."""
-        key = _found(record.call_id, record.started_at.timestamp())
-        self.add(key, record.ended_at.timestamp() + _ROUNDING_S)
+        key = record.call_id, record.started_at
+        self.add(key, datetime.fromisoformat(record.ended_at).timestamp() + _ROUNDING_S)
 
     def has(self, event: Invite) -> bool:
         """True if the INVITE belongs to a recorded call. A younger one begins another call, tag or no tag:
@@ -57,7 +58,7 @@ class Recorded:
 
     def settle(self, call_id: str, from_tag: str, started_at: float) -> bool:
         """True if the line of a call with that start was found: from now on the call is known by its key."""
-        found = _found(call_id, started_at)
+        found = call_id, timestamp(started_at)
         ended_at = self._ended_at.get(found)
         if ended_at is None:
             return False
@@ -70,8 +71,3 @@ class Recorded:
         del self._ended_at[key]
         self.added.pop(key, None)
         self.forgotten.add(key)
-
-
-def _found(call_id: str, started_at: float) -> Key:
-    """What stands for the key of a call whose line was found; instants on lines are milliseconds."""
-    return call_id, f"{round(started_at * 1000)}:"
