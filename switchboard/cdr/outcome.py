@@ -18,6 +18,8 @@ _BY_STATUS = {
 _SILENCE = (408, 480)  # not answered: a matter of whether it rang
 _AFTER_CANCEL = (408, 487)  # RFC 3261 §9.1: a callee that confirms the CANCEL, and one that does not
 
+_NO_WAY_THERE = (500, Party.SWITCHBOARD)  # what a proxy makes of a 503 (RFC 3261 §16.7 step 6)
+
 
 def outcome_of(status: int, by: Party, rang: bool) -> Outcome:
     """What a final response other than a 2xx says of the call."""
@@ -25,4 +27,6 @@ def outcome_of(status: int, by: Party, rang: bool) -> Outcome:
         return Outcome.CANCELLED
     if status in _SILENCE:
         return Outcome.NO_ANSWER if rang else Outcome.UNREACHABLE
+    if (status, by) == _NO_WAY_THERE:
+        return Outcome.UNREACHABLE
     return _BY_STATUS.get(status, Outcome.FAILED)

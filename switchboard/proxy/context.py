@@ -26,7 +26,7 @@ class ResponseContext:
     """Everything about one forwarded request: its branches, the targets still to try, what was sent back."""
 
     __slots__ = (
-        "_answered", "_branches", "_cancelled", "_env", "_groups", "_rang", "_received", "_routing",
+        "_answers", "_branches", "_cancelled", "_env", "_groups", "_rang", "_received", "_routing",
         "_server", "_tried",
     )  # fmt: skip
 
@@ -42,7 +42,7 @@ class ResponseContext:
         self._tried: set[str] = set()
         self._cancelled = False
         self._rang = False
-        self._answered = False
+        self._answers: set[str] = set()
 
     def start(self, targets: Sequence[Target], turn: ProxyTurn) -> None:
         """Send the request to the first group of `targets` (§16.6)."""
@@ -137,8 +137,8 @@ class ResponseContext:
             self._relay(response, turn)
 
     def _succeed(self, response: Message, turn: ProxyTurn) -> None:
-        if not self._answered:
-            self._answered = True
+        if response.to_tag not in self._answers:
+            self._answers.add(response.to_tag)
             self._note(turn, "answered", response.to_tag, response.status)
         self._relay(response, turn)
         self._cancel_rest(turn, _ANSWERED_ELSEWHERE)

@@ -107,18 +107,23 @@ class Proxy:
             self._note_invite(received, turn)
             targets = self.env.policy.select(received, routing, turn.at)
         except ParseError as error:
-            self.counters[f"refused_{error.status}"] += 1
             warning = [("Warning", warning_of(error))]
-            self._answer(received, server, Refusal(error.status, error.reason, warning), turn)
+            self._refuse(received, server, Refusal(error.status, error.reason, warning), turn)
         except Refusal as refusal:
-            self._answer(received, server, refusal, turn)
-            if received.begins_call:
-                self._note(received, "failed", turn, refusal.status, "switchboard")
+            self._refuse(received, server, refusal, turn)
         else:
             self._promise(received, server, turn)
             self._note_bye(received, turn)
             server.user = context = ResponseContext(self.env, received, server, routing)
             context.start(targets, turn)
+
+    def _refuse(
+        self, received: Received, server: ServerTransaction, refusal: Refusal, turn: ProxyTurn
+    ) -> None:
+        self.counters[f"answered_{refusal.status}"] += 1
+        self._answer(received, server, refusal, turn)
+        if received.begins_call:
+            self._note(received, "failed", turn, refusal.status, "switchboard")
 
     def _promise(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
         """Send the 100 of an INVITE at once (§16.2); keep the others' ready (RFC 4320 §4.1)."""

@@ -20,6 +20,7 @@ from switchboard.cdr.record import Party
         ((404, 410, 502, 503, 504, 604), "callee", True, "unreachable"),
         ((487,), "callee", True, "failed"),
         ((487,), "switchboard", False, "failed"),
+        ((500,), "switchboard", False, "unreachable"),
         ((300, 302, 400, 401, 403, 420, 482, 483, 488, 500, 501, 513, 606, 699), "callee", True, "failed"),
     ],
 )
