@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     )
 
     sip_host: Address = _setting("", "an IPv4 or IPv6 address of this machine; empty for all of them")
-    sip_port: int = _setting(5060, "a UDP port from 0 to 65535 (0: any free one)", ge=0, le=65535)
+    sip_port: int = _setting(5060, "a UDP port from 1 to 65535", ge=1, le=65535)
     domains: Domains = _setting((), "host names; in the environment comma-separated, in the file a list")
     data_dir: Directory = _setting(Path("data"), "a directory that the switchboard may write to")
     language: str = _setting("en", "a catalogue of phrases: en, sk, cs, de, hu, pl, uk or one of your own")

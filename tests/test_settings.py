@@ -52,7 +52,7 @@ def test_defaults(tmp_path: Path) -> None:
         ({"SIP_HOST": "0.0.0.0"}, "sip_host", ""),
         ({"SIP_HOST": "::"}, "sip_host", ""),
         ({"SIP_HOST": "fe80::1%eth0"}, "sip_host", "fe80::1%eth0"),
-        ({"SIP_PORT": "0"}, "sip_port", 0),
+        ({"SIP_PORT": "1"}, "sip_port", 1),
         ({"SIP_PORT": "65535"}, "sip_port", 65535),
         ({"DOMAINS": ""}, "domains", ()),
         (
@@ -82,7 +82,8 @@ def test_environment(
     ("variables", "expected"),
     [
         ({"SIP_PORT": "65536"}, "Bad setting sip_port: '65536' (environment variable SWITCHBOARD_SIP_PORT)"),
-        ({"SIP_PORT": "65536"}, "Allowed: a UDP port from 0 to 65535"),
+        ({"SIP_PORT": "65536"}, "Allowed: a UDP port from 1 to 65535"),
+        ({"SIP_PORT": "0"}, "Allowed: a UDP port from 1 to 65535"),
         ({"SIP_PORT": ""}, "Bad setting sip_port: ''"),
         ({"SIP_PORT": "sip"}, "Bad setting sip_port: 'sip'"),
         ({"SIP_HOST": "sip.example.com"}, "Bad setting sip_host: 'sip.example.com'"),
