@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
@@ -96,10 +97,11 @@ def _local_addresses(settings: Settings) -> LocalAddresses:
 
 def _default_addresses(versions: Iterable[int]) -> Iterable[tuple[int, str]]:
     for version in versions:
-        family, peer = _FAR_AWAY[version]
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect((peer, 9))
-            except OSError:
-                continue
-            yield version, probe.getsockname()[0]
+        with suppress(OSError):
+            yield version, _address_towards(*_FAR_AWAY[version])
+
+
+def _address_towards(family: socket.AddressFamily, peer: str) -> str:
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((peer, 9))
+        return str(probe.getsockname()[0])

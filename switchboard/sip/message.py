@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from switchboard.sip.address import NameAddr, split_values
+from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import COMPACT, HEADER_BY_NAME, Header
 from switchboard.sip.scan import (
     BODY_END,
@@ -80,7 +81,10 @@ class Message:
         return self._value_at(position)
 
     def get(self, name: str | Header) -> str | None:
-        """Text of the first field called `name` (any case, long or compact); None if there is none."""
+        """Text of the first field called `name`; None if there is none.
+
+        Any case; a field with a number is found by its long and its compact name.
+        """
         return next(iter(self._texts(name)), None)
 
     def all(self, name: str | Header) -> list[str]:
@@ -133,10 +137,12 @@ class Message:
 
     @cached_property
     def from_tag(self) -> str:
+        """The tag in From; "" if there is none or the field is malformed."""
         return self._tag(Header.FROM)
 
     @cached_property
     def to_tag(self) -> str:
+        """The tag in To; "" if there is none or the field is malformed."""
         return self._tag(Header.TO)
 
     def _tag(self, number: Header) -> str:
@@ -144,7 +150,10 @@ class Message:
         if '"' not in text and "<" in text:
             match = _TAG.search(text, text.rfind(">"))
             return match[1] if match else ""
-        return NameAddr.parse(text).param("tag") or ""
+        try:
+            return NameAddr.parse(text).param("tag") or ""
+        except ParseError:
+            return ""
 
     def _texts(self, name: str | Header) -> Iterator[str]:
         if not isinstance(name, Header):
@@ -169,7 +178,8 @@ class Message:
 
     def _trim(self, start: int, end: int) -> tuple[int, int]:
         text = self.raw[start:end]
-        return start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
+        start += len(text) - len(text.lstrip())
+        return start, start + len(text.strip())
 
 
 def parse_message(raw: bytes) -> Message:

@@ -1,11 +1,13 @@
 """Responses of our own, and where responses go (RFC 3261 §8.2.6, §18.2.2; RFC 3581 §4)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
+from zlib import crc32
 
+from switchboard.sip.address import split_values
 from switchboard.sip.errors import ParseError
-from switchboard.sip.headers import Header
+from switchboard.sip.headers import COMPACT, Header
 from switchboard.sip.message import Message
 from switchboard.sip.phrases import REASON_PHRASES
 from switchboard.sip.splice import complete_via
@@ -15,9 +17,10 @@ Hop = tuple[str, int]
 """Address (without brackets) and port."""
 
 _DEFAULT_PORT = 5060
-_LENIENT = re.compile(
-    rb"^(via|v|from|f|to|t|call-id|i|cseq)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE
-)
+_NEVER_ANSWERED = (b"ACK ", b"SIP/")
+_READABLE = re.compile(r"^(via|v|from|f|to|t|call-id|i|cseq)[ \t]*:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_FOLD = re.compile(r"\r\n[ \t]+")
+_TAG = re.compile(r";\s*tag\s*=", re.IGNORECASE)
 
 
 def build_response(
@@ -43,7 +46,7 @@ def build_response(
     )
     if status == 100 and (timestamp := request.value(Header.TIMESTAMP)):
         lines.append(b"Timestamp: " + timestamp)
-    lines += (f"{name}: {value}".encode("utf-8", "surrogateescape") for name, value in headers)
+    lines += (_bytes(f"{name}: {value}") for name, value in headers)
     lines.append(b"Content-Length: 0")
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
@@ -67,10 +70,12 @@ def _to_line(request: Message, status: int, to_tag: str) -> bytes:
 def received_via(request: Message, source: Hop) -> bytes:
     """Return the top Via value of `request`, completed with where it came from (§18.2.1, RFC 3581 §4)."""
     start, end = request.top_via_span()
+    return _complete(request.raw[start:end], Via.parse(request.top_via), source)
+
+
+def _complete(value: bytes, via: Via, source: Hop) -> bytes:
     host, port = source
-    via = Via.parse(request.top_via)
-    differs = not _same_host(via.host, host)
-    return complete_via(request.raw[start:end], host.encode(), port, add_received=differs)
+    return complete_via(value, host.encode(), port, add_received=not _same_host(via.host, host))
 
 
 def response_address(request: Message, source: Hop) -> Hop:
@@ -78,66 +83,65 @@ def response_address(request: Message, source: Hop) -> Hop:
 
     `ParseError` if the top Via cannot be answered to.
     """
-    via = Via.parse(request.top_via)
-    if via.param("rport") is not None:
+    return _reply_to(Via.parse(request.top_via), source)
+
+
+def _reply_to(via: Via, source: Hop) -> Hop:
+    maddr = via.param("maddr") or ""
+    if via.param("rport") is not None and not _is_address(maddr):
         return source
-    maddr = via.param("maddr")
-    host = maddr if maddr and _is_address(maddr) else source[0]
-    return host.strip("[]"), _port(via)
-
-
-def next_via_address(response: Message) -> Hop:
-    """Return where a `response` whose top Via is now the next hop's goes, by that Via alone (§18.2.2)."""
-    via = Via.parse(response.top_via)
-    host = via.param("maddr") or via.param("received") or via.host
-    rport = via.param("rport")
-    port = int(rport) if rport and rport.isdecimal() and 0 < int(rport) < 65536 else _port(via)
-    if not _is_address(host):
-        raise ParseError("Via Without An Address", "Via")
-    return host.strip("[]"), port
+    if via.port == 0:
+        raise ParseError("Via With Port 0", "Via")
+    return maddr.strip("[]") if _is_address(maddr) else source[0], via.port or _DEFAULT_PORT
 
 
 def reject(raw: bytes, error: ParseError, source: Hop) -> tuple[bytes, Hop] | None:
     """Return the answer to a request that could not be scanned, and where it goes; None if it cannot be told.
 
-    What stands in the readable Via, From, To, Call-ID and CSeq lines is copied (§8.2.6.2, §16.3 step 1).
+    What stands in the readable Via, From, To, Call-ID and CSeq fields is copied (§8.2.6.2, §16.3 step 1).
+    Retransmissions get the same To tag (§8.2.7).
     """
-    if raw.startswith(b"ACK "):
+    if raw.startswith(_NEVER_ANSWERED):
         return None
-    fields: dict[bytes, list[bytes]] = {}
-    for name, value in _LENIENT.findall(raw.partition(b"\r\n\r\n")[0]):
-        fields.setdefault(name.lower()[:1] if name.lower() != b"cseq" else b"s", []).append(value.strip())
-    vias = fields.get(b"v")
-    if not vias:
+    fields = _readable_fields(raw)
+    try:
+        vias = [value for text in fields["via"] for value in split_values(text)]
+        top = Via.parse(vias[0])
+        hop = _reply_to(top, source)
+    except (KeyError, ParseError):
         return None
-    top = Via.parse(vias[0].split(b",")[0].decode("utf-8", "surrogateescape"))
-    vias[0] = (
-        complete_via(vias[0], source[0].encode(), source[1], add_received=False)
-        if b"," not in vias[0]
-        else vias[0]
-    )
-    lines = [b"SIP/2.0 %d " % error.status + error.reason.encode("utf-8", "surrogateescape")]
-    lines += (b"Via: " + via for via in vias)
-    for key, name in (
-        (b"f", b"From"),
-        (b"t", b"To"),
-        (b"c", b"Call-ID"),
-        (b"i", b"Call-ID"),
-        (b"s", b"CSeq"),
-    ):
-        lines += (name + b": " + value for value in fields.get(key, [])[:1])
-    lines += (b"Warning: " + warning_of(error).encode("utf-8", "surrogateescape"), b"Content-Length: 0")
-    port = source[1] if top.param("rport") is not None else _port(top)
-    return b"\r\n".join(lines) + b"\r\n\r\n", (source[0], port)
+    lines = [_bytes(f"SIP/2.0 {error.status} {error.reason}")]
+    lines.append(b"Via: " + _complete(_bytes(vias[0]), top, source))
+    lines += (b"Via: " + _bytes(via) for via in vias[1:])
+    lines += _copied(fields, f"{crc32(raw):08x}")
+    lines += (b"Warning: " + _bytes(warning_of(error)), b"Content-Length: 0")
+    return b"\r\n".join(lines) + b"\r\n\r\n", hop
+
+
+def _readable_fields(raw: bytes) -> dict[str, list[str]]:
+    """The values of the fields that a response copies, by long name in lower case, as far as they show."""
+    head = raw.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+    fields: dict[str, list[str]] = {}
+    for name, value in _READABLE.findall(_FOLD.sub(" ", head)):
+        name = name.lower()
+        fields.setdefault(COMPACT.get(name, name), []).append(value.strip())
+    return fields
+
+
+def _copied(fields: dict[str, list[str]], to_tag: str) -> Iterator[bytes]:
+    for name in ("From", "To", "Call-ID", "CSeq"):
+        for value in fields.get(name.lower(), [])[:1]:
+            tag = f";tag={to_tag}" if name == "To" and not _TAG.search(value) else ""
+            yield _bytes(f"{name}: {value}{tag}")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def warning_of(error: ParseError) -> str:
     """Return the Warning value that tells `error`, whatever language the phrase will speak (§20.43)."""
     return f'399 switchboard "{error.reason}"'
-
-
-def _port(via: Via) -> int:
-    return _DEFAULT_PORT if via.port is None else via.port
 
 
 def _same_host(host: str, source: str) -> bool:

@@ -17,7 +17,7 @@ Edit = tuple[int, int, bytes]
 
 _RPORT = re.compile(rb";[ \t\r\n]*rport(?:[ \t\r\n]*=[^;,]*)?(?=[ \t\r\n]*(?:;|\Z))", re.IGNORECASE)
 _RECEIVED = re.compile(rb";[ \t\r\n]*received[ \t\r\n]*=[^;,]*", re.IGNORECASE)
-_NEXT_VALUE = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
+_NEXT_VALUE = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+(?!\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def strip_top_via(response: Message) -> bytes:
     """Return `response` without its topmost Via value (§16.7 step 3); `ParseError` if it is the only one."""
     line_start, line_end = response.lines(Header.VIA)[0]
     value_start, value_end = response.top_via_span()
-    comma = _NEXT_VALUE.match(response.raw, value_end, line_end)
+    comma = _NEXT_VALUE.match(response.raw, value_end, line_end - 2)
     if comma:
         cut = (value_start, comma.end())
     elif response.numbers.count(Header.VIA) > 1:

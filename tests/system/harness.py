@@ -179,6 +179,7 @@ class Switchboard:
         parent.suspend()
         try:
             worker.kill()
+            wait_until(lambda: worker.status() == psutil.STATUS_ZOMBIE or None, f"the end of {name}")
             yield
         finally:
             parent.resume()

@@ -10,6 +10,8 @@ from system.sipmsg import Address, host_port
 
 SCENARIOS = Path(__file__).parent / "sipp"
 STOP_S = 10.0
+BUFFER_BYTES = str(4 << 20)
+"""Of SIPp's socket: its own choice of 64 KB overflows as soon as SIPp waits for a processor."""
 
 
 class Sipp:
@@ -22,7 +24,7 @@ class Sipp:
         host, port = self.address
         self._process = subprocess.Popen(
             ["sipp", host_port(remote), "-sf", str(SCENARIOS / f"{scenario}.xml")]
-            + ["-i", host, "-p", str(port), "-nostdin", "-fd", "1"]
+            + ["-i", host, "-p", str(port), "-nostdin", "-fd", "1", "-buff_size", BUFFER_BYTES]
             + ["-trace_stat", "-stf", "statistics.csv", "-trace_err", "-error_file", "errors.log", *options],
             cwd=self._directory,
             stdin=subprocess.DEVNULL,

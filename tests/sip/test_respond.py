@@ -1,0 +1,215 @@
+"""Responses of our own and where they go: RFC 3261 §8.2.6, §18.2; RFC 3581 §4."""
+
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from playbook import request
+from sip.messages import anything
+
+from switchboard.sip.errors import ParseError
+from switchboard.sip.message import Message, parse_message
+from switchboard.sip.phrases import REASON_PHRASES
+from switchboard.sip.respond import build_response, received_via, reject, response_address, warning_of
+
+SOURCE = ("198.51.100.7", 40000)
+BROKEN = ParseError("Malformed Header Line")
+
+
+def with_via(*vias: str, to: str = "<sip:b@h>", lines: tuple[str, ...] = ()) -> Message:
+    head = ["INFO sip:b@h SIP/2.0", *(f"v: {via}" for via in vias), "f: <sip:a@h>;tag=1", f"t: {to}", "i: c"]
+    return parse_message("\r\n".join([*head, "CSEQ: 1  INFO", *lines, "", ""]).encode())
+
+
+def test_response() -> None:
+    asked = with_via(
+        "SIP/2.0/UDP 10.0.0.11:5060 ;rport;branch=x , SIP/2.0/TCP one",
+        "SIP/2.0/UDP\r\n two",
+        lines=("Timestamp: 54", "Subject: no"),
+    )
+    assert (
+        build_response(asked, 404, to_tag="t-1", headers=[("X-Why", "é")], source=SOURCE)
+        == (
+            "SIP/2.0 404 Not Found\r\n"
+            "v: SIP/2.0/UDP 10.0.0.11:5060 ;rport=40000;branch=x;received=198.51.100.7 , SIP/2.0/TCP one\r\n"
+            "v: SIP/2.0/UDP\r\n two\r\n"
+            "From: <sip:a@h>;tag=1\r\n"
+            "To: <sip:b@h>;tag=t-1\r\n"
+            "Call-ID: c\r\n"
+            "CSeq: 1  INFO\r\n"
+            "X-Why: é\r\n"
+            "Content-Length: 0\r\n"
+            "\r\n"
+        ).encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "to", "expected"),
+    [
+        (200, "<sip:b@h>", "<sip:b@h>;tag=new"),
+        (200, "sip:b@h", "sip:b@h;tag=new"),
+        (404, "<sip:b@h>;tag=old", "<sip:b@h>;tag=old"),
+        (404, "<sip:b@h>;Tag=old;x", "<sip:b@h>;Tag=old;x"),
+        (404, '"x;tag=y" <sip:b@h>', '"x;tag=y" <sip:b@h>;tag=new'),
+        (100, "<sip:b@h>", "<sip:b@h>"),
+        (400, '"open <sip:b@h>', '"open <sip:b@h>;tag=new'),
+        (400, "", ";tag=new"),
+    ],
+)
+def test_to_tag(status: int, to: str, expected: str) -> None:
+    """Added where there is none, never to a 100 (§8.2.6.2), and whatever To holds."""
+    answer = build_response(with_via("SIP/2.0/UDP h", to=to), status, to_tag="new")
+    assert parse_message(answer).get("to") == expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [(100, "54"), (200, None)])
+def test_timestamp(status: int, expected: str | None) -> None:
+    """Copied into the 100 alone (§8.2.6.1)."""
+    asked = with_via("SIP/2.0/UDP h", lines=("Timestamp: 54",))
+    assert parse_message(build_response(asked, status)).get("timestamp") == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "line"),
+    [(480, "", b"SIP/2.0 480 Temporarily Unavailable"), (480, "Später", "SIP/2.0 480 Später".encode())],
+)
+def test_reason_phrase(status: int, reason: str, line: bytes) -> None:
+    assert build_response(with_via("SIP/2.0/UDP h"), status, reason).startswith(line + b"\r\n")
+
+
+def test_standard_phrases() -> None:
+    for status, phrase in REASON_PHRASES.items():
+        assert parse_message(build_response(with_via("SIP/2.0/UDP h"), status)).reason == phrase
+
+
+@pytest.mark.parametrize(
+    ("via", "source", "completed"),
+    [
+        ("198.51.100.7", SOURCE, "198.51.100.7"),
+        ("198.51.100.7:9;rport", SOURCE, "198.51.100.7:9;rport=40000;received=198.51.100.7"),
+        ("10.0.0.1;branch=x", SOURCE, "10.0.0.1;branch=x;received=198.51.100.7"),
+        ("phone.example", SOURCE, "phone.example;received=198.51.100.7"),
+        ("10.0.0.1;received=1.1.1.1", SOURCE, "10.0.0.1;received=198.51.100.7"),
+        ("[2001:DB8::1]", ("2001:db8::1", 9), "[2001:DB8::1]"),
+        ("[2001:db8:0::1]", ("2001:db8::1", 9), "[2001:db8:0::1]"),
+        ("[2001:db8::1]", ("2001:db8::2", 9), "[2001:db8::1];received=2001:db8::2"),
+        ("[fe80::1]", ("fe80::1%eth0", 9), "[fe80::1]"),
+        ("10.0.0.1;rport", ("2001:db8::2", 9), "10.0.0.1;rport=9;received=2001:db8::2"),
+    ],
+)
+def test_received_via(via: str, source: tuple[str, int], completed: str) -> None:
+    """`received` where the sent-by is a name or another address (§18.2.1), `rport` where it is asked for."""
+    assert received_via(with_via(f"SIP/2.0/UDP {via}"), source).decode() == f"SIP/2.0/UDP {completed}"
+
+
+@pytest.mark.parametrize(
+    ("via", "hop"),
+    [
+        ("10.0.0.1", ("198.51.100.7", 5060)),
+        ("10.0.0.1:5070", ("198.51.100.7", 5070)),
+        ("phone.example:5070;received=1.1.1.1", ("198.51.100.7", 5070)),
+        ("10.0.0.1:5070;rport", SOURCE),
+        ("10.0.0.1:5070;rport=9", SOURCE),
+        ("10.0.0.1:0;rport", SOURCE),
+        ("10.0.0.1:5070;maddr=239.255.255.1;ttl=16", ("239.255.255.1", 5070)),
+        ("10.0.0.1;rport;maddr=192.0.2.9", ("192.0.2.9", 5060)),
+        ("10.0.0.1;maddr=[2001:db8::1]", ("2001:db8::1", 5060)),
+        ("10.0.0.1;maddr=name.example", ("198.51.100.7", 5060)),
+        ("10.0.0.1;rport;maddr=name.example", SOURCE),
+    ],
+)
+def test_response_address(via: str, hop: tuple[str, int]) -> None:
+    """A maddr goes before all (§18.2.2, RFC 3581 §4), as far as it is an address."""
+    assert response_address(with_via(f"SIP/2.0/UDP {via}"), SOURCE) == hop
+
+
+@pytest.mark.parametrize("via", ["SIP/2.0/UDP 10.0.0.1:0", "SIP/2.0/UDP", "", "SIP/2.0/UDP h;;"])
+def test_no_response_address(via: str) -> None:
+    with pytest.raises(ParseError):
+        response_address(with_via(via), SOURCE)
+
+
+def test_reject() -> None:
+    raw = (
+        b"INFO sip:b@h SIP/2.0\r\n"
+        b"v: SIP/2.0/UDP 10.0.0.11:5070 ;\r\n branch=x, SIP/2.0/UDP one\r\n"
+        b"f: <sip:a@h>;tag=1\r\n"
+        b"no header\r\n"
+        b"To : <sip:b\xff@h>\r\n"
+        b"VIA: SIP/2.0/UDP two\r\n"
+        b"Call-ID: c\r\n"
+        b"i: d\r\n"
+        b"CSeq: 1 INFO\r\n"
+        b"\r\n"
+        b"Via: SIP/2.0/UDP body\r\n"
+    )
+    answer = reject(raw, BROKEN, SOURCE)
+    assert answer is not None
+    assert answer[1] == ("198.51.100.7", 5070)
+    assert re.sub(rb";tag=[0-9a-f]{8}\r", b";tag=new\r", answer[0]) == (
+        b"SIP/2.0 400 Malformed Header Line\r\n"
+        b"Via: SIP/2.0/UDP 10.0.0.11:5070 ; branch=x;received=198.51.100.7\r\n"
+        b"Via: SIP/2.0/UDP one\r\n"
+        b"Via: SIP/2.0/UDP two\r\n"
+        b"From: <sip:a@h>;tag=1\r\n"
+        b"To: <sip:b\xff@h>;tag=new\r\n"
+        b"Call-ID: c\r\n"
+        b"CSeq: 1 INFO\r\n"
+        b'Warning: 399 switchboard "Malformed Header Line"\r\n'
+        b"Content-Length: 0\r\n"
+        b"\r\n"
+    )
+
+
+def test_reject_is_the_same_for_retransmissions() -> None:
+    """§8.2.7: so is the tag, and that of another request is another."""
+    raw = request("INFO", "sip:b@h").replace(b"Max-", b"Max ")
+    assert reject(raw, BROKEN, SOURCE) == reject(raw, BROKEN, SOURCE)
+    assert reject(raw, BROKEN, SOURCE) != reject(raw.replace(b"call-1", b"call-2"), BROKEN, SOURCE)
+
+
+def test_reject_keeps_the_tag_in_to() -> None:
+    answer = reject(request("INFO", "sip:b@h", to_tag="old", max_forwards="1\r\nbad"), BROKEN, SOURCE)
+    assert answer is not None
+    assert parse_message(answer[0]).get("to") == "<sip:b@h>;tag=old"
+    assert answer[1] == SOURCE
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"INFO sip:b@h SIP/2.0\r\n\r\n",
+        b"INFO sip:b@h SIP/2.0\r\nFrom: <sip:a@h>\r\n\r\n",
+        b"INFO sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;;\r\n\r\n",
+        b"INFO sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:0\r\n\r\n",
+        b'INFO sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;x="\r\n\r\n',
+        b"INFO sip:b@h SIP/2.0\r\nVia:\r\n\r\n",
+        b"ACK sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1\r\n\r\n",
+        b"SIP/2.0 4294967301 x\r\nVia: SIP/2.0/UDP 10.0.0.1\r\n\r\n",
+    ],
+)
+def test_no_rejection(raw: bytes) -> None:
+    """Nobody to tell: no usable Via; or nothing that may be answered, an ACK or a response."""
+    assert reject(raw, BROKEN, SOURCE) is None
+
+
+@given(anything())
+@settings(max_examples=60, deadline=None)
+@example(b"INFO a SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nTo: \xff\r\n")
+def test_rejection_is_well_formed(raw: bytes) -> None:
+    """Any bytes are rejected with what reads as a response, or not at all."""
+    answer = reject(raw, BROKEN, SOURCE)
+    if answer:
+        head, _, body = answer[0].partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        assert lines[:1] == [b"SIP/2.0 400 Malformed Header Line"]
+        assert lines[1].startswith(b"Via: ")
+        assert all(b":" in line for line in lines[1:])
+        assert body == b""
+
+
+def test_warning() -> None:
+    """The reason in English, whatever language the phrase will speak (§20.43)."""
+    assert warning_of(BROKEN) == '399 switchboard "Malformed Header Line"'
