@@ -7,6 +7,7 @@ collected; `sent` and `answers` take what is new.
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from switchboard.durable.codec import pack, unpack
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
 from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
@@ -15,6 +16,7 @@ from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.proxy import Proxy
 from switchboard.proxy.targets import TargetPolicy
+from switchboard.proxy.units import RECENT_S, key_of, restore_all, save, units_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
@@ -29,6 +31,8 @@ LUKAS = ("10.0.0.11", 5060)
 LENKA = ("10.0.0.12", 5060)
 LENKA_TABLET = ("10.0.0.22", 5070)
 PETER = ("10.0.0.13", 5060)
+FRAGILE = [False]
+"""Whether the boards of a test crash after every step (`tests/proxy/conftest.py`)."""
 EPOCH = 1_800_000_000.0
 
 
@@ -64,6 +68,7 @@ class Board:
 
     recurse: bool = True
     open_relay: bool = False
+    fragile: bool = field(default_factory=lambda: FRAGILE[0])
     now: float = 1000.0
     requests: list[Sent] = field(default_factory=list)
     responses: list[Sent] = field(default_factory=list)
@@ -72,15 +77,21 @@ class Board:
 
     def __post_init__(self) -> None:
         self.replica = Replica()
+        self.log: dict[bytes, bytes] = {}
+        self.lives = 0
+        self.proxy = self._make_proxy()
+
+    def _make_proxy(self) -> Proxy:
+        self.lives += 1
         own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT)
-        self.proxy = Proxy(
+        return Proxy(
             Environment(
                 layer=TransactionLayer(TimerValues()),
                 policy=TargetPolicy(own, self.replica, open_relay=self.open_relay),
-                branches=Branches(0, "t"),
+                branches=Branches(0, f"t{self.lives}-"),
                 facing=lambda host: HOST,  # noqa: ARG005
                 port=PORT,
-                incarnation="t",
+                incarnation=f"t{self.lives}",
                 recurse=self.recurse,
             )
         )
@@ -139,6 +150,24 @@ class Board:
         """The kinds of the call events so far."""
         return [event.kind for event in self.events]
 
+    def crash(self) -> None:
+        """The process dies and its successor goes on with what was written ahead."""
+        counters = self.proxy.counters
+        self.proxy = self._make_proxy()
+        self.proxy.counters = counters
+        turn = self._turn()
+        turn.now += RECENT_S
+        restore_all(self.proxy.env, [unpack(record) for record in self.log.values()], turn)
+        self.lookups_again = turn.lookups
+
+    def _write_ahead(self, turn: ProxyTurn) -> None:
+        for unit in units_of(turn.touched):
+            record = save(unit, self.now)
+            key = pack(key_of(unit))
+            self.log.pop(key, None)
+            if record is not None:
+                self.log[key] = pack(record)
+
     def _turn(self) -> ProxyTurn:
         return ProxyTurn(self.now, at=EPOCH + self.now)
 
@@ -147,6 +176,9 @@ class Board:
         self.responses += (Sent(to.hop, raw) for to, raw, _ in turn.responses)
         self.events += turn.events
         self.lookups += turn.lookups
+        self._write_ahead(turn)
+        if self.fragile:
+            self.crash()
 
 
 def request(

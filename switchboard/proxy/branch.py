@@ -1,11 +1,13 @@
 """One branch of a response context: a client transaction, its timer C and its CANCEL (RFC 3261 §16.6-10)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from switchboard.proxy.best import Final
-from switchboard.sip.message import parse_message
+from switchboard.proxy.forward import Plan
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import make_cancel
-from switchboard.transaction.client import ClientTransaction
+from switchboard.transaction.client import ClientState, ClientTransaction
 from switchboard.transaction.commands import Turn
 from switchboard.transaction.layer import TransactionLayer
 
@@ -27,12 +29,14 @@ class Branch:
         "final",
         "given_up",
         "layer",
+        "plan",
         "redirected",
     )
 
-    def __init__(self, context: object, layer: TransactionLayer) -> None:
+    def __init__(self, context: object, layer: TransactionLayer, plan: Plan) -> None:
         self.context = context
         self.layer = layer
+        self.plan = plan
         self.armed: dict[str, float] = {}
         self.client: ClientTransaction | None = None
         self.final: Final | None = None
@@ -44,6 +48,36 @@ class Branch:
     @property
     def is_invite(self) -> bool:
         return self.client is not None and self.client.key[1] == "INVITE"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether anything may still come of this branch."""
+        return self.final is None or (
+            self.client is not None and self.client.state is not ClientState.TERMINATED
+        )
+
+    def saved(self, *, whole: bool) -> list[Any]:
+        """What `restore` makes this branch of again; without the response that it ended in unless `whole`."""
+        final = [self.final.status, _raw(self.final.message) if whole else None] if self.final else None
+        flags = [self.given_up, self.redirected, self._cancel_wanted]
+        client = self.client.saved() if self.client else None
+        return [self.plan.saved(), self.armed, final, flags, list(self._reasons), client]
+
+    @classmethod
+    def restore(cls, context: object, layer: TransactionLayer, record: list[Any]) -> "Branch":
+        """Return the branch that `saved` was asked of, its timers armed for the same instants."""
+        plan, armed, final, flags, reasons, client = record
+        branch = cls(context, layer, Plan.restore(plan))
+        if final:
+            status, raw = final
+            branch.final = Final(status, parse_message(raw) if raw else None)
+        branch.given_up, branch.redirected, branch._cancel_wanted = flags
+        branch._reasons = reasons
+        if client:
+            branch.client = layer.restore_client(client, branch)
+        for letter, when in armed.items():
+            layer.timers.arm(branch, letter, when)
+        return branch
 
     def watch(self, now: float) -> None:
         """Start timer C, or start it anew after a provisional response."""
@@ -75,3 +109,7 @@ class Branch:
         self.layer.open_client(client.key[0], "CANCEL", client.peer, raw, None, turn)
         self.armed.clear()
         self.layer.timers.arm(self, "X", turn.now + self.layer.values.lifetime)
+
+
+def _raw(message: Message | None) -> bytes | None:
+    return message.raw if message else None

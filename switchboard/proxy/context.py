@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from switchboard.proxy.best import Final, best, gathered_challenges
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.commands import CallEvent, ProxyTurn
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.forward import Plan, compose, plan
+from switchboard.proxy.forward import compose, plan
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.recursion import redirected_targets
@@ -27,7 +28,7 @@ class ResponseContext:
 
     __slots__ = (
         "_answers", "_branches", "_cancelled", "_env", "_groups", "_rang", "_received", "_routing",
-        "_server", "_tried",
+        "_tried", "_unplanned", "server",
     )  # fmt: skip
 
     def __init__(
@@ -35,7 +36,7 @@ class ResponseContext:
     ) -> None:
         self._env = env
         self._received = received
-        self._server = server
+        self.server = server
         self._routing = routing
         self._branches: list[Branch] = []
         self._groups: list[list[Target]] = []
@@ -43,14 +44,57 @@ class ResponseContext:
         self._cancelled = False
         self._rang = False
         self._answers: set[str] = set()
+        self._unplanned: Final | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether anything may still come of the forwarded requests."""
+        return any(branch.is_alive for branch in self._branches)
+
+    def saved(self) -> list[Any]:
+        """What `restore` makes this context of again, in another process of this machine."""
+        whole = not self.server.is_finished
+        groups = [[target.saved() for target in group] for group in self._groups]
+        branches = [branch.saved(whole=whole) for branch in self._branches]
+        flags = [self._cancelled, self._rang]
+        request = self._received.saved()
+        return [
+            request,
+            self._routing.saved(),
+            groups,
+            list(self._tried),
+            flags,
+            list(self._answers),
+            branches,
+        ]
+
+    @classmethod
+    def restore(cls, env: Environment, server: ServerTransaction, record: list[Any]) -> "ResponseContext":
+        """Return the context that `saved` was asked of."""
+        request, routing, groups, tried, flags, answers, branches = record
+        received = Received.restore(request, env.policy.own)
+        context = cls(env, received, server, Routing.restore(routing))
+        context._groups = [[Target.restore(target) for target in group] for group in groups]
+        context._tried, context._answers = set(tried), set(answers)
+        context._cancelled, context._rang = flags
+        context._branches = [Branch.restore(context, env.layer, branch) for branch in branches]
+        return context
+
+    def resume(self, turn: ProxyTurn) -> None:
+        """Go on after a restart: names that were being resolved are asked for again."""
+        for branch in self._branches:
+            if branch.client is None and branch.final is None:
+                self._resolve(branch, turn)
 
     def start(self, targets: Sequence[Target], turn: ProxyTurn) -> None:
         """Send the request to the first group of `targets` (§16.6)."""
+        turn.touch(self.server)
         self._add(targets)
         self._settle(turn)
 
     def receive(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
         """Process a response that came on `branch` (§16.7)."""
+        turn.touch(self.server)
         if response.status < 200:
             self._receive_provisional(branch, response, turn)
             return
@@ -60,17 +104,19 @@ class ResponseContext:
             )
         if response.status < 300:
             self._succeed(response, turn)
-        elif not self._server.is_finished:
+        elif not self.server.is_finished:
             self._fail(branch, response, turn)
 
     def time_out(self, branch: Branch, turn: ProxyTurn) -> None:
         """Nobody answered on `branch` (timer B or F): as if it were a 408 (§16.7 step 1)."""
+        turn.touch(self.server)
         if branch.final is None:
             branch.end(Final(408))
             self._settle(turn)
 
     def fire(self, branch: Branch, letter: str, turn: ProxyTurn) -> None:
         """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
+        turn.touch(self.server)
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
             branch.cancel(turn)
@@ -79,8 +125,9 @@ class ResponseContext:
 
     def cancel(self, reasons: Sequence[bytes], turn: ProxyTurn) -> None:
         """The caller gave up (§16.10)."""
-        if self._server.is_finished:
+        if self.server.is_finished:
             return
+        turn.touch(self.server)
         self._cancelled = True
         self._cancel_rest(turn, reasons)
         self._settle(turn)
@@ -101,26 +148,34 @@ class ResponseContext:
             self._start_group(self._groups.pop(0), turn)
 
     def _start_group(self, group: Sequence[Target], turn: ProxyTurn) -> None:
-        branches = [(Branch(self, self._env.layer), target) for target in group]
-        self._branches += (branch for branch, _ in branches)
-        for branch, target in branches:
-            try:
-                found = plan(self._routing, target)
-            except ParseError as error:
-                branch.end(Final(error.status))
-            else:
-                self._env.resolve(found.hop, partial(self._send, branch, found), turn)
+        branches = [branch for target in group if (branch := self._make_branch(target))]
+        self._branches += branches
+        for branch in branches:
+            self._resolve(branch, turn)
 
-    def _send(self, branch: Branch, found: Plan, hop: Hop | None, turn: ProxyTurn) -> None:
+    def _make_branch(self, target: Target) -> Branch | None:
+        """Return a branch for `target`, None if nothing can be sent there: a URI of a registered phone."""
+        try:
+            return Branch(self, self._env.layer, plan(self._routing, target))
+        except ParseError as error:
+            self._unplanned = Final(error.status)
+            return None
+
+    def _resolve(self, branch: Branch, turn: ProxyTurn) -> None:
+        self._env.resolve(branch.plan.hop, partial(self._send, branch), turn)
+
+    def _send(self, branch: Branch, hop: Hop | None, turn: ProxyTurn) -> None:
         if branch.final:
             return
+        turn.touch(self.server)
         peer = self._env.peer_at(hop)
         if peer is None:
             branch.end(Final(503))
             self._settle(turn)
             return
         identity = self._env.branches.next(self._received.routing_hash)
-        raw = compose(self._received, found, self._routing, identity, (peer.local, self._env.port))
+        sent_by = (peer.local, self._env.port)
+        raw = compose(self._received, branch.plan, self._routing, identity, sent_by)
         method = self._received.method
         branch.client = self._env.layer.open_client(identity, method, peer, raw, branch, turn)
         if method == "INVITE":
@@ -132,7 +187,7 @@ class ResponseContext:
             return
         if branch.final is None:
             branch.watch(turn.now)
-        if not self._server.is_finished:
+        if not self.server.is_finished:
             self._note_ringing(response.status, turn)
             self._relay(response, turn)
 
@@ -156,10 +211,10 @@ class ResponseContext:
             branch.cancel(turn, reasons)
 
     def _send_best(self, turn: ProxyTurn) -> None:
-        if self._server.is_finished:
+        if self.server.is_finished:
             return
         finals = [branch.final for branch in self._branches if branch.final and not branch.redirected]
-        chosen = best(finals) if finals else Final(487)
+        chosen = best(finals) if finals else self._unplanned or Final(487)
         if chosen.message is None or chosen.status == 503:
             self._answer_ourselves(chosen.status, turn)
             return
@@ -180,10 +235,10 @@ class ResponseContext:
         self._note(turn, "failed", status, "caller" if self._cancelled else "switchboard")
         request, source = self._received.message, self._received.source.hop
         raw = build_response(request, status, to_tag=self._env.make_tag(), source=source)
-        self._server.respond(status, raw, turn)
+        self.server.respond(status, raw, turn)
 
     def _relay(self, response: Message, turn: ProxyTurn) -> None:
-        self._server.respond(response.status, strip_top_via(response), turn)
+        self.server.respond(response.status, strip_top_via(response), turn)
 
     def _note_ringing(self, status: int, turn: ProxyTurn) -> None:
         if status in _RINGING and not self._rang:

@@ -21,7 +21,8 @@ class Branches:
     """Makes the branches of router number `instance`; `incarnation` differs at each of its starts."""
 
     def __init__(self, instance: int, incarnation: str) -> None:
-        self._prefix = f"{BRANCH_PREFIX}{instance}.{incarnation}"
+        self._router = f"{BRANCH_PREFIX}{instance}."
+        self._prefix = f"{self._router}{incarnation}"
         self._numbers = count(1)
 
     def next(self, routing_hash: str) -> str:
@@ -29,8 +30,11 @@ class Branches:
         return f"{self._prefix}{next(self._numbers):x}.{routing_hash}"
 
     def stateless(self, via: Via, routing_hash: str) -> str:
-        """Return the branch of an ACK that is passed on: the same for its retransmissions (§16.11)."""
-        return f"{self._prefix}-{crc32(str(via).encode('utf-8', 'surrogateescape')):x}.{routing_hash}"
+        """Return the branch of an ACK that is passed on: the same for its retransmissions (§16.11).
+
+        Also after a restart: it does not depend on the incarnation.
+        """
+        return f"{self._router}-{crc32(str(via).encode('utf-8', 'surrogateescape')):x}.{routing_hash}"
 
 
 def routing_hash(request: Message) -> str:

@@ -1,6 +1,7 @@
 """Request validation and Route handling (RFC 3261 §16.3, §16.4), in the RFC's order."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
@@ -29,6 +30,16 @@ class Routing:
     routes: list[str]
     max_forwards: int
     had_own_route: bool = False
+
+    def saved(self) -> list[Any]:
+        """What `restore` makes this of again."""
+        return [self.text, self.routes, self.max_forwards, self.had_own_route]
+
+    @classmethod
+    def restore(cls, record: list[Any]) -> "Routing":
+        """Return what `saved` was asked of."""
+        text, routes, max_forwards, had_own_route = record
+        return cls(text, SipUri.parse(text), routes, max_forwards, had_own_route)
 
 
 def check_syntax(request: Message) -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.loop import own_passes, routing_hash
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import response_address
 from switchboard.sip.uri import SipUri
 from switchboard.sip.via import Via
@@ -26,6 +27,16 @@ class Received:
         self.source = source
         self.via = Via.parse(message.top_via)
         self._own = own
+
+    def saved(self) -> list[Any]:
+        """What `restore` makes this of again."""
+        return [self.message.raw, self.source]
+
+    @classmethod
+    def restore(cls, record: list[Any], own: OwnDomains) -> "Received":
+        """Return what `saved` was asked of."""
+        raw, source = record
+        return cls(parse_message(raw), Peer(*source), own)
 
     @property
     def method(self) -> str:

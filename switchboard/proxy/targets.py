@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.preprocess import Routing
@@ -53,6 +53,16 @@ class Target:
     q: float = 1.0
     path: tuple[str, ...] = ()
     next_hop: str = ""
+
+    def saved(self) -> list[Any]:
+        """What `restore` makes this target of again."""
+        return [self.text, self.q, self.path, self.next_hop]
+
+    @classmethod
+    def restore(cls, record: list[Any]) -> "Target":
+        """Return the target that `saved` was asked of."""
+        text, q, path, next_hop = record
+        return cls(text, SipUri.parse(text), q, tuple(path), next_hop)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Client transactions (RFC 3261 §17.1, with RFC 6026's ACCEPTED state), over an unreliable transport."""
 
 from enum import Enum, auto
+from typing import Any
 
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import make_ack
@@ -45,8 +46,13 @@ class ClientTransaction:
         """Whether a provisional response came, and no final one: the time for a CANCEL (§9.1)."""
         return self.state is ClientState.PROCEEDING
 
+    def saved(self) -> list[Any]:
+        """What `restore_client` makes this transaction of again, in another process of this machine."""
+        return [self.key, self.peer, self.raw, self.state.name, self.armed, self._interval]
+
     def start(self, turn: Turn) -> None:
         """Send the request for the first time."""
+        turn.touch(self)
         self._send(turn)
         self._timers.arm(self, "A", turn.now + self._interval)
         self._timers.arm(self, "B", turn.now + self._values.lifetime)
@@ -57,6 +63,7 @@ class ClientTransaction:
 
     def fire(self, letter: str, turn: Turn) -> bool:
         """Timers A (E) and B (F); D, K and M end the transaction."""
+        turn.touch(self)
         if letter == "A":
             self._retransmit(turn)
             return False
@@ -86,12 +93,14 @@ class InviteClientTransaction(ClientTransaction):
 
     def receive(self, response: Message, turn: Turn) -> bool:
         status = response.status
+        turn.touch(self)
         if self.state in (ClientState.TRYING, ClientState.PROCEEDING):
             if status < 200:
                 self.state = ClientState.PROCEEDING
                 self.armed.clear()
             elif status < 300:
                 self._finish(ClientState.ACCEPTED, "M", self._values.lifetime, turn)
+                self.raw = b""
             else:
                 self._acknowledge(response, turn)
                 self._finish(ClientState.COMPLETED, "D", self._values.d, turn)
@@ -117,6 +126,7 @@ class NonInviteClientTransaction(ClientTransaction):
     def receive(self, response: Message, turn: Turn) -> bool:
         if self.state in (ClientState.COMPLETED, ClientState.TERMINATED):
             return False
+        turn.touch(self)
         if response.status < 200:
             self.state = ClientState.PROCEEDING
         else:
@@ -128,3 +138,17 @@ class NonInviteClientTransaction(ClientTransaction):
         calm = self.state is ClientState.PROCEEDING
         self._interval = self._values.t2 if calm else min(2 * self._interval, self._values.t2)
         self._timers.arm(self, "A", turn.now + self._interval)
+
+
+def restore_client(
+    record: list[Any], timers: Timers, values: TimerValues, user: object = None
+) -> ClientTransaction:
+    """Return the transaction that `saved` was asked of, its timers armed for the same instants."""
+    key, peer, raw, state, armed, interval = record
+    kind = InviteClientTransaction if key[1] == "INVITE" else NonInviteClientTransaction
+    transaction = kind(tuple(key), Peer(*peer), raw, timers, values, user)
+    transaction.state = ClientState[state]
+    transaction._interval = interval
+    for letter, when in armed.items():
+        timers.arm(transaction, letter, when)
+    return transaction

@@ -49,3 +49,8 @@ class Turn:
     now: float
     requests: list[SendRequest] = field(default_factory=list)
     responses: list[SendResponse] = field(default_factory=list)
+    touched: dict[object, None] = field(default_factory=dict)
+
+    def touch(self, transaction: object) -> None:
+        """Note that the state of `transaction` changes: it is written ahead of what this turn sends."""
+        self.touched[transaction] = None

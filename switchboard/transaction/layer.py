@@ -1,6 +1,7 @@
 """Finds the transaction of every message and lets timers fire (RFC 3261 §17)."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from switchboard.sip.message import Message
 from switchboard.sip.via import Via
@@ -9,6 +10,7 @@ from switchboard.transaction.client import (
     ClientTransaction,
     InviteClientTransaction,
     NonInviteClientTransaction,
+    restore_client,
 )
 from switchboard.transaction.commands import Peer, Reader, Turn
 from switchboard.transaction.key import ClientKey, ServerKey, client_key, server_key
@@ -17,6 +19,7 @@ from switchboard.transaction.server import (
     NonInviteServerTransaction,
     ServerState,
     ServerTransaction,
+    restore_server,
 )
 from switchboard.transaction.timers import Timers, TimerValues, Waiting
 
@@ -51,6 +54,20 @@ class TransactionLayer:
         transaction.start(turn)
         return transaction
 
+    def restore_server(self, record: list[Any]) -> ServerTransaction:
+        """Take a saved server transaction in again."""
+        transaction = restore_server(record, self.timers, self.values)
+        if transaction.state is not ServerState.TERMINATED:
+            self.servers[transaction.key] = transaction
+        return transaction
+
+    def restore_client(self, record: list[Any], user: object) -> ClientTransaction:
+        """Take a saved client transaction in again."""
+        transaction = restore_client(record, self.timers, self.values, user)
+        if transaction.state is not ClientState.TERMINATED:
+            self.clients[transaction.key] = transaction
+        return transaction
+
     def receive_response(self, response: Message, turn: Turn) -> ClientTransaction | None:
         """Give a response to its transaction; return that if its user is to see the response.
 
@@ -63,7 +80,7 @@ class TransactionLayer:
         return transaction
 
     def next_deadline(self) -> float | None:
-        """Return the next timer's None if no timer runs."""
+        """Return when `handle_timer` is due (monotonic s); None if no timer runs."""
         return self.timers.next_deadline()
 
     def handle_timer(self, turn: Turn) -> Iterator[ClientTransaction | tuple[Waiting, str]]:

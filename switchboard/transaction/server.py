@@ -4,6 +4,7 @@ Each absorbs retransmissions and answers them from its state. States and timers 
 """
 
 from enum import Enum, auto
+from typing import Any
 
 from switchboard.transaction.commands import Peer, Reader, SendResponse, Turn
 from switchboard.transaction.key import ServerKey
@@ -38,6 +39,18 @@ class ServerTransaction:
         self.state = ServerState.TRYING
         self._timers = timers
         self._values = values
+
+    def saved(self) -> list[Any]:
+        """What `restore_server` makes this transaction of again, in another process of this machine."""
+        return [self.key, self.peer, self.reader, self.state.name, self.armed, self.last, self._memory]
+
+    @property
+    def _memory(self) -> Any:
+        raise NotImplementedError
+
+    @_memory.setter
+    def _memory(self, value: Any) -> None:
+        raise NotImplementedError
 
     @property
     def is_finished(self) -> bool:
@@ -75,6 +88,14 @@ class InviteServerTransaction(ServerTransaction):
         self.state = ServerState.PROCEEDING
         self._interval = values.t1
 
+    @property
+    def _memory(self) -> float:
+        return self._interval
+
+    @_memory.setter
+    def _memory(self, value: float) -> None:
+        self._interval = value
+
     def repeat(self, turn: Turn) -> None:
         """Send the last response again; an accepted or confirmed INVITE is only absorbed."""
         if self.state in (ServerState.PROCEEDING, ServerState.COMPLETED):
@@ -82,6 +103,7 @@ class InviteServerTransaction(ServerTransaction):
 
     def respond(self, status: int, raw: bytes, turn: Turn) -> None:
         """Send a response of the transaction user; what the state does not allow any more is dropped."""
+        turn.touch(self)
         if self.state is ServerState.ACCEPTED:
             if 200 <= status < 300:
                 self._send(raw, turn)
@@ -96,6 +118,7 @@ class InviteServerTransaction(ServerTransaction):
     def acknowledge(self, turn: Turn) -> bool:
         """Take an ACK; False if it is none of this transaction's business (the ACK for a 2xx, §13.2.2.4)."""
         if self.state is ServerState.COMPLETED:
+            turn.touch(self)
             self.state = ServerState.CONFIRMED
             self.armed.clear()
             self._timers.arm(self, "I", turn.now + self._values.t4)
@@ -103,6 +126,7 @@ class InviteServerTransaction(ServerTransaction):
 
     def fire(self, letter: str, turn: Turn) -> None:
         """Timer G repeats the final response; H, I and L end the transaction."""
+        turn.touch(self)
         if letter != "G":
             self._terminate()
             return
@@ -132,8 +156,17 @@ class NonInviteServerTransaction(ServerTransaction):
         super().__init__(key, peer, reader, timers, values)
         self.trying = b""
 
+    @property
+    def _memory(self) -> bytes:
+        return self.trying
+
+    @_memory.setter
+    def _memory(self, value: bytes) -> None:
+        self.trying = value
+
     def expect(self, trying: bytes, turn: Turn) -> None:
         """Have the 100 `trying` ready for a request that is being forwarded."""
+        turn.touch(self)
         self.trying = trying
         self._timers.arm(self, "T", turn.now + self._values.first_trying)
         self._timers.arm(self, "J", turn.now + 2 * self._values.lifetime)
@@ -142,6 +175,7 @@ class NonInviteServerTransaction(ServerTransaction):
         """Send a response of the transaction user; after a final one nothing more leaves."""
         if self.is_finished:
             return
+        turn.touch(self)
         self._send(raw, turn)
         self.last = raw
         if status < 200:
@@ -153,7 +187,21 @@ class NonInviteServerTransaction(ServerTransaction):
 
     def fire(self, letter: str, turn: Turn) -> None:
         """ "T" sends the 100; timer J ends the transaction, answered or given up (RFC 4320 §4.2)."""
+        turn.touch(self)
         if letter == "T":
             self.respond(100, self.trying, turn)
         else:
             self._terminate()
+
+
+def restore_server(record: list[Any], timers: Timers, values: TimerValues) -> ServerTransaction:
+    """Return the transaction that `saved` was asked of, its timers armed for the same instants."""
+    key, peer, reader, state, armed, last, memory = record
+    kind = InviteServerTransaction if key[-1] == "INVITE" else NonInviteServerTransaction
+    transaction = kind(tuple(key), Peer(*peer), Reader(*reader), timers, values)
+    transaction.state = ServerState[state]
+    transaction.last = last
+    transaction._memory = memory
+    for letter, when in armed.items():
+        timers.arm(transaction, letter, when)
+    return transaction

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Protocol
+from typing import Final, Protocol
+
+_FEW: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,14 @@ class Timers:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Waiting, str]] = []
         self._order = count()
+        self._limit = _FEW
 
     def arm(self, owner: Waiting, letter: str, when: float) -> None:
         """Let timer `letter` of `owner` fire at `when`; a running one is replaced."""
         owner.armed[letter] = when
         heappush(self._heap, (when, next(self._order), owner, letter))
+        if len(self._heap) > self._limit:
+            self._drop_disarmed()
 
     def next_deadline(self) -> float | None:
         """Return when the next timer fires, None if none is armed."""
@@ -69,3 +74,9 @@ class Timers:
             if owner.armed.get(letter) == when:
                 del owner.armed[letter]
                 yield owner, letter
+
+    def _drop_disarmed(self) -> None:
+        """Let go of owners that wait no more: until their deadlines, minutes away, they would fill memory."""
+        self._heap[:] = [entry for entry in self._heap if entry[2].armed.get(entry[3]) == entry[0]]
+        heapify(self._heap)
+        self._limit = max(_FEW, 2 * len(self._heap))

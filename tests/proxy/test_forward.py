@@ -102,7 +102,8 @@ def test_an_ack_is_resolved_as_well(board: Board) -> None:
     ack = request("ACK", "sip:x@phone.example", to_tag="t", lines=("Route: <sip:10.0.0.1:5060;lr>",))
     board.receive(ack, LUKAS)
     board.resolve(Lookup("phone.example", None), LENKA)
-    assert board.sent()[0].line == "ACK sip:x@phone.example SIP/2.0"
+    kept = [] if board.fragile else ["ACK sip:x@phone.example SIP/2.0"]  # the 200 and its ACK come again
+    assert [sent.line for sent in board.sent()] == kept
 
 
 @pytest.mark.parametrize(
