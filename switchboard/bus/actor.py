@@ -83,13 +83,12 @@ class Loop:
         self.frames_in = 0
         self.items_in = 0
         self.bad_frames = 0
-        self._sources = [_subscription(context, e) for e in actor.subscriptions(endpoints)]
-        if actor.has_inbox:
-            self._sources.append(_inbox(context, endpoints.inbox(actor.name, instance)))
+        self._subscriptions = [_subscription(context, each) for each in actor.subscriptions(endpoints)]
+        self._inboxes = [_inbox(context, endpoints.inbox(actor.name, instance))] if actor.has_inbox else []
         self._door = Door(context, endpoints.ask(actor.name, instance))
         self._watched = actor.watch()
         self._poller = zmq.Poller()
-        for source in (*self._sources, self._door.socket, *self._watched):
+        for source in (*self._subscriptions, *self._inboxes, self._door.socket, *self._watched):
             self._poller.register(source, zmq.POLLIN)
 
     def run(self, stop: StopSignal) -> None:
@@ -110,9 +109,10 @@ class Loop:
     def round(self, wait_s: float) -> bool:
         """Wait for input, take it, fire due timers, flush. False: nothing came within `wait_s`."""
         ready = dict(self._poller.poll(math.ceil(wait_s * 1000)))
-        for source in self._sources:
-            if source in ready:
-                self._take_frames(source)
+        self._take_published()
+        for inbox in self._inboxes:
+            if inbox in ready:
+                self._take_frames(inbox)
         if self._door.socket in ready:
             self._take_questions()
         for fd, handle in self._watched.items():
@@ -143,16 +143,28 @@ class Loop:
     def _outboxes_wait(self) -> bool:
         return any(outbox.waiting for outbox in self.actor.outboxes)
 
-    def _take_frames(self, source: zmq.Socket[bytes]) -> None:
-        for frame in _waiting_frames(source):
-            self.frames_in += 1
-            try:
-                subject, body = frames.unpack(frame)
-            except frames.FrameError:
-                self.bad_frames += 1
-                continue
-            self.items_in += len(body) if isinstance(body, list) else 1
-            self.actor.receive(subject, body, time.monotonic())
+    def _take_published(self) -> None:
+        for subscription in self._subscriptions:
+            for frame in _waiting_frames(subscription):
+                self._take(frame)
+
+    def _take_frames(self, inbox: zmq.Socket[bytes]) -> None:
+        """Take what is in the inbox. What was published before a frame was sent is taken before it, too:
+        who has heard that it is registered may be called.
+        """
+        for frame in _waiting_frames(inbox):
+            self._take_published()
+            self._take(frame)
+
+    def _take(self, frame: bytes) -> None:
+        self.frames_in += 1
+        try:
+            subject, body = frames.unpack(frame)
+        except frames.FrameError:
+            self.bad_frames += 1
+            return
+        self.items_in += len(body) if isinstance(body, list) else 1
+        self.actor.receive(subject, body, time.monotonic())
 
     def _take_questions(self) -> None:
         for _ in range(FRAMES_A_ROUND):

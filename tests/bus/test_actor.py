@@ -141,7 +141,7 @@ def test_published_frames_come_before_casts(context: BusContext, endpoints: Endp
     publisher.recv()
     connected(context, endpoints.inbox("recorder"), "cast")
     publisher.send(frames.pack("location.changed", [7, []]))
-    for source in loop._sources:
+    for source in (*loop._subscriptions, *loop._inboxes):
         assert source.poll(DEADLINE_MS)
     loop.round(0)
     assert actor.casts == [("location.changed", [7, []]), ("cast", None)]
@@ -239,7 +239,7 @@ def test_drain_takes_what_waits_and_flushes_it(context: BusContext, endpoints: E
     actor = Recorder()
     loop = Loop(actor, context, endpoints)
     connected(context, endpoints.inbox("recorder"))
-    assert loop._sources[0].poll(DEADLINE_MS)
+    assert loop._inboxes[0].poll(DEADLINE_MS)
     loop.drain()
     assert actor.casts == [("hello", None)]
 
