@@ -12,7 +12,7 @@ from switchboard.bus.actor import Actor, BusContext, run_actor
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
-from switchboard.bus.unacknowledged import Unacknowledged
+from switchboard.durable.router_log import RouterLog
 from switchboard.local import Facing, own_domains
 from switchboard.location.replica import Replica
 from switchboard.location.sqlite import read_snapshot
@@ -44,11 +44,10 @@ class RouterService(Actor):
         endpoints = Endpoints(settings.run_dir)
         self._settings = settings
         self._instance = instance
-        self._incarnation = secrets.token_hex(3)
+        self._log = RouterLog(settings.data_dir / f"router-{instance}")
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
-        self._events = Unacknowledged()
         self.outboxes = [self._translator, self._edge]
         self._facing = Facing(settings)
         self._resolver = Resolver()
@@ -57,6 +56,7 @@ class RouterService(Actor):
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._untranslated = self._bad_items = self._snapshots = 0
         self._load_snapshot()
+        self._take_over()
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The registrar's changes."""
@@ -77,15 +77,14 @@ class RouterService(Actor):
             case "location.number", [int(number)]:
                 if number != self._replica.number:
                     self._load_snapshot()
-            case "call.acknowledged", [str(incarnation), int(number)]:
-                if incarnation == self._incarnation:
-                    self._events.acknowledge(number, now)
+            case "call.acknowledged", [str(series), int(number)]:
+                self._log.acknowledge(series, number, now)
             case _:
                 self._bad_items += 1
 
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
-        deadlines = (self._proxy.next_deadline(), self._events.next_deadline(), self._next_look)
+        deadlines = (self._proxy.next_deadline(), self._log.events.next_deadline(), self._next_look)
         return min(deadline for deadline in deadlines if deadline is not None)
 
     def handle_timer(self, now: float) -> None:
@@ -99,7 +98,8 @@ class RouterService(Actor):
             self._proxy.env.policy.own = own_domains(self._settings)
 
     def flush(self) -> None:
-        """Send what the drain decided; responses take the short way when the translator is away."""
+        """Write ahead, then send what the drain decided; responses go past a translator that is away."""
+        self._log.commit(time.monotonic())
         if not self._translator.flush():
             for item in self._translator.take_back():
                 self._edge.put(item[:4])
@@ -117,16 +117,20 @@ class RouterService(Actor):
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
             "snapshots": self._snapshots,
-            "events_waiting": self._events.waiting,
-            "events_dropped": self._events.dropped,
+            "events_waiting": self._log.events.waiting,
+            "events_dropped": self._log.events.dropped,
+            "log_bytes": self._log.size,
+            "log_entries": len(self._log),
         }
 
     def close(self) -> None:
-        """Let go of the resolver's threads."""
+        """Let go of the resolver's threads and the log."""
         self._resolver.close()
+        self._log.close()
 
     def _make_proxy(self) -> Proxy:
         settings = self._settings
+        incarnation = secrets.token_hex(3)
         policy = TargetPolicy(
             own_domains(settings), self._replica, open_relay=settings.relay == "open", users=settings.users
         )
@@ -135,10 +139,10 @@ class RouterService(Actor):
             Environment(
                 layer=TransactionLayer(values),
                 policy=policy,
-                branches=Branches(self._instance, self._incarnation),
+                branches=Branches(self._instance, incarnation),
                 facing=self._facing,
                 port=settings.sip_port,
-                incarnation=self._incarnation,
+                incarnation=incarnation,
                 recurse=settings.recurse,
             )
         )
@@ -160,20 +164,27 @@ class RouterService(Actor):
         self._carry_out(turn)
 
     def _carry_out(self, turn: ProxyTurn) -> None:
+        self._log.note(turn)
         for to, raw in turn.requests:
             self._edge.put([*to, raw])
         for to, raw, reader in turn.responses:
             self._translator.put([*to, raw, *reader])
-        for event in turn.events:
-            self._events.put([*event[:4], *event.details])
         for lookup in turn.lookups:
             self._resolver.ask(lookup)
 
     def _tell_journal(self, now: float) -> None:
-        while told := self._events.take(now):
-            if not self._journal.send("call.happened", [self._instance, self._incarnation, told]):
+        events = self._log.events
+        while told := events.take(now):
+            if not self._journal.send("call.happened", [self._instance, self._log.series, told]):
                 return
-            self._events.told(told[-1][0], now)
+            events.told(told[-1][0], now)
+
+    def _take_over(self) -> None:
+        turn = ProxyTurn(time.monotonic(), at=time.time())
+        restored = self._log.restore(self._proxy.env, turn)
+        self._carry_out(turn)
+        if restored:
+            structlog.get_logger().info("transactions taken over", restored=restored)
 
     def _load_snapshot(self) -> None:
         self._replica.load(read_snapshot(self._settings.store_path))

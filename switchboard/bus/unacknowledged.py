@@ -1,7 +1,7 @@
 """Items that a peer must get at least once: numbered, and told again until it acknowledges them."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,13 +28,19 @@ class Unacknowledged:
         """How many items are not acknowledged."""
         return len(self._items)
 
-    def put(self, item: Sequence[Any]) -> None:
-        """Give `item` the next number, from 1."""
+    def put(self, item: Sequence[Any]) -> int:
+        """Give `item` the next number, from 1, and return that."""
         self._last += 1
         self._items.append((self._last, item))
         if len(self._items) > self.keep:
             self._items.popleft()
             self.dropped += 1
+        return self._last
+
+    def restore(self, last: int, items: Iterable[tuple[int, Sequence[Any]]]) -> None:
+        """Take over what a predecessor kept: the last number it gave, and what was not acknowledged."""
+        self._last = last
+        self._items.extend(sorted(items))
 
     def take(self, now: float, at_most: int = 256) -> list[list[Any]]:
         """Return what is to be told now, oldest first, each as `[number, *item]`; [] if nothing is."""
@@ -50,11 +56,13 @@ class Unacknowledged:
         if self._quiet_since is None:
             self._quiet_since = now
 
-    def acknowledge(self, number: int, now: float) -> None:
-        """The peer has everything up to `number`."""
+    def acknowledge(self, number: int, now: float) -> list[int]:
+        """The peer has everything up to `number`; return the numbers that are kept no more."""
+        done = []
         while self._items and self._items[0][0] <= number:
-            self._items.popleft()
+            done.append(self._items.popleft()[0])
         self._quiet_since = now if self._items else None
+        return done
 
     def next_deadline(self) -> float | None:
         """When something is to be told again; None while nothing waits."""
