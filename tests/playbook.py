@@ -16,7 +16,7 @@ from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.proxy import Proxy
 from switchboard.proxy.targets import TargetPolicy
-from switchboard.proxy.units import RECENT_S, key_of, restore_all, save, units_of
+from switchboard.proxy.units import RECENT_S, forget, key_of, restore_all, save, units_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
@@ -165,7 +165,9 @@ class Board:
             record = save(unit, self.now)
             key = pack(key_of(unit))
             self.log.pop(key, None)
-            if record is not None:
+            if record is None:
+                forget(unit)
+            else:
                 self.log[key] = pack(record)
 
     def _turn(self) -> ProxyTurn:

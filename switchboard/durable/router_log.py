@@ -14,7 +14,7 @@ from switchboard.durable.codec import pack, unpack
 from switchboard.durable.keyed_log import KeyedLog
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.units import key_of, restore_all, save, units_of
+from switchboard.proxy.units import forget, key_of, restore_all, save, units_of
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = pack(["boot"])
@@ -68,6 +68,7 @@ class RouterLog:
             record = save(unit, now)
             if record is None:
                 self._log.erase(key)
+                forget(unit)
             else:
                 self._log.put(key, pack(record))
         self._touched.clear()

@@ -8,7 +8,6 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.respond import response_address
-from switchboard.sip.via import Via
 from switchboard.transaction.key import server_key
 
 
@@ -36,7 +35,7 @@ class RegisterTransactions:
         `now`: monotonic seconds, `now_at`: epoch seconds.
         """
         try:
-            via = Via.parse(request.top_via)
+            via = request.via
             target = response_address(request, source)
             transaction = server_key(request, via)
         except ParseError:

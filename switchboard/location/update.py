@@ -36,7 +36,7 @@ class Update:
         return cls(
             request.call_id,
             request.cseq[0],
-            Via.parse(request.top_via),
+            request.via,
             _path(request),
             user_agent[:_LONGEST_USER_AGENT],
             source,

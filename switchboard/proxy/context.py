@@ -80,6 +80,12 @@ class ResponseContext:
         context._branches = [Branch.restore(context, env.layer, branch) for branch in branches]
         return context
 
+    def dissolve(self) -> None:
+        """Let go of the branches, which refer back to here; for a context that is alive no more."""
+        for branch in self._branches:
+            branch.client = None
+        self._branches.clear()
+
     def resume(self, turn: ProxyTurn) -> None:
         """Go on after a restart: names that were being resolved are asked for again."""
         for branch in self._branches:

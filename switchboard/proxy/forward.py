@@ -1,6 +1,7 @@
 """The copy of a request for one target, and where it goes (RFC 3261 §16.6 steps 2-8, RFC 5658)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -17,6 +18,7 @@ from switchboard.sip.respond import Hop, received_via
 from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
 
+_REMEMBERED = 4096
 _DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 
 
@@ -61,6 +63,7 @@ def _hop_of(uri: SipUri) -> Lookup:
     return Lookup((uri.param("maddr") or uri.host).strip("[]"), uri.port)
 
 
+@lru_cache(_REMEMBERED)
 def literal_hop(lookup: Lookup) -> Hop | None:
     """Return the hop if its host is an IP address, None if it must be resolved (RFC 3263 §4)."""
     if not (lookup.host[:1].isdigit() or ":" in lookup.host):
@@ -72,6 +75,7 @@ def literal_hop(lookup: Lookup) -> Hop | None:
     return lookup.host, DEFAULT_PORT if lookup.port is None else lookup.port
 
 
+@lru_cache(_REMEMBERED)
 def is_sendable(hop: Hop) -> bool:
     """Whether one peer can be there: no port 0, no multicast, no unspecified or broadcast address."""
     address = ip_address(hop[0].partition("%")[0])

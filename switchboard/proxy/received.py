@@ -1,7 +1,6 @@
 """A request on its way through the proxy, and what is known of it before it is routed."""
 
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from switchboard.proxy.domains import OwnDomains
@@ -9,10 +8,10 @@ from switchboard.proxy.loop import own_passes, routing_hash
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
+from switchboard.sip.lazy import lazy
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import response_address
 from switchboard.sip.uri import SipUri
-from switchboard.sip.via import Via
 from switchboard.transaction.commands import Peer, Reader
 
 
@@ -25,7 +24,7 @@ class Received:
     def __init__(self, message: Message, source: Peer, own: OwnDomains) -> None:
         self.message = message
         self.source = source
-        self.via = Via.parse(message.top_via)
+        self.via = message.via
         self._own = own
 
     def saved(self) -> list[Any]:
@@ -47,11 +46,11 @@ class Received:
         """Whether To bears a tag (RFC 3261 §12.2)."""
         return bool(self.message.to_tag)
 
-    @cached_property
+    @lazy
     def routing_hash(self) -> str:
         return routing_hash(self.message)
 
-    @cached_property
+    @lazy
     def passes(self) -> list[str]:
         """The branches of its earlier passes through this proxy."""
         return own_passes(self.message, self._own)
@@ -61,7 +60,7 @@ class Received:
         """Whether this is the INVITE that a record of the journal begins with."""
         return self.method == "INVITE" and not self.is_in_dialog and not self.passes
 
-    @cached_property
+    @lazy
     def caller_uri(self) -> str:
         """The URI in From, "" if the field is malformed."""
         try:
@@ -69,7 +68,7 @@ class Received:
         except ParseError:
             return ""
 
-    @cached_property
+    @lazy
     def caller(self) -> str:
         """The user of ours whom From names, "" if the sender is none."""
         try:

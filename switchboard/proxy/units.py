@@ -52,6 +52,13 @@ def save(unit: Unit, now: float) -> list[Any] | None:
     return ["server", now, unit.saved(), context.saved() if context else None]
 
 
+def forget(unit: Unit) -> None:
+    """Let go of a unit that is done with: its parts refer to each other, and would wait for the collector."""
+    if isinstance(unit, ServerTransaction) and isinstance(unit.user, ResponseContext):
+        unit.user.dissolve()
+    unit.user = None
+
+
 def restore_all(env: Environment, records: Iterable[list[Any]], turn: ProxyTurn) -> None:
     """Take the saved units in again, and go on where they were."""
     for unit, saved_at in list(_restored(env, records)):

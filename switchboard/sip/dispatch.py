@@ -33,7 +33,7 @@ class Dispatcher:
         """Return the router's number, or `REGISTRAR`, for the scanned message."""
         message = Message(raw, index)
         if message.status:
-            start, end = message.top_via_span()
+            start, end = message.top_via_span
             if match := _OWN_BRANCH.search(raw, start, end):
                 return int(match[1]) % self.routers
         elif raw.startswith(b"REGISTER ") and self._is_ours(message):

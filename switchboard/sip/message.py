@@ -3,11 +3,11 @@
 import re
 from array import array
 from collections.abc import Iterator
-from functools import cached_property
 
 from switchboard.sip.address import NameAddr, split_values
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import COMPACT, HEADER_BY_NAME, Header
+from switchboard.sip.lazy import lazy
 from switchboard.sip.scan import (
     BODY_END,
     BODY_START,
@@ -21,6 +21,7 @@ from switchboard.sip.scan import (
     URI_START,
     scan,
 )
+from switchboard.sip.via import Via
 
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 _VIA_VALUE = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
@@ -45,12 +46,12 @@ class Message:
     def is_request(self) -> bool:
         return not self.status
 
-    @cached_property
+    @lazy
     def method(self) -> str:
         """The request's method; of a response: the one its CSeq names."""
         return self.cseq[1] if self.status else _text(self.raw[: self.index[METHOD_END]])
 
-    @cached_property
+    @lazy
     def uri(self) -> str:
         """The Request-URI as received; of a response: the reason phrase stands there."""
         return _text(self.raw[self.index[URI_START] : self.index[URI_END]])
@@ -85,7 +86,10 @@ class Message:
 
         Any case; a field with a number is found by its long and its compact name.
         """
-        return next(iter(self._texts(name)), None)
+        if isinstance(name, Header) and name:
+            value = self.value(name)
+            return None if value is None else _text(value)
+        return next(self._texts(name), None)
 
     def all(self, name: str | Header) -> list[str]:
         """Text of every field called `name`, in order."""
@@ -107,6 +111,7 @@ class Message:
         at = FIRST_HEADER + self.numbers.index(number) * HEADER_WIDTH
         return self._trim(self.index[at + 2], self.index[at + 3])
 
+    @lazy
     def top_via_span(self) -> tuple[int, int]:
         """Start and end of the topmost Via value, however many share its line."""
         start, end = self.value_span(Header.VIA)
@@ -118,29 +123,34 @@ class Message:
         """Whether the topmost Via value is the only one."""
         if self.numbers.count(Header.VIA) > 1:
             return False
-        return b"," not in self.raw[self.top_via_span()[1] : self.lines(Header.VIA)[0][1]]
+        return b"," not in self.raw[self.top_via_span[1] : self.lines(Header.VIA)[0][1]]
 
-    @cached_property
+    @lazy
     def top_via(self) -> str:
-        start, end = self.top_via_span()
+        start, end = self.top_via_span
         return _text(_unfold(self.raw[start:end]))
 
-    @cached_property
+    @lazy
+    def via(self) -> Via:
+        """The topmost Via; `ParseError` if it is malformed."""
+        return Via.parse(self.top_via)
+
+    @lazy
     def call_id(self) -> str:
         return self.get(Header.CALL_ID) or ""
 
-    @cached_property
+    @lazy
     def cseq(self) -> tuple[int, str]:
         """Sequence number and method; (-1, "") if the field is malformed (RFC 3261 §20.16)."""
         match = _CSEQ.fullmatch(self.get(Header.CSEQ) or "")
         return (int(match[1]), match[2]) if match else (-1, "")
 
-    @cached_property
+    @lazy
     def from_tag(self) -> str:
         """The tag in From; "" if there is none or the field is malformed."""
         return self._tag(Header.FROM)
 
-    @cached_property
+    @lazy
     def to_tag(self) -> str:
         """The tag in To; "" if there is none or the field is malformed."""
         return self._tag(Header.TO)

@@ -55,7 +55,7 @@ def _vias(request: Message, source: Hop | None) -> list[bytes]:
     lines = [request.raw[start : end - 2] for start, end in request.lines(Header.VIA)]
     if source:
         line_start = request.lines(Header.VIA)[0][0]
-        start, end = (offset - line_start for offset in request.top_via_span())
+        start, end = (offset - line_start for offset in request.top_via_span)
         lines[0] = lines[0][:start] + received_via(request, source) + lines[0][end:]
     return lines
 
@@ -69,8 +69,8 @@ def _to_line(request: Message, status: int, to_tag: str) -> bytes:
 
 def received_via(request: Message, source: Hop) -> bytes:
     """Return the top Via value of `request`, completed with where it came from (§18.2.1, RFC 3581 §4)."""
-    start, end = request.top_via_span()
-    return _complete(request.raw[start:end], Via.parse(request.top_via), source)
+    start, end = request.top_via_span
+    return _complete(request.raw[start:end], request.via, source)
 
 
 def _complete(value: bytes, via: Via, source: Hop) -> bytes:
@@ -83,16 +83,17 @@ def response_address(request: Message, source: Hop) -> Hop:
 
     `ParseError` if the top Via cannot be answered to.
     """
-    return _reply_to(Via.parse(request.top_via), source)
+    return _reply_to(request.via, source)
 
 
 def _reply_to(via: Via, source: Hop) -> Hop:
     maddr = via.param("maddr") or ""
-    if via.param("rport") is not None and not _is_address(maddr):
+    host = maddr.strip("[]") if maddr and _is_address(maddr) else ""
+    if via.param("rport") is not None and not host:
         return source
     if via.port == 0:
         raise ParseError("Via With Port 0", "Via")
-    return maddr.strip("[]") if _is_address(maddr) else source[0], via.port or _DEFAULT_PORT
+    return host or source[0], via.port or _DEFAULT_PORT
 
 
 def reject(raw: bytes, error: ParseError, source: Hop) -> tuple[bytes, Hop] | None:

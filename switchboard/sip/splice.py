@@ -40,7 +40,7 @@ def forward_request(request: Message, change: Forwarding) -> bytes:
     """Return the copy of `request` that is sent on (§16.6)."""
     edits = [(request.index[URI_START], request.index[URI_END], change.uri)]
     edits.append((request.headers_start, request.headers_start, _new_lines(request, change)))
-    edits.append((*request.top_via_span(), change.top_via))
+    edits.append((*request.top_via_span, change.top_via))
     if Header.MAX_FORWARDS in request.numbers:
         edits.append((*request.value_span(Header.MAX_FORWARDS), b"%d" % change.max_forwards))
     if change.routes is not None:
@@ -83,7 +83,7 @@ def complete_via(via: bytes, host: bytes, port: int, *, add_received: bool) -> b
 def strip_top_via(response: Message) -> bytes:
     """Return `response` without its topmost Via value (§16.7 step 3); `ParseError` if it is the only one."""
     line_start, line_end = response.lines(Header.VIA)[0]
-    value_start, value_end = response.top_via_span()
+    value_start, value_end = response.top_via_span
     comma = _NEXT_VALUE.match(response.raw, value_end, line_end - 2)
     if comma:
         cut = (value_start, comma.end())
@@ -118,7 +118,7 @@ def make_cancel(invite: Message, reasons: Sequence[bytes] = ()) -> bytes:
 
 
 def _same_transaction(invite: Message, method: bytes, to: bytes, reasons: Sequence[bytes] = ()) -> bytes:
-    start, end = invite.top_via_span()
+    start, end = invite.top_via_span
     lines = [
         method + b" " + invite.raw[invite.index[URI_START] : invite.index[URI_END]] + b" SIP/2.0",
         b"Via: " + invite.raw[start:end],

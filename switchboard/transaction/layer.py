@@ -73,7 +73,7 @@ class TransactionLayer:
 
         A response that nobody waits for ends here (RFC 6026 §8.9).
         """
-        branch = Via.parse(response.top_via).branch or ""
+        branch = response.via.branch or ""
         transaction = self.clients.get(client_key(branch, response.method))
         if transaction is None or not transaction.receive(response, turn):
             return None

@@ -193,7 +193,7 @@ def test_nothing_but_parse_errors(raw: bytes) -> None:
     with suppress(ParseError):
         message = parse_message(raw)
         assert message.method == message.cseq[1] or message.is_request
-        assert 0 <= message.top_via_span()[0] <= message.top_via_span()[1] <= len(raw)
+        assert 0 <= message.top_via_span[0] <= message.top_via_span[1] <= len(raw)
         assert "\r" not in message.top_via
         tags = message.from_tag + message.to_tag
         assert not set(tags) & set(" \r\n;")

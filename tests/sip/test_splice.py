@@ -124,7 +124,7 @@ def _foreign_lines(message: Message) -> list[bytes]:
 @settings(max_examples=60, deadline=None)
 def test_forwarding_keeps_the_rest(raw: bytes) -> None:
     came = parse_message(raw)
-    start, end = came.top_via_span()
+    start, end = came.top_via_span
     sent = parse_message(forwarded(raw, top_via=raw[start:end]))
     assert _foreign_lines(sent) == _foreign_lines(came)
     assert sent.body == came.body
@@ -136,7 +136,7 @@ def test_forwarding_keeps_the_rest(raw: bytes) -> None:
 @settings(max_examples=40, deadline=None)
 def test_stripping_undoes_the_via(raw: bytes) -> None:
     came = parse_message(raw)
-    start, end = came.top_via_span()
+    start, end = came.top_via_span
     change = Forwarding(came.uri.encode(), OUR_VIA, raw[start:end], 70)
     assert strip_top_via(parse_message(forward_request(came, change))) == raw
 

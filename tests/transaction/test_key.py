@@ -3,7 +3,6 @@
 import pytest
 
 from switchboard.sip.message import parse_message
-from switchboard.sip.via import Via
 from switchboard.transaction.key import ServerKey, client_key, server_key
 
 COOKIE = "SIP/2.0/UDP h:5070;branch=z9hG4bKa1"
@@ -24,7 +23,7 @@ def key(
     to = f"<sip:b@h>;tag={to_tag}" if to_tag else "<sip:b@h>"
     head = f"{method} {uri} SIP/2.0\r\nVia: {via}\r\nFrom: <sip:a@h>;tag={from_tag}\r\nTo: {to}\r\n"
     request = parse_message(f"{head}Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\r\n".encode())
-    return server_key(request, Via.parse(request.top_via), match)
+    return server_key(request, request.via, match)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from playbook import request
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.via import Via
 from switchboard.transaction.client import (
     ClientTransaction,
     InviteClientTransaction,
@@ -32,12 +31,12 @@ def layer() -> TransactionLayer:
 
 def open_server(layer: TransactionLayer, raw: bytes) -> ServerTransaction:
     message = parse_message(raw)
-    return layer.open_server(message, Via.parse(message.top_via), PEER, Reader("", ""))
+    return layer.open_server(message, message.via, PEER, Reader("", ""))
 
 
 def find_server(layer: TransactionLayer, raw: bytes, method: str = "") -> ServerTransaction | None:
     message = parse_message(raw)
-    return layer.find_server(message, Via.parse(message.top_via), method)
+    return layer.find_server(message, message.via, method)
 
 
 def open_client(
