@@ -1,6 +1,5 @@
 """The journal: one call detail record for each call that has ended."""
 
-import sys
 import time
 from typing import Any
 
@@ -10,6 +9,9 @@ from switchboard.bus.peer import Peer
 from switchboard.cdr.deliveries import Router
 from switchboard.cdr.journal import Journal
 from switchboard.settings import Settings
+
+GATHER_S = 0.05
+"""Between two commits: each waits for the disk, however much it holds."""
 
 
 class JournalService(Actor):
@@ -28,11 +30,14 @@ class JournalService(Actor):
         self._routers: dict[int, Peer] = {}
         self._unsaid: dict[Router, int] = {}
         self._bad_casts = 0
+        self._has_news = False
+        self._next_commit = 0.0
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
         """Fold the events of one router; another cast is counted."""
         if subject == "call.happened":
             self._journal.receive(body, time.time())
+            self._has_news = True
         else:
             self._bad_casts += 1
 
@@ -48,15 +53,30 @@ class JournalService(Actor):
         waits_s = [] if deadline_at is None else [deadline_at - time.time()]
         if self._unsaid:
             waits_s.append(RETRY_S)
+        if self._has_news:
+            waits_s.append(self._next_commit - time.monotonic())
         return time.monotonic() + min(waits_s) if waits_s else None
 
     def handle_timer(self, now: float) -> None:  # noqa: ARG002
         """Give up the calls that have been waited for long enough."""
         self._journal.expire(time.time())
+        self._has_news = True
 
     def flush(self) -> None:
-        """Bring the drain to disk, then acknowledge it; a router that is away is told when it is back."""
+        """Bring the news to disk, at most every GATHER_S, then acknowledge it.
+
+        A router that is away is told when it is back.
+        """
+        if self._has_news and time.monotonic() >= self._next_commit:
+            self._commit()
+        self._acknowledge()
+
+    def _commit(self) -> None:
         self._unsaid |= self._journal.commit()
+        self._has_news = False
+        self._next_commit = time.monotonic() + GATHER_S
+
+    def _acknowledge(self) -> None:
         for router, number in list(self._unsaid.items()):
             if self._peer(router.instance).send("call.acknowledged", [router.incarnation, number]):
                 del self._unsaid[router]
@@ -67,10 +87,13 @@ class JournalService(Actor):
             **self._journal.stats(),
             "bad_casts": self._bad_casts,
             "acknowledgements_waiting": len(self._unsaid),
+            "commits_waiting": int(self._has_news),
         }
 
     def close(self) -> None:
-        """Let go of the files and the routers."""
+        """Bring the last news to disk, and let go of the files and the routers."""
+        self._commit()
+        self._acknowledge()
         self._journal.close()
         for peer in self._routers.values():
             peer.close()
@@ -82,4 +105,4 @@ class JournalService(Actor):
 
 
 if __name__ == "__main__":
-    sys.exit(run_actor(JournalService))
+    run_actor(JournalService)
