@@ -16,7 +16,7 @@ from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.proxy import Proxy
 from switchboard.proxy.targets import TargetPolicy
-from switchboard.proxy.units import RECENT_S, forget, key_of, restore_all, save, units_of
+from switchboard.proxy.units import forget, key_of, restore_all, save, units_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
@@ -150,15 +150,14 @@ class Board:
         """The kinds of the call events so far."""
         return [event.kind for event in self.events]
 
-    def crash(self) -> None:
-        """The process dies and its successor goes on with what was written ahead."""
+    def crash(self) -> list[Sent]:
+        """The process dies and its successor goes on with what was written ahead; returns what it repeats."""
         counters = self.proxy.counters
         self.proxy = self._make_proxy()
         self.proxy.counters = counters
         turn = self._turn()
-        turn.now += RECENT_S
         restore_all(self.proxy.env, [unpack(record) for record in self.log.values()], turn)
-        self.lookups_again = turn.lookups
+        return [Sent(to.hop, raw) for to, raw, _ in turn.responses]
 
     def _write_ahead(self, turn: ProxyTurn) -> None:
         for unit in units_of(turn.touched):

@@ -14,7 +14,7 @@ from switchboard.durable.codec import pack, unpack
 from switchboard.durable.keyed_log import KeyedLog
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.units import forget, key_of, restore_all, save, units_of
+from switchboard.proxy.units import forget, is_stale, key_of, restore_all, save, units_of
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = pack(["boot"])
@@ -29,7 +29,7 @@ class RouterLog:
         self._touched: dict[object, None] = {}
         self.events = Unacknowledged()
         kept = {tuple(unpack(key)): value for key, value in self._log.items()}
-        self._units = [unpack(value) for key, value in kept.items() if key[0] == "unit"]
+        self._units = {pack(key): unpack(value) for key, value in kept.items() if key[0] == "unit"}
         if kept.get(("boot",)) != pack(_boot_id()):
             self._forget_units()
         self.series, last = unpack(kept.get(("series",), pack([secrets.token_hex(4), 0])))
@@ -44,9 +44,13 @@ class RouterLog:
         return len(self._log)
 
     def restore(self, env: Environment, turn: ProxyTurn) -> int:
-        """Take the predecessor's units up again; return how many there were."""
-        units, self._units = self._units, []
-        restore_all(env, units, turn)
+        """Take the predecessor's units up again, those that are not over; return how many there were."""
+        units, self._units = self._units, {}
+        for key, record in list(units.items()):
+            if is_stale(record, turn.now, env.layer.values):
+                self._log.erase(key)
+                del units[key]
+        restore_all(env, units.values(), turn)
         return len(units)
 
     def note(self, turn: ProxyTurn) -> None:
@@ -84,10 +88,9 @@ class RouterLog:
         self._log.put(_SERIES, pack([self.series, number]))
 
     def _forget_units(self) -> None:
+        for key in self._units:
+            self._log.erase(key)
         self._units.clear()
-        for key, _ in list(self._log.items()):
-            if unpack(key)[0] == "unit":
-                self._log.erase(key)
         self._log.put(_BOOT, pack(_boot_id()))
 
 

@@ -14,6 +14,7 @@ from switchboard.proxy.context import ResponseContext
 from switchboard.proxy.environment import Environment
 from switchboard.transaction.client import ClientState, ClientTransaction
 from switchboard.transaction.server import ServerState, ServerTransaction
+from switchboard.transaction.timers import TimerValues
 
 RECENT_S = 2.0
 """A provisional response that was decided so shortly before the end may not have left: it is sent again."""
@@ -59,15 +60,33 @@ def forget(unit: Unit) -> None:
     unit.user = None
 
 
+def is_stale(record: list[Any], now: float, values: TimerValues) -> bool:
+    """Whether the unit was saved so long ago that no phone waits for anything of it any more."""
+    saved_at: float = record[1]
+    return now - saved_at > values.c + values.lifetime
+
+
 def restore_all(env: Environment, records: Iterable[list[Any]], turn: ProxyTurn) -> None:
     """Take the saved units in again, and go on where they were."""
-    for unit, saved_at in list(_restored(env, records)):
+    restored = list(_restored(env, records))
+    for server in env.layer.servers.values():
+        _skip_missed(server, turn.now)
+    for client in env.layer.clients.values():
+        _skip_missed(client, turn.now)
+    for unit, saved_at in restored:
         if not isinstance(unit, ServerTransaction):
             continue
         if isinstance(unit.user, ResponseContext):
             unit.user.resume(turn)
         if not unit.is_finished and turn.now - saved_at < RECENT_S:
             unit.repeat(turn)
+
+
+def _skip_missed(transaction: Unit, now: float) -> None:
+    """Let nothing be sent again whose time was over while no process was there (timers B, F and H)."""
+    for ending, repeating in (("B", "A"), ("H", "G")):
+        if transaction.armed.get(ending, now + 1) <= now:
+            transaction.armed.pop(repeating, None)
 
 
 def _restored(env: Environment, records: Iterable[list[Any]]) -> Iterator[tuple[Unit, float]]:

@@ -1,0 +1,86 @@
+"""A router's log over its lives, and what it keeps of an older boot or of yesterday."""
+
+from pathlib import Path
+
+import pytest
+from playbook import HOST, LUKAS, Board, request
+
+from switchboard.durable import router_log
+from switchboard.durable.router_log import RouterLog
+from switchboard.proxy.commands import CallEvent, ProxyTurn
+from switchboard.sip.scan import scan
+from switchboard.transaction.commands import Peer
+
+EVENT = CallEvent("ringing", "call-1", "from-1", 1.0)
+INVITE = request("INVITE", "sip:lenka@10.0.0.1")
+
+
+def fresh_board() -> Board:
+    board = Board()
+    board.bind("lenka", "sip:lenka@10.0.0.12:5060")
+    return board
+
+
+def write_call(directory: Path) -> None:
+    """A first life: one call rings, two events wait for the journal."""
+    log = RouterLog(directory)
+    turn = ProxyTurn(1000.0, at=1.0)
+    fresh_board().proxy.receive(INVITE, scan(INVITE), Peer(*LUKAS, HOST), turn)
+    turn.events = [EVENT, EVENT]
+    log.note(turn)
+    log.commit(turn.now)
+    log.close()
+
+
+def restored(directory: Path, now: float = 1001.0) -> tuple[int, RouterLog]:
+    """The next life: how many units it takes up."""
+    log = RouterLog(directory)
+    return log.restore(fresh_board().proxy.env, ProxyTurn(now, at=1.0)), log
+
+
+def test_the_next_life_goes_on(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    count, log = restored(tmp_path)
+    assert count == 1
+    assert [number for number, *_ in log.events.take(0.0)] == [1, 2]
+    assert log.events.put(["next"]) == 3
+
+
+def test_acknowledged_events_are_not_told_again(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    _, log = restored(tmp_path)
+    log.acknowledge("another series", 2, 0.0)
+    assert log.events.waiting == 2
+    log.acknowledge(log.series, 1, 0.0)
+    log.commit(1001.0)
+    log.close()
+    _, log = restored(tmp_path)
+    assert [number for number, *_ in log.events.take(0.0)] == [2]
+
+
+def test_the_series_goes_on_when_all_is_acknowledged(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    _, log = restored(tmp_path)
+    log.acknowledge(log.series, 2, 0.0)
+    log.commit(1001.0)
+    log.close()
+    _, again = restored(tmp_path)
+    assert (again.series, again.events.put(["next"])) == (log.series, 3)
+
+
+def test_after_a_reboot_only_the_events_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_call(tmp_path)
+    boot_id = tmp_path / "boot_id"
+    boot_id.write_text("another boot")
+    monkeypatch.setattr(router_log, "_BOOT_ID", boot_id)
+    count, log = restored(tmp_path)
+    assert (count, log.events.waiting) == (0, 2)
+
+
+def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    count, log = restored(tmp_path, now=1000.0 + 185 + 33)
+    assert count == 0
+    log.commit(0.0)
+    log.close()
+    assert restored(tmp_path)[0] == 0
