@@ -1,7 +1,6 @@
 """The edge's read side: hands each datagram to the worker whose business it is."""
 
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -105,4 +104,4 @@ class EdgeRx(Actor):
 
 
 if __name__ == "__main__":
-    sys.exit(run_actor(EdgeRx))
+    run_actor(EdgeRx)

@@ -1,7 +1,6 @@
 """The edge's write side: sends what the other workers want sent."""
 
 import socket
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,4 +52,4 @@ class EdgeTx(Actor):
 
 
 if __name__ == "__main__":
-    sys.exit(run_actor(EdgeTx))
+    run_actor(EdgeTx)

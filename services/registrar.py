@@ -1,7 +1,6 @@
 """The registrar: binds the contacts of the users (RFC 3261 §10) and tells the routers of every change."""
 
 import os
-import sys
 import time
 from typing import Any
 
@@ -139,4 +138,4 @@ def _publisher(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_actor(RegistrarService))
+    run_actor(RegistrarService)

@@ -1,7 +1,6 @@
 """A router: its share of the calls, with their transactions (RFC 3261 §16, §17)."""
 
 import secrets
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -193,4 +192,4 @@ class RouterService(Actor):
 
 
 if __name__ == "__main__":
-    sys.exit(run_actor(RouterService))
+    run_actor(RouterService)

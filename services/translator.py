@@ -1,6 +1,5 @@
 """The translator: gives the responses that leave the phrases of their readers' language."""
 
-import sys
 from typing import Any
 
 import structlog
@@ -86,4 +85,4 @@ class TranslatorService(Actor):
 
 
 if __name__ == "__main__":
-    sys.exit(run_actor(TranslatorService))
+    run_actor(TranslatorService)

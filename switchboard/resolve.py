@@ -5,9 +5,6 @@ import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
-import dns.exception
-import dns.resolver
-
 from switchboard.proxy.commands import Lookup
 from switchboard.proxy.domains import DEFAULT_PORT
 from switchboard.sip.respond import Hop
@@ -59,6 +56,9 @@ def resolve(lookup: Lookup) -> Hop | None:
 
 
 def _service(host: str) -> Hop | None:
+    import dns.exception
+    import dns.resolver  # here, since it takes 0.1 s and many switchboards never look anything up
+
     try:
         records = dns.resolver.resolve(f"_sip._udp.{host}", "SRV", lifetime=TIMEOUT_S)
     except (dns.exception.DNSException, UnicodeError, OSError):

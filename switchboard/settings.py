@@ -137,6 +137,7 @@ class Settings(BaseSettings):
     t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
     t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
     timer_c_s: float = _setting(185.0, "seconds above 0 (Timer C; RFC 3261 wants more than 180)", gt=0)
+    spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
 
     @model_validator(mode="after")

@@ -14,7 +14,9 @@ from pydantic_core import ErrorDetails
 PREFIX = "SWITCHBOARD_"
 CONFIG_VARIABLE = "SWITCHBOARD_CONFIG"
 DEFAULT_FILE = "switchboard.toml"
-OTHER_VARIABLES = frozenset(PREFIX + name for name in ("CONFIG", "CONSOLE", "PURE", "READY_FD", "SOCKETS"))
+OTHER_VARIABLES = frozenset(
+    PREFIX + name for name in ("CONFIG", "CONSOLE", "GO_FD", "PURE", "READY_FD", "SOCKETS")
+)
 USER_KEYS = ("language",)
 FOLLOW_UP_ERRORS = frozenset({"default_factory_not_called"})
 

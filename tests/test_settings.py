@@ -68,6 +68,7 @@ def test_defaults(tmp_path: Path) -> None:
         ({"MIN_EXPIRES": "7200"}, "default_expires", 7200),
         ({"MIN_EXPIRES": "0"}, "default_expires", 3600),
         ({"ASCII_PHRASES": "true"}, "ascii_phrases", True),
+        ({"SPARES": "false"}, "spares", False),
         ({"USERS": '{"eva": {"language": "sk"}}'}, "users", {"eva": UserSettings(language="sk")}),
     ],
 )
@@ -178,7 +179,9 @@ def test_config_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_unknown_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_variables(monkeypatch, {"SIP_PROT": "5070", "PURE": "1", "READY_FD": "7", "SIP_PORT": "5070"})
+    set_variables(
+        monkeypatch, {"SIP_PROT": "5070", "PURE": "1", "READY_FD": "7", "GO_FD": "8", "SIP_PORT": "5070"}
+    )
     _, origins = read_settings()
     assert origins.unknown_variables(allowed_values()) == ["SWITCHBOARD_SIP_PROT"]
 

@@ -5,11 +5,12 @@ rest. One thread, no locks: the callbacks of an actor never overlap.
 """
 
 import argparse
+import gc
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import structlog
 import zmq
@@ -20,7 +21,7 @@ from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import HIGH_WATER_MARK, LINGER_MS
-from switchboard.bus.process import ParentGone, StopSignal, die_with_parent, tell_ready
+from switchboard.bus.process import ParentGone, StopSignal, await_go, die_with_parent, leave, tell_ready
 from switchboard.settings import Settings, SettingsError, load_settings
 
 BusContext = zmq.Context[zmq.Socket[bytes]]
@@ -97,6 +98,11 @@ class Loop:
         while not stop.is_set:
             self.round(self._wait_s())
         self._poller.unregister(stop.fd)
+
+    def close(self) -> None:
+        """Close what only receives: a subscription to a publisher that is away would hold up the end."""
+        for source in (*self._subscriptions, *self._inboxes):
+            source.close(linger=0)
 
     def drain(self) -> None:
         """Take what has arrived on the bus, for DRAIN_S at most, and flush it."""
@@ -193,17 +199,28 @@ class Loop:
             self.actor.handle_timer(now)
 
 
-def run_actor(make: Callable[[Settings, BusContext, int], Actor], argv: Sequence[str] | None = None) -> int:
-    """Run the worker that `make(settings, context, instance)` builds until SIGTERM; return its exit status.
+def run_actor(
+    make: Callable[[Settings, BusContext, int], Actor], argv: Sequence[str] | None = None
+) -> NoReturn:
+    """Run the worker that `make(settings, context, instance)` builds until SIGTERM; ends the process.
 
-    0: asked to end, and drained. 1: an unforeseen exception, whose traceback is in the log, or no parent.
-    2: bad settings, found before anything is bound, or by `make`, which may raise SettingsError too.
-    `argv` (default: the process's) may name `--instance I`.
+    It begins when its parent says go, with the settings of that moment. Bad ones show before it waits, too:
+    while the worker that it is to follow still serves. `argv` (default: the process's) may name
+    `--instance I`. The exit status:
+    0: asked to end, and drained, or never told to go. 1: an unforeseen exception, whose traceback is in the
+    log, or no parent. 2: bad settings, found before anything is bound, or by `make`, which may raise
+    SettingsError too.
     """
-    stop = StopSignal()
     die_with_parent()
-    instance = _parse_instance(argv)
+    leave(_run(make, _parse_instance(argv)))
+
+
+def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> int:
     try:
+        load_settings()
+        if not await_go():
+            return 0
+        stop = StopSignal()
         settings = load_settings()
         log.configure(settings.log_level)
         _serve(make, settings, instance, stop)
@@ -227,12 +244,24 @@ def _serve(
         actor = make(settings, context, instance)
         structlog.contextvars.bind_contextvars(worker=f"{actor.name}.{instance}")
         loop = Loop(actor, context, Endpoints(settings.run_dir), instance)
+        _calm_collector()
         tell_ready()
         loop.run(stop)
         loop.drain()
+        loop.close()
         actor.close()
     finally:
         context.destroy(linger=LINGER_MS)
+
+
+def _calm_collector() -> None:
+    """A collection over all that a busy worker holds would stop it for tenths of a second.
+
+    What is there at the start stays; of the rest, only the young is looked at often.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 1_000)
 
 
 def _parse_instance(argv: Sequence[str] | None) -> int:

@@ -13,6 +13,10 @@ class BusError(Exception):
     """A question got no answer: nobody there, too late, or refused; the text says which, for people."""
 
 
+class Refused(BusError):
+    """Somebody is there and says why there is no answer."""
+
+
 def ask(endpoint: str, question: str, body: object = None, timeout_s: float = 1.0) -> Any:
     """Ask one question and return the answer; BusError when there is none within `timeout_s` seconds."""
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
@@ -30,5 +34,5 @@ def _answer(frame: bytes) -> Any:
     except frames.FrameError as error:
         raise BusError(f"the answer is no frame: {error}") from error
     if subject == ERROR:
-        raise BusError(str(body))
+        raise Refused(str(body))
     return body

@@ -6,16 +6,14 @@ ends is started again; the parent ends on SIGTERM or SIGINT, after its workers.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import zmq
 
 from switchboard.bus.door import Door, Question
+from switchboard.bus.restart import DEADLINE_S, Restart
 from switchboard.bus.wakeup import Wakeup
 from switchboard.bus.worker import State, Worker
-
-RESTART_DEADLINE_S = 15.0
 
 
 class Companion(Protocol):
@@ -26,21 +24,6 @@ class Companion(Protocol):
 
     def handle_timer(self, now: float) -> None:
         """The deadline has come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """An asked-for restart that waits for its new workers."""
-
-    question: Question
-    workers: Sequence[Worker]
-    starts: Sequence[int]
-    deadline: float
-
-    def done(self) -> bool:
-        """Whether each worker has been started anew and is up."""
-        pairs = zip(self.workers, self.starts, strict=True)
-        return all(worker.starts > starts and worker.state is State.UP for worker, starts in pairs)
 
 
 class Parent:
@@ -64,17 +47,19 @@ class Parent:
         self._companions = companions
         self._on_up = on_up
         self._restarts: list[Restart] = []
+        self._stopping = False
 
     def run(self) -> int:
         """Start the workers, serve until a signal says stop, end the workers. Returns the exit status."""
         with Wakeup() as wakeup:
             for worker in self.workers:
-                worker.start()
+                worker.start(time.monotonic())
             while not wakeup.stop:
                 self._turn(wakeup)
+            self._stopping = True
             for worker in self.workers:
                 worker.stop(time.monotonic())
-            while any(worker.pid for worker in self.workers):
+            while not all(worker.gone for worker in self.workers):
                 self._turn(wakeup)
         return 0
 
@@ -90,7 +75,8 @@ class Parent:
             wakeup.drain()
         now = time.monotonic()
         for worker in self.workers:
-            self._tend(worker, readable, now)
+            for line in worker.tend(readable, now):
+                self._report(line)
         while question := self._door.take():
             self._answer(question, now)
         self._settle_restarts(now)
@@ -102,24 +88,16 @@ class Parent:
         poller.register(self._door.socket, zmq.POLLIN)
         poller.register(wakeup.fd, zmq.POLLIN)
         for worker in self.workers:
-            if worker.ready_fd is not None:
-                poller.register(worker.ready_fd, zmq.POLLIN)
+            for fd in worker.ready_fds():
+                poller.register(fd, zmq.POLLIN)
         return {source for source, _ in poller.poll(self._timeout_ms())}
 
     def _timeout_ms(self) -> int | None:
-        owners = (*self.workers, *self._companions)
-        deadlines = [deadline for owner in owners if (deadline := owner.next_deadline()) is not None]
+        deadlines = [worker.next_deadline() for worker in self.workers]
+        deadlines += [companion.next_deadline() for companion in self._companions]
         deadlines += [restart.deadline for restart in self._restarts]
-        if not deadlines:
-            return None
-        return max(0, round((min(deadlines) - time.monotonic()) * 1000) + 1)
-
-    def _tend(self, worker: Worker, readable: set[object], now: float) -> None:
-        if worker.ready_fd in readable:
-            worker.handle_ready(now)
-        if how := worker.reap(now):
-            self._report_end(worker, how, now)
-        worker.handle_timer(now)
+        first = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return None if first is None else max(0, round((first - time.monotonic()) * 1000) + 1)
 
     def _tell_up(self) -> None:
         if self._on_up is not None and all(worker.state is State.UP for worker in self.workers):
@@ -131,15 +109,6 @@ class Parent:
             deadline = companion.next_deadline()
             if deadline is not None and deadline <= now:
                 companion.handle_timer(now)
-
-    def _report_end(self, worker: Worker, how: str, now: float) -> None:
-        start_at = worker.next_deadline()
-        if start_at is None:
-            self._report(how)
-        elif start_at <= now:
-            self._report(f"{how}; restarting")
-        else:
-            self._report(f"{how}; restarting in {start_at - now:.1f} s")
 
     def _answer(self, question: Question, now: float) -> None:
         if question.subject == "status":
@@ -154,19 +123,24 @@ class Parent:
         workers = [each for each in self.workers if wanted in (None, each.name, str(each))]
         if not workers:
             self._door.refuse(question, f"there is no worker {wanted!r}")
-            return
-        starts = [worker.starts for worker in workers]
-        self._restarts.append(Restart(question, workers, starts, now + RESTART_DEADLINE_S))
-        for worker in workers:
-            worker.restart(now)
+        elif self._stopping:
+            self._door.refuse(question, "the component is being stopped")
+        else:
+            self._restart(workers, question, now)
+
+    def _restart(self, workers: Sequence[Worker], question: Question, now: float) -> None:
+        try:
+            followers = [(worker, worker.restart(now)) for worker in workers]
+        except OSError as error:
+            self._door.refuse(question, f"no process can be launched: {error.strerror}")
+        else:
+            self._restarts.append(Restart(question, followers, now + DEADLINE_S))
 
     def _settle_restarts(self, now: float) -> None:
-        for restart in list(self._restarts):
-            if restart.done():
-                self._door.reply(restart.question, [str(worker) for worker in restart.workers])
-            elif now >= restart.deadline:
-                late = ", ".join(str(worker) for worker in restart.workers if worker.state is not State.UP)
-                self._door.refuse(restart.question, f"not ready after {RESTART_DEADLINE_S:g} s: {late}")
-            else:
-                continue
+        for restart in [each for each in self._restarts if each.settled(now)]:
             self._restarts.remove(restart)
+            if failures := restart.failures():
+                self._door.refuse(restart.question, failures)
+                restart.give_up()
+            else:
+                self._door.reply(restart.question, restart.restarted())

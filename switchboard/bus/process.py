@@ -1,11 +1,17 @@
-"""What a worker process owes its parent: readiness, a graceful end on SIGTERM, and no life after it."""
+"""What a worker process owes its parent: to wait for its go, be ready, end well, and not outlive it."""
 
 import ctypes
 import os
 import signal
+import socket
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NoReturn
 
 READY_FD = "SWITCHBOARD_READY_FD"
+GO_FD = "SWITCHBOARD_GO_FD"
+LOADED = b"LOADED"
 READY = b"READY\n"
 _PR_SET_PDEATHSIG = 1
 
@@ -41,14 +47,70 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def await_go() -> bool:
+    """Tell the parent, if it asked by SWITCHBOARD_GO_FD, that all is loaded, and wait until it says go.
+
+    A go may bring the two descriptors of a spare: this process forks, and its twin waits with those for a
+    go of its own, without the time and memory of another import. False: the parent closed the socket or
+    died. ParentGone if it died before.
+    """
+    fd = os.environ.pop(GO_FD, "")
+    while fd:
+        said, fds = _hear_go(int(fd))
+        if not (fds and _is_twin()):
+            _close(fds)
+            die_with_parent()  # a twin has another one now than when it was forked
+            return said
+        _close([int(os.environ[READY_FD])])
+        os.environ[READY_FD], fd = map(str, fds)
+    return True
+
+
 def tell_ready() -> None:
     """Tell the parent, if it asked by SWITCHBOARD_READY_FD, that this worker is up; ParentGone if it died."""
-    fd = os.environ.pop(READY_FD, "")
-    if not fd:
-        return
     try:
-        os.write(int(fd), READY)
-    except BrokenPipeError as error:
-        raise ParentGone from error
+        _tell_parent(READY)
     finally:
-        os.close(int(fd))
+        if fd := os.environ.pop(READY_FD, ""):
+            os.close(int(fd))
+
+
+def leave(status: int) -> NoReturn:
+    """End this process at once: who follows it waits for that.
+
+    Not by sys.exit: that takes the interpreter apart (0.1 s), and waits for threads that ask a name server.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
+
+
+def _hear_go(fd: int) -> tuple[bool, list[int]]:
+    """Whether the parent said go, and the descriptors that came with it."""
+    with socket.socket(fileno=fd) as go:
+        _tell_parent(b"%s %d\n" % (LOADED, os.getpid()))
+        said, fds, _, _ = socket.recv_fds(go, 1, 2)
+    return bool(said), fds
+
+
+def _is_twin() -> bool:
+    """Fork; true in the new process. If the system has none to give, there is just no twin."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a twin that dies before this process is nobody's zombie
+    try:
+        return os.fork() == 0
+    except OSError:
+        return False
+
+
+def _close(fds: Iterable[int]) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def _tell_parent(word: bytes) -> None:
+    if fd := os.environ.get(READY_FD, ""):
+        try:
+            os.write(int(fd), word)
+        except BrokenPipeError as error:
+            raise ParentGone from error

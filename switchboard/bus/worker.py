@@ -1,13 +1,14 @@
-"""One worker process as its parent sees it: started, ready, ended, restarted."""
+"""One worker as its parent sees it: a process in service, which its reserve follows."""
 
-import os
 import signal
 import socket
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from enum import Enum
+from functools import partial
 
-from switchboard.bus.process import READY_FD
+from switchboard.bus.child import Child
+from switchboard.bus.pauses import Pauses
+from switchboard.bus.reserve import Reserve
 
 STEADY_S = 1.0
 """Who was up that long is restarted at once; who was not, after a growing pause."""
@@ -26,7 +27,10 @@ class State(Enum):
 
 
 class Worker:
-    """Keeps one worker process running. Owned by its parent, which passes `now` (monotonic s)."""
+    """Keeps one process in service. Owned by its parent, which passes `now` (monotonic s).
+
+    Who follows it has loaded its code before it ends, so that nothing but the bind is left to do.
+    """
 
     def __init__(
         self,
@@ -36,19 +40,18 @@ class Worker:
         pass_fds: Sequence[int] = (),
         variables: Mapping[str, str] | None = None,
         grace_s: float = GRACE_S,
+        spares: bool = True,
     ) -> None:
         self.name = name
         self.instance = instance
         self.starts = 0
         self.state = State.DOWN
-        self.ready_fd: int | None = None
-        self._command = list(command)
-        self._pass_fds = tuple(pass_fds)
-        self._variables = dict(variables or {})
+        launch = partial(Child.launch, list(command), tuple(pass_fds), dict(variables or {}))
         self._grace_s = grace_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
+        self._reserve = Reserve(launch, spares)
+        self._pauses = Pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         self._up_since: float | None = None
-        self._quick_ends = 0
         self._start_at: float | None = None
         self._kill_at: float | None = None
         self._retired = False
@@ -58,8 +61,13 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
-        """The process's own id, None while there is none."""
-        return self._process.pid if self._process else None
+        """The id of the process in service, None while there is none."""
+        return self._child.pid if self._child else None
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has no process at all."""
+        return not self._children()
 
     def status(self, now: float) -> dict[str, object]:
         """The map that docs/BUS.md describes."""
@@ -74,100 +82,111 @@ class Worker:
             "restarts": max(0, self.starts - 1),
         }
 
-    def start(self) -> None:
-        """Start the process; it says that it is ready by writing to the pipe that it inherits."""
-        self.ready_fd, write_fd = os.pipe()
-        environment = {**os.environ, **self._variables, READY_FD: str(write_fd)}
+    def start(self, now: float) -> None:
+        """Have a process in service from the next `tend` on."""
+        self._start_at = now
+
+    def stop(self, now: float) -> None:
+        """End all processes for good."""
+        self._retired = True
+        self._start_at = None
+        self._terminate(now)
+        self._reserve.dismiss()
+
+    def restart(self, now: float) -> Child:
+        """Launch the successor, and return it; what is in service ends once that has loaded.
+
+        If it ends before, nothing changes. OSError: it cannot be launched.
+        """
+        successor = self._reserve.launch_successor()
+        if self._child is None:
+            self._start_at = now
+        return successor
+
+    def ready_fds(self) -> list[int]:
+        """What makes `tend` necessary when it is readable; so do signals and `next_deadline`."""
+        return [child.ready_fd for child in self._children() if child.ready_fd is not None]
+
+    def next_deadline(self) -> float | None:
+        """When the next `tend` is due."""
+        own = self._start_at if self._child is None else self._kill_at
+        return min((at for at in (own, self._reserve.next_deadline()) if at is not None), default=None)
+
+    def tend(self, readable: Container[object], now: float) -> list[str]:
+        """Take what the processes say, note who has ended, do what is due. Returns lines for the log."""
+        for child in self._children():
+            if child.ready_fd in readable:
+                child.hear()
+        self._note_progress(now)
+        events = [*self._reserve.tend(now), self._reap(now), self._handle_timer(now)]
+        return [f"{self} {event}" for event in events if event]
+
+    def _children(self) -> list[Child]:
+        in_service = [self._child] if self._child else []
+        return [*in_service, *self._reserve.children()]
+
+    def _note_progress(self, now: float) -> None:
+        if self._reserve.successor_loaded:
+            self._terminate(now)
+        if self.state is State.STARTING and self._child and self._child.ready:
+            self.state = State.UP
+            self._up_since = now
+            self._reserve.plan_spare(now)
+
+    def _reap(self, now: float) -> str | None:
+        """If the process in service has ended: plan the next start; say how, unless that is as asked for."""
+        child = self._child
+        if child is None or not child.reap():
+            return None
+        asked_for = self._kill_at is not None
+        self._plan_next_start(now, asked_for)
+        self._child = self._up_since = self._kill_at = None
+        self.state = State.DOWN
+        if asked_for and child.returncode in (0, -signal.SIGTERM):
+            return None
+        return child.describe_end() + self._describe_start(now)
+
+    def _plan_next_start(self, now: float, asked_for: bool) -> None:
+        if self._retired:
+            return
+        steady = self._up_since is not None and now - self._up_since >= STEADY_S
+        if asked_for or steady:
+            self._pauses.reset()
+            self._start_at = now
+        else:
+            self._start_at = now + self._pauses.next_s()
+
+    def _describe_start(self, now: float) -> str:
+        if self._start_at is None:
+            return ""
+        pause_s = self._start_at - now
+        return f"; restarting in {pause_s:.1f} s" if pause_s > 0 else "; restarting"
+
+    def _handle_timer(self, now: float) -> str | None:
+        """Start after a pause, or kill who did not end on SIGTERM."""
+        if self._child is None and self._start_at is not None and now >= self._start_at:
+            return self._try_to_start(now)
+        if self._child is not None and self._kill_at is not None and now >= self._kill_at:
+            self._child.kill()
+            self._kill_at = now + self._grace_s
+        return None
+
+    def _try_to_start(self, now: float) -> str | None:
         try:
-            self._process = subprocess.Popen(
-                self._command, pass_fds=(write_fd, *self._pass_fds), env=environment, process_group=0
-            )
-        finally:
-            os.close(write_fd)
+            self._start()
+        except OSError as error:
+            self._plan_next_start(now, asked_for=False)
+            return f"cannot be launched: {error.strerror}{self._describe_start(now)}"
+        return None
+
+    def _start(self) -> None:
+        self._child = self._reserve.send()
         self.starts += 1
         self.state = State.STARTING
         self._start_at = None
 
-    def handle_ready(self, now: float) -> None:
-        """The ready pipe is readable: a byte means ready, its end that the process ended before."""
-        assert self.ready_fd is not None
-        if os.read(self.ready_fd, 64) and self._kill_at is None:
-            self.state = State.UP
-            self._up_since = now
-        self._close_ready()
-
-    def stop(self, now: float) -> None:
-        """End the process for good."""
-        self._retired = True
-        self._start_at = None
-        self._terminate(now)
-
-    def restart(self, now: float) -> None:
-        """End the process with SIGTERM; the next one starts as soon as it has ended."""
-        if self._process is None:
-            self._start_at = now
-        self._terminate(now)
-
-    def reap(self, now: float) -> str | None:
-        """If the process has ended: plan the next start, and say how it ended unless that is as asked for."""
-        if self._process is None or self._process.poll() is None:
-            return None
-        how = None if self._ended_as_asked(self._process) else self._describe_end(self._process)
-        self._plan_next_start(now)
-        self._process = self._up_since = self._kill_at = None
-        self.state = State.DOWN
-        self._close_ready()
-        return how
-
-    def next_deadline(self) -> float | None:
-        """When `handle_timer` wants to be called."""
-        return self._start_at if self._process is None else self._kill_at
-
-    def handle_timer(self, now: float) -> None:
-        """Start after a pause, or kill who did not end on SIGTERM."""
-        deadline = self.next_deadline()
-        if deadline is None or now < deadline:
-            return
-        if self._process is None:
-            self.start()
-        else:
-            self._process.kill()
-            self._kill_at = now + self._grace_s
-
     def _terminate(self, now: float) -> None:
-        if self._process is not None and self._kill_at is None:
-            self._process.terminate()
+        if self._child is not None and self._kill_at is None:
+            self._child.terminate()
             self._kill_at = now + self._grace_s
             self.state = State.DOWN
-
-    def _plan_next_start(self, now: float) -> None:
-        if self._retired:
-            return
-        asked_for = self._kill_at is not None
-        steady = self._up_since is not None and now - self._up_since >= STEADY_S
-        if asked_for or steady:
-            self._quick_ends = 0
-            self._start_at = now
-        else:
-            self._start_at = now + min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._quick_ends)
-            self._quick_ends = min(self._quick_ends + 1, 16)
-
-    def _ended_as_asked(self, process: subprocess.Popen[bytes]) -> bool:
-        return self._kill_at is not None and process.returncode in (0, -signal.SIGTERM)
-
-    def _describe_end(self, process: subprocess.Popen[bytes]) -> str:
-        code = process.returncode
-        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
-        return f"{self} (pid {process.pid}) {how}"
-
-    def _close_ready(self) -> None:
-        if self.ready_fd is not None:
-            os.close(self.ready_fd)
-            self.ready_fd = None
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.parent import RESTART_DEADLINE_S
+from switchboard.bus.restart import DEADLINE_S
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.running import ask_or_exit, settings_or_exit
 from switchboard.components import Component, workers_of
@@ -21,7 +21,7 @@ def restart(target: Target) -> None:
         fail(f"There is no {target!r} to restart. There are: {', '.join(targets)}.", MISUSED)
     component, wanted = targets[target]
     endpoint = Endpoints(settings.run_dir).control(component)
-    restarted = ask_or_exit(settings, endpoint, "restart", wanted, RESTART_DEADLINE_S + 1)
+    restarted = ask_or_exit(settings, endpoint, "restart", wanted, DEADLINE_S + 1)
     say(f"Restarted: {', '.join(restarted)}.")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from switchboard.bus.ask import BusError, ask
+from switchboard.bus.ask import BusError, Refused, ask
 from switchboard.bus.endpoints import Endpoints
 from switchboard.cli.output import FAILED, MISUSED, fail
 from switchboard.settings import Settings, SettingsError, load_settings
@@ -27,5 +27,7 @@ def ask_or_exit(
     """Ask at any door; without an answer the command ends with status 1 and says why."""
     try:
         return ask(endpoint, question, body, timeout_s)
+    except Refused as refused:
+        fail(f"{refused}.", FAILED)
     except BusError as error:
         fail(f"{error}.\nDoes the switchboard with the data directory {settings.data_dir} run?", FAILED)

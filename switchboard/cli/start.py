@@ -92,7 +92,7 @@ def _make_parent(
     companions: Sequence[Companion] = (),
 ) -> Parent:
     workers = [
-        Worker(each.name, each.instance, each.command, pass_fds, variables)
+        Worker(each.name, each.instance, each.command, pass_fds, variables, spares=settings.spares)
         for each in workers_of(component, settings.routers)
     ]
     door = Door(context, Endpoints(settings.run_dir).control(component))

@@ -9,6 +9,7 @@ from bus.contexts import OwningContext
 
 from switchboard.bus.actor import BusContext
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.twin import adopt_orphans
 
 
 @pytest.fixture
@@ -16,6 +17,13 @@ def context() -> Iterator[BusContext]:
     context = OwningContext()
     yield context
     context.destroy(linger=0)
+
+
+@pytest.fixture(autouse=True)
+def _adopt_no_orphans_afterwards() -> Iterator[None]:
+    """Twins become children of this process; the orphans of later tests are not to."""
+    yield
+    adopt_orphans(False)
 
 
 @pytest.fixture

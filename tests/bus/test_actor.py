@@ -120,16 +120,18 @@ def test_a_round_takes_a_bounded_number_of_frames_and_flushes_once(
     actor = Recorder()
     loop = Loop(actor, context, endpoints)
     peer = connected(context, endpoints.inbox("recorder"))
-    sent = 1
-    while peer.send("more", None):
-        sent += 1
+    waiting = FRAMES_A_ROUND + 20
+    until = time.monotonic() + LIMIT_S
+    while waiting and time.monotonic() < until:
+        waiting -= peer.send("more", None)
+    assert not waiting, "the queues do not hold more than a round takes"
     taken: list[int] = []
-    while sum(taken) < sent:
+    while sum(taken) < 1 + FRAMES_A_ROUND + 20:
         before = (len(actor.casts), actor.flushes)
         assert loop.round(LIMIT_S)
         taken.append(len(actor.casts) - before[0])
         assert actor.flushes == before[1] + 1
-    assert max(taken) == FRAMES_A_ROUND
+    assert max(taken) <= FRAMES_A_ROUND
 
 
 def test_published_frames_come_before_casts(context: BusContext, endpoints: Endpoints) -> None:

@@ -6,7 +6,7 @@ import pytest
 import zmq
 
 from switchboard.bus.actor import BusContext
-from switchboard.bus.ask import BusError, ask
+from switchboard.bus.ask import BusError, Refused, ask
 from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
 
@@ -37,7 +37,7 @@ def test_a_refusal_is_an_error_with_its_text(context: BusContext, endpoints: End
     at = endpoints.ask("journal")
     door = Door(context, at)
     thread = serve_once(door, lambda question: door.refuse(question, "no such call"))
-    with pytest.raises(BusError, match="no such call"):
+    with pytest.raises(Refused, match="no such call"):
         ask(at, "call.list")
     thread.join(2)
 

@@ -14,11 +14,12 @@ from typing import Any
 import psutil
 import pytest
 
-from switchboard.bus.ask import BusError, ask
+from switchboard.bus.ask import Refused, ask
 from switchboard.bus.endpoints import Endpoints
 
 FAKE_PARENT = Path(__file__).with_name("fake_parent.py")
 LIMIT_S = 15.0
+LOOK_S = 0.01
 
 
 class Supervised:
@@ -48,6 +49,16 @@ class Supervised:
         while not condition(worker := self.status()[0]):
             assert time.monotonic() < until, worker
         return worker
+
+    def spare_of(self, pid: int) -> int:
+        """The process that waits behind the worker `pid`, as soon as there is one."""
+        parent = psutil.Process(self.process.pid)
+        until = time.monotonic() + LIMIT_S
+        while not (spares := {child.pid for child in parent.children(recursive=True)} - {pid}):
+            assert time.monotonic() < until, "there is no spare"
+            select.select([], [], [], LOOK_S)
+        (spare,) = spares
+        return spare
 
 
 @contextmanager
@@ -90,6 +101,33 @@ def test_killed_worker_is_back_within_a_second(tmp_path: Path) -> None:
         assert parent.line() == f"fake.0 (pid {before['pid']}) was killed by SIGKILL; restarting"
 
 
+def test_the_spare_takes_the_place_of_a_killed_worker(tmp_path: Path) -> None:
+    with supervised(tmp_path, "steady") as parent:
+        before = parent.status_when(up)
+        spare = parent.spare_of(before["pid"])
+        os.kill(before["pid"], signal.SIGKILL)
+        after = parent.status_when(lambda worker: worker["restarts"] == 1 and up(worker))
+        assert after["pid"] == spare
+        assert parent.spare_of(spare) not in (before["pid"], spare)
+        assert len(parent.status()) == 1
+
+
+def test_no_spare_survives_its_parent(tmp_path: Path) -> None:
+    with supervised(tmp_path, "steady") as parent:
+        spare = psutil.Process(parent.spare_of(parent.status_when(up)["pid"]))
+        parent.process.kill()
+        psutil.wait_procs([spare], LIMIT_S)
+        assert not spare.is_running()
+
+
+def test_stop_ends_the_spare(tmp_path: Path) -> None:
+    with supervised(tmp_path, "steady") as parent:
+        spare = psutil.Process(parent.spare_of(parent.status_when(up)["pid"]))
+        parent.process.terminate()
+        assert parent.process.wait(LIMIT_S) == 0
+        assert not spare.is_running()
+
+
 def test_worker_that_ends_at_once_is_started_after_growing_pauses(tmp_path: Path) -> None:
     with supervised(tmp_path, "broken") as parent:
         lines = [parent.line() for _ in range(3)]
@@ -111,6 +149,33 @@ def test_graceful_restart_is_answered_when_the_new_workers_are_up(tmp_path: Path
     assert (after[0]["pid"] != before[0]) == (wanted != "fake.1")
 
 
+def test_restart_runs_new_code_and_keeps_the_old_if_that_is_broken(tmp_path: Path) -> None:
+    code = tmp_path / "mode"
+    code.write_text("says old")
+    with supervised(tmp_path, f"@{code}") as parent:
+        assert (parent.line(), parent.line()) == ("old", "up")
+        code.write_text("says new")
+        assert ask(parent.door, "restart", None, LIMIT_S) == ["fake.0"]
+        assert parent.line() == "new"
+        before = parent.status()[0]
+        code.write_text("broken")
+        text = r"fake\.0: the new process .* ended with status 3 before it was ready, the old one goes on"
+        with pytest.raises(Refused, match=text):
+            ask(parent.door, "restart", None, LIMIT_S)
+        after = parent.status()[0]
+        assert (after["state"], after["pid"], after["restarts"]) == ("up", before["pid"], 1)
+        assert parent.line().endswith("ended with status 3")
+
+
+def test_restart_while_the_parent_stops_is_refused(tmp_path: Path) -> None:
+    with supervised(tmp_path, "stubborn") as parent:
+        assert parent.line() == "up"
+        parent.process.terminate()
+        parent.status_when(lambda worker: worker["state"] == "down")
+        with pytest.raises(Refused, match="the component is being stopped"):
+            ask(parent.door, "restart", None, LIMIT_S)
+
+
 def test_restart_of_a_stubborn_worker_ends_in_sigkill(tmp_path: Path) -> None:
     with supervised(tmp_path, "stubborn") as parent:
         assert parent.line() == "up"
@@ -123,7 +188,7 @@ def test_restart_of_a_stubborn_worker_ends_in_sigkill(tmp_path: Path) -> None:
     [("restart", "fake.7", "there is no worker 'fake.7'"), ("sing", None, "unknown question 'sing'")],
 )
 def test_refused_questions(tmp_path: Path, question: str, body: str | None, text: str) -> None:
-    with supervised(tmp_path, "steady") as parent, pytest.raises(BusError, match=text):
+    with supervised(tmp_path, "steady") as parent, pytest.raises(Refused, match=text):
         ask(parent.door, question, body, LIMIT_S)
 
 

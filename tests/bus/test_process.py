@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from bus.inbox import all_items, bind_inbox
@@ -16,7 +18,7 @@ from switchboard.bus.actor import BusContext
 from switchboard.bus.ask import ask
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import Peer
-from switchboard.bus.process import READY
+from switchboard.bus.process import LOADED, READY
 
 TESTS = Path(__file__).parents[1]
 WORKER = [sys.executable, "-m", "bus.worker"]
@@ -99,6 +101,79 @@ def test_an_unforeseen_exception_is_logged_once_and_ends_with_1(context: BusCont
         event = json.loads(log)
         assert (event["event"], event["level"], event["worker"]) == ("worker crashed", "error", "forwarder.1")
         assert "RuntimeError: told to crash" in event["exception"]
+
+
+@contextmanager
+def waiting(at: Endpoints) -> Iterator[tuple["subprocess.Popen[bytes]", socket.socket, BinaryIO]]:
+    """A worker that has loaded and waits: with the socket for its go, and what it says."""
+    ready_fd, write_fd = os.pipe()
+    ours, its = socket.socketpair()
+    channel = {"SWITCHBOARD_READY_FD": str(write_fd), "SWITCHBOARD_GO_FD": str(its.fileno())}
+    worker = subprocess.Popen(
+        WORKER,
+        env=environment(at, **channel),
+        pass_fds=[write_fd, its.fileno()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    os.close(write_fd)
+    its.close()
+    with worker, ours, os.fdopen(ready_fd, "rb") as ready:
+        try:
+            assert ready.readline() == b"LOADED %d\n" % worker.pid
+            yield worker, ours, ready
+        finally:
+            worker.kill()
+
+
+def test_a_worker_that_waits_binds_nothing_until_its_go(at: Endpoints) -> None:
+    with waiting(at) as (worker, go, ready):
+        assert not at.run_dir.exists()
+        go.send(b"!")
+        assert ready.readline() == READY
+        assert ask(at.ask("forwarder"), "stats", timeout_s=LIMIT_S)["frames_in"] == 0
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(LIMIT_S) == 0
+
+
+def test_a_worker_that_is_not_told_to_go_ends_quietly(at: Endpoints) -> None:
+    with waiting(at) as (worker, go, _):
+        go.close()
+        assert worker.communicate(timeout=LIMIT_S) == (b"", b"")
+        assert worker.returncode == 0
+
+
+def test_sigterm_ends_a_worker_that_waits(at: Endpoints) -> None:
+    with waiting(at) as (worker, _, _):
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(LIMIT_S) == -signal.SIGTERM
+
+
+def test_a_go_with_descriptors_leaves_a_twin_that_waits(at: Endpoints) -> None:
+    twin_fd, write_fd = os.pipe()
+    ours, its = socket.socketpair()
+    with waiting(at) as (worker, go, ready), os.fdopen(twin_fd, "rb") as twin_ready:
+        socket.send_fds(go, [b"!"], [write_fd, its.fileno()])
+        os.close(write_fd)
+        its.close()
+        assert (ready.readline(), ready.read()) == (READY, b"")
+        word, pid = twin_ready.readline().split()
+        assert word == LOADED
+        assert int(pid) != worker.pid
+        ours.close()
+        assert twin_ready.read() == b""
+        assert worker.poll() is None
+
+
+def test_settings_are_those_of_the_go(at: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "switchboard.toml"
+    file.write_text("language = 'en'")
+    monkeypatch.setenv("SWITCHBOARD_CONFIG", str(file))
+    with waiting(at) as (worker, go, _):
+        file.write_text("language = 'xx'")
+        go.send(b"!")
+        assert worker.communicate(timeout=LIMIT_S) == (b"", b"There is no language xx\n")
+        assert worker.returncode == 2
 
 
 def test_bad_settings_end_with_2_before_anything_is_bound(at: Endpoints) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from typing import Any
 
 from switchboard.bus.actor import Actor, BusContext, run_actor
@@ -34,4 +33,4 @@ class Forwarder(Actor):
 
 
 if __name__ == "__main__":
-    sys.exit(run_actor(Forwarder))
+    run_actor(Forwarder)

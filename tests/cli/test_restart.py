@@ -42,4 +42,4 @@ def test_refused(switchboard: Run, answering: Callable[[str, str, Any], object])
     answering("router.control", "sing", None)
     done = switchboard("restart", "router")
     assert done.status == 1
-    assert "another question" in done.stderr
+    assert done.stderr == "another question.\n"
