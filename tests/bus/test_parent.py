@@ -28,7 +28,9 @@ class Supervised:
     def __init__(self, run_dir: Path, *modes: str) -> None:
         self.door = Endpoints(run_dir).control("fake")
         self.process = subprocess.Popen(
-            [sys.executable, str(FAKE_PARENT), str(run_dir), *modes], stdout=subprocess.PIPE
+            [sys.executable, str(FAKE_PARENT), str(run_dir), *modes],
+            stdout=subprocess.PIPE,
+            bufsize=0,  # select must see each line
         )
 
     def line(self) -> str:
