@@ -14,7 +14,7 @@ from switchboard.durable.codec import pack, unpack
 from switchboard.durable.keyed_log import KeyedLog
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.units import forget, is_stale, key_of, restore_all, save, units_of
+from switchboard.proxy.units import Unit, forget, is_stale, key_of, restore_all, save, units_of
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = pack(["boot"])
@@ -27,6 +27,7 @@ class RouterLog:
     def __init__(self, directory: Path) -> None:
         self._log = KeyedLog(directory)
         self._touched: dict[object, None] = {}
+        self._owners: dict[bytes, Unit] = {}
         self.events = Unacknowledged()
         kept = {tuple(unpack(key)): value for key, value in self._log.items()}
         self._units = {pack(key): unpack(value) for key, value in kept.items() if key[0] == "unit"}
@@ -70,11 +71,13 @@ class RouterLog:
         for unit in units_of(self._touched):
             key = pack(["unit", *key_of(unit)])
             record = save(unit, now)
-            if record is None:
-                self._log.erase(key)
-                forget(unit)
-            else:
+            if record is not None:
+                self._owners[key] = unit
                 self._log.put(key, pack(record))
+                continue
+            if self._owners.pop(key, unit) is unit:
+                self._log.erase(key)
+            forget(unit)
         self._touched.clear()
         self._log.commit()
 

@@ -110,6 +110,8 @@ class Registrar:
         if removes_all(request):
             return bound if _is_repeated(update, bound) else []
         contacts = requested_contacts(request)
+        if len(contacts) > self._policy.max_contacts + len(bound):
+            raise Refusal(403, "Too Many Contacts")
         touched = [each for each in bound if any(each.matches(contact.uri) for contact in contacts)]
         if _is_repeated(update, touched):
             return bound

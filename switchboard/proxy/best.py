@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from switchboard.sip.headers import Header
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
+from switchboard.sip.splice import add_lines
 
+_LARGEST = 65_000
 _PREFERRED = (401, 407, 415, 420, 484)
 _CHALLENGES = {401: Header.WWW_AUTHENTICATE, 407: Header.PROXY_AUTHENTICATE}
 
@@ -36,6 +38,12 @@ def gathered_challenges(chosen: Final, finals: Iterable[Final]) -> list[bytes]:
     return [
         line for final in finals if final is not chosen and final.message for line in _lines(final.message)
     ]
+
+
+def with_challenges(response: Message, lines: Sequence[bytes]) -> Message:
+    """Return `response` with the challenge `lines` added; without them if no datagram could hold it."""
+    raw = add_lines(response, lines) if lines else b""
+    return parse_message(raw) if 0 < len(raw) <= _LARGEST else response
 
 
 def _lines(response: Message) -> list[bytes]:

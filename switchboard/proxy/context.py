@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from switchboard.proxy.best import Final, best, gathered_challenges
+from switchboard.proxy.best import Final, best, gathered_challenges, with_challenges
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.commands import CallEvent, ProxyTurn
 from switchboard.proxy.environment import Environment
@@ -14,10 +14,15 @@ from switchboard.proxy.received import Received
 from switchboard.proxy.recursion import redirected_targets
 from switchboard.proxy.targets import Target, by_priority
 from switchboard.sip.errors import ParseError
-from switchboard.sip.message import Message, parse_message
+from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response
-from switchboard.sip.splice import add_lines, strip_top_via
+from switchboard.sip.splice import strip_top_via
 from switchboard.transaction.server import ServerTransaction
+
+MOST_TARGETS = 50
+"""So many places one request is sent to, redirections included."""
+SPIRAL_TARGETS = 3
+"""The same for a request that comes back to us."""
 
 _RINGING = (180, 183)
 _ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
@@ -139,8 +144,14 @@ class ResponseContext:
         self._settle(turn)
 
     def _add(self, targets: Sequence[Target]) -> bool:
-        """Put `targets` that were not tried yet behind those that wait; False if there is none."""
+        """Put `targets` that were not tried yet behind those that wait; False if there is none.
+
+        Their number is bounded, more tightly for a request that has been here before: what leads back to us
+        must not multiply (RFC 5393 §3).
+        """
+        limit = SPIRAL_TARGETS if self._received.passes else MOST_TARGETS
         fresh = [target for target in targets if target.text not in self._tried]
+        fresh = fresh[: max(0, limit - len(self._tried))]
         self._tried.update(target.text for target in fresh)
         self._groups += by_priority(fresh)
         return bool(fresh)
@@ -221,22 +232,24 @@ class ResponseContext:
             return
         finals = [branch.final for branch in self._branches if branch.final and not branch.redirected]
         chosen = best(finals) if finals else self._unplanned or Final(487)
-        if chosen.message is None or chosen.status == 503:
+        if chosen.message is None or self._must_not_pass(chosen.status):
             self._answer_ourselves(chosen.status, turn)
             return
-        lines = gathered_challenges(chosen, finals)
-        message = parse_message(add_lines(chosen.message, lines)) if lines else chosen.message
         by = "caller" if self._cancelled and chosen.status == 487 else "callee"
         self._note(turn, "failed", chosen.status, by)
-        self._relay(message, turn)
+        self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), turn)
+
+    def _must_not_pass(self, status: int) -> bool:
+        """Whether a callee's final ends here: a 503 (§16.7 step 6), a 408 to a non-INVITE (RFC 4320 §4.2)."""
+        return status == 503 or (status == 408 and self._received.method != "INVITE")
 
     def _answer_ourselves(self, status: int, turn: ProxyTurn) -> None:
-        """Send a final of our own: no 503 (§16.7 step 6), and no 408 to a non-INVITE (RFC 4320 §4.2)."""
+        """Send a final of our own: 500 in place of a 503, nothing in place of a 408 that must not pass."""
         if self._cancelled:
             status = 487
         elif status == 503:
             status = 500
-        elif status == 408 and self._received.method != "INVITE":
+        elif self._must_not_pass(status):
             return
         self._note(turn, "failed", status, "caller" if self._cancelled else "switchboard")
         request, source = self._received.message, self._received.source.hop

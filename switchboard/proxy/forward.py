@@ -60,7 +60,8 @@ def _given_hop(next_hop: str) -> Lookup | None:
 def _hop_of(uri: SipUri) -> Lookup:
     if (uri.param("transport") or "udp").lower() != "udp":
         raise ParseError("Transport Not Supported", status=503)
-    return Lookup((uri.param("maddr") or uri.host).strip("[]"), uri.port)
+    host = (uri.param("maddr") or uri.host).strip("[]")
+    return Lookup(host.replace(":::", "::"), uri.port)  # as some write it (RFC 5118 §4.10)
 
 
 @lru_cache(_REMEMBERED)
@@ -102,7 +103,7 @@ def _record_routes(received: Received, outer: str, port: int) -> list[bytes]:
     """One entry, or one for each side when the sides know us by other addresses (RFC 5658 §3)."""
     if received.is_in_dialog or received.method not in _DIALOG_FORMING:
         return []
-    inner = _reference(received.source.local) or outer
+    inner = outer if "%" in received.source.local else _reference(received.source.local) or outer
     hosts = (outer,) if inner == outer else (outer, inner)
     return [f"<sip:{host}:{port};lr>".encode() for host in hosts]
 

@@ -1,5 +1,6 @@
 """Request validation and Route handling (RFC 3261 §16.3, §16.4), in the RFC's order."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri
 
 DEFAULT_MAX_FORWARDS = 70
+MOST_PASSES = 4
+"""So often a request may come back to us under another Request-URI."""
+_SMALL_NUMBER = re.compile("[0-9]{1,3}")
 _LARGEST_CSEQ = 2**31 - 1
 _LARGEST_MAX_FORWARDS = 255
 
@@ -64,8 +68,7 @@ def preprocess(received: Received, own: OwnDomains) -> Routing:
     check_syntax(request)
     uri = parse_request_uri(request.uri)
     hops = _max_forwards(request)
-    if any(branch.endswith(f".{received.routing_hash}") for branch in received.passes):
-        raise Refusal(482)
+    _check_loop(received)
     _check_proxy_require(request)
     routing = Routing(request.uri, uri, request.values(Header.ROUTE), hops - 1)
     _undo_strict_routing(routing, own, in_dialog=received.is_in_dialog)
@@ -95,11 +98,19 @@ def _max_forwards(request: Message) -> int:
     text = request.get(Header.MAX_FORWARDS)
     if text is None:
         return DEFAULT_MAX_FORWARDS + 1
-    if not (text.isdecimal() and text.isascii()) or int(text[:9]) > _LARGEST_MAX_FORWARDS:
+    digits = text.lstrip("0") or text[-1:]
+    if not _SMALL_NUMBER.fullmatch(digits) or int(digits) > _LARGEST_MAX_FORWARDS:
         raise ParseError("Malformed Max-Forwards", "Max-Forwards")
-    if int(text) == 0:
+    if int(digits) == 0:
         raise Refusal(483)
-    return int(text)
+    return int(digits)
+
+
+def _check_loop(received: Received) -> None:
+    """§16.3 step 4, RFC 5393 §4.2: the same request again; or one that spirals without end."""
+    same = any(branch.endswith(f".{received.routing_hash}") for branch in received.passes)
+    if same or len(received.passes) > MOST_PASSES:
+        raise Refusal(482)
 
 
 def _check_proxy_require(request: Message) -> None:

@@ -17,6 +17,7 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop, build_response, reject, warning_of
+from switchboard.sip.splice import strip_top_via
 from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Peer, Reader, SendRequest, SendResponse
 from switchboard.transaction.server import (
@@ -76,8 +77,8 @@ class Proxy:
             turn.responses.append(SendResponse(Peer(*hop, source.local), response, _NOBODY))
 
     def _receive_response(self, response: Message, turn: ProxyTurn) -> None:
-        if response.method != "CANCEL" and response.has_single_via:
-            raise ParseError("Response For Nobody", "Via")
+        if response.method != "CANCEL":
+            strip_top_via(response)  # before its transaction takes it: what cannot be passed on never came
         client = self.env.layer.receive_response(response, turn)
         if client is None:
             self.counters["responses_absorbed"] += 1

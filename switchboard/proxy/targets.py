@@ -10,6 +10,7 @@ from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
 from switchboard.sip.uri import SipUri
 
 ALLOWED_METHODS = (
@@ -76,11 +77,12 @@ class TargetPolicy:
 
     def select(self, received: Received, routing: Routing, at: float) -> list[Target]:
         """Return the targets of a request, best q first; `Refusal` if there is none. `at`: epoch s."""
-        if self.own.owns(routing.uri) and routing.uri.param("maddr") is None:
-            return self._own_targets(received, routing, at)
+        ours = self.own.owns(routing.uri) and routing.uri.param("maddr") is None
         in_dialog = received.is_in_dialog and routing.had_own_route
-        if not (in_dialog or self._may_relay(received, at)):
+        if (routing.routes or not ours) and not (in_dialog or self._may_relay(received, at)):
             raise Refusal(403, "Relaying Denied")
+        if ours and (routing.uri.user or not routing.routes):
+            return self._own_targets(received, routing, at)
         return [Target(routing.text, routing.uri, next_hop=self.locations.next_hop_of(routing.text))]
 
     def expand(self, uri: SipUri, q: float, at: float) -> list[Target]:
@@ -115,7 +117,9 @@ def by_priority(targets: list[Target]) -> list[list[Target]]:
 
 
 def _own_answer(received: Received) -> Refusal:
-    """The answer to a request that is addressed to the switchboard itself (§11.2, RFC 3903 §6)."""
+    """The answer to a request to the switchboard itself (§8.2.2.3, §11.2, RFC 3903 §6)."""
+    if received.message.values(Header.REQUIRE):
+        return Refusal(420, headers=[("Unsupported", ", ".join(received.message.values(Header.REQUIRE)))])
     if received.method == "OPTIONS":
         headers = [("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")]
         return Refusal(200, headers=headers)

@@ -77,10 +77,10 @@ def parse_port(text: str | None, header: str) -> int | None:
     """The port that matched `PORT`, None if there is none. ParseError above 65535."""
     if text is None:
         return None
-    port = int(text)
-    if port > 65535:
+    digits = text.lstrip("0") or "0"
+    if len(digits) > 5 or int(digits) > 65535:
         raise ParseError("Port Out of Range", header)
-    return port
+    return int(digits)
 
 
 def check_distinct(params: Params, header: str) -> Params:

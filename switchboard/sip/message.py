@@ -23,9 +23,9 @@ from switchboard.sip.scan import (
 )
 from switchboard.sip.via import Via
 
-_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(rb"(?<![ \t])[ \t]*\r\n[ \t]+")
 _VIA_VALUE = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
-_CSEQ = re.compile(r"([0-9]{1,20})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
+_CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;\s]+)", re.IGNORECASE)
 
 
@@ -117,13 +117,6 @@ class Message:
         start, end = self.value_span(Header.VIA)
         match = _VIA_VALUE.match(self.raw, start, end)
         return self._trim(start, match.end() if match else end)
-
-    @property
-    def has_single_via(self) -> bool:
-        """Whether the topmost Via value is the only one."""
-        if self.numbers.count(Header.VIA) > 1:
-            return False
-        return b"," not in self.raw[self.top_via_span[1] : self.lines(Header.VIA)[0][1]]
 
     @lazy
     def top_via(self) -> str:

@@ -53,6 +53,8 @@ class Via:
             raise ParseError("Bad Via", "Via")
         name, version, transport, host, port, params = match.groups()
         parsed = _parse_params(params) if params else ()
+        if (find_param(parsed, "branch") or "").startswith('"'):
+            raise ParseError("Bad Via", "Via")
         protocol = f"{name.upper()}/{version}"
         return cls(transport.upper(), host.lower(), parse_port(port, "Via"), parsed, protocol)
 

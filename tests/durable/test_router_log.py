@@ -77,6 +77,26 @@ def test_after_a_reboot_only_the_events_are_left(tmp_path: Path, monkeypatch: py
     assert (count, log.events.waiting) == (0, 2)
 
 
+def test_the_end_of_an_old_unit_spares_a_new_one_of_its_name(tmp_path: Path) -> None:
+    """A server transaction is over before its client transactions are: its key may be taken again."""
+    log = RouterLog(tmp_path)
+    old, new = fresh_board().proxy, fresh_board().proxy
+    for now, proxy in ((1000.0, old), (1001.0, new)):
+        turn = ProxyTurn(now, at=1.0)
+        proxy.receive(INVITE, scan(INVITE), Peer(*LUKAS, HOST), turn)
+        log.note(turn)
+        log.commit(now)
+    turn = ProxyTurn(1100.0, at=1.0)
+    while (deadline := old.next_deadline()) is not None:
+        turn.now = deadline
+        old.handle_timer(turn)
+    turn.events.clear()
+    log.note(turn)
+    log.commit(turn.now)
+    log.close()
+    assert restored(tmp_path)[0] == 1
+
+
 def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
     write_call(tmp_path)
     count, log = restored(tmp_path, now=1000.0 + 185 + 33)

@@ -3,6 +3,8 @@
 import pytest
 from playbook import LENKA, LENKA_TABLET, LUKAS, PETER, Board, Sent, request, response
 
+from switchboard.proxy.context import MOST_TARGETS
+
 CALLEE = "sip:lenka@10.0.0.1"
 DESK = "sip:lenka@10.0.0.12:5060"
 TABLET = "sip:lenka@10.0.0.22:5070"
@@ -129,6 +131,40 @@ class TestParallel:
             board.receive(response(sent.message, 487), source)
         assert board.statuses() == [180, 180, 200, 487]
         assert board.events[-1].details == (487, "caller")
+
+
+class TestBounds:
+    def test_challenges_that_fit_no_datagram_are_left_out(self) -> None:
+        board, (desk, tablet) = call(DESK, TABLET)
+        lines = ("WWW-Authenticate: Digest realm=" + "x" * 40_000,)
+        board.receive(response(desk.message, 401, lines=lines), LENKA)
+        board.receive(response(tablet.message, 401, lines=lines), LENKA_TABLET)
+        (answer,) = board.answers()
+        assert (answer.status, len(answer.message.all("www-authenticate"))) == (401, 1)
+
+    def test_redirections_end(self) -> None:
+        """A callee that names a new contact each time (RFC 5393 §3)."""
+        board, pending = call(DESK)
+        for number in range(100):
+            sent = next((each for each in pending if each.message.method == "INVITE"), None)
+            if sent is None:
+                break
+            lines = (f"Contact: <sip:lenka@10.0.0.12:5060;n={number}>",)
+            board.receive(response(sent.message, 302, lines=lines), LENKA)
+            pending = board.sent()
+        assert number == MOST_TARGETS
+        assert board.statuses() == [302]
+
+    def test_contacts_that_lead_back_do_not_multiply(self) -> None:
+        board = Board(fragile=False)
+        board.bind("loop", *(f"sip:loop@10.0.0.1:5060;n={number}" for number in range(6)))
+        board.receive(request("MESSAGE", "sip:loop@10.0.0.1"), LUKAS)
+        total = 0
+        while pending := board.sent():
+            total += len(pending)
+            for sent in pending:
+                board.receive(sent.raw, ("10.0.0.1", 5060))
+        assert total <= 6 * (1 + 3 + 9 + 27 + 81)
 
 
 class TestSerial:

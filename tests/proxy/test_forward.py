@@ -35,6 +35,19 @@ def test_two_entries_when_the_sides_know_us_by_other_addresses(board: Board) -> 
     assert routes == ["<sip:10.0.0.1:5060;lr>", "<sip:[2001:db8::1]:5060;lr>"]
 
 
+def test_a_link_local_address_is_not_recorded(board: Board) -> None:
+    """Its zone is ours alone, and no URI may have one."""
+    board.receive(request("INVITE", "sip:lenka@10.0.0.1"), LUKAS, local="fe80::1%eth0")
+    assert board.sent()[0].message.values("record-route") == ["<sip:10.0.0.1:5060;lr>"]
+
+
+def test_three_colons_are_two(board: Board) -> None:
+    """RFC 5118 §4.10."""
+    board.bind("six", "sip:x@[2001:db8:::9]")
+    board.receive(request("MESSAGE", "sip:six@10.0.0.1"), LUKAS)
+    assert board.sent()[0].to == ("2001:db8::9", 5060)
+
+
 def test_nothing_else_is_touched(board: Board) -> None:
     """§16.6: unknown header fields, their order and spelling, and the body."""
     odd = ("X-a:  spaced   out ", "x-B: 1", "X-a: 2", "Subject : \t one;two", "k: bar, baz", "Require: foo")

@@ -153,6 +153,30 @@ class TestResponses:
         board.receive(head + b"\r\n" + tail.partition(b"\r\n")[2], LENKA)
         assert board.statuses() == []
 
+    def test_with_nothing_behind_our_via_are_dropped(self, board: Board) -> None:
+        """The callee may do better the next time: the call is not stuck."""
+        board.receive(request("INVITE", CALLEE), LUKAS)
+        invite = board.sent()[0].message
+        good = response(invite, 486)
+        ours, theirs = invite.all("via")
+        bad = good.replace(f"Via: {ours}\r\nVia: {theirs}".encode(), f"Via: {ours},".encode())
+        assert bad != good
+        board.receive(bad, LENKA)
+        assert board.statuses() == [100]
+        board.receive(good, LENKA)
+        assert board.statuses() == [486]
+
+    def test_408_to_a_non_invite_ends_here(self, board: Board) -> None:
+        """RFC 4320 §4.2."""
+        board.receive(request("MESSAGE", CALLEE), LUKAS)
+        board.receive(response(board.sent()[0].message, 408), LENKA)
+        assert board.statuses() == []
+
+    def test_408_to_an_invite_passes(self, board: Board) -> None:
+        board.receive(request("INVITE", CALLEE), LUKAS)
+        board.receive(response(board.sent()[0].message, 408, "Gone fishing"), LENKA)
+        assert board.answers()[-1].line == "SIP/2.0 408 Gone fishing"
+
     def test_provisional_to_a_non_invite_ends_here(self, board: Board) -> None:
         """RFC 4320 §4.1."""
         board.receive(request("MESSAGE", CALLEE), LUKAS)
@@ -210,6 +234,34 @@ def test_a_reinvite_is_no_new_call(board: Board) -> None:
     board.receive(request("INVITE", CONTACT, to_tag="to-1", lines=(OUR_ROUTE,)), LUKAS)
     assert board.statuses() == [100]
     assert board.kinds() == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        request("OPTIONS", CALLEE, branch="1", cseq=99999999999999999999),
+        request("OPTIONS", CALLEE, max_forwards="0" * 5000 + "256"),
+        request("OPTIONS", "sip:10.0.0.1:" + "0" * 5000 + "99999"),
+        request("OPTIONS", CALLEE).replace(b":5060;branch", b":" + b"0" * 5000 + b"70000;branch"),
+        request("OPTIONS", CALLEE, branch='"\udcff"'),
+    ],
+    ids=["cseq", "max-forwards", "uri-port", "via-port", "branch"],
+)
+def test_numbers_without_end_and_quoted_branches_are_refused(board: Board, raw: bytes) -> None:
+    board.receive(raw, LUKAS)
+    assert set(board.statuses()) <= {400}
+    assert not board.sent()
+
+
+def test_leading_zeros_are_no_harm(board: Board) -> None:
+    board.receive(request("OPTIONS", CALLEE, max_forwards="0" * 5000 + "70"), LUKAS)
+    assert board.sent()[0].message.get("max-forwards") == "69"
+
+
+def test_a_long_run_of_blanks_costs_no_time(board: Board) -> None:
+    """Unfolding is linear: this took seconds when it was not."""
+    board.receive(request("OPTIONS", CALLEE, call_id="a" + " " * 60_000 + "b\r\n c"), LUKAS)
+    assert len(board.sent()[0].message.call_id) == 60_004
 
 
 MESSAGE = request("INVITE", CALLEE, lines=(OUR_ROUTE, "Contact: <sip:lukas@10.0.0.11>"), body=b"v=0\r\n")

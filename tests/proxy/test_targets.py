@@ -93,6 +93,19 @@ class TestForeignDomains:
         board.receive(request("INVITE", FOREIGN, caller="sip:m@evil.example", lines=lines), PETER)
         assert board.statuses() == [403]
 
+    def test_nor_does_a_route_past_a_user_of_ours(self, board: Board) -> None:
+        lines = ("Route: <sip:192.0.2.7;lr>",)
+        board.receive(
+            request("MESSAGE", "sip:lenka@10.0.0.1", caller="sip:m@evil.example", lines=lines), PETER
+        )
+        assert board.statuses() == [403]
+        assert not board.sent()
+
+    def test_a_registered_user_may_route_around(self, board: Board) -> None:
+        lines = ("Route: <sip:192.0.2.7;lr>",)
+        board.receive(request("OPTIONS", "sip:10.0.0.1", lines=lines), LUKAS)
+        assert board.sent()[0].to == ("192.0.2.7", 5060)
+
     def test_opened_by_a_setting(self) -> None:
         board = Board(open_relay=True)
         board.receive(request("INVITE", FOREIGN, caller="sip:mallory@evil.example"), PETER)
@@ -144,6 +157,12 @@ class TestOurselves:
             answer.message.values("allow")
         )
         assert answer.message.to_tag
+
+    def test_unknown_extensions_are_refused(self, board: Board) -> None:
+        """§8.2.2.3: here the switchboard is the user agent server."""
+        board.receive(request("OPTIONS", "sip:10.0.0.1", lines=("Require: foo, bar",)), LUKAS)
+        (answer,) = board.answers()
+        assert (answer.status, answer.message.get("unsupported")) == (420, "foo, bar")
 
     @pytest.mark.parametrize("uri", ["sip:10.0.0.1", "sip:lukas@10.0.0.1", "sip:gone@10.0.0.1"])
     def test_publish_that_nobody_handles(self, board: Board, uri: str) -> None:
