@@ -57,11 +57,15 @@ class Unacknowledged:
             self._quiet_since = now
 
     def acknowledge(self, number: int, now: float) -> list[int]:
-        """The peer has everything up to `number`; return the numbers that are kept no more."""
+        """The peer has everything up to `number`; return the numbers that are kept no more.
+
+        A peer that says the same number again misses what follows it: that is no reason to wait longer.
+        """
         done = []
         while self._items and self._items[0][0] <= number:
             done.append(self._items.popleft()[0])
-        self._quiet_since = now if self._items else None
+        if done or not self._items:
+            self._quiet_since = now if self._items else None
         return done
 
     def next_deadline(self) -> float | None:

@@ -126,3 +126,17 @@ def test_peer_gets_everything_in_order(steps: list[str | int]) -> None:
             items.acknowledge(max(0, had - int(step)), now)
     assert items.waiting == 0
     assert items.next_deadline() is None
+
+
+def test_an_acknowledgement_without_progress_delays_nothing() -> None:
+    """The peer has lost a frame, and refuses what comes behind the gap with the number before it."""
+    kept = Unacknowledged()
+    for number in range(3):
+        kept.put([number])
+    told = kept.take(10.0)
+    kept.told(told[-1][0], 10.0)
+    kept.acknowledge(1, 10.5)
+    for instant in (10.7, 10.9, 11.1, 11.3):
+        kept.acknowledge(1, instant)
+        assert kept.take(instant) == []
+    assert [number for number, *_ in kept.take(11.6)] == [2, 3]
