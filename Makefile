@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PATHS := switchboard services tests
+PATHS := switchboard services tests bench
 
 .PHONY: setup lab test check clean
 
@@ -34,3 +34,10 @@ check: setup
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(PATHS) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The kill matrix (10 minutes), a soak (15), and Kamailio for comparison if it is there; results go to the page.
+killmatrix: setup
+	PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --write docs/RELIABILITY.md
+	PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --soak 10 --write docs/RELIABILITY.md
+	! command -v kamailio >/dev/null || PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --kamailio --write docs/RELIABILITY.md
+.PHONY: killmatrix

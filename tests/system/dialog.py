@@ -64,7 +64,19 @@ class Dialog:
     def expect(self, method: str, timeout_s: float = PATIENCE_S) -> ServerTransaction:
         """Return the peer's next request; it has to be for us, in this dialog and in order (§12.2.2)."""
         transaction = self.phone.expect(method, timeout_s)
-        request = transaction.request
+        self.check(transaction.request)
+        return transaction
+
+    def take(self, method: str) -> ServerTransaction | None:
+        """As `expect`, but None if nothing has come."""
+        transaction = self.phone.take(method)
+        if transaction is not None:
+            self.check(transaction.request)
+        return transaction
+
+    def check(self, request: Message) -> None:
+        """Take note of the peer's `request`; AssertionError unless it is for us, of this dialog, in order."""
+        method = request.method
         assert request.call_id == self.call_id
         assert _tag(request.get("to")) == _tag(self.local), f"To tag of {request}"
         assert _tag(request.get("from")) == _tag(self.remote), f"From tag of {request}"
@@ -73,7 +85,6 @@ class Dialog:
         in_order = request.cseq[0] == self.peer_cseq if method == "ACK" else request.cseq[0] > self.peer_cseq
         assert in_order, f"{request} after CSeq {self.peer_cseq}"
         self.peer_cseq = request.cseq[0]
-        return transaction
 
     def _request(self, method: str, headers: Headers, body: bytes) -> Message:
         routes = [("Route", route) for route in self.routes]

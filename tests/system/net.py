@@ -1,12 +1,15 @@
 """The UDP sockets of all fake phones of one test, and the one loop that reads them."""
 
-import select
+import heapq
+import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
+from itertools import count
 from secrets import token_hex
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from system.sipmsg import Address, host_port
 
@@ -16,30 +19,54 @@ PATIENCE_S = 4.0
 """How long a phone waits for what must come."""
 QUIET_S = 0.3
 """How long silence has to last to count as silence."""
-TRACE_KEPT = 200
+TRACE_KEPT = 20_000
+TRACE_SHOWN = 200
 
 
 class Net:
-    """Reads for every endpoint whenever one of them waits; keeps a trace for the report of a failure."""
+    """Reads for every endpoint whenever one of them waits; keeps a trace for the report of a failure.
 
-    def __init__(self, proxy: Address) -> None:
+    With `retransmits` its phones send again what is not answered, as RFC 3261 has them do over UDP.
+    """
+
+    def __init__(self, proxy: Address, retransmits: bool = False) -> None:
         self.proxy = proxy
+        self.retransmits = retransmits
         self.run = token_hex(3)
-        self._endpoints: dict[socket.socket, Endpoint] = {}
-        self._trace: list[tuple[float, str, bytes]] = []
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self._trace: deque[tuple[float, str, bytes]] = deque(maxlen=TRACE_KEPT)
 
-    def __enter__(self) -> "Net":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for opened in self._endpoints:
-            opened.close()
+        for key in list(self._selector.get_map().values()):
+            key.data.close()
+        self._selector.close()
 
     def add(self, opened: socket.socket, endpoint: "Endpoint") -> None:
         """Read for `endpoint` from now on."""
-        self._endpoints[opened] = endpoint
+        self._selector.register(opened, selectors.EVENT_READ, endpoint)
+
+    def remove(self, opened: socket.socket) -> None:
+        """Read no more for the endpoint of this socket."""
+        self._selector.unregister(opened)
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Do `action` in so many seconds, while somebody waits."""
+        heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), action))
+
+    def knows(self, source: Address) -> bool:  # noqa: ARG002
+        """Whether its phones listen to `source`."""
+        return True
+
+    def blame(self, endpoint: "Endpoint", error: AssertionError) -> None:  # noqa: ARG002
+        """What arrived at `endpoint` should not have."""
+        raise error
 
     def poll(self, find: Callable[[], Found | None], timeout_s: float) -> Found | None:
         """Return what `find` finds, reading until it does; None after `timeout_s`."""
@@ -65,19 +92,27 @@ class Net:
         """Add a datagram to the trace."""
         self._trace.append((time.monotonic(), line, raw))
 
-    def trace(self) -> str:
-        """The last datagrams as text, instants in seconds since the first."""
-        if not self._trace:
+    def trace(self, *names: str) -> str:
+        """The last datagrams (of the endpoints `names` if any are given); instants in s since the first."""
+        of_interest = [entry for entry in self._trace if not names or entry[1].split(" ")[0] in names]
+        if not of_interest:
             return "(nothing was sent or received)"
-        start = self._trace[0][0]
+        start = of_interest[0][0]
         return "\n".join(
             f"{at - start:7.3f} {line}\n{raw.decode(errors='backslashreplace')}"
-            for at, line, raw in self._trace[-TRACE_KEPT:]
+            for at, line, raw in of_interest[-TRACE_SHOWN:]
         )
 
     def _pump(self, timeout_s: float) -> None:
-        for ready in select.select(list(self._endpoints), [], [], timeout_s)[0]:
-            self._endpoints[ready].read()
+        if self._timers:
+            timeout_s = min(timeout_s, max(0.0, self._timers[0][0] - time.monotonic()))
+        for key, _ in self._selector.select(timeout_s):
+            try:
+                key.data.read()
+            except AssertionError as error:
+                self.blame(key.data, error)
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            heapq.heappop(self._timers)[2]()
 
 
 class Endpoint:
@@ -85,7 +120,7 @@ class Endpoint:
 
     def __init__(self, net: Net, name: str, host: str, receive: Callable[[bytes, Address], None]) -> None:
         self.net = net
-        self._name = name
+        self.name = name
         self._receive = receive
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -96,12 +131,19 @@ class Endpoint:
 
     def send(self, raw: bytes, destination: Address) -> None:
         """Send one datagram."""
-        self.net.record(f"{self._name} {host_port(self.address)} -> {host_port(destination)}", raw)
+        self.net.record(f"{self.name} {host_port(self.address)} -> {host_port(destination)}", raw)
         self._socket.sendto(raw, destination)
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+        self.net.remove(self._socket)
+        self._socket.close()
 
     def read(self) -> None:
         """Read one datagram and hand it on."""
         raw, source = self._socket.recvfrom(65535)
         address: Address = source[0], source[1]
-        self.net.record(f"{self._name} {host_port(self.address)} <- {host_port(address)}", raw)
+        if not self.net.knows(address):
+            return
+        self.net.record(f"{self.name} {host_port(self.address)} <- {host_port(address)}", raw)
         self._receive(raw, address)

@@ -1,9 +1,11 @@
-"""A phone's side of a transaction (RFC 3261 §17), without timers: a test says when to re-send."""
+"""A phone's side of a transaction (RFC 3261 §17). Unless the Net retransmits, a test says when to re-send."""
 
 import time
 from collections.abc import Sequence
+from math import inf
 
 from system.net import PATIENCE_S, Endpoint
+from system.retransmission import T2_S, Retransmission
 from system.sipmsg import Address, Headers, Message, parameter, uri_in, via_address
 
 RESEND_S = 0.5
@@ -35,6 +37,8 @@ class ClientTransaction:
         self._endpoint = endpoint
         self._destination = destination
         self.resend()
+        longest_s = inf if request.method == "INVITE" else T2_S
+        self._retransmission = Retransmission(endpoint.net, self.resend, longest_s)
 
     def resend(self) -> None:
         """Send the request (again)."""
@@ -43,6 +47,7 @@ class ClientTransaction:
     def receive(self, response: Message) -> None:
         """Take a response for this transaction; AssertionError if it does not mirror the request."""
         _check_mirrors(self.request, response)
+        self._calm(response)
         if self.request.method == "INVITE" and response.status >= 300:
             self._endpoint.send(self._acknowledgement(response).encode(), self._destination)
         if response.encode() not in [known.encode() for known in self.responses]:
@@ -56,7 +61,7 @@ class ClientTransaction:
         again every half second while nothing at all has come, as over a network that loses datagrams.
         """
         deadline = time.monotonic() + timeout_s
-        while (response := self._endpoint.net.poll(lambda: self._take(status), RESEND_S)) is None:
+        while (response := self._endpoint.net.poll(lambda: self.take(status), RESEND_S)) is None:
             seen = [str(known) for known in self.responses]
             assert time.monotonic() < deadline, f"no {status} to {self.request}, only {seen}"
             if resend and not self.responses:
@@ -72,7 +77,8 @@ class ClientTransaction:
         number, _ = self.request.cseq
         return self._hop_by_hop("CANCEL", number, self.request.get("to"))
 
-    def _take(self, status: int) -> Message | None:
+    def take(self, status: int) -> Message | None:
+        """Return the next response of this status if it is there; AssertionError for another final one."""
         for index in range(self._taken, len(self.responses)):
             response = self.responses[index]
             if response.status == status:
@@ -80,6 +86,12 @@ class ClientTransaction:
                 return response
             assert response.status < 200, f"{response} instead of {status} to {self.request}"
         return None
+
+    def _calm(self, response: Message) -> None:
+        if self.request.method == "INVITE" or response.status >= 200:
+            self._retransmission.stop()
+        else:
+            self._retransmission.slow_down()
 
     def _acknowledgement(self, response: Message) -> Message:
         return self._hop_by_hop("ACK", self.request.cseq[0], response.get("to"))
@@ -116,6 +128,7 @@ class ServerTransaction:
         self._contact = contact
         self._to_tag = to_tag
         self._response: Message | None = None
+        self._retransmission: Retransmission | None = None
 
     def reply(
         self, status: int, reason: str = "", headers: Headers = (), body: bytes = b"", routes: bool = True
@@ -130,6 +143,8 @@ class ServerTransaction:
         response = Message(f"SIP/2.0 {status} {reason or REASONS[status]}", tuple(fields), body)
         self._response = response
         self._send(response)
+        if self.request.method == "INVITE" and status >= 200:
+            self._retransmission = Retransmission(self._endpoint.net, lambda: self._send(response), T2_S)
         return response
 
     def repeat(self) -> None:
@@ -141,6 +156,17 @@ class ServerTransaction:
     def acknowledge(self, ack: Message) -> None:
         """The ACK of a failure came."""
         self._acknowledgements.append(ack)
+        self.confirm()
+
+    def confirm(self) -> None:
+        """The caller knows the final response: it is sent no more."""
+        if self._retransmission is not None:
+            self._retransmission.stop()
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the ACK of a failure came."""
+        return bool(self._acknowledgements)
 
     def expect_ack(self, timeout_s: float = PATIENCE_S) -> Message:
         """Return the ACK that answers our failure response, in the branch of the INVITE (§17.1.1.3)."""

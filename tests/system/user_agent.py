@@ -1,11 +1,12 @@
 """A fake phone: one contact of one address-of-record, strict about all that it receives (RFC 3261 §8)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from secrets import token_hex
 
 from system.net import PATIENCE_S, Endpoint, Net
 from system.sip_transactions import ClientTransaction, ServerTransaction
-from system.sipmsg import MAGIC_COOKIE, Address, Headers, Message, host_port, parse
+from system.sipmsg import MAGIC_COOKIE, Address, Headers, Message, host_port, parameter, parse
 
 __all__ = ["ClientTransaction", "Net", "ServerTransaction", "UserAgent", "registered"]
 
@@ -24,10 +25,12 @@ class UserAgent:
         self.user = f"{name}-{net.run}"
         self.keep_alives: list[bytes] = []
         """Datagrams of nothing but line ends."""
+        self.make_call_id: Callable[[], str] = partial(token_hex, 8)
         self._endpoint = Endpoint(net, self.user, host, self._receive)
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[tuple[str, str], ServerTransaction] = {}
         self._inbox: list[ServerTransaction] = []
+        self._acks: dict[tuple[str, int, str | None], tuple[Message, Address]] = {}
         self._registration = token_hex(8)
         self._registrations = 0
 
@@ -73,7 +76,7 @@ class UserAgent:
             ("Max-Forwards", "70"),
             ("From", sender or f"<{self.aor}>;tag={token_hex(4)}"),
             ("To", to or f"<{uri}>"),
-            ("Call-ID", call_id or token_hex(8)),
+            ("Call-ID", call_id or self.make_call_id()),
             ("CSeq", f"{cseq} {method}"),
             *headers,
         ]
@@ -91,6 +94,7 @@ class UserAgent:
 
     def transmit(self, ack: Message, destination: Address) -> None:
         """Send an ACK to a 2xx: no transaction, no response."""
+        self._acks[_dialog_key(ack)] = ack, destination
         self._endpoint.send(ack.encode(), destination)
 
     def ask(self, method: str, uri: str, headers: Headers = (), body: bytes = b"") -> ClientTransaction:
@@ -130,11 +134,19 @@ class UserAgent:
 
     def expect(self, method: str, timeout_s: float = PATIENCE_S) -> ServerTransaction:
         """Return the next request; AssertionError if it is another one, or none comes in time."""
-        transaction = self.net.wait_for(
-            lambda: self._inbox[0] if self._inbox else None, f"{method} at {self.user}", timeout_s
-        )
-        assert transaction.request.method == method, f"{transaction.request} instead of {method}"
+        return self.net.wait_for(lambda: self.take(method), f"{method} at {self.user}", timeout_s)
+
+    def take(self, method: str) -> ServerTransaction | None:
+        """Return the next request if it is there; AssertionError if it is another one."""
+        if not self._inbox:
+            return None
+        request = self._inbox[0].request
+        assert request.method == method, f"{request} instead of {method}"
         return self._inbox.pop(0)
+
+    def close(self) -> None:
+        """Unplug the phone."""
+        self._endpoint.close()
 
     def unread(self) -> list[str]:
         """The requests that came and that nobody took."""
@@ -151,6 +163,7 @@ class UserAgent:
             client = self._clients.get(message.key)
             assert client is not None, f"{message} answers nothing that {self.user} sent"
             client.receive(message)
+            self._acknowledge_again(message)
 
     def _receive_request(self, request: Message) -> None:
         invite = self._servers.get((request.branch, "INVITE"))
@@ -159,6 +172,8 @@ class UserAgent:
             known.repeat()
         elif request.method == "ACK" and invite is not None:
             invite.acknowledge(request)
+        elif self.net.retransmits and self._has_acknowledged(request):
+            return
         else:
             self._accept(request, invite)
 
@@ -168,6 +183,27 @@ class UserAgent:
         transaction = ServerTransaction(self._endpoint, request, self.contact, token_hex(4))
         self._servers[request.key] = transaction
         self._inbox.append(transaction)
+        if request.method == "ACK":
+            self._confirm(request)
+
+    def _has_acknowledged(self, ack: Message) -> bool:
+        """Whether a 2xx is acknowledged once more, by an ACK that took another way (§13.2.2.4)."""
+        same = (ack.call_id, ack.cseq)
+        return any((known.request.call_id, known.request.cseq) == same for known in self._servers.values())
+
+    def _confirm(self, ack: Message) -> None:
+        """The 2xx that `ack` answers has arrived."""
+        for transaction in self._servers.values():
+            invite = transaction.request
+            if (invite.call_id, invite.cseq) == (ack.call_id, (ack.cseq[0], "INVITE")):
+                transaction.confirm()
+
+    def _acknowledge_again(self, response: Message) -> None:
+        """A 2xx that is acknowledged came again (§13.2.2.4)."""
+        known = self._acks.get(_dialog_key(response))
+        if known and self.net.retransmits and response.method == "INVITE" and response.status < 300:
+            ack, destination = known
+            self._endpoint.send(ack.encode(), destination)
 
 
 def registered(net: Net, name: str, q: float | None = None) -> UserAgent:
@@ -176,3 +212,8 @@ def registered(net: Net, name: str, q: float | None = None) -> UserAgent:
     quality = "" if q is None else f";q={q}"
     phone.register([f"<{phone.contact}>{quality}"]).expect(200)
     return phone
+
+
+def _dialog_key(message: Message) -> tuple[str, int, str | None]:
+    """What an ACK and the 2xx that it answers share."""
+    return message.call_id, message.cseq[0], parameter(message.get("to"), "tag")

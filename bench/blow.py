@@ -1,0 +1,118 @@
+"""The ways in which workers of a switchboard go: one event, and how long they were away."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from bench.phones import Lab
+from bench.watch import Watch
+from switchboard.bus.ask import BusError, ask
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.restart import DEADLINE_S
+from switchboard.components import Component, workers_of
+from switchboard.settings import Settings
+
+STOPPED_S = 3.0
+KNOWN_WITHIN_S = 10.0
+
+
+class Way(StrEnum):
+    """How a worker goes."""
+
+    KILL = "SIGKILL"
+    TERM = "SIGTERM"
+    RESTART = "restart"
+    STOP = "SIGSTOP"
+
+
+SPREAD_S = {Way.KILL: 0.15, Way.TERM: 0.2, Way.RESTART: 1.6, Way.STOP: 1.5}
+"""Over how long a time after the event messages are in flight: while it has its effect."""
+
+
+def all_workers(routers: int) -> dict[str, str]:
+    """Every worker (`NAME.INSTANCE`) and its component."""
+    return {str(worker): str(name) for name in Component for worker in workers_of(name, routers)}
+
+
+class ComponentBlow:
+    """One event: `way` happens to all of `workers`, a part of `components`."""
+
+    def __init__(
+        self, data_dir: Path, watch: Watch, way: Way, workers: Sequence[str], components: dict[str, str]
+    ) -> None:
+        self.errors: list[str] = []
+        self._endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
+        self._watch = watch
+        self._way = way
+        self._workers = workers
+        self._components = components
+        watch.look_at(components[worker] for worker in workers)
+        self._old = {worker: _pid(watch, worker) for worker in workers}
+        self._at = 0.0
+        self._thread = threading.Thread(target=self._restart, daemon=True)
+
+    def strike(self, lab: Lab) -> None:
+        """Let it happen now."""
+        self._at = time.monotonic()
+        match self._way:
+            case Way.KILL:
+                self._signal(signal.SIGKILL)
+            case Way.TERM:
+                self._signal(signal.SIGTERM)
+            case Way.RESTART:
+                self._thread.start()
+            case Way.STOP:
+                self._signal(signal.SIGSTOP)
+                lab.later(STOPPED_S, lambda: self._signal(signal.SIGCONT))
+
+    @property
+    def over(self) -> bool:
+        """Whether all workers are back in service; then nobody watches any more."""
+        if self._is_over():
+            self._watch.look_at(())
+            return True
+        return False
+
+    def _is_over(self) -> bool:
+        if self._way is Way.STOP:
+            return time.monotonic() >= self._at + STOPPED_S
+        return None not in self._times() and not self._thread.is_alive()
+
+    def away_s(self) -> list[float]:
+        """How long each of them was away; none of those that were only stopped."""
+        return [] if self._way is Way.STOP else [each for each in self._times() if each is not None]
+
+    def _times(self) -> list[float | None]:
+        if self._way is Way.RESTART:
+            return [self._watch.gap_s(worker, old) for worker, old in self._old.items()]
+        return [self._watch.recovered_s(worker, old, self._at) for worker, old in self._old.items()]
+
+    def _signal(self, number: signal.Signals) -> None:
+        for worker, pid in self._old.items():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                self.errors.append(f"{worker} (pid {pid}) was gone already")
+
+    def _restart(self) -> None:
+        """Whole components, if all workers are to go; else one worker."""
+        alone = len(self._workers) == 1
+        for component in dict.fromkeys(self._components[worker] for worker in self._workers):
+            door = self._endpoints.control(component)
+            try:
+                ask(door, "restart", self._workers[0] if alone else None, DEADLINE_S + 1)
+            except BusError as error:
+                self.errors.append(f"restart of {component}: {error}")
+
+
+def _pid(watch: Watch, worker: str) -> int:
+    """The process in service; AssertionError if there is none for ten seconds."""
+    end = time.monotonic() + KNOWN_WITHIN_S
+    while (pid := watch.pid(worker)) is None:
+        assert time.monotonic() < end, f"{worker} is not up"
+        time.sleep(0.01)
+    return pid

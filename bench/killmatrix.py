@@ -1,0 +1,88 @@
+"""The kill matrix: every component x every phase of a call x every way to go, and what it cost.
+
+python -m bench.killmatrix            the matrix on the terminal
+    --fast                            two calls a phase, SIGKILL and restart only: a minute
+    --only TARGET --way WAY           a part of it; both may be repeated
+    --kamailio                        Kamailio instead
+    --soak MINUTES                    random kills under load instead, with memory and files before and after
+    --write PAGE                      put the result into its section of a Markdown page
+    --stories FILE                    for each call that did not end as it should: why, and all its datagrams
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.blow import Way
+from bench.event import Event, gather
+from bench.kamailio import Kamailio
+from bench.machine import describe_machine
+from bench.ours import Ours
+from bench.report import markdown, summary, table, write_section
+from bench.session import LOAD_S, Session
+from bench.soak import soak
+from bench.subject import Subject
+
+FAST_WAYS = [Way.KILL, Way.RESTART]
+FAST_CALLS = 2
+FAST_RATE = 50
+FAST_LOAD_S = dict.fromkeys(Way, 2)
+
+
+def run_events(session: Session, targets: list[str], ways: list[Way], rounds: int) -> Iterator[Event]:
+    """Let every event happen `rounds` times."""
+    for _ in range(rounds):
+        for way in ways:
+            for target in targets:
+                if way in session.subject.ways_of(target):
+                    yield session.happen(target, way)
+
+
+def tell(event: Event, console: Console, stories: Path | None) -> None:
+    """A line for people, and the whole story for who wants to know why."""
+    console.print(summary(event), highlight=False)
+    if stories and event.why:
+        with stories.open("a") as file:
+            file.write(f"=== {event.way} {event.target}\n" + "\n".join(event.why) + "\n")
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Option(help="edge-rx.0, router.1, …, all")] = None,
+    way: Annotated[list[Way] | None, typer.Option()] = None,
+    fast: bool = False,
+    kamailio: bool = False,
+    soak_minutes: Annotated[float, typer.Option("--soak", help="minutes")] = 0.0,
+    routers: int = 2,
+    calls: Annotated[int, typer.Option(help="parked in each phase")] = 6,
+    rate: Annotated[int, typer.Option(help="other calls a second")] = 100,
+    rounds: int = 1,
+    write: Path | None = None,
+    stories: Path | None = None,
+) -> None:
+    """Run the kill matrix, or a soak; print the result, and write it into a page."""
+    console = Console()
+    if soak_minutes:
+        section, text = "soak", soak(routers, rate, soak_minutes, console).markdown()
+        console.print(text, highlight=False)
+    else:
+        subject: Subject = Kamailio() if kamailio else Ours(routers)
+        if fast:
+            calls, rate = FAST_CALLS, FAST_RATE
+        events = []
+        with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S) as session:
+            ways = way or (FAST_WAYS if fast else list(Way))
+            for event in run_events(session, only or subject.targets, ways, rounds):
+                tell(event, console, stories)
+                events.append(event)
+        gathered = gather(events)
+        console.print(table(gathered))
+        section, text = "Kamailio" if kamailio else "matrix", markdown(gathered)
+    if write:
+        write_section(write, section, f"{describe_machine()}; {rate} other calls a second.\n\n{text}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,78 @@
+"""The fake phones of one bench: they retransmit and complain, and live from one event to the next."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from system.net import Endpoint, Net
+from system.sipmsg import Address, uri_in
+from system.user_agent import UserAgent
+
+from bench.leg import response
+from bench.script import Script
+
+EXPIRES_S = 7000
+
+
+class Lab(Net):
+    """Phones that retransmit; what they get and should not is kept by the name of the phone."""
+
+    def __init__(self, proxy: Address) -> None:
+        super().__init__(proxy, retransmits=True)
+        self.complaints: dict[str, list[str]] = defaultdict(list)
+
+    def knows(self, source: Address) -> bool:
+        """The proxy alone: ports are used again, and other switchboards on the machine may remember them."""
+        return source == self.proxy
+
+    def blame(self, endpoint: Endpoint, error: AssertionError) -> None:
+        """Note it, and go on."""
+        self.complaints[endpoint.name].append(str(error))
+
+
+@dataclass(frozen=True)
+class Line:
+    """The phones of one call: `second` shares the callee's address-of-record, `third` has one of its own."""
+
+    caller: UserAgent
+    callee: UserAgent
+    second: UserAgent | None = None
+    third: UserAgent | None = None
+
+    @property
+    def phones(self) -> list[UserAgent]:
+        return [each for each in (self.caller, self.callee, self.second, self.third) if each]
+
+    @property
+    def users(self) -> list[str]:
+        return list(dict.fromkeys(phone.user for phone in self.phones))
+
+    def register(self) -> Script[None]:
+        """Every phone registers."""
+        for transaction in [phone.register(expires=EXPIRES_S) for phone in self.phones]:
+            yield from response(transaction, 200)
+
+    def unplug(self) -> None:
+        """End the phones."""
+        for phone in self.phones:
+            phone.close()
+
+
+def make_line(net: Net, name: str, extra: str, make_call_id: Callable[[], str]) -> Line:
+    """A line whose extra phone, if any, is its `second` or its `third`."""
+    line = Line(
+        UserAgent(net, f"{name}-a"),
+        UserAgent(net, f"{name}-b"),
+        UserAgent(net, f"{name}-b") if extra == "second" else None,
+        UserAgent(net, f"{name}-c") if extra == "third" else None,
+    )
+    for phone in line.phones:
+        phone.make_call_id = make_call_id
+    return line
+
+
+def look_up(phone: UserAgent, missing: list[str]) -> Script[None]:
+    """Ask the registrar for this phone's binding; name it among the `missing` if there is none."""
+    answer = yield from response(phone.register([], None), 200)
+    if phone.contact not in [uri_in(value) for value in answer.values("contact")]:
+        missing.append(phone.contact)

@@ -1,0 +1,58 @@
+"""What a session needs of the switchboard, or of another proxy, to which its events happen."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from system.sipmsg import Address
+
+from bench.blow import Way
+from bench.ledger import Ledger
+from bench.phones import Lab
+
+
+class Blow(Protocol):
+    """One event."""
+
+    errors: list[str]
+
+    def strike(self, lab: Lab) -> None:
+        """Let it happen now."""
+
+    @property
+    def over(self) -> bool:
+        """Whether everything is back in service."""
+
+    def away_s(self) -> list[float]:
+        """How long each process that went was away."""
+
+
+class Subject(Protocol):
+    """It runs inside the `with` block."""
+
+    routers: int
+    """Among how many the calls are shared out by their Call-ID."""
+    ledger: Ledger | None
+    """Its call detail records, if it keeps any."""
+
+    @property
+    def address(self) -> Address:
+        """Where phones send to."""
+
+    @property
+    def targets(self) -> list[str]:
+        """What can go: names."""
+
+    def ways_of(self, target: str) -> list[Way]:
+        """How it can go."""
+
+    def blow(self, target: str, way: Way) -> Blow:
+        """Prepare an event."""
+
+    def log(self) -> str:
+        """What it printed."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
