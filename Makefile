@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 lab: setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" exec honcho start
+	@PATH="$(CURDIR)/$(BIN):$$PATH" honcho start || { status=$$?; [ $$status -eq 130 ] || exit $$status; }
 
 test: setup
 	$(BIN)/python -m pytest

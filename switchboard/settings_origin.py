@@ -100,7 +100,7 @@ def _explain_one(found: ErrorDetails, origins: Origins, allowed: Mapping[str, st
     name, key = _name(where), str(where[0])
     if found["type"] == "extra_forbidden":
         known = list(allowed) if len(where) == 1 else list(USER_KEYS)
-        return f"Unknown setting {name} ({origins.of(key)}){_suggestion(str(where[-1]), known)}."
+        return f"Unknown setting {name} ({origins.of(key)}){_suggestion(str(where[-1]), known)}"
     return f"Bad setting {name}: {found['input']!r} ({origins.of(key)}). {reason}. Allowed: {allowed[key]}."
 
 
@@ -110,7 +110,7 @@ def _name(where: tuple[int | str, ...]) -> str:
 
 def _suggestion(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
 
 
 def _origins_named_in(text: str, origins: Origins, keys: Iterable[str]) -> str:

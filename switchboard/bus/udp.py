@@ -124,11 +124,19 @@ def _set_options(sock: socket.socket) -> None:
 
 
 def _holder(port: int) -> tuple[int | None, str]:
-    """The process that has bound the port: (pid, command line), or (None, "") if we may not see it."""
+    """The process that has bound the port: (pid, command line), or (None, "") if we may not see it.
+
+    Of several that share the socket, the one that handed it to the others.
+    """
     try:
-        for connection in psutil.net_connections(kind="udp"):
-            if connection.pid and connection.laddr and connection.laddr.port == port:
-                return connection.pid, " ".join(psutil.Process(connection.pid).cmdline())
+        pids = {
+            connection.pid
+            for connection in psutil.net_connections(kind="udp")
+            if connection.pid and connection.laddr and connection.laddr.port == port
+        }
+        for process in map(psutil.Process, sorted(pids)):
+            if pids.isdisjoint(parent.pid for parent in process.parents()):
+                return process.pid, " ".join(process.cmdline())
     except psutil.Error:
         pass
     return None, ""

@@ -30,4 +30,4 @@ def ask_or_exit(
     except Refused as refused:
         fail(f"{refused}.", FAILED)
     except BusError as error:
-        fail(f"{error}.\nDoes the switchboard with the data directory {settings.data_dir} run?", FAILED)
+        fail(f"No switchboard with the data directory {settings.data_dir} answers: {error}.", FAILED)

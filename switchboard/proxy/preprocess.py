@@ -139,6 +139,8 @@ def _take_maddr(routing: Routing, own: OwnDomains) -> None:
 
 
 def _route_uri(value: str) -> SipUri:
+    if ">" not in value:  # a name-addr, never a bare URI (§20.34)
+        raise ParseError("Malformed Route", "Route")
     try:
         return SipUri.parse(NameAddr.parse(value).uri)
     except ParseError as error:

@@ -96,8 +96,15 @@ class Message:
         return list(self._texts(name))
 
     def values(self, name: str | Header) -> list[str]:
-        """The comma-separated values of all fields called `name`, in order (RFC 3261 §7.3.1)."""
-        return [value for text in self._texts(name) for value in split_values(text)]
+        """The comma-separated values of all fields called `name`, in order (RFC 3261 §7.3.1).
+
+        ParseError, naming the field, for a quoted string or bracket that is never closed.
+        """
+        try:
+            return [value for text in self._texts(name) for value in split_values(text)]
+        except ParseError as error:
+            field = name.name.replace("_", "-") if isinstance(name, Header) else name
+            raise ParseError(f"Malformed {field.title()}", field.title()) from error
 
     def lines(self, number: int) -> list[tuple[int, int]]:
         """Start and end (CRLF included) of each line, folds included, of the fields numbered `number`."""

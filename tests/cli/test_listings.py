@@ -69,7 +69,7 @@ def test_calls(
 def test_no_answer(switchboard: Run, command: str, data_dir: Path) -> None:
     done = switchboard(command)
     assert (done.status, done.stdout) == (1, "")
-    assert f"Does the switchboard with the data directory {data_dir} run?" in done.stderr
+    assert done.stderr.startswith(f"No switchboard with the data directory {data_dir} answers: ")
 
 
 def test_nothing_to_list(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:

@@ -28,6 +28,7 @@ def board() -> Board:
         ({"max_forwards": "seven"}, 400),
         ({"lines": ("Proxy-Require: foo, bar",)}, 420),
         ({"lines": ("Route: nonsense<",)}, 400),
+        ({"lines": ("Route: sip:bare@10.0.0.9",)}, 400),
         ({"cseq": 2**31}, 400),
         ({"caller": '"<sip:x@y'}, 400),
         ({"call_id": ""}, 400),
@@ -38,6 +39,15 @@ def test_refused(board: Board, changes: dict[str, object], status: int) -> None:
     board.receive(request("MESSAGE", **({"uri": CALLEE} | changes)), LUKAS)  # type: ignore[arg-type]
     assert board.statuses() == [status]
     assert not board.sent()
+
+
+@pytest.mark.parametrize("route", ["<<>", '"x <sip:a;lr>'])
+def test_the_answer_names_the_field(board: Board, route: str) -> None:
+    """In the phrase, and where a translated phrase does not tell it (§20.43)."""
+    board.receive(request("MESSAGE", CALLEE, lines=(f"Route: {route}",)), LUKAS)
+    (answer,) = board.answers()
+    assert answer.line == "SIP/2.0 400 Malformed Route"
+    assert answer.message.get("warning") == '399 switchboard "Malformed Route"'
 
 
 def test_order_of_the_checks(board: Board) -> None:
