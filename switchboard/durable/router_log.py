@@ -88,6 +88,7 @@ class RouterLog:
     def _put_event(self, item: Sequence[Any]) -> None:
         number = self.events.put(item)
         self._log.put(pack(["event", number]), pack(item))
+        self._log.erase(pack(["event", number - self.events.keep]))  # what the queue has just dropped, if any
         self._log.put(_SERIES, pack([self.series, number]))
 
     def _forget_units(self) -> None:

@@ -58,6 +58,19 @@ def test_acknowledged_events_are_not_told_again(tmp_path: Path) -> None:
     assert [number for number, *_ in log.events.take(0.0)] == [2]
 
 
+def test_what_the_queue_drops_leaves_the_log(tmp_path: Path) -> None:
+    """A journal that is away for long fills neither memory nor the disk."""
+    log = RouterLog(tmp_path)
+    log.events.keep = 3
+    turn = ProxyTurn(1000.0, at=1.0)
+    turn.events = [EVENT] * 5
+    log.note(turn)
+    log.commit(turn.now)
+    log.close()
+    _, log = restored(tmp_path)
+    assert [number for number, *_ in log.events.take(0.0)] == [3, 4, 5]
+
+
 def test_the_series_goes_on_when_all_is_acknowledged(tmp_path: Path) -> None:
     write_call(tmp_path)
     _, log = restored(tmp_path)
