@@ -6,7 +6,7 @@ from typing import Any
 
 from switchboard.proxy.best import Final, best, gathered_challenges, with_challenges
 from switchboard.proxy.branch import Branch
-from switchboard.proxy.commands import CallEvent, ProxyTurn
+from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.forward import compose, plan
 from switchboard.proxy.preprocess import Routing
@@ -266,5 +266,4 @@ class ResponseContext:
 
     def _note(self, turn: ProxyTurn, kind: str, *details: object) -> None:
         if self._received.begins_call:
-            message = self._received.message
-            turn.events.append(CallEvent(kind, message.call_id, message.from_tag, turn.at, details))
+            turn.events.append(self._received.event(kind, turn.at, *details))

@@ -7,7 +7,7 @@ from collections import Counter
 from functools import partial
 
 from switchboard.proxy.branch import Branch
-from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
+from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.context import ResponseContext
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.forward import Plan, compose, plan
@@ -17,7 +17,7 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop, build_response, reject, warning_of
-from switchboard.sip.splice import strip_top_via
+from switchboard.sip.splice import top_via_cut
 from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Peer, Reader, SendRequest, SendResponse
 from switchboard.transaction.server import (
@@ -78,7 +78,7 @@ class Proxy:
 
     def _receive_response(self, response: Message, turn: ProxyTurn) -> None:
         if response.method != "CANCEL":
-            strip_top_via(response)  # before its transaction takes it: what cannot be passed on never came
+            top_via_cut(response)  # before its transaction takes it: what cannot be passed on never came
         client = self.env.layer.receive_response(response, turn)
         if client is None:
             self.counters["responses_absorbed"] += 1
@@ -124,7 +124,7 @@ class Proxy:
         self.counters[f"answered_{refusal.status}"] += 1
         self._answer(received, server, refusal, turn)
         if received.begins_call:
-            self._note(received, "failed", turn, refusal.status, "switchboard")
+            turn.events.append(received.event("failed", turn.at, refusal.status, "switchboard"))
 
     def _promise(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
         """Send the 100 of an INVITE at once (§16.2); keep the others' ready (RFC 4320 §4.1)."""
@@ -181,15 +181,12 @@ class Proxy:
 
     def _note_invite(self, received: Received, turn: ProxyTurn) -> None:
         if received.begins_call:
-            self._note(received, "invite", turn, *received.parties)
+            turn.events.append(received.event("invite", turn.at, *received.parties))
 
     def _note_bye(self, received: Received, turn: ProxyTurn) -> None:
         if received.method == "BYE" and received.is_in_dialog:
-            self._note(received, "bye", turn, received.message.from_tag, received.message.to_tag)
-
-    def _note(self, received: Received, kind: str, turn: ProxyTurn, *details: object) -> None:
-        message = received.message
-        turn.events.append(CallEvent(kind, message.call_id, message.from_tag, turn.at, details))
+            tags = received.message.from_tag, received.message.to_tag
+            turn.events.append(received.event("bye", turn.at, *tags))
 
 
 def _error_of(raw: bytes) -> ParseError:

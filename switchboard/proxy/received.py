@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from switchboard.proxy.commands import CallEvent
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.loop import own_passes, routing_hash
 from switchboard.sip.address import NameAddr
@@ -81,6 +82,10 @@ class Received:
     def parties(self) -> tuple[str, str]:
         """Who calls whom, for the journal: addresses-of-record, without parameters."""
         return _address_of_record(self.caller_uri), _address_of_record(self.message.uri)
+
+    def event(self, kind: str, at: float, *details: object) -> CallEvent:
+        """What happened to the call of this request, for the journal. `at`: epoch s."""
+        return CallEvent(kind, self.message.call_id, self.message.from_tag, at, details)
 
     @property
     def reader(self) -> Reader:

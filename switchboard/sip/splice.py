@@ -82,16 +82,20 @@ def complete_via(via: bytes, host: bytes, port: int, *, add_received: bool) -> b
 
 def strip_top_via(response: Message) -> bytes:
     """Return `response` without its topmost Via value (§16.7 step 3); `ParseError` if it is the only one."""
+    start, end = top_via_cut(response)
+    return response.raw[:start] + response.raw[end : response.index[BODY_END]]
+
+
+def top_via_cut(response: Message) -> tuple[int, int]:
+    """Return what `strip_top_via` leaves out: start and end; `ParseError` if nothing would be left."""
     line_start, line_end = response.lines(Header.VIA)[0]
     value_start, value_end = response.top_via_span
     comma = _NEXT_VALUE.match(response.raw, value_end, line_end - 2)
     if comma:
-        cut = (value_start, comma.end())
-    elif response.numbers.count(Header.VIA) > 1:
-        cut = (line_start, line_end)
-    else:
-        raise ParseError("Response With One Via", "Via")
-    return response.raw[: cut[0]] + response.raw[cut[1] : response.index[BODY_END]]
+        return value_start, comma.end()
+    if response.numbers.count(Header.VIA) > 1:
+        return line_start, line_end
+    raise ParseError("Response With One Via", "Via")
 
 
 def replace_reason(raw: bytes, reason: bytes) -> bytes:
