@@ -7,7 +7,7 @@ collected; `sent` and `answers` take what is new.
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from switchboard.durable.codec import pack, unpack
+from switchboard.codec import pack, unpack
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
 from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn

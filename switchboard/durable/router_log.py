@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from switchboard.bus.unacknowledged import Unacknowledged
-from switchboard.durable.codec import pack, unpack
+from switchboard.codec import pack, unpack
 from switchboard.durable.keyed_log import KeyedLog
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment

@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from bus.contexts import OwningContext
 from bus.inbox import bind_inbox, next_frame
 from cdr.scripts import CALLER, answered, bye, invite, item, ringing
 
@@ -18,13 +17,6 @@ from switchboard.settings import Settings
 
 LIMIT_S = 2.0
 CALL: list[CallEvent] = [invite(), ringing(), answered(), bye()]
-
-
-@pytest.fixture
-def context() -> Iterator[BusContext]:
-    context = OwningContext()
-    yield context
-    context.destroy(linger=0)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import zmq
-from bus.contexts import OwningContext
 from bus.inbox import bind_inbox, next_frame
 from location.registers import register
 
@@ -24,13 +23,6 @@ from switchboard.sip.scan import scan
 
 CONTACT = "sip:lukas@10.0.0.9:5060"
 LIMIT_S = 2.0
-
-
-@pytest.fixture
-def context() -> Iterator[BusContext]:
-    context = OwningContext()
-    yield context
-    context.destroy(linger=0)
 
 
 @pytest.fixture

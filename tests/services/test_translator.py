@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bus.contexts import OwningContext
 from bus.inbox import bind_inbox, next_frame
 from structlog.testing import capture_logs
 
@@ -15,13 +14,6 @@ from switchboard.bus.endpoints import Endpoints
 from switchboard.settings import Settings, SettingsError
 
 BUSY = b"SIP/2.0 486 Busy Here\r\nCall-ID: x\r\n\r\n"
-
-
-@pytest.fixture
-def context() -> Iterator[BusContext]:
-    context = OwningContext()
-    yield context
-    context.destroy(linger=0)
 
 
 @pytest.fixture

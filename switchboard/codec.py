@@ -1,0 +1,25 @@
+"""How the bus and the log write plain values: msgpack, with text that came from the wire as it came."""
+
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]
+
+_TEXT_ERRORS = "surrogateescape"
+
+
+class CodecError(Exception):
+    """The bytes are no packed value."""
+
+
+def pack(value: object) -> bytes:
+    """Return the bytes of numbers, text, bytes, lists, maps and None; tuples become lists."""
+    packed: bytes = msgpack.packb(value, unicode_errors=_TEXT_ERRORS)
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """Return what `pack` was given; tuples come back as lists. CodecError, whatever the bytes are."""
+    try:
+        return msgpack.unpackb(data, unicode_errors=_TEXT_ERRORS)
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
+        raise CodecError(f"not msgpack: {error}") from error
