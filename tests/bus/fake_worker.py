@@ -22,13 +22,15 @@ def main(mode: str) -> int:
         return 0
     if mode == "unfit":
         return 4
-    signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "stubborn" else lambda *_: os._exit(0))
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM}
+    )  # a handler may miss one that comes before a pause
     if mode.startswith("says "):
         print(mode.removeprefix("says "), flush=True)
     if mode != "silent":
         tell_ready()
-    while True:
-        signal.pause()
+    signal.sigwait({signal.SIGUSR1 if mode == "stubborn" else signal.SIGTERM})
+    os._exit(0)
 
 
 def loaded(mode: str) -> str:
