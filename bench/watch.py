@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import zmq
-
 from switchboard.bus.board import Board
+from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.components import Component
 from switchboard.settings import Settings
@@ -78,7 +77,7 @@ class Watch:
         return next((spell for spell in after if spell.state == "up" and spell.pid != old), None)
 
     def _run(self) -> None:
-        with zmq.Context() as context:
+        with BusContext() as context:
             boards = {name: Board(context, {name: door}) for name, door in self._doors.items()}
             try:
                 while not self._stop.wait(EVERY_S):

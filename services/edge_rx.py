@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from switchboard.bus.actor import Actor, BusContext, run_actor
+from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.context import BusContext
 from switchboard.bus.datagrams import receive
-from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.udp import inherited_sockets
 from switchboard.local import own_domains
@@ -16,6 +16,7 @@ from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, s
 from switchboard.sip.dispatch import REGISTRAR, Dispatcher
 from switchboard.sip.errors import ParseError
 from switchboard.sip.scan import scan
+from switchboard.site import endpoints_of
 
 DATAGRAMS_A_ROUND = 64
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
@@ -37,7 +38,7 @@ class EdgeRx(Actor):
         instance: int,  # noqa: ARG002
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
-        inbox = Endpoints(settings.run_dir).inbox
+        inbox = endpoints_of(settings).inbox
         self._settings = settings
         self._sockets = inherited_sockets() if sockets is None else sockets
         self._routers = [

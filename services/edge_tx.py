@@ -4,7 +4,8 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from switchboard.bus.actor import Actor, BusContext, run_actor
+from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.context import BusContext
 from switchboard.bus.datagrams import Sender
 from switchboard.bus.udp import inherited_sockets
 from switchboard.settings import Settings

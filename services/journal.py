@@ -1,14 +1,17 @@
 """The journal: one call detail record for each call that has ended."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
-from switchboard.bus.actor import RETRY_S, Actor, BusContext, run_actor
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.actor import RETRY_S, Actor, run_actor
+from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.cdr.deliveries import Router
 from switchboard.cdr.journal import Journal
+from switchboard.cdr.reader import read_part
 from switchboard.settings import Settings
+from switchboard.site import endpoints_of
 
 GATHER_S = 0.05
 """Between two commits: each waits for the disk, however much it holds."""
@@ -18,15 +21,17 @@ class JournalService(Actor):
     """Owns the calls in progress and their records.
 
     Casts: call.happened from routers -> call.acknowledged to that router, once the events are on disk.
-    Questions: call.list -> the calls in progress, oldest first. StateError if journal.db cannot be used.
+    Questions: call.list -> the calls in progress, oldest first; record.read -> lines of cdr.jsonl.
+    StateError if journal.db cannot be used.
     """
 
     name = "journal"
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
         self._journal = Journal(settings.journal_path, settings.cdr_path, settings.max_call_s, time.time())
+        self._cdr_path = settings.cdr_path
         self._context = context
-        self._endpoints = Endpoints(settings.run_dir)
+        self._endpoints = endpoints_of(settings)
         self._routers: dict[int, Peer] = {}
         self._unsaid: dict[Router, int] = {}
         self._bad_casts = 0
@@ -42,10 +47,17 @@ class JournalService(Actor):
             self._bad_casts += 1
 
     def answer(self, question: str, body: Any) -> Any:
-        """Answer call.list."""
-        if question == "call.list":
-            return self._journal.calls(time.time())
+        """Answer call.list and record.read."""
+        match question, body:
+            case "call.list", _:
+                return self._journal.calls(time.time())
+            case "record.read", int(position):
+                return read_part(self._cdr_path, position)
         return super().answer(question, body)
+
+    def peers(self) -> Iterable[Peer]:
+        """The routers that it has heard of."""
+        return self._routers.values()
 
     def next_deadline(self) -> float | None:
         """When a call has been waited for long enough, or a router that was away may be back."""

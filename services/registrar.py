@@ -4,13 +4,11 @@ import os
 import time
 from typing import Any
 
-import zmq
-
-from switchboard.bus import frames
-from switchboard.bus.actor import Actor, BusContext, run_actor
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
-from switchboard.bus.peer import LINGER_MS
+from switchboard.bus.plan import Kind
+from switchboard.bus.publisher import Publisher
 from switchboard.local import own_domains
 from switchboard.location.registrar import Registrar, RegistrarPolicy
 from switchboard.location.sqlite import SqliteStore
@@ -18,41 +16,63 @@ from switchboard.location.store import Change
 from switchboard.location.transactions import RegisterTransactions
 from switchboard.settings import Settings
 from switchboard.sip.message import Message
+from switchboard.site import endpoints_of
 
+USERS_A_PAGE = 500
+PAGES_KEPT = 2
+"""For a router that is away; it asks again."""
 TICK_S = 1.0
 """Between two announcements of the last change's number; expired bindings are removed as often."""
-CHANGES_KEPT = 10_000
 
 
 class RegistrarService(Actor):
     """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
 
-    Casts: sip.received from edge-rx -> sip.translate to the translator, or sip.send to edge-tx if it is away.
+    Casts: sip.received from edge-rx -> sip.translate to the translator, or sip.send to edge-tx if it is away;
+    location.wanted from a router of another host -> location.page.
     Events: location.changed, location.number. Questions: location.list.
     """
 
     name = "registrar"
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
-        endpoints = Endpoints(settings.run_dir)
+        endpoints = endpoints_of(settings)
         self._store = SqliteStore(settings.store_path)
         policy = _policy(settings)
         self._registrar = Registrar(self._store, own_domains(settings).owns, policy, os.urandom(16))
         self._transactions = RegisterTransactions(self._registrar, 64 * settings.t1_s)
-        self._publisher = _publisher(context, endpoints.publisher(self.name, instance))
+        self._publisher = Publisher(context, endpoints.listen(f"{self.name}.{instance}", Kind.PUBLISHER))
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self.outboxes = [self._translator, self._edge]
+        self._pages = [
+            Outbox(context, endpoints.inbox("router", number), "location.page", PAGES_KEPT)
+            for number in range(settings.routers)
+        ]
+        self.outboxes = [self._translator, self._edge, *self._pages]
         self._tick = 0.0
         self._untranslated = self._bad_items = 0
 
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Answer the REGISTERs of one sip.received, after one commit for all; anything else is counted."""
-        if subject != "sip.received" or not isinstance(body, list):
-            self._bad_items += 1
-            return
+        """Answer the REGISTERs of one sip.received, after one commit for all; send a router's page."""
+        match subject, body:
+            case "sip.received", list(items):
+                self._take_registers(items, now)
+            case "location.wanted", list(items):
+                for item in items:
+                    self._send_page(item)
+            case _:
+                self._bad_items += 1
+
+    def _send_page(self, item: Any) -> None:
+        match item:
+            case [int(router), str(after)] if 0 <= router < len(self._pages):
+                self._pages[router].put(self._store.page(after, USERS_A_PAGE).to_wire())
+            case _:
+                self._bad_items += 1
+
+    def _take_registers(self, received: list[Any], now: float) -> None:
         with self._store.batch() as change:
-            items = [self._answer(item, now) for item in body]
+            items = [self._answer(item, now) for item in received]
         self._publish(change)
         for item in filter(None, items):
             self._translator.put(item)
@@ -71,7 +91,7 @@ class RegistrarService(Actor):
 
     def _publish(self, change: Change) -> None:
         if change.users:
-            self._publisher.send(frames.pack("location.changed", change.to_wire()))
+            self._publisher.send("location.changed", change.to_wire())
 
     def next_deadline(self) -> float:
         """The next tick; the first is at once."""
@@ -84,7 +104,7 @@ class RegistrarService(Actor):
         with self._store.batch() as change:
             self._registrar.purge(time.time())
         self._publish(change)
-        self._publisher.send(frames.pack("location.number", [self._store.number]))
+        self._publisher.send("location.number", [self._store.number])
 
     def flush(self) -> None:
         """Send the responses, past the translator if it takes none."""
@@ -94,6 +114,8 @@ class RegistrarService(Actor):
             for host, port, local_host, raw, *_ in items:
                 self._edge.put([host, port, local_host, raw])
         self._edge.flush()
+        for pages in self._pages:
+            pages.flush()
 
     def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
         """location.list: all users with their valid bindings."""
@@ -119,22 +141,14 @@ class RegistrarService(Actor):
         """Let go of the store and the peers."""
         self._store.close()
         self._publisher.close()
-        self._translator.close()
-        self._edge.close()
+        for outbox in self.outboxes:
+            outbox.close()
 
 
 def _policy(settings: Settings) -> RegistrarPolicy:
     return RegistrarPolicy(
         settings.min_expires, settings.max_expires, settings.default_expires, settings.max_contacts
     )
-
-
-def _publisher(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
-    socket = context.socket(zmq.PUB)
-    socket.set(zmq.SNDHWM, CHANGES_KEPT)
-    socket.set(zmq.LINGER, LINGER_MS)
-    socket.bind(endpoint)
-    return socket
 
 
 if __name__ == "__main__":

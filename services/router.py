@@ -2,19 +2,21 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
 
-from switchboard.bus.actor import Actor, BusContext, run_actor
+from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
+from switchboard.durable.bindings_copy import BindingsCopy
 from switchboard.durable.router_log import RouterLog
 from switchboard.local import Facing, own_domains
+from switchboard.location.follower import Follower, PageFollower, StoreFollower
 from switchboard.location.replica import Replica
-from switchboard.location.sqlite import read_snapshot
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
@@ -22,10 +24,12 @@ from switchboard.proxy.proxy import Proxy
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.resolve import Resolver
 from switchboard.settings import Settings
+from switchboard.site import endpoints_of, is_here
 from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
 from switchboard.transaction.timers import TimerValues
 
+QUESTIONS_KEPT = 1
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -40,21 +44,24 @@ class RouterService(Actor):
     name = "router"
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
-        endpoints = Endpoints(settings.run_dir)
+        endpoints = endpoints_of(settings)
         self._settings = settings
         self._instance = instance
         self._log = RouterLog(settings.data_dir / f"router-{instance}")
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
-        self.outboxes = [self._translator, self._edge]
+        self.outboxes: list[Outbox] = [self._translator, self._edge]
         self._facing = Facing(settings)
         self._resolver = Resolver()
         self._replica = Replica()
+        self._follower = self._make_follower(context, endpoints)
         self._proxy = self._make_proxy()
         self._next_look = time.monotonic() + LOOK_AROUND_S
-        self._untranslated = self._bad_items = self._snapshots = 0
-        self._load_snapshot()
+        self._untranslated = self._bad_items = 0
+        self._follower.start(time.monotonic())
+        if self._replica.is_loaded:
+            structlog.get_logger().info("bindings loaded", number=self._replica.number)
         self._take_over()
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
@@ -71,11 +78,12 @@ class RouterService(Actor):
             case "sip.received", list(items):
                 self._take_datagrams(items, now)
             case "location.changed", [int(number), list(records)]:
-                if not self._replica.apply(number, records):
-                    self._load_snapshot()
+                self._follower.changed(number, records, now)
             case "location.number", [int(number)]:
-                if number != self._replica.number:
-                    self._load_snapshot()
+                self._follower.told(number, now)
+            case "location.page", list(pages):
+                for page in pages:
+                    self._follower.take_page(page, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
             case _:
@@ -83,7 +91,8 @@ class RouterService(Actor):
 
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
-        deadlines = (self._proxy.next_deadline(), self._log.events.next_deadline(), self._next_look)
+        sources = (self._proxy, self._log.events, self._follower)
+        deadlines = (self._next_look, *(source.next_deadline() for source in sources))
         return min(deadline for deadline in deadlines if deadline is not None)
 
     def handle_timer(self, now: float) -> None:
@@ -91,6 +100,7 @@ class RouterService(Actor):
         turn = ProxyTurn(now, at=time.time())
         self._proxy.handle_timer(turn)
         self._carry_out(turn)
+        self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._facing.refresh()
@@ -103,8 +113,16 @@ class RouterService(Actor):
             for item in self._translator.take_back():
                 self._edge.put(item[:4])
                 self._untranslated += 1
-        self._edge.flush()
+        super().flush()
         self._tell_journal(time.monotonic())
+
+    def peers(self) -> Iterable[BusPeer]:
+        """The journal, too."""
+        return (*super().peers(), self._journal)
+
+    def notes(self) -> list[str]:
+        """How well it knows who is registered."""
+        return self._follower.notes(time.monotonic())
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
@@ -115,7 +133,7 @@ class RouterService(Actor):
             "client_transactions": len(layer.clients),
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
-            "snapshots": self._snapshots,
+            "snapshots": self._follower.snapshots,
             "events_waiting": self._log.events.waiting,
             "events_dropped": self._log.events.dropped,
             "log_bytes": self._log.size,
@@ -126,6 +144,14 @@ class RouterService(Actor):
         """Let go of the resolver's threads and the log."""
         self._resolver.close()
         self._log.close()
+
+    def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
+        if is_here("registrar.0", self._settings):
+            return StoreFollower(self._replica, self._settings.store_path)
+        registrar = Outbox(context, endpoints.inbox("registrar"), "location.wanted", QUESTIONS_KEPT)
+        self.outboxes.append(registrar)
+        copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
+        return PageFollower(self._replica, copy, lambda after: registrar.put([self._instance, after]))
 
     def _make_proxy(self) -> Proxy:
         settings = self._settings
@@ -184,11 +210,6 @@ class RouterService(Actor):
         self._carry_out(turn)
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
-
-    def _load_snapshot(self) -> None:
-        self._replica.load(read_snapshot(self._settings.store_path))
-        self._snapshots += 1
-        structlog.get_logger().info("bindings loaded", number=self._replica.number)
 
 
 if __name__ == "__main__":

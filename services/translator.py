@@ -4,13 +4,14 @@ from typing import Any
 
 import structlog
 
-from switchboard.bus.actor import Actor, BusContext, run_actor
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.phrases.directory import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings import Settings, SettingsError
+from switchboard.site import endpoints_of
 
 LOOK_S = 0.5
 """Between two looks at the operator's catalogues."""
@@ -37,7 +38,7 @@ class TranslatorService(Actor):
         wanted |= {f"users.{name}.language": language for name, language in users.items()}
         if message := explain_unknown(wanted, self._translator.languages):
             raise SettingsError(message, "bad setting language")
-        self._edge = Outbox(context, Endpoints(settings.run_dir).inbox("edge-tx"), "sip.send")
+        self._edge = Outbox(context, endpoints_of(settings).inbox("edge-tx"), "sip.send")
         self.outboxes = [self._edge]
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002

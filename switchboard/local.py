@@ -10,9 +10,11 @@ import psutil
 
 from switchboard.proxy.domains import OwnDomains
 from switchboard.settings import Settings
+from switchboard.site import host_of, is_here
 
 Interface = IPv4Interface | IPv6Interface
 
+EDGE = "edge-rx.0"
 _REMEMBERED = 10_000
 _FAR_AWAY = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
 
@@ -37,9 +39,17 @@ def _interface(address: str, netmask: str) -> Interface:
     return ip_interface(f"{bare}/{netmask}")
 
 
+def sip_interfaces(settings: Settings) -> list[Interface]:
+    """Return where phones may reach the edge: this machine's addresses, or those its host is said to have."""
+    if is_here(EDGE, settings):
+        return interfaces()
+    host = settings.hosts[host_of(EDGE, settings)]
+    return [ip_interface(address) for address in host.sip_addresses or (host.address,)]
+
+
 def own_addresses(settings: Settings) -> list[str]:
     """Return the addresses at which `settings` let us be reached, without brackets."""
-    return [settings.sip_host] if settings.sip_host else [str(each.ip) for each in interfaces()]
+    return [settings.sip_host] if settings.sip_host else [str(each.ip) for each in sip_interfaces(settings)]
 
 
 def own_domains(settings: Settings) -> OwnDomains:
@@ -92,7 +102,10 @@ def _local_addresses(settings: Settings) -> LocalAddresses:
     if settings.sip_host:
         version = ip_address(settings.sip_host).version
         return LocalAddresses((), {version: settings.sip_host})
-    return LocalAddresses(tuple(interfaces()), dict(_default_addresses((4, 6))))
+    found = tuple(sip_interfaces(settings))
+    if is_here(EDGE, settings):
+        return LocalAddresses(found, dict(_default_addresses((4, 6))))
+    return LocalAddresses(found, {each.version: str(each.ip) for each in reversed(found)})
 
 
 def _default_addresses(versions: Iterable[int]) -> Iterable[tuple[int, str]]:

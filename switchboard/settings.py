@@ -6,8 +6,10 @@ Sources, first wins: environment variables SWITCHBOARD_*, a TOML file (SWITCHBOA
 
 import hashlib
 import ipaddress
+import json
 import os
 import re
+import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
+from switchboard.hosts import HostSettings, listed_routers, place
 from switchboard.settings_origin import PREFIX, Origins, SettingsError, explain, variable_of
 
 __all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_settings", "read_settings"]
@@ -72,8 +75,9 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
-def _default_routers() -> int:
-    return min(MAX_ROUTERS, max(1, len(os.sched_getaffinity(0)) - 1))
+def _default_routers(data: Mapping[str, Any]) -> int:
+    """As many as the hosts list one by one; else by the cores of this one."""
+    return listed_routers(data.get("hosts", {})) or min(MAX_ROUTERS, max(1, len(os.sched_getaffinity(0)) - 1))
 
 
 def _default_expires(data: Mapping[str, Any]) -> int:
@@ -118,6 +122,12 @@ class Settings(BaseSettings):
     domains: Domains = _setting((), "host names; in the environment comma-separated, in the file a list")
     data_dir: Directory = _setting(Path("data"), "a directory that the switchboard may write to")
     language: str = _setting("en", "a catalogue of phrases: en, sk, cs, de, hu, pl, uk or one of your own")
+    hosts: dict[str, HostSettings] = _setting(
+        {}, "tables [hosts.NAME] with address and components; in the environment JSON. None: one host"
+    )
+    host: str = _setting("", "the name of this host in hosts; empty: the machine's host name")
+    bus_port: int = _setting(7100, "the first of some 300 TCP ports, from 1024 to 65000", ge=1024, le=65000)
+    keys_dir: OptionalDirectory = _setting(None, "a directory with the hosts' keys; empty: keys in data_dir")
     routers: int = _computed(_default_routers, "a number of workers from 1 to 64", ge=1, le=MAX_ROUTERS)
     min_expires: int = _setting(60, "whole seconds, from 0 to max_expires", ge=0)
     max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
@@ -148,6 +158,28 @@ class Settings(BaseSettings):
                 f"≤ max_expires {self.max_expires} is wanted"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_hosts(self) -> "Settings":
+        if not self.hosts:
+            return self
+        if self.here not in self.hosts:
+            known = ", ".join(self.hosts)
+            raise ValueError(f"host {self.here!r} is none of hosts ({known}): say which one this is")
+        if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
+            raise ValueError("routers is wanted, since each of hosts would count its own cores")
+        place(self.hosts, self.routers)
+        return self
+
+    @property
+    def here(self) -> str:
+        """The name of this host."""
+        return self.host or socket.gethostname()
+
+    @property
+    def keys_path(self) -> Path:
+        """The directory of the hosts' keys."""
+        return self.keys_dir or self.data_dir / "keys"
 
     @property
     def run_dir(self) -> Path:
@@ -196,7 +228,16 @@ def load_settings() -> Settings:
 
 
 def _undecodable(origins: Origins) -> SettingsError:
-    """The environment says `users`, the only setting in JSON, as no JSON."""
-    text, allowed = origins.variables.get(variable_of("users"), ""), allowed_values()["users"]
-    message = f"Bad setting users: {text!r} ({origins.of('users')}). Allowed: {allowed}."
-    return SettingsError(message, "bad setting users")
+    """The environment says one of the settings in JSON as no JSON."""
+    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts")}
+    key = next(key for key, text in texts.items() if not _is_json(text))
+    message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
+    return SettingsError(message, f"bad setting {key}")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -17,7 +17,7 @@ DEFAULT_FILE = "switchboard.toml"
 OTHER_VARIABLES = frozenset(
     PREFIX + name for name in ("CONFIG", "CONSOLE", "GO_FD", "PURE", "READY_FD", "SOCKETS")
 )
-USER_KEYS = ("language",)
+NESTED_KEYS = {"users": ("language",), "hosts": ("address", "components", "sip_addresses")}
 FOLLOW_UP_ERRORS = frozenset({"default_factory_not_called"})
 
 
@@ -99,7 +99,7 @@ def _explain_one(found: ErrorDetails, origins: Origins, allowed: Mapping[str, st
         return f"Bad settings: {reason} ({_origins_named_in(reason, origins, allowed)})."
     name, key = _name(where), str(where[0])
     if found["type"] == "extra_forbidden":
-        known = list(allowed) if len(where) == 1 else list(USER_KEYS)
+        known = list(allowed) if len(where) == 1 else list(NESTED_KEYS[key])
         return f"Unknown setting {name} ({origins.of(key)}){_suggestion(str(where[-1]), known)}"
     return f"Bad setting {name}: {found['input']!r} ({origins.of(key)}). {reason}. Allowed: {allowed[key]}."
 

@@ -77,6 +77,7 @@ class Board:
 
     def __post_init__(self) -> None:
         self.replica = Replica()
+        self.replica.load((0, {}))
         self.log: dict[bytes, bytes] = {}
         self.lives = 0
         self.proxy = self._make_proxy()
@@ -104,7 +105,7 @@ class Board:
             host = uri.partition("@")[2].partition(":")[0].partition(";")[0]
             fields = {"q": float(q or 1), "expires_at": EPOCH + 1e6, "source": f"{host}:5060"} | more
             bindings.append(Binding(uri, **fields))  # type: ignore[arg-type]
-        self.replica.apply(self.replica.number + 1, [[user, [each.to_wire() for each in bindings]]])
+        self.replica.apply(self.replica.number + 1, {user: bindings})
 
     def receive(self, raw: bytes, source: Hop, local: str = HOST) -> None:
         """A datagram arrives."""

@@ -87,3 +87,27 @@ def test_own_domains(tmp_path: Path) -> None:
     for uri in ("sip:a@pbx.example", "sip:a@127.0.0.1:5070"):
         assert own.owns(SipUri.parse(uri))
     assert not own.owns(SipUri.parse("sip:a@192.0.2.1"))
+
+
+def test_where_the_edge_is_elsewhere_its_addresses_are_those_of_its_host(tmp_path: Path) -> None:
+    hosts = {
+        "alpha": {
+            "address": "10.9.0.1",
+            "components": ["edge"],
+            "sip_addresses": ["10.0.0.1/8", "192.168.0.1/24", "2001:db8::1/64"],
+        },
+        "beta": {"address": "10.9.0.2", "components": ["registrar", "router", "translator", "journal"]},
+    }
+    far = settings(tmp_path, hosts=hosts, host="beta", routers=1)
+    assert own_addresses(far) == ["10.0.0.1", "192.168.0.1", "2001:db8::1"]
+    facing = Facing(far)
+    peers = ["10.2.3.4", "192.168.0.9", "198.51.100.1", "2001:db8:9::1"]
+    assert [facing(peer) for peer in peers] == ["10.0.0.1", "192.168.0.1", "10.0.0.1", "2001:db8::1"]
+
+
+def test_an_edge_elsewhere_has_at_least_its_hosts_address(tmp_path: Path) -> None:
+    hosts = {
+        "alpha": {"address": "10.9.0.1", "components": ["edge"]},
+        "beta": {"address": "10.9.0.2", "components": ["registrar", "router", "translator", "journal"]},
+    }
+    assert own_addresses(settings(tmp_path, hosts=hosts, host="beta", routers=1)) == ["10.9.0.1"]

@@ -210,7 +210,7 @@ def test_sample_file_shows_every_default() -> None:
     text = (ROOT / "deploy" / "switchboard.sample.toml").read_text()
     shown = tomllib.loads(re.sub(r"^#(?! )", "", text, flags=re.MULTILINE))
     assert shown.keys() == Settings.model_fields.keys()
-    shown |= {"routers": Settings().routers, "users": {}}
+    shown |= {"routers": Settings().routers, "users": {}, "hosts": {}}
     assert Settings(**shown) == Settings()
 
 

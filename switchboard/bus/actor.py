@@ -9,7 +9,7 @@ import gc
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NoReturn
 
 import structlog
@@ -17,17 +17,20 @@ import zmq
 
 from switchboard import log
 from switchboard.bus import frames
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
-from switchboard.bus.peer import HIGH_WATER_MARK, LINGER_MS
+from switchboard.bus.peer import HIGH_WATER_MARK, LINGER_MS, Peer
+from switchboard.bus.plan import Kind
 from switchboard.bus.process import ParentGone, StopSignal, await_go, die_with_parent, leave, tell_ready
+from switchboard.bus.reach import Reach
 from switchboard.settings import Settings, SettingsError, load_settings
-
-BusContext = zmq.Context[zmq.Socket[bytes]]
+from switchboard.site import endpoints_of, open_context
 
 FRAMES_A_ROUND = 64
 IDLE_S = 1.0
+LOOK_AROUND_S = 1.0
 RETRY_S = 0.010  # between two tries of an outbox whose peer is away
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
 DRAIN_S = 0.250  # an end must not wait for peers that never fall silent
@@ -72,6 +75,14 @@ class Actor:
         """Counters of this actor, added to those of its loop."""
         return {}
 
+    def peers(self) -> Iterable[Peer]:
+        """All that this actor casts to."""
+        return (outbox.peer for outbox in self.outboxes)
+
+    def notes(self) -> list[str]:
+        """What `status` is to tell people besides the worker's state."""
+        return []
+
     def close(self) -> None:
         """Let go of what this actor opened, the sockets of `context` excepted."""
 
@@ -85,11 +96,17 @@ class Loop:
         self.items_in = 0
         self.bad_frames = 0
         self._subscriptions = [_subscription(context, each) for each in actor.subscriptions(endpoints)]
-        self._inboxes = [_inbox(context, endpoints.inbox(actor.name, instance))] if actor.has_inbox else []
-        self._door = Door(context, endpoints.ask(actor.name, instance))
+        owner = f"{actor.name}.{instance}"
+        self._inboxes = _inboxes(context, endpoints.listen(owner, Kind.INBOX)) if actor.has_inbox else []
+        self._door = Door(context, *endpoints.listen(owner, Kind.ASK))
+        self._guard = context.guard
+        self._reach = Reach()
+        self._next_look = time.monotonic() + LOOK_AROUND_S
         self._watched = actor.watch()
         self._poller = zmq.Poller()
-        for source in (*self._subscriptions, *self._inboxes, self._door.socket, *self._watched):
+        guarded = [self._guard.socket] if self._guard else []
+        sources = (*self._subscriptions, *self._inboxes, *self._door.sockets, *guarded, *self._watched)
+        for source in sources:
             self._poller.register(source, zmq.POLLIN)
 
     def run(self, stop: StopSignal) -> None:
@@ -119,13 +136,16 @@ class Loop:
         for inbox in self._inboxes:
             if inbox in ready:
                 self._take_frames(inbox)
-        if self._door.socket in ready:
+        if any(socket in ready for socket in self._door.sockets):
             self._take_questions()
+        if self._guard and self._guard.socket in ready:
+            self._guard.serve()
         for fd, handle in self._watched.items():
             if fd in ready:
                 handle(time.monotonic())
         self._fire_timer()
         self.actor.flush()
+        self._look_around()
         return bool(ready)
 
     def stats(self) -> dict[str, float]:
@@ -134,6 +154,7 @@ class Loop:
             "frames_in": self.frames_in,
             "items_in": self.items_in,
             "bad_frames": self.bad_frames + self._door.bad_frames,
+            "strangers_refused": self._guard.refused if self._guard else 0,
         }
         for outbox in self.actor.outboxes:
             counters |= outbox.stats()
@@ -180,15 +201,31 @@ class Loop:
             self._answer(question)
 
     def _answer(self, question: Question) -> None:
-        if question.subject == "stats":
-            self._door.reply(question, self.stats())
-            return
         try:
-            answer = self.actor.answer(question.subject, question.body)
+            answer = self._answer_to(question)
         except LookupError:
-            self._door.refuse(question, f"{self.actor.name} does not know the question {question.subject!r}")
+            question.refuse(f"{self.actor.name} does not know the question {question.subject!r}")
         else:
-            self._door.reply(question, answer)
+            question.reply(answer)
+
+    def _answer_to(self, question: Question) -> Any:
+        match question.subject:
+            case "stats":
+                return self.stats()
+            case "notes":
+                return [*self.actor.notes(), *self._reach.notes()]
+        return self.actor.answer(question.subject, question.body)
+
+    def _look_around(self) -> None:
+        """Once in LOOK_AROUND_S: whom we cannot reach, and who may not reach us."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_AROUND_S
+        for line in self._reach.look(self.actor.peers(), now, time.time()):
+            structlog.get_logger().warning(line)
+        if self._guard and (strangers := self._guard.take_strangers()):
+            structlog.get_logger().warning("unknown keys refused", addresses=strangers)
 
     def _fire_timer(self) -> None:
         deadline = self.actor.next_deadline()
@@ -239,11 +276,11 @@ def _serve(
     make: Callable[[Settings, BusContext, int], Actor], settings: Settings, instance: int, stop: StopSignal
 ) -> None:
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    context: BusContext = zmq.Context()
+    context = open_context(settings)
     try:
         actor = make(settings, context, instance)
         structlog.contextvars.bind_contextvars(worker=f"{actor.name}.{instance}")
-        loop = Loop(actor, context, Endpoints(settings.run_dir), instance)
+        loop = Loop(actor, context, endpoints_of(settings), instance)
         _calm_collector()
         tell_ready()
         loop.run(stop)
@@ -274,15 +311,12 @@ def _subscription(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
     socket = context.socket(zmq.SUB)
     socket.set(zmq.RCVHWM, SUBSCRIPTION_FRAMES)
     socket.subscribe(b"")
-    socket.connect(endpoint)
+    context.connect(socket, endpoint)
     return socket
 
 
-def _inbox(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
-    socket = context.socket(zmq.PULL)
-    socket.set(zmq.RCVHWM, HIGH_WATER_MARK)
-    socket.bind(endpoint)
-    return socket
+def _inboxes(context: BusContext, endpoints: Sequence[str]) -> list[zmq.Socket[bytes]]:
+    return context.listen(zmq.PULL, endpoints, rcvhwm=HIGH_WATER_MARK)
 
 
 def _waiting_frames(source: zmq.Socket[bytes]) -> Iterator[bytes]:

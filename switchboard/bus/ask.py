@@ -1,11 +1,13 @@
 """The asking side of the `ask` and `control` doors."""
 
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import zmq
 
 from switchboard.bus import frames
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import ERROR
 
 
@@ -17,11 +19,20 @@ class Refused(BusError):
     """Somebody is there and says why there is no answer."""
 
 
-def ask(endpoint: str, question: str, body: object = None, timeout_s: float = 1.0) -> Any:
-    """Ask one question and return the answer; BusError when there is none within `timeout_s` seconds."""
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+def ask(
+    endpoint: str,
+    question: str,
+    body: object = None,
+    timeout_s: float = 1.0,
+    context: BusContext | None = None,
+) -> Any:
+    """Ask one question and return the answer; BusError when there is none within `timeout_s` seconds.
+
+    `context`: the caller's own, which has the keys to other hosts.
+    """
+    with nullcontext(context) if context else BusContext() as ours, ours.socket(zmq.DEALER) as socket:
         socket.set(zmq.LINGER, 0)
-        socket.connect(endpoint)
+        ours.connect(socket, endpoint)
         socket.send(frames.pack(question, body))
         if not socket.poll(math.ceil(timeout_s * 1000)):
             raise BusError(f"{endpoint} did not answer {question!r} within {timeout_s:g} s")

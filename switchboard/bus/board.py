@@ -1,4 +1,4 @@
-"""Asks the parents of all components at once how their workers are."""
+"""Asks many doors the same question at once: as a rule the parents, how their workers are."""
 
 import time
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any
 import zmq
 
 from switchboard.bus import frames
+from switchboard.bus.context import BusContext
 
 ASK_AGAIN_MS = 20
 
@@ -14,23 +15,24 @@ ASK_AGAIN_MS = 20
 class Board:
     """A view of a whole switchboard; nothing here blocks but `wait`.
 
-    `endpoints`: component -> the control door of its parent.
+    `endpoints`: name -> door. `answers`: by the same names; to `status` a list of workers each.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoints: Mapping[str, str]) -> None:
-        self.answers: dict[str, list[dict[str, Any]]] = {}
+    def __init__(self, context: BusContext, endpoints: Mapping[str, str], question: str = "status") -> None:
+        self.answers: dict[str, Any] = {}
+        self._question = frames.pack(question, None)
         self._sockets = {name: _connect(context, endpoint) for name, endpoint in endpoints.items()}
 
     def ask(self) -> None:
-        """Put the question to every parent that can be reached now."""
+        """Put the question to everybody who can be reached now."""
         for socket in self._sockets.values():
             try:
-                socket.send(frames.pack("status", None), zmq.NOBLOCK)
+                socket.send(self._question, zmq.NOBLOCK)
             except zmq.Again:
                 continue
 
     def collect(self) -> None:
-        """Take the answers that have come; the latest of each parent counts."""
+        """Take the answers that have come; the latest of each counts."""
         for name, socket in self._sockets.items():
             while socket.poll(0):
                 _, self.answers[name] = frames.unpack(socket.recv())
@@ -56,12 +58,12 @@ class Board:
             socket.close()
 
 
-def _connect(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
+def _connect(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
     socket = context.socket(zmq.DEALER)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.IMMEDIATE, 1)
     socket.set(zmq.RECONNECT_IVL, ASK_AGAIN_MS)
-    socket.connect(endpoint)
+    context.connect(socket, endpoint)
     return socket
 
 

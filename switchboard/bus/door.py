@@ -6,57 +6,62 @@ from typing import Any
 import zmq
 
 from switchboard.bus import frames
+from switchboard.bus.context import BusContext
 
 ERROR = "error"  # subject of a reply that carries a text instead of an answer
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that waits for its reply."""
+    """A question that waits for its reply; `socket` is where it came in."""
 
+    socket: zmq.Socket[bytes]
     asker: bytes
     subject: str
     body: Any
 
+    def reply(self, body: object) -> None:
+        """Answer it."""
+        _send(self.socket, self.asker, self.subject, body)
+
+    def refuse(self, text: str) -> None:
+        """Say why it has no answer: a BusError with that text at the asker's."""
+        _send(self.socket, self.asker, ERROR, text)
+
 
 class Door:
-    """A bound ROUTER socket: takes questions and replies to them, in any order and at any time.
+    """Bound ROUTER sockets: take questions and reply to them, in any order and at any time.
 
-    A reply to an asker that has gone is dropped. `socket` is for the poller of the owner.
+    A reply to an asker that has gone is dropped. `sockets`: one an endpoint, for the owner's poller.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
-        self.socket = context.socket(zmq.ROUTER)
-        self.socket.set(zmq.LINGER, 0)
-        self.socket.bind(endpoint)
+    def __init__(self, context: BusContext, *endpoints: str) -> None:
+        self.sockets = context.listen(zmq.ROUTER, endpoints, linger=0)
         self.bad_frames = 0
 
     def take(self) -> Question | None:
         """Return the next question; None if none waits. What is no question is counted and refused."""
+        return next(filter(None, map(self._take, self.sockets)), None)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for socket in self.sockets:
+            socket.close()
+
+    def _take(self, socket: zmq.Socket[bytes]) -> Question | None:
         while True:
             try:
-                asker, *parts = self.socket.recv_multipart(zmq.NOBLOCK)
+                asker, *parts = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return None
             try:
                 subject, body = frames.unpack(b"".join(parts))
             except frames.FrameError as error:
                 self.bad_frames += 1
-                self._send(asker, ERROR, str(error))
+                _send(socket, asker, ERROR, str(error))
             else:
-                return Question(asker, subject, body)
+                return Question(socket, asker, subject, body)
 
-    def reply(self, question: Question, body: object) -> None:
-        """Answer a question."""
-        self._send(question.asker, question.subject, body)
 
-    def refuse(self, question: Question, text: str) -> None:
-        """Say why a question has no answer: a BusError with that text at the asker's."""
-        self._send(question.asker, ERROR, text)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self.socket.close()
-
-    def _send(self, asker: bytes, subject: str, body: object) -> None:
-        self.socket.send_multipart([asker, frames.pack(subject, body)], zmq.NOBLOCK)
+def _send(socket: zmq.Socket[bytes], asker: bytes, subject: str, body: object) -> None:
+    socket.send_multipart([asker, frames.pack(subject, body)], zmq.NOBLOCK)

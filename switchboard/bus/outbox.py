@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import zmq
-
 from switchboard.bus import frames
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoint
 from switchboard.bus.peer import Peer
 
 ITEMS_A_FRAME = 256
@@ -18,9 +18,7 @@ class Outbox:
     dropped. `sent` and `dropped` count items.
     """
 
-    def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, subject: str, keep: int = 2000
-    ) -> None:
+    def __init__(self, context: BusContext, endpoint: Endpoint, subject: str, keep: int = 2000) -> None:
         self.peer = Peer(context, endpoint)
         self.subject = subject
         self.keep = keep

@@ -1,16 +1,18 @@
-"""The supervisor of one component: holds what must outlive its workers, and keeps these running.
+"""The supervisor of components: holds what must outlive their workers, and keeps these running.
 
-One thread and one poller over the control door, the workers' ready pipes and the signals. A worker that
+One thread and one poller over the control doors, the workers' ready pipes and the signals. A worker that
 ends is started again; the parent ends on SIGTERM or SIGINT, after its workers.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import zmq
 
 from switchboard.bus.door import Door, Question
+from switchboard.bus.guard import Guard
 from switchboard.bus.restart import DEADLINE_S, Restart
 from switchboard.bus.wakeup import Wakeup
 from switchboard.bus.worker import State, Worker
@@ -26,23 +28,36 @@ class Companion(Protocol):
         """The deadline has come."""
 
 
+@dataclass(frozen=True, slots=True)
+class Team:
+    """The workers of one component on this host, and the door at which they are asked about."""
+
+    workers: Sequence[Worker]
+    door: Door
+
+    def status(self, now: float) -> list[dict[str, object]]:
+        """How each worker is, as docs/BUS.md describes it. `now`: monotonic s."""
+        return [worker.status(now) for worker in self.workers]
+
+
 class Parent:
-    """Keeps the workers of one component running until SIGTERM.
+    """Keeps the workers of `teams` running until SIGTERM.
 
     Control questions (docs/BUS.md): `status`, `restart`. `report` takes one line for the log, `on_up` is
-    called once, when all workers are up for the first time.
+    called once, when all workers are up for the first time. `guard` serves the doors' TCP sockets.
     """
 
     def __init__(
         self,
-        workers: Sequence[Worker],
-        door: Door,
+        teams: Sequence[Team],
         report: Callable[[str], None],
         companions: Sequence[Companion] = (),
         on_up: Callable[[], None] | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        self.workers = workers
-        self._door = door
+        self.workers = [worker for team in teams for worker in team.workers]
+        self._teams = teams
+        self._guard = guard
         self._report = report
         self._companions = companions
         self._on_up = on_up
@@ -63,11 +78,6 @@ class Parent:
                 self._turn(wakeup)
         return 0
 
-    def status(self) -> list[dict[str, object]]:
-        """How each worker is, as docs/BUS.md describes it."""
-        now = time.monotonic()
-        return [worker.status(now) for worker in self.workers]
-
     def _turn(self, wakeup: Wakeup) -> None:
         """Wait for the next event or deadline, and deal with all that is there."""
         readable = self._wait(wakeup)
@@ -77,16 +87,22 @@ class Parent:
         for worker in self.workers:
             for line in worker.tend(readable, now):
                 self._report(line)
-        while question := self._door.take():
-            self._answer(question, now)
+        if self._guard:
+            self._guard.serve()
+        for team in self._teams:
+            while question := team.door.take():
+                self._answer(team, question, now)
         self._settle_restarts(now)
         self._tell_up()
         self._fire_companions(now)
 
     def _wait(self, wakeup: Wakeup) -> set[object]:
         poller = zmq.Poller()
-        poller.register(self._door.socket, zmq.POLLIN)
         poller.register(wakeup.fd, zmq.POLLIN)
+        if self._guard:
+            poller.register(self._guard.socket, zmq.POLLIN)
+        for socket in (socket for team in self._teams for socket in team.door.sockets):
+            poller.register(socket, zmq.POLLIN)
         for worker in self.workers:
             for fd in worker.ready_fds():
                 poller.register(fd, zmq.POLLIN)
@@ -110,21 +126,21 @@ class Parent:
             if deadline is not None and deadline <= now:
                 companion.handle_timer(now)
 
-    def _answer(self, question: Question, now: float) -> None:
+    def _answer(self, team: Team, question: Question, now: float) -> None:
         if question.subject == "status":
-            self._door.reply(question, self.status())
+            question.reply(team.status(now))
         elif question.subject == "restart":
-            self._begin_restart(question, now)
+            self._begin_restart(team, question, now)
         else:
-            self._door.refuse(question, f"unknown question {question.subject!r}")
+            question.refuse(f"unknown question {question.subject!r}")
 
-    def _begin_restart(self, question: Question, now: float) -> None:
+    def _begin_restart(self, team: Team, question: Question, now: float) -> None:
         wanted = question.body
-        workers = [each for each in self.workers if wanted in (None, each.name, str(each))]
+        workers = [each for each in team.workers if wanted in (None, each.name, str(each))]
         if not workers:
-            self._door.refuse(question, f"there is no worker {wanted!r}")
+            question.refuse(f"there is no worker {wanted!r}")
         elif self._stopping:
-            self._door.refuse(question, "the component is being stopped")
+            question.refuse("the component is being stopped")
         else:
             self._restart(workers, question, now)
 
@@ -132,7 +148,7 @@ class Parent:
         try:
             followers = [(worker, worker.restart(now)) for worker in workers]
         except OSError as error:
-            self._door.refuse(question, f"no process can be launched: {error.strerror}")
+            question.refuse(f"no process can be launched: {error.strerror}")
         else:
             self._restarts.append(Restart(question, followers, now + DEADLINE_S))
 
@@ -140,7 +156,7 @@ class Parent:
         for restart in [each for each in self._restarts if each.settled(now)]:
             self._restarts.remove(restart)
             if failures := restart.failures():
-                self._door.refuse(restart.question, failures)
+                restart.question.refuse(failures)
                 restart.give_up()
             else:
-                self._door.reply(restart.question, restart.restarted())
+                restart.question.reply(restart.restarted())

@@ -3,6 +3,8 @@
 import zmq
 
 from switchboard.bus import frames
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoint
 
 HIGH_WATER_MARK = 64  # frames: a peer that hangs is noticed when so many wait
 LINGER_MS = 200
@@ -12,19 +14,19 @@ RECONNECT_MS = 20  # never longer: a worker that is back must not wait for its p
 class Peer:
     """A PUSH socket connected to one inbox; it never blocks and holds nothing for a peer that is away."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+    def __init__(self, context: BusContext, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._socket = context.socket(zmq.PUSH)
         self._socket.set(zmq.IMMEDIATE, 1)
         self._socket.set(zmq.SNDHWM, HIGH_WATER_MARK)
         self._socket.set(zmq.LINGER, LINGER_MS)
         self._socket.set(zmq.RECONNECT_IVL, RECONNECT_MS)
-        self._socket.connect(endpoint)
+        context.connect(self._socket, endpoint)
 
     @property
     def name(self) -> str:
-        """NAME.INSTANCE of the peer, for counters."""
-        return self.endpoint.rpartition("/")[2].removesuffix(".in")
+        """NAME.INSTANCE of the peer."""
+        return self.endpoint.owner
 
     @property
     def takes_frames(self) -> bool:

@@ -41,11 +41,13 @@ class Worker:
         variables: Mapping[str, str] | None = None,
         grace_s: float = GRACE_S,
         spares: bool = True,
+        host: str = "",
     ) -> None:
         self.name = name
         self.instance = instance
         self.starts = 0
         self.state = State.DOWN
+        self._host = host or socket.gethostname()
         launch = partial(Child.launch, list(command), tuple(pass_fds), dict(variables or {}))
         self._grace_s = grace_s
         self._child: Child | None = None
@@ -76,7 +78,7 @@ class Worker:
             "name": self.name,
             "instance": self.instance,
             "pid": self.pid,
-            "host": socket.gethostname(),
+            "host": self._host,
             "state": self.state.value,
             "uptime_s": round(up_s, 3),
             "restarts": max(0, self.starts - 1),

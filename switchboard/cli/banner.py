@@ -9,11 +9,12 @@ from ipaddress import ip_address
 
 from switchboard.bus.board import Board
 from switchboard.settings import Settings
+from switchboard.site import host_of
 
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1
 IMPATIENT_AFTER_S = 10.0
-WHERE = ("SWITCHBOARD_CONFIG", "SWITCHBOARD_DATA_DIR")
+WHERE = ("SWITCHBOARD_CONFIG", "SWITCHBOARD_DATA_DIR", "SWITCHBOARD_HOST")
 """The variables by which another terminal's commands find this switchboard."""
 
 
@@ -56,7 +57,7 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int) -> str:
         ("Domain for the phones", _domains(settings, addresses, port)),
         ("Register a phone", ["user: any name; domain: one of the above; transport: UDP; no password"]),
         ("Place a call", ["dial the user name of another phone"]),
-        ("Call journal", [f"{settings.cdr_path}   ({_command('cdr')})"]),
+        ("Call journal", [f"{_journal_place(settings)}   ({_command('cdr')})"]),
         ("Logs", [_log_place()]),
         ("State", [_command("status")]),
         ("Stop", ["Ctrl-C"]),
@@ -89,6 +90,11 @@ def _command(name: str) -> str:
     program = os.path.relpath(sys.argv[0])
     variables = [f"{each}={shlex.quote(os.environ[each])}" for each in WHERE if each in os.environ]
     return " ".join([*variables, "switchboard" if program.startswith("..") else program, name])
+
+
+def _journal_place(settings: Settings) -> str:
+    host = host_of("journal.0", settings)
+    return f"{settings.cdr_path}{'' if host in ('', settings.here) else f' of {host}'}"
 
 
 def _log_place() -> str:

@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
-from switchboard.cdr.reader import read_records
+from switchboard.cdr.reader import parse_records, read_records
 from switchboard.cdr.record import CallDetailRecord, write_csv
 from switchboard.cli.output import MISUSED, JsonOption, duration, fail, print_json, print_table, say
-from switchboard.cli.running import settings_or_exit
+from switchboard.cli.running import ask_worker, settings_or_exit
 from switchboard.cli.when import local_time
 from switchboard.settings import Settings
+from switchboard.site import is_here
 
 HEADINGS = ("started", "caller", "callee", "outcome", "status", "duration", "ended by")
+JOURNAL = "journal.0"
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")]
 
 
@@ -32,10 +34,25 @@ def cdr(as_json: JsonOption = False, as_csv: CsvOption = False) -> None:
 
 def _records(settings: Settings) -> Iterator[CallDetailRecord]:
     path = settings.cdr_path
+
+    def tell(line: int) -> None:
+        say(f"{path}, line {line}: no record, left out.")
+
     try:
-        yield from read_records(path, lambda line: say(f"{path}, line {line}: no record, left out."))
+        if is_here(JOURNAL, settings):
+            yield from read_records(path, tell)
+        else:
+            yield from parse_records(_remote_lines(settings), tell)
     except OSError as error:
         fail(f"{path} cannot be read: {error.strerror}.")
+
+
+def _remote_lines(settings: Settings) -> Iterator[bytes]:
+    """The lines of the file on the journal's host."""
+    position = 0
+    while lines := ask_worker(settings, "journal", "record.read", position):
+        yield from lines
+        position += sum(map(len, lines))
 
 
 def _row(record: CallDetailRecord) -> tuple[object, ...]:

@@ -4,20 +4,19 @@ import socket
 from collections.abc import Sequence
 
 import typer
-import zmq
 
 from switchboard.bus.activation import activated_sockets
 from switchboard.bus.board import Board
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.context import BusContext
 from switchboard.bus.udp import BindError, PortTaken, bind_sockets
 from switchboard.cli.banner import Announcer, welcome
 from switchboard.cli.output import say
 from switchboard.cli.soundness import check_soundness, unknown_variables
 from switchboard.cli.start_failure import not_bound, port_taken
-from switchboard.components import Component
 from switchboard.local import own_addresses
 from switchboard.settings import Settings
 from switchboard.settings_origin import Origins
+from switchboard.site import parents
 
 
 def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
@@ -33,11 +32,8 @@ def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
         raise not_bound(str(error)) from error
 
 
-def make_announcer(
-    settings: Settings, sockets: Sequence[socket.socket], context: zmq.Context[zmq.Socket[bytes]]
-) -> Announcer:
+def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:
     """Prints the welcome once that all components are up."""
-    endpoints = Endpoints(settings.run_dir)
-    board = Board(context, {component: endpoints.control(component) for component in Component})
+    board = Board(context, {name: door for name, (_, _, door) in parents(settings).items()})
     port = int(sockets[0].getsockname()[1])
     return Announcer(board, lambda: welcome(settings, own_addresses(settings), port), typer.echo)

@@ -8,6 +8,7 @@ from switchboard.cli.bindings import bindings
 from switchboard.cli.calls import calls
 from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
+from switchboard.cli.keys import keys
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (start, status, restart, bindings, calls, cdr, check):
+for command in (start, status, restart, bindings, calls, cdr, check, keys):
     app.command()(command)
 
 

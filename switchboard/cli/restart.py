@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.restart import DEADLINE_S
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.running import ask_or_exit, settings_or_exit
 from switchboard.components import Component, workers_of
+from switchboard.settings import Settings
+from switchboard.site import endpoints_of, host_of
 
 Target = Annotated[str, typer.Argument(metavar="NAME[.INSTANCE]", help="edge, edge-rx, router, router.1, …")]
 
@@ -20,14 +21,23 @@ def restart(target: Target) -> None:
     if target not in targets:
         fail(f"There is no {target!r} to restart. There are: {', '.join(targets)}.", MISUSED)
     component, wanted = targets[target]
-    endpoint = Endpoints(settings.run_dir).control(component)
-    restarted = ask_or_exit(settings, endpoint, "restart", wanted, DEADLINE_S + 1)
-    say(f"Restarted: {', '.join(restarted)}.")
+    endpoints = endpoints_of(settings)
+    for host in _hosts(component, wanted, settings):
+        door = endpoints.control(component, host)
+        restarted = ask_or_exit(settings, door, "restart", wanted, DEADLINE_S + 1)
+        say(f"Restarted: {', '.join(restarted)}.")
 
 
-def _targets(routers: int) -> dict[str, tuple[str, str | None]]:
+def _hosts(component: Component, wanted: str | None, settings: Settings) -> list[str]:
+    """Whose parents are to be asked."""
+    workers = workers_of(component, settings.routers)
+    named = [each for each in workers if wanted in (None, each.name, str(each))]
+    return list(dict.fromkeys(host_of(each, settings) for each in named))
+
+
+def _targets(routers: int) -> dict[str, tuple[Component, str | None]]:
     """What can be restarted: name -> the component and the body of the question (docs/BUS.md)."""
-    targets: dict[str, tuple[str, str | None]] = {}
+    targets: dict[str, tuple[Component, str | None]] = {}
     for component in Component:
         targets[component] = (component, None)
         for worker in workers_of(component, routers):

@@ -3,9 +3,10 @@
 from typing import Any
 
 from switchboard.bus.ask import BusError, Refused, ask
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.context import BusContext
 from switchboard.cli.output import FAILED, MISUSED, fail
 from switchboard.settings import Settings, SettingsError, load_settings
+from switchboard.site import endpoints_of, open_context
 
 
 def settings_or_exit() -> Settings:
@@ -16,18 +17,27 @@ def settings_or_exit() -> Settings:
         fail(str(error), MISUSED)
 
 
-def ask_worker(settings: Settings, name: str, question: str) -> Any:
+def context_or_exit(settings: Settings) -> BusContext:
+    """A context with the keys that reach the other hosts; a missing one ends the command with status 2."""
+    try:
+        return open_context(settings)
+    except SettingsError as error:
+        fail(str(error), MISUSED)
+
+
+def ask_worker(settings: Settings, name: str, question: str, body: object = None) -> Any:
     """Ask instance 0 of a worker; without an answer the command ends with status 1."""
-    return ask_or_exit(settings, Endpoints(settings.run_dir).ask(name), question)
+    return ask_or_exit(settings, endpoints_of(settings).ask(name), question, body)
 
 
 def ask_or_exit(
     settings: Settings, endpoint: str, question: str, body: object = None, timeout_s: float = 2.0
 ) -> Any:
     """Ask at any door; without an answer the command ends with status 1 and says why."""
-    try:
-        return ask(endpoint, question, body, timeout_s)
-    except Refused as refused:
-        fail(f"{refused}.", FAILED)
-    except BusError as error:
-        fail(f"No switchboard with the data directory {settings.data_dir} answers: {error}.", FAILED)
+    with context_or_exit(settings) as context:
+        try:
+            return ask(endpoint, question, body, timeout_s, context)
+        except Refused as refused:
+            fail(f"{refused}.", FAILED)
+        except BusError as error:
+            fail(f"No switchboard with the data directory {settings.data_dir} answers: {error}.", FAILED)

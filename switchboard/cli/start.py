@@ -1,78 +1,114 @@
-"""`switchboard start`: runs one component under its parent; what a line of the Procfile starts."""
+"""`switchboard start`: runs components under one parent; what a line of the Procfile starts."""
 
 import os
 import signal
+import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, NoReturn
 
 import typer
 import zmq
 
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
-from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.notify import notify
-from switchboard.bus.parent import Companion, Parent
+from switchboard.bus.parent import Companion, Parent, Team
+from switchboard.bus.plan import Kind
 from switchboard.bus.run_dir import Held, hold, make_data_dir, make_run_dir
 from switchboard.bus.worker import Worker
 from switchboard.cli.output import MISUSED, fail, say
-from switchboard.cli.start_failure import StartFailure, already_running, not_writable
+from switchboard.cli.start_failure import (
+    StartFailure,
+    already_running,
+    not_listening,
+    not_writable,
+    placed_elsewhere,
+)
 from switchboard.components import Component, workers_of
 from switchboard.settings import Settings, SettingsError, read_settings
 from switchboard.settings_origin import Origins
+from switchboard.site import endpoints_of, hosts_of, is_here, open_context
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 SIBLING_SPEAKS_WITHIN_S = 3.0
 HONCHO = "HONCHO_PROCESS_NAME"
 
-BusContext = zmq.Context[zmq.Socket[bytes]]
 
-
-def start(component: Annotated[Component, typer.Argument(help="Which component.")]) -> None:
-    """Run one component in the foreground until SIGTERM or Ctrl-C."""
+def start(
+    components: Annotated[
+        list[Component] | None, typer.Argument(help="Which ones; none: all that this host has.")
+    ] = None,
+) -> None:
+    """Run components in the foreground until SIGTERM or Ctrl-C."""
+    wanted = list(dict.fromkeys(components or ()))
     try:
-        status = _run(component)
+        status = _run(wanted)
     except (SettingsError, StartFailure) as failure:
-        _complain(component, failure)
+        _complain(wanted, failure)
     raise typer.Exit(status)
 
 
-def _complain(component: Component, failure: SettingsError | StartFailure) -> NoReturn:
+def _complain(components: Sequence[Component], failure: SettingsError | StartFailure) -> NoReturn:
     """Say why, and end with status 2.
 
     honcho starts all components at once, and ends all when the first one ends: there the edge says it in
     full, and the others wait for it.
     """
-    if component is Component.EDGE or HONCHO not in os.environ:
+    if HONCHO not in os.environ or not components or Component.EDGE in components:
         fail(str(failure), MISUSED)
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    say(f"{component} cannot start: {failure.brief}.")
+    say(f"{', '.join(components)} cannot start: {failure.brief}.")
     signal.sigtimedwait(STOP_SIGNALS, SIBLING_SPEAKS_WITHIN_S)
     raise typer.Exit(MISUSED)
 
 
-def _run(component: Component) -> int:
+def _run(wanted: Sequence[Component]) -> int:
     settings, origins = read_settings()
+    components = _choose(wanted, settings)
     _make_directories(settings, origins)
+    for component in components:
+        _hold(component, settings)
+    context = open_context(settings)
+    edge = _Edge() if Component.EDGE not in components else _open_edge(settings, origins, context)
+    teams = [_make_team(component, settings, context, edge) for component in components]
+    report = _Log(settings.log_level)
+    return Parent(teams, report, edge.companions, lambda: notify("READY=1"), context.guard).run()
+
+
+def _choose(wanted: Sequence[Component], settings: Settings) -> list[Component]:
+    here = [each for each in Component if not settings.hosts or settings.here in hosts_of(each, settings)]
+    if elsewhere := [each for each in wanted if each not in here]:
+        raise placed_elsewhere(elsewhere[0], hosts_of(elsewhere[0], settings), settings.here)
+    return list(wanted) or here
+
+
+def _hold(component: Component, settings: Settings) -> None:
     try:
         hold(settings.run_dir, component)
     except Held as held:
         raise already_running(component, held.pid, settings.data_dir) from held
-    context: BusContext = zmq.Context()
-    if component is Component.EDGE:
-        return _run_edge(settings, origins, context)
-    return _make_parent(component, settings, context).run()
 
 
-def _run_edge(settings: Settings, origins: Origins, context: BusContext) -> int:
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """What the edge's workers inherit, and what its parent does besides."""
+
+    sockets: Sequence[socket.socket] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    companions: Sequence[Companion] = ()
+
+    @property
+    def pass_fds(self) -> list[int]:
+        return [each.fileno() for each in self.sockets]
+
+
+def _open_edge(settings: Settings, origins: Origins, context: BusContext) -> _Edge:
     from switchboard.bus.udp import SOCKETS, pass_sockets  # with psutil: only the edge needs it
     from switchboard.cli.edge import make_announcer, open_sockets
 
     sockets = open_sockets(settings, origins)
-    fds = [each.fileno() for each in sockets]
-    companions = [make_announcer(settings, sockets, context)]
-    return _make_parent(
-        Component.EDGE, settings, context, fds, {SOCKETS: pass_sockets(sockets)}, companions
-    ).run()
+    return _Edge(sockets, {SOCKETS: pass_sockets(sockets)}, [make_announcer(settings, sockets, context)])
 
 
 def _make_directories(settings: Settings, origins: Origins) -> None:
@@ -83,20 +119,30 @@ def _make_directories(settings: Settings, origins: Origins) -> None:
         raise not_writable(settings.data_dir, error, origins) from error
 
 
-def _make_parent(
-    component: Component,
-    settings: Settings,
-    context: BusContext,
-    pass_fds: Sequence[int] = (),
-    variables: Mapping[str, str] | None = None,
-    companions: Sequence[Companion] = (),
-) -> Parent:
+def _make_team(component: Component, settings: Settings, context: BusContext, edge: _Edge) -> Team:
+    inherited = edge if component is Component.EDGE else _Edge()
     workers = [
-        Worker(each.name, each.instance, each.command, pass_fds, variables, spares=settings.spares)
+        Worker(
+            each.name,
+            each.instance,
+            each.command,
+            inherited.pass_fds,
+            inherited.variables,
+            spares=settings.spares,
+            host=settings.here,
+        )
         for each in workers_of(component, settings.routers)
+        if is_here(each, settings)
     ]
-    door = Door(context, Endpoints(settings.run_dir).control(component))
-    return Parent(workers, door, _Log(settings.log_level), companions, on_up=lambda: notify("READY=1"))
+    return Team(workers, _open_door(component, settings, context))
+
+
+def _open_door(component: Component, settings: Settings, context: BusContext) -> Door:
+    endpoints = endpoints_of(settings).listen(component, Kind.CONTROL)
+    try:
+        return Door(context, *endpoints)
+    except zmq.ZMQError as error:
+        raise not_listening(endpoints[-1], error.strerror) from error
 
 
 class _Log:

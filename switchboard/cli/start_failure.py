@@ -1,6 +1,7 @@
 """Why a component cannot start, in words that say what to do."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from switchboard.settings_origin import Origins
@@ -53,4 +54,22 @@ def already_running(component: str, pid: int, data_dir: Path) -> StartFailure:
         f"The {component} of the data directory {data_dir} already runs: {holder} holds it. "
         "Stop it, or give this switchboard a SWITCHBOARD_DATA_DIR and a SWITCHBOARD_SIP_PORT of its own.",
         f"already run by {holder}",
+    )
+
+
+def placed_elsewhere(component: str, hosts: Sequence[str], here: str) -> StartFailure:
+    """The settings give the component to other hosts."""
+    return StartFailure(
+        f"{component} does not run on this host, {here}, but on {', '.join(hosts)}. "
+        f"Start it there, or name it in hosts.{here}.components; SWITCHBOARD_HOST says which host this is.",
+        f"placed on {', '.join(hosts)}",
+    )
+
+
+def not_listening(endpoint: str, reason: str) -> StartFailure:
+    """The door for other hosts cannot be opened."""
+    return StartFailure(
+        f"{endpoint} cannot be listened on: {reason}. The address must be one of this machine "
+        "(hosts.NAME.address), and its ports free (SWITCHBOARD_BUS_PORT chooses others, on all hosts alike).",
+        f"{endpoint} not bound",
     )

@@ -1,20 +1,20 @@
 """`switchboard status`: how the workers of all components are."""
 
-import socket
 from typing import Any
 
 import typer
-import zmq
 
 from switchboard.bus.board import Board
-from switchboard.bus.endpoints import Endpoints
-from switchboard.cli.output import FAILED, JsonOption, duration, print_json, print_table
-from switchboard.cli.running import settings_or_exit
+from switchboard.bus.context import BusContext
+from switchboard.cli.output import FAILED, JsonOption, duration, print_json, print_table, say
+from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.components import Component, workers_of
 from switchboard.settings import Settings
+from switchboard.site import endpoints_of, host_of, parents
 
 ANSWER_WITHIN_S = 1.0
 HEADINGS = ("name", "instance", "pid", "state", "up for", "restarts", "host")
+SILENT = "does not answer"
 
 
 def status(as_json: JsonOption = False) -> None:
@@ -24,37 +24,64 @@ def status(as_json: JsonOption = False) -> None:
         print_json({"components": components})
     else:
         print_table(HEADINGS, map(_row, components), "")
+        for each in components:
+            for note in each["notes"]:
+                say(f"{each['name']}.{each['instance']}: {note}")
     if any(each["state"] != "up" for each in components):
         raise typer.Exit(FAILED)
 
 
 def _ask_all(settings: Settings) -> list[dict[str, Any]]:
-    endpoints = Endpoints(settings.run_dir)
-    with zmq.Context() as context:
-        board = Board(context, {name: endpoints.control(name) for name in Component})
-        board.wait(ANSWER_WITHIN_S)
-        board.close()
+    with context_or_exit(settings) as context:
+        workers = _ask_parents(context, settings)
+        notes = _ask_workers(context, settings, workers)
+    return [{**each, "notes": notes.get(_name(each), [])} for each in workers]
+
+
+def _ask_parents(context: BusContext, settings: Settings) -> list[dict[str, Any]]:
+    doors = parents(settings)
+    board = Board(context, {name: door for name, (_, _, door) in doors.items()})
+    board.wait(ANSWER_WITHIN_S)
+    board.close()
     return [
         worker
-        for component in Component
-        for worker in board.answers.get(component) or _silent(component, settings)
+        for name, (component, host, _) in doors.items()
+        for worker in board.answers.get(name) or _silent(component, host, settings)
     ]
 
 
-def _silent(component: Component, settings: Settings) -> list[dict[str, Any]]:
+def _ask_workers(
+    context: BusContext, settings: Settings, workers: list[dict[str, Any]]
+) -> dict[str, list[str]]:
+    """What those that are up have to say, by NAME.INSTANCE."""
+    up = [each for each in workers if each["state"] == "up"]
+    endpoints = endpoints_of(settings)
+    doors = {_name(each): endpoints.ask(each["name"], each["instance"]) for each in up}
+    board = Board(context, doors, "notes")
+    board.wait(ANSWER_WITHIN_S)
+    board.close()
+    return {name: board.answers.get(name, [SILENT]) for name in doors}
+
+
+def _silent(component: Component, host: str, settings: Settings) -> list[dict[str, Any]]:
     """What is said of a component whose parent does not answer."""
     return [
         {
             "name": worker.name,
             "instance": worker.instance,
             "pid": None,
-            "host": socket.gethostname(),
+            "host": host or settings.here,
             "state": "down",
             "uptime_s": 0.0,
             "restarts": 0,
         }
         for worker in workers_of(component, settings.routers)
+        if host_of(worker, settings) == host
     ]
+
+
+def _name(worker: dict[str, Any]) -> str:
+    return f"{worker['name']}.{worker['instance']}"
 
 
 def _row(worker: dict[str, Any]) -> tuple[object, ...]:

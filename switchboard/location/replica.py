@@ -1,7 +1,6 @@
 """A router's copy of the bindings: a snapshot of the store, kept up to date by numbered changes."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from switchboard.location.binding import Binding
 from switchboard.location.store import Snapshot
@@ -16,6 +15,8 @@ class Replica:
     """Answers a router's questions about users from memory. `now_at`: epoch seconds."""
 
     def __init__(self) -> None:
+        self.is_loaded = False
+        """Whether there has been a snapshot: before, nobody can be said to be unknown."""
         self.number = 0
         """Of the last change that is in here."""
         self._users: dict[str, list[Binding]] = {}
@@ -23,12 +24,13 @@ class Replica:
 
     def load(self, snapshot: Snapshot) -> None:
         """Forget everything and hold `snapshot`."""
+        self.is_loaded = True
         self.number, users = snapshot
         self._users, self._translated = {}, {}
         for user, bindings in users.items():
             self._set(user, bindings)
 
-    def apply(self, number: int, records: Iterable[Sequence[Any]]) -> bool:
+    def apply(self, number: int, users: Mapping[str, list[Binding]]) -> bool:
         """Take one `location.changed`. False: changes are missing before it, a snapshot is needed.
 
         A change that the snapshot already held changes nothing.
@@ -37,8 +39,8 @@ class Replica:
             return True
         if number != self.number + 1:
             return False
-        for user, bindings in records:
-            self._set(user, [Binding.from_wire(binding) for binding in bindings])
+        for user, bindings in users.items():
+            self._set(user, bindings)
         self.number = number
         return True
 

@@ -7,11 +7,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from switchboard.location.binding import Binding
-from switchboard.location.store import Change, Snapshot, StoreError
+from switchboard.location.store import Change, Page, Snapshot, StoreError
 from switchboard.sip.errors import UsageError
 
 SCHEMA_VERSION = 1
 _BUSY_S = 5.0
+_PAGE = "SELECT user FROM users WHERE user > ? ORDER BY user LIMIT ?"
 _COLUMNS = "contact, q, expires_at, next_hop, path, params, call_id, cseq, user_agent, source, branch"
 _SCHEMA = f"""
 BEGIN;
@@ -86,6 +87,12 @@ class SqliteStore:
     def snapshot(self) -> Snapshot:
         """As in `Store`."""
         return _read(self._database)
+
+    def page(self, after: str, at_most: int) -> Page:
+        """As in `Store`."""
+        rows = self._database.execute(_PAGE, (after, at_most + 1)).fetchall()
+        users = {user: self.bindings(user) for (user,) in rows[:at_most]}
+        return Page(self.number, after, users, more=len(rows) > at_most)
 
     def close(self) -> None:
         """Let go of the file."""

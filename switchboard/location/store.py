@@ -1,6 +1,6 @@
 """What the registrar needs of a store of bindings; it owns the store, nobody else writes to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -25,8 +25,37 @@ class Change:
 
     def to_wire(self) -> list[Any]:
         """The body of `location.changed`."""
-        records = [[user, [binding.to_wire() for binding in found]] for user, found in self.users.items()]
-        return [self.number, records]
+        return [self.number, _to_records(self.users)]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of the store: the `users` whose names follow `after`, in order, and whether more follow."""
+
+    number: int
+    """The last change's, when the page was read."""
+    after: str
+    users: dict[str, list[Binding]]
+    more: bool
+
+    def to_wire(self) -> list[Any]:
+        """An item of `location.page`."""
+        return [self.number, self.after, _to_records(self.users), self.more]
+
+    @classmethod
+    def from_wire(cls, item: Sequence[Any]) -> "Page":
+        """The page of what `to_wire` returned in another process (trusted)."""
+        number, after, records, more = item
+        return cls(number, after, users_of(records), more)
+
+
+def users_of(records: Iterable[Sequence[Any]]) -> dict[str, list[Binding]]:
+    """The users of the records of `location.changed` or `location.page`."""
+    return {user: [Binding.from_wire(each) for each in bindings] for user, bindings in records}
+
+
+def _to_records(users: Mapping[str, Sequence[Binding]]) -> list[list[Any]]:
+    return [[user, [binding.to_wire() for binding in found]] for user, found in users.items()]
 
 
 class Store(Protocol):
@@ -49,3 +78,6 @@ class Store(Protocol):
 
     def snapshot(self) -> Snapshot:
         """All there is."""
+
+    def page(self, after: str, at_most: int) -> Page:
+        """The next `at_most` users after the name `after` ("": from the first)."""

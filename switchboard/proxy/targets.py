@@ -17,6 +17,8 @@ ALLOWED_METHODS = (
     "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, "
     "REFER, SUBSCRIBE, NOTIFY, PUBLISH, PRACK, UPDATE"
 )
+RETRY_AFTER_S = 5
+"""When to call again while nobody has told us yet who is registered."""
 
 
 class Bound(Protocol):
@@ -35,6 +37,8 @@ class Bound(Protocol):
 class Locations(Protocol):
     """The location service as a router sees it. `now_at`: epoch s."""
 
+    @property
+    def is_loaded(self) -> bool: ...
     def lookup(self, user: str, now_at: float) -> Iterable[Bound]: ...
     def is_known(self, user: str) -> bool: ...
     def registered_from(self, user: str, host: str, now_at: float) -> bool: ...
@@ -102,6 +106,8 @@ class TargetPolicy:
             raise Refusal(489)
         if targets:
             return targets
+        if not self.locations.is_loaded:
+            raise Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
         raise Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
 
     def _may_relay(self, received: Received, at: float) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bus.contexts import OwningContext
 
-from switchboard.bus.actor import BusContext
+from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.twin import adopt_orphans
 

@@ -4,11 +4,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import zmq
-
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.parent import Parent
+from switchboard.bus.parent import Parent, Team
 from switchboard.bus.worker import Worker
 
 GRACE_S = 0.3
@@ -20,9 +19,9 @@ def main(run_dir: str, *modes: str) -> int:
         Worker("fake", number, [sys.executable, str(WORKER), mode], grace_s=GRACE_S)
         for number, mode in enumerate(modes)
     ]
-    door = Door(zmq.Context(), Endpoints(Path(run_dir)).control("fake"))
+    door = Door(BusContext(), Endpoints(Path(run_dir)).control("fake"))
     say = partial(print, flush=True)
-    return Parent(workers, door, say, on_up=lambda: say("up")).run()
+    return Parent([Team(workers, door)], say, on_up=lambda: say("up")).run()
 
 
 if __name__ == "__main__":

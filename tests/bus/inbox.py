@@ -6,7 +6,7 @@ from typing import Any
 import zmq
 
 from switchboard.bus import frames
-from switchboard.bus.actor import BusContext
+from switchboard.bus.context import BusContext
 
 DEADLINE_MS = 2000
 

@@ -10,8 +10,9 @@ import zmq
 from bus.inbox import DEADLINE_MS, bind_inbox, next_frame
 
 from switchboard.bus import frames
-from switchboard.bus.actor import FRAMES_A_ROUND, Actor, BusContext, Loop
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.actor import FRAMES_A_ROUND, Actor, Loop
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoint, Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
 
@@ -82,7 +83,7 @@ def ask_in_between(context: BusContext, endpoints: Endpoints, loop: Loop, questi
         return frames.unpack(asker.recv())
 
 
-def connected(context: BusContext, endpoint: str, subject: str = "hello") -> Peer:
+def connected(context: BusContext, endpoint: Endpoint, subject: str = "hello") -> Peer:
     """A peer that has got its first frame through."""
     peer = Peer(context, endpoint)
     until = time.monotonic() + LIMIT_S
@@ -213,6 +214,7 @@ def test_stats_are_those_of_loop_outboxes_and_actor(context: BusContext, endpoin
             "frames_in": 2,
             "items_in": 1,
             "bad_frames": 1,
+            "strangers_refused": 0,
             "away.0.s.sent": 0,
             "away.0.s.dropped": 0,
             "away.0.s.waiting": 1,

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 import zmq
 
-from switchboard.bus.actor import BusContext
 from switchboard.bus.ask import BusError, Refused, ask
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
 
@@ -15,7 +15,7 @@ DEADLINE_MS = 2000
 
 def serve_once(door: Door, respond: Callable[[Question], None]) -> threading.Thread:
     def serve() -> None:
-        assert door.socket.poll(DEADLINE_MS)
+        assert door.sockets[0].poll(DEADLINE_MS)
         question = door.take()
         assert question is not None
         respond(question)
@@ -28,7 +28,7 @@ def serve_once(door: Door, respond: Callable[[Question], None]) -> threading.Thr
 def test_a_question_is_answered(context: BusContext, endpoints: Endpoints) -> None:
     at = endpoints.ask("journal")
     door = Door(context, at)
-    thread = serve_once(door, lambda question: door.reply(question, [question.subject, question.body]))
+    thread = serve_once(door, lambda question: question.reply([question.subject, question.body]))
     assert ask(at, "call.list", {"all": True}) == ["call.list", {"all": True}]
     thread.join(2)
 
@@ -36,7 +36,7 @@ def test_a_question_is_answered(context: BusContext, endpoints: Endpoints) -> No
 def test_a_refusal_is_an_error_with_its_text(context: BusContext, endpoints: Endpoints) -> None:
     at = endpoints.ask("journal")
     door = Door(context, at)
-    thread = serve_once(door, lambda question: door.refuse(question, "no such call"))
+    thread = serve_once(door, lambda question: question.refuse("no such call"))
     with pytest.raises(Refused, match="no such call"):
         ask(at, "call.list")
     thread.join(2)
@@ -47,7 +47,7 @@ def test_an_answer_of_another_version_is_an_error(context: BusContext, endpoints
     door = Door(context, at)
 
     def answer_in_another_version(question: Question) -> None:
-        door.socket.send_multipart([question.asker, b"\x93\x02"])
+        question.socket.send_multipart([question.asker, b"\x93\x02"])
 
     thread = serve_once(door, answer_in_another_version)
     with pytest.raises(BusError, match="no frame"):

@@ -4,9 +4,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from switchboard.bus.board import Board
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
 
 LIMIT_S = 10.0
@@ -14,8 +13,8 @@ LIMIT_S = 10.0
 
 def serve(door: Door, workers: list[dict[str, Any]], stop: threading.Event) -> None:
     while not stop.is_set():
-        if door.socket.poll(10) and (question := door.take()):
-            door.reply(question, workers)
+        if door.sockets[0].poll(10) and (question := door.take()):
+            question.reply(workers)
 
 
 def endpoint(tmp_path: Path, name: str) -> str:
@@ -23,7 +22,7 @@ def endpoint(tmp_path: Path, name: str) -> str:
 
 
 def test_silent_parent_is_not_up(tmp_path: Path) -> None:
-    with zmq.Context() as context:
+    with BusContext() as context:
         board = Board(context, {"edge": endpoint(tmp_path, "edge")})
         board.wait(0.05)
         assert board.answers == {}
@@ -34,7 +33,7 @@ def test_silent_parent_is_not_up(tmp_path: Path) -> None:
 def test_answers(tmp_path: Path) -> None:
     stop = threading.Event()
     said = {"edge": [{"state": "up"}], "router": [{"state": "up"}, {"state": "starting"}], "journal": []}
-    with zmq.Context() as context:
+    with BusContext() as context:
         doors = {name: Door(context, endpoint(tmp_path, name)) for name in said}
         threads = [
             threading.Thread(target=serve, args=(door, said[name], stop)) for name, door in doors.items()

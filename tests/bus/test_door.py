@@ -2,7 +2,7 @@ import pytest
 import zmq
 
 from switchboard.bus import frames
-from switchboard.bus.actor import BusContext
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
 
 HERE = "inproc://door"
@@ -25,14 +25,14 @@ def asker(context: BusContext, door: Door) -> zmq.Socket[bytes]:
 def test_questions_are_replied_to_in_any_order(door: Door, asker: zmq.Socket[bytes]) -> None:
     asker.send(frames.pack("first", [1]))
     asker.send(frames.pack("second", None))
-    assert door.socket.poll(DEADLINE_MS)
+    assert door.sockets[0].poll(DEADLINE_MS)
     first, second = door.take(), door.take()
     assert first is not None
     assert second is not None
     assert (first.subject, first.body) == ("first", [1])
     assert door.take() is None
-    door.reply(second, "two")
-    door.refuse(first, "not now")
+    second.reply("two")
+    first.refuse("not now")
     assert frames.unpack(asker.recv()) == ("second", "two")
     assert frames.unpack(asker.recv()) == ("error", "not now")
 
@@ -42,7 +42,7 @@ def test_what_is_no_question_is_counted_and_refused(
     door: Door, asker: zmq.Socket[bytes], parts: list[bytes]
 ) -> None:
     asker.send_multipart(parts)
-    assert door.socket.poll(DEADLINE_MS)
+    assert door.sockets[0].poll(DEADLINE_MS)
     assert door.take() is None
     assert door.bad_frames == 1
     subject, _ = frames.unpack(asker.recv())
@@ -51,9 +51,9 @@ def test_what_is_no_question_is_counted_and_refused(
 
 def test_reply_to_an_asker_that_has_gone_is_dropped(door: Door, asker: zmq.Socket[bytes]) -> None:
     asker.send(frames.pack("q", None))
-    assert door.socket.poll(DEADLINE_MS)
+    assert door.sockets[0].poll(DEADLINE_MS)
     question = door.take()
     assert question is not None
     asker.close(linger=0)
-    door.reply(question, "too late")
+    question.reply("too late")
     door.close()

@@ -2,12 +2,12 @@ import time
 
 from bus.inbox import all_items, bind_inbox, next_frame
 
-from switchboard.bus.actor import BusContext
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoint, Endpoints
 from switchboard.bus.outbox import BYTES_A_FRAME, ITEMS_A_FRAME, Outbox
 from switchboard.bus.peer import HIGH_WATER_MARK
 
-HERE = "inproc://peer"
+HERE = Endpoint("inproc://peer", "peer.0")
 
 
 def flush_within(outbox: Outbox, limit_s: float = 2.0) -> None:

@@ -1,10 +1,9 @@
 import time
 
-import zmq
 from bus.inbox import bind_inbox, next_frame
 
-from switchboard.bus.actor import BusContext
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoint, Endpoints
 from switchboard.bus.peer import HIGH_WATER_MARK, Peer
 
 
@@ -28,7 +27,7 @@ def test_peer_that_is_away_takes_nothing_and_is_found_later(
 
 def test_peer_that_hangs_is_noticed(context: BusContext) -> None:
     inbox = bind_inbox(context, "inproc://hung")
-    peer = Peer(context, "inproc://hung")
+    peer = Peer(context, Endpoint("inproc://hung", "hung.0"))
     taken = 0
     while peer.send("s", taken):
         taken += 1
@@ -38,7 +37,7 @@ def test_peer_that_hangs_is_noticed(context: BusContext) -> None:
 
 def test_peer_is_found_again_after_its_restart(context: BusContext, endpoints: Endpoints) -> None:
     endpoint = endpoints.inbox("router")
-    first_life: BusContext = zmq.Context()
+    first_life = BusContext()
     inbox = bind_inbox(first_life, endpoint)
     peer = Peer(context, endpoint)
     send_within(peer, "before")

@@ -14,8 +14,8 @@ from typing import BinaryIO
 import pytest
 from bus.inbox import all_items, bind_inbox
 
-from switchboard.bus.actor import BusContext
 from switchboard.bus.ask import ask
+from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import Peer
 from switchboard.bus.process import LOADED, READY

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import zmq
 from bus.fake_children import command, tend_until
 
 from switchboard.bus.door import Question
@@ -16,14 +17,16 @@ from switchboard.bus.worker import State, Worker
 def restarting(code: Path, new: str) -> Iterator[tuple[Restart, Worker]]:
     """A worker is up, and has been asked at the instant 10 to restart in the mode `new`."""
     code.write_text("steady")
+    nobody: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     worker = Worker("fake", 0, command(f"@{code}"), spares=False)
     worker.start(0.0)
     try:
         tend_until(worker, lambda: worker.state is State.UP, 0.0)
         code.write_text(new)
         follower = worker.restart(10.0)
-        yield Restart(Question(b"asker", "restart", None), [(worker, follower)], 25.0), worker
+        yield Restart(Question(nobody, b"asker", "restart", None), [(worker, follower)], 25.0), worker
     finally:
+        nobody.close()
         worker.stop(100.0)
         tend_until(worker, lambda: worker.gone, 200.0)
 

@@ -4,7 +4,8 @@ import os
 import signal
 from typing import Any
 
-from switchboard.bus.actor import Actor, BusContext, run_actor
+from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.settings import Settings, SettingsError

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zmq
 from typer.testing import CliRunner
 
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
 from switchboard.cli.main import app
 
@@ -69,7 +69,7 @@ def answering(data_dir: Path) -> Iterator[Callable[[str, str, Any], list[Any]]]:
     run_dir.mkdir(exist_ok=True)
     stop = threading.Event()
     threads: list[threading.Thread] = []
-    with zmq.Context() as context:
+    with BusContext() as context:
 
         def answer(name: str, question: str, body: Any) -> list[Any]:
             asked: list[Any] = []
@@ -86,10 +86,10 @@ def answering(data_dir: Path) -> Iterator[Callable[[str, str, Any], list[Any]]]:
 
 def _serve(door: Door, question: str, body: Any, asked: list[Any], stop: threading.Event) -> None:
     while not stop.is_set():
-        if door.socket.poll(10) and (got := door.take()):
+        if door.sockets[0].poll(10) and (got := door.take()):
             asked.append(got.body)
             if got.subject == question:
-                door.reply(got, body)
+                got.reply(body)
             else:
-                door.refuse(got, "another question")
+                got.refuse("another question")
     door.close()

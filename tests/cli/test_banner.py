@@ -4,22 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import zmq
 
 from switchboard.bus.board import Board
+from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
 from switchboard.bus.endpoints import Endpoints
 from switchboard.cli.banner import IMPATIENT_AFTER_S, Announcer, welcome
 from switchboard.settings import Settings
 
-Context = zmq.Context[zmq.Socket[bytes]]
 POLL_MS = 20
 TURNS = 500
 
 
 @pytest.fixture
-def context() -> Iterator[Context]:
-    context: Context = zmq.Context()
+def context() -> Iterator[BusContext]:
+    context = BusContext()
     yield context
     context.destroy(linger=0)
 
@@ -30,7 +29,7 @@ def endpoint(data_dir: Path) -> str:
     return Endpoints(data_dir).control("router")
 
 
-def test_welcome_comes_once_all_are_up(context: Context, endpoint: str) -> None:
+def test_welcome_comes_once_all_are_up(context: BusContext, endpoint: str) -> None:
     said: list[str] = []
     states = ["up", "starting", "starting"]
     door = Door(context, endpoint)
@@ -40,14 +39,14 @@ def test_welcome_comes_once_all_are_up(context: Context, endpoint: str) -> None:
             break
         assert "welcome" not in said
         announcer.handle_timer(deadline)
-        if door.socket.poll(POLL_MS) and (question := door.take()):
-            door.reply(question, [{"state": states.pop() if len(states) > 1 else states[0]}])
+        if door.sockets[0].poll(POLL_MS) and (question := door.take()):
+            question.reply([{"state": states.pop() if len(states) > 1 else states[0]}])
     door.close()
     assert states == ["up"]
     assert said.count("welcome") == 1
 
 
-def test_who_is_late_is_said_once(context: Context, endpoint: str) -> None:
+def test_who_is_late_is_said_once(context: BusContext, endpoint: str) -> None:
     said: list[str] = []
     board = Board(context, {"router": endpoint})
     announcer = Announcer(board, lambda: "welcome", said.append)

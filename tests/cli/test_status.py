@@ -43,15 +43,33 @@ def test_nothing_runs(switchboard: Run) -> None:
     components = json.loads(done.stdout)["components"]
     assert [(each["name"], each["instance"]) for each in components] == NAMES
     assert all(each["state"] == "down" and each["pid"] is None for each in components)
-    assert list(components[0]) == ["name", "instance", "pid", "host", "state", "uptime_s", "restarts"]
+    assert list(components[0]) == [
+        "name",
+        "instance",
+        "pid",
+        "host",
+        "state",
+        "uptime_s",
+        "restarts",
+        "notes",
+    ]
 
 
 def test_all_up(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
     for component, workers in board().items():
         answering(f"{component}.control", "status", workers)
+    for name, instance in NAMES:
+        answering(f"{name}.{instance}.ask", "notes", [f"a note of {name}"])
     done = switchboard("status", "--json")
     assert (done.status, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == {"components": [worker(*name) for name in NAMES]}
+    shown = [{**worker(*name), "notes": [f"a note of {name[0]}"]} for name in NAMES]
+    assert json.loads(done.stdout) == {"components": shown}
+
+
+def test_worker_that_hangs(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
+    answering("journal.control", "status", [worker("journal", 0)])
+    done = switchboard("status")
+    assert done.stderr == "journal.0: does not answer\n"
 
 
 def test_table(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
 from switchboard.location.sqlite import SqliteStore
+from switchboard.location.store import users_of
 
 LATE = 100.0
 
@@ -64,11 +65,11 @@ def test_registered_from(host: str, now_at: float, expected: bool) -> None:
 
 def test_apply_counts_without_a_gap() -> None:
     replica = loaded(bound("sip:a@h"))
-    record = ["lukas", [bound("sip:b@h").to_wire()]]
-    assert replica.apply(9, [record]) is False
-    assert replica.apply(7, [record]) is True
+    record = {"lukas": [bound("sip:b@h")]}
+    assert replica.apply(9, record) is False
+    assert replica.apply(7, record) is True
     assert [each.contact for each in replica.lookup("lukas", 0.0)] == ["sip:a@h"]
-    assert replica.apply(8, [record, ["eva", []]]) is True
+    assert replica.apply(8, record | {"eva": []}) is True
     assert [each.contact for each in replica.lookup("lukas", 0.0)] == ["sip:b@h"]
     assert (replica.number, replica.is_known("eva")) == (8, True)
 
@@ -79,11 +80,11 @@ def test_next_hop_of_a_translated_contact() -> None:
     assert replica.next_hop_of("sip:a@192.168.1.2:5060;gr=x") == "203.0.113.7:4000"
     others = ("sip:b@192.168.1.2:5060", "sip:a@192.168.1.2", "tel:1", "junk")
     assert [replica.next_hop_of(other) for other in others] == ["", "", "", ""]
-    replica.apply(8, [["eva", [replace(contact, next_hop="203.0.113.8:1").to_wire()]]])
+    replica.apply(8, {"eva": [replace(contact, next_hop="203.0.113.8:1")]})
     assert replica.next_hop_of("sip:a@192.168.1.2:5060") == "203.0.113.8:1"
-    replica.apply(9, [["eva", []]])
+    replica.apply(9, {"eva": []})
     assert replica.next_hop_of("sip:a@192.168.1.2:5060") == "203.0.113.7:4000"
-    replica.apply(10, [["lukas", []]])
+    replica.apply(10, {"lukas": []})
     assert replica.next_hop_of("sip:a@192.168.1.2:5060") == ""
 
 
@@ -116,6 +117,6 @@ def test_changes_and_snapshots_lead_to_what_the_store_holds(
             replica.load(store.snapshot())
         if change.users:
             number, records = change.to_wire()
-            assert replica.apply(number, records)
+            assert replica.apply(number, users_of(records))
     assert replica.snapshot() == store.snapshot()
     store.close()

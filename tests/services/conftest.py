@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from bus.contexts import OwningContext
 
-from switchboard.bus.actor import BusContext
+from switchboard.bus.context import BusContext
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from bus.inbox import bind_inbox, next_frame
 from location.registers import register
 
 from services.registrar import TICK_S, RegistrarService
-from switchboard.bus.actor import BusContext
+from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
 from switchboard.location.sqlite import SqliteStore, read_snapshot
+from switchboard.location.store import users_of
 from switchboard.settings import Settings
 from switchboard.sip.message import parse_message
 from switchboard.sip.scan import scan
@@ -113,7 +114,7 @@ def test_replica_follows_snapshot_and_changes(context: BusContext, settings: Set
     subscriber = subscribe(context, settings, service)
     service.receive("sip.received", [received(register("<sip:b@h>"))], 2.0)
     number, records = next_frame(subscriber)[1]
-    assert replica.apply(number, records)
+    assert replica.apply(number, users_of(records))
     assert [each.contact for each in replica.lookup("lukas", time.time())] == [CONTACT, "sip:b@h"]
 
 

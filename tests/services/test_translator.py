@@ -9,7 +9,7 @@ from bus.inbox import bind_inbox, next_frame
 from structlog.testing import capture_logs
 
 from services.translator import LOOK_S, TranslatorService
-from switchboard.bus.actor import BusContext
+from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.settings import Settings, SettingsError
 

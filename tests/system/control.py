@@ -6,9 +6,8 @@
 from pathlib import Path
 from typing import TypedDict, cast
 
-import zmq
-
 from switchboard.bus.board import Board
+from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.components import Component as Name
 from switchboard.settings import Settings
@@ -31,7 +30,7 @@ class Component(TypedDict):
 def ask_parents(data_dir: Path) -> list[Component]:
     """The workers of all components; [] unless every parent answers within a second."""
     endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
-    with zmq.Context() as context:
+    with BusContext() as context:
         board = Board(context, {name: endpoints.control(name) for name in Name})
         try:
             board.wait(ANSWER_WITHIN_S)

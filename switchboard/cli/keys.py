@@ -1,0 +1,23 @@
+"""`switchboard keys`: makes the keys with which the hosts of one switchboard know each other."""
+
+from switchboard.bus.keys import PUBLIC, SECRET, make_keys
+from switchboard.cli.output import MISUSED, fail, say
+from switchboard.cli.running import settings_or_exit
+
+
+def keys() -> None:
+    """Make a pair of keys for each host of the settings that has none."""
+    settings = settings_or_exit()
+    if not settings.hosts:
+        fail("The settings name no hosts: there is nobody to need a key (docs/HOSTS.md).", MISUSED)
+    directory = settings.keys_path
+    try:
+        made = make_keys(directory, settings.hosts)
+    except OSError as error:
+        fail(f"The keys cannot be written to {directory}: {error.strerror}.")
+    say(f"Made in {directory}: {', '.join(made)}." if made else f"All hosts have keys in {directory}.")
+    for host in settings.hosts:
+        if host != settings.here:
+            say(
+                f"Copy to that directory of {host}: all *{PUBLIC}, and {host}{SECRET}; then remove that here."
+            )

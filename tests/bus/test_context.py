@@ -1,0 +1,110 @@
+"""Sockets between two hosts, which are two contexts here: who has a key of ours is heard, nobody else."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import zmq
+from bus.contexts import OwningContext
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.keys import Keys, load_keys, make_keys
+
+ALPHA, BETA = "127.0.0.1", "127.0.0.2"
+LIMIT_S = 5.0
+POLL_MS = 10
+
+
+@contextmanager
+def context_with(keys: Keys) -> Iterator[BusContext]:
+    context = OwningContext()
+    context.keys = keys
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def alpha(tmp_path: Path) -> Keys:
+    make_keys(tmp_path, ("alpha", "beta"))
+    return load_keys(tmp_path, "alpha", {"alpha": ALPHA, "beta": BETA})
+
+
+@pytest.fixture
+def beta(tmp_path: Path, alpha: Keys) -> Keys:  # noqa: ARG001 (alpha makes the keys)
+    return load_keys(tmp_path, "beta", {"alpha": ALPHA, "beta": BETA})
+
+
+@pytest.fixture
+def endpoint() -> str:
+    with socket.socket() as probe:
+        probe.bind((ALPHA, 0))
+        return f"tcp://{ALPHA}:{probe.getsockname()[1]}"
+
+
+def serve_until(context: BusContext, condition: Callable[[], bool]) -> None:
+    assert context.guard
+    until = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        context.guard.socket.poll(POLL_MS)
+        context.guard.serve()
+
+
+def test_a_host_with_a_key_is_heard(alpha: Keys, beta: Keys, endpoint: str) -> None:
+    with ExitStack() as stack:
+        here, there = (stack.enter_context(context_with(keys)) for keys in (alpha, beta))
+        (inbox,) = here.listen(zmq.PULL, [endpoint], rcvhwm=64)
+        assert inbox.get(zmq.RCVHWM) == 64
+        sender = there.socket(zmq.PUSH)
+        there.connect(sender, endpoint)
+        sender.send(b"hello")
+        serve_until(here, lambda: bool(inbox.poll(0)))
+        assert inbox.recv() == b"hello"
+        assert here.guard
+        assert here.guard.refused == 0
+
+
+def test_an_unknown_key_is_refused_and_counted(tmp_path: Path, alpha: Keys, endpoint: str) -> None:
+    make_keys(tmp_path / "others", ("alpha", "stranger"))
+    known = {"stranger": BETA, "alpha": ALPHA}
+    theirs = load_keys(tmp_path / "others", "stranger", known)
+    stranger = Keys(theirs.public, theirs.secret, {ALPHA: alpha.public})
+    with ExitStack() as stack:
+        here, there = (stack.enter_context(context_with(keys)) for keys in (alpha, stranger))
+        (inbox,) = here.listen(zmq.PULL, [endpoint])
+        sender = there.socket(zmq.PUSH)
+        there.connect(sender, endpoint)
+        sender.send(b"let me in")
+        guard = here.guard
+        assert guard
+        serve_until(here, lambda: guard.refused > 0)
+        assert guard.take_strangers() == ["127.0.0.1"]
+        assert guard.take_strangers() == []
+        assert not inbox.poll(POLL_MS)
+
+
+def test_who_speaks_without_encryption_is_not_heard(alpha: Keys, endpoint: str) -> None:
+    with context_with(alpha) as here, context_with(alpha) as there:
+        (inbox,) = here.listen(zmq.PULL, [endpoint])
+        failures = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+        monitor = inbox.get_monitor_socket(failures)
+        plain = there.socket(zmq.PUSH)
+        plain.connect(endpoint)
+        plain.send(b"let me in")
+        serve_until(here, lambda: bool(monitor.poll(0)))
+        assert not inbox.poll(POLL_MS)
+        inbox.disable_monitor()
+
+
+def test_what_stays_on_the_host_needs_no_key() -> None:
+    context = OwningContext()
+    (inbox,) = context.listen(zmq.PULL, ["inproc://inbox"])
+    sender = context.socket(zmq.PUSH)
+    context.connect(sender, "inproc://inbox")
+    sender.send(b"hello")
+    assert inbox.recv() == b"hello"
+    assert context.guard is None
+    context.destroy(linger=0)
