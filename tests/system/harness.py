@@ -137,6 +137,21 @@ class Switchboard:
         assert done.returncode == 0 or not check, f"switchboard {arguments}: {done.stdout}{done.stderr}"
         return done
 
+    @contextmanager
+    def cli_beside(self, *arguments: str) -> Iterator[None]:
+        """Run `switchboard ARGUMENTS` beside the block; AssertionError unless it exits with 0 then."""
+        process = subprocess.Popen(
+            self._command("switchboard", *arguments),
+            cwd=self._home,
+            env=self._environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            yield
+            _, said = process.communicate(timeout=COMMAND_S)
+        assert process.returncode == 0, f"switchboard {arguments}: {said}"
+
     def status(self) -> list[Component]:
         """What `switchboard status --json` shows; AssertionError if its exit status does not fit."""
         done = self.cli("status", "--json", check=False)
