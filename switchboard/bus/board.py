@@ -19,7 +19,7 @@ class Board:
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoints: Mapping[str, str]) -> None:
         self.answers: dict[str, list[dict[str, Any]]] = {}
-        self._sockets = {name: _connect(context, endpoint) for name, endpoint in endpoints.items()}
+        self._sockets = {name: connect(context, endpoint) for name, endpoint in endpoints.items()}
 
     def ask(self) -> None:
         """Put the question to every parent that can be reached now."""
@@ -56,7 +56,8 @@ class Board:
             socket.close()
 
 
-def _connect(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
+def connect(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
+    """A socket that asks at a door and keeps no question for one that is not there."""
     socket = context.socket(zmq.DEALER)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.IMMEDIATE, 1)

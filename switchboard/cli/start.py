@@ -10,9 +10,10 @@ import zmq
 
 from switchboard.bus.door import Door
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.notify import notify
+from switchboard.bus.notify import notify, signs_of_life
 from switchboard.bus.parent import Companion, Parent
 from switchboard.bus.run_dir import Held, hold, make_data_dir, make_run_dir
+from switchboard.bus.watchdog import Watchdog
 from switchboard.bus.worker import Worker
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.start_failure import StartFailure, already_running, not_writable
@@ -95,8 +96,13 @@ def _make_parent(
         Worker(each.name, each.instance, each.command, pass_fds, variables, spares=settings.spares)
         for each in workers_of(component, settings.routers)
     ]
-    door = Door(context, Endpoints(settings.run_dir).control(component))
-    return Parent(workers, door, _Log(settings.log_level), companions, on_up=lambda: notify("READY=1"))
+    endpoints = Endpoints(settings.run_dir)
+    log = _Log(settings.log_level)
+    watchers: list[Companion] = [*companions, *signs_of_life()]
+    if settings.hung_after_s:
+        watchers.append(Watchdog(context, workers, endpoints.ask, settings.hung_after_s, log))
+    door = Door(context, endpoints.control(component))
+    return Parent(workers, door, log, watchers, on_up=lambda: notify("READY=1"))
 
 
 class _Log:

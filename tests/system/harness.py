@@ -179,10 +179,11 @@ class Switchboard:
 
     def kill(self, name: str, instance: int = 0) -> int:
         """SIGKILL the worker; return the pid that it had."""
-        pid = self.component(name, instance)["pid"]
-        assert pid is not None, f"{name} is down"
-        os.kill(pid, signal.SIGKILL)
-        return pid
+        return self._signal(name, instance, signal.SIGKILL)
+
+    def hang(self, name: str, instance: int = 0) -> int:
+        """SIGSTOP the worker; return its pid."""
+        return self._signal(name, instance, signal.SIGSTOP)
 
     @contextmanager
     def kept_down(self, name: str) -> Iterator[None]:
@@ -222,6 +223,12 @@ class Switchboard:
     def log(self) -> str:
         """All that honcho and the product printed."""
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
+
+    def _signal(self, name: str, instance: int, number: signal.Signals) -> int:
+        pid = self.component(name, instance)["pid"]
+        assert pid is not None, f"{name} is down"
+        os.kill(pid, number)
+        return pid
 
     def _records(self, call_id: str) -> list[CallRecord]:
         return [record for record in self.cdr() if record["call_id"] == call_id]
