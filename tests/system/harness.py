@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,9 @@ from system.control import Component, ask_parents
 from system.sipmsg import Address
 
 PROJECT = Path(__file__).parents[2]
+HONCHO = ("honcho", "start", "-f", str(PROJECT / "Procfile"))
+INIT_SYSTEM = (sys.executable, str(Path(__file__).with_name("init_system.py")))
+"""Starts a parent again when it ends; honcho would end everything."""
 START_S = 30.0
 """Within this all components are up, even on a busy machine."""
 STOP_S = 5.0
@@ -37,8 +40,9 @@ class Switchboard:
     """A switchboard with a port and a data directory of its own; it runs inside the `with` block.
 
     `environment` adds to (or changes) the settings given here. With `namespace` all processes run in that
-    network namespace. The data directory is a temporary one unless given. Leaving the block asserts that it
-    ends in time, leaves no process behind and wrote no traceback.
+    network namespace. The data directory is a temporary one unless given. `runner` starts the components:
+    HONCHO or INIT_SYSTEM. Leaving the block asserts that it ends in time, leaves no process behind and wrote
+    no traceback.
     """
 
     def __init__(
@@ -49,10 +53,12 @@ class Switchboard:
         port: int = 0,
         data_dir: Path | None = None,
         namespace: str | None = None,
+        runner: Sequence[str] = HONCHO,
     ) -> None:
         self.host = host
         self.port = port or free_port(host)
         self._namespace = namespace
+        self._runner = runner
         self._temporary = TemporaryDirectory(prefix="switchboard-test-")
         self._home = Path(self._temporary.name)
         self.data_dir = data_dir or self._home / "data"
@@ -84,11 +90,10 @@ class Switchboard:
             self._clean_up()
 
     def start(self) -> None:
-        """Run `honcho start`; does not wait."""
-        command = self._command("honcho", "start", "-f", str(PROJECT / "Procfile"))
+        """Run `honcho start`, or the `runner`; does not wait."""
         with self._log_path.open("ab") as log:
             self._honcho = subprocess.Popen(
-                command,
+                self._command(*self._runner),
                 cwd=self._home,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
