@@ -58,6 +58,14 @@ class Ours:
         """Every worker may go in every way; nobody restarts a parent gracefully."""
         return [way for way in Way if way is not Way.RESTART or not target.startswith(PARENT)]
 
+    def workers_of(self, target: str) -> list[str]:
+        """The workers that go with a target."""
+        return [
+            worker
+            for worker, component in self.workers.items()
+            if target in (worker, EVERYTHING, PARENT + component)
+        ]
+
     def spread_s(self, target: str, way: Way) -> float:
         """For how long the event has its effect; a parent comes back with an import before its workers'."""
         return PARENT_SPREAD_S if target.startswith(PARENT) else SPREAD_S[way]
@@ -68,7 +76,7 @@ class Ours:
             self.switchboard.data_dir,
             self._watch,
             way,
-            [worker for worker in self.workers if self._goes(worker, target)],
+            self.workers_of(target),
             self.workers,
             at_parent=target.startswith(PARENT),
         )
@@ -76,7 +84,3 @@ class Ours:
     def log(self) -> str:
         """What it printed."""
         return self.switchboard.log()
-
-    def _goes(self, worker: str, target: str) -> bool:
-        """Whether the worker is or belongs to the target."""
-        return target in (worker, EVERYTHING, PARENT + self.workers[worker])
