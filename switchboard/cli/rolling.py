@@ -2,9 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 import zmq
 
@@ -29,14 +28,26 @@ def restart_all(settings: Settings) -> None:
     """Restart all workers, a line for each; at the first failure stop with status 1."""
     endpoints = Endpoints(settings.run_dir)
     workers = _workers(settings, endpoints)
-    with _progress(len(workers)) as show:
-        for number, (worker, component) in enumerate(workers):
-            begun = time.monotonic()
-            try:
-                ask(endpoints.control(component), "restart", worker, DEADLINE_S + 1)
-            except BusError as error:
-                _give_up([name for name, _ in workers], number, str(error))
-            show(f"{worker} restarted in {time.monotonic() - begun:.1f} s")
+    done = 0
+    try:
+        with _progress(len(workers)) as show:
+            for worker, component in workers:
+                took_s = _restart(worker, endpoints.control(component))
+                show(f"{worker} restarted in {took_s:.1f} s")
+                done += 1
+    except BusError as error:
+        names = [worker for worker, _ in workers]
+        fail(
+            f"Stopped: {error}.\n"
+            f"Restarted: {', '.join(names[:done]) or 'none'}. Not restarted: {', '.join(names[done:])}."
+        )
+
+
+def _restart(worker: str, control_door: str) -> float:
+    """Restart one worker; returns the seconds that it took. BusError: it was not."""
+    begun = time.monotonic()
+    ask(control_door, "restart", worker, DEADLINE_S + 1)
+    return time.monotonic() - begun
 
 
 def _workers(settings: Settings, endpoints: Endpoints) -> list[tuple[str, Component]]:
@@ -53,14 +64,6 @@ def _workers(settings: Settings, endpoints: Endpoints) -> list[tuple[str, Compon
     found = [(worker, name) for name in Component for worker in board.answers[name]]
     found.sort(key=lambda each: (ORDER.index(each[0]["name"]), each[0]["instance"]))
     return [(f"{worker['name']}.{worker['instance']}", name) for worker, name in found]
-
-
-def _give_up(workers: Sequence[str], failed: int, why: str) -> NoReturn:
-    fail(
-        f"Stopped: {why}.\n"
-        f"Restarted: {', '.join(workers[:failed]) or 'none'}. "
-        f"Not restarted: {', '.join(workers[failed:])}."
-    )
 
 
 @contextmanager
