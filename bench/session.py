@@ -83,15 +83,15 @@ class Session:
 
     def _set_stage(self, spread_s: float) -> Stage:
         cue = Cue()
-        calls = [
-            (
-                phase,
-                ParkedCall(self._lines[phase.name, turn], cue, turn, self._offset_s(phase, spread_s, turn)),
-            )
+        performances = [
+            Performance(phase, self._park(phase, turn, cue, spread_s))
             for phase in PHASES
             for turn in range(self._calls)
         ]
-        return Stage(self._lab, cue, [Performance(phase, call) for phase, call in calls])
+        return Stage(self._lab, cue, performances)
+
+    def _park(self, phase: Phase, turn: int, cue: Cue, spread_s: float) -> ParkedCall:
+        return ParkedCall(self._lines[phase.name, turn], cue, turn, self._offset_s(phase, spread_s, turn))
 
     def _offset_s(self, phase: Phase, spread_s: float, turn: int) -> float:
         """When a call goes on: the first at the event, the last when its effect is over."""
