@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+import psutil
+
 from bench.phones import Lab
 from bench.watch import Watch
 from switchboard.bus.ask import BusError, ask
@@ -30,7 +32,7 @@ class Way(StrEnum):
 
 
 SPREAD_S = {Way.KILL: 0.15, Way.TERM: 0.2, Way.RESTART: 1.6, Way.STOP: 1.5}
-"""Over how long a time after the event messages are in flight: while it has its effect."""
+"""For how long the event has its effect."""
 
 
 def all_workers(routers: int) -> dict[str, str]:
@@ -39,10 +41,16 @@ def all_workers(routers: int) -> dict[str, str]:
 
 
 class ComponentBlow:
-    """One event: `way` happens to all of `workers`, a part of `components`."""
+    """One event: `way` happens to all of `workers`, a part of `components`, or to their parents."""
 
     def __init__(
-        self, data_dir: Path, watch: Watch, way: Way, workers: Sequence[str], components: dict[str, str]
+        self,
+        data_dir: Path,
+        watch: Watch,
+        way: Way,
+        workers: Sequence[str],
+        components: dict[str, str],
+        at_parent: bool = False,
     ) -> None:
         self.errors: list[str] = []
         self._endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
@@ -52,6 +60,8 @@ class ComponentBlow:
         self._components = components
         watch.look_at(components[worker] for worker in workers)
         self._old = {worker: _pid(watch, worker) for worker in workers}
+        pids = self._old.values()
+        self._victims = {psutil.Process(pid).ppid() for pid in pids} if at_parent else set(pids)
         self._at = 0.0
         self._thread = threading.Thread(target=self._restart, daemon=True)
 
@@ -92,11 +102,11 @@ class ComponentBlow:
         return [self._watch.recovered_s(worker, old, self._at) for worker, old in self._old.items()]
 
     def _signal(self, number: signal.Signals) -> None:
-        for worker, pid in self._old.items():
+        for pid in self._victims:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
-                self.errors.append(f"{worker} (pid {pid}) was gone already")
+                self.errors.append(f"pid {pid} was gone already ({', '.join(self._workers)})")
 
     def _restart(self) -> None:
         """Whole components, if all workers are to go; else one worker."""

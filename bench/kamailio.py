@@ -19,7 +19,7 @@ from system.harness import free_port
 from system.probe import answers_options
 from system.sipmsg import Address
 
-from bench.blow import STOPPED_S, Way
+from bench.blow import SPREAD_S, STOPPED_S, Way
 from bench.ledger import Ledger
 from bench.phones import Lab
 
@@ -99,6 +99,10 @@ class Kamailio:
     def ways_of(self, target: str) -> list[Way]:
         """Nobody restarts a single child."""
         return [Way.KILL] if target == CHILD else [Way.KILL, Way.RESTART]
+
+    def spread_s(self, target: str, way: Way) -> float:  # noqa: ARG002
+        """For how long the event has its effect."""
+        return SPREAD_S[way]
 
     def log(self) -> str:
         """What it printed."""

@@ -3,23 +3,28 @@
 from types import TracebackType
 from typing import Self
 
-from system.harness import Switchboard
+from system.harness import INIT_SYSTEM, Switchboard
 from system.sipmsg import Address
 
-from bench.blow import ComponentBlow, Way, all_workers
+from bench.blow import SPREAD_S, ComponentBlow, Way, all_workers
 from bench.ledger import Ledger
 from bench.watch import Watch
 
 EVERYTHING = "all"
+PARENT = "parent of "
+PARENT_SPREAD_S = 1.5
 
 
 class Ours:
-    """A switchboard with so many routers; its workers go one by one, or all at once."""
+    """A switchboard with so many routers; workers go one by one, or all at once, or a parent with its own.
+
+    It runs under a small init system, since honcho ends everything when one parent ends.
+    """
 
     def __init__(self, routers: int) -> None:
         self.routers = routers
         self.workers = all_workers(routers)
-        self.switchboard = Switchboard({"SWITCHBOARD_ROUTERS": str(routers)})
+        self.switchboard = Switchboard({"SWITCHBOARD_ROUTERS": str(routers)}, runner=INIT_SYSTEM)
         self.ledger: Ledger | None = Ledger(self.switchboard.data_dir / "cdr.jsonl")
         self._watch = Watch(self.switchboard.data_dir)
 
@@ -41,17 +46,40 @@ class Ours:
 
     @property
     def targets(self) -> list[str]:
-        """Every worker, and all of them at once."""
-        return [*self.workers, EVERYTHING]
+        """Every worker, all of them at once, and every parent."""
+        return [*self.workers, EVERYTHING, *self.parents]
 
-    def ways_of(self, target: str) -> list[Way]:  # noqa: ARG002
-        """Every worker may go in every way."""
-        return list(Way)
+    @property
+    def parents(self) -> list[str]:
+        """Every parent."""
+        return [PARENT + component for component in dict.fromkeys(self.workers.values())]
+
+    def ways_of(self, target: str) -> list[Way]:
+        """Every worker may go in every way; nobody restarts a parent gracefully."""
+        return [way for way in Way if way is not Way.RESTART or not target.startswith(PARENT)]
+
+    def workers_of(self, target: str) -> list[str]:
+        """The workers that go with a target."""
+        return [
+            worker
+            for worker, component in self.workers.items()
+            if target in (worker, EVERYTHING, PARENT + component)
+        ]
+
+    def spread_s(self, target: str, way: Way) -> float:
+        """For how long the event has its effect; a parent comes back with an import before its workers'."""
+        return PARENT_SPREAD_S if target.startswith(PARENT) else SPREAD_S[way]
 
     def blow(self, target: str, way: Way) -> ComponentBlow:
         """Prepare an event."""
-        workers = list(self.workers) if target == EVERYTHING else [target]
-        return ComponentBlow(self.switchboard.data_dir, self._watch, way, workers, self.workers)
+        return ComponentBlow(
+            self.switchboard.data_dir,
+            self._watch,
+            way,
+            self.workers_of(target),
+            self.workers,
+            at_parent=target.startswith(PARENT),
+        )
 
     def log(self) -> str:
         """What it printed."""

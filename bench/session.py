@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 from zlib import crc32
 
-from bench.blow import SPREAD_S, Way
+from bench.blow import Way
 from bench.event import Cell, Event
 from bench.ledger import Ledger
 from bench.load import Load, Outcome
@@ -67,7 +67,7 @@ class Session:
         self._aim = router_in(target)
         blow = self.subject.blow(target, way)
         self._load.start(self._rate, self._rate * self._load_s[way])
-        stage = self._set_stage(way)
+        stage = self._set_stage(self.subject.spread_s(target, way))
         stage.park()
         stage.strike(time.monotonic() + LEAD_S, partial(blow.strike, self._lab))
         event = Event(target, way, {phase.name: Cell() for phase in PHASES}, self._load.finish(LOAD_WITHIN_S))
@@ -81,21 +81,24 @@ class Session:
         self._replace(stage.performances)
         return event
 
-    def _set_stage(self, way: Way) -> Stage:
+    def _set_stage(self, spread_s: float) -> Stage:
         cue = Cue()
-        calls = [
-            (phase, ParkedCall(self._lines[phase.name, turn], cue, turn, self._offset_s(phase, way, turn)))
+        performances = [
+            Performance(phase, self._park(phase, turn, cue, spread_s))
             for phase in PHASES
             for turn in range(self._calls)
         ]
-        return Stage(self._lab, cue, [Performance(phase, call) for phase, call in calls])
+        return Stage(self._lab, cue, performances)
 
-    def _offset_s(self, phase: Phase, way: Way, turn: int) -> float:
+    def _park(self, phase: Phase, turn: int, cue: Cue, spread_s: float) -> ParkedCall:
+        return ParkedCall(self._lines[phase.name, turn], cue, turn, self._offset_s(phase, spread_s, turn))
+
+    def _offset_s(self, phase: Phase, spread_s: float, turn: int) -> float:
         """When a call goes on: the first at the event, the last when its effect is over."""
         part = turn / max(1, self._calls - 1)
         if phase.in_flight:
-            return part * (SPREAD_S[way] + BEFORE_S) - BEFORE_S
-        return part * (SPREAD_S[way] + LATER_S)
+            return part * (spread_s + BEFORE_S) - BEFORE_S
+        return part * (spread_s + LATER_S)
 
     def _wait_back(self, blow: Blow, event: Event) -> None:
         if self._lab.poll(lambda: blow.over or None, BACK_WITHIN_S) is None:

@@ -45,6 +45,9 @@ class Subject(Protocol):
     def ways_of(self, target: str) -> list[Way]:
         """How it can go."""
 
+    def spread_s(self, target: str, way: Way) -> float:
+        """Over how long a time after the event messages are in flight: while it has its effect."""
+
     def blow(self, target: str, way: Way) -> Blow:
         """Prepare an event."""
 

@@ -147,7 +147,9 @@ class Settings(BaseSettings):
     t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
     t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
     timer_c_s: float = _setting(185.0, "seconds above 0 (Timer C; RFC 3261 wants more than 180)", gt=0)
+    receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
     spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
+    hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ class Board:
     def __init__(self, context: BusContext, endpoints: Mapping[str, str], question: str = "status") -> None:
         self.answers: dict[str, Any] = {}
         self._question = frames.pack(question, None)
-        self._sockets = {name: _connect(context, endpoint) for name, endpoint in endpoints.items()}
+        self._sockets = {name: connect(context, endpoint) for name, endpoint in endpoints.items()}
 
     def ask(self) -> None:
         """Put the question to everybody who can be reached now."""
@@ -58,7 +58,8 @@ class Board:
             socket.close()
 
 
-def _connect(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
+def connect(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
+    """A socket that asks at a door and keeps no question for one that is not there."""
     socket = context.socket(zmq.DEALER)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.IMMEDIATE, 1)

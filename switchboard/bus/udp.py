@@ -13,7 +13,6 @@ from typing import Any
 import psutil
 
 SOCKETS = "SWITCHBOARD_SOCKETS"  # environment of a worker: inherited file descriptors, comma-separated
-BUFFER_BYTES = 4 << 20
 
 # Python 3.11 does not name it.
 IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
@@ -54,11 +53,6 @@ def socket_address(host: str, port: int) -> Any:
     return socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
 
 
-def receive_buffer(sock: socket.socket) -> int:
-    """Return the bytes that the kernel granted for arriving datagrams, its own overhead included."""
-    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-
-
 def pass_sockets(sockets: Sequence[socket.socket]) -> str:
     """Return the value of SWITCHBOARD_SOCKETS for a worker that inherits `sockets`."""
     return ",".join(str(sock.fileno()) for sock in sockets)
@@ -68,7 +62,7 @@ def inherited_sockets() -> list[socket.socket]:
     """Return the sockets that this worker's parent holds, itself or the init system having bound them."""
     sockets = [socket.socket(fileno=int(fd)) for fd in os.environ.get(SOCKETS, "").split(",") if fd]
     for sock in sockets:
-        _set_options(sock)
+        _ask_for_target(sock)
     return sockets
 
 
@@ -101,7 +95,7 @@ def _has_ipv6() -> bool:
 def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        _set_options(sock)
+        _ask_for_target(sock)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(socket_address(host, port))
@@ -113,10 +107,8 @@ def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     return sock
 
 
-def _set_options(sock: socket.socket) -> None:
-    """Large buffers, and with each datagram the address that it came to."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+def _ask_for_target(sock: socket.socket) -> None:
+    """With each datagram comes the address that it came to."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     else:

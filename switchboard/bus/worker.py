@@ -95,6 +95,11 @@ class Worker:
         self._terminate(now)
         self._reserve.dismiss()
 
+    def kill(self) -> None:
+        """End the process in service at once; another one follows it."""
+        if self._child is not None:
+            self._child.kill()
+
     def restart(self, now: float) -> Child:
         """Launch the successor, and return it; what is in service ends once that has loaded.
 

@@ -8,6 +8,7 @@ import typer
 from switchboard.bus.activation import activated_sockets
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
+from switchboard.bus.socket_buffer import cut, enlarge_buffers
 from switchboard.bus.udp import BindError, PortTaken, bind_sockets
 from switchboard.cli.banner import Announcer, welcome
 from switchboard.cli.output import say
@@ -20,16 +21,16 @@ from switchboard.site import parents
 
 
 def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
-    """The UDP sockets, systemd's or bound here. Raises SettingsError, StartFailure."""
+    """The UDP sockets, systemd's or bound here, with large buffers. Raises SettingsError, StartFailure."""
     check_soundness(settings, origins)
     if warning := unknown_variables(origins):
         say(warning)
-    try:
-        return activated_sockets() or bind_sockets(settings.sip_host, settings.sip_port)
-    except PortTaken as taken:
-        raise port_taken(taken.port, taken.pid, taken.command) from taken
-    except BindError as error:
-        raise not_bound(str(error)) from error
+    sockets = _open_sockets(settings)
+    for sock in sockets:
+        enlarge_buffers(sock, settings.receive_buffer_bytes)
+    if warning := cut(sockets[0], settings.receive_buffer_bytes):
+        say(warning)
+    return sockets
 
 
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:
@@ -37,3 +38,12 @@ def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context
     board = Board(context, {name: door for name, (_, _, door) in parents(settings).items()})
     port = int(sockets[0].getsockname()[1])
     return Announcer(board, lambda: welcome(settings, own_addresses(settings), port), typer.echo)
+
+
+def _open_sockets(settings: Settings) -> list[socket.socket]:
+    try:
+        return activated_sockets() or bind_sockets(settings.sip_host, settings.sip_port)
+    except PortTaken as taken:
+        raise port_taken(taken.port, taken.pid, taken.command) from taken
+    except BindError as error:
+        raise not_bound(str(error)) from error

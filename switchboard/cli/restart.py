@@ -1,4 +1,4 @@
-"""`switchboard restart`: a graceful restart of one component or one of its workers."""
+"""`switchboard restart`: a graceful restart of one component, one of its workers, or all of them."""
 
 from typing import Annotated
 
@@ -6,17 +6,30 @@ import typer
 
 from switchboard.bus.restart import DEADLINE_S
 from switchboard.cli.output import MISUSED, fail, say
+from switchboard.cli.rolling import restart_all
 from switchboard.cli.running import ask_or_exit, settings_or_exit
 from switchboard.components import Component, workers_of
 from switchboard.settings import Settings
 from switchboard.site import endpoints_of, host_of
 
-Target = Annotated[str, typer.Argument(metavar="NAME[.INSTANCE]", help="edge, edge-rx, router, router.1, …")]
+Target = Annotated[
+    str | None, typer.Argument(metavar="[NAME[.INSTANCE]]", help="edge, edge-rx, router, router.1, …")
+]
+All = Annotated[bool, typer.Option("--all", help="All workers, one after the other.")]
 
 
-def restart(target: Target) -> None:
-    """Restart a component or one worker; returns when the new ones are ready."""
+def restart(target: Target = None, everything: All = False) -> None:
+    """Restart a component or one worker, or roll through all; returns when the new ones are ready."""
     settings = settings_or_exit()
+    if (target is None) is not everything:
+        fail("Say either what to restart (edge, router, router.1, …), or --all.", MISUSED)
+    if target is None:
+        restart_all(settings)
+    else:
+        _restart(settings, target)
+
+
+def _restart(settings: Settings, target: str) -> None:
     targets = _targets(settings.routers)
     if target not in targets:
         fail(f"There is no {target!r} to restart. There are: {', '.join(targets)}.", MISUSED)

@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, NoReturn
 
@@ -12,10 +12,11 @@ import zmq
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
-from switchboard.bus.notify import notify
+from switchboard.bus.notify import notify, signs_of_life
 from switchboard.bus.parent import Companion, Parent, Team
 from switchboard.bus.plan import Kind
 from switchboard.bus.run_dir import Held, hold, make_data_dir, make_run_dir
+from switchboard.bus.watchdog import Watchdog
 from switchboard.bus.worker import Worker
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.start_failure import (
@@ -72,8 +73,9 @@ def _run(wanted: Sequence[Component]) -> int:
     context = open_context(settings)
     edge = _Edge() if Component.EDGE not in components else _open_edge(settings, origins, context)
     teams = [_make_team(component, settings, context, edge) for component in components]
-    report = _Log(settings.log_level)
-    return Parent(teams, report, edge.companions, lambda: notify("READY=1"), context.guard).run()
+    log = _Log(settings.log_level)
+    companions = [*edge.companions, *signs_of_life(), *_watchdogs(teams, settings, context, log)]
+    return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard).run()
 
 
 def _choose(wanted: Sequence[Component], settings: Settings) -> list[Component]:
@@ -143,6 +145,14 @@ def _open_door(component: Component, settings: Settings, context: BusContext) ->
         return Door(context, *endpoints)
     except zmq.ZMQError as error:
         raise not_listening(endpoints[-1], error.strerror) from error
+
+
+def _watchdogs(
+    teams: Sequence[Team], settings: Settings, context: BusContext, log: "_Log"
+) -> Iterator[Watchdog]:
+    if settings.hung_after_s:
+        workers = [worker for team in teams for worker in team.workers]
+        yield Watchdog(context, workers, endpoints_of(settings).ask, settings.hung_after_s, log)
 
 
 class _Log:

@@ -64,18 +64,22 @@ def switchboard(environment: dict[str, str], data_dir: Path, monkeypatch: pytest
 
 @pytest.fixture
 def answering(data_dir: Path) -> Iterator[Callable[[str, str, Any], list[Any]]]:
-    """Open a door that answers one question: `answering(door, question, answer)` -> the bodies asked."""
+    """Let a door answer a question: `answering(door, question, answer)` -> the bodies that it was asked."""
     run_dir = data_dir / "run"
     run_dir.mkdir(exist_ok=True)
     stop = threading.Event()
     threads: list[threading.Thread] = []
+    known: dict[str, tuple[dict[str, Any], list[Any]]] = {}
     with BusContext() as context:
 
         def answer(name: str, question: str, body: Any) -> list[Any]:
-            asked: list[Any] = []
-            door = Door(context, f"ipc://{run_dir}/{name}")
-            threads.append(threading.Thread(target=_serve, args=(door, question, body, asked, stop)))
-            threads[-1].start()
+            answers, asked = known.get(name, ({}, []))
+            answers[question] = body
+            if name not in known:
+                known[name] = answers, asked
+                door = Door(context, f"ipc://{run_dir}/{name}")
+                threads.append(threading.Thread(target=_serve, args=(door, answers, asked, stop)))
+                threads[-1].start()
             return asked
 
         yield answer
@@ -84,12 +88,12 @@ def answering(data_dir: Path) -> Iterator[Callable[[str, str, Any], list[Any]]]:
             thread.join(LIMIT_S)
 
 
-def _serve(door: Door, question: str, body: Any, asked: list[Any], stop: threading.Event) -> None:
+def _serve(door: Door, answers: dict[str, Any], asked: list[Any], stop: threading.Event) -> None:
     while not stop.is_set():
         if door.sockets[0].poll(10) and (got := door.take()):
             asked.append(got.body)
-            if got.subject == question:
-                got.reply(body)
+            if got.subject in answers:
+                got.reply(answers[got.subject])
             else:
                 got.refuse("another question")
     door.close()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,9 @@ from system.control import Component, ask_parents
 from system.sipmsg import Address
 
 PROJECT = Path(__file__).parents[2]
+HONCHO = ("honcho", "start", "-f", str(PROJECT / "Procfile"))
+INIT_SYSTEM = (sys.executable, str(Path(__file__).with_name("init_system.py")))
+"""Starts a parent again when it ends; honcho would end everything."""
 START_S = 30.0
 """Within this all components are up, even on a busy machine."""
 STOP_S = 5.0
@@ -37,8 +40,9 @@ class Switchboard:
     """A switchboard with a port and a data directory of its own; it runs inside the `with` block.
 
     `environment` adds to (or changes) the settings given here. With `namespace` all processes run in that
-    network namespace. The data directory is a temporary one unless given. Leaving the block asserts that it
-    ends in time, leaves no process behind and wrote no traceback.
+    network namespace. The data directory is a temporary one unless given. `runner` starts the components:
+    HONCHO or INIT_SYSTEM. Leaving the block asserts that it ends in time, leaves no process behind and wrote
+    no traceback.
     """
 
     def __init__(
@@ -49,10 +53,12 @@ class Switchboard:
         port: int = 0,
         data_dir: Path | None = None,
         namespace: str | None = None,
+        runner: Sequence[str] = HONCHO,
     ) -> None:
         self.host = host
         self.port = port or free_port(host)
         self._namespace = namespace
+        self._runner = runner
         self._temporary = TemporaryDirectory(prefix="switchboard-test-")
         self._home = Path(self._temporary.name)
         self.data_dir = data_dir or self._home / "data"
@@ -84,11 +90,10 @@ class Switchboard:
             self._clean_up()
 
     def start(self) -> None:
-        """Run `honcho start`; does not wait."""
-        command = self._command("honcho", "start", "-f", str(PROJECT / "Procfile"))
+        """Run `honcho start`, or the `runner`; does not wait."""
         with self._log_path.open("ab") as log:
             self._honcho = subprocess.Popen(
-                command,
+                self._command(*self._runner),
                 cwd=self._home,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -137,6 +142,21 @@ class Switchboard:
         assert done.returncode == 0 or not check, f"switchboard {arguments}: {done.stdout}{done.stderr}"
         return done
 
+    @contextmanager
+    def cli_beside(self, *arguments: str) -> Iterator[None]:
+        """Run `switchboard ARGUMENTS` beside the block; AssertionError unless it exits with 0 then."""
+        process = subprocess.Popen(
+            self._command("switchboard", *arguments),
+            cwd=self._home,
+            env=self._environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            yield
+            _, said = process.communicate(timeout=COMMAND_S)
+        assert process.returncode == 0, f"switchboard {arguments}: {said}"
+
     def status(self) -> list[Component]:
         """What `switchboard status --json` shows; AssertionError if its exit status does not fit."""
         done = self.cli("status", "--json", check=False)
@@ -164,10 +184,11 @@ class Switchboard:
 
     def kill(self, name: str, instance: int = 0) -> int:
         """SIGKILL the worker; return the pid that it had."""
-        pid = self.component(name, instance)["pid"]
-        assert pid is not None, f"{name} is down"
-        os.kill(pid, signal.SIGKILL)
-        return pid
+        return self._signal(name, instance, signal.SIGKILL)
+
+    def hang(self, name: str, instance: int = 0) -> int:
+        """SIGSTOP the worker; return its pid."""
+        return self._signal(name, instance, signal.SIGSTOP)
 
     @contextmanager
     def kept_down(self, name: str) -> Iterator[None]:
@@ -207,6 +228,12 @@ class Switchboard:
     def log(self) -> str:
         """All that honcho and the product printed."""
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
+
+    def _signal(self, name: str, instance: int, number: signal.Signals) -> int:
+        pid = self.component(name, instance)["pid"]
+        assert pid is not None, f"{name} is down"
+        os.kill(pid, number)
+        return pid
 
     def _records(self, call_id: str) -> list[CallRecord]:
         return [record for record in self.cdr() if record["call_id"] == call_id]

@@ -1,35 +1,18 @@
 """Fixtures of the tests with real phones, and the packets in the report of a test that failed."""
 
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from system.capture import Capture
-from system.harness import Switchboard
-from system.lan import HUB, Lan
-from system.linphone import Linphone
-from system.phone_lab import Lab, assert_sound
-from system.tools import require_root, require_tools
+from system.phone_lab import Lab, assert_sound, standing_lab
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The lab, up, its phones registered."""
-    require_root()
-    require_tools("ip", "tcpdump", "tshark", "linphonec")
-    home = tmp_path_factory.mktemp("phones")
-    with ExitStack() as stack:
-        lan = stack.enter_context(Lan(["lukas", "lenka", "peter", "zuzana", "guest"]))
-        slovak = {"SWITCHBOARD_LANGUAGE": "sk"}
-        switchboard = stack.enter_context(Switchboard(slovak, host=HUB, port=5060, namespace=lan.hub))
-        phones = [
-            stack.enter_context(Linphone(lan, "lukas", home / "lukas", video=True, outbound_proxy=True)),
-            stack.enter_context(Linphone(lan, "lenka", home / "lenka", video=True)),
-            stack.enter_context(Linphone(lan, "peter", home / "peter")),
-            stack.enter_context(Linphone(lan, "zuzana", home / "zuzana", max_calls=1)),
-        ]
-        yield Lab(lan, switchboard, *phones)
+    with standing_lab(tmp_path_factory.mktemp("phones"), {}) as lab:
+        yield lab
 
 
 @pytest.fixture

@@ -1,19 +1,25 @@
 """A LAN with the switchboard at its hub and phones around it: calls in it, and what must hold of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
-from system.capture import Packet, Trace
+from system.capture import Capture, Packet, Trace
 from system.harness import CallRecord, Switchboard
 from system.lan import HUB, Lan
 from system.linphone import Linphone
+from system.tools import require_root, require_tools
 
 ANSWERED = ("100 Skúšanie", "180 Zvonenie", "200 V poriadku")
 """What a caller's phone is told of a call that is answered."""
 CALL_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "REFER", "NOTIFY")
 """These pass the switchboard, which record-routes; other requests may go from phone to phone."""
+
+ENOUGH_RTP = 20
+"""Media packets of one direction that prove that it flows: 0.4 s of speech."""
 
 
 class Phone(Protocol):
@@ -45,6 +51,24 @@ class Lab:
         return self.lukas, self.lenka, self.peter, self.zuzana
 
 
+@contextmanager
+def standing_lab(home: Path, environment: Mapping[str, str], *, ring_s: int = 5) -> Iterator[Lab]:
+    """The lab, up, its phones registered. `home`: a directory for the phones' files; `ring_s`: theirs."""
+    require_root()
+    require_tools("ip", "tcpdump", "tshark", "linphonec")
+    with ExitStack() as stack:
+        lan = stack.enter_context(Lan(["lukas", "lenka", "peter", "zuzana", "guest"]))
+        settings = {"SWITCHBOARD_LANGUAGE": "sk", **environment}
+        switchboard = stack.enter_context(Switchboard(settings, host=HUB, port=5060, namespace=lan.hub))
+        phones = [
+            Linphone(lan, "lukas", home / "lukas", video=True, outbound_proxy=True, ring_s=ring_s),
+            Linphone(lan, "lenka", home / "lenka", video=True, ring_s=ring_s),
+            Linphone(lan, "peter", home / "peter", ring_s=ring_s),
+            Linphone(lan, "zuzana", home / "zuzana", max_calls=1, ring_s=ring_s),
+        ]
+        yield Lab(lan, switchboard, *(stack.enter_context(phone) for phone in phones))
+
+
 def place_call(caller: Linphone, callee: Linphone, *, video: bool = False) -> tuple[int, int]:
     """Call and ring: returns the call's number at the caller's and at the callee's phone."""
     ours = caller.call(callee.user, video=video)
@@ -60,6 +84,18 @@ def connect(caller: Linphone, callee: Linphone, *, video: bool = False) -> tuple
     caller.wait_media(ours)
     callee.wait_media(theirs)
     return ours, theirs
+
+
+def wait_talk(wire: Capture, one: Linphone, other: Linphone, after_s: float = 0.0) -> Trace:
+    """Return what went by as soon as media flow both ways between the phones, later than `after_s`."""
+
+    def flows(trace: Trace, source: str, target: str) -> bool:
+        return len([p for p in trace.rtp(source, target) if float(p.time) > after_s]) >= ENOUGH_RTP
+
+    def flow_both_ways(trace: Trace) -> bool:
+        return flows(trace, one.address, other.address) and flows(trace, other.address, one.address)
+
+    return wire.wait_for(flow_both_ways, f"media between {one.user} and {other.user}")
 
 
 def assert_told(trace: Trace, phone: Phone, expected: Sequence[str], call: int = 0) -> None:
@@ -98,12 +134,15 @@ def assert_record(
     return record
 
 
-def assert_answered_record(lab: Lab, call_id: str, caller: Phone, callee: Phone, *, ended_by: str) -> None:
-    """The journal has one record of the call: it rang, was answered, and one of the two hung up."""
+def assert_answered_record(
+    lab: Lab, call_id: str, caller: Phone, callee: Phone, *, ended_by: str
+) -> CallRecord:
+    """Return the call's one record in the journal: it rang, was answered, and one of the two hung up."""
     record = assert_record(
         lab, call_id, caller, callee.user, outcome="answered", status=200, ended_by=ended_by, rang=True
     )
     assert record["duration_s"] > 0, record
+    return record
 
 
 def assert_sound(trace: Trace) -> None:

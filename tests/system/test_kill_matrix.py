@@ -1,4 +1,4 @@
-"""The fast part of the kill matrix: each worker is killed and restarted, and nothing is lost."""
+"""The fast part of the kill matrix: each worker is killed and restarted, each parent is killed."""
 
 from collections.abc import Iterator
 
@@ -6,24 +6,33 @@ import pytest
 
 from bench.blow import Way, all_workers
 from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS
-from bench.ours import Ours
+from bench.ours import PARENT, Ours
 from bench.session import Session
+from switchboard.components import Component
 
 pytestmark = pytest.mark.system
 
 ROUTERS = 2
-TARGETS = list(all_workers(ROUTERS))
+CELLS = [
+    *((worker, way) for way in FAST_WAYS for worker in all_workers(ROUTERS)),
+    *((PARENT + component, Way.KILL) for component in Component),
+    (f"{PARENT}{Component.EDGE}", Way.TERM),
+]
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[Session]:
-    with Session(Ours(ROUTERS), FAST_CALLS, FAST_RATE, FAST_LOAD_S) as running:
+def ours() -> Ours:
+    return Ours(ROUTERS)
+
+
+@pytest.fixture(scope="module")
+def session(ours: Ours) -> Iterator[Session]:
+    with Session(ours, FAST_CALLS, FAST_RATE, FAST_LOAD_S) as running:
         yield running
 
 
-@pytest.mark.parametrize("way", FAST_WAYS)
-@pytest.mark.parametrize("target", TARGETS)
-def test_nothing_is_lost(session: Session, target: str, way: Way) -> None:
+@pytest.mark.parametrize(("target", "way"), CELLS)
+def test_nothing_is_lost(ours: Ours, session: Session, target: str, way: Way) -> None:
     event = session.happen(target, way)
     assert event.blemishes == [], "\n".join(event.why)
-    assert len(event.away_s) == 1
+    assert len(event.away_s) == len(ours.workers_of(target))

@@ -1,9 +1,8 @@
 """Calls between real Linphone phones: how they begin, ring, end or fail, on the wire and in the journal."""
 
 import pytest
-from system.capture import Capture, Trace
+from system.capture import Capture
 from system.lan import HUB
-from system.linphone import Linphone
 from system.phone_lab import (
     ANSWERED,
     Lab,
@@ -12,25 +11,11 @@ from system.phone_lab import (
     assert_told,
     connect,
     place_call,
+    wait_talk,
 )
 
 pytest_plugins = ["system.phone_fixtures"]
 pytestmark = [pytest.mark.system, pytest.mark.phones]
-
-ENOUGH_RTP = 20
-"""Media packets of one direction that prove that it flows: 0.4 s of speech."""
-
-
-def wait_talk(wire: Capture, one: Linphone, other: Linphone, after_s: float = 0.0) -> Trace:
-    """Return what went by as soon as media flow both ways between the phones, later than `after_s`."""
-
-    def flows(trace: Trace, source: str, target: str) -> bool:
-        return len([p for p in trace.rtp(source, target) if float(p.time) > after_s]) >= ENOUGH_RTP
-
-    def flow_both_ways(trace: Trace) -> bool:
-        return flows(trace, one.address, other.address) and flows(trace, other.address, one.address)
-
-    return wire.wait_for(flow_both_ways, f"media between {one.user} and {other.user}")
 
 
 @pytest.mark.parametrize("hangs_up", ["caller", "callee"])

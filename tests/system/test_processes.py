@@ -123,16 +123,29 @@ def test_journal_killed_during_a_call(switchboard: Switchboard, caller: UserAgen
     assert switchboard.wait_record(call.call_id) == first
 
 
-def test_everything_killed_at_once(switchboard: Switchboard, caller: UserAgent, callee: UserAgent) -> None:
-    old = {name: switchboard.kill(name) for name in WORKERS}
+def wait_replaced(switchboard: Switchboard, old: dict[str, int]) -> None:
+    """Return when other processes than the `old` ones are up."""
 
     def anew(one: Component) -> bool:
         return one["state"] == "up" and one["pid"] != old[one["name"]]
 
-    for name in WORKERS:
+    for name in old:
         switchboard.wait_component(name, anew)
+
+
+def test_everything_killed_at_once(switchboard: Switchboard, caller: UserAgent, callee: UserAgent) -> None:
+    wait_replaced(switchboard, {name: switchboard.kill(name) for name in WORKERS})
     call = place_call(caller, callee)
     hang_up(call.caller, call.callee)
+
+
+def test_hung_workers_are_replaced() -> None:
+    with running({"SWITCHBOARD_HUNG_AFTER_S": "0.5"}) as (switchboard, net):
+        phones = registered(net, "kristian"), registered(net, "lukas")
+        wait_replaced(switchboard, {name: switchboard.hang(name) for name in WORKERS})
+        call = place_call(*phones)
+        hang_up(call.caller, call.callee)
+        assert switchboard.log().count("has not answered for 0.5 s") == len(WORKERS)
 
 
 def test_bindings_outlive_the_switchboard(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""`switchboard restart --all`: every worker is restarted, one after the other."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from switchboard.bus.ask import BusError, ask
+from switchboard.bus.board import Board
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoint
+from switchboard.bus.restart import DEADLINE_S
+from switchboard.cli.output import fail, say
+from switchboard.cli.running import context_or_exit
+from switchboard.settings import Settings
+from switchboard.site import parents
+
+ANSWER_WITHIN_S = 2.0
+ORDER = ("journal", "edge-tx", "translator", "router", "registrar", "edge-rx")
+"""Who reads before who writes, so that a frame of the new code finds nobody who runs the old one. The first
+ones are missed least: a broken upgrade shows while calls do not notice.
+"""
+
+Show = Callable[[str], None]
+
+
+def restart_all(settings: Settings) -> None:
+    """Restart all workers, a line for each; at the first failure stop with status 1."""
+    with context_or_exit(settings) as context:
+        _restart_all(settings, context)
+
+
+def _restart_all(settings: Settings, context: BusContext) -> None:
+    workers = _workers(settings, context)
+    done = 0
+    try:
+        with _progress(len(workers)) as show:
+            for worker, door in workers:
+                took_s = _restart(worker, door, context)
+                show(f"{worker} restarted in {took_s:.1f} s")
+                done += 1
+    except BusError as error:
+        names = [worker for worker, _ in workers]
+        fail(
+            f"Stopped: {error}.\n"
+            f"Restarted: {', '.join(names[:done]) or 'none'}. Not restarted: {', '.join(names[done:])}."
+        )
+
+
+def _restart(worker: str, control_door: str, context: BusContext) -> float:
+    """Restart one worker; returns the seconds that it took. BusError: it was not."""
+    begun = time.monotonic()
+    ask(control_door, "restart", worker, DEADLINE_S + 1, context)
+    return time.monotonic() - begun
+
+
+def _workers(settings: Settings, context: BusContext) -> list[tuple[str, Endpoint]]:
+    """The workers that the parents have now, in ORDER, each with its parent's door."""
+    doors = {name: door for name, (_, _, door) in parents(settings).items()}
+    board = Board(context, doors)
+    board.wait(ANSWER_WITHIN_S)
+    board.close()
+    if silent := [name for name in doors if name not in board.answers]:
+        fail(
+            f"Nothing was restarted: in the data directory {settings.data_dir} "
+            f"there is no answer from {', '.join(silent)}. See `switchboard status`."
+        )
+    found = [(worker, door) for name, door in doors.items() for worker in board.answers[name]]
+    found.sort(key=lambda each: (ORDER.index(each[0]["name"]), each[0]["instance"]))
+    return [(f"{worker['name']}.{worker['instance']}", door) for worker, door in found]
+
+
+@contextmanager
+def _progress(workers: int) -> Iterator[Show]:
+    """Yield what prints the line of a worker that is done; on a terminal a bar shows how many are."""
+    if not sys.stderr.isatty():
+        yield say
+        return
+    from rich.console import Console  # 80 ms that only a terminal needs
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Restarting", total=workers)
+
+        def show(line: str) -> None:
+            progress.console.print(line, highlight=False)
+            progress.advance(task)
+
+        yield show
