@@ -13,18 +13,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
-VERSION = 1
+from switchboard.unusable import UnusableFile
+
+VERSION = 2
+READ_VERSIONS = (1, 2)
+"""What a record is has not changed between them; what routers write into it has (`version1.py`)."""
 ERASED = 0xFFFFFFFF
 
 _MAGIC = b"SWBLOG"
 _HEADER = _MAGIC + bytes([VERSION]) + b"\n"
 _CHECKSUM = struct.Struct("<I")
 _LENGTHS = struct.Struct("<HI")
-_PREFIX = _CHECKSUM.size + _LENGTHS.size
+_START = struct.Struct("<IHI")
+_PREFIX = _START.size
 
 
-class SegmentError(Exception):
-    """The file was written by another version, or is none of ours."""
+class SegmentError(UnusableFile):
+    """The file was written by a later version, or is none of ours."""
 
 
 def pack_record(key: bytes, value: bytes | None) -> bytes:
@@ -50,26 +55,27 @@ def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
     """Yield the (key, value) of each whole record, in order; value None where the key was erased."""
     data = path.read_bytes()
     _check_header(path, data)
-    position = len(_HEADER)
-    while position + _PREFIX <= len(data):
-        key_length, value_length = _LENGTHS.unpack_from(data, position + _CHECKSUM.size)
-        erased = value_length == ERASED
+    view = memoryview(data)
+    position, last = len(_HEADER), len(data) - _PREFIX
+    while position <= last:
+        checksum, key_length, value_length = _START.unpack_from(data, position)
         start = position + _PREFIX
         middle = start + key_length
+        erased = value_length == ERASED
         end = middle if erased else middle + value_length
-        if _CHECKSUM.unpack_from(data, position)[0] != crc32(data[position + _CHECKSUM.size : end]):
+        if checksum != crc32(view[position + _CHECKSUM.size : end]):
             return
         yield data[start:middle], None if erased else data[middle:end]
         position = end
 
 
 def _check_header(path: Path, data: bytes) -> None:
-    if len(data) < len(_HEADER):
-        if _HEADER.startswith(data):
-            return
-    elif data.startswith(_HEADER):
+    version = data[len(_MAGIC) : len(_MAGIC) + 1]
+    if _HEADER.startswith(data) or (data.startswith(_MAGIC) and version and version[0] in READ_VERSIONS):
         return
-    elif data.startswith(_MAGIC):
-        found = data[len(_MAGIC)]
-        raise SegmentError(f"{path} is of version {found}; this switchboard reads version {VERSION}")
-    raise SegmentError(f"{path} is no log of the switchboard; move it away")
+    if data.startswith(_MAGIC):
+        raise SegmentError(
+            f"{path} is of version {version[0]}, this switchboard reads {READ_VERSIONS[0]} to {VERSION}: "
+            "use the one that wrote it, or move its directory away (calls being set up are forgotten)."
+        )
+    raise SegmentError(f"{path} is no log of the switchboard: move it away, or use another data directory.")
