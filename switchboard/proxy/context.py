@@ -134,8 +134,10 @@ class ResponseContext:
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
             branch.cancel(turn)
-        else:
-            self.time_out(branch, turn)
+            return
+        if branch.client:
+            self._env.layer.abandon(branch.client)
+        self.time_out(branch, turn)
 
     def cancel(self, reasons: Sequence[bytes], turn: ProxyTurn) -> None:
         """The caller gave up (§16.10)."""

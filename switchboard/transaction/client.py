@@ -73,7 +73,7 @@ class ClientTransaction:
         if letter == "A":
             self._retransmit(turn)
             return False
-        self._terminate()
+        self.end()
         return letter == "B"
 
     def _retransmit(self, turn: Turn) -> None:
@@ -87,7 +87,8 @@ class ClientTransaction:
     def _send(self, turn: Turn) -> None:
         turn.requests.append(SendRequest(self.peer, self.raw))
 
-    def _terminate(self) -> None:
+    def end(self) -> None:
+        """Nothing is sent and nothing is awaited any more."""
         self.state = ClientState.TERMINATED
         self.armed.clear()
 

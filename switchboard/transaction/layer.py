@@ -100,6 +100,11 @@ class TransactionLayer:
             return None
         return transaction
 
+    def abandon(self, client: ClientTransaction) -> None:
+        """End a client transaction whose user waits no more (§9.1)."""
+        client.end()
+        self.clients.pop(client.key, None)
+
     def next_deadline(self) -> float | None:
         """Return when `handle_timer` is due (monotonic s); None if no timer runs."""
         awake = self.timers.next_deadline()
