@@ -23,6 +23,7 @@ from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import HIGH_WATER_MARK, LINGER_MS
 from switchboard.bus.process import ParentGone, StopSignal, await_go, die_with_parent, leave, tell_ready
 from switchboard.settings import Settings, SettingsError, load_settings
+from switchboard.unusable import UnusableFile
 
 BusContext = zmq.Context[zmq.Socket[bytes]]
 
@@ -209,7 +210,7 @@ def run_actor(
     `--instance I`. The exit status:
     0: asked to end, and drained, or never told to go. 1: an unforeseen exception, whose traceback is in the
     log, or no parent. 2: bad settings, found before anything is bound, or by `make`, which may raise
-    SettingsError too.
+    SettingsError too; or an UnusableFile, whose text is in the log.
     """
     die_with_parent()
     leave(_run(make, _parse_instance(argv)))
@@ -226,6 +227,9 @@ def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> i
         _serve(make, settings, instance, stop)
     except SettingsError as error:
         print(error, file=sys.stderr)
+        return 2
+    except UnusableFile as error:
+        structlog.get_logger().error(f"cannot run: {error}", instance=instance)
         return 2
     except ParentGone:
         return 1
