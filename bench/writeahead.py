@@ -9,7 +9,7 @@ import sys
 import tempfile
 from itertools import count
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 from playbook import HOST, LENKA, LUKAS, Board, Sent, request, response
 
@@ -65,38 +65,38 @@ class Bench:
     def _save(self, turn: ProxyTurn) -> None:
         self.saves += len(turn.touched) > 0
         turn.events.clear()
-        begin = perf_counter()
+        begin = process_time()
         self.log.note(turn)
         before = self.log.size
         self.log.commit(self.now)
-        self.saving_s += perf_counter() - begin
+        self.saving_s += process_time() - begin
         self.written += max(0, self.log.size - before)
 
 
 def take_over(directory: Path, now: float) -> tuple[float, float, int]:
-    """Seconds to read the log, seconds to take the units up, and how many there are."""
+    """CPU seconds to read the log and to take the units up, and how many there are."""
     board = Board(fragile=False)
     gc.collect()
     gc.freeze()  # a successor has nothing else to collect
-    begin = perf_counter()
+    begin = process_time()
     log = RouterLog(directory)
-    middle = perf_counter()
+    middle = process_time()
     restored = log.restore(board.proxy.env, ProxyTurn(now, at=now))
-    end = perf_counter()
+    end = process_time()
     log.close()
     return middle - begin, end - middle, restored
 
 
 def replay(directory: Path, records: int) -> float:
-    """Seconds to read a keyed log of that many records."""
+    """CPU seconds to read a keyed log of that many records."""
     log = KeyedLog(directory)
     for number in range(records):
         log.put(b"key %d" % (number // 3), bytes(500))
         log.commit()
     log.close()
-    begin = perf_counter()
+    begin = process_time()
     KeyedLog(directory).close()
-    return perf_counter() - begin
+    return process_time() - begin
 
 
 def main(calls: int) -> None:

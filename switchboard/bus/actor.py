@@ -219,6 +219,8 @@ def run_actor(
 def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> int:
     try:
         load_settings()
+        gc.collect()  # now, while nobody waits for it
+        gc.freeze()
         if not await_go():
             return 0
         stop = StopSignal()
@@ -263,7 +265,6 @@ def _calm_collector() -> None:
 
     What is there at the start stays; of the rest, only the young is looked at often.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 1_000)
 

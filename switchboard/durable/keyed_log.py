@@ -72,7 +72,7 @@ class KeyedLog:
             return
         if self.size > SLACK * self._alive + 2 * self._segment_bytes:
             self._clean()
-        data = b"".join(self._pending)
+        data = segment.pack_commit(self._pending)
         self._pending.clear()
         _write_all(self._fd, data)
         self.size += len(data)

@@ -35,7 +35,9 @@ class RouterLog:
             self._units.forget_all()
             self._log.put(BOOT, pack(_boot_id()))
         self.series, last = unpack(kept.pop(SERIES, pack([secrets.token_hex(4), 0])))
-        self.events.restore(last, [(event_number(key), unpack(value)) for key, value in kept.items()])
+        waiting = {event_number(key): unpack(value) for key, value in kept.items()}
+        self.events.restore(max(waiting, default=last), waiting.items())
+        self._put_series(last)
 
     @property
     def size(self) -> int:
@@ -58,8 +60,11 @@ class RouterLog:
     def acknowledge(self, series: str, number: int, now: float) -> None:
         """The journal has recorded the events of `series` up to `number`."""
         if series == self.series:
-            for done in self.events.acknowledge(number, now):
+            acknowledged = self.events.acknowledge(number, now)
+            for done in acknowledged:
                 self._log.erase(event_key(done))
+            if acknowledged and not self.events.waiting:
+                self._put_series(acknowledged[-1])
 
     def commit(self, now: float) -> None:
         """Write what was noted: before anything of it leaves the process."""
@@ -76,7 +81,10 @@ class RouterLog:
         self._log.put(event_key(number), pack(item))
         if number > self.events.keep:
             self._log.erase(event_key(number - self.events.keep))  # what the queue has just dropped, if any
-        self._log.put(SERIES, pack([self.series, number]))
+
+    def _put_series(self, last: int) -> None:
+        """The events tell the last number themselves, as long as one is there."""
+        self._log.put(SERIES, pack([self.series, last]))
 
 
 def _boot_id() -> str:

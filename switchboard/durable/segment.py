@@ -1,15 +1,18 @@
-"""One file of a keyed log: records behind a header, each guarded by a checksum.
+"""One file of a keyed log: a header, and behind it what each commit wrote.
 
     header   b"SWBLOG" + version (1 byte) + b"\\n"
-    record   crc32 of the rest (u32), length of the key (u16), length of the value (u32; ERASED: the key is
-             erased), key, value; little-endian
+    commit   crc32 of its records (u32), their length (u32), the records
+    record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
 
-A record that was being written when the process was killed ends the file for its readers.
+All numbers are little-endian. A commit that was being written when the process was killed ends the file for
+its readers: none of it has happened. In version 1 each record had a checksum of its own:
+
+    record   crc32 of the rest (u32), the rest as above
 """
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -17,15 +20,14 @@ from switchboard.unusable import UnusableFile
 
 VERSION = 2
 READ_VERSIONS = (1, 2)
-"""What a record is has not changed between them; what routers write into it has (`version1.py`)."""
 ERASED = 0xFFFFFFFF
 
 _MAGIC = b"SWBLOG"
 _HEADER = _MAGIC + bytes([VERSION]) + b"\n"
-_CHECKSUM = struct.Struct("<I")
-_LENGTHS = struct.Struct("<HI")
-_START = struct.Struct("<IHI")
-_PREFIX = _START.size
+_COMMIT = struct.Struct("<II")
+_RECORD = struct.Struct("<HI")
+_RECORD_1 = struct.Struct("<IHI")
+_CHECKSUM_BYTES = 4
 
 
 class SegmentError(UnusableFile):
@@ -34,14 +36,20 @@ class SegmentError(UnusableFile):
 
 def pack_record(key: bytes, value: bytes | None) -> bytes:
     """Return the record that sets `key` to `value`, or erases it (None)."""
-    length = ERASED if value is None else len(value)
-    rest = _LENGTHS.pack(len(key), length) + key + (value or b"")
-    return _CHECKSUM.pack(crc32(rest)) + rest
+    if value is None:
+        return _RECORD.pack(len(key), ERASED) + key
+    return _RECORD.pack(len(key), len(value)) + key + value
 
 
-def record_size(key: bytes, value: bytes | None) -> int:
-    """Return the length of that record."""
-    return _PREFIX + len(key) + len(value or b"")
+def pack_commit(records: Sequence[bytes]) -> bytes:
+    """Return the bytes that one commit appends."""
+    data = b"".join(records)
+    return _COMMIT.pack(crc32(data), len(data)) + data
+
+
+def record_size(key: bytes, value: bytes) -> int:
+    """Return the length of the record that sets `key` to `value`."""
+    return _RECORD.size + len(key) + len(value)
 
 
 def create(path: Path) -> int:
@@ -52,20 +60,41 @@ def create(path: Path) -> int:
 
 
 def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
-    """Yield the (key, value) of each whole record, in order; value None where the key was erased."""
+    """Yield the (key, value) of each record of whole commits, in order; value None: the key was erased."""
     data = path.read_bytes()
     _check_header(path, data)
+    return _records_1(data) if data[len(_MAGIC) : len(_HEADER)] == b"\x01\n" else _records(data)
+
+
+def _records(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
     view = memoryview(data)
-    position, last = len(_HEADER), len(data) - _PREFIX
-    while position <= last:
-        checksum, key_length, value_length = _START.unpack_from(data, position)
-        start = position + _PREFIX
-        middle = start + key_length
+    position = len(_HEADER)
+    while position + _COMMIT.size <= len(data):
+        checksum, length = _COMMIT.unpack_from(data, position)
+        position += _COMMIT.size
+        end = position + length
+        if checksum != crc32(view[position:end]):
+            return
+        while position < end:
+            key_length, value_length = _RECORD.unpack_from(data, position)
+            middle = position + _RECORD.size + key_length
+            erased = value_length == ERASED
+            key = data[middle - key_length : middle]
+            position = middle if erased else middle + value_length
+            yield key, None if erased else data[middle:position]
+
+
+def _records_1(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    view = memoryview(data)
+    position = len(_HEADER)
+    while position + _RECORD_1.size <= len(data):
+        checksum, key_length, value_length = _RECORD_1.unpack_from(data, position)
+        middle = position + _RECORD_1.size + key_length
         erased = value_length == ERASED
         end = middle if erased else middle + value_length
-        if checksum != crc32(view[position + _CHECKSUM.size : end]):
+        if checksum != crc32(view[position + _CHECKSUM_BYTES : end]):
             return
-        yield data[start:middle], None if erased else data[middle:end]
+        yield data[middle - key_length : middle], None if erased else data[middle:end]
         position = end
 
 

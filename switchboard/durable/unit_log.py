@@ -41,12 +41,8 @@ class UnitLog:
     def __init__(self, log: Store) -> None:
         self._log = log
         self._places: dict[Unit, _Place] = {}
-        keys = [_KEY.unpack(key) for key, _ in log.items() if key[:1] in (BASE, STATE)]
-        self._last = max((number for _, number in keys), default=0)
-        states = {number for tag, number in keys if tag == STATE}
-        self._found = [number for tag, number in keys if tag == BASE and number in states]
-        for number in {number for _, number in keys}.difference(self._found):
-            self._erase(number)  # its predecessor died while it wrote it for the first time
+        self._found = [_KEY.unpack(key)[1] for key, _ in log.items() if key[:1] == BASE]
+        self._last = max(self._found, default=0)
 
     def save(self, touched: Iterable[object], now: float) -> None:
         """Write the units of the `touched` transactions; those that are over are erased."""
@@ -109,11 +105,10 @@ class UnitLog:
         self._log.put(place.state, pack(state_of(unit, now)))
 
     def _read(self, number: int) -> SavedUnit:
-        base, state = (self._log[_KEY.pack(tag, number)] for tag in (BASE, STATE))
+        base, state = self._log[_KEY.pack(BASE, number)], self._log[_KEY.pack(STATE, number)]
         return SavedUnit(unpack(base, lists=False), unpack(state, lists=False))
 
     def _erase(self, number: int) -> None:
-        """The state first: a base alone is nothing."""
         self._log.erase(_KEY.pack(STATE, number))
         self._log.erase(_KEY.pack(BASE, number))
 

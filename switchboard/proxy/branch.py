@@ -11,9 +11,6 @@ from switchboard.transaction.client import ClientState, ClientTransaction
 from switchboard.transaction.commands import Fields, Turn
 from switchboard.transaction.layer import TransactionLayer
 
-NOT_SENT: Fields = (False, False, False, (), 0, None, {}, None)
-"""The changing fields of a branch whose predecessor died before it could write any."""
-
 
 class Branch:
     """A request on its way to one target. `final` is None until it ended; `context` owns the decision.

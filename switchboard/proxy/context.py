@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import zip_longest
 
 from switchboard.proxy.best import Final, best, gathered_challenges, with_challenges
-from switchboard.proxy.branch import NOT_SENT, Branch
+from switchboard.proxy.branch import Branch
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.forward import compose, plan
@@ -84,7 +83,7 @@ class ResponseContext:
         context._groups = [[Target.restore(target) for target in group] for group in groups]
         context._tried, context._answers = set(tried), set(answers)
         context._cancelled, context._rang = cancelled, rang
-        for branch, change in zip_longest(branches, changed, fillvalue=NOT_SENT):
+        for branch, change in zip(branches, changed, strict=True):
             context._branches.append(Branch.restore(context, env.layer, branch, change, now))
         return context
 

@@ -10,7 +10,7 @@ begins and again when it gets another branch; `state` is small, and written at e
 Instants in them are monotonic, so they hold for any process of the same boot.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from switchboard.proxy.branch import Branch
@@ -111,15 +111,19 @@ class SavedUnit:
     @property
     def awaits(self) -> bool:
         """Whether it must go on at once: a final response is missing, or a name was being resolved."""
-        if self.base[0] and not ServerState(self.state[1][0]).is_final:
+        if self.base[0] and self.state[1][0] <= ServerState.PROCEEDING:
             return True
-        resolving = any(client is None and not status for *_, status, _, _, client in self._branches)
-        return resolving or (self.base[2] is not None and len(self.base[2][-1]) > len(self._branches))
+        return any(client is None and not status for *_, status, _, _, client in self._branches)
 
     @property
     def due(self) -> float | None:
         """The first instant at which one of its timers fires."""
-        return min((when for armed in self._armed() for when in armed.values()), default=None)
+        armed = [*self.state[1][-1].values()]
+        for *_, own, client in self._branches:
+            armed += own.values()
+            if client:
+                armed += client[-1].values()
+        return min(armed, default=None)
 
     @property
     def servers(self) -> list[ServerKey]:
@@ -129,11 +133,11 @@ class SavedUnit:
     @property
     def clients(self) -> list[ClientKey]:
         """The keys of its client transactions to which messages may still belong."""
-        found = [] if self.base[0] else [(self.base[1], self.state[1])]
-        if self.base[2] is not None:
-            pairs = zip(self.base[2][-1], self._branches, strict=False)
-            found += [(fixed[-1], changing[-1]) for fixed, changing in pairs if changing[-1]]
-        return [fixed[0] for fixed, changing in found if changing[0] != ClientState.TERMINATED]
+        over = ClientState.TERMINATED
+        if not self.base[0]:
+            return [self.base[1][0]] if self.state[1][0] != over else []
+        pairs = zip(self.base[2][-1], self._branches, strict=True) if self.base[2] else ()
+        return [fixed[-1][0] for fixed, changing in pairs if changing[-1] and changing[-1][0] != over]
 
     def restore(self, env: Environment, now: float) -> Unit:
         """Take it in again. `now`: when this process took over."""
@@ -150,10 +154,3 @@ class SavedUnit:
     def _branches(self) -> list[Fields]:
         branches: list[Fields] = self.state[2][-1] if self.state[2] else []
         return branches
-
-    def _armed(self) -> Iterator[dict[str, float]]:
-        yield self.state[1][-1]
-        for *_, armed, client in self._branches:
-            yield armed
-            if client:
-                yield client[-1]

@@ -1,11 +1,9 @@
-"""Units in a log: numbered, written in two parts, restored one by one, and what a torn write leaves."""
+"""Units in a log: numbered, written in two parts, restored one by one."""
 
 import pytest
-from playbook import EPOCH, LENKA, LUKAS, Board, MemoryLog, request, response
+from playbook import LENKA, LUKAS, Board, MemoryLog, request, response
 
-from switchboard.codec import pack, unpack
 from switchboard.durable.unit_log import BASE, STATE, UnitLog
-from switchboard.proxy.commands import ProxyTurn
 
 CALLEE = "sip:lenka@10.0.0.1"
 
@@ -52,28 +50,6 @@ def test_only_what_is_met_is_restored(board: Board) -> None:
     assert (len(layer.servers), layer.server_count) == (0, 20)
     board.receive(request("INVITE", CALLEE, branch="z9hG4bK7", call_id="call-7"), LUKAS)
     assert (len(layer.servers), layer.server_count) == (1, 20)
-
-
-def test_a_base_without_its_state_is_erased(board: Board) -> None:
-    """The predecessor was killed while it wrote the unit for the first time: nothing of it has left."""
-    answered_call(board, 1)
-    board.log.erase(keys(board.log, STATE)[0])
-    board.units = UnitLog(board.log)
-    assert not board.log
-
-
-def test_a_branch_that_the_state_does_not_know_is_sent_again(board: Board) -> None:
-    """The predecessor was killed while it wrote the base with another branch: that was not sent."""
-    board.receive(request("INVITE", CALLEE), LUKAS)
-    board.sent()
-    (key,) = keys(board.log, STATE)
-    state = unpack(board.log[key])
-    del state[2][-1][1]
-    board.log.put(key, pack(state))
-    turn = ProxyTurn(board.now, at=EPOCH)
-    restarted = Board(fragile=False)
-    UnitLog(board.log).take_over(restarted.proxy.env, turn)
-    assert [to.hop for to, _ in turn.requests] == [("10.0.0.22", 5070)]
 
 
 def test_a_unit_of_yesterday_is_erased(board: Board) -> None:
