@@ -20,11 +20,6 @@ class ServerState(IntEnum):
     ACCEPTED = 5
     TERMINATED = 6
 
-    @property
-    def is_final(self) -> bool:
-        """Whether a final response was sent."""
-        return self > ServerState.PROCEEDING
-
 
 class ServerTransaction:
     """What both kinds share: whom to answer, what was answered last, and the timers.
@@ -63,7 +58,7 @@ class ServerTransaction:
     @property
     def is_finished(self) -> bool:
         """Whether a final response was sent."""
-        return self.state.is_final
+        return self.state > ServerState.PROCEEDING
 
     def repeat(self, turn: Turn) -> None:
         """Answer a retransmission of the request from the state."""

@@ -15,6 +15,7 @@ from switchboard.durable import router_log
 from switchboard.durable.keyed_log import KeyedLog
 from switchboard.durable.keys import BOOT, EVENT, SERIES
 from switchboard.durable.router_log import RouterLog
+from switchboard.durable.segment import read
 from switchboard.durable.unit_log import BASE, STATE
 from switchboard.sip.message import Message, parse_message
 
@@ -145,3 +146,12 @@ def test_all_of_it_ends(board: Board) -> None:
 def test_it_is_left_alone_until_the_first_commit(directory: Path, load: Callable[[Path], object]) -> None:
     load(directory)
     assert (directory / "0000000001.log").read_bytes() == (OLD / "0000000001.log").read_bytes()
+
+
+def test_a_torn_record_ends_the_file(tmp_path: Path) -> None:
+    whole = (OLD / "0000000001.log").read_bytes()
+    path = tmp_path / "0000000001.log"
+    path.write_bytes(whole)
+    records = list(read(path))
+    path.write_bytes(whole[:-1])
+    assert list(read(path)) == records[:-1]
