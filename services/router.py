@@ -129,8 +129,8 @@ class RouterService(Actor):
         layer = self._proxy.env.layer
         return {
             **self._proxy.counters,
-            "server_transactions": len(layer.servers),
-            "client_transactions": len(layer.clients),
+            "server_transactions": layer.server_count,
+            "client_transactions": layer.client_count,
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
             "snapshots": self._follower.snapshots,

@@ -11,15 +11,21 @@ class CodecError(Exception):
     """The bytes are no packed value."""
 
 
+_packer = msgpack.Packer(unicode_errors=_TEXT_ERRORS)
+
+
 def pack(value: object) -> bytes:
     """Return the bytes of numbers, text, bytes, lists, maps and None; tuples become lists."""
-    packed: bytes = msgpack.packb(value, unicode_errors=_TEXT_ERRORS)
+    packed: bytes = _packer.pack(value)
     return packed
 
 
-def unpack(data: bytes) -> Any:
-    """Return what `pack` was given; tuples come back as lists. CodecError, whatever the bytes are."""
+def unpack(data: bytes, *, lists: bool = True) -> Any:
+    """Return what `pack` was given, all lists and tuples as lists, or all as tuples.
+
+    CodecError, whatever the bytes are.
+    """
     try:
-        return msgpack.unpackb(data, unicode_errors=_TEXT_ERRORS)
+        return msgpack.unpackb(data, unicode_errors=_TEXT_ERRORS, use_list=lists)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
         raise CodecError(f"not msgpack: {error}") from error

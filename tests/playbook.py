@@ -4,10 +4,11 @@
 collected; `sent` and `answers` take what is new.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from switchboard.codec import pack, unpack
+from switchboard.durable.unit_log import UnitLog
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
 from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
@@ -16,7 +17,6 @@ from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.proxy import Proxy
 from switchboard.proxy.targets import TargetPolicy
-from switchboard.proxy.units import forget, key_of, restore_all, save, units_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
@@ -62,6 +62,19 @@ class Sent:
         return self.message.top_via.partition("branch=")[2].partition(";")[0]
 
 
+class MemoryLog(dict[bytes, bytes]):
+    """The log of a board: what a KeyedLog is on disk."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self[key] = value
+
+    def erase(self, key: bytes) -> None:
+        self.pop(key, None)
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:  # type: ignore[override]
+        return iter(list(super().items()))
+
+
 @dataclass
 class Board:
     """The proxy under test, with its clock at `now` seconds."""
@@ -78,7 +91,8 @@ class Board:
     def __post_init__(self) -> None:
         self.replica = Replica()
         self.replica.load((0, {}))
-        self.log: dict[bytes, bytes] = {}
+        self.log = MemoryLog()
+        self.units = UnitLog(self.log)
         self.lives = 0
         self.proxy = self._make_proxy()
 
@@ -157,18 +171,9 @@ class Board:
         self.proxy = self._make_proxy()
         self.proxy.counters = counters
         turn = self._turn()
-        restore_all(self.proxy.env, [unpack(record) for record in self.log.values()], turn)
+        self.units = UnitLog(self.log)
+        self.units.take_over(self.proxy.env, turn)
         return [Sent(to.hop, raw) for to, raw, _ in turn.responses]
-
-    def _write_ahead(self, turn: ProxyTurn) -> None:
-        for unit in units_of(turn.touched):
-            record = save(unit, self.now)
-            key = pack(key_of(unit))
-            self.log.pop(key, None)
-            if record is None:
-                forget(unit)
-            else:
-                self.log[key] = pack(record)
 
     def _turn(self) -> ProxyTurn:
         return ProxyTurn(self.now, at=EPOCH + self.now)
@@ -178,7 +183,7 @@ class Board:
         self.responses += (Sent(to.hop, raw) for to, raw, _ in turn.responses)
         self.events += turn.events
         self.lookups += turn.lookups
-        self._write_ahead(turn)
+        self.units.save(turn.touched, self.now)
         if self.fragile:
             self.crash()
 

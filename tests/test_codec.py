@@ -25,3 +25,14 @@ def test_nothing_but_codec_errors(data: bytes) -> None:
 def test_a_codec_error_says_what_is_wrong() -> None:
     with pytest.raises(CodecError, match="not msgpack: "):
         unpack(b"\x93\x01")
+
+
+def test_lists_or_tuples() -> None:
+    packed = pack([1, (2, [3])])
+    assert (unpack(packed), unpack(packed, lists=False)) == ([1, [2, [3]]], (1, (2, (3,))))
+
+
+def test_what_cannot_be_packed_leaves_nothing_behind() -> None:
+    with pytest.raises(TypeError):
+        pack(["begun", object()])
+    assert unpack(pack(1)) == 1

@@ -27,6 +27,7 @@ from switchboard.bus.process import ParentGone, StopSignal, await_go, die_with_p
 from switchboard.bus.reach import Reach
 from switchboard.settings import Settings, SettingsError, load_settings
 from switchboard.site import endpoints_of, open_context
+from switchboard.unusable import UnusableFile
 
 FRAMES_A_ROUND = 64
 IDLE_S = 1.0
@@ -246,7 +247,7 @@ def run_actor(
     `--instance I`. The exit status:
     0: asked to end, and drained, or never told to go. 1: an unforeseen exception, whose traceback is in the
     log, or no parent. 2: bad settings, found before anything is bound, or by `make`, which may raise
-    SettingsError too.
+    SettingsError too; or an UnusableFile, whose text is in the log.
     """
     die_with_parent()
     leave(_run(make, _parse_instance(argv)))
@@ -255,6 +256,8 @@ def run_actor(
 def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> int:
     try:
         load_settings()
+        gc.collect()  # now, while nobody waits for it
+        gc.freeze()
         if not await_go():
             return 0
         stop = StopSignal()
@@ -263,6 +266,9 @@ def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> i
         _serve(make, settings, instance, stop)
     except SettingsError as error:
         print(error, file=sys.stderr)
+        return 2
+    except UnusableFile as error:
+        structlog.get_logger().error(f"cannot run: {error}", instance=instance)
         return 2
     except ParentGone:
         return 1
@@ -296,7 +302,6 @@ def _calm_collector() -> None:
 
     What is there at the start stays; of the rest, only the young is looked at often.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 1_000)
 

@@ -13,6 +13,7 @@ from switchboard.cdr.call import Call, Key
 from switchboard.cdr.deliveries import Router
 from switchboard.cdr.fold import Changes
 from switchboard.cdr.writer import Mark
+from switchboard.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
 BUSY_S = 5.0
@@ -43,7 +44,7 @@ INSERT INTO router VALUES (?, ?, ?) ON CONFLICT (instance, incarnation) DO UPDAT
 _CALL = TypeAdapter(Call)
 
 
-class StateError(Exception):
+class StateError(UnusableFile):
     """The database cannot be used; the text says why and what to do, for people."""
 
 

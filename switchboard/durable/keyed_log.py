@@ -7,11 +7,12 @@ the log stays within a small multiple of what it holds and no commit takes long.
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from switchboard.durable import segment
 
-SEGMENT_BYTES = 4_000_000
+SEGMENT_BYTES = 1_000_000
 SLACK = 2
 """The log may be so many times as large as what is alive in it, plus two segments."""
 CLEANED_A_COMMIT = 64
@@ -19,46 +20,49 @@ _SUFFIX = ".log"
 
 
 class KeyedLog:
-    """Keys and values as bytes, in the files of `directory`. One process writes at a time."""
+    """Keys and values as bytes, in the files of `directory`. One process writes at a time.
+
+    SegmentError if a file there cannot be read.
+    """
 
     def __init__(self, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.size = 0
+        """Bytes of all segments."""
         self._directory = directory
         self._segment_bytes = segment_bytes
-        self._values: dict[bytes, bytes] = {}
-        self._homes: dict[bytes, int] = {}
-        self._residents: dict[int, dict[bytes, None]] = {}
+        self._entries: dict[bytes, tuple[int, bytes]] = {}  # segment and value, the oldest first
+        self._residents: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
         self._pending: list[bytes] = []
         self._alive = 0
+        self._oldest = self._number = 0
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._replay()
         self._open_segment()
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._entries)
 
-    @property
-    def size(self) -> int:
-        """Bytes of all segments."""
-        return sum(self._sizes.values())
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._entries[key][1]
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every key and its value."""
-        return iter(self._values.items())
+        return ((key, value) for key, (_, value) in self._entries.items())
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set `key`; durable with the next commit."""
         self._forget(key)
-        self._values[key] = value
-        self._homes[key] = self._number
-        self._residents[self._number][key] = None
+        number = self._number
+        self._entries[key] = number, value
+        self._residents[number] += 1
         record = segment.pack_record(key, value)
         self._alive += len(record)
         self._pending.append(record)
 
     def erase(self, key: bytes) -> None:
         """Remove `key` if it is there; durable with the next commit."""
-        if key in self._values:
+        if key in self._entries:
             self._forget(key)
             self._pending.append(segment.pack_record(key, None))
 
@@ -66,11 +70,12 @@ class KeyedLog:
         """Write what was put and erased since the last commit: one write."""
         if not self._pending:
             return
-        if self._is_wasteful():
+        if self.size > SLACK * self._alive + 2 * self._segment_bytes:
             self._clean()
-        data = b"".join(self._pending)
+        data = segment.pack_commit(self._pending)
         self._pending.clear()
         _write_all(self._fd, data)
+        self.size += len(data)
         self._sizes[self._number] += len(data)
         self._drop_empty_segments()
         if self._sizes[self._number] >= self._segment_bytes:
@@ -81,53 +86,55 @@ class KeyedLog:
         """Close the file; what was not committed is lost."""
         os.close(self._fd)
 
-    def _is_wasteful(self) -> bool:
-        return len(self._sizes) > 1 and self.size > SLACK * self._alive + 2 * self._segment_bytes
-
     def _clean(self) -> None:
         """Write some of what is alive in the oldest segment anew."""
-        residents = self._residents[min(self._sizes)]
-        for key in list(residents)[:CLEANED_A_COMMIT]:
-            self.put(key, self._values[key])
+        for key, (number, value) in list(islice(self._entries.items(), CLEANED_A_COMMIT)):
+            if number == self._number:
+                return
+            self.put(key, value)
 
     def _drop_empty_segments(self) -> None:
         """Remove segments oldest first, so that an erasure never goes before what it erases."""
-        for number in sorted(self._sizes):
-            if number == self._number or self._residents[number]:
-                return
-            self._path(number).unlink(missing_ok=True)
-            del self._sizes[number], self._residents[number]
+        while self._oldest != self._number and not self._residents[self._oldest]:
+            self._path(self._oldest).unlink(missing_ok=True)
+            self.size -= self._sizes.pop(self._oldest)
+            del self._residents[self._oldest]
+            self._oldest = next(iter(self._sizes))
 
     def _forget(self, key: bytes) -> None:
-        value = self._values.pop(key, None)
-        if value is not None:
-            self._alive -= segment.record_size(key, value)
-            del self._residents[self._homes.pop(key)][key]
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._alive -= segment.record_size(key, entry[1])
+            self._residents[entry[0]] -= 1
 
     def _replay(self) -> None:
         for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
-            number = int(path.stem)
-            self._sizes[number] = path.stat().st_size
-            self._residents[number] = {}
-            for key, value in segment.read(path):
-                self._forget(key)
-                if value is not None:
-                    self._values[key] = value
-                    self._homes[key] = number
-                    self._residents[number][key] = None
-                    self._alive += segment.record_size(key, value)
+            self._read(path, int(path.stem))
+        for key, (number, value) in self._entries.items():
+            self._residents[number] += 1
+            self._alive += segment.record_size(key, value)
+
+    def _read(self, path: Path, number: int) -> None:
+        size = self._sizes[number] = path.stat().st_size
+        self.size += size
+        self._residents[number] = 0
+        entries = self._entries
+        for key, value in segment.read(path):
+            entries.pop(key, None)
+            if value is not None:
+                entries[key] = number, value
 
     def _open_segment(self) -> None:
         self._number = max(self._sizes, default=0) + 1
         self._fd = segment.create(self._path(self._number))
-        self._sizes[self._number] = 0
-        self._residents[self._number] = {}
+        self._sizes[self._number] = self._residents[self._number] = 0
+        self._oldest = next(iter(self._sizes))
 
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:010d}{_SUFFIX}"
 
 
 def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, memoryview(data)[written:])

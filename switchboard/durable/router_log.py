@@ -12,13 +12,13 @@ from typing import Any
 from switchboard.bus.unacknowledged import Unacknowledged
 from switchboard.codec import pack, unpack
 from switchboard.durable.keyed_log import KeyedLog
+from switchboard.durable.keys import BOOT, EVENT, SERIES, event_key, event_number
+from switchboard.durable.unit_log import UnitLog
+from switchboard.durable.version1 import upgrade
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.units import Unit, forget, is_stale, key_of, restore_all, save, units_of
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_BOOT = pack(["boot"])
-_SERIES = pack(["series"])
 
 
 class RouterLog:
@@ -26,15 +26,18 @@ class RouterLog:
 
     def __init__(self, directory: Path) -> None:
         self._log = KeyedLog(directory)
+        self._units = UnitLog(self._log)
+        upgrade(self._log, self._units)
         self._touched: dict[object, None] = {}
-        self._owners: dict[bytes, Unit] = {}
         self.events = Unacknowledged()
-        kept = {tuple(unpack(key)): value for key, value in self._log.items()}
-        self._units = {pack(key): unpack(value) for key, value in kept.items() if key[0] == "unit"}
-        if kept.get(("boot",)) != pack(_boot_id()):
-            self._forget_units()
-        self.series, last = unpack(kept.get(("series",), pack([secrets.token_hex(4), 0])))
-        self.events.restore(last, [(key[1], unpack(v)) for key, v in kept.items() if key[0] == "event"])
+        kept = {key: value for key, value in self._log.items() if key[:1] in (BOOT, SERIES, EVENT)}
+        if kept.pop(BOOT, b"") != pack(_boot_id()):
+            self._units.forget_all()
+            self._log.put(BOOT, pack(_boot_id()))
+        self.series, last = unpack(kept.pop(SERIES, pack([secrets.token_hex(4), 0])))
+        waiting = {event_number(key): unpack(value) for key, value in kept.items()}
+        self.events.restore(max(waiting, default=last), waiting.items())
+        self._put_series(last)
 
     @property
     def size(self) -> int:
@@ -46,13 +49,7 @@ class RouterLog:
 
     def restore(self, env: Environment, turn: ProxyTurn) -> int:
         """Take the predecessor's units up again, those that are not over; return how many there were."""
-        units, self._units = self._units, {}
-        for key, record in list(units.items()):
-            if is_stale(record, turn.now, env.layer.values):
-                self._log.erase(key)
-                del units[key]
-        restore_all(env, units.values(), turn)
-        return len(units)
+        return self._units.take_over(env, turn)
 
     def note(self, turn: ProxyTurn) -> None:
         """What `turn` touched and told is written with the next commit."""
@@ -63,21 +60,15 @@ class RouterLog:
     def acknowledge(self, series: str, number: int, now: float) -> None:
         """The journal has recorded the events of `series` up to `number`."""
         if series == self.series:
-            for done in self.events.acknowledge(number, now):
-                self._log.erase(pack(["event", done]))
+            acknowledged = self.events.acknowledge(number, now)
+            for done in acknowledged:
+                self._log.erase(event_key(done))
+            if acknowledged and not self.events.waiting:
+                self._put_series(acknowledged[-1])
 
     def commit(self, now: float) -> None:
         """Write what was noted: before anything of it leaves the process."""
-        for unit in units_of(self._touched):
-            key = pack(["unit", *key_of(unit)])
-            record = save(unit, now)
-            if record is not None:
-                self._owners[key] = unit
-                self._log.put(key, pack(record))
-                continue
-            if self._owners.pop(key, unit) is unit:
-                self._log.erase(key)
-            forget(unit)
+        self._units.save(self._touched, now)
         self._touched.clear()
         self._log.commit()
 
@@ -87,15 +78,13 @@ class RouterLog:
 
     def _put_event(self, item: Sequence[Any]) -> None:
         number = self.events.put(item)
-        self._log.put(pack(["event", number]), pack(item))
-        self._log.erase(pack(["event", number - self.events.keep]))  # what the queue has just dropped, if any
-        self._log.put(_SERIES, pack([self.series, number]))
+        self._log.put(event_key(number), pack(item))
+        if number > self.events.keep:
+            self._log.erase(event_key(number - self.events.keep))  # what the queue has just dropped, if any
 
-    def _forget_units(self) -> None:
-        for key in self._units:
-            self._log.erase(key)
-        self._units.clear()
-        self._log.put(_BOOT, pack(_boot_id()))
+    def _put_series(self, last: int) -> None:
+        """The events tell the last number themselves, as long as one is there."""
+        self._log.put(SERIES, pack([self.series, last]))
 
 
 def _boot_id() -> str:

@@ -1,42 +1,55 @@
-"""One file of a keyed log: records behind a header, each guarded by a checksum.
+"""One file of a keyed log: a header, and behind it what each commit wrote.
 
     header   b"SWBLOG" + version (1 byte) + b"\\n"
-    record   crc32 of the rest (u32), length of the key (u16), length of the value (u32; ERASED: the key is
-             erased), key, value; little-endian
+    commit   crc32 of its records (u32), their length (u32), the records
+    record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
 
-A record that was being written when the process was killed ends the file for its readers.
+All numbers are little-endian. A commit that was being written when the process was killed ends the file for
+its readers: none of it has happened. In version 1 each record had a checksum of its own:
+
+    record   crc32 of the rest (u32), the rest as above
 """
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zlib import crc32
 
-VERSION = 1
+from switchboard.unusable import UnusableFile
+
+VERSION = 2
+READ_VERSIONS = (1, 2)
 ERASED = 0xFFFFFFFF
 
 _MAGIC = b"SWBLOG"
 _HEADER = _MAGIC + bytes([VERSION]) + b"\n"
-_CHECKSUM = struct.Struct("<I")
-_LENGTHS = struct.Struct("<HI")
-_PREFIX = _CHECKSUM.size + _LENGTHS.size
+_COMMIT = struct.Struct("<II")
+_RECORD = struct.Struct("<HI")
+_RECORD_1 = struct.Struct("<IHI")
+_CHECKSUM_BYTES = 4
 
 
-class SegmentError(Exception):
-    """The file was written by another version, or is none of ours."""
+class SegmentError(UnusableFile):
+    """The file was written by a later version, or is none of ours."""
 
 
 def pack_record(key: bytes, value: bytes | None) -> bytes:
     """Return the record that sets `key` to `value`, or erases it (None)."""
-    length = ERASED if value is None else len(value)
-    rest = _LENGTHS.pack(len(key), length) + key + (value or b"")
-    return _CHECKSUM.pack(crc32(rest)) + rest
+    if value is None:
+        return _RECORD.pack(len(key), ERASED) + key
+    return _RECORD.pack(len(key), len(value)) + key + value
 
 
-def record_size(key: bytes, value: bytes | None) -> int:
-    """Return the length of that record."""
-    return _PREFIX + len(key) + len(value or b"")
+def pack_commit(records: Sequence[bytes]) -> bytes:
+    """Return the bytes that one commit appends."""
+    data = b"".join(records)
+    return _COMMIT.pack(crc32(data), len(data)) + data
+
+
+def record_size(key: bytes, value: bytes) -> int:
+    """Return the length of the record that sets `key` to `value`."""
+    return _RECORD.size + len(key) + len(value)
 
 
 def create(path: Path) -> int:
@@ -47,29 +60,51 @@ def create(path: Path) -> int:
 
 
 def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
-    """Yield the (key, value) of each whole record, in order; value None where the key was erased."""
+    """Yield the (key, value) of each record of whole commits, in order; value None: the key was erased."""
     data = path.read_bytes()
     _check_header(path, data)
+    return _records_1(data) if data[len(_MAGIC) : len(_HEADER)] == b"\x01\n" else _records(data)
+
+
+def _records(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    view = memoryview(data)
     position = len(_HEADER)
-    while position + _PREFIX <= len(data):
-        key_length, value_length = _LENGTHS.unpack_from(data, position + _CHECKSUM.size)
-        erased = value_length == ERASED
-        start = position + _PREFIX
-        middle = start + key_length
-        end = middle if erased else middle + value_length
-        if _CHECKSUM.unpack_from(data, position)[0] != crc32(data[position + _CHECKSUM.size : end]):
+    while position + _COMMIT.size <= len(data):
+        checksum, length = _COMMIT.unpack_from(data, position)
+        position += _COMMIT.size
+        end = position + length
+        if checksum != crc32(view[position:end]):
             return
-        yield data[start:middle], None if erased else data[middle:end]
+        while position < end:
+            key_length, value_length = _RECORD.unpack_from(data, position)
+            middle = position + _RECORD.size + key_length
+            erased = value_length == ERASED
+            key = data[middle - key_length : middle]
+            position = middle if erased else middle + value_length
+            yield key, None if erased else data[middle:position]
+
+
+def _records_1(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    view = memoryview(data)
+    position = len(_HEADER)
+    while position + _RECORD_1.size <= len(data):
+        checksum, key_length, value_length = _RECORD_1.unpack_from(data, position)
+        middle = position + _RECORD_1.size + key_length
+        erased = value_length == ERASED
+        end = middle if erased else middle + value_length
+        if checksum != crc32(view[position + _CHECKSUM_BYTES : end]):
+            return
+        yield data[middle - key_length : middle], None if erased else data[middle:end]
         position = end
 
 
 def _check_header(path: Path, data: bytes) -> None:
-    if len(data) < len(_HEADER):
-        if _HEADER.startswith(data):
-            return
-    elif data.startswith(_HEADER):
+    version = data[len(_MAGIC) : len(_MAGIC) + 1]
+    if _HEADER.startswith(data) or (data.startswith(_MAGIC) and version and version[0] in READ_VERSIONS):
         return
-    elif data.startswith(_MAGIC):
-        found = data[len(_MAGIC)]
-        raise SegmentError(f"{path} is of version {found}; this switchboard reads version {VERSION}")
-    raise SegmentError(f"{path} is no log of the switchboard; move it away")
+    if data.startswith(_MAGIC):
+        raise SegmentError(
+            f"{path} is of version {version[0]}, this switchboard reads {READ_VERSIONS[0]} to {VERSION}: "
+            "use the one that wrote it, or move its directory away (calls being set up are forgotten)."
+        )
+    raise SegmentError(f"{path} is no log of the switchboard: move it away, or use another data directory.")

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from switchboard.location.binding import Binding
+from switchboard.unusable import UnusableFile
 
 Snapshot = tuple[int, dict[str, list[Binding]]]
 """The number of the last change, and all users with their bindings (none: known, but not registered)."""
 
 
-class StoreError(Exception):
+class StoreError(UnusableFile):
     """The store cannot be used; the text tells people why and what to do."""
 
 

@@ -1,14 +1,14 @@
 """One branch of a response context: a client transaction, its timer C and its CANCEL (RFC 3261 §16.6-10)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from switchboard.proxy.best import Final
+from switchboard.proxy.commands import Lookup
 from switchboard.proxy.forward import Plan
-from switchboard.sip.message import Message, parse_message
+from switchboard.sip.message import parse_message
 from switchboard.sip.splice import make_cancel
 from switchboard.transaction.client import ClientState, ClientTransaction
-from switchboard.transaction.commands import Turn
+from switchboard.transaction.commands import Fields, Turn
 from switchboard.transaction.layer import TransactionLayer
 
 
@@ -56,27 +56,40 @@ class Branch:
             self.client is not None and self.client.state is not ClientState.TERMINATED
         )
 
-    def saved(self, *, whole: bool) -> list[Any]:
-        """What `restore` makes this branch of again; without the response that it ended in unless `whole`."""
-        final = [self.final.status, _raw(self.final.message) if whole else None] if self.final else None
-        flags = [self.given_up, self.redirected, self._cancel_wanted]
-        client = self.client.saved() if self.client else None
-        return [self.plan.saved(), self.armed, final, flags, list(self._reasons), client]
+    def fixed(self) -> Fields:
+        """What does not change any more once the request has been sent."""
+        plan, client = self.plan, self.client
+        return plan.text, plan.routes, plan.hop, client.fixed() if client else None
+
+    def changing(self, *, whole: bool) -> Fields:
+        """What `restore` needs besides; without the response that this branch ended in unless `whole`."""
+        final, client = self.final, self.client
+        return (
+            self.given_up,
+            self.redirected,
+            self._cancel_wanted,
+            self._reasons,
+            final.status if final else 0,
+            final.message.raw if final and final.message and whole else None,
+            self.armed,
+            client.changing() if client else None,
+        )
 
     @classmethod
-    def restore(cls, context: object, layer: TransactionLayer, record: list[Any]) -> "Branch":
-        """Return the branch that `saved` was asked of, its timers armed for the same instants."""
-        plan, armed, final, flags, reasons, client = record
-        branch = cls(context, layer, Plan.restore(plan))
-        if final:
-            status, raw = final
-            branch.final = Final(status, parse_message(raw) if raw else None)
-        branch.given_up, branch.redirected, branch._cancel_wanted = flags
+    def restore(
+        cls, context: object, layer: TransactionLayer, fixed: Fields, changing: Fields, now: float
+    ) -> "Branch":
+        """Return the branch that wrote this. `now`: when this process took over."""
+        text, routes, hop, client_fixed = fixed
+        given_up, redirected, cancel_wanted, reasons, status, raw, armed, client = changing
+        branch = cls(context, layer, Plan(text, routes, Lookup(*hop)))
+        branch.given_up, branch.redirected, branch._cancel_wanted = given_up, redirected, cancel_wanted
         branch._reasons = reasons
+        if status:
+            branch.final = Final(status, parse_message(raw) if raw else None)
         if client:
-            branch.client = layer.restore_client(client, branch)
-        for letter, when in armed.items():
-            layer.timers.arm(branch, letter, when)
+            branch.client = layer.restore_client(client_fixed, client, now, branch)
+        layer.timers.rearm(branch, armed, now)
         return branch
 
     def watch(self, now: float) -> None:
@@ -109,7 +122,3 @@ class Branch:
         self.layer.open_client(client.key[0], "CANCEL", client.peer, raw, None, turn)
         self.armed.clear()
         self.layer.timers.arm(self, "X", turn.now + self.layer.values.lifetime)
-
-
-def _raw(message: Message | None) -> bytes | None:
-    return message.raw if message else None

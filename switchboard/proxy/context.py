@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from switchboard.proxy.best import Final, best, gathered_challenges, with_challenges
 from switchboard.proxy.branch import Branch
@@ -17,6 +16,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response
 from switchboard.sip.splice import strip_top_via
+from switchboard.transaction.commands import Fields
 from switchboard.transaction.server import ServerTransaction
 
 MOST_TARGETS = 50
@@ -29,11 +29,14 @@ _ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
 
 
 class ResponseContext:
-    """Everything about one forwarded request: its branches, the targets still to try, what was sent back."""
+    """Everything about one forwarded request: its branches, the targets still to try, what was sent back.
+
+    `edition` grows whenever `fixed` changes: with each group of branches, seldom after the first.
+    """
 
     __slots__ = (
         "_answers", "_branches", "_cancelled", "_env", "_groups", "_rang", "_received", "_routing",
-        "_tried", "_unplanned", "server",
+        "_tried", "_unplanned", "edition", "server",
     )  # fmt: skip
 
     def __init__(
@@ -50,39 +53,38 @@ class ResponseContext:
         self._rang = False
         self._answers: set[str] = set()
         self._unplanned: Final | None = None
+        self.edition = 1
 
     @property
     def is_alive(self) -> bool:
         """Whether anything may still come of the forwarded requests."""
         return any(branch.is_alive for branch in self._branches)
 
-    def saved(self) -> list[Any]:
-        """What `restore` makes this context of again, in another process of this machine."""
-        whole = not self.server.is_finished
+    def fixed(self) -> Fields:
+        """The request, the targets and the branches."""
         groups = [[target.saved() for target in group] for group in self._groups]
-        branches = [branch.saved(whole=whole) for branch in self._branches]
-        flags = [self._cancelled, self._rang]
-        request = self._received.saved()
-        return [
-            request,
-            self._routing.saved(),
-            groups,
-            list(self._tried),
-            flags,
-            list(self._answers),
-            branches,
-        ]
+        branches = [branch.fixed() for branch in self._branches]
+        return self._received.saved(), self._routing.saved(), groups, list(self._tried), branches
+
+    def changing(self) -> Fields:
+        """What `restore` needs besides, in another process of this machine."""
+        whole = not self.server.is_finished
+        branches = [branch.changing(whole=whole) for branch in self._branches]
+        return self._cancelled, self._rang, list(self._answers), branches
 
     @classmethod
-    def restore(cls, env: Environment, server: ServerTransaction, record: list[Any]) -> "ResponseContext":
-        """Return the context that `saved` was asked of."""
-        request, routing, groups, tried, flags, answers, branches = record
-        received = Received.restore(request, env.policy.own)
-        context = cls(env, received, server, Routing.restore(routing))
+    def restore(
+        cls, env: Environment, server: ServerTransaction, fixed: Fields, changing: Fields, now: float
+    ) -> "ResponseContext":
+        """Return the context that wrote this. `now`: when this process took over."""
+        request, routing, groups, tried, branches = fixed
+        cancelled, rang, answers, changed = changing
+        context = cls(env, Received.restore(request, env.policy.own), server, Routing.restore(routing))
         context._groups = [[Target.restore(target) for target in group] for group in groups]
         context._tried, context._answers = set(tried), set(answers)
-        context._cancelled, context._rang = flags
-        context._branches = [Branch.restore(context, env.layer, branch) for branch in branches]
+        context._cancelled, context._rang = cancelled, rang
+        for branch, change in zip(branches, changed, strict=True):
+            context._branches.append(Branch.restore(context, env.layer, branch, change, now))
         return context
 
     def dissolve(self) -> None:
@@ -131,8 +133,10 @@ class ResponseContext:
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
             branch.cancel(turn)
-        else:
-            self.time_out(branch, turn)
+            return
+        if branch.client:
+            self._env.layer.abandon(branch.client)
+        self.time_out(branch, turn)
 
     def cancel(self, reasons: Sequence[bytes], turn: ProxyTurn) -> None:
         """The caller gave up (§16.10)."""
@@ -154,6 +158,7 @@ class ResponseContext:
         fresh = fresh[: max(0, limit - len(self._tried))]
         self._tried.update(target.text for target in fresh)
         self._groups += by_priority(fresh)
+        self.edition += 1
         return bool(fresh)
 
     def _settle(self, turn: ProxyTurn) -> None:
@@ -167,6 +172,7 @@ class ResponseContext:
     def _start_group(self, group: Sequence[Target], turn: ProxyTurn) -> None:
         branches = [branch for target in group if (branch := self._make_branch(target))]
         self._branches += branches
+        self.edition += 1
         for branch in branches:
             self._resolve(branch, turn)
 
@@ -195,6 +201,7 @@ class ResponseContext:
         raw = compose(self._received, branch.plan, self._routing, identity, sent_by)
         method = self._received.method
         branch.client = self._env.layer.open_client(identity, method, peer, raw, branch, turn)
+        self.edition += 1
         if method == "INVITE":
             branch.watch(turn.now)
 
@@ -223,7 +230,9 @@ class ResponseContext:
         self._settle(turn)
 
     def _cancel_rest(self, turn: ProxyTurn, reasons: Sequence[bytes] = ()) -> None:
-        self._groups.clear()
+        if self._groups:
+            self._groups.clear()
+            self.edition += 1
         for branch in self._branches:
             branch.cancel(turn, reasons)
 

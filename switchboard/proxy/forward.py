@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
 
 from switchboard.proxy.commands import Lookup
 from switchboard.proxy.domains import DEFAULT_PORT
@@ -29,16 +28,6 @@ class Plan:
     text: str
     routes: tuple[str, ...]
     hop: Lookup
-
-    def saved(self) -> list[Any]:
-        """What `restore` makes this plan of again."""
-        return [self.text, self.routes, self.hop]
-
-    @classmethod
-    def restore(cls, record: list[Any]) -> "Plan":
-        """Return the plan that `saved` was asked of."""
-        text, routes, hop = record
-        return cls(text, tuple(routes), Lookup(*hop))
 
 
 def plan(routing: Routing, target: Target) -> Plan:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
@@ -12,6 +11,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri
+from switchboard.transaction.commands import Fields
 
 DEFAULT_MAX_FORWARDS = 70
 MOST_PASSES = 4
@@ -35,15 +35,15 @@ class Routing:
     max_forwards: int
     had_own_route: bool = False
 
-    def saved(self) -> list[Any]:
+    def saved(self) -> Fields:
         """What `restore` makes this of again."""
-        return [self.text, self.routes, self.max_forwards, self.had_own_route]
+        return self.text, self.routes, self.max_forwards, self.had_own_route
 
     @classmethod
-    def restore(cls, record: list[Any]) -> "Routing":
+    def restore(cls, saved: Fields) -> "Routing":
         """Return what `saved` was asked of."""
-        text, routes, max_forwards, had_own_route = record
-        return cls(text, SipUri.parse(text), routes, max_forwards, had_own_route)
+        text, routes, max_forwards, had_own_route = saved
+        return cls(text, SipUri.parse(text), list(routes), max_forwards, had_own_route)
 
 
 def check_syntax(request: Message) -> None:

@@ -1,7 +1,6 @@
 """A request on its way through the proxy, and what is known of it before it is routed."""
 
 from dataclasses import replace
-from typing import Any
 
 from switchboard.proxy.commands import CallEvent
 from switchboard.proxy.domains import OwnDomains
@@ -13,7 +12,7 @@ from switchboard.sip.lazy import lazy
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import response_address
 from switchboard.sip.uri import SipUri
-from switchboard.transaction.commands import Peer, Reader
+from switchboard.transaction.commands import Fields, Peer, Reader
 
 
 class Received:
@@ -28,14 +27,14 @@ class Received:
         self.via = message.via
         self._own = own
 
-    def saved(self) -> list[Any]:
+    def saved(self) -> Fields:
         """What `restore` makes this of again."""
-        return [self.message.raw, self.source]
+        return self.message.raw, self.source
 
     @classmethod
-    def restore(cls, record: list[Any], own: OwnDomains) -> "Received":
+    def restore(cls, saved: Fields, own: OwnDomains) -> "Received":
         """Return what `saved` was asked of."""
-        raw, source = record
+        raw, source = saved
         return cls(parse_message(raw), Peer(*source), own)
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.preprocess import Routing
@@ -12,6 +12,7 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.uri import SipUri
+from switchboard.transaction.commands import Fields
 
 ALLOWED_METHODS = (
     "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, "
@@ -59,15 +60,15 @@ class Target:
     path: tuple[str, ...] = ()
     next_hop: str = ""
 
-    def saved(self) -> list[Any]:
+    def saved(self) -> Fields:
         """What `restore` makes this target of again."""
-        return [self.text, self.q, self.path, self.next_hop]
+        return self.text, self.q, self.path, self.next_hop
 
     @classmethod
-    def restore(cls, record: list[Any]) -> "Target":
+    def restore(cls, saved: Fields) -> "Target":
         """Return the target that `saved` was asked of."""
-        text, q, path, next_hop = record
-        return cls(text, SipUri.parse(text), q, tuple(path), next_hop)
+        text, q, path, next_hop = saved
+        return cls(text, SipUri.parse(text), q, path, next_hop)
 
 
 @dataclass(slots=True)

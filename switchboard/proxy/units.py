@@ -1,18 +1,25 @@
-"""What a router must not forget: units of state, each saved and restored as a whole.
+"""What a router must not forget: units of state, each saved in two parts and restored as a whole.
 
 A unit is a server transaction with the response context and the client transactions that belong to it, or
-a client transaction that stands alone (a CANCEL). Records are lists of plain values; instants in them are
-monotonic, so they hold for any process of the same boot.
+a client transaction that stands alone (a CANCEL). `base` is what does not change, written when the unit
+begins and again when it gets another branch; `state` is small, and written at every touch:
+
+    base     (is_server, the transaction's fixed fields, the context's or None)
+    state    (saved_at, the transaction's changing fields, the context's or None)
+
+Instants in them are monotonic, so they hold for any process of the same boot.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.context import ResponseContext
 from switchboard.proxy.environment import Environment
 from switchboard.transaction.client import ClientState, ClientTransaction
+from switchboard.transaction.commands import Fields
+from switchboard.transaction.key import ClientKey, ServerKey
 from switchboard.transaction.server import ServerState, ServerTransaction
 from switchboard.transaction.timers import TimerValues
 
@@ -20,7 +27,6 @@ RECENT_S = 2.0
 """A provisional response that was decided so shortly before the end may not have left: it is sent again."""
 
 Unit = ServerTransaction | ClientTransaction
-Key = tuple[Any, ...]
 
 
 def units_of(touched: Iterable[object]) -> dict[Unit, None]:
@@ -29,72 +35,122 @@ def units_of(touched: Iterable[object]) -> dict[Unit, None]:
 
 
 def _unit_of(transaction: object) -> Unit:
-    if isinstance(transaction, ClientTransaction) and isinstance(transaction.user, Branch):
+    if isinstance(transaction, ServerTransaction):
+        return transaction
+    assert isinstance(transaction, ClientTransaction)
+    if isinstance(transaction.user, Branch):
         context = transaction.user.context
         assert isinstance(context, ResponseContext)
         return context.server
-    assert isinstance(transaction, Unit)
     return transaction
 
 
-def key_of(unit: Unit) -> Key:
-    """Return what names the unit in the log."""
-    kind = "server" if isinstance(unit, ServerTransaction) else "client"
-    return (kind, *unit.key)
-
-
-def save(unit: Unit, now: float) -> list[Any] | None:
-    """Return the unit's record; None if nothing can come of it any more."""
+def is_over(unit: Unit) -> bool:
+    """Whether nothing can come of the unit any more."""
     if isinstance(unit, ClientTransaction):
-        return None if unit.state is ClientState.TERMINATED else ["client", now, unit.saved(), None]
-    context = unit.user if isinstance(unit.user, ResponseContext) else None
-    if unit.state is ServerState.TERMINATED and not (context and context.is_alive):
-        return None
-    return ["server", now, unit.saved(), context.saved() if context else None]
+        return unit.state is ClientState.TERMINATED
+    context = _context_of(unit)
+    return unit.state is ServerState.TERMINATED and not (context and context.is_alive)
+
+
+def edition_of(unit: Unit) -> int:
+    """Return the number of the unit's base: another one when the base has changed."""
+    context = _context_of(unit)
+    return context.edition if context else 0
+
+
+def base_of(unit: Unit) -> Fields:
+    """Return what does not change."""
+    context = _context_of(unit)
+    return isinstance(unit, ServerTransaction), unit.fixed(), context.fixed() if context else None
+
+
+def state_of(unit: Unit, now: float) -> Fields:
+    """Return what does."""
+    context = _context_of(unit)
+    return now, unit.changing(), context.changing() if context else None
 
 
 def forget(unit: Unit) -> None:
     """Let go of a unit that is done with: its parts refer to each other, and would wait for the collector."""
-    if isinstance(unit, ServerTransaction) and isinstance(unit.user, ResponseContext):
-        unit.user.dissolve()
+    if context := _context_of(unit):
+        context.dissolve()
     unit.user = None
 
 
-def is_stale(record: list[Any], now: float, values: TimerValues) -> bool:
-    """Whether the unit was saved so long ago that no phone waits for anything of it any more."""
-    saved_at: float = record[1]
-    return now - saved_at > values.c + values.lifetime
+def resume(unit: Unit, saved_at: float, turn: ProxyTurn) -> None:
+    """Go on with a unit that awaits something."""
+    if context := _context_of(unit):
+        context.resume(turn)
+    if isinstance(unit, ServerTransaction) and not unit.is_finished and turn.now - saved_at < RECENT_S:
+        unit.repeat(turn)
 
 
-def restore_all(env: Environment, records: Iterable[list[Any]], turn: ProxyTurn) -> None:
-    """Take the saved units in again, and go on where they were."""
-    restored = list(_restored(env, records))
-    for server in env.layer.servers.values():
-        _skip_missed(server, turn.now)
-    for client in env.layer.clients.values():
-        _skip_missed(client, turn.now)
-    for unit, saved_at in restored:
-        if not isinstance(unit, ServerTransaction):
-            continue
-        if isinstance(unit.user, ResponseContext):
-            unit.user.resume(turn)
-        if not unit.is_finished and turn.now - saved_at < RECENT_S:
-            unit.repeat(turn)
+def _context_of(unit: Unit) -> ResponseContext | None:
+    user = unit.user
+    return user if isinstance(user, ResponseContext) else None
 
 
-def _skip_missed(transaction: Unit, now: float) -> None:
-    """Let nothing be sent again whose time was over while no process was there (timers B, F and H)."""
-    for ending, repeating in (("B", "A"), ("H", "G")):
-        if transaction.armed.get(ending, now + 1) <= now:
-            transaction.armed.pop(repeating, None)
+@dataclass(frozen=True, slots=True)
+class SavedUnit:
+    """A unit as its predecessor wrote it: what there is to know of it without restoring it."""
 
+    base: Fields
+    state: Fields
 
-def _restored(env: Environment, records: Iterable[list[Any]]) -> Iterator[tuple[Unit, float]]:
-    for kind, saved_at, transaction, context in records:
-        if kind == "client":
-            yield env.layer.restore_client(transaction, None), saved_at
-            continue
-        server = env.layer.restore_server(transaction)
+    @property
+    def saved_at(self) -> float:
+        """When it was touched last."""
+        at: float = self.state[0]
+        return at
+
+    def is_stale(self, now: float, values: TimerValues) -> bool:
+        """Whether that is so long ago that no phone waits for anything of it any more."""
+        return now - self.saved_at > values.c + values.lifetime
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it must go on at once: a final response is missing, or a name was being resolved."""
+        if self.base[0] and self.state[1][0] <= ServerState.PROCEEDING:
+            return True
+        return any(client is None and not status for *_, status, _, _, client in self._branches)
+
+    @property
+    def due(self) -> float | None:
+        """The first instant at which one of its timers fires."""
+        armed = [*self.state[1][-1].values()]
+        for *_, own, client in self._branches:
+            armed += own.values()
+            if client:
+                armed += client[-1].values()
+        return min(armed, default=None)
+
+    @property
+    def servers(self) -> list[ServerKey]:
+        """The key of its server transaction, if messages may still belong to that."""
+        return [self.base[1][0]] if self.base[0] and self.state[1][0] != ServerState.TERMINATED else []
+
+    @property
+    def clients(self) -> list[ClientKey]:
+        """The keys of its client transactions to which messages may still belong."""
+        over = ClientState.TERMINATED
+        if not self.base[0]:
+            return [self.base[1][0]] if self.state[1][0] != over else []
+        pairs = zip(self.base[2][-1], self._branches, strict=True) if self.base[2] else ()
+        return [fixed[-1][0] for fixed, changing in pairs if changing[-1] and changing[-1][0] != over]
+
+    def restore(self, env: Environment, now: float) -> Unit:
+        """Take it in again. `now`: when this process took over."""
+        is_server, fixed, context = self.base
+        _, changing, context_changing = self.state
+        if not is_server:
+            return env.layer.restore_client(fixed, changing, now)
+        server = env.layer.restore_server(fixed, changing, now)
         if context:
-            server.user = ResponseContext.restore(env, server, context)
-        yield server, saved_at
+            server.user = ResponseContext.restore(env, server, context, context_changing, now)
+        return server
+
+    @property
+    def _branches(self) -> list[Fields]:
+        branches: list[Fields] = self.state[2][-1] if self.state[2] else []
+        return branches

@@ -1,23 +1,25 @@
 """Client transactions (RFC 3261 §17.1, with RFC 6026's ACCEPTED state), over an unreliable transport."""
 
-from enum import Enum, auto
-from typing import Any
+from enum import IntEnum
 
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import make_ack
-from switchboard.transaction.commands import Peer, SendRequest, Turn
+from switchboard.transaction.commands import Fields, Peer, SendRequest, Turn
 from switchboard.transaction.key import ClientKey
 from switchboard.transaction.timers import Timers, TimerValues
 
 
-class ClientState(Enum):
-    """States of figures 5 and 6; ACCEPTED from RFC 6026 §7.2. TRYING is the INVITE's CALLING."""
+class ClientState(IntEnum):
+    """States of figures 5 and 6; ACCEPTED from RFC 6026 §7.2. TRYING is the INVITE's CALLING.
 
-    TRYING = auto()
-    PROCEEDING = auto()
-    COMPLETED = auto()
-    ACCEPTED = auto()
-    TERMINATED = auto()
+    The numbers are those in the log.
+    """
+
+    TRYING = 1
+    PROCEEDING = 2
+    COMPLETED = 3
+    ACCEPTED = 5
+    TERMINATED = 6
 
 
 class ClientTransaction:
@@ -46,9 +48,13 @@ class ClientTransaction:
         """Whether a provisional response came, and no final one: the time for a CANCEL (§9.1)."""
         return self.state is ClientState.PROCEEDING
 
-    def saved(self) -> list[Any]:
-        """What `restore_client` makes this transaction of again, in another process of this machine."""
-        return [self.key, self.peer, self.raw, self.state.name, self.armed, self._interval]
+    def fixed(self) -> Fields:
+        """What does not change any more once the request has been sent."""
+        return self.key, self.peer, self.raw
+
+    def changing(self) -> Fields:
+        """What `restore_client` needs besides, in another process of this machine."""
+        return self.state, self._interval, self.armed
 
     def start(self, turn: Turn) -> None:
         """Send the request for the first time."""
@@ -67,7 +73,7 @@ class ClientTransaction:
         if letter == "A":
             self._retransmit(turn)
             return False
-        self._terminate()
+        self.end()
         return letter == "B"
 
     def _retransmit(self, turn: Turn) -> None:
@@ -81,7 +87,8 @@ class ClientTransaction:
     def _send(self, turn: Turn) -> None:
         turn.requests.append(SendRequest(self.peer, self.raw))
 
-    def _terminate(self) -> None:
+    def end(self) -> None:
+        """Nothing is sent and nothing is awaited any more."""
         self.state = ClientState.TERMINATED
         self.armed.clear()
 
@@ -141,14 +148,14 @@ class NonInviteClientTransaction(ClientTransaction):
 
 
 def restore_client(
-    record: list[Any], timers: Timers, values: TimerValues, user: object = None
+    fixed: Fields, changing: Fields, timers: Timers, values: TimerValues, now: float, user: object = None
 ) -> ClientTransaction:
-    """Return the transaction that `saved` was asked of, its timers armed for the same instants."""
-    key, peer, raw, state, armed, interval = record
+    """Return the transaction that wrote this, its timers armed as `Timers.rearm` says."""
+    key, peer, raw = fixed
+    state, interval, armed = changing
     kind = InviteClientTransaction if key[1] == "INVITE" else NonInviteClientTransaction
-    transaction = kind(tuple(key), Peer(*peer), raw, timers, values, user)
-    transaction.state = ClientState[state]
+    transaction = kind(key, Peer(*peer), raw, timers, values, user)
+    transaction.state = ClientState(state)
     transaction._interval = interval
-    for letter, when in armed.items():
-        timers.arm(transaction, letter, when)
+    timers.rearm(transaction, armed, now)
     return transaction

@@ -1,7 +1,11 @@
 """What the transaction layer and its user ask the outside to do: nothing else leaves the core."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+Fields = tuple[Any, ...]
+"""A part of a record in the log: plain values. Transactions and branches are saved as two of them: what is
+`fixed` from the beginning, and what is `changing`, in which the armed timers are the last but the client."""
 
 
 class Peer(NamedTuple):

@@ -1,7 +1,6 @@
 """Finds the transaction of every message and lets timers fire (RFC 3261 §17)."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from switchboard.sip.message import Message
 from switchboard.sip.via import Via
@@ -12,7 +11,8 @@ from switchboard.transaction.client import (
     NonInviteClientTransaction,
     restore_client,
 )
-from switchboard.transaction.commands import Peer, Reader, Turn
+from switchboard.transaction.commands import Fields, Peer, Reader, Turn
+from switchboard.transaction.dormant import Dormant
 from switchboard.transaction.key import ClientKey, ServerKey, client_key, server_key
 from switchboard.transaction.server import (
     InviteServerTransaction,
@@ -25,17 +25,34 @@ from switchboard.transaction.timers import Timers, TimerValues, Waiting
 
 
 class TransactionLayer:
-    """Owns every transaction of a router. Terminated ones are forgotten at once."""
+    """Owns every transaction of a router. Terminated ones are forgotten at once.
+
+    `dormant`: those of a predecessor that are still to be restored.
+    """
 
     def __init__(self, values: TimerValues) -> None:
         self.values = values
         self.timers = Timers()
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self.clients: dict[ClientKey, ClientTransaction] = {}
+        self.dormant: Dormant | None = None
+
+    @property
+    def server_count(self) -> int:
+        """How many server transactions there are."""
+        return len(self.servers) + (len(self.dormant.servers) if self.dormant else 0)
+
+    @property
+    def client_count(self) -> int:
+        """How many client transactions there are."""
+        return len(self.clients) + (len(self.dormant.clients) if self.dormant else 0)
 
     def find_server(self, request: Message, via: Via, method: str = "") -> ServerTransaction | None:
         """Return the server transaction that `request` belongs to; `method` as in `server_key`."""
-        return self.servers.get(server_key(request, via, method))
+        key = server_key(request, via, method)
+        if self.dormant:
+            self.dormant.meet_server(key)
+        return self.servers.get(key)
 
     def open_server(self, request: Message, via: Via, peer: Peer, reader: Reader) -> ServerTransaction:
         """Start the server transaction for a new request (never an ACK)."""
@@ -54,16 +71,18 @@ class TransactionLayer:
         transaction.start(turn)
         return transaction
 
-    def restore_server(self, record: list[Any]) -> ServerTransaction:
-        """Take a saved server transaction in again."""
-        transaction = restore_server(record, self.timers, self.values)
+    def restore_server(self, fixed: Fields, changing: Fields, now: float) -> ServerTransaction:
+        """Take a saved server transaction in again. `now`: when this process took over."""
+        transaction = restore_server(fixed, changing, self.timers, self.values, now)
         if transaction.state is not ServerState.TERMINATED:
             self.servers[transaction.key] = transaction
         return transaction
 
-    def restore_client(self, record: list[Any], user: object) -> ClientTransaction:
-        """Take a saved client transaction in again."""
-        transaction = restore_client(record, self.timers, self.values, user)
+    def restore_client(
+        self, fixed: Fields, changing: Fields, now: float, user: object = None
+    ) -> ClientTransaction:
+        """Take a saved client transaction in again. `now`: when this process took over."""
+        transaction = restore_client(fixed, changing, self.timers, self.values, now, user)
         if transaction.state is not ClientState.TERMINATED:
             self.clients[transaction.key] = transaction
         return transaction
@@ -73,15 +92,24 @@ class TransactionLayer:
 
         A response that nobody waits for ends here (RFC 6026 §8.9).
         """
-        branch = response.via.branch or ""
-        transaction = self.clients.get(client_key(branch, response.method))
+        key = client_key(response.via.branch or "", response.method)
+        if self.dormant:
+            self.dormant.meet_client(key)
+        transaction = self.clients.get(key)
         if transaction is None or not transaction.receive(response, turn):
             return None
         return transaction
 
+    def abandon(self, client: ClientTransaction) -> None:
+        """End a client transaction whose user waits no more (§9.1)."""
+        client.end()
+        self.clients.pop(client.key, None)
+
     def next_deadline(self) -> float | None:
         """Return when `handle_timer` is due (monotonic s); None if no timer runs."""
-        return self.timers.next_deadline()
+        awake = self.timers.next_deadline()
+        dormant = self.dormant.next_deadline() if self.dormant else None
+        return awake if dormant is None else dormant if awake is None else min(awake, dormant)
 
     def handle_timer(self, turn: Turn) -> Iterator[ClientTransaction | tuple[Waiting, str]]:
         """Let due timers fire.
@@ -89,6 +117,8 @@ class TransactionLayer:
         Yields each client transaction that has timed out, and `(owner, letter)` for timers that the
         transaction user armed for itself.
         """
+        if self.dormant:
+            self.dormant.meet_due(turn.now)
         for owner, letter in self.timers.due(turn.now):
             if isinstance(owner, ServerTransaction):
                 owner.fire(letter, turn)

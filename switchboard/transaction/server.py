@@ -3,29 +3,34 @@
 Each absorbs retransmissions and answers them from its state. States and timers are the RFC's.
 """
 
-from enum import Enum, auto
-from typing import Any
+from enum import IntEnum
 
-from switchboard.transaction.commands import Peer, Reader, SendResponse, Turn
+from switchboard.transaction.commands import Fields, Peer, Reader, SendResponse, Turn
 from switchboard.transaction.key import ServerKey
 from switchboard.transaction.timers import Timers, TimerValues
 
 
-class ServerState(Enum):
-    """States of figures 7 and 8; ACCEPTED from RFC 6026 §7.1."""
+class ServerState(IntEnum):
+    """States of figures 7 and 8; ACCEPTED from RFC 6026 §7.1. The numbers are those in the log."""
 
-    TRYING = auto()
-    PROCEEDING = auto()
-    COMPLETED = auto()
-    CONFIRMED = auto()
-    ACCEPTED = auto()
-    TERMINATED = auto()
+    TRYING = 1
+    PROCEEDING = 2
+    COMPLETED = 3
+    CONFIRMED = 4
+    ACCEPTED = 5
+    TERMINATED = 6
 
 
 class ServerTransaction:
-    """What both kinds share: whom to answer, what was answered last, and the timers."""
+    """What both kinds share: whom to answer, what was answered last, and the timers.
 
-    __slots__ = ("_timers", "_values", "armed", "key", "last", "peer", "reader", "state", "user")
+    `trying`: the 100 that a non-INVITE has ready.
+    """
+
+    __slots__ = (
+        "_interval", "_timers", "_values", "armed", "key", "last", "peer", "reader", "state", "trying",
+        "user",
+    )  # fmt: skip
 
     def __init__(
         self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
@@ -35,27 +40,25 @@ class ServerTransaction:
         self.reader = reader
         self.armed: dict[str, float] = {}
         self.last: bytes | None = None
+        self.trying = b""
         self.user: object = None
         self.state = ServerState.TRYING
+        self._interval = values.t1
         self._timers = timers
         self._values = values
 
-    def saved(self) -> list[Any]:
-        """What `restore_server` makes this transaction of again, in another process of this machine."""
-        return [self.key, self.peer, self.reader, self.state.name, self.armed, self.last, self._memory]
+    def fixed(self) -> Fields:
+        """What does not change any more once the request has been taken in."""
+        return self.key, self.peer, self.reader, self.trying
 
-    @property
-    def _memory(self) -> Any:
-        raise NotImplementedError
-
-    @_memory.setter
-    def _memory(self, value: Any) -> None:
-        raise NotImplementedError
+    def changing(self) -> Fields:
+        """What `restore_server` needs besides, in another process of this machine."""
+        return self.state, self._interval, self.last, self.armed
 
     @property
     def is_finished(self) -> bool:
         """Whether a final response was sent."""
-        return self.state not in (ServerState.TRYING, ServerState.PROCEEDING)
+        return self.state > ServerState.PROCEEDING
 
     def repeat(self, turn: Turn) -> None:
         """Answer a retransmission of the request from the state."""
@@ -79,22 +82,13 @@ class ServerTransaction:
 class InviteServerTransaction(ServerTransaction):
     """§17.2.1 and RFC 6026 §7.1. Starts in PROCEEDING; the 100 comes from the transaction user."""
 
-    __slots__ = ("_interval",)
+    __slots__ = ()
 
     def __init__(
         self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
     ) -> None:
         super().__init__(key, peer, reader, timers, values)
         self.state = ServerState.PROCEEDING
-        self._interval = values.t1
-
-    @property
-    def _memory(self) -> float:
-        return self._interval
-
-    @_memory.setter
-    def _memory(self, value: float) -> None:
-        self._interval = value
 
     def repeat(self, turn: Turn) -> None:
         """Send the last response again; an accepted or confirmed INVITE is only absorbed."""
@@ -120,6 +114,7 @@ class InviteServerTransaction(ServerTransaction):
         if self.state is ServerState.COMPLETED:
             turn.touch(self)
             self.state = ServerState.CONFIRMED
+            self.last = None
             self.armed.clear()
             self._timers.arm(self, "I", turn.now + self._values.t4)
         return self.state is not ServerState.ACCEPTED
@@ -148,21 +143,7 @@ class InviteServerTransaction(ServerTransaction):
 class NonInviteServerTransaction(ServerTransaction):
     """§17.2.2. Timer "T", no letter of the RFC, sends a 100 as the client slows down (RFC 4320 §4.1)."""
 
-    __slots__ = ("trying",)
-
-    def __init__(
-        self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
-    ) -> None:
-        super().__init__(key, peer, reader, timers, values)
-        self.trying = b""
-
-    @property
-    def _memory(self) -> bytes:
-        return self.trying
-
-    @_memory.setter
-    def _memory(self, value: bytes) -> None:
-        self.trying = value
+    __slots__ = ()
 
     def expect(self, trying: bytes, turn: Turn) -> None:
         """Have the 100 `trying` ready for a request that is being forwarded."""
@@ -194,14 +175,16 @@ class NonInviteServerTransaction(ServerTransaction):
             self._terminate()
 
 
-def restore_server(record: list[Any], timers: Timers, values: TimerValues) -> ServerTransaction:
-    """Return the transaction that `saved` was asked of, its timers armed for the same instants."""
-    key, peer, reader, state, armed, last, memory = record
+def restore_server(
+    fixed: Fields, changing: Fields, timers: Timers, values: TimerValues, now: float
+) -> ServerTransaction:
+    """Return the transaction that wrote this, its timers armed as `Timers.rearm` says."""
+    key, peer, reader, trying = fixed
+    state, interval, last, armed = changing
     kind = InviteServerTransaction if key[-1] == "INVITE" else NonInviteServerTransaction
-    transaction = kind(tuple(key), Peer(*peer), Reader(*reader), timers, values)
-    transaction.state = ServerState[state]
-    transaction.last = last
-    transaction._memory = memory
-    for letter, when in armed.items():
-        timers.arm(transaction, letter, when)
+    transaction = kind(key, Peer(*peer), Reader(*reader), timers, values)
+    transaction.trying, transaction.last = trying, last
+    transaction.state = ServerState(state)
+    transaction._interval = interval
+    timers.rearm(transaction, armed, now)
     return transaction

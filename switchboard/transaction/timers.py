@@ -7,6 +7,7 @@ from itertools import count
 from typing import Final, Protocol
 
 _FEW: Final = 1000
+_ENDINGS: Final = {"A": "B", "G": "H"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,16 @@ class Timers:
         heappush(self._heap, (when, next(self._order), owner, letter))
         if len(self._heap) > self._limit:
             self._drop_disarmed()
+
+    def rearm(self, owner: Waiting, armed: dict[str, float], now: float) -> None:
+        """Arm what a predecessor had armed, for the same instants.
+
+        What would be sent again stays silent if the time for that was over while no process was there (B, H).
+        """
+        for letter, when in armed.items():
+            ending = _ENDINGS.get(letter)
+            if ending is None or armed.get(ending, now + 1) > now:
+                self.arm(owner, letter, when)
 
     def next_deadline(self) -> float | None:
         """Return when the next timer fires, None if none is armed."""

@@ -4,9 +4,13 @@ import fcntl
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -59,6 +63,55 @@ def test_taken_port(environment: Environment, taken_port: int) -> None:
 )
 def test_failures(environment: Environment, variables: dict[str, str], message: str) -> None:
     assert message in fail_to_start("edge", environment, **variables)
+
+
+def future_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("CREATE TABLE other (x); PRAGMA user_version = 99;")
+
+
+def future_log(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"SWBLOG\x63\n")
+
+
+@pytest.mark.parametrize(
+    ("component", "name", "write", "message"),
+    [
+        ("registrar", "location.db", future_database, "has schema 99, this program knows 1: use the program"),
+        ("router", "location.db", future_database, "has schema 99, this program knows 1: use the program"),
+        (
+            "journal",
+            "journal.db",
+            future_database,
+            "has schema version 99, this switchboard needs 1. Run the",
+        ),
+        ("router", "router-0/0000000007.log", future_log, "is of version 99, this switchboard reads 1 to 2:"),
+    ],
+)
+def test_a_file_of_the_future_is_refused(
+    environment: Environment,
+    data_dir: Path,
+    component: str,
+    name: str,
+    write: Callable[[Path], None],
+    message: str,
+) -> None:
+    """An older program after a newer one: the worker stays down, and says which file, and what to do."""
+    write(data_dir / name)
+    with launch(component, environment) as process:
+        watchdog = threading.Timer(LIMIT_S, process.kill)
+        watchdog.start()
+        assert process.stderr
+        said = list(takewhile(lambda line: "ended with status 2" not in line, process.stderr))
+        workers = ask(Endpoints(data_dir / "run").control(component), "status", timeout_s=LIMIT_S)
+        assert workers[0]["state"] in ("starting", "down")
+        process.terminate()
+        said.append(process.communicate()[1])
+        watchdog.cancel()
+    (line, *_) = (line for line in said if message in line)
+    assert str(data_dir / name) in line
+    assert "Traceback" not in "".join(said)
 
 
 def test_siblings_under_honcho_are_brief(environment: Environment) -> None:

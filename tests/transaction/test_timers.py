@@ -124,3 +124,20 @@ def test_only_the_last_arming_counts(armings: list[tuple[str, int]], now: int) -
     last = dict(armings)
     assert sorted(fired(timers, now)) == sorted(letter for letter, when in last.items() if when <= now)
     assert timers.next_deadline() == min((when for when in last.values() if when > now), default=None)
+
+
+@pytest.mark.parametrize(
+    ("armed", "expected"),
+    [
+        ({"A": 4.0, "B": 32.0}, ["A", "B"]),
+        ({"A": 4.0, "B": 5.0}, ["B"]),
+        ({"G": 4.0, "H": 4.5}, ["H"]),
+        ({"G": 4.0}, ["G"]),
+        ({"C": 3.0}, ["C"]),
+    ],
+)
+def test_what_a_predecessor_armed(armed: dict[str, float], expected: list[str]) -> None:
+    """At 5.0: what is over by then is not sent once more."""
+    timers = Timers()
+    timers.rearm(Owner(), armed, now=5.0)
+    assert fired(timers, 99.0) == expected
