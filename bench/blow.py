@@ -6,17 +6,14 @@ import threading
 import time
 from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 
 import psutil
 
 from bench.phones import Lab
 from bench.watch import Watch
 from switchboard.bus.ask import BusError, ask
-from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.restart import DEADLINE_S
 from switchboard.components import Component, workers_of
-from switchboard.settings import Settings
 
 STOPPED_S = 3.0
 KNOWN_WITHIN_S = 10.0
@@ -29,9 +26,11 @@ class Way(StrEnum):
     TERM = "SIGTERM"
     RESTART = "restart"
     STOP = "SIGSTOP"
+    CUT = "cut"
+    """Of a link, for five seconds."""
 
 
-SPREAD_S = {Way.KILL: 0.15, Way.TERM: 0.2, Way.RESTART: 1.6, Way.STOP: 1.5}
+SPREAD_S = {Way.KILL: 0.15, Way.TERM: 0.2, Way.RESTART: 1.6, Way.STOP: 1.5, Way.CUT: 6.0}
 """For how long the event has its effect."""
 
 
@@ -45,7 +44,6 @@ class ComponentBlow:
 
     def __init__(
         self,
-        data_dir: Path,
         watch: Watch,
         way: Way,
         workers: Sequence[str],
@@ -53,7 +51,6 @@ class ComponentBlow:
         at_parent: bool = False,
     ) -> None:
         self.errors: list[str] = []
-        self._endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
         self._watch = watch
         self._way = way
         self._workers = workers
@@ -110,11 +107,15 @@ class ComponentBlow:
 
     def _restart(self) -> None:
         """Whole components, if all workers are to go; else one worker."""
-        alone = len(self._workers) == 1
+        wanted = self._workers[0] if len(self._workers) == 1 else None
         for component in dict.fromkeys(self._components[worker] for worker in self._workers):
-            door = self._endpoints.control(component)
             try:
-                ask(door, "restart", self._workers[0] if alone else None, DEADLINE_S + 1)
+                ask(
+                    self._watch.doors[component],
+                    "restart",
+                    wanted,
+                    DEADLINE_S + 1,
+                )
             except BusError as error:
                 self.errors.append(f"restart of {component}: {error}")
 

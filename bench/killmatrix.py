@@ -4,6 +4,7 @@ python -m bench.killmatrix            the matrix on the terminal
     --fast                            two calls a phase, SIGKILL and restart only: a minute
     --only TARGET --way WAY           a part of it; both may be repeated
     --kamailio                        Kamailio instead
+    --hosts                           two hosts, in network namespaces, and the link between them
     --soak MINUTES                    random kills under load instead, with memory and files before and after
     --write PAGE                      put the result into its section of a Markdown page
     --stories FILE                    for each call that did not end as it should: why, and all its datagrams
@@ -25,6 +26,7 @@ from bench.report import markdown, summary, table, write_section
 from bench.session import LOAD_S, Session
 from bench.soak import soak
 from bench.subject import Subject
+from bench.two_hosts import TwoHosts
 
 FAST_WAYS = [Way.KILL, Way.RESTART]
 FAST_CALLS = 2
@@ -54,6 +56,7 @@ def main(
     way: Annotated[list[Way] | None, typer.Option()] = None,
     fast: bool = False,
     kamailio: bool = False,
+    hosts: bool = False,
     soak_minutes: Annotated[float, typer.Option("--soak", help="minutes")] = 0.0,
     routers: int = 2,
     calls: Annotated[int, typer.Option(help="parked in each phase")] = 6,
@@ -68,7 +71,7 @@ def main(
         section, text = "soak", soak(routers, rate, soak_minutes, console).markdown()
         console.print(text, highlight=False)
     else:
-        subject: Subject = Kamailio() if kamailio else Ours(routers)
+        subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else Ours(routers)
         if fast:
             calls, rate = FAST_CALLS, FAST_RATE
         events = []
@@ -79,7 +82,7 @@ def main(
                 events.append(event)
         gathered = gather(events)
         console.print(table(gathered))
-        section, text = "Kamailio" if kamailio else "matrix", markdown(gathered)
+        section, text = "Kamailio" if kamailio else "hosts" if hosts else "matrix", markdown(gathered)
     if write:
         write_section(write, section, f"{describe_machine()}; {rate} other calls a second.\n\n{text}")
 

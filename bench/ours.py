@@ -8,7 +8,7 @@ from system.sipmsg import Address
 
 from bench.blow import SPREAD_S, ComponentBlow, Way, all_workers
 from bench.ledger import Ledger
-from bench.watch import Watch
+from bench.watch import Watch, doors_of
 
 EVERYTHING = "all"
 PARENT = "parent of "
@@ -26,7 +26,7 @@ class Ours:
         self.workers = all_workers(routers)
         self.switchboard = Switchboard({"SWITCHBOARD_ROUTERS": str(routers)}, runner=INIT_SYSTEM)
         self.ledger: Ledger | None = Ledger(self.switchboard.data_dir / "cdr.jsonl")
-        self._watch = Watch(self.switchboard.data_dir)
+        self._watch = Watch(doors_of(self.switchboard.data_dir))
 
     def __enter__(self) -> Self:
         self.switchboard.__enter__()
@@ -56,7 +56,8 @@ class Ours:
 
     def ways_of(self, target: str) -> list[Way]:
         """Every worker may go in every way; nobody restarts a parent gracefully."""
-        return [way for way in Way if way is not Way.RESTART or not target.startswith(PARENT)]
+        never = {Way.CUT, Way.RESTART} if target.startswith(PARENT) else {Way.CUT}
+        return [way for way in Way if way not in never]
 
     def workers_of(self, target: str) -> list[str]:
         """The workers that go with a target."""
@@ -73,7 +74,6 @@ class Ours:
     def blow(self, target: str, way: Way) -> ComponentBlow:
         """Prepare an event."""
         return ComponentBlow(
-            self.switchboard.data_dir,
             self._watch,
             way,
             self.workers_of(target),

@@ -3,14 +3,14 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.endpoints import Endpoint, Endpoints
 from switchboard.components import Component
 from switchboard.settings import Settings
 
@@ -27,12 +27,20 @@ class Spell:
     pid: int | None
 
 
-class Watch:
-    """The history of every worker (`NAME.INSTANCE`) inside the `with` block."""
+def doors_of(data_dir: Path) -> dict[str, Endpoint]:
+    """The doors of the parents in a data directory."""
+    endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
+    return {str(name): endpoints.control(name) for name in Component}
 
-    def __init__(self, data_dir: Path) -> None:
-        endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
-        self._doors = {str(name): endpoints.control(name) for name in Component}
+
+class Watch:
+    """The history of every worker (`NAME.INSTANCE`) inside the `with` block.
+
+    `doors`: component -> the control door of its parent.
+    """
+
+    def __init__(self, doors: Mapping[str, Endpoint]) -> None:
+        self.doors = doors
         self._spells: dict[str, list[Spell]] = defaultdict(list)
         self._focus: frozenset[str] = frozenset()
         self._stop = threading.Event()
@@ -78,7 +86,7 @@ class Watch:
 
     def _run(self) -> None:
         with BusContext() as context:
-            boards = {name: Board(context, {name: door}) for name, door in self._doors.items()}
+            boards = {name: Board(context, {name: door}) for name, door in self.doors.items()}
             try:
                 while not self._stop.wait(EVERY_S):
                     for name in self._focus:

@@ -18,6 +18,8 @@ from switchboard.durable.version1 import upgrade
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
 
+UNSYNCED = 1_000_000
+"""More events than the system keeps in memory before it writes them to the disk."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -31,13 +33,24 @@ class RouterLog:
         self._touched: dict[object, None] = {}
         self.events = Unacknowledged()
         kept = {key: value for key, value in self._log.items() if key[:1] in (BOOT, SERIES, EVENT)}
-        if kept.pop(BOOT, b"") != pack(_boot_id()):
+        rebooted = kept.pop(BOOT, b"") != pack(_boot_id())
+        if rebooted:
             self._units.forget_all()
             self._log.put(BOOT, pack(_boot_id()))
         self.series, last = unpack(kept.pop(SERIES, pack([secrets.token_hex(4), 0])))
         waiting = {event_number(key): unpack(value) for key, value in kept.items()}
-        self.events.restore(max(waiting, default=last), waiting.items())
+        last = max(waiting, default=last)
+        if rebooted:
+            last = self._number_anew(last, bool(waiting))
+        self.events.restore(last, waiting.items())
         self._put_series(last)
+
+    def _number_anew(self, last: int, waiting: bool) -> int:
+        """Events that had not reached the disk when the machine went down may be known to the journal."""
+        if waiting:
+            return last + UNSYNCED
+        self.series = secrets.token_hex(4)
+        return 0
 
     @property
     def size(self) -> int:

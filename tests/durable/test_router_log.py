@@ -1,12 +1,13 @@
 """A router's log over its lives, and what it keeps of an older boot or of yesterday."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playbook import HOST, LUKAS, Board, request
 
 from switchboard.durable import router_log
-from switchboard.durable.router_log import RouterLog
+from switchboard.durable.router_log import UNSYNCED, RouterLog
 from switchboard.proxy.commands import CallEvent, ProxyTurn
 from switchboard.sip.scan import scan
 from switchboard.transaction.commands import Peer
@@ -81,13 +82,45 @@ def test_the_series_goes_on_when_all_is_acknowledged(tmp_path: Path) -> None:
     assert (again.series, again.events.put(["next"])) == (log.series, 3)
 
 
-def test_after_a_reboot_only_the_events_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_call(tmp_path)
+@pytest.fixture
+def reboot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let the next life be one after a restart of the machine."""
     boot_id = tmp_path / "boot_id"
-    boot_id.write_text("another boot")
-    monkeypatch.setattr(router_log, "_BOOT_ID", boot_id)
-    count, log = restored(tmp_path)
+
+    def happen() -> None:
+        boot_id.write_text("another boot")
+        monkeypatch.setattr(router_log, "_BOOT_ID", boot_id)
+
+    return happen
+
+
+def test_after_a_reboot_only_the_events_are_left(tmp_path: Path, reboot: Callable[[], None]) -> None:
+    write_call(tmp_path / "log")
+    reboot()
+    count, log = restored(tmp_path / "log")
     assert (count, log.events.waiting) == (0, 2)
+
+
+def test_after_a_reboot_no_number_is_used_again(tmp_path: Path, reboot: Callable[[], None]) -> None:
+    """The journal may have seen numbers that had not reached our disk."""
+    write_call(tmp_path / "log")
+    reboot()
+    _, log = restored(tmp_path / "log")
+    assert log.events.put(["next"]) == 2 + UNSYNCED + 1
+
+
+def test_after_a_reboot_with_nothing_to_tell_the_series_is_new(
+    tmp_path: Path, reboot: Callable[[], None]
+) -> None:
+    write_call(tmp_path / "log")
+    _, log = restored(tmp_path / "log")
+    log.acknowledge(log.series, 2, 0.0)
+    log.commit(1001.0)
+    log.close()
+    reboot()
+    _, again = restored(tmp_path / "log")
+    assert again.series != log.series
+    assert again.events.put(["next"]) == 1
 
 
 def test_the_end_of_an_old_unit_spares_a_new_one_of_its_name(tmp_path: Path) -> None:

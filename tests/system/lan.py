@@ -5,27 +5,35 @@ with the same addresses run side by side, and to delete the namespaces is to del
 owner's process id in its name: the next test run removes what a killed one left behind.
 """
 
+import ctypes
 import itertools
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
-NETWORK = "10.77.0"
+NETWORK, BACKBONE = "10.77.0", "10.78.0"
 HUB = f"{NETWORK}.1"
 PREFIX = "swb"
+_CLONE_NEWNET = 0x40000000
 _NAMESPACES = Path("/run/netns")
 _numbers = itertools.count(1)
 
 
 class Lan:
-    """A bridge at `HUB`, the default route of hosts at 10.77.0.11, .12, …; up inside the `with` block."""
+    """A bridge at `HUB`, the default route of hosts at 10.77.0.11, .12, …; up inside the `with` block.
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    Those of `servers`, some of the hosts, have a second network among themselves, at 10.78.0.11, …
+    """
+
+    def __init__(self, hosts: Sequence[str], servers: Sequence[str] = ()) -> None:
         self._name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
         self.addresses = {host: f"{NETWORK}.{last}" for last, host in enumerate(hosts, 11)}
+        self.backbone = {host: f"{BACKBONE}.{last}" for last, host in enumerate(servers, 11)}
         self.hub = self.namespace("hub")
 
     def namespace(self, host: str) -> str:
@@ -41,7 +49,10 @@ class Lan:
         try:
             self._build_hub()
             for host, address in self.addresses.items():
-                self._add_host(host, address)
+                self._plug(host, "eth0", "br0", address)
+                _ip(f"-n {self.namespace(host)} route add default via {HUB}")
+            for host, address in self.backbone.items():
+                self._plug(host, "eth1", "br1", address)
         except BaseException:
             self._remove()
             raise
@@ -55,24 +66,54 @@ class Lan:
     def _build_hub(self) -> None:
         _ip(f"netns add {self.hub}")
         _ip(f"-n {self.hub} link set lo up")
-        _ip(f"-n {self.hub} link add br0 type bridge")
+        for bridge in ("br0", "br1"):
+            _ip(f"-n {self.hub} link add {bridge} type bridge")
+            _ip(f"-n {self.hub} link set {bridge} up")
         _ip(f"-n {self.hub} address add {HUB}/24 dev br0")
-        _ip(f"-n {self.hub} link set br0 up")
+        for host in self.addresses:
+            _ip(f"netns add {self.namespace(host)}")
+            _ip(f"-n {self.namespace(host)} link set lo up")
 
-    def _add_host(self, host: str, address: str) -> None:
-        namespace = self.namespace(host)
-        port = f"port{address.rpartition('.')[2]}"
-        _ip(f"netns add {namespace}")
-        _ip(f"-n {self.hub} link add {port} type veth peer name eth0 netns {namespace}")
-        _ip(f"-n {self.hub} link set {port} master br0 up")
-        _ip(f"-n {namespace} link set lo up")
-        _ip(f"-n {namespace} address add {address}/24 dev eth0")
-        _ip(f"-n {namespace} link set eth0 up")
-        _ip(f"-n {namespace} route add default via {HUB}")
+    def _plug(self, host: str, device: str, bridge: str, address: str) -> None:
+        """Give a host an address at a bridge."""
+        namespace, port = self.namespace(host), _port(bridge, address)
+        _ip(f"-n {self.hub} link add {port} type veth peer name {device} netns {namespace}")
+        _ip(f"-n {self.hub} link set {port} master {bridge} up")
+        _ip(f"-n {namespace} address add {address}/24 dev {device}")
+        _ip(f"-n {namespace} link set {device} up")
+
+    def cut(self, server: str) -> None:
+        """Let nothing pass between this server and the others."""
+        _ip(f"-n {self.hub} link set {_port('br1', self.backbone[server])} down")
+
+    def mend(self, server: str) -> None:
+        """Undo `cut`."""
+        _ip(f"-n {self.hub} link set {_port('br1', self.backbone[server])} up")
+
+    @contextmanager
+    def entered(self, host: str) -> Iterator[None]:
+        """Inside the block, sockets that this thread opens and programs that it starts are on `host`."""
+        with open("/proc/thread-self/ns/net") as here, open(_NAMESPACES / self.namespace(host)) as there:
+            _enter(there)
+            try:
+                yield
+            finally:
+                _enter(here)
 
     def _remove(self) -> None:
         for path in _NAMESPACES.glob(f"{self._name}-*"):
             _remove_namespace(path.name)
+
+
+def _port(bridge: str, address: str) -> str:
+    """The bridge's end of a cable."""
+    return f"{bridge}-{address.rpartition('.')[2]}"
+
+
+def _enter(namespace: IO[str]) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), f"cannot enter {namespace.name}")
 
 
 def remove_leftovers() -> None:

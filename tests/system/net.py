@@ -31,6 +31,8 @@ class Net:
 
     def __init__(self, proxy: Address, retransmits: bool = False) -> None:
         self.proxy = proxy
+        self.host = _host_towards(proxy)
+        """The address that its phones have."""
         self.retransmits = retransmits
         self.run = token_hex(3)
         self._selector = selectors.DefaultSelector()
@@ -113,6 +115,12 @@ class Net:
                 self.blame(key.data, error)
         while self._timers and self._timers[0][0] <= time.monotonic():
             heapq.heappop(self._timers)[2]()
+
+
+def _host_towards(proxy: Address) -> str:
+    with socket.socket(socket.AF_INET6 if ":" in proxy[0] else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(proxy)
+        return str(probe.getsockname()[0])
 
 
 class Endpoint:

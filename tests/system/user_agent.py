@@ -19,14 +19,14 @@ SDP = (
 class UserAgent:
     """A user agent at a port of its own. Phones of one Net and the same `name` share an address-of-record."""
 
-    def __init__(self, net: Net, name: str, host: str = "127.0.0.1", proxy: Address | None = None) -> None:
+    def __init__(self, net: Net, name: str, host: str = "", proxy: Address | None = None) -> None:
         self.net = net
         self.proxy = proxy or net.proxy
         self.user = f"{name}-{net.run}"
         self.keep_alives: list[bytes] = []
         """Datagrams of nothing but line ends."""
         self.make_call_id: Callable[[], str] = partial(token_hex, 8)
-        self._endpoint = Endpoint(net, self.user, host, self._receive)
+        self._endpoint = Endpoint(net, self.user, host or net.host, self._receive)
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[tuple[str, str], ServerTransaction] = {}
         self._inbox: list[ServerTransaction] = []

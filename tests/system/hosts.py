@@ -1,0 +1,93 @@
+"""A switchboard on two hosts, in network namespaces: alpha has the edge and the translator, beta the rest."""
+
+import json
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+from system.harness import START_S, Switchboard, wait_until
+from system.lan import Lan
+from system.sipmsg import Address
+
+ALPHA, BETA, PHONES = "alpha", "beta", "phones"
+COMPONENTS = {ALPHA: ("edge", "translator"), BETA: ("registrar", "router", "journal")}
+PORT = 5060
+
+
+class Hosts:
+    """Runs inside the `with` block. Phones see alpha in the LAN; between the hosts is the backbone."""
+
+    def __init__(self, lan: Lan, routers: int = 2) -> None:
+        self.lan = lan
+        self._stack = ExitStack()
+        self._home = Path(self._stack.enter_context(TemporaryDirectory(prefix="switchboard-hosts-")))
+        self._settings = self._home / "switchboard.toml"
+        self._settings.write_text(self._toml(routers))
+        self.boards = {name: self._make_board(name) for name in COMPONENTS}
+
+    @property
+    def address(self) -> Address:
+        """Where phones send to."""
+        return self.lan.addresses[ALPHA], PORT
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self.boards[ALPHA].cli("keys")
+            shutil.copytree(self._data_dir(ALPHA) / "keys", self._data_dir(BETA) / "keys")
+            for board in self.boards.values():
+                self._stack.enter_context(board)
+            wait_until(lambda: self._all_up() or None, "both hosts up", START_S)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def status(self, asked: str) -> dict[str, dict[str, Any]]:
+        """What `switchboard status` says on the host `asked`, by NAME.INSTANCE."""
+        said = json.loads(self.boards[asked].cli("status", "--json", check=False).stdout)
+        return {f"{one['name']}.{one['instance']}": one for one in said["components"]}
+
+    def log(self) -> str:
+        """All that was printed."""
+        return "\n".join(f"--- {name}\n{board.log()}" for name, board in self.boards.items())
+
+    def _all_up(self) -> bool:
+        return all(one["state"] == "up" for one in self.status(BETA).values())
+
+    def _data_dir(self, name: str) -> Path:
+        return self._home / name
+
+    def _make_board(self, name: str) -> Switchboard:
+        return HostBoard(
+            {
+                "SWITCHBOARD_CONFIG": str(self._settings),
+                "SWITCHBOARD_HOST": name,
+                "SWITCHBOARD_SIP_HOST": "",
+            },
+            host=self.lan.addresses[name],
+            port=PORT,
+            data_dir=self._data_dir(name),
+            namespace=self.lan.namespace(name),
+            runner=("switchboard", "start"),
+        )
+
+    def _toml(self, routers: int) -> str:
+        tables = [
+            f'[hosts.{name}]\naddress = "{self.lan.backbone[name]}"\ncomponents = {json.dumps(components)}\n'
+            f'sip_addresses = ["{self.lan.addresses[name]}/24"]\n'
+            for name, components in COMPONENTS.items()
+        ]
+        return "\n".join([f"routers = {routers}\n", *tables])
+
+
+class HostBoard(Switchboard):
+    """One host: nobody can wait for the whole board here."""
+
+    def wait_up(self, timeout_s: float = START_S) -> None:  # noqa: ARG002
+        """The other host may not have been started."""
