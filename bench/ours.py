@@ -55,8 +55,9 @@ class Ours:
         return [PARENT + component for component in dict.fromkeys(self.workers.values())]
 
     def ways_of(self, target: str) -> list[Way]:
-        """Every worker may go in every way; nobody restarts a parent gracefully."""
-        return [way for way in Way if way is not Way.RESTART or not target.startswith(PARENT)]
+        """Every worker may go in every way, but only all may roll; nobody restarts a parent gracefully."""
+        graceful = {Way.RESTART: not target.startswith(PARENT), Way.ROLL: target == EVERYTHING}
+        return [way for way in Way if graceful.get(way, True)]
 
     def workers_of(self, target: str) -> list[str]:
         """The workers that go with a target."""
