@@ -13,8 +13,10 @@ from bench.phones import Lab
 from bench.watch import Watch
 from switchboard.bus.ask import BusError, ask
 from switchboard.bus.restart import DEADLINE_S
+from switchboard.cli.rolling import ORDER
 from switchboard.components import Component, workers_of
 
+EVERYTHING = "all"
 STOPPED_S = 3.0
 KNOWN_WITHIN_S = 10.0
 
@@ -25,12 +27,20 @@ class Way(StrEnum):
     KILL = "SIGKILL"
     TERM = "SIGTERM"
     RESTART = "restart"
+    ROLL = "restart --all"
     STOP = "SIGSTOP"
     CUT = "cut"
     """Of a link, for five seconds."""
 
 
-SPREAD_S = {Way.KILL: 0.15, Way.TERM: 0.2, Way.RESTART: 1.6, Way.STOP: 1.5, Way.CUT: 6.0}
+SPREAD_S = {
+    Way.KILL: 0.15,
+    Way.TERM: 0.2,
+    Way.RESTART: 1.6,
+    Way.ROLL: 6.0,
+    Way.STOP: 1.5,
+    Way.CUT: 6.0,
+}
 """For how long the event has its effect."""
 
 
@@ -70,7 +80,7 @@ class ComponentBlow:
                 self._signal(signal.SIGKILL)
             case Way.TERM:
                 self._signal(signal.SIGTERM)
-            case Way.RESTART:
+            case Way.RESTART | Way.ROLL:
                 self._thread.start()
             case Way.STOP:
                 self._signal(signal.SIGSTOP)
@@ -94,7 +104,7 @@ class ComponentBlow:
         return [] if self._way is Way.STOP else [each for each in self._times() if each is not None]
 
     def _times(self) -> list[float | None]:
-        if self._way is Way.RESTART:
+        if self._way in (Way.RESTART, Way.ROLL):
             return [self._watch.gap_s(worker, old) for worker, old in self._old.items()]
         return [self._watch.recovered_s(worker, old, self._at) for worker, old in self._old.items()]
 
@@ -106,18 +116,19 @@ class ComponentBlow:
                 self.errors.append(f"pid {pid} was gone already ({', '.join(self._workers)})")
 
     def _restart(self) -> None:
-        """Whole components, if all workers are to go; else one worker."""
-        wanted = self._workers[0] if len(self._workers) == 1 else None
-        for component in dict.fromkeys(self._components[worker] for worker in self._workers):
-            try:
-                ask(
-                    self._watch.doors[component],
-                    "restart",
-                    wanted,
-                    DEADLINE_S + 1,
-                )
-            except BusError as error:
-                self.errors.append(f"restart of {component}: {error}")
+        """One worker after the other when all roll, or when it is one; else whole components."""
+        if self._way is Way.ROLL or len(self._workers) == 1:
+            for worker in sorted(self._workers, key=lambda each: ORDER.index(each.partition(".")[0])):
+                self._ask_restart(self._components[worker], worker)
+        else:
+            for component in dict.fromkeys(self._components[worker] for worker in self._workers):
+                self._ask_restart(component, None)
+
+    def _ask_restart(self, component: str, worker: str | None) -> None:
+        try:
+            ask(self._watch.doors[component], "restart", worker, DEADLINE_S + 1)
+        except BusError as error:
+            self.errors.append(f"restart of {worker or component}: {error}")
 
 
 def _pid(watch: Watch, worker: str) -> int:

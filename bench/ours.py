@@ -6,11 +6,10 @@ from typing import Self
 from system.harness import INIT_SYSTEM, Switchboard
 from system.sipmsg import Address
 
-from bench.blow import SPREAD_S, ComponentBlow, Way, all_workers
+from bench.blow import EVERYTHING, SPREAD_S, ComponentBlow, Way, all_workers
 from bench.ledger import Ledger
 from bench.watch import Watch, doors_of
 
-EVERYTHING = "all"
 PARENT = "parent of "
 PARENT_SPREAD_S = 1.5
 
@@ -55,9 +54,9 @@ class Ours:
         return [PARENT + component for component in dict.fromkeys(self.workers.values())]
 
     def ways_of(self, target: str) -> list[Way]:
-        """Every worker may go in every way; nobody restarts a parent gracefully."""
-        never = {Way.CUT, Way.RESTART} if target.startswith(PARENT) else {Way.CUT}
-        return [way for way in Way if way not in never]
+        """Every worker may go in every way, but only all may roll; nobody restarts a parent gracefully."""
+        fits = {Way.RESTART: not target.startswith(PARENT), Way.ROLL: target == EVERYTHING, Way.CUT: False}
+        return [way for way in Way if fits.get(way, True)]
 
     def workers_of(self, target: str) -> list[str]:
         """The workers that go with a target."""

@@ -26,7 +26,7 @@ BEFORE_S = 0.003
 LATER_S = 1.0
 """How long after the event's effect the phases that last go on at the latest."""
 LEAD_S = 0.25
-LOAD_S = {Way.KILL: 4, Way.TERM: 4, Way.RESTART: 6, Way.STOP: 7, Way.CUT: 9}
+LOAD_S = {Way.KILL: 4, Way.TERM: 4, Way.RESTART: 6, Way.ROLL: 12, Way.STOP: 7, Way.CUT: 9}
 """How long new calls of the load begin."""
 LOAD_WITHIN_S = 45.0
 RECORDS_WITHIN_S = 8.0

@@ -9,7 +9,7 @@ from system.hosts import ALPHA, BETA, COMPONENTS, PHONES, Hosts
 from system.lan import Lan
 from system.sipmsg import Address
 
-from bench.blow import SPREAD_S, ComponentBlow, Way, all_workers
+from bench.blow import EVERYTHING, SPREAD_S, ComponentBlow, Way, all_workers
 from bench.ledger import Ledger
 from bench.phones import Lab
 from bench.subject import Blow
@@ -53,12 +53,13 @@ class TwoHosts:
 
     @property
     def targets(self) -> list[str]:
-        """Every worker, and the link."""
-        return [*self.workers, LINK]
+        """Every worker, all of them at once, and the link."""
+        return [*self.workers, EVERYTHING, LINK]
 
     def ways_of(self, target: str) -> list[Way]:
         """Workers go in every way, the link is cut."""
-        return [Way.CUT] if target == LINK else [way for way in Way if way is not Way.CUT]
+        fits = {Way.ROLL: target == EVERYTHING, Way.CUT: False}
+        return [Way.CUT] if target == LINK else [way for way in Way if fits.get(way, True)]
 
     def spread_s(self, target: str, way: Way) -> float:  # noqa: ARG002
         """For how long the event has its effect."""
@@ -68,7 +69,8 @@ class TwoHosts:
         """Prepare an event."""
         if target == LINK:
             return LinkBlow(self._lan)
-        return ComponentBlow(self._watch, way, [target], self.workers)
+        workers = list(self.workers) if target == EVERYTHING else [target]
+        return ComponentBlow(self._watch, way, workers, self.workers)
 
     def log(self) -> str:
         """What was printed."""

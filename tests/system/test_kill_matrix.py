@@ -6,7 +6,7 @@ import pytest
 
 from bench.blow import Way, all_workers
 from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS
-from bench.ours import PARENT, Ours
+from bench.ours import EVERYTHING, PARENT, Ours
 from bench.session import Session
 from switchboard.components import Component
 
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.system
 ROUTERS = 2
 CELLS = [
     *((worker, way) for way in FAST_WAYS for worker in all_workers(ROUTERS)),
+    (EVERYTHING, Way.ROLL),
     *((PARENT + component, Way.KILL) for component in Component),
     (f"{PARENT}{Component.EDGE}", Way.TERM),
 ]

@@ -140,12 +140,14 @@ def test_everything_killed_at_once(switchboard: Switchboard, caller: UserAgent, 
 
 
 def test_hung_workers_are_replaced() -> None:
-    with running({"SWITCHBOARD_HUNG_AFTER_S": "0.5"}) as (switchboard, net):
+    with running({"SWITCHBOARD_HUNG_AFTER_S": "1"}) as (switchboard, net):
         phones = registered(net, "kristian"), registered(net, "lukas")
-        wait_replaced(switchboard, {name: switchboard.hang(name) for name in WORKERS})
+        hung = {name: switchboard.hang(name) for name in WORKERS}
+        wait_replaced(switchboard, hung)
         call = place_call(*phones)
         hang_up(call.caller, call.callee)
-        assert switchboard.log().count("has not answered for 0.5 s") == len(WORKERS)
+        for name, pid in hung.items():
+            assert f"{name}.0 (pid {pid}) has not answered for 1 s" in switchboard.log()
 
 
 def test_bindings_outlive_the_switchboard(tmp_path: Path) -> None:
