@@ -110,8 +110,8 @@ class Switchboard:
         try:
             self._honcho.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"running {STOP_S:g} s after SIGTERM: {self._processes()}") from None
-        assert not self._processes(), f"left behind: {self._processes()}"
+            raise AssertionError(f"running {STOP_S:g} s after SIGTERM: {self.processes()}") from None
+        assert not self.processes(), f"left behind: {self.processes()}"
         assert "Traceback" not in self.log(), self.log()
 
     def fail_to_start(self, timeout_s: float = START_S) -> tuple[int, str]:
@@ -208,6 +208,10 @@ class Switchboard:
         """All that honcho and the product printed."""
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
+    def processes(self) -> list[psutil.Process]:
+        """All living processes that were started with our data directory, whoever their parent is now."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
     def _records(self, call_id: str) -> list[CallRecord]:
         return [record for record in self.cdr() if record["call_id"] == call_id]
 
@@ -238,10 +242,6 @@ class Switchboard:
             **extra,
         }
 
-    def _processes(self) -> list[psutil.Process]:
-        """All living processes that were started with our data directory, whoever their parent is now."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
-
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
             return process.environ().get("SWITCHBOARD_DATA_DIR") == str(self.data_dir)
@@ -249,7 +249,7 @@ class Switchboard:
             return False
 
     def _clean_up(self) -> None:
-        for process in self._processes():
+        for process in self.processes():
             process.kill()
         if self._honcho is not None:
             self._honcho.wait(STOP_S)
