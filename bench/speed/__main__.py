@@ -22,9 +22,10 @@ from bench.speed.figure import Cell, Figure, Line
 from bench.speed.namespace import enter_own_network
 from bench.speed.page import Results, floor_grid, main_grid, markdown_table, rich_table
 from bench.speed.profile import profile
+from bench.speed.programs import Unavailable
 from bench.speed.rows import Row, make_rows
 from bench.speed.scale import FULL, QUICK, Scale
-from bench.speed.subjects import Kind, Unavailable
+from bench.speed.subjects import Kind
 
 CONSOLE = Console()
 

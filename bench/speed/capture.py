@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from system.harness import wait_until
 
 from bench.speed.delays import Packet, parse_pcap
+from bench.speed.programs import require
 
 INVITE = "udp[8:4] = 0x494e5649"
 RINGING = "(udp[8:4] = 0x5349502f and udp[16:4] = 0x31383020)"
@@ -27,7 +28,8 @@ class Capture:
 
 @contextmanager
 def capture() -> Iterator[Capture]:
-    """Inside the block INVITEs and 180s on the loopback interface are captured."""
+    """Inside the block INVITEs and 180s on the loopback are captured; Unavailable without tcpdump."""
+    require("tcpdump")
     caught = Capture()
     with TemporaryDirectory(prefix="bench-capture-") as name:
         file, log = Path(name) / "pcap", Path(name) / "log"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.speed.subjects import Unavailable
+from bench.speed.programs import Unavailable
 
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 20_000

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.speed.capture import capture
+from bench.speed.capture import Capture, capture
 from bench.speed.delays import stays_ms
 from bench.speed.figure import Figure, Line
 from bench.speed.highest import HighestRate, two_routers
@@ -97,10 +97,8 @@ def _delay_row(scale: Scale, rate: int, targets: Sequence[str]) -> Row:
             plan = _plan(scale, rate)
             with capture() as caught:
                 measured = run(subject, plan)
-        since_ns = min((packet.at_ns for packet in caught.packets), default=0) + plan.warm_s * 1e9
-        flaw = measured.flaw or (f"{caught.lost} packets not caught" if caught.lost else "")
-        late = [packet for packet in caught.packets if packet.at_ns >= since_ns]
-        stays = stays_ms(late, subject.address[1])
+        stays = _steady_stays_ms(caught, plan, subject.address[1])
+        flaw = measured.flaw or _capture_flaw(caught, stays)
         return [Figure(None, flaw) if flaw else Figure(quantile(stays, share)) for share in (0.5, 0.99)]
 
     lines = [
@@ -108,6 +106,18 @@ def _delay_row(scale: Scale, rate: int, targets: Sequence[str]) -> Row:
         for name, target in zip(("median", "99 %"), targets, strict=True)
     ]
     return Row(f"delay-{rate}", lines, BOTH, measure)
+
+
+def _steady_stays_ms(caught: Capture, plan: Plan, port: int) -> list[float]:
+    """Those of the calls that began when the proxy was warm."""
+    since_ns = min((packet.at_ns for packet in caught.packets), default=0) + plan.warm_s * 1e9
+    return stays_ms((packet for packet in caught.packets if packet.at_ns >= since_ns), port)
+
+
+def _capture_flaw(caught: Capture, stays: list[float]) -> str:
+    if caught.lost:
+        return f"{caught.lost} packets not caught"
+    return "" if stays else "nothing caught"
 
 
 def _memory_row(scale: Scale) -> Row:

@@ -70,19 +70,29 @@ class Run:
         return 1000 * sum(cost.cpu_s for cost in self.cost.values()) / self.calls
 
     @property
-    def flaw(self) -> str:
-        """Why its figures say nothing; empty if they do."""
+    def failure(self) -> str:
+        """How the rate was not carried; empty if it was."""
         if self.failed > FAILED_AT_MOST:
             dropped = f", {self.datagrams.dropped} datagrams dropped" if self.datagrams.dropped else ""
-            return f"fails: {100 * self.failed:.2g} %{dropped}"
-        carried = self.calls / self.window_s
-        if carried < (1 - RATE_WITHIN) * self.plan.rate:
-            return f"only {carried:.0f}/s"
-        if carried > (1 + RATE_WITHIN) * self.plan.rate:
-            return f"datagrams of {carried:.0f}/s"
+            return f"fails: {100 * self.failed:.3g} %{dropped}"
+        if self._carried < (1 - RATE_WITHIN) * self.plan.rate:
+            return f"only {self._carried:.0f}/s"
+        return ""
+
+    @property
+    def flaw(self) -> str:
+        """Why its figures say nothing; empty if they do."""
+        if self.failure:
+            return self.failure
+        if self._carried > (1 + RATE_WITHIN) * self.plan.rate:
+            return f"datagrams of {self._carried:.0f}/s"
         if abs(self.datagrams_a_call / self.expected_datagrams - 1) > DATAGRAMS_WITHIN:
             return f"{self.datagrams_a_call:.2f} datagrams instead of {self.expected_datagrams}"
         return ""
+
+    @property
+    def _carried(self) -> float:
+        return self.calls / self.window_s
 
 
 def prepare(subject: Subject, users: int) -> None:

@@ -1,6 +1,5 @@
 """The proxies that are measured, each behind the same interface, as a process tree that starts and ends."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from system.harness import PROJECT, Switchboard, free_port, wait_until
 from system.sipmsg import Address
 
 from bench.kamailio import Kamailio
+from bench.speed.programs import require
 
 HOST = "127.0.0.1"
 CALLEE_PORT = 16060
@@ -34,10 +34,6 @@ class Kind(StrEnum):
     OURS = "ours"
     ASSIGNMENT = "assignment"
     RELAY = "relay"
-
-
-class Unavailable(Exception):
-    """A subject needs a program that is not there."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +56,14 @@ def started(kind: Kind, workers: int = 0, settings: Mapping[str, str] | None = N
 
     Workers are Kamailio's receivers, of which it has one unless told, and our routers.
     """
+    require("sipp")
     with _STARTERS[kind](workers, settings or {}) as subject:
         yield subject
 
 
 @contextmanager
 def _kamailio(workers: int, _: Mapping[str, str]) -> Iterator[Subject]:
-    _require("kamailio")
+    require("kamailio")
     with Kamailio(*KAMAILIO_MEMORY, "-A", f"WORKERS={workers or 1}") as kamailio:
         yield Subject(Kind.KAMAILIO, kamailio.address, lambda: _tree(kamailio.main))
 
@@ -87,7 +84,7 @@ def _assignment(_: int, __: Mapping[str, str]) -> Iterator[Subject]:
 
 @contextmanager
 def _relay(_: int, __: Mapping[str, str]) -> Iterator[Subject]:
-    _require("gcc")
+    require("gcc")
     address = HOST, free_port(HOST)
     with TemporaryDirectory(prefix="bench-relay-") as directory:
         program = str(Path(directory) / "relay")
@@ -132,8 +129,3 @@ def _role(process: psutil.Process) -> str:
 
 def _tree(root: psutil.Process) -> dict[int, str]:
     return {each.pid: each.name() for each in [root, *root.children(recursive=True)]}
-
-
-def _require(program: str) -> None:
-    if shutil.which(program) is None:
-        raise Unavailable(f"{program} is not installed")
