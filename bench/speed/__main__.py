@@ -56,7 +56,7 @@ def tell_profile(kind: Kind, rate: int, scale: Scale, write: Path | None) -> Non
     found = profile(kind, rate, scale)
     CONSOLE.print(f"{kind} at {rate} calls/s {found.flaw}")
     CONSOLE.print(rich_table(found.processes))
-    CONSOLE.print(found.listing(), highlight=False, markup=False)
+    CONSOLE.print(found.listing(), highlight=False, markup=False, soft_wrap=True)
     if write and kind is Kind.OURS:
         how = f"{describe_machine()}; {rate} calls/s. {found.flaw}".rstrip()
         write_section(write, "profile", "\n\n".join([how, markdown_table(found.processes), found.listing()]))

@@ -1,5 +1,6 @@
 """Where the CPU of a subject goes: per process, and per function as far as perf(1) is there and may look."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ WORTH = 0.05
 """Processes with less than this share of the CPU have no list of functions."""
 FUNCTIONS = 12
 TOOL_S = 60.0
+_FUNCTION = re.compile(r" *(?P<share>[\d.]+%) +(?P<thread>\d+):\S+ +(?P<function>\S.*\S) *")
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,18 @@ def _worth(measured: Run) -> list[int]:
 
 
 def _process_grid(measured: Run, names: dict[int, str], system_calls: dict[int, float]) -> Grid:
-    head = ["process", "CPU per call, µs", "share", "sleeps per call", "system calls per call"]
+    """Those of the same name together, the most expensive first."""
     whole = sum(cost.cpu_s for cost in measured.cost.values())
-    grid = [head]
-    for pid, cost in sorted(measured.cost.items(), key=lambda item: -item[1].cpu_s):
-        each = f"{cost.cpu_s * 1e6 / measured.calls:.1f}", f"{100 * cost.cpu_s / whole:.0f} %"
-        calls = f"{system_calls[pid]:.2f}" if pid in system_calls else "–"
-        grid.append([names.get(pid, str(pid)), *each, f"{cost.sleeps / measured.calls:.2f}", calls])
-    return grid
+    rows = []
+    for name in {names[pid] for pid in measured.cost}:
+        pids = [pid for pid in measured.cost if names[pid] == name]
+        cpu_s = sum(measured.cost[pid].cpu_s for pid in pids)
+        sleeps = sum(measured.cost[pid].sleeps for pid in pids) / measured.calls
+        made = sum(system_calls[pid] for pid in pids if pid in system_calls)
+        shown = f"{cpu_s * 1e6 / measured.calls:.1f}", f"{100 * cpu_s / whole:.0f} %", f"{sleeps:.2f}"
+        rows.append((cpu_s, [name, *shown, f"{made:.2f}" if made else "–"]))
+    head = ["process", "CPU per call, µs", "share", "sleeps per call", "system calls per call"]
+    return [head, *(row for _, row in sorted(rows, reverse=True))]
 
 
 def _look_closer(subject: Subject, plan: Plan, pids: list[int]) -> _Seen:
@@ -80,8 +86,9 @@ def _look_closer(subject: Subject, plan: Plan, pids: list[int]) -> _Seen:
         counting = {pid: _count_command(pid) for pid in pids}
         started_tools = [_start(recording), *(_start(command) for command in counting.values())]
         measured = run(subject, plan)
+        owners = {int(task.name): pid for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()}
         outputs = [_stop(tool) for tool in started_tools]
-        functions = {pid: _functions(data, pid) for pid in pids}
+        functions = parse_functions(_report(data), owners)
     counts = dict(zip(counting, map(parse_count, outputs[1:]), strict=True))
     calls = measured.plan.calls
     return _Seen(functions, {pid: count / calls for pid, count in counts.items() if count is not None})
@@ -109,10 +116,22 @@ def _stop(tool: "subprocess.Popen[str]") -> str:
     return tool.communicate(timeout=TOOL_S)[1]
 
 
-def _functions(data: Path, pid: int) -> list[str]:
-    command = ["perf", "report", "-i", str(data), "--stdio", "--pid", str(pid), "--sort", "dso,sym"]
+def _report(data: Path) -> str:
+    command = ["perf", "report", "-i", str(data), "--stdio", "--sort", "pid,dso,sym"]
     shown = subprocess.run(
         command, capture_output=True, text=True, timeout=TOOL_S, check=False, stdin=subprocess.DEVNULL
     )
-    lines = [line.strip() for line in shown.stdout.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")][:FUNCTIONS]
+    return shown.stdout
+
+
+def parse_functions(report: str, owners: dict[int, int]) -> dict[int, list[str]]:
+    """By process the most expensive functions, each with its share of all samples, from what perf printed.
+
+    `owners`: thread -> process; perf counts threads, and those not named here are left out.
+    """
+    functions: dict[int, list[str]] = {}
+    for line in report.splitlines():
+        found = _FUNCTION.fullmatch(line)
+        if found and (pid := owners.get(int(found["thread"]))):
+            functions.setdefault(pid, []).append(f"{found['share']:>7} {found['function']}")
+    return {pid: lines[:FUNCTIONS] for pid, lines in functions.items()}

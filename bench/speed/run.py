@@ -138,7 +138,7 @@ def _result(caller: Sipp, plan: Plan) -> tuple[int, float]:
         _wait(caller, plan)
         succeeded = caller.count("SuccessfulCall")
         return succeeded, 1 - succeeded / plan.calls
-    failed, placed = caller.count("FailedCall"), caller.count("TotalCallCreated")
+    failed, placed = caller.count("FailedCall"), int(caller.statistics()["TotalCallCreated"])
     return 0, failed / max(1, placed)
 
 

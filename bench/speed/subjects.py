@@ -23,6 +23,7 @@ BUFFER_BYTES = "4194304"
 KAMAILIO_MEMORY = ("-m", "2048", "-M", "64", "-x", "fm", "-X", "fm", "-b", BUFFER_BYTES)
 """The allocator fm, since with the package's default, qm, half of its CPU goes into searching free lists."""
 RELAY_SOURCE = Path(__file__).with_name("relay.c")
+BESIDE = "parents, spares, honcho"
 OURS_SETTINGS = {"SWITCHBOARD_LANGUAGE": "sk"}
 """So that the translator has something to translate."""
 
@@ -118,13 +119,9 @@ def _is_bound(port: int) -> bool:
 
 
 def _our_processes(ours: Switchboard) -> dict[int, str]:
-    """Workers by their names; spares, parents and honcho by their command."""
+    """Workers by their names; all others are there for them."""
     names = {one["pid"]: f"{one['name']}.{one['instance']}" for one in ours.components()}
-    return {each.pid: names.get(each.pid) or _role(each) for each in ours.processes()}
-
-
-def _role(process: psutil.Process) -> str:
-    return f"beside: {' '.join(process.cmdline()[-2:])}"
+    return {each.pid: names.get(each.pid, BESIDE) for each in ours.processes()}
 
 
 def _tree(root: psutil.Process) -> dict[int, str]:
