@@ -8,6 +8,8 @@ python -m bench.speed                 everything, as a table on the terminal
     --write PAGE                      put the result into its section of a Markdown page
 """
 
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,4 +104,5 @@ def main(
 
 if __name__ == "__main__":
     enter_own_network("bench.speed")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Whatever was started is ended.
     typer.run(main)
