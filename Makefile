@@ -41,3 +41,9 @@ killmatrix: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --soak 10 --write docs/RELIABILITY.md
 	! command -v kamailio >/dev/null || PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --kamailio --write docs/RELIABILITY.md
 .PHONY: killmatrix
+
+# Speed beside Kamailio, half an hour; the results go to the page. BENCH="--quick --only cpu-1000": a part, on the terminal only.
+BENCH ?= --write docs/PERFORMANCE.md
+bench: setup
+	PYTHONPATH=tests $(BIN)/python -m bench.speed $(BENCH)
+.PHONY: bench

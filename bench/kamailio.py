@@ -31,14 +31,15 @@ CHILD, WHOLE = "a child", "the process"
 
 
 class Kamailio:
-    """A Kamailio on a free port, inside the `with` block."""
+    """A Kamailio on a free port, inside the `with` block; `options` of its command line come last."""
 
     routers = 1
     ledger: Ledger | None = None
     targets = [CHILD, WHOLE]
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.address: Address = (HOST, free_port(HOST))
+        self._options = options
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -59,7 +60,8 @@ class Kamailio:
         host, port = self.address
         self._process = subprocess.Popen(
             ["kamailio", "-f", str(CONFIGURATION), "-l", f"udp:{host}:{port}", "-DD", "-E"]
-            + ["-w", str(self._directory), "-Y", str(self._directory), "-m", "128", "-M", "16"],
+            + ["-w", str(self._directory), "-Y", str(self._directory), "-m", "128", "-M", "16"]
+            + [*self._options],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,

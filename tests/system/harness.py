@@ -115,8 +115,8 @@ class Switchboard:
         try:
             self._honcho.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"running {STOP_S:g} s after SIGTERM: {self._processes()}") from None
-        assert not self._processes(), f"left behind: {self._processes()}"
+            raise AssertionError(f"running {STOP_S:g} s after SIGTERM: {self.processes()}") from None
+        assert not self.processes(), f"left behind: {self.processes()}"
         assert "Traceback" not in self.log(), self.log()
 
     def fail_to_start(self, timeout_s: float = START_S) -> tuple[int, str]:
@@ -229,6 +229,10 @@ class Switchboard:
         """All that honcho and the product printed."""
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
+    def processes(self) -> list[psutil.Process]:
+        """All living processes that were started with our data directory, whoever their parent is now."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
     def _signal(self, name: str, instance: int, number: signal.Signals) -> int:
         pid = self.component(name, instance)["pid"]
         assert pid is not None, f"{name} is down"
@@ -265,10 +269,6 @@ class Switchboard:
             **extra,
         }
 
-    def _processes(self) -> list[psutil.Process]:
-        """All living processes that were started with our data directory, whoever their parent is now."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
-
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
             return process.environ().get("SWITCHBOARD_DATA_DIR") == str(self.data_dir)
@@ -276,7 +276,7 @@ class Switchboard:
             return False
 
     def _clean_up(self) -> None:
-        for process in self._processes():
+        for process in self.processes():
             process.kill()
         if self._honcho is not None:
             self._honcho.wait(STOP_S)

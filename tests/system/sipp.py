@@ -15,16 +15,27 @@ BUFFER_BYTES = str(4 << 20)
 
 
 class Sipp:
-    """One SIPp process, inside the `with` block; its statistics and errors are written to `directory`."""
+    """One SIPp process, inside the `with` block; its statistics and errors are written to `directory`.
 
-    def __init__(self, scenario: str, directory: Path, remote: Address, *options: str) -> None:
-        self.address: Address = ("127.0.0.1", free_port("127.0.0.1"))
+    It uses `port`, or a free one.
+    """
+
+    def __init__(
+        self,
+        scenario: str,
+        directory: Path,
+        remote: Address,
+        *options: str,
+        scenarios: Path = SCENARIOS,
+        port: int = 0,
+    ) -> None:
+        self.address: Address = ("127.0.0.1", port or free_port("127.0.0.1"))
         self._directory = directory / scenario
         self._directory.mkdir()
-        host, port = self.address
+        host, own_port = self.address
         self._process = subprocess.Popen(
-            ["sipp", host_port(remote), "-sf", str(SCENARIOS / f"{scenario}.xml")]
-            + ["-i", host, "-p", str(port), "-nostdin", "-fd", "1", "-buff_size", BUFFER_BYTES]
+            ["sipp", host_port(remote), "-sf", str(scenarios / f"{scenario}.xml")]
+            + ["-i", host, "-p", str(own_port), "-nostdin", "-fd", "1", "-buff_size", BUFFER_BYTES]
             + ["-trace_stat", "-stf", "statistics.csv", "-trace_err", "-error_file", "errors.log", *options],
             cwd=self._directory,
             stdin=subprocess.DEVNULL,

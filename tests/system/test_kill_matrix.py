@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.blow import Way, all_workers
+from bench.blow import EVERYTHING, Way, all_workers
 from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS
-from bench.ours import EVERYTHING, PARENT, Ours
+from bench.ours import PARENT, Ours
 from bench.session import Session
 from switchboard.components import Component
 

@@ -1,0 +1,128 @@
+"""The proxies that are measured, each behind the same interface, as a process tree that starts and ends."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+from system.harness import PROJECT, Switchboard, free_port, wait_until
+from system.sipmsg import Address
+
+from bench.kamailio import Kamailio
+from bench.speed.programs import require
+
+HOST = "127.0.0.1"
+CALLEE_PORT = 16060
+"""Where all callees of a bench are reached; the relay knows no other."""
+BUFFER_BYTES = "4194304"
+KAMAILIO_MEMORY = ("-m", "2048", "-M", "64", "-x", "fm", "-X", "fm", "-b", BUFFER_BYTES)
+"""The allocator fm, since with the package's default, qm, half of its CPU goes into searching free lists."""
+RELAY_SOURCE = Path(__file__).with_name("relay.c")
+BESIDE = "parents, spares, honcho"
+OURS_SETTINGS = {"SWITCHBOARD_LANGUAGE": "sk"}
+"""So that the translator has something to translate."""
+
+
+class Kind(StrEnum):
+    """Who is measured."""
+
+    KAMAILIO = "kamailio"
+    OURS = "ours"
+    ASSIGNMENT = "assignment"
+    RELAY = "relay"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A running proxy. `processes`: pid -> name of all its processes, parents included."""
+
+    kind: Kind
+    address: Address
+    processes: Callable[[], dict[int, str]]
+
+    @property
+    def registers(self) -> bool:
+        """Whether it knows users."""
+        return self.kind is not Kind.RELAY
+
+
+@contextmanager
+def started(kind: Kind, workers: int = 0, settings: Mapping[str, str] | None = None) -> Iterator[Subject]:
+    """A subject with so many `workers` (0: as many as it has by itself); Unavailable if it cannot be had.
+
+    Workers are Kamailio's receivers, of which it has one unless told, and our routers.
+    """
+    require("sipp")
+    with _STARTERS[kind](workers, settings or {}) as subject:
+        yield subject
+
+
+@contextmanager
+def _kamailio(workers: int, _: Mapping[str, str]) -> Iterator[Subject]:
+    require("kamailio")
+    with Kamailio(*KAMAILIO_MEMORY, "-A", f"WORKERS={workers or 1}") as kamailio:
+        yield Subject(Kind.KAMAILIO, kamailio.address, lambda: _tree(kamailio.main))
+
+
+@contextmanager
+def _ours(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
+    routers = {"SWITCHBOARD_ROUTERS": str(workers)} if workers else {}
+    with Switchboard({**OURS_SETTINGS, **routers, **settings}) as ours:
+        yield Subject(Kind.OURS, ours.address, lambda: _our_processes(ours))
+
+
+@contextmanager
+def _assignment(_: int, __: Mapping[str, str]) -> Iterator[Subject]:
+    address = HOST, free_port(HOST)
+    with _process([sys.executable, "-m", "bench.speed.assignment", *map(str, address)], address) as process:
+        yield Subject(Kind.ASSIGNMENT, address, lambda: {process.pid: "assignment"})
+
+
+@contextmanager
+def _relay(_: int, __: Mapping[str, str]) -> Iterator[Subject]:
+    require("gcc")
+    address = HOST, free_port(HOST)
+    with TemporaryDirectory(prefix="bench-relay-") as directory:
+        program = str(Path(directory) / "relay")
+        subprocess.run(["gcc", "-O2", "-o", program, str(RELAY_SOURCE)], check=True)
+        with _process([program, str(address[1]), str(CALLEE_PORT)], address) as process:
+            yield Subject(Kind.RELAY, address, lambda: {process.pid: "relay"})
+
+
+_STARTERS = {
+    Kind.KAMAILIO: _kamailio,
+    Kind.OURS: _ours,
+    Kind.ASSIGNMENT: _assignment,
+    Kind.RELAY: _relay,
+}
+
+
+@contextmanager
+def _process(command: list[str], address: Address) -> Iterator[psutil.Process]:
+    """A process that is killed at the end; ready when it has its port."""
+    with subprocess.Popen(command, cwd=PROJECT) as process:
+        try:
+            wait_until(lambda: _is_bound(address[1]) or None, f"{command[0]} listening")
+            yield psutil.Process(process.pid)
+        finally:
+            process.kill()
+
+
+def _is_bound(port: int) -> bool:
+    rows = Path("/proc/net/udp").read_text().splitlines()[1:]
+    return any(int(row.split()[1].partition(":")[2], 16) == port for row in rows)
+
+
+def _our_processes(ours: Switchboard) -> dict[int, str]:
+    """Workers by their names; all others are there for them."""
+    names = {one["pid"]: f"{one['name']}.{one['instance']}" for one in ours.components()}
+    return {each.pid: names.get(each.pid, BESIDE) for each in ours.processes()}
+
+
+def _tree(root: psutil.Process) -> dict[int, str]:
+    return {each.pid: each.name() for each in [root, *root.children(recursive=True)]}
