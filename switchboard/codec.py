@@ -5,6 +5,7 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 _TEXT_ERRORS = "surrogateescape"
+_packer = msgpack.Packer()
 
 
 class CodecError(Exception):
@@ -15,6 +16,12 @@ def pack(value: object) -> bytes:
     """Return the bytes of numbers, text, bytes, lists, maps and None; tuples become lists."""
     packed: bytes = msgpack.packb(value, unicode_errors=_TEXT_ERRORS)
     return packed
+
+
+def list_head(length: int) -> bytes:
+    """Return the octets of a list of `length` items that come before the first."""
+    head: bytes = _packer.pack_array_header(length)
+    return head
 
 
 def unpack(data: bytes) -> Any:

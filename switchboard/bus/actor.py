@@ -52,6 +52,10 @@ class Actor:
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take a cast."""
 
+    def receive_frame(self, frame: bytes) -> int | None:  # noqa: ARG002
+        """Take a packed cast and return how many items it held; None: unpack it for `receive`."""
+        return None
+
     def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
         """Return the answer to a question; LookupError for one that this actor does not know."""
         raise LookupError(question)
@@ -164,6 +168,10 @@ class Loop:
 
     def _take(self, frame: bytes) -> None:
         self.frames_in += 1
+        items = self.actor.receive_frame(frame)
+        if items is not None:
+            self.items_in += items
+            return
         try:
             subject, body = frames.unpack(frame)
         except frames.FrameError:

@@ -41,6 +41,12 @@ class Recorder(Actor):
         assert abs(now - time.monotonic()) < 1
         self.casts.append((subject, body))
 
+    def receive_frame(self, frame: bytes) -> int | None:
+        if not frame.startswith(frames.head("whole")):
+            return None
+        self.casts.append(("frame", frame))
+        return 3
+
     def answer(self, question: str, body: Any) -> Any:
         return {"double": body * 2}[question] if question == "double" else super().answer(question, body)
 
@@ -100,6 +106,16 @@ def test_casts_reach_the_actor_and_are_counted(context: BusContext, endpoints: E
     assert actor.casts == [("hello", None), ("sip.send", [1, 2, 3])]
     assert (loop.frames_in, loop.items_in, loop.bad_frames) == (2, 4, 0)
     assert actor.flushes >= 1
+
+
+def test_an_actor_may_take_a_frame_as_it_came(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints)
+    peer = connected(context, endpoints.inbox("recorder"))
+    peer.send("whole", [1, 2, 3])
+    rounds_until(loop, lambda: len(actor.casts) == 2)
+    assert actor.casts == [("hello", None), ("frame", frames.pack("whole", [1, 2, 3]))]
+    assert (loop.frames_in, loop.items_in) == (2, 4)
 
 
 def test_bad_frames_are_counted_and_harm_nothing(context: BusContext, endpoints: Endpoints) -> None:

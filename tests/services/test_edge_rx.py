@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from services.edge_rx import DATAGRAMS_A_ROUND, EdgeRx
+from services.edge_rx import EdgeRx
+from services.intake import DATAGRAMS_A_ROUND
 from switchboard.bus.actor import Loop
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.udp import bind_sockets
@@ -198,5 +199,5 @@ def test_own_addresses_are_looked_at_again(edge: Edge) -> None:
 )
 def test_no_datagram_can_stop_it(edge: Edge, data: bytes) -> None:
     before = edge.taken
-    edge.service._take(data, "127.0.0.1", 5060, "127.0.0.1")
+    edge.service._intake.take(data, "127.0.0.1", 5060, "127.0.0.1")
     assert edge.taken == before + 1
