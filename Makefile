@@ -36,6 +36,7 @@ check: setup
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(PATHS) -name __pycache__ -type d -prune -exec rm -rf {} +
+	find switchboard services -name "*.so" -delete
 
 # The kill matrix (10 minutes), a soak (15), and Kamailio for comparison if it is there; results go to the page.
 killmatrix: setup

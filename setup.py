@@ -29,12 +29,12 @@ def extensions() -> list[Extension]:
         warnings.warn("Cython is missing: the switchboard will run in pure Python", stacklevel=1)
         return []
     modules = [
-        Extension(
-            ".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"], optional=True
-        )
+        Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"])
         for path in sources()
     ]
     compiled: list[Extension] = cythonize(modules, build_dir="build/cython", compiler_directives=DIRECTIVES)
+    for module in compiled:
+        module.optional = True  # cythonize forgets it if it is said before
     return compiled
 
 
