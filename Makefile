@@ -44,3 +44,19 @@ killmatrix: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --soak 10 --write docs/RELIABILITY.md
 	! command -v kamailio >/dev/null || PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --kamailio --write docs/RELIABILITY.md
 .PHONY: killmatrix
+
+# Microseconds an operation, compiled and in pure Python.
+micro: setup
+	$(BIN)/python -m bench.micro
+
+# The twins against each other on mutated input, the compiled one built for AddressSanitizer. SECONDS=600 for longer.
+SECONDS ?= 60
+ASAN := build/asan
+fuzz: setup
+	rm -rf $(ASAN) && mkdir -p $(ASAN)/source
+	cp -r setup.py pyproject.toml MANIFEST.in README.md LICENSE switchboard services $(ASAN)/source
+	CFLAGS="-fsanitize=address -fno-omit-frame-pointer -O1" LDFLAGS=-fsanitize=address \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(ASAN)/installed $(ASAN)/source
+	PYTHONPATH=$(ASAN)/installed:tests:. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+		LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(BIN)/python -P -m fuzz --seconds $(SECONDS)
+.PHONY: micro fuzz

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from services.intake import Intake
+from services.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard.bus.actor import Actor, BusContext, run_actor
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.tick import Tick
 from switchboard.bus.udp import inherited_sockets
 from switchboard.local import own_domains
 from switchboard.settings import Settings
@@ -41,6 +42,8 @@ class EdgeRx(Actor):
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
+        self._tick = Tick(settings.tick_s)
+        self._taken = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._intake = Intake(self._dispatcher, outboxes)
 
@@ -61,8 +64,15 @@ class EdgeRx(Actor):
         """Datagrams by kind; of the messages, broken requests (refused) and what else broke (dropped)."""
         return self._intake.stats()
 
+    def pause_s(self) -> float:
+        """A tick, under load."""
+        taken, self._taken = self._taken, 0
+        if not taken:
+            return 0.0
+        return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
+
     def _drain(self, sock: socket.socket, _now: float) -> None:
-        self._intake.drain(sock)
+        self._taken += self._intake.drain(sock)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import zmq
 
 from switchboard import log
 from switchboard.bus import frames
+from switchboard.bus.affinity import pin
 from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
@@ -67,6 +68,10 @@ class Actor:
     def handle_timer(self, now: float) -> None:
         """The deadline has passed: do what is due and move it on."""
 
+    def pause_s(self) -> float:
+        """How long to let input gather before the next round (s, a few ms at most); asked after each."""
+        return 0.0
+
     def flush(self) -> None:
         """Send what a drain has yielded; called once after each, and every RETRY_S while an outbox waits."""
         for outbox in self.outboxes:
@@ -101,6 +106,8 @@ class Loop:
         self._poller.register(stop.fd, zmq.POLLIN)
         while not stop.is_set:
             self.round(self._wait_s())
+            if pause_s := self.actor.pause_s():
+                time.sleep(pause_s)
         self._poller.unregister(stop.fd)
 
     def close(self) -> None:
@@ -250,6 +257,7 @@ def _serve(
     context: BusContext = zmq.Context()
     try:
         actor = make(settings, context, instance)
+        pin(actor.name, instance, settings.pins)
         structlog.contextvars.bind_contextvars(worker=f"{actor.name}.{instance}")
         loop = Loop(actor, context, Endpoints(settings.run_dir), instance)
         _calm_collector()

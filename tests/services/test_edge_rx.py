@@ -151,6 +151,17 @@ def test_a_round_takes_a_bounded_number_of_datagrams(edge: Edge) -> None:
     edge.serve_until_taken(DATAGRAMS_A_ROUND + 1)
 
 
+def test_under_load_datagrams_gather_for_a_tick(edge: Edge) -> None:
+    assert edge.service.pause_s() == 0.0
+    until = time.monotonic() + LIMIT_S
+    while not edge.service.pause_s():
+        assert time.monotonic() < until, "it never waits"
+        for _ in range(20):
+            edge.send(b"\0")
+        edge.loop.round(0.01)
+    assert edge.service.pause_s() == 0.0, "nothing has come since"
+
+
 def test_a_ping_has_its_pong_from_where_it_came_to(edge: Edge) -> None:
     assert edge.heard(b"\r\n\r\n", to="127.0.0.2") == ("edge-tx.0", [*source(edge), "127.0.0.2", b"\r\n"])
 

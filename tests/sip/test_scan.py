@@ -1,11 +1,10 @@
 """The scanner: RFC 3261 §7, §18.3."""
 
 from array import array
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from compiled import needs_compiled_core
+from compiled import needs_compiled_core, outcome
 from hypothesis import example, given, settings
 from sip.messages import TORTURE, anything, mutations, requests
 
@@ -235,13 +234,6 @@ def test_offsets_are_in_order(data: bytes) -> None:
             assert start < value_start <= value_end
             position = value_end + 2
         assert position == index[HEADERS_END]
-
-
-def outcome(scanner: Callable[[bytes], bytes], data: bytes) -> object:
-    try:
-        return scanner(data)
-    except ParseError as error:
-        return error.reason, error.header, error.status
 
 
 @needs_compiled_core
