@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """Compiled twin of `intake.py`: from the kernel's buffer to the packed item, one object a datagram.
 
 Well-formed messages are its business; whatever else comes it gives to the reference, after all that came before.
@@ -10,6 +11,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from switchboard.bus._datagrams cimport HOST_ROOM, Arrival, Receiver
+from switchboard.sip._fields cimport find_field, first_value_end, trim
 from switchboard.sip._scan cimport longest_index, scan_into
 
 from services.intake import DATAGRAMS_A_ROUND, IntakeInPython
@@ -22,8 +24,6 @@ cdef enum:
     METHOD_END = 1
     URI_START = 2
     URI_END = 3
-    FIRST_HEADER = 8
-    HEADER_WIDTH = 4
     VIA = 1
     CALL_ID = 4
     ROUTE = 8
@@ -151,7 +151,7 @@ cdef class Intake:
             if router != NO_ROUTER:
                 return router % self._routers
         elif self._index[METHOD_END] == 8 and memcmp(data, b"REGISTER", 8) == 0:
-            if _find(self._index, count, ROUTE):
+            if find_field(self._index, count, ROUTE):
                 return LEAVE_TO_REFERENCE
             if self._dispatcher.owns(self._uri(data)):
                 return self._routers
@@ -161,12 +161,9 @@ cdef class Intake:
         return data[self._index[URI_START] : self._index[URI_END]].decode("utf-8", "surrogateescape")
 
     cdef Py_ssize_t _by_call_id(self, const unsigned char *data, Py_ssize_t count) noexcept:
-        cdef Py_ssize_t at = _find(self._index, count, CALL_ID)
+        cdef Py_ssize_t at = find_field(self._index, count, CALL_ID)
         cdef Py_ssize_t start = self._index[at + 2], end = self._index[at + 3]
-        while start < end and _is_space(data[start]):
-            start += 1
-        while end > start and _is_space(data[end - 1]):
-            end -= 1
+        trim(data, &start, &end)
         if memchr(data + start, c'\n', end - start) != NULL:
             return LEAVE_TO_REFERENCE
         return _crc32(data + start, end - start) % self._routers
@@ -180,11 +177,6 @@ cdef inline bint _is_letter(unsigned char octet) noexcept nogil:
     return c'a' <= (octet | 0x20) <= c'z'
 
 
-cdef inline bint _is_space(unsigned char octet) noexcept nogil:
-    """As bytes.strip sees it."""
-    return octet == c' ' or 9 <= octet <= 13
-
-
 cdef inline uint32_t _crc32(const unsigned char *data, Py_ssize_t size) noexcept nogil:
     cdef uint32_t remainder = 0xffffffff
     cdef Py_ssize_t position
@@ -193,18 +185,10 @@ cdef inline uint32_t _crc32(const unsigned char *data, Py_ssize_t size) noexcept
     return remainder ^ <uint32_t>0xffffffff
 
 
-cdef inline Py_ssize_t _find(const uint16_t *index, Py_ssize_t count, uint16_t number) noexcept nogil:
-    """Where the first field with this number stands in the index; 0 if there is none."""
-    cdef Py_ssize_t at = FIRST_HEADER
-    while at < count and index[at] != number:
-        at += HEADER_WIDTH
-    return at if at < count else 0
-
-
 cdef int _own_router(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
     """The router's number in the branch of the topmost Via value, NO_ROUTER if the branch is not of ours."""
-    cdef Py_ssize_t at = _find(index, count, VIA)
-    cdef Py_ssize_t position = index[at + 2], end = _value_end(data, index[at + 2], index[at + 3])
+    cdef Py_ssize_t at = find_field(index, count, VIA)
+    cdef Py_ssize_t position = index[at + 2], end = first_value_end(data, index[at + 2], index[at + 3])
     cdef int router
     while end - position > 6:
         if data[position] == c'b' and memcmp(data + position, b"branch", 6) == 0:
@@ -213,21 +197,6 @@ cdef int _own_router(const unsigned char *data, const uint16_t *index, Py_ssize_
                 return router
         position += 1
     return NO_ROUTER
-
-
-cdef Py_ssize_t _value_end(const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept nogil:
-    """Where the first comma stands that is not quoted, or a quote that is never closed."""
-    cdef Py_ssize_t quote
-    while position < end and data[position] != c',':
-        if data[position] == c'"':
-            quote = position + 1
-            while quote < end and data[quote] != c'"':
-                quote += 2 if data[quote] == c'\\' else 1
-            if quote >= end:
-                return position
-            position = quote
-        position += 1
-    return position
 
 
 cdef int _router_of_branch(const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept:

@@ -14,7 +14,12 @@ from types import ModuleType
 
 PURE = "SWITCHBOARD_PURE"
 PACKAGES = ("switchboard", "services")
-HAND_WRITTEN = ("switchboard.sip._scan", "switchboard.bus._datagrams", "services._intake")
+HAND_WRITTEN = (
+    "switchboard.sip._scan",
+    "switchboard.sip._fields",
+    "switchboard.bus._datagrams",
+    "services._intake",
+)
 
 
 class PythonOnly:
@@ -51,7 +56,9 @@ def core() -> str:
 
 
 def _is_there(name: str) -> bool:
+    """Asked after its Python twin, which takes it over: some of the compiled ones import their reference."""
     try:
+        import_module(name.replace("._", "."))
         import_module(name)
     except ImportError:
         return False

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """Compiled twin of `datagrams.py`: many datagrams a system call (recvmmsg, sendmmsg of Linux).
 
 What comes in lies in buffers that are used again by the next `fetch`. What goes out is sent from within the frame

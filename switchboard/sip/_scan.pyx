@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """Compiled twin of `scan.py`: takes well-formed messages, and leaves it to the reference to refuse the others.
 
 So whatever is refused is refused in the reference's words. What is taken is taken with the same index.
@@ -7,14 +8,14 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint16_t
 from libc.string cimport memchr, memcmp, memcpy
 
+from switchboard.sip._fields cimport FIRST_HEADER, HEADER_WIDTH, find_field, trim
+
 from switchboard.sip.headers import NUMBER_BY_WIRE_NAME
 
 cdef enum:
     LARGEST = 65535
     MOST_HEADERS = 16384  # of 4 octets each: a name of one, colon, CRLF
-    FIRST_HEADER = 8
-    HEADER_WIDTH = 4
-    ROOM = FIRST_HEADER + HEADER_WIDTH * MOST_HEADERS
+    ROOM = 8 + 4 * MOST_HEADERS
     LONGEST_NAME = 23
     NAMES_A_LENGTH = 16
 
@@ -240,23 +241,13 @@ cdef inline uint16_t _number(const unsigned char *name, Py_ssize_t size) noexcep
     return 0
 
 
-cdef inline bint _is_space(unsigned char octet) noexcept nogil:
-    """As bytes.strip sees it."""
-    return octet == c' ' or 9 <= octet <= 13
-
-
 cdef Py_ssize_t _body_end(
     const unsigned char *data, Py_ssize_t size, Py_ssize_t body, const uint16_t *index, Py_ssize_t count
 ) noexcept nogil:
     """Return where Content-Length says that the body ends, -1 if that is no number or beyond the datagram."""
-    cdef Py_ssize_t at = FIRST_HEADER, start, end, length = 0
-    while at < count and index[at] != CONTENT_LENGTH:
-        at += HEADER_WIDTH
-    start, end = index[at + 2], index[at + 3]
-    while start < end and _is_space(data[start]):
-        start += 1
-    while end > start and _is_space(data[end - 1]):
-        end -= 1
+    cdef Py_ssize_t at = find_field(index, count, CONTENT_LENGTH), length = 0
+    cdef Py_ssize_t start = index[at + 2], end = index[at + 3]
+    trim(data, &start, &end)
     if start == end or end - start > 10:
         return -1
     while start < end:
