@@ -5,7 +5,6 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-FLAGS = ["-O3"]
 # Annotations are for mypy: compiled code takes whatever the Python twin takes.
 DIRECTIVES = {"language_level": "3", "annotation_typing": False}
 

@@ -35,6 +35,8 @@ class Router(threading.Thread):
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.inbox = self.context.socket(zmq.PULL)
         self.inbox.bind(endpoints.inbox("router", 0))
+        self.registrar = self.context.socket(zmq.PULL)  # there, or edge-rx would look for it all the time
+        self.registrar.bind(endpoints.inbox("registrar"))
         self.edge = Peer(self.context, endpoints.inbox("edge-tx"))
         self.target = target
         self.frames = 0
