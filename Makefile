@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PATHS := switchboard services tests bench
+DECLARED := $(shell find switchboard services -name "*.pxd")
+COMPILED := $(shell find switchboard services -name "*.pyx") $(DECLARED) $(wildcard $(DECLARED:.pxd=.py))
 
 .PHONY: setup lab test check clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml setup.py $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
@@ -34,6 +36,7 @@ check: setup
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(PATHS) -name __pycache__ -type d -prune -exec rm -rf {} +
+	find switchboard services -name "*.so" -delete
 
 # The kill matrix (10 minutes), a soak (15), and Kamailio for comparison if it is there; results go to the page.
 killmatrix: setup
@@ -47,3 +50,19 @@ BENCH ?= --write docs/PERFORMANCE.md
 bench: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.speed $(BENCH)
 .PHONY: bench
+
+# Microseconds an operation, compiled and in pure Python.
+micro: setup
+	$(BIN)/python -m bench.micro
+
+# The twins against each other on mutated input, the compiled one built for AddressSanitizer. SECONDS=600 for longer.
+SECONDS ?= 60
+ASAN := build/asan
+fuzz: setup
+	rm -rf $(ASAN) && mkdir -p $(ASAN)/source
+	cp -r setup.py pyproject.toml MANIFEST.in README.md LICENSE switchboard services $(ASAN)/source
+	CFLAGS="-fsanitize=address -fno-omit-frame-pointer -O1" LDFLAGS=-fsanitize=address \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(ASAN)/installed $(ASAN)/source
+	PYTHONPATH=$(ASAN)/installed:tests:. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+		LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(BIN)/python -P -m fuzz --seconds $(SECONDS)
+.PHONY: micro fuzz

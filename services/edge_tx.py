@@ -4,11 +4,14 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from switchboard.bus import frames
 from switchboard.bus.actor import Actor, run_actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.datagrams import Sender
 from switchboard.bus.udp import inherited_sockets
 from switchboard.settings import Settings
+
+_HEAD = frames.head("sip.send")
 
 
 class EdgeTx(Actor):
@@ -28,6 +31,15 @@ class EdgeTx(Actor):
     ) -> None:
         self._sender = Sender(inherited_sockets() if sockets is None else sockets)
         self._sent = self._failed = self._bad_items = 0
+
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Send the datagrams of a sip.send from within the frame, where that can be done."""
+        counts = self._sender.send_items(frame, len(_HEAD)) if frame.startswith(_HEAD) else None
+        if counts is None:
+            return None
+        self._sent += counts[0]
+        self._failed += counts[1]
+        return sum(counts)
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
         """Send the datagrams of a sip.send; what is none of these is counted."""

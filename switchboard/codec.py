@@ -20,6 +20,12 @@ def pack(value: object) -> bytes:
     return packed
 
 
+def list_head(length: int) -> bytes:
+    """Return the octets of a list of `length` items that come before the first."""
+    head: bytes = _packer.pack_array_header(length)
+    return head
+
+
 def unpack(data: bytes, *, lists: bool = True) -> Any:
     """Return what `pack` was given, all lists and tuples as lists, or all as tuples.
 

@@ -36,6 +36,7 @@ MAX_ROUTERS = 64
 DEFAULT_EXPIRES = 3600
 MAX_SOCKET_PATH = 100
 LONGEST_SOCKET_NAME = "/translator.control"
+PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal)(\.[0-9]+)?=[0-9]+")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -49,6 +50,12 @@ def _check_domain(text: str) -> str:
     if not DOMAIN.fullmatch(text):
         raise ValueError(f"{text!r} is no host name")
     return text.lower()
+
+
+def _check_pin(text: str) -> str:
+    if not PIN.fullmatch(text):
+        raise ValueError(f"{text!r} names no worker and processor")
+    return text
 
 
 def _check_address(text: str) -> str:
@@ -96,6 +103,8 @@ def _computed(default: Any, allowed: str, **limits: Any) -> Any:
 
 Address = Annotated[str, AfterValidator(_check_address)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
+Pin = Annotated[str, AfterValidator(_check_pin)]
+Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
 Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
@@ -148,6 +157,10 @@ class Settings(BaseSettings):
     t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
     timer_c_s: float = _setting(185.0, "seconds above 0 (Timer C; RFC 3261 wants more than 180)", gt=0)
     receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
+    tick_s: float = _setting(
+        0.002, "seconds from 0 to 0.02 that datagrams gather under load before they are read", ge=0, le=0.02
+    )
+    pins: Pins = _setting((), "WORKER=PROCESSOR or WORKER.INSTANCE=PROCESSOR, as edge-rx=0, router.1=3")
     spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
     hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
     log_level: LogLevel = _setting("info", "debug, info, warning or error")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.codec import CodecError, pack, unpack
+from switchboard.codec import CodecError, list_head, pack, unpack
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,11 @@ from switchboard.codec import CodecError, pack, unpack
 )
 def test_there_and_back(value: object) -> None:
     assert unpack(pack(value)) == value
+
+
+@pytest.mark.parametrize("length", [0, 15, 16, 65535, 65536])
+def test_a_list_is_its_head_and_its_items(length: int) -> None:
+    assert list_head(length) + bytes(length) == pack([0] * length)
 
 
 @given(st.binary(max_size=60))

@@ -69,6 +69,8 @@ def test_defaults(tmp_path: Path) -> None:
         ({"MIN_EXPIRES": "0"}, "default_expires", 3600),
         ({"ASCII_PHRASES": "true"}, "ascii_phrases", True),
         ({"SPARES": "false"}, "spares", False),
+        ({"TICK_S": "0"}, "tick_s", 0.0),
+        ({"PINS": "edge-rx=0, router.12=3"}, "pins", ("edge-rx=0", "router.12=3")),
         ({"USERS": '{"eva": {"language": "sk"}}'}, "users", {"eva": UserSettings(language="sk")}),
     ],
 )
@@ -102,6 +104,9 @@ def test_environment(
         ({"MIN_EXPIRES": "9000"}, "min_expires: environment variable SWITCHBOARD_MIN_EXPIRES"),
         ({"DEFAULT_EXPIRES": "30"}, "min_expires 60 ≤ default_expires 30"),
         ({"RELAY": "closed"}, "Allowed: registered (foreign domains only for registered users) or open"),
+        ({"TICK_S": "0.1"}, "Allowed: seconds from 0 to 0.02"),
+        ({"PINS": "edge=0"}, "'edge=0' names no worker and processor"),
+        ({"PINS": "router.x=0"}, "'router.x=0' names no worker and processor"),
         ({"LOG_LEVEL": "loud"}, "Allowed: debug, info, warning or error"),
         ({"USERS": "eva"}, "Bad setting users: 'eva' (environment variable SWITCHBOARD_USERS)"),
         ({"USERS": '{"eva": {"langage": "sk"}}'}, "Unknown setting users.eva.langage"),

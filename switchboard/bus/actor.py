@@ -17,6 +17,7 @@ import zmq
 
 from switchboard import log
 from switchboard.bus import frames
+from switchboard.bus.affinity import pin
 from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
@@ -56,6 +57,10 @@ class Actor:
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take a cast."""
 
+    def receive_frame(self, frame: bytes) -> int | None:  # noqa: ARG002
+        """Take a packed cast and return how many items it held; None: unpack it for `receive`."""
+        return None
+
     def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
         """Return the answer to a question; LookupError for one that this actor does not know."""
         raise LookupError(question)
@@ -66,6 +71,10 @@ class Actor:
 
     def handle_timer(self, now: float) -> None:
         """The deadline has passed: do what is due and move it on."""
+
+    def pause_s(self) -> float:
+        """How long to let input gather before the next round (s, a few ms at most); asked after each."""
+        return 0.0
 
     def flush(self) -> None:
         """Send what a drain has yielded; called once after each, and every RETRY_S while an outbox waits."""
@@ -115,6 +124,8 @@ class Loop:
         self._poller.register(stop.fd, zmq.POLLIN)
         while not stop.is_set:
             self.round(self._wait_s())
+            if pause_s := self.actor.pause_s():
+                time.sleep(pause_s)
         self._poller.unregister(stop.fd)
 
     def close(self) -> None:
@@ -186,6 +197,10 @@ class Loop:
 
     def _take(self, frame: bytes) -> None:
         self.frames_in += 1
+        items = self.actor.receive_frame(frame)
+        if items is not None:
+            self.items_in += items
+            return
         try:
             subject, body = frames.unpack(frame)
         except frames.FrameError:
@@ -285,6 +300,7 @@ def _serve(
     context = open_context(settings)
     try:
         actor = make(settings, context, instance)
+        pin(actor.name, instance, settings.pins)
         structlog.contextvars.bind_contextvars(worker=f"{actor.name}.{instance}")
         loop = Loop(actor, context, endpoints_of(settings), instance)
         _calm_collector()

@@ -10,6 +10,11 @@ from functools import lru_cache
 
 from switchboard.bus.udp import IP_PKTINFO, socket_address
 
+try:
+    from switchboard.bus._datagrams import BatchSender
+except ImportError:
+    BatchSender = None  # type: ignore[assignment, misc]
+
 Datagram = tuple[bytes, str, int, str]  # data, source host, source port, local host
 
 MAX_BYTES = 65535
@@ -44,6 +49,7 @@ class Sender:
         self._wildcard = {
             family for family, sock in self._sockets.items() if sock.getsockname()[0] in _WILDCARDS
         }
+        self._batches = self._batch_sender()
 
     def send(self, data: bytes, host: str, port: int, local_host: str = "") -> bool:
         """Send to a numeric host, from `local_host` ("": the kernel chooses). False: it has not left."""
@@ -60,6 +66,24 @@ class Sender:
         except (OSError, ValueError):  # ValueError: a scope that is no text for the resolver
             return False
         return True
+
+    def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None:
+        """Send the items `[host, port, local_host, data]` of the packed list at `start` of `frame`.
+
+        Returns how many have left and how many have not. None, with nothing sent: this has to be unpacked and
+        sent one by one, since there is no compiled twin, or an item is not plain.
+        """
+        return self._batches.send_items(frame, start) if self._batches else None
+
+    def _batch_sender(self) -> "BatchSender | None":
+        if BatchSender is None:
+            return None
+        ipv4, ipv6 = socket.AF_INET, socket.AF_INET6
+        return BatchSender(self._fd(ipv4), ipv4 in self._wildcard, self._fd(ipv6), ipv6 in self._wildcard)
+
+    def _fd(self, family: socket.AddressFamily) -> int:
+        sock = self._sockets.get(family)
+        return -1 if sock is None else sock.fileno()
 
 
 @lru_cache(_CACHE)

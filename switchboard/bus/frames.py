@@ -1,5 +1,6 @@
 """The codec of the bus: a frame is the msgpack array `[VERSION, subject, body]` (docs/BUS.md)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from switchboard import codec
@@ -14,6 +15,16 @@ class FrameError(Exception):
 def pack(subject: str, body: object) -> bytes:
     """Return the frame that carries `body`: None, numbers, str, bytes, and lists or maps of these."""
     return codec.pack([VERSION, subject, body])
+
+
+def head(subject: str) -> bytes:
+    """Return the octets of a frame that come before its body."""
+    return codec.pack([VERSION, subject, None])[:-1]
+
+
+def pack_items(subject: str, items: Sequence[bytes]) -> bytes:
+    """Return the frame whose body is the list of `items`, each packed by the codec already."""
+    return b"".join((head(subject), codec.list_head(len(items)), *items))
 
 
 def unpack(frame: bytes) -> tuple[str, Any]:

@@ -1,5 +1,6 @@
 """What waits to be cast to one peer: the cost of a frame is shared by all items of a drain."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from switchboard.bus import frames
@@ -35,6 +36,12 @@ class Outbox:
     def put(self, item: object) -> None:
         """Add an item to the next flush; drops the oldest one if `keep` wait and the peer takes none."""
         self._items.append(item)
+        if len(self._items) > self.keep:
+            self._make_room()
+
+    def put_all(self, items: Iterable[object]) -> None:
+        """Add items, as `put` does each."""
+        self._items.extend(items)
         if len(self._items) > self.keep:
             self._make_room()
 
@@ -75,8 +82,18 @@ class Outbox:
     def _next_frame(self) -> tuple[bytes, int]:
         """The frame to cast next and how many items it holds; a single item may exceed BYTES_A_FRAME."""
         batch = self._items[:ITEMS_A_FRAME]
-        frame = frames.pack(self.subject, batch)
+        frame = self._pack(batch)
         while len(frame) > BYTES_A_FRAME and len(batch) > 1:
             batch = batch[: len(batch) // 2]
-            frame = frames.pack(self.subject, batch)
+            frame = self._pack(batch)
         return frame, len(batch)
+
+    def _pack(self, batch: list[Any]) -> bytes:
+        return frames.pack(self.subject, batch)
+
+
+class PackedOutbox(Outbox):
+    """The same for items that the codec has packed already."""
+
+    def _pack(self, batch: list[bytes]) -> bytes:
+        return frames.pack_items(self.subject, batch)

@@ -12,6 +12,7 @@ from switchboard.cli.keys import keys
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
+from switchboard.twins import core
 
 app = typer.Typer(
     help="A SIP proxy and registrar. Data goes to standard output, messages to standard error.",
@@ -27,7 +28,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version  # 50 ms
 
-        typer.echo(f"switchboard {version('switchboard')}")
+        typer.echo(f"switchboard {version('switchboard')} ({core()})")
         raise typer.Exit
 
 

@@ -4,8 +4,10 @@ import re
 from array import array
 from collections.abc import Iterator
 
+from switchboard.sip import fields
 from switchboard.sip.address import NameAddr, split_values
 from switchboard.sip.errors import ParseError
+from switchboard.sip.fields import text_of, unfold
 from switchboard.sip.headers import COMPACT, HEADER_BY_NAME, Header
 from switchboard.sip.lazy import lazy
 from switchboard.sip.scan import (
@@ -23,8 +25,6 @@ from switchboard.sip.scan import (
 )
 from switchboard.sip.via import Via
 
-_FOLD = re.compile(rb"(?<![ \t])[ \t]*\r\n[ \t]+")
-_VIA_VALUE = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
 _CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;\s]+)", re.IGNORECASE)
 
@@ -49,12 +49,12 @@ class Message:
     @lazy
     def method(self) -> str:
         """The request's method; of a response: the one its CSeq names."""
-        return self.cseq[1] if self.status else _text(self.raw[: self.index[METHOD_END]])
+        return self.cseq[1] if self.status else text_of(self.raw[: self.index[METHOD_END]])
 
     @lazy
     def uri(self) -> str:
         """The Request-URI as received; of a response: the reason phrase stands there."""
-        return _text(self.raw[self.index[URI_START] : self.index[URI_END]])
+        return text_of(self.raw[self.index[URI_START] : self.index[URI_END]])
 
     @property
     def reason(self) -> str:
@@ -75,11 +75,7 @@ class Message:
 
     def value(self, number: int) -> bytes | None:
         """The first field numbered `number`, trimmed and unfolded; None if there is none."""
-        try:
-            position = self.numbers.index(number)
-        except ValueError:
-            return None
-        return self._value_at(position)
+        return fields.value(self.raw, self.index, number)
 
     def get(self, name: str | Header) -> str | None:
         """Text of the first field called `name`; None if there is none.
@@ -87,8 +83,7 @@ class Message:
         Any case; a field with a number is found by its long and its compact name.
         """
         if isinstance(name, Header) and name:
-            value = self.value(name)
-            return None if value is None else _text(value)
+            return fields.text(self.raw, self.index, name)
         return next(self._texts(name), None)
 
     def all(self, name: str | Header) -> list[str]:
@@ -115,20 +110,17 @@ class Message:
 
         `ValueError` if there is no such field.
         """
-        at = FIRST_HEADER + self.numbers.index(number) * HEADER_WIDTH
-        return self._trim(self.index[at + 2], self.index[at + 3])
+        return fields.value_span(self.raw, self.index, number)
 
     @lazy
     def top_via_span(self) -> tuple[int, int]:
         """Start and end of the topmost Via value, however many share its line."""
-        start, end = self.value_span(Header.VIA)
-        match = _VIA_VALUE.match(self.raw, start, end)
-        return self._trim(start, match.end() if match else end)
+        return fields.top_via_span(self.raw, self.index)
 
     @lazy
     def top_via(self) -> str:
         start, end = self.top_via_span
-        return _text(_unfold(self.raw[start:end]))
+        return text_of(unfold(self.raw[start:end]))
 
     @lazy
     def via(self) -> Via:
@@ -172,34 +164,21 @@ class Message:
         number = name if isinstance(name, Header) else HEADER_BY_NAME.get(name, Header.OTHER)
         for position, found in enumerate(self.numbers):
             if found == number and (number or self._name_at(position) == name):
-                yield _text(self._value_at(position))
+                yield text_of(self._value_at(position))
 
     def _name_at(self, position: int) -> str:
         start = self.index[FIRST_HEADER + position * HEADER_WIDTH + 1]
-        return _text(self.raw[start : self.raw.index(b":", start)]).strip().lower()
+        return text_of(self.raw[start : self.raw.index(b":", start)]).strip().lower()
 
     def _value_at(self, position: int) -> bytes:
         at = FIRST_HEADER + position * HEADER_WIDTH
-        return _unfold(self.raw[self.index[at + 2] : self.index[at + 3]].strip())
+        return unfold(self.raw[self.index[at + 2] : self.index[at + 3]].strip())
 
     def _line(self, position: int) -> tuple[int, int]:
         at = FIRST_HEADER + position * HEADER_WIDTH
         return self.index[at + 1], self.index[at + 3] + 2
 
-    def _trim(self, start: int, end: int) -> tuple[int, int]:
-        text = self.raw[start:end]
-        start += len(text) - len(text.lstrip())
-        return start, start + len(text.strip())
-
 
 def parse_message(raw: bytes) -> Message:
     """Scan `raw` (untrusted) and return the message; `ParseError` if it breaks the grammar."""
     return Message(raw, scan(raw))
-
-
-def _unfold(value: bytes) -> bytes:
-    return _FOLD.sub(b" ", value) if b"\n" in value else value
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "surrogateescape")

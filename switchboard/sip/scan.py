@@ -12,6 +12,8 @@ The result is a row of unsigned 16-bit numbers, packed in the machine's byte ord
 and then four numbers for each header field, in order: its number in `headers.Header`, the start of
 its line, the start and the end of its value (white space around it and folding left in place).
 
+The reference is `scan_in_python`; `scan` is its compiled twin (`_scan.pyx`) where there is one.
+
 Bare CR or LF, a line that is no header field, and a lying Content-Length are the sender's errors.
 """
 
@@ -44,7 +46,7 @@ _ONCE: Final = (
 )
 
 
-def scan(data: bytes) -> bytes:
+def scan_in_python(data: bytes) -> bytes:
     """Return the packed offset index of the message in `data` (untrusted); `ParseError` if it is none."""
     if len(data) > LARGEST:
         raise ParseError("Message Too Large", status=513)
@@ -109,3 +111,14 @@ def _check_fields(index: "array[int]") -> None:
             raise ParseError(f"Missing {name} Header Field", name)
     if Header.VIA not in numbers:
         raise ParseError("Missing Via Header Field", "Via")
+
+
+try:
+    from switchboard.sip._scan import scan as _scan
+except ImportError:
+    scan = scan_in_python
+else:
+
+    def scan(data: bytes) -> bytes:
+        """Return the packed offset index of the message in `data` (untrusted); `ParseError` if it is none."""
+        return _scan(data) or scan_in_python(data)

@@ -30,6 +30,7 @@ class Recorder(Actor):
         self.deadlines: list[float] = []
         self.fired: list[float] = []
         self.flushes = 0
+        self.pauses = 0
         self.watched: dict[int, Callable[[float], None]] = {}
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
@@ -41,6 +42,16 @@ class Recorder(Actor):
     def receive(self, subject: str, body: Any, now: float) -> None:
         assert abs(now - time.monotonic()) < 1
         self.casts.append((subject, body))
+
+    def receive_frame(self, frame: bytes) -> int | None:
+        if not frame.startswith(frames.head("whole")):
+            return None
+        self.casts.append(("frame", frame))
+        return 3
+
+    def pause_s(self) -> float:
+        self.pauses += 1
+        return 0.001
 
     def answer(self, question: str, body: Any) -> Any:
         return {"double": body * 2}[question] if question == "double" else super().answer(question, body)
@@ -101,6 +112,44 @@ def test_casts_reach_the_actor_and_are_counted(context: BusContext, endpoints: E
     assert actor.casts == [("hello", None), ("sip.send", [1, 2, 3])]
     assert (loop.frames_in, loop.items_in, loop.bad_frames) == (2, 4, 0)
     assert actor.flushes >= 1
+
+
+def test_an_actor_may_take_a_frame_as_it_came(context: BusContext, endpoints: Endpoints) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints)
+    peer = connected(context, endpoints.inbox("recorder"))
+    peer.send("whole", [1, 2, 3])
+    rounds_until(loop, lambda: len(actor.casts) == 2)
+    assert actor.casts == [("hello", None), ("frame", frames.pack("whole", [1, 2, 3]))]
+    assert (loop.frames_in, loop.items_in) == (2, 4)
+
+
+class StopAfter:
+    """A StopSignal that comes by itself, after some looks at it."""
+
+    def __init__(self, looks: int) -> None:
+        self.fd, self._write_fd = os.pipe()
+        self._looks = looks
+
+    @property
+    def is_set(self) -> bool:
+        self._looks -= 1
+        return self._looks < 0
+
+    def close(self) -> None:
+        os.close(self.fd)
+        os.close(self._write_fd)
+
+
+def test_an_actor_is_asked_after_each_round_how_long_to_wait(
+    context: BusContext, endpoints: Endpoints
+) -> None:
+    actor = Recorder()
+    actor.deadlines = [0.0, 0.0, 0.0]
+    stop = StopAfter(looks=3)
+    Loop(actor, context, endpoints).run(stop)  # type: ignore[arg-type]
+    stop.close()
+    assert actor.pauses == actor.flushes == 3
 
 
 def test_bad_frames_are_counted_and_harm_nothing(context: BusContext, endpoints: Endpoints) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from compiled import needs_compiled_core
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from switchboard import codec
 from switchboard.bus.datagrams import Datagram, Sender, _scoped, receive
 from switchboard.bus.udp import bind_sockets
 
@@ -162,3 +164,103 @@ def test_sending_never_raises(edge: list[socket.socket], host: str, port: int, l
 
 def test_an_interface_that_has_gone_is_named_by_its_number() -> None:
     assert _scoped("fe80::1", 2**31 - 1) == f"fe80::1%{2**31 - 1}"
+
+
+def frame_of(items: list[object]) -> bytes:
+    return codec.pack(items)
+
+
+@needs_compiled_core
+def test_a_frame_is_sent_from_within(edge: list[socket.socket], phones: dict[str, socket.socket]) -> None:
+    """In order, each from its own source, whatever families are mixed; more than fit into one system call."""
+    items: list[object] = []
+    for number in range(100):
+        items += [
+            ["127.0.0.1", port_of(phones["127.0.0.1"]), "127.0.0.2", b"%d" % number],
+            ["::1", port_of(phones["::1"]), "", b"%d" % number],
+        ]
+    head = b"anything"
+    assert Sender(edge).send_items(head + frame_of(items), len(head)) == (200, 0)
+    for number in range(100):
+        assert phones["127.0.0.1"].recvfrom(100) == (b"%d" % number, ("127.0.0.2", port_of(edge[0])))
+        assert phones["::1"].recvfrom(100)[0] == b"%d" % number
+
+
+@needs_compiled_core
+def test_what_the_kernel_refuses_does_not_hold_up_the_rest(
+    edge: list[socket.socket], phones: dict[str, socket.socket]
+) -> None:
+    phone = phones["127.0.0.1"]
+    port = port_of(phone)
+    items: list[object] = [
+        ["127.0.0.1", port, "192.0.2.1", b"not our address"],
+        ["127.0.0.1", port, "", b"first"],
+        ["127.0.0.1", port, "", bytes(65508)],
+        ["255.255.255.255", port, "", b"broadcast"],
+        ["127.0.0.1", port, "127.0.0.3", b"second"],
+        ["127.0.0.1", port, "192.0.2.1", b"not our address"],
+    ]
+    assert Sender(edge).send_items(frame_of(items), 0) == (2, 4)
+    assert [phone.recv(100) for _ in range(2)] == [b"first", b"second"]
+
+
+@needs_compiled_core
+def test_an_empty_frame_is_sent(edge: list[socket.socket]) -> None:
+    assert Sender(edge).send_items(frame_of([]), 0) == (0, 0)
+
+
+ODD_ITEMS: list[object] = [
+    None,
+    [],
+    ["127.0.0.1", 5060, ""],
+    ["127.0.0.1", 5060, "", b"x", b"y"],
+    ["127.0.0.1", True, "", b"x"],
+    ["127.0.0.1", 0, "", b"x"],
+    ["127.0.0.1", -1, "", b"x"],
+    ["127.0.0.1", 65536, "", b"x"],
+    ["127.0.0.1", 5060.0, "", b"x"],
+    ["127.0.0.1", 5060, None, b"x"],
+    ["127.0.0.1", 5060, "", "x"],
+    ["127.0.0.1", 5060, "::1", b"x"],
+    ["127.0.0.1\0", 5060, "", b"x"],
+    ["127.0.0.1%lo", 5060, "", b"x"],
+    ["fe80::1%lo", 5060, "", b"x"],
+    ["1" * 64, 5060, "", b"x"],
+    ["phone.test", 5060, "", b"x"],
+    ["", 5060, "", b"x"],
+    [b"127.0.0.1", 5060, "", b"x"],
+]
+
+
+@pytest.mark.parametrize("item", ODD_ITEMS, ids=str)
+def test_a_frame_with_an_odd_item_is_left_to_the_reference(edge: list[socket.socket], item: object) -> None:
+    """And nothing of it has left."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        frame = frame_of([["127.0.0.1", port_of(phone), "", b"plain"], item])
+        assert Sender(edge).send_items(frame, 0) is None
+        with pytest.raises(BlockingIOError):
+            phone.recv(100, socket.MSG_DONTWAIT)
+
+
+@pytest.fixture
+def confined() -> Iterator[list[socket.socket]]:
+    """A socket that reaches nothing but this machine, whatever addresses chance makes."""
+    sockets = bind_sockets("127.0.0.1", 0)
+    yield sockets
+    sockets[0].close()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(cut=st.integers(0, 80), octets=st.binary(max_size=4))
+def test_no_frame_is_too_odd(confined: list[socket.socket], cut: int, octets: bytes) -> None:
+    """Spoilt anywhere, sent in part or with a start beyond its end."""
+    frame = frame_of([["127.0.0.1", 9, "127.0.0.1", b"x" * 20]] * 2)
+    spoilt = frame[:cut] + octets + frame[cut + 1 :]
+    for data, start in ((spoilt, 0), (frame[:cut], 0), (frame, cut), (frame, -cut), (frame, 2**40)):
+        Sender(confined).send_items(data, start)
+
+
+def test_without_a_socket_of_the_family_nothing_is_plain(edge: list[socket.socket]) -> None:
+    assert Sender(edge[:1]).send_items(frame_of([["::1", 5060, "", b"x"]]), 0) is None
+    assert Sender(edge[1:]).send_items(frame_of([["127.0.0.1", 5060, "", b"x"]]), 0) is None

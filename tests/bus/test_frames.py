@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.bus.frames import VERSION, FrameError, pack, unpack
+from switchboard import codec
+from switchboard.bus.frames import VERSION, FrameError, head, pack, pack_items, unpack
 
 TEXT = st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | TEXT
@@ -23,6 +24,13 @@ def test_what_is_packed_comes_back(subject: str, body: Any) -> None:
 
 def test_a_frame_is_the_documented_array() -> None:
     assert msgpack.unpackb(pack("sip.send", [b"raw"])) == [1, "sip.send", [b"raw"]]
+
+
+@given(TEXT, st.lists(BODIES, max_size=40))
+def test_packed_items_make_the_same_frame(subject: str, items: list[Any]) -> None:
+    frame = pack(subject, items)
+    assert pack_items(subject, [codec.pack(item) for item in items]) == frame
+    assert frame.startswith(head(subject))
 
 
 def test_tuples_arrive_as_lists() -> None:

@@ -2,9 +2,10 @@ import time
 
 from bus.inbox import all_items, bind_inbox, next_frame
 
+from switchboard import codec
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.outbox import BYTES_A_FRAME, ITEMS_A_FRAME, Outbox
+from switchboard.bus.outbox import BYTES_A_FRAME, ITEMS_A_FRAME, Outbox, PackedOutbox
 from switchboard.bus.peer import HIGH_WATER_MARK
 
 HERE = Endpoint("inproc://peer", "peer.0")
@@ -25,6 +26,15 @@ def test_one_flush_is_one_frame(context: BusContext) -> None:
     assert outbox.flush()
     assert next_frame(inbox) == ("sip.send", ["a", [1, b"raw"]])
     assert (outbox.waiting, outbox.sent, outbox.dropped) == (0, 2, 0)
+
+
+def test_packed_items_arrive_like_others(context: BusContext) -> None:
+    inbox = bind_inbox(context, HERE)
+    outbox = PackedOutbox(context, HERE, "sip.received")
+    items = [[number, bytes(1000)] for number in range(ITEMS_A_FRAME + BYTES_A_FRAME // 1000)]
+    outbox.put_all(codec.pack(item) for item in items)
+    assert outbox.flush()
+    assert list(all_items(inbox, len(items))) == items
 
 
 def test_nothing_waiting_is_flushed_without_a_frame(context: BusContext, endpoints: Endpoints) -> None:
@@ -52,6 +62,14 @@ def test_of_too_many_items_the_oldest_are_dropped_and_counted(
     assert (outbox.waiting, outbox.dropped) == (3, 7)
     assert outbox.take_back() == [7, 8, 9]
     assert (outbox.waiting, outbox.sent) == (0, 0)
+
+
+def test_of_too_many_items_at_once_the_oldest_are_dropped(context: BusContext, endpoints: Endpoints) -> None:
+    outbox = Outbox(context, endpoints.inbox("nobody"), "s", keep=3)
+    outbox.put_all(range(5))
+    outbox.put_all(range(5, 7))
+    assert (outbox.waiting, outbox.dropped) == (3, 4)
+    assert outbox.take_back() == [4, 5, 6]
 
 
 def test_after_items_were_taken_back_nothing_waits(context: BusContext, endpoints: Endpoints) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from cli.conftest import Run
 
+from switchboard.twins import core
+
 
 def test_good_settings(switchboard: Run, data_dir: Path) -> None:
     (data_dir / "switchboard.toml").write_text('language = "sk"\n[users.eva]\nlanguage = "de"\n')
@@ -43,7 +45,8 @@ def test_unknown_variable_is_a_warning(switchboard: Run) -> None:
 
 
 def test_version(switchboard: Run) -> None:
-    assert switchboard("--version").stdout == f"switchboard {version('switchboard')}\n"
+    """It tells which twin runs, too."""
+    assert switchboard("--version").stdout == f"switchboard {version('switchboard')} ({core()})\n"
 
 
 def test_unknown_command(switchboard: Run) -> None:

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from services.edge_rx import DATAGRAMS_A_ROUND, EdgeRx
+from services.edge_rx import EdgeRx
+from services.intake import DATAGRAMS_A_ROUND
 from switchboard.bus.actor import Loop
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.udp import bind_sockets
@@ -150,6 +151,17 @@ def test_a_round_takes_a_bounded_number_of_datagrams(edge: Edge) -> None:
     edge.serve_until_taken(DATAGRAMS_A_ROUND + 1)
 
 
+def test_under_load_datagrams_gather_for_a_tick(edge: Edge) -> None:
+    assert edge.service.pause_s() == 0.0
+    until = time.monotonic() + LIMIT_S
+    while not edge.service.pause_s():
+        assert time.monotonic() < until, "it never waits"
+        for _ in range(20):
+            edge.send(b"\0")
+        edge.loop.round(0.01)
+    assert edge.service.pause_s() == 0.0, "nothing has come since"
+
+
 def test_a_ping_has_its_pong_from_where_it_came_to(edge: Edge) -> None:
     assert edge.heard(b"\r\n\r\n", to="127.0.0.2") == ("edge-tx.0", [*source(edge), "127.0.0.2", b"\r\n"])
 
@@ -198,5 +210,5 @@ def test_own_addresses_are_looked_at_again(edge: Edge) -> None:
 )
 def test_no_datagram_can_stop_it(edge: Edge, data: bytes) -> None:
     before = edge.taken
-    edge.service._take(data, "127.0.0.1", 5060, "127.0.0.1")
+    edge.service._intake.take(data, "127.0.0.1", 5060, "127.0.0.1")
     assert edge.taken == before + 1

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from bus.contexts import OwningContext
+from compiled import needs_compiled_core
 
 from services.edge_tx import EdgeTx
+from switchboard.bus import frames
 from switchboard.bus.udp import bind_sockets
 from switchboard.settings import Settings
 
@@ -51,6 +53,27 @@ def test_items_leave_in_order_through_the_socket_of_their_family(
         data, address = phone.recvfrom(100)
         assert (data, address[:2]) == (expected, (host, sockets[0].getsockname()[1]))
     assert service.stats() == {"sent": 2, "failed": 0, "bad_items": 0}
+
+
+def test_a_frame_is_sent_as_its_items_are(service: EdgeTx, phone: socket.socket) -> None:
+    """Whether it goes out as it came in, or has to be unpacked."""
+    host, port = phone.getsockname()[:2]
+    items: list[Any] = [[host, port, host, b"one"], [host, 0, "", b"none"], [host, port, "", b"two"]]
+    for frame in (frames.pack("sip.send", items), frames.pack("sip.send", items[::2])):
+        if service.receive_frame(frame) is None:
+            service.receive(*frames.unpack(frame), 0.0)
+    assert [phone.recv(100) for _ in range(4)] == [b"one", b"two"] * 2
+    assert service.stats() == {"sent": 4, "failed": 1, "bad_items": 0}
+
+
+@needs_compiled_core
+def test_what_left_within_its_frame_is_counted(service: EdgeTx, phone: socket.socket) -> None:
+    host, port = phone.getsockname()[:2]
+    items = [[host, port, "", b"x"], [host, port, "", bytes(65530)]]
+    assert service.receive_frame(frames.pack("sip.send", items)) == 2
+    assert service.stats() == {"sent": 1, "failed": 1, "bad_items": 0}
+    assert service.receive_frame(frames.pack("sip.received", items)) is None
+    assert service.receive_frame(b"\xc1") is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Strategies that draw SIP messages: well-formed ones in all shapes, and ones that are spoilt."""
 
 import string
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -77,3 +78,28 @@ def spoilt(draw: st.DrawFn) -> bytes:
 def anything() -> st.SearchStrategy[bytes]:
     """Whatever a datagram may hold."""
     return st.one_of(spoilt(), requests(), st.binary(max_size=200))
+
+
+def mutations(raw: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
+    """Yield `count` spoilt copies: octets flipped, ranges doubled, moved or taken out, the end cut off."""
+    shape = Random(seed)
+    for _ in range(count):
+        spoilt = bytearray(raw)
+        for _ in range(shape.randint(1, 3)):
+            start = shape.randrange(len(spoilt) + 1)
+            end = min(len(spoilt), start + shape.choice((1, 1, 2, 8, 60)))
+            spoilt[start:end] = _mutated(bytes(spoilt[start:end]), spoilt, shape)
+        yield bytes(spoilt[: shape.choice((len(spoilt), len(spoilt), shape.randrange(len(spoilt) + 1)))])
+
+
+def _mutated(piece: bytes, whole: bytearray, shape: Random) -> bytes:
+    at = shape.randrange(len(whole) + 1)
+    return shape.choice(
+        (
+            b"",
+            piece * 2,
+            shape.choice(_PIECES),
+            bytes(octet ^ 1 << shape.randrange(8) for octet in piece),
+            bytes(whole[at : at + 20]),
+        )
+    )

@@ -7,9 +7,11 @@ from switchboard.proxy.domains import OwnDomains
 from switchboard.sip.dispatch import REGISTRAR, Dispatcher
 from switchboard.sip.message import parse_message
 from switchboard.sip.splice import make_ack, make_cancel
+from switchboard.sip.uri import SipUri
 
 ROUTERS = 4
-DISPATCHER = Dispatcher(ROUTERS, OwnDomains(["10.0.0.1"], ["pbx.example"], 5060).owns)
+OWN = OwnDomains(["10.0.0.1"], ["pbx.example"], 5060)
+DISPATCHER = Dispatcher(ROUTERS, OWN.owns)
 
 
 def target(raw: bytes, dispatcher: Dispatcher = DISPATCHER) -> int:
@@ -50,7 +52,7 @@ def test_calls_are_spread() -> None:
 def test_response_goes_by_our_branch(branch: str, routers: int, router: int) -> None:
     """Also while the number of routers changes: one of those that there are gets it."""
     via = f"SIP/2.0/UDP 10.0.0.1:5060;branch={branch}, SIP/2.0/UDP h;branch=z9hG4bKsb9.x.y"
-    assert target(response(via), Dispatcher(routers, DISPATCHER.owns)) == router
+    assert target(response(via), Dispatcher(routers, OWN.owns)) == router
 
 
 @pytest.mark.parametrize(
@@ -83,3 +85,25 @@ def test_response_to_somebody_else_goes_by_call_id(branch: str) -> None:
 def test_register(method: str, uri: str, routes: tuple[str, ...], is_registrars: bool) -> None:
     """The registrar gets what is for us and needs no further hop; the routers relay and refuse the rest."""
     assert (target(request(method, uri, lines=routes)) == REGISTRAR) is is_registrars
+
+
+def test_answers_are_remembered_until_the_owner_changes() -> None:
+    asked: list[str] = []
+
+    def owns(uri: SipUri) -> bool:
+        asked.append(uri.host)
+        return True
+
+    dispatcher = Dispatcher(ROUTERS, owns)
+    assert [dispatcher.owns("sip:a.example") for _ in range(3)] == [True] * 3
+    assert asked == ["a.example"]
+    dispatcher.own(lambda _: False)
+    assert not dispatcher.owns("sip:a.example")
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    dispatcher = Dispatcher(ROUTERS, lambda _: True)
+    for number in range(5000):
+        assert dispatcher.owns(f"sip:h{number}.example")
+    assert dispatcher.owns("sip:h.example;x=" + "x" * 60_000)
+    assert len(dispatcher._known) <= 1024

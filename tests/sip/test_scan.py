@@ -4,8 +4,9 @@ from array import array
 from contextlib import suppress
 
 import pytest
+from compiled import needs_compiled_core, outcome
 from hypothesis import example, given, settings
-from sip.messages import anything, requests
+from sip.messages import TORTURE, anything, mutations, requests
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -22,7 +23,11 @@ from switchboard.sip.scan import (
     URI_END,
     URI_START,
     scan,
+    scan_in_python,
 )
+
+with suppress(ImportError):
+    from switchboard.sip import _scan
 
 HEAD = b"Via: SIP/2.0/UDP h\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 INFO\r\n"
 REQUEST = b"INFO sip:b@h SIP/2.0\r\n" + HEAD
@@ -229,3 +234,27 @@ def test_offsets_are_in_order(data: bytes) -> None:
             assert start < value_start <= value_end
             position = value_end + 2
         assert position == index[HEADERS_END]
+
+
+@needs_compiled_core
+@given(anything())
+@settings(max_examples=500, deadline=None)
+@example(REQUEST + b"X:" + b"\r\n " * 2000 + b"\r\n\r\n")
+@example(REQUEST + b"a:\r\n" * 16_000 + b"\r\n")
+def test_twins_agree(data: bytes) -> None:
+    assert outcome(scan, data) == outcome(scan_in_python, data)
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("number", range(len(TORTURE)))
+def test_twins_agree_on_what_is_spoilt(number: int) -> None:
+    for data in (TORTURE[number], *mutations(TORTURE[number], 100, seed=number)):
+        assert outcome(scan, data) == outcome(scan_in_python, data), data
+
+
+@needs_compiled_core
+def test_the_compiled_twin_takes_what_is_well_formed() -> None:
+    """And does not leave it to the reference."""
+    assert [_scan.scan(data) for data in (REQUEST + b"\r\n", RESPONSE + b"X:y\r\n z\r\n\r\nbody")] == [
+        scan_in_python(data) for data in (REQUEST + b"\r\n", RESPONSE + b"X:y\r\n z\r\n\r\nbody")
+    ]

@@ -1,0 +1,295 @@
+# cython: boundscheck=False, wraparound=False
+"""Compiled twin of `intake.py`: from the kernel's buffer to the packed item, one object a datagram.
+
+Well-formed messages are its business; whatever else comes it gives to the reference, after all that came before.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_Append, PyList_GET_SIZE
+from libc.stdint cimport uint16_t, uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memchr, memcmp, memcpy
+
+from switchboard.bus._datagrams cimport HOST_ROOM, Arrival, Receiver
+from switchboard.sip._fields cimport find_field, first_value_end, trim
+from switchboard.sip._scan cimport longest_index, scan_into
+
+from services.intake import DATAGRAMS_A_ROUND, IntakeInPython
+from switchboard.sip.dispatch import BRANCH_PREFIX
+from switchboard.sip.message import Message
+
+cdef enum:
+    # of the offset index, and the numbers of fields (switchboard.sip.scan, headers)
+    STATUS = 0
+    METHOD_END = 1
+    URI_START = 2
+    URI_END = 3
+    VIA = 1
+    CALL_ID = 4
+    ROUTE = 8
+
+    LEAVE_TO_REFERENCE = -1
+    NO_ROUTER = -1
+    MOST_DIGITS = 3
+    DATAGRAMS = 64
+
+cdef bytes _PREFIX = BRANCH_PREFIX.encode()
+cdef uint32_t _crc_table[256]
+if DATAGRAMS != DATAGRAMS_A_ROUND:
+    raise ImportError("the compiled intake was built for another number of datagrams a round")
+
+
+def _fill_table():
+    cdef uint32_t remainder
+    cdef int octet
+    for octet in range(256):
+        remainder = octet
+        for _ in range(8):
+            remainder = remainder >> 1 ^ (<uint32_t>0xedb88320 if remainder & 1 else 0)
+        _crc_table[octet] = remainder
+
+
+_fill_table()
+
+
+cdef class Intake:
+    """Sorts datagrams into the outboxes: one a router by number, the registrar's, edge-tx's."""
+
+    cdef Receiver _receiver
+    cdef uint16_t *_index
+    cdef object _dispatcher, _reference
+    cdef list _outboxes, _waiting
+    cdef Py_ssize_t _routers, _messages
+
+    def __cinit__(self):
+        self._index = <uint16_t *>malloc(longest_index() * sizeof(uint16_t))
+        if self._index == NULL:
+            raise MemoryError
+
+    def __init__(self, dispatcher, outboxes):
+        self._receiver = Receiver()
+        self._dispatcher = dispatcher
+        self._reference = IntakeInPython(dispatcher, outboxes)
+        self._routers = dispatcher.routers
+        self._outboxes = list(outboxes)
+        self._waiting = [[] for _ in outboxes]
+        self._messages = 0
+
+    def __dealloc__(self):
+        free(self._index)
+
+    def drain(self, sock):
+        """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
+        cdef Arrival arrival
+        cdef int number
+        cdef int count = self._receiver.fetch(sock.fileno(), DATAGRAMS)
+        for number in range(count):
+            self._receiver.read(number, &arrival)
+            self._take(&arrival)
+        self._hand_over()
+        return count
+
+    def take(self, bytes data, str host, port, str local_host):
+        """Put the datagram (untrusted) into the outbox of its peer, or count it."""
+        cdef Arrival arrival
+        cdef bytes source = _encoded(host), local = _encoded(local_host)
+        if len(source) > HOST_ROOM or len(local) > HOST_ROOM:
+            raise ValueError("no address is so long")
+        arrival.data = <const unsigned char *>PyBytes_AS_STRING(data)
+        arrival.size = PyBytes_GET_SIZE(data)
+        arrival.host_size, arrival.local_size = len(source), len(local)
+        memcpy(arrival.host, PyBytes_AS_STRING(source), len(source))
+        memcpy(arrival.local_host, PyBytes_AS_STRING(local), len(local))
+        arrival.port = port
+        self._take(&arrival)
+        self._hand_over()
+
+    def stats(self):
+        """Datagrams by kind; of the messages, broken requests (refused) and what else broke (dropped)."""
+        counters = self._reference.stats()
+        counters["datagrams.message"] += self._messages
+        return counters
+
+    cdef int _take(self, Arrival *arrival) except -1:
+        cdef Py_ssize_t count = LEAVE_TO_REFERENCE, target = LEAVE_TO_REFERENCE
+        if arrival.size and _is_letter(arrival.data[0]):
+            count = scan_into(arrival.data, arrival.size, self._index)
+        if count >= 0:
+            target = self._target(arrival.data, count)
+        if target < 0:
+            self._leave_to_reference(arrival)
+        else:
+            self._messages += 1
+            PyList_Append(<list>self._waiting[target], _pack(arrival, self._index, count))
+        return 0
+
+    cdef int _leave_to_reference(self, Arrival *arrival) except -1:
+        self._hand_over()
+        self._reference.take(
+            arrival.data[: arrival.size],
+            arrival.host[: arrival.host_size].decode("utf-8", "surrogateescape"),
+            arrival.port,
+            arrival.local_host[: arrival.local_size].decode("utf-8", "surrogateescape"),
+        )
+        return 0
+
+    cdef int _hand_over(self) except -1:
+        cdef Py_ssize_t number
+        cdef list items
+        for number in range(PyList_GET_SIZE(self._outboxes)):
+            items = <list>self._waiting[number]
+            if PyList_GET_SIZE(items):
+                self._outboxes[number].put_all(items)
+                items.clear()
+        return 0
+
+    cdef Py_ssize_t _target(self, const unsigned char *data, Py_ssize_t count) except -2:
+        """The number of the outbox; LEAVE_TO_REFERENCE where the fields are not plain."""
+        cdef int router
+        if self._index[STATUS]:
+            router = _own_router(data, self._index, count)
+            if router != NO_ROUTER:
+                return router % self._routers
+        elif self._index[METHOD_END] == 8 and memcmp(data, b"REGISTER", 8) == 0:
+            if find_field(self._index, count, ROUTE):
+                return LEAVE_TO_REFERENCE
+            if self._dispatcher.owns(self._uri(data)):
+                return self._routers
+        return self._by_call_id(data, count)
+
+    cdef str _uri(self, const unsigned char *data):
+        return data[self._index[URI_START] : self._index[URI_END]].decode("utf-8", "surrogateescape")
+
+    cdef Py_ssize_t _by_call_id(self, const unsigned char *data, Py_ssize_t count) noexcept:
+        cdef Py_ssize_t at = find_field(self._index, count, CALL_ID)
+        cdef Py_ssize_t start = self._index[at + 2], end = self._index[at + 3]
+        trim(data, &start, &end)
+        if memchr(data + start, c'\n', end - start) != NULL:
+            return LEAVE_TO_REFERENCE
+        return _crc32(data + start, end - start) % self._routers
+
+
+cdef bytes _encoded(str text):
+    return text.encode("utf-8", "surrogateescape")
+
+
+cdef inline bint _is_letter(unsigned char octet) noexcept nogil:
+    return c'a' <= (octet | 0x20) <= c'z'
+
+
+cdef inline uint32_t _crc32(const unsigned char *data, Py_ssize_t size) noexcept nogil:
+    cdef uint32_t remainder = 0xffffffff
+    cdef Py_ssize_t position
+    for position in range(size):
+        remainder = _crc_table[(remainder ^ data[position]) & 0xff] ^ remainder >> 8
+    return remainder ^ <uint32_t>0xffffffff
+
+
+cdef int _own_router(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """The router's number in the branch of the topmost Via value, NO_ROUTER if the branch is not of ours."""
+    cdef Py_ssize_t at = find_field(index, count, VIA)
+    cdef Py_ssize_t position = index[at + 2], end = first_value_end(data, index[at + 2], index[at + 3])
+    cdef int router
+    while end - position > 6:
+        if data[position] == c'b' and memcmp(data + position, b"branch", 6) == 0:
+            router = _router_of_branch(data, position + 6, end)
+            if router != NO_ROUTER:
+                return router
+        position += 1
+    return NO_ROUTER
+
+
+cdef int _router_of_branch(const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept:
+    """Read `=` and our prefix with a number from behind the word branch."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(_PREFIX)
+    cdef int digits = 0, router = 0
+    position = _skip_blanks(data, position, end)
+    if position >= end or data[position] != c'=':
+        return NO_ROUTER
+    position = _skip_blanks(data, position + 1, end)
+    if end - position < size or memcmp(data + position, PyBytes_AS_STRING(_PREFIX), size) != 0:
+        return NO_ROUTER
+    position += size
+    while position < end and digits <= MOST_DIGITS and c'0' <= data[position] <= c'9':
+        router = 10 * router + data[position] - c'0'
+        digits += 1
+        position += 1
+    if not 1 <= digits <= MOST_DIGITS or position >= end or data[position] != c'.':
+        return NO_ROUTER
+    return router
+
+
+cdef inline Py_ssize_t _skip_blanks(const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept nogil:
+    while position < end and (data[position] == c' ' or data[position] == c'\t'):
+        position += 1
+    return position
+
+
+cdef bytes _pack(const Arrival *arrival, const uint16_t *index, Py_ssize_t count):
+    """The item `[host, port, local_host, index, raw]` as the codec writes it."""
+    cdef Py_ssize_t index_size = count * sizeof(uint16_t)
+    cdef Py_ssize_t size = (
+        1
+        + _text_head(arrival.host_size)
+        + arrival.host_size
+        + _number_size(arrival.port)
+        + _text_head(arrival.local_size)
+        + arrival.local_size
+        + _binary_head(index_size)
+        + index_size
+        + _binary_head(arrival.size)
+        + arrival.size
+    )
+    cdef bytes item = PyBytes_FromStringAndSize(NULL, size)
+    cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(item)
+    to[0] = 0x95
+    to = _write_text(to + 1, arrival.host, arrival.host_size)
+    to = _write_number(to, arrival.port)
+    to = _write_text(to, arrival.local_host, arrival.local_size)
+    to = _write_binary(to, index, index_size)
+    _write_binary(to, arrival.data, arrival.size)
+    return item
+
+
+cdef inline int _text_head(Py_ssize_t size) noexcept nogil:
+    return 1 if size < 32 else 2
+
+
+cdef inline int _number_size(uint16_t number) noexcept nogil:
+    return 1 if number < 0x80 else 2 if number < 0x100 else 3
+
+
+cdef inline int _binary_head(Py_ssize_t size) noexcept nogil:
+    return 2 if size < 0x100 else 3 if size < 0x10000 else 5
+
+
+cdef inline unsigned char *_write_text(unsigned char *to, const char *text, Py_ssize_t size) noexcept nogil:
+    if size < 32:
+        to[0] = <unsigned char>(0xa0 | size)
+    else:
+        to[0] = 0xd9
+        to[1] = <unsigned char>size
+    to += _text_head(size)
+    memcpy(to, text, size)
+    return to + size
+
+
+cdef inline unsigned char *_write_number(unsigned char *to, uint16_t number) noexcept nogil:
+    if number < 0x80:
+        return _write_big_endian(to, number, 1)
+    to[0] = 0xcc if number < 0x100 else 0xcd
+    return _write_big_endian(to + 1, number, 1 if number < 0x100 else 2)
+
+
+cdef inline unsigned char *_write_binary(unsigned char *to, const void *data, Py_ssize_t size) noexcept nogil:
+    to[0] = 0xc4 if size < 0x100 else 0xc5 if size < 0x10000 else 0xc6
+    to = _write_big_endian(to + 1, size, _binary_head(size) - 1)
+    memcpy(to, data, size)
+    return to + size
+
+
+cdef inline unsigned char *_write_big_endian(unsigned char *to, Py_ssize_t number, int octets) noexcept nogil:
+    cdef int each
+    for each in range(octets):
+        to[each] = <unsigned char>(number >> 8 * (octets - 1 - each))
+    return to + octets

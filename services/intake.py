@@ -1,0 +1,72 @@
+"""What edge-rx does with each datagram: tells what it is, scans it, and hands it to whose business it is."""
+
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from switchboard import codec
+from switchboard.bus.datagrams import receive
+from switchboard.bus.outbox import PackedOutbox
+from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, strip_empty_lines
+from switchboard.sip.dispatch import REGISTRAR, Dispatcher
+from switchboard.sip.errors import ParseError
+from switchboard.sip.scan import scan
+
+DATAGRAMS_A_ROUND: Final = 64
+
+
+class IntakeInPython:
+    """The reference of `Intake`. `outboxes`: one a router by number, the registrar's, edge-tx's."""
+
+    def __init__(self, dispatcher: Dispatcher, outboxes: Sequence[PackedOutbox]) -> None:
+        *self._routers, self._registrar, self._edge_tx = outboxes
+        self._dispatcher = dispatcher
+        self._taken = dict.fromkeys(Kind, 0)
+        self._refused = self._dropped = 0
+
+    def drain(self, sock: socket.socket) -> int:
+        """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
+        for count in range(DATAGRAMS_A_ROUND):
+            datagram = receive(sock)
+            if datagram is None:
+                return count
+            self.take(*datagram)
+        return DATAGRAMS_A_ROUND
+
+    def take(self, data: bytes, host: str, port: int, local_host: str) -> None:
+        """Put the datagram (untrusted) into the outbox of its peer, or count it."""
+        kind = classify(data)
+        self._taken[kind] += 1
+        if kind is Kind.MESSAGE:
+            self._hand_on(strip_empty_lines(data), host, port, local_host)
+        elif kind is Kind.PING:
+            self._edge_tx.put(codec.pack([host, port, local_host, PONG]))
+
+    def stats(self) -> dict[str, float]:
+        """Datagrams by kind; of the messages, broken requests (refused) and what else broke (dropped)."""
+        kinds = {f"datagrams.{kind.name.lower()}": count for kind, count in self._taken.items()}
+        return {**kinds, "refused": self._refused, "dropped": self._dropped}
+
+    def _hand_on(self, raw: bytes, host: str, port: int, local_host: str) -> None:
+        try:
+            index = scan(raw)
+            target = self._dispatcher.target(raw, index)
+        except ParseError:
+            self._hand_on_unscanned(raw, host, port, local_host)
+            return
+        outbox = self._registrar if target == REGISTRAR else self._routers[target]
+        outbox.put(codec.pack([host, port, local_host, index, raw]))
+
+    def _hand_on_unscanned(self, raw: bytes, host: str, port: int, local_host: str) -> None:
+        """To router 0, which answers 400, if it was meant as a request."""
+        if looks_like_request(raw):
+            self._refused += 1
+            self._routers[0].put(codec.pack([host, port, local_host, b"", raw]))
+        else:
+            self._dropped += 1
+
+
+try:
+    from services._intake import Intake as Intake
+except ImportError:
+    Intake = IntakeInPython  # type: ignore[assignment, misc]

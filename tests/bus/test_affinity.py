@@ -1,0 +1,43 @@
+"""Processors of workers."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from switchboard.bus.affinity import pin, processor_of
+from switchboard.settings import SettingsError
+
+
+@pytest.fixture
+def restored() -> Iterator[set[int]]:
+    allowed = os.sched_getaffinity(0)
+    yield allowed
+    os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.parametrize(
+    ("pins", "number"),
+    [
+        ((), None),
+        (("edge-rx=0",), None),
+        (("router=1",), 1),
+        (("router.2=3", "router=1"), 3),
+        (("router.1=3", "router=1"), 1),
+    ],
+)
+def test_the_closest_word_counts(pins: tuple[str, ...], number: int | None) -> None:
+    assert processor_of("router", 2, pins) == number
+
+
+def test_a_pinned_process_stays_there(restored: set[int]) -> None:
+    pin("router", 0, ())
+    assert os.sched_getaffinity(0) == restored
+    pin("router", 0, (f"router.0={min(restored)}",))
+    assert os.sched_getaffinity(0) == {min(restored)}
+
+
+@pytest.mark.parametrize("number", [100_000, 10**20])
+def test_a_processor_that_is_not_there_is_a_bad_setting(restored: set[int], number: int) -> None:
+    with pytest.raises(SettingsError, match=rf"router.0 cannot run on processor {number}, .*{min(restored)}"):
+        pin("router", 0, (f"router={number}",))

@@ -1,0 +1,124 @@
+"""Compares the twins on mutated messages and frames for a while; `make fuzz` has AddressSanitizer watch.
+
+The seeds are the torture files, the messages of the twins' own tests, and what well-formed mutants grew into.
+"""
+
+import argparse
+import sys
+import time
+from array import array
+from random import Random
+
+from compiled import outcome
+from intakes import MESSAGES, Bench
+from sip.messages import TORTURE, mutations
+
+from bench.messages import INVITE, RESPONSE
+from services.intake import Intake, IntakeInPython
+from switchboard import codec
+from switchboard.bus.datagrams import Sender
+from switchboard.bus.udp import bind_sockets
+from switchboard.sip import fields
+from switchboard.sip.headers import Header
+from switchboard.sip.scan import scan, scan_in_python
+from switchboard.twins import core
+
+A_SEED = 50
+GROWN = 200
+LARGEST = 20_000
+
+
+class Disagreement(Exception):
+    """The twins have not done the same; the input is in the text."""
+
+
+class Fuzzer:
+    """Mutates seeds; `seed` makes the run repeatable."""
+
+    def __init__(self, seed: int) -> None:
+        self.shape = Random(seed)
+        self.inputs = 0
+        self.taken = 0
+        self.seeds = [*TORTURE, *MESSAGES, INVITE, RESPONSE]
+        self.grown: list[bytes] = []
+        self.sockets = bind_sockets(
+            "127.0.0.1", 0
+        )  # reaches this machine only, whatever addresses chance makes
+        self.sender = Sender(self.sockets)
+        self.edges = (Bench(Intake), Bench(IntakeInPython))
+
+    def close(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+
+    def step(self) -> None:
+        """One seed and its mutations."""
+        raw = self.shape.choice(self.seeds if not self.grown or self.shape.random() < 0.5 else self.grown)
+        for data in mutations(raw or b"\0", A_SEED, self.shape.getrandbits(32)):
+            self.inputs += 1
+            self.compare_scan(data)
+            self.compare_intake(data)
+        for data in mutations(self.frame(raw), A_SEED, self.shape.getrandbits(32)):
+            self.inputs += 1
+            self.compare_sending(data)
+
+    def compare_scan(self, data: bytes) -> None:
+        result = outcome(scan, data)
+        if result != outcome(scan_in_python, data):
+            raise Disagreement(f"scan: {data!r}")
+        if isinstance(result, bytes) and len(data) <= LARGEST:
+            self.taken += 1
+            self.compare_fields(data, array("H", result))
+            self.grown = [*self.grown[-GROWN:], data]
+
+    def compare_fields(self, data: bytes, index: "array[int]") -> None:
+        """Also over the index of a message that was cut: nothing may be read beyond its end."""
+        for raw in (data, data[: self.shape.randrange(len(data))]):
+            for number in Header:
+                if fields.value(raw, index, number) != fields.value_in_python(raw, index, number):
+                    raise Disagreement(f"field {number}: {raw!r} of {data!r}")
+            if fields.top_via_span(raw, index) != fields.top_via_span_in_python(raw, index):
+                raise Disagreement(f"top Via: {raw!r} of {data!r}")
+
+    def compare_intake(self, data: bytes) -> None:
+        port = self.shape.choice((0, 127, 128, 255, 256, 5060))
+        for edge in self.edges:
+            edge.intake.take(data, "10.0.0.11", port, "")
+        (boxes, counters), (expected, expected_counters) = (edge.outcome() for edge in self.edges)
+        if boxes != expected or counters != expected_counters:
+            raise Disagreement(f"intake: {data!r}")
+        for edge in self.edges:
+            for box in edge.boxes:
+                box.items.clear()
+
+    def frame(self, raw: bytes) -> bytes:
+        port = self.sockets[0].getsockname()[1]
+        return codec.pack([["127.0.0.1", port, "127.0.0.1", raw[:300]], ["127.0.0.1", port, "", b"x"]])
+
+    def compare_sending(self, data: bytes) -> None:
+        done = self.sender.send_items(data, 0)
+        if done is not None and done != self.sent_one_by_one(data):
+            raise Disagreement(f"sending: {data!r}")
+
+    def sent_one_by_one(self, data: bytes) -> tuple[int, int]:
+        sent = [self.sender.send(raw, host, port, local) for host, port, local, raw in codec.unpack(data)]
+        return sum(sent), len(sent) - sum(sent)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=time.time_ns() & 0xFFFFFFFF)
+    arguments = parser.parse_args()
+    if core() != "compiled core":
+        sys.exit(f"There is nothing to compare: this is the {core()}. `make fuzz` builds what is needed.")
+    fuzzer = Fuzzer(arguments.seed)
+    until = time.monotonic() + arguments.seconds
+    while time.monotonic() < until:
+        fuzzer.step()
+    fuzzer.close()
+    print(f"seed {arguments.seed}: {fuzzer.inputs} inputs, {fuzzer.taken} well-formed; the twins agree")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Both twins of edge-rx's intake with outboxes that keep everything, and messages that tell them apart."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sip.messages import TORTURE
+
+from services.intake import Intake, IntakeInPython
+from switchboard.proxy.domains import OwnDomains
+from switchboard.sip.dispatch import Dispatcher
+
+ROUTERS = 3
+OWN = OwnDomains(["10.0.0.1"], ["pbx.example"], 5060)
+HEAD = b"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 INFO\r\n"
+
+
+class Box:
+    """An outbox that keeps everything."""
+
+    def __init__(self) -> None:
+        self.items: list[bytes] = []
+
+    def put(self, item: bytes) -> None:
+        self.items.append(item)
+
+    def put_all(self, items: Iterable[bytes]) -> None:
+        self.items.extend(items)
+
+
+class Bench:
+    """An intake and the outboxes of its peers."""
+
+    def __init__(self, make: type[Intake] | type[IntakeInPython]) -> None:
+        self.boxes: list[Any] = [Box() for _ in range(ROUTERS + 2)]
+        self.intake = make(Dispatcher(ROUTERS, OWN.owns), self.boxes)
+
+    def outcome(self) -> tuple[list[list[bytes]], dict[str, float]]:
+        return [box.items for box in self.boxes], self.intake.stats()
+
+
+def response(via: bytes) -> bytes:
+    return b"SIP/2.0 200 OK\r\nVia: " + via + b"\r\n" + HEAD + b"\r\n"
+
+
+def register(uri: bytes, lines: bytes = b"") -> bytes:
+    return b"REGISTER " + uri + b" SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n" + HEAD + lines + b"\r\n"
+
+
+VIAS = (
+    b"SIP/2.0/UDP h;branch=z9hG4bKsb1.x",
+    b" SIP/2.0/UDP h;branch = \tz9hG4bKsb12.x ",
+    b"SIP/2.0/UDP h;branch=z9hG4bKsb1234.x;branch=z9hG4bKsb2.y",
+    b"SIP/2.0/UDP h;branch=z9hG4bKsb1, SIP/2.0/UDP h;branch=z9hG4bKsb2.y",
+    b'SIP/2.0/UDP h;x="a,\\"b";branch=z9hG4bKsb2.y',
+    b'SIP/2.0/UDP h;x="a,b;branch=z9hG4bKsb2.y',
+    b'SIP/2.0/UDP h;x="a\\',
+    b"SIP/2.0/UDP h;branch=z9hG4bKsb",
+    b"SIP/2.0/UDP h;branchbranch=z9hG4bKsb2.",
+    b"",
+)
+MESSAGES = (
+    *map(response, VIAS),
+    register(b"sip:10.0.0.1"),
+    register(b"sip:pbx.example;transport=udp"),
+    register(b"sip:elsewhere.example"),
+    register(b"tel:1"),
+    register(b"sip:\xff@10.0.0.1"),
+    register(b"sip:10.0.0.1", b"Route: <sip:10.0.0.1;lr>\r\n"),
+    register(b"sip:10.0.0.1", b"Route: <sip:elsewhere.example;lr>\r\n"),
+    register(b"sip:10.0.0.1").replace(b"Call-ID: c", b"i:\r\n c \r\n\td\x0b"),
+    register(b"sip:10.0.0.1").replace(b"REGISTER ", b"register ").replace(b"Call-ID: c", b"i: \x0bc\x0c "),
+    b"\r\n\r\n" + register(b"sip:10.0.0.1"),
+    b"\r\n\r\n",
+    b"\0",
+    b"",
+    b"INVITE nonsense",
+    b"INVITE sip:a@b SIP/2.0\r\nnonsense",
+    *TORTURE,
+)

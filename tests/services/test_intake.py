@@ -1,0 +1,100 @@
+"""Both twins of the intake: the same datagram goes the same way, as the same octets."""
+
+import socket
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from compiled import needs_compiled_core
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from intakes import MESSAGES, Bench, register, response
+from sip.messages import anything, mutations
+
+from services.intake import DATAGRAMS_A_ROUND, Intake, IntakeInPython
+from switchboard import codec
+from switchboard.bus.socket_buffer import enlarge_buffers
+from switchboard.bus.udp import bind_sockets
+from switchboard.sip.scan import scan_in_python
+
+BUFFER_BYTES = 4 << 20
+
+
+@pytest.fixture
+def sockets() -> Iterator[list[socket.socket]]:
+    sockets = bind_sockets("", 0)
+    for sock in sockets:
+        enlarge_buffers(sock, BUFFER_BYTES)
+    yield sockets
+    for sock in sockets:
+        sock.close()
+
+
+def agree(data: bytes, host: str = "10.0.0.11", port: int = 5060, local_host: str = "10.0.0.1") -> None:
+    benches = [Bench(Intake), Bench(IntakeInPython)]
+    for bench in benches:
+        bench.intake.take(data, host, port, local_host)
+    compiled, reference = (bench.outcome() for bench in benches)
+    assert compiled == reference, data
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("number", range(len(MESSAGES)))
+def test_twins_agree(number: int) -> None:
+    for data in (MESSAGES[number], *mutations(MESSAGES[number] or b"x", 50, seed=number)):
+        agree(data)
+
+
+@needs_compiled_core
+@given(
+    anything(),
+    st.ip_addresses().map(str) | st.just("fe80::1234:5678:9abc:def0%a-long-name.4094"),
+    st.integers(0, 65535),
+    st.just("") | st.ip_addresses().map(str),
+)
+@settings(max_examples=300, deadline=None)
+@example(MESSAGES[0] + bytes(65_000), "10.0.0.11", 127, "")
+@example(register(b"sip:10.0.0.1", b"a:\r\n" * 9_000), "10.0.0.11", 128, "")
+@example(register(b"sip:10.0.0.1", b"a:\r\n" * 30), "10.0.0.11", 255, "")
+@example(MESSAGES[0], "10.0.0.11", 256, "")
+def test_twins_agree_on_anything(data: bytes, host: str, port: int, local_host: str) -> None:
+    agree(data, host, port, local_host)
+
+
+@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+@pytest.mark.parametrize(("family", "host"), [(0, "127.0.0.2"), (1, "::1")])
+def test_what_waits_is_drained_in_order(
+    make: type[Intake] | type[IntakeInPython], sockets: list[socket.socket], family: int, host: str
+) -> None:
+    """A full round of the largest and smallest datagrams, then the rest, then nothing."""
+    bench = Bench(make)
+    sock = sockets[family]
+    raws = [MESSAGES[0] + Random(size).randbytes(size) for size in (0, 60_000, 1)]
+    with socket.socket(sock.family, socket.SOCK_DGRAM) as phone:
+        phone.bind((host, 0))
+        for number in range(DATAGRAMS_A_ROUND + 6):
+            phone.sendto(raws[number % 3], (host, sock.getsockname()[1]))
+        address = phone.getsockname()[:2]
+    assert [bench.intake.drain(sock) for _ in range(3)] == [DATAGRAMS_A_ROUND, 6, 0]
+    expected = [[*address, host, scan_in_python(raw), raw] for raw in raws]
+    assert [codec.unpack(item) for item in bench.boxes[1].items] == (expected * 24)[: DATAGRAMS_A_ROUND + 6]
+
+
+@needs_compiled_core
+def test_odd_datagrams_keep_their_place(sockets: list[socket.socket]) -> None:
+    bench = Bench(Intake)
+    refused = b"INVITE sip:a@b SIP/2.0\r\nnonsense"
+    raws = [response(b"h;branch=z9hG4bKsb0.x"), refused, response(b"h;branch=z9hG4bKsb0.y")]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        for raw in raws:
+            phone.sendto(raw, ("127.0.0.1", sockets[0].getsockname()[1]))
+    assert bench.intake.drain(sockets[0]) == 3
+    assert [codec.unpack(item)[4] for item in bench.boxes[0].items] == raws
+
+
+@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+def test_a_socket_that_is_none_is_an_error(make: type[Intake] | type[IntakeInPython]) -> None:
+    with socket.socket() as sock:
+        pass
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        Bench(make).intake.drain(sock)

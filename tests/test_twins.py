@@ -1,0 +1,56 @@
+"""The compiled modules and their Python twins: which ones run, in a fresh interpreter."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from compiled import needs_compiled_core
+
+from switchboard import twins
+
+PRINT = "from switchboard.sip import scan; from services import intake; from switchboard.twins import core; "
+
+
+def told(program: str, pure: str) -> str:
+    """What an interpreter prints that runs `program` with SWITCHBOARD_PURE as given."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT + program],
+        env={**os.environ, twins.PURE: pure},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_pure_python_is_forced() -> None:
+    program = "print(core(), intake.Intake is intake.IntakeInPython, scan.scan is scan.scan_in_python)"
+    assert told(program, pure="1") == "pure Python True True"
+
+
+def test_no_module_is_compiled_where_python_is_forced() -> None:
+    """Also those that stand beside their own source."""
+    program = """import sys
+from services import edge_rx, edge_tx, router
+ours = [module for name, module in sys.modules.items() if name.startswith(("switchboard.", "services."))]
+print({module.__file__.rpartition(".")[2] for module in ours})"""
+    assert told(program, pure="1") == "{'py'}"
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("pure", ["", "0"])
+def test_the_compiled_core_is_taken(pure: str) -> None:
+    assert told("print(core(), intake.Intake is intake.IntakeInPython)", pure) == "compiled core False"
+
+
+def test_a_missing_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twins, "HAND_WRITTEN", ("switchboard.sip.scan", "switchboard.sip._none"))
+    assert twins.core() == "compiled core without switchboard.sip._none"
+    monkeypatch.setattr(twins, "HAND_WRITTEN", ("switchboard.sip._none",))
+    assert twins.core() == "pure Python"
+
+
+def test_other_modules_are_found_as_ever() -> None:
+    assert twins.PythonOnly.find_spec("switchboard") is None
+    assert twins.PythonOnly.find_spec("json.decoder", ["anywhere"]) is None
