@@ -28,6 +28,11 @@ class Unacknowledged:
         """How many items are not acknowledged."""
         return len(self._items)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something is to be told now."""
+        return bool(self._items) and self._told < self._items[-1][0]
+
     def put(self, item: Sequence[Any]) -> int:
         """Give `item` the next number, from 1, and return that."""
         self._last += 1

@@ -34,8 +34,21 @@ def test_numbers_and_order() -> None:
     assert items.waiting == 2
 
 
+def test_news_are_what_was_not_told() -> None:
+    items = filled(2)
+    assert items.has_news
+    tell(items, 0.0)
+    assert not items.has_news
+    items.put(["item", 3])
+    assert items.has_news
+    tell(items, 0.0)
+    items.acknowledge(3, 0.1)
+    assert not items.has_news
+
+
 def test_nothing_waits() -> None:
     items = Unacknowledged()
+    assert not items.has_news
     assert items.take(0.0) == []
     assert items.next_deadline() is None
 
