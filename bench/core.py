@@ -1,6 +1,6 @@
 """What the router's core costs without sockets: microseconds of CPU a message, the log's commit included.
 
-python -m bench.core [CALLS] [--profile]     INVITE, 180, 200, ACK, BYE, 200; each message is a drain of its own
+python -m bench.core [CALLS] [--profile]     INVITE, 180, 200, ACK, BYE, 200; each message is a drain
 """
 
 import cProfile

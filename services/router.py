@@ -202,7 +202,7 @@ class RouterService(Actor):
             self._resolver.ask(lookup)
 
     def _tell_journal(self, now: float) -> None:
-        """Many events in one frame: a journal that hears of a call some milliseconds later has lost nothing."""
+        """Many events in one frame: a journal that hears of them some milliseconds later misses nothing."""
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S

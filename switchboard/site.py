@@ -5,7 +5,7 @@ from switchboard.bus.endpoints import Endpoint, Endpoints
 from switchboard.bus.keys import Keys, KeysError, load_keys
 from switchboard.bus.plan import Plan
 from switchboard.components import Component, workers_of
-from switchboard.hosts import place
+from switchboard.hosts import all_workers, place
 from switchboard.settings import Settings, SettingsError
 
 
@@ -61,7 +61,7 @@ def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
 
 def _plan(settings: Settings) -> Plan:
     places = {worker: [host] for worker, host in place(settings.hosts, settings.routers).items()}
-    workers = sorted(places, key=lambda name: name.startswith(f"{Component.ROUTER}."))
+    workers = sorted(all_workers(settings.routers), key=lambda name: name.startswith(f"{Component.ROUTER}."))
     components = {str(each): hosts_of(each, settings) for each in Component}
     return Plan(
         here=settings.here,

@@ -48,6 +48,17 @@ def test_all_hosts_agree_on_the_ports(tmp_path: Path) -> None:
     ]
 
 
+def test_ports_do_not_depend_on_the_order_of_the_tables(tmp_path: Path) -> None:
+    reversed_ = Settings(data_dir=tmp_path, hosts=dict(reversed(HOSTS.items())), host="alpha")  # type: ignore[arg-type]
+    plans = [endpoints_of(each).plan for each in (settings(tmp_path), reversed_)]
+    assert plans[0]
+    assert plans[1]
+    assert plans[0].owners == plans[1].owners
+    assert plans[0].owners[5:] == [
+        "edge-rx.0", "edge-tx.0", "registrar.0", "translator.0", "journal.0", "router.0", "router.1"
+    ]  # fmt: skip
+
+
 def test_parents_of_all_hosts(tmp_path: Path) -> None:
     doors = parents(settings(tmp_path))
     assert {name: door.partition(":")[0] for name, (_, _, door) in doors.items()} == {
