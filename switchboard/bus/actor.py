@@ -256,7 +256,7 @@ class Loop:
             self.actor.handle_timer(now)
 
     def _next_deadline(self) -> float | None:
-        """The actor's, but not at once after the last one: a round costs as much for one timer as for many."""
+        """The actor's, but not right after the last one: a round costs as much for one timer as for many."""
         deadline = self.actor.next_deadline()
         return None if deadline is None else max(deadline, self._next_firing)
 

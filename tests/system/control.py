@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
@@ -25,6 +25,8 @@ class Component(TypedDict):
     state: str
     uptime_s: float
     restarts: int
+    notes: NotRequired[list[str]]
+    """Only `switchboard status` has them."""
 
 
 def ask_parents(data_dir: Path) -> list[Component]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from system.control import Component
 from system.dialog import answer_call, hang_up, place_call
-from system.harness import Switchboard
+from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.sipmsg import uri_in
 from system.user_agent import UserAgent, registered
@@ -97,6 +97,21 @@ def test_calls_go_on_without_the_registrar(
     waiting.expect(200, resend=True, timeout_s=10)
     listed = switchboard.cli("bindings", "--json").stdout
     assert all(phone.contact in listed for phone in (caller, callee))
+
+
+def test_a_router_that_starts_without_the_registrar_reads_the_store_and_says_so(
+    switchboard: Switchboard, caller: UserAgent, callee: UserAgent
+) -> None:
+    def notes() -> list[str] | None:
+        return next(one["notes"] for one in switchboard.status() if one["name"] == "router") or None
+
+    with switchboard.kept_down("registrar"):
+        switchboard.cli("restart", "router")
+        call = place_call(caller, callee)
+        hang_up(call.caller, call.callee)
+        (note,) = wait_until(notes, "a note of the router")
+    assert note.startswith("nothing heard from the registrar for ")
+    assert note.endswith("; bindings are those of its store")
 
 
 def test_datagrams_wait_for_the_edge(switchboard: Switchboard, caller: UserAgent) -> None:
