@@ -39,6 +39,7 @@ RETRY_S = 0.010  # between two tries of an outbox whose peer is away
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
 DRAIN_S = 0.250  # an end must not wait for peers that never fall silent
 SUBSCRIPTION_FRAMES = 10_000
+_EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)  # their enums cost more than the question
 
 
 class Actor:
@@ -359,4 +360,4 @@ def _waiting_frames(source: zmq.Socket[bytes]) -> Iterator[bytes]:
 
 def _has_frame(source: zmq.Socket[bytes]) -> bool:
     """Cheaper than the exception of a `recv` that finds nothing."""
-    return bool(int(source.get(zmq.EVENTS)) & zmq.POLLIN)
+    return bool(int(source.get(_EVENTS)) & _POLLIN)
