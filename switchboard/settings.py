@@ -22,6 +22,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -164,6 +166,15 @@ class Settings(BaseSettings):
     spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
     hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_numbers(cls, value: object, field: ValidationInfo) -> object:
+        """TOML has true and false, which Python would count as 1 and 0."""
+        assert field.field_name
+        if isinstance(value, bool) and cls.model_fields[field.field_name].annotation is not bool:
+            raise ValueError("Neither true nor false is meant")
+        return value
 
     @model_validator(mode="after")
     def _check_expires(self) -> "Settings":

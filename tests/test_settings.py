@@ -126,6 +126,8 @@ def test_bad_environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, s
     ("text", "expected"),
     [
         ("sip_port = 'many'", "Bad setting sip_port: 'many' (key sip_port of file switchboard.toml)"),
+        ("sip_port = true", "Bad setting sip_port: True (key sip_port of file switchboard.toml). Neither"),
+        ("t1_s = false", "Bad setting t1_s: False"),
         (
             "sip_prot = 5070",
             "Unknown setting sip_prot (key sip_prot of file switchboard.toml); did you mean sip_port?",

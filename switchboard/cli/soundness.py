@@ -7,12 +7,27 @@ from switchboard.phrases.directory import available_languages
 from switchboard.phrases.language import explain_unknown
 from switchboard.settings import Settings, SettingsError
 from switchboard.settings_origin import Origins
+from switchboard.site import is_here
 
 
 def check_soundness(settings: Settings, origins: Origins) -> None:
-    """Raise SettingsError if the address is not of this machine or a language has no catalogue."""
-    if settings.sip_host and not _is_own(settings.sip_host):
+    """Raise SettingsError if the address is not of this machine or a language has no catalogue.
+
+    Each host of several looks at what concerns its own components.
+    """
+    if settings.sip_host and is_here("edge-rx.0", settings) and not _is_own(settings.sip_host):
         raise _foreign_address(settings.sip_host, origins)
+    if is_here("translator.0", settings):
+        _check_phrases(settings, origins)
+
+
+def _check_phrases(settings: Settings, origins: Origins) -> None:
+    if settings.phrases_dir and not settings.phrases_dir.is_dir():
+        raise SettingsError(
+            f"Bad setting phrases_dir: {settings.phrases_dir} ({origins.of('phrases_dir')}) is no directory. "
+            "Make it, or leave the setting empty.",
+            "bad setting phrases_dir",
+        )
     wanted = {f"language ({origins.of('language')})": settings.language}
     for user, chosen in settings.users.items():
         if chosen.language is not None:

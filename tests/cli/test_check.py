@@ -1,5 +1,6 @@
 """`switchboard check`, and options of the whole command."""
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,12 +31,25 @@ def test_good_settings(switchboard: Run, data_dir: Path) -> None:
         ),
         ({"LANGUAGE": "tlh"}, "(environment variable SWITCHBOARD_LANGUAGE) = 'tlh'. Available: cs, de, en"),
         ({"USERS": '{"eva": {"language": "tlh"}}'}, "users.eva.language"),
+        ({"PHRASES_DIR": "/proc/none"}, "Bad setting phrases_dir: /proc/none (environment variable SWITCH"),
     ],
 )
 def test_bad_settings(switchboard: Run, variables: dict[str, str], message: str) -> None:
     done = switchboard("check", **variables)
     assert (done.status, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+def test_a_host_of_several_looks_at_what_concerns_it(switchboard: Run) -> None:
+    hosts = json.dumps(
+        {
+            "alpha": {"address": "10.0.0.1", "components": ["edge", "translator"]},
+            "beta": {"address": "10.0.0.2", "components": ["registrar", "router", "journal"]},
+        }
+    )
+    elsewhere = {"HOSTS": hosts, "SIP_HOST": "192.0.2.77", "PHRASES_DIR": "/proc/none"}
+    assert switchboard("check", HOST="beta", **elsewhere).status == 0
+    assert switchboard("check", HOST="alpha", **elsewhere).status == 2
 
 
 def test_unknown_variable_is_a_warning(switchboard: Run) -> None:
