@@ -13,11 +13,13 @@ from bench.blow import Way
 from bench.load import Load, Outcome
 from bench.ours import Ours
 from bench.phones import Lab
+from switchboard.cdr.recorded import MAX_RECORDED
 
 KILL_EVERY_S = 2.0
 QUIET_S = 40.0
 """After 64*T1 no transaction is left."""
-WARM_UP_S = 20
+WARM_UP_CALLS = 1.1 * MAX_RECORDED
+"""Until the journal's memory of recorded calls is full: it is bounded, but it does not begin so large."""
 LATEST_S = 120.0
 MB = 1 << 20
 
@@ -64,11 +66,12 @@ class Soaked:
 
 
 def soak(routers: int, rate: int, minutes: float, console: Console) -> Soaked:
-    """Run it: a warm-up, a rest and a look; the kills; a rest and another look."""
+    """Run it: a warm-up with some kills, a rest and a look; the kills; a rest and another look."""
     with Ours(routers) as ours, Lab(ours.address) as lab:
         with Load(ours.address) as load:
-            load.start(rate, rate * WARM_UP_S)
-            load.finish(LATEST_S)
+            load.start(rate, round(WARM_UP_CALLS))
+            _kill(ours, lab, KILL_EVERY_S * 2 * len(ours.workers), console)
+            load.finish(WARM_UP_CALLS / rate + LATEST_S)
             before = rest_and_weigh(ours.switchboard, lab)
             load.start(rate, round(rate * minutes * 60))
             kills = _kill(ours, lab, minutes * 60, console)

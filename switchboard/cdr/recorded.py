@@ -7,7 +7,7 @@ from switchboard.cdr.call import Key
 from switchboard.cdr.events import Invite
 from switchboard.cdr.record import CallDetailRecord, timestamp
 
-MAX_RECORDED = 100_000
+MAX_RECORDED = 20_000
 _ROUNDING_S = 0.0005
 
 
