@@ -13,7 +13,7 @@ from switchboard.cdr.reader import read_part
 from switchboard.settings import Settings
 from switchboard.site import endpoints_of
 
-GATHER_S = 0.05
+GATHER_S = 0.1
 """Between two commits: each waits for the disk, however much it holds."""
 PAUSE_S = 0.010
 """While a commit waits, frames are taken as many at a time as come in so long; questions wait no longer."""
