@@ -9,6 +9,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.plan import Kind
 from switchboard.bus.publisher import Publisher
+from switchboard.bus.tick import Tick
 from switchboard.local import own_domains
 from switchboard.location.registrar import Registrar, RegistrarPolicy
 from switchboard.location.sqlite import SqliteStore
@@ -19,6 +20,8 @@ from switchboard.sip.message import Message
 from switchboard.site import endpoints_of
 
 USERS_A_PAGE = 500
+GATHER_S = 0.008
+"""Between two commits under load: a commit costs as much as several REGISTERs."""
 PAGES_KEPT = 2
 """For a router that is away; it asks again."""
 TICK_S = 1.0
@@ -49,14 +52,17 @@ class RegistrarService(Actor):
             for number in range(settings.routers)
         ]
         self.outboxes = [self._translator, self._edge, *self._pages]
+        self._gathering = Tick(GATHER_S)
+        self._received: list[Any] = []
+        self._taken = 0  # in this round
         self._tick = 0.0
         self._untranslated = self._bad_items = 0
 
-    def receive(self, subject: str, body: Any, now: float) -> None:
-        """Answer the REGISTERs of one sip.received, after one commit for all; send a router's page."""
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Gather the REGISTERs of a round's sip.received; send a router's page."""
         match subject, body:
             case "sip.received", list(items):
-                self._take_registers(items, now)
+                self._received += items
             case "location.wanted", list(items):
                 for item in items:
                     self._send_page(item)
@@ -70,7 +76,9 @@ class RegistrarService(Actor):
             case _:
                 self._bad_items += 1
 
-    def _take_registers(self, received: list[Any], now: float) -> None:
+    def _take_registers(self, now: float) -> None:
+        received, self._received = self._received, []
+        self._taken = len(received)
         with self._store.batch() as change:
             items = [self._answer(item, now) for item in received]
         self._publish(change)
@@ -106,8 +114,15 @@ class RegistrarService(Actor):
         self._publish(change)
         self._publisher.send("location.number", [self._store.number])
 
+    def pause_s(self) -> float:
+        """GATHER_S while so many REGISTERs come that a commit is worth the wait."""
+        taken, self._taken = self._taken, 0
+        return self._gathering.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
+
     def flush(self) -> None:
-        """Send the responses, past the translator if it takes none."""
+        """Answer what was gathered, after one commit for all; past the translator if it takes nothing."""
+        if self._received:
+            self._take_registers(time.monotonic())
         if not self._translator.flush():
             items = self._translator.take_back()
             self._untranslated += len(items)

@@ -82,7 +82,7 @@ class CallDetailRecord(BaseModel):
 
     def to_line(self) -> bytes:
         """The record as one line of cdr.jsonl, newline included."""
-        return _to_json(self.model_dump()).encode() + b"\n"
+        return _to_json(vars(self)).encode() + b"\n"
 
 
 def parse_line(line: bytes) -> CallDetailRecord | None:

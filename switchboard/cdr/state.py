@@ -4,6 +4,7 @@ SQLite in WAL mode with synchronous=FULL: what was committed survives a crash of
 """
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,20 +102,24 @@ class StateStore:
         self._db.close()
 
     def _follow_calls(self, changes: Changes) -> None:
-        many = self._db.executemany
-        opened = ((*call.key, _CALL.dump_json(call).decode()) for call in changes.opened)
-        recorded = ((*key, ended_at) for key, ended_at in changes.recorded.items())
+        many = self._many
+        opened = [(*call.key, _CALL.dump_json(call).decode()) for call in changes.opened]
+        recorded = [(*key, ended_at) for key, ended_at in changes.recorded.items()]
         many("DELETE FROM open_call WHERE call_id = ? AND from_tag = ?", changes.closed)
         many(_OPEN, opened)
         many("DELETE FROM recorded WHERE call_id = ? AND from_tag = ?", changes.forgotten)
         many("INSERT OR REPLACE INTO recorded VALUES (?, ?, ?)", recorded)
 
     def _follow_routers(self, numbers: dict[Router, int], retired: set[Router]) -> None:
-        many = self._db.executemany
-        gone = ((router.instance, router.incarnation) for router in retired)
-        advanced = ((router.instance, router.incarnation, number) for router, number in numbers.items())
+        many = self._many
+        gone = [(router.instance, router.incarnation) for router in retired]
+        advanced = [(router.instance, router.incarnation, number) for router, number in numbers.items()]
         many("DELETE FROM router WHERE instance = ? AND incarnation = ?", gone)
         many(_ADVANCE, advanced)
+
+    def _many(self, statement: str, rows: Collection[tuple[object, ...]]) -> None:
+        if rows:
+            self._db.executemany(statement, rows)
 
     def _prepare(self, path: Path) -> None:
         self._db.executescript(_PRAGMAS)

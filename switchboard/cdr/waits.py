@@ -31,20 +31,20 @@ class Waits:
 
     def __init__(self, max_call_s: float) -> None:
         unanswered, challenged, up = _Queue(INVITE_S), _Queue(CHALLENGE_S), _Queue(max_call_s)
-        self._queues = unanswered, challenged, up
-        self._queue_of = {
-            Phase.CALLING: unanswered,
-            Phase.RINGING: unanswered,
-            Phase.CHALLENGED: challenged,
-            Phase.UP: up,
-        }
+        self._queues = self._unanswered, self._challenged, self._up = unanswered, challenged, up
 
     def set(self, call: Call, now_at: float) -> None:
         """Wait for the call as long as its phase allows; a second challenge renews the wait."""
-        queue = self._queue_of[call.phase]
-        if call.key not in queue.deadlines or call.phase is Phase.CHALLENGED:
-            self.drop(call.key)
-            queue.deadlines[call.key] = max(call.waits_since + queue.limit_s, now_at + GRACE_S)
+        queue, key = self._queue_of(call), call.key
+        if key not in queue.deadlines or queue is self._challenged:
+            self.drop(key)
+            queue.deadlines[key] = max(call.waits_since + queue.limit_s, now_at + GRACE_S)
+
+    def _queue_of(self, call: Call) -> _Queue:
+        phase = call.phase
+        if phase is Phase.UP:
+            return self._up
+        return self._challenged if phase is Phase.CHALLENGED else self._unanswered
 
     def drop(self, key: Key) -> None:
         """Wait no longer."""

@@ -40,6 +40,8 @@ def removes_all(request: Message) -> bool:
 
     ParseError if there are other contacts too or no `Expires: 0` (§10.3 step 6).
     """
+    if b"*" not in request.raw:
+        return False
     values = _contact_values(request)
     if "*" not in values:
         return False

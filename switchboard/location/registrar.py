@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from hashlib import blake2s
 
 from switchboard.location.binding import Binding
@@ -103,7 +104,7 @@ class Registrar:
         headers = [("Contact", _format_contact(binding, now_at)) for binding in wanted]
         if update.path and "path" in map(str.lower, request.values(Header.SUPPORTED)):
             headers += [("Path", value) for value in update.path]
-        return [*headers, ("Date", formatdate(now_at, usegmt=True))]
+        return [*headers, ("Date", _date(int(now_at)))]
 
     def _wanted(self, request: Message, update: Update, bound: list[Binding], now_at: float) -> list[Binding]:
         """The user's bindings after the request; Refusal if it cannot be done completely."""
@@ -164,6 +165,11 @@ def _is_repeated(update: Update, touched: Sequence[Binding]) -> bool:
     if any((each.cseq, each.branch) != (update.cseq, update.via.branch) for each in later):
         raise Refusal(500)
     return bool(later)
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def _format_contact(binding: Binding, now_at: float) -> str:

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from switchboard.location.binding import Binding
 from switchboard.location.store import Change, Page, Snapshot, StoreError
@@ -14,6 +15,9 @@ SCHEMA_VERSION = 1
 _BUSY_S = 5.0
 _PAGE = "SELECT user FROM users WHERE user > ? ORDER BY user LIMIT ?"
 _COLUMNS = "contact, q, expires_at, next_hop, path, params, call_id, cseq, user_agent, source, branch"
+_BINDINGS = f"SELECT {_COLUMNS} FROM bindings WHERE user = ? ORDER BY position"
+_PUT = f"INSERT OR REPLACE INTO bindings VALUES ({', '.join('?' * 13)})"
+_NO_PATH = "[]"
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE change (number INTEGER NOT NULL);
@@ -67,17 +71,16 @@ class SqliteStore:
         """As in `Store`; UsageError outside of a batch."""
         if self._change is None:
             raise UsageError("bindings are put within a batch")
-        self._database.execute("INSERT OR IGNORE INTO users VALUES (?)", (user,))
-        self._database.execute("DELETE FROM bindings WHERE user = ?", (user,))
-        rows = [(user, position, *_to_row(binding)) for position, binding in enumerate(bindings)]
-        marks = ", ".join("?" * 13)
-        self._database.executemany(f"INSERT INTO bindings VALUES ({marks})", rows)
+        execute = self._database.execute
+        execute("INSERT OR IGNORE INTO users VALUES (?)", (user,))
+        execute("DELETE FROM bindings WHERE user = ? AND position >= ?", (user, len(bindings)))
+        for position, binding in enumerate(bindings):
+            execute(_PUT, (user, position, *_to_row(binding)))
         self._change.users[user] = list(bindings)
 
     def bindings(self, user: str) -> list[Binding]:
         """As in `Store`."""
-        query = f"SELECT {_COLUMNS} FROM bindings WHERE user = ? ORDER BY position"
-        return [_from_row(row) for row in self._database.execute(query, (user,))]
+        return [_from_row(row) for row in self._database.execute(_BINDINGS, (user,))]
 
     def expired_users(self, now_at: float) -> list[str]:
         """As in `Store`."""
@@ -167,9 +170,11 @@ def _read_number(database: sqlite3.Connection) -> int:
 
 def _to_row(binding: Binding) -> list[object]:
     row: list[object] = [*binding.to_wire(), binding.branch]
-    row[4] = json.dumps(binding.path)
+    row[4] = json.dumps(binding.path) if binding.path else _NO_PATH
     return row
 
 
-def _from_row(row: Sequence[object]) -> Binding:
-    return Binding.from_wire([*row[:4], json.loads(str(row[4])), *row[5:]])
+def _from_row(row: Sequence[Any]) -> Binding:
+    contact, q, expires_at, next_hop, path, *rest = row
+    path = () if path == _NO_PATH else tuple(json.loads(path))
+    return Binding(contact, q, expires_at, next_hop, path, *rest)

@@ -44,17 +44,18 @@ class Update:
 
     def binding(self, contact: RequestedContact, expires_at: float) -> Binding:
         """The binding that `contact` gets by this request."""
+        source = format_hop(*self.source)
         return Binding(
             contact.uri,
             contact.q,
             expires_at,
-            format_hop(*self.source) if self._is_translated(contact.uri) else "",
+            source if self._is_translated(contact.uri) else "",
             self.path,
             contact.params,
             self.call_id,
             self.cseq,
             self.user_agent,
-            format_hop(*self.source),
+            source,
             self.via.branch,
         )
 
@@ -63,7 +64,7 @@ class Update:
 
         Another port alone is no sign: user agents may send from another one than they listen at.
         """
-        if not is_sip(contact):
+        if self.via.host == self.source[0] or not is_sip(contact):
             return False
         own = _address(SipUri.parse(contact).host)
         return own is not None and own == _address(self.via.host) != _address(self.source[0])

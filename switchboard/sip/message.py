@@ -162,6 +162,10 @@ class Message:
             name = name.lower()
             name = COMPACT.get(name, name)
         number = name if isinstance(name, Header) else HEADER_BY_NAME.get(name, Header.OTHER)
+        if number and self.numbers.count(number) <= 1:
+            text = fields.text(self.raw, self.index, number)
+            yield from () if text is None else (text,)
+            return
         for position, found in enumerate(self.numbers):
             if found == number and (number or self._name_at(position) == name):
                 yield text_of(self._value_at(position))

@@ -52,11 +52,12 @@ def build_response(
 
 
 def _vias(request: Message, source: Hop | None) -> list[bytes]:
-    lines = [request.raw[start : end - 2] for start, end in request.lines(Header.VIA)]
+    spans = request.lines(Header.VIA)
+    lines = [request.raw[start : end - 2] for start, end in spans]
     if source:
-        line_start = request.lines(Header.VIA)[0][0]
-        start, end = (offset - line_start for offset in request.top_via_span)
-        lines[0] = lines[0][:start] + received_via(request, source) + lines[0][end:]
+        line_start, (start, end) = spans[0][0], request.top_via_span
+        first = lines[0]
+        lines[0] = first[: start - line_start] + received_via(request, source) + first[end - line_start :]
     return lines
 
 

@@ -1,3 +1,4 @@
+import math
 import tempfile
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ import pytest
 from bus.inbox import bind_inbox, next_frame
 from cdr.scripts import CALLER, answered, bye, invite, item, ringing
 
-from services.journal import JournalService
+from services.journal import PAUSE_S, JournalService
 from switchboard.bus.actor import RETRY_S
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
@@ -73,6 +74,16 @@ def test_a_router_that_is_away_is_told_the_latest_when_it_is_back(
     router = bind_inbox(context, Endpoints(settings.run_dir).inbox("router", 0))
     flush_within(service)
     assert next_frame(router) == ("call.acknowledged", ["life", 4])
+
+
+def test_frames_gather_while_a_commit_waits(service: JournalService) -> None:
+    tell(service, 1, *CALL)
+    service.flush()
+    assert service.pause_s() == 0.0
+    tell(service, 5, invite(call_id="2"))
+    service._next_commit = math.inf
+    service.flush()
+    assert service.pause_s() == PAUSE_S
 
 
 def test_open_calls_are_listed(service: JournalService) -> None:

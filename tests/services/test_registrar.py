@@ -11,7 +11,7 @@ import zmq
 from bus.inbox import bind_inbox, next_frame
 from location.registers import register
 
-from services.registrar import TICK_S, RegistrarService
+from services.registrar import GATHER_S, TICK_S, RegistrarService
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.location.binding import Binding
@@ -52,6 +52,12 @@ def subscribe(context: BusContext, settings: Settings, service: RegistrarService
     return subscriber
 
 
+def take(service: RegistrarService, *raws: bytes) -> None:
+    """One round of the loop, in which these arrive in one frame."""
+    service.receive("sip.received", [received(raw) for raw in raws], 1.0)
+    service.flush()
+
+
 def flush_to(inbox: zmq.Socket[bytes], service: RegistrarService) -> tuple[str, Any]:
     """The next frame of `inbox`, however long its connection takes."""
     until = time.monotonic() + LIMIT_S
@@ -64,6 +70,7 @@ def flush_to(inbox: zmq.Socket[bytes], service: RegistrarService) -> tuple[str, 
 def test_one_frame_is_one_change_and_its_answers_go_to_the_translator(
     context: BusContext, settings: Settings
 ) -> None:
+    translator = bind_inbox(context, Endpoints(settings.run_dir).inbox("translator"))
     service = RegistrarService(settings, context, 0)
     subscriber = subscribe(context, settings, service)
     raws = [
@@ -71,13 +78,12 @@ def test_one_frame_is_one_change_and_its_answers_go_to_the_translator(
         register("<sip:eva@10.0.0.8>", user="eva", extra="Accept-Language: sk"),
         register("<bad"),
     ]
-    service.receive("sip.received", [received(raw) for raw in raws], 1.0)
+    until = time.monotonic() + LIMIT_S
+    while not service.outboxes[0].peer.takes_frames:
+        assert time.monotonic() < until, "the translator never took a frame"
+    take(service, *raws)
     subject, (number, records) = next_frame(subscriber)
     assert (subject, number, [user for user, _ in records]) == ("location.changed", 1, ["lukas", "eva"])
-    translator = bind_inbox(context, Endpoints(settings.run_dir).inbox("translator"))
-    until = time.monotonic() + LIMIT_S
-    while not service.outboxes[0].flush():
-        assert time.monotonic() < until, "the translator never took the items"
     subject, items = next_frame(translator)
     assert subject == "sip.translate"
     assert [parse_message(item[3]).status for item in items] == [200, 200, 400]
@@ -91,28 +97,47 @@ def test_one_frame_is_one_change_and_its_answers_go_to_the_translator(
 def test_without_a_translator_answers_go_to_the_edge(context: BusContext, settings: Settings) -> None:
     edge = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-tx"))
     service = RegistrarService(settings, context, 0)
-    service.receive("sip.received", [received(register(f"<{CONTACT}>"))], 1.0)
+    take(service, register(f"<{CONTACT}>"))
     subject, [[host, port, local_host, raw]] = flush_to(edge, service)
     assert (subject, host, port, local_host) == ("sip.send", "10.0.0.9", 5060, "10.0.0.1")
     assert parse_message(raw).status == 200
     assert service.stats()["untranslated"] == 1
 
 
+def test_the_frames_of_a_round_are_one_change(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    for user in ("lukas", "eva"):
+        service.receive("sip.received", [received(register(f"<sip:{user}@h>", user=user))], 1.0)
+    assert read_snapshot(settings.store_path) == (0, {})
+    service.flush()
+    assert (service._store.number, len(service._store.snapshot()[1])) == (1, 2)
+
+
+def test_commits_wait_for_more_under_load_only(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    take(service, register(f"<{CONTACT}>"))
+    assert service.pause_s() == 0.0
+    take(service, *[register(f"<{CONTACT}>") for _ in range(1000)])
+    assert service.pause_s() == GATHER_S
+    service.flush()
+    assert service.pause_s() == 0.0
+
+
 def test_answered_means_durable(context: BusContext, settings: Settings) -> None:
     service = RegistrarService(settings, context, 0)
     assert read_snapshot(settings.store_path) == (0, {})
-    service.receive("sip.received", [received(register(f"<{CONTACT}>"))], 1.0)
+    take(service, register(f"<{CONTACT}>"))
     number, users = read_snapshot(settings.store_path)
     assert (number, users["lukas"][0].contact) == (1, CONTACT)
 
 
 def test_replica_follows_snapshot_and_changes(context: BusContext, settings: Settings) -> None:
     service = RegistrarService(settings, context, 0)
-    service.receive("sip.received", [received(register(f"<{CONTACT}>"))], 1.0)
+    take(service, register(f"<{CONTACT}>"))
     replica = Replica()
     replica.load(read_snapshot(settings.store_path))
     subscriber = subscribe(context, settings, service)
-    service.receive("sip.received", [received(register("<sip:b@h>"))], 2.0)
+    take(service, register("<sip:b@h>"))
     number, records = next_frame(subscriber)[1]
     assert replica.apply(number, users_of(records))
     assert [each.contact for each in replica.lookup("lukas", time.time())] == [CONTACT, "sip:b@h"]
@@ -120,10 +145,10 @@ def test_replica_follows_snapshot_and_changes(context: BusContext, settings: Set
 
 def test_retransmission_is_answered_and_changes_nothing(context: BusContext, settings: Settings) -> None:
     service = RegistrarService(settings, context, 0)
-    item = received(register(f"<{CONTACT}>"))
-    service.receive("sip.received", [item, item], 1.0)
-    service.receive("sip.received", [item], 2.0)
-    assert service.outboxes[0].waiting == 3
+    raw = register(f"<{CONTACT}>")
+    take(service, raw, raw)
+    take(service, raw)
+    assert service.outboxes[1].waiting == 3
     assert (service.stats()["replied"], service.stats()["retransmissions"]) == (1, 2)
     assert read_snapshot(settings.store_path)[0] == 1
 
@@ -146,8 +171,7 @@ def test_tick_removes_what_has_expired_and_tells_the_number(context: BusContext,
 
 def test_list(context: BusContext, settings: Settings) -> None:
     service = RegistrarService(settings, context, 0)
-    items = [received(register("<sip:eva@h>", user="eva")), received(register(f"<{CONTACT}>;q=0.5"))]
-    service.receive("sip.received", items, 1.0)
+    take(service, register("<sip:eva@h>", user="eva"), register(f"<{CONTACT}>;q=0.5"))
     [[eva, _], [lukas, [binding]]] = service.answer("location.list", None)
     assert (eva, lukas) == ("eva", "lukas")
     assert (binding["contact_uri"], binding["q"], binding["source"]) == (CONTACT, 0.5, "10.0.0.9:5060")
@@ -168,5 +192,6 @@ def test_list(context: BusContext, settings: Settings) -> None:
 def test_bad_items_are_counted(context: BusContext, settings: Settings, subject: str, body: object) -> None:
     service = RegistrarService(settings, context, 0)
     service.receive(subject, body, 1.0)
+    service.flush()
     assert (service.stats()["bad_items"], service.outboxes[0].waiting) == (1, 0)
     service.close()
