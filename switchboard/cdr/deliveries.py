@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 """How long a gap may stay open; who does not fill it has lost what was in it (its queue overflowed)."""
 
 FIRST = 1
