@@ -1,12 +1,14 @@
 """What is ours: the addresses and domains that this switchboard is responsible for (RFC 3261 §16.4-5)."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
 from switchboard.sip.uri import SipUri
 
 DEFAULT_PORT: Final = 5060
+_REMEMBERED = 1024
 
 
 class OwnDomains:
@@ -30,6 +32,7 @@ class OwnDomains:
         return port in self.listening and canonical_host(host) in self.hosts
 
 
+@lru_cache(_REMEMBERED)
 def canonical_host(host: str) -> str:
     """Return `host` in the form in which two spellings of one host are equal."""
     bare = host.strip("[]").lower()

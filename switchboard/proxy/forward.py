@@ -1,8 +1,8 @@
 """The copy of a request for one target, and where it goes (RFC 3261 §16.6 steps 2-8, RFC 5658)."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from switchboard.proxy.commands import Lookup
 from switchboard.proxy.domains import DEFAULT_PORT
@@ -21,8 +21,7 @@ _REMEMBERED = 4096
 _DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a target makes of a request: the Request-URI, the Route set, and the hop that gets it."""
 
     text: str

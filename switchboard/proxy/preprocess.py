@@ -1,7 +1,7 @@
 """Request validation and Route handling (RFC 3261 §16.3, §16.4), in the RFC's order."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
@@ -55,11 +55,13 @@ def check_syntax(request: Message) -> None:
         raise ParseError("CSeq Does Not Match The Method", "CSeq")
     if not request.call_id:
         raise ParseError("Empty Call-ID", "Call-ID")
-    for header, name in ((Header.FROM, "From"), (Header.TO, "To")):
-        try:
-            NameAddr.parse(request.get(header) or "")
-        except ParseError as error:
-            raise ParseError(f"Malformed {name}", name) from error
+    name = "From"
+    try:
+        _ = request.from_address
+        name = "To"
+        _ = request.to_address
+    except ParseError as error:
+        raise ParseError(f"Malformed {name}", name) from error
 
 
 def preprocess(received: Received, own: OwnDomains) -> Routing:
@@ -134,7 +136,7 @@ def _take_maddr(routing: Routing, own: OwnDomains) -> None:
     if not maddr:
         return
     if own.is_listening_at(maddr, routing.uri.port or DEFAULT_PORT):
-        routing.uri = replace(routing.uri.without_params("maddr", "transport"), port=None)
+        routing.uri = routing.uri.without_params("maddr", "transport")._replace(port=None)
         routing.text = str(routing.uri)
 
 

@@ -1,11 +1,8 @@
 """A request on its way through the proxy, and what is known of it before it is routed."""
 
-from dataclasses import replace
-
 from switchboard.proxy.commands import CallEvent
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.loop import own_passes, routing_hash
-from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.lazy import lazy
@@ -64,7 +61,7 @@ class Received:
     def caller_uri(self) -> str:
         """The URI in From, "" if the field is malformed."""
         try:
-            return NameAddr.parse(self.message.get(Header.FROM) or "").uri
+            return self.message.from_address.uri
         except ParseError:
             return ""
 
@@ -102,4 +99,6 @@ def _address_of_record(text: str) -> str:
         uri = SipUri.parse(text)
     except ParseError:
         return text
-    return str(replace(uri, password=None, params=(), headers=""))
+    if uri.password is not None or uri.params or uri.headers:
+        uri = uri._replace(password=None, params=(), headers="")
+    return str(uri)

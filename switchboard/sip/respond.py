@@ -52,11 +52,11 @@ def build_response(
 
 
 def _vias(request: Message, source: Hop | None) -> list[bytes]:
-    lines = [request.raw[start : end - 2] for start, end in request.lines(Header.VIA)]
+    raw, spans = request.raw, request.lines(Header.VIA)
+    lines = [raw[start : end - 2] for start, end in spans]
     if source:
-        line_start = request.lines(Header.VIA)[0][0]
-        start, end = (offset - line_start for offset in request.top_via_span)
-        lines[0] = lines[0][:start] + received_via(request, source) + lines[0][end:]
+        (line_start, line_end), (start, end) = spans[0], request.top_via_span
+        lines[0] = raw[line_start:start] + received_via(request, source) + raw[end : line_end - 2]
     return lines
 
 
