@@ -14,6 +14,7 @@ from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Fields
 
 DEFAULT_MAX_FORWARDS = 70
+_USUAL_MAX_FORWARDS = str(DEFAULT_MAX_FORWARDS)
 MOST_PASSES = 4
 """So often a request may come back to us under another Request-URI."""
 _SMALL_NUMBER = re.compile("[0-9]{1,3}")
@@ -72,7 +73,8 @@ def preprocess(received: Received, own: OwnDomains) -> Routing:
     hops = _max_forwards(request)
     _check_loop(received)
     _check_proxy_require(request)
-    routing = Routing(request.uri, uri, request.values(Header.ROUTE), hops - 1)
+    routes = request.values(Header.ROUTE) if Header.ROUTE in request.numbers else []
+    routing = Routing(request.uri, uri, routes, hops - 1)
     _undo_strict_routing(routing, own, in_dialog=received.is_in_dialog)
     _take_maddr(routing, own)
     while routing.routes and own.owns(_route_uri(routing.routes[0])):
@@ -100,6 +102,8 @@ def _max_forwards(request: Message) -> int:
     text = request.get(Header.MAX_FORWARDS)
     if text is None:
         return DEFAULT_MAX_FORWARDS + 1
+    if text == _USUAL_MAX_FORWARDS:
+        return DEFAULT_MAX_FORWARDS
     digits = text.lstrip("0") or text[-1:]
     if not _SMALL_NUMBER.fullmatch(digits) or int(digits) > _LARGEST_MAX_FORWARDS:
         raise ParseError("Malformed Max-Forwards", "Max-Forwards")
@@ -110,6 +114,8 @@ def _max_forwards(request: Message) -> int:
 
 def _check_loop(received: Received) -> None:
     """§16.3 step 4, RFC 5393 §4.2: the same request again; or one that spirals without end."""
+    if not received.passes:
+        return
     same = any(branch.endswith(f".{received.routing_hash}") for branch in received.passes)
     if same or len(received.passes) > MOST_PASSES:
         raise Refusal(482)

@@ -118,6 +118,8 @@ class TargetPolicy:
 
 def by_priority(targets: list[Target]) -> list[list[Target]]:
     """Group `targets` for forking: equal q in parallel, falling q one group after the other (§16.6)."""
+    if len(targets) == 1:
+        return [targets]
     ordered = sorted(targets, key=lambda target: -target.q)
     return [list(group) for _, group in groupby(ordered, key=lambda target: target.q)]
 

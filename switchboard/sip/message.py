@@ -123,10 +123,6 @@ class Message:
             position = self.numbers.find(number, position + 1)
         return found
 
-    def first_line(self, number: int) -> tuple[int, int]:
-        """The same of the first of them alone; `ValueError` if there is none."""
-        return self._line(self.numbers.index(number))
-
     def value_span(self, number: int) -> tuple[int, int]:
         """Start and end of the first value of field `number`, white space around it left out.
 
@@ -138,6 +134,11 @@ class Message:
     def top_via_span(self) -> tuple[int, int]:
         """Start and end of the topmost Via value, however many share its line."""
         return fields.top_via_span(self.raw, self.index)
+
+    @lazy
+    def first_via_line(self) -> tuple[int, int]:
+        """Start and end (CRLF included) of the line in which the topmost Via value stands."""
+        return self._line(self.numbers.index(Header.VIA))
 
     @lazy
     def top_via(self) -> str:

@@ -76,7 +76,9 @@ def complete_via(via: bytes, host: bytes, port: int, *, add_received: bool) -> b
     filled, asked = _RPORT.subn(b";rport=%d" % port, via, count=1)
     if not asked and not add_received:
         return via
-    return _RECEIVED.sub(b"", filled) + b";received=" + host
+    if b"received" in filled.lower():
+        filled = _RECEIVED.sub(b"", filled)
+    return filled + b";received=" + host
 
 
 def strip_top_via(response: Message) -> bytes:
@@ -87,7 +89,7 @@ def strip_top_via(response: Message) -> bytes:
 
 def top_via_cut(response: Message) -> tuple[int, int]:
     """Return what `strip_top_via` leaves out: start and end; `ParseError` if nothing would be left."""
-    line_start, line_end = response.first_line(Header.VIA)
+    line_start, line_end = response.first_via_line
     value_start, value_end = response.top_via_span
     if value_end < line_end - 2 and (comma := _NEXT_VALUE.match(response.raw, value_end, line_end - 2)):
         return value_start, comma.end()

@@ -65,7 +65,7 @@ class SipUri(NamedTuple):
 
     def param(self, name: str) -> str | None:
         """The value of `name` (lower case); "" for a flag, None if absent."""
-        return find_param(self.params, name)
+        return find_param(self.params, name) if self.params else None
 
     def without_params(self, *names: str) -> "SipUri":
         return self._replace(params=tuple(param for param in self.params if param[0] not in names))
