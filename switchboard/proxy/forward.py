@@ -13,7 +13,7 @@ from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.respond import Hop, received_via
+from switchboard.sip.respond import Hop
 from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
 
@@ -79,7 +79,7 @@ def compose(received: Received, plan: Plan, routing: Routing, branch: str, sent_
     change = Forwarding(
         uri=plan.text.encode("utf-8", "surrogateescape"),
         via=f"SIP/2.0/UDP {host}:{port};branch={branch}".encode(),
-        top_via=received_via(request, received.source.hop),
+        top_via=received.completed_via,
         max_forwards=routing.max_forwards,
         record_routes=_record_routes(received, host, port),
         routes=_changed_routes(request, plan),
