@@ -17,6 +17,7 @@ PACKAGES = ("switchboard", "services")
 HAND_WRITTEN = (
     "switchboard.sip._scan",
     "switchboard.sip._fields",
+    "switchboard.sip._message",
     "switchboard.bus._datagrams",
     "services._intake",
 )

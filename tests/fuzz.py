@@ -11,7 +11,7 @@ from random import Random
 
 from compiled import outcome
 from intakes import MESSAGES, Bench
-from sip.messages import TORTURE, mutations
+from sip.messages import TORTURE, known_otherwise, mutations
 
 from bench.messages import INVITE, RESPONSE
 from services.intake import Intake, IntakeInPython
@@ -79,6 +79,8 @@ class Fuzzer:
                     raise Disagreement(f"field {number}: {raw!r} of {data!r}")
             if fields.top_via_span(raw, index) != fields.top_via_span_in_python(raw, index):
                 raise Disagreement(f"top Via: {raw!r} of {data!r}")
+            if different := known_otherwise(raw, index.tobytes()):
+                raise Disagreement(f"{different}: {raw!r} of {data!r}")
 
     def compare_intake(self, data: bytes) -> None:
         port = self.shape.choice((0, 127, 128, 255, 256, 5060))

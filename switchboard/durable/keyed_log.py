@@ -52,18 +52,21 @@ class KeyedLog:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set `key`; durable with the next commit."""
-        self._forget(key)
+        record = segment.pack_record(key, value)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._let_go(key, entry)
         number = self._number
         self._entries[key] = number, value
         self._residents[number] += 1
-        record = segment.pack_record(key, value)
         self._alive += len(record)
         self._pending.append(record)
 
     def erase(self, key: bytes) -> None:
         """Remove `key` if it is there; durable with the next commit."""
-        if key in self._entries:
-            self._forget(key)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._let_go(key, entry)
             self._pending.append(segment.pack_record(key, None))
 
     def commit(self) -> None:
@@ -101,11 +104,10 @@ class KeyedLog:
             del self._residents[self._oldest]
             self._oldest = next(iter(self._sizes))
 
-    def _forget(self, key: bytes) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._alive -= segment.record_size(key, entry[1])
-            self._residents[entry[0]] -= 1
+    def _let_go(self, key: bytes, entry: tuple[int, bytes]) -> None:
+        number, value = entry
+        self._alive -= segment.record_size(key, value)
+        self._residents[number] -= 1
 
     def _replay(self) -> None:
         for path in sorted(self._directory.glob(f"*{_SUFFIX}")):

@@ -27,6 +27,7 @@ _HEADER = _MAGIC + bytes([VERSION]) + b"\n"
 _COMMIT = struct.Struct("<II")
 _RECORD = struct.Struct("<HI")
 _RECORD_1 = struct.Struct("<IHI")
+_RECORD_BYTES = _RECORD.size
 _CHECKSUM_BYTES = 4
 
 
@@ -49,7 +50,7 @@ def pack_commit(records: Sequence[bytes]) -> bytes:
 
 def record_size(key: bytes, value: bytes) -> int:
     """Return the length of the record that sets `key` to `value`."""
-    return _RECORD.size + len(key) + len(value)
+    return _RECORD_BYTES + len(key) + len(value)
 
 
 def create(path: Path) -> int:

@@ -16,7 +16,7 @@ from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.respond import build_response, warning_of
+from switchboard.sip.respond import build_response, received_via, warning_of
 from switchboard.sip.uri import SipUri
 
 SUPPORTED = frozenset(("path",))
@@ -71,7 +71,8 @@ class Registrar:
         except ParseError as error:
             status, reason, headers = error.status, error.reason, [("Warning", warning_of(error))]
             tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
-        response = build_response(request, status, reason, to_tag=tag, headers=headers, source=source)
+        top_via = received_via(request, source)
+        response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
         return Answer(response, user)
 
     def purge(self, now_at: float) -> None:

@@ -1,7 +1,7 @@
 """Choosing among the final responses of a fork (RFC 3261 §16.7 steps 6 and 7)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
@@ -12,8 +12,7 @@ _PREFERRED = (401, 407, 415, 420, 484)
 _CHALLENGES = {401: Header.WWW_AUTHENTICATE, 407: Header.PROXY_AUTHENTICATE}
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(NamedTuple):
     """A branch's final response; `message` is None for one that we made up (timeout, unreachable)."""
 
     status: int

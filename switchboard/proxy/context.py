@@ -261,8 +261,8 @@ class ResponseContext:
         elif self._must_not_pass(status):
             return
         self._note(turn, "failed", status, "caller" if self._cancelled else "switchboard")
-        request, source = self._received.message, self._received.source.hop
-        raw = build_response(request, status, to_tag=self._env.make_tag(), source=source)
+        request, top_via = self._received.message, self._received.completed_via
+        raw = build_response(request, status, to_tag=self._env.make_tag(), top_via=top_via)
         self.server.respond(status, raw, turn)
 
     def _relay(self, response: Message, turn: ProxyTurn) -> None:

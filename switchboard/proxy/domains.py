@@ -1,12 +1,15 @@
 """What is ours: the addresses and domains that this switchboard is responsible for (RFC 3261 §16.4-5)."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
 from switchboard.sip.uri import SipUri
 
 DEFAULT_PORT: Final = 5060
+_REMEMBERED = 1024
+_REMEMBERED_LENGTH = 256  # a maddr may be as long as a datagram
 
 
 class OwnDomains:
@@ -32,6 +35,15 @@ class OwnDomains:
 
 def canonical_host(host: str) -> str:
     """Return `host` in the form in which two spellings of one host are equal."""
+    return _canonical_cached(host) if len(host) <= _REMEMBERED_LENGTH else _canonical(host)
+
+
+@lru_cache(_REMEMBERED)
+def _canonical_cached(host: str) -> str:
+    return _canonical(host)
+
+
+def _canonical(host: str) -> str:
     bare = host.strip("[]").lower()
     if ":" not in bare:
         return bare.rstrip(".")

@@ -1,8 +1,8 @@
 """The copy of a request for one target, and where it goes (RFC 3261 §16.6 steps 2-8, RFC 5658)."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from switchboard.proxy.commands import Lookup
 from switchboard.proxy.domains import DEFAULT_PORT
@@ -13,7 +13,7 @@ from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.respond import Hop, received_via
+from switchboard.sip.respond import Hop
 from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
 
@@ -21,8 +21,7 @@ _REMEMBERED = 4096
 _DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a target makes of a request: the Request-URI, the Route set, and the hop that gets it."""
 
     text: str
@@ -80,7 +79,7 @@ def compose(received: Received, plan: Plan, routing: Routing, branch: str, sent_
     change = Forwarding(
         uri=plan.text.encode("utf-8", "surrogateescape"),
         via=f"SIP/2.0/UDP {host}:{port};branch={branch}".encode(),
-        top_via=received_via(request, received.source.hop),
+        top_via=received.completed_via,
         max_forwards=routing.max_forwards,
         record_routes=_record_routes(received, host, port),
         routes=_changed_routes(request, plan),

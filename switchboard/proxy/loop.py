@@ -15,6 +15,7 @@ from switchboard.sip.message import Message
 from switchboard.sip.via import Via
 
 _PREFIX = BRANCH_PREFIX.encode()
+_ROUTING_FIELDS = (Header.ROUTE, Header.PROXY_REQUIRE, Header.PROXY_AUTHORIZATION)
 
 
 class Branches:
@@ -41,10 +42,11 @@ def routing_hash(request: Message) -> str:
     """Return the hash over what decides where `request` goes, as it was received."""
     number = str(request.cseq[0])
     fields = [request.uri, request.from_tag, request.to_tag, request.call_id, number]
-    for header in (Header.ROUTE, Header.PROXY_REQUIRE, Header.PROXY_AUTHORIZATION):
+    for header in _ROUTING_FIELDS:
         if header in request.numbers:
             fields += request.all(header)
-    return f"{crc32(chr(10).join(fields).encode('utf-8', 'surrogateescape')):08x}"
+    text = "\n".join(fields)
+    return f"{crc32(text.encode('utf-8', 'surrogateescape')):08x}"
 
 
 def own_passes(request: Message, own: OwnDomains) -> list[str]:

@@ -1,7 +1,7 @@
 """Request validation and Route handling (RFC 3261 §16.3, §16.4), in the RFC's order."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
@@ -14,6 +14,7 @@ from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Fields
 
 DEFAULT_MAX_FORWARDS = 70
+_USUAL_MAX_FORWARDS = str(DEFAULT_MAX_FORWARDS)
 MOST_PASSES = 4
 """So often a request may come back to us under another Request-URI."""
 _SMALL_NUMBER = re.compile("[0-9]{1,3}")
@@ -55,11 +56,13 @@ def check_syntax(request: Message) -> None:
         raise ParseError("CSeq Does Not Match The Method", "CSeq")
     if not request.call_id:
         raise ParseError("Empty Call-ID", "Call-ID")
-    for header, name in ((Header.FROM, "From"), (Header.TO, "To")):
-        try:
-            NameAddr.parse(request.get(header) or "")
-        except ParseError as error:
-            raise ParseError(f"Malformed {name}", name) from error
+    name = "From"
+    try:
+        _ = request.from_address
+        name = "To"
+        _ = request.to_address
+    except ParseError as error:
+        raise ParseError(f"Malformed {name}", name) from error
 
 
 def preprocess(received: Received, own: OwnDomains) -> Routing:
@@ -70,7 +73,8 @@ def preprocess(received: Received, own: OwnDomains) -> Routing:
     hops = _max_forwards(request)
     _check_loop(received)
     _check_proxy_require(request)
-    routing = Routing(request.uri, uri, request.values(Header.ROUTE), hops - 1)
+    routes = request.values(Header.ROUTE) if Header.ROUTE in request.numbers else []
+    routing = Routing(request.uri, uri, routes, hops - 1)
     _undo_strict_routing(routing, own, in_dialog=received.is_in_dialog)
     _take_maddr(routing, own)
     while routing.routes and own.owns(_route_uri(routing.routes[0])):
@@ -98,6 +102,8 @@ def _max_forwards(request: Message) -> int:
     text = request.get(Header.MAX_FORWARDS)
     if text is None:
         return DEFAULT_MAX_FORWARDS + 1
+    if text == _USUAL_MAX_FORWARDS:
+        return DEFAULT_MAX_FORWARDS
     digits = text.lstrip("0") or text[-1:]
     if not _SMALL_NUMBER.fullmatch(digits) or int(digits) > _LARGEST_MAX_FORWARDS:
         raise ParseError("Malformed Max-Forwards", "Max-Forwards")
@@ -108,6 +114,8 @@ def _max_forwards(request: Message) -> int:
 
 def _check_loop(received: Received) -> None:
     """§16.3 step 4, RFC 5393 §4.2: the same request again; or one that spirals without end."""
+    if not received.passes:
+        return
     same = any(branch.endswith(f".{received.routing_hash}") for branch in received.passes)
     if same or len(received.passes) > MOST_PASSES:
         raise Refusal(482)
@@ -134,7 +142,7 @@ def _take_maddr(routing: Routing, own: OwnDomains) -> None:
     if not maddr:
         return
     if own.is_listening_at(maddr, routing.uri.port or DEFAULT_PORT):
-        routing.uri = replace(routing.uri.without_params("maddr", "transport"), port=None)
+        routing.uri = routing.uri.without_params("maddr", "transport")._replace(port=None)
         routing.text = str(routing.uri)
 
 

@@ -128,7 +128,7 @@ class Proxy:
 
     def _promise(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
         """Send the 100 of an INVITE at once (§16.2); keep the others' ready (RFC 4320 §4.1)."""
-        trying = build_response(received.message, 100, source=received.source.hop)
+        trying = build_response(received.message, 100, top_via=received.completed_via)
         if isinstance(server, NonInviteServerTransaction):
             server.expect(trying, turn)
         else:
@@ -175,7 +175,7 @@ class Proxy:
             answer.reason,
             to_tag=self.env.make_tag(),
             headers=answer.headers,
-            source=received.source.hop,
+            top_via=received.completed_via,
         )
         server.respond(answer.status, raw, turn)
 

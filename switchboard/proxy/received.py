@@ -1,16 +1,13 @@
 """A request on its way through the proxy, and what is known of it before it is routed."""
 
-from dataclasses import replace
-
 from switchboard.proxy.commands import CallEvent
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.loop import own_passes, routing_hash
-from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.lazy import lazy
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.respond import response_address
+from switchboard.sip.respond import received_via, response_address
 from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Fields, Peer, Reader
 
@@ -23,6 +20,7 @@ class Received:
 
     def __init__(self, message: Message, source: Peer, own: OwnDomains) -> None:
         self.message = message
+        self.method = message.method
         self.source = source
         self.via = message.via
         self._own = own
@@ -37,11 +35,12 @@ class Received:
         raw, source = saved
         return cls(parse_message(raw), Peer(*source), own)
 
-    @property
-    def method(self) -> str:
-        return self.message.method
+    @lazy
+    def completed_via(self) -> bytes:
+        """The top Via value, with where the request came from (§18.2.1)."""
+        return received_via(self.message, self.source.hop)
 
-    @property
+    @lazy
     def is_in_dialog(self) -> bool:
         """Whether To bears a tag (RFC 3261 §12.2)."""
         return bool(self.message.to_tag)
@@ -55,7 +54,7 @@ class Received:
         """The branches of its earlier passes through this proxy."""
         return own_passes(self.message, self._own)
 
-    @property
+    @lazy
     def begins_call(self) -> bool:
         """Whether this is the INVITE that a record of the journal begins with."""
         return self.method == "INVITE" and not self.is_in_dialog and not self.passes
@@ -64,7 +63,7 @@ class Received:
     def caller_uri(self) -> str:
         """The URI in From, "" if the field is malformed."""
         try:
-            return NameAddr.parse(self.message.get(Header.FROM) or "").uri
+            return self.message.from_address.uri
         except ParseError:
             return ""
 
@@ -102,4 +101,6 @@ def _address_of_record(text: str) -> str:
         uri = SipUri.parse(text)
     except ParseError:
         return text
-    return str(replace(uri, password=None, params=(), headers=""))
+    if uri.password is not None or uri.params or uri.headers:
+        uri = uri._replace(password=None, params=(), headers="")
+    return str(uri)

@@ -1,9 +1,9 @@
 """The target set of a request (RFC 3261 §16.5): who is called, in which order, and who may call."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.preprocess import Routing
@@ -46,8 +46,7 @@ class Locations(Protocol):
     def next_hop_of(self, contact: str) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One place to send the request to.
 
     `text` is the Request-URI to write, `uri` the same parsed. `path`: Route values to push (RFC 3327).
@@ -119,6 +118,8 @@ class TargetPolicy:
 
 def by_priority(targets: list[Target]) -> list[list[Target]]:
     """Group `targets` for forking: equal q in parallel, falling q one group after the other (§16.6)."""
+    if len(targets) == 1:
+        return [targets]
     ordered = sorted(targets, key=lambda target: -target.q)
     return [list(group) for _, group in groupby(ordered, key=lambda target: target.q)]
 
@@ -144,6 +145,6 @@ def _target(bound: Bound) -> Target | None:
         return None
     text = bound.contact
     if uri.headers or uri.param("method") is not None:
-        uri = replace(uri.without_params("method"), headers="")
+        uri = uri.without_params("method")._replace(headers="")
         text = str(uri)
     return Target(text, uri, bound.q, bound.path, bound.next_hop)

@@ -49,8 +49,10 @@ def is_over(unit: Unit) -> bool:
     """Whether nothing can come of the unit any more."""
     if isinstance(unit, ClientTransaction):
         return unit.state is ClientState.TERMINATED
+    if unit.state is not ServerState.TERMINATED:
+        return False
     context = _context_of(unit)
-    return unit.state is ServerState.TERMINATED and not (context and context.is_alive)
+    return not (context and context.is_alive)
 
 
 def edition_of(unit: Unit) -> int:

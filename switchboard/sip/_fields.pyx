@@ -7,7 +7,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint16_t
 from libc.string cimport memchr
 
-from switchboard.sip.fields import text_in_python, top_via_span_in_python, value_in_python
+from switchboard.sip.fields import text_in_python, top_via_span_in_python, value_in_python, value_span_in_python
 from switchboard.sip.headers import Header
 
 cdef uint16_t VIA = Header.VIA
@@ -59,6 +59,14 @@ def text(bytes raw not None, array index not None, uint16_t number):
     if found == NONE:
         return None
     return PyUnicode_DecodeUTF8(PyBytes_AS_STRING(raw) + start, end - start, b"surrogateescape")
+
+
+def value_span(bytes raw not None, array index not None, uint16_t number):
+    """Return start and end of the first value of field `number`, trimmed. ValueError if there is none."""
+    cdef Py_ssize_t start, end
+    if _find(raw, index, number, &start, &end) != PLAIN:
+        return value_span_in_python(raw, index, number)
+    return start, end
 
 
 def top_via_span(bytes raw not None, array index not None):

@@ -1,7 +1,7 @@
 """name-addr and addr-spec with header parameters: From, To, Contact, Route, Path and their kin (§20.10)."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.grammar import (
@@ -27,8 +27,7 @@ _PARAM = re.compile(GENERIC_PARAM)
 _VALUES = re.compile(r"((?:[^\",<]++|\"(?:[^\"\\]|\\.)*+\"|<[^<>]*+>)*+)(,|\Z)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(NamedTuple):
     """One address of a header field. The URI is only checked for having a scheme: parse it to know more."""
 
     display: str

@@ -34,12 +34,12 @@ def text_in_python(raw: bytes, index: "Index[int]", number: int) -> str | None:
 
 def top_via_span_in_python(raw: bytes, index: "Index[int]") -> tuple[int, int]:
     """Return start and end of the topmost Via value, however many share its line. ValueError: no Via."""
-    start, end = value_span(raw, index, Header.VIA)
+    start, end = value_span_in_python(raw, index, Header.VIA)
     match = _VIA_VALUE.match(raw, start, end)
     return _trim(raw, start, match.end() if match else end)
 
 
-def value_span(raw: bytes, index: "Index[int]", number: int) -> tuple[int, int]:
+def value_span_in_python(raw: bytes, index: "Index[int]", number: int) -> tuple[int, int]:
     """Return start and end of the first value of field `number`, trimmed. ValueError if there is none."""
     at = FIRST_HEADER + index[FIRST_HEADER::HEADER_WIDTH].index(number) * HEADER_WIDTH
     return _trim(raw, index[at + 2], index[at + 3])
@@ -65,5 +65,7 @@ try:
     from switchboard.sip._fields import text as text
     from switchboard.sip._fields import top_via_span as top_via_span
     from switchboard.sip._fields import value as value
+    from switchboard.sip._fields import value_span as value_span
 except ImportError:
-    text, top_via_span, value = text_in_python, top_via_span_in_python, value_in_python
+    text, top_via_span = text_in_python, top_via_span_in_python
+    value, value_span = value_in_python, value_span_in_python

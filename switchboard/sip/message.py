@@ -25,6 +25,11 @@ from switchboard.sip.scan import (
 )
 from switchboard.sip.via import Via
 
+try:
+    from switchboard.sip._message import know
+except ImportError:
+    know = None  # type: ignore[assignment]
+
 _CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;\s]+)", re.IGNORECASE)
 
@@ -33,18 +38,26 @@ class Message:
     """One SIP message: `raw` bytes and where things stand in them.
 
     Text is decoded as UTF-8 with surrogateescape, so whatever came can be written back.
-    Values are trimmed and unfolded. Neither `raw` nor `index` is ever changed.
+    Values are trimmed and unfolded. What `lazy` marks is worked out when it is asked for; the compiled core
+    knows it beforehand where a message is written as most are (`_message.pyx`). Neither `raw` nor `index` is
+    ever changed.
     """
 
     def __init__(self, raw: bytes, index: bytes) -> None:
         self.raw = raw
         self.index = array("H", index)
-        self.numbers = self.index[FIRST_HEADER::HEADER_WIDTH]
         self.status: int = self.index[STATUS]
+        if know is not None:
+            know(self.__dict__, raw, self.index)
 
     @property
     def is_request(self) -> bool:
         return not self.status
+
+    @lazy
+    def numbers(self) -> bytes:
+        """The fields' numbers, an octet each, in order."""
+        return bytes(self.index[FIRST_HEADER::HEADER_WIDTH].tolist())
 
     @lazy
     def method(self) -> str:
@@ -103,7 +116,12 @@ class Message:
 
     def lines(self, number: int) -> list[tuple[int, int]]:
         """Start and end (CRLF included) of each line, folds included, of the fields numbered `number`."""
-        return [self._line(position) for position, found in enumerate(self.numbers) if found == number]
+        found = []
+        position = self.numbers.find(number)
+        while position >= 0:
+            found.append(self._line(position))
+            position = self.numbers.find(number, position + 1)
+        return found
 
     def value_span(self, number: int) -> tuple[int, int]:
         """Start and end of the first value of field `number`, white space around it left out.
@@ -116,6 +134,11 @@ class Message:
     def top_via_span(self) -> tuple[int, int]:
         """Start and end of the topmost Via value, however many share its line."""
         return fields.top_via_span(self.raw, self.index)
+
+    @lazy
+    def first_via_line(self) -> tuple[int, int]:
+        """Start and end (CRLF included) of the line in which the topmost Via value stands."""
+        return self._line(self.numbers.index(Header.VIA))
 
     @lazy
     def top_via(self) -> str:
@@ -136,6 +159,16 @@ class Message:
         """Sequence number and method; (-1, "") if the field is malformed (RFC 3261 §20.16)."""
         match = _CSEQ.fullmatch(self.get(Header.CSEQ) or "")
         return (int(match[1]), match[2]) if match else (-1, "")
+
+    @lazy
+    def from_address(self) -> NameAddr:
+        """What stands in From; `ParseError` if it is malformed."""
+        return NameAddr.parse(self.get(Header.FROM) or "")
+
+    @lazy
+    def to_address(self) -> NameAddr:
+        """What stands in To; `ParseError` if it is malformed."""
+        return NameAddr.parse(self.get(Header.TO) or "")
 
     @lazy
     def from_tag(self) -> str:

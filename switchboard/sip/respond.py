@@ -30,15 +30,16 @@ def build_response(
     *,
     to_tag: str = "",
     headers: Sequence[tuple[str, str]] = (),
-    source: Hop | None = None,
+    top_via: bytes | None = None,
 ) -> bytes:
     """Return a response of our own to `request`.
 
-    Via, From, To, Call-ID and CSeq are copied, `to_tag` is added where To has none (never to a 100), the top
-    Via tells `source` (§18.2.1). `reason`: "" for the standard phrase.
+    Via, From, To, Call-ID and CSeq are copied, `to_tag` is added where To has none (never to a 100).
+    `top_via`: what takes the place of the top Via value, as `received_via` makes it. `reason`: "" for the
+    standard phrase.
     """
     lines = [b"SIP/2.0 %d " % status + (reason or REASON_PHRASES[status]).encode()]
-    lines += _vias(request, source)
+    lines += _vias(request, top_via)
     lines += (b"From: " + (request.value(Header.FROM) or b""), _to_line(request, status, to_tag))
     lines += (
         b"Call-ID: " + (request.value(Header.CALL_ID) or b""),
@@ -51,13 +52,12 @@ def build_response(
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def _vias(request: Message, source: Hop | None) -> list[bytes]:
-    spans = request.lines(Header.VIA)
-    lines = [request.raw[start : end - 2] for start, end in spans]
-    if source:
-        line_start, (start, end) = spans[0][0], request.top_via_span
-        first = lines[0]
-        lines[0] = first[: start - line_start] + received_via(request, source) + first[end - line_start :]
+def _vias(request: Message, top_via: bytes | None) -> list[bytes]:
+    raw, spans = request.raw, request.lines(Header.VIA)
+    lines = [raw[start : end - 2] for start, end in spans]
+    if top_via is not None:
+        (line_start, line_end), (start, end) = spans[0], request.top_via_span
+        lines[0] = raw[line_start:start] + top_via + raw[end : line_end - 2]
     return lines
 
 

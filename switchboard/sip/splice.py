@@ -6,7 +6,7 @@ arguments is copied as it stands.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -20,8 +20,7 @@ _RECEIVED = re.compile(rb";[ \t\r\n]*received[ \t\r\n]*=[^;,]*", re.IGNORECASE)
 _NEXT_VALUE = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+(?!\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarding:
+class Forwarding(NamedTuple):
     """What changes in a request on its way through a proxy.
 
     `uri`: the new Request-URI. `via`: the value of our Via. `top_via`: the received top Via as completed
@@ -77,7 +76,9 @@ def complete_via(via: bytes, host: bytes, port: int, *, add_received: bool) -> b
     filled, asked = _RPORT.subn(b";rport=%d" % port, via, count=1)
     if not asked and not add_received:
         return via
-    return _RECEIVED.sub(b"", filled) + b";received=" + host
+    if b"received" in filled.lower():
+        filled = _RECEIVED.sub(b"", filled)
+    return filled + b";received=" + host
 
 
 def strip_top_via(response: Message) -> bytes:
@@ -88,10 +89,9 @@ def strip_top_via(response: Message) -> bytes:
 
 def top_via_cut(response: Message) -> tuple[int, int]:
     """Return what `strip_top_via` leaves out: start and end; `ParseError` if nothing would be left."""
-    line_start, line_end = response.lines(Header.VIA)[0]
+    line_start, line_end = response.first_via_line
     value_start, value_end = response.top_via_span
-    comma = _NEXT_VALUE.match(response.raw, value_end, line_end - 2)
-    if comma:
+    if value_end < line_end - 2 and (comma := _NEXT_VALUE.match(response.raw, value_end, line_end - 2)):
         return value_start, comma.end()
     if response.numbers.count(Header.VIA) > 1:
         return line_start, line_end

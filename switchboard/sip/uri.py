@@ -1,9 +1,9 @@
 """SIP and SIPS URIs and their equivalence (RFC 3261 §19.1)."""
 
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from switchboard.sip.errors import ParseError
@@ -36,8 +36,7 @@ _NEVER_DEFAULT = frozenset(("user", "ttl", "method", "maddr", "transport"))
 _CACHED_LENGTH = 256  # longer texts are parsed afresh, which bounds the cache's memory
 
 
-@dataclass(frozen=True, slots=True)
-class SipUri:
+class SipUri(NamedTuple):
     """A SIP URI; the text of each component is as received, still escaped, but for the case noted."""
 
     scheme: str
@@ -66,10 +65,10 @@ class SipUri:
 
     def param(self, name: str) -> str | None:
         """The value of `name` (lower case); "" for a flag, None if absent."""
-        return find_param(self.params, name)
+        return find_param(self.params, name) if self.params else None
 
     def without_params(self, *names: str) -> "SipUri":
-        return replace(self, params=tuple(param for param in self.params if param[0] not in names))
+        return self._replace(params=tuple(param for param in self.params if param[0] not in names))
 
     @property
     def username(self) -> str:

@@ -1,7 +1,7 @@
 """The Via header field (RFC 3261 §20.42, §18.2.1; `rport` of RFC 3581)."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.grammar import (
@@ -31,8 +31,7 @@ _VIA = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One Via value: where a response goes, and by its branch the transaction it belongs to."""
 
     transport: str

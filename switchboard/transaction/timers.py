@@ -6,11 +6,13 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
+from switchboard.sip.lazy import lazy
+
 _FEW: Final = 1000
 _ENDINGS: Final = {"A": "B", "G": "H"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TimerValues:
     """The basic intervals in seconds, and those derived from them for an unreliable transport."""
 
@@ -19,17 +21,17 @@ class TimerValues:
     t4: float = 5.0
     c: float = 185.0
 
-    @property
+    @lazy
     def lifetime(self) -> float:
         """64*T1: timers B, F, H, J, L and M, and how long a CANCEL is waited for (§9.1)."""
         return 64 * self.t1
 
-    @property
+    @lazy
     def d(self) -> float:
         """How long retransmitted final responses are acknowledged: at least 32 s."""
         return max(32.0, self.lifetime)
 
-    @property
+    @lazy
     def first_trying(self) -> float:
         """When a non-INVITE without any response gets its 100: as timer E reaches T2 (RFC 4320 §4.1)."""
         elapsed, interval = 0.0, self.t1

@@ -8,6 +8,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from switchboard.sip.headers import NUMBER_BY_WIRE_NAME
+from switchboard.sip.message import Message
 
 TORTURE = [path.read_bytes() for path in sorted(Path(__file__).parents[1].glob("torture/*.dat"))]
 
@@ -103,3 +104,12 @@ def _mutated(piece: bytes, whole: bytearray, shape: Random) -> bytes:
             bytes(whole[at : at + 20]),
         )
     )
+
+
+def known_otherwise(raw: bytes, index: bytes) -> list[str]:
+    """What the compiled core knows of a message beforehand, and the properties of `Message` see otherwise."""
+    known = vars(Message(raw, index))
+    bare = Message(raw, index)
+    for name in known.keys() - {"raw", "index", "status"}:
+        del bare.__dict__[name]
+    return [name for name, value in known.items() if getattr(bare, name) != value]

@@ -11,7 +11,7 @@ from sip.messages import TORTURE, anything, mutations
 from switchboard.sip import fields
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
-from switchboard.sip.scan import scan
+from switchboard.sip.scan import FIRST_HEADER, HEADER_WIDTH, scan
 
 REST = b"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 INFO\r\n"
 
@@ -75,6 +75,10 @@ def agree(raws: Iterable[bytes]) -> None:
         except ParseError:
             continue
         assert fields.top_via_span(raw, index) == fields.top_via_span_in_python(raw, index), raw
+        for number in index[FIRST_HEADER::HEADER_WIDTH]:
+            assert fields.value_span(raw, index, number) == fields.value_span_in_python(raw, index, number), (
+                raw
+            )
         for number in (*Header, 99):
             assert fields.value(raw, index, number) == fields.value_in_python(raw, index, number), raw
             assert fields.text(raw, index, number) == fields.text_in_python(raw, index, number), raw

@@ -1,14 +1,18 @@
 """A message over its bytes: RFC 3261 §7, §20."""
 
+from array import array
 from contextlib import suppress
 
 import pytest
+from compiled import needs_compiled_core
 from hypothesis import given, settings
-from sip.messages import anything, requests
+from sip.messages import TORTURE, anything, known_otherwise, mutations, requests
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
+from switchboard.sip.scan import scan
+from switchboard.sip.via import Via
 
 RAW = (
     b"INVITE sip:b@h;x SIP/2.0\r\n"
@@ -199,3 +203,89 @@ def test_nothing_but_parse_errors(raw: bytes) -> None:
         for header in Header:
             assert message.get(header) in (None, *message.all(header))
             message.values(header)
+
+
+@needs_compiled_core
+@given(anything())
+@settings(max_examples=200, deadline=None)
+def test_what_is_known_beforehand_is_what_would_be_worked_out(raw: bytes) -> None:
+    with suppress(ParseError):
+        assert known_otherwise(raw, scan(raw)) == []
+
+
+@needs_compiled_core
+def test_the_same_on_what_is_spoilt() -> None:
+    for number, seed in enumerate([*TORTURE, RAW]):
+        for raw in mutations(seed, 20, seed=number):
+            with suppress(ParseError):
+                assert known_otherwise(raw, scan(raw)) == [], raw
+
+
+@needs_compiled_core
+@pytest.mark.parametrize(
+    "display", ["", "lukas ", "lukas", "\"L. M., 'x'\" ", '""', '"\\"" ', "two words ", "ž "]
+)
+@pytest.mark.parametrize(
+    "uri", ["<sip:a@h>", "<sip:a@h;x?y>", "<1:a>", "<tel:>", "sip:a@h", "<sip:a@h", "<é:b>"]
+)
+@pytest.mark.parametrize(
+    "params", ["", ";tag=1", ";TAG=x;y", ";tag", ";tag=1;tag=2", ";tag=", " ;tag=1", ';tag="q"', "x"]
+)
+def test_the_same_on_addresses(display: str, uri: str, params: str) -> None:
+    message = message_with("From", f"{display}{uri}{params}")
+    assert known_otherwise(message.raw, message.index.tobytes()) == []
+
+
+@needs_compiled_core
+@pytest.mark.parametrize(
+    "protocol", ["SIP/2.0/UDP ", "SIP/2.0/udp ", "sip/2.0/UDP ", "SIP/3.0/UDP ", "SIP/2.0/UDP  "]
+)
+@pytest.mark.parametrize(
+    "host", ["h", "H.Example.", "a-.b", "-a", "a..b", "a_b", "1.2.3.4", "1.2.3.400", "[::1]", "a-"]
+)
+@pytest.mark.parametrize("port", ["", ":5060", ":0", ":05060", ":65536", ":", ": 5060", ":1234567890"])
+@pytest.mark.parametrize(
+    "params",
+    ["", ";branch=z9hG4bK1;rport", ";branch", ";a=1;A=2", ";x=[::1]", ';branch="x"', ";;", ";=1", ";x=, y"],
+)
+def test_the_same_on_vias(protocol: str, host: str, port: str, params: str) -> None:
+    message = message_with("Via", protocol + host + port + params)
+    assert known_otherwise(message.raw, message.index.tobytes()) == []
+
+
+@needs_compiled_core
+@pytest.mark.parametrize(
+    "cseq",
+    ["1 INFO", "1  INFO", "1\tINFO", "0000000001 INFO", "12345678901 INFO", "1", "1 ", "x INFO", "1 IN FO"],
+)
+def test_the_same_on_sequence_numbers(cseq: str) -> None:
+    message = message_with("CSeq", cseq)
+    assert known_otherwise(message.raw, message.index.tobytes()) == []
+
+
+@needs_compiled_core
+def test_a_plain_message_is_known_beforehand() -> None:
+    known = vars(message_with("Via", "SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK1;rport"))
+    assert known["via"] == Via("UDP", "10.0.0.1", 5070, (("branch", "z9hG4bK1"), ("rport", None)))
+    assert known.keys() >= {
+        "method",
+        "uri",
+        "call_id",
+        "cseq",
+        "from_tag",
+        "to_tag",
+        "from_address",
+        "to_address",
+    }
+
+
+@needs_compiled_core
+def test_an_index_of_another_message_is_read_within_bounds() -> None:
+    """It never comes so; the compiled core must not trust that it does not."""
+    raw, index = (
+        message_with("Via", "SIP/2.0/UDP h").raw,
+        message_with("Via", "SIP/2.0/UDP h").index.tobytes(),
+    )
+    for size in range(len(raw)):
+        assert known_otherwise(raw[:size], index) == []
+    assert vars(Message(raw, array("H", [0] * 7).tobytes() + bytes(4))).keys() == {"raw", "index", "status"}

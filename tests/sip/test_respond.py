@@ -28,7 +28,9 @@ def test_response() -> None:
         lines=("Timestamp: 54", "Subject: no"),
     )
     assert (
-        build_response(asked, 404, to_tag="t-1", headers=[("X-Why", "é")], source=SOURCE)
+        build_response(
+            asked, 404, to_tag="t-1", headers=[("X-Why", "é")], top_via=received_via(asked, SOURCE)
+        )
         == (
             "SIP/2.0 404 Not Found\r\n"
             "v: SIP/2.0/UDP 10.0.0.11:5060 ;rport=40000;branch=x;received=198.51.100.7 , SIP/2.0/TCP one\r\n"

@@ -90,6 +90,7 @@ vias = st.builds(
     st.sampled_from(["h", "a.b-c.example", "127.0.0.1", "[::1]"]),
     st.none() | st.integers(0, 65535),
     st.dictionaries(tokens.map(str.lower), st.none() | tokens).map(lambda found: tuple(found.items())),
+    st.just("SIP/2.0"),
 )
 
 

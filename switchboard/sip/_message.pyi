@@ -1,0 +1,4 @@
+from array import array
+from typing import Any
+
+def know(facts: dict[str, Any], raw: bytes, row: array[int]) -> None: ...
