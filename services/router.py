@@ -113,6 +113,7 @@ class RouterService(Actor):
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
         self._log.commit(time.monotonic())
+        self._edge.flush()  # requests first: their answers are waited for
         if not self._translator.flush():
             for item in self._translator.take_back():
                 self._edge.put(item[:4])
