@@ -18,7 +18,7 @@ import zmq
 from switchboard import log
 from switchboard.bus import frames
 from switchboard.bus.affinity import pin
-from switchboard.bus.context import BusContext
+from switchboard.bus.context import BusContext, NotListeningError
 from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
@@ -272,7 +272,7 @@ def run_actor(
     `--instance I`. The exit status:
     0: asked to end, and drained, or never told to go. 1: an unforeseen exception, whose traceback is in the
     log, or no parent. 2: bad settings, found before anything is bound, or by `make`, which may raise
-    SettingsError too; or an UnusableFile, whose text is in the log.
+    SettingsError too; or an UnusableFile or NotListeningError, whose text is in the log.
     """
     die_with_parent()
     leave(_run(make, _parse_instance(argv)))
@@ -292,7 +292,7 @@ def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> i
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    except UnusableFile as error:
+    except (UnusableFile, NotListeningError) as error:
         structlog.get_logger().error(f"cannot run: {error}", instance=instance)
         return 2
     except ParentGone:

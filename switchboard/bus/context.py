@@ -14,6 +14,17 @@ CONNECT_MS = 1_000
 _SECURED = "tcp://"
 
 
+class NotListeningError(Exception):
+    """An endpoint of ours cannot be bound; the text tells people why and what to do."""
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(
+            f"{endpoint} cannot be listened on: {reason}. The address must be one of this machine "
+            "(hosts.NAME.address) and its ports free (SWITCHBOARD_BUS_PORT chooses others, on all hosts)"
+        )
+        self.endpoint = endpoint
+
+
 class BusContext(zmq.Context[zmq.Socket[bytes]]):
     """Makes the sockets of one process. `keys`: of this host, needed for TCP, which is always CURVE.
 
@@ -40,7 +51,11 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
             socket.set(zmq.SocketOption[name.upper()], value)
         if endpoint.startswith(_SECURED):
             self._admit(socket, endpoint)
-        socket.bind(endpoint)
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            socket.close()
+            raise NotListeningError(endpoint, error.strerror) from error
         return socket
 
     def _secure(self, socket: zmq.Socket[bytes], endpoint: str) -> None:

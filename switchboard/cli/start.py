@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, NoReturn
 
 import typer
-import zmq
 
-from switchboard.bus.context import BusContext
+from switchboard.bus.context import BusContext, NotListeningError
 from switchboard.bus.door import Door
 from switchboard.bus.notify import notify, signs_of_life
 from switchboard.bus.parent import Companion, Parent, Team
@@ -143,8 +142,8 @@ def _open_door(component: Component, settings: Settings, context: BusContext) ->
     endpoints = endpoints_of(settings).listen(component, Kind.CONTROL)
     try:
         return Door(context, *endpoints)
-    except zmq.ZMQError as error:
-        raise not_listening(endpoints[-1], error.strerror) from error
+    except NotListeningError as error:
+        raise not_listening(error.endpoint, str(error)) from error
 
 
 def _watchdogs(

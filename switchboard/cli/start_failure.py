@@ -68,8 +68,4 @@ def placed_elsewhere(component: str, hosts: Sequence[str], here: str) -> StartFa
 
 def not_listening(endpoint: str, reason: str) -> StartFailure:
     """The door for other hosts cannot be opened."""
-    return StartFailure(
-        f"{endpoint} cannot be listened on: {reason}. The address must be one of this machine "
-        "(hosts.NAME.address), and its ports free (SWITCHBOARD_BUS_PORT chooses others, on all hosts alike).",
-        f"{endpoint} not bound",
-    )
+    return StartFailure(f"{reason}.", f"{endpoint} not bound")

@@ -10,7 +10,7 @@ import pytest
 import zmq
 from bus.contexts import OwningContext
 
-from switchboard.bus.context import BusContext
+from switchboard.bus.context import BusContext, NotListeningError
 from switchboard.bus.keys import Keys, load_keys, make_keys
 
 ALPHA, BETA = "127.0.0.1", "127.0.0.2"
@@ -97,6 +97,13 @@ def test_who_speaks_without_encryption_is_not_heard(alpha: Keys, endpoint: str) 
         serve_until(here, lambda: bool(monitor.poll(0)))
         assert not inbox.poll(POLL_MS)
         inbox.disable_monitor()
+
+
+def test_a_port_that_is_taken_is_told(alpha: Keys, endpoint: str) -> None:
+    with context_with(alpha) as here, context_with(alpha) as other:
+        here.listen(zmq.PULL, [endpoint])
+        with pytest.raises(NotListeningError, match="cannot be listened on: Address already in use"):
+            other.listen(zmq.PULL, [endpoint])
 
 
 def test_what_stays_on_the_host_needs_no_key() -> None:

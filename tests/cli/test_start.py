@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import LIMIT_S, Run
+from cli.test_keys import HOSTS
 
 from switchboard.bus.ask import ask
 from switchboard.bus.endpoints import Endpoints
@@ -112,6 +113,13 @@ def test_a_file_of_the_future_is_refused(
     (line, *_) = (line for line in said if message in line)
     assert str(data_dir / name) in line
     assert "Traceback" not in "".join(said)
+
+
+def test_address_of_another_machine(environment: Environment, switchboard: Run) -> None:
+    assert switchboard("keys", HOSTS=HOSTS, HOST="beta").status == 0
+    said = fail_to_start("journal", environment, HOSTS=HOSTS, HOST="beta")
+    assert "tcp://10.0.0.2:7119 cannot be listened on: " in said
+    assert "SWITCHBOARD_BUS_PORT chooses others" in said
 
 
 def test_siblings_under_honcho_are_brief(environment: Environment) -> None:
