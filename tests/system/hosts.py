@@ -1,7 +1,10 @@
 """A switchboard on two hosts, in network namespaces: alpha has the edge and the translator, beta the rest."""
 
 import json
+import os
 import shutil
+import signal
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,6 +50,21 @@ class Hosts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+
+    def kill(self, host: str, name: str) -> None:
+        """SIGKILL instance 0 of a worker."""
+        pid = self.status(host)[f"{name}.0"]["pid"]
+        os.kill(pid, signal.SIGKILL)
+
+    def wait_replaced(self, old: Mapping[str, dict[str, Any]], workers: Iterable[str]) -> None:
+        """Return when each of the workers is up with another pid than in the status `old`."""
+
+        def replaced() -> bool | None:
+            now = self.status(ALPHA)
+            new = [now[name]["state"] == "up" and now[name]["pid"] != old[name]["pid"] for name in workers]
+            return all(new) or None
+
+        wait_until(replaced, "all of them replaced")
 
     def status(self, asked: str) -> dict[str, dict[str, Any]]:
         """What `switchboard status` says on the host `asked`, by NAME.INSTANCE."""

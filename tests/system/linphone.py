@@ -44,6 +44,7 @@ class Linphone:
     An unanswered call is refused with 486 after `ring_s` seconds; so is at once what exceeds `max_calls`.
     With `video` the phone can send a still picture, and takes the video that it is offered. With
     `outbound_proxy` all its requests go to the switchboard, not only those for its domain or its dialogs.
+    `domain`: the switchboard's address.
     """
 
     def __init__(
@@ -56,19 +57,21 @@ class Linphone:
         outbound_proxy: bool = False,
         ring_s: int = 5,
         max_calls: int = 10,
+        domain: str = HUB,
     ) -> None:
         self.user = user
+        self._domain = domain
         self.address = lan.addresses[user]
-        self.uri = f"sip:{user}@{HUB}"
+        self.uri = f"sip:{user}@{domain}"
         self._video = video
         self._log = home / "log"
         self._configuration = _CONFIGURATION.format(
             user=user,
             address=self.address,
-            registrar=HUB,
+            registrar=domain,
             ring_s=ring_s,
             max_calls=max_calls,
-            route=f"<sip:{HUB};lr>" if outbound_proxy else "",
+            route=f"<sip:{domain};lr>" if outbound_proxy else "",
         )
         self._command = self._prepare(lan, home)
         self._environment = os.environ | {"HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
@@ -85,7 +88,7 @@ class Linphone:
 
     def register(self) -> None:
         """Register (again); returns when the registrar has said 200."""
-        self._console.say(f"register {self.uri} sip:{HUB} none")
+        self._console.say(f"register {self.uri} sip:{self._domain} none")
         self.wait_registered()
 
     def unregister(self) -> None:
@@ -98,7 +101,7 @@ class Linphone:
 
     def call(self, user: str, *, video: bool = False) -> int:
         """Place a call; returns its number on this phone, without waiting for an answer of any kind."""
-        self._console.say(f"call sip:{user}@{HUB}" + ("" if video else " --audio-only"))
+        self._console.say(f"call sip:{user}@{self._domain}" + ("" if video else " --audio-only"))
         return int(self._console.wait(r"Establishing call id to .*, assigned id (\d+)")[1])
 
     def wait_ringing(self, call: int) -> None:
@@ -151,7 +154,7 @@ class Linphone:
 
     def transfer(self, call: int, user: str) -> None:
         """Send the other side of the call to `user` (blind transfer)."""
-        self._console.say(f"transfer {call} sip:{user}@{HUB}")
+        self._console.say(f"transfer {call} sip:{user}@{self._domain}")
 
     def attended_transfer(self, call: int, consultation: int) -> None:
         """Connect the other sides of two calls of ours with each other."""
@@ -163,7 +166,7 @@ class Linphone:
 
     def redirect(self, user: str) -> None:
         """Answer what rings here with 302 and `user` as its new target."""
-        self._console.say(f"redirect all sip:{user}@{HUB}")
+        self._console.say(f"redirect all sip:{user}@{self._domain}")
 
     def conference(self, calls: Sequence[int]) -> None:
         """Mix `calls`; returns when the console lists them all as parts of the conference."""
@@ -175,7 +178,7 @@ class Linphone:
 
     def chat(self, user: str, text: str) -> None:
         """Send a message of one line."""
-        self._console.say(f"chat sip:{user}@{HUB} {text}")
+        self._console.say(f"chat sip:{user}@{self._domain} {text}")
 
     def wait_message(self, sender: str) -> str:
         """A message of `sender` (a user) has come; returns its text."""
