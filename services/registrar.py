@@ -17,7 +17,7 @@ from switchboard.location.store import Change
 from switchboard.location.transactions import RegisterTransactions
 from switchboard.settings import Settings
 from switchboard.sip.message import Message
-from switchboard.site import endpoints_of
+from switchboard.site import endpoints_of, is_here
 
 USERS_A_PAGE = 500
 GATHER_S = 0.008
@@ -47,11 +47,12 @@ class RegistrarService(Actor):
         self._publisher = Publisher(context, endpoints.listen(f"{self.name}.{instance}", Kind.PUBLISHER))
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self._pages = [
-            Outbox(context, endpoints.inbox("router", number), "location.page", PAGES_KEPT)
+        self._pages = {
+            number: Outbox(context, endpoints.inbox("router", number), "location.page", PAGES_KEPT)
             for number in range(settings.routers)
-        ]
-        self.outboxes = [self._translator, self._edge, *self._pages]
+            if not is_here(f"router.{number}", settings)
+        }
+        self.outboxes = [self._translator, self._edge, *self._pages.values()]
         self._gathering = Tick(GATHER_S)
         self._received: list[Any] = []
         self._taken = 0  # in this round
@@ -71,7 +72,7 @@ class RegistrarService(Actor):
 
     def _send_page(self, item: Any) -> None:
         match item:
-            case [int(router), str(after)] if 0 <= router < len(self._pages):
+            case [int(router), str(after)] if router in self._pages:
                 self._pages[router].put(self._store.page(after, USERS_A_PAGE).to_wire())
             case _:
                 self._bad_items += 1
@@ -129,7 +130,7 @@ class RegistrarService(Actor):
             for host, port, local_host, raw, *_ in items:
                 self._edge.put([host, port, local_host, raw])
         self._edge.flush()
-        for pages in self._pages:
+        for pages in self._pages.values():
             pages.flush()
 
     def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002

@@ -19,8 +19,8 @@ class BindingsCopy:
 
     def load(self) -> Snapshot | None:
         """What was kept; None if nothing was."""
-        kept = {key: value for key, value in self._log.items() if key != _NUMBER}
-        number = dict(self._log.items()).get(_NUMBER)
+        kept = dict(self._log.items())
+        number = kept.pop(_NUMBER, None)
         if number is None:
             return None
         return unpack(number), {unpack(key)[1]: _bindings(value) for key, value in kept.items()}

@@ -14,6 +14,7 @@ from location.registers import register
 from services.registrar import GATHER_S, TICK_S, RegistrarService
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.keys import load_keys, make_keys
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
 from switchboard.location.sqlite import SqliteStore, read_snapshot
@@ -167,6 +168,30 @@ def test_tick_removes_what_has_expired_and_tells_the_number(context: BusContext,
     assert next_frame(subscriber) == ("location.changed", [3, [["eva", []]]])
     assert next_frame(subscriber) == ("location.number", [3])
     assert service.next_deadline() == 5.0 + TICK_S
+
+
+def test_only_routers_of_other_hosts_are_sent_pages(context: BusContext, settings: Settings) -> None:
+    hosts = {
+        "alpha": {"address": "127.0.0.4", "components": ["edge", "router.0"]},
+        "beta": {"address": "127.0.0.3", "components": ["registrar", "router.1", "translator", "journal"]},
+    }
+    spread = Settings(
+        data_dir=settings.data_dir,
+        domains=settings.domains,
+        hosts=hosts,  # type: ignore[arg-type]
+        host="beta",
+    )
+    make_keys(spread.keys_path, hosts)
+    context.keys = load_keys(spread.keys_path, "beta", {"alpha": "127.0.0.4", "beta": "127.0.0.3"})
+    service = RegistrarService(spread, context, 0)
+    take(service, register(f"<{CONTACT}>"))
+    service.receive("location.wanted", [[0, ""], [1, ""], [2, ""], ["x"]], 2.0)
+    stats = service.stats()
+    assert [outbox.peer.name for outbox in service.outboxes] == ["translator.0", "edge-tx.0", "router.0"]
+    assert (service.outboxes[2].waiting, stats["bad_items"]) == (1, 3)
+    ((_, after, records, more),) = service.outboxes[2].take_back()
+    assert (after, [user for user, _ in records], more) == ("", ["lukas"], False)
+    service.close()
 
 
 def test_list(context: BusContext, settings: Settings) -> None:
