@@ -11,12 +11,12 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door, Question
-from switchboard.bus.sockets import Ears
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import HIGH_WATER_MARK
 from switchboard.bus.plan import Kind
 from switchboard.bus.process import StopSignal
 from switchboard.bus.reach import Reach
+from switchboard.bus.sockets import Ears
 
 FRAMES_A_ROUND = 64
 IDLE_S = 1.0
@@ -125,7 +125,7 @@ class Loop:
         for number in self._cast:
             if self._ears.hears(number):
                 self._take_casts(number)
-        if any([self._ears.hears(number) for number in self._asked]):
+        if any(map(self._ears.hears, self._asked)):
             self._take_questions()
         for fd, handle in self._watched.items():
             if self._ears.is_readable(fd):
