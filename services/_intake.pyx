@@ -11,6 +11,14 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from switchboard.bus._datagrams cimport HOST_ROOM, Arrival, Receiver
+from switchboard.bus._packed cimport (
+    binary_head,
+    number_size,
+    text_head,
+    write_binary,
+    write_number,
+    write_text,
+)
 from switchboard.sip._fields cimport find_field, first_value_end, trim
 from switchboard.sip._scan cimport longest_index, scan_into
 
@@ -230,66 +238,22 @@ cdef bytes _pack(const Arrival *arrival, const uint16_t *index, Py_ssize_t count
     cdef Py_ssize_t index_size = count * sizeof(uint16_t)
     cdef Py_ssize_t size = (
         1
-        + _text_head(arrival.host_size)
+        + text_head(arrival.host_size)
         + arrival.host_size
-        + _number_size(arrival.port)
-        + _text_head(arrival.local_size)
+        + number_size(arrival.port)
+        + text_head(arrival.local_size)
         + arrival.local_size
-        + _binary_head(index_size)
+        + binary_head(index_size)
         + index_size
-        + _binary_head(arrival.size)
+        + binary_head(arrival.size)
         + arrival.size
     )
     cdef bytes item = PyBytes_FromStringAndSize(NULL, size)
     cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(item)
     to[0] = 0x95
-    to = _write_text(to + 1, arrival.host, arrival.host_size)
-    to = _write_number(to, arrival.port)
-    to = _write_text(to, arrival.local_host, arrival.local_size)
-    to = _write_binary(to, index, index_size)
-    _write_binary(to, arrival.data, arrival.size)
+    to = write_text(to + 1, arrival.host, arrival.host_size)
+    to = write_number(to, arrival.port)
+    to = write_text(to, arrival.local_host, arrival.local_size)
+    to = write_binary(to, index, index_size)
+    write_binary(to, arrival.data, arrival.size)
     return item
-
-
-cdef inline int _text_head(Py_ssize_t size) noexcept nogil:
-    return 1 if size < 32 else 2
-
-
-cdef inline int _number_size(uint16_t number) noexcept nogil:
-    return 1 if number < 0x80 else 2 if number < 0x100 else 3
-
-
-cdef inline int _binary_head(Py_ssize_t size) noexcept nogil:
-    return 2 if size < 0x100 else 3 if size < 0x10000 else 5
-
-
-cdef inline unsigned char *_write_text(unsigned char *to, const char *text, Py_ssize_t size) noexcept nogil:
-    if size < 32:
-        to[0] = <unsigned char>(0xa0 | size)
-    else:
-        to[0] = 0xd9
-        to[1] = <unsigned char>size
-    to += _text_head(size)
-    memcpy(to, text, size)
-    return to + size
-
-
-cdef inline unsigned char *_write_number(unsigned char *to, uint16_t number) noexcept nogil:
-    if number < 0x80:
-        return _write_big_endian(to, number, 1)
-    to[0] = 0xcc if number < 0x100 else 0xcd
-    return _write_big_endian(to + 1, number, 1 if number < 0x100 else 2)
-
-
-cdef inline unsigned char *_write_binary(unsigned char *to, const void *data, Py_ssize_t size) noexcept nogil:
-    to[0] = 0xc4 if size < 0x100 else 0xc5 if size < 0x10000 else 0xc6
-    to = _write_big_endian(to + 1, size, _binary_head(size) - 1)
-    memcpy(to, data, size)
-    return to + size
-
-
-cdef inline unsigned char *_write_big_endian(unsigned char *to, Py_ssize_t number, int octets) noexcept nogil:
-    cdef int each
-    for each in range(octets):
-        to[each] = <unsigned char>(number >> 8 * (octets - 1 - each))
-    return to + octets

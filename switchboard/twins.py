@@ -21,6 +21,7 @@ HAND_WRITTEN = (
     "switchboard.bus._datagrams",
     "switchboard.bus._sockets",
     "services._intake",
+    "services._translator",
 )
 
 
