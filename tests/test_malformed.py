@@ -1,8 +1,8 @@
 """Datagrams spoilt by hand, through scanner, proxy and registrar (`malformed.py` is the table)."""
 
 import pytest
-from malformed import CASES, DELIVERED, DROPPED, REGISTERS, Outcome
-from playbook import HOST, LENKA, LUKAS, Board
+from malformed import CASES, DELIVERED, DROPPED, REGISTERS, Outcome, message
+from playbook import HOST, LENKA, LUKAS, PORT, Board
 
 from switchboard.location.registrar import Registrar, RegistrarPolicy
 from switchboard.location.sqlite import SqliteStore
@@ -53,3 +53,30 @@ def test_register(name: str) -> None:
         answer = registrar.process(request, LUKAS, 1000.0)
     assert parse_message(answer.response).status == CASES[name].outcome
     assert store.snapshot() == (0, {})
+
+
+@pytest.mark.parametrize(
+    "contacts",
+    [
+        {"echo": [f"sip:echo@{HOST}:5060"]},
+        {"echo": ["sip:echo@127.0.0.1"]},
+        {"echo": [f"sip:narcissus@{HOST}"], "narcissus": [f"sip:echo@{HOST}"]},
+        {"echo": [f"sip:echo@{HOST}", "sip:echo@127.0.0.1", f"sip:echo@{HOST};x=1"]},
+        {"echo": [f"sip:echo@{HOST};lr", f"sip:{HOST};lr"]},
+    ],
+)
+def test_our_own_address_as_contact_ends_in_a_refusal(contacts: dict[str, list[str]]) -> None:
+    board = Board()
+    for user, where in contacts.items():
+        board.bind(user, *where)
+    board.receive(message("echo", uri=f"sip:echo@{HOST}"), LUKAS)
+    ours = {(HOST, PORT), ("127.0.0.1", PORT)}
+    came, answers = 0, []
+    while sent := [*board.sent(), *board.answers()]:
+        answers += [each for each in sent if each.to not in ours]
+        for each in sent:
+            if each.to in ours:
+                came += 1
+                board.receive(each.raw, (HOST, PORT))
+    assert came < 1000
+    assert [(answer.to, answer.status) for answer in answers] == [(LUKAS, 482)]
