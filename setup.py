@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 # Annotations are for mypy: compiled code takes whatever the Python twin takes.
-DIRECTIVES = {"language_level": "3", "annotation_typing": False}
+DIRECTIVES = {"language_level": "3", "annotation_typing": False, "auto_pickle": False}
 
 
 def sources() -> list[Path]:

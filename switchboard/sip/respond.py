@@ -27,7 +27,6 @@ def build_response(
     request: Message,
     status: int,
     reason: str = "",
-    *,
     to_tag: str = "",
     headers: Sequence[tuple[str, str]] = (),
     top_via: bytes | None = None,
@@ -47,7 +46,7 @@ def build_response(
     )
     if status == 100 and (timestamp := request.value(Header.TIMESTAMP)):
         lines.append(b"Timestamp: " + timestamp)
-    lines += (_bytes(f"{name}: {value}") for name, value in headers)
+    lines += [_bytes(f"{name}: {value}") for name, value in headers]
     lines.append(b"Content-Length: 0")
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
@@ -76,7 +75,7 @@ def received_via(request: Message, source: Hop) -> bytes:
 
 def _complete(value: bytes, via: Via, source: Hop) -> bytes:
     host, port = source
-    return complete_via(value, host.encode(), port, add_received=not _same_host(via.host, host))
+    return complete_via(value, host.encode(), port, not _same_host(via.host, host))
 
 
 def response_address(request: Message, source: Hop) -> Hop:

@@ -67,7 +67,7 @@ def _apply(raw: bytes, edits: list[Edit], end: int) -> bytes:
     return b"".join(pieces)
 
 
-def complete_via(via: bytes, host: bytes, port: int, *, add_received: bool) -> bytes:
+def complete_via(via: bytes, host: bytes, port: int, add_received: bool) -> bytes:
     """Return the top Via value of a request with `received` and `rport` filled in (§18.2.1, RFC 3581 §4).
 
     `host`, `port`: where the datagram came from. A `received` that the sender wrote itself is replaced.
