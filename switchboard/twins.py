@@ -18,6 +18,7 @@ HAND_WRITTEN = (
     "switchboard.sip._scan",
     "switchboard.sip._fields",
     "switchboard.sip._message",
+    "switchboard.sip._splice",
     "switchboard.bus._datagrams",
     "switchboard._codec",
     "services._intake",

@@ -74,7 +74,7 @@ _NESTED = st.recursive(
         st.lists(inner, max_size=20),
         st.lists(inner, max_size=20).map(tuple),
         st.builds(Pair, inner, inner),
-        st.dictionaries(st.one_of(st.text(max_size=3), st.integers()), inner, max_size=20),
+        st.dictionaries(st.one_of(st.text(max_size=3), st.integers(0, 1000)), inner, max_size=20),
     ),
     max_leaves=30,
 )

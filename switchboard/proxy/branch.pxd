@@ -1,6 +1,5 @@
 import cython
 
-from switchboard.sip.splice cimport make_cancel
 from switchboard.transaction.client cimport ClientTransaction
 from switchboard.transaction.commands cimport Turn
 from switchboard.transaction.layer cimport TransactionLayer

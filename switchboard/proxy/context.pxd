@@ -8,8 +8,8 @@ from switchboard.proxy.preprocess cimport Routing
 from switchboard.proxy.received cimport Received
 from switchboard.proxy.targets cimport by_priority
 from switchboard.sip.message cimport Message
-from switchboard.sip.respond cimport build_response
-from switchboard.sip.splice cimport strip_top_via
+from switchboard.sip._splice cimport build_response
+from switchboard.sip._splice cimport strip_top_via
 from switchboard.transaction.server cimport ServerTransaction
 
 

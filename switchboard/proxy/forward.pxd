@@ -1,7 +1,7 @@
 from switchboard.proxy.preprocess cimport Routing
 from switchboard.proxy.received cimport Received
 from switchboard.sip.message cimport Message
-from switchboard.sip.splice cimport forward_request
+from switchboard.sip._splice cimport forward_request
 
 
 cpdef object plan(Routing routing, object target)

@@ -8,8 +8,8 @@ from switchboard.proxy.forward cimport compose, plan
 from switchboard.proxy.preprocess cimport Routing, preprocess
 from switchboard.proxy.received cimport Received
 from switchboard.sip.message cimport Message
-from switchboard.sip.respond cimport build_response
-from switchboard.sip.splice cimport top_via_cut
+from switchboard.sip._splice cimport build_response
+from switchboard.sip._splice cimport top_via_cut
 from switchboard.transaction.client cimport ClientTransaction
 from switchboard.transaction.server cimport (
     InviteServerTransaction, NonInviteServerTransaction, ServerTransaction,

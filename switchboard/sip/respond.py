@@ -23,7 +23,7 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 _TAG = re.compile(r";\s*tag\s*=", re.IGNORECASE)
 
 
-def build_response(
+def build_response_in_python(
     request: Message,
     status: int,
     reason: str = "",
@@ -170,3 +170,9 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+try:
+    from switchboard.sip._splice import build_response as build_response
+except ImportError:
+    build_response = build_response_in_python
