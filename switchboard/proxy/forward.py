@@ -18,6 +18,7 @@ from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
 
 _REMEMBERED = 4096
+_new = tuple.__new__
 _DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 
 
@@ -74,15 +75,11 @@ def compose(received: Received, plan: Plan, routing: Routing, branch: str, sent_
     """Return the bytes to send; `sent_by` is what the target knows us by (steps 1-8)."""
     request = received.message
     host, port = _reference(sent_by[0]), sent_by[1]
-    change = Forwarding(
-        uri=plan.text.encode("utf-8", "surrogateescape"),
-        via=f"SIP/2.0/UDP {host}:{port};branch={branch}".encode(),
-        top_via=received.completed_via,
-        max_forwards=routing.max_forwards,
-        record_routes=_record_routes(received, host, port),
-        routes=_changed_routes(request, plan),
-    )
-    return forward_request(request, change)
+    uri = plan.text.encode("utf-8", "surrogateescape")
+    via = f"SIP/2.0/UDP {host}:{port};branch={branch}".encode()
+    record_routes, routes = _record_routes(received, host, port), _changed_routes(request, plan)
+    change = (uri, via, received.completed_via, routing.max_forwards, record_routes, routes)
+    return forward_request(request, _new(Forwarding, change))
 
 
 def _record_routes(received: Received, outer: str, port: int) -> list[bytes]:

@@ -258,10 +258,6 @@ def know(dict facts not None, bytes raw not None, array row not None):
             facts["method"] = cseq[1]
     if _place(data, size, index, count, CALL_ID, &start, &end):
         facts["call_id"] = _text(start, end)
-    if _place(data, size, index, count, FROM, &start, &end) and (address := _address(start, end)) is not None:
-        facts["from_address"], facts["from_tag"] = address, _tag(address)
-    if _place(data, size, index, count, TO, &start, &end) and (address := _address(start, end)) is not None:
-        facts["to_address"], facts["to_tag"] = address, _tag(address)
     if _place(data, size, index, count, VIA, &start, &end):
         first = start - data
         last = first_value_end(data, first, end - data)
@@ -269,3 +265,9 @@ def know(dict facts not None, bytes raw not None, array row not None):
         facts["top_via_span"] = first, last
         if (via := _via(data + first, data + last)) is not None:
             facts["via"] = via
+    if index[STATUS]:
+        return  # the addresses of responses are seldom asked for
+    if _place(data, size, index, count, FROM, &start, &end) and (address := _address(start, end)) is not None:
+        facts["from_address"], facts["from_tag"] = address, _tag(address)
+    if _place(data, size, index, count, TO, &start, &end) and (address := _address(start, end)) is not None:
+        facts["to_address"], facts["to_tag"] = address, _tag(address)

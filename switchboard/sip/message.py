@@ -48,7 +48,7 @@ class Message:
         self.index = array("H", index)
         self.status: int = self.index[STATUS]
         if know is not None:
-            know(self.__dict__, raw, self.index)
+            know(vars(self), raw, self.index)
 
     @property
     def is_request(self) -> bool:
