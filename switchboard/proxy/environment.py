@@ -10,6 +10,7 @@ from switchboard.sip.respond import Hop
 from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
 
+_new = tuple.__new__
 OnResolved = Callable[[Hop | None, ProxyTurn], None]
 
 
@@ -52,7 +53,7 @@ class Environment:
     def peer_at(self, hop: Hop | None) -> Peer | None:
         """Return the peer at `hop` as we reach it; None if nobody can be there."""
         local = self.facing(hop[0]) if hop and is_sendable(hop) else ""
-        return Peer(*hop, local) if hop and local else None
+        return _new(Peer, (*hop, local)) if hop and local else None
 
     def ask(self, lookup: Lookup, then: OnResolved, turn: ProxyTurn) -> None:
         """Call `then` with the hop for `lookup`, which is no `literal_hop`, when the answer is here."""

@@ -34,7 +34,7 @@ def plan(routing: Routing, target: Target) -> Plan:
     """Work out Request-URI, Route and next hop (§16.6 steps 2, 6 and 7); `ParseError` for a bad Route."""
     routes = (*target.path, *routing.routes)
     if not routes:
-        return Plan(target.text, (), _given_hop(target.next_hop) or _hop_of(target.uri))
+        return _new(Plan, (target.text, (), _given_hop(target.next_hop) or _hop_of(target.uri)))
     first = SipUri.parse(NameAddr.parse(routes[0]).uri)
     if first.param("lr") is not None:
         return Plan(target.text, routes, _hop_of(first))
@@ -50,7 +50,9 @@ def _hop_of(uri: SipUri) -> Lookup:
     if (uri.param("transport") or "udp").lower() != "udp":
         raise ParseError("Transport Not Supported", status=503)
     host = (uri.param("maddr") or uri.host).strip("[]")
-    return Lookup(host.replace(":::", "::"), uri.port)  # as some write it (RFC 5118 §4.10)
+    if ":::" in host:
+        host = host.replace(":::", "::")  # as some write it (RFC 5118 §4.10)
+    return _new(Lookup, (host, uri.port))
 
 
 @lru_cache(_REMEMBERED)

@@ -10,6 +10,8 @@ from switchboard.sip.respond import received_via, response_address
 from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Fields, Peer, Reader
 
+_new = tuple.__new__
+
 
 class Received:
     """A request, where it came from, and our view of its sender.
@@ -92,17 +94,17 @@ class Received:
 
     def event(self, kind: str, at: float, *details: object) -> CallEvent:
         """What happened to the call of this request, for the journal. `at`: epoch s."""
-        return CallEvent(kind, self.message.call_id, self.message.from_tag, at, details)
+        return _new(CallEvent, (kind, self.message.call_id, self.message.from_tag, at, details))
 
     @property
     def reader(self) -> Reader:
         """Who reads the responses."""
-        return Reader(self.caller, self.message.get(Header.ACCEPT_LANGUAGE) or "")
+        return _new(Reader, (self.caller, self.message.get(Header.ACCEPT_LANGUAGE) or ""))
 
     @property
     def reply_to(self) -> Peer:
         """Where the responses go (§18.2.2); `ParseError` if the Via does not tell."""
-        return Peer(*response_address(self.message, self.source.hop), self.source.local)
+        return _new(Peer, (*response_address(self.message, self.source.hop), self.source.local))
 
 
 def _user_of(text: str, own: OwnDomains) -> str:

@@ -20,6 +20,7 @@ ALLOWED_METHODS = (
     "REFER, SUBSCRIBE, NOTIFY, PUBLISH, PRACK, UPDATE"
 )
 _q = attrgetter("q")
+_new = tuple.__new__
 RETRY_AFTER_S = 5
 """When to call again while nobody has told us yet who is registered."""
 
@@ -149,4 +150,4 @@ def _target(bound: Bound) -> Target | None:
     if uri.headers or uri.param("method") is not None:
         uri = uri.without_params("method")._replace(headers="")
         text = str(uri)
-    return Target(text, uri, bound.q, bound.path, bound.next_hop)
+    return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop))

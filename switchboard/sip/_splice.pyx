@@ -118,7 +118,9 @@ cdef bytes _forwarded(Message request, object change):
     cdef char digits[16]
     cdef int width, max_forwards
     uri, via, top_via, max_forwards, record_routes, routes = change
-    if index == NULL or index[BODY_END] > PyBytes_GET_SIZE(raw):
+    if index == NULL or not index[BODY_END] <= PyBytes_GET_SIZE(raw):
+        return None
+    if not index[URI_START] <= index[URI_END] <= index[HEADERS_START] <= index[BODY_END]:
         return None
     via_start, via_end = request.top_via_span
     width = snprintf(digits, sizeof(digits), b"%d", max_forwards)
