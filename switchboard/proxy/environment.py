@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
+from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.forward import is_sendable, literal_hop
 from switchboard.proxy.loop import Branches
@@ -20,6 +21,7 @@ class Environment:
     """The router's parts, made once.
 
     `facing`: our address towards an IP address ("" if unknown). `recurse`: whether a 3xx is followed.
+    `max_forks`: targets of one request, redirections included. `caps`: what is refused at all.
     `incarnation` makes the tags of this process differ from its predecessors'.
     """
 
@@ -30,6 +32,8 @@ class Environment:
     port: int
     incarnation: str
     recurse: bool = True
+    max_forks: int = 50
+    caps: Caps | None = None
     waiting: dict[Lookup, list[OnResolved]] = field(default_factory=dict)
     _tags: "count[int]" = field(default_factory=lambda: count(1))
 
