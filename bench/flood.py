@@ -1,7 +1,7 @@
 """A flooder, in a process of its own: python -m bench.flood KIND HOST PORT RATE SECONDS SOURCES USER
 
-Sends so many datagrams a second, evenly, from so many addresses of 127.1.0.0/16; prints one line of JSON: what
-was sent and what came back, in datagrams and octets.
+Sends so many datagrams a second, evenly, from so many addresses of 127.1.0.0/16; prints one line of JSON:
+what was sent and what came back, in datagrams and octets.
 """
 
 import json
@@ -13,7 +13,8 @@ from itertools import count
 
 REQUEST = (
     "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};branch=z9hG4bKf{number};rport\r\n"
-    "Max-Forwards: 70\r\nFrom: <sip:{user}@{host}>;tag=f{number}\r\nTo: <{to}>\r\nCall-ID: flood-{number}@{ip}\r\n"
+    "Max-Forwards: 70\r\nFrom: <sip:{user}@{host}>;tag=f{number}\r\nTo: <{to}>\r\n"
+    "Call-ID: flood-{number}@{ip}\r\n"
     "CSeq: 1 {method}\r\nContact: <sip:{user}@{ip}:{port}>\r\nUser-Agent: flooder\r\n{lines}"
     "Content-Length: 0\r\n\r\n"
 )
