@@ -27,6 +27,8 @@ from switchboard.bus.context import BusContext
 from switchboard.settings import Settings
 
 CALLS_PER_S = 50
+VICTIM = "victim"
+"""Whose password is guessed; without authentication the guesses register."""
 BEGIN_S = 1.0
 CALL_S = 40.0
 """A call that retransmits to the end."""
@@ -118,12 +120,14 @@ def measure(switchboard: Switchboard, attack: Attack, seconds: float, rate: int 
     calls = int(rate * seconds)
     with tempfile.TemporaryDirectory() as directory, Net(switchboard.address) as net:
         callee, caller = UserAgent(net, "callee"), UserAgent(net, "caller")
+        caller.user = "caller"  # as SIPp's scenario has it
         before = memory_mb(switchboard)
         with Sipp("callee", Path(directory), switchboard.address) as answering:
             callee.register([f"<sip:callee@{answering.address[0]}:{answering.address[1]}>"]).expect(200)
             caller.register([f"<{caller.contact}>"]).expect(200)
             options = ["-s", callee.user, "-r", str(rate), "-m", str(calls), "-l", str(10 * calls)]
-            with flooding(attack, switchboard, seconds + BEGIN_S, callee.user) as flood:
+            aim = VICTIM if attack.kind == "brute" else callee.user
+            with flooding(attack, switchboard, seconds + BEGIN_S, aim) as flood:
                 time.sleep(BEGIN_S)
                 with Sipp("caller", Path(directory), switchboard.address, *options) as calling:
                     calling.wait(seconds + CALL_S)

@@ -166,14 +166,15 @@ class Settings(BaseSettings):
         AccessSettings(), "a table [access] with allow, deny, answer, methods; in the environment JSON"
     )
     rate_limit: float = _setting(400.0, "datagrams a second from one source, or 0 for no limit", ge=0)
-    rate_burst: float = _setting(4000.0, "datagrams that one source may send at once", ge=0)
+    rate_burst: float = _setting(2000.0, "datagrams that one source may send at once", ge=0)
     rate_ignored_s: float = _setting(10.0, "seconds above 0 that a flooder is ignored", gt=0)
     rate_exempt: Networks = _setting(
         LOOPBACK, "networks; in the environment comma-separated, in the file a list"
     )
     scanners: Scanners = _setting(
         SCANNERS,
-        "how User-Agents begin, 4 letters or more; in the environment comma-separated, in the file a list",
+        "how at most 100 User-Agents begin, 4 letters or more; comma-separated, or a list in the file",
+        max_length=100,
     )
     max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
     max_header_fields: int = _setting(200, "header fields of a message, from 20 to 16000", ge=20, le=16000)

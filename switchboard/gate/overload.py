@@ -8,6 +8,8 @@ SOME_FROM_S = 0.1
 """So late, the first requests are refused; of strangers; users have USERS_PATIENCE times as long."""
 ALL_FROM_S = 0.3
 USERS_PATIENCE = 2.0
+PERSISTS_S = 1.0
+"""What is over sooner is no overload: a restarted router soon makes up for what it missed."""
 STALE_S = 1.0
 """A measurement says nothing of the time after."""
 
@@ -18,16 +20,21 @@ class Overload:
     def __init__(self) -> None:
         self.lag_s = 0.0
         self._noted_at = 0.0
+        self._late_since: float | None = None
         self._due = 0.0
 
     def note(self, lag_s: float, now: float) -> None:
         """Datagrams that are looked at `now` have waited for `lag_s`."""
         self.lag_s = lag_s
         self._noted_at = now
+        if lag_s < SOME_FROM_S:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = now
 
     def refuses(self, now: float, *, of_user: bool) -> bool:
         """Whether one more new request is to be refused. `of_user`: it comes from where a user registered."""
-        if now - self._noted_at > STALE_S:
+        if self._late_since is None or now - self._late_since < PERSISTS_S or now - self._noted_at > STALE_S:
             return False
         lag_s = self.lag_s / USERS_PATIENCE if of_user else self.lag_s
         share = (lag_s - SOME_FROM_S) / (ALL_FROM_S - SOME_FROM_S)

@@ -95,4 +95,4 @@ def test_other_users_of_the_host_cannot_ask(attacked: Switchboard) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == [b"refused"] * len(doors)
+    assert done.stdout.split() == ["refused"] * len(doors)
