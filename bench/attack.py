@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="that each attack lasts")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="beginnings of attacks' names")
     parser.add_argument(
-        "--rates", type=int, nargs="*", default=[200, 400, 600, 800], help="to find the capacity"
+        "--rates", type=int, nargs="*", default=[600, 800, 1000, 1200], help="to find the capacity"
     )
     parser.add_argument("--variables", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="where the results are written")

@@ -4,11 +4,11 @@ Judged by how late a datagram is when its turn comes. A phone repeats a request 
 later than that is done twice, and the capacity for it is lost.
 """
 
-SOME_FROM_S = 0.1
+SOME_FROM_S = 0.05
 """So late, the first requests are refused; of strangers; users have USERS_PATIENCE times as long."""
-ALL_FROM_S = 0.3
+ALL_FROM_S = 0.15
 USERS_PATIENCE = 2.0
-PERSISTS_S = 1.0
+PERSISTS_S = 0.5
 """What is over sooner is no overload: a restarted router soon makes up for what it missed."""
 STALE_S = 1.0
 """A measurement says nothing of the time after."""
