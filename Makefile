@@ -52,6 +52,11 @@ bench: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.speed $(BENCH)
 .PHONY: bench
 
+# Calls of users while somebody attacks, and more calls than can be served: 10 minutes.
+attack: setup
+	PYTHONPATH=tests $(BIN)/python -m bench.attack --write docs/SECURITY.md
+.PHONY: attack
+
 # Microseconds an operation, compiled and in pure Python.
 micro: setup
 	$(BIN)/python -m bench.micro

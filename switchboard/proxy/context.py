@@ -19,10 +19,8 @@ from switchboard.sip.splice import strip_top_via
 from switchboard.transaction.commands import Fields
 from switchboard.transaction.server import ServerTransaction
 
-MOST_TARGETS = 50
-"""So many places one request is sent to, redirections included."""
 SPIRAL_TARGETS = 3
-"""The same for a request that comes back to us."""
+"""So many places a request is sent to that comes back to us."""
 
 _RINGING = (180, 183)
 _ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
@@ -140,7 +138,7 @@ class ResponseContext:
         Their number is bounded, more tightly for a request that has been here before: what leads back to us
         must not multiply (RFC 5393 §3).
         """
-        limit = SPIRAL_TARGETS if self._received.passes else MOST_TARGETS
+        limit = SPIRAL_TARGETS if self._received.passes else self._env.max_forks
         fresh = [target for target in targets if target.text not in self._tried]
         fresh = fresh[: max(0, limit - len(self._tried))]
         self._tried.update([target.text for target in fresh])

@@ -3,8 +3,6 @@
 import pytest
 from playbook import LENKA, LENKA_TABLET, LUKAS, PETER, Board, Sent, request, response
 
-from switchboard.proxy.context import MOST_TARGETS
-
 CALLEE = "sip:lenka@10.0.0.1"
 DESK = "sip:lenka@10.0.0.12:5060"
 TABLET = "sip:lenka@10.0.0.22:5070"
@@ -152,7 +150,7 @@ class TestBounds:
             lines = (f"Contact: <sip:lenka@10.0.0.12:5060;n={number}>",)
             board.receive(response(sent.message, 302, lines=lines), LENKA)
             pending = board.sent()
-        assert number == MOST_TARGETS
+        assert number == board.max_forks
         assert board.statuses() == [302]
 
     def test_contacts_that_lead_back_do_not_multiply(self) -> None:
