@@ -1,6 +1,7 @@
 """Runs SIPp with a scenario of `sipp/` and reads the statistics it leaves."""
 
 import csv
+import signal
 import subprocess
 from pathlib import Path
 from types import TracebackType
@@ -61,6 +62,11 @@ class Sipp:
     def wait(self, timeout_s: float) -> int:
         """Wait until it ended; return the exit status, 0 if every call went as the scenario says."""
         return self._process.wait(timeout_s)
+
+    def finish(self, timeout_s: float) -> None:
+        """Begin no more calls, and wait until the last one has ended."""
+        self._process.send_signal(signal.SIGUSR1)
+        self._process.wait(timeout_s)
 
     def statistics(self) -> dict[str, str]:
         """The last line of the statistics; names that end in (C) are counted since the start."""
