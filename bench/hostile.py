@@ -110,7 +110,7 @@ class Hostile:
         seeds = [raw.replace(b"10.0.0.1", HOST) for raw in (*TORTURE, *(case.raw for case in CASES.values()))]
         self._small = [raw for raw in seeds if len(raw) <= LARGEST_SEED]
         self._large = [raw for raw in seeds if len(raw) > LARGEST_SEED]
-        self._kept: list[tuple[bytes, bytes]] = []
+        self._kept: dict[bytes, bytes] = {}
         self._next_refresh = 0.0
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class Hostile:
 
     def keep_registered(self, user: str, contact: Address) -> None:
         """Send an honest REGISTER of this phone now and then."""
-        self._kept.append((user.encode(), b"%s:%d" % (contact[0].encode(), contact[1])))
+        self._kept[user.encode()] = b"%s:%d" % (contact[0].encode(), contact[1])
         self._refresh()
 
     def send(self, datagrams: int) -> None:
@@ -143,7 +143,7 @@ class Hostile:
 
     def _refresh(self) -> None:
         self._next_refresh = time.monotonic() + REFRESH_S
-        for user, contact in self._kept:
+        for user, contact in self._kept.items():
             words = {b"via": self._via, b"number": next(self._numbers), b"user": user, b"contact": contact}
             self._socket.sendto(_REGISTER % words, self._board)
 

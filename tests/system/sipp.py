@@ -81,4 +81,4 @@ class Sipp:
     def errors(self) -> str:
         """What SIPp found wrong."""
         path = self._directory / "errors.log"
-        return path.read_text(errors="replace")[:4000] if path.exists() else ""
+        return path.read_text(errors="replace") if path.exists() else ""
