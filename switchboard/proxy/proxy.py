@@ -10,7 +10,7 @@ from switchboard.proxy.branch import Branch
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.context import ResponseContext
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.forward import Plan, compose, plan
+from switchboard.proxy.forward import LARGEST_SENT, Plan, compose, plan
 from switchboard.proxy.preprocess import Routing, preprocess
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
@@ -164,6 +164,9 @@ class Proxy:
             return
         branch = self.env.branches.stateless(received.via, received.routing_hash)
         raw = compose(received, found, routing, branch, (peer.local, self.env.port))
+        if len(raw) > LARGEST_SENT:
+            self.counters["oversized_acks"] += 1
+            return
         turn.requests.append(SendRequest(peer, raw))
 
     def _answer(
