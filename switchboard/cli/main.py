@@ -9,6 +9,7 @@ from switchboard.cli.calls import calls
 from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
 from switchboard.cli.keys import keys
+from switchboard.cli.lab import lab
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for command in (start, status, top, restart, bindings, calls, cdr, check, keys):
     app.command()(command)
+app.add_typer(lab, name="lab")
 
 
 def _print_version(wanted: bool) -> None:
