@@ -154,6 +154,8 @@ class RouterService(Actor):
             **self._proxy.counters,
             "server_transactions": layer.server_count,
             "client_transactions": layer.client_count,
+            "lookups_waiting": self._resolver.waiting,
+            "lookups_refused": self._resolver.refused,
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
             "snapshots": self._follower.snapshots,

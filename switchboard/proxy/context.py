@@ -7,7 +7,7 @@ from switchboard.proxy.best import Final, best, gathered_challenges, with_challe
 from switchboard.proxy.branch import Branch, restore_branch
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.forward import compose, literal_hop, plan
+from switchboard.proxy.forward import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.recursion import redirected_targets
@@ -197,6 +197,10 @@ class ResponseContext:
         identity = self._env.branches.next(self._received.routing_hash)
         sent_by = (peer.local, self._env.port)
         raw = compose(self._received, branch.plan, self._routing, identity, sent_by)
+        if len(raw) > LARGEST_SENT:
+            branch.end(Final(513))
+            self._settle(turn)
+            return
         method = self._received.method
         branch.client = self._env.layer.open_client(identity, method, peer, raw, branch, turn)
         self.edition += 1

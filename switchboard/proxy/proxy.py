@@ -11,7 +11,7 @@ from switchboard.proxy.caps import check_passed, send_away
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.context import ResponseContext
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.forward import Plan, compose, literal_hop, plan
+from switchboard.proxy.forward import LARGEST_SENT, Plan, compose, literal_hop, plan
 from switchboard.proxy.preprocess import Routing, preprocess
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
@@ -184,6 +184,9 @@ class Proxy:
             return
         branch = self.env.branches.stateless(received.via, received.routing_hash)
         raw = compose(received, found, routing, branch, (peer.local, self.env.port))
+        if len(raw) > LARGEST_SENT:
+            self.counters["oversized_acks"] += 1
+            return
         turn.send_request(peer, raw)
 
     def _answer(
