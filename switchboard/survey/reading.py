@@ -28,6 +28,8 @@ class Reading:
     state: str
     uptime_s: float
     restarts: int
+    address: str = ""
+    """Where people find it, if it serves them."""
     counters: Mapping[str, float] = field(default_factory=dict)
     usage: Usage | None = None
 

@@ -266,6 +266,7 @@ class Switchboard:
             "SWITCHBOARD_SIP_PORT": str(self.port),
             "SWITCHBOARD_DATA_DIR": str(self.data_dir),
             "SWITCHBOARD_MIN_EXPIRES": "1",
+            "SWITCHBOARD_CONSOLE": "off",
             **extra,
         }
 
