@@ -8,7 +8,7 @@ _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<por
 
 
 def parse_listening(text: str) -> tuple[str, int] | None:
-    """Return the IP address (without brackets) and the port; None for `off`. ValueError with a text for people."""
+    """Return the IP address (without brackets) and the port; None for `off`. ValueError, for people."""
     if text.strip().lower() == OFF:
         return None
     match = _LISTENING.fullmatch(text.strip())

@@ -48,9 +48,7 @@ def parse_password_hash(text: str) -> PasswordHash:
 
 def _scrypt(password: str, salt: bytes, log_n: int) -> bytes:
     memory = max(_MEMORY, 256 * _R << log_n)
-    return hashlib.scrypt(
-        password.encode(), salt=salt, n=1 << log_n, r=_R, p=_P, maxmem=memory, dklen=_BYTES
-    )
+    return hashlib.scrypt(password.encode(), salt=salt, n=1 << log_n, r=_R, p=_P, maxmem=memory, dklen=_BYTES)
 
 
 def _text(data: bytes) -> str:

@@ -54,7 +54,9 @@ def is_here(worker: object, settings: Settings) -> bool:
 def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
     """Every parent by a name for people: its component, its host, and the control door."""
     endpoints = endpoints_of(settings)
-    found = [(component, host) for component in components(settings) for host in hosts_of(component, settings)]
+    found = [
+        (component, host) for component in components(settings) for host in hosts_of(component, settings)
+    ]
     return {
         f"{component} on {host}" if host else str(component): (
             component,

@@ -12,9 +12,11 @@ SHORTEST = 10
 
 
 def console_password() -> None:
-    """Ask for the console's password (or read it from standard input) and print its hash for the settings."""
+    """Ask for the console's password, or read it from standard input, and print its hash."""
     if sys.stdin.isatty():
-        password = typer.prompt("Password of the console", hide_input=True, confirmation_prompt=True, err=True)
+        password = typer.prompt(
+            "Password of the console", hide_input=True, confirmation_prompt=True, err=True
+        )
     else:
         password = sys.stdin.readline().rstrip("\n")
     if len(password) < SHORTEST:

@@ -38,7 +38,11 @@ def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context
     """Prints the welcome once that all components are up."""
     board = Board(context, {name: door for name, (_, _, door) in parents(settings).items()})
     port = int(sockets[0].getsockname()[1])
-    return Announcer(board, lambda: welcome(settings, own_addresses(settings), port, _console(board)), typer.echo)
+
+    def text() -> str:
+        return welcome(settings, own_addresses(settings), port, _console(board))
+
+    return Announcer(board, text, typer.echo)
 
 
 def _console(board: Board) -> str:

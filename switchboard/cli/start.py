@@ -75,7 +75,9 @@ def _run(wanted: Sequence[Component]) -> int:
     log = _Log(settings.log_level)
     edge = _Held() if Component.EDGE not in components else _open_edge(settings, origins, context)
     held = {Component.EDGE: edge, Component.CONSOLE: _open_console(components, settings, log)}
-    teams = [_make_team(component, settings, context, held.get(component, _Held())) for component in components]
+    teams = [
+        _make_team(component, settings, context, held.get(component, _Held())) for component in components
+    ]
     companions = [*edge.companions, *signs_of_life(), *_watchdogs(teams, settings, context, log)]
     return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard).run()
 

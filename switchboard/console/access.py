@@ -49,7 +49,9 @@ class Rules:
         """The rules of these settings."""
         address = parse_listening(settings.console)
         needs_login = bool(settings.console_password) or not (address and is_loopback(address[0]))
-        names = {socket.gethostname().lower(), *settings.domains, *settings.console_names} if needs_login else ()
+        names = (
+            {socket.gethostname().lower(), *settings.domains, *settings.console_names} if needs_login else ()
+        )
         return cls(frozenset(names), needs_login)
 
 
@@ -90,7 +92,9 @@ class Access:
             return _refusal("Only GET, HEAD and POST are understood.", 405)
         if self._rules.needs_login and not session.is_admin and not scope["path"].startswith(OPEN_TO_ALL):
             return _send_to_login(scope)
-        return None if scope["method"] in READING else await self._refuse_form(scope, headers, session, receive)
+        return (
+            None if scope["method"] in READING else await self._refuse_form(scope, headers, session, receive)
+        )
 
     async def _refuse_form(
         self, scope: Scope, headers: Headers, session: Session, receive: Receive

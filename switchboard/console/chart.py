@@ -8,7 +8,7 @@ WIDTH, HEIGHT, PADDING = 240.0, 48.0, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The points of the line, and of the area below it, in a box of WIDTH x HEIGHT; `top` is the scale's end."""
+    """Points of the line, and of the area below it, in a box of WIDTH x HEIGHT; `top`: the scale's end."""
 
     line: str
     area: str

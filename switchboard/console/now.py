@@ -132,7 +132,11 @@ def figures(looks: Iterable[Look]) -> list[Figure]:
     latest = moments[-1]
     up = sum(call["state"] == "up" for call in latest.calls)
     return [
-        figure("Calls now", [len(each.calls) for each in moments], note=f"{up} up, {len(latest.calls) - up} not yet"),
+        figure(
+            "Calls now",
+            [len(each.calls) for each in moments],
+            note=f"{up} up, {len(latest.calls) - up} not yet",
+        ),
         figure("Registered phones", [each.bindings for each in moments], note=_users(latest.users)),
         figure("Calls a second", [each.rates.calls_s for each in moments], True),
         figure("Registrations a second", [each.rates.registers_s for each in moments], True),
@@ -151,4 +155,6 @@ def _event(name: str, html: str) -> str:
 
 
 def _owners(settings: Settings) -> Mapping[str, Component]:
-    return {str(worker): each for each in components(settings) for worker in workers_of(each, settings.routers)}
+    return {
+        str(worker): each for each in components(settings) for worker in workers_of(each, settings.routers)
+    }

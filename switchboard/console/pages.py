@@ -42,7 +42,13 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        templates.filters |= {"duration": duration, "clock": clock, "day": day, "user": user_of, "host": host_of}
+        templates.filters |= {
+            "duration": duration,
+            "clock": clock,
+            "day": day,
+            "user": user_of,
+            "host": host_of,
+        }
         templates.filters |= {"rate": rate, "memory": memory, "iso": epoch}
         return cls(templates, sessions, rules)
 

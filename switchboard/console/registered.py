@@ -41,9 +41,7 @@ def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
     _, users = read_snapshot(settings.store_path)
     for user, bindings in users.items():
         for each in bindings:
-            yield RegisteredPhone(
-                user, each.contact, each.user_agent, each.source, each.expires_at, each.q
-            )
+            yield RegisteredPhone(user, each.contact, each.user_agent, each.source, each.expires_at, each.q)
 
 
 def _asked(settings: Settings, context: BusContext) -> Iterator[RegisteredPhone]:

@@ -28,7 +28,9 @@ def listen(address: str, port: int, report: Callable[[str], None]) -> socket.soc
                 ) from error
             continue
         if candidate != port:
-            report(f"port {port} is taken, the console takes {candidate}; SWITCHBOARD_CONSOLE chooses another")
+            report(
+                f"port {port} is taken, the console takes {candidate}; SWITCHBOARD_CONSOLE chooses another"
+            )
         return sock
     raise NoConsoleSocket(f"no console: ports {port} and the {MAX_TRIES - 1} after it are taken")
 

@@ -28,10 +28,10 @@ class Reading:
     state: str
     uptime_s: float
     restarts: int
-    address: str = ""
-    """Where people find it, if it serves them."""
     counters: Mapping[str, float] = field(default_factory=dict)
     usage: Usage | None = None
+    address: str = ""
+    """Where people find it, if it serves them."""
 
     def __str__(self) -> str:
         return f"{self.name}.{self.instance}"
