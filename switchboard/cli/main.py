@@ -8,6 +8,7 @@ from switchboard.cli.bindings import bindings
 from switchboard.cli.calls import calls
 from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
+from switchboard.cli.doctor import doctor
 from switchboard.cli.keys import keys
 from switchboard.cli.lab import lab
 from switchboard.cli.restart import restart
@@ -21,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (start, status, top, restart, bindings, calls, cdr, check, keys):
+for command in (start, status, top, restart, bindings, calls, cdr, check, doctor, keys):
     app.command()(command)
 app.add_typer(lab, name="lab")
 
