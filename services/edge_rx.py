@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from services.intake import DATAGRAMS_A_ROUND, Intake
-from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.run import run_actor
 from switchboard.bus.tick import Tick
 from switchboard.bus.udp import inherited_sockets
 from switchboard.local import own_domains

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from switchboard.bus import frames
-from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.datagrams import Sender
+from switchboard.bus.run import run_actor
 from switchboard.bus.udp import inherited_sockets
 from switchboard.settings import Settings
 

@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from switchboard.bus.actor import RETRY_S, Actor, run_actor
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.loop import RETRY_S
 from switchboard.bus.peer import Peer
+from switchboard.bus.run import run_actor
 from switchboard.cdr.deliveries import Router
 from switchboard.cdr.journal import Journal
 from switchboard.cdr.reader import read_part

@@ -4,11 +4,12 @@ import os
 import time
 from typing import Any
 
-from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.plan import Kind
 from switchboard.bus.publisher import Publisher
+from switchboard.bus.run import run_actor
 from switchboard.bus.tick import Tick
 from switchboard.local import own_domains
 from switchboard.location.registrar import Registrar, RegistrarPolicy

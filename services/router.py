@@ -7,11 +7,12 @@ from typing import Any
 
 import structlog
 
-from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
+from switchboard.bus.run import run_actor
 from switchboard.durable.bindings_copy import BindingsCopy
 from switchboard.durable.router_log import RouterLog
 from switchboard.local import Facing, own_domains

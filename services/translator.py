@@ -5,9 +5,10 @@ from typing import Any
 
 import structlog
 
-from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
+from switchboard.bus.run import run_actor
 from switchboard.phrases.directory import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator

@@ -19,6 +19,7 @@ HAND_WRITTEN = (
     "switchboard.sip._fields",
     "switchboard.sip._message",
     "switchboard.bus._datagrams",
+    "switchboard.bus._sockets",
     "services._intake",
 )
 

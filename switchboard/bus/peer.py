@@ -5,6 +5,7 @@ import zmq
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
+from switchboard.bus.sockets import Mouth
 
 HIGH_WATER_MARK = 64  # frames: a peer that hangs is noticed when so many wait
 LINGER_MS = 200
@@ -22,6 +23,7 @@ class Peer:
         self._socket.set(zmq.LINGER, LINGER_MS)
         self._socket.set(zmq.RECONNECT_IVL, RECONNECT_MS)
         context.connect(self._socket, endpoint)
+        self._mouth = Mouth(self._socket)
 
     @property
     def name(self) -> str:
@@ -39,11 +41,7 @@ class Peer:
 
     def send_frame(self, frame: bytes) -> bool:
         """Cast a packed frame, as `send` does."""
-        try:
-            self._socket.send(frame, zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
+        return self._mouth.send(frame)
 
     def close(self) -> None:
         """Let go of the peer; frames on their way have LINGER_MS to leave."""

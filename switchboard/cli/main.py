@@ -9,8 +9,10 @@ from switchboard.cli.calls import calls
 from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
 from switchboard.cli.console_password import console_password
+from switchboard.cli.doctor import doctor
 from switchboard.cli.keys import keys
 from switchboard.cli.lab import lab
+from switchboard.cli.metrics import metrics
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
@@ -22,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (start, status, top, restart, bindings, calls, cdr, check, keys, console_password):
+for command in (start, status, top, restart, bindings, calls, cdr, check, doctor, metrics, keys, console_password):
     app.command()(command)
 app.add_typer(lab, name="lab")
 

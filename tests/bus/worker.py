@@ -4,10 +4,11 @@ import os
 import signal
 from typing import Any
 
-from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
+from switchboard.bus.run import run_actor
 from switchboard.settings import Settings, SettingsError
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from services.edge_rx import EdgeRx
 from services.intake import DATAGRAMS_A_ROUND
-from switchboard.bus.actor import Loop
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.loop import Loop
 from switchboard.bus.udp import bind_sockets
 from switchboard.settings import Settings
 from switchboard.sip.scan import scan

@@ -10,9 +10,9 @@ from bus.inbox import bind_inbox, next_frame
 from cdr.scripts import CALLER, answered, bye, invite, item, ringing
 
 from services.journal import PAUSE_S, JournalService
-from switchboard.bus.actor import RETRY_S
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.loop import RETRY_S
 from switchboard.cdr.events import CallEvent
 from switchboard.cdr.reader import read_records
 from switchboard.settings import Settings

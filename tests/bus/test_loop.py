@@ -10,9 +10,10 @@ import zmq
 from bus.inbox import DEADLINE_MS, bind_inbox, next_frame
 
 from switchboard.bus import frames
-from switchboard.bus.actor import FRAMES_A_ROUND, Actor, Loop
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
+from switchboard.bus.loop import FRAMES_A_ROUND, Loop
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
 
