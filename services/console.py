@@ -2,8 +2,9 @@
 
 import time
 
-from switchboard.bus.actor import Actor, run_actor
+from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.run import run_actor
 from switchboard.console.app import make_app
 from switchboard.console.key import load_key
 from switchboard.console.server import Server

@@ -24,7 +24,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (start, status, top, restart, bindings, calls, cdr, check, doctor, metrics, keys, console_password):
+COMMANDS = (start, status, top, restart, bindings, calls, cdr, check, doctor, metrics, keys, console_password)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(lab, name="lab")
 

@@ -161,11 +161,11 @@ def _send_to_login(scope: Scope) -> Response:
 
 async def _read_body(receive: Receive) -> bytes | None:
     """The whole body; None if it is longer than a form of ours."""
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             return None
         if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return body
+            return bytes(body)

@@ -20,6 +20,7 @@ from switchboard.console.pages import Pages
 from switchboard.console.phrases import Phrases
 from switchboard.console.sessions import Sessions
 from switchboard.console.watch import Watch
+from switchboard.metrics import routes as metrics
 from switchboard.settings import Settings
 
 
@@ -34,6 +35,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Journal(pages, settings, context).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,
+        *metrics.routes(settings),
         Mount("/static", StaticFiles(packages=[("switchboard.console", "static")])),
     ]
 

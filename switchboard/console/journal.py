@@ -14,7 +14,7 @@ from switchboard.bus.ask import BusError
 from switchboard.bus.context import BusContext
 from switchboard.cdr.record import CallDetailRecord, Outcome, write_csv
 from switchboard.console.pages import Pages
-from switchboard.console.records import Wanted, by_day, find, journal_lines, newest
+from switchboard.console.records import Day, Wanted, by_day, find, journal_lines, newest
 from switchboard.settings import Settings
 
 A_PAGE = 100
@@ -41,9 +41,8 @@ class Journal:
         """The calls that match, the newest first."""
         asked = _asked(request)
         skip = _number(request.query_params.get("skip", ""))
-        (records, more), problem = await self._read(
-            asked, lambda found: newest(found, skip, A_PAGE), ([], False)
-        )
+        nothing: tuple[list[CallDetailRecord], bool] = ([], False)
+        (records, more), problem = await self._read(asked, lambda found: newest(found, skip, A_PAGE), nothing)
         return self._pages.page(
             request,
             "journal.html",
@@ -59,7 +58,8 @@ class Journal:
     async def days(self, request: Request) -> Response:
         """How many calls each day had, and how they ended."""
         asked = _asked(request)
-        days, problem = await self._read(asked, by_day, [])
+        nothing: list[Day] = []
+        days, problem = await self._read(asked, by_day, nothing)
         return self._pages.page(
             request, "days.html", days=days, outcomes=list(Outcome), asked=asked, problem=problem
         )

@@ -28,9 +28,7 @@ def listen(address: str, port: int, report: Callable[[str], None]) -> socket.soc
                 ) from error
             continue
         if candidate != port:
-            report(
-                f"port {port} is taken, the console takes {candidate}; SWITCHBOARD_CONSOLE chooses another"
-            )
+            report(f"port {port} is taken, the console takes {candidate} (SWITCHBOARD_CONSOLE says which)")
         return sock
     raise NoConsoleSocket(f"no console: ports {port} and the {MAX_TRIES - 1} after it are taken")
 

@@ -54,13 +54,14 @@ class Watch:
 
     async def run(self) -> None:
         """Look until cancelled."""
+        begun = time.monotonic()
         while True:
+            await self._pause(begun)
             begun = time.monotonic()
             look = await asyncio.to_thread(self._look)
             async with self._news:
                 self._keep(look)
                 self._news.notify_all()
-            await self._pause(begun)
 
     async def latest(self) -> Look:
         """Return a look that is not older than PERIOD_S or so."""
