@@ -13,6 +13,8 @@ from starlette.staticfiles import StaticFiles
 
 from switchboard.bus.context import BusContext
 from switchboard.console.access import Access, Rules
+from switchboard.console.call import Call
+from switchboard.console.failures import Failures
 from switchboard.console.journal import Journal
 from switchboard.console.login import Login
 from switchboard.console.now import Now
@@ -33,6 +35,8 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     routes: list[BaseRoute] = [
         *Now(pages, watch, settings, context).routes,
         *Journal(pages, settings, context).routes,
+        *Call(pages, settings, context).routes,
+        *Failures(pages, settings).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,
         *metrics.routes(settings),

@@ -15,7 +15,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.restart import DEADLINE_S
 from switchboard.components import Component, workers_of
 from switchboard.console.chart import Chart, draw
-from switchboard.console.pages import Pages
+from switchboard.console.pages import Pages, event
 from switchboard.console.watch import SPAN_S, Look, Watch
 from switchboard.settings import Settings
 from switchboard.site import components, endpoints_of, host_of
@@ -98,7 +98,7 @@ class Now:
                     html = self._pages.part(f"now/{section}.html", **values)
                     if sent.get(section) != html:
                         sent[section] = html
-                        yield _event(section, html)
+                        yield event(section, html)
                 yield ": \n\n"
         finally:
             self._watchers -= 1
@@ -147,11 +147,6 @@ def figures(looks: Iterable[Look]) -> list[Figure]:
 
 def _users(count: int) -> str:
     return f"of {count} user{'' if count == 1 else 's'}"
-
-
-def _event(name: str, html: str) -> str:
-    data = "".join(f"data: {line}\n" for line in html.splitlines())
-    return f"event: {name}\n{data}\n"
 
 
 def _owners(settings: Settings) -> Mapping[str, Component]:

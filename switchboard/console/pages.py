@@ -13,7 +13,7 @@ from switchboard.cli.output import duration
 from switchboard.console.access import Rules
 from switchboard.console.sessions import Session, Sessions
 
-NAV = (("/", "Now"), ("/journal", "Journal"), ("/phrases", "Phrases"))
+NAV = (("/", "Now"), ("/journal", "Journal"), ("/registrations", "Failed registrations"), ("/phrases", "Phrases"))
 SAID = {
     "restarted": "Restarted.",
     "restarting": "The console restarts; this page follows in a moment.",
@@ -73,6 +73,12 @@ class Pages:
     def part(self, template: str, **values: Any) -> str:
         """A template alone, for what is sent to a page that is open."""
         return self.templates.get_template(template).render(**values)
+
+
+def event(name: str, html: str) -> str:
+    """A server-sent event that replaces the section of that name."""
+    data = "".join(f"data: {line}\n" for line in html.splitlines() or [""])
+    return f"event: {name}\n{data}\n"
 
 
 def epoch(instant: str) -> float:

@@ -39,9 +39,58 @@ function follow(live) {
   for (const section of document.querySelectorAll("[id^=live-]")) {
     source.addEventListener(section.id.slice(5), (event) => replace(section, event.data));
   }
+  source.addEventListener("done", () => { source.close(); live.dataset.state = "static"; live.textContent = ""; });
   source.onopen = () => { live.dataset.state = "live"; live.textContent = "live"; };
   source.onerror = () => { live.dataset.state = "lost"; live.textContent = "connection lost, trying again"; };
   window.addEventListener("pagehide", () => source.close());
+}
+
+// A message of the ladder is shown beside it, without leaving the page.
+async function showMessage(line) {
+  const answer = await fetch(line.dataset.message);
+  if (!answer.ok) return;
+  const panel = document.getElementById("message");
+  panel.innerHTML = await answer.text();
+  panel.scrollTop = 0;
+  chosen = line.id;
+  markChosen();
+  history.replaceState(null, "", line.getAttribute("href"));
+  const box = panel.getBoundingClientRect();
+  if (box.top > innerHeight - 120) panel.scrollIntoView({ block: "start" });
+}
+
+let chosen = document.querySelector(".line[aria-current]")?.id;
+
+function markChosen() {
+  for (const line of document.querySelectorAll(".line[aria-current]")) line.removeAttribute("aria-current");
+  if (chosen) document.getElementById(chosen)?.setAttribute("aria-current", "true");
+}
+
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const line = event.target.closest(".line[data-message]");
+  if (line) { event.preventDefault(); showMessage(line); }
+  const copier = event.target.closest("[data-copy]");
+  if (copier && navigator.clipboard) { event.preventDefault(); copy(copier); }
+});
+
+document.addEventListener("keydown", (event) => {
+  const line = document.activeElement?.closest?.(".line[data-message]");
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!line || !step) return;
+  const lines = [...document.querySelectorAll(".line[data-message]")];
+  const next = lines[lines.indexOf(line) + step];
+  if (next) { event.preventDefault(); next.focus(); showMessage(next); }
+});
+
+document.addEventListener("replaced", markChosen);
+
+async function copy(copier) {
+  const text = await (await fetch(copier.getAttribute("href"))).text();
+  await navigator.clipboard.writeText(text);
+  const before = copier.textContent;
+  copier.textContent = "Copied";
+  setTimeout(() => { copier.textContent = before; }, 2000);
 }
 
 const live = document.getElementById("live");
