@@ -1,5 +1,7 @@
 """One peer that we cast frames to."""
 
+from collections.abc import Callable
+
 import zmq
 
 from switchboard.bus import frames
@@ -12,7 +14,12 @@ RECONNECT_MS = 20  # never longer: a worker that is back must not wait for its p
 
 
 class Peer:
-    """A PUSH socket connected to one inbox; it never blocks and holds nothing for a peer that is away."""
+    """A PUSH socket connected to one inbox; it never blocks and holds nothing for a peer that is away.
+
+    `on_sent` (if set) is told each frame that the peer took, and the peer's name.
+    """
+
+    on_sent: Callable[[bytes, str], None] | None = None
 
     def __init__(self, context: BusContext, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -43,6 +50,8 @@ class Peer:
             self._socket.send(frame, zmq.NOBLOCK)
         except zmq.Again:
             return False
+        if self.on_sent is not None:
+            self.on_sent(frame, self.name)
         return True
 
     def close(self) -> None:

@@ -25,9 +25,10 @@ from switchboard.cli.start_failure import (
     not_writable,
     placed_elsewhere,
 )
-from switchboard.components import Component, workers_of
+from switchboard.components import OPTIONAL, Component, workers_of
 from switchboard.settings import Settings, SettingsError, read_settings
 from switchboard.settings_origin import Origins
+from switchboard.site import components as components_of
 from switchboard.site import endpoints_of, hosts_of, is_here, open_context
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -78,8 +79,9 @@ def _run(wanted: Sequence[Component]) -> int:
 
 
 def _choose(wanted: Sequence[Component], settings: Settings) -> list[Component]:
-    here = [each for each in Component if not settings.hosts or settings.here in hosts_of(each, settings)]
-    if elsewhere := [each for each in wanted if each not in here]:
+    all_of_it = components_of(settings)
+    here = [each for each in all_of_it if not settings.hosts or settings.here in hosts_of(each, settings)]
+    if elsewhere := [each for each in wanted if each in all_of_it and each not in here]:
         raise placed_elsewhere(elsewhere[0], hosts_of(elsewhere[0], settings), settings.here)
     return list(wanted) or here
 
@@ -129,11 +131,11 @@ def _make_team(component: Component, settings: Settings, context: BusContext, ed
             each.command,
             inherited.pass_fds,
             inherited.variables,
-            spares=settings.spares,
+            spares=settings.spares and component not in OPTIONAL,
             host=settings.here,
         )
         for each in workers_of(component, settings.routers)
-        if is_here(each, settings)
+        if component in components_of(settings) and is_here(each, settings)
     ]
     return Team(workers, _open_door(component, settings, context))
 
