@@ -1,6 +1,7 @@
 """The edge's write side: sends what the other workers want sent."""
 
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,7 +45,7 @@ class EdgeTx(Actor):
     def receive_frame(self, frame: bytes) -> int | None:
         """Send the datagrams of a sip.send from within the frame, where that can be done."""
         if self._tap.is_open:
-            self._tap.publish(frame)
+            self._tap.publish(frame, "", time.time_ns())
         counts = self._sender.send_items(frame, len(_HEAD)) if frame.startswith(_HEAD) else None
         if counts is None:
             return None

@@ -1,5 +1,6 @@
 """One peer that we cast frames to."""
 
+import time
 from collections.abc import Callable
 
 import zmq
@@ -16,10 +17,10 @@ RECONNECT_MS = 20  # never longer: a worker that is back must not wait for its p
 class Peer:
     """A PUSH socket connected to one inbox; it never blocks and holds nothing for a peer that is away.
 
-    `on_sent` (if set) is told each frame that the peer took, and the peer's name.
+    `on_sent` (if set) is told each frame that the peer took, the peer's name, and when (epoch ns).
     """
 
-    on_sent: Callable[[bytes, str], None] | None = None
+    on_sent: Callable[[bytes, str, int], None] | None = None
 
     def __init__(self, context: BusContext, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -46,12 +47,13 @@ class Peer:
 
     def send_frame(self, frame: bytes) -> bool:
         """Cast a packed frame, as `send` does."""
+        at_ns = time.time_ns() if self.on_sent is not None else 0
         try:
             self._socket.send(frame, zmq.NOBLOCK)
         except zmq.Again:
             return False
         if self.on_sent is not None:
-            self.on_sent(frame, self.name)
+            self.on_sent(frame, self.name, at_ns)
         return True
 
     def close(self) -> None:

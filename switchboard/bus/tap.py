@@ -1,6 +1,5 @@
 """Shows what a worker sends to whoever listens (docs/BUS.md, Taps); costs nothing while nobody does."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 
 import zmq
@@ -39,9 +38,8 @@ class Tap:
         """What the loop is to watch: a subscription wakes it."""
         return {int(each.get(zmq.FD)): self._look for each in self._sockets}
 
-    def publish(self, frame: bytes, peer: str = "") -> None:
-        """Tell that `frame` goes to `peer` now; "" for the wire."""
-        at_ns = time.time_ns()
+    def publish(self, frame: bytes, peer: str, at_ns: int) -> None:
+        """Tell that `frame` went to `peer` ("" for the wire) at that moment (epoch ns)."""
         self.published += 1
         head = (_HEAD, self._owner, codec.pack(self.published), codec.pack(at_ns), codec.pack(peer))
         whole = b"".join((*head, codec.pack(frame)))

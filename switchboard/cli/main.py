@@ -8,11 +8,14 @@ from switchboard.cli.bindings import bindings
 from switchboard.cli.calls import calls
 from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
+from switchboard.cli.explain import explain
 from switchboard.cli.keys import keys
+from switchboard.cli.ladder import ladder
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
 from switchboard.cli.top import top
+from switchboard.cli.trace import trace
 from switchboard.twins import core
 
 app = typer.Typer(
@@ -20,7 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (start, status, top, restart, bindings, calls, cdr, check, keys):
+for command in (start, status, top, restart, bindings, calls, cdr, trace, ladder, explain, check, keys):
     app.command()(command)
 
 

@@ -1,6 +1,6 @@
-"""The history on disk (SQLite): messages by Call-ID, the oldest ones dropped as limits are reached.
+"""The history on disk (SQLite): messages by Call-ID, the oldest dropped as limits are reached.
 
-One row a Call-ID tells what it was about; its messages stand in parcels, one for each commit that had any. The
+One row a Call-ID tells what it was about; its messages stand in parcels, one for each commit with any. The
 history may lose its last seconds with the power: it is not synced at each commit, only kept whole.
 """
 

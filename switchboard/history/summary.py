@@ -49,7 +49,7 @@ class Summary:
 
     @property
     def outcome(self) -> str:
-        """`calling`, `ringing`, `up`, or a journal's `Outcome`; of what is no call `open`, `done`, `refused`."""
+        """`calling`, `ringing`, `up`, or a journal's `Outcome`; of others `open`, `done`, `refused`."""
         if self.kind is Kind.CALL:
             return self._outcome_of_call()
         if not self.status:
