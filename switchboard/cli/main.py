@@ -10,6 +10,7 @@ from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
 from switchboard.cli.explain import explain
 from switchboard.cli.keys import keys
+from switchboard.cli.lab import lab
 from switchboard.cli.ladder import ladder
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for command in (start, status, top, restart, bindings, calls, cdr, trace, ladder, explain, check, keys):
     app.command()(command)
+app.add_typer(lab, name="lab")
 
 
 def _print_version(wanted: bool) -> None:
