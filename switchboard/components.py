@@ -13,11 +13,12 @@ class Component(StrEnum):
     ROUTER = "router"
     TRANSLATOR = "translator"
     JOURNAL = "journal"
+    HISTORY = "history"
     CONSOLE = "console"
 
 
 EDGE_WORKERS = ("edge-rx", "edge-tx")
-OPTIONAL = frozenset({Component.CONSOLE})
+OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY})
 """No call needs them; the settings may leave them out."""
 
 

@@ -40,7 +40,8 @@ MAX_ROUTERS = 64
 DEFAULT_EXPIRES = 3600
 MAX_SOCKET_PATH = 100
 LONGEST_SOCKET_NAME = "/translator.control"
-PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|console)(\.[0-9]+)?=[0-9]+")
+PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+")
+COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -75,6 +76,12 @@ def _check_address(text: str) -> str:
 def _check_console_address(text: str) -> str:
     parse_listening(text)
     return text.strip()
+
+
+def _check_collector(text: str) -> str:
+    if text and not COLLECTOR.fullmatch(text):
+        raise ValueError(f"{text!r} is no HOST:PORT")
+    return text
 
 
 def _check_directory(value: object) -> object:
@@ -116,6 +123,7 @@ Pin = Annotated[str, AfterValidator(_check_pin)]
 Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
 Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
+Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 ConsoleAddress = Annotated[str, AfterValidator(_check_console_address)]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -182,6 +190,12 @@ class Settings(BaseSettings):
     console_names: Domains = _setting(
         (), "host names in the console's address, besides our domains; in the environment comma-separated"
     )
+    history: bool = _setting(True, "true (keep the messages of past calls) or false")
+    history_calls: int = _setting(5000, "calls and registrations that are kept, at least 1", ge=1)
+    history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
+    history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
+    history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
+    hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
 
     @field_validator("*", mode="before")
@@ -259,6 +273,11 @@ class Settings(BaseSettings):
     def console_key_path(self) -> Path:
         """The key with which the console signs its sessions."""
         return self.data_dir / "console.key"
+
+    @property
+    def history_path(self) -> Path:
+        """The messages of past calls (SQLite)."""
+        return self.data_dir / "history.db"
 
     @property
     def journal_path(self) -> Path:

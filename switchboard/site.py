@@ -54,9 +54,8 @@ def is_here(worker: object, settings: Settings) -> bool:
 def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
     """Every parent by a name for people: its component, its host, and the control door."""
     endpoints = endpoints_of(settings)
-    found = [
-        (component, host) for component in components(settings) for host in hosts_of(component, settings)
-    ]
+    wanted = components(settings)
+    found = [(component, host) for component in wanted for host in hosts_of(component, settings)]
     return {
         f"{component} on {host}" if host else str(component): (
             component,
@@ -69,7 +68,8 @@ def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
 
 def _is_wanted(optional: Component, settings: Settings) -> bool:
     named = {name for host in settings.hosts.values() for name in host.components}
-    return settings.console != OFF and (not settings.hosts or str(optional) in named)
+    on = {Component.CONSOLE: settings.console != OFF, Component.HISTORY: settings.history}
+    return on[optional] and (not settings.hosts or str(optional) in named)
 
 
 def _plan(settings: Settings) -> Plan:

@@ -26,8 +26,16 @@ def test_one_host_needs_neither_plan_nor_keys(tmp_path: Path) -> None:
     with open_context(alone) as context:
         assert context.keys is None
     assert (host_of("router.1", alone), is_here("router.1", alone)) == ("", True)
-    assert list(parents(alone)) == ["edge", "registrar", "router", "translator", "journal", "console"]
-    assert list(parents(alone.model_copy(update={"console": "off"})))[-1] == "journal"
+    assert list(parents(alone)) == [
+        "edge",
+        "registrar",
+        "router",
+        "translator",
+        "journal",
+        "history",
+        "console",
+    ]
+    assert list(parents(alone.model_copy(update={"console": "off", "history": False})))[-1] == "journal"
 
 
 def test_who_runs_what(tmp_path: Path) -> None:
@@ -57,7 +65,7 @@ def test_ports_do_not_depend_on_the_order_of_the_tables(tmp_path: Path) -> None:
     assert plans[0].owners == plans[1].owners
     assert plans[0].owners[5:] == [
         "edge-rx.0", "edge-tx.0", "registrar.0", "translator.0", "journal.0",
-        "console", "console.0", "router.0", "router.1",
+        "console", "console.0", "history", "history.0", "router.0", "router.1",
     ]  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def _make_team(component: Component, settings: Settings, context: BusContext, he
             address=held.address,
         )
         for each in workers_of(component, settings.routers)
-        if is_able and is_here(each, settings)
+        if is_able and component in components_of(settings) and is_here(each, settings)
     ]
     return Team(workers, _open_door(component, settings, context))
 

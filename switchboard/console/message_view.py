@@ -21,7 +21,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """`number`, `twin` and `answers` count messages from 1; 0: none. `start_changed`: the first line differs."""
+    """`number`, `twin`, `answers` count messages from 1; 0: none. `start_changed`: the first line does."""
 
     number: int
     arrow: Arrow

@@ -13,7 +13,12 @@ from switchboard.cli.output import duration
 from switchboard.console.access import Rules
 from switchboard.console.sessions import Session, Sessions
 
-NAV = (("/", "Now"), ("/journal", "Journal"), ("/registrations", "Failed registrations"), ("/phrases", "Phrases"))
+NAV = (
+    ("/", "Now"),
+    ("/journal", "Journal"),
+    ("/registrations", "Failed registrations"),
+    ("/phrases", "Phrases"),
+)
 SAID = {
     "restarted": "Restarted.",
     "restarting": "The console restarts; this page follows in a moment.",

@@ -29,7 +29,7 @@ CALL = {
 
 def test_nothing_runs(open_console: Open) -> None:
     page = open_console().get("/").text
-    assert page.count('<span class="badge bad">down</span>') == 7
+    assert page.count('<span class="badge bad">down</span>') == 8
     assert "The journal does not answer; calls go on without it." in page
     assert "Nobody is registered." in page
 
