@@ -1,6 +1,7 @@
 """The page of registrations that failed, each explained."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -16,6 +17,8 @@ from switchboard.history.summary import Kind, Summary
 from switchboard.settings import Settings
 
 SHOWN = 50
+UNANSWERED_NS = 5_000_000_000
+"""A request without an answer has failed after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +53,6 @@ class Failures:
         found = self._history.recent(
             Kind.REGISTRATION, user=user, outcomes=("refused", "open"), at_most=SHOWN
         )
-        return [Failure(each, explain(self._history.messages(each.call_id))) for each in found]
+        now_ns = time.time_ns()
+        failed = [each for each in found if each.status or each.last_ns < now_ns - UNANSWERED_NS]
+        return [Failure(each, explain(self._history.messages(each.call_id))) for each in failed]

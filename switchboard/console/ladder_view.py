@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from switchboard.history.ladder import Arrow, Ladder, Part, Participant
 
-TIME_WIDTH = 92
-LANE = 250
+TIME_WIDTH = 76
+MARGIN = 78
+LANE = 236
 HEAD = 58
 ROW = 46
 TIP = 8
@@ -69,10 +70,10 @@ class View:
 
 def arrange(ladder: Ladder) -> View:
     """Give everything its place."""
-    xs = [TIME_WIDTH + LANE // 2 + place * LANE for place in range(len(ladder.participants))]
+    xs = [TIME_WIDTH + MARGIN + place * LANE for place in range(len(ladder.participants))]
     lanes = [Lane(each, x) for each, x in zip(ladder.participants, xs, strict=True)]
     lines = list(_lines(ladder, xs))
-    return View(lanes, lines, TIME_WIDTH + LANE * len(lanes), HEAD + ROW * len(lines) + 12)
+    return View(lanes, lines, TIME_WIDTH + 2 * MARGIN + LANE * (len(lanes) - 1), HEAD + ROW * len(lines) + 12)
 
 
 def _lines(ladder: Ladder, xs: Sequence[int]) -> Iterator[Line]:

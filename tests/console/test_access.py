@@ -27,7 +27,7 @@ def test_headers_of_every_answer(open_console: Open) -> None:
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
 
 
 def test_the_cookie_is_not_for_scripts_nor_for_other_sites(open_console: Open) -> None:
