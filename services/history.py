@@ -11,6 +11,7 @@ from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.run import run_actor
 from switchboard.history.hep_sender import HepSender
 from switchboard.history.peek import call_id_of
+from switchboard.history.sample import Sample
 from switchboard.history.seen import Seen
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import TapReader
@@ -41,6 +42,7 @@ class HistoryService(Actor):
         self._store = HistoryStore(settings.history_path, limits)
         self._reader = TapReader(settings.sip_host, settings.sip_port)
         self._hep = HepSender(settings.hep) if settings.hep else None
+        self._sample = Sample(settings.history_rate)
         self._waiting: defaultdict[str, list[Seen]] = defaultdict(list)
         self._count = self._kept = self._late = self._overflowed = self._nameless = 0
         self._next_commit = self._next_trim = 0.0
@@ -49,17 +51,15 @@ class HistoryService(Actor):
         """The taps."""
         return [endpoints.publisher(*each) for each in tapped_workers(self._settings)]
 
-    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
-        """Take the messages of one frame of a tap, unless it is late."""
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Take the messages of one frame of a tap, unless it is late; under load a sample of them."""
         if _is_late(body):
             self._late += 1
             self._reader.skip(body)
             return
-        for seen in self._reader.read(subject, body):
-            if self._count < WAITING:
-                self._take(seen)
-            else:
-                self._overflowed += 1
+        self._sample.look(now)
+        for seen in self._reader.read(subject, body, self._wants):
+            self._take(seen)
 
     def next_deadline(self) -> float | None:
         """The next commit, or the next look at the limits."""
@@ -77,6 +77,7 @@ class HistoryService(Actor):
         """Messages kept, and those that were not, by cause; frames that came late or never."""
         return {
             "kept": self._kept,
+            "skipped": self._sample.skipped,
             "late_frames": self._late,
             "overflowed": self._overflowed,
             "nameless": self._nameless,
@@ -94,11 +95,18 @@ class HistoryService(Actor):
         if self._hep:
             self._hep.close()
 
-    def _take(self, seen: Seen) -> None:
-        call_id = call_id_of(seen.raw)
+    def _wants(self, raw: bytes) -> bool:
+        call_id = call_id_of(raw)
         if not call_id:
             self._nameless += 1
-            return
+        elif self._count >= WAITING:
+            self._overflowed += 1
+        else:
+            return self._sample.wants(call_id)
+        return False
+
+    def _take(self, seen: Seen) -> None:
+        call_id = call_id_of(seen.raw)
         self._waiting[call_id].append(seen)
         self._count += 1
         if self._hep:

@@ -38,6 +38,16 @@ def test_one_host_needs_neither_plan_nor_keys(tmp_path: Path) -> None:
     assert list(parents(alone.model_copy(update={"console": "off", "history": False})))[-1] == "journal"
 
 
+def test_a_history_is_had_by_who_wants_it(tmp_path: Path) -> None:
+    off = Settings(data_dir=tmp_path, routers=2, history=False)
+    assert "history" not in parents(off)
+    assert "history on beta" not in parents(settings(tmp_path))
+    beta = {"address": "10.0.0.2", "components": (*HOSTS["beta"]["components"], "history")}
+    spread = Settings(data_dir=tmp_path, hosts=HOSTS | {"beta": beta}, host="alpha")  # type: ignore[arg-type]
+    assert "history on beta" in parents(spread)
+    assert host_of("history.0", spread) == "beta"
+
+
 def test_who_runs_what(tmp_path: Path) -> None:
     here = settings(tmp_path)
     assert here.routers == 2

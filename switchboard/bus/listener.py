@@ -51,6 +51,7 @@ class Listener:
 
     def close(self) -> None:
         """Let go of the sockets."""
-        for socket in self._sockets:
+        for socket, monitor in zip(self._sockets, self._monitors, strict=True):
             socket.disable_monitor()
+            monitor.close(linger=0)
             socket.close()

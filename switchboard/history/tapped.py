@@ -1,11 +1,12 @@
 """Reads what the taps publish (docs/BUS.md, Taps): frames of the bus become messages that were seen."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from switchboard.bus import frames
 from switchboard.history.seen import Address, Direction, Seen
+from switchboard.sip.datagram import PONG
 
 WIRE_IN, WIRE_OUT = "edge-rx.0", "edge-tx.0"
 _PHONES_KNOWN = 10_000
@@ -25,12 +26,12 @@ class TapReader:
         self._numbers: dict[str, int] = {}
         self._facing: OrderedDict[str, str] = OrderedDict()
 
-    def read(self, subject: str, body: Any) -> Iterator[Seen]:
-        """Yield the SIP messages of one frame, in order; nothing of a frame that holds none."""
+    def read(self, subject: str, body: Any, wants: Callable[[bytes], object] = bool) -> Iterator[Seen]:
+        """Yield the SIP messages of one frame, in order, that `wants` (told their bytes) finds true."""
         match subject, body:
             case "tap.passed", [str(owner), int(number), int(at_ns), str(peer), bytes(frame)]:
                 self._count(owner, number)
-                yield from self._unpack(owner, at_ns, peer, frame)
+                yield from self._unpack(owner, at_ns, peer, frame, wants)
             case _:
                 self.bad += 1
 
@@ -40,7 +41,9 @@ class TapReader:
             case [str(owner), int(number), *_]:
                 self._count(owner, number)
 
-    def _unpack(self, owner: str, at_ns: int, peer: str, frame: bytes) -> Iterator[Seen]:
+    def _unpack(
+        self, owner: str, at_ns: int, peer: str, frame: bytes, wants: Callable[[bytes], object]
+    ) -> Iterator[Seen]:
         try:
             inner, items = frames.unpack(frame)
         except frames.FrameError:
@@ -48,10 +51,11 @@ class TapReader:
             return
         if owner == WIRE_IN and inner == "sip.received":
             for host, port, local_host, _, raw in items:
-                yield self._received(at_ns, Address(host, port), local_host, raw, peer)
+                if wants(raw):
+                    yield self._received(at_ns, Address(host, port), local_host, raw, peer)
         elif inner in ("sip.send", "sip.translate"):
             for host, port, local_host, raw, *_ in items:
-                if raw.strip():
+                if raw != PONG and wants(raw):
                     yield self._sent(owner, at_ns, Address(host, port), local_host, raw, peer)
 
     def _received(self, at_ns: int, source: Address, local_host: str, raw: bytes, peer: str) -> Seen:

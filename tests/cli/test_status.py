@@ -14,7 +14,6 @@ NAMES = [
     ("router", 1),
     ("translator", 0),
     ("journal", 0),
-    ("history", 0),
     ("console", 0),
 ]
 COMPONENT = {"edge-rx": "edge", "edge-tx": "edge"}

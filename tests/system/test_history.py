@@ -2,8 +2,9 @@
 
 import json
 import signal
+import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from system.tools import require_tools
 from system.user_agent import UserAgent, registered
 
 from switchboard.history.explain import explain
+from switchboard.history.pcapng import write
 from switchboard.history.reader import HistoryReader
+from switchboard.history.seen import Address, Direction, Seen
 
 pytestmark = pytest.mark.system
 
@@ -175,12 +178,13 @@ def test_a_trace_opens_in_tshark(
     assert not any(packet[3] for packet in packets), "malformed, or with a bad checksum"
 
 
-def dissect(capture: Path) -> list[list[str]]:
-    """Ports, status line, and complaints of each packet."""
-    fields = ("udp.srcport", "udp.dstport", "sip.Status-Line", "_ws.expert.message")
+PORTS_AND_STATUS = ("udp.srcport", "udp.dstport", "sip.Status-Line", "_ws.expert.message")
+
+
+def dissect(capture: Path, fields: Sequence[str] = PORTS_AND_STATUS, *options: str) -> list[list[str]]:
+    """Fields of each packet; of the usual ones the last is a complaint."""
     checks = ("-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE")
-    port = next(iter(()), "")
-    command = ["tshark", "-n", "-r", str(capture), *checks, *(["-d", port] if port else []), "-T", "fields"]
+    command = ["tshark", "-n", "-r", str(capture), *checks, *options, "-T", "fields"]
     for each in fields:
         command += ["-e", each]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -193,7 +197,33 @@ def test_a_trace_prints_a_line_a_message(board: Switchboard, lukas: UserAgent, l
         lenka.expect("INVITE").reply(486)
         invite.expect(486)
         account(board, invite.request.call_id, "busy")
-    assert process.stdout is not None
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        lines = [line for line in process.stdout if invite.request.call_id in line]
+    assert len(lines) == len(history(board).messages(invite.request.call_id))
+    assert f"INVITE {lenka.user}" in lines[0]
+    assert any("486 Obsadené (INVITE)" in line for line in lines)
+
+
+def test_a_collector_gets_what_passes(tmp_path: Path) -> None:
+    """It reaches Homer's port as HEP3 that tshark understands."""
+    require_tools("tshark")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(5)
+        where = Address(*collector.getsockname())
+        with Switchboard({"SWITCHBOARD_HEP": str(where)}) as board, Net(board.address) as net:
+            probed = collector.recv(65535)
+            lukas = registered(net, "lukas")
+            packets = [collector.recv(65535) for _ in range(2)]
+            phone, port = lukas.address, board.address[1]
+    capture = tmp_path / "hep.pcapng"
+    with capture.open("wb") as file:
+        write(file, [Seen(1, where, where, raw, Direction.OUT) for raw in (probed, *packets)])
+    fields = ("hep.src_port", "hep.dst_port", "sip.Method", "sip.Status-Code")
+    found = dissect(capture, fields, "-d", f"udp.port=={where.port},hep")
+    wanted = [[str(phone[1]), str(port), "REGISTER", ""], [str(port), str(phone[1]), "", "200"]]
+    assert [line[:4] for line in found[1:]] == wanted or wanted[0] in found
 
 
 def test_nothing_is_kept_where_it_is_off() -> None:
