@@ -19,6 +19,7 @@ from switchboard.console.journal import Journal
 from switchboard.console.login import Login
 from switchboard.console.now import Now
 from switchboard.console.pages import Pages
+from switchboard.console.phones import Phones
 from switchboard.console.phrases import Phrases
 from switchboard.console.sessions import Sessions
 from switchboard.console.watch import Watch
@@ -37,6 +38,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Journal(pages, settings, context).routes,
         *Call(pages, settings, context).routes,
         *Failures(pages, settings).routes,
+        *Phones(pages, settings).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,
         *metrics.routes(settings),

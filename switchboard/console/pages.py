@@ -17,6 +17,7 @@ NAV = (
     ("/", "Now"),
     ("/journal", "Journal"),
     ("/registrations", "Failed registrations"),
+    ("/phones", "Phones"),
     ("/phrases", "Phrases"),
 )
 SAID = {
@@ -24,7 +25,6 @@ SAID = {
     "restarting": "The console restarts; this page follows in a moment.",
     "not-restarted": "It was not restarted: see the log.",
     "logged-out": "You are logged out.",
-    "user-added": "The user was added.",
 }
 """What a page says after a form has done its work: named in the URL, so that nobody else puts words there."""
 

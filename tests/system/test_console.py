@@ -240,6 +240,21 @@ def test_a_registration_that_failed(page: Page, net: Net) -> None:
     expect(page.locator("article .badge")).to_contain_text("400")
 
 
+def test_the_code_for_a_phone(page: Page, url: str, tmp_path: Path) -> None:
+    require_tools("zbarimg")
+    page.goto("/phones")
+    page.get_by_label("User").fill("lukas")
+    page.get_by_role("button", name="Make a link").click()
+    shown = page.locator("code.url").inner_text()
+    assert shown.startswith(f"{url}provisioning/")
+    page.locator(".code").screenshot(path=tmp_path / "code.png")
+    command = ["zbarimg", "--quiet", "--raw", str(tmp_path / "code.png")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == shown
+    assert page.request.get(shown).ok
+    assert page.request.get(shown).status == 404
+
+
 def test_the_way_of_people_who_only_type(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("Tab")
@@ -266,7 +281,7 @@ def test_nothing_serious_for_axe(
     with ExitStack() as stack:
         page = stack.enter_context(open_page(browser, url, **options))
         open_call(page, call_id)
-        paths = ["/", "/journal", "/journal/days", "/phrases?code=486", "/registrations"]
+        paths = ["/", "/journal", "/journal/days", "/phrases?code=486", "/registrations", "/phones"]
         for path in [*paths, f"/call?call_id={call_id}&message=2"]:
             page.goto(path)
             assert serious_flaws(page) == [], path
