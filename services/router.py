@@ -34,6 +34,10 @@ from switchboard.transaction.timers import TimerValues
 
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.025
+PLAIN = 4
+"""Elements of an item that nobody is to translate."""
+MANY = 3
+"""Datagrams of a drain that save more by a common frame than a request loses by the way round."""
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -119,13 +123,22 @@ class RouterService(Actor):
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
         self._log.commit(time.monotonic())
+        self._join()
         self._edge.flush()  # requests first: their answers are waited for
         if not self._translator.flush():
             for item in self._translator.take_back():
                 self._edge.put(item[:4])
-                self._untranslated += 1
+                self._untranslated += len(item) > PLAIN
         super().flush()
         self._tell_journal(time.monotonic())
+
+    def _join(self) -> None:
+        """Many datagrams share one frame: the requests go with the responses, ahead of them."""
+        requests, responses = self._edge.waiting, self._translator.waiting
+        if requests and responses and requests + responses >= MANY:
+            items = self._translator.take_back()
+            self._translator.put_all(self._edge.take_back())
+            self._translator.put_all(items)
 
     def peers(self) -> Iterable[BusPeer]:
         """The journal, too."""

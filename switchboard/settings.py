@@ -32,6 +32,7 @@ from pydantic_settings import SettingsError as UndecodableError
 from switchboard.hosts import HostSettings, listed_routers, place
 from switchboard.listening import is_loopback, parse_listening
 from switchboard.password import parse_password_hash
+from switchboard.settings_gate import LOOPBACK, SCANNERS, AccessSettings, Network, check_scanner
 from switchboard.settings_origin import PREFIX, Origins, SettingsError, explain, variable_of
 
 __all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_settings", "read_settings"]
@@ -122,6 +123,9 @@ Domain = Annotated[str, AfterValidator(_check_domain)]
 Pin = Annotated[str, AfterValidator(_check_pin)]
 Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
 Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_commas)]
+Scanner = Annotated[str, AfterValidator(check_scanner)]
+Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_commas)]
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
 Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
@@ -174,6 +178,21 @@ class Settings(BaseSettings):
     t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
     t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
     timer_c_s: float = _setting(185.0, "seconds above 0 (Timer C; RFC 3261 wants more than 180)", gt=0)
+    access: AccessSettings = _setting(
+        AccessSettings(), "a table [access] with allow, deny, answer, methods; in the environment JSON"
+    )
+    rate_limit: float = _setting(400.0, "datagrams a second from one source, or 0 for no limit", ge=0)
+    rate_burst: float = _setting(4000.0, "datagrams that one source may send at once", ge=0)
+    rate_ignored_s: float = _setting(10.0, "seconds above 0 that a flooder is ignored", gt=0)
+    rate_exempt: Networks = _setting(
+        LOOPBACK, "networks; in the environment comma-separated, in the file a list"
+    )
+    scanners: Scanners = _setting(
+        SCANNERS,
+        "how User-Agents begin, 4 letters or more; in the environment comma-separated, in the file a list",
+    )
+    max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
+    max_header_fields: int = _setting(200, "header fields of a message, from 20 to 16000", ge=20, le=16000)
     receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
     tick_s: float = _setting(
         0.002, "seconds from 0 to 0.02 that datagrams gather under load before they are read", ge=0, le=0.02
@@ -311,7 +330,7 @@ def load_settings() -> Settings:
 
 def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
-    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts")}
+    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts", "access")}
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
     return SettingsError(message, f"bad setting {key}")

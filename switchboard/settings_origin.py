@@ -17,7 +17,11 @@ DEFAULT_FILE = "switchboard.toml"
 OTHER_VARIABLES = frozenset(
     PREFIX + name for name in ("CONFIG", "CONSOLE_SOCKET", "GO_FD", "PURE", "READY_FD", "SOCKETS")
 )
-NESTED_KEYS = {"users": ("language",), "hosts": ("address", "components", "sip_addresses")}
+NESTED_KEYS = {
+    "users": ("language",),
+    "hosts": ("address", "components", "sip_addresses"),
+    "access": ("allow", "deny", "answer", "methods"),
+}
 FOLLOW_UP_ERRORS = frozenset({"default_factory_not_called"})
 
 
