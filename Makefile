@@ -84,3 +84,8 @@ FUZZ ?= --write docs/SECURITY.md
 fuzz-board: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.fuzz_board $(FUZZ)
 .PHONY: micro fuzz fuzz-twins fuzz-guided fuzz-board
+
+# The console's pictures in docs/pictures, taken anew with Chromium.
+pictures: setup
+	PYTHONPATH=tests:. $(BIN)/python -m system.pictures docs/pictures
+.PHONY: pictures

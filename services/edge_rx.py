@@ -12,7 +12,9 @@ from switchboard import codec
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
+from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
 from switchboard.bus.udp import inherited_sockets
 from switchboard.gate.gate import Gate
@@ -29,6 +31,7 @@ class EdgeRx(Actor):
     """Owns nothing: reads the UDP sockets that its parent holds.
 
     Casts: sip.received to a router or the registrar; sip.send (the pongs of RFC 5626) to edge-tx.
+    Its tap shows what it received.
     """
 
     name = "edge-rx"
@@ -41,7 +44,8 @@ class EdgeRx(Actor):
         instance: int,  # noqa: ARG002
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
-        inbox = endpoints_of(settings).inbox
+        endpoints = endpoints_of(settings)
+        inbox = endpoints.inbox
         self._settings = settings
         self._sockets = inherited_sockets() if sockets is None else sockets
         peers = [*(inbox("router", number) for number in range(settings.routers)), inbox("registrar")]
@@ -55,10 +59,12 @@ class EdgeRx(Actor):
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._gate = Gate(gate_policy(settings))
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
+        taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
+        self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
-        """The UDP sockets."""
-        return {sock.fileno(): partial(self._drain, sock) for sock in self._sockets}
+        """The UDP sockets, and the tap."""
+        return {sock.fileno(): partial(self._drain, sock) for sock in self._sockets} | self._tap.watch()
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses."""

@@ -12,7 +12,9 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
+from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
+from switchboard.bus.tap import Tap
 from switchboard.durable.bindings_copy import BindingsCopy
 from switchboard.durable.router_log import RouterLog
 from switchboard.gate.networks import parse_networks
@@ -60,6 +62,9 @@ class RouterService(Actor):
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
+        owner = f"router.{instance}"
+        taps = endpoints.listen(owner, Kind.PUBLISHER)
+        self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._facing = Facing(settings)
         self._resolver = Resolver()
         self._replica = Replica()
@@ -80,8 +85,8 @@ class RouterService(Actor):
         return [endpoints.publisher("registrar")]
 
     def watch(self) -> dict[int, Callable[[float], None]]:
-        """Names that were resolved."""
-        return {self._resolver.fd: self._take_answers}
+        """Names that were resolved, and the tap."""
+        return {self._resolver.fd: self._take_answers} | self._tap.watch()
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take datagrams, changes of the bindings, and the journal's acknowledgements."""

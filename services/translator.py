@@ -1,6 +1,7 @@
 """The translator: gives the responses that leave the phrases of their readers' language."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -10,7 +11,9 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
+from switchboard.bus.tap import Tap
 from switchboard.phrases.directory import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
@@ -50,8 +53,15 @@ class TranslatorService(Actor):
         wanted |= {f"users.{name}.language": language for name, language in users.items()}
         if message := explain_unknown(wanted, self._translator.languages):
             raise SettingsError(message, "bad setting language")
-        self._edge = PackedOutbox(context, endpoints_of(settings).inbox("edge-tx"), "sip.send")
+        endpoints = endpoints_of(settings)
+        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self.outboxes = [self._edge]
+        taps = endpoints.listen("translator.0", Kind.PUBLISHER)
+        self._tap = Tap(context, taps, "translator.0", [self._edge.peer])
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """The tap."""
+        return self._tap.watch()
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Pass the items of a sip.translate on without unpacking them, where that can be done."""

@@ -30,6 +30,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
 from switchboard.hosts import HostSettings, listed_routers, place
+from switchboard.listening import is_loopback, parse_listening
+from switchboard.password import parse_password_hash
 from switchboard.settings_gate import LOOPBACK, SCANNERS, AccessSettings, Network, check_scanner
 from switchboard.settings_origin import PREFIX, Origins, SettingsError, explain, variable_of
 
@@ -39,7 +41,8 @@ MAX_ROUTERS = 64
 DEFAULT_EXPIRES = 3600
 MAX_SOCKET_PATH = 100
 LONGEST_SOCKET_NAME = "/translator.control"
-PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal)(\.[0-9]+)?=[0-9]+")
+PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+")
+COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -69,6 +72,17 @@ def _check_address(text: str) -> str:
     except ValueError:
         raise ValueError("It is no IP address") from None
     return "" if wildcard else literal
+
+
+def _check_console_address(text: str) -> str:
+    parse_listening(text)
+    return text.strip()
+
+
+def _check_collector(text: str) -> str:
+    if text and not COLLECTOR.fullmatch(text):
+        raise ValueError(f"{text!r} is no HOST:PORT")
+    return text
 
 
 def _check_directory(value: object) -> object:
@@ -113,7 +127,9 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_comma
 Scanner = Annotated[str, AfterValidator(check_scanner)]
 Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_commas)]
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
+Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
+ConsoleAddress = Annotated[str, AfterValidator(_check_console_address)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -190,6 +206,24 @@ class Settings(BaseSettings):
     pins: Pins = _setting((), "WORKER=PROCESSOR or WORKER.INSTANCE=PROCESSOR, as edge-rx=0, router.1=3")
     spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
     hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
+    console: ConsoleAddress = _setting(
+        "127.0.0.1:8080", "ADDRESS:PORT where browsers reach the console, [ADDRESS]:PORT for IPv6, or off"
+    )
+    console_password: str = _setting(
+        "", "what `switchboard console-password` prints; empty only for an address of this machine alone"
+    )
+    console_names: Domains = _setting(
+        (), "host names in the console's address, besides our domains; in the environment comma-separated"
+    )
+    history: bool = _setting(True, "true (keep the messages of past calls) or false")
+    history_calls: int = _setting(5000, "calls and registrations that are kept, at least 1", ge=1)
+    history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
+    history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
+    history_rate: int = _setting(
+        2000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
+    )
+    history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
+    hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
 
     @field_validator("*", mode="before")
@@ -222,6 +256,18 @@ class Settings(BaseSettings):
         place(self.hosts, self.routers)
         return self
 
+    @model_validator(mode="after")
+    def _check_console(self) -> "Settings":
+        address = parse_listening(self.console)
+        if self.console_password:
+            parse_password_hash(self.console_password)
+        elif address is not None and not is_loopback(address[0]):
+            raise ValueError(
+                f"console {self.console} can be reached from other machines and console_password is empty: "
+                "set it to what `switchboard console-password` prints"
+            )
+        return self
+
     @property
     def here(self) -> str:
         """The name of this host."""
@@ -250,6 +296,16 @@ class Settings(BaseSettings):
     def cdr_path(self) -> Path:
         """The call detail records, one JSON object a line."""
         return self.data_dir / "cdr.jsonl"
+
+    @property
+    def console_key_path(self) -> Path:
+        """The key with which the console signs its sessions."""
+        return self.data_dir / "console.key"
+
+    @property
+    def history_path(self) -> Path:
+        """The messages of past calls (SQLite)."""
+        return self.data_dir / "history.db"
 
     @property
     def journal_path(self) -> Path:

@@ -1,0 +1,75 @@
+"""What is known about a machine and the switchboard on it: values only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCard:
+    """A network interface by its name, with one of its addresses."""
+
+    name: str
+    address: IPv4Interface | IPv6Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The port is taken: by whom, as far as we may know."""
+
+    pid: int | None
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """The way from phones to the edge. `domains`: name -> the addresses that it resolves to."""
+
+    host: str
+    port: int
+    cards: Sequence[NetworkCard]
+    domains: Mapping[str, Sequence[str]]
+    taken: Taken | None
+    bind_failure: str
+    container: str
+    """Which kind of container we are in; "" for none."""
+    firewall: str
+    """Which firewall is active; "" for none that we know of."""
+    firewall_allows: bool | None
+    """Whether it names the port; None: its rules cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFacts:
+    """The machine. `buffer_cut`: what the kernel withholds, in words; "" for nothing."""
+
+    clock_synchronized: bool | None
+    buffer_cut: str
+    buffer_bytes: int
+    open_files: int
+    python: tuple[int, int, int]
+    libzmq: tuple[int, int, int]
+    core: str
+    data_dir: Path
+    data_dir_failure: str
+    """Why the directory, or the one of the sockets, cannot be used; "" if it can."""
+    open_to_others: Sequence[Path]
+    """Directories and files of ours that other users may read."""
+    disk_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningFacts:
+    """The switchboard itself. `answer_s`: how long an OPTIONS took; None: no answer."""
+
+    workers: int
+    not_up: Sequence[str]
+    address: str
+    port: int
+    answer_s: float | None
+
+    @property
+    def runs(self) -> bool:
+        """Whether any of it is there."""
+        return len(self.not_up) < self.workers

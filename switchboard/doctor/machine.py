@@ -1,0 +1,99 @@
+"""Checks of the machine: clock, limits, versions, directories."""
+
+from collections.abc import Iterator
+
+from switchboard.doctor.facts import MachineFacts
+from switchboard.doctor.finding import Finding, ok, problem, warning
+
+OPEN_FILES = 1024
+OLDEST_PYTHON = (3, 11, 0)
+OLDEST_LIBZMQ = (4, 3, 0)
+LITTLE_DISK_BYTES = 1_000_000_000
+NO_DISK_BYTES = 100_000_000
+
+
+def check_machine(facts: MachineFacts) -> Iterator[Finding]:
+    """All of them."""
+    yield check_clock(facts)
+    yield check_buffer(facts)
+    yield check_open_files(facts)
+    yield from check_versions(facts)
+    yield from check_directories(facts)
+    yield check_disk(facts)
+
+
+def check_clock(facts: MachineFacts) -> Finding:
+    """The wall clock is kept right: records, logs and expiries depend on it."""
+    if facts.clock_synchronized is None:
+        return ok("clock", "this system does not tell whether its clock is kept right")
+    if facts.clock_synchronized:
+        return ok("clock", "it is synchronized")
+    return warning(
+        "clock",
+        "nothing keeps it right: times in journal and logs will drift",
+        "install chrony, or enable systemd-timesyncd (timedatectl set-ntp true)",
+    )
+
+
+def check_buffer(facts: MachineFacts) -> Finding:
+    """The kernel keeps what arrives in a burst."""
+    if facts.buffer_cut:
+        line = f"net.core.rmem_max = {facts.buffer_bytes}"
+        return warning(
+            "buffers", facts.buffer_cut, f"to keep it so: {line} in /etc/sysctl.d/switchboard.conf"
+        )
+    return ok("buffers", f"{facts.buffer_bytes} bytes for arriving datagrams, as the settings want")
+
+
+def check_open_files(facts: MachineFacts) -> Finding:
+    """Sockets and files fit the limit."""
+    if facts.open_files < OPEN_FILES:
+        return warning(
+            "files",
+            f"a process may open {facts.open_files} files",
+            "ulimit -n 1024, or LimitNOFILE= of systemd",
+        )
+    return ok("files", f"a process may open {facts.open_files}")
+
+
+def check_versions(facts: MachineFacts) -> Iterator[Finding]:
+    """Python, libzmq, and the compiled core."""
+    python, libzmq = (".".join(map(str, each)) for each in (facts.python, facts.libzmq))
+    if facts.python < OLDEST_PYTHON:
+        yield problem("versions", f"Python {python} is too old", "install Python 3.11 or newer")
+    elif facts.libzmq < OLDEST_LIBZMQ:
+        yield problem("versions", f"libzmq {libzmq} is too old", "pip install --upgrade pyzmq")
+    else:
+        yield ok("versions", f"Python {python}, libzmq {libzmq}")
+    if facts.core == "compiled core":
+        yield ok("core", "it is compiled")
+    else:
+        yield warning(
+            "core",
+            f"{facts.core}: all works, at a fraction of the speed",
+            "install a C compiler and Python's headers (Debian: gcc python3-dev), then make setup",
+        )
+
+
+def check_directories(facts: MachineFacts) -> Iterator[Finding]:
+    """Data and sockets can be written, and are nobody else's to read."""
+    if facts.data_dir_failure:
+        yield problem(
+            "data", facts.data_dir_failure, "make it writable for this user, or choose a SWITCHBOARD_DATA_DIR"
+        )
+    else:
+        yield ok("data", f"{facts.data_dir} can be written")
+    if facts.open_to_others:
+        paths = " ".join(map(str, facts.open_to_others))
+        yield warning("privacy", f"other users of this machine may read {paths}", f"chmod -R go-rwx {paths}")
+
+
+def check_disk(facts: MachineFacts) -> Finding:
+    """There is room for the journal and the logs of the routers."""
+    free = f"{facts.disk_free_bytes / 1e9:.1f} GB free for {facts.data_dir}"
+    remedy = "make room, or move data_dir to another disk"
+    if facts.disk_free_bytes < NO_DISK_BYTES:
+        return problem("disk", free, remedy)
+    if facts.disk_free_bytes < LITTLE_DISK_BYTES:
+        return warning("disk", free, remedy)
+    return ok("disk", free)

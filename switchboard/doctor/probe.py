@@ -1,0 +1,197 @@
+"""Gathers the facts (I/O rim): asks the system, changes nothing; a UDP port is bound for a moment at most."""
+
+import ctypes
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_interface
+from pathlib import Path
+
+import psutil
+import zmq
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.socket_buffer import cut, enlarge_buffers
+from switchboard.bus.udp import BindError, PortTaken, bind_sockets
+from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
+from switchboard.local import interfaces, own_addresses
+from switchboard.settings import Settings
+from switchboard.survey.ask import ask_parents, name_of
+from switchboard.survey.ping import NobodyListens, ping
+from switchboard.survey.reading import UP
+from switchboard.twins import core
+
+ANSWERED_WITHIN_S = 2.0
+COMMAND_WITHIN_S = 5.0
+_TIMEX_BYTES = 512
+"""More than any `struct timex` has; all zero, it asks and sets nothing."""
+_TIME_ERROR = 5
+_CONTAINERS = {"/.dockerenv": "Docker", "/run/.containerenv": "Podman"}
+_FIREWALLS = {"ufw": "/etc/ufw/ufw.conf", "firewalld": "/run/firewalld"}
+_RULES = {"nftables": ("nft", "list", "ruleset"), "iptables": ("iptables", "-S")}
+_CLOSING = ("policy drop", "-P INPUT DROP", "drop", "reject", "-j DROP", "-j REJECT")
+
+
+def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
+    """The way from the phones to the edge. Unless `edge_runs`, its port is tried."""
+    taken, bind_failure = (None, "") if edge_runs else _try_port(settings)
+    firewall, rules = _firewall()
+    return NetworkFacts(
+        host=settings.sip_host,
+        port=settings.sip_port,
+        cards=_cards(),
+        domains=_resolve([each for each in settings.domains if not each.startswith("[")]),
+        taken=taken,
+        bind_failure=bind_failure,
+        container=next((kind for path, kind in _CONTAINERS.items() if Path(path).exists()), ""),
+        firewall=firewall,
+        firewall_allows=None if rules is None else str(settings.sip_port) in rules,
+    )
+
+
+def machine_facts(settings: Settings) -> MachineFacts:
+    """The machine and the directories."""
+    withheld, granted = _buffer(settings.receive_buffer_bytes)
+    return MachineFacts(
+        clock_synchronized=_clock_synchronized(),
+        buffer_cut=withheld,
+        buffer_bytes=granted,
+        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        python=sys.version_info[:3],
+        libzmq=zmq.zmq_version_info(),
+        core=core(),
+        data_dir=settings.data_dir,
+        data_dir_failure=_directory_failure(settings.data_dir) or _directory_failure(settings.run_dir),
+        open_to_others=[each for each in _private_paths(settings) if _is_open(each)],
+        disk_free_bytes=shutil.disk_usage(_nearest(settings.data_dir)).free,
+    )
+
+
+def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
+    """What the parents say, and whether phones get an answer."""
+    workers = ask_parents(context, settings)
+    addresses = own_addresses(settings)
+    address = next((each for each in addresses if each.startswith("127.")), addresses[0])
+    not_up = [name_of(each) for each in workers if each["state"] != UP]
+    return RunningFacts(
+        workers=len(workers),
+        not_up=not_up,
+        address=address,
+        port=settings.sip_port,
+        answer_s=_ping(address, settings.sip_port) if len(not_up) < len(workers) else None,
+    )
+
+
+def _ping(address: str, port: int) -> float | None:
+    try:
+        return ping(address, port, ANSWERED_WITHIN_S)
+    except NobodyListens:
+        return None
+
+
+def _try_port(settings: Settings) -> tuple[Taken | None, str]:
+    try:
+        sockets = bind_sockets(settings.sip_host, settings.sip_port)
+    except PortTaken as taken:
+        return Taken(taken.pid, taken.command), ""
+    except BindError as error:
+        return None, str(error)
+    for sock in sockets:
+        sock.close()
+    return None, ""
+
+
+def _cards() -> list[NetworkCard]:
+    """The addresses of `interfaces`, with the names of their network interfaces."""
+    names = {
+        address.address.partition("%")[0]: name
+        for name, addresses in psutil.net_if_addrs().items()
+        for address in addresses
+    }
+    return [NetworkCard(names.get(str(each.ip), ""), ip_interface(each)) for each in interfaces()]
+
+
+def _resolve(domains: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """The addresses of each domain; none of one that nobody knows."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return dict(zip(domains, pool.map(_addresses_of, domains), strict=True))
+
+
+def _addresses_of(domain: str) -> list[str]:
+    try:
+        answers = socket.getaddrinfo(domain, None, type=socket.SOCK_DGRAM)
+    except OSError:
+        return []
+    return sorted({str(address[0]) for *_, address in answers})
+
+
+def _firewall() -> tuple[str, str | None]:
+    """The active firewall and its rules; None if they cannot be read."""
+    for name, path in _FIREWALLS.items():
+        if Path(path).exists() and (name != "ufw" or "ENABLED=yes" in _text(Path(path))):
+            return name, _rules("nftables") or _rules("iptables")
+    for name in _RULES:
+        rules = _rules(name)
+        if rules and any(word in rules for word in _CLOSING):
+            return name, rules
+    return "", ""
+
+
+def _rules(name: str) -> str | None:
+    command = _RULES[name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_WITHIN_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _clock_synchronized() -> bool | None:
+    """adjtimex(2): the kernel knows whether somebody disciplines its clock. None where it is not asked."""
+    if sys.platform != "linux":
+        return None
+    state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    return None if state < 0 else state != _TIME_ERROR
+
+
+def _buffer(wanted: int) -> tuple[str, int]:
+    """What the kernel withholds of a receive buffer, in words, and what it was asked for."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        enlarge_buffers(sock, wanted)
+        return cut(sock, wanted), wanted
+
+
+def _directory_failure(path: Path) -> str:
+    """Why the directory could not be made or written to; "" if it can."""
+    if path.is_dir():
+        return "" if os.access(path, os.R_OK | os.W_OK | os.X_OK) else f"{path} cannot be written"
+    if path.exists():
+        return f"{path} is no directory"
+    parent = _nearest(path)
+    return "" if os.access(parent, os.W_OK | os.X_OK) else f"{path} cannot be made: {parent} is not ours"
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself, or the first above it that exists."""
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def _private_paths(settings: Settings) -> list[Path]:
+    paths = (settings.data_dir, settings.run_dir, settings.keys_path)
+    return [each for each in paths if each.is_dir()]
+
+
+def _is_open(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o077)

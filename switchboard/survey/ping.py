@@ -1,0 +1,50 @@
+"""Asks a switchboard over UDP, as a phone would, whether it is there (RFC 3261 §11; I/O rim)."""
+
+import socket
+import time
+from secrets import token_hex
+
+from switchboard.bus.udp import socket_address
+
+
+class NobodyListens(Exception):
+    """The port is closed."""
+
+
+def ping(host: str, port: int, timeout_s: float) -> float | None:
+    """Send one OPTIONS; return how long its answer took (s), None for no answer in time. NobodyListens.
+
+    It passes edge-rx, a router, the translator and edge-tx, as any request does that is answered here.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(timeout_s)
+        sock.connect(socket_address(host, port))
+        own_host, own_port = sock.getsockname()[:2]
+        request = options(own_host, own_port, host, port)
+        began = time.monotonic()
+        try:
+            sock.send(request)
+            sock.recv(65535)
+        except TimeoutError:
+            return None
+        except ConnectionRefusedError:
+            raise NobodyListens from None
+        return time.monotonic() - began
+
+
+def options(own_host: str, own_port: int, host: str, port: int) -> bytes:
+    """An OPTIONS for the switchboard itself; hosts without brackets."""
+    here, there = (f"[{each}]" if ":" in each else each for each in (own_host, host))
+    lines = [
+        f"OPTIONS sip:{there}:{port} SIP/2.0",
+        f"Via: SIP/2.0/UDP {here}:{own_port};rport;branch=z9hG4bK{token_hex(8)}",
+        "Max-Forwards: 70",
+        f"From: <sip:probe@{here}>;tag={token_hex(4)}",
+        f"To: <sip:{there}:{port}>",
+        f"Call-ID: {token_hex(8)}",
+        "CSeq: 1 OPTIONS",
+        "User-Agent: Switchboard probe",
+        "Content-Length: 0",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()

@@ -1,0 +1,26 @@
+from dataclasses import replace
+
+import pytest
+
+from switchboard.doctor.facts import RunningFacts
+from switchboard.doctor.finding import Level
+from switchboard.doctor.running import check_running
+
+GOOD = RunningFacts(2, [], "127.0.0.1", 5060, 0.0021)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (GOOD, [("running", Level.OK), ("answer", Level.OK)]),
+        (replace(GOOD, not_up=["a", "b"], answer_s=None), [("running", Level.WARNING)]),
+        (replace(GOOD, not_up=["a"]), [("running", Level.PROBLEM), ("answer", Level.OK)]),
+        (replace(GOOD, answer_s=None), [("running", Level.OK), ("answer", Level.PROBLEM)]),
+    ],
+)
+def test_running(facts: RunningFacts, expected: list[tuple[str, Level]]) -> None:
+    assert [(each.check, each.level) for each in check_running(facts)] == expected
+
+
+def test_the_time_of_an_answer() -> None:
+    assert "answered in 2.1 ms" in list(check_running(GOOD))[1].found

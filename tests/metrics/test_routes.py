@@ -1,0 +1,50 @@
+"""The pages, in the console's place, over real doors."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.test_status import NAMES, board
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from system.harness import free_port
+
+from switchboard.metrics.routes import routes
+from switchboard.settings import Settings
+
+pytest_plugins = ["cli.conftest"]
+Answering = Callable[[str, str, Any], object]
+
+
+@pytest.fixture
+def client(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setattr("switchboard.survey.ask.ANSWER_WITHIN_S", 0.3)
+    settings = Settings(sip_host="127.0.0.1", sip_port=free_port("127.0.0.1"), data_dir=data_dir, routers=2)
+    with TestClient(Starlette(routes=routes(settings))) as client:
+        yield client
+
+
+@pytest.fixture
+def everything_up(answering: Answering) -> None:
+    for component, workers in board().items():
+        answering(f"{component}.control", "status", [{**each, "pid": None} for each in workers])
+    for name, instance in NAMES:
+        answering(f"{name}.{instance}.ask", "stats", {"items_in": 1})
+
+
+@pytest.mark.usefixtures("everything_up")
+def test_all_up(client: TestClient) -> None:
+    assert client.get("/readyz").json() == {"ready": True, "not_up": []}
+    page = client.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain")
+    assert 'switchboard_worker_items_total{worker="router.1"} 1.0' in page.text
+    assert "switchboard_probes_unanswered_total 1.0" in page.text  # nobody listens at the port
+
+
+def test_nothing_up(client: TestClient) -> None:
+    assert client.get("/healthz").text == "ok\n"
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json() == {"ready": False, "not_up": [f"{name}.{number}" for name, number in NAMES]}
+    assert "switchboard_ready 0.0" in client.get("/metrics").text
