@@ -3,20 +3,32 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
 
+from switchboard.auth.dialogs import Dialogs
+from switchboard.auth.failures import Failures
+from switchboard.auth.follower import Follower as UserFollower
+from switchboard.auth.follower import PageFollower as PageUserFollower
+from switchboard.auth.follower import StoreFollower as StoreUserFollower
+from switchboard.auth.key_file import load_or_make_key
+from switchboard.auth.trusted import Trusted
+from switchboard.auth.user_store import UserStore, read_page
 from switchboard.bus.actor import Actor, run_actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.durable.bindings_copy import BindingsCopy
-from switchboard.durable.router_log import RouterLog
+from switchboard.durable.router_log import RouterLog, boot_id
+from switchboard.failure_log import FailureLog
+from switchboard.gates import make_gate
 from switchboard.local import Facing, own_domains
 from switchboard.location.follower import Follower, PageFollower, StoreFollower
 from switchboard.location.replica import Replica
+from switchboard.proxy.admission import Admission
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
@@ -31,6 +43,7 @@ from switchboard.transaction.timers import TimerValues
 
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.025
+USERS_A_PAGE = 500
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -53,6 +66,12 @@ class RouterService(Actor):
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
+        self._key = load_or_make_key(settings.auth_key_path)
+        self._failures, self._failure_log = Failures(), FailureLog()
+        self._gate = make_gate(
+            settings, self._key, f"router.{instance} {boot_id()}", self._log.nonces, self._failures
+        )
+        self._users = self._follow_users(context, endpoints)
         self._facing = Facing(settings)
         self._resolver = Resolver()
         self._replica = Replica()
@@ -62,6 +81,8 @@ class RouterService(Actor):
         self._next_telling = 0.0
         self._untranslated = self._bad_items = 0
         self._follower.start(time.monotonic())
+        if self._users:
+            self._users.start()
         if self._replica.is_loaded:
             structlog.get_logger().info("bindings loaded", number=self._replica.number)
         self._take_over()
@@ -86,6 +107,12 @@ class RouterService(Actor):
             case "location.page", list(pages):
                 for page in pages:
                     self._follower.take_page(page, now)
+            case "users.number", [str(series), int(number)]:
+                if self._users:
+                    self._users.told(series, number)
+            case "users.page", list(pages) if self._users:
+                for page in pages:
+                    self._users.take_page(page)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
             case _:
@@ -112,6 +139,8 @@ class RouterService(Actor):
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
+        if self._gate:
+            self._log.keep_nonces(self._gate.take_changes())
         self._log.commit(time.monotonic())
         self._edge.flush()  # requests first: their answers are waited for
         if not self._translator.flush():
@@ -138,6 +167,9 @@ class RouterService(Actor):
             "client_transactions": layer.client_count,
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
+            "auth_failed": self._failures.count,
+            "auth_challenged": self._gate.challenged if self._gate else 0,
+            "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
             "events_waiting": self._log.events.waiting,
             "events_dropped": self._log.events.dropped,
@@ -158,11 +190,34 @@ class RouterService(Actor):
         copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
         return PageFollower(self._replica, copy, lambda after: registrar.put([self._instance, after]))
 
+    def _follow_users(self, context: BusContext, endpoints: Endpoints) -> UserFollower | None:
+        if self._gate is None:
+            return None
+        users, settings = self._gate.verifier.users, self._settings
+        if is_here("registrar.0", settings):
+            read = partial(read_page, settings.users_path, at_most=USERS_A_PAGE)
+            return StoreUserFollower(users, read)
+        registrar = Outbox(context, endpoints.inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
+        self.outboxes.append(registrar)
+        copy = UserStore(settings.data_dir / f"router-{self._instance}" / "users.db")
+        return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
+
     def _make_proxy(self) -> Proxy:
         settings = self._settings
         incarnation = secrets.token_hex(3)
         policy = TargetPolicy(
-            own_domains(settings), self._replica, open_relay=settings.relay == "open", users=settings.users
+            own_domains(settings),
+            self._replica,
+            Dialogs(self._key),
+            open_relay=settings.relay == "open",
+            users=settings.users,
+            trusted=Trusted(settings.trusted),
+            failures=self._failures,
+        )
+        admission = (
+            None
+            if self._gate is None
+            else Admission(self._gate, policy, settings.auth_from, settings.strangers == "call")
         )
         values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
         return Proxy(
@@ -174,6 +229,7 @@ class RouterService(Actor):
                 port=settings.sip_port,
                 incarnation=incarnation,
                 recurse=settings.recurse,
+                admission=admission,
             )
         )
 
@@ -201,6 +257,8 @@ class RouterService(Actor):
             self._translator.put([*to, raw, *reader])
         for lookup in turn.lookups:
             self._resolver.ask(lookup)
+        if failures := self._failures.take():
+            self._failure_log.tell(failures, turn.now)
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: a journal that hears of them some milliseconds later misses nothing."""

@@ -12,6 +12,7 @@ from switchboard.cli.keys import keys
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
+from switchboard.cli.user import user_app
 from switchboard.twins import core
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for command in (start, status, restart, bindings, calls, cdr, check, keys):
     app.command()(command)
+app.add_typer(user_app, name="user")
 
 
 def _print_version(wanted: bool) -> None:

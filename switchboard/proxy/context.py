@@ -198,7 +198,8 @@ class ResponseContext:
             return
         identity = self._env.branches.next(self._received.routing_hash)
         sent_by = (peer.local, self._env.port)
-        raw = compose(self._received, branch.plan, self._routing, identity, sent_by)
+        dialogs = self._env.policy.dialogs
+        raw = compose(self._received, branch.plan, self._routing, identity, sent_by, dialogs)
         method = self._received.method
         branch.client = self._env.layer.open_client(identity, method, peer, raw, branch, turn)
         self.edition += 1

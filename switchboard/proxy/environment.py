@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
+from switchboard.proxy.admission import Admission
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.forward import is_sendable, literal_hop
 from switchboard.proxy.loop import Branches
@@ -20,7 +21,8 @@ class Environment:
     """The router's parts, made once.
 
     `facing`: our address towards an IP address ("" if unknown). `recurse`: whether a 3xx is followed.
-    `incarnation` makes the tags of this process differ from its predecessors'.
+    `incarnation` makes the tags of this process differ from its predecessors'. `admission`: who may send
+    requests; None: everybody.
     """
 
     layer: TransactionLayer
@@ -30,6 +32,7 @@ class Environment:
     port: int
     incarnation: str
     recurse: bool = True
+    admission: Admission | None = None
     waiting: dict[Lookup, list[OnResolved]] = field(default_factory=dict)
     _tags: "count[int]" = field(default_factory=lambda: count(1))
 

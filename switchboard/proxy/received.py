@@ -1,5 +1,8 @@
 """A request on its way through the proxy, and what is known of it before it is routed."""
 
+from collections.abc import Iterator
+
+from switchboard.auth.digest import realm_of
 from switchboard.proxy.commands import CallEvent
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.loop import own_passes, routing_hash
@@ -10,6 +13,8 @@ from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import received_via, response_address
 from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Fields, Peer, Reader
+
+_CREDENTIALS = (Header.PROXY_AUTHORIZATION, Header.AUTHORIZATION)
 
 
 class Received:
@@ -75,6 +80,17 @@ class Received:
         except ParseError:
             return ""
         return uri.username if self._own.owns(uri) else ""
+
+    @lazy
+    def own_credentials(self) -> list[tuple[int, int]]:
+        """Start and end of the lines with credentials for our realm: nobody's business but ours (§22.3)."""
+        realm, numbers = self._own.realm, self.message.numbers
+        shown = [header for header in _CREDENTIALS if header in numbers] if realm else []
+        return [line for header in shown for line in self._lines_for(header, realm)]
+
+    def _lines_for(self, header: Header, realm: str) -> Iterator[tuple[int, int]]:
+        pairs = zip(self.message.lines(header), self.message.all(header), strict=True)
+        return (line for line, value in pairs if realm_of(value) == realm)
 
     @property
     def parties(self) -> tuple[str, str]:

@@ -14,7 +14,7 @@ _MEDIA_KEY = re.compile(rb"^(k=|a=crypto:[^\r\n]*?inline:)[^\r\n]*+", re.IGNOREC
 def mask(raw: bytes) -> bytes:
     """Return `raw` (untrusted, whole or in part) with `***` for every secret in it; else as it stands.
 
-    Secret are: credentials (RFC 3261 §22.4), passwords in URIs (§19.1.1), keys of media (RFC 4568, k= of SDP).
+    Secret are: credentials (RFC 3261 §22.4), passwords in URIs (§19.1.1), keys of media (RFC 4568).
     """
     raw = _CREDENTIALS.sub(rb"\1 " + MASKED, raw)
     raw = _PASSWORD.sub(rb"\1" + MASKED, raw)
