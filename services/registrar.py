@@ -165,8 +165,11 @@ class RegistrarService(Actor):
         ]
 
     def stats(self) -> dict[str, float]:
-        """Counters: replies, retransmissions, useless Vias, untranslated replies, bad items"""
+        """Counters: replies, retransmissions, useless Vias, untranslated replies, bad items; who is bound."""
+        users, bindings = self._store.count()
         return {
+            "users": users,
+            "bindings": bindings,
             "replied": self._transactions.replied,
             "retransmissions": self._transactions.retransmissions,
             "unanswerable": self._transactions.unanswerable,

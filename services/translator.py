@@ -1,5 +1,6 @@
 """The translator: gives the responses that leave the phrases of their readers' language."""
 
+from collections import Counter
 from typing import Any
 
 import structlog
@@ -32,7 +33,8 @@ class TranslatorService(Actor):
         self._directory = CatalogueDirectory(settings.phrases_dir)
         self._next_look = 0.0 if settings.phrases_dir else None
         self._log = structlog.get_logger()
-        self._responses = self._bad_items = self._reloads = 0
+        self._bad_items = self._reloads = 0
+        self._by_class: Counter[bytes] = Counter()
         self._look()
         wanted = {"language": settings.language}
         wanted |= {f"users.{name}.language": language for name, language in users.items()}
@@ -54,7 +56,7 @@ class TranslatorService(Actor):
             case [str(host), int(port), str(local_host), bytes(raw), str(user), str(accept_language)]:
                 translated = self._translator.translate(raw, user, accept_language)
                 self._edge.put([host, port, local_host, translated])
-                self._responses += 1
+                self._by_class[raw[8:9]] += 1
             case _:
                 self._bad_items += 1
 
@@ -77,8 +79,13 @@ class TranslatorService(Actor):
             self._log.info("own catalogues in force", languages=sorted(self._directory.catalogues))
 
     def stats(self) -> dict[str, float]:
-        """Counters: responses passed on, bad items, changes of own catalogues."""
-        return {"responses": self._responses, "bad_items": self._bad_items, "reloads": self._reloads}
+        """Counters: responses passed on, of all and by class, bad items, changes of own catalogues."""
+        return {
+            "responses": self._by_class.total(),
+            **{f"responses.{digit}xx": self._by_class[b"%d" % digit] for digit in range(1, 7)},
+            "bad_items": self._bad_items,
+            "reloads": self._reloads,
+        }
 
     def close(self) -> None:
         """Let go of the edge."""

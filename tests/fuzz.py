@@ -7,6 +7,7 @@ import argparse
 import sys
 import time
 from array import array
+from collections.abc import Callable
 from random import Random
 
 from compiled import outcome
@@ -77,6 +78,10 @@ class Fuzzer:
             for number in Header:
                 if fields.value(raw, index, number) != fields.value_in_python(raw, index, number):
                     raise Disagreement(f"field {number}: {raw!r} of {data!r}")
+                if span_of(fields.value_span, raw, index, number) != span_of(
+                    fields.value_span_in_python, raw, index, number
+                ):
+                    raise Disagreement(f"span of field {number}: {raw!r} of {data!r}")
             if fields.top_via_span(raw, index) != fields.top_via_span_in_python(raw, index):
                 raise Disagreement(f"top Via: {raw!r} of {data!r}")
             if different := known_otherwise(raw, index.tobytes()):
@@ -105,6 +110,14 @@ class Fuzzer:
     def sent_one_by_one(self, data: bytes) -> tuple[int, int]:
         sent = [self.sender.send(raw, host, port, local) for host, port, local, raw in codec.unpack(data)]
         return sum(sent), len(sent) - sum(sent)
+
+
+def span_of(look_up: Callable[..., tuple[int, int]], *arguments: object) -> tuple[int, int] | None:
+    """Where the field stands; None if there is none."""
+    try:
+        return look_up(*arguments)
+    except ValueError:
+        return None
 
 
 def main() -> None:

@@ -1,28 +1,15 @@
 """The torture messages of RFC 4475 and RFC 5118, octet by octet, through scanner and proxy."""
 
-import tomllib
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from playbook import Board
 from sip.messages import anything
+from tortures import EXPECTED, NEXT_HOP, SOURCE, TORTURE, load, named, untouched
 
 from switchboard.sip.errors import ParseError
-from switchboard.sip.headers import Header
-from switchboard.sip.message import Message, parse_message
-
-TORTURE = Path(__file__).parent / "torture"
-EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((TORTURE / "expected.toml").read_text("utf-8"))
-SOURCE = ("192.0.2.77", 5060)
-NEXT_HOP = ("192.0.2.99", 5060)
-TOUCHED = (Header.VIA, Header.ROUTE, Header.MAX_FORWARDS, Header.RECORD_ROUTE)
-
-
-def load(name: str) -> bytes:
-    return (TORTURE / f"{name}.dat").read_bytes()
+from switchboard.sip.message import parse_message
 
 
 def receive(raw: bytes) -> Board:
@@ -39,16 +26,6 @@ def outcome(board: Board) -> str | int:
         return "forwarded"
     finals = [answer.status for answer in board.answers() if answer.status >= 200]
     return finals[0] if finals else "dropped"
-
-
-def untouched(message: Message) -> list[bytes]:
-    """The header lines that a proxy may not change, in order."""
-    lines = (message.lines(number) for number in Header if number not in TOUCHED)
-    return [message.raw[start:end] for start, end in sorted(span for spans in lines for span in spans)]
-
-
-def named(outcome: str) -> list[str]:
-    return [name for name, expected in EXPECTED.items() if expected["outcome"] == outcome]
 
 
 def test_corpus_is_complete() -> None:

@@ -1,5 +1,6 @@
 """`switchboard calls`: the calls that ring or are up."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from switchboard.cli.output import JsonOption, print_json, print_table
@@ -22,14 +23,15 @@ def _row(call: dict[str, Any]) -> tuple[object, ...]:
     return (
         call["caller"],
         call["callee"],
-        _state(call),
+        state(call),
         local_time(call["started_at"]),
         local_time(call["answered_at"]),
         call["call_id"],
     )
 
 
-def _state(call: dict[str, Any]) -> str:
+def state(call: Mapping[str, Any]) -> str:
+    """`up`, `ringing` or `calling`."""
     if call["answered_at"]:
         return "up"
     return "ringing" if call["ringing_at"] else "calling"

@@ -9,21 +9,23 @@ from switchboard.cli.calls import calls
 from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
 from switchboard.cli.keys import keys
+from switchboard.cli.lab import lab
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
+from switchboard.cli.top import top
 from switchboard.cli.user import user_app
 from switchboard.twins import core
 
 app = typer.Typer(
     help="A SIP proxy and registrar. Data goes to standard output, messages to standard error.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (start, status, restart, bindings, calls, cdr, check, keys):
+for command in (start, status, top, restart, bindings, calls, cdr, check, keys):
     app.command()(command)
 app.add_typer(user_app, name="user")
+app.add_typer(lab, name="lab")
 
 
 def _print_version(wanted: bool) -> None:

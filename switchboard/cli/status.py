@@ -4,15 +4,12 @@ from typing import Any
 
 import typer
 
-from switchboard.bus.board import Board
-from switchboard.bus.context import BusContext
 from switchboard.cli.output import FAILED, JsonOption, duration, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.components import Component, workers_of
 from switchboard.settings import Settings
-from switchboard.site import endpoints_of, host_of, parents
+from switchboard.survey.ask import ask_parents, ask_workers, name_of
+from switchboard.survey.reading import UP
 
-ANSWER_WITHIN_S = 1.0
 HEADINGS = ("name", "instance", "pid", "state", "up for", "restarts", "host")
 SILENT = "does not answer"
 
@@ -33,55 +30,13 @@ def status(as_json: JsonOption = False) -> None:
 
 def _ask_all(settings: Settings) -> list[dict[str, Any]]:
     with context_or_exit(settings) as context:
-        workers = _ask_parents(context, settings)
-        notes = _ask_workers(context, settings, workers)
-    return [{**each, "notes": notes.get(_name(each), [])} for each in workers]
+        workers = ask_parents(context, settings)
+        notes = ask_workers(context, settings, workers, "notes")
+    return [{**each, "notes": notes.get(name_of(each), _no_notes(each))} for each in workers]
 
 
-def _ask_parents(context: BusContext, settings: Settings) -> list[dict[str, Any]]:
-    doors = parents(settings)
-    board = Board(context, {name: door for name, (_, _, door) in doors.items()})
-    board.wait(ANSWER_WITHIN_S)
-    board.close()
-    return [
-        worker
-        for name, (component, host, _) in doors.items()
-        for worker in board.answers.get(name) or _silent(component, host, settings)
-    ]
-
-
-def _ask_workers(
-    context: BusContext, settings: Settings, workers: list[dict[str, Any]]
-) -> dict[str, list[str]]:
-    """What those that are up have to say, by NAME.INSTANCE."""
-    up = [each for each in workers if each["state"] == "up"]
-    endpoints = endpoints_of(settings)
-    doors = {_name(each): endpoints.ask(each["name"], each["instance"]) for each in up}
-    board = Board(context, doors, "notes")
-    board.wait(ANSWER_WITHIN_S)
-    board.close()
-    return {name: board.answers.get(name, [SILENT]) for name in doors}
-
-
-def _silent(component: Component, host: str, settings: Settings) -> list[dict[str, Any]]:
-    """What is said of a component whose parent does not answer."""
-    return [
-        {
-            "name": worker.name,
-            "instance": worker.instance,
-            "pid": None,
-            "host": host or settings.here,
-            "state": "down",
-            "uptime_s": 0.0,
-            "restarts": 0,
-        }
-        for worker in workers_of(component, settings.routers)
-        if host_of(worker, settings) == host
-    ]
-
-
-def _name(worker: dict[str, Any]) -> str:
-    return f"{worker['name']}.{worker['instance']}"
+def _no_notes(worker: dict[str, Any]) -> list[str]:
+    return [SILENT] if worker["state"] == UP else []
 
 
 def _row(worker: dict[str, Any]) -> tuple[object, ...]:

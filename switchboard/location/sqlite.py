@@ -17,6 +17,7 @@ _PAGE = "SELECT user FROM users WHERE user > ? ORDER BY user LIMIT ?"
 _COLUMNS = "contact, q, expires_at, next_hop, path, params, call_id, cseq, user_agent, source, branch"
 _BINDINGS = f"SELECT {_COLUMNS} FROM bindings WHERE user = ? ORDER BY position"
 _PUT = f"INSERT OR REPLACE INTO bindings VALUES ({', '.join('?' * 13)})"
+_COUNT = "SELECT TOTAL(position = 0), COUNT(*) FROM bindings"
 _NO_PATH = "[]"
 _SCHEMA = f"""
 BEGIN;
@@ -109,6 +110,11 @@ class SqliteStore:
         rows = self._database.execute(_PAGE, (after, at_most + 1)).fetchall()
         users = {user: self.bindings(user) for (user,) in rows[:at_most]}
         return Page(self.number, after, users, more=len(rows) > at_most)
+
+    def count(self) -> tuple[int, int]:
+        """How many users are registered, and with how many bindings, expired ones included."""
+        users, bindings = self._database.execute(_COUNT).fetchone()
+        return int(users), bindings
 
     def close(self) -> None:
         """Let go of the file."""

@@ -14,7 +14,7 @@ from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.respond import Hop
+from switchboard.sip.respond import Hop, is_one_peer
 from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
 
@@ -68,9 +68,7 @@ def literal_hop(lookup: Lookup) -> Hop | None:
 @lru_cache(_REMEMBERED)
 def is_sendable(hop: Hop) -> bool:
     """Whether one peer can be there: no port 0, no multicast, no unspecified or broadcast address."""
-    address = ip_address(hop[0].partition("%")[0])
-    barred = address.is_multicast or address.is_unspecified or hop[0] == "255.255.255.255"
-    return 0 < hop[1] < 65536 and not barred
+    return 0 < hop[1] < 65536 and is_one_peer(hop[0])
 
 
 def compose(

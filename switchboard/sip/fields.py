@@ -12,7 +12,7 @@ from switchboard.sip.scan import FIRST_HEADER, HEADER_WIDTH
 
 Index = array  # of type code "H"
 
-_FOLD = re.compile(rb"(?<![ \t])[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(rb"(?<![ \t])(?:[ \t]*+\r\n[ \t]++)++")
 _VIA_VALUE = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from zlib import crc32
 
 from switchboard.sip.address import split_values
@@ -90,6 +90,8 @@ def response_address(request: Message, source: Hop) -> Hop:
 def _reply_to(via: Via, source: Hop) -> Hop:
     maddr = via.param("maddr") or ""
     host = maddr.strip("[]") if maddr and _is_address(maddr) else ""
+    if host and not is_one_peer(host):
+        raise ParseError("Via With A Group Address", "Via")
     if via.param("rport") is not None and not host:
         return source
     if via.port == 0:
@@ -153,6 +155,14 @@ def _same_host(host: str, source: str) -> bool:
     return (
         _is_address(bare) and _is_address(source) and ip_address(bare) == ip_address(source.partition("%")[0])
     )
+
+
+def is_one_peer(host: str) -> bool:
+    """Whether an IP address (without brackets) may be one peer's: no group, not everybody, not nobody."""
+    address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return not (address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255")
 
 
 def _is_address(text: str) -> bool:

@@ -180,3 +180,10 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     (binding,) = store.bindings("lukas")
     assert (binding.contact, binding.branch, store.number) == ("sip:lukas@10.0.0.9", "z9hG4bKone", 1)
     store.close()
+
+
+def test_count_of_users_and_bindings(store: SqliteStore) -> None:
+    put(store, "lukas", FULL, PLAIN)
+    put(store, "lenka", PLAIN)
+    put(store, "gone")
+    assert store.count() == (2, 3)

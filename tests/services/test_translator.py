@@ -56,7 +56,9 @@ def test_a_drain_reaches_the_edge_in_one_frame(context: BusContext, data_dir: Pa
     assert [item[:3] for item in items] == [["10.0.0.1", 5060, "10.0.0.9"]] * 3
     phrases = ("Obsadené", "Besetzt", "Foglalt")
     assert [item[3] for item in items] == [BUSY.replace(b"Busy Here", phrase.encode()) for phrase in phrases]
-    assert service.stats() == {"responses": 3, "bad_items": 0, "reloads": 0}
+    stats = service.stats()
+    assert (stats["responses"], stats["bad_items"], stats["reloads"]) == (3, 0, 0)
+    assert sum(stats[f"responses.{digit}xx"] for digit in range(1, 7)) == 3
 
 
 def test_ascii_setting(context: BusContext, data_dir: Path) -> None:
@@ -84,13 +86,13 @@ def test_bad_items_are_counted(context: BusContext, data_dir: Path, subject: str
     service = make(context, data_dir, language="sk")
     service.receive(subject, body, 0.0)
     assert service.outboxes[0].waiting == 0
-    assert service.stats() == {"responses": 0, "bad_items": 1, "reloads": 0}
+    assert (service.stats()["responses"], service.stats()["bad_items"]) == (0, 1)
 
 
 def test_a_bad_item_does_not_hold_up_its_neighbours(context: BusContext, data_dir: Path) -> None:
     service = make(context, data_dir)
     service.receive("sip.translate", [None, busy(), 5], 0.0)
-    assert service.stats() == {"responses": 1, "bad_items": 2, "reloads": 0}
+    assert (service.stats()["responses"], service.stats()["bad_items"]) == (1, 2)
 
 
 def test_changed_files_are_in_force_within_a_second(context: BusContext, data_dir: Path) -> None:

@@ -31,6 +31,7 @@ def message(lines: bytes) -> tuple[bytes, "array[int]"]:
         (b"User-Agent:\r\n", b""),
         (b"User-Agent: \r\n \t\r\n", b""),
         (b"User-Agent: a \t\r\n\t b\r\n\tc\r\n", b"a b c"),
+        (b"User-Agent: b \r\n \r\n\t\r\n c\r\n", b"b c"),
         (b"User-Agent: first\r\nUser-Agent: second\r\n", b"first"),
     ],
 )

@@ -82,6 +82,10 @@ class Lan:
         _ip(f"-n {namespace} address add {address}/24 dev {device}")
         _ip(f"-n {namespace} link set {device} up")
 
+    def configure(self, host: str, words: str) -> None:
+        """Let `ip` do something on `host`."""
+        _ip(f"-n {self.namespace(host)} {words}")
+
     def cut(self, server: str) -> None:
         """Let nothing pass between this server and the others."""
         _ip(f"-n {self.hub} link set {_port('br1', self.backbone[server])} down")

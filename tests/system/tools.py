@@ -19,6 +19,12 @@ def require_root() -> None:
         _refuse("network namespaces need root")
 
 
+def require_tun() -> None:
+    """Skip the calling test (fail it when CI=true) unless this machine has TUN devices."""
+    if not os.path.exists("/dev/net/tun"):
+        _refuse("there is no /dev/net/tun")
+
+
 def _refuse(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)

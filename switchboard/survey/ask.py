@@ -1,0 +1,92 @@
+"""Asks all parents and workers of a switchboard at once (I/O rim)."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from switchboard.bus.board import Board
+from switchboard.bus.context import BusContext
+from switchboard.components import Component, workers_of
+from switchboard.settings import Settings
+from switchboard.site import endpoints_of, host_of, is_here, parents
+from switchboard.survey.reading import UP, Reading, Survey, Usage
+
+ANSWER_WITHIN_S = 1.0
+
+
+def take_survey(settings: Settings, context: BusContext) -> Survey:
+    """How all workers are now; takes two round trips, and a second more for each round with a silent one."""
+    workers = ask_parents(context, settings)
+    counters = ask_workers(context, settings, workers, "stats")
+    readings = (
+        Reading(**each, counters=counters.get(name_of(each), {}), usage=_usage(each, settings))
+        for each in workers
+    )
+    return Survey(time.monotonic(), tuple(readings))
+
+
+def ask_parents(context: BusContext, settings: Settings) -> list[dict[str, Any]]:
+    """What the parents say of each worker (docs/BUS.md, `status`); one whose parent is silent is down."""
+    doors = parents(settings)
+    answers = _ask({name: door for name, (_, _, door) in doors.items()}, "status", context)
+    return [
+        worker
+        for name, (component, host, _) in doors.items()
+        for worker in answers.get(name) or _silent(component, host, settings)
+    ]
+
+
+def ask_workers(
+    context: BusContext, settings: Settings, workers: Iterable[dict[str, Any]], question: str
+) -> dict[str, Any]:
+    """What those that are up answer, by NAME.INSTANCE; who does not answer is left out."""
+    endpoints = endpoints_of(settings)
+    up = (each for each in workers if each["state"] == UP)
+    return _ask(
+        {name_of(each): endpoints.ask(each["name"], each["instance"]) for each in up}, question, context
+    )
+
+
+def name_of(worker: dict[str, Any]) -> str:
+    """NAME.INSTANCE of a worker as its parent describes it."""
+    return f"{worker['name']}.{worker['instance']}"
+
+
+def _ask(doors: dict[str, Any], question: str, context: BusContext) -> dict[str, Any]:
+    board = Board(context, doors, question)
+    try:
+        board.wait(ANSWER_WITHIN_S)
+    finally:
+        board.close()
+    return board.answers
+
+
+def _silent(component: Component, host: str, settings: Settings) -> list[dict[str, Any]]:
+    """What is said of a component whose parent does not answer."""
+    return [
+        {
+            "name": worker.name,
+            "instance": worker.instance,
+            "pid": None,
+            "host": host or settings.here,
+            "state": "down",
+            "uptime_s": 0.0,
+            "restarts": 0,
+        }
+        for worker in workers_of(component, settings.routers)
+        if host_of(worker, settings) == host
+    ]
+
+
+def _usage(worker: dict[str, Any], settings: Settings) -> Usage | None:
+    if worker["pid"] is None or not is_here(name_of(worker), settings):
+        return None
+    import psutil  # 40 ms, and most commands ask no further than the parents
+
+    try:
+        process = psutil.Process(worker["pid"])
+        with process.oneshot():
+            times = process.cpu_times()
+            return Usage(times.user + times.system, process.memory_info().rss)
+    except psutil.Error:  # it has ended meanwhile
+        return None

@@ -1,0 +1,73 @@
+"""`switchboard lab call` through real processes."""
+
+import json
+from typing import Any
+
+import pytest
+from system.harness import Switchboard
+from system.net import Net
+from system.user_agent import registered
+
+pytestmark = pytest.mark.system
+CALLER_SEES = [
+    "REGISTER",
+    "SIP/2.0 200 V poriadku",
+    "INVITE",
+    "SIP/2.0 100 Skúšanie",
+    "SIP/2.0 180 Zvonenie",
+    "SIP/2.0 200 V poriadku",
+    "ACK",
+    "BYE",
+    "SIP/2.0 200 V poriadku",
+    "REGISTER",
+    "SIP/2.0 200 V poriadku",
+]
+
+
+def placed(switchboard: Switchboard, *options: str) -> Any:
+    done = switchboard.cli("lab", "call", "--ring", "0", "--talk", "0", "--json", *options)
+    return json.loads(done.stdout)
+
+
+def lines(messages: list[dict[str, Any]], phone: str) -> list[str]:
+    """What one phone sees: methods, and whole status lines."""
+    seen = [each["line"] for each in messages if each["phone"] == phone]
+    return [line if line.startswith("SIP/2.0") else line.partition(" ")[0] for line in seen]
+
+
+def test_a_call_is_placed_and_leaves_nothing_behind() -> None:
+    with Switchboard({"SWITCHBOARD_LANGUAGE": "sk"}) as switchboard:
+        found = placed(switchboard)
+        assert lines(found["messages"], "lab-anna") == CALLER_SEES
+        record = switchboard.wait_record(found["call_id"])
+        assert (record["outcome"], record["ended_by"]) == ("answered", "caller")
+        assert json.loads(switchboard.cli("bindings", "--json").stdout) == {"bindings": []}
+
+
+def test_the_ladder_of_a_call() -> None:
+    with Switchboard() as switchboard:
+        shown = switchboard.cli("lab", "call", "x", "y", "--ring", "0", "--talk", "0")
+    heading, *rungs = shown.stdout.splitlines()
+    assert heading.split() == ["x", "switchboard", "y"]
+    assert any("◀" in rung and "180 Ringing" in rung for rung in rungs)
+    assert shown.stderr.strip().startswith("x called y, who answered; x hung up.")
+
+
+def test_real_phones_of_the_callee_are_not_rung() -> None:
+    with Switchboard() as switchboard, Net(switchboard.address) as net:
+        lenka = registered(net, "lenka")
+        done = switchboard.cli("lab", "call", "lab-anna", lenka.user, check=False)
+        assert done.returncode == 1
+        assert f"{lenka.user} has 1 other phone(s), which would ring" in done.stderr
+        assert lenka.unread() == []
+        users = {
+            each["user"] for each in json.loads(switchboard.cli("bindings", "--json").stdout)["bindings"]
+        }
+        assert users == {lenka.user}
+
+
+def test_one_is_started_for_the_time() -> None:
+    with Switchboard() as switchboard:
+        found = placed(switchboard, "--start")
+        assert "SIP/2.0 180 Ringing" in lines(found["messages"], "lab-anna")
+        assert switchboard.cdr() == []
