@@ -267,8 +267,13 @@ class Settings(BaseSettings):
     @property
     def auth_key_path(self) -> Path:
         """The secret key of nonces and Record-Routes: that of all hosts if there is one."""
-        shared = self.keys_path / "auth.key_secret"
+        shared = self.shared_key_path
         return shared if self.hosts and shared.exists() else self.data_dir / "auth.key"
+
+    @property
+    def shared_key_path(self) -> Path:
+        """Where the hosts of one switchboard have that key in common."""
+        return self.keys_path / "auth.key_secret"
 
     @property
     def cdr_path(self) -> Path:
