@@ -84,8 +84,10 @@ class Received:
     @lazy
     def own_credentials(self) -> list[tuple[int, int]]:
         """Start and end of the lines with credentials for our realm: nobody's business but ours (§22.3)."""
-        realm, numbers = self._own.realm, self.message.numbers
-        shown = [header for header in _CREDENTIALS if header in numbers] if realm else []
+        realm = self._own.realm
+        if not realm:
+            return []
+        shown = [header for header in _CREDENTIALS if header in self.message.numbers]
         return [line for header in shown for line in self._lines_for(header, realm)]
 
     def _lines_for(self, header: Header, realm: str) -> Iterator[tuple[int, int]]:
