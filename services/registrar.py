@@ -4,6 +4,9 @@ import os
 import time
 from typing import Any
 
+from services.user_register import UserRegister
+from switchboard.auth.failures import Failures
+from switchboard.auth.key_file import load_or_make_key
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
@@ -11,6 +14,8 @@ from switchboard.bus.plan import Kind
 from switchboard.bus.publisher import Publisher
 from switchboard.bus.run import run_actor
 from switchboard.bus.tick import Tick
+from switchboard.failure_log import FailureLog
+from switchboard.gates import make_gate
 from switchboard.local import own_domains
 from switchboard.location.registrar import Registrar, RegistrarPolicy
 from switchboard.location.sqlite import SqliteStore
@@ -34,7 +39,8 @@ class RegistrarService(Actor):
 
     Casts: sip.received from edge-rx -> sip.translate to the translator, or sip.send to edge-tx if it is away;
     location.wanted from a router of another host -> location.page.
-    Events: location.changed, location.number. Questions: location.list.
+    users.wanted -> users.page.
+    Events: location.changed, location.number, users.number. Questions: location.list, user.*.
     """
 
     name = "registrar"
@@ -42,8 +48,12 @@ class RegistrarService(Actor):
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
         endpoints = endpoints_of(settings)
         self._store = SqliteStore(settings.store_path)
-        policy = _policy(settings)
-        self._registrar = Registrar(self._store, own_domains(settings).owns, policy, os.urandom(16))
+        self._failures, self._failure_log = Failures(), FailureLog()
+        key = load_or_make_key(settings.auth_key_path)
+        self._gate = make_gate(settings, key, self.name, self._store.nonces(), self._failures)
+        self._registrar = Registrar(
+            self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._gate
+        )
         self._transactions = RegisterTransactions(self._registrar, 64 * settings.t1_s)
         self._publisher = Publisher(context, endpoints.listen(f"{self.name}.{instance}", Kind.PUBLISHER))
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
@@ -53,7 +63,8 @@ class RegistrarService(Actor):
             for number in range(settings.routers)
             if not is_here(f"router.{number}", settings)
         }
-        self.outboxes = [self._translator, self._edge, *self._pages.values()]
+        self._users = UserRegister(settings, context, self._publisher, self._gate)
+        self.outboxes = [self._translator, self._edge, *self._pages.values(), *self._users.outboxes]
         self._gathering = Tick(GATHER_S)
         self._received: list[Any] = []
         self._taken = 0  # in this round
@@ -68,6 +79,9 @@ class RegistrarService(Actor):
             case "location.wanted", list(items):
                 for item in items:
                     self._send_page(item)
+            case "users.wanted", list(items):
+                for item in items:
+                    self._bad_items += not self._users.send_page(item)
             case _:
                 self._bad_items += 1
 
@@ -83,6 +97,10 @@ class RegistrarService(Actor):
         self._taken = len(received)
         with self._store.batch() as change:
             items = [self._answer(item, now) for item in received]
+            if self._gate:
+                self._store.keep_nonces(self._gate.take_changes())
+        if failures := self._failures.take():
+            self._failure_log.tell(failures, now)
         self._publish(change)
         for item in filter(None, items):
             self._translator.put(item)
@@ -115,6 +133,7 @@ class RegistrarService(Actor):
             self._registrar.purge(time.time())
         self._publish(change)
         self._publisher.send("location.number", [self._store.number])
+        self._users.tell()
 
     def pause_s(self) -> float:
         """GATHER_S while so many REGISTERs come that a commit is worth the wait."""
@@ -131,11 +150,13 @@ class RegistrarService(Actor):
             for host, port, local_host, raw, *_ in items:
                 self._edge.put([host, port, local_host, raw])
         self._edge.flush()
-        for pages in self._pages.values():
+        for pages in (*self._pages.values(), *self._users.outboxes):
             pages.flush()
 
-    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
-        """location.list: all users with their valid bindings."""
+    def answer(self, question: str, body: Any) -> Any:
+        """location.list: all users with their valid bindings; user.*: see `UserRegister`."""
+        if question.startswith("user."):
+            return self._users.answer(question, body)
         if question != "location.list":
             raise LookupError(question)
         now_at = time.time()
@@ -155,11 +176,15 @@ class RegistrarService(Actor):
             "unanswerable": self._transactions.unanswerable,
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
+            "auth_failed": self._failures.count,
+            "auth_challenged": self._gate.challenged if self._gate else 0,
+            "auth_unlogged": self._failure_log.unlogged,
         }
 
     def close(self) -> None:
         """Let go of the store and the peers."""
         self._store.close()
+        self._users.close()
         self._publisher.close()
         for outbox in self.outboxes:
             outbox.close()

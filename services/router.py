@@ -3,10 +3,19 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
 
+from switchboard.auth.dialogs import Dialogs
+from switchboard.auth.failures import Failures
+from switchboard.auth.follower import Follower as UserFollower
+from switchboard.auth.follower import PageFollower as PageUserFollower
+from switchboard.auth.follower import StoreFollower as StoreUserFollower
+from switchboard.auth.key_file import load_or_make_key
+from switchboard.auth.trusted import Trusted
+from switchboard.auth.user_store import UserStore, read_page
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
@@ -16,11 +25,14 @@ from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
 from switchboard.bus.tap import Tap
 from switchboard.durable.bindings_copy import BindingsCopy
-from switchboard.durable.router_log import RouterLog
+from switchboard.durable.router_log import RouterLog, boot_id
+from switchboard.failure_log import FailureLog
 from switchboard.gate.networks import parse_networks
+from switchboard.gates import make_gate
 from switchboard.local import Facing, own_domains
 from switchboard.location.follower import Follower, PageFollower, StoreFollower
 from switchboard.location.replica import Replica
+from switchboard.proxy.admission import Admission
 from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
@@ -40,6 +52,7 @@ PLAIN = 4
 """Elements of an item that nobody is to translate."""
 MANY = 3
 """Datagrams of a drain that save more by a common frame than a request loses by the way round."""
+USERS_A_PAGE = 500
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -65,6 +78,12 @@ class RouterService(Actor):
         owner = f"router.{instance}"
         taps = endpoints.listen(owner, Kind.PUBLISHER)
         self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
+        self._key = load_or_make_key(settings.auth_key_path)
+        self._failures, self._failure_log = Failures(), FailureLog()
+        self._gate = make_gate(
+            settings, self._key, f"router.{instance} {boot_id()}", self._log.nonces, self._failures
+        )
+        self._users = self._follow_users(context, endpoints)
         self._facing = Facing(settings)
         self._resolver = Resolver()
         self._replica = Replica()
@@ -76,6 +95,8 @@ class RouterService(Actor):
         self._next_telling = 0.0
         self._untranslated = self._bad_items = 0
         self._follower.start(time.monotonic())
+        if self._users:
+            self._users.start()
         if self._replica.is_loaded:
             structlog.get_logger().info("bindings loaded", number=self._replica.number)
         self._take_over()
@@ -100,6 +121,12 @@ class RouterService(Actor):
             case "location.page", list(pages):
                 for page in pages:
                     self._follower.take_page(page, now)
+            case "users.number", [str(series), int(number)]:
+                if self._users:
+                    self._users.told(series, number)
+            case "users.page", list(pages) if self._users:
+                for page in pages:
+                    self._users.take_page(page)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
             case _:
@@ -126,6 +153,8 @@ class RouterService(Actor):
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
+        if self._gate:
+            self._log.keep_nonces(self._gate.take_changes())
         self._log.commit(time.monotonic())
         self._join()
         self._edge.flush()  # requests first: their answers are waited for
@@ -163,6 +192,9 @@ class RouterService(Actor):
             "lookups_refused": self._resolver.refused,
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
+            "auth_failed": self._failures.count,
+            "auth_challenged": self._gate.challenged if self._gate else 0,
+            "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
             "events_waiting": self._log.events.waiting,
@@ -189,11 +221,34 @@ class RouterService(Actor):
         exempt = parse_networks(settings.rate_exempt)
         return Caps(self._replica, settings.max_transactions, settings.max_source_transactions, exempt)
 
+    def _follow_users(self, context: BusContext, endpoints: Endpoints) -> UserFollower | None:
+        if self._gate is None:
+            return None
+        users, settings = self._gate.verifier.users, self._settings
+        if is_here("registrar.0", settings):
+            read = partial(read_page, settings.users_path, at_most=USERS_A_PAGE)
+            return StoreUserFollower(users, read)
+        registrar = Outbox(context, endpoints.inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
+        self.outboxes.append(registrar)
+        copy = UserStore(settings.data_dir / f"router-{self._instance}" / "users.db")
+        return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
+
     def _make_proxy(self) -> Proxy:
         settings = self._settings
         incarnation = secrets.token_hex(3)
         policy = TargetPolicy(
-            own_domains(settings), self._replica, open_relay=settings.relay == "open", users=settings.users
+            own_domains(settings),
+            self._replica,
+            Dialogs(self._key),
+            open_relay=settings.relay == "open",
+            users=settings.users,
+            trusted=Trusted(settings.trusted),
+            failures=self._failures,
+        )
+        admission = (
+            None
+            if self._gate is None
+            else Admission(self._gate, policy, settings.auth_from, settings.strangers == "call")
         )
         values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
         return Proxy(
@@ -207,6 +262,7 @@ class RouterService(Actor):
                 recurse=settings.recurse,
                 max_forks=settings.max_forks,
                 caps=self._caps,
+                admission=admission,
             )
         )
 
@@ -241,6 +297,8 @@ class RouterService(Actor):
             self._translator.put([*to, raw, *reader])
         for lookup in turn.lookups:
             self._resolver.ask(lookup)
+        if failures := self._failures.take():
+            self._failure_log.tell(failures, turn.now)
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: a journal that hears of them some milliseconds later misses nothing."""

@@ -54,7 +54,8 @@ def own_addresses(settings: Settings) -> list[str]:
 
 def own_domains(settings: Settings) -> OwnDomains:
     """Return what is ours under `settings`, as the machine's addresses are now."""
-    return OwnDomains(own_addresses(settings), settings.domains, settings.sip_port)
+    realm = settings.realm if settings.auth == "on" else ""
+    return OwnDomains(own_addresses(settings), settings.domains, settings.sip_port, realm)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ MAX_SOCKET_PATH = 100
 LONGEST_SOCKET_NAME = "/translator.control"
 PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+")
 COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
+REALM = re.compile(r"[!#-\[\]-~]([ !#-\[\]-~]{0,98}[!#-\[\]-~])?")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -85,6 +86,12 @@ def _check_collector(text: str) -> str:
     return text
 
 
+def _check_realm(text: str) -> str:
+    if not REALM.fullmatch(text):
+        raise ValueError("It is no text in ASCII without quotes")
+    return text
+
+
 def _check_directory(value: object) -> object:
     if value == "":
         raise ValueError("It is empty")
@@ -108,6 +115,10 @@ def _default_expires(data: Mapping[str, Any]) -> int:
     return int(min(max(DEFAULT_EXPIRES, data["min_expires"]), data["max_expires"]))
 
 
+def _default_realm(data: Mapping[str, Any]) -> str:
+    return str(data["domains"][0]) if data.get("domains") else "switchboard"
+
+
 def _setting(default: object, allowed: str, **limits: Any) -> Any:
     """A field of the tree; `allowed` tells people what it may be."""
     return Field(default, description=allowed, **limits)
@@ -122,6 +133,8 @@ Address = Annotated[str, AfterValidator(_check_address)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
 Pin = Annotated[str, AfterValidator(_check_pin)]
 Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
+Realm = Annotated[str, AfterValidator(_check_realm)]
+Algorithms = Annotated[tuple[Literal["SHA-256", "MD5"], ...], NoDecode, BeforeValidator(_split_commas)]
 Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_commas)]
 Scanner = Annotated[str, AfterValidator(check_scanner)]
@@ -172,6 +185,22 @@ class Settings(BaseSettings):
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
     )
+    auth: Literal["off", "on"] = _setting("off", "off (everybody is believed) or on (users need a password)")
+    realm: Realm = _computed(
+        _default_realm,
+        "text in ASCII that phones show beside the password; passwords hold for one realm only",
+    )
+    auth_algorithms: Algorithms = _setting(
+        ("SHA-256", "MD5"), "SHA-256, MD5 or both, in the order in which they are offered", min_length=1
+    )
+    auth_from: bool = _setting(True, "true (From must name the user who has authenticated) or false")
+    strangers: Literal["refuse", "call"] = _setting(
+        "refuse", "with auth on: refuse (only users may call) or call (anybody may call the users)"
+    )
+    trusted: Networks = _setting(
+        (), "networks that need no password, as 10.1.0.0/16; gateways, other proxies"
+    )
+    nonce_s: float = _setting(3600.0, "seconds from 10 to 86400 that a challenge holds", ge=10, le=86400)
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
     max_call_s: float = _setting(43200.0, "seconds above 0, after which a call counts as ended", gt=0)
     t1_s: float = _setting(0.5, "seconds above 0 (T1 of RFC 3261)", gt=0)
@@ -291,6 +320,22 @@ class Settings(BaseSettings):
     def store_path(self) -> Path:
         """The registrar's bindings (SQLite)."""
         return self.data_dir / "location.db"
+
+    @property
+    def users_path(self) -> Path:
+        """The users and their secrets (SQLite)."""
+        return self.data_dir / "users.db"
+
+    @property
+    def auth_key_path(self) -> Path:
+        """The secret key of nonces and Record-Routes: that of all hosts if there is one."""
+        shared = self.shared_key_path
+        return shared if self.hosts and shared.exists() else self.data_dir / "auth.key"
+
+    @property
+    def shared_key_path(self) -> Path:
+        """Where the hosts of one switchboard have that key in common."""
+        return self.keys_path / "auth.key_secret"
 
     @property
     def cdr_path(self) -> Path:

@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from switchboard.auth.dialogs import Dialogs
+from switchboard.auth.failures import Failures
+from switchboard.auth.gate import Gate
+from switchboard.auth.trusted import Trusted
 from switchboard.durable.unit_log import UnitLog
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
+from switchboard.proxy.admission import Admission
 from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
 from switchboard.proxy.domains import OwnDomains
@@ -34,6 +39,8 @@ LENKA_TABLET = ("10.0.0.22", 5070)
 PETER = ("10.0.0.13", 5060)
 FRAGILE = [False]
 """Whether the boards of a test crash after every step (`tests/proxy/conftest.py`)."""
+KEY = b"k" * 32
+REALM = "pbx.example"
 EPOCH = 1_800_000_000.0
 
 
@@ -85,6 +92,10 @@ class Board:
     max_forks: int = 50
     max_transactions: int = 1_000_000
     max_source_transactions: int = 1_000_000
+    gate: Gate | None = None
+    strangers: bool = False
+    trusted: tuple[str, ...] = ()
+    failures: Failures = field(default_factory=Failures)
     fragile: bool = field(default_factory=lambda: FRAGILE[0])
     now: float = 1000.0
     requests: list[Sent] = field(default_factory=list)
@@ -103,11 +114,18 @@ class Board:
     def _make_proxy(self) -> Proxy:
         self.lives += 1
         self.caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
-        own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT)
+        realm = REALM if self.gate else ""
+        own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm)
+        trusted = Trusted(self.trusted)
+        dialogs = Dialogs(KEY)
+        policy = TargetPolicy(
+            own, self.replica, dialogs, self.open_relay, trusted=trusted, failures=self.failures
+        )
         return Proxy(
             Environment(
                 layer=TransactionLayer(TimerValues()),
-                policy=TargetPolicy(own, self.replica, open_relay=self.open_relay),
+                policy=policy,
+                admission=Admission(self.gate, policy, strangers=self.strangers) if self.gate else None,
                 branches=Branches(0, f"t{self.lives}-"),
                 facing=lambda host: HOST,  # noqa: ARG005
                 port=PORT,
@@ -225,6 +243,12 @@ def request(
         f"Content-Length: {len(body)}",
     ]
     return "\r\n".join(head).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
+
+
+def own_route(*hosts: str, caller: str = LUKAS[0], relayed: bool = False, call_id: str = "call-1") -> str:
+    """Our Record-Route of a dialog that `caller` began with `request`, and that leads to `hosts`."""
+    proof = Dialogs(KEY).prove(call_id, "from-1", caller, hosts, relayed=relayed)
+    return f"<sip:{HOST}:{PORT};lr;sb={proof}>"
 
 
 def response(

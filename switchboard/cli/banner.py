@@ -58,7 +58,7 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
     """
     lines = [
         ("Domain for the phones", _domains(settings, addresses, port)),
-        ("Register a phone", ["user: any name; domain: one of the above; transport: UDP; no password"]),
+        ("Register a phone", [f"{_who(settings)}; domain: one of the above; transport: UDP"]),
         ("Place a call", ["dial the user name of another phone"]),
         ("Call journal", [f"{_journal_place(settings)}   ({_command('cdr')})"]),
         *([("Console", [console])] if console else []),
@@ -72,6 +72,12 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
         for row, text in enumerate(texts)
     ]
     return "\n".join(["", "Switchboard is up.", "", *body, ""])
+
+
+def _who(settings: Settings) -> str:
+    if settings.auth == "off":
+        return "user: any name, no password"
+    return f"user and password: as given by {_command('user add NAME')}"
 
 
 def _domains(settings: Settings, addresses: Sequence[str], port: int) -> list[str]:

@@ -1,5 +1,6 @@
 """`switchboard keys`: makes the keys with which the hosts of one switchboard know each other."""
 
+from switchboard.auth.key_file import make_key
 from switchboard.bus.keys import PUBLIC, SECRET, make_keys
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.running import settings_or_exit
@@ -13,11 +14,14 @@ def keys() -> None:
     directory = settings.keys_path
     try:
         made = make_keys(directory, settings.hosts)
+        if not settings.shared_key_path.exists():
+            make_key(settings.shared_key_path)
     except OSError as error:
         fail(f"The keys cannot be written to {directory}: {error.strerror}.")
     say(f"Made in {directory}: {', '.join(made)}." if made else f"All hosts have keys in {directory}.")
     for host in settings.hosts:
         if host != settings.here:
             say(
-                f"Copy to that directory of {host}: all *{PUBLIC}, and {host}{SECRET}; then remove that here."
+                f"Copy to that directory of {host}: all *{PUBLIC}, {settings.shared_key_path.name}, "
+                f"and {host}{SECRET}; then remove that here."
             )

@@ -20,6 +20,7 @@ from switchboard.cli.start import start
 from switchboard.cli.status import status
 from switchboard.cli.top import top
 from switchboard.cli.trace import trace
+from switchboard.cli.user import user_app
 from switchboard.twins import core
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(user_app, name="user")
 app.add_typer(lab, name="lab")
 
 

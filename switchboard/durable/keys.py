@@ -6,6 +6,7 @@ from typing import Final
 BOOT: Final = b"B"
 SERIES: Final = b"S"
 EVENT: Final = b"E"
+NONCE: Final = b"N"
 _EVENT = struct.Struct(">cQ")
 
 

@@ -5,14 +5,14 @@ boot of the machine takes the units up again; after a reboot only the events are
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from switchboard.bus.unacknowledged import Unacknowledged
 from switchboard.codec import pack, unpack
 from switchboard.durable.keyed_log import KeyedLog
-from switchboard.durable.keys import BOOT, EVENT, SERIES, event_key, event_number
+from switchboard.durable.keys import BOOT, EVENT, NONCE, SERIES, event_key, event_number
 from switchboard.durable.unit_log import UnitLog
 from switchboard.durable.version1 import upgrade
 from switchboard.proxy.commands import ProxyTurn
@@ -32,18 +32,37 @@ class RouterLog:
         upgrade(self._log, self._units)
         self._touched: dict[object, None] = {}
         self.events = Unacknowledged()
-        kept = {key: value for key, value in self._log.items() if key[:1] in (BOOT, SERIES, EVENT)}
-        rebooted = kept.pop(BOOT, b"") != pack(_boot_id())
+        kept = {key: value for key, value in self._log.items() if key[:1] in (BOOT, SERIES, EVENT, NONCE)}
+        rebooted = kept.pop(BOOT, b"") != pack(boot_id())
         if rebooted:
             self._units.forget_all()
-            self._log.put(BOOT, pack(_boot_id()))
+            self._log.put(BOOT, pack(boot_id()))
         self.series, last = unpack(kept.pop(SERIES, pack([secrets.token_hex(4), 0])))
+        self.nonces = self._take_nonces(kept, rebooted)
+        """How often nonces were used, by identity, as the predecessor kept it."""
         waiting = {event_number(key): unpack(value) for key, value in kept.items()}
         last = max(waiting, default=last)
         if rebooted:
             last = self._number_anew(last, bool(waiting))
         self.events.restore(last, waiting.items())
         self._put_series(last)
+
+    def _take_nonces(self, kept: dict[bytes, bytes], rebooted: bool) -> list[tuple[bytes, bytes]]:
+        """Those of another boot are worth nothing: their latest uses may not have reached the disk."""
+        nonces = [(key, kept.pop(key)) for key in list(kept) if key[:1] == NONCE]
+        if rebooted:
+            for key, _ in nonces:
+                self._log.erase(key)
+            return []
+        return [(key[1:], state) for key, state in nonces]
+
+    def keep_nonces(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """What is to be kept of nonces, by identity, is written with the next commit; None: nothing."""
+        for identity, state in changes.items():
+            if state is None:
+                self._log.erase(NONCE + identity)
+            else:
+                self._log.put(NONCE + identity, state)
 
     def _number_anew(self, last: int, waiting: bool) -> int:
         """Events that had not reached the disk when the machine went down may be known to the journal."""
@@ -100,7 +119,7 @@ class RouterLog:
         self._log.put(SERIES, pack([self.series, last]))
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
     """Tells one boot of the machine from another; monotonic instants hold within one."""
     try:
         return _BOOT_ID.read_text().strip()

@@ -6,6 +6,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from hashlib import blake2s
 
+from switchboard.auth.failures import Reason
+from switchboard.auth.gate import Gate
 from switchboard.location.binding import Binding
 from switchboard.location.contacts import RequestedContact, removes_all, requested_contacts
 from switchboard.location.store import Store
@@ -37,21 +39,32 @@ class RegistrarPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The response to a REGISTER, and whose it is ("": nobody of ours)."""
+    """The response to a REGISTER, and whose it is ("": nobody of ours).
+
+    `is_challenge`: it need not be remembered.
+    """
 
     response: bytes
     user: str = ""
+    is_challenge: bool = False
 
 
 class Registrar:
     """Owns the rules, not the store: the caller opens a batch of it around `process` and `purge`.
 
-    `is_own` tells the URIs of our domain; `secret` makes our To tags. `now_at`: epoch seconds.
+    `is_own` tells the URIs of our domain; `secret` makes our To tags; `gate` asks who somebody is
+    (None: nobody is asked). `now_at`: epoch seconds.
     """
 
     def __init__(
-        self, store: Store, is_own: Callable[[SipUri], bool], policy: RegistrarPolicy, secret: bytes
+        self,
+        store: Store,
+        is_own: Callable[[SipUri], bool],
+        policy: RegistrarPolicy,
+        secret: bytes,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate
         self._store = store
         self._is_own = is_own
         self._policy = policy
@@ -65,6 +78,8 @@ class Registrar:
         user, tag = "", self._to_tag(request)
         try:
             user = self._user(request)
+            if self._gate is not None:
+                self._authenticate(self._gate, user, request, source, now_at)
             status, reason, headers = 200, "", self._register(user, request, source, now_at)
         except Refusal as refusal:
             status, reason, headers = refusal.status, refusal.reason, list(refusal.headers)
@@ -73,7 +88,7 @@ class Registrar:
             tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
         top_via = received_via(request, source)
         response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
-        return Answer(response, user)
+        return Answer(response, user, status == 401)
 
     def purge(self, now_at: float) -> None:
         """Remove the bindings whose time is over."""
@@ -94,6 +109,20 @@ class Registrar:
         if not (aor.username and self._is_own(aor)):
             raise Refusal(404)
         return aor.username
+
+    def _authenticate(
+        self, gate: Gate, user: str, request: Message, source: tuple[str, int], now_at: float
+    ) -> None:
+        """Step 3 and 4: only the user itself changes its bindings, or sees them."""
+        if source[0] in gate.trusted:
+            return
+        shown = request.all(Header.AUTHORIZATION)
+        verdict = gate.identify(shown, request.method, request.uri, source[0], now_at)
+        if not verdict.user:
+            raise Refusal(401, headers=gate.challenge("WWW-Authenticate", verdict, now_at))
+        if verdict.user != user:
+            gate.note(source[0], verdict.user, request.method, Reason.NOT_OWN_BINDINGS)
+            raise Refusal(403, "Not Your Address-Of-Record")
 
     def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> Headers:
         """Steps 6 to 8: bind and unbind; the header fields of the 200."""

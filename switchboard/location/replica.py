@@ -1,6 +1,6 @@
 """A router's copy of the bindings: a snapshot of the store, kept up to date by numbered changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from switchboard.location.binding import Binding
 from switchboard.location.store import Snapshot
@@ -21,12 +21,13 @@ class Replica:
         """Of the last change that is in here."""
         self._users: dict[str, list[Binding]] = {}
         self._translated: dict[HopKey, dict[str, str]] = {}
+        self._contacts: dict[HopKey, set[str]] | None = None  # users by contact, once somebody has asked
 
     def load(self, snapshot: Snapshot) -> None:
         """Forget everything and hold `snapshot`."""
         self.is_loaded = True
         self.number, users = snapshot
-        self._users, self._translated = {}, {}
+        self._users, self._translated, self._contacts = {}, {}, None
         for user, bindings in users.items():
             self._set(user, bindings)
 
@@ -70,13 +71,50 @@ class Replica:
             return ""
         return next(reversed(hops.values())) if hops else ""
 
+    def is_contact(self, contact: str, now_at: float) -> bool:
+        """Whether somebody is validly registered at the URI `contact`, parameters apart."""
+        try:
+            key = _hop_key(SipUri.parse(contact))
+        except ParseError:
+            return False
+        users = self._contact_index().get(key, ())
+        return any(
+            binding.expires_at > now_at and (uri := binding.contact_uri) is not None and _hop_key(uri) == key
+            for user in users
+            for binding in self._users[user]
+        )
+
     def snapshot(self) -> Snapshot:
         """All that is in here."""
         return self.number, self._users
 
+    def _contact_index(self) -> dict[HopKey, set[str]]:
+        if self._contacts is None:
+            self._contacts = {}
+            for user, bindings in self._users.items():
+                self._index(user, bindings)
+        return self._contacts
+
+    def _index(self, user: str, bindings: list[Binding]) -> None:
+        for binding in bindings:
+            if self._contacts is not None and (uri := binding.contact_uri):
+                self._contacts.setdefault(_hop_key(uri), set()).add(user)
+
+    def _unindex(self, user: str, bindings: Iterable[Binding]) -> None:
+        for binding in bindings:
+            if self._contacts is not None and (uri := binding.contact_uri):
+                users = self._contacts.get(_hop_key(uri), set())
+                users.discard(user)
+                if not users:
+                    self._contacts.pop(_hop_key(uri), None)
+
     def _set(self, user: str, bindings: list[Binding]) -> None:
-        for binding in self._users.get(user, ()):
+        before = self._users.get(user, [])
+        for binding in before:
             self._forget_hop(user, binding)
+        if self._contacts is not None:
+            self._unindex(user, before)
+            self._index(user, bindings)
         self._users[user] = bindings
         for binding in bindings:
             if binding.next_hop and (uri := binding.contact_uri):

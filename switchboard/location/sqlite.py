@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ CREATE INDEX bindings_by_expiry ON bindings (expires_at);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
+_NONCES = "CREATE TABLE IF NOT EXISTS nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID"
 
 
 class SqliteStore:
@@ -84,6 +85,18 @@ class SqliteStore:
             execute(_PUT, (user, position, *_to_row(binding)))
         self._held[user] = len(bindings)
         self._change.users[user] = list(bindings)
+
+    def keep_nonces(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Keep how often nonces were used, by identity; None: forget it. Only within a batch."""
+        for identity, state in changes.items():
+            if state is None:
+                self._database.execute("DELETE FROM nonces WHERE identity = ?", (identity,))
+            else:
+                self._database.execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (identity, state))
+
+    def nonces(self) -> list[tuple[bytes, bytes]]:
+        """What was kept of nonces, by identity; the oldest first."""
+        return self._database.execute("SELECT identity, state FROM nonces ORDER BY identity").fetchall()
 
     def bindings(self, user: str) -> list[Binding]:
         """As in `Store`."""
@@ -149,6 +162,7 @@ def _open(path: Path | str) -> sqlite3.Connection:
     if _schema_version(database) == 0:
         database.executescript(_SCHEMA)
     _check_schema(database)
+    database.execute(_NONCES)  # a store of 0.1 has none
     return database
 
 

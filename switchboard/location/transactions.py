@@ -46,7 +46,8 @@ class RegisterTransactions:
             return reply
         answer = self._registrar.process(request, source, now_at)
         reply = Reply(target, answer.response, answer.user, request.get(Header.ACCEPT_LANGUAGE) or "")
-        self._answered.add(transaction, reply, now)
+        if not answer.is_challenge:  # anybody may cause many
+            self._answered.add(transaction, reply, now)
         self.replied += 1
         return reply
 

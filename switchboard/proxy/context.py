@@ -196,7 +196,8 @@ class ResponseContext:
             return
         identity = self._env.branches.next(self._received.routing_hash)
         sent_by = (peer.local, self._env.port)
-        raw = compose(self._received, branch.plan, self._routing, identity, sent_by)
+        dialogs = self._env.policy.dialogs
+        raw = compose(self._received, branch.plan, self._routing, identity, sent_by, dialogs)
         if len(raw) > LARGEST_SENT:
             branch.end(Final(513))
             self._settle(turn)

@@ -1,4 +1,5 @@
 cdef class OwnDomains:
+    cdef readonly str realm
     cdef readonly frozenset hosts, ports, listening
     cpdef bint owns(self, object uri) except -1
     cpdef bint is_listening_at(self, str host, object port) except -1

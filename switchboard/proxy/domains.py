@@ -16,10 +16,12 @@ class OwnDomains:
     """Tells our own URIs from everybody else's.
 
     `addresses`: IP addresses without brackets. `domains`: host names. `port`: where we listen.
-    All of them are names of one domain: a user registered under one is called under any.
+    All of them are names of one domain: a user registered under one is called under any. `realm`: what our
+    users' credentials are for (§22.1), "" if nobody is asked for any.
     """
 
-    def __init__(self, addresses: Iterable[str], domains: Iterable[str], port: int) -> None:
+    def __init__(self, addresses: Iterable[str], domains: Iterable[str], port: int, realm: str = "") -> None:
+        self.realm = realm
         self.hosts = frozenset(map(canonical_host, (*addresses, *domains)))
         self.ports = frozenset((None, DEFAULT_PORT, port))
         self.listening = frozenset((None, port)) if port == DEFAULT_PORT else frozenset((port,))

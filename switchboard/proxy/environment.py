@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from switchboard.proxy.admission import Admission
 from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.forward import is_sendable
@@ -20,12 +21,13 @@ class Environment:
 
     `facing`: our address towards an IP address ("" if unknown). `recurse`: whether a 3xx is followed.
     `max_forks`: targets of one request, redirections included. `caps`: what is refused at all.
-    `incarnation` makes the tags of this process differ from its predecessors'.
+    `incarnation` makes the tags of this process differ from its predecessors'. `admission`: who may send
+    requests; None: everybody.
     """
 
     __slots__ = (
-        "_tags", "branches", "caps", "facing", "incarnation", "layer", "max_forks", "policy", "port",
-        "recurse", "waiting",
+        "_tags", "admission", "branches", "caps", "facing", "incarnation", "layer", "max_forks", "policy",
+        "port", "recurse", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -39,6 +41,7 @@ class Environment:
         recurse: bool = True,
         max_forks: int = 50,
         caps: Caps | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self.layer = layer
         self.policy = policy
@@ -49,6 +52,7 @@ class Environment:
         self.recurse = recurse
         self.max_forks = max_forks
         self.caps = caps
+        self.admission = admission
         self.waiting: dict[Lookup, list[OnResolved]] = {}
         self._tags = 0
 

@@ -4,6 +4,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
+from switchboard.auth.dialogs import PARAM, Dialogs
 from switchboard.proxy.commands import Lookup
 from switchboard.proxy.domains import DEFAULT_PORT
 from switchboard.proxy.preprocess import Routing
@@ -75,24 +76,56 @@ def is_sendable(hop: Hop) -> bool:
     return 0 < hop[1] < 65536 and is_one_peer(hop[0])
 
 
-def compose(received: Received, plan: Plan, routing: Routing, branch: str, sent_by: Hop) -> bytes:
-    """Return the bytes to send; `sent_by` is what the target knows us by (steps 1-8)."""
+def compose(
+    received: Received, plan: Plan, routing: Routing, branch: str, sent_by: Hop, dialogs: Dialogs
+) -> bytes:
+    """Return the bytes to send; `sent_by` is what the target knows us by (steps 1-8).
+
+    Credentials that were meant for us stay here (§22.3).
+    """
     request = received.message
     host, port = _reference(sent_by[0]), sent_by[1]
     uri = plan.text.encode("utf-8", "surrogateescape")
     via = f"SIP/2.0/UDP {host}:{port};branch={branch}".encode()
-    record_routes, routes = _record_routes(received, host, port), _changed_routes(request, plan)
-    change = (uri, via, received.completed_via, routing.max_forwards, record_routes, routes)
+    record_routes = _record_routes(received, plan, routing, (host, port), dialogs)
+    routes, left_out = _changed_routes(request, plan), received.own_credentials
+    change = (uri, via, received.completed_via, routing.max_forwards, record_routes, routes, left_out)
     return forward_request(request, _new(Forwarding, change))
 
 
-def _record_routes(received: Received, outer: str, port: int) -> list[bytes]:
-    """One entry, or one for each side when the sides know us by other addresses (RFC 5658 §3)."""
+def _record_routes(
+    received: Received, plan: Plan, routing: Routing, sent_by: Hop, dialogs: Dialogs
+) -> list[bytes]:
+    """One entry, or one for each side when the sides know us by other addresses (RFC 5658 §3).
+
+    `sent_by`: here with the brackets of an IPv6 reference.
+    """
     if received.is_in_dialog or received.method not in _DIALOG_FORMING:
         return []
+    outer, port = sent_by
     inner = outer if "%" in received.source.local else _reference(received.source.local) or outer
     hosts = (outer,) if inner == outer else (outer, inner)
-    return [f"<sip:{host}:{port};lr>".encode() for host in hosts]
+    proof = _prove(received, plan, routing, dialogs)
+    return [f"<sip:{host}:{port};lr;{PARAM}={proof}>".encode() for host in hosts]
+
+
+def _prove(received: Received, plan: Plan, routing: Routing, dialogs: Dialogs) -> str:
+    """That the dialog leads back to where its caller is and says to be, and on to the target."""
+    message, via = received.message, received.via
+    leads_to = [via.host, plan.hop.host]
+    contact = message.get(Header.CONTACT) or via.host
+    if via.host not in contact:
+        leads_to.append(_host_of(contact))
+    return dialogs.prove(
+        message.call_id, message.from_tag, received.source.host, leads_to, relayed=routing.may_relay
+    )
+
+
+def _host_of(contact: str) -> str:
+    try:
+        return SipUri.parse(NameAddr.parse(contact).uri).host
+    except ParseError:
+        return ""
 
 
 def _changed_routes(request: Message, plan: Plan) -> list[bytes] | None:

@@ -4,11 +4,11 @@ from switchboard.sip.message cimport Message
 
 
 cdef class Routing:
-    cdef public str text
+    cdef public str text, proof
     cdef public object uri
     cdef public list routes
     cdef public int max_forwards
-    cdef public bint had_own_route
+    cdef public bint had_own_route, may_relay
     cpdef tuple saved(self)
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from switchboard.auth.dialogs import PARAM
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
@@ -25,29 +26,41 @@ class Routing:
     """A request as routing sees it after §16.4.
 
     `text` and `uri` are the Request-URI. `routes`: Route values that are left; `had_own_route`: whether one
-    of ours was taken off.
+    of ours was taken off, `proof`: what it proved (`auth.dialogs`). `may_relay`: whether its sender may reach
+    whom it likes.
     """
 
-    __slots__ = ("had_own_route", "max_forwards", "routes", "text", "uri")
+    __slots__ = ("had_own_route", "max_forwards", "may_relay", "proof", "routes", "text", "uri")
 
     def __init__(
-        self, text: str, uri: SipUri, routes: list[str], max_forwards: int, had_own_route: bool = False
+        self,
+        text: str,
+        uri: SipUri,
+        routes: list[str],
+        max_forwards: int,
+        had_own_route: bool = False,
+        proof: str = "",
+        may_relay: bool = False,
     ) -> None:
         self.text = text
         self.uri = uri
         self.routes = routes
         self.max_forwards = max_forwards
         self.had_own_route = had_own_route
+        self.proof = proof
+        self.may_relay = may_relay
 
     def saved(self) -> Fields:
         """What `restore` makes this of again."""
-        return self.text, self.routes, self.max_forwards, self.had_own_route
+        return self.text, self.routes, self.max_forwards, self.had_own_route, self.may_relay
 
     @classmethod
     def restore(cls, saved: Fields) -> "Routing":
         """Return what `saved` was asked of."""
-        text, routes, max_forwards, had_own_route = saved
-        return cls(text, SipUri.parse(text), list(routes), max_forwards, had_own_route)
+        text, routes, max_forwards, had_own_route, *may_relay = saved
+        routing = cls(text, SipUri.parse(text), list(routes), max_forwards, had_own_route)
+        routing.may_relay = bool(may_relay and may_relay[0])  # logs of 0.1 do not tell
+        return routing
 
 
 def check_syntax(request: Message) -> None:
@@ -80,9 +93,9 @@ def preprocess(received: Received, own: OwnDomains) -> Routing:
     routing = Routing(request.uri, uri, routes, hops - 1)
     _undo_strict_routing(routing, own, received.is_in_dialog)
     _take_maddr(routing, own)
-    while routing.routes and own.owns(_route_uri(routing.routes[0])):
+    while routing.routes and own.owns(route := _route_uri(routing.routes[0])):
         del routing.routes[0]
-        routing.had_own_route = True
+        _take_own(routing, route)
     return routing
 
 
@@ -137,7 +150,12 @@ def _undo_strict_routing(routing: Routing, own: OwnDomains, in_dialog: bool) -> 
     if ours and routing.routes:
         routing.uri = _route_uri(routing.routes.pop())
         routing.text = str(routing.uri)
-        routing.had_own_route = True
+        _take_own(routing, uri)
+
+
+def _take_own(routing: Routing, route: SipUri) -> None:
+    routing.had_own_route = True
+    routing.proof = route.param(PARAM) or routing.proof
 
 
 def _take_maddr(routing: Routing, own: OwnDomains) -> None:

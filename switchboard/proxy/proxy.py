@@ -6,6 +6,7 @@ Datagrams, timers and resolved names go in; what is to be done comes out in a `P
 from collections import Counter
 from functools import partial
 
+from switchboard.proxy.admission import Challenge
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.caps import check_passed, send_away
 from switchboard.proxy.commands import Lookup, ProxyTurn
@@ -15,6 +16,7 @@ from switchboard.proxy.forward import LARGEST_SENT, Plan, compose, literal_hop, 
 from switchboard.proxy.preprocess import Routing, preprocess
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
+from switchboard.proxy.targets import RelayRefusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop, build_response, reject, warning_of
@@ -118,8 +120,13 @@ class Proxy:
         try:
             check_passed(received)
             routing = preprocess(received, self.env.policy.own)
+            if self.env.admission is not None:
+                self.env.admission.admit(received, routing, turn.at)
             self._note_invite(received, turn)
             targets = self.env.policy.select(received, routing, turn.at)
+        except Challenge as challenge:
+            self.env.layer.withdraw(server)
+            self._answer_without_state(received, challenge, turn)
         except ParseError as error:
             warning = [("Warning", warning_of(error))]
             self._refuse(received, server, Refusal(error.status, error.reason, warning), turn)
@@ -135,6 +142,8 @@ class Proxy:
         self, received: Received, server: ServerTransaction, refusal: Refusal, turn: ProxyTurn
     ) -> None:
         self.counters[f"answered_{refusal.status}"] += 1
+        if isinstance(refusal, RelayRefusal):
+            self.env.policy.note_relay(received)
         self._answer(received, server, refusal, turn)
         if received.begins_call:
             turn.events.append(received.event("failed", turn.at, refusal.status, "switchboard"))
@@ -160,6 +169,8 @@ class Proxy:
         server = self.env.layer.find_server(received.message, received.via)
         if isinstance(server, InviteServerTransaction) and server.acknowledge(turn):
             return
+        if self.env.admission is not None and received.message.to_tag == self._stateless_tag(received):
+            return  # for what was answered without state
         try:
             routing = preprocess(received, self.env.policy.own)
             found = plan(routing, self.env.policy.select(received, routing, turn.at)[0])
@@ -183,11 +194,30 @@ class Proxy:
             self.counters["unreachable_acks"] += 1
             return
         branch = self.env.branches.stateless(received.via, received.routing_hash)
-        raw = compose(received, found, routing, branch, (peer.local, self.env.port))
+        sent_by = (peer.local, self.env.port)
+        raw = compose(received, found, routing, branch, sent_by, self.env.policy.dialogs)
         if len(raw) > LARGEST_SENT:
             self.counters["oversized_acks"] += 1
             return
         turn.send_request(peer, raw)
+
+    def _answer_without_state(self, received: Received, answer: Refusal, turn: ProxyTurn) -> None:
+        """Nothing is remembered, nothing repeated: the sender asks again if it heard nothing (§8.2.7)."""
+        self.counters[f"answered_{answer.status}"] += 1
+        raw = build_response(
+            received.message,
+            answer.status,
+            answer.reason,
+            to_tag=self._stateless_tag(received),
+            headers=answer.headers,
+            top_via=received.completed_via,
+        )
+        turn.send_response(received.reply_to, raw, received.reader)
+
+    def _stateless_tag(self, received: Received) -> str:
+        """A To tag that the retransmissions of a request get again, and its ACK bears."""
+        message, via = received.message, received.via
+        return self.env.policy.dialogs.tag(message.call_id, message.from_tag, message.cseq[0], via.branch)
 
     def _answer(
         self, received: Received, server: ServerTransaction, answer: Refusal, turn: ProxyTurn

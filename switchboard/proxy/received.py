@@ -1,5 +1,8 @@
 """A request on its way through the proxy, and what is known of it before it is routed."""
 
+from collections.abc import Iterator
+
+from switchboard.auth.digest import realm_of
 from switchboard.proxy.commands import CallEvent
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.loop import own_passes, routing_hash
@@ -11,6 +14,7 @@ from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Fields, Peer, Reader
 
 _new = tuple.__new__
+_CREDENTIALS = (Header.PROXY_AUTHORIZATION, Header.AUTHORIZATION)
 
 
 class Received:
@@ -86,6 +90,19 @@ class Received:
         if self._caller is None:
             self._caller = _user_of(self.caller_uri, self._own)
         return self._caller
+
+    @property
+    def own_credentials(self) -> list[tuple[int, int]]:
+        """Start and end of the lines with credentials for our realm: nobody's business but ours (§22.3)."""
+        realm = self._own.realm
+        if not realm:
+            return []
+        shown = [header for header in _CREDENTIALS if header in self.message.numbers]
+        return [line for header in shown for line in self._lines_for(header, realm)]
+
+    def _lines_for(self, header: Header, realm: str) -> Iterator[tuple[int, int]]:
+        pairs = zip(self.message.lines(header), self.message.all(header), strict=True)
+        return (line for line, value in pairs if realm_of(value) == realm)
 
     @property
     def parties(self) -> tuple[str, str]:

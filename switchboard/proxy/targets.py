@@ -1,15 +1,19 @@
 """The target set of a request (RFC 3261 §16.5): who is called, in which order, and who may call."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
+from switchboard.auth.dialogs import Dialogs
+from switchboard.auth.failures import Failures, Reason
+from switchboard.auth.trusted import Trusted
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
+from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.uri import SipUri
@@ -47,6 +51,7 @@ class Locations(Protocol):
     def is_known(self, user: str) -> bool: ...
     def registered_from(self, user: str, host: str, now_at: float) -> bool: ...
     def next_hop_of(self, contact: str) -> str: ...
+    def is_contact(self, contact: str, now_at: float) -> bool: ...
 
 
 class Target(NamedTuple):
@@ -75,19 +80,25 @@ class Target(NamedTuple):
 
 @dataclass(slots=True)
 class TargetPolicy:
-    """Who may be called by whom. `open_relay`: anybody may reach foreign domains. `users`: known by name."""
+    """Who may be called by whom. `open_relay`: anybody may reach foreign domains. `users`: known by name.
+
+    `dialogs` makes and reads what our Record-Route proves. `trusted`: networks that may reach anybody and be
+    reached by everybody. `failures`: where refusals to relay are noted.
+    """
 
     own: OwnDomains
     locations: Locations
+    dialogs: Dialogs
     open_relay: bool = False
     users: Collection[str] = ()
+    trusted: Trusted = field(default_factory=Trusted)
+    failures: Failures = field(default_factory=Failures)
 
     def select(self, received: Received, routing: Routing, at: float) -> list[Target]:
         """Return the targets of a request, best q first; `Refusal` if there is none. `at`: epoch s."""
         ours = self.own.owns(routing.uri) and routing.uri.param("maddr") is None
-        in_dialog = received.is_in_dialog and routing.had_own_route
-        if (routing.routes or not ours) and not (in_dialog or self._may_relay(received, at)):
-            raise Refusal(403, "Relaying Denied")
+        if routing.routes or not ours:
+            self._check_relay(received, routing, at)
         if ours and (routing.uri.user or not routing.routes):
             return self._own_targets(received, routing, at)
         return [Target(routing.text, routing.uri, next_hop=self.locations.next_hop_of(routing.text))]
@@ -113,10 +124,45 @@ class TargetPolicy:
             raise Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
         raise Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
 
+    def is_led(self, received: Received, routing: Routing, at: float) -> bool:
+        """Whether our Record-Route says that this request of a dialog goes where the dialog leads.
+
+        It also leads to whoever is registered, or trusted. `at`: epoch s.
+        """
+        if not (received.is_in_dialog and routing.had_own_route):
+            return False
+        message, host = received.message, next_host(routing)
+        tags = message.from_tag, message.to_tag
+        if self.dialogs.leads(routing.proof, message.call_id, tags, received.source.host, host):
+            return True
+        return host in self.trusted or (not routing.routes and self.locations.is_contact(routing.text, at))
+
+    def note_relay(self, received: Received) -> None:
+        """Somebody wanted to be brought where strangers are not brought."""
+        self.failures.note(received.source.host, received.caller, received.method, Reason.FORBIDDEN_RELAY)
+
+    def _check_relay(self, received: Received, routing: Routing, at: float) -> None:
+        if self.is_led(received, routing, at):
+            return
+        if not (routing.may_relay or self._may_relay(received, at)):
+            raise RelayRefusal(403, "Relaying Denied")
+        routing.may_relay = True
+
     def _may_relay(self, received: Received, at: float) -> bool:
-        caller = received.caller
-        registered = caller and self.locations.registered_from(caller, received.source.host, at)
-        return self.open_relay or bool(registered)
+        caller, host = received.caller, received.source.host
+        if self.open_relay or host in self.trusted:
+            return True
+        return bool(caller) and self.locations.registered_from(caller, host, at)
+
+
+class RelayRefusal(Refusal):
+    """Somebody wanted to be brought where strangers are not brought."""
+
+
+def next_host(routing: Routing) -> str:
+    """The host that gets the request next, as it is written; `ParseError` for a malformed Route."""
+    uri = SipUri.parse(NameAddr.parse(routing.routes[0]).uri) if routing.routes else routing.uri
+    return (uri.param("maddr") or uri.host).strip("[]")
 
 
 def by_priority(targets: list[Target]) -> list[list[Target]]:

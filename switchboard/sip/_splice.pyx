@@ -117,8 +117,8 @@ cdef bytes _forwarded(Message request, object change):
     cdef const char *data = PyBytes_AS_STRING(raw)
     cdef char digits[16]
     cdef int width, max_forwards
-    uri, via, top_via, max_forwards, record_routes, routes = change
-    if index == NULL or not index[BODY_END] <= PyBytes_GET_SIZE(raw):
+    uri, via, top_via, max_forwards, record_routes, routes, left_out = change
+    if left_out or index == NULL or not index[BODY_END] <= PyBytes_GET_SIZE(raw):
         return None
     if not index[URI_START] <= index[URI_END] <= index[HEADERS_START] <= index[BODY_END]:
         return None

@@ -26,6 +26,7 @@ class Forwarding(NamedTuple):
 
     `uri`: the new Request-URI. `via`: the value of our Via. `top_via`: the received top Via as completed
     by `complete_via`. `routes`: the Route values that stay; None leaves the Route fields untouched.
+    `left_out`: start and end of lines that stay behind.
     """
 
     uri: bytes
@@ -34,6 +35,7 @@ class Forwarding(NamedTuple):
     max_forwards: int
     record_routes: Sequence[bytes] = ()
     routes: Sequence[bytes] | None = None
+    left_out: Sequence[tuple[int, int]] = ()
 
 
 def forward_request_in_python(request: Message, change: Forwarding) -> bytes:
@@ -45,6 +47,7 @@ def forward_request_in_python(request: Message, change: Forwarding) -> bytes:
         edits.append((*request.value_span(Header.MAX_FORWARDS), b"%d" % change.max_forwards))
     if change.routes is not None:
         edits += [(start, end, b"") for start, end in request.lines(Header.ROUTE)]
+    edits += [(start, end, b"") for start, end in change.left_out]
     return _apply(request.raw, edits, request.index[BODY_END])
 
 

@@ -63,6 +63,10 @@ class TransactionLayer:
         self.servers[key] = transaction
         return transaction
 
+    def withdraw(self, server: ServerTransaction) -> None:
+        """Forget a server transaction: its request is answered without state (§8.2.7)."""
+        self.servers.pop(server.key, None)
+
     def open_client(
         self, branch: str, method: str, peer: Peer, raw: bytes, user: object, turn: Turn
     ) -> ClientTransaction:

@@ -80,3 +80,9 @@ def test_welcome(port: int, suffix: str) -> None:
         "status",
     ):
         assert words in text
+
+
+def test_welcome_where_users_need_a_password() -> None:
+    text = welcome(Settings(auth="on"), ["10.0.0.1"], 5060)
+    assert "user add NAME" in text
+    assert "no password" not in text

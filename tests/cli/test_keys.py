@@ -18,11 +18,14 @@ def test_pairs_for_all_hosts(switchboard: Run, data_dir: Path) -> None:
     assert (done.status, done.stdout) == (0, "")
     assert f"Made in {data_dir / 'keys'}: alpha, beta." in done.stderr
     assert (
-        "Copy to that directory of beta: all *.key, and beta.key_secret; then remove that here."
+        "Copy to that directory of beta: all *.key, auth.key_secret, and beta.key_secret; then remove that"
         in done.stderr
     )
+    secret = (data_dir / "keys" / "auth.key_secret").read_bytes()
+    assert len(secret) == 32
     again = switchboard("keys", HOSTS=HOSTS, HOST="alpha")
     assert again.stderr.startswith("All hosts have keys in")
+    assert (data_dir / "keys" / "auth.key_secret").read_bytes() == secret
 
 
 def test_without_hosts(switchboard: Run) -> None:

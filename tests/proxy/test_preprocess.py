@@ -1,7 +1,7 @@
 """Request validation and Route handling (RFC 3261 §16.3, §16.4)."""
 
 import pytest
-from playbook import LENKA, LUKAS, PETER, Board, request
+from playbook import LENKA, LUKAS, PETER, Board, own_route, request
 
 CALLEE = "sip:lenka@10.0.0.1"
 AT_LENKA = "sip:lenka@10.0.0.12:5060"
@@ -96,7 +96,7 @@ def test_both_own_routes_of_a_double_record_route_are_removed(board: Board) -> N
 def test_strict_router_before_us(board: Board) -> None:
     """§16.4: our Record-Route came as Request-URI; the last Route is the target."""
     lines = ("Route: <sip:10.0.0.9;lr>, <sip:lenka@10.0.0.12:5060>",)
-    board.receive(request("BYE", "sip:10.0.0.1:5060;lr", to_tag="t", lines=lines), PETER)
+    board.receive(request("BYE", own_route("10.0.0.9").strip("<>"), to_tag="t", lines=lines), PETER)
     (sent,) = board.sent()
     assert sent.message.uri == AT_LENKA
     assert sent.message.values("route") == ["<sip:10.0.0.9;lr>"]

@@ -36,6 +36,12 @@ reg_sendregister=1
 reg_expires=600
 publish=0
 """
+_PASSWORD = """\
+[auth_info_0]
+username={user}
+passwd={password}
+realm={realm}
+"""
 
 
 class Linphone:
@@ -44,7 +50,7 @@ class Linphone:
     An unanswered call is refused with 486 after `ring_s` seconds; so is at once what exceeds `max_calls`.
     With `video` the phone can send a still picture, and takes the video that it is offered. With
     `outbound_proxy` all its requests go to the switchboard, not only those for its domain or its dialogs.
-    `domain`: the switchboard's address.
+    `domain`: the switchboard's address. `password`: what it shows where it is asked for one in `realm`.
     """
 
     def __init__(
@@ -58,6 +64,8 @@ class Linphone:
         ring_s: int = 5,
         max_calls: int = 10,
         domain: str = HUB,
+        password: str = "",
+        realm: str = "switchboard",
     ) -> None:
         self.user = user
         self._domain = domain
@@ -73,6 +81,8 @@ class Linphone:
             max_calls=max_calls,
             route=f"<sip:{domain};lr>" if outbound_proxy else "",
         )
+        if password:
+            self._configuration += _PASSWORD.format(user=user, password=password, realm=realm)
         self._command = self._prepare(lan, home)
         self._environment = os.environ | {"HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
         self._running: Console | None = None
@@ -84,7 +94,7 @@ class Linphone:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._console.close("quit")
+        self.stop()
 
     def register(self) -> None:
         """Register (again); returns when the registrar has said 200."""
@@ -201,7 +211,12 @@ class Linphone:
         words = ["linphonec", "-c", str(path), "-l", str(self._log), "-d", "6"]
         return lan.command(self.user, *words, *(["-V"] if self._video else []))
 
-    def _start(self) -> None:
+    def log(self) -> str:
+        """All that the phone has logged, the messages that it sent and received among it."""
+        return self._log.read_text(errors="replace")
+
+    def start(self) -> None:
+        """Switch the phone on; returns when its console answers."""
         self._running = Console(self.user, self._command, self._environment, self._log)
         self._running.wait("linphonec> ")
         self._running.say("soundcard use files")
@@ -210,7 +225,14 @@ class Linphone:
         if self._video:
             self._running.say("webcam use 0")
             self._running.wait("Using video device")
+
+    def _start(self) -> None:
+        self.start()
         self.wait_registered()
+
+    def stop(self) -> None:
+        """Switch the phone off."""
+        self._console.close("quit")
 
     @property
     def _console(self) -> Console:

@@ -86,8 +86,6 @@ def hostile(request: pytest.FixtureRequest) -> Iterator[Hostile]:
         "SWITCHBOARD_T1_S": "60",
         "SWITCHBOARD_T2_S": "60",
         "SWITCHBOARD_RATE_LIMIT": "0",
-        "SWITCHBOARD_MAX_MESSAGE_BYTES": "65535",
-        "SWITCHBOARD_MAX_HEADER_FIELDS": "16000",
     }
     with (
         Wire(tortures.NEXT_HOP[0], INNER) as wire,

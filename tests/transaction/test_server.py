@@ -149,7 +149,7 @@ def test_a_refusal_that_nothing_preceded_is_sent_once_for_each_request(bench: Be
     tell(transaction, "request", bench)
     assert bench.taken() == [b"486"]
     bench.advance(1)
-    assert transaction.state is TERMINATED
+    assert transaction.state == TERMINATED
 
 
 def test_ack_stops_timer_g(bench: Bench) -> None:

@@ -1,0 +1,110 @@
+"""Digest authentication on the wire: challenges, credentials, and the sums in them (RFC 7616, RFC 8760)."""
+
+import re
+from hashlib import md5, sha256
+from typing import Final, NamedTuple
+
+from switchboard.sip.errors import ParseError
+from switchboard.sip.grammar import LWS, QUOTED_STRING, SWS, TOKEN
+
+SHA256: Final = "SHA-256"
+MD5: Final = "MD5"
+ALGORITHMS: Final = (SHA256, MD5)
+"""Those that we can, the best first."""
+QOP: Final = "auth"
+
+_SCHEME = re.compile(rf"{SWS}Digest{LWS}", re.IGNORECASE)
+_PARAM = re.compile(rf"{SWS}({TOKEN}){SWS}={SWS}({QUOTED_STRING}|[^\",\s]++){SWS}(,|\Z)")
+_NC = re.compile("[0-9A-Fa-f]{8}")
+_BY_NAME = {name.lower(): name for name in ALGORITHMS}
+
+
+class Credentials(NamedTuple):
+    """What a user agent shows: one value of Authorization or Proxy-Authorization (RFC 3261 §20.7, §20.28)."""
+
+    username: str
+    realm: str
+    nonce: str
+    uri: str
+    response: str
+    algorithm: str
+    """One of ALGORITHMS; as received if it is another. MD5 if there was none."""
+    qop: str = ""
+    cnonce: str = ""
+    nc: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Credentials":
+        """ParseError if the text (untrusted) is not of the scheme Digest, or lacks what it must have."""
+        params = _params(text)
+        try:
+            named = {name: params[name] for name in ("username", "realm", "nonce", "uri", "response")}
+        except KeyError as error:
+            raise ParseError("Incomplete Credentials") from error
+        algorithm = params.get("algorithm", MD5)
+        return cls(
+            **named,
+            algorithm=_BY_NAME.get(algorithm.lower(), algorithm),
+            qop=params.get("qop", "").lower(),
+            cnonce=params.get("cnonce", ""),
+            nc=params.get("nc", ""),
+        )
+
+    @property
+    def nonce_count(self) -> int | None:
+        """The nonce count; None if the user agent, an old one, does not count (RFC 3261 §22.4).
+
+        0, which no user agent begins with, if it is malformed.
+        """
+        if not self.qop:
+            return None
+        return int(self.nc, 16) if _NC.fullmatch(self.nc) else 0
+
+    def expected(self, ha1: str, method: str) -> str:
+        """The response that who knows the password gives to a request of `method` (RFC 7616 §3.4.1)."""
+        ha2 = digest(self.algorithm, method, self.uri)
+        if not self.qop:
+            return digest(self.algorithm, ha1, self.nonce, ha2)
+        return digest(self.algorithm, ha1, self.nonce, self.nc, self.cnonce, self.qop, ha2)
+
+
+def digest(algorithm: str, *parts: str) -> str:
+    """The sum over `parts`, joined by colons, in hexadecimal."""
+    text = ":".join(parts).encode("utf-8", "surrogateescape")
+    return sha256(text).hexdigest() if algorithm == SHA256 else md5(text, usedforsecurity=False).hexdigest()
+
+
+def make_ha1(algorithm: str, user: str, realm: str, password: str) -> str:
+    """What is kept in place of the password (RFC 7616 §3.4.2)."""
+    return digest(algorithm, user, realm, password)
+
+
+def challenge(realm: str, nonce: str, algorithm: str, *, stale: bool) -> str:
+    """The value of a WWW-Authenticate or Proxy-Authenticate field."""
+    again = ", stale=true" if stale else ""
+    return f'Digest realm="{realm}", nonce="{nonce}", algorithm={algorithm}, qop="{QOP}"{again}'
+
+
+def realm_of(value: str) -> str:
+    """The realm of the credentials `value` (untrusted); "" if they are none that we can read."""
+    try:
+        return Credentials.parse(value).realm
+    except ParseError:
+        return ""
+
+
+def _params(text: str) -> dict[str, str]:
+    """The parameters by lower-case name; of quoted ones what stands between the quotes, as it stands."""
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        raise ParseError("No Digest Credentials")
+    params: dict[str, str] = {}
+    position, more = scheme.end(), True
+    while more:
+        match = _PARAM.match(text, position)
+        if match is None or match[1].lower() in params:
+            raise ParseError("Malformed Credentials")
+        value = match[2]
+        params[match[1].lower()] = value[1:-1] if value[0] == '"' else value
+        position, more = match.end(), match[3] == ","
+    return params

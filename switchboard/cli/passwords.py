@@ -1,0 +1,59 @@
+"""Passwords from people and files: never from the command line, where others could read them."""
+
+import csv
+import getpass
+import secrets
+import string
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from switchboard.cli.output import MISUSED, fail, say
+
+GENERATED_LENGTH = 20
+SHORT = 10
+"""Shorter ones are guessed by who may try often, or who has got hold of the store."""
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def generate_password() -> str:
+    """A password that nobody guesses, of letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(GENERATED_LENGTH))
+
+
+def read_password(user: str) -> str:
+    """The password for `user`: asked for twice at a terminal, else the first line of standard input."""
+    if not sys.stdin.isatty():
+        return checked(sys.stdin.readline().rstrip("\r\n"))
+    password = getpass.getpass(f"Password for {user}: ")
+    if getpass.getpass("Again: ") != password:
+        fail("The two passwords differ. Nothing was changed.")
+    return checked(password)
+
+
+def checked(password: str) -> str:
+    """`password` if it is one; else the command ends."""
+    if not password:
+        fail("The password is empty. Nothing was changed.", MISUSED)
+    if len(password) < SHORT:
+        say(f"Warning: a password of less than {SHORT} characters is guessed easily.")
+    return password
+
+
+def read_csv(path: Path) -> list[tuple[str, str]]:
+    """User and password of each line of a CSV file; a first line `user,password` is its heading."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(_rows(path, csv.reader(file)))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        fail(f"The file {path} cannot be read: {error}. Nothing was changed.")
+
+
+def _rows(path: Path, lines: Iterator[list[str]]) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(lines, start=1):
+        cells = [cell.strip() for cell in line]
+        if not any(cells) or (number == 1 and [cell.lower() for cell in cells] == ["user", "password"]):
+            continue
+        if len(cells) != 2 or not all(cells):
+            fail(f"Line {number} of {path} is not USER,PASSWORD. Nothing was changed.", MISUSED)
+        yield cells[0], cells[1]

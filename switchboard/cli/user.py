@@ -1,0 +1,117 @@
+"""`switchboard user`: who may register and call, while authentication is on."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from switchboard.auth.users import Entry, make_entry
+from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
+from switchboard.cli.passwords import generate_password, read_csv, read_password
+from switchboard.cli.running import settings_or_exit
+from switchboard.cli.user_book import UserBook
+from switchboard.settings import Settings
+
+NAME = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
+A_TIME = 100
+HEADINGS = ("user", "password set", "realm")
+user_app = typer.Typer(help="The users and their passwords.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The user part of the address-of-record.")]
+Generate = Annotated[bool, typer.Option("--generate", help="Make a password, and print it.")]
+
+
+@user_app.command()
+def add(user: Name, generate: Generate = False) -> None:
+    """Add a user; the password is asked for, or read from standard input."""
+    settings, book = settings_or_exit(), _book(user)
+    if book.has(user):
+        fail(f"There is a user {user} already; a new password: switchboard user passwd {user}")
+    _put(settings, book, user, generate)
+    say(f"{user} may register and call." + _hint(settings))
+
+
+@user_app.command()
+def passwd(user: Name, generate: Generate = False) -> None:
+    """Give a user another password."""
+    settings, book = settings_or_exit(), _book(user)
+    if not book.has(user):
+        fail(_unknown(user))
+    _put(settings, book, user, generate)
+    say(f"{user} has a new password." + _hint(settings))
+
+
+@user_app.command()
+def remove(user: Name) -> None:
+    """Remove a user. What is registered stays so until it expires; it cannot be renewed."""
+    if not _book(user).remove(user):
+        fail(_unknown(user))
+    say(f"{user} is no user any more.")
+
+
+@user_app.command(name="list")
+def list_users(as_json: JsonOption = False) -> None:
+    """List the users; their passwords are known to nobody."""
+    settings = settings_or_exit()
+    users = UserBook(settings).users()
+    if as_json:
+        print_json({"users": [{"user": name, "realm": realm, "set_at": at} for name, realm, at in users]})
+        return
+    rows = [(name, time.strftime("%Y-%m-%d %H:%M", time.localtime(at)), realm) for name, realm, at in users]
+    print_table(HEADINGS, rows, "There are no users: switchboard user add NAME")
+    if any(realm != settings.realm for _, realm, _ in users):
+        say(f"Passwords of a realm other than {settings.realm} are void: switchboard user passwd NAME")
+
+
+@user_app.command(name="import")
+def import_users(file: Annotated[Path, typer.Argument(help="CSV: USER,PASSWORD on each line.")]) -> None:
+    """Add the users of a file, or give them its passwords: all lines are good, or nothing is changed."""
+    settings = settings_or_exit()
+    pairs = read_csv(file)
+    for user, _ in pairs:
+        _check_name(user)
+    new = _put_all(UserBook(settings), [make_entry(user, settings.realm, word) for user, word in pairs])
+    say(f"{new} users added, {len(pairs) - new} got another password." + _hint(settings))
+
+
+def _put_all(book: UserBook, entries: Sequence[Entry]) -> int:
+    parts = [entries[at : at + A_TIME] for at in range(0, len(entries), A_TIME)]
+    return sum(book.put(part) for part in _shown(parts))
+
+
+def _shown(parts: Sequence[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
+    from rich.console import Console  # 80 ms that only this command needs
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(parts, "Importing", console=console, transient=True, disable=not console.is_terminal)
+
+
+def _book(user: str) -> UserBook:
+    _check_name(user)
+    return UserBook(settings_or_exit())
+
+
+def _put(settings: Settings, book: UserBook, user: str, generate: bool) -> None:
+    password = generate_password() if generate else read_password(user)
+    book.put([make_entry(user, settings.realm, password)])
+    if generate:
+        typer.echo(password)
+
+
+def _check_name(user: str) -> None:
+    if not NAME.fullmatch(user):
+        fail(
+            f"{user!r} cannot be a user: 1 to 64 characters, without spaces, quotes and any of : \\ @ < >",
+            MISUSED,
+        )
+
+
+def _unknown(user: str) -> str:
+    return f"There is no user {user}. All there are: switchboard user list"
+
+
+def _hint(settings: Settings) -> str:
+    return "" if settings.auth == "on" else ' Nobody is asked for passwords yet: set auth = "on".'

@@ -1,0 +1,40 @@
+"""Tells the log who was turned away: one line each, in the form that fail2ban reads, and not too many."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+
+from switchboard.auth.failures import Failure
+
+LINES_A_SECOND: Final = 10.0
+BURST: Final = 50.0
+_LONGEST = 64
+_ODD = re.compile(r"[^A-Za-z0-9._+\-@%*]")
+
+
+class FailureLog:
+    """One worker's; `unlogged` counts what was too much. `now`: monotonic s."""
+
+    def __init__(self) -> None:
+        self.unlogged = 0
+        self._room = BURST
+        self._seen_at = 0.0
+
+    def tell(self, failures: Iterable[Failure], now: float) -> None:
+        """Write a line for each of them while there is room."""
+        self._room = min(BURST, self._room + (now - self._seen_at) * LINES_A_SECOND)
+        self._seen_at = now
+        for failure in failures:
+            if self._room < 1:
+                self.unlogged += 1
+                continue
+            self._room -= 1
+            structlog.get_logger().warning(
+                "auth failed",
+                source=failure.source,
+                user=_ODD.sub("?", failure.user[:_LONGEST]),
+                method=_ODD.sub("?", failure.method[:_LONGEST]),
+                reason=str(failure.reason),
+            )

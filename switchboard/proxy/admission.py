@@ -1,0 +1,78 @@
+"""Whose requests go through: users who prove themselves, and whom the operator lets in (RFC 3261 §22.3)."""
+
+from dataclasses import dataclass
+
+from switchboard.auth.failures import Reason
+from switchboard.auth.gate import Gate
+from switchboard.auth.verifier import Verdict
+from switchboard.proxy.preprocess import Routing
+from switchboard.proxy.received import Received
+from switchboard.proxy.refusal import Refusal
+from switchboard.proxy.targets import TargetPolicy
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.uri import SipUri
+
+_NOBODY = "anonymous.invalid"
+"""The host in From of who does not want to be named (RFC 3323 §4.1.1.3)."""
+
+
+class Challenge(Refusal):
+    """The sender has to prove who it is: answered without state, for anybody may cause it."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """Stands between validation and routing. `match_from`: users call under their own name only.
+
+    `strangers`: whether others may call our users (never anybody else).
+    """
+
+    gate: Gate
+    policy: TargetPolicy
+    match_from: bool = True
+    strangers: bool = False
+
+    def admit(self, received: Received, routing: Routing, at: float) -> None:
+        """Let the request, no ACK nor CANCEL (§22.1), pass, or raise the `Challenge`. `at`: epoch s."""
+        if received.source.host in self.gate.trusted:
+            routing.may_relay = True
+        elif not (self._needs_no_proof(received, routing) or self.policy.is_led(received, routing, at)):
+            self._authenticate(received, routing, at)
+
+    def _needs_no_proof(self, received: Received, routing: Routing) -> bool:
+        own, ours = self.policy.own, self.policy.own.owns(routing.uri) and not routing.routes
+        if ours and not routing.uri.user and received.method == "OPTIONS":
+            return True  # are you there? tells nothing about anybody
+        if received.passes and own.is_listening_at(received.source.host, received.source.port):
+            return True  # we sent it, and it was admitted then
+        return self.strangers and ours and not self._claims_to_be_ours(received)
+
+    def _claims_to_be_ours(self, received: Received) -> bool:
+        return bool(received.caller) or Header.PROXY_AUTHORIZATION in received.message.numbers
+
+    def _authenticate(self, received: Received, routing: Routing, at: float) -> None:
+        message, source = received.message, received.source.host
+        shown = message.all(Header.PROXY_AUTHORIZATION)
+        if not self.gate.is_ready:
+            raise Challenge(503, headers=[("Retry-After", "5")])
+        verdict = self.gate.identify(shown, received.method, message.uri, source, at)
+        if not verdict.user:
+            raise Challenge(407, headers=self.gate.challenge("Proxy-Authenticate", verdict, at))
+        self._check_from(received, verdict)
+        routing.may_relay = True
+
+    def _check_from(self, received: Received, verdict: Verdict) -> None:
+        if not self.match_from or received.caller == verdict.user:
+            return
+        if not received.caller and _is_anonymous(received.caller_uri):
+            return
+        self.gate.note(received.source.host, verdict.user, received.method, Reason.NOT_OWN_FROM)
+        raise Challenge(403, "From Is Not The User")
+
+
+def _is_anonymous(text: str) -> bool:
+    try:
+        return SipUri.parse(text).host == _NOBODY
+    except ParseError:
+        return False

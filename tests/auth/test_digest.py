@@ -1,0 +1,131 @@
+"""Digest authentication on the wire (RFC 7616, RFC 8760)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchboard.auth.digest import MD5, SHA256, Credentials, challenge, make_ha1, realm_of
+from switchboard.sip.errors import ParseError
+
+RFC_7616 = (
+    'Digest username="Mufasa", realm="http-auth@example.org", uri="/dir/index.html", algorithm={algorithm}, '
+    'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", nc=00000001, '
+    'cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", qop=auth, response="{response}", '
+    'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+)
+"""§3.9.1."""
+RFC_2617 = (
+    'Digest username="Mufasa", realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
+    'uri="/dir/index.html", qop=auth, nc=00000001, cnonce="0a4f113b", '
+    'response="6629fae49393a05397450978507c4ef1", opaque="5ccc069c403ebaf9f0171e9517f40e41"'
+)
+"""§3.5."""
+
+SHORT = 'Digest username="a", realm="r", nonce="n", uri=sip:h:5060, response="r"'
+
+
+@pytest.mark.parametrize(
+    ("text", "password"),
+    [
+        (
+            RFC_7616.format(
+                algorithm="MD5",
+                response="8ca523f5e9506fed4657c9700eebdbec",
+            ),
+            "Circle of Life",
+        ),
+        (
+            RFC_7616.format(
+                algorithm="SHA-256",
+                response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+            ),
+            "Circle of Life",
+        ),
+        (RFC_2617, "Circle Of Life"),
+    ],
+)
+def test_the_examples_of_the_rfcs(text: str, password: str) -> None:
+    shown = Credentials.parse(text)
+    ha1 = make_ha1(shown.algorithm, shown.username, shown.realm, password)
+    assert shown.expected(ha1, "GET") == shown.response
+    assert shown.expected(ha1, "PUT") != shown.response
+    assert shown.nonce_count == 1
+
+
+def test_an_old_user_agent_knows_no_qop() -> None:
+    """RFC 2069's sum, which RFC 3261 §22.4 wants to be understood."""
+    text = 'Digest username="a", realm="b", nonce="c", uri="sip:d", response="e"'
+    shown = Credentials.parse(text)
+    assert (shown.algorithm, shown.nonce_count) == (MD5, None)
+    ha1 = "f9964732b94a6ec2657a0e371af91ba1"
+    assert shown.expected(ha1, "REGISTER") == "169647c0096a9521d65b06d4ca5f8a43"
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ('digest\tusername="a b, c=d",realm="", nonce=x , uri="u",\r\n response=r', "username", "a b, c=d"),
+        (f"{SHORT}, algorithm=md5", "algorithm", MD5),
+        (f"{SHORT}, algorithm=md5", "uri", "sip:h:5060"),
+        (f'{SHORT}, algorithm="sha-256"', "algorithm", SHA256),
+        (f"{SHORT}, algorithm=X", "algorithm", "X"),
+        (f'{SHORT}, QOP="AUTH", nc=zz', "qop", "auth"),
+    ],
+)
+def test_what_is_understood(text: str, field: str, value: str) -> None:
+    assert getattr(Credentials.parse(text), field) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Digest",
+        "Digest ",
+        "Basic dXNlcjpwYXNz",
+        'Digest username="a", realm="r", nonce="n", uri="u"',
+        'Digest username="a", username="b", realm="r", nonce="n", uri="u", response="r"',
+        'Digest username="a, realm="r", nonce="n", uri="u", response="r"',
+        'Digest username="a" realm="r", nonce="n", uri="u", response="r"',
+        'Digest username="a", realm="r", nonce="n", uri="u", response="r", =',
+    ],
+)
+def test_what_is_not(text: str) -> None:
+    with pytest.raises(ParseError):
+        Credentials.parse(text)
+    assert realm_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("nc", "count"), [("0000001F", 31), ("1", 0), ("", 0), ("-0000001", 0), ("000000001", 0)]
+)
+def test_the_nonce_count(nc: str, count: int) -> None:
+    text = f'Digest username="a", realm="r", nonce="n", uri="u", response="r", qop=auth, nc="{nc}"'
+    assert Credentials.parse(text).nonce_count == count
+
+
+def test_a_challenge() -> None:
+    assert challenge("pbx", "abc", SHA256, stale=False) == (
+        'Digest realm="pbx", nonce="abc", algorithm=SHA-256, qop="auth"'
+    )
+    assert challenge("pbx", "abc", MD5, stale=True).endswith('algorithm=MD5, qop="auth", stale=true')
+
+
+@given(st.text(max_size=200))
+def test_anything_is_parsed_or_refused(text: str) -> None:
+    try:
+        shown = Credentials.parse("Digest " + text)
+    except ParseError:
+        return
+    shown.expected("0" * 32, "INVITE")
+    assert shown.nonce_count is None or shown.nonce_count >= 0
+
+
+_VALUE = st.text(st.characters(min_codepoint=32, exclude_characters='"\\\x7f'), max_size=20)
+
+
+@given(_VALUE, _VALUE, _VALUE, _VALUE)
+def test_what_is_written_is_read(username: str, realm: str, nonce: str, uri: str) -> None:
+    text = f'Digest username="{username}", realm="{realm}", nonce="{nonce}", uri="{uri}", response="r"'
+    shown = Credentials.parse(text)
+    assert (shown.username, shown.realm, shown.nonce, shown.uri) == (username, realm, nonce, uri)

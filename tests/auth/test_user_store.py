@@ -1,0 +1,104 @@
+"""The users on disk, and how routers keep up with them."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from switchboard.auth.follower import PageFollower, StoreFollower
+from switchboard.auth.user_store import UserStore, UserStoreError, read_page
+from switchboard.auth.users import Users, make_entry
+
+AT = 1_700_000_000.0
+REALM = "pbx"
+
+
+def fill(store: UserStore, *users: str) -> None:
+    store.put([make_entry(user, REALM, "secret of " + user) for user in users], AT)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> UserStore:
+    return UserStore(tmp_path / "users.db")
+
+
+def test_what_is_kept_is_no_password_and_for_nobody_else(store: UserStore, tmp_path: Path) -> None:
+    fill(store, "lukas")
+    for path in tmp_path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert b"secret of" not in path.read_bytes()
+
+
+def test_it_is_there_after_a_restart(store: UserStore, tmp_path: Path) -> None:
+    fill(store, "lukas", "lenka")
+    before = store.state()
+    again = UserStore(tmp_path / "users.db")
+    assert again.state() == before
+    assert [each.user for each in again.users()] == ["lenka", "lukas"]
+
+
+def test_new_changed_and_removed(store: UserStore) -> None:
+    assert store.put([make_entry("lukas", REALM, "a")], AT) == 1
+    assert store.put([make_entry("lukas", REALM, "b"), make_entry("lenka", REALM, "c")], AT) == 1
+    assert store.remove("lukas", AT)
+    assert not store.remove("lukas", AT)
+    assert store.find("lukas") is None
+    assert [each.user for each in store.users()] == ["lenka"]
+
+
+def test_a_file_that_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "users.db").write_text("no database at all, but text " * 50)
+    with pytest.raises(UserStoreError, match="cannot be used"):
+        UserStore(tmp_path / "users.db")
+
+
+def test_a_router_beside_it_reads_what_changed(store: UserStore, tmp_path: Path) -> None:
+    users = Users(REALM)
+    follower = StoreFollower(users, lambda after: read_page(tmp_path / "users.db", after, 2))
+    follower.start()
+    fill(store, "a", "b", "c", "d", "e")
+    follower.told(*store.state())
+    assert sorted(user for user in "abcdef" if user in users) == ["a", "b", "c", "d", "e"]
+    store.remove("b", AT)
+    fill(store, "f")
+    follower.told(*store.state())
+    assert sorted(user for user in "abcdef" if user in users) == ["a", "c", "d", "e", "f"]
+    assert (users.series, users.number) == store.state()
+
+
+def test_another_store_in_its_place_is_read_from_the_beginning(tmp_path: Path) -> None:
+    one, other = UserStore(tmp_path / "one.db"), UserStore(tmp_path / "other.db")
+    fill(one, "lukas")
+    fill(other, "lenka")
+    users = Users(REALM)
+    for store in (one, other):
+        StoreFollower(users, lambda after, store=store: store.page(after, 10)).told(*store.state())  # type: ignore[misc]
+    assert "lenka" in users
+    assert "lukas" not in users
+
+
+def test_a_router_elsewhere_asks_page_by_page_and_keeps_a_copy(store: UserStore, tmp_path: Path) -> None:
+    fill(store, "a", "b", "c")
+    asked: list[int] = []
+    users, copy = Users(REALM), UserStore(tmp_path / "copy.db")
+    follower = PageFollower(users, copy, asked.append)
+    follower.start()
+    assert not users.is_loaded
+    follower.told(*store.state())
+    while asked:
+        series, after, records, more = store.page(asked.pop(), 2)
+        follower.take_page([series, after, [list(record) for record in records], more])
+    assert all(user in users for user in "abc")
+    assert copy.state() == store.state()
+    successor = Users(REALM)
+    PageFollower(successor, copy, asked.append).start()
+    assert all(user in successor for user in "abc")
+    store.remove("a", AT)
+    follower.told(*store.state())
+    assert asked == [3]
+
+
+def test_there_may_be_no_store_yet(tmp_path: Path) -> None:
+    users = Users(REALM)
+    StoreFollower(users, lambda after: read_page(tmp_path / "none.db", after, 2)).start()
+    assert not users.is_loaded

@@ -1,0 +1,127 @@
+"""Who proves to be whom (RFC 3261 §22.4)."""
+
+import pytest
+from auth.answering import answer, param
+from auth.gates import LIFETIME_S, PASSWORDS, make_gate, make_users
+
+from switchboard.auth.failures import Reason
+from switchboard.auth.replay import Replays
+from switchboard.auth.users import Page, Record
+from switchboard.auth.verifier import Verdict, Verifier
+
+AT = 1_700_000_000.0
+URI = "sip:pbx.example"
+
+
+def make_verifier(**more: object) -> Verifier:
+    return make_gate(**more).verifier  # type: ignore[arg-type]
+
+
+def shown(
+    verifier: Verifier, algorithm: int = 0, *, user: str = "lukas", password: str = "", **more: object
+) -> str:
+    """Credentials for the verifier's challenge number `algorithm`."""
+    challenge = verifier.challenges(AT, stale=False)[algorithm]
+    return answer(challenge, user, password or PASSWORDS["lukas"], "REGISTER", URI, **more)  # type: ignore[arg-type]
+
+
+def judge(verifier: Verifier, *values: str, uri: str = URI, at: float = AT) -> Verdict:
+    return verifier.check(values, "REGISTER", uri, at)
+
+
+def test_sha_256_is_offered_first_and_md5_to_who_knows_no_better() -> None:
+    verifier = make_verifier()
+    challenges = verifier.challenges(AT, stale=False)
+    assert [param(each, "algorithm") for each in challenges] == ["SHA-256", "MD5"]
+    assert {param(each, "qop") for each in challenges} == {"auth"}
+    for number in (0, 1):
+        assert judge(verifier, shown(verifier, number)) == Verdict("lukas", "lukas")
+
+
+def test_an_algorithm_that_is_not_offered_is_not_accepted() -> None:
+    strict = make_verifier(algorithms=("SHA-256",))
+    assert judge(strict, shown(make_verifier(), 1)) == Verdict()
+
+
+@pytest.mark.parametrize("value", ["", "Digest nonsense", "Basic abc"])
+def test_what_is_no_credentials_is_none(value: str) -> None:
+    assert judge(make_verifier(), value) == Verdict()
+
+
+def test_credentials_for_others_are_passed_over() -> None:
+    verifier = make_verifier()
+    theirs = shown(verifier, realm="elsewhere")
+    assert judge(verifier, theirs) == Verdict()
+    assert judge(verifier, theirs, shown(verifier)).user == "lukas"
+
+
+def test_known_and_unknown_users_fare_alike() -> None:
+    verifier = make_verifier()
+    assert judge(verifier, shown(verifier, password="x")) == Verdict("", "lukas", Reason.WRONG_PASSWORD)
+    assert judge(verifier, shown(verifier, user="nobody")) == Verdict("", "nobody", Reason.UNKNOWN_USER)
+
+
+def test_a_password_of_another_realm_is_worth_nothing() -> None:
+    users = make_users("elsewhere")
+    assert users.foreign == 2
+    verifier = make_verifier(users=users)
+    assert judge(verifier, shown(verifier)).reason is Reason.UNKNOWN_USER
+
+
+def test_used_once() -> None:
+    verifier = make_verifier()
+    value = shown(verifier)
+    assert judge(verifier, value).user == "lukas"
+    assert judge(verifier, value) == Verdict("", "lukas", Reason.REPLAYED, stale=True)
+
+
+def test_without_qop_a_nonce_is_good_for_one_request() -> None:
+    verifier = make_verifier()
+    value = shown(verifier, 1, qop="")
+    assert judge(verifier, value).user == "lukas"
+    assert judge(verifier, value).reason is Reason.REPLAYED
+
+
+def test_auth_int_is_not_offered() -> None:
+    verifier = make_verifier()
+    assert judge(verifier, shown(verifier, qop="auth-int")) == Verdict()
+
+
+def test_an_old_nonce_is_stale_and_so_is_another_workers() -> None:
+    verifier = make_verifier()
+    stale = Verdict("", "lukas", None, stale=True)
+    assert judge(verifier, shown(verifier), at=AT + LIFETIME_S + 1) == stale
+    assert judge(verifier, shown(make_verifier(issuer="router.1"))) == stale
+    assert judge(verifier, shown(verifier, password="x"), at=AT + 1e6).stale is False
+
+
+def test_a_successor_remembers_what_was_used() -> None:
+    verifier = make_verifier()
+    value = shown(verifier)
+    judge(verifier, value)
+    kept = [(key, state) for key, state in verifier.replays.take_changes().items() if state]
+    successor = make_verifier(replays=Replays(LIFETIME_S, kept))
+    assert judge(successor, value).reason is Reason.REPLAYED
+
+
+@pytest.mark.parametrize(
+    ("uri", "fits"),
+    [
+        ("sip:pbx.example;transport=udp", True),
+        ("sip:pbx.example:5061", False),
+        ("sip:lenka@pbx.example", False),
+        ("tel:1", False),
+    ],
+)
+def test_credentials_are_for_one_request_uri(uri: str, fits: bool) -> None:
+    verifier = make_verifier()
+    verdict = judge(verifier, shown(verifier), uri=uri)
+    assert (verdict.user == "lukas") is fits
+    assert verdict.reason is (None if fits else Reason.OTHER_TARGET)
+
+
+def test_a_removed_user_is_nobody() -> None:
+    users = make_users()
+    verifier = make_verifier(users=users)
+    users.apply(Page("one", 2, [Record(3, "lukas", "", "", "", AT)], more=False))
+    assert judge(verifier, shown(verifier)).reason is Reason.UNKNOWN_USER

@@ -1,0 +1,233 @@
+"""Whose requests go through, while users need a password (RFC 3261 §22.3)."""
+
+import re
+
+import pytest
+from auth.answering import answer
+from auth.gates import LIFETIME_S, PASSWORDS, make_gate
+from playbook import LENKA, LUKAS, PETER, Board, Sent, own_route, request, response
+
+from switchboard.auth.failures import Failure, Failures, Reason
+from switchboard.auth.users import Users
+
+CALLEE = "sip:lenka@10.0.0.1"
+CONTACT = "sip:lenka@10.0.0.12:5060"
+FOREIGN = "sip:somebody@192.0.2.7:5080"
+STRANGER = "sip:stranger@elsewhere.example"
+
+
+def make_board(**more: object) -> Board:
+    failures = Failures()
+    users = more.pop("known", None)
+    gate = make_gate(failures, users=users if isinstance(users, Users) else None, trusted=("10.0.0.99/32",))
+    board = Board(gate=gate, failures=failures, **more)  # type: ignore[arg-type]
+    board.bind("lukas", "sip:lukas@10.0.0.11")
+    board.bind("lenka", CONTACT)
+    return board
+
+
+@pytest.fixture
+def board() -> Board:
+    return make_board()
+
+
+def challenge(board: Board) -> Sent:
+    """The only answer so far, which asks for a password."""
+    (answered,) = board.answers()
+    assert answered.status == 407
+    return answered
+
+
+def with_password(
+    board: Board,
+    method: str,
+    uri: str,
+    *,
+    user: str = "lukas",
+    password: str = "",
+    number: int = 0,
+    lines: tuple[str, ...] = (),
+    **more: object,
+) -> bytes:
+    """What a phone sends that was asked for its password."""
+    first = request(method, uri, lines=lines, branch="z9hG4bKask", **more)  # type: ignore[arg-type]
+    board.receive(first, LUKAS)
+    asked = challenge(board).message.values("proxy-authenticate")
+    texts = [value for value in re.split(r"(?=Digest )", ",".join(asked)) if value]
+    shown = answer(texts[number], user, password or PASSWORDS.get(user, ""), method, uri)
+    lines += (f"Proxy-Authorization: {shown}",)
+    return request(method, uri, cseq=2, branch="z9hG4bKshow", lines=lines, **more)  # type: ignore[arg-type]
+
+
+class TestUsers:
+    @pytest.mark.parametrize("number", [0, 1])
+    @pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "SUBSCRIBE", "OPTIONS"])
+    def test_pass_when_they_show_their_password(self, board: Board, method: str, number: int) -> None:
+        board.receive(with_password(board, method, CALLEE, number=number), LUKAS)
+        (sent,) = board.sent()
+        assert (sent.to, sent.message.method) == (LENKA, method)
+        assert board.failures.take() == []
+
+    def test_our_credentials_stay_here_and_others_go_on(self, board: Board) -> None:
+        theirs = 'Proxy-Authorization: Digest username="a",realm="else",nonce="n",uri="u",response="r"'
+        ours = 'Authorization: Digest username="a",realm="pbx.example",nonce="n",uri="u",response="r"'
+        board.receive(with_password(board, "INVITE", CALLEE, lines=(theirs, ours)), LUKAS)
+        (sent,) = board.sent()
+        assert sent.message.all("proxy-authorization") == [theirs.partition(": ")[2]]
+        assert sent.message.all("authorization") == []
+        assert sent.message.get("call-id") == "call-1"
+
+    def test_are_asked_without_state_and_their_ack_ends_here(self, board: Board) -> None:
+        board.receive(request("INVITE", CALLEE), LUKAS)
+        asked = challenge(board)
+        board.receive(request("INVITE", CALLEE), LUKAS)
+        again = challenge(board)
+        assert asked.message.to_tag == again.message.to_tag != ""
+        assert asked.message.all("proxy-authenticate") != again.message.all("proxy-authenticate")
+        board.receive(request("ACK", CALLEE, to_tag=asked.message.to_tag), LUKAS)
+        board.advance(40)
+        assert (board.sent(), board.answers()) == ([], [])
+        assert board.proxy.env.layer.server_count == 0
+        assert board.kinds() == []
+
+    def test_retransmissions_are_no_replays(self, board: Board) -> None:
+        raw = with_password(board, "INVITE", CALLEE)
+        board.receive(raw, LUKAS)
+        board.receive(raw, LUKAS)
+        assert board.statuses() == [100, 100]
+        assert board.failures.take() == []
+
+    def test_a_replay_is_asked_for_another_nonce(self, board: Board) -> None:
+        raw = with_password(board, "INVITE", CALLEE)
+        board.receive(raw, LUKAS)
+        board.answers()
+        board.receive(raw.replace(b"z9hG4bKshow", b"z9hG4bKnext"), PETER)
+        assert b"stale=true" in challenge(board).raw
+        assert board.failures.take() == [Failure(PETER[0], "lukas", "INVITE", Reason.REPLAYED)]
+
+    def test_an_old_nonce_is_stale_and_no_failure(self, board: Board) -> None:
+        raw = with_password(board, "INVITE", CALLEE)
+        board.advance(LIFETIME_S + 1)
+        board.receive(raw, LUKAS)
+        assert b"stale=true" in challenge(board).raw
+        assert board.failures.take() == []
+
+    @pytest.mark.parametrize(
+        ("user", "password", "reason"),
+        [("lukas", "wrong", Reason.WRONG_PASSWORD), ("nobody", "wrong", Reason.UNKNOWN_USER)],
+    )
+    def test_who_shows_a_wrong_one_is_asked_again(
+        self, board: Board, user: str, password: str, reason: Reason
+    ) -> None:
+        board.receive(with_password(board, "INVITE", CALLEE, user=user, password=password), LUKAS)
+        assert b"stale" not in challenge(board).raw
+        assert board.failures.take() == [Failure(LUKAS[0], user, "INVITE", reason)]
+        assert not board.sent()
+
+    def test_call_under_their_own_name_only(self, board: Board) -> None:
+        raw = with_password(board, "INVITE", CALLEE, caller="sip:lenka@10.0.0.1")
+        board.receive(raw, LUKAS)
+        assert board.statuses() == [403]
+        assert board.failures.take() == [Failure(LUKAS[0], "lukas", "INVITE", Reason.NOT_OWN_FROM)]
+        assert not board.sent()
+
+    def test_or_under_none(self, board: Board) -> None:
+        board.receive(with_password(board, "INVITE", CALLEE, caller="sip:anonymous@anonymous.invalid"), LUKAS)
+        assert board.sent()[0].to == LENKA
+
+    def test_reach_foreign_domains_wherever_they_are(self, board: Board) -> None:
+        board.receive(with_password(board, "INVITE", FOREIGN, source=PETER), PETER)
+        assert board.sent()[0].to == ("192.0.2.7", 5080)
+
+    def test_cannot_be_told_while_nobody_knows_them(self) -> None:
+        board = make_board(known=Users("pbx.example"))
+        board.receive(request("INVITE", CALLEE), LUKAS)
+        (answered,) = board.answers()
+        assert (answered.status, answered.message.get("retry-after")) == (503, "5")
+
+
+class TestStrangers:
+    @pytest.mark.parametrize("target", [CALLEE, CONTACT, FOREIGN, "sip:nobody@10.0.0.1", "sip:10.0.0.1"])
+    def test_hear_the_same_whomever_they_call(self, board: Board, target: str) -> None:
+        board.receive(request("INVITE", target, caller=STRANGER), PETER)
+        challenge(board)
+        assert not board.sent()
+
+    def test_may_call_users_where_the_operator_says_so(self) -> None:
+        board = make_board(strangers=True)
+        board.receive(request("INVITE", CALLEE, caller=STRANGER), PETER)
+        assert board.sent()[0].to == LENKA
+
+    @pytest.mark.parametrize(
+        ("target", "caller"), [(FOREIGN, STRANGER), (CALLEE, "sip:lukas@10.0.0.1"), (CONTACT, STRANGER)]
+    )
+    def test_but_nobody_else_and_not_as_users(self, target: str, caller: str) -> None:
+        board = make_board(strangers=True)
+        board.receive(request("INVITE", target, caller=caller), PETER)
+        challenge(board)
+        assert not board.sent()
+
+    def test_may_ask_whether_we_are_there(self, board: Board) -> None:
+        board.receive(request("OPTIONS", "sip:10.0.0.1", caller=STRANGER), PETER)
+        assert board.statuses() == [200]
+
+    def test_are_believed_in_networks_that_are_trusted(self, board: Board) -> None:
+        board.receive(request("INVITE", FOREIGN, caller=STRANGER), ("10.0.0.99", 5060))
+        assert board.sent()[0].to == ("192.0.2.7", 5080)
+
+    def test_gain_nothing_by_a_tag(self, board: Board) -> None:
+        for route in ("<sip:10.0.0.1;lr>", own_route("192.0.2.7")):
+            lines = (f"Route: {route}",)
+            board.receive(
+                request(
+                    "MESSAGE", CALLEE, caller=STRANGER, to_tag="t", lines=lines, branch=f"z9hG4bK{len(route)}"
+                ),
+                PETER,
+            )
+            challenge(board)
+        assert not board.sent()
+
+
+class TestDialogs:
+    def test_a_whole_call_is_asked_for_a_password_once(self, board: Board) -> None:
+        board.receive(with_password(board, "INVITE", CALLEE), LUKAS)
+        (invite,) = board.sent()
+        board.receive(response(invite.message, 200), LENKA)
+        (_, accepted) = board.answers()
+        (route,) = accepted.message.values("record-route")
+        lines = (f"Route: {route}",)
+        board.receive(request("ACK", CONTACT, branch="z9hG4bKa", cseq=2, to_tag="to-1", lines=lines), LUKAS)
+        board.receive(request("BYE", CONTACT, branch="z9hG4bKb", cseq=3, to_tag="to-1", lines=lines), LUKAS)
+        assert [sent.message.method for sent in board.sent()] == ["ACK", "BYE"]
+        assert board.answers() == []
+
+    def test_the_callee_too_may_end_it(self, board: Board) -> None:
+        board.receive(with_password(board, "INVITE", CALLEE), LUKAS)
+        (route,) = board.sent()[0].message.values("record-route")
+        board.answers()
+        bye = request(
+            "BYE",
+            "sip:lukas@10.0.0.11",
+            source=LENKA,
+            caller="sip:lenka@10.0.0.1",
+            to_tag="from-1",
+            lines=(f"Route: {route}",),
+        ).replace(b";tag=from-1\r\nTo", b";tag=to-1\r\nTo")
+        board.receive(bye, LENKA)
+        assert board.sent()[0].to == LUKAS
+
+    def test_a_cancel_is_never_asked(self, board: Board) -> None:
+        board.receive(with_password(board, "INVITE", CALLEE), LUKAS)
+        board.receive(response(board.sent()[0].message, 180), LENKA)
+        board.answers()
+        board.receive(request("CANCEL", CALLEE, branch="z9hG4bKshow", cseq=2), LUKAS)
+        assert board.statuses()[0] == 200
+        assert board.sent()[0].message.method == "CANCEL"
+
+    def test_what_comes_back_to_us_is_not_asked_again(self, board: Board) -> None:
+        board.bind("group", CALLEE)
+        board.receive(with_password(board, "INVITE", "sip:group@10.0.0.1"), LUKAS)
+        (spiral,) = board.sent()
+        assert spiral.to == ("10.0.0.1", 5060)
+        board.receive(spiral.raw, ("10.0.0.1", 5060))
+        assert board.sent()[0].to == LENKA

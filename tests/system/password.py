@@ -1,0 +1,62 @@
+"""A fake phone that knows a password (RFC 3261 §22.2-3)."""
+
+import re
+from collections.abc import Callable
+from secrets import token_hex
+
+from auth.answering import answer
+from system.harness import Switchboard
+from system.net import Net
+from system.sip_transactions import ClientTransaction
+from system.sipmsg import MAGIC_COOKIE, Address, Message
+from system.user_agent import UserAgent
+
+PASSWORD = "a long secret"
+ASKED = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
+
+
+class PasswordAgent(UserAgent):
+    """Answers every challenge once, by the algorithm that is offered at the place `number`."""
+
+    def __init__(
+        self, net: Net, name: str, *, password: str = PASSWORD, number: int = 0, proxy: Address | None = None
+    ) -> None:
+        super().__init__(net, name, proxy=proxy)
+        self.password = password
+        self.number = number
+        self.asked: list[Message] = []
+        """The challenges so far."""
+
+    def prove(self, start: Callable[[], ClientTransaction]) -> ClientTransaction:
+        """Start a transaction that will be challenged; return the one that answers the challenge."""
+        first = start()
+        wanted = 401 if first.request.method == "REGISTER" else 407
+        self.asked.append(first.expect(wanted))
+        return self.start(self.answered(first.request, self.asked[-1]))
+
+    def answered(self, request: Message, asked: Message, count: int = 1) -> Message:
+        """The request once more, with credentials for the challenge (§22.2)."""
+        field, shown = ASKED[asked.status]
+        value = answer(
+            asked.all(field)[self.number], self.user, self.password, request.method, request.uri, count=count
+        )
+        number, method = request.cseq
+        new = {"via": _new_branch(request.get("via")), "cseq": f"{number + 1} {method}"}
+        kept = [(name, new.get(name.lower(), text)) for name, text in request.headers if name != shown]
+        if method == "REGISTER":
+            self._registrations = number + 1
+        return Message(request.start_line, (*kept, (shown, value)), request.body)
+
+    def sign_in(self) -> "PasswordAgent":
+        """Register with the password."""
+        self.prove(self.register).expect(200)
+        return self
+
+
+def add_user(switchboard: Switchboard, phone: PasswordAgent) -> None:
+    """Let the phone's user register and call, with a password that nobody chose."""
+    phone.password = switchboard.cli("user", "add", phone.user, "--generate").stdout.strip()
+
+
+def _new_branch(via: str) -> str:
+    return re.sub(r"branch=[^;]+", f"branch={MAGIC_COOKIE}{token_hex(8)}", via)
