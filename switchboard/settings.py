@@ -166,6 +166,9 @@ class Settings(BaseSettings):
     spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
     hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
+    log_format: Literal["auto", "text", "json"] = _setting(
+        "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from switchboard.cli.check import check
 from switchboard.cli.doctor import doctor
 from switchboard.cli.keys import keys
 from switchboard.cli.lab import lab
+from switchboard.cli.log_level import log_level
 from switchboard.cli.metrics import metrics
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
@@ -23,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (start, status, top, restart, bindings, calls, cdr, check, doctor, metrics, keys):
+for command in (start, status, top, restart, bindings, calls, cdr, check, doctor, metrics, log_level, keys):
     app.command()(command)
 app.add_typer(lab, name="lab")
 

@@ -72,7 +72,7 @@ def _run(wanted: Sequence[Component]) -> int:
     context = open_context(settings)
     edge = _Edge() if Component.EDGE not in components else _open_edge(settings, origins, context)
     teams = [_make_team(component, settings, context, edge) for component in components]
-    log = _Log(settings.log_level)
+    log = _Log(settings)
     companions = [*edge.companions, *signs_of_life(), *_watchdogs(teams, settings, context, log)]
     return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard).run()
 
@@ -157,8 +157,8 @@ def _watchdogs(
 class _Log:
     """The log of a parent; set up with its first line, since most parents never write one."""
 
-    def __init__(self, level: str) -> None:
-        self._level = level
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     def __call__(self, line: str) -> None:
         import structlog  # 130 ms
@@ -166,5 +166,5 @@ class _Log:
         from switchboard import log
 
         if not structlog.is_configured():
-            log.configure(self._level)
+            log.configure(self._settings.log_level, self._settings.log_format)
         structlog.get_logger().warning(line)
