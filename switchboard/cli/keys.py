@@ -1,11 +1,11 @@
 """`switchboard keys`: makes the keys with which the hosts of one switchboard know each other."""
 
 from switchboard.bus.keys import PUBLIC, SECRET, make_keys
-from switchboard.cli.output import MISUSED, fail, say
+from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.running import settings_or_exit
 
 
-def keys() -> None:
+def keys(as_json: JsonOption = False) -> None:
     """Make a pair of keys for each host of the settings that has none."""
     settings = settings_or_exit()
     if not settings.hosts:
@@ -15,6 +15,8 @@ def keys() -> None:
         made = make_keys(directory, settings.hosts)
     except OSError as error:
         fail(f"The keys cannot be written to {directory}: {error.strerror}.")
+    if as_json:
+        print_json({"directory": str(directory), "made": made})
     say(f"Made in {directory}: {', '.join(made)}." if made else f"All hosts have keys in {directory}.")
     for host in settings.hosts:
         if host != settings.here:

@@ -23,6 +23,8 @@ def test_pairs_for_all_hosts(switchboard: Run, data_dir: Path) -> None:
     )
     again = switchboard("keys", HOSTS=HOSTS, HOST="alpha")
     assert again.stderr.startswith("All hosts have keys in")
+    shown = switchboard("keys", "--json", HOSTS=HOSTS, HOST="alpha").stdout
+    assert json.loads(shown) == {"directory": str(data_dir / "keys"), "made": []}
 
 
 def test_without_hosts(switchboard: Run) -> None:
