@@ -67,3 +67,8 @@ fuzz: setup
 	PYTHONPATH=$(ASAN)/installed:tests:. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 		LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(BIN)/python -P -m fuzz --seconds $(SECONDS)
 .PHONY: micro fuzz
+
+# The console's pictures in docs/pictures, taken anew with Chromium.
+pictures: setup
+	PYTHONPATH=tests:. $(BIN)/python -m system.pictures docs/pictures
+.PHONY: pictures

@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 # Annotations are for mypy: compiled code takes whatever the Python twin takes.
-DIRECTIVES = {"language_level": "3", "annotation_typing": False}
+DIRECTIVES = {"language_level": "3", "annotation_typing": False, "auto_pickle": False}
 
 
 def sources() -> list[Path]:
@@ -24,7 +24,11 @@ def extensions() -> list[Extension]:
         warnings.warn("Cython is missing: the switchboard will run in pure Python", stacklevel=1)
         return []
     modules = [
-        Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"])
+        Extension(
+            ".".join(path.with_suffix("").parts),
+            [str(path)],
+            extra_compile_args=["-O3" if path.suffix == ".pyx" else "-O1"],  # the others are calls, mostly
+        )
         for path in sources()
     ]
     compiled: list[Extension] = cythonize(modules, build_dir="build/cython", compiler_directives=DIRECTIVES)

@@ -14,7 +14,7 @@ from bench.watch import Watch
 from switchboard.bus.ask import BusError, ask
 from switchboard.bus.restart import DEADLINE_S
 from switchboard.cli.rolling import ORDER
-from switchboard.components import Component, workers_of
+from switchboard.components import OPTIONAL, Component, workers_of
 
 EVERYTHING = "all"
 STOPPED_S = 3.0
@@ -45,8 +45,9 @@ SPREAD_S = {
 
 
 def all_workers(routers: int) -> dict[str, str]:
-    """Every worker (`NAME.INSTANCE`) and its component."""
-    return {str(worker): str(name) for name in Component for worker in workers_of(name, routers)}
+    """Every worker that calls need (`NAME.INSTANCE`) and its component."""
+    names = [name for name in Component if name not in OPTIONAL]
+    return {str(worker): str(name) for name in names for worker in workers_of(name, routers)}
 
 
 class ComponentBlow:

@@ -16,6 +16,9 @@ from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.datagrams import Sender
 from switchboard.bus.udp import bind_sockets
+from switchboard.gate.gate import Gate
+from switchboard.gate.policy import GatePolicy
+from switchboard.settings_gate import SCANNERS
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
@@ -54,7 +57,8 @@ def microseconds(operation: Callable[[], object], each: int = 1) -> float:
 
 def make_intake() -> Intake:
     outboxes: list[Any] = [Box() for _ in range(4)]
-    return Intake(Dispatcher(2, lambda _: True), outboxes)
+    gate = Gate(GatePolicy(rate=1e9, burst=1e9, ignored_s=1.0, scanners=SCANNERS))
+    return Intake(Dispatcher(2, lambda _: True), gate, outboxes)
 
 
 def edge() -> dict[str, float]:
@@ -78,7 +82,7 @@ def draining(edge: socket.socket, phone: socket.socket) -> float:
         for _ in range(DATAGRAMS_A_ROUND):
             phone.sendto(INVITE, edge.getsockname())
         begin = time.perf_counter()
-        assert intake.drain(edge) == DATAGRAMS_A_ROUND
+        assert intake.drain(edge, time.monotonic()) == DATAGRAMS_A_ROUND
         fastest = min(fastest, time.perf_counter() - begin)
     return fastest / DATAGRAMS_A_ROUND * 1e6
 
@@ -97,7 +101,7 @@ def core_operations() -> dict[str, float]:
     via = request.value(Header.VIA) or b""
 
     def take(raw: bytes) -> Callable[[], object]:
-        return lambda: intake.take(raw, "10.0.0.11", 5060, "10.0.0.1")
+        return lambda: intake.take(raw, "10.0.0.11", 5060, "10.0.0.1", 0.0)
 
     frame = codec.pack([["10.0.0.11", 5060, "10.0.0.1", index, INVITE]])
     operations: dict[str, Callable[[], object]] = {

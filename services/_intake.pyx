@@ -11,10 +11,20 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from switchboard.bus._datagrams cimport HOST_ROOM, Arrival, Receiver
-from switchboard.sip._fields cimport find_field, first_value_end, trim
+from switchboard.bus._packed cimport (
+    binary_head,
+    number_size,
+    text_head,
+    write_binary,
+    write_number,
+    write_text,
+)
+from switchboard.gate.sources cimport Source, Sources
+from switchboard.sip._fields cimport FIRST_HEADER, HEADER_WIDTH, find_field, first_value_end, trim
 from switchboard.sip._scan cimport longest_index, scan_into
 
 from services.intake import DATAGRAMS_A_ROUND, IntakeInPython
+from switchboard.gate.answer import TAG
 from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.sip.message import Message
 
@@ -25,15 +35,19 @@ cdef enum:
     URI_START = 2
     URI_END = 3
     VIA = 1
+    TO = 3
     CALL_ID = 4
     ROUTE = 8
+    USER_AGENT = 17
 
     LEAVE_TO_REFERENCE = -1
     NO_ROUTER = -1
     MOST_DIGITS = 3
+    FIRST_LETTERS = 4  # of a scanner's User-Agent: enough to leave it to the reference
     DATAGRAMS = 64
 
 cdef bytes _PREFIX = BRANCH_PREFIX.encode()
+cdef bytes _TAG = TAG.encode()
 cdef uint32_t _crc_table[256]
 if DATAGRAMS != DATAGRAMS_A_ROUND:
     raise ImportError("the compiled intake was built for another number of datagrams a round")
@@ -59,17 +73,23 @@ cdef class Intake:
     cdef uint16_t *_index
     cdef object _dispatcher, _reference
     cdef list _outboxes, _waiting
-    cdef Py_ssize_t _routers, _messages
+    cdef Py_ssize_t _routers, _messages, _largest, _longest_index
+    cdef Sources _sources
+    cdef bytes _scanners
 
     def __cinit__(self):
         self._index = <uint16_t *>malloc(longest_index() * sizeof(uint16_t))
         if self._index == NULL:
             raise MemoryError
 
-    def __init__(self, dispatcher, outboxes):
+    def __init__(self, dispatcher, gate, outboxes):
         self._receiver = Receiver()
         self._dispatcher = dispatcher
-        self._reference = IntakeInPython(dispatcher, outboxes)
+        self._reference = IntakeInPython(dispatcher, gate, outboxes)
+        self._sources = gate.sources
+        self._largest = gate.policy.largest
+        self._longest_index = FIRST_HEADER + HEADER_WIDTH * gate.policy.most_fields
+        self._scanners = b"".join({_first_letters(name) for name in gate.policy.scanners})
         self._routers = dispatcher.routers
         self._outboxes = list(outboxes)
         self._waiting = [[] for _ in outboxes]
@@ -78,18 +98,18 @@ cdef class Intake:
     def __dealloc__(self):
         free(self._index)
 
-    def drain(self, sock):
+    def drain(self, sock, double now):
         """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
         cdef Arrival arrival
         cdef int number
         cdef int count = self._receiver.fetch(sock.fileno(), DATAGRAMS)
         for number in range(count):
             self._receiver.read(number, &arrival)
-            self._take(&arrival)
+            self._take(&arrival, now)
         self._hand_over()
         return count
 
-    def take(self, bytes data, str host, port, str local_host):
+    def take(self, bytes data, str host, port, str local_host, double now):
         """Put the datagram (untrusted) into the outbox of its peer, or count it."""
         cdef Arrival arrival
         cdef bytes source = _encoded(host), local = _encoded(local_host)
@@ -101,7 +121,7 @@ cdef class Intake:
         memcpy(arrival.host, PyBytes_AS_STRING(source), len(source))
         memcpy(arrival.local_host, PyBytes_AS_STRING(local), len(local))
         arrival.port = port
-        self._take(&arrival)
+        self._take(&arrival, now)
         self._hand_over()
 
     def stats(self):
@@ -110,26 +130,41 @@ cdef class Intake:
         counters["datagrams.message"] += self._messages
         return counters
 
-    cdef int _take(self, Arrival *arrival) except -1:
+    cdef int _take(self, Arrival *arrival, double now) except -1:
         cdef Py_ssize_t count = LEAVE_TO_REFERENCE, target = LEAVE_TO_REFERENCE
-        if arrival.size and _is_letter(arrival.data[0]):
+        cdef str host = arrival.host[: arrival.host_size].decode("utf-8", "surrogateescape")
+        cdef Source source = self._sources.find(host, now)
+        if not self._sources.hears(source, host, now):
+            return 0
+        if source.free and arrival.size <= self._largest and arrival.size and _is_letter(arrival.data[0]):
             count = scan_into(arrival.data, arrival.size, self._index)
-        if count >= 0:
+        if count >= 0 and self._passes(arrival.data, count):
             target = self._target(arrival.data, count)
         if target < 0:
-            self._leave_to_reference(arrival)
+            self._leave_to_reference(arrival, host, now)
         else:
             self._messages += 1
             PyList_Append(<list>self._waiting[target], _pack(arrival, self._index, count))
         return 0
 
-    cdef int _leave_to_reference(self, Arrival *arrival) except -1:
+    cdef bint _passes(self, const unsigned char *data, Py_ssize_t count) noexcept:
+        """Whether the gate has nothing against a message of a free source."""
+        if count > self._longest_index:
+            return False
+        if self._index[STATUS]:
+            return True
+        if self._index[METHOD_END] == 3 and memcmp(data, b"ACK", 3) == 0 and _ends_here(data, self._index, count):
+            return False
+        return not _may_be_scanner(data, self._index, count, self._scanners)
+
+    cdef int _leave_to_reference(self, Arrival *arrival, str host, double now) except -1:
         self._hand_over()
-        self._reference.take(
+        self._reference.sort(
             arrival.data[: arrival.size],
-            arrival.host[: arrival.host_size].decode("utf-8", "surrogateescape"),
+            host,
             arrival.port,
             arrival.local_host[: arrival.local_size].decode("utf-8", "surrogateescape"),
+            now,
         )
         return 0
 
@@ -167,6 +202,45 @@ cdef class Intake:
         if memchr(data + start, c'\n', end - start) != NULL:
             return LEAVE_TO_REFERENCE
         return _crc32(data + start, end - start) % self._routers
+
+
+cdef bint _ends_here(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """Whether an ACK may be for an answer without a transaction."""
+    cdef Py_ssize_t at = find_field(index, count, TO)
+    cdef Py_ssize_t position = index[at + 2], end = index[at + 3] - PyBytes_GET_SIZE(_TAG)
+    while position <= end:
+        if data[position] == _TAG[0] and memcmp(data + position, PyBytes_AS_STRING(_TAG), PyBytes_GET_SIZE(_TAG)) == 0:
+            return True
+        position += 1
+    return False
+
+
+cdef bint _may_be_scanner(const unsigned char *data, const uint16_t *index, Py_ssize_t count, bytes scanners) noexcept:
+    """Whether User-Agent begins like a scanner's."""
+    cdef Py_ssize_t at = find_field(index, count, USER_AGENT), each, letter
+    cdef const unsigned char *names = <const unsigned char *>PyBytes_AS_STRING(scanners)
+    if not at or index[at + 3] - index[at + 2] < FIRST_LETTERS:
+        return False
+    if data[index[at + 2]] <= c' ':
+        return True
+    for each in range(0, PyBytes_GET_SIZE(scanners), FIRST_LETTERS):
+        letter = 0
+        while letter < FIRST_LETTERS and _lower(data[index[at + 2] + letter]) == names[each + letter]:
+            letter += 1
+        if letter == FIRST_LETTERS:
+            return True
+    return False
+
+
+cdef inline unsigned char _lower(unsigned char octet) noexcept nogil:
+    return octet | 0x20 if c'A' <= octet <= c'Z' else octet
+
+
+def _first_letters(name):
+    letters = name.encode()[:FIRST_LETTERS]
+    if len(letters) != FIRST_LETTERS:
+        raise ValueError(f"{name!r} is too short for a scanner's name")
+    return letters
 
 
 cdef bytes _encoded(str text):
@@ -230,66 +304,22 @@ cdef bytes _pack(const Arrival *arrival, const uint16_t *index, Py_ssize_t count
     cdef Py_ssize_t index_size = count * sizeof(uint16_t)
     cdef Py_ssize_t size = (
         1
-        + _text_head(arrival.host_size)
+        + text_head(arrival.host_size)
         + arrival.host_size
-        + _number_size(arrival.port)
-        + _text_head(arrival.local_size)
+        + number_size(arrival.port)
+        + text_head(arrival.local_size)
         + arrival.local_size
-        + _binary_head(index_size)
+        + binary_head(index_size)
         + index_size
-        + _binary_head(arrival.size)
+        + binary_head(arrival.size)
         + arrival.size
     )
     cdef bytes item = PyBytes_FromStringAndSize(NULL, size)
     cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(item)
     to[0] = 0x95
-    to = _write_text(to + 1, arrival.host, arrival.host_size)
-    to = _write_number(to, arrival.port)
-    to = _write_text(to, arrival.local_host, arrival.local_size)
-    to = _write_binary(to, index, index_size)
-    _write_binary(to, arrival.data, arrival.size)
+    to = write_text(to + 1, arrival.host, arrival.host_size)
+    to = write_number(to, arrival.port)
+    to = write_text(to, arrival.local_host, arrival.local_size)
+    to = write_binary(to, index, index_size)
+    write_binary(to, arrival.data, arrival.size)
     return item
-
-
-cdef inline int _text_head(Py_ssize_t size) noexcept nogil:
-    return 1 if size < 32 else 2
-
-
-cdef inline int _number_size(uint16_t number) noexcept nogil:
-    return 1 if number < 0x80 else 2 if number < 0x100 else 3
-
-
-cdef inline int _binary_head(Py_ssize_t size) noexcept nogil:
-    return 2 if size < 0x100 else 3 if size < 0x10000 else 5
-
-
-cdef inline unsigned char *_write_text(unsigned char *to, const char *text, Py_ssize_t size) noexcept nogil:
-    if size < 32:
-        to[0] = <unsigned char>(0xa0 | size)
-    else:
-        to[0] = 0xd9
-        to[1] = <unsigned char>size
-    to += _text_head(size)
-    memcpy(to, text, size)
-    return to + size
-
-
-cdef inline unsigned char *_write_number(unsigned char *to, uint16_t number) noexcept nogil:
-    if number < 0x80:
-        return _write_big_endian(to, number, 1)
-    to[0] = 0xcc if number < 0x100 else 0xcd
-    return _write_big_endian(to + 1, number, 1 if number < 0x100 else 2)
-
-
-cdef inline unsigned char *_write_binary(unsigned char *to, const void *data, Py_ssize_t size) noexcept nogil:
-    to[0] = 0xc4 if size < 0x100 else 0xc5 if size < 0x10000 else 0xc6
-    to = _write_big_endian(to + 1, size, _binary_head(size) - 1)
-    memcpy(to, data, size)
-    return to + size
-
-
-cdef inline unsigned char *_write_big_endian(unsigned char *to, Py_ssize_t number, int octets) noexcept nogil:
-    cdef int each
-    for each in range(octets):
-        to[each] = <unsigned char>(number >> 8 * (octets - 1 - each))
-    return to + octets

@@ -5,15 +5,21 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import structlog
+
 from services.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
+from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
 from switchboard.bus.udp import inherited_sockets
+from switchboard.gate.gate import Gate
 from switchboard.local import own_domains
 from switchboard.settings import Settings
+from switchboard.settings_gate import gate_policy
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.site import endpoints_of
 
@@ -24,6 +30,7 @@ class EdgeRx(Actor):
     """Owns nothing: reads the UDP sockets that its parent holds.
 
     Casts: sip.received to a router or the registrar; sip.send (the pongs of RFC 5626) to edge-tx.
+    Its tap shows what it received.
     """
 
     name = "edge-rx"
@@ -36,7 +43,8 @@ class EdgeRx(Actor):
         instance: int,  # noqa: ARG002
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
-        inbox = endpoints_of(settings).inbox
+        endpoints = endpoints_of(settings)
+        inbox = endpoints.inbox
         self._settings = settings
         self._sockets = inherited_sockets() if sockets is None else sockets
         peers = [*(inbox("router", number) for number in range(settings.routers)), inbox("registrar")]
@@ -47,11 +55,14 @@ class EdgeRx(Actor):
         self._tick = Tick(settings.tick_s)
         self._taken = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
-        self._intake = Intake(self._dispatcher, outboxes)
+        self._gate = Gate(gate_policy(settings))
+        self._intake = Intake(self._dispatcher, self._gate, outboxes)
+        taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
+        self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
-        """The UDP sockets."""
-        return {sock.fileno(): partial(self._drain, sock) for sock in self._sockets}
+        """The UDP sockets, and the tap."""
+        return {sock.fileno(): partial(self._drain, sock) for sock in self._sockets} | self._tap.watch()
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses."""
@@ -63,8 +74,15 @@ class EdgeRx(Actor):
         self._dispatcher.own(own_domains(self._settings).owns)
 
     def stats(self) -> dict[str, float]:
-        """Datagrams by kind; of the messages, broken requests (refused) and what else broke (dropped)."""
-        return self._intake.stats()
+        """Those of the intake, and what its gate did not let pass."""
+        return {**self._intake.stats(), **self._gate.stats()}
+
+    def flush(self) -> None:
+        """Send what a drain has yielded; tell operators of attackers."""
+        super().flush()
+        self._gate.tell(time.monotonic())
+        for event, details in self._gate.notices.take():
+            structlog.get_logger().warning(event, **details)
 
     def pause_s(self) -> float:
         """A tick, under load."""
@@ -73,8 +91,8 @@ class EdgeRx(Actor):
             return 0.0
         return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
 
-    def _drain(self, sock: socket.socket, _now: float) -> None:
-        self._taken += self._intake.drain(sock)
+    def _drain(self, sock: socket.socket, now: float) -> None:
+        self._taken += self._intake.drain(sock, now)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
 """The edge's write side: sends what the other workers want sent."""
 
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.datagrams import Sender
+from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
+from switchboard.bus.tap import Tap
 from switchboard.bus.udp import inherited_sockets
 from switchboard.settings import Settings
+from switchboard.site import endpoints_of
 
 _HEAD = frames.head("sip.send")
 
@@ -19,22 +23,30 @@ class EdgeTx(Actor):
     """Owns nothing: writes to the UDP sockets that its parent holds.
 
     Casts: sip.send from routers, registrar, translator and edge-rx -> datagrams, at once and in order.
+    Its tap shows what it sends.
     """
 
     name = "edge-tx"
 
     def __init__(
         self,
-        settings: Settings,  # noqa: ARG002
-        context: BusContext,  # noqa: ARG002
+        settings: Settings,
+        context: BusContext,
         instance: int,  # noqa: ARG002
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
         self._sender = Sender(inherited_sockets() if sockets is None else sockets)
         self._sent = self._failed = self._bad_items = 0
+        self._tap = Tap(context, endpoints_of(settings).listen("edge-tx.0", Kind.PUBLISHER), "edge-tx.0")
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """The tap."""
+        return self._tap.watch()
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Send the datagrams of a sip.send from within the frame, where that can be done."""
+        if self._tap.is_open:
+            self._tap.publish(frame, "", time.time_ns())
         counts = self._sender.send_items(frame, len(_HEAD)) if frame.startswith(_HEAD) else None
         if counts is None:
             return None

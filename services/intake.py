@@ -1,15 +1,19 @@
-"""What edge-rx does with each datagram: tells what it is, scans it, and hands it to whose business it is."""
+"""What edge-rx does with each datagram: scans it, asks the gate, hands it to whose business it is."""
 
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from switchboard import codec
 from switchboard.bus.datagrams import receive
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.gate.answer import answer_statelessly
+from switchboard.gate.gate import Gate, Refused
 from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, strip_empty_lines
 from switchboard.sip.dispatch import REGISTRAR, Dispatcher
 from switchboard.sip.errors import ParseError
+from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 
 DATAGRAMS_A_ROUND: Final = 64
@@ -18,27 +22,33 @@ DATAGRAMS_A_ROUND: Final = 64
 class IntakeInPython:
     """The reference of `Intake`. `outboxes`: one a router by number, the registrar's, edge-tx's."""
 
-    def __init__(self, dispatcher: Dispatcher, outboxes: Sequence[PackedOutbox]) -> None:
+    def __init__(self, dispatcher: Dispatcher, gate: Gate, outboxes: Sequence[PackedOutbox]) -> None:
+        self._gate = gate
         *self._routers, self._registrar, self._edge_tx = outboxes
         self._dispatcher = dispatcher
         self._taken = dict.fromkeys(Kind, 0)
         self._refused = self._dropped = 0
 
-    def drain(self, sock: socket.socket) -> int:
+    def drain(self, sock: socket.socket, now: float) -> int:
         """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
         for count in range(DATAGRAMS_A_ROUND):
             datagram = receive(sock)
             if datagram is None:
                 return count
-            self.take(*datagram)
+            self.take(*datagram, now)
         return DATAGRAMS_A_ROUND
 
-    def take(self, data: bytes, host: str, port: int, local_host: str) -> None:
+    def take(self, data: bytes, host: str, port: int, local_host: str, now: float) -> None:
         """Put the datagram (untrusted) into the outbox of its peer, or count it."""
+        if self._gate.hears(host, now):
+            self.sort(data, host, port, local_host, now)
+
+    def sort(self, data: bytes, host: str, port: int, local_host: str, now: float) -> None:
+        """The same, once its source may be heard."""
         kind = classify(data)
         self._taken[kind] += 1
         if kind is Kind.MESSAGE:
-            self._hand_on(strip_empty_lines(data), host, port, local_host)
+            self._hand_on(strip_empty_lines(data), host, port, local_host, now)
         elif kind is Kind.PING:
             self._edge_tx.put(codec.pack([host, port, local_host, PONG]))
 
@@ -47,15 +57,25 @@ class IntakeInPython:
         kinds = {f"datagrams.{kind.name.lower()}": count for kind, count in self._taken.items()}
         return {**kinds, "refused": self._refused, "dropped": self._dropped}
 
-    def _hand_on(self, raw: bytes, host: str, port: int, local_host: str) -> None:
+    def _hand_on(self, raw: bytes, host: str, port: int, local_host: str, now: float) -> None:
         try:
-            index = scan(raw)
-            target = self._dispatcher.target(raw, index)
+            message = Message(raw, scan(raw))
+            self._gate.check(message, host, now)
+            target = self._dispatcher.target(raw, message.index.tobytes())
         except ParseError:
             self._hand_on_unscanned(raw, host, port, local_host)
-            return
-        outbox = self._registrar if target == REGISTRAR else self._routers[target]
-        outbox.put(codec.pack([host, port, local_host, index, raw]))
+        except Refused as refused:
+            self._answer(message, refused.status, host, port, local_host)
+        else:
+            outbox = self._registrar if target == REGISTRAR else self._routers[target]
+            outbox.put(codec.pack([host, port, local_host, message.index.tobytes(), raw]))
+
+    def _answer(self, request: Message, status: int, host: str, port: int, local_host: str) -> None:
+        """Tell the sender of a request that goes no further, if it is to be told."""
+        with suppress(ParseError):
+            if status and (answer := answer_statelessly(request, status, (host, port))):
+                response, hop = answer
+                self._edge_tx.put(codec.pack([*hop, local_host, response]))
 
     def _hand_on_unscanned(self, raw: bytes, host: str, port: int, local_host: str) -> None:
         """To router 0, which answers 400, if it was meant as a request."""

@@ -1,20 +1,31 @@
 """The translator: gives the responses that leave the phrases of their readers' language."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+from switchboard import codec
+from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.outbox import Outbox
+from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
+from switchboard.bus.tap import Tap
 from switchboard.phrases.directory import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings import Settings, SettingsError
 from switchboard.site import endpoints_of
 
+try:
+    from services._translator import rewrite
+except ImportError:
+    rewrite = None  # type: ignore[assignment]
+
+_HEAD = frames.head("sip.translate")
 LOOK_S = 0.5
 """Between two looks at the operator's catalogues."""
 
@@ -22,7 +33,8 @@ LOOK_S = 0.5
 class TranslatorService(Actor):
     """Owns the catalogues of phrases.
 
-    Casts: sip.translate from routers and registrar -> sip.send to edge-tx, in the same order.
+    Casts: sip.translate from routers and registrar -> sip.send to edge-tx, in the same order; what comes
+    without a reader passes as it is.
     SettingsError where a setting names a language that has no catalogue.
     """
 
@@ -41,11 +53,30 @@ class TranslatorService(Actor):
         wanted |= {f"users.{name}.language": language for name, language in users.items()}
         if message := explain_unknown(wanted, self._translator.languages):
             raise SettingsError(message, "bad setting language")
-        self._edge = Outbox(context, endpoints_of(settings).inbox("edge-tx"), "sip.send")
+        endpoints = endpoints_of(settings)
+        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self.outboxes = [self._edge]
+        taps = endpoints.listen("translator.0", Kind.PUBLISHER)
+        self._tap = Tap(context, taps, "translator.0", [self._edge.peer])
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """The tap."""
+        return self._tap.watch()
+
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Pass the items of a sip.translate on without unpacking them, where that can be done."""
+        if rewrite is None or not frame.startswith(_HEAD):
+            return None
+        rewritten = rewrite(frame, len(_HEAD), self._translator)
+        if rewritten is None:
+            return None
+        items, classes = rewritten
+        self._edge.put_all(items)
+        self._by_class.update(classes)
+        return len(items)
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
-        """Pass the responses of a sip.translate on; what is none of these is counted."""
+        """Pass the items of a sip.translate on; what is none of these is counted."""
         if subject != "sip.translate" or not isinstance(body, list):
             self._bad_items += 1
             return
@@ -56,8 +87,10 @@ class TranslatorService(Actor):
         match item:
             case [str(host), int(port), str(local_host), bytes(raw), str(user), str(accept_language)]:
                 translated = self._translator.translate(raw, user, accept_language)
-                self._edge.put([host, port, local_host, translated])
+                self._edge.put(codec.pack([host, port, local_host, translated]))
                 self._by_class[raw[8:9]] += 1
+            case [str(), int(), str(), bytes()]:
+                self._edge.put(codec.pack(item))
             case _:
                 self._bad_items += 1
 

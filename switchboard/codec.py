@@ -14,7 +14,7 @@ class CodecError(Exception):
 _packer = msgpack.Packer(unicode_errors=_TEXT_ERRORS)
 
 
-def pack(value: object) -> bytes:
+def pack_in_python(value: object) -> bytes:
     """Return the bytes of numbers, text, bytes, lists, maps and None; tuples become lists."""
     packed: bytes = _packer.pack(value)
     return packed
@@ -35,3 +35,9 @@ def unpack(data: bytes, *, lists: bool = True) -> Any:
         return msgpack.unpackb(data, unicode_errors=_TEXT_ERRORS, use_list=lists)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
         raise CodecError(f"not msgpack: {error}") from error
+
+
+try:
+    from switchboard._codec import pack as pack
+except ImportError:
+    pack = pack_in_python

@@ -13,9 +13,13 @@ class Component(StrEnum):
     ROUTER = "router"
     TRANSLATOR = "translator"
     JOURNAL = "journal"
+    HISTORY = "history"
+    CONSOLE = "console"
 
 
 EDGE_WORKERS = ("edge-rx", "edge-tx")
+OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY})
+"""No call needs them; the settings may leave them out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from switchboard.components import Component, workers_of
+from switchboard.components import OPTIONAL, Component, workers_of
 
 ROUTER = str(Component.ROUTER)
 
@@ -59,8 +59,9 @@ def place(hosts: Mapping[str, HostSettings], routers: int) -> dict[str, str]:
 
 
 def all_workers(routers: int) -> list[str]:
-    """Every worker of a switchboard."""
-    return [str(worker) for component in Component for worker in workers_of(component, routers)]
+    """Every worker without which a switchboard is not whole."""
+    needed = (each for each in Component if each not in OPTIONAL)
+    return [str(worker) for component in needed for worker in workers_of(component, routers)]
 
 
 def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:

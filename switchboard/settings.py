@@ -30,6 +30,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
 from switchboard.hosts import HostSettings, listed_routers, place
+from switchboard.listening import is_loopback, parse_listening
+from switchboard.password import parse_password_hash
+from switchboard.settings_gate import LOOPBACK, SCANNERS, AccessSettings, Network, check_scanner
 from switchboard.settings_origin import PREFIX, Origins, SettingsError, explain, variable_of
 
 __all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_settings", "read_settings"]
@@ -38,7 +41,8 @@ MAX_ROUTERS = 64
 DEFAULT_EXPIRES = 3600
 MAX_SOCKET_PATH = 100
 LONGEST_SOCKET_NAME = "/translator.control"
-PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal)(\.[0-9]+)?=[0-9]+")
+PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+")
+COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -68,6 +72,17 @@ def _check_address(text: str) -> str:
     except ValueError:
         raise ValueError("It is no IP address") from None
     return "" if wildcard else literal
+
+
+def _check_console_address(text: str) -> str:
+    parse_listening(text)
+    return text.strip()
+
+
+def _check_collector(text: str) -> str:
+    if text and not COLLECTOR.fullmatch(text):
+        raise ValueError(f"{text!r} is no HOST:PORT")
+    return text
 
 
 def _check_directory(value: object) -> object:
@@ -108,8 +123,13 @@ Domain = Annotated[str, AfterValidator(_check_domain)]
 Pin = Annotated[str, AfterValidator(_check_pin)]
 Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
 Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_commas)]
+Scanner = Annotated[str, AfterValidator(check_scanner)]
+Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_commas)]
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
+Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
+ConsoleAddress = Annotated[str, AfterValidator(_check_console_address)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -158,6 +178,21 @@ class Settings(BaseSettings):
     t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
     t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
     timer_c_s: float = _setting(185.0, "seconds above 0 (Timer C; RFC 3261 wants more than 180)", gt=0)
+    access: AccessSettings = _setting(
+        AccessSettings(), "a table [access] with allow, deny, answer, methods; in the environment JSON"
+    )
+    rate_limit: float = _setting(400.0, "datagrams a second from one source, or 0 for no limit", ge=0)
+    rate_burst: float = _setting(4000.0, "datagrams that one source may send at once", ge=0)
+    rate_ignored_s: float = _setting(10.0, "seconds above 0 that a flooder is ignored", gt=0)
+    rate_exempt: Networks = _setting(
+        LOOPBACK, "networks; in the environment comma-separated, in the file a list"
+    )
+    scanners: Scanners = _setting(
+        SCANNERS,
+        "how User-Agents begin, 4 letters or more; in the environment comma-separated, in the file a list",
+    )
+    max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
+    max_header_fields: int = _setting(200, "header fields of a message, from 20 to 16000", ge=20, le=16000)
     receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
     tick_s: float = _setting(
         0.002, "seconds from 0 to 0.02 that datagrams gather under load before they are read", ge=0, le=0.02
@@ -165,6 +200,24 @@ class Settings(BaseSettings):
     pins: Pins = _setting((), "WORKER=PROCESSOR or WORKER.INSTANCE=PROCESSOR, as edge-rx=0, router.1=3")
     spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
     hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
+    console: ConsoleAddress = _setting(
+        "127.0.0.1:8080", "ADDRESS:PORT where browsers reach the console, [ADDRESS]:PORT for IPv6, or off"
+    )
+    console_password: str = _setting(
+        "", "what `switchboard console-password` prints; empty only for an address of this machine alone"
+    )
+    console_names: Domains = _setting(
+        (), "host names in the console's address, besides our domains; in the environment comma-separated"
+    )
+    history: bool = _setting(True, "true (keep the messages of past calls) or false")
+    history_calls: int = _setting(5000, "calls and registrations that are kept, at least 1", ge=1)
+    history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
+    history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
+    history_rate: int = _setting(
+        2000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
+    )
+    history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
+    hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
     log_format: Literal["auto", "text", "json"] = _setting(
         "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
@@ -200,6 +253,18 @@ class Settings(BaseSettings):
         place(self.hosts, self.routers)
         return self
 
+    @model_validator(mode="after")
+    def _check_console(self) -> "Settings":
+        address = parse_listening(self.console)
+        if self.console_password:
+            parse_password_hash(self.console_password)
+        elif address is not None and not is_loopback(address[0]):
+            raise ValueError(
+                f"console {self.console} can be reached from other machines and console_password is empty: "
+                "set it to what `switchboard console-password` prints"
+            )
+        return self
+
     @property
     def here(self) -> str:
         """The name of this host."""
@@ -230,6 +295,16 @@ class Settings(BaseSettings):
         return self.data_dir / "cdr.jsonl"
 
     @property
+    def console_key_path(self) -> Path:
+        """The key with which the console signs its sessions."""
+        return self.data_dir / "console.key"
+
+    @property
+    def history_path(self) -> Path:
+        """The messages of past calls (SQLite)."""
+        return self.data_dir / "history.db"
+
+    @property
     def journal_path(self) -> Path:
         """The journal's calls in progress (SQLite)."""
         return self.data_dir / "journal.db"
@@ -258,7 +333,7 @@ def load_settings() -> Settings:
 
 def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
-    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts")}
+    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts", "access")}
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
     return SettingsError(message, f"bad setting {key}")

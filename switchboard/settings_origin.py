@@ -15,9 +15,13 @@ PREFIX = "SWITCHBOARD_"
 CONFIG_VARIABLE = "SWITCHBOARD_CONFIG"
 DEFAULT_FILE = "switchboard.toml"
 OTHER_VARIABLES = frozenset(
-    PREFIX + name for name in ("CONFIG", "CONSOLE", "GO_FD", "PURE", "READY_FD", "SOCKETS")
+    PREFIX + name for name in ("CONFIG", "CONSOLE_SOCKET", "GO_FD", "PURE", "READY_FD", "SOCKETS")
 )
-NESTED_KEYS = {"users": ("language",), "hosts": ("address", "components", "sip_addresses")}
+NESTED_KEYS = {
+    "users": ("language",),
+    "hosts": ("address", "components", "sip_addresses"),
+    "access": ("allow", "deny", "answer", "methods"),
+}
 FOLLOW_UP_ERRORS = frozenset({"default_factory_not_called"})
 
 

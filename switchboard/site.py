@@ -4,8 +4,9 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
 from switchboard.bus.keys import Keys, KeysError, load_keys
 from switchboard.bus.plan import Plan
-from switchboard.components import Component, workers_of
+from switchboard.components import OPTIONAL, Component, workers_of
 from switchboard.hosts import all_workers, place
+from switchboard.listening import OFF
 from switchboard.settings import Settings, SettingsError
 
 
@@ -30,6 +31,11 @@ def _load_keys(settings: Settings) -> Keys:
         raise SettingsError(str(error), "a key is missing") from error
 
 
+def components(settings: Settings) -> list[Component]:
+    """What this switchboard is made of: not all that is optional need be wanted."""
+    return [each for each in Component if each not in OPTIONAL or _is_wanted(each, settings)]
+
+
 def hosts_of(component: Component, settings: Settings) -> list[str]:
     """The hosts that run workers of `component`; [""] if there is only this one."""
     return list(dict.fromkeys(host_of(each, settings) for each in workers_of(component, settings.routers)))
@@ -48,7 +54,8 @@ def is_here(worker: object, settings: Settings) -> bool:
 def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
     """Every parent by a name for people: its component, its host, and the control door."""
     endpoints = endpoints_of(settings)
-    found = [(component, host) for component in Component for host in hosts_of(component, settings)]
+    wanted = components(settings)
+    found = [(component, host) for component in wanted for host in hosts_of(component, settings)]
     return {
         f"{component} on {host}" if host else str(component): (
             component,
@@ -59,14 +66,27 @@ def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
     }
 
 
+def _is_wanted(optional: Component, settings: Settings) -> bool:
+    named = {name for host in settings.hosts.values() for name in host.components}
+    on = {Component.CONSOLE: settings.console != OFF, Component.HISTORY: settings.history}
+    return on[optional] and (not settings.hosts or str(optional) in named)
+
+
 def _plan(settings: Settings) -> Plan:
     places = {worker: [host] for worker, host in place(settings.hosts, settings.routers).items()}
-    workers = sorted(all_workers(settings.routers), key=lambda name: name.startswith(f"{Component.ROUTER}."))
-    components = {str(each): hosts_of(each, settings) for each in Component}
+    parts = {str(each): hosts_of(each, settings) for each in components(settings)}
+    needed = [str(each) for each in Component if each not in OPTIONAL]
+    optional = [str(worker) for each in sorted(OPTIONAL) for worker in (each, *workers_of(each, 1))]
     return Plan(
         here=settings.here,
         addresses={name: host.address for name, host in settings.hosts.items()},
-        owners=[*components, *workers],
-        places=components | places,
+        owners=[*needed, *_routers_last(all_workers(settings.routers), optional)],
+        places=parts | places,
         base_port=settings.bus_port,
     )
+
+
+def _routers_last(workers: list[str], optional: list[str]) -> list[str]:
+    """The order of the ports: routers are as many as the settings say."""
+    routers = [name for name in workers if name.startswith(f"{Component.ROUTER}.")]
+    return [*(name for name in workers if name not in routers), *optional, *routers]

@@ -18,9 +18,12 @@ HAND_WRITTEN = (
     "switchboard.sip._scan",
     "switchboard.sip._fields",
     "switchboard.sip._message",
+    "switchboard.sip._splice",
     "switchboard.bus._datagrams",
     "switchboard.bus._sockets",
+    "switchboard._codec",
     "services._intake",
+    "services._translator",
 )
 
 

@@ -6,11 +6,22 @@ from typing import Any
 from sip.messages import TORTURE
 
 from services.intake import Intake, IntakeInPython
+from switchboard.gate.gate import Gate
+from switchboard.gate.networks import AccessList, parse_networks
+from switchboard.gate.notices import Notice
+from switchboard.gate.policy import GatePolicy
 from switchboard.proxy.domains import OwnDomains
 from switchboard.sip.dispatch import Dispatcher
 
 ROUTERS = 3
 OWN = OwnDomains(["10.0.0.1"], ["pbx.example"], 5060)
+LENIENT = GatePolicy(scanners=("friendly-scanner",))
+STRICT = GatePolicy(
+    rate=1.0, burst=2.0, ignored_s=1.0,
+    access=AccessList(deny=parse_networks(["10.0.0.12"])),
+    methods={"REGISTER": AccessList(deny=parse_networks(["10.0.0.13"]))},
+    scanners=("friendly-scanner", "evil"), largest=1500, most_fields=12,
+)  # fmt: skip
 HEAD = b"From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 INFO\r\n"
 
 
@@ -28,14 +39,16 @@ class Box:
 
 
 class Bench:
-    """An intake and the outboxes of its peers."""
+    """An intake, its gate, and the outboxes of its peers."""
 
-    def __init__(self, make: type[Intake] | type[IntakeInPython]) -> None:
+    def __init__(self, make: type[Intake] | type[IntakeInPython], policy: GatePolicy = LENIENT) -> None:
         self.boxes: list[Any] = [Box() for _ in range(ROUTERS + 2)]
-        self.intake = make(Dispatcher(ROUTERS, OWN.owns), self.boxes)
+        self.gate = Gate(policy)
+        self.intake = make(Dispatcher(ROUTERS, OWN.owns), self.gate, self.boxes)
 
-    def outcome(self) -> tuple[list[list[bytes]], dict[str, float]]:
-        return [box.items for box in self.boxes], self.intake.stats()
+    def outcome(self) -> tuple[list[list[bytes]], dict[str, float], list[Notice]]:
+        stats = {**self.intake.stats(), **self.gate.stats()}
+        return [box.items for box in self.boxes], stats, self.gate.notices.take()
 
 
 def response(via: bytes) -> bytes:
@@ -69,6 +82,10 @@ MESSAGES = (
     register(b"sip:10.0.0.1", b"Route: <sip:elsewhere.example;lr>\r\n"),
     register(b"sip:10.0.0.1").replace(b"Call-ID: c", b"i:\r\n c \r\n\td\x0b"),
     register(b"sip:10.0.0.1").replace(b"REGISTER ", b"register ").replace(b"Call-ID: c", b"i: \x0bc\x0c "),
+    register(b"sip:10.0.0.1", b"User-Agent: friendly-scanner\r\n"),
+    register(b"sip:10.0.0.1", b"User-Agent:\r\n \x0bEVIL/1.0\r\n"),
+    register(b"sip:10.0.0.1", b"User-Agent: evidently not\r\nUser-Agent: evil\r\n"),
+    register(b"sip:10.0.0.1").replace(b"REGISTER", b"ACK").replace(b"b@h>", b"b@h>;tag=sbr.1"),
     b"\r\n\r\n" + register(b"sip:10.0.0.1"),
     b"\r\n\r\n",
     b"\0",

@@ -15,6 +15,7 @@ from switchboard.settings import (
     load_settings,
     read_settings,
 )
+from switchboard.settings_gate import AccessSettings
 
 ROOT = Path(__file__).parents[1]
 
@@ -71,6 +72,9 @@ def test_defaults(tmp_path: Path) -> None:
         ({"SPARES": "false"}, "spares", False),
         ({"TICK_S": "0"}, "tick_s", 0.0),
         ({"PINS": "edge-rx=0, router.12=3"}, "pins", ("edge-rx=0", "router.12=3")),
+        ({"RATE_EXEMPT": "10.0.0.0/8, ::1"}, "rate_exempt", ("10.0.0.0/8", "::1/128")),
+        ({"SCANNERS": "Evil, sipvicious"}, "scanners", ("evil", "sipvicious")),
+        ({"ACCESS": '{"deny": ["10.0.0.1"]}'}, "access", AccessSettings(deny=("10.0.0.1",))),
         ({"USERS": '{"eva": {"language": "sk"}}'}, "users", {"eva": UserSettings(language="sk")}),
     ],
 )
@@ -111,6 +115,11 @@ def test_environment(
         ({"USERS": "eva"}, "Bad setting users: 'eva' (environment variable SWITCHBOARD_USERS)"),
         ({"USERS": '{"eva": {"langage": "sk"}}'}, "Unknown setting users.eva.langage"),
         ({"T1_S": "0"}, "Allowed: seconds above 0"),
+        ({"RATE_EXEMPT": "10.0.0.1/8"}, "'10.0.0.1/8' is no network. Allowed: networks"),
+        ({"SCANNERS": "ab"}, "'ab' is shorter than 4 letters"),
+        ({"ACCESS": "everybody"}, "Bad setting access: 'everybody'"),
+        ({"ACCESS": '{"denied": []}'}, "Unknown setting access.denied"),
+        ({"ACCESS": '{"methods": {"register": {}}}'}, "Bad setting access.methods.register"),
         ({"T1_S": "inf"}, "Allowed: seconds above 0"),
         ({"CONFIG": "absent.toml"}, "The settings file absent.toml cannot be read"),
     ],
@@ -217,7 +226,7 @@ def test_sample_file_shows_every_default() -> None:
     text = (ROOT / "deploy" / "switchboard.sample.toml").read_text()
     shown = tomllib.loads(re.sub(r"^#(?! )", "", text, flags=re.MULTILINE))
     assert shown.keys() == Settings.model_fields.keys()
-    shown |= {"routers": Settings().routers, "users": {}, "hosts": {}}
+    shown |= {"routers": Settings().routers, "users": {}, "hosts": {}, "access": {}}
     assert Settings(**shown) == Settings()
 
 

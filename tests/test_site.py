@@ -26,7 +26,26 @@ def test_one_host_needs_neither_plan_nor_keys(tmp_path: Path) -> None:
     with open_context(alone) as context:
         assert context.keys is None
     assert (host_of("router.1", alone), is_here("router.1", alone)) == ("", True)
-    assert list(parents(alone)) == ["edge", "registrar", "router", "translator", "journal"]
+    assert list(parents(alone)) == [
+        "edge",
+        "registrar",
+        "router",
+        "translator",
+        "journal",
+        "history",
+        "console",
+    ]
+    assert list(parents(alone.model_copy(update={"console": "off", "history": False})))[-1] == "journal"
+
+
+def test_a_history_is_had_by_who_wants_it(tmp_path: Path) -> None:
+    off = Settings(data_dir=tmp_path, routers=2, history=False)
+    assert "history" not in parents(off)
+    assert "history on beta" not in parents(settings(tmp_path))
+    beta = {"address": "10.0.0.2", "components": (*HOSTS["beta"]["components"], "history")}
+    spread = Settings(data_dir=tmp_path, hosts=HOSTS | {"beta": beta}, host="alpha")  # type: ignore[arg-type]
+    assert "history on beta" in parents(spread)
+    assert host_of("history.0", spread) == "beta"
 
 
 def test_who_runs_what(tmp_path: Path) -> None:
@@ -55,7 +74,8 @@ def test_ports_do_not_depend_on_the_order_of_the_tables(tmp_path: Path) -> None:
     assert plans[1]
     assert plans[0].owners == plans[1].owners
     assert plans[0].owners[5:] == [
-        "edge-rx.0", "edge-tx.0", "registrar.0", "translator.0", "journal.0", "router.0", "router.1"
+        "edge-rx.0", "edge-tx.0", "registrar.0", "translator.0", "journal.0",
+        "console", "console.0", "history", "history.0", "router.0", "router.1",
     ]  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
+from switchboard.bus._packed cimport Cursor, read_array, read_binary, read_port, read_text
+
 cdef extern from "<sys/socket.h>" nogil:
     enum:
         AF_INET
@@ -225,10 +227,6 @@ cdef Py_ssize_t _write_ipv6(const in6_addr *address, unsigned int interface, cha
     return size
 
 
-cdef struct Cursor:
-    const unsigned char *at
-    const unsigned char *end
-
 cdef struct Item:
     const unsigned char *data
     Py_ssize_t size
@@ -275,14 +273,14 @@ cdef class BatchSender:
             return None
         cursor.at = <const unsigned char *>PyBytes_AS_STRING(frame) + start
         cursor.end = <const unsigned char *>PyBytes_AS_STRING(frame) + PyBytes_GET_SIZE(frame)
-        count = _read_array(&cursor)
+        count = read_array(&cursor)
         for number in range(count):
             if not self._read_item(&cursor, &item):
                 return None
         if count < 0 or cursor.at != cursor.end:
             return None
         cursor.at = <const unsigned char *>PyBytes_AS_STRING(frame) + start
-        return self._send(&cursor, _read_array(&cursor))
+        return self._send(&cursor, read_array(&cursor))
 
     cdef tuple _send(self, Cursor *cursor, Py_ssize_t count):
         cdef Item item
@@ -318,19 +316,19 @@ cdef class BatchSender:
         cdef char text[HOST_ROOM]
         cdef const unsigned char *local
         cdef Py_ssize_t local_size
-        if _read_array(cursor) != 4 or not _read_text(cursor, text):
+        if read_array(cursor) != 4 or not _read_name(cursor, text):
             return False
         item.family = AF_INET6 if memchr(text, c':', strlen(text)) != NULL else AF_INET
         if (self._ipv4 if item.family == AF_INET else self._ipv6) < 0:
             return False
-        if inet_pton(item.family, text, &item.address) != 1 or not _read_port(cursor, &item.port):
+        if inet_pton(item.family, text, &item.address) != 1 or not read_port(cursor, &item.port):
             return False
-        if not _read_text(cursor, text):
+        if not _read_name(cursor, text):
             return False
         item.has_source = text[0] and (self._ipv4_wildcard if item.family == AF_INET else self._ipv6_wildcard)
         if item.has_source and inet_pton(item.family, text, &item.source) != 1:
             return False
-        return _read_binary(cursor, &item.data, &item.size)
+        return read_binary(cursor, &item.data, &item.size)
 
     cdef void _fill(self, int number, Item *item) noexcept:
         cdef msghdr *header = &self._slots.headers[number].msg_hdr
@@ -381,72 +379,12 @@ cdef void _fill_ancillary(msghdr *header, int level, int kind, const void *data,
     memcpy(CMSG_DATA(ancillary), data, size)
 
 
-cdef inline Py_ssize_t _read_number(Cursor *cursor, int octets) noexcept nogil:
-    """Read a big-endian number; -1 if the frame ends before."""
-    cdef Py_ssize_t number = 0
-    if cursor.end - cursor.at < octets:
-        return -1
-    for _ in range(octets):
-        number = number << 8 | cursor.at[0]
-        cursor.at += 1
-    return number
-
-
-cdef inline int _read_octet(Cursor *cursor) noexcept nogil:
-    return <int>_read_number(cursor, 1)
-
-
-cdef inline Py_ssize_t _read_array(Cursor *cursor) noexcept nogil:
-    """Read the head of a list and return its length; -1 if there is none."""
-    cdef int octet = _read_octet(cursor)
-    if 0x90 <= octet <= 0x9f:
-        return octet - 0x90
-    if octet == 0xdc:
-        return _read_number(cursor, 2)
-    return -1
-
-
-cdef inline bint _read_text(Cursor *cursor, char *text) noexcept nogil:
+cdef inline bint _read_name(Cursor *cursor, char *name) noexcept nogil:
     """Read a short text of octets above 0 and end it with one; false if there is none."""
-    cdef Py_ssize_t size = _read_octet(cursor)
-    if 0xa0 <= size <= 0xbf:
-        size -= 0xa0
-    elif size == 0xd9:
-        size = _read_octet(cursor)
-    else:
+    cdef const unsigned char *text
+    cdef Py_ssize_t size
+    if not read_text(cursor, &text, &size) or size >= HOST_ROOM or memchr(text, 0, size) != NULL:
         return False
-    if not 0 <= size < HOST_ROOM or cursor.end - cursor.at < size or memchr(cursor.at, 0, size) != NULL:
-        return False
-    memcpy(text, cursor.at, size)
-    text[size] = 0
-    cursor.at += size
-    return True
-
-
-cdef inline bint _read_port(Cursor *cursor, uint16_t *port) noexcept nogil:
-    cdef Py_ssize_t number = _read_octet(cursor)
-    if number == 0xcc:
-        number = _read_number(cursor, 1)
-    elif number == 0xcd:
-        number = _read_number(cursor, 2)
-    elif number > 0x7f:
-        return False
-    port[0] = <uint16_t>number
-    return number > 0
-
-
-cdef inline bint _read_binary(Cursor *cursor, const unsigned char **data, Py_ssize_t *size) noexcept nogil:
-    cdef int octet = _read_octet(cursor)
-    if octet == 0xc4:
-        size[0] = _read_number(cursor, 1)
-    elif octet == 0xc5:
-        size[0] = _read_number(cursor, 2)
-    elif octet == 0xc6:
-        size[0] = _read_number(cursor, 4)
-    else:
-        return False
-    if size[0] < 0 or cursor.end - cursor.at < size[0]:
-        return False
-    data[0] = cursor.at
-    cursor.at += size[0]
+    memcpy(name, text, size)
+    name[size] = 0
     return True

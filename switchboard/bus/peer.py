@@ -1,5 +1,8 @@
 """One peer that we cast frames to."""
 
+import time
+from collections.abc import Callable
+
 import zmq
 
 from switchboard.bus import frames
@@ -13,7 +16,12 @@ RECONNECT_MS = 20  # never longer: a worker that is back must not wait for its p
 
 
 class Peer:
-    """A PUSH socket connected to one inbox; it never blocks and holds nothing for a peer that is away."""
+    """A PUSH socket connected to one inbox; it never blocks and holds nothing for a peer that is away.
+
+    `on_sent` (if set) is told each frame that the peer took, the peer's name, and when (epoch ns).
+    """
+
+    on_sent: Callable[[bytes, str, int], None] | None = None
 
     def __init__(self, context: BusContext, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -41,7 +49,12 @@ class Peer:
 
     def send_frame(self, frame: bytes) -> bool:
         """Cast a packed frame, as `send` does."""
-        return self._mouth.send(frame)
+        at_ns = time.time_ns() if self.on_sent is not None else 0
+        if not self._mouth.send(frame):
+            return False
+        if self.on_sent is not None:
+            self.on_sent(frame, self.name, at_ns)
+        return True
 
     def close(self) -> None:
         """Let go of the peer; frames on their way have LINGER_MS to leave."""

@@ -42,12 +42,14 @@ class Worker:
         grace_s: float = GRACE_S,
         spares: bool = True,
         host: str = "",
+        address: str = "",
     ) -> None:
         self.name = name
         self.instance = instance
         self.starts = 0
         self.state = State.DOWN
         self._host = host or socket.gethostname()
+        self._address = address
         launch = partial(Child.launch, list(command), tuple(pass_fds), dict(variables or {}))
         self._grace_s = grace_s
         self._child: Child | None = None
@@ -82,7 +84,7 @@ class Worker:
             "state": self.state.value,
             "uptime_s": round(up_s, 3),
             "restarts": max(0, self.starts - 1),
-        }
+        } | ({"address": self._address} if self._address else {})
 
     def start(self, now: float) -> None:
         """Have a process in service from the next `tend` on."""

@@ -51,13 +51,17 @@ class Announcer:
         self._next = now + LOOK_EVERY_S
 
 
-def welcome(settings: Settings, addresses: Sequence[str], port: int) -> str:
-    """How to use this switchboard, which is reached at `addresses` (without brackets) and `port`."""
+def welcome(settings: Settings, addresses: Sequence[str], port: int, console: str = "") -> str:
+    """How to use this switchboard, which is reached at `addresses` (without brackets) and `port`.
+
+    `console`: the URL of its web console, if it has one.
+    """
     lines = [
         ("Domain for the phones", _domains(settings, addresses, port)),
         ("Register a phone", ["user: any name; domain: one of the above; transport: UDP; no password"]),
         ("Place a call", ["dial the user name of another phone"]),
         ("Call journal", [f"{_journal_place(settings)}   ({_command('cdr')})"]),
+        *([("Console", [console])] if console else []),
         ("Logs", [_log_place()]),
         ("State", [_command("status")]),
         ("Stop", ["Ctrl-C"]),

@@ -3,6 +3,7 @@
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.settings import Settings, SettingsError, UserSettings, read_settings
 
+SECRET = frozenset({"console_password"})
 HEADINGS = ("setting", "value", "from")
 
 
@@ -16,26 +17,35 @@ def check(as_json: JsonOption = False) -> None:
     except SettingsError as error:
         fail(str(error), MISUSED)
     if as_json:
-        values = settings.model_dump(mode="json")
-        print_json(
-            {"settings": [{"setting": key, "value": values[key], "from": origins.of(key)} for key in values]}
-        )
+        found = [
+            {"setting": key, "value": _masked(key, value), "from": origins.of(key)}
+            for key, value in settings.model_dump(mode="json").items()
+        ]
+        print_json({"settings": found})
     else:
-        rows = [(key, _shown(getattr(settings, key)), origins.of(key)) for key in Settings.model_fields]
+        rows = [(key, _shown(key, getattr(settings, key)), origins.of(key)) for key in Settings.model_fields]
         print_table(HEADINGS, rows, "")
     if warning := unknown_variables(origins):
         say(warning)
     say("The settings are good.")
 
 
-def _shown(value: object) -> object:
+def _shown(key: str, value: object) -> object:
+    return _readable(_masked(key, value))
+
+
+def _masked(key: str, value: object) -> object:
+    return "(set)" if value and key in SECRET else value
+
+
+def _readable(value: object) -> object:
     match value:
         case bool():
             return str(value).lower()
         case tuple():
             return ", ".join(map(str, value))
         case dict():
-            return ", ".join(f"{name}: {_shown(each)}" for name, each in value.items())
+            return ", ".join(f"{name}: {_readable(each)}" for name, each in value.items())
         case UserSettings():
             return value.language
     return value

@@ -14,6 +14,7 @@ from switchboard.cli.banner import Announcer, welcome
 from switchboard.cli.output import say
 from switchboard.cli.soundness import check_soundness, unknown_variables
 from switchboard.cli.start_failure import not_bound, port_taken
+from switchboard.components import Component
 from switchboard.local import own_addresses
 from switchboard.settings import Settings
 from switchboard.settings_origin import Origins
@@ -37,7 +38,16 @@ def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context
     """Prints the welcome once that all components are up."""
     board = Board(context, {name: door for name, (_, _, door) in parents(settings).items()})
     port = int(sockets[0].getsockname()[1])
-    return Announcer(board, lambda: welcome(settings, own_addresses(settings), port), typer.echo)
+
+    def text() -> str:
+        return welcome(settings, own_addresses(settings), port, _console(board))
+
+    return Announcer(board, text, typer.echo)
+
+
+def _console(board: Board) -> str:
+    workers = board.answers.get(Component.CONSOLE, [])
+    return next((str(worker["address"]) for worker in workers if "address" in worker), "")
 
 
 def _open_sockets(settings: Settings) -> list[socket.socket]:

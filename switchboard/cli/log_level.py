@@ -6,9 +6,10 @@ import typer
 
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.components import Component, workers_of
+from switchboard.components import workers_of
 from switchboard.log_levels import LEVELS
 from switchboard.settings import Settings
+from switchboard.site import components
 from switchboard.survey.ask import ask_parents, ask_workers, name_of
 
 HEADINGS = ("worker", "level")
@@ -58,7 +59,7 @@ def _refuse(what: str, settings: Settings) -> NoReturn:
 def _targets(settings: Settings) -> dict[str, list[str]]:
     """What can be named: name -> the workers that are meant."""
     found: dict[str, list[str]] = {}
-    for component in Component:
+    for component in components(settings):
         for worker in workers_of(component, settings.routers):
             for name in dict.fromkeys((str(component), worker.name, str(worker))):
                 found.setdefault(name, []).append(str(worker))

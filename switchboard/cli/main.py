@@ -8,15 +8,19 @@ from switchboard.cli.bindings import bindings
 from switchboard.cli.calls import calls
 from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
+from switchboard.cli.console_password import console_password
 from switchboard.cli.doctor import doctor
+from switchboard.cli.explain import explain
 from switchboard.cli.keys import keys
 from switchboard.cli.lab import lab
+from switchboard.cli.ladder import ladder
 from switchboard.cli.log_level import log_level
 from switchboard.cli.metrics import metrics
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
 from switchboard.cli.top import top
+from switchboard.cli.trace import trace
 from switchboard.twins import core
 
 app = typer.Typer(
@@ -24,7 +28,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (start, status, top, restart, bindings, calls, cdr, check, doctor, metrics, log_level, keys):
+COMMANDS = (
+    *(start, status, top, restart, bindings, calls, cdr, trace, ladder, explain),
+    *(check, doctor, metrics, log_level, keys, console_password),
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(lab, name="lab")
 

@@ -10,7 +10,7 @@ from switchboard.cli.rolling import restart_all
 from switchboard.cli.running import ask_or_exit, settings_or_exit
 from switchboard.components import Component, workers_of
 from switchboard.settings import Settings
-from switchboard.site import endpoints_of, host_of
+from switchboard.site import components, endpoints_of, host_of
 
 Target = Annotated[
     str | None, typer.Argument(metavar="[NAME[.INSTANCE]]", help="edge, edge-rx, router, router.1, …")
@@ -30,7 +30,7 @@ def restart(target: Target = None, everything: All = False, as_json: JsonOption 
 
 def _restart(settings: Settings, target: str) -> list[str]:
     """Restart what is named; return the workers."""
-    targets = _targets(settings.routers)
+    targets = _targets(settings)
     if target not in targets:
         fail(f"There is no {target!r} to restart. There are: {', '.join(targets)}.", MISUSED)
     component, wanted = targets[target]
@@ -51,12 +51,12 @@ def _hosts(component: Component, wanted: str | None, settings: Settings) -> list
     return list(dict.fromkeys(host_of(each, settings) for each in named))
 
 
-def _targets(routers: int) -> dict[str, tuple[Component, str | None]]:
+def _targets(settings: Settings) -> dict[str, tuple[Component, str | None]]:
     """What can be restarted: name -> the component and the body of the question (docs/BUS.md)."""
     targets: dict[str, tuple[Component, str | None]] = {}
-    for component in Component:
+    for component in components(settings):
         targets[component] = (component, None)
-        for worker in workers_of(component, routers):
+        for worker in workers_of(component, settings.routers):
             targets.setdefault(worker.name, (component, worker.name))
             targets[str(worker)] = (component, str(worker))
     return targets

@@ -14,7 +14,7 @@ from switchboard.settings import Settings
 from switchboard.site import parents
 
 ANSWER_WITHIN_S = 2.0
-ORDER = ("journal", "edge-tx", "translator", "router", "registrar", "edge-rx")
+ORDER = ("console", "history", "journal", "edge-tx", "translator", "router", "registrar", "edge-rx")
 """Who reads before who writes, so that a frame of the new code finds nobody who runs the old one. The first
 ones are missed least: a broken upgrade shows while calls do not notice.
 """

@@ -5,7 +5,7 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -25,9 +25,11 @@ from switchboard.cli.start_failure import (
     not_writable,
     placed_elsewhere,
 )
-from switchboard.components import Component, workers_of
+from switchboard.components import OPTIONAL, Component, workers_of
+from switchboard.listening import parse_listening, show_address
 from switchboard.settings import Settings, SettingsError, read_settings
 from switchboard.settings_origin import Origins
+from switchboard.site import components as components_of
 from switchboard.site import endpoints_of, hosts_of, is_here, open_context
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -70,16 +72,20 @@ def _run(wanted: Sequence[Component]) -> int:
     for component in components:
         _hold(component, settings)
     context = open_context(settings)
-    edge = _Edge() if Component.EDGE not in components else _open_edge(settings, origins, context)
-    teams = [_make_team(component, settings, context, edge) for component in components]
     log = _Log(settings)
+    edge = _Held() if Component.EDGE not in components else _open_edge(settings, origins, context)
+    held = {Component.EDGE: edge, Component.CONSOLE: _open_console(components, settings, log)}
+    teams = [
+        _make_team(component, settings, context, held.get(component, _Held())) for component in components
+    ]
     companions = [*edge.companions, *signs_of_life(), *_watchdogs(teams, settings, context, log)]
     return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard).run()
 
 
 def _choose(wanted: Sequence[Component], settings: Settings) -> list[Component]:
-    here = [each for each in Component if not settings.hosts or settings.here in hosts_of(each, settings)]
-    if elsewhere := [each for each in wanted if each not in here]:
+    all_of_it = components_of(settings)
+    here = [each for each in all_of_it if not settings.hosts or settings.here in hosts_of(each, settings)]
+    if elsewhere := [each for each in wanted if each in all_of_it and each not in here]:
         raise placed_elsewhere(elsewhere[0], hosts_of(elsewhere[0], settings), settings.here)
     return list(wanted) or here
 
@@ -92,24 +98,42 @@ def _hold(component: Component, settings: Settings) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Edge:
-    """What the edge's workers inherit, and what its parent does besides."""
+class _Held:
+    """What a parent holds for its workers, and what it does besides. `address`: where people find them."""
 
     sockets: Sequence[socket.socket] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     companions: Sequence[Companion] = ()
+    address: str = ""
 
     @property
     def pass_fds(self) -> list[int]:
         return [each.fileno() for each in self.sockets]
 
 
-def _open_edge(settings: Settings, origins: Origins, context: BusContext) -> _Edge:
+def _open_edge(settings: Settings, origins: Origins, context: BusContext) -> _Held:
     from switchboard.bus.udp import SOCKETS, pass_sockets  # with psutil: only the edge needs it
     from switchboard.cli.edge import make_announcer, open_sockets
 
     sockets = open_sockets(settings, origins)
-    return _Edge(sockets, {SOCKETS: pass_sockets(sockets)}, [make_announcer(settings, sockets, context)])
+    return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, [make_announcer(settings, sockets, context)])
+
+
+def _open_console(components: Sequence[Component], settings: Settings, log: "_Log") -> _Held:
+    """Without a socket the console has no worker to start; the calls do not care."""
+    listening = parse_listening(settings.console)
+    if Component.CONSOLE not in components or listening is None:
+        return _Held()
+    from switchboard.console.socket import VARIABLE, NoConsoleSocket, listen
+
+    try:
+        sock = listen(*listening, log)
+    except NoConsoleSocket as error:
+        log(str(error))
+        return _Held()
+    address = show_address(*sock.getsockname()[:2])
+    log.info(f"console at http://{address}/")
+    return _Held([sock], {VARIABLE: str(sock.fileno())}, address=f"http://{address}/")
 
 
 def _make_directories(settings: Settings, origins: Origins) -> None:
@@ -120,20 +144,21 @@ def _make_directories(settings: Settings, origins: Origins) -> None:
         raise not_writable(settings.data_dir, error, origins) from error
 
 
-def _make_team(component: Component, settings: Settings, context: BusContext, edge: _Edge) -> Team:
-    inherited = edge if component is Component.EDGE else _Edge()
+def _make_team(component: Component, settings: Settings, context: BusContext, held: _Held) -> Team:
+    is_able = component is not Component.CONSOLE or held.sockets
     workers = [
         Worker(
             each.name,
             each.instance,
             each.command,
-            inherited.pass_fds,
-            inherited.variables,
-            spares=settings.spares,
+            held.pass_fds,
+            held.variables,
+            spares=settings.spares and component not in OPTIONAL,
             host=settings.here,
+            address=held.address,
         )
         for each in workers_of(component, settings.routers)
-        if is_here(each, settings)
+        if is_able and component in components_of(settings) and is_here(each, settings)
     ]
     return Team(workers, _open_door(component, settings, context))
 
@@ -161,10 +186,17 @@ class _Log:
         self._settings = settings
 
     def __call__(self, line: str) -> None:
+        self._logger().warning(line)
+
+    def info(self, line: str) -> None:
+        """What is as it should be."""
+        self._logger().info(line)
+
+    def _logger(self) -> Any:
         import structlog  # 130 ms
 
         from switchboard import log
 
         if not structlog.is_configured():
             log.configure(self._settings.log_level, self._settings.log_format)
-        structlog.get_logger().warning(line)
+        return structlog.get_logger()

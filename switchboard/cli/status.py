@@ -22,6 +22,8 @@ def status(as_json: JsonOption = False) -> None:
     else:
         print_table(HEADINGS, map(_row, components), "")
         for each in components:
+            if address := each.get("address"):
+                say(f"{each['name']}: {address}")
             for note in each["notes"]:
                 say(f"{each['name']}.{each['instance']}: {note}")
     if any(each["state"] != "up" for each in components):

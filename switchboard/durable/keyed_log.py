@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from switchboard.durable import segment
+from switchboard.durable.segment import pack_commit, pack_record, record_size
 
 SEGMENT_BYTES = 1_000_000
 SLACK = 2
@@ -52,7 +53,7 @@ class KeyedLog:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set `key`; durable with the next commit."""
-        record = segment.pack_record(key, value)
+        record = pack_record(key, value)
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._let_go(key, entry)
@@ -67,7 +68,7 @@ class KeyedLog:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._let_go(key, entry)
-            self._pending.append(segment.pack_record(key, None))
+            self._pending.append(pack_record(key, None))
 
     def commit(self) -> None:
         """Write what was put and erased since the last commit: one write."""
@@ -75,7 +76,7 @@ class KeyedLog:
             return
         if self.size > SLACK * self._alive + 2 * self._segment_bytes:
             self._clean()
-        data = segment.pack_commit(self._pending)
+        data = pack_commit(self._pending)
         self._pending.clear()
         _write_all(self._fd, data)
         self.size += len(data)
@@ -106,7 +107,7 @@ class KeyedLog:
 
     def _let_go(self, key: bytes, entry: tuple[int, bytes]) -> None:
         number, value = entry
-        self._alive -= segment.record_size(key, value)
+        self._alive -= record_size(key, value)
         self._residents[number] -= 1
 
     def _replay(self) -> None:
@@ -114,7 +115,7 @@ class KeyedLog:
             self._read(path, int(path.stem))
         for key, (number, value) in self._entries.items():
             self._residents[number] += 1
-            self._alive += segment.record_size(key, value)
+            self._alive += record_size(key, value)
 
     def _read(self, path: Path, number: int) -> None:
         size = self._sizes[number] = path.stat().st_size

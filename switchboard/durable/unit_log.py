@@ -35,6 +35,18 @@ class Store(Protocol):
     def __getitem__(self, key: bytes) -> bytes: ...
 
 
+class _Place:
+    """Where a unit is in the log, and which edition of its base."""
+
+    __slots__ = ("base", "edition", "number", "state")
+
+    def __init__(self, number: int, edition: int = -1) -> None:
+        self.number = number
+        self.edition = edition
+        self.base = _KEY.pack(BASE, number)
+        self.state = _KEY.pack(STATE, number)
+
+
 class UnitLog:
     """Keeps the units of one router in `log`, which the caller commits."""
 
@@ -50,7 +62,8 @@ class UnitLog:
             if not is_over(unit):
                 self._put(unit, now)
                 continue
-            if place := self._places.pop(unit, None):
+            place = self._places.pop(unit, None)
+            if place is not None:
                 self._erase(place.number)
             forget(unit)
 
@@ -111,15 +124,3 @@ class UnitLog:
     def _erase(self, number: int) -> None:
         self._log.erase(_KEY.pack(STATE, number))
         self._log.erase(_KEY.pack(BASE, number))
-
-
-class _Place:
-    """Where a unit is in the log, and which edition of its base."""
-
-    __slots__ = ("base", "edition", "number", "state")
-
-    def __init__(self, number: int, edition: int = -1) -> None:
-        self.number = number
-        self.edition = edition
-        self.base = _KEY.pack(BASE, number)
-        self.state = _KEY.pack(STATE, number)

@@ -48,7 +48,7 @@ class Replica:
         """The valid bindings of `user` with SIP contacts, best q first, else in the order of their making."""
         found = self._users.get(user, ())
         valid = [binding for binding in found if binding.expires_at > now_at and binding.contact_uri]
-        return sorted(valid, key=lambda binding: -binding.q)
+        return valid if len(valid) < 2 else sorted(valid, key=lambda binding: -binding.q)
 
     def is_known(self, user: str) -> bool:
         """Whether `user` has ever registered."""

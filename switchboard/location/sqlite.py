@@ -46,6 +46,7 @@ class SqliteStore:
             self._database = _open(path)
             self.number = _read_number(self._database)
         self._change: Change | None = None
+        self._held: dict[str, int] = {}  # how many bindings users have, as far as this batch knows
 
     @contextmanager
     def batch(self) -> Iterator[Change]:
@@ -60,6 +61,7 @@ class SqliteStore:
             raise
         finally:
             self._change = None
+            self._held.clear()
 
     def _commit(self, change: Change) -> None:
         change.number = self.number + bool(change.users)
@@ -73,15 +75,22 @@ class SqliteStore:
         if self._change is None:
             raise UsageError("bindings are put within a batch")
         execute = self._database.execute
-        execute("INSERT OR IGNORE INTO users VALUES (?)", (user,))
-        execute("DELETE FROM bindings WHERE user = ? AND position >= ?", (user, len(bindings)))
+        held = self._held.get(user)
+        if not held:
+            execute("INSERT OR IGNORE INTO users VALUES (?)", (user,))
+        if held is None or held > len(bindings):
+            execute("DELETE FROM bindings WHERE user = ? AND position >= ?", (user, len(bindings)))
         for position, binding in enumerate(bindings):
             execute(_PUT, (user, position, *_to_row(binding)))
+        self._held[user] = len(bindings)
         self._change.users[user] = list(bindings)
 
     def bindings(self, user: str) -> list[Binding]:
         """As in `Store`."""
-        return [_from_row(row) for row in self._database.execute(_BINDINGS, (user,))]
+        found = [_from_row(row) for row in self._database.execute(_BINDINGS, (user,))]
+        if self._change is not None:
+            self._held[user] = len(found)
+        return found
 
     def expired_users(self, now_at: float) -> list[str]:
         """As in `Store`."""

@@ -59,10 +59,14 @@ class Translator:
         if not line:
             return raw
         code, said = line.groups()
-        phrase = self._choose(user, accept_language[: MAX_LENGTH + 1]).get(code)
+        phrase = self.phrases(user, accept_language).get(code)
         if phrase is None or (code < b"300" and self._says_more(code, said)):
             return raw
         return replace_reason(raw, phrase)
+
+    def phrases(self, user: str, accept_language: str) -> Table:
+        """The phrases of that reader's language, by code; as `translate` takes them."""
+        return self._choose(user, accept_language[: MAX_LENGTH + 1])
 
     def _says_more(self, code: bytes, said: bytes) -> bool:
         said = said.strip().lower()

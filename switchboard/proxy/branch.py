@@ -7,12 +7,13 @@ from switchboard.proxy.commands import Lookup
 from switchboard.proxy.forward import Plan
 from switchboard.sip.message import parse_message
 from switchboard.sip.splice import make_cancel
-from switchboard.transaction.client import ClientState, ClientTransaction
+from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Fields, Turn
 from switchboard.transaction.layer import TransactionLayer
+from switchboard.transaction.timers import Waiting
 
 
-class Branch:
+class Branch(Waiting):
     """A request on its way to one target. `final` is None until it ended; `context` owns the decision.
 
     `given_up`: a timer ended it. `redirected`: its 3xx is followed and no candidate any more (§16.7 step 4).
@@ -23,7 +24,6 @@ class Branch:
     __slots__ = (
         "_cancel_wanted",
         "_reasons",
-        "armed",
         "client",
         "context",
         "final",
@@ -34,10 +34,10 @@ class Branch:
     )
 
     def __init__(self, context: object, layer: TransactionLayer, plan: Plan) -> None:
+        self.armed = {}
         self.context = context
         self.layer = layer
         self.plan = plan
-        self.armed: dict[str, float] = {}
         self.client: ClientTransaction | None = None
         self.final: Final | None = None
         self.given_up = False
@@ -52,16 +52,14 @@ class Branch:
     @property
     def is_alive(self) -> bool:
         """Whether anything may still come of this branch."""
-        return self.final is None or (
-            self.client is not None and self.client.state is not ClientState.TERMINATED
-        )
+        return self.final is None or (self.client is not None and not self.client.is_over)
 
     def fixed(self) -> Fields:
         """What does not change any more once the request has been sent."""
         plan, client = self.plan, self.client
         return plan.text, plan.routes, plan.hop, client.fixed() if client else None
 
-    def changing(self, *, whole: bool) -> Fields:
+    def changing(self, whole: bool) -> Fields:
         """What `restore` needs besides; without the response that this branch ended in unless `whole`."""
         final, client = self.final, self.client
         return (
@@ -74,23 +72,6 @@ class Branch:
             self.armed,
             client.changing() if client else None,
         )
-
-    @classmethod
-    def restore(
-        cls, context: object, layer: TransactionLayer, fixed: Fields, changing: Fields, now: float
-    ) -> "Branch":
-        """Return the branch that wrote this. `now`: when this process took over."""
-        text, routes, hop, client_fixed = fixed
-        given_up, redirected, cancel_wanted, reasons, status, raw, armed, client = changing
-        branch = cls(context, layer, Plan(text, routes, Lookup(*hop)))
-        branch.given_up, branch.redirected, branch._cancel_wanted = given_up, redirected, cancel_wanted
-        branch._reasons = reasons
-        if status:
-            branch.final = Final(status, parse_message(raw) if raw else None)
-        if client:
-            branch.client = layer.restore_client(client_fixed, client, now, branch)
-        layer.timers.rearm(branch, armed, now)
-        return branch
 
     def watch(self, now: float) -> None:
         """Start timer C, or start it anew after a provisional response."""
@@ -122,3 +103,20 @@ class Branch:
         self.layer.open_client(client.key[0], "CANCEL", client.peer, raw, None, turn)
         self.armed.clear()
         self.layer.timers.arm(self, "X", turn.now + self.layer.values.lifetime)
+
+
+def restore_branch(
+    context: object, layer: TransactionLayer, fixed: Fields, changing: Fields, now: float
+) -> Branch:
+    """Return the branch that wrote this. `now`: when this process took over."""
+    text, routes, hop, client_fixed = fixed
+    given_up, redirected, cancel_wanted, reasons, status, raw, armed, client = changing
+    branch = Branch(context, layer, Plan(text, routes, Lookup(*hop)))
+    branch.given_up, branch.redirected, branch._cancel_wanted = given_up, redirected, cancel_wanted
+    branch._reasons = reasons
+    if status:
+        branch.final = Final(status, parse_message(raw) if raw else None)
+    if client:
+        branch.client = layer.restore_client(client_fixed, client, now, branch)
+    layer.timers.rearm(branch, armed, now)
+    return branch

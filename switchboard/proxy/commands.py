@@ -1,6 +1,5 @@
 """What the proxy asks of the outside beyond sending: names to resolve, and call events for the journal."""
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from switchboard.transaction.commands import Turn
@@ -23,10 +22,13 @@ class CallEvent(NamedTuple):
     details: tuple[Any, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
 class ProxyTurn(Turn):
     """A turn of the proxy. `at` is its moment by the wall clock (epoch s): bindings and records need it."""
 
-    at: float
-    lookups: list[Lookup] = field(default_factory=list)
-    events: list[CallEvent] = field(default_factory=list)
+    __slots__ = ("at", "events", "lookups")
+
+    def __init__(self, now: float, *, at: float) -> None:
+        Turn.__init__(self, now)
+        self.at = at
+        self.lookups: list[Lookup] = []
+        self.events: list[CallEvent] = []

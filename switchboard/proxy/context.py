@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from switchboard.proxy.best import Final, best, gathered_challenges, with_challenges
-from switchboard.proxy.branch import Branch
+from switchboard.proxy.branch import Branch, restore_branch
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.forward import compose, plan
+from switchboard.proxy.forward import compose, literal_hop, plan
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.recursion import redirected_targets
@@ -55,10 +55,12 @@ class ResponseContext:
         self._unplanned: Final | None = None
         self.edition = 1
 
-    @property
     def is_alive(self) -> bool:
         """Whether anything may still come of the forwarded requests."""
-        return any(branch.is_alive for branch in self._branches)
+        for branch in self._branches:  # noqa: SIM110
+            if branch.is_alive:
+                return True
+        return False
 
     def fixed(self) -> Fields:
         """The request, the targets and the branches."""
@@ -69,23 +71,8 @@ class ResponseContext:
     def changing(self) -> Fields:
         """What `restore` needs besides, in another process of this machine."""
         whole = not self.server.is_finished
-        branches = [branch.changing(whole=whole) for branch in self._branches]
+        branches = [branch.changing(whole) for branch in self._branches]
         return self._cancelled, self._rang, list(self._answers), branches
-
-    @classmethod
-    def restore(
-        cls, env: Environment, server: ServerTransaction, fixed: Fields, changing: Fields, now: float
-    ) -> "ResponseContext":
-        """Return the context that wrote this. `now`: when this process took over."""
-        request, routing, groups, tried, branches = fixed
-        cancelled, rang, answers, changed = changing
-        context = cls(env, Received.restore(request, env.policy.own), server, Routing.restore(routing))
-        context._groups = [[Target.restore(target) for target in group] for group in groups]
-        context._tried, context._answers = set(tried), set(answers)
-        context._cancelled, context._rang = cancelled, rang
-        for branch, change in zip(branches, changed, strict=True):
-            context._branches.append(Branch.restore(context, env.layer, branch, change, now))
-        return context
 
     def dissolve(self) -> None:
         """Let go of the branches, which refer back to here; for a context that is alive no more."""
@@ -99,7 +86,7 @@ class ResponseContext:
             if branch.client is None and branch.final is None:
                 self._resolve(branch, turn)
 
-    def start(self, targets: Sequence[Target], turn: ProxyTurn) -> None:
+    def start(self, targets: list[Target], turn: ProxyTurn) -> None:
         """Send the request to the first group of `targets` (§16.6)."""
         turn.touch(self.server)
         self._add(targets)
@@ -147,7 +134,7 @@ class ResponseContext:
         self._cancel_rest(turn, reasons)
         self._settle(turn)
 
-    def _add(self, targets: Sequence[Target]) -> bool:
+    def _add(self, targets: list[Target]) -> bool:
         """Put `targets` that were not tried yet behind those that wait; False if there is none.
 
         Their number is bounded, more tightly for a request that has been here before: what leads back to us
@@ -156,24 +143,33 @@ class ResponseContext:
         limit = SPIRAL_TARGETS if self._received.passes else MOST_TARGETS
         fresh = [target for target in targets if target.text not in self._tried]
         fresh = fresh[: max(0, limit - len(self._tried))]
-        self._tried.update(target.text for target in fresh)
+        self._tried.update([target.text for target in fresh])
         self._groups += by_priority(fresh)
         self.edition += 1
         return bool(fresh)
 
     def _settle(self, turn: ProxyTurn) -> None:
         """When no branch is pending: try the next group, or send the best response."""
-        while all(branch.final for branch in self._branches):
+        while not self._is_pending():
             if not self._groups:
                 self._send_best(turn)
                 return
             self._start_group(self._groups.pop(0), turn)
 
-    def _start_group(self, group: Sequence[Target], turn: ProxyTurn) -> None:
-        branches = [branch for target in group if (branch := self._make_branch(target))]
-        self._branches += branches
+    def _is_pending(self) -> bool:
+        for branch in self._branches:  # noqa: SIM110
+            if branch.final is None:
+                return True
+        return False
+
+    def _start_group(self, group: list[Target], turn: ProxyTurn) -> None:
+        known = len(self._branches)
+        for target in group:
+            branch = self._make_branch(target)
+            if branch is not None:
+                self._branches.append(branch)
         self.edition += 1
-        for branch in branches:
+        for branch in self._branches[known:]:
             self._resolve(branch, turn)
 
     def _make_branch(self, target: Target) -> Branch | None:
@@ -185,7 +181,11 @@ class ResponseContext:
             return None
 
     def _resolve(self, branch: Branch, turn: ProxyTurn) -> None:
-        self._env.resolve(branch.plan.hop, partial(self._send, branch), turn)
+        hop = literal_hop(branch.plan.hop)
+        if hop is not None:
+            self._send(branch, hop, turn)
+        else:
+            self._env.ask(branch.plan.hop, partial(self._send, branch), turn)
 
     def _send(self, branch: Branch, hop: Hop | None, turn: ProxyTurn) -> None:
         if branch.final:
@@ -262,7 +262,7 @@ class ResponseContext:
             return
         self._note(turn, "failed", status, "caller" if self._cancelled else "switchboard")
         request, top_via = self._received.message, self._received.completed_via
-        raw = build_response(request, status, to_tag=self._env.make_tag(), top_via=top_via)
+        raw = build_response(request, status, "", self._env.make_tag(), (), top_via)
         self.server.respond(status, raw, turn)
 
     def _relay(self, response: Message, turn: ProxyTurn) -> None:
@@ -276,3 +276,19 @@ class ResponseContext:
     def _note(self, turn: ProxyTurn, kind: str, *details: object) -> None:
         if self._received.begins_call:
             turn.events.append(self._received.event(kind, turn.at, *details))
+
+
+def restore_context(
+    env: Environment, server: ServerTransaction, fixed: Fields, changing: Fields, now: float
+) -> ResponseContext:
+    """Return the context that wrote this. `now`: when this process took over."""
+    request, routing, groups, tried, branches = fixed
+    cancelled, rang, answers, changed = changing
+    received = Received.restore(request, env.policy.own)
+    context = ResponseContext(env, received, server, Routing.restore(routing))
+    context._groups = [[Target.restore(target) for target in group] for group in groups]
+    context._tried, context._answers = set(tried), set(answers)
+    context._cancelled, context._rang = cancelled, rang
+    for branch, change in zip(branches, changed, strict=True):
+        context._branches.append(restore_branch(context, env.layer, branch, change, now))
+    return context

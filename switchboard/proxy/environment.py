@@ -1,21 +1,19 @@
 """What every response context of one router shares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import count
 
 from switchboard.proxy.commands import Lookup, ProxyTurn
-from switchboard.proxy.forward import is_sendable, literal_hop
+from switchboard.proxy.forward import is_sendable
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.respond import Hop
 from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
 
+_new = tuple.__new__
 OnResolved = Callable[[Hop | None, ProxyTurn], None]
 
 
-@dataclass(slots=True)
 class Environment:
     """The router's parts, made once.
 
@@ -23,31 +21,43 @@ class Environment:
     `incarnation` makes the tags of this process differ from its predecessors'.
     """
 
-    layer: TransactionLayer
-    policy: TargetPolicy
-    branches: Branches
-    facing: Callable[[str], str]
-    port: int
-    incarnation: str
-    recurse: bool = True
-    waiting: dict[Lookup, list[OnResolved]] = field(default_factory=dict)
-    _tags: "count[int]" = field(default_factory=lambda: count(1))
+    __slots__ = (
+        "_tags", "branches", "facing", "incarnation", "layer", "policy", "port", "recurse", "waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        policy: TargetPolicy,
+        branches: Branches,
+        facing: Callable[[str], str],
+        port: int,
+        incarnation: str,
+        recurse: bool = True,
+    ) -> None:
+        self.layer = layer
+        self.policy = policy
+        self.branches = branches
+        self.facing = facing
+        self.port = port
+        self.incarnation = incarnation
+        self.recurse = recurse
+        self.waiting: dict[Lookup, list[OnResolved]] = {}
+        self._tags = 0
 
     def make_tag(self) -> str:
         """Return a To tag for a response of our own (§19.3)."""
-        return f"{self.incarnation}-{next(self._tags):x}"
+        self._tags += 1
+        return f"{self.incarnation}-{self._tags:x}"
 
     def peer_at(self, hop: Hop | None) -> Peer | None:
         """Return the peer at `hop` as we reach it; None if nobody can be there."""
         local = self.facing(hop[0]) if hop and is_sendable(hop) else ""
-        return Peer(*hop, local) if hop and local else None
+        return _new(Peer, (*hop, local)) if hop and local else None
 
-    def resolve(self, lookup: Lookup, then: OnResolved, turn: ProxyTurn) -> None:
-        """Call `then` with the hop for `lookup`: at once for an IP address, else when the answer is here."""
-        hop = literal_hop(lookup)
-        if hop:
-            then(hop, turn)
-        elif lookup in self.waiting:
+    def ask(self, lookup: Lookup, then: OnResolved, turn: ProxyTurn) -> None:
+        """Call `then` with the hop for `lookup`, which is no `literal_hop`, when the answer is here."""
+        if lookup in self.waiting:
             self.waiting[lookup].append(then)
         else:
             self.waiting[lookup] = [then]

@@ -18,6 +18,7 @@ from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
 
 _REMEMBERED = 4096
+_new = tuple.__new__
 _DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 
 
@@ -33,7 +34,7 @@ def plan(routing: Routing, target: Target) -> Plan:
     """Work out Request-URI, Route and next hop (§16.6 steps 2, 6 and 7); `ParseError` for a bad Route."""
     routes = (*target.path, *routing.routes)
     if not routes:
-        return Plan(target.text, (), _given_hop(target.next_hop) or _hop_of(target.uri))
+        return _new(Plan, (target.text, (), _given_hop(target.next_hop) or _hop_of(target.uri)))
     first = SipUri.parse(NameAddr.parse(routes[0]).uri)
     if first.param("lr") is not None:
         return Plan(target.text, routes, _hop_of(first))
@@ -49,7 +50,9 @@ def _hop_of(uri: SipUri) -> Lookup:
     if (uri.param("transport") or "udp").lower() != "udp":
         raise ParseError("Transport Not Supported", status=503)
     host = (uri.param("maddr") or uri.host).strip("[]")
-    return Lookup(host.replace(":::", "::"), uri.port)  # as some write it (RFC 5118 §4.10)
+    if ":::" in host:
+        host = host.replace(":::", "::")  # as some write it (RFC 5118 §4.10)
+    return _new(Lookup, (host, uri.port))
 
 
 @lru_cache(_REMEMBERED)
@@ -74,15 +77,11 @@ def compose(received: Received, plan: Plan, routing: Routing, branch: str, sent_
     """Return the bytes to send; `sent_by` is what the target knows us by (steps 1-8)."""
     request = received.message
     host, port = _reference(sent_by[0]), sent_by[1]
-    change = Forwarding(
-        uri=plan.text.encode("utf-8", "surrogateescape"),
-        via=f"SIP/2.0/UDP {host}:{port};branch={branch}".encode(),
-        top_via=received.completed_via,
-        max_forwards=routing.max_forwards,
-        record_routes=_record_routes(received, host, port),
-        routes=_changed_routes(request, plan),
-    )
-    return forward_request(request, change)
+    uri = plan.text.encode("utf-8", "surrogateescape")
+    via = f"SIP/2.0/UDP {host}:{port};branch={branch}".encode()
+    record_routes, routes = _record_routes(received, host, port), _changed_routes(request, plan)
+    change = (uri, via, received.completed_via, routing.max_forwards, record_routes, routes)
+    return forward_request(request, _new(Forwarding, change))
 
 
 def _record_routes(received: Received, outer: str, port: int) -> list[bytes]:

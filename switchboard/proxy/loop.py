@@ -4,7 +4,6 @@ A branch is `z9hG4bKsb`, the router's number, a token that no other transaction 
 decides the routing: a request that comes back with the same hash loops, with another one it spirals.
 """
 
-from itertools import count
 from zlib import crc32
 
 from switchboard.proxy.domains import OwnDomains
@@ -24,11 +23,12 @@ class Branches:
     def __init__(self, instance: int, incarnation: str) -> None:
         self._router = f"{BRANCH_PREFIX}{instance}."
         self._prefix = f"{self._router}{incarnation}"
-        self._numbers = count(1)
+        self._number = 0
 
     def next(self, routing_hash: str) -> str:
         """Return the branch of a new client transaction."""
-        return f"{self._prefix}{next(self._numbers):x}.{routing_hash}"
+        self._number += 1
+        return f"{self._prefix}{self._number:x}.{routing_hash}"
 
     def stateless(self, via: Via, routing_hash: str) -> str:
         """Return the branch of an ACK that is passed on: the same for its retransmissions (§16.11).

@@ -1,7 +1,6 @@
 """Request validation and Route handling (RFC 3261 §16.3, §16.4), in the RFC's order."""
 
 import re
-from dataclasses import dataclass
 
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
@@ -22,7 +21,6 @@ _LARGEST_CSEQ = 2**31 - 1
 _LARGEST_MAX_FORWARDS = 255
 
 
-@dataclass(slots=True)
 class Routing:
     """A request as routing sees it after §16.4.
 
@@ -30,11 +28,16 @@ class Routing:
     of ours was taken off.
     """
 
-    text: str
-    uri: SipUri
-    routes: list[str]
-    max_forwards: int
-    had_own_route: bool = False
+    __slots__ = ("had_own_route", "max_forwards", "routes", "text", "uri")
+
+    def __init__(
+        self, text: str, uri: SipUri, routes: list[str], max_forwards: int, had_own_route: bool = False
+    ) -> None:
+        self.text = text
+        self.uri = uri
+        self.routes = routes
+        self.max_forwards = max_forwards
+        self.had_own_route = had_own_route
 
     def saved(self) -> Fields:
         """What `restore` makes this of again."""
@@ -75,7 +78,7 @@ def preprocess(received: Received, own: OwnDomains) -> Routing:
     _check_proxy_require(request)
     routes = request.values(Header.ROUTE) if Header.ROUTE in request.numbers else []
     routing = Routing(request.uri, uri, routes, hops - 1)
-    _undo_strict_routing(routing, own, in_dialog=received.is_in_dialog)
+    _undo_strict_routing(routing, own, received.is_in_dialog)
     _take_maddr(routing, own)
     while routing.routes and own.owns(_route_uri(routing.routes[0])):
         del routing.routes[0]
@@ -116,8 +119,8 @@ def _check_loop(received: Received) -> None:
     """§16.3 step 4, RFC 5393 §4.2: the same request again; or one that spirals without end."""
     if not received.passes:
         return
-    same = any(branch.endswith(f".{received.routing_hash}") for branch in received.passes)
-    if same or len(received.passes) > MOST_PASSES:
+    end = f".{received.routing_hash}"
+    if len(received.passes) > MOST_PASSES or [branch for branch in received.passes if branch.endswith(end)]:
         raise Refusal(482)
 
 
@@ -127,7 +130,7 @@ def _check_proxy_require(request: Message) -> None:
         raise Refusal(420, headers=[("Unsupported", unsupported)])
 
 
-def _undo_strict_routing(routing: Routing, own: OwnDomains, *, in_dialog: bool) -> None:
+def _undo_strict_routing(routing: Routing, own: OwnDomains, in_dialog: bool) -> None:
     """A strict router put our Record-Route into the Request-URI and the target at the end (§16.4)."""
     uri = routing.uri
     ours = uri.user is None and own.owns(uri) and (in_dialog or uri.param("lr") is not None)

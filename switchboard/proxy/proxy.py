@@ -10,7 +10,7 @@ from switchboard.proxy.branch import Branch
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.context import ResponseContext
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.forward import Plan, compose, plan
+from switchboard.proxy.forward import Plan, compose, literal_hop, plan
 from switchboard.proxy.preprocess import Routing, preprocess
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
@@ -19,7 +19,7 @@ from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop, build_response, reject, warning_of
 from switchboard.sip.splice import top_via_cut
 from switchboard.transaction.client import ClientTransaction
-from switchboard.transaction.commands import Peer, Reader, SendRequest, SendResponse
+from switchboard.transaction.commands import Peer, Reader
 from switchboard.transaction.server import (
     InviteServerTransaction,
     NonInviteServerTransaction,
@@ -74,7 +74,7 @@ class Proxy:
         rejected = reject(raw, _error_of(raw), source.hop)
         if rejected:
             response, hop = rejected
-            turn.responses.append(SendResponse(Peer(*hop, source.local), response, _NOBODY))
+            turn.send_response(Peer(*hop, source.local), response, _NOBODY)
 
     def _receive_response(self, response: Message, turn: ProxyTurn) -> None:
         if response.method != "CANCEL":
@@ -128,7 +128,7 @@ class Proxy:
 
     def _promise(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
         """Send the 100 of an INVITE at once (§16.2); keep the others' ready (RFC 4320 §4.1)."""
-        trying = build_response(received.message, 100, top_via=received.completed_via)
+        trying = build_response(received.message, 100, "", "", (), received.completed_via)
         if isinstance(server, NonInviteServerTransaction):
             server.expect(trying, turn)
         else:
@@ -153,7 +153,14 @@ class Proxy:
         except (Refusal, ParseError):
             self.counters["stray_acks"] += 1
         else:
-            self.env.resolve(found.hop, partial(self._send_ack, received, found, routing), turn)
+            self._pass_on(received, found, routing, turn)
+
+    def _pass_on(self, received: Received, found: Plan, routing: Routing, turn: ProxyTurn) -> None:
+        hop = literal_hop(found.hop)
+        if hop is not None:
+            self._send_ack(received, found, routing, hop, turn)
+        else:
+            self.env.ask(found.hop, partial(self._send_ack, received, found, routing), turn)
 
     def _send_ack(
         self, received: Received, found: Plan, routing: Routing, hop: Hop | None, turn: ProxyTurn
@@ -164,7 +171,7 @@ class Proxy:
             return
         branch = self.env.branches.stateless(received.via, received.routing_hash)
         raw = compose(received, found, routing, branch, (peer.local, self.env.port))
-        turn.requests.append(SendRequest(peer, raw))
+        turn.send_request(peer, raw)
 
     def _answer(
         self, received: Received, server: ServerTransaction, answer: Refusal, turn: ProxyTurn
@@ -173,9 +180,9 @@ class Proxy:
             received.message,
             answer.status,
             answer.reason,
-            to_tag=self.env.make_tag(),
-            headers=answer.headers,
-            top_via=received.completed_via,
+            self.env.make_tag(),
+            answer.headers,
+            received.completed_via,
         )
         server.respond(answer.status, raw, turn)
 

@@ -5,25 +5,37 @@ from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.loop import own_passes, routing_hash
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
-from switchboard.sip.lazy import lazy
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import received_via, response_address
 from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Fields, Peer, Reader
+
+_new = tuple.__new__
 
 
 class Received:
     """A request, where it came from, and our view of its sender.
 
     `source.local` is the address of ours at which it arrived. `ParseError` if its top Via is malformed.
+    `is_in_dialog`: To bears a tag (§12.2).
     """
+
+    __slots__ = (
+        "_caller", "_completed_via", "_own", "_passes", "_routing_hash", "is_in_dialog", "message", "method",
+        "source", "via",
+    )  # fmt: skip
 
     def __init__(self, message: Message, source: Peer, own: OwnDomains) -> None:
         self.message = message
         self.method = message.method
         self.source = source
         self.via = message.via
+        self.is_in_dialog = bool(message.to_tag)
         self._own = own
+        self._completed_via: bytes | None = None
+        self._routing_hash: str | None = None
+        self._caller: str | None = None
+        self._passes: list[str] | None = None
 
     def saved(self) -> Fields:
         """What `restore` makes this of again."""
@@ -35,31 +47,32 @@ class Received:
         raw, source = saved
         return cls(parse_message(raw), Peer(*source), own)
 
-    @lazy
+    @property
     def completed_via(self) -> bytes:
         """The top Via value, with where the request came from (§18.2.1)."""
-        return received_via(self.message, self.source.hop)
+        if self._completed_via is None:
+            self._completed_via = received_via(self.message, self.source.hop)
+        return self._completed_via
 
-    @lazy
-    def is_in_dialog(self) -> bool:
-        """Whether To bears a tag (RFC 3261 §12.2)."""
-        return bool(self.message.to_tag)
-
-    @lazy
+    @property
     def routing_hash(self) -> str:
-        return routing_hash(self.message)
+        if self._routing_hash is None:
+            self._routing_hash = routing_hash(self.message)
+        return self._routing_hash
 
-    @lazy
+    @property
     def passes(self) -> list[str]:
         """The branches of its earlier passes through this proxy."""
-        return own_passes(self.message, self._own)
+        if self._passes is None:
+            self._passes = own_passes(self.message, self._own)
+        return self._passes
 
-    @lazy
+    @property
     def begins_call(self) -> bool:
         """Whether this is the INVITE that a record of the journal begins with."""
         return self.method == "INVITE" and not self.is_in_dialog and not self.passes
 
-    @lazy
+    @property
     def caller_uri(self) -> str:
         """The URI in From, "" if the field is malformed."""
         try:
@@ -67,14 +80,12 @@ class Received:
         except ParseError:
             return ""
 
-    @lazy
+    @property
     def caller(self) -> str:
         """The user of ours whom From names, "" if the sender is none."""
-        try:
-            uri = SipUri.parse(self.caller_uri)
-        except ParseError:
-            return ""
-        return uri.username if self._own.owns(uri) else ""
+        if self._caller is None:
+            self._caller = _user_of(self.caller_uri, self._own)
+        return self._caller
 
     @property
     def parties(self) -> tuple[str, str]:
@@ -83,17 +94,25 @@ class Received:
 
     def event(self, kind: str, at: float, *details: object) -> CallEvent:
         """What happened to the call of this request, for the journal. `at`: epoch s."""
-        return CallEvent(kind, self.message.call_id, self.message.from_tag, at, details)
+        return _new(CallEvent, (kind, self.message.call_id, self.message.from_tag, at, details))
 
     @property
     def reader(self) -> Reader:
         """Who reads the responses."""
-        return Reader(self.caller, self.message.get(Header.ACCEPT_LANGUAGE) or "")
+        return _new(Reader, (self.caller, self.message.get(Header.ACCEPT_LANGUAGE) or ""))
 
     @property
     def reply_to(self) -> Peer:
         """Where the responses go (§18.2.2); `ParseError` if the Via does not tell."""
-        return Peer(*response_address(self.message, self.source.hop), self.source.local)
+        return _new(Peer, (*response_address(self.message, self.source.hop), self.source.local))
+
+
+def _user_of(text: str, own: OwnDomains) -> str:
+    try:
+        uri = SipUri.parse(text)
+    except ParseError:
+        return ""
+    return uri.username if own.owns(uri) else ""
 
 
 def _address_of_record(text: str) -> str:

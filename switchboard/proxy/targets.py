@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from switchboard.proxy.domains import OwnDomains
@@ -18,6 +19,8 @@ ALLOWED_METHODS = (
     "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, "
     "REFER, SUBSCRIBE, NOTIFY, PUBLISH, PRACK, UPDATE"
 )
+_q = attrgetter("q")
+_new = tuple.__new__
 RETRY_AFTER_S = 5
 """When to call again while nobody has told us yet who is registered."""
 
@@ -120,8 +123,8 @@ def by_priority(targets: list[Target]) -> list[list[Target]]:
     """Group `targets` for forking: equal q in parallel, falling q one group after the other (§16.6)."""
     if len(targets) == 1:
         return [targets]
-    ordered = sorted(targets, key=lambda target: -target.q)
-    return [list(group) for _, group in groupby(ordered, key=lambda target: target.q)]
+    ordered = sorted(targets, key=_q, reverse=True)
+    return [list(group) for _, group in groupby(ordered, key=_q)]
 
 
 def _own_answer(received: Received) -> Refusal:
@@ -147,4 +150,4 @@ def _target(bound: Bound) -> Target | None:
     if uri.headers or uri.param("method") is not None:
         uri = uri.without_params("method")._replace(headers="")
         text = str(uri)
-    return Target(text, uri, bound.q, bound.path, bound.next_hop)
+    return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop))

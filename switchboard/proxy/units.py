@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.commands import ProxyTurn
-from switchboard.proxy.context import ResponseContext
+from switchboard.proxy.context import ResponseContext, restore_context
 from switchboard.proxy.environment import Environment
 from switchboard.transaction.client import ClientState, ClientTransaction
 from switchboard.transaction.commands import Fields
@@ -31,46 +31,49 @@ Unit = ServerTransaction | ClientTransaction
 
 def units_of(touched: Iterable[object]) -> dict[Unit, None]:
     """Return the units to which the touched transactions belong, each once."""
-    return {_unit_of(transaction): None for transaction in touched}
+    units: dict[Unit, None] = {}
+    for transaction in touched:
+        units[_unit_of(transaction)] = None
+    return units
 
 
 def _unit_of(transaction: object) -> Unit:
     if isinstance(transaction, ServerTransaction):
         return transaction
     assert isinstance(transaction, ClientTransaction)
-    if isinstance(transaction.user, Branch):
-        context = transaction.user.context
-        assert isinstance(context, ResponseContext)
+    client = transaction
+    if isinstance(client.user, Branch):
+        branch = client.user
+        assert isinstance(branch.context, ResponseContext)
+        context = branch.context
         return context.server
-    return transaction
+    return client
 
 
 def is_over(unit: Unit) -> bool:
     """Whether nothing can come of the unit any more."""
-    if isinstance(unit, ClientTransaction):
-        return unit.state is ClientState.TERMINATED
-    if unit.state is not ServerState.TERMINATED:
+    if not unit.is_over:
         return False
     context = _context_of(unit)
-    return not (context and context.is_alive)
+    return context is None or not context.is_alive()
 
 
 def edition_of(unit: Unit) -> int:
     """Return the number of the unit's base: another one when the base has changed."""
     context = _context_of(unit)
-    return context.edition if context else 0
+    return 0 if context is None else context.edition
 
 
 def base_of(unit: Unit) -> Fields:
     """Return what does not change."""
     context = _context_of(unit)
-    return isinstance(unit, ServerTransaction), unit.fixed(), context.fixed() if context else None
+    return isinstance(unit, ServerTransaction), unit.fixed(), None if context is None else context.fixed()
 
 
 def state_of(unit: Unit, now: float) -> Fields:
     """Return what does."""
     context = _context_of(unit)
-    return now, unit.changing(), context.changing() if context else None
+    return now, unit.changing(), None if context is None else context.changing()
 
 
 def forget(unit: Unit) -> None:
@@ -149,7 +152,7 @@ class SavedUnit:
             return env.layer.restore_client(fixed, changing, now)
         server = env.layer.restore_server(fixed, changing, now)
         if context:
-            server.user = ResponseContext.restore(env, server, context, context_changing, now)
+            server.user = restore_context(env, server, context, context_changing, now)
         return server
 
     @property

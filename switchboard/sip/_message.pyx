@@ -4,11 +4,11 @@
 What it leaves out, the properties of `Message` find; they are the reference.
 """
 
-from cpython.array cimport array
+from cpython.array cimport array, clone
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint16_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 from switchboard.sip._fields cimport FIRST_HEADER, HEADER_WIDTH, find_field, first_value_end, trim
 
@@ -40,6 +40,7 @@ cdef uint16_t VIA = Header.VIA, FROM = Header.FROM, TO = Header.TO
 cdef uint16_t CALL_ID = Header.CALL_ID, CSEQ = Header.CSEQ
 cdef uint8_t _parts[256]
 cdef object _new = tuple.__new__
+cdef array _row = array("H")
 
 
 def _know_octets():
@@ -123,9 +124,43 @@ cdef const unsigned char *_host_end(const unsigned char *at, const unsigned char
     return at if last == c'-' else stop
 
 
+cdef bint _is_plain_ipv4(const unsigned char *at, const unsigned char *end) noexcept:
+    """Whether it is an IPv4 address for certain; False sends the host to the reference."""
+    cdef int groups = 0, digits, number
+    while at < end:
+        digits = number = 0
+        while at < end and c'0' <= at[0] <= c'9' and digits < 3:
+            number = number * 10 + at[0] - c'0'
+            digits += 1
+            at += 1
+        if not digits or number > 255 or (digits > 1 and number < (10 if digits == 2 else 100)):
+            return False
+        groups += 1
+        if at < end:
+            if at[0] != c'.' or groups == 4:
+                return False
+            at += 1
+            if at == end:
+                return False
+    return groups == 4
+
+
+def row_of(bytes index not None):
+    """Return the same as `array("H", index)`."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(index)
+    cdef array row
+    if size % 2:
+        raise ValueError("bytes length not a multiple of item size")
+    row = clone(_row, size // 2, False)
+    memcpy(row.data.as_voidptr, PyBytes_AS_STRING(index), size)
+    return row
+
+
 cdef object _via(const unsigned char *at, const unsigned char *end):
     """Return the Via value; None if it is not written as most are."""
     cdef const unsigned char *stop
+    cdef const unsigned char *host_start
+    cdef const unsigned char *host_end
     cdef str transport, host
     cdef object port = None
     cdef long number
@@ -139,6 +174,7 @@ cdef object _via(const unsigned char *at, const unsigned char *end):
     stop = _host_end(at, end)
     if stop == at:
         return None
+    host_start, host_end = at, stop
     host, at = _ascii(at, stop).lower(), stop
     if at < end and at[0] == c':':
         stop = at + 1
@@ -149,7 +185,7 @@ cdef object _via(const unsigned char *at, const unsigned char *end):
             return None
         port, at = number, stop
     params = _params(at, end, VIA_VALUE)
-    if params is None or not check_host(host):
+    if params is None or not (_is_plain_ipv4(host_start, host_end) or check_host(host)):
         return None
     return _new(Via, (transport, host, port, params, "SIP/2.0"))
 
@@ -258,10 +294,6 @@ def know(dict facts not None, bytes raw not None, array row not None):
             facts["method"] = cseq[1]
     if _place(data, size, index, count, CALL_ID, &start, &end):
         facts["call_id"] = _text(start, end)
-    if _place(data, size, index, count, FROM, &start, &end) and (address := _address(start, end)) is not None:
-        facts["from_address"], facts["from_tag"] = address, _tag(address)
-    if _place(data, size, index, count, TO, &start, &end) and (address := _address(start, end)) is not None:
-        facts["to_address"], facts["to_tag"] = address, _tag(address)
     if _place(data, size, index, count, VIA, &start, &end):
         first = start - data
         last = first_value_end(data, first, end - data)
@@ -269,3 +301,9 @@ def know(dict facts not None, bytes raw not None, array row not None):
         facts["top_via_span"] = first, last
         if (via := _via(data + first, data + last)) is not None:
             facts["via"] = via
+    if index[STATUS]:
+        return  # the addresses of responses are seldom asked for
+    if _place(data, size, index, count, FROM, &start, &end) and (address := _address(start, end)) is not None:
+        facts["from_address"], facts["from_tag"] = address, _tag(address)
+    if _place(data, size, index, count, TO, &start, &end) and (address := _address(start, end)) is not None:
+        facts["to_address"], facts["to_tag"] = address, _tag(address)

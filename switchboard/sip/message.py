@@ -3,6 +3,7 @@
 import re
 from array import array
 from collections.abc import Iterator
+from functools import partial
 
 from switchboard.sip import fields
 from switchboard.sip.address import NameAddr, split_values
@@ -26,9 +27,10 @@ from switchboard.sip.scan import (
 from switchboard.sip.via import Via
 
 try:
-    from switchboard.sip._message import know
+    from switchboard.sip._message import know, row_of
 except ImportError:
     know = None  # type: ignore[assignment]
+    row_of = partial(array, "H")
 
 _CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;\s]+)", re.IGNORECASE)
@@ -45,10 +47,10 @@ class Message:
 
     def __init__(self, raw: bytes, index: bytes) -> None:
         self.raw = raw
-        self.index = array("H", index)
+        self.index = row_of(index)
         self.status: int = self.index[STATUS]
         if know is not None:
-            know(self.__dict__, raw, self.index)
+            know(vars(self), raw, self.index)
 
     @property
     def is_request(self) -> bool:

@@ -23,11 +23,10 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 _TAG = re.compile(r";\s*tag\s*=", re.IGNORECASE)
 
 
-def build_response(
+def build_response_in_python(
     request: Message,
     status: int,
     reason: str = "",
-    *,
     to_tag: str = "",
     headers: Sequence[tuple[str, str]] = (),
     top_via: bytes | None = None,
@@ -47,7 +46,7 @@ def build_response(
     )
     if status == 100 and (timestamp := request.value(Header.TIMESTAMP)):
         lines.append(b"Timestamp: " + timestamp)
-    lines += (_bytes(f"{name}: {value}") for name, value in headers)
+    lines += [_bytes(f"{name}: {value}") for name, value in headers]
     lines.append(b"Content-Length: 0")
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
@@ -76,7 +75,7 @@ def received_via(request: Message, source: Hop) -> bytes:
 
 def _complete(value: bytes, via: Via, source: Hop) -> bytes:
     host, port = source
-    return complete_via(value, host.encode(), port, add_received=not _same_host(via.host, host))
+    return complete_via(value, host.encode(), port, not _same_host(via.host, host))
 
 
 def response_address(request: Message, source: Hop) -> Hop:
@@ -171,3 +170,9 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+try:
+    from switchboard.sip._splice import build_response as build_response
+except ImportError:
+    build_response = build_response_in_python

@@ -1,7 +1,8 @@
 """The one home of byte surgery: what a proxy changes in a message, and nothing else (RFC 3261 §16.6-7).
 
 Every function takes the bytes that came and returns the bytes that leave. What is not named in its
-arguments is copied as it stands.
+arguments is copied as it stands. Those that end in `_in_python` are the references of their compiled twins
+(`_splice.pyx`), or stand in for them.
 """
 
 import re
@@ -35,7 +36,7 @@ class Forwarding(NamedTuple):
     routes: Sequence[bytes] | None = None
 
 
-def forward_request(request: Message, change: Forwarding) -> bytes:
+def forward_request_in_python(request: Message, change: Forwarding) -> bytes:
     """Return the copy of `request` that is sent on (§16.6)."""
     edits = [(request.index[URI_START], request.index[URI_END], change.uri)]
     edits.append((request.headers_start, request.headers_start, _new_lines(request, change)))
@@ -67,7 +68,7 @@ def _apply(raw: bytes, edits: list[Edit], end: int) -> bytes:
     return b"".join(pieces)
 
 
-def complete_via(via: bytes, host: bytes, port: int, *, add_received: bool) -> bytes:
+def complete_via_in_python(via: bytes, host: bytes, port: int, add_received: bool) -> bytes:
     """Return the top Via value of a request with `received` and `rport` filled in (§18.2.1, RFC 3581 §4).
 
     `host`, `port`: where the datagram came from. A `received` that the sender wrote itself is replaced.
@@ -81,13 +82,13 @@ def complete_via(via: bytes, host: bytes, port: int, *, add_received: bool) -> b
     return filled + b";received=" + host
 
 
-def strip_top_via(response: Message) -> bytes:
+def strip_top_via_in_python(response: Message) -> bytes:
     """Return `response` without its topmost Via value (§16.7 step 3); `ParseError` if it is the only one."""
-    start, end = top_via_cut(response)
+    start, end = top_via_cut_in_python(response)
     return response.raw[:start] + response.raw[end : response.index[BODY_END]]
 
 
-def top_via_cut(response: Message) -> tuple[int, int]:
+def top_via_cut_in_python(response: Message) -> tuple[int, int]:
     """Return what `strip_top_via` leaves out: start and end; `ParseError` if nothing would be left."""
     line_start, line_end = response.first_via_line
     value_start, value_end = response.top_via_span
@@ -136,3 +137,13 @@ def _same_transaction(invite: Message, method: bytes, to: bytes, reasons: Sequen
         b"Content-Length: 0",
     ]
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+try:
+    from switchboard.sip._splice import complete_via as complete_via
+    from switchboard.sip._splice import forward_request as forward_request
+    from switchboard.sip._splice import strip_top_via as strip_top_via
+    from switchboard.sip._splice import top_via_cut as top_via_cut
+except ImportError:
+    complete_via, forward_request = complete_via_in_python, forward_request_in_python
+    strip_top_via, top_via_cut = strip_top_via_in_python, top_via_cut_in_python

@@ -30,6 +30,8 @@ class Reading:
     restarts: int
     counters: Mapping[str, float] = field(default_factory=dict)
     usage: Usage | None = None
+    address: str = ""
+    """Where people find it, if it serves them."""
 
     def __str__(self) -> str:
         return f"{self.name}.{self.instance}"

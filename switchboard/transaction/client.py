@@ -1,12 +1,13 @@
 """Client transactions (RFC 3261 §17.1, with RFC 6026's ACCEPTED state), over an unreliable transport."""
 
 from enum import IntEnum
+from typing import Final
 
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import make_ack
-from switchboard.transaction.commands import Fields, Peer, SendRequest, Turn
+from switchboard.transaction.commands import Fields, Peer, Turn
 from switchboard.transaction.key import ClientKey
-from switchboard.transaction.timers import Timers, TimerValues
+from switchboard.transaction.timers import Timers, TimerValues, Waiting
 
 
 class ClientState(IntEnum):
@@ -22,31 +23,44 @@ class ClientState(IntEnum):
     TERMINATED = 6
 
 
-class ClientTransaction:
+# the same as plain numbers, which compile to C
+_TRYING: Final = int(ClientState.TRYING)
+_PROCEEDING: Final = int(ClientState.PROCEEDING)
+_COMPLETED: Final = int(ClientState.COMPLETED)
+_ACCEPTED: Final = int(ClientState.ACCEPTED)
+_TERMINATED: Final = int(ClientState.TERMINATED)
+
+
+class ClientTransaction(Waiting):
     """Sends one request until it is answered. `user` belongs to the transaction user.
 
     `fire` returns True when the request has timed out (timer B or F): the user takes it as a 408 (§16.9).
     """
 
-    __slots__ = ("_interval", "_timers", "_values", "armed", "key", "peer", "raw", "state", "user")
+    __slots__ = ("_interval", "_timers", "_values", "key", "peer", "raw", "state", "user")
 
     def __init__(
         self, key: ClientKey, peer: Peer, raw: bytes, timers: Timers, values: TimerValues, user: object = None
     ) -> None:
+        self.armed = {}
         self.key = key
         self.peer = peer
         self.raw = raw
         self.user = user
-        self.armed: dict[str, float] = {}
-        self.state = ClientState.TRYING
+        self.state: int = _TRYING
         self._interval = values.t1
         self._timers = timers
         self._values = values
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing is sent and nothing is awaited any more."""
+        return self.state == _TERMINATED
+
+    @property
     def is_proceeding(self) -> bool:
         """Whether a provisional response came, and no final one: the time for a CANCEL (§9.1)."""
-        return self.state is ClientState.PROCEEDING
+        return self.state == _PROCEEDING
 
     def fixed(self) -> Fields:
         """What does not change any more once the request has been sent."""
@@ -79,17 +93,17 @@ class ClientTransaction:
     def _retransmit(self, turn: Turn) -> None:
         raise NotImplementedError
 
-    def _finish(self, state: ClientState, letter: str, after: float, turn: Turn) -> None:
+    def _finish(self, state: int, letter: str, after: float, turn: Turn) -> None:
         self.state = state
         self.armed.clear()
         self._timers.arm(self, letter, turn.now + after)
 
     def _send(self, turn: Turn) -> None:
-        turn.requests.append(SendRequest(self.peer, self.raw))
+        turn.send_request(self.peer, self.raw)
 
     def end(self) -> None:
         """Nothing is sent and nothing is awaited any more."""
-        self.state = ClientState.TERMINATED
+        self.state = _TERMINATED
         self.armed.clear()
 
 
@@ -101,20 +115,20 @@ class InviteClientTransaction(ClientTransaction):
     def receive(self, response: Message, turn: Turn) -> bool:
         status = response.status
         turn.touch(self)
-        if self.state in (ClientState.TRYING, ClientState.PROCEEDING):
+        if self.state <= _PROCEEDING:
             if status < 200:
-                self.state = ClientState.PROCEEDING
+                self.state = _PROCEEDING
                 self.armed.clear()
             elif status < 300:
-                self._finish(ClientState.ACCEPTED, "M", self._values.lifetime, turn)
+                self._finish(_ACCEPTED, "M", self._values.lifetime, turn)
                 self.raw = b""
             else:
                 self._acknowledge(response, turn)
-                self._finish(ClientState.COMPLETED, "D", self._values.d, turn)
+                self._finish(_COMPLETED, "D", self._values.d, turn)
             return True
-        if self.state is ClientState.COMPLETED and status >= 300:
+        if self.state == _COMPLETED and status >= 300:
             self._acknowledge(response, turn)
-        return self.state is ClientState.ACCEPTED and 200 <= status < 300
+        return self.state == _ACCEPTED and 200 <= status < 300
 
     def _retransmit(self, turn: Turn) -> None:
         self._send(turn)
@@ -122,7 +136,7 @@ class InviteClientTransaction(ClientTransaction):
         self._timers.arm(self, "A", turn.now + self._interval)
 
     def _acknowledge(self, response: Message, turn: Turn) -> None:
-        turn.requests.append(SendRequest(self.peer, make_ack(parse_message(self.raw), response)))
+        turn.send_request(self.peer, make_ack(parse_message(self.raw), response))
 
 
 class NonInviteClientTransaction(ClientTransaction):
@@ -131,18 +145,18 @@ class NonInviteClientTransaction(ClientTransaction):
     __slots__ = ()
 
     def receive(self, response: Message, turn: Turn) -> bool:
-        if self.state in (ClientState.COMPLETED, ClientState.TERMINATED):
+        if self.state >= _COMPLETED:
             return False
         turn.touch(self)
         if response.status < 200:
-            self.state = ClientState.PROCEEDING
+            self.state = _PROCEEDING
         else:
-            self._finish(ClientState.COMPLETED, "K", self._values.t4, turn)
+            self._finish(_COMPLETED, "K", self._values.t4, turn)
         return True
 
     def _retransmit(self, turn: Turn) -> None:
         self._send(turn)
-        calm = self.state is ClientState.PROCEEDING
+        calm = self.state == _PROCEEDING
         self._interval = self._values.t2 if calm else min(2 * self._interval, self._values.t2)
         self._timers.arm(self, "A", turn.now + self._interval)
 
@@ -155,7 +169,7 @@ def restore_client(
     state, interval, armed = changing
     kind = InviteClientTransaction if key[1] == "INVITE" else NonInviteClientTransaction
     transaction = kind(key, Peer(*peer), raw, timers, values, user)
-    transaction.state = ClientState(state)
+    transaction.state = state
     transaction._interval = interval
     timers.rearm(transaction, armed, now)
     return transaction

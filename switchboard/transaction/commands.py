@@ -1,7 +1,8 @@
 """What the transaction layer and its user ask the outside to do: nothing else leaves the core."""
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+_new = tuple.__new__  # what a NamedTuple's own does, less a call
 
 Fields = tuple[Any, ...]
 """A part of a record in the log: plain values. Transactions and branches are saved as two of them: what is
@@ -43,17 +44,27 @@ class SendResponse(NamedTuple):
     reader: Reader
 
 
-@dataclass(slots=True)
 class Turn:
     """One moment (`now`, monotonic s) and the commands that were decided in it, in order.
 
     Whatever the core is told, it is told with a turn; the service carries out what the turn then holds.
     """
 
-    now: float
-    requests: list[SendRequest] = field(default_factory=list)
-    responses: list[SendResponse] = field(default_factory=list)
-    touched: dict[object, None] = field(default_factory=dict)
+    __slots__ = ("now", "requests", "responses", "touched")
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.requests: list[SendRequest] = []
+        self.responses: list[SendResponse] = []
+        self.touched: dict[object, None] = {}
+
+    def send_request(self, to: Peer, raw: bytes) -> None:
+        """Have `raw` sent to the next hop `to`."""
+        self.requests.append(_new(SendRequest, (to, raw)))
+
+    def send_response(self, to: Peer, raw: bytes, reader: Reader) -> None:
+        """Have the response `raw` sent back to `to`."""
+        self.responses.append(_new(SendResponse, (to, raw, reader)))
 
     def touch(self, transaction: object) -> None:
         """Note that the state of `transaction` changes: it is written ahead of what this turn sends."""

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from switchboard.sip.message import Message
 from switchboard.sip.via import Via
 from switchboard.transaction.client import (
-    ClientState,
     ClientTransaction,
     InviteClientTransaction,
     NonInviteClientTransaction,
@@ -17,7 +16,6 @@ from switchboard.transaction.key import ClientKey, ServerKey, client_key, server
 from switchboard.transaction.server import (
     InviteServerTransaction,
     NonInviteServerTransaction,
-    ServerState,
     ServerTransaction,
     restore_server,
 )
@@ -57,8 +55,12 @@ class TransactionLayer:
     def open_server(self, request: Message, via: Via, peer: Peer, reader: Reader) -> ServerTransaction:
         """Start the server transaction for a new request (never an ACK)."""
         key = server_key(request, via)
-        kind = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
-        transaction = self.servers[key] = kind(key, peer, reader, self.timers, self.values)
+        transaction: ServerTransaction
+        if request.method == "INVITE":
+            transaction = InviteServerTransaction(key, peer, reader, self.timers, self.values)
+        else:
+            transaction = NonInviteServerTransaction(key, peer, reader, self.timers, self.values)
+        self.servers[key] = transaction
         return transaction
 
     def open_client(
@@ -66,15 +68,19 @@ class TransactionLayer:
     ) -> ClientTransaction:
         """Start a client transaction: `raw`, whose top Via bears `branch`, is sent to `peer`."""
         key = client_key(branch, method)
-        kind = InviteClientTransaction if method == "INVITE" else NonInviteClientTransaction
-        transaction = self.clients[key] = kind(key, peer, raw, self.timers, self.values, user)
+        transaction: ClientTransaction
+        if method == "INVITE":
+            transaction = InviteClientTransaction(key, peer, raw, self.timers, self.values, user)
+        else:
+            transaction = NonInviteClientTransaction(key, peer, raw, self.timers, self.values, user)
+        self.clients[key] = transaction
         transaction.start(turn)
         return transaction
 
     def restore_server(self, fixed: Fields, changing: Fields, now: float) -> ServerTransaction:
         """Take a saved server transaction in again. `now`: when this process took over."""
         transaction = restore_server(fixed, changing, self.timers, self.values, now)
-        if transaction.state is not ServerState.TERMINATED:
+        if not transaction.is_over:
             self.servers[transaction.key] = transaction
         return transaction
 
@@ -83,7 +89,7 @@ class TransactionLayer:
     ) -> ClientTransaction:
         """Take a saved client transaction in again. `now`: when this process took over."""
         transaction = restore_client(fixed, changing, self.timers, self.values, now, user)
-        if transaction.state is not ClientState.TERMINATED:
+        if not transaction.is_over:
             self.clients[transaction.key] = transaction
         return transaction
 
@@ -119,14 +125,15 @@ class TransactionLayer:
         """
         if self.dormant:
             self.dormant.meet_due(turn.now)
-        for owner, letter in self.timers.due(turn.now):
+        while found := self.timers.pop_due(turn.now):
+            owner, letter = found
             if isinstance(owner, ServerTransaction):
                 owner.fire(letter, turn)
-                if owner.state is ServerState.TERMINATED:
+                if owner.is_over:
                     self.servers.pop(owner.key, None)
             elif isinstance(owner, ClientTransaction):
                 timed_out = owner.fire(letter, turn)
-                if owner.state is ClientState.TERMINATED:
+                if owner.is_over:
                     self.clients.pop(owner.key, None)
                 if timed_out:
                     yield owner

@@ -4,10 +4,11 @@ Each absorbs retransmissions and answers them from its state. States and timers 
 """
 
 from enum import IntEnum
+from typing import Final
 
-from switchboard.transaction.commands import Fields, Peer, Reader, SendResponse, Turn
+from switchboard.transaction.commands import Fields, Peer, Reader, Turn
 from switchboard.transaction.key import ServerKey
-from switchboard.transaction.timers import Timers, TimerValues
+from switchboard.transaction.timers import Timers, TimerValues, Waiting
 
 
 class ServerState(IntEnum):
@@ -21,28 +22,36 @@ class ServerState(IntEnum):
     TERMINATED = 6
 
 
-class ServerTransaction:
+# the same as plain numbers, which compile to C
+_TRYING: Final = int(ServerState.TRYING)
+_PROCEEDING: Final = int(ServerState.PROCEEDING)
+_COMPLETED: Final = int(ServerState.COMPLETED)
+_CONFIRMED: Final = int(ServerState.CONFIRMED)
+_ACCEPTED: Final = int(ServerState.ACCEPTED)
+_TERMINATED: Final = int(ServerState.TERMINATED)
+
+
+class ServerTransaction(Waiting):
     """What both kinds share: whom to answer, what was answered last, and the timers.
 
     `trying`: the 100 that a non-INVITE has ready.
     """
 
     __slots__ = (
-        "_interval", "_timers", "_values", "armed", "key", "last", "peer", "reader", "state", "trying",
-        "user",
+        "_interval", "_timers", "_values", "key", "last", "peer", "reader", "state", "trying", "user",
     )  # fmt: skip
 
     def __init__(
         self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
     ) -> None:
+        self.armed = {}
         self.key = key
         self.peer = peer
         self.reader = reader
-        self.armed: dict[str, float] = {}
         self.last: bytes | None = None
         self.trying = b""
         self.user: object = None
-        self.state = ServerState.TRYING
+        self.state: int = _TRYING
         self._interval = values.t1
         self._timers = timers
         self._values = values
@@ -56,9 +65,14 @@ class ServerTransaction:
         return self.state, self._interval, self.last, self.armed
 
     @property
+    def is_over(self) -> bool:
+        """Whether it is to be forgotten."""
+        return self.state == _TERMINATED
+
+    @property
     def is_finished(self) -> bool:
         """Whether a final response was sent."""
-        return self.state > ServerState.PROCEEDING
+        return self.state > _PROCEEDING
 
     def repeat(self, turn: Turn) -> None:
         """Answer a retransmission of the request from the state."""
@@ -72,10 +86,10 @@ class ServerTransaction:
         raise NotImplementedError
 
     def _send(self, raw: bytes, turn: Turn) -> None:
-        turn.responses.append(SendResponse(self.peer, raw, self.reader))
+        turn.send_response(self.peer, raw, self.reader)
 
     def _terminate(self) -> None:
-        self.state = ServerState.TERMINATED
+        self.state = _TERMINATED
         self.armed.clear()
 
 
@@ -87,21 +101,21 @@ class InviteServerTransaction(ServerTransaction):
     def __init__(
         self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
     ) -> None:
-        super().__init__(key, peer, reader, timers, values)
-        self.state = ServerState.PROCEEDING
+        ServerTransaction.__init__(self, key, peer, reader, timers, values)
+        self.state = _PROCEEDING
 
     def repeat(self, turn: Turn) -> None:
         """Send the last response again; an accepted or confirmed INVITE is only absorbed."""
-        if self.state in (ServerState.PROCEEDING, ServerState.COMPLETED):
-            super().repeat(turn)
+        if self.state == _PROCEEDING or self.state == _COMPLETED:
+            ServerTransaction.repeat(self, turn)
 
     def respond(self, status: int, raw: bytes, turn: Turn) -> None:
         """Send a response of the transaction user; what the state does not allow any more is dropped."""
         turn.touch(self)
-        if self.state is ServerState.ACCEPTED:
+        if self.state == _ACCEPTED:
             if 200 <= status < 300:
                 self._send(raw, turn)
-        elif self.state is ServerState.PROCEEDING:
+        elif self.state == _PROCEEDING:
             self._send(raw, turn)
             self.last = raw
             if 200 <= status < 300:
@@ -111,13 +125,13 @@ class InviteServerTransaction(ServerTransaction):
 
     def acknowledge(self, turn: Turn) -> bool:
         """Take an ACK; False if it is none of this transaction's business (the ACK for a 2xx, §13.2.2.4)."""
-        if self.state is ServerState.COMPLETED:
+        if self.state == _COMPLETED:
             turn.touch(self)
-            self.state = ServerState.CONFIRMED
+            self.state = _CONFIRMED
             self.last = None
             self.armed.clear()
             self._timers.arm(self, "I", turn.now + self._values.t4)
-        return self.state is not ServerState.ACCEPTED
+        return self.state != _ACCEPTED
 
     def fire(self, letter: str, turn: Turn) -> None:
         """Timer G repeats the final response; H, I and L end the transaction."""
@@ -130,12 +144,12 @@ class InviteServerTransaction(ServerTransaction):
         self._timers.arm(self, "G", turn.now + self._interval)
 
     def _accept(self, turn: Turn) -> None:
-        self.state = ServerState.ACCEPTED
+        self.state = _ACCEPTED
         self.last = None
         self._timers.arm(self, "L", turn.now + self._values.lifetime)
 
     def _complete(self, turn: Turn) -> None:
-        self.state = ServerState.COMPLETED
+        self.state = _COMPLETED
         self._timers.arm(self, "G", turn.now + self._interval)
         self._timers.arm(self, "H", turn.now + self._values.lifetime)
 
@@ -160,9 +174,9 @@ class NonInviteServerTransaction(ServerTransaction):
         self._send(raw, turn)
         self.last = raw
         if status < 200:
-            self.state = ServerState.PROCEEDING
+            self.state = _PROCEEDING
             return
-        self.state = ServerState.COMPLETED
+        self.state = _COMPLETED
         self.armed.pop("T", None)
         self._timers.arm(self, "J", turn.now + self._values.lifetime)
 
@@ -184,7 +198,7 @@ def restore_server(
     kind = InviteServerTransaction if key[-1] == "INVITE" else NonInviteServerTransaction
     transaction = kind(key, Peer(*peer), Reader(*reader), timers, values)
     transaction.trying, transaction.last = trying, last
-    transaction.state = ServerState(state)
+    transaction.state = state
     transaction._interval = interval
     timers.rearm(transaction, armed, now)
     return transaction

@@ -42,7 +42,12 @@ def environment(data_dir: Path) -> dict[str, str]:
     """The environment of a command: no settings but the data directory and two routers."""
     ours = ("SWITCHBOARD_", "HONCHO_")
     inherited = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
-    return {**inherited, "SWITCHBOARD_DATA_DIR": str(data_dir), "SWITCHBOARD_ROUTERS": "2"}
+    return {
+        **inherited,
+        "SWITCHBOARD_DATA_DIR": str(data_dir),
+        "SWITCHBOARD_ROUTERS": "2",
+        "SWITCHBOARD_HISTORY": "off",
+    }
 
 
 @pytest.fixture

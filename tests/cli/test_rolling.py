@@ -10,7 +10,16 @@ from cli.conftest import Run
 from cli.test_status import board
 
 Answering = Callable[[str, str, Any], list[Any]]
-IN_ORDER = ["journal.0", "edge-tx.0", "translator.0", "router.0", "router.1", "registrar.0", "edge-rx.0"]
+IN_ORDER = [
+    "console.0",
+    "journal.0",
+    "edge-tx.0",
+    "translator.0",
+    "router.0",
+    "router.1",
+    "registrar.0",
+    "edge-rx.0",
+]
 
 
 def parents(answering: Answering, unwilling: str = "") -> dict[str, list[Any]]:
@@ -40,9 +49,9 @@ def test_stops_at_the_first_failure(switchboard: Run, answering: Answering) -> N
     asked = parents(answering, unwilling="router")
     done = switchboard("restart", "--all")
     assert done.status == 1
-    assert done.stderr.splitlines()[3:] == [
+    assert done.stderr.splitlines()[4:] == [
         "Stopped: another question.",
-        "Restarted: journal.0, edge-tx.0, translator.0. "
+        "Restarted: console.0, journal.0, edge-tx.0, translator.0. "
         "Not restarted: router.0, router.1, registrar.0, edge-rx.0.",
     ]
     assert "registrar.0" not in asked["registrar"]
@@ -54,7 +63,7 @@ def test_begins_only_if_every_parent_answers(switchboard: Run, answering: Answer
     done = switchboard("restart", "--all")
     assert done.status == 1
     assert done.stderr.startswith("Nothing was restarted: ")
-    assert "there is no answer from registrar, router, translator. " in done.stderr
+    assert "there is no answer from registrar, router, translator, console. " in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--all", "router"]])

@@ -72,6 +72,21 @@ def test_changes_are_counted_by_batch(store: SqliteStore) -> None:
     assert (nothing.number, nothing.users, store.number) == (1, {}, 1)
 
 
+@pytest.mark.parametrize("before", [[], [PLAIN], [PLAIN, FULL], [FULL, PLAIN, FULL]])
+@pytest.mark.parametrize("after", [[], [FULL], [FULL, PLAIN], [PLAIN, PLAIN, FULL]])
+@pytest.mark.parametrize("are_read", [True, False])
+def test_what_was_put_last_is_there_however_many_there_were(
+    store: SqliteStore, before: list[Binding], after: list[Binding], are_read: bool
+) -> None:
+    put(store, "lukas", *before)
+    with store.batch():
+        if are_read:
+            assert store.bindings("lukas") == before
+        store.put("lukas", [PLAIN])
+        store.put("lukas", after)
+    assert store.snapshot() == (2, {"lukas": after})
+
+
 def test_failed_batch_leaves_no_trace(store: SqliteStore) -> None:
     put(store, "lukas", FULL)
     with suppress(ZeroDivisionError), store.batch():

@@ -210,5 +210,5 @@ def test_own_addresses_are_looked_at_again(edge: Edge) -> None:
 )
 def test_no_datagram_can_stop_it(edge: Edge, data: bytes) -> None:
     before = edge.taken
-    edge.service._intake.take(data, "127.0.0.1", 5060, "127.0.0.1")
+    edge.service._intake.take(data, "127.0.0.1", 5060, "127.0.0.1", 100.0)
     assert edge.taken == before + 1

@@ -30,7 +30,9 @@ def sockets() -> Iterator[list[socket.socket]]:
 def service(sockets: list[socket.socket]) -> Iterator[EdgeTx]:
     context = OwningContext()
     with tempfile.TemporaryDirectory(prefix="sb") as directory:
-        yield EdgeTx(Settings(data_dir=Path(directory)), context, 0, sockets)
+        settings = Settings(data_dir=Path(directory))
+        settings.run_dir.mkdir()
+        yield EdgeTx(settings, context, 0, sockets)
     context.destroy(linger=0)
 
 

@@ -8,7 +8,7 @@ import pytest
 from compiled import needs_compiled_core
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from intakes import MESSAGES, Bench, register, response
+from intakes import LENIENT, MESSAGES, STRICT, Bench, register, response
 from sip.messages import anything, mutations
 
 from services.intake import DATAGRAMS_A_ROUND, Intake, IntakeInPython
@@ -31,11 +31,12 @@ def sockets() -> Iterator[list[socket.socket]]:
 
 
 def agree(data: bytes, host: str = "10.0.0.11", port: int = 5060, local_host: str = "10.0.0.1") -> None:
-    benches = [Bench(Intake), Bench(IntakeInPython)]
-    for bench in benches:
-        bench.intake.take(data, host, port, local_host)
-    compiled, reference = (bench.outcome() for bench in benches)
-    assert compiled == reference, data
+    for policy in (LENIENT, STRICT):
+        benches = [Bench(Intake, policy), Bench(IntakeInPython, policy)]
+        for bench in benches:
+            bench.intake.take(data, host, port, local_host, 100.0)
+        compiled, reference = (bench.outcome() for bench in benches)
+        assert compiled == reference, data
 
 
 @needs_compiled_core
@@ -75,9 +76,39 @@ def test_what_waits_is_drained_in_order(
         for number in range(DATAGRAMS_A_ROUND + 6):
             phone.sendto(raws[number % 3], (host, sock.getsockname()[1]))
         address = phone.getsockname()[:2]
-    assert [bench.intake.drain(sock) for _ in range(3)] == [DATAGRAMS_A_ROUND, 6, 0]
+    assert [bench.intake.drain(sock, 100.0) for _ in range(3)] == [DATAGRAMS_A_ROUND, 6, 0]
     expected = [[*address, host, scan_in_python(raw), raw] for raw in raws]
     assert [codec.unpack(item) for item in bench.boxes[1].items] == (expected * 24)[: DATAGRAMS_A_ROUND + 6]
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("host", ["10.0.0.12", "10.0.0.13", "10.0.0.14", "2001:db8::1"])
+def test_twins_agree_on_the_gate(host: str) -> None:
+    """Denied altogether, denied to register, free; floods among all that can come."""
+    for number, data in enumerate(MESSAGES):
+        for policy in (LENIENT, STRICT):
+            benches = [Bench(Intake, policy), Bench(IntakeInPython, policy)]
+            for bench in benches:
+                for again in range(4):
+                    bench.intake.take(data, host, 5060 + number, "", 100.0 + again / 10)
+                bench.gate.tell(101.0)
+            assert benches[0].outcome() == benches[1].outcome(), data
+
+
+@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+@pytest.mark.parametrize(("host", "status"), [("10.0.0.12", b"403"), ("10.0.0.14", b"513")])
+def test_a_refusal_leaves_at_once(
+    make: type[Intake] | type[IntakeInPython], host: str, status: bytes
+) -> None:
+    bench = Bench(make, STRICT)
+    raw = register(b"sip:10.0.0.1", b"Subject: a\r\n" * 10).replace(b"UDP h", b"UDP h:5070")
+    bench.intake.take(raw, host, 5060, "10.0.0.1", 100.0)
+    *others, answers = bench.boxes
+    (item,) = answers.items
+    address, port, local, response = codec.unpack(item)
+    assert (address, port, local) == (host, 5070, "10.0.0.1")
+    assert response.startswith(b"SIP/2.0 " + status)
+    assert not any(box.items for box in others)
 
 
 @needs_compiled_core
@@ -88,7 +119,7 @@ def test_odd_datagrams_keep_their_place(sockets: list[socket.socket]) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         for raw in raws:
             phone.sendto(raw, ("127.0.0.1", sockets[0].getsockname()[1]))
-    assert bench.intake.drain(sockets[0]) == 3
+    assert bench.intake.drain(sockets[0], 100.0) == 3
     assert [codec.unpack(item)[4] for item in bench.boxes[0].items] == raws
 
 
@@ -97,4 +128,4 @@ def test_a_socket_that_is_none_is_an_error(make: type[Intake] | type[IntakeInPyt
     with socket.socket() as sock:
         pass
     with pytest.raises(OSError, match="Bad file descriptor"):
-        Bench(make).intake.drain(sock)
+        Bench(make).intake.drain(sock, 100.0)

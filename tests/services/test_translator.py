@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from bus.inbox import bind_inbox, next_frame
+from compiled import needs_compiled_core
 from structlog.testing import capture_logs
 
 from services.translator import LOOK_S, TranslatorService
+from switchboard import codec
+from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.settings import Settings, SettingsError
@@ -41,7 +44,8 @@ def flush_within(service: TranslatorService, limit_s: float = 2.0) -> None:
 def said(service: TranslatorService, item: list[object] | None = None) -> str:
     """What becomes of the phrase of one item, read from the edge's outbox."""
     service.receive("sip.translate", [item or busy()], 0.0)
-    raw = service.outboxes[0].take_back()[0][3]
+    (sent,) = map(codec.unpack, service.outboxes[0].take_back())
+    raw = sent[3]
     assert isinstance(raw, bytes)
     return raw[12 : raw.index(b"\r\n")].decode()
 
@@ -59,6 +63,93 @@ def test_a_drain_reaches_the_edge_in_one_frame(context: BusContext, data_dir: Pa
     stats = service.stats()
     assert (stats["responses"], stats["bad_items"], stats["reloads"]) == (3, 0, 0)
     assert sum(stats[f"responses.{digit}xx"] for digit in range(1, 7)) == 3
+
+
+def taken(service: TranslatorService) -> list[object]:
+    """What waits for the edge."""
+    return [codec.unpack(each) for each in service.outboxes[0].take_back()]
+
+
+def answer(status_line: str, rest: bytes = b"Call-ID: x\r\n\r\n") -> bytes:
+    return status_line.encode("utf-8", "surrogateescape") + b"\r\n" + rest
+
+
+REQUEST = b"OPTIONS sip:a@10.0.0.1 SIP/2.0\r\nCall-ID: x\r\n\r\n"
+PLAIN = ["10.0.0.1", 5060, "", REQUEST]
+LONG = answer("SIP/2.0 486 Busy Here", b"X: " + b"x" * 70_000 + b"\r\n\r\n")
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("reader", [("", ""), ("anna", ""), ("lukas", "hu-HU"), ("\udcff", "x" * 5000)])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        BUSY,
+        LONG,
+        REQUEST,
+        b"",
+        answer(""),
+        answer("SIP/2.0 100 Trying"),
+        answer("SIP/2.0 100 "),
+        answer("SIP/2.0 180 Tuuut"),
+        answer("SIP/2.0 182 5 calls queued"),
+        answer("SIP/2.0 182 Queued"),
+        answer("SIP/2.0 200 OK"),
+        answer("SIP/2.0 200 Voicemail"),
+        answer("sip/2.0 603 Decline"),
+        answer("SIP/2.0 499 Whatever"),
+        answer("SIP/2.0 699 Whatever"),
+        answer("SIP/2.0 700 Whatever"),
+        answer("SIP/2.0 4x6 Whatever"),
+        answer("SIP/2.0 486"),
+        answer("SIP/2.0 4860 Busy"),
+        answer("SIP/2.0 486 Busy\nHere"),
+        answer("SIP/2.0 486 Busy\rHere"),
+        answer("SIP/2.0 486 \udcff"),
+        b"SIP/2.0 486 Busy Here\r",
+        b"SIP/2.0 486 Busy Here",
+    ],
+)
+def test_both_twins_say_the_same(
+    context: BusContext, data_dir: Path, raw: bytes, reader: tuple[str, str]
+) -> None:
+    service = make(context, data_dir, language="sk", users={"anna": {"language": "de"}})
+    items = [PLAIN, ["::1", 80, "::2", raw, *reader], ["10.0.0.2", 200, "", raw]]
+    assert service.receive_frame(frames.pack("sip.translate", items)) == 3
+    stats, compiled = service.stats(), taken(service)
+    reference = make(context, data_dir, language="sk", users={"anna": {"language": "de"}})
+    reference.receive("sip.translate", items, 0.0)
+    assert taken(reference) == compiled
+    assert reference.stats() == stats
+    assert (compiled[0], compiled[2]) == (PLAIN, items[2])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        frames.pack("sip.received", [busy()]),
+        frames.pack("sip.translate", [busy()[:5]]),
+        frames.pack("sip.translate", [busy(raw="text")]),
+        frames.pack("sip.translate", [["10.0.0.1", 0, "", BUSY]]),
+        frames.pack("sip.translate", {}),
+        frames.pack("sip.translate", [busy()])[:-1],
+        frames.pack("sip.translate", [busy()]) + b"x",
+        frames.pack("sip.translate", None)[:-1],
+    ],
+)
+def test_a_frame_that_is_not_plain_is_left_to_the_reference(
+    context: BusContext, data_dir: Path, frame: bytes
+) -> None:
+    service = make(context, data_dir)
+    assert service.receive_frame(frame) is None
+    assert taken(service) == []
+
+
+def test_what_has_no_reader_passes_in_its_turn(context: BusContext, data_dir: Path) -> None:
+    service = make(context, data_dir, language="sk")
+    service.receive("sip.translate", [PLAIN, busy(), PLAIN], 0.0)
+    assert taken(service) == [PLAIN, [*busy()[:3], BUSY.replace(b"Busy Here", "Obsadené".encode())], PLAIN]
+    assert (service.stats()["responses"], service.stats()["bad_items"]) == (1, 0)
 
 
 def test_ascii_setting(context: BusContext, data_dir: Path) -> None:

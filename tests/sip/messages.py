@@ -108,7 +108,8 @@ def _mutated(piece: bytes, whole: bytearray, shape: Random) -> bytes:
 
 def known_otherwise(raw: bytes, index: bytes) -> list[str]:
     """What the compiled core knows of a message beforehand, and the properties of `Message` see otherwise."""
-    known = vars(Message(raw, index))
+    message = Message(raw, index)
+    known = vars(message)
     bare = Message(raw, index)
     for name in known.keys() - {"raw", "index", "status"}:
         del bare.__dict__[name]

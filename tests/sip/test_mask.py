@@ -17,7 +17,10 @@ CREDENTIALS = b'Digest username="lukas", response="0123abc", cnonce="xyz"'
         (b"AUTHORIZATION \t: Digest a,\r\n b,\r\n\tc\r\nTo: x", b"AUTHORIZATION \t: ***\r\nTo: x"),
         (b"Authorization: Digest a,\n b\nTo: x", b"Authorization: ***\nTo: x"),
         (b"INVITE sip:lukas:secret@pbx SIP/2.0", b"INVITE sip:lukas:***@pbx SIP/2.0"),
-        (b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3\r\n", b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***\r\n"),
+        (
+            b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3\r\n",
+            b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***\r\n",
+        ),
         (b"k=base64:c2VjcmV0\r\na=x", b"k=***\r\na=x"),
     ],
 )  # fmt: skip

@@ -265,7 +265,8 @@ def test_the_same_on_sequence_numbers(cseq: str) -> None:
 
 @needs_compiled_core
 def test_a_plain_message_is_known_beforehand() -> None:
-    known = vars(message_with("Via", "SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK1;rport"))
+    message = message_with("Via", "SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK1;rport")
+    known = vars(message)
     assert known["via"] == Via("UDP", "10.0.0.1", 5070, (("branch", "z9hG4bK1"), ("rport", None)))
     assert known.keys() >= {
         "method",
@@ -288,4 +289,5 @@ def test_an_index_of_another_message_is_read_within_bounds() -> None:
     )
     for size in range(len(raw)):
         assert known_otherwise(raw[:size], index) == []
-    assert vars(Message(raw, array("H", [0] * 7).tobytes() + bytes(4))).keys() == {"raw", "index", "status"}
+    unknown = Message(raw, array("H", [0] * 7).tobytes() + bytes(4))
+    assert not vars(unknown).keys() - {"raw", "index", "status"}

@@ -25,6 +25,8 @@ class Component(TypedDict):
     state: str
     uptime_s: float
     restarts: int
+    address: NotRequired[str]
+    """Of the console only."""
     notes: NotRequired[list[str]]
     """Only `switchboard status` has them."""
 

@@ -157,6 +157,17 @@ class Switchboard:
             _, said = process.communicate(timeout=COMMAND_S)
         assert process.returncode == 0, f"switchboard {arguments}: {said}"
 
+    def start_command(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `switchboard ARGUMENTS` with its output in pipes."""
+        return subprocess.Popen(
+            self._command("switchboard", *arguments),
+            cwd=self._home,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def status(self) -> list[Component]:
         """What `switchboard status --json` shows; AssertionError if its exit status does not fit."""
         done = self.cli("status", "--json", check=False)
@@ -266,6 +277,7 @@ class Switchboard:
             "SWITCHBOARD_SIP_PORT": str(self.port),
             "SWITCHBOARD_DATA_DIR": str(self.data_dir),
             "SWITCHBOARD_MIN_EXPIRES": "1",
+            "SWITCHBOARD_CONSOLE": "off",
             **extra,
         }
 

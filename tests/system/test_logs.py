@@ -28,7 +28,7 @@ def test_a_call_can_be_followed_through_all_processes() -> None:
         assert about(switchboard, call(switchboard)) == []
         levels = json.loads(switchboard.cli("log-level", "debug", "--json").stdout)["levels"]
         assert set(levels.values()) == {"debug"}
-        assert len(levels) == 6
+        assert levels.keys() >= {"edge-rx.0", "edge-tx.0", "registrar.0", "router.0", "translator.0"}
         followed = about(switchboard, call(switchboard))
         assert {each["worker"] for each in followed} == {"edge-tx.0", "router.0", "translator.0", "journal.0"}
         assert len({each["trace"] for each in followed}) == 1

@@ -15,7 +15,7 @@ from system.user_agent import UserAgent, registered
 
 pytestmark = pytest.mark.system
 
-WORKERS = ("edge-rx", "edge-tx", "registrar", "router", "translator", "journal")
+WORKERS = ("edge-rx", "edge-tx", "registrar", "router", "translator", "journal", "history")
 BACK_S = 1.0
 """A killed worker is up again within this."""
 

@@ -46,7 +46,7 @@ def in_state(
     for status in PATHS[state]:
         tell(transaction, status, bench)
     bench.taken()
-    assert transaction.state is state
+    assert transaction.state == state
     return transaction
 
 
@@ -91,7 +91,7 @@ def test_invite(
     """Figure 5 with RFC 6026's ACCEPTED; TRYING is CALLING."""
     transaction = in_state(InviteClientTransaction, INVITE, state, bench)
     assert tell(transaction, event, bench) is told
-    assert transaction.state is after
+    assert transaction.state == after
     assert kinds(bench.taken()) == sent
 
 
@@ -109,9 +109,9 @@ def test_timers_of_invite(bench: Bench, state: ClientState, armed: dict[str, flo
     transaction = in_state(InviteClientTransaction, INVITE, state, bench)
     assert transaction.armed == armed
     bench.advance(31.875)
-    assert transaction.state is state
+    assert transaction.state == state
     bench.advance(0.125)
-    assert transaction.state is (TERMINATED if armed else state)
+    assert transaction.state == (TERMINATED if armed else state)
     assert bench.timers.next_deadline() is None
 
 
@@ -172,7 +172,7 @@ def test_non_invite(
     """Figure 6."""
     transaction = in_state(NonInviteClientTransaction, INFO, state, bench)
     assert tell(transaction, event, bench) is told
-    assert transaction.state is after
+    assert transaction.state == after
     assert kinds(bench.taken()) == sent
 
 
@@ -198,9 +198,9 @@ def test_timer_k(bench: Bench) -> None:
     transaction = in_state(NonInviteClientTransaction, INFO, COMPLETED, bench)
     assert transaction.armed == {"K": 5.0}
     bench.advance(4.875)
-    assert transaction.state is COMPLETED
+    assert transaction.state == COMPLETED
     bench.advance(0.125)
-    assert transaction.state is TERMINATED
+    assert transaction.state == TERMINATED
     assert bench.taken() == []
 
 

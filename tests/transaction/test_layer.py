@@ -18,7 +18,7 @@ from switchboard.transaction.server import (
     ServerState,
     ServerTransaction,
 )
-from switchboard.transaction.timers import TimerValues
+from switchboard.transaction.timers import TimerValues, Waiting
 
 PEER = Peer("192.0.2.9", 5060, "192.0.2.1")
 BRANCH = "z9hG4bKsb0.t1.x"
@@ -71,8 +71,8 @@ def test_server_transactions_are_found(layer: TransactionLayer) -> None:
 
 
 def test_open_server_says_nothing_by_itself(layer: TransactionLayer) -> None:
-    assert open_server(layer, request("INVITE", "sip:b@h")).state is ServerState.PROCEEDING
-    assert open_server(layer, request("INFO", "sip:b@h")).state is ServerState.TRYING
+    assert open_server(layer, request("INVITE", "sip:b@h")).state == ServerState.PROCEEDING
+    assert open_server(layer, request("INFO", "sip:b@h")).state == ServerState.TRYING
     assert layer.next_deadline() is None
 
 
@@ -170,10 +170,7 @@ def test_server_transactions_are_forgotten(layer: TransactionLayer, method: str,
 def test_timers_of_the_user(layer: TransactionLayer) -> None:
     """Timer C and its like come back to who armed them (§16.8)."""
 
-    class Branch:
-        armed: dict[str, float] = {}
-
-    branch = Branch()
+    branch = Waiting()
     layer.timers.arm(branch, "C", 5.0)
     assert layer.next_deadline() == 5.0
     assert pass_time(layer, 5.0) == [(branch, "C")]

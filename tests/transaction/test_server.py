@@ -36,7 +36,7 @@ def invite_in(state: ServerState, bench: Bench) -> InviteServerTransaction:
     for event in INVITE_PATHS[state]:
         tell(transaction, event, bench)
     bench.taken()
-    assert transaction.state is state
+    assert transaction.state == state
     return transaction
 
 
@@ -45,7 +45,7 @@ def other_in(state: ServerState, bench: Bench) -> NonInviteServerTransaction:
     for event in OTHER_PATHS[state]:
         tell(transaction, event, bench)
     bench.taken()
-    assert transaction.state is state
+    assert transaction.state == state
     return transaction
 
 
@@ -91,7 +91,7 @@ def test_invite(bench: Bench, state: ServerState, event: str, after: ServerState
     """Figure 7 with RFC 6026's ACCEPTED."""
     transaction = invite_in(state, bench)
     tell(transaction, event, bench)
-    assert transaction.state is after
+    assert transaction.state == after
     assert bench.taken() == [code.encode() for code in sent]
 
 
@@ -108,9 +108,9 @@ def test_timers_of_invite(bench: Bench, state: ServerState, armed: dict[str, flo
     transaction = invite_in(state, bench)
     assert transaction.armed == armed
     bench.advance(max(armed.values(), default=0.0) - 0.125)
-    assert transaction.state is state
+    assert transaction.state == state
     bench.advance(0.125)
-    assert transaction.state is (TERMINATED if armed else state)
+    assert transaction.state == (TERMINATED if armed else state)
     assert bench.timers.next_deadline() is None
 
 
@@ -143,9 +143,9 @@ def test_ack_stops_timer_g(bench: Bench) -> None:
     bench.advance(4.9)
     tell(transaction, "request", bench)
     assert bench.taken() == []
-    assert transaction.state is CONFIRMED
+    assert transaction.state == CONFIRMED
     bench.advance(0.1)
-    assert transaction.state is TERMINATED
+    assert transaction.state == TERMINATED
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_non_invite(
     """Figure 8."""
     transaction = other_in(state, bench)
     tell(transaction, event, bench)
-    assert transaction.state is after
+    assert transaction.state == after
     assert bench.taken() == [code.encode() for code in sent]
 
 
@@ -183,7 +183,7 @@ def test_timers_of_non_invite(bench: Bench, state: ServerState, armed: dict[str,
     transaction = other_in(state, bench)
     assert transaction.armed == armed
     bench.advance(32.0)
-    assert transaction.state is (TERMINATED if armed else state)
+    assert transaction.state == (TERMINATED if armed else state)
 
 
 def expecting(bench: Bench) -> NonInviteServerTransaction:
@@ -201,7 +201,7 @@ def test_trying_as_the_client_slows_down(bench: Bench) -> None:
     assert bench.sent == []
     bench.advance(0.125)
     assert bench.taken() == [b"100"]
-    assert transaction.state is PROCEEDING
+    assert transaction.state == PROCEEDING
     bench.advance(4)
     tell(transaction, "request", bench)
     assert bench.taken() == [b"100"]
@@ -214,9 +214,9 @@ def test_no_trying_behind_a_final_response(bench: Bench, after: float) -> None:
     tell(transaction, "200", bench)
     bench.advance(31.875)
     assert bench.taken() == [b"200"]
-    assert transaction.state is COMPLETED
+    assert transaction.state == COMPLETED
     bench.advance(0.125)
-    assert transaction.state is TERMINATED
+    assert transaction.state == TERMINATED
 
 
 def test_late_final_response_is_absorbed_for_its_time(bench: Bench) -> None:
@@ -228,16 +228,16 @@ def test_late_final_response_is_absorbed_for_its_time(bench: Bench) -> None:
     tell(transaction, "request", bench)
     assert bench.taken() == [b"100", b"200", b"200"]
     bench.advance(0.125)
-    assert transaction.state is TERMINATED
+    assert transaction.state == TERMINATED
 
 
 def test_request_without_an_answer_is_forgotten(bench: Bench) -> None:
     """RFC 4320 §4.2: no 408; the transaction ends in silence."""
     transaction = expecting(bench)
     bench.advance(63.875)
-    assert transaction.state is PROCEEDING
+    assert transaction.state == PROCEEDING
     bench.advance(0.125)
-    assert transaction.state is TERMINATED
+    assert transaction.state == TERMINATED
     assert bench.taken() == [b"100"]
     assert bench.timers.next_deadline() is None
 

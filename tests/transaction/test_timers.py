@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchboard.transaction.timers import Timers, TimerValues
+from switchboard.transaction.timers import Timers, TimerValues, Waiting
 
 
-class Owner:
-    def __init__(self) -> None:
-        self.armed: dict[str, float] = {}
+class Owner(Waiting):
+    pass
 
 
 def fired(timers: Timers, now: float) -> list[str]:

@@ -1,0 +1,171 @@
+"""Who may do what in the console: the layer around all pages.
+
+Host and Origin are checked, forms carry the token of their session, and where the console can be reached
+from other machines (or has a password) only those who have shown it see more than the login.
+"""
+
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from switchboard.console.hostname import is_known_host
+from switchboard.console.sessions import ID_BYTES, LIFETIME_S, Session, Sessions
+from switchboard.listening import is_loopback, parse_listening
+from switchboard.settings import Settings
+
+COOKIE = "switchboard"
+CSRF_FIELD = "csrf"
+MAX_BODY_BYTES = 64 << 10
+OPEN_TO_ALL = ("/login", "/static/", "/provisioning/", "/healthz", "/readyz")
+READING = ("GET", "HEAD")
+SECURE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with no-referrer browsers would send no Origin either
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings ask of a request."""
+
+    names: frozenset[str]
+    needs_login: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Rules":
+        """The rules of these settings."""
+        address = parse_listening(settings.console)
+        needs_login = bool(settings.console_password) or not (address and is_loopback(address[0]))
+        names = (
+            {socket.gethostname().lower(), *settings.domains, *settings.console_names} if needs_login else ()
+        )
+        return cls(frozenset(names), needs_login)
+
+
+class Access:
+    """ASGI middleware. Pages find `session` and, after a POST, `form` in the request's state."""
+
+    def __init__(self, app: ASGIApp, sessions: Sessions, rules: Rules) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let the pages answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if _came_from_elsewhere(headers):
+            await Response(headers={"Refresh": "0"})(scope, receive, _sender(send, None))
+            return
+        known = self._sessions.read(_cookie(headers), time.time())
+        session = known or self._sessions.open(False, time.time(), secrets.token_bytes(ID_BYTES))
+        scope.setdefault("state", {})["session"] = session
+        cookie = None if known else self._sessions.cookie(session)
+        answer = await self._refuse(scope, headers, session, receive)
+        await (answer or self._app)(scope, receive, _sender(send, cookie))
+
+    async def _refuse(
+        self, scope: Scope, headers: Headers, session: Session, receive: Receive
+    ) -> Response | None:
+        host = headers.get("host", "")
+        if not is_known_host(host, self._rules.names, not self._rules.needs_login):
+            return _refusal(
+                f"This console is not known as {host!r}. Use its address, or name it in console_names "
+                "(a console without a password is reached as localhost only)."
+            )
+        if scope["method"] not in (*READING, "POST"):
+            return _refusal("Only GET, HEAD and POST are understood.", 405)
+        if self._rules.needs_login and not session.is_admin and not scope["path"].startswith(OPEN_TO_ALL):
+            return _send_to_login(scope)
+        return (
+            None if scope["method"] in READING else await self._refuse_form(scope, headers, session, receive)
+        )
+
+    async def _refuse_form(
+        self, scope: Scope, headers: Headers, session: Session, receive: Receive
+    ) -> Response | None:
+        if urlsplit(headers.get("origin", "")).netloc != headers["host"]:
+            return _refusal("The form came from another site. Nothing was changed.")
+        body = await _read_body(receive)
+        if body is None:
+            return _refusal("The form is too large.", 413)
+        form = {name: values[-1] for name, values in parse_qs(body.decode(errors="replace")).items()}
+        if not self._sessions.is_csrf_token(session, form.get(CSRF_FIELD, "")):
+            return _refusal("The page was too old. Go back, reload it and try again. Nothing was changed.")
+        scope["state"]["form"] = form
+        return None
+
+
+def set_session(response: Response, sessions: Sessions, session: Session) -> None:
+    """Let the browser keep `session` from now on."""
+    response.headers["Set-Cookie"] = _set_cookie(sessions.cookie(session))
+
+
+def _set_cookie(cookie: str) -> str:
+    return f"{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={LIFETIME_S:.0f}"
+
+
+def _cookie(headers: Headers) -> str:
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar.load(headers.get("cookie", ""))
+    except CookieError:
+        return ""
+    return jar[COOKIE].value if COOKIE in jar else ""
+
+
+def _came_from_elsewhere(headers: Headers) -> bool:
+    """Followed from another site's link, without our cookie, since that is SameSite=Strict: ask again."""
+    return "cookie" not in headers and headers.get("sec-fetch-site") == "cross-site"
+
+
+def _sender(send: Send, cookie: str | None) -> Send:
+    async def send_secured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, text in SECURE_HEADERS.items():
+                headers.setdefault(name, text)
+            if cookie:
+                headers.setdefault("Set-Cookie", _set_cookie(cookie))
+        await send(message)
+
+    return send_secured
+
+
+def _refusal(text: str, status: int = 403) -> Response:
+    return PlainTextResponse(f"{text}\n", status)
+
+
+def _send_to_login(scope: Scope) -> Response:
+    if scope["method"] not in READING or scope["path"].endswith("/events"):
+        return _refusal("Log in first.", 401)
+    query = scope["query_string"].decode("latin-1")
+    wanted = scope["path"] + (f"?{query}" if query else "")
+    return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", 303)
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body; None if it is longer than a form of ours."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            return None
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return bytes(body)

@@ -1,0 +1,191 @@
+"""The page of one call: what happened, the ladder, each message; live while it runs."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from switchboard.bus.ask import BusError
+from switchboard.bus.context import BusContext
+from switchboard.console.ladder_view import arrange
+from switchboard.console.message_view import view_message
+from switchboard.console.pages import Pages, event
+from switchboard.console.registered import contacts_of
+from switchboard.history.account import Account
+from switchboard.history.drawing import lines_of
+from switchboard.history.explain import explain
+from switchboard.history.ladder import Ladder, draw
+from switchboard.history.pcapng import write
+from switchboard.history.reader import HistoryReader
+from switchboard.history.seen import Direction, Seen
+from switchboard.history.store import HistoryError
+from switchboard.history.summary import Summary, user_of
+from switchboard.location.store import StoreError
+from switchboard.settings import Settings
+
+LOOK_S = 1.0
+SETTLED_S = 35.0
+"""After its last message a call that has ended is looked at for so long: retransmissions end after 32 s."""
+MAX_FOLLOWERS = 50
+MAX_DRAWN = 400
+GOING_ON = frozenset({"calling", "ringing", "up", "open"})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the history tells of one Call-ID."""
+
+    summary: Summary
+    messages: Sequence[Seen]
+    ladder: Ladder
+    account: Account
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether more is to be expected."""
+        return self.summary.outcome in GOING_ON
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address of a page asks for. `message`: its number, 0: none."""
+
+    call_id: str
+    workers: bool
+    message: int
+
+    @classmethod
+    def of(cls, request: Request) -> "Asked":
+        """As the query says."""
+        query = request.query_params
+        number = query.get("message", "")
+        return cls(
+            query.get("call_id", ""),
+            query.get("workers") == "1",
+            int(number) if number.isdecimal() and len(number) < 6 else 0,
+        )
+
+    def url(self, page: str = "/call", message: int = 0, workers: bool | None = None) -> str:
+        """The address of another page of this call."""
+        shown = self.workers if workers is None else workers
+        query = f"call_id={quote(self.call_id, safe='')}"
+        return f"{page}?{query}{'&workers=1' if shown else ''}{f'&message={message}' if message else ''}"
+
+
+class Call:
+    """Owns the pages of a call."""
+
+    def __init__(self, pages: Pages, settings: Settings, context: BusContext) -> None:
+        self._pages = pages
+        self._settings = settings
+        self._context = context
+        self._history = HistoryReader(settings.history_path)
+        self._followers = 0
+        self.routes = [
+            Route("/call", self.show),
+            Route("/call/message", self.message),
+            Route("/call/events", self.events),
+            Route("/call.pcapng", self.capture),
+            Route("/call.txt", self.text),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """The whole page."""
+        asked = Asked.of(request)
+        try:
+            told = await asyncio.to_thread(self._tell, asked)
+        except HistoryError as error:
+            return self._pages.page(request, "no_call.html", 503, asked=asked, why=str(error))
+        if told is None:
+            why = "The history has no message of it: it was before the history, or is no longer kept."
+            return self._pages.page(request, "no_call.html", 404, asked=asked, why=why)
+        return self._pages.page(request, "call.html", **self._values(asked, told))
+
+    async def message(self, request: Request) -> Response:
+        """One message, for a page that is open."""
+        asked = Asked.of(request)
+        told = await self._told(asked)
+        shown = view_message(told.ladder, asked.message) if told else None
+        if shown is None:
+            return Response("There is no such message.\n", 404)
+        return Response(
+            self._pages.part("call/message.html", shown=shown, asked=asked), media_type="text/html"
+        )
+
+    async def events(self, request: Request) -> Response:
+        """Server-sent events: account and ladder as they grow."""
+        if self._followers >= MAX_FOLLOWERS:
+            return Response("Too many pages are open.\n", 503)
+        return StreamingResponse(self._news(Asked.of(request)), media_type="text/event-stream")
+
+    async def capture(self, request: Request) -> Response:
+        """The messages on the wire, for Wireshark and its like."""
+        told = await self._told(Asked.of(request))
+        if told is None:
+            return Response("The history has no such call.\n", 404)
+        stream = io.BytesIO()
+        write(stream, (each for each in told.messages if each.direction is not Direction.HOP))
+        headers = {"Content-Disposition": 'attachment; filename="call.pcapng"'}
+        return Response(stream.getvalue(), headers=headers, media_type="application/x-pcapng")
+
+    async def text(self, request: Request) -> Response:
+        """Account and ladder as text."""
+        told = await self._told(Asked.of(request))
+        if told is None:
+            return Response("The history has no such call.\n", 404)
+        lines = [told.account.text, "", *lines_of(told.ladder), ""]
+        return Response("\n".join(lines), media_type="text/plain; charset=utf-8")
+
+    async def _told(self, asked: Asked) -> Told | None:
+        try:
+            return await asyncio.to_thread(self._tell, asked)
+        except HistoryError:
+            return None
+
+    def _tell(self, asked: Asked) -> Told | None:
+        summary = self._history.summary(asked.call_id)
+        messages = self._history.messages(asked.call_id)
+        if summary is None or not messages:
+            return None
+        ladder = draw(messages[:MAX_DRAWN], hops=asked.workers)
+        return Told(summary, messages, ladder, explain(messages, self._contacts(user_of(summary.callee))))
+
+    def _contacts(self, user: str) -> list[str] | None:
+        try:
+            return contacts_of(user, self._settings, self._context)
+        except (BusError, StoreError):
+            return None
+
+    async def _news(self, asked: Asked) -> AsyncIterator[str]:
+        self._followers += 1
+        count, quiet_s = 0, 0.0
+        try:
+            while quiet_s < SETTLED_S:
+                told = await self._told(asked)
+                if told and len(told.messages) != count:
+                    count, quiet_s = len(told.messages), 0.0
+                    values = self._values(asked, told)
+                    for section in ("account", "ladder"):
+                        yield event(section, self._pages.part(f"call/{section}.html", **values))
+                else:
+                    yield ": \n\n"
+                    quiet_s += 0.0 if told and told.is_going_on else LOOK_S
+                await asyncio.sleep(LOOK_S)
+            yield event("done", "")
+        finally:
+            self._followers -= 1
+
+    def _values(self, asked: Asked, told: Told) -> dict[str, Any]:
+        return {
+            "asked": asked,
+            "told": told,
+            "view": arrange(told.ladder),
+            "left_out": max(0, len(told.messages) - MAX_DRAWN),
+            "shown": view_message(told.ladder, asked.message),
+        }

@@ -1,0 +1,58 @@
+"""The page of registrations that failed, each explained."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from switchboard.console.pages import Pages
+from switchboard.history.account import Account
+from switchboard.history.explain import explain
+from switchboard.history.reader import HistoryReader
+from switchboard.history.store import HistoryError
+from switchboard.history.summary import Kind, Summary
+from switchboard.settings import Settings
+
+SHOWN = 50
+UNANSWERED_NS = 5_000_000_000
+"""A request without an answer has failed after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One registration that was refused, or got no answer."""
+
+    summary: Summary
+    account: Account
+
+
+class Failures:
+    """Owns the page."""
+
+    def __init__(self, pages: Pages, settings: Settings) -> None:
+        self._pages = pages
+        self._history = HistoryReader(settings.history_path)
+        self.routes = [Route("/registrations", self.show)]
+
+    async def show(self, request: Request) -> Response:
+        """The latest ones, of a user or of all."""
+        user = request.query_params.get("user", "").strip()
+        problem, failures = "", list[Failure]()
+        try:
+            failures = await asyncio.to_thread(self._read, user)
+        except HistoryError as error:
+            problem = str(error)
+        return self._pages.page(
+            request, "failures.html", user=user, failures=failures, problem=problem, most=SHOWN
+        )
+
+    def _read(self, user: str) -> list[Failure]:
+        found = self._history.recent(
+            Kind.REGISTRATION, user=user, outcomes=("refused", "open"), at_most=SHOWN
+        )
+        now_ns = time.time_ns()
+        failed = [each for each in found if each.status or each.last_ns < now_ns - UNANSWERED_NS]
+        return [Failure(each, explain(self._history.messages(each.call_id))) for each in failed]

@@ -1,0 +1,155 @@
+"""The page Now: what runs, who is registered, which calls there are; live."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from switchboard.bus.ask import BusError, ask
+from switchboard.bus.context import BusContext
+from switchboard.bus.restart import DEADLINE_S
+from switchboard.components import Component, workers_of
+from switchboard.console.chart import Chart, draw
+from switchboard.console.pages import Pages, event
+from switchboard.console.watch import SPAN_S, Look, Watch
+from switchboard.settings import Settings
+from switchboard.site import components, endpoints_of, host_of
+
+SECTIONS = ("figures", "calls", "phones", "workers")
+SHOWN_ROWS = 200
+MAX_WATCHERS = 50
+OWN_END_S = 0.2
+"""The answer to a question for our own restart comes when we have gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number with its course over the last minutes."""
+
+    name: str
+    value: float
+    chart: Chart
+    is_rate: bool
+    note: str = ""
+
+
+class Now:
+    """Owns the page and its stream of news."""
+
+    def __init__(self, pages: Pages, watch: Watch, settings: Settings, context: BusContext) -> None:
+        self._pages = pages
+        self._watch = watch
+        self._settings = settings
+        self._context = context
+        self._watchers = 0
+        self.routes = [
+            Route("/", self.show),
+            Route("/now/events", self.events),
+            Route("/restart", self.restart, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """The whole page."""
+        look = await self._watch.latest()
+        return self._pages.page(request, "now.html", **self._values(look))
+
+    async def events(self, request: Request) -> Response:
+        """Server-sent events, named as the section that each replaces."""
+        if self._watchers >= MAX_WATCHERS:
+            return Response("Too many pages are open.\n", 503)
+        token = self._pages.sessions.csrf_token(request.state.session)
+        return StreamingResponse(self._news(token), media_type="text/event-stream")
+
+    async def restart(self, request: Request) -> Response:
+        """Restart one worker; the page comes back when the new one is ready."""
+        wanted = str(request.state.form.get("worker", ""))
+        owners = _owners(self._settings)
+        if wanted not in owners:
+            return Response("There is no such worker.\n", 404)
+        who = request.client.host if request.client else ""
+        structlog.get_logger().info("restart asked for", worker_wanted=wanted, source=who)
+        if owners[wanted] is Component.CONSOLE:
+            await asyncio.to_thread(self._restart, owners[wanted], wanted, OWN_END_S)
+            return RedirectResponse("/?said=restarting", 303)
+        done = await asyncio.to_thread(self._restart, owners[wanted], wanted, DEADLINE_S + 1)
+        return RedirectResponse(f"/?said={'restarted' if done else 'not-restarted'}", 303)
+
+    def _restart(self, component: Component, worker: str, timeout_s: float) -> bool:
+        door = endpoints_of(self._settings).control(component, host_of(worker, self._settings))
+        try:
+            ask(door, "restart", worker, timeout_s, self._context)
+        except BusError as error:
+            structlog.get_logger().warning("not restarted", worker_wanted=worker, why=str(error))
+            return False
+        return True
+
+    async def _news(self, csrf: str) -> AsyncIterator[str]:
+        self._watchers += 1
+        sent: dict[str, str] = {}
+        try:
+            async for look in self._watch.follow():
+                values = {"csrf": csrf, **self._values(look)}
+                for section in SECTIONS:
+                    html = self._pages.part(f"now/{section}.html", **values)
+                    if sent.get(section) != html:
+                        sent[section] = html
+                        yield event(section, html)
+                yield ": \n\n"
+        finally:
+            self._watchers -= 1
+
+    def _values(self, look: Look) -> dict[str, Any]:
+        phones = None if look.phones is None else look.phones[:SHOWN_ROWS]
+        calls = None if look.calls is None else look.calls[:SHOWN_ROWS]
+        return {
+            "figures": figures(self._watch.looks),
+            "calls": calls,
+            "more_calls": len(look.calls or ()) - len(calls or ()),
+            "phones": phones,
+            "more_phones": len(look.phones or ()) - len(phones or ()),
+            "workers": look.moment.workers,
+            "at": look.at,
+        }
+
+
+def figures(looks: Iterable[Look]) -> list[Figure]:
+    """The numbers at the top of the page."""
+    kept = list(looks)
+    moments = [look.moment for look in kept]
+
+    def figure(name: str, values: list[float], is_rate: bool = False, note: str = "") -> Figure:
+        course = [(look.at, value) for look, value in zip(kept, values, strict=True)]
+        return Figure(name, values[-1], draw(course, SPAN_S), is_rate, note)
+
+    def responses(*classes: str) -> list[float]:
+        return [sum(each.rates.responses_s.get(name, 0.0) for name in classes) for each in moments]
+
+    latest = moments[-1]
+    up = sum(call["state"] == "up" for call in latest.calls)
+    return [
+        figure(
+            "Calls now",
+            [len(each.calls) for each in moments],
+            note=f"{up} up, {len(latest.calls) - up} not yet",
+        ),
+        figure("Registered phones", [each.bindings for each in moments], note=_users(latest.users)),
+        figure("Calls a second", [each.rates.calls_s for each in moments], True),
+        figure("Registrations a second", [each.rates.registers_s for each in moments], True),
+        figure("Successes a second", responses("2xx"), True, "2xx responses"),
+        figure("Refusals a second", responses("4xx", "5xx", "6xx"), True, "4xx, 5xx and 6xx responses"),
+    ]
+
+
+def _users(count: int) -> str:
+    return f"of {count} user{'' if count == 1 else 's'}"
+
+
+def _owners(settings: Settings) -> Mapping[str, Component]:
+    return {
+        str(worker): each for each in components(settings) for worker in workers_of(each, settings.routers)
+    }

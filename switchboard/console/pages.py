@@ -1,0 +1,126 @@
+"""How pages are made: templates with what every page needs, and how values read."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from switchboard.cli.output import duration
+from switchboard.console.access import Rules
+from switchboard.console.sessions import Session, Sessions
+
+NAV = (
+    ("/", "Now"),
+    ("/journal", "Journal"),
+    ("/registrations", "Failed registrations"),
+    ("/phones", "Phones"),
+    ("/phrases", "Phrases"),
+)
+SAID = {
+    "restarted": "Restarted.",
+    "restarting": "The console restarts; this page follows in a moment.",
+    "not-restarted": "It was not restarted: see the log.",
+    "logged-out": "You are logged out.",
+}
+"""What a page says after a form has done its work: named in the URL, so that nobody else puts words there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Renders the templates."""
+
+    templates: Environment
+    sessions: Sessions
+    rules: Rules
+
+    @classmethod
+    def make(cls, sessions: Sessions, rules: Rules) -> "Pages":
+        """With the templates of this package."""
+        templates = Environment(
+            loader=PackageLoader("switchboard.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        templates.filters |= {
+            "duration": duration,
+            "clock": clock,
+            "day": day,
+            "user": user_of,
+            "host": host_of,
+        }
+        templates.filters |= {"rate": rate, "memory": memory, "iso": epoch}
+        return cls(templates, sessions, rules)
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A whole page."""
+        session: Session = request.state.session
+        return HTMLResponse(
+            self.part(
+                template,
+                session=session,
+                csrf=self.sessions.csrf_token(session),
+                needs_login=self.rules.needs_login,
+                path=request.url.path,
+                nav=NAV,
+                now_at=time.time(),
+                said=SAID.get(request.query_params.get("said", "")),
+                **values,
+            ),
+            status,
+        )
+
+    def part(self, template: str, **values: Any) -> str:
+        """A template alone, for what is sent to a page that is open."""
+        return self.templates.get_template(template).render(**values)
+
+
+def event(name: str, html: str) -> str:
+    """A server-sent event that replaces the section of that name."""
+    data = "".join(f"data: {line}\n" for line in html.splitlines() or [""])
+    return f"event: {name}\n{data}\n"
+
+
+def epoch(instant: str) -> float:
+    """The epoch seconds of an instant as records bear it."""
+    return datetime.fromisoformat(instant).timestamp()
+
+
+def clock(at: float | str | None) -> str:
+    """The time of day here, to the second."""
+    if at is None:
+        return ""
+    return time.strftime("%H:%M:%S", time.localtime(epoch(at) if isinstance(at, str) else at))
+
+
+def day(at: float | str) -> str:
+    """The day here."""
+    return time.strftime("%Y-%m-%d", time.localtime(epoch(at) if isinstance(at, str) else at))
+
+
+def user_of(uri: str) -> str:
+    """What people call the owner of a SIP URI: its user part, else the whole."""
+    bare = uri.partition(":")[2] or uri
+    return bare.partition("@")[0] if "@" in bare else bare
+
+
+def host_of(uri: str) -> str:
+    """The rest of it."""
+    return uri.partition("@")[2]
+
+
+def rate(value: float | None) -> str:
+    """A rate a second: one decimal while that says something."""
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if 0 < value < 100 else f"{value:.0f}"
+
+
+def memory(size: float | None) -> str:
+    """Bytes as MB."""
+    return "–" if size is None else f"{size / 1e6:.0f} MB"

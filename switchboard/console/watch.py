@@ -1,0 +1,122 @@
+"""Looks at the whole switchboard every PERIOD_S, and tells the pages that are open (asyncio)."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from switchboard.bus.ask import BusError, ask
+from switchboard.bus.context import BusContext
+from switchboard.console.registered import RegisteredPhone, registered_phones
+from switchboard.location.store import StoreError
+from switchboard.settings import Settings
+from switchboard.site import endpoints_of
+from switchboard.survey.ask import take_survey
+from switchboard.survey.moment import Moment, moment
+from switchboard.survey.reading import Survey
+
+PERIOD_S = 2.0
+UNWATCHED_PERIOD_S = 10.0
+WATCHED_FOR_S = 5.0
+"""So long after the last request for a look somebody is thought to be there."""
+SPAN_S = 300.0
+"""What the charts show."""
+FIRST_PAUSE_S = 0.25
+ANSWER_WITHIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was there at one instant. `calls` and `phones` are None where their owner did not answer."""
+
+    at: float
+    moment: Moment
+    calls: Sequence[Mapping[str, Any]] | None
+    phones: Sequence[RegisteredPhone] | None
+
+
+class Watch:
+    """Owns the looks of the last minutes. `run` is the task that takes them."""
+
+    def __init__(self, settings: Settings, context: BusContext) -> None:
+        self.looks: deque[Look] = deque(maxlen=round(SPAN_S / PERIOD_S))
+        self._settings = settings
+        self._context = context
+        self._before: Survey | None = None
+        self._news = asyncio.Condition()
+        self._number = 0
+        self._followers = 0
+        self._watched_until = 0.0
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        begun = time.monotonic()
+        while True:
+            await self._pause(begun)
+            begun = time.monotonic()
+            look = await asyncio.to_thread(self._look)
+            async with self._news:
+                self._keep(look)
+                self._news.notify_all()
+
+    async def latest(self) -> Look:
+        """Return a look that is not older than PERIOD_S or so."""
+        self._watched_until = time.monotonic() + WATCHED_FOR_S
+        async with self._news:
+            if not self.looks or time.time() > self.looks[-1].at + 1.5 * PERIOD_S:
+                self._wake.set()
+                seen = self._number
+                await self._news.wait_for(lambda: self._number != seen)
+            return self.looks[-1]
+
+    async def follow(self) -> AsyncIterator[Look]:
+        """Yield each look from now on."""
+        self._followers += 1
+        self._wake.set()
+        try:
+            while True:
+                async with self._news:
+                    await self._news.wait()
+                    look = self.looks[-1]
+                yield look
+        finally:
+            self._followers -= 1
+
+    def _keep(self, look: Look) -> None:
+        self.looks.append(look)
+        self._number += 1
+        while self.looks[0].at < look.at - SPAN_S:
+            self.looks.popleft()
+
+    async def _pause(self, begun: float) -> None:
+        watched = self._followers or time.monotonic() < self._watched_until
+        pause_s = begun + (PERIOD_S if watched else UNWATCHED_PERIOD_S) - time.monotonic()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.1, pause_s))
+        self._wake.clear()
+
+    def _look(self) -> Look:
+        before = self._before or take_survey(self._settings, self._context)
+        if self._before is None:
+            time.sleep(FIRST_PAUSE_S)
+        self._before = survey = take_survey(self._settings, self._context)
+        calls = self._calls()
+        return Look(time.time(), moment(before, survey, calls or ()), calls, self._phones())
+
+    def _calls(self) -> Sequence[Mapping[str, Any]] | None:
+        try:
+            door = endpoints_of(self._settings).ask("journal")
+            found: list[dict[str, Any]] = ask(door, "call.list", None, ANSWER_WITHIN_S, self._context)
+        except BusError:
+            return None
+        return found
+
+    def _phones(self) -> Sequence[RegisteredPhone] | None:
+        try:
+            return registered_phones(self._settings, self._context, time.time())
+        except (BusError, StoreError):
+            return None

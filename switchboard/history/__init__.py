@@ -1,0 +1,1 @@
+"""What passed the switchboard: kept, read again, drawn and explained."""

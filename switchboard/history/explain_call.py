@@ -1,0 +1,236 @@
+"""Tells in plain words what became of a call."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from switchboard.history.account import Account, seconds, unreachable_addresses
+from switchboard.history.advice import advice_on
+from switchboard.history.explain_registration import CHALLENGES
+from switchboard.history.glance import Glance, host_of, short
+from switchboard.history.matching import twin_of
+
+RINGING = (180, 183)
+NO_CODEC = (415, 488, 606)
+
+
+class Call:
+    """What the messages of one call show, oldest first; there is at least one initial INVITE."""
+
+    def __init__(self, glances: Sequence[Glance]) -> None:
+        self.glances = glances
+        initial = [each for each in glances if each.method == "INVITE" and each.is_initial]
+        self.first = next((each for each in initial if each.comes_in), initial[0])
+        arrived = [each for each in initial if each.comes_in]
+        self.invite = arrived[-1] if arrived else initial[0]
+        """The last one: after a challenge it bears the password."""
+        self.caller, self.callee = short(self.invite.caller), short(self.invite.uri)
+
+    @cached_property
+    def sent(self) -> list[Glance]:
+        """The INVITEs to phones, each branch once."""
+        found = {each.branch: each for each in reversed(self.glances) if self._goes_to_phone(each)}
+        return list(reversed(found.values()))
+
+    @cached_property
+    def answers(self) -> list[Glance]:
+        """The responses to the INVITE that the caller got."""
+        return [
+            each
+            for each in self.glances
+            if each.goes_out and each.status and each.method == "INVITE" and each.cseq == self.invite.cseq
+        ]
+
+    @cached_property
+    def rang(self) -> Glance | None:
+        return next((each for each in self.answers if each.status in RINGING), None)
+
+    @cached_property
+    def final(self) -> Glance | None:
+        return next((each for each in self.answers if each.status >= 200), None)
+
+    @property
+    def final_is_by_phone(self) -> bool:
+        assert self.final is not None
+        return twin_of(self.glances, self.glances.index(self.final)) is not None
+
+    @cached_property
+    def cancel(self) -> Glance | None:
+        return self._request("CANCEL")
+
+    @cached_property
+    def bye(self) -> Glance | None:
+        return self._request("BYE")
+
+    @property
+    def silent(self) -> list[Glance]:
+        """The INVITEs that left and to which no phone said anything."""
+        heard = {each.branch for each in self.glances if each.comes_in and each.status}
+        return [each for each in self.sent if each.branch not in heard]
+
+    def tries(self, sent: Glance) -> int:
+        """How often an INVITE left."""
+        return sum(each.goes_out and each.seen.raw == sent.seen.raw for each in self.glances)
+
+    def is_of_caller(self, glance: Glance) -> bool:
+        """Whether a message that came in is the caller's: its From is the INVITE's."""
+        return glance.first("from") == self.invite.first("from")
+
+    def _request(self, method: str) -> Glance | None:
+        return next((each for each in self.glances if each.comes_in and _is(each, method)), None)
+
+    def _goes_to_phone(self, glance: Glance) -> bool:
+        return (
+            glance.goes_out
+            and _is(glance, "INVITE")
+            and glance.cseq == self.invite.cseq
+            and glance.is_initial
+        )
+
+
+def explain_call(glances: Sequence[Glance], registered: Sequence[str] | None) -> Account:
+    """The account of a call; `registered` as in `explain`."""
+    call = Call(glances)
+    sentences = [f"{call.caller} called {call.callee}.", *_asked_for_password(call), *_delivered(call)]
+    if call.final is None:
+        return Account([*sentences, _going_on(call)], failed=False, advice=_silence(call))
+    if call.final.status < 300:
+        return Account([*sentences, *_answered(call)], failed=False, advice=_after_answer(call))
+    if call.final.status == 487 and call.cancel is not None:
+        ended = f"{call.caller} hung up before anybody answered ({_shown(call.final)})."
+        return Account([*sentences, *_rang(call, call.cancel), ended], failed=False, advice=_silence(call))
+    return _failed(call, sentences, registered)
+
+
+def _is(glance: Glance, method: str) -> bool:
+    return glance.is_request and glance.method == method
+
+
+def _shown(response: Glance) -> str:
+    return f"{response.status} {response.phrase}"
+
+
+def _asked_for_password(call: Call) -> Iterator[str]:
+    if call.invite.cseq == call.first.cseq:
+        return
+    challenges = (each for each in call.glances if each.goes_out and each.status in CHALLENGES)
+    if challenge := next(challenges, None):
+        yield f"The switchboard asked for a password ({_shown(challenge)}), and the phone gave one."
+
+
+def _delivered(call: Call) -> Iterator[str]:
+    places = list(dict.fromkeys(str(each.seen.destination) for each in call.sent))
+    if len(places) > 1:
+        yield f"The call went to {len(places)} phones: {', '.join(places)}."
+
+
+def _rang(call: Call, until: Glance) -> Iterator[str]:
+    if call.rang is not None:
+        yield f"The phone rang for {seconds(until.seen.at_ns - call.rang.seen.at_ns)}."
+
+
+def _going_on(call: Call) -> str:
+    if call.rang is not None:
+        return "The phone rings, and nobody has answered yet."
+    return "No phone has said anything yet." if call.sent else "No answer has been seen yet."
+
+
+def _answered(call: Call) -> Iterator[str]:
+    assert call.final is not None
+    yield from _rang(call, call.final)
+    places = len({each.seen.destination for each in call.sent})
+    winner = twin_of(call.glances, call.glances.index(call.final))
+    where = f" at {call.glances[winner].seen.source}" if winner is not None and places > 1 else ""
+    yield f"{call.callee} answered{where}."
+    if call.bye is None:
+        yield "The call is up, or its end was not seen."
+        return
+    lasted = seconds(call.bye.seen.at_ns - call.final.seen.at_ns)
+    yield f"They talked for {lasted}, then {_ender(call)} hung up."
+
+
+def _ender(call: Call) -> str:
+    assert call.bye is not None
+    return call.caller if call.is_of_caller(call.bye) else call.callee
+
+
+def _after_answer(call: Call) -> list[str]:
+    """What may be wrong with a call that was answered."""
+    found = unreachable_addresses(call.invite, call.caller)
+    for each in call.glances:
+        if each.comes_in and each.method == "INVITE" and 200 <= each.status < 300:
+            found += unreachable_addresses(each, call.callee)
+            break
+    if not any(each.comes_in and _is(each, "ACK") for each in call.glances):
+        found.append(
+            f"{call.caller}'s phone never confirmed the answer (ACK): the answer may not reach it, "
+            "and the callee's phone will give up after 32 s."
+        )
+    return list(dict.fromkeys([*found, *_unanswered_bye(call)]))
+
+
+def _unanswered_bye(call: Call) -> Iterator[str]:
+    if call.bye is None:
+        return
+    left = [each for each in call.glances if each.goes_out and _is(each, "BYE")]
+    heard = {each.branch for each in call.glances if each.comes_in and each.status}
+    if left and all(each.branch not in heard for each in left):
+        yield f"The phone at {left[0].seen.destination} did not answer when the other side hung up (BYE)."
+
+
+def _failed(call: Call, sentences: list[str], registered: Sequence[str] | None) -> Account:
+    assert call.final is not None
+    by_phone = call.final_is_by_phone
+    advice = advice_on(call.final.status, by_phone=by_phone)
+    values = {
+        "caller": call.caller,
+        "callee": call.callee,
+        "domain": host_of(call.invite.uri),
+        "answer": _shown(call.final),
+    }
+    checks = [check.format_map(values) for check in advice.checks]
+    checks += [*_codecs(call), *_silence(call), *_registered_now(call, by_phone, registered)]
+    told = [
+        *sentences,
+        *_rang(call, call.final),
+        _sentence(call, advice.sentence, by_phone).format_map(values),
+    ]
+    return Account(told, failed=True, advice=checks + unreachable_addresses(call.invite, call.caller))
+
+
+def _sentence(call: Call, usual: str, by_phone: bool) -> str:
+    """A time-out says different things, by whether it rang."""
+    assert call.final is not None
+    if by_phone or call.final.status != 408:
+        return usual
+    return "Nobody answered ({answer})." if call.rang is not None else usual
+
+
+def _codecs(call: Call) -> Iterator[str]:
+    assert call.final is not None
+    if call.final.status not in NO_CODEC:
+        return
+    offered = ", ".join(call.invite.codecs) or "none that is named"
+    warning = call.final.first("warning")
+    yield f"They have no codec in common: {call.caller}'s phone offered {offered}. Switch one on in both."
+    if warning:
+        yield f"The phone says why: {warning}"
+
+
+def _silence(call: Call) -> list[str]:
+    """Phones that said nothing at all; one try proves nothing."""
+    return [
+        f"The phone at {each.seen.destination} said nothing, though asked {call.tries(each)} times: it "
+        "was switched off or left the network without telling, or a firewall is between."
+        for each in call.silent
+        if call.tries(each) > 1
+    ]
+
+
+def _registered_now(call: Call, by_phone: bool, registered: Sequence[str] | None) -> Iterator[str]:
+    assert call.final is not None
+    if registered is None or by_phone or call.final.status not in (404, 480):
+        return
+    if registered:
+        yield f"By now {call.callee} is registered: {', '.join(registered)}. Call again."
+    else:
+        yield f"{call.callee} is not registered now, either."

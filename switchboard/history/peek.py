@@ -1,0 +1,31 @@
+"""What is asked of every message that is kept, by a glance: most are never looked at again."""
+
+import re
+
+from switchboard.sip.fields import text_of
+
+_CALL_ID = re.compile(rb"\n(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*([0-9]+)[ \t]+([^\s]+)", re.IGNORECASE)
+_STATUS = re.compile(rb"SIP/2\.0[ \t]+([1-6][0-9][0-9])[ \t]*([^\r\n]*)", re.IGNORECASE)
+_METHOD = re.compile(rb"([A-Za-z0-9\-.!%*_+`'~]+)[ \t]")
+
+
+def call_id_of(raw: bytes) -> str:
+    """The Call-ID; "" if there is none."""
+    match = _CALL_ID.search(raw)
+    return text_of(match[1].strip()) if match else ""
+
+
+def status_of(raw: bytes) -> tuple[int, str]:
+    """The status and reason phrase of a response; (0, "") of a request."""
+    match = _STATUS.match(raw)
+    return (int(match[1]), match[2].decode("utf-8", "replace").strip()) if match else (0, "")
+
+
+def method_of(raw: bytes) -> str:
+    """The method of a request; of a response the one that its CSeq names."""
+    if status_of(raw)[0]:
+        match = _CSEQ.search(raw)
+        return match[2].decode("latin-1") if match else ""
+    match = _METHOD.match(raw)
+    return match[1].decode("latin-1") if match else ""

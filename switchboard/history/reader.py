@@ -1,0 +1,85 @@
+"""Reads the history, without disturbing its writer."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from switchboard import codec
+from switchboard.history.seen import Seen
+from switchboard.history.store import HistoryError, connect, read_summaries
+from switchboard.history.summary import Kind, Summary
+
+AT_MOST = 100
+
+
+class HistoryReader:
+    """Opens the file anew for each question, read-only: the writer may come and go.
+
+    Every method raises HistoryError with a text for people if there is no file, or it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def recent(
+        self,
+        kind: Kind | None = Kind.CALL,
+        *,
+        user: str = "",
+        outcomes: Sequence[str] = (),
+        since_ns: int = 0,
+        until_ns: int = 2**62,
+        at_most: int = AT_MOST,
+    ) -> list[Summary]:
+        """What there is, the last begun first. `kind`: None for all. `user`: either side, unescaped."""
+        terms, values = ["started_ns BETWEEN ? AND ?"], [since_ns, until_ns]
+        asked: list[object] = [*values]
+        if kind is not None:
+            terms.append("kind = ?")
+            asked.append(str(kind))
+        if user:
+            terms.append("? IN (caller_user, callee_user)")
+            asked.append(user)
+        if outcomes:
+            terms.append(f"outcome IN ({', '.join('?' * len(outcomes))})")
+            asked.extend(outcomes)
+        return self._read(f"WHERE {' AND '.join(terms)} ORDER BY started_ns DESC LIMIT ?", [*asked, at_most])
+
+    def summary(self, call_id: str) -> Summary | None:
+        """What is known of one Call-ID; None if nothing is."""
+        return next(iter(self._read("WHERE call_id = ?", [call_id])), None)
+
+    def messages(self, call_id: str) -> list[Seen]:
+        """The messages of a Call-ID, oldest first; [] if there are none."""
+        query = (
+            "SELECT packed FROM parcels JOIN calls ON calls.id = parcels.call WHERE call_id = ? "
+            "ORDER BY parcels.id"
+        )
+        with closing(self._open()) as database:
+            try:
+                parcels = database.execute(query, (call_id,)).fetchall()
+            except sqlite3.Error as error:
+                raise self._unreadable(error) from error
+        rows = (row for (packed,) in parcels for row in codec.unpack(packed))
+        return sorted(map(Seen.from_row, rows), key=lambda seen: seen.at_ns)
+
+    def _read(self, rest: str, values: Sequence[object]) -> list[Summary]:
+        with closing(self._open()) as database:
+            try:
+                return read_summaries(database, rest, values)
+            except sqlite3.Error as error:
+                raise self._unreadable(error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            raise HistoryError(
+                f"There is no history at {self._path}: none was written yet, or the setting history is off."
+            )
+        try:
+            return connect(f"{self._path.absolute().as_uri()}?mode=ro")
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: sqlite3.Error) -> HistoryError:
+        return HistoryError(f"The history {self._path} cannot be read: {error}.")

@@ -1,0 +1,118 @@
+"""What is known of one Call-ID at a glance: who, when, and how it ended."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from switchboard.cdr.outcome import outcome_of
+from switchboard.cdr.record import Party
+from switchboard.history.peek import method_of, status_of
+from switchboard.history.seen import Direction, Seen
+from switchboard.sip.errors import ParseError
+from switchboard.sip.message import parse_message
+from switchboard.sip.uri import SipUri
+
+CHALLENGES = (401, 407)
+
+
+class Kind(StrEnum):
+    """What the messages of a Call-ID are about."""
+
+    CALL = "call"
+    REGISTRATION = "registration"
+    OTHER = "other"
+
+
+_KINDS = {"INVITE": Kind.CALL, "REGISTER": Kind.REGISTRATION}
+
+
+@dataclass(slots=True)
+class Summary:
+    """One Call-ID. Instants are epoch ns, 0: it did not happen (yet)."""
+
+    call_id: str
+    kind: Kind = Kind.OTHER
+    caller: str = ""
+    """The URI in From; of a registration the address-of-record, as in `callee`."""
+    callee: str = ""
+    """The URI in To."""
+    started_ns: int = 0
+    last_ns: int = 0
+    ringing_ns: int = 0
+    answered_ns: int = 0
+    ended_ns: int = 0
+    cancelled: bool = False
+    status: int = 0
+    """The final status that the caller got; of a registration the last one."""
+    phrase: str = ""
+    messages: int = 0
+    bytes: int = 0
+
+    @property
+    def outcome(self) -> str:
+        """`calling`, `ringing`, `up`, or a journal's `Outcome`; of others `open`, `done`, `refused`."""
+        if self.kind is Kind.CALL:
+            return self._outcome_of_call()
+        if not self.status:
+            return "open"
+        return "done" if self.status < 300 else "refused"
+
+    def _outcome_of_call(self) -> str:
+        if self.answered_ns:
+            return "answered" if self.ended_ns else "up"
+        if not self.status:
+            return "ringing" if self.ringing_ns else "calling"
+        by = Party.CALLER if self.cancelled else Party.CALLEE
+        return outcome_of(self.status, by, bool(self.ringing_ns)).value
+
+    def note(self, seen: Seen) -> None:
+        """Take the next message of this Call-ID into account."""
+        self.last_ns = max(self.last_ns, seen.at_ns)
+        self.messages += 1
+        self.bytes += len(seen.raw)
+        if not self.started_ns:
+            self._begin(seen)
+        if seen.direction is Direction.OUT and seen.raw.startswith(b"SIP/"):
+            self._note_response(seen)
+        elif seen.direction is Direction.IN and self.kind is Kind.CALL:
+            self._note_request(seen)
+
+    def _begin(self, seen: Seen) -> None:
+        self.started_ns = seen.at_ns
+        self.kind = _KINDS.get(method_of(seen.raw), Kind.OTHER)
+        try:
+            message = parse_message(seen.raw)
+            self.caller, self.callee = message.from_address.uri, message.to_address.uri
+        except ParseError:
+            return  # it is kept all the same: what cannot be parsed is what people want to see
+
+    def _note_request(self, seen: Seen) -> None:
+        if seen.raw.startswith(b"CANCEL "):
+            self.cancelled = True
+        elif seen.raw.startswith(b"BYE "):
+            self.ended_ns = self.ended_ns or seen.at_ns
+
+    def _note_response(self, seen: Seen) -> None:
+        status, phrase = status_of(seen.raw)
+        if self.answered_ns or (self.kind is Kind.CALL and method_of(seen.raw) != "INVITE"):
+            return
+        if status < 200:
+            if status in (180, 183):
+                self.ringing_ns = self.ringing_ns or seen.at_ns
+            return
+        self.status, self.phrase = status, phrase
+        if self.kind is Kind.CALL:
+            self._end_call(status, seen.at_ns)
+
+    def _end_call(self, status: int, at_ns: int) -> None:
+        if status < 300:
+            self.answered_ns = at_ns
+        elif status not in CHALLENGES:
+            self.ended_ns = at_ns
+
+
+def user_of(uri: str) -> str:
+    """The user part of a SIP URI, unescaped; "" if there is none."""
+    try:
+        return SipUri.parse(uri).username
+    except ParseError:
+        return ""

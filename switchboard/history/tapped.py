@@ -1,0 +1,90 @@
+"""Reads what the taps publish (docs/BUS.md, Taps): frames of the bus become messages that were seen."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from switchboard.bus import frames
+from switchboard.history.seen import Address, Direction, Seen
+from switchboard.sip.datagram import PONG
+
+WIRE_IN, WIRE_OUT = "edge-rx.0", "edge-tx.0"
+_PHONES_KNOWN = 10_000
+
+
+class TapReader:
+    """Unpacks frames. `sip_host` ("": all addresses) and `sip_port`: where the switchboard listens.
+
+    `missed` counts frames that a publisher numbered and that never came; `bad` counts what is no such frame.
+    """
+
+    def __init__(self, sip_host: str, sip_port: int) -> None:
+        self.missed = 0
+        self.bad = 0
+        self._sip_host = sip_host
+        self._sip_port = sip_port
+        self._numbers: dict[str, int] = {}
+        self._facing: OrderedDict[str, str] = OrderedDict()
+
+    def read(self, subject: str, body: Any, wants: Callable[[bytes], object] = bool) -> Iterator[Seen]:
+        """Yield the SIP messages of one frame, in order, that `wants` (told their bytes) finds true."""
+        match subject, body:
+            case "tap.passed", [str(owner), int(number), int(at_ns), str(peer), bytes(frame)]:
+                self._count(owner, number)
+                yield from self._unpack(owner, at_ns, peer, frame, wants)
+            case _:
+                self.bad += 1
+
+    def skip(self, body: Any) -> None:
+        """Count a frame that nobody reads."""
+        match body:
+            case [str(owner), int(number), *_]:
+                self._count(owner, number)
+
+    def _unpack(
+        self, owner: str, at_ns: int, peer: str, frame: bytes, wants: Callable[[bytes], object]
+    ) -> Iterator[Seen]:
+        try:
+            inner, items = frames.unpack(frame)
+        except frames.FrameError:
+            self.bad += 1
+            return
+        if owner == WIRE_IN and inner == "sip.received":
+            for host, port, local_host, _, raw in items:
+                if wants(raw):
+                    yield self._received(at_ns, Address(host, port), local_host, raw, peer)
+        elif inner in ("sip.send", "sip.translate"):
+            for host, port, local_host, raw, *_ in items:
+                if raw != PONG and wants(raw):
+                    yield self._sent(owner, at_ns, Address(host, port), local_host, raw, peer)
+
+    def _received(self, at_ns: int, source: Address, local_host: str, raw: bytes, peer: str) -> Seen:
+        if local_host:
+            self._learn(source.host, local_host)
+        return Seen(at_ns, source, self._ours(local_host, source.host), raw, Direction.IN, peer)
+
+    def _sent(
+        self, owner: str, at_ns: int, destination: Address, local_host: str, raw: bytes, peer: str
+    ) -> Seen:
+        if owner == WIRE_OUT:
+            return Seen(at_ns, self._ours(local_host, destination.host), destination, raw, Direction.OUT)
+        return Seen(at_ns, Address(owner, 0), Address(peer, 0), raw, Direction.HOP, peer)
+
+    def _ours(self, local_host: str, phone: str) -> Address:
+        """Our end: as the kernel told it, else as that phone saw us before."""
+        host = local_host or self._sip_host or self._facing.get(phone, "")
+        return Address(host or ("::" if ":" in phone else "0.0.0.0"), self._sip_port)
+
+    def _learn(self, phone: str, local_host: str) -> None:
+        if self._facing.get(phone) == local_host:
+            return
+        self._facing[phone] = local_host
+        if len(self._facing) > _PHONES_KNOWN:
+            self._facing.popitem(last=False)
+
+    def _count(self, owner: str, number: int) -> None:
+        """A number that falls is a new process; the first one that we hear may be any."""
+        last = self._numbers.get(owner)
+        self._numbers[owner] = number
+        if last is not None and number > last:
+            self.missed += number - last - 1

@@ -1,0 +1,65 @@
+import cython
+
+from switchboard.proxy.branch cimport Branch, restore_branch
+from switchboard.proxy.commands cimport ProxyTurn
+from switchboard.proxy.environment cimport Environment
+from switchboard.proxy.forward cimport compose, plan
+from switchboard.proxy.preprocess cimport Routing
+from switchboard.proxy.received cimport Received
+from switchboard.proxy.targets cimport by_priority
+from switchboard.sip.message cimport Message
+from switchboard.sip._splice cimport build_response
+from switchboard.sip._splice cimport strip_top_via
+from switchboard.transaction.server cimport ServerTransaction
+
+
+cdef class ResponseContext:
+    cdef readonly ServerTransaction server
+    cdef readonly int edition
+    cdef Environment _env
+    cdef Received _received
+    cdef Routing _routing
+    cdef list _branches, _groups
+    cdef set _tried, _answers
+    cdef bint _cancelled, _rang
+    cdef object _unplanned
+    @cython.locals(branch=Branch)
+    cpdef bint is_alive(self) except -1
+    @cython.locals(branch=Branch)
+    cpdef tuple fixed(self)
+    @cython.locals(branch=Branch)
+    cpdef tuple changing(self)
+    @cython.locals(branch=Branch)
+    cpdef object dissolve(self)
+    @cython.locals(branch=Branch)
+    cpdef object resume(self, ProxyTurn turn)
+    cpdef object start(self, list targets, ProxyTurn turn)
+    cpdef object receive(self, Branch branch, Message response, ProxyTurn turn)
+    cpdef object time_out(self, Branch branch, ProxyTurn turn)
+    cpdef object fire(self, Branch branch, str letter, ProxyTurn turn)
+    cpdef object cancel(self, object reasons, ProxyTurn turn)
+    cdef bint _add(self, list targets) except -1
+    cdef object _settle(self, ProxyTurn turn)
+    @cython.locals(branch=Branch)
+    cdef bint _is_pending(self) except -1
+    @cython.locals(branch=Branch)
+    cdef object _start_group(self, list group, ProxyTurn turn)
+    cdef Branch _make_branch(self, object target)
+    cdef object _resolve(self, Branch branch, ProxyTurn turn)
+    cpdef object _send(self, Branch branch, object hop, ProxyTurn turn)
+    cdef object _receive_provisional(self, Branch branch, Message response, ProxyTurn turn)
+    cdef object _succeed(self, Message response, ProxyTurn turn)
+    cdef object _fail(self, Branch branch, Message response, ProxyTurn turn)
+    @cython.locals(branch=Branch)
+    cdef object _cancel_rest(self, ProxyTurn turn, object reasons=*)
+    cdef object _send_best(self, ProxyTurn turn)
+    cdef bint _must_not_pass(self, int status) except -1
+    cdef object _answer_ourselves(self, int status, ProxyTurn turn)
+    cdef object _relay(self, Message response, ProxyTurn turn)
+    cdef object _note_ringing(self, int status, ProxyTurn turn)
+
+
+@cython.locals(context=ResponseContext)
+cpdef ResponseContext restore_context(
+    Environment env, ServerTransaction server, tuple fixed, tuple changing, double now
+)

@@ -1,0 +1,17 @@
+from switchboard.proxy.commands cimport ProxyTurn
+from switchboard.proxy.loop cimport Branches
+from switchboard.transaction.layer cimport TransactionLayer
+
+
+cdef class Environment:
+    cdef readonly TransactionLayer layer
+    cdef readonly Branches branches
+    cdef readonly object policy, facing
+    cdef readonly int port
+    cdef readonly str incarnation
+    cdef readonly bint recurse
+    cdef readonly dict waiting
+    cdef long _tags
+    cpdef str make_tag(self)
+    cpdef object peer_at(self, object hop)
+    cpdef object ask(self, object lookup, object then, ProxyTurn turn)

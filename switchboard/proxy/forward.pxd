@@ -1,0 +1,13 @@
+from switchboard.proxy.preprocess cimport Routing
+from switchboard.proxy.received cimport Received
+from switchboard.sip.message cimport Message
+from switchboard.sip._splice cimport forward_request
+
+
+cpdef object plan(Routing routing, object target)
+cdef object _given_hop(str next_hop)
+cdef object _hop_of(object uri)
+cpdef bytes compose(Received received, object plan, Routing routing, str branch, tuple sent_by)
+cdef list _record_routes(Received received, str outer, int port)
+cdef list _changed_routes(Message request, object plan)
+cdef str _reference(str host)

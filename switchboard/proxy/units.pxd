@@ -1,0 +1,19 @@
+import cython
+
+from switchboard.proxy.branch cimport Branch
+from switchboard.proxy.context cimport ResponseContext, restore_context
+from switchboard.transaction.client cimport ClientTransaction
+from switchboard.transaction.server cimport ServerTransaction
+from switchboard.transaction.timers cimport Waiting
+
+
+@cython.locals(client=ClientTransaction, branch=Branch, context=ResponseContext)
+cdef Waiting _unit_of(object transaction)
+cpdef dict units_of(object touched)
+cpdef bint is_over(Waiting unit) except -1
+@cython.locals(context=ResponseContext)
+cpdef int edition_of(Waiting unit) except -1
+cpdef tuple base_of(Waiting unit)
+cpdef tuple state_of(Waiting unit, double now)
+cpdef object forget(Waiting unit)
+cdef ResponseContext _context_of(Waiting unit)

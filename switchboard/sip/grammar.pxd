@@ -1,0 +1,1 @@
+cpdef object find_param(tuple params, str name)

@@ -1,0 +1,9 @@
+from switchboard.sip.message cimport Message
+from switchboard.sip._splice cimport complete_via
+
+
+cpdef bytes received_via(Message request, object source)
+cdef bytes _complete(bytes value, object via, object source)
+cpdef object response_address(Message request, object source)
+cdef object _reply_to(object via, object source)
+cdef bint _same_host(str host, str source) except -1

@@ -1,0 +1,1 @@
+from switchboard.sip.grammar cimport find_param

@@ -1,0 +1,88 @@
+"""The page Now, beside doors that answer as a switchboard would."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cli.conftest import answering as answering
+from console.conftest import HERE, Open, token_of
+from survey.surveys import reading, survey
+
+from switchboard.console.now import figures
+from switchboard.console.watch import Look
+from switchboard.location.binding import Binding
+from switchboard.location.sqlite import SqliteStore
+from switchboard.survey.moment import moment
+
+Answering = Callable[[str, str, Any], list[Any]]
+CALL = {
+    "call_id": "a b&c",
+    "caller": "sip:lukas@pbx.example.com",
+    "callee": "sip:lenka@pbx.example.com",
+    "started_at": "2026-11-24T10:00:00.000Z",
+    "ringing_at": None,
+    "answered_at": None,
+    "state": "ringing",
+}
+
+
+def test_nothing_runs(open_console: Open) -> None:
+    page = open_console().get("/").text
+    assert page.count('<span class="badge bad">down</span>') == 8
+    assert "The journal does not answer; calls go on without it." in page
+    assert "Nobody is registered." in page
+
+
+@pytest.fixture
+def running(answering: Answering, data_dir: Any) -> list[Any]:
+    """A journal with a call, a store with a phone; returns what the journal's parent was asked."""
+    status = {"name": "journal", "instance": 0, "pid": None, "host": "pbx", "state": "up"}
+    asked = answering("journal.control", "status", [{**status, "uptime_s": 65.0, "restarts": 2}])
+    answering("journal.control", "restart", ["journal.0"])
+    answering("journal.0.ask", "stats", {"items_in": 4})
+    answering("journal.0.ask", "call.list", [CALL])
+    store = SqliteStore(data_dir / "location.db")
+    with store.batch():
+        binding = Binding(
+            "sip:lenka@10.0.0.7", 1.0, time.time() + 600, user_agent="Linphone <5>", source="10.0.0.7:5060"
+        )
+        store.put("lenka", [binding])
+    store.close()
+    return asked
+
+
+@pytest.mark.usefixtures("running")
+def test_calls_phones_and_workers(open_console: Open) -> None:
+    page = open_console().get("/").text
+    assert '<span class="badge fair">ringing</span>' in page
+    assert 'href="/call?call_id=a%20b%26c"' in page
+    assert "Linphone &lt;5&gt;" in page
+    assert "10.0.0.7:5060" in page
+    assert "1m 05s" in page
+
+
+def test_restart(open_console: Open, running: list[Any]) -> None:
+    browser = open_console()
+    form = {"csrf": token_of(browser.get("/").text), "worker": "journal.0"}
+    answer = browser.post("/restart", data=form, headers={"Origin": HERE})
+    assert answer.headers["Location"] == "/?said=restarted"
+    assert "journal.0" in running
+    form["worker"] = "sshd.0"
+    assert browser.post("/restart", data=form, headers={"Origin": HERE}).status_code == 404
+
+
+def test_figures() -> None:
+    def look(at: float, records: float, busy: float) -> Look:
+        before = survey(at, reading("journal.0", records=0), reading("translator.0", responses__4xx=0))
+        after = survey(
+            at + 2, reading("journal.0", records=records), reading("translator.0", responses__4xx=busy)
+        )
+        return Look(at, moment(before, after, [CALL]), [CALL], [])
+
+    found = {each.name: each for each in figures([look(0.0, 2, 0), look(2.0, 8, 3)])}
+    assert found["Calls now"].value == 1
+    assert found["Calls now"].note == "0 up, 1 not yet"
+    assert found["Calls a second"].value == 4.0
+    assert found["Calls a second"].chart.top == 4.0
+    assert found["Refusals a second"].value == 1.5

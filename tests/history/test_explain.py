@@ -1,0 +1,273 @@
+"""The accounts of calls and registrations, from their messages."""
+
+import pytest
+from history.wire import (
+    BOARD,
+    CALL_ID,
+    LENKA,
+    LUKAS,
+    Wire,
+    acknowledged,
+    answered,
+    call,
+    invited,
+    refused,
+    refused_here,
+    request,
+    response,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchboard.history.explain import explain
+from switchboard.history.seen import Address, Direction, Seen
+
+
+def test_nothing() -> None:
+    assert explain([]).text == "Nothing is known of it."
+
+
+def test_a_call_that_went_well() -> None:
+    account = explain(call())
+    assert account.sentences == [
+        "lukas called lenka.",
+        "The phone rang for 4.0 s.",
+        "lenka answered.",
+        "They talked for 1 min 05 s, then lenka hung up.",
+    ]
+    assert (account.failed, account.advice) == (False, [])
+
+
+def test_a_call_that_is_up() -> None:
+    wire = Wire()
+    invited(wire)
+    assert explain(wire.seen).sentences[-1] == "No phone has said anything yet."
+    answered(wire, 180, "Ringing")
+    assert explain(wire.seen).sentences[-1] == "The phone rings, and nobody has answered yet."
+    answered(wire, 200, "OK")
+    acknowledged(wire)
+    assert explain(wire.seen).sentences[-1] == "The call is up, or its end was not seen."
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase", "sentence"),
+    [
+        (486, "Obsadené", "lenka was busy (486 Obsadené)."),
+        (600, "Busy Everywhere", "lenka was busy everywhere (600 Busy Everywhere)."),
+        (603, "Odmietnutie", "lenka declined (603 Odmietnutie)."),
+        (480, "Later", "The phone of lenka did not take the call (480 Later)."),
+        (404, "Who", "The phone that is registered for lenka does not know that user (404 Who)."),
+        (403, "No", "The phone of lenka refused the call (403 No)."),
+        (499, "Odd", "The call was refused (499 Odd)."),
+        (501, "Odd", "A server could not do what was asked (501 Odd)."),
+        (302, "Moved", "lenka's phone says to try elsewhere (302 Moved)."),
+    ],
+)
+def test_a_phone_that_refuses(status: int, phrase: str, sentence: str) -> None:
+    account = explain(refused(status, "As the phone said it", ring_s=11, shown=phrase))
+    assert account.sentences == ["lukas called lenka.", "The phone rang for 11 s.", sentence]
+    assert account.failed
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence", "check"),
+    [
+        (404, "lenka has never registered here", "spelled as in the callee's phone"),
+        (480, "its registration ran out or was withdrawn", "switched on and in the network"),
+        (403, "refused to pass the call on to example.org", "add it to the setting domains"),
+        (407, "wanted a password from lukas", "Enter user name and password"),
+        (482, "went in a circle", "call forwarding"),
+        (500, "could not be delivered to lenka", "cannot be reached"),
+        (503, "does not know yet who is registered", "switchboard status"),
+        (416, "is no SIP address", "Only sip: addresses"),
+        (400, "could not make sense of the INVITE", "The phrase names the field"),
+    ],
+)
+def test_a_switchboard_that_refuses(status: int, sentence: str, check: str) -> None:
+    account = explain(refused_here(status, "Phrase"))
+    assert sentence in account.sentences[-1]
+    assert f"({status} Phrase)" in account.sentences[-1]
+    assert check in " ".join(account.advice)
+
+
+@pytest.mark.parametrize(
+    ("registered", "sentence"),
+    [
+        (["sip:lenka@10.0.0.3"], "By now lenka is registered: sip:lenka@10.0.0.3. Call again."),
+        ([], "lenka is not registered now, either."),
+    ],
+)
+def test_whether_the_callee_is_registered_by_now(registered: list[str], sentence: str) -> None:
+    assert sentence in explain(refused_here(480, "Gone"), registered).advice
+    assert sentence not in explain(refused(480, "Gone"), registered).advice
+
+
+def test_no_codec_in_common() -> None:
+    warning = 'Warning: 305 phone "Incompatible media format"\r\n'
+    account = explain(refused(488, "Not Acceptable Here", extra=warning))
+    assert "could not agree on a way to talk" in account.sentences[-1]
+    assert account.advice == [
+        "They have no codec in common: lukas's phone offered PCMU, PCMA. Switch one on in both.",
+        'The phone says why: 305 phone "Incompatible media format"',
+    ]
+
+
+def test_a_caller_that_gives_up() -> None:
+    wire = Wire()
+    invited(wire)
+    answered(wire, 180, "Ringing")
+    wire.wait(7)
+    wire.comes(LUKAS, request("CANCEL"))
+    wire.leaves(LUKAS, response(200, "OK", method="CANCEL"))
+    wire.leaves(LENKA, request("CANCEL", "sip:lenka@10.0.0.3", ("sb1",)))
+    answered(wire, 487, "Request Terminated")
+    account = explain(wire.seen)
+    assert account.sentences[1:] == [
+        "The phone rang for 7.0 s.",
+        "lukas hung up before anybody answered (487 Request Terminated).",
+    ]
+    assert not account.failed
+
+
+@pytest.mark.parametrize("rings", [True, False])
+def test_nobody_answers(rings: bool) -> None:
+    wire = Wire()
+    invited(wire)
+    if rings:
+        answered(wire, 180, "Ringing")
+    else:
+        wire.leaves(LENKA, wire.seen[-1].raw)
+        wire.leaves(LENKA, wire.seen[-1].raw)
+    wire.wait(30)
+    wire.leaves(LUKAS, response(408, "Request Timeout"))
+    account = explain(wire.seen)
+    silence = "The phone at 10.0.0.3:5060 said nothing, though asked 3 times"
+    if rings:
+        assert account.sentences[1:] == ["The phone rang for 30 s.", "Nobody answered (408 Request Timeout)."]
+    else:
+        assert account.sentences[-1] == "No phone of lenka answered in time (408 Request Timeout)."
+    assert any(line.startswith(silence) for line in account.advice) is not rings
+
+
+def test_a_challenge_that_was_met() -> None:
+    wire = Wire()
+    wire.comes(LUKAS, request("INVITE"))
+    wire.leaves(LUKAS, response(407, "Password please"))
+    wire.comes(LUKAS, request("ACK"))
+    invited(wire, cseq=2)
+    account = explain(wire.seen)
+    assert account.sentences[1] == (
+        "The switchboard asked for a password (407 Password please), and the phone gave one."
+    )
+
+
+def test_a_call_that_rang_at_two_phones() -> None:
+    wire = Wire()
+    invited(wire)
+    other = Address("10.0.0.4", 5062)
+    wire.leaves(other, request("INVITE", "sip:lenka@10.0.0.4:5062", ("sb2", "b")))
+    answered(wire, 200, "OK")
+    account = explain(wire.seen)
+    assert account.sentences[1:3] == [
+        "The call went to 2 phones: 10.0.0.3:5060, 10.0.0.4:5062.",
+        "lenka answered at 10.0.0.3:5060.",
+    ]
+
+
+def test_phones_at_addresses_that_cannot_be_reached() -> None:
+    advice = explain(call(contact="192.168.7.7", media="192.168.7.7")).advice
+    assert len(advice) == 2
+    assert advice[0].startswith("The phone of lenka says that it is reached at 192.168.7.7")
+    assert advice[1].startswith("The phone of lenka wants to hear at 192.168.7.7")
+    assert explain(call(contact="8.8.4.4", media="phone.example.org")).advice == []
+
+
+def test_an_answer_that_is_never_confirmed() -> None:
+    wire = Wire()
+    invited(wire)
+    answered(wire, 200, "OK")
+    assert "never confirmed the answer (ACK)" in explain(wire.seen).advice[0]
+
+
+def registration(status: int = 200, phrase: str = "OK", extra: str = "", answer: str = "") -> list[Seen]:
+    register = (
+        "REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP host;branch=z9hG4bKr\r\n"
+        "From: <sip:lukas@example.org>;tag=1\r\nTo: <sip:lukas@example.org>\r\n"
+        f"Call-ID: {CALL_ID}\r\nCSeq: 1 REGISTER\r\nContact: <sip:lukas@10.0.0.2>\r\n"
+        f"User-Agent: Linphone/5\r\n{extra}\r\n"
+    )
+    reply = (
+        f"SIP/2.0 {status} {phrase}\r\nVia: SIP/2.0/UDP host;branch=z9hG4bKr\r\n"
+        "From: <sip:lukas@example.org>;tag=1\r\nTo: <sip:lukas@example.org>;tag=2\r\n"
+        f"Call-ID: {CALL_ID}\r\nCSeq: 1 REGISTER\r\n{answer}\r\n"
+    )
+    wire = Wire()
+    wire.comes(LUKAS, register.encode())
+    if status:
+        wire.leaves(LUKAS, reply.encode())
+    return wire.seen
+
+
+PHONE = "The phone of lukas at 10.0.0.2:5060 (Linphone/5) "
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentences"),
+    [
+        (
+            registration(answer="Contact: <sip:lukas@10.0.0.2>;expires=600\r\n"),
+            [f"{PHONE}registered for 600 s."],
+        ),
+        (registration(extra="Expires: 0\r\n"), [f"{PHONE}withdrew its registration."]),
+        (registration(0), [f"{PHONE}wanted to register, and got no answer."]),
+        (
+            registration(401, "Unauthorized"),
+            [
+                f"{PHONE}wanted to register.",
+                "The switchboard asked for a password (401 Unauthorized), and the phone gave none.",
+            ],
+        ),
+        (
+            registration(401, "Unauthorized", "Authorization: ***\r\n"),
+            [f"{PHONE}wanted to register.", "Its password is wrong (401 Unauthorized)."],
+        ),
+        (registration(403, "Forbidden"), [f"{PHONE}wanted to register.", "It was refused (403 Forbidden)."]),
+        (
+            registration(404, "Not Found"),
+            [f"{PHONE}wanted to register.", "The domain is none of this switchboard's (404 Not Found)."],
+        ),
+        (registration(499, "Odd"), [f"{PHONE}wanted to register.", "It was refused (499 Odd)."]),
+    ],
+)
+def test_registrations(seen: list[Seen], sentences: list[str]) -> None:
+    account = explain(seen)
+    assert account.sentences == sentences
+    assert account.failed is ("registered" not in sentences[0] and "withdrew" not in sentences[0])
+
+
+def test_a_registration_from_behind_address_translation() -> None:
+    seen = registration(answer="Contact: <sip:lukas@10.0.0.2>;expires=600\r\n")
+    outside = [each._replace(source=Address("203.0.113.9", 40000)) for each in seen[:1]] + seen[1:]
+    assert "reached at 10.0.0.2, but its messages come from 203.0.113.9" in explain(outside).advice[0]
+
+
+def test_another_request() -> None:
+    wire = Wire()
+    wire.comes(LUKAS, request("MESSAGE"))
+    assert explain(wire.seen).sentences[-1] == "No answer has been seen."
+    wire.leaves(LUKAS, response(404, "Not Found", method="MESSAGE"))
+    assert explain(wire.seen).sentences == [
+        "lukas sent MESSAGE to lenka.",
+        "The answer was 404 Not Found.",
+    ]
+
+
+@given(st.lists(st.tuples(st.sampled_from(Direction), st.binary(max_size=80), st.integers(0, 14))))
+def test_whatever_was_seen_is_explained(pieces: list[tuple[Direction, bytes, int]]) -> None:
+    whole = call()
+    seen = [
+        each
+        for direction, raw, place in pieces
+        for each in (whole[place % len(whole)], Seen(place, BOARD, LUKAS, raw, direction))
+    ]
+    assert explain(seen).sentences

@@ -1,0 +1,85 @@
+"""The ladder of a call, from its messages."""
+
+from history.wire import LENKA, LUKAS, Wire, answered, call, invited, request, response
+
+from switchboard.history.ladder import Part, Participant, draw
+from switchboard.history.seen import Address, Direction, Seen
+
+
+def test_participants_stand_in_the_order_of_the_call() -> None:
+    assert draw(call()).participants == [
+        Participant("10.0.0.2:5060", "lukas", Part.PHONE),
+        Participant("switchboard", "", Part.SWITCHBOARD),
+        Participant("10.0.0.3:5060", "lenka", Part.PHONE),
+    ]
+
+
+def test_what_leaves_is_matched_with_what_came() -> None:
+    arrows = draw(call()).arrows
+    assert [arrow.label for arrow in arrows[:5]] == [
+        "INVITE lenka",
+        "100 Trying (INVITE)",
+        "INVITE lenka",
+        "180 Ringing (INVITE)",
+        "180 Zvoní (INVITE)",
+    ]
+    twins = [(place, arrow.twin) for place, arrow in enumerate(arrows) if arrow.twin is not None]
+    assert twins == [(2, 0), (4, 3), (6, 5), (8, 7), (10, 9), (12, 11)]
+
+
+def test_responses_are_matched_with_their_requests() -> None:
+    answers = [arrow.answers for arrow in draw(call()).arrows]
+    assert answers == [None, 0, None, 2, 0, 2, 0, None, None, None, None, 10, 9]
+
+
+def test_times() -> None:
+    arrows = draw(call(ring_s=4.0)).arrows
+    assert [round(arrow.since_s, 3) for arrow in arrows[:6]] == [0.0, 0.001, 0.001, 0.001, 0.001, 4.001]
+    assert round(arrows[5].offset_s, 3) == 4.005
+
+
+def test_changes() -> None:
+    arrows = draw(call()).arrows
+    invite = {change.what: (change.before, change.after) for change in arrows[2].changes}
+    assert invite == {
+        "Request-URI": ("sip:lenka@example.org", "sip:lenka@10.0.0.3"),
+        "Via": (
+            "SIP/2.0/UDP host;branch=z9hG4bKb",
+            "SIP/2.0/UDP host;branch=z9hG4bKsb1\nSIP/2.0/UDP host;branch=z9hG4bKb",
+        ),
+        "Max-Forwards": ("70", "69"),
+    }
+    ringing = {change.what: (change.before, change.after) for change in arrows[4].changes}
+    assert ringing["reason phrase"] == ("Ringing", "Zvoní")
+    assert arrows[1].changes == (), "the switchboard made it itself"
+
+
+def test_retransmissions() -> None:
+    wire = Wire()
+    invited(wire)
+    wire.wait(0.5)
+    wire.comes(LUKAS, wire.seen[0].raw)
+    wire.leaves(LENKA, wire.seen[2].raw)
+    assert [arrow.retransmission for arrow in draw(wire.seen).arrows] == [False, False, False, True, True]
+    assert all(arrow.fork == 0 for arrow in draw(wire.seen).arrows)
+
+
+def test_forks() -> None:
+    wire = Wire()
+    invited(wire)
+    other = Address("10.0.0.4", 5060)
+    wire.leaves(other, request("INVITE", "sip:lenka@10.0.0.4", ("sb2", "b")))
+    wire.comes(other, response(180, "Ringing", ("sb2", "b")))
+    answered(wire, 200, "OK")
+    ladder = draw(wire.seen)
+    assert [arrow.fork for arrow in ladder.arrows] == [0, 0, 1, 2, 2, 1, 0]
+    assert [each.key for each in ladder.participants][2:] == ["10.0.0.3:5060", "10.0.0.4:5060"]
+
+
+def test_hops_between_workers_are_shown_on_demand() -> None:
+    seen = call()
+    hop = Seen(seen[2].at_ns - 1, Address("router.0", 0), Address("edge-tx.0", 0), seen[2].raw, Direction.HOP)
+    ladder = draw([*seen, hop])
+    assert [each.key for each in ladder.participants if each.part is Part.WORKER] == ["edge-tx.0", "router.0"]
+    assert len(ladder.arrows) == len(seen) + 1
+    assert draw([*seen, hop], hops=False) == draw(seen)

@@ -1,0 +1,97 @@
+"""Captures, read back by a reader of our own; tshark reads some in tests/system."""
+
+import io
+import socket
+import struct
+
+import pytest
+from history.wire import call
+
+from switchboard.history.pcapng import head, packet, write
+from switchboard.history.seen import Address, Direction, Seen
+
+AT_NS = 1_795_556_353_963_342_974
+ONE = Seen(AT_NS, Address("10.0.0.2", 5062), Address("10.0.0.1", 5060), b"odd", Direction.IN)
+SIX = ONE._replace(source=Address("fe80::2%eth0", 5062), destination=Address("2001:db8::1", 5060))
+
+
+def blocks(data: bytes) -> list[tuple[int, bytes]]:
+    """Type and body of each block."""
+    found = []
+    while data:
+        kind, length = struct.unpack_from("<II", data)
+        assert length % 4 == 0
+        assert struct.unpack_from("<I", data, length - 4) == (length,)
+        found.append((kind, data[8 : length - 4]))
+        data = data[length:]
+    return found
+
+
+def packets(data: bytes) -> list[tuple[int, bytes]]:
+    """Instant and octets of each packet."""
+    found = []
+    for kind, body in blocks(data):
+        if kind == 6:
+            _, high, low, size, whole = struct.unpack_from("<IIIII", body)
+            assert size == whole
+            found.append((high << 32 | low, body[20 : 20 + size]))
+    return found
+
+
+def summed(data: bytes) -> int:
+    """The sum of all 16-bit words with the carries added: 0xffff over data with a right checksum."""
+    data += bytes(len(data) % 2)
+    total: int = sum(word for (word,) in struct.iter_unpack("!H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def test_a_capture_begins_with_a_section_and_an_interface_of_raw_ip() -> None:
+    (section, first), (interface, second) = blocks(head())
+    assert (section, first[:4]) == (0x0A0D0D0A, b"\x4d\x3c\x2b\x1a")
+    assert (interface, second[:2]) == (1, b"\x65\x00")
+    assert struct.pack("<HHB", 9, 1, 9) in second, "instants in nanoseconds"
+
+
+def test_ipv4() -> None:
+    ((at_ns, data),) = packets(packet(ONE))
+    assert at_ns == AT_NS
+    assert (data[0], data[9], len(data)) == (0x45, 17, 31)
+    assert data[12:20] == socket.inet_aton("10.0.0.2") + socket.inet_aton("10.0.0.1")
+    assert struct.unpack("!HHH", data[20:26]) == (5062, 5060, 11)
+    assert data[28:] == b"odd"
+    assert summed(data[:20]) == 0xFFFF
+    assert summed(data[12:20] + struct.pack("!HH", 17, 11) + data[20:]) == 0xFFFF
+
+
+def test_ipv6() -> None:
+    ((_, data),) = packets(packet(SIX))
+    assert (data[0] >> 4, data[6], struct.unpack("!H", data[4:6])) == (6, 17, (11,))
+    assert data[8:24] == socket.inet_pton(socket.AF_INET6, "fe80::2")
+    assert summed(data[8:40] + struct.pack("!HH", 17, 11) + data[40:]) == 0xFFFF
+
+
+def test_a_comment_names_the_call() -> None:
+    ((_, body),) = blocks(packet(ONE, "call-ľ"))
+    assert "call-ľ".encode() in body
+
+
+def test_what_never_was_on_the_wire_is_left_out() -> None:
+    hop = Seen(AT_NS, Address("router.0", 0), Address("edge-tx.0", 0), b"x", Direction.HOP)
+    assert packet(hop) == b""
+    stream = io.BytesIO()
+    assert write(stream, [ONE, hop, SIX]) == 2
+    assert len(packets(stream.getvalue())) == 2
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_507, 70_000])
+def test_any_size(size: int) -> None:
+    ((_, data),) = packets(packet(ONE._replace(raw=bytes(size))))
+    assert len(data) == 28 + min(size, 65_507)
+
+
+def test_a_whole_call() -> None:
+    stream = io.BytesIO()
+    assert write(stream, call()) == 13
+    assert [data[28:] for _, data in packets(stream.getvalue())] == [seen.raw for seen in call()]

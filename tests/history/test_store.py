@@ -1,0 +1,148 @@
+"""The history on disk, written and read again."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from history.wire import CALL_ID, SECOND, START, call, refused, request
+
+from switchboard.history.reader import HistoryReader
+from switchboard.history.seen import Direction, Seen
+from switchboard.history.store import MESSAGES_A_CALL, HistoryError, HistoryStore, Limits
+from switchboard.history.summary import Kind
+
+LIMITS = Limits(calls=100, age_s=3600, bytes=1 << 20)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[HistoryStore]:
+    store = HistoryStore(path, LIMITS)
+    yield store
+    store.close()
+
+
+def moved(seen: list[Seen], seconds: float) -> list[Seen]:
+    return [each._replace(at_ns=each.at_ns + int(seconds * SECOND)) for each in seen]
+
+
+def test_messages_come_back_as_they_were(store: HistoryStore, path: Path) -> None:
+    store.add({CALL_ID: call()})
+    assert HistoryReader(path).messages(CALL_ID) == call()
+    assert HistoryReader(path).messages("another") == []
+
+
+def test_a_call_may_come_in_parcels(store: HistoryStore, path: Path) -> None:
+    for each in call():
+        store.add({CALL_ID: [each]})
+    found = HistoryReader(path).summary(CALL_ID)
+    assert found is not None
+    assert (found.outcome, found.messages) == ("answered", 13)
+    assert HistoryReader(path).messages(CALL_ID) == call()
+
+
+def test_a_new_writer_goes_on(store: HistoryStore, path: Path) -> None:
+    store.add({CALL_ID: call()[:5]})
+    store.close()
+    with closing(HistoryStore(path, LIMITS)) as later:
+        later.add({CALL_ID: call()[5:]})
+    found = HistoryReader(path).summary(CALL_ID)
+    assert found is not None
+    assert (found.outcome, found.started_ns, found.messages) == ("answered", START, 13)
+
+
+def test_secrets_are_not_kept(store: HistoryStore, path: Path) -> None:
+    raw = request("INVITE", extra="Proxy-Authorization: Digest response=hush\r\n")
+    store.add({CALL_ID: [call()[0]._replace(raw=raw)]})
+    assert b"Proxy-Authorization: ***" in HistoryReader(path).messages(CALL_ID)[0].raw
+    store.close()
+    assert b"hush" not in path.read_bytes()
+
+
+def test_the_file_is_for_its_owner_only(store: HistoryStore, path: Path) -> None:
+    store.add({CALL_ID: call()})
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_recent(store: HistoryStore, path: Path) -> None:
+    store.add({"one": call(), "two": moved(refused(486, "Busy"), 60), "three": moved(call()[:1], 120)})
+    reader = HistoryReader(path)
+
+    def names(**wanted: object) -> list[str]:
+        return [each.call_id for each in reader.recent(**wanted)]  # type: ignore[arg-type]
+
+    assert names() == ["three", "two", "one"]
+    assert names(at_most=1) == ["three"]
+    assert names(user="lenka") == names(user="lukas") == names()
+    assert names(user="nobody") == names(kind=Kind.REGISTRATION) == []
+    assert names(kind=None, outcomes=["busy", "answered"]) == ["two", "one"]
+    assert names(since_ns=START + SECOND) == ["three", "two"]
+    assert names(until_ns=START + SECOND) == ["one"]
+
+
+def test_the_oldest_is_forgotten_beyond_a_number(path: Path) -> None:
+    with closing(HistoryStore(path, Limits(calls=2, age_s=3600, bytes=1 << 20))) as store:
+        store.add({f"call {number}": moved(call(), number) for number in range(4)})
+        store.trim(START)
+        assert store.forgotten == 2
+    assert [each.call_id for each in HistoryReader(path).recent()] == ["call 3", "call 2"]
+    assert HistoryReader(path).messages("call 0") == []
+
+
+def test_the_oldest_is_forgotten_beyond_a_size(path: Path) -> None:
+    size = sum(len(each.raw) for each in call())
+    with closing(HistoryStore(path, Limits(calls=100, age_s=3600, bytes=size))) as store:
+        store.add({"one": call(), "two": moved(call(), 1)})
+        store.trim(START)
+    assert [each.call_id for each in HistoryReader(path).recent()] == ["two"]
+
+
+def test_who_was_silent_for_long_is_forgotten(store: HistoryStore, path: Path) -> None:
+    store.add({"one": call(), "two": moved(call(), 100)})
+    store.trim(call()[-1].at_ns + int((LIMITS.age_s + 50) * SECOND))
+    assert [each.call_id for each in HistoryReader(path).recent()] == ["two"]
+    store.add({"one": call()[:1]})
+    found = HistoryReader(path).summary("one")
+    assert found is not None
+    assert found.messages == 1, "what was forgotten begins anew"
+
+
+def test_one_call_cannot_fill_it(store: HistoryStore, path: Path) -> None:
+    store.add({CALL_ID: call()[:1] * (MESSAGES_A_CALL + 5)})
+    store.add({CALL_ID: call()[:1]})
+    assert store.cut == 6
+    assert len(HistoryReader(path).messages(CALL_ID)) == MESSAGES_A_CALL
+
+
+def test_hops_are_kept(store: HistoryStore, path: Path) -> None:
+    hop = call()[0]._replace(direction=Direction.HOP, hop="router.0")
+    store.add({CALL_ID: [hop]})
+    assert HistoryReader(path).messages(CALL_ID) == [hop]
+
+
+def test_no_file(path: Path) -> None:
+    with pytest.raises(HistoryError, match="There is no history"):
+        HistoryReader(path).recent()
+
+
+def test_a_file_of_somebody_else(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(HistoryError, match="cannot be used"):
+        HistoryStore(path, LIMITS)
+    with pytest.raises(HistoryError, match="cannot be read"):
+        HistoryReader(path).recent()
+    with pytest.raises(HistoryError, match="cannot be read"):
+        HistoryReader(path).messages(CALL_ID)
+
+
+def test_a_file_of_another_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(HistoryError, match="schema 99"):
+        HistoryStore(path, LIMITS)

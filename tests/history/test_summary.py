@@ -1,0 +1,81 @@
+"""What is known of a call at a glance, message by message."""
+
+import pytest
+from history.test_explain import registration
+from history.wire import CALL_ID, LUKAS, Wire, answered, call, invited, refused, request, response
+
+from switchboard.history.seen import Seen
+from switchboard.history.summary import Kind, Summary, user_of
+
+
+def summary(seen: list[Seen]) -> Summary:
+    found = Summary(CALL_ID)
+    for each in seen:
+        found.note(each)
+    return found
+
+
+def test_a_whole_call() -> None:
+    seen = call(ring_s=4.0)
+    found = summary(seen)
+    assert (found.kind, found.outcome, found.status, found.phrase) == (
+        Kind.CALL,
+        "answered",
+        200,
+        "V poriadku",
+    )
+    assert (user_of(found.caller), user_of(found.callee)) == ("lukas", "lenka")
+    assert (found.started_ns, found.last_ns) == (seen[0].at_ns, seen[-1].at_ns)
+    assert (found.ringing_ns, found.answered_ns, found.ended_ns) == (
+        seen[4].at_ns,
+        seen[6].at_ns,
+        seen[9].at_ns,
+    )
+    assert (found.messages, found.bytes) == (13, sum(len(each.raw) for each in seen))
+
+
+def test_on_the_way() -> None:
+    wire = Wire()
+    invited(wire)
+    assert summary(wire.seen).outcome == "calling"
+    answered(wire, 180, "Ringing")
+    assert summary(wire.seen).outcome == "ringing"
+    answered(wire, 200, "OK")
+    assert summary(wire.seen).outcome == "up"
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(486, "busy"), (603, "declined"), (488, "failed")])
+def test_refused(status: int, outcome: str) -> None:
+    assert summary(refused(status, "Phrase")).outcome == outcome
+
+
+def test_cancelled() -> None:
+    wire = Wire()
+    invited(wire)
+    wire.comes(LUKAS, request("CANCEL"))
+    wire.leaves(LUKAS, response(487, "Request Terminated"))
+    assert summary(wire.seen).outcome == "cancelled"
+
+
+def test_a_challenge_is_no_end() -> None:
+    wire = Wire()
+    wire.comes(LUKAS, request("INVITE"))
+    wire.leaves(LUKAS, response(407, "Password"))
+    assert summary(wire.seen).ended_ns == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "outcome"),
+    [(registration(0), "open"), (registration(), "done"), (registration(403, "Forbidden"), "refused")],
+)
+def test_registrations(seen: list[Seen], outcome: str) -> None:
+    found = summary(seen)
+    assert (found.kind, found.outcome) == (Kind.REGISTRATION, outcome)
+    assert user_of(found.callee) == "lukas"
+
+
+def test_what_cannot_be_parsed_is_kept_too() -> None:
+    wire = Wire()
+    wire.comes(LUKAS, b"INVITE broken")
+    assert (summary(wire.seen).kind, summary(wire.seen).caller) == (Kind.CALL, "")
+    assert user_of("no uri") == ""

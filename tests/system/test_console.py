@@ -1,0 +1,289 @@
+"""The console in a real browser, while fake phones and SIPp place calls."""
+
+import re
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from system.browser import PATIENCE_MS, open_browser, open_page, serious_flaws
+from system.dialog import Call, hang_up, place_call
+from system.harness import Switchboard, wait_until
+from system.net import Net
+from system.sipp import Sipp
+from system.tools import require_tools
+from system.user_agent import UserAgent, registered
+
+pytestmark = pytest.mark.system
+
+CALLS = 5
+
+
+def free_tcp_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def switchboard() -> Iterator[Switchboard]:
+    """One that speaks Slovak, with a console."""
+    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_tcp_port()}", "SWITCHBOARD_LANGUAGE": "sk"}
+    with Switchboard(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def url(switchboard: Switchboard) -> str:
+    """Where the console is."""
+    return switchboard.component("console")["address"]
+
+
+@pytest.fixture
+def net(switchboard: Switchboard) -> Iterator[Net]:
+    with Net(switchboard.address) as phones:
+        yield phones
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with open_page(browser, url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def phones(net: Net) -> tuple[UserAgent, UserAgent]:
+    return registered(net, "lukas"), registered(net, "lenka")
+
+
+def ended_call(phones: tuple[UserAgent, UserAgent], switchboard: Switchboard) -> Call:
+    """A call that was answered and is in the journal."""
+    call = place_call(*phones)
+    hang_up(call.caller, call.callee)
+    switchboard.wait_record(call.call_id)
+    return call
+
+
+def declined_call(phones: tuple[UserAgent, UserAgent], switchboard: Switchboard) -> str:
+    """The Call-ID of one that was declined."""
+    caller, callee = phones
+    invite = caller.invite(callee.aor)
+    callee.expect("INVITE").reply(603)
+    invite.expect(603)
+    call_id = invite.request.get("call-id")
+    assert call_id
+    switchboard.wait_record(call_id)
+    return call_id
+
+
+def open_call(page: Page, call_id: str) -> None:
+    """Show a call as soon as the history has it."""
+
+    def shown() -> bool | None:
+        return page.request.get(f"/call?call_id={call_id}").ok or None
+
+    wait_until(shown, "the call in the history")
+    page.goto(f"/call?call_id={call_id}")
+
+
+def test_status_and_banner_tell_where_it_is(switchboard: Switchboard, url: str) -> None:
+    wait_until(lambda: f"Console                {url}" in switchboard.log() or None, "the banner")
+    assert f"console: {url}" in switchboard.cli("status").stderr
+
+
+def test_now_follows_a_call(page: Page, phones: tuple[UserAgent, UserAgent]) -> None:
+    page.goto("/")
+    caller, callee = phones
+    expect(page.locator("#live-phones")).to_contain_text(caller.user)
+    call = place_call(caller, callee)
+    row = page.locator("#live-calls tr", has_text=caller.user)
+    expect(row).to_contain_text("up")
+    expect(row.locator("time")).to_have_text(re.compile(r"[1-9][0-9]*s"))
+    hang_up(call.caller, call.callee)
+    expect(row).to_have_count(0)
+
+
+def test_now_counts_what_sipp_does(page: Page, switchboard: Switchboard, net: Net, tmp_path: Path) -> None:
+    require_tools("sipp")
+    page.goto("/")
+    with Sipp("callee", tmp_path, switchboard.address, "-m", str(CALLS)) as answering:
+        callee = UserAgent(net, "sipp")
+        callee.register([f"<sip:callee@{answering.address[0]}:{answering.address[1]}>"]).expect(200)
+        options = ["-s", callee.user, "-r", "2", "-m", str(CALLS), "-l", str(CALLS)]
+        with Sipp("caller", tmp_path, switchboard.address, *options) as calling:
+            rate = page.locator(".figure", has_text="Calls a second").locator(".value")
+            expect(rate).not_to_have_text("0")
+            assert calling.wait(30) == 0
+    page.goto(f"/journal?user={callee.user}")
+    expect(page.locator("tbody tr")).to_have_count(CALLS)
+    expect(page.locator("tbody tr").first).to_contain_text("answered")
+
+
+def test_a_worker_is_restarted(page: Page, switchboard: Switchboard) -> None:
+    before = switchboard.component("translator")["pid"]
+    page.goto("/")
+    page.get_by_role("button", name="Restart translator.0").click()
+    expect(page.get_by_role("status").filter(has_text="Restarted.")).to_be_visible()
+    after = switchboard.component("translator")
+    assert after["pid"] != before
+    assert after["state"] == "up"
+
+
+def test_its_own_restart_and_death_leave_browsers_and_calls_alone(
+    page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent]
+) -> None:
+    page.goto("/")
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    call = place_call(*phones)
+    old = switchboard.kill("console")
+    switchboard.wait_component("console", lambda one: one["state"] == "up" and one["pid"] != old)
+    expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=2 * PATIENCE_MS)
+    page.get_by_role("button", name="Restart console.0").click()
+    expect(page.get_by_role("status").filter(has_text="restarts")).to_be_visible()
+    hang_up(call.caller, call.callee)
+    switchboard.wait_record(call.call_id)
+
+
+def test_the_page_of_a_call(
+    page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent]
+) -> None:
+    open_call(page, declined_call(phones, switchboard))
+    expect(page.locator("#live-account")).to_contain_text("declined")
+    expect(page.locator("#live-account")).to_contain_text("603 Odmietnut")
+    expect(page.locator("a.line")).to_have_count(len(("INVITE", "100", "INVITE", "603", "ACK", "603", "ACK")))
+    page.get_by_role("link", name=re.compile(r"603 Odmietnut.*changed: reason phrase")).click()
+    message = page.locator("#message")
+    expect(message.locator(".start")).to_have_text(re.compile("SIP/2.0 603 Odmietnut"))
+    expect(message.locator(".changes")).to_contain_text("reason phrase")
+    expect(message.get_by_role("link", name="RFC 3261 §20.42")).to_have_attribute(
+        "href", "https://www.rfc-editor.org/rfc/rfc3261#section-20.42"
+    )
+
+
+def test_messages_by_keyboard(
+    page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent]
+) -> None:
+    open_call(page, ended_call(phones, switchboard).call_id)
+    page.locator("#message-1").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#message h2")).to_have_text(re.compile("^1: INVITE"))
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#message h2")).to_have_text(re.compile("^2: "))
+    expect(page.locator("#message-2")).to_have_attribute("aria-current", "true")
+
+
+def test_a_call_grows_while_it_runs(page: Page, phones: tuple[UserAgent, UserAgent]) -> None:
+    call = place_call(*phones)
+    open_call(page, call.call_id)
+    expect(page.locator("a.line", has_text="BYE")).to_have_count(0)
+    hang_up(call.caller, call.callee)
+    expect(page.locator("a.line.request", has_text="BYE")).to_have_count(2)
+    expect(page.locator("#live-account")).to_contain_text("hung up")
+
+
+def test_a_capture_opens_in_tshark(
+    page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent], tmp_path: Path
+) -> None:
+    require_tools("tshark")
+    open_call(page, ended_call(phones, switchboard).call_id)
+    messages = page.locator("a.line").count()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download pcapng").click()
+    path = tmp_path / "call.pcapng"
+    download.value.save_as(path)
+    lines = tshark(path, switchboard.port)
+    assert len(lines) == messages
+    assert "200 V poriadku" in "\n".join(lines)
+
+
+def tshark(path: Path, port: int) -> list[str]:
+    """What it says of each packet, all of which are SIP to it."""
+    command = ["tshark", "-r", str(path), "-d", f"udp.port=={port},sip", "-Y", "sip && !_ws.malformed"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.splitlines()
+
+
+def test_the_text_and_the_record(
+    page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent]
+) -> None:
+    call = ended_call(phones, switchboard)
+    open_call(page, call.call_id)
+    text = page.request.get(f"/call.txt?call_id={call.call_id}").text()
+    assert "INVITE" in text
+    assert "▶" in text
+    page.get_by_role("link", name="Open the journal's record").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text("answered")
+
+
+def test_a_registration_that_failed(page: Page, net: Net) -> None:
+    phone = UserAgent(net, "brief")
+    phone.register(expires=0, cseq=7).expect(200)
+    phone.register(["<sip:one@127.0.0.1:6000>", "*"]).expect(400)
+
+    def shown() -> bool | None:
+        page.goto(f"/registrations?user={phone.user}")
+        return True if page.locator("article").count() else None
+
+    wait_until(shown, "the registration among those that failed")
+    expect(page.locator("article")).to_contain_text(phone.user)
+    expect(page.locator("article .badge")).to_contain_text("400")
+
+
+def test_the_code_for_a_phone(page: Page, url: str, tmp_path: Path) -> None:
+    require_tools("zbarimg")
+    page.goto("/phones")
+    page.get_by_label("User").fill("lukas")
+    page.get_by_role("button", name="Make a link").click()
+    shown = page.locator("code.url").inner_text()
+    assert shown.startswith(f"{url}provisioning/")
+    page.locator(".code").screenshot(path=tmp_path / "code.png")
+    command = ["zbarimg", "--quiet", "--raw", str(tmp_path / "code.png")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == shown
+    assert page.request.get(shown).ok
+    assert page.request.get(shown).status == 404
+
+
+def test_the_way_of_people_who_only_type(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    for name in ("Switchboard", "Now", "Journal"):
+        page.keyboard.press("Tab")
+        expect(page.locator(":focus")).to_contain_text(name)
+    page.keyboard.press("Enter")
+    expect(page).to_have_title(re.compile("Journal"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_serious_for_axe(
+    browser: Browser,
+    switchboard: Switchboard,
+    url: str,
+    phones: tuple[UserAgent, UserAgent],
+    scheme: str,
+    width: int,
+) -> None:
+    running, call_id = place_call(*phones), declined_call(phones, switchboard)
+    options: Mapping[str, object] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    with ExitStack() as stack:
+        page = stack.enter_context(open_page(browser, url, **options))
+        open_call(page, call_id)
+        paths = ["/", "/journal", "/journal/days", "/phrases?code=486", "/registrations", "/phones"]
+        for path in [*paths, f"/call?call_id={call_id}&message=2"]:
+            page.goto(path)
+            assert serious_flaws(page) == [], path
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    hang_up(running.caller, running.callee)

@@ -1,0 +1,242 @@
+"""What the history tells of calls that real processes served, and what a trace shows of them."""
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from system.dialog import hang_up, place_call
+from system.harness import Switchboard, wait_until
+from system.net import Net
+from system.tools import require_tools
+from system.user_agent import UserAgent, registered
+
+from switchboard.history.explain import explain
+from switchboard.history.pcapng import write
+from switchboard.history.reader import HistoryReader
+from switchboard.history.seen import Address, Direction, Seen
+
+pytestmark = pytest.mark.system
+
+REASONS = {486: "Busy Here", 488: "Not Acceptable Here", 603: "Decline"}
+SLOVAK = {"SWITCHBOARD_LANGUAGE": "sk", "SWITCHBOARD_T1_S": "0.02"}
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Switchboard]:
+    with Switchboard(SLOVAK) as running:
+        yield running
+
+
+@pytest.fixture
+def net(board: Switchboard) -> Iterator[Net]:
+    with Net(board.address) as phones:
+        yield phones
+
+
+@pytest.fixture
+def lukas(net: Net) -> UserAgent:
+    return registered(net, "lukas")
+
+
+@pytest.fixture
+def lenka(net: Net) -> UserAgent:
+    return registered(net, "lenka")
+
+
+def history(board: Switchboard) -> HistoryReader:
+    return HistoryReader(board.data_dir / "history.db")
+
+
+def account(board: Switchboard, call_id: str, outcome: str) -> str:
+    """What is told of a call as soon as the history has its end."""
+
+    def ended() -> bool | None:
+        summary = history(board).summary(call_id)
+        return summary is not None and summary.outcome == outcome or None
+
+    wait_until(ended, f"{call_id} {outcome} in the history")
+    return board.cli("explain", call_id).stdout
+
+
+def test_an_answered_call(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    call = place_call(lukas, lenka)
+    hang_up(call.callee, call.caller)
+    told = account(board, call.call_id, "answered")
+    assert f"{lukas.user} called {lenka.user}." in told
+    assert f"{lenka.user} answered." in told
+    assert f"then {lenka.user} hung up." in told
+    assert "-" not in [line[0] for line in told.splitlines()], "advice on a call that went well"
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "sentence"),
+    [
+        (486, "busy", "was busy (486 Obsadené)."),
+        (603, "declined", "declined (603 Odmietnutie)."),
+        (488, "failed", "could not agree on a way to talk (488"),
+    ],
+)
+def test_a_call_that_the_callee_refuses(
+    board: Switchboard, lukas: UserAgent, lenka: UserAgent, status: int, outcome: str, sentence: str
+) -> None:
+    invite = lukas.invite(lenka.aor)
+    lenka.expect("INVITE").reply(status, reason=REASONS[status])
+    invite.expect(status)
+    assert sentence in account(board, invite.request.call_id, outcome)
+
+
+def test_a_call_that_the_caller_gives_up(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    invite = lukas.invite(lenka.aor)
+    incoming = lenka.expect("INVITE")
+    incoming.reply(180)
+    invite.expect(180)
+    lukas.cancel(invite).expect(200)
+    lenka.expect("CANCEL").reply(200)
+    incoming.reply(487)
+    invite.expect(487)
+    told = account(board, invite.request.call_id, "cancelled")
+    assert "The phone rang for" in told
+    assert f"{lukas.user} hung up before anybody answered (487 " in told
+
+
+def test_a_call_to_nobody(board: Switchboard, lukas: UserAgent) -> None:
+    invite = lukas.invite(f"sip:nobody@{lukas.domain}")
+    invite.expect(404)
+    told = account(board, invite.request.call_id, "unreachable")
+    assert "nobody has never registered here" in told
+    assert "nobody is not registered now, either." in told
+
+
+def test_a_call_to_a_phone_that_went_silent(board: Switchboard, lukas: UserAgent, net: Net) -> None:
+    """Its registration is there, nobody answers."""
+    gone = registered(net, "gone")
+    invite = lukas.invite(gone.aor)
+    invite.expect(408, timeout_s=10)
+    told = account(board, invite.request.call_id, "unreachable")
+    assert f"No phone of {gone.user} answered in time (408 " in told
+    assert "said nothing, though asked" in told
+
+
+def test_the_ladder_of_a_call(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    call = place_call(lukas, lenka)
+    hang_up(call.caller, call.callee)
+    account(board, call.call_id, "answered")
+    drawn = board.cli("ladder", call.call_id).stdout
+    assert drawn.count("▶") + drawn.count("◀") == 13, drawn
+    told = json.loads(board.cli("ladder", "--json", call.call_id).stdout)
+    invite = next(each for each in told["messages"][1:] if each["label"].startswith("INVITE"))
+    assert {"Request-URI", "Via", "Record-Route", "Max-Forwards"} <= {
+        each["what"] for each in invite["changes"]
+    }
+
+
+def test_a_history_that_is_killed_goes_on(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    pid = board.kill("history")
+    board.wait_component("history", lambda one: one["state"] == "up" and one["pid"] != pid)
+    invite = lukas.invite(lenka.aor)
+    lenka.expect("INVITE").reply(486)
+    invite.expect(486)
+    assert "was busy" in account(board, invite.request.call_id, "busy")
+
+
+@contextmanager
+def tracing(board: Switchboard, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`switchboard trace`, listening; Ctrl-C at the end."""
+    process = board.start_command("trace", *arguments)
+    with process:
+        assert process.stderr is not None
+        assert "Listening" in process.stderr.readline()
+        yield process
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    assert process.returncode == 0
+
+
+def test_a_trace_opens_in_tshark(
+    board: Switchboard, lukas: UserAgent, lenka: UserAgent, tmp_path: Path
+) -> None:
+    require_tools("tshark")
+    capture = tmp_path / "call.pcapng"
+    with tracing(board, "--user", lukas.user, "-o", str(capture)):
+        invite = lukas.invite(lenka.aor)
+        lenka.expect("INVITE").reply(603)
+        invite.expect(603)
+        account(board, invite.request.call_id, "declined")
+        expected = len(history(board).messages(invite.request.call_id))
+        wait_until(lambda: len(dissect(capture)) >= expected or None, f"{expected} packets")
+    packets = dissect(capture)
+    assert len(packets) == expected
+    last = [packet for packet in packets if packet[2]][-1]
+    host, port = board.address
+    assert last[:2] == [str(port), str(lukas.address[1])]
+    assert last[2] == "SIP/2.0 603 Odmietnutie"
+    assert not any(packet[3] for packet in packets), "malformed, or with a bad checksum"
+
+
+PORTS_AND_STATUS = ("udp.srcport", "udp.dstport", "sip.Status-Line", "_ws.expert.message")
+
+
+def dissect(capture: Path, fields: Sequence[str] = PORTS_AND_STATUS, *options: str) -> list[list[str]]:
+    """Fields of each packet; of the usual ones the last is a complaint."""
+    checks = ("-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE")
+    command = ["tshark", "-n", "-r", str(capture), *checks, *options, "-T", "fields"]
+    for each in fields:
+        command += ["-e", each]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def test_a_trace_prints_a_line_a_message(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    with tracing(board, "--user", lenka.user) as process:
+        invite = lukas.invite(lenka.aor)
+        lenka.expect("INVITE").reply(486)
+        invite.expect(486)
+        account(board, invite.request.call_id, "busy")
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        lines = [line for line in process.stdout if invite.request.call_id in line]
+    assert len(lines) == len(history(board).messages(invite.request.call_id))
+    assert f"INVITE {lenka.user}" in lines[0]
+    assert any("486 Obsadené (INVITE)" in line for line in lines)
+
+
+def test_a_collector_gets_what_passes(tmp_path: Path) -> None:
+    """It reaches Homer's port as HEP3 that tshark understands."""
+    require_tools("tshark")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(5)
+        where = Address(*collector.getsockname())
+        with Switchboard({"SWITCHBOARD_HEP": str(where)}) as board, Net(board.address) as net:
+            probed = collector.recv(65535)
+            lukas = registered(net, "lukas")
+            packets = [collector.recv(65535) for _ in range(2)]
+            phone, port = lukas.address, board.address[1]
+    capture = tmp_path / "hep.pcapng"
+    with capture.open("wb") as file:
+        write(file, [Seen(1, where, where, raw, Direction.OUT) for raw in (probed, *packets)])
+    fields = ("hep.src_port", "hep.dst_port", "sip.Method", "sip.Status-Code")
+    found = dissect(capture, fields, "-d", f"udp.port=={where.port},hep")
+    wanted = [[str(phone[1]), str(port), "REGISTER", ""], [str(port), str(phone[1]), "", "200"]]
+    assert [line[:4] for line in found[1:]] == wanted or wanted[0] in found
+
+
+def test_nothing_is_kept_where_it_is_off() -> None:
+    with Switchboard({"SWITCHBOARD_HISTORY": "off"}) as board:
+        assert "history" not in [each["name"] for each in board.components()]
+        done = board.cli("explain", "--last", check=False)
+        assert done.returncode == 1
+        assert "There is no history" in done.stderr
+
+
+def test_the_account_is_that_of_the_messages(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    invite = lukas.invite(lenka.aor)
+    lenka.expect("INVITE").reply(486)
+    invite.expect(486)
+    told = account(board, invite.request.call_id, "busy")
+    assert explain(history(board).messages(invite.request.call_id)).text == told.rstrip()
