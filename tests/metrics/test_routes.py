@@ -25,7 +25,6 @@ def client(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
         sip_port=free_port("127.0.0.1"),
         data_dir=data_dir,
         routers=2,
-        console="off",
         history=False,
     )
     with TestClient(Starlette(routes=routes(settings))) as client:
