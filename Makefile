@@ -52,21 +52,38 @@ bench: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.speed $(BENCH)
 .PHONY: bench
 
+# Calls of users while somebody attacks, and more calls than can be served: 10 minutes.
+attack: setup
+	PYTHONPATH=tests $(BIN)/python -m bench.attack --write docs/SECURITY.md
+.PHONY: attack
+
 # Microseconds an operation, compiled and in pure Python.
 micro: setup
 	$(BIN)/python -m bench.micro
 
-# The twins against each other on mutated input, the compiled one built for AddressSanitizer. SECONDS=600 for longer.
+# The twins against each other on mutated input, the compiled one built for AddressSanitizer; then a fuzzer that is guided by
+# coverage at the core in Python. Each for so long: SECONDS=600 for longer.
 SECONDS ?= 60
 ASAN := build/asan
-fuzz: setup
+GUIDED := build/guided
+fuzz: fuzz-twins fuzz-guided
+fuzz-twins: setup
 	rm -rf $(ASAN) && mkdir -p $(ASAN)/source
 	cp -r setup.py pyproject.toml MANIFEST.in README.md LICENSE switchboard services $(ASAN)/source
 	CFLAGS="-fsanitize=address -fno-omit-frame-pointer -O1" LDFLAGS=-fsanitize=address \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(ASAN)/installed $(ASAN)/source
 	PYTHONPATH=$(ASAN)/installed:tests:. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 		LD_PRELOAD=$$(gcc -print-file-name=libasan.so) $(BIN)/python -P -m fuzz --seconds $(SECONDS)
-.PHONY: micro fuzz
+fuzz-guided: setup
+	$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3.0'
+	mkdir -p $(GUIDED)
+	PYTHONPATH=tests:. $(BIN)/python -m guided --seconds $(SECONDS) $(GUIDED)
+
+# A million spoilt datagrams at a running switchboard while calls go on, 12 minutes. FUZZ="--datagrams 20000": fewer.
+FUZZ ?= --write docs/SECURITY.md
+fuzz-board: setup
+	PYTHONPATH=tests $(BIN)/python -m bench.fuzz_board $(FUZZ)
+.PHONY: micro fuzz fuzz-twins fuzz-guided fuzz-board
 
 # The console's pictures in docs/pictures, taken anew with Chromium.
 pictures: setup

@@ -47,7 +47,9 @@ class Router(threading.Thread):
         while True:
             _, items = frames.unpack(self.inbox.recv())
             self.frames += 1
-            self.edge.send("sip.send", [[*self.target, item[2], item[4]] for item in items])
+            self.edge.send(
+                "sip.send", [[*self.target, item[2], item[4]] for item in items if isinstance(item, list)]
+            )
 
 
 class Sink(threading.Thread):

@@ -7,7 +7,7 @@ Well-formed messages are its business; whatever else comes it gives to the refer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_Append, PyList_GET_SIZE
 from libc.stdint cimport uint16_t, uint32_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from switchboard.bus._datagrams cimport HOST_ROOM, Arrival, Receiver
@@ -43,8 +43,18 @@ cdef enum:
     LEAVE_TO_REFERENCE = -1
     NO_ROUTER = -1
     MOST_DIGITS = 3
+    MOST_SCANNERS = 100
     FIRST_LETTERS = 4  # of a scanner's User-Agent: enough to leave it to the reference
     DATAGRAMS = 64
+    SLOTS = 1024  # a power of two
+    LOWER_CASE = 0x20202020
+
+cdef struct Slot:
+    # a source that was heard of; `_kept` of the intake holds what it points to
+    Py_ssize_t size
+    char host[HOST_ROOM]
+    void *text
+    void *source
 
 cdef bytes _PREFIX = BRANCH_PREFIX.encode()
 cdef bytes _TAG = TAG.encode()
@@ -75,11 +85,15 @@ cdef class Intake:
     cdef list _outboxes, _waiting
     cdef Py_ssize_t _routers, _messages, _largest, _longest_index
     cdef Sources _sources
-    cdef bytes _scanners
+    cdef Slot *_slots
+    cdef list _kept
+    cdef uint32_t _scanners[MOST_SCANNERS]
+    cdef Py_ssize_t _scanner_count
 
     def __cinit__(self):
         self._index = <uint16_t *>malloc(longest_index() * sizeof(uint16_t))
-        if self._index == NULL:
+        self._slots = <Slot *>calloc(SLOTS, sizeof(Slot))
+        if self._index == NULL or self._slots == NULL:
             raise MemoryError
 
     def __init__(self, dispatcher, gate, outboxes):
@@ -89,7 +103,11 @@ cdef class Intake:
         self._sources = gate.sources
         self._largest = gate.policy.largest
         self._longest_index = FIRST_HEADER + HEADER_WIDTH * gate.policy.most_fields
-        self._scanners = b"".join({_first_letters(name) for name in gate.policy.scanners})
+        self._kept = [None] * SLOTS
+        self._scanner_count = 0
+        for letters in {_first_letters(name) for name in gate.policy.scanners}:
+            self._scanners[self._scanner_count] = letters
+            self._scanner_count += 1
         self._routers = dispatcher.routers
         self._outboxes = list(outboxes)
         self._waiting = [[] for _ in outboxes]
@@ -97,6 +115,7 @@ cdef class Intake:
 
     def __dealloc__(self):
         free(self._index)
+        free(self._slots)
 
     def drain(self, sock, double now):
         """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
@@ -132,20 +151,34 @@ cdef class Intake:
 
     cdef int _take(self, Arrival *arrival, double now) except -1:
         cdef Py_ssize_t count = LEAVE_TO_REFERENCE, target = LEAVE_TO_REFERENCE
-        cdef str host = arrival.host[: arrival.host_size].decode("utf-8", "surrogateescape")
-        cdef Source source = self._sources.find(host, now)
-        if not self._sources.hears(source, host, now):
+        cdef Slot *slot = self._slot(arrival, now)
+        cdef Source source = <Source>slot.source
+        if not self._sources.hears(source, <str>slot.text, now):
             return 0
         if source.free and arrival.size <= self._largest and arrival.size and _is_letter(arrival.data[0]):
             count = scan_into(arrival.data, arrival.size, self._index)
         if count >= 0 and self._passes(arrival.data, count):
             target = self._target(arrival.data, count)
         if target < 0:
-            self._leave_to_reference(arrival, host, now)
+            self._leave_to_reference(arrival, <str>slot.text, now)
         else:
             self._messages += 1
             PyList_Append(<list>self._waiting[target], _pack(arrival, self._index, count))
         return 0
+
+    cdef Slot *_slot(self, const Arrival *arrival, double now) except NULL:
+        """What is known of the source; the address as text is made once for many datagrams."""
+        cdef uint32_t number = _hash(arrival.host, arrival.host_size) & (SLOTS - 1)
+        cdef Slot *slot = &self._slots[number]
+        if slot.size == arrival.host_size and memcmp(slot.host, arrival.host, slot.size) == 0:
+            return slot
+        cdef str host = arrival.host[: arrival.host_size].decode("utf-8", "surrogateescape")
+        cdef Source source = self._sources.find(host, now)
+        self._kept[number] = (host, source)
+        slot.size = arrival.host_size
+        memcpy(slot.host, arrival.host, slot.size)
+        slot.text, slot.source = <void *>host, <void *>source
+        return slot
 
     cdef bint _passes(self, const unsigned char *data, Py_ssize_t count) noexcept:
         """Whether the gate has nothing against a message of a free source."""
@@ -155,7 +188,22 @@ cdef class Intake:
             return True
         if self._index[METHOD_END] == 3 and memcmp(data, b"ACK", 3) == 0 and _ends_here(data, self._index, count):
             return False
-        return not _may_be_scanner(data, self._index, count, self._scanners)
+        return not self._may_be_scanner(data, count)
+
+    cdef bint _may_be_scanner(self, const unsigned char *data, Py_ssize_t count) noexcept:
+        """Whether User-Agent begins like a scanner's."""
+        cdef Py_ssize_t at = find_field(self._index, count, USER_AGENT), each
+        cdef uint32_t letters
+        if not at or self._index[at + 3] - self._index[at + 2] < FIRST_LETTERS:
+            return False
+        if data[self._index[at + 2]] <= c' ':
+            return True
+        memcpy(&letters, data + self._index[at + 2], FIRST_LETTERS)
+        letters |= LOWER_CASE
+        for each in range(self._scanner_count):
+            if self._scanners[each] == letters:
+                return True
+        return False
 
     cdef int _leave_to_reference(self, Arrival *arrival, str host, double now) except -1:
         self._hand_over()
@@ -215,32 +263,21 @@ cdef bint _ends_here(const unsigned char *data, const uint16_t *index, Py_ssize_
     return False
 
 
-cdef bint _may_be_scanner(const unsigned char *data, const uint16_t *index, Py_ssize_t count, bytes scanners) noexcept:
-    """Whether User-Agent begins like a scanner's."""
-    cdef Py_ssize_t at = find_field(index, count, USER_AGENT), each, letter
-    cdef const unsigned char *names = <const unsigned char *>PyBytes_AS_STRING(scanners)
-    if not at or index[at + 3] - index[at + 2] < FIRST_LETTERS:
-        return False
-    if data[index[at + 2]] <= c' ':
-        return True
-    for each in range(0, PyBytes_GET_SIZE(scanners), FIRST_LETTERS):
-        letter = 0
-        while letter < FIRST_LETTERS and _lower(data[index[at + 2] + letter]) == names[each + letter]:
-            letter += 1
-        if letter == FIRST_LETTERS:
-            return True
-    return False
-
-
-cdef inline unsigned char _lower(unsigned char octet) noexcept nogil:
-    return octet | 0x20 if c'A' <= octet <= c'Z' else octet
-
-
-def _first_letters(name):
-    letters = name.encode()[:FIRST_LETTERS]
-    if len(letters) != FIRST_LETTERS:
+cdef uint32_t _first_letters(str name) except? 0:
+    cdef bytes text = name.encode()
+    cdef uint32_t letters
+    if len(text) < FIRST_LETTERS:
         raise ValueError(f"{name!r} is too short for a scanner's name")
-    return letters
+    memcpy(&letters, PyBytes_AS_STRING(text), FIRST_LETTERS)
+    return letters | LOWER_CASE
+
+
+cdef inline uint32_t _hash(const char *text, Py_ssize_t size) noexcept nogil:
+    cdef uint32_t number = 2166136261
+    cdef Py_ssize_t position
+    for position in range(size):
+        number = (number ^ <unsigned char>text[position]) * <uint32_t>16777619
+    return number ^ number >> 15
 
 
 cdef bytes _encoded(str text):

@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 
 from services.intake import DATAGRAMS_A_ROUND, Intake
+from switchboard import codec
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import PackedOutbox
@@ -51,6 +52,7 @@ class EdgeRx(Actor):
         receivers = [PackedOutbox(context, peer, "sip.received") for peer in peers]
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
+        self._to_routers = receivers[:-1]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
         self._tick = Tick(settings.tick_s)
         self._taken = 0  # in this round
@@ -92,7 +94,17 @@ class EdgeRx(Actor):
         return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
 
     def _drain(self, sock: socket.socket, now: float) -> None:
-        self._taken += self._intake.drain(sock, now)
+        taken = self._intake.drain(sock, now)
+        self._taken += taken
+        if taken:
+            self._stamp()
+
+    def _stamp(self) -> None:
+        """Say when: the routers see how late they are."""
+        at = codec.pack(time.time())
+        for outbox in self._to_routers:
+            if outbox.waiting:
+                outbox.put(at)
 
 
 if __name__ == "__main__":

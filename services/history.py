@@ -10,7 +10,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.run import run_actor
 from switchboard.history.hep_sender import HepSender
-from switchboard.history.peek import call_id_of
+from switchboard.history.peek import call_id_of, wire_call_id
 from switchboard.history.sample import Sample
 from switchboard.history.seen import Seen
 from switchboard.history.store import HistoryStore, Limits
@@ -96,7 +96,7 @@ class HistoryService(Actor):
             self._hep.close()
 
     def _wants(self, raw: bytes) -> bool:
-        call_id = call_id_of(raw)
+        call_id = wire_call_id(raw)
         if not call_id:
             self._nameless += 1
         elif self._count >= WAITING:

@@ -17,9 +17,11 @@ from switchboard.bus.run import run_actor
 from switchboard.bus.tap import Tap
 from switchboard.durable.bindings_copy import BindingsCopy
 from switchboard.durable.router_log import RouterLog
+from switchboard.gate.networks import parse_networks
 from switchboard.local import Facing, own_domains
 from switchboard.location.follower import Follower, PageFollower, StoreFollower
 from switchboard.location.replica import Replica
+from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
@@ -67,6 +69,8 @@ class RouterService(Actor):
         self._resolver = Resolver()
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
+        self._caps = self._make_caps()
+        self._hears_lag = is_here("edge-rx.0", settings)
         self._proxy = self._make_proxy()
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_telling = 0.0
@@ -155,9 +159,12 @@ class RouterService(Actor):
             **self._proxy.counters,
             "server_transactions": layer.server_count,
             "client_transactions": layer.client_count,
+            "lookups_waiting": self._resolver.waiting,
+            "lookups_refused": self._resolver.refused,
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
             "snapshots": self._follower.snapshots,
+            "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
             "events_waiting": self._log.events.waiting,
             "events_dropped": self._log.events.dropped,
             "log_bytes": self._log.size,
@@ -177,6 +184,11 @@ class RouterService(Actor):
         copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
         return PageFollower(self._replica, copy, lambda after: registrar.put([self._instance, after]))
 
+    def _make_caps(self) -> Caps:
+        settings = self._settings
+        exempt = parse_networks(settings.rate_exempt)
+        return Caps(self._replica, settings.max_transactions, settings.max_source_transactions, exempt)
+
     def _make_proxy(self) -> Proxy:
         settings = self._settings
         incarnation = secrets.token_hex(3)
@@ -193,6 +205,8 @@ class RouterService(Actor):
                 port=settings.sip_port,
                 incarnation=incarnation,
                 recurse=settings.recurse,
+                max_forks=settings.max_forks,
+                caps=self._caps,
             )
         )
 
@@ -202,9 +216,16 @@ class RouterService(Actor):
             match item:
                 case [str(host), int(port), str(local), bytes(index), bytes(raw)]:
                     self._proxy.receive(raw, index, Peer(host, port, local), turn)
+                case float(sent_at):
+                    self._note_lag(turn.at - sent_at, now)
                 case _:
                     self._bad_items += 1
         self._carry_out(turn)
+
+    def _note_lag(self, lag_s: float, now: float) -> None:
+        """How late datagrams are; another host's clock would not tell."""
+        if self._hears_lag:
+            self._caps.overload.note(lag_s, now)
 
     def _take_answers(self, now: float) -> None:
         turn = ProxyTurn(now, at=time.time())

@@ -10,20 +10,31 @@ from switchboard.proxy.domains import DEFAULT_PORT
 from switchboard.sip.respond import Hop
 
 TIMEOUT_S = 3.0
+MOST_WAITING = 1000
+"""Questions; whoever calls names that nobody serves would else make them wait without end."""
 _THREADS = 4
 
 
 class Resolver:
-    """Resolves in the background; `fd` is readable while `answers` has something."""
+    """Resolves in the background; `fd` is readable while `answers` has something.
+
+    `waiting`: questions whose answer was not taken yet. `refused`: those that were too many.
+    """
 
     def __init__(self) -> None:
+        self.waiting = self.refused = 0
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolver")
         self._answers: SimpleQueue[tuple[Lookup, Hop | None]] = SimpleQueue()
         self.fd, self._ring = os.pipe()
         os.set_blocking(self.fd, False)
 
     def ask(self, lookup: Lookup) -> None:
-        """Start to resolve `lookup`; its answer comes through `answers`."""
+        """Start to resolve `lookup`; its answer comes through `answers`. While too many wait, it is None."""
+        self.waiting += 1
+        if self.waiting > MOST_WAITING:
+            self.refused += 1
+            self._answer(lookup, None)
+            return
         self._pool.submit(resolve, lookup).add_done_callback(lambda future: self._done(lookup, future))
 
     def answers(self) -> list[tuple[Lookup, Hop | None]]:
@@ -34,6 +45,7 @@ class Resolver:
             try:
                 found.append(self._answers.get_nowait())
             except Empty:
+                self.waiting -= len(found)
                 return found
 
     def close(self) -> None:
@@ -42,8 +54,11 @@ class Resolver:
 
     def _done(self, lookup: Lookup, future: "Future[Hop | None]") -> None:
         if not future.cancelled():
-            self._answers.put((lookup, future.result()))
-            os.write(self._ring, b"!")
+            self._answer(lookup, future.result())
+
+    def _answer(self, lookup: Lookup, hop: Hop | None) -> None:
+        self._answers.put((lookup, hop))
+        os.write(self._ring, b"!")
 
 
 def resolve(lookup: Lookup) -> Hop | None:

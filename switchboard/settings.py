@@ -182,17 +182,23 @@ class Settings(BaseSettings):
         AccessSettings(), "a table [access] with allow, deny, answer, methods; in the environment JSON"
     )
     rate_limit: float = _setting(400.0, "datagrams a second from one source, or 0 for no limit", ge=0)
-    rate_burst: float = _setting(4000.0, "datagrams that one source may send at once", ge=0)
+    rate_burst: float = _setting(2000.0, "datagrams that one source may send at once", ge=0)
     rate_ignored_s: float = _setting(10.0, "seconds above 0 that a flooder is ignored", gt=0)
     rate_exempt: Networks = _setting(
         LOOPBACK, "networks; in the environment comma-separated, in the file a list"
     )
     scanners: Scanners = _setting(
         SCANNERS,
-        "how User-Agents begin, 4 letters or more; in the environment comma-separated, in the file a list",
+        "how at most 100 User-Agents begin, 4 letters or more; comma-separated, or a list in the file",
+        max_length=100,
     )
     max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
     max_header_fields: int = _setting(200, "header fields of a message, from 20 to 16000", ge=20, le=16000)
+    max_forks: int = _setting(50, "targets that one request is sent to, at least 1", ge=1)
+    max_transactions: int = _setting(200_000, "transactions of one router, at least 100", ge=100)
+    max_source_transactions: int = _setting(
+        5000, "transactions that one source begins in half a minute, at least 10", ge=10
+    )
     receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
     tick_s: float = _setting(
         0.002, "seconds from 0 to 0.02 that datagrams gather under load before they are read", ge=0, le=0.02
@@ -214,7 +220,7 @@ class Settings(BaseSettings):
     history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
     history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
     history_rate: int = _setting(
-        2000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
+        1000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
     )
     history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
     hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")

@@ -74,10 +74,10 @@ def _response(
     return f"SIP/2.0 200 OK\r\n{own}{senders}{rest}Content-Length: 0\r\n\r\n".encode()
 
 
-def _padded(name: str, size: int) -> bytes:
+def _padded(name: str, size: int, method: str = "MESSAGE") -> bytes:
     """A request of exactly `size` octets."""
-    empty = message(name, body=b"0" * 10_000)
-    return message(name, body=b"0" * (size - len(empty) + 10_000))
+    padding = size - len(message(name, method=method, body=b"0" * 10_000)) + 10_000
+    return message(name, method=method, body=b"0" * padding)
 
 
 def _register(name: str, contact: bytes) -> bytes:
@@ -142,13 +142,17 @@ CASES: dict[str, Case] = {
     "empty-lines-first": Case(b"\r\n\r\n" + message("empty-lines-first"), DELIVERED),
     # sizes
     "largest-datagram": Case(_padded("largest-datagram", LARGEST_UDP - 200), DELIVERED),
+    "too-large-with-our-via": Case(_padded("too-large-with-our-via", LARGEST_UDP), 513),
+    "ack-too-large-with-our-via": Case(
+        _padded("ack-too-large-with-our-via", LARGEST_UDP, method="ACK"), DROPPED
+    ),
     "header-of-60-kb": Case(message("header-of-60-kb", f"Subject: {'x' * 60_000}"), DELIVERED),
     "thousand-vias": Case(
-        message("thousand-vias", *[f"Via: SIP/2.0/UDP 10.9.9.9;branch=x{n}" for n in range(1000)]), DELIVERED
+        message("thousand-vias", *[f"Via: SIP/2.0/UDP 10.9.9.9;branch=x{n}" for n in range(1000)]), 400
     ),
     "thousand-vias-a-line": Case(
         message("thousand-vias-a-line", "Via: " + ",".join(["SIP/2.0/UDP 10.9.9.9;branch=x"] * 1000)),
-        DELIVERED,
+        400,
     ),
     "thousand-fields": Case(message("thousand-fields", *["X: y"] * 10_000), DELIVERED),
     "long-method": Case(

@@ -11,6 +11,7 @@ from functools import cached_property
 from switchboard.durable.unit_log import UnitLog
 from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
+from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.environment import Environment
@@ -81,6 +82,9 @@ class Board:
 
     recurse: bool = True
     open_relay: bool = False
+    max_forks: int = 50
+    max_transactions: int = 1_000_000
+    max_source_transactions: int = 1_000_000
     fragile: bool = field(default_factory=lambda: FRAGILE[0])
     now: float = 1000.0
     requests: list[Sent] = field(default_factory=list)
@@ -98,6 +102,7 @@ class Board:
 
     def _make_proxy(self) -> Proxy:
         self.lives += 1
+        self.caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
         own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT)
         return Proxy(
             Environment(
@@ -108,6 +113,8 @@ class Board:
                 port=PORT,
                 incarnation=f"t{self.lives}",
                 recurse=self.recurse,
+                max_forks=self.max_forks,
+                caps=self.caps,
             )
         )
 

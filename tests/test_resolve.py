@@ -13,7 +13,7 @@ import dns.rrset
 import pytest
 
 from switchboard.proxy.commands import Lookup
-from switchboard.resolve import Resolver, resolve
+from switchboard.resolve import MOST_WAITING, Resolver, resolve
 
 DEADLINE_S = 10.0
 RECORDS = {
@@ -128,6 +128,19 @@ def test_in_the_background(resolver: Resolver) -> None:
     assert found[Lookup("a..b", 1)] is None
     assert resolver.answers() == []
     assert select.select([resolver.fd], [], [], 0)[0] == []
+
+
+def test_too_many_questions_are_answered_at_once(resolver: Resolver) -> None:
+    """With nothing, and only while so many wait."""
+    lookups = [Lookup("127.0.0.9", port) for port in range(1, MOST_WAITING + 11)]
+    for lookup in lookups:
+        resolver.ask(lookup)
+    found = collect(resolver, len(lookups))
+    assert resolver.refused == 10
+    assert [lookup for lookup, hop in found.items() if hop is None] == lookups[-10:]
+    assert resolver.waiting == 0
+    resolver.ask(lookups[-1])
+    assert collect(resolver, 1)[lookups[-1]] is not None
 
 
 def test_close_does_not_wait(resolver: Resolver) -> None:

@@ -14,15 +14,20 @@ from switchboard.sip.respond import Hop, build_response, received_via, response_
 TAG = "sbr."
 """So begins the To tag of every such answer; the ACK bears it, and ends here."""
 
+_NO_BODY = b"\r\nContent-Length: 0\r\n"
+
 
 def answer_statelessly(
     request: Message, status: int, source: Hop, headers: Sequence[tuple[str, str]] = ()
 ) -> tuple[bytes, Hop] | None:
-    """Return the final response to `request` and where it goes; None where none may leave. ParseError."""
-    port = response_address(request, source)[1]
-    via = received_via(request, source)
-    response = build_response(request, status, to_tag=TAG + _hash(request), headers=headers, top_via=via)
-    return (response, (source[0], port)) if len(response) <= len(request.raw) else None
+    """Return the final response and where it goes; None where even the least is too long. ParseError."""
+    hop = source[0], response_address(request, source)[1]
+    via, tag = received_via(request, source), TAG + _hash(request)
+    whole = build_response(request, status, to_tag=tag, headers=headers, top_via=via)
+    if len(whole) <= len(request.raw):
+        return whole, hop
+    least = build_response(request, status, to_tag=tag, top_via=via).replace(_NO_BODY, b"\r\n")
+    return (least, hop) if len(least) <= len(request.raw) else None
 
 
 def is_ack_of_such(message: Message) -> bool:

@@ -12,8 +12,13 @@ _METHOD = re.compile(rb"([A-Za-z0-9\-.!%*_+`'~]+)[ \t]")
 
 def call_id_of(raw: bytes) -> str:
     """The Call-ID; "" if there is none."""
+    return text_of(wire_call_id(raw))
+
+
+def wire_call_id(raw: bytes) -> bytes:
+    """The same as it stands."""
     match = _CALL_ID.search(raw)
-    return text_of(match[1].strip()) if match else ""
+    return match[1].strip() if match else b""
 
 
 def status_of(raw: bytes) -> tuple[int, str]:

@@ -20,12 +20,12 @@ class Sample:
         self._counted = 0
         self._window_ends = 0.0
 
-    def wants(self, call_id: str) -> bool:
+    def wants(self, call_id: bytes) -> bool:
         """Whether a message with this Call-ID is to be kept; to be asked of each one."""
         self._counted += 1
         if not self.halvings:
             return True
-        if not crc32(call_id.encode("utf-8", "surrogateescape")) & (1 << self.halvings) - 1:
+        if not crc32(call_id) & (1 << self.halvings) - 1:
             return True
         self.skipped += 1
         return False

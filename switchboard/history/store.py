@@ -7,7 +7,8 @@ history may lose its last seconds with the power: it is not synced at each commi
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ REMEMBERED = 20_000
 """Summaries kept in memory: of Call-IDs that are likely to go on."""
 _BUSY_S = 5.0
 _COLUMNS = tuple(field.name for field in fields(Summary))
+_values = attrgetter(*_COLUMNS)
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE calls (
@@ -114,7 +116,7 @@ class HistoryStore:
         if not kept:
             return
         users = (user_of(summary.caller), user_of(summary.callee), summary.outcome)
-        (number,) = self._database.execute(_PUT, (*users, *astuple(summary))).fetchone()
+        (number,) = self._database.execute(_PUT, (*users, *_values(summary))).fetchone()
         packed = codec.pack([each.to_row() for each in kept])
         self._database.execute(
             "INSERT INTO parcels (call, messages, packed) VALUES (?, ?, ?)", (number, len(kept), packed)

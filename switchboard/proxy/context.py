@@ -7,7 +7,7 @@ from switchboard.proxy.best import Final, best, gathered_challenges, with_challe
 from switchboard.proxy.branch import Branch, restore_branch
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.forward import compose, literal_hop, plan
+from switchboard.proxy.forward import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.recursion import redirected_targets
@@ -19,10 +19,8 @@ from switchboard.sip.splice import strip_top_via
 from switchboard.transaction.commands import Fields
 from switchboard.transaction.server import ServerTransaction
 
-MOST_TARGETS = 50
-"""So many places one request is sent to, redirections included."""
 SPIRAL_TARGETS = 3
-"""The same for a request that comes back to us."""
+"""So many places a request is sent to that comes back to us."""
 
 _RINGING = (180, 183)
 _ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
@@ -140,7 +138,7 @@ class ResponseContext:
         Their number is bounded, more tightly for a request that has been here before: what leads back to us
         must not multiply (RFC 5393 §3).
         """
-        limit = SPIRAL_TARGETS if self._received.passes else MOST_TARGETS
+        limit = SPIRAL_TARGETS if self._received.passes else self._env.max_forks
         fresh = [target for target in targets if target.text not in self._tried]
         fresh = fresh[: max(0, limit - len(self._tried))]
         self._tried.update([target.text for target in fresh])
@@ -199,6 +197,10 @@ class ResponseContext:
         identity = self._env.branches.next(self._received.routing_hash)
         sent_by = (peer.local, self._env.port)
         raw = compose(self._received, branch.plan, self._routing, identity, sent_by)
+        if len(raw) > LARGEST_SENT:
+            branch.end(Final(513))
+            self._settle(turn)
+            return
         method = self._received.method
         branch.client = self._env.layer.open_client(identity, method, peer, raw, branch, turn)
         self.edition += 1

@@ -10,6 +10,8 @@ cdef class Environment:
     cdef readonly int port
     cdef readonly str incarnation
     cdef readonly bint recurse
+    cdef readonly int max_forks
+    cdef readonly object caps
     cdef readonly dict waiting
     cdef long _tags
     cpdef str make_tag(self)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.forward import is_sendable
 from switchboard.proxy.loop import Branches
@@ -18,11 +19,13 @@ class Environment:
     """The router's parts, made once.
 
     `facing`: our address towards an IP address ("" if unknown). `recurse`: whether a 3xx is followed.
+    `max_forks`: targets of one request, redirections included. `caps`: what is refused at all.
     `incarnation` makes the tags of this process differ from its predecessors'.
     """
 
     __slots__ = (
-        "_tags", "branches", "facing", "incarnation", "layer", "policy", "port", "recurse", "waiting",
+        "_tags", "branches", "caps", "facing", "incarnation", "layer", "max_forks", "policy", "port",
+        "recurse", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -34,6 +37,8 @@ class Environment:
         port: int,
         incarnation: str,
         recurse: bool = True,
+        max_forks: int = 50,
+        caps: Caps | None = None,
     ) -> None:
         self.layer = layer
         self.policy = policy
@@ -42,6 +47,8 @@ class Environment:
         self.port = port
         self.incarnation = incarnation
         self.recurse = recurse
+        self.max_forks = max_forks
+        self.caps = caps
         self.waiting: dict[Lookup, list[OnResolved]] = {}
         self._tags = 0
 

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from switchboard.proxy.commands import Lookup
 from switchboard.proxy.domains import DEFAULT_PORT
@@ -17,6 +17,8 @@ from switchboard.sip.respond import Hop, is_one_peer
 from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
 
+LARGEST_SENT: Final = 65_507
+"""Octets of a UDP datagram over IPv4. A copy is longer than what came, by our Via if nothing else."""
 _REMEMBERED = 4096
 _new = tuple.__new__
 _DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))

@@ -25,6 +25,7 @@ cdef class Proxy:
     @cython.locals(branch=Branch)
     cdef object _receive_response(self, Message response, ProxyTurn turn)
     cdef object _receive_request(self, Received received, ProxyTurn turn)
+    cdef bint _sends_away(self, Received received, ProxyTurn turn) except -1
     cdef object _process(self, Received received, ServerTransaction server, ProxyTurn turn)
     cdef object _refuse(self, Received received, ServerTransaction server, object refusal, ProxyTurn turn)
     cdef object _promise(self, Received received, ServerTransaction server, ProxyTurn turn)

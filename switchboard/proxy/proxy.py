@@ -7,10 +7,11 @@ from collections import Counter
 from functools import partial
 
 from switchboard.proxy.branch import Branch
+from switchboard.proxy.caps import check_passed, send_away
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.context import ResponseContext
 from switchboard.proxy.environment import Environment
-from switchboard.proxy.forward import Plan, compose, literal_hop, plan
+from switchboard.proxy.forward import LARGEST_SENT, Plan, compose, literal_hop, plan
 from switchboard.proxy.preprocess import Routing, preprocess
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
@@ -93,6 +94,8 @@ class Proxy:
         if known:
             known.repeat(turn)
             return
+        if self._sends_away(received, turn):
+            return
         server = self.env.layer.open_server(
             received.message, received.via, received.reply_to, received.reader
         )
@@ -101,9 +104,19 @@ class Proxy:
         else:
             self._process(received, server, turn)
 
+    def _sends_away(self, received: Received, turn: ProxyTurn) -> bool:
+        """Whether a new request is more than we take on; its sender is told."""
+        caps = self.env.caps
+        cause = caps.cause(received, self.env.layer.server_count, turn) if caps else ""
+        if cause:
+            self.counters[f"sent_away_{cause}"] += 1
+            send_away(received, turn)
+        return bool(cause)
+
     def _process(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
         """Validate, route and forward a new request; answer it if it goes no further (§16.3-6)."""
         try:
+            check_passed(received)
             routing = preprocess(received, self.env.policy.own)
             self._note_invite(received, turn)
             targets = self.env.policy.select(received, routing, turn.at)
@@ -171,6 +184,9 @@ class Proxy:
             return
         branch = self.env.branches.stateless(received.via, received.routing_hash)
         raw = compose(received, found, routing, branch, (peer.local, self.env.port))
+        if len(raw) > LARGEST_SENT:
+            self.counters["oversized_acks"] += 1
+            return
         turn.send_request(peer, raw)
 
     def _answer(

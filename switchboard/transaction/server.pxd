@@ -27,7 +27,7 @@ cdef class ServerTransaction(Waiting):
 cdef class InviteServerTransaction(ServerTransaction):
     cpdef bint acknowledge(self, Turn turn) except? -1
     cdef object _accept(self, Turn turn)
-    cdef object _complete(self, Turn turn)
+    cdef object _complete(self, Turn turn, bint repeat)
 
 
 cdef class NonInviteServerTransaction(ServerTransaction):

@@ -117,11 +117,11 @@ class InviteServerTransaction(ServerTransaction):
                 self._send(raw, turn)
         elif self.state == _PROCEEDING:
             self._send(raw, turn)
-            self.last = raw
+            is_first, self.last = self.last is None, raw
             if 200 <= status < 300:
                 self._accept(turn)
             elif status >= 300:
-                self._complete(turn)
+                self._complete(turn, not is_first)
 
     def acknowledge(self, turn: Turn) -> bool:
         """Take an ACK; False if it is none of this transaction's business (the ACK for a 2xx, §13.2.2.4)."""
@@ -148,9 +148,13 @@ class InviteServerTransaction(ServerTransaction):
         self.last = None
         self._timers.arm(self, "L", turn.now + self._values.lifetime)
 
-    def _complete(self, turn: Turn) -> None:
+    def _complete(self, turn: Turn, repeat: bool) -> None:
+        """A refusal that nothing preceded is not repeated by itself: who heard nothing repeats the INVITE,
+        and who forged its source cannot have us send more than he sends.
+        """
         self.state = _COMPLETED
-        self._timers.arm(self, "G", turn.now + self._interval)
+        if repeat:
+            self._timers.arm(self, "G", turn.now + self._interval)
         self._timers.arm(self, "H", turn.now + self._values.lifetime)
 
 

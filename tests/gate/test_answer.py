@@ -44,6 +44,17 @@ def test_it_is_never_larger_than_the_request() -> None:
     assert answer_statelessly(request(raw=short), 403, SOURCE) is None
 
 
+def test_what_can_be_spared_is_left_out_first() -> None:
+    headers = [("Retry-After", "5"), ("Warning", "399 switchboard " + 40 * "x")]
+    answer = answer_statelessly(request(), 503, SOURCE, headers)
+    assert answer
+    assert parse_message(answer[0]).get("Retry-After") is None
+    assert len(answer[0]) <= len(request().raw)
+    answer = answer_statelessly(request(), 503, SOURCE, headers[:1])
+    assert answer
+    assert parse_message(answer[0]).get("Retry-After") == "5"
+
+
 def test_nobody_is_at_port_0() -> None:
     with pytest.raises(ParseError):
         answer_statelessly(request(raw=RAW.replace(b":5070;", b":0;")), 403, SOURCE)

@@ -5,7 +5,7 @@ from switchboard.history.sample import SMALLEST_SHARE, Sample
 
 def passing(sample: Sample, count: int) -> int:
     """How many of so many calls are wanted."""
-    return sum(sample.wants(f"call {number}") for number in range(count))
+    return sum(sample.wants(b"call %d" % number) for number in range(count))
 
 
 def test_all_are_kept_while_there_are_few() -> None:

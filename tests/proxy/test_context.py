@@ -3,7 +3,7 @@
 import pytest
 from playbook import LENKA, LENKA_TABLET, LUKAS, PETER, Board, Sent, request, response
 
-from switchboard.proxy.context import MOST_TARGETS
+from switchboard.sip.message import Message, parse_message
 
 CALLEE = "sip:lenka@10.0.0.1"
 DESK = "sip:lenka@10.0.0.12:5060"
@@ -152,7 +152,7 @@ class TestBounds:
             lines = (f"Contact: <sip:lenka@10.0.0.12:5060;n={number}>",)
             board.receive(response(sent.message, 302, lines=lines), LENKA)
             pending = board.sent()
-        assert number == MOST_TARGETS
+        assert number == board.max_forks
         assert board.statuses() == [302]
 
     def test_contacts_that_lead_back_do_not_multiply(self) -> None:
@@ -368,3 +368,21 @@ class TestRedirection:
         hang_up(board)
         board.receive(response(invite.message, 302, lines=("Contact: <sip:peter@10.0.0.13>",)), LENKA)
         assert PETER not in [sent.to for sent in board.sent()]
+
+
+def test_a_copy_that_no_datagram_holds_is_not_sent() -> None:
+    """The other targets get theirs; alone it would be a 513."""
+    board = Board()
+    board.bind("lenka", f"sip:lenka@10.0.0.22:5070;x={'x' * 400}", "sip:lenka@10.0.0.12:5060")
+    raw = request("INVITE", "sip:lenka@10.0.0.1", body=b"0" * 65_000)
+    board.receive(raw, LUKAS)
+    (sent,) = board.sent()
+    assert sent.to == LENKA
+    board.receive(response(request_head(sent), 486), LENKA)
+    assert board.statuses() == [100, 486]
+
+
+def request_head(sent: Sent) -> Message:
+    """The request without its body."""
+    head, _, body = sent.raw.partition(b"\r\n\r\n")
+    return parse_message(head.replace(b"Content-Length: %d" % len(body), b"Content-Length: 0") + b"\r\n\r\n")

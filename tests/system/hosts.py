@@ -16,7 +16,7 @@ from system.lan import Lan
 from system.sipmsg import Address
 
 ALPHA, BETA, PHONES = "alpha", "beta", "phones"
-COMPONENTS = {ALPHA: ("edge", "translator"), BETA: ("registrar", "router", "journal")}
+COMPONENTS = {ALPHA: ("edge", "translator"), BETA: ("registrar", "router", "journal", "history")}
 PORT = 5060
 
 

@@ -1,6 +1,7 @@
 """Runs SIPp with a scenario of `sipp/` and reads the statistics it leaves."""
 
 import csv
+import signal
 import subprocess
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +63,11 @@ class Sipp:
         """Wait until it ended; return the exit status, 0 if every call went as the scenario says."""
         return self._process.wait(timeout_s)
 
+    def finish(self, timeout_s: float) -> None:
+        """Begin no more calls, and wait until the last one has ended."""
+        self._process.send_signal(signal.SIGUSR1)
+        self._process.wait(timeout_s)
+
     def statistics(self) -> dict[str, str]:
         """The last line of the statistics; names that end in (C) are counted since the start."""
         with (self._directory / "statistics.csv").open(newline="") as file:
@@ -75,4 +81,4 @@ class Sipp:
     def errors(self) -> str:
         """What SIPp found wrong."""
         path = self._directory / "errors.log"
-        return path.read_text(errors="replace")[:4000] if path.exists() else ""
+        return path.read_text(errors="replace") if path.exists() else ""

@@ -81,8 +81,13 @@ def hostile(request: pytest.FixtureRequest) -> Iterator[Hostile]:
         "SWITCHBOARD_DOMAINS": "pbx.example",
         "SWITCHBOARD_RELAY": "open",
         "SWITCHBOARD_ROUTERS": "1",
+        "SWITCHBOARD_MAX_MESSAGE_BYTES": "65535",  # also what the limits keep out by default is to do no harm
+        "SWITCHBOARD_MAX_HEADER_FIELDS": "16000",
         "SWITCHBOARD_T1_S": "60",
         "SWITCHBOARD_T2_S": "60",
+        "SWITCHBOARD_RATE_LIMIT": "0",
+        "SWITCHBOARD_MAX_MESSAGE_BYTES": "65535",
+        "SWITCHBOARD_MAX_HEADER_FIELDS": "16000",
     }
     with (
         Wire(tortures.NEXT_HOP[0], INNER) as wire,

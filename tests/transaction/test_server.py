@@ -12,7 +12,12 @@ from switchboard.transaction.server import (
 
 TRYING, PROCEEDING, COMPLETED, CONFIRMED, ACCEPTED, TERMINATED = ServerState
 RESPONSES = {"100": 100, "180": 180, "183": 183, "200": 200, "202": 202, "302": 302, "486": 486, "603": 603}
-INVITE_PATHS = {PROCEEDING: ["180"], ACCEPTED: ["200"], COMPLETED: ["486"], CONFIRMED: ["486", "ACK"]}
+INVITE_PATHS = {
+    PROCEEDING: ["180"],
+    ACCEPTED: ["200"],
+    COMPLETED: ["180", "486"],
+    CONFIRMED: ["180", "486", "ACK"],
+}
 OTHER_PATHS: dict[ServerState, list[str]] = {TRYING: [], PROCEEDING: ["100"], COMPLETED: ["486"]}
 
 
@@ -133,6 +138,18 @@ def test_timer_g_repeats_until_h(bench: Bench) -> None:
     invite_in(COMPLETED, bench)
     bench.advance(100)
     assert bench.instants() == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+
+
+def test_a_refusal_that_nothing_preceded_is_sent_once_for_each_request(bench: Bench) -> None:
+    """Who has heard nothing repeats the INVITE; a forged source hears no more than was forged."""
+    transaction = InviteServerTransaction(("k",), PEER, READER, bench.timers, bench.values)
+    tell(transaction, "486", bench)
+    bench.advance(31)
+    assert bench.taken() == [b"486"]
+    tell(transaction, "request", bench)
+    assert bench.taken() == [b"486"]
+    bench.advance(1)
+    assert transaction.state is TERMINATED
 
 
 def test_ack_stops_timer_g(bench: Bench) -> None:

@@ -1,0 +1,211 @@
+"""Calls of registered users while somebody attacks: python -m bench.attack [--only NAME …] [--write PAGE]
+
+SIPp places calls between two registered users, from an address that is exempt from rate limits as a gateway's
+is, and a flooder does its worst from others. Then more calls are offered than can be served.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from system.harness import Switchboard
+from system.net import Net
+from system.sipp import Sipp
+from system.user_agent import UserAgent
+
+from bench.machine import describe_machine
+from bench.report import write_section
+from switchboard.bus.ask import ask
+from switchboard.bus.context import BusContext
+from switchboard.settings import Settings
+
+CALLS_PER_S = 50
+VICTIM = "victim"
+"""Whose password is guessed; without authentication the guesses register."""
+BEGIN_S = 1.0
+CALL_S = 40.0
+"""A call that retransmits to the end."""
+SECTION = "attacks"
+HEAD = (
+    "attack",
+    "sources",
+    "datagrams/s",
+    "ignored",
+    "answered",
+    "octets back",
+    "calls",
+    "succeeded",
+    "memory MB",
+)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What a flooder does: `rate` turns a second from so many sources."""
+
+    name: str
+    kind: str
+    rate: float
+    sources: int = 1
+
+
+ATTACKS = (
+    Attack("none", "", 0),
+    Attack("REGISTER flood", "register", 4000),
+    Attack("INVITE flood, one source", "invite", 4000),
+    Attack("INVITE flood, 250 sources", "invite", 1000, 250),
+    Attack("OPTIONS scan", "options", 4000),
+    Attack("digest brute force", "brute", 4000),
+    Attack("slow CANCEL storm", "cancel", 100),
+)
+
+
+@dataclass
+class Outcome:
+    """What became of the calls, and of the flood."""
+
+    calls: int
+    succeeded: int
+    ignored: float
+    grown_mb: float
+    flood: Mapping[str, int]
+
+    @property
+    def share(self) -> float:
+        """Of the calls that were placed, those that went as they should."""
+        return self.succeeded / self.calls
+
+
+@contextmanager
+def flooding(attack: Attack, switchboard: Switchboard, seconds: float, user: str) -> Iterator[dict[str, int]]:
+    """Attack beside the block; afterwards the counts are in what this yields."""
+    counts: dict[str, int] = {}
+    if not attack.kind:
+        yield counts
+        return
+    words = [attack.kind, *map(str, (*switchboard.address, attack.rate, seconds, attack.sources)), user]
+    command = [sys.executable, "-m", "bench.flood", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield counts
+        said, _ = process.communicate(timeout=seconds + 30)
+    counts.update(json.loads(said))
+
+
+def memory_mb(switchboard: Switchboard) -> float:
+    """Of all its processes, what each has for itself."""
+    return sum(process.memory_full_info().pss for process in switchboard.processes()) / 2**20
+
+
+def stat(switchboard: Switchboard, worker: str, counter: str) -> float:
+    """One of a worker's counters."""
+    with BusContext() as context:
+        counters = ask(f"ipc://{run_dir(switchboard)}/{worker}.ask", "stats", context=context)
+    return float(counters.get(counter, 0))
+
+
+def run_dir(switchboard: Switchboard) -> Path:
+    """Where the sockets are."""
+    return Settings(data_dir=switchboard.data_dir).run_dir
+
+
+def measure(switchboard: Switchboard, attack: Attack, seconds: float, rate: int = CALLS_PER_S) -> Outcome:
+    """Place calls for so long while the attack goes on."""
+    calls = int(rate * seconds)
+    with tempfile.TemporaryDirectory() as directory, Net(switchboard.address) as net:
+        callee, caller = UserAgent(net, "callee"), UserAgent(net, "caller")
+        caller.user = "caller"  # as SIPp's scenario has it
+        before = memory_mb(switchboard)
+        with Sipp("callee", Path(directory), switchboard.address) as answering:
+            callee.register([f"<sip:callee@{answering.address[0]}:{answering.address[1]}>"]).expect(200)
+            caller.register([f"<{caller.contact}>"]).expect(200)
+            options = ["-s", callee.user, "-r", str(rate), "-m", str(calls), "-l", str(10 * calls)]
+            aim = VICTIM if attack.kind == "brute" else callee.user
+            with flooding(attack, switchboard, seconds + BEGIN_S, aim) as flood:
+                time.sleep(BEGIN_S)
+                with Sipp("caller", Path(directory), switchboard.address, *options) as calling:
+                    calling.wait(seconds + CALL_S)
+                    succeeded = calling.count("SuccessfulCall")
+        ignored = stat(switchboard, "edge-rx.0", "datagrams.ignored")
+        return Outcome(calls, succeeded, ignored, memory_mb(switchboard) - before, flood)
+
+
+def row(attack: Attack, outcome: Outcome, seconds: float) -> tuple[str, ...]:
+    """As the table has it."""
+    flood = outcome.flood
+    sent, back = flood.get("sent", 0), flood.get("received", 0)
+    octets = flood.get("received_octets", 0) / flood["sent_octets"] if sent else 0.0
+    return (
+        attack.name,
+        str(attack.sources if attack.kind else 0),
+        f"{sent / (seconds + BEGIN_S):.0f}",
+        f"{outcome.ignored / sent:.1%}" if sent else "",
+        f"{back / sent:.1%}" if sent else "",
+        f"{octets:.1%}" if sent else "",
+        str(outcome.calls),
+        f"{outcome.share:.2%}",
+        f"{outcome.grown_mb:+.0f}",
+    )
+
+
+def run(attacks: Iterable[Attack], seconds: float, variables: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Each attack on a fresh switchboard."""
+    rows = []
+    for attack in attacks:
+        with Switchboard({"SWITCHBOARD_RATE_EXEMPT": "127.0.0.1", **variables}) as switchboard:
+            rows.append(row(attack, measure(switchboard, attack, seconds), seconds))
+            print(*rows[-1], sep="  ", flush=True)
+    return rows
+
+
+def goodput(offered: int, seconds: float, variables: Mapping[str, str]) -> float:
+    """Calls a second that succeed of those offered, none of them a gateway's or a flooder's."""
+    with Switchboard({"SWITCHBOARD_RATE_EXEMPT": "127.0.0.1", **variables}) as switchboard:
+        return measure(switchboard, Attack("none", "", 0), seconds, offered).succeeded / seconds
+
+
+def overload(rates: Iterable[int], seconds: float, variables: Mapping[str, str]) -> list[str]:
+    """The most that succeeds at any of `rates`, and what succeeds of three times as much."""
+    reached = {rate: goodput(rate, seconds, variables) for rate in rates}
+    lines = [f"offered {rate}/s: {good:.0f} calls/s succeed" for rate, good in reached.items()]
+    capacity = max(reached.values())
+    good = goodput(round(3 * capacity), seconds, variables)
+    return [
+        *lines,
+        f"offered 3 x {capacity:.0f}/s: {good:.0f} calls/s succeed, {good / capacity:.0%} of capacity",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=float, default=20.0, help="that each attack lasts")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="beginnings of attacks' names")
+    parser.add_argument(
+        "--rates", type=int, nargs="*", default=[600, 800, 1000, 1200], help="to find the capacity"
+    )
+    parser.add_argument("--variables", nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="where the results are written")
+    asked = parser.parse_args()
+    variables = dict(each.split("=", 1) for each in asked.variables)
+    chosen = [each for each in ATTACKS if not asked.only or each.name.startswith(tuple(asked.only))]
+    rows = run(chosen, asked.seconds, variables)
+    lines = overload(asked.rates, asked.seconds, variables) if asked.rates else []
+    print(*lines, sep="\n")
+    if asked.write:
+        text = [f"Measured on {describe_machine()}; {asked.seconds:g} s each.", "", table(rows), "", *lines]
+        write_section(asked.write, SECTION, "\n".join(text))
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> str:
+    """In Markdown."""
+    return "\n".join(f"| {' | '.join(each)} |" for each in (HEAD, ["---"] * len(HEAD), *rows))
+
+
+if __name__ == "__main__":
+    main()

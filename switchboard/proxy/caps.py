@@ -1,0 +1,83 @@
+"""What a router takes on: not more than it can finish, nor all of it from one source (503, RFC 3261 §21.5.4).
+
+A new request outside a dialog may be refused, without a transaction. What belongs to something that was
+begun, and every CANCEL, is always served.
+"""
+
+from zlib import crc32
+
+from switchboard.gate.answer import answer_statelessly
+from switchboard.gate.networks import Network, is_within, parse_host
+from switchboard.gate.overload import Overload
+from switchboard.gate.recent import Recent
+from switchboard.proxy.commands import ProxyTurn
+from switchboard.proxy.received import Received
+from switchboard.proxy.refusal import Refusal
+from switchboard.proxy.targets import Locations
+from switchboard.sip.headers import Header
+from switchboard.transaction.commands import Peer, Reader, SendResponse
+
+RETRY_AFTER_S = 5
+SPREAD_S = 10
+"""Those who are sent away must not all come back at once."""
+MOST_PASSED = 60
+"""Via and Route values of a request; Max-Forwards lets a request pass 70 proxies."""
+_NOBODY = Reader("", "")
+
+
+class Caps:
+    """`transactions`: of the router; `of_source`: of one source in half a minute, `exempt` ones excepted."""
+
+    def __init__(
+        self, locations: Locations, transactions: int, of_source: int, exempt: tuple[Network, ...]
+    ) -> None:
+        self.overload = Overload()
+        self._locations = locations
+        self._transactions = transactions
+        self._recent = Recent(of_source)
+        self._exempt = exempt
+        self._known: dict[str, bool] = {}
+
+    def cause(self, received: Received, transactions: int, turn: ProxyTurn) -> str:
+        """Why a request that begins a transaction is refused; "" if it is not. ParseError."""
+        if received.method == "CANCEL" or received.is_in_dialog:
+            return ""
+        if transactions >= self._transactions:
+            return "transactions"
+        if self.overload.refuses(turn.now, of_user=self._is_of_user(received, turn)):
+            return "overload"
+        host = received.source.host
+        return "" if self._is_exempt(host) or self._recent.admits(host, turn.now) else "source"
+
+    def _is_of_user(self, received: Received, turn: ProxyTurn) -> bool:
+        if self.overload.lag_s <= 0.0 or not received.caller:
+            return False
+        return self._locations.registered_from(received.caller, received.source.host, turn.at)
+
+    def _is_exempt(self, host: str) -> bool:
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= 1000:
+                self._known.clear()
+            known = self._known[host] = is_within(parse_host(host), self._exempt)
+        return known
+
+
+def send_away(received: Received, turn: ProxyTurn) -> None:
+    """Answer 503 without a transaction, and say when to try again."""
+    spread_s = crc32(received.message.call_id.encode("utf-8", "surrogateescape")) % SPREAD_S
+    headers = [("Retry-After", str(RETRY_AFTER_S + spread_s))]
+    answer = answer_statelessly(received.message, 503, received.source.hop, headers)
+    if answer:
+        response, hop = answer
+        turn.responses.append(SendResponse(Peer(*hop, received.source.local), response, _NOBODY))
+
+
+def check_passed(received: Received) -> None:
+    """Refuse a request with more Via or Route values than an honest one can have collected."""
+    request = received.message
+    for number in (Header.VIA, Header.ROUTE):
+        if request.raw.count(b",") + request.numbers.count(number) <= MOST_PASSED:
+            continue
+        if len(request.values(number)) > MOST_PASSED:
+            raise Refusal(400, f"Too Many {number.name.title()} Values")
