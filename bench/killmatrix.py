@@ -10,7 +10,6 @@ python -m bench.killmatrix            the matrix on the terminal
     --stories FILE                    for each call that did not end as it should: why, and all its datagrams
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +26,7 @@ from bench.session import LOAD_S, Session
 from bench.soak import soak
 from bench.subject import Subject
 from bench.two_hosts import TwoHosts
+from switchboard.cli.progress import Step, progress
 
 FAST_WAYS = [Way.KILL, Way.RESTART]
 FAST_CALLS = 2
@@ -34,18 +34,15 @@ FAST_RATE = 50
 FAST_LOAD_S = dict.fromkeys(Way, 2)
 
 
-def run_events(session: Session, targets: list[str], ways: list[Way], rounds: int) -> Iterator[Event]:
-    """Let every event happen `rounds` times."""
-    for _ in range(rounds):
-        for way in ways:
-            for target in targets:
-                if way in session.subject.ways_of(target):
-                    yield session.happen(target, way)
+def plan_events(subject: Subject, targets: list[str], ways: list[Way], rounds: int) -> list[tuple[str, Way]]:
+    """Every event, `rounds` times."""
+    once = [(target, way) for way in ways for target in targets if way in subject.ways_of(target)]
+    return once * rounds
 
 
-def tell(event: Event, console: Console, stories: Path | None) -> None:
+def tell(event: Event, step: Step, stories: Path | None) -> None:
     """A line for people, and the whole story for who wants to know why."""
-    console.print(summary(event), highlight=False)
+    step(summary(event))
     if stories and event.why:
         with stories.open("a") as file:
             file.write(f"=== {event.way} {event.target}\n" + "\n".join(event.why) + "\n")
@@ -77,9 +74,11 @@ def main(
         events = []
         with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S) as session:
             ways = way or (FAST_WAYS if fast else list(Way))
-            for event in run_events(session, only or subject.targets, ways, rounds):
-                tell(event, console, stories)
-                events.append(event)
+            planned = plan_events(subject, only or subject.targets, ways, rounds)
+            with progress("Kills", len(planned)) as step:
+                for target, blow in planned:
+                    events.append(session.happen(target, blow))
+                    tell(events[-1], step, stories)
         gathered = gather(events)
         console.print(table(gathered))
         section, text = "Kamailio" if kamailio else "hosts" if hosts else "matrix", markdown(gathered)

@@ -254,6 +254,9 @@ class Settings(BaseSettings):
     history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
     hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
+    log_format: Literal["auto", "text", "json"] = _setting(
+        "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -3,13 +3,16 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from switchboard.log import trace_of
 
 CODE = """
 import structlog
 from switchboard import log
-log.configure("{level}")
+log.configure("{level}", "{style}")
 structlog.contextvars.bind_contextvars(worker="router.0")
 logger = structlog.get_logger()
 logger.info("dropped", count=3, phrase="Skúšanie")
@@ -20,8 +23,8 @@ except ZeroDivisionError:
 """
 
 
-def command(level: str) -> list[str]:
-    return [sys.executable, "-c", CODE.format(level=level)]
+def command(level: str, style: str = "auto") -> list[str]:
+    return [sys.executable, "-c", CODE.format(level=level, style=style)]
 
 
 @pytest.mark.parametrize(("level", "expected"), [("info", ["dropped", "crashed"]), ("error", ["crashed"])])
@@ -50,3 +53,49 @@ def test_a_terminal_gets_lines_for_people() -> None:
     assert "count=3" in log
     assert "Traceback" in log
     assert not log.startswith("{")
+
+
+def test_a_format_can_be_chosen_for_a_file() -> None:
+    log = subprocess.run(command("info", "text"), stderr=subprocess.PIPE, check=True, timeout=10).stderr
+    assert b"count=3" in log
+    assert not log.startswith(b"{")
+
+
+def test_the_journal_of_systemd_gets_priorities(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as stream:
+        stat = os.fstat(stream.fileno())
+        connected = {**os.environ, "JOURNAL_STREAM": f"{stat.st_dev}:{stat.st_ino}"}
+        subprocess.run(command("info"), stderr=stream, check=True, timeout=10, env=connected)
+        subprocess.run(command("info", "text"), stderr=stream, check=True, timeout=10, env=connected)
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [line[:4] for line in lines[:2]] == ["<6>{", "<3>{"]
+    assert len(lines) > 4  # a traceback as text
+    assert lines[2].startswith("<6>")
+    assert {line[:3] for line in lines[3:]} == {"<3>"}
+
+
+def test_another_stream_than_the_journals_gets_none() -> None:
+    elsewhere = {**os.environ, "JOURNAL_STREAM": "1:2"}
+    log = subprocess.run(command("info"), stderr=subprocess.PIPE, check=True, timeout=10, env=elsewhere)
+    assert log.stderr.startswith(b"{")
+
+
+def test_a_call_has_one_trace_everywhere() -> None:
+    code = """
+import structlog
+from switchboard import log
+log.configure("info", "json")
+structlog.get_logger().info("a", call_id="1@h")
+structlog.get_logger().info("b")
+log.set_level("error")
+structlog.get_logger().info("c")
+structlog.get_logger().error(log.current_level())
+log.set_level("debug")
+structlog.get_logger().debug("d")
+"""
+    done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, check=True, timeout=10)
+    first, second, third, fourth = (json.loads(line) for line in done.stderr.splitlines())
+    assert first["trace"] == trace_of("1@h") != trace_of("2@h")
+    assert len(first["trace"]) == 32
+    assert "trace" not in second
+    assert [third["event"], fourth["event"]] == ["error", "d"]

@@ -28,6 +28,7 @@ from bench.speed.programs import Unavailable
 from bench.speed.rows import Row, make_rows
 from bench.speed.scale import FULL, QUICK, Scale
 from bench.speed.subjects import Kind
+from switchboard.cli.progress import Step, progress
 
 CONSOLE = Console()
 
@@ -35,11 +36,14 @@ CONSOLE = Console()
 def measure_rows(rows: Sequence[Row], subjects: Sequence[Kind], scale: Scale) -> Results:
     """Every row: the subjects in turn, as often as the scale says."""
     results: list[tuple[Line, dict[Kind, Cell]]] = []
-    for row in rows:
-        kinds = [kind for kind in row.subjects if kind in subjects]
-        rounds = [{kind: _measure(row, kind) for kind in kinds} for _ in range(row.rounds(scale))]
-        for number, line in enumerate(row.lines):
-            results.append((line, {kind: Cell([one[kind][number] for one in rounds]) for kind in kinds}))
+    kinds_of = {row.name: [kind for kind in row.subjects if kind in subjects] for row in rows}
+    steps = sum(len(kinds_of[row.name]) * row.rounds(scale) for row in rows)
+    with progress("Measuring", steps) as step:
+        for row in rows:
+            kinds = kinds_of[row.name]
+            rounds = [{kind: _measure(row, kind, step) for kind in kinds} for _ in range(row.rounds(scale))]
+            for number, line in enumerate(row.lines):
+                results.append((line, {kind: Cell([one[kind][number] for one in rounds]) for kind in kinds}))
     return results
 
 
@@ -64,7 +68,7 @@ def tell_profile(kind: Kind, rate: int, scale: Scale, write: Path | None) -> Non
         write_section(write, "profile", "\n\n".join([how, markdown_table(found.processes), found.listing()]))
 
 
-def _measure(row: Row, kind: Kind) -> list[Figure]:
+def _measure(row: Row, kind: Kind, step: Step) -> list[Figure]:
     """A measurement that breaks down is a figure, too: one that says why."""
     since = time.monotonic()
     try:
@@ -73,7 +77,7 @@ def _measure(row: Row, kind: Kind) -> list[Figure]:
         figures = [Figure(None, str(error).partition("\n")[0])] * len(row.lines)
     cells = (Cell([figure]).text(line.digits) for line, figure in zip(row.lines, figures, strict=True))
     took = f"[{time.monotonic() - since:.0f} s]"
-    CONSOLE.print(f"{row.name:10} {kind:10} {', '.join(cells)}  {took}", highlight=False, markup=False)
+    step(f"{row.name:10} {kind:10} {', '.join(cells)}  {took}")
     return figures
 
 

@@ -18,9 +18,15 @@ class Board:
     `endpoints`: name -> door. `answers`: by the same names; to `status` a list of workers each.
     """
 
-    def __init__(self, context: BusContext, endpoints: Mapping[str, str], question: str = "status") -> None:
+    def __init__(
+        self,
+        context: BusContext,
+        endpoints: Mapping[str, str],
+        question: str = "status",
+        body: object = None,
+    ) -> None:
         self.answers: dict[str, Any] = {}
-        self._question = frames.pack(question, None)
+        self._question = frames.pack(question, body)
         self._sockets = {name: connect(context, endpoint) for name, endpoint in endpoints.items()}
 
     def ask(self) -> None:

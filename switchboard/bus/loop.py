@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 import zmq
 
+from switchboard import log
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
@@ -17,6 +18,7 @@ from switchboard.bus.plan import Kind
 from switchboard.bus.process import StopSignal
 from switchboard.bus.reach import Reach
 from switchboard.bus.sockets import Ears
+from switchboard.frame_log import FrameLog
 
 FRAMES_A_ROUND = 64
 IDLE_S = 1.0
@@ -45,6 +47,7 @@ class Loop:
         self._reach = Reach()
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_firing = 0.0
+        self._frame_log = _frame_log()
         self._watched = actor.watch()
         self._listen()
 
@@ -157,6 +160,8 @@ class Loop:
 
     def _take(self, frame: bytes) -> None:
         self.frames_in += 1
+        if self._frame_log is not None:
+            self._frame_log.tell(frame)
         items = self.actor.receive_frame(frame)
         if items is not None:
             self.items_in += items
@@ -195,7 +200,16 @@ class Loop:
                 return self.stats()
             case "notes":
                 return [*self.actor.notes(), *self._reach.notes()]
+            case "log.level":
+                return self._choose_level(question.body)
         return self.actor.answer(question.subject, question.body)
+
+    def _choose_level(self, level: object) -> str:
+        """Put a level of the log in force, if one was named; return the one that is."""
+        if level in log.LEVELS:
+            log.set_level(str(level))
+            self._frame_log = _frame_log()
+        return log.current_level()
 
     def _look_around(self) -> None:
         """Once in LOOK_AROUND_S: whom we cannot reach, and who may not reach us."""
@@ -221,6 +235,11 @@ class Loop:
         """The actor's, but not right after the last one: a round costs as much for one timer as for many."""
         deadline = self.actor.next_deadline()
         return None if deadline is None else max(deadline, self._next_firing)
+
+
+def _frame_log() -> FrameLog | None:
+    """At level debug each message is told; otherwise nothing is spent on it."""
+    return FrameLog() if log.current_level() == "debug" else None
 
 
 def _subscription(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:

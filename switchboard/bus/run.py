@@ -45,7 +45,7 @@ def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> i
             return 0
         stop = StopSignal()
         settings = load_settings()
-        log.configure(settings.log_level)
+        log.configure(settings.log_level, settings.log_format)
         _serve(make, settings, instance, stop)
     except SettingsError as error:
         print(error, file=sys.stderr)

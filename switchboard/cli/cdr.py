@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from switchboard.cdr.reader import parse_records, read_records
 from switchboard.cdr.record import CallDetailRecord, write_csv
 from switchboard.cli.output import MISUSED, JsonOption, duration, fail, print_json, print_table, say
+from switchboard.cli.progress import progress
 from switchboard.cli.running import ask_worker, settings_or_exit
 from switchboard.cli.when import local_time
 from switchboard.settings import Settings
@@ -16,6 +18,7 @@ from switchboard.site import is_here
 
 HEADINGS = ("started", "caller", "callee", "outcome", "status", "duration", "ended by")
 JOURNAL = "journal.0"
+RECORDS_A_STEP = 1000
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")]
 
 
@@ -23,13 +26,28 @@ def cdr(as_json: JsonOption = False, as_csv: CsvOption = False) -> None:
     """Print one record a call that has ended, the newest last."""
     if as_json and as_csv:
         fail("Choose one of --json and --csv.", MISUSED)
-    records = _records(settings_or_exit())
+    settings = settings_or_exit()
+    records = _with_bar(_records(settings), settings.cdr_path)
     if as_json:
         print_json({"records": [record.model_dump(mode="json") for record in records]})
     elif as_csv:
         write_csv(records, sys.stdout)
     else:
         print_table(HEADINGS, map(_row, records), "No call has ended yet.")
+
+
+def _with_bar(records: Iterator[CallDetailRecord], path: Path) -> Iterator[CallDetailRecord]:
+    """The records; an export into a file takes seconds for 100,000 of them, and shows how far it is."""
+    if sys.stdout.isatty() or not path.exists():
+        yield from records
+        return
+    with path.open("rb") as file:
+        lines = sum(1 for _ in file)
+    with progress("Reading records", lines // RECORDS_A_STEP) as step:
+        for number, record in enumerate(records, 1):
+            yield record
+            if number % RECORDS_A_STEP == 0:
+                step("")
 
 
 def _records(settings: Settings) -> Iterator[CallDetailRecord]:

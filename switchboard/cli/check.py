@@ -1,13 +1,13 @@
 """`switchboard check`: validates the settings and shows where each comes from."""
 
-from switchboard.cli.output import MISUSED, fail, print_table, say
+from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.settings import Settings, SettingsError, UserSettings, read_settings
 
 SECRET = frozenset({"console_password"})
 HEADINGS = ("setting", "value", "from")
 
 
-def check() -> None:
+def check(as_json: JsonOption = False) -> None:
     """Validate the settings and list them with their sources. Exit status: 0 if they are good, else 2."""
     from switchboard.cli.soundness import check_soundness, unknown_variables  # with psutil: 40 ms
 
@@ -16,15 +16,26 @@ def check() -> None:
         check_soundness(settings, origins)
     except SettingsError as error:
         fail(str(error), MISUSED)
-    rows = [(key, _shown(key, getattr(settings, key)), origins.of(key)) for key in Settings.model_fields]
-    print_table(HEADINGS, rows, "")
+    if as_json:
+        found = [
+            {"setting": key, "value": _masked(key, value), "from": origins.of(key)}
+            for key, value in settings.model_dump(mode="json").items()
+        ]
+        print_json({"settings": found})
+    else:
+        rows = [(key, _shown(key, getattr(settings, key)), origins.of(key)) for key in Settings.model_fields]
+        print_table(HEADINGS, rows, "")
     if warning := unknown_variables(origins):
         say(warning)
     say("The settings are good.")
 
 
 def _shown(key: str, value: object) -> object:
-    return "(set)" if value and key in SECRET else _readable(value)
+    return _readable(_masked(key, value))
+
+
+def _masked(key: str, value: object) -> object:
+    return "(set)" if value and key in SECRET else value
 
 
 def _readable(value: object) -> object:

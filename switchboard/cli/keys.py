@@ -2,11 +2,11 @@
 
 from switchboard.auth.key_file import make_key
 from switchboard.bus.keys import PUBLIC, SECRET, make_keys
-from switchboard.cli.output import MISUSED, fail, say
+from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.running import settings_or_exit
 
 
-def keys() -> None:
+def keys(as_json: JsonOption = False) -> None:
     """Make a pair of keys for each host of the settings that has none."""
     settings = settings_or_exit()
     if not settings.hosts:
@@ -18,6 +18,8 @@ def keys() -> None:
             make_key(settings.shared_key_path)
     except OSError as error:
         fail(f"The keys cannot be written to {directory}: {error.strerror}.")
+    if as_json:
+        print_json({"directory": str(directory), "made": made})
     say(f"Made in {directory}: {', '.join(made)}." if made else f"All hosts have keys in {directory}.")
     for host in settings.hosts:
         if host != settings.here:

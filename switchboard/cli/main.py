@@ -14,6 +14,7 @@ from switchboard.cli.explain import explain
 from switchboard.cli.keys import keys
 from switchboard.cli.lab import lab
 from switchboard.cli.ladder import ladder
+from switchboard.cli.log_level import log_level
 from switchboard.cli.metrics import metrics
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(start, status, top, restart, bindings, calls, cdr, trace, ladder, explain),
-    *(check, doctor, metrics, keys, console_password),
+    *(check, doctor, metrics, log_level, keys, console_password),
 )
 for command in COMMANDS:
     app.command()(command)

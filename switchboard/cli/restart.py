@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from switchboard.bus.restart import DEADLINE_S
-from switchboard.cli.output import MISUSED, fail, say
+from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.rolling import restart_all
 from switchboard.cli.running import ask_or_exit, settings_or_exit
 from switchboard.components import Component, workers_of
@@ -18,27 +18,30 @@ Target = Annotated[
 All = Annotated[bool, typer.Option("--all", help="All workers, one after the other.")]
 
 
-def restart(target: Target = None, everything: All = False) -> None:
+def restart(target: Target = None, everything: All = False, as_json: JsonOption = False) -> None:
     """Restart a component or one worker, or roll through all; returns when the new ones are ready."""
     settings = settings_or_exit()
     if (target is None) is not everything:
         fail("Say either what to restart (edge, router, router.1, …), or --all.", MISUSED)
-    if target is None:
-        restart_all(settings)
-    else:
-        _restart(settings, target)
+    restarted = restart_all(settings) if target is None else _restart(settings, target)
+    if as_json:
+        print_json({"restarted": restarted})
 
 
-def _restart(settings: Settings, target: str) -> None:
+def _restart(settings: Settings, target: str) -> list[str]:
+    """Restart what is named; return the workers."""
     targets = _targets(settings)
     if target not in targets:
         fail(f"There is no {target!r} to restart. There are: {', '.join(targets)}.", MISUSED)
     component, wanted = targets[target]
     endpoints = endpoints_of(settings)
+    all_restarted: list[str] = []
     for host in _hosts(component, wanted, settings):
         door = endpoints.control(component, host)
         restarted = ask_or_exit(settings, door, "restart", wanted, DEADLINE_S + 1)
         say(f"Restarted: {', '.join(restarted)}.")
+        all_restarted += restarted
+    return all_restarted
 
 
 def _hosts(component: Component, wanted: str | None, settings: Settings) -> list[str]:

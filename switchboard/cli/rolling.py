@@ -1,16 +1,14 @@
 """`switchboard restart --all`: every worker is restarted, one after the other."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from switchboard.bus.ask import BusError, ask
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
 from switchboard.bus.restart import DEADLINE_S
-from switchboard.cli.output import fail, say
+from switchboard.cli.output import fail
+from switchboard.cli.progress import progress
 from switchboard.cli.running import context_or_exit
 from switchboard.settings import Settings
 from switchboard.site import parents
@@ -21,30 +19,29 @@ ORDER = ("console", "history", "journal", "edge-tx", "translator", "router", "re
 ones are missed least: a broken upgrade shows while calls do not notice.
 """
 
-Show = Callable[[str], None]
 
-
-def restart_all(settings: Settings) -> None:
-    """Restart all workers, a line for each; at the first failure stop with status 1."""
+def restart_all(settings: Settings) -> list[str]:
+    """Restart all workers, a line for each, and return them; at the first failure stop with status 1."""
     with context_or_exit(settings) as context:
-        _restart_all(settings, context)
+        return _restart_all(settings, context)
 
 
-def _restart_all(settings: Settings, context: BusContext) -> None:
+def _restart_all(settings: Settings, context: BusContext) -> list[str]:
     workers = _workers(settings, context)
+    names = [worker for worker, _ in workers]
     done = 0
     try:
-        with _progress(len(workers)) as show:
+        with progress("Restarting", len(workers)) as step:
             for worker, door in workers:
                 took_s = _restart(worker, door, context)
-                show(f"{worker} restarted in {took_s:.1f} s")
+                step(f"{worker} restarted in {took_s:.1f} s")
                 done += 1
     except BusError as error:
-        names = [worker for worker, _ in workers]
         fail(
             f"Stopped: {error}.\n"
             f"Restarted: {', '.join(names[:done]) or 'none'}. Not restarted: {', '.join(names[done:])}."
         )
+    return names
 
 
 def _restart(worker: str, control_door: str, context: BusContext) -> float:
@@ -68,22 +65,3 @@ def _workers(settings: Settings, context: BusContext) -> list[tuple[str, Endpoin
     found = [(worker, door) for name, door in doors.items() for worker in board.answers[name]]
     found.sort(key=lambda each: (ORDER.index(each[0]["name"]), each[0]["instance"]))
     return [(f"{worker['name']}.{worker['instance']}", door) for worker, door in found]
-
-
-@contextmanager
-def _progress(workers: int) -> Iterator[Show]:
-    """Yield what prints the line of a worker that is done; on a terminal a bar shows how many are."""
-    if not sys.stderr.isatty():
-        yield say
-        return
-    from rich.console import Console  # 80 ms that only a terminal needs
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Restarting", total=workers)
-
-        def show(line: str) -> None:
-            progress.console.print(line, highlight=False)
-            progress.advance(task)
-
-        yield show

@@ -72,7 +72,7 @@ def _run(wanted: Sequence[Component]) -> int:
     for component in components:
         _hold(component, settings)
     context = open_context(settings)
-    log = _Log(settings.log_level)
+    log = _Log(settings)
     edge = _Held() if Component.EDGE not in components else _open_edge(settings, origins, context)
     held = {Component.EDGE: edge, Component.CONSOLE: _open_console(components, settings, log)}
     teams = [
@@ -182,8 +182,8 @@ def _watchdogs(
 class _Log:
     """The log of a parent; set up with its first line, since most parents never write one."""
 
-    def __init__(self, level: str) -> None:
-        self._level = level
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     def __call__(self, line: str) -> None:
         self._logger().warning(line)
@@ -198,5 +198,5 @@ class _Log:
         from switchboard import log
 
         if not structlog.is_configured():
-            log.configure(self._level)
+            log.configure(self._settings.log_level, self._settings.log_format)
         return structlog.get_logger()

@@ -30,7 +30,14 @@ class NotStarted(Exception):
 def started(language: str) -> Iterator[tuple[str, int]]:
     """A switchboard on the loopback address while the context lasts: its address and port. NotStarted."""
     with TemporaryDirectory(prefix="switchboard-lab-") as home:
-        settings = Settings(sip_host=HOST, sip_port=_free_port(), data_dir=Path(home) / "data", routers=1)
+        settings = Settings(
+            sip_host=HOST,
+            sip_port=_free_port(),
+            data_dir=Path(home) / "data",
+            routers=1,
+            console="off",
+            history=False,
+        )
         process = _launch(Path(home), settings, language)
         try:
             _wait_up(process, settings, Path(home) / "log")
@@ -54,6 +61,8 @@ def _launch(home: Path, settings: Settings, language: str) -> "subprocess.Popen[
         "ROUTERS": str(settings.routers),
         "LANGUAGE": language,
         "SPARES": "false",
+        "CONSOLE": settings.console,
+        "HISTORY": "off",
     }
     inherited = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
     with (home / "log").open("wb") as log:

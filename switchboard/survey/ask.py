@@ -1,11 +1,12 @@
 """Asks all parents and workers of a switchboard at once (I/O rim)."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoint
 from switchboard.components import Component, workers_of
 from switchboard.settings import Settings
 from switchboard.site import endpoints_of, host_of, is_here, parents
@@ -37,14 +38,17 @@ def ask_parents(context: BusContext, settings: Settings) -> list[dict[str, Any]]
 
 
 def ask_workers(
-    context: BusContext, settings: Settings, workers: Iterable[dict[str, Any]], question: str
+    context: BusContext,
+    settings: Settings,
+    workers: Iterable[dict[str, Any]],
+    question: str,
+    body: object = None,
 ) -> dict[str, Any]:
     """What those that are up answer, by NAME.INSTANCE; who does not answer is left out."""
     endpoints = endpoints_of(settings)
     up = (each for each in workers if each["state"] == UP)
-    return _ask(
-        {name_of(each): endpoints.ask(each["name"], each["instance"]) for each in up}, question, context
-    )
+    doors = {name_of(each): endpoints.ask(each["name"], each["instance"]) for each in up}
+    return _ask(doors, question, context, body)
 
 
 def name_of(worker: dict[str, Any]) -> str:
@@ -52,13 +56,15 @@ def name_of(worker: dict[str, Any]) -> str:
     return f"{worker['name']}.{worker['instance']}"
 
 
-def _ask(doors: dict[str, Any], question: str, context: BusContext) -> dict[str, Any]:
-    board = Board(context, doors, question)
+def _ask(
+    doors: Mapping[str, Endpoint], question: str, context: BusContext, body: object = None
+) -> dict[str, Any]:
+    board = Board(context, doors, question, body)
     try:
         board.wait(ANSWER_WITHIN_S)
     finally:
         board.close()
-    return board.answers
+    return {name: board.answers[name] for name in doors if name in board.answers}
 
 
 def _silent(component: Component, host: str, settings: Settings) -> list[dict[str, Any]]:

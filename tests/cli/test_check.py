@@ -21,6 +21,14 @@ def test_good_settings(switchboard: Run, data_dir: Path) -> None:
     assert ["recurse", "true", "default"] in map(str.split, lines)
 
 
+def test_settings_as_json(switchboard: Run) -> None:
+    found = json.loads(switchboard("check", "--json", DOMAINS="a.example").stdout)["settings"]
+    by_name = {each["setting"]: each for each in found}
+    assert by_name["domains"]["value"] == ["a.example"]
+    assert by_name["domains"]["from"] == "environment variable SWITCHBOARD_DOMAINS"
+    assert by_name["recurse"] == {"setting": "recurse", "value": True, "from": "default"}
+
+
 @pytest.mark.parametrize(
     ("variables", "message"),
     [

@@ -26,6 +26,8 @@ def test_pairs_for_all_hosts(switchboard: Run, data_dir: Path) -> None:
     again = switchboard("keys", HOSTS=HOSTS, HOST="alpha")
     assert again.stderr.startswith("All hosts have keys in")
     assert (data_dir / "keys" / "auth.key_secret").read_bytes() == secret
+    shown = switchboard("keys", "--json", HOSTS=HOSTS, HOST="alpha").stdout
+    assert json.loads(shown) == {"directory": str(data_dir / "keys"), "made": []}
 
 
 def test_without_hosts(switchboard: Run) -> None:

@@ -1,16 +1,13 @@
 """`switchboard restart --all`."""
 
-import io
+import json
 import re
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cli.conftest import Run
 from cli.test_status import board
-
-from switchboard.cli.rolling import _progress
 
 Answering = Callable[[str, str, Any], list[Any]]
 IN_ORDER = [
@@ -23,13 +20,6 @@ IN_ORDER = [
     "registrar.0",
     "edge-rx.0",
 ]
-
-
-class Terminal(io.StringIO):
-    """What a terminal would show."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def parents(answering: Answering, unwilling: str = "") -> dict[str, list[Any]]:
@@ -48,6 +38,11 @@ def test_one_after_the_other(switchboard: Run, answering: Answering) -> None:
         assert re.fullmatch(rf"{re.escape(worker)} restarted in \d+\.\d s", line)
     assert [each for each in asked["router"] if each] == ["router.0", "router.1"]
     assert [each for each in asked["edge"] if each] == ["edge-tx.0", "edge-rx.0"]
+
+
+def test_all_as_json(switchboard: Run, answering: Answering) -> None:
+    parents(answering)
+    assert json.loads(switchboard("restart", "--all", "--json").stdout) == {"restarted": IN_ORDER}
 
 
 def test_stops_at_the_first_failure(switchboard: Run, answering: Answering) -> None:
@@ -76,14 +71,3 @@ def test_explains_itself(switchboard: Run, arguments: list[str]) -> None:
     done = switchboard("restart", *arguments)
     assert done.status == 2
     assert done.stderr == "Say either what to restart (edge, router, router.1, …), or --all.\n"
-
-
-def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setenv("TERM", "xterm")
-    with _progress(2) as show:
-        show("journal.0 restarted in 0.5 s")
-    written = terminal.getvalue()
-    assert "journal.0 restarted in 0.5 s" in written
-    assert "50%" in written

@@ -20,7 +20,13 @@ Answering = Callable[[str, str, Any], object]
 @pytest.fixture
 def client(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setattr("switchboard.survey.ask.ANSWER_WITHIN_S", 0.3)
-    settings = Settings(sip_host="127.0.0.1", sip_port=free_port("127.0.0.1"), data_dir=data_dir, routers=2)
+    settings = Settings(
+        sip_host="127.0.0.1",
+        sip_port=free_port("127.0.0.1"),
+        data_dir=data_dir,
+        routers=2,
+        history=False,
+    )
     with TestClient(Starlette(routes=routes(settings))) as client:
         yield client
 

@@ -1,0 +1,37 @@
+"""The logs of real processes: quiet by default, whole calls at level debug, changed while they run."""
+
+import json
+from typing import Any
+
+import pytest
+from system.harness import Switchboard
+
+pytestmark = pytest.mark.system
+JSON = {"SWITCHBOARD_LOG_FORMAT": "json", "SWITCHBOARD_ROUTERS": "1"}
+
+
+def call(switchboard: Switchboard) -> str:
+    done = switchboard.cli("lab", "call", "--ring", "0", "--talk", "0", "--json")
+    call_id = str(json.loads(done.stdout)["call_id"])
+    switchboard.wait_record(call_id)
+    return call_id
+
+
+def about(switchboard: Switchboard, call_id: str) -> list[dict[str, Any]]:
+    """The lines about one call; honcho puts its own words before each."""
+    lines = (line[line.find("{") :] for line in switchboard.log().splitlines())
+    return [json.loads(line) for line in lines if call_id in line]
+
+
+def test_a_call_can_be_followed_through_all_processes() -> None:
+    with Switchboard(JSON) as switchboard:
+        assert about(switchboard, call(switchboard)) == []
+        levels = json.loads(switchboard.cli("log-level", "debug", "--json").stdout)["levels"]
+        assert set(levels.values()) == {"debug"}
+        assert levels.keys() >= {"edge-rx.0", "edge-tx.0", "registrar.0", "router.0", "translator.0"}
+        followed = about(switchboard, call(switchboard))
+        assert {each["worker"] for each in followed} == {"edge-tx.0", "router.0", "translator.0", "journal.0"}
+        assert len({each["trace"] for each in followed}) == 1
+        assert {"INVITE", "ACK", "BYE"} <= {each.get("line", "").partition(" ")[0] for each in followed}
+        switchboard.cli("log-level", "info")
+        assert about(switchboard, call(switchboard)) == []
