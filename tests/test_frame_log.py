@@ -59,7 +59,13 @@ def test_call_events() -> None:
 
 @pytest.mark.parametrize(
     ("subject", "body"),
-    [("sip.send", [["h"]]), ("sip.send", None), ("call.happened", [1]), ("location.changed", [1, []])],
+    [
+        ("sip.received", [12.5]),
+        ("sip.send", [["h"]]),
+        ("sip.send", None),
+        ("call.happened", [1]),
+        ("location.changed", [1, []]),
+    ],
 )
 def test_other_bodies_are_not_told(subject: str, body: Any) -> None:
     assert told(subject, body) == []

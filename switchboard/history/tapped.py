@@ -50,7 +50,7 @@ class TapReader:
             self.bad += 1
             return
         if owner == WIRE_IN and inner == "sip.received":
-            for host, port, local_host, _, raw in items:
+            for host, port, local_host, _, raw in filter(_is_message, items):
                 if wants(raw):
                     yield self._received(at_ns, Address(host, port), local_host, raw, peer)
         elif inner in ("sip.send", "sip.translate"):
@@ -88,3 +88,8 @@ class TapReader:
         self._numbers[owner] = number
         if last is not None and number > last:
             self.missed += number - last - 1
+
+
+def _is_message(item: Any) -> bool:
+    """Between the messages of sip.received stand instants, for the router (docs/BUS.md)."""
+    return isinstance(item, list)

@@ -20,7 +20,7 @@ RECEIVED = ["10.0.0.2", 5062, "10.0.0.1", b"", b"in"]
 
 def test_what_came_in() -> None:
     reader = TapReader("", 5060)
-    body = passed("edge-rx.0", 1, "router.0", "sip.received", [RECEIVED])
+    body = passed("edge-rx.0", 1, "router.0", "sip.received", [RECEIVED, 12.5])
     came = Seen(AT_NS, Address("10.0.0.2", 5062), Address("10.0.0.1", 5060), b"in", Direction.IN, "router.0")
     assert list(reader.read("tap.passed", body)) == [came]
 
