@@ -24,30 +24,32 @@ Generate = Annotated[bool, typer.Option("--generate", help="Make a password, and
 
 
 @user_app.command()
-def add(user: Name, generate: Generate = False) -> None:
+def add(user: Name, generate: Generate = False, as_json: JsonOption = False) -> None:
     """Add a user; the password is asked for, or read from standard input."""
     settings, book = settings_or_exit(), _book(user)
     if book.has(user):
         fail(f"There is a user {user} already; a new password: switchboard user passwd {user}")
-    _put(settings, book, user, generate)
+    _put(settings, book, user, generate, as_json)
     say(f"{user} may register and call." + _hint(settings))
 
 
 @user_app.command()
-def passwd(user: Name, generate: Generate = False) -> None:
+def passwd(user: Name, generate: Generate = False, as_json: JsonOption = False) -> None:
     """Give a user another password."""
     settings, book = settings_or_exit(), _book(user)
     if not book.has(user):
         fail(_unknown(user))
-    _put(settings, book, user, generate)
+    _put(settings, book, user, generate, as_json)
     say(f"{user} has a new password." + _hint(settings))
 
 
 @user_app.command()
-def remove(user: Name) -> None:
+def remove(user: Name, as_json: JsonOption = False) -> None:
     """Remove a user. What is registered stays so until it expires; it cannot be renewed."""
     if not _book(user).remove(user):
         fail(_unknown(user))
+    if as_json:
+        print_json({"removed": user})
     say(f"{user} is no user any more.")
 
 
@@ -66,13 +68,18 @@ def list_users(as_json: JsonOption = False) -> None:
 
 
 @user_app.command(name="import")
-def import_users(file: Annotated[Path, typer.Argument(help="CSV: USER,PASSWORD on each line.")]) -> None:
+def import_users(
+    file: Annotated[Path, typer.Argument(help="CSV: USER,PASSWORD on each line.")],
+    as_json: JsonOption = False,
+) -> None:
     """Add the users of a file, or give them its passwords: all lines are good, or nothing is changed."""
     settings = settings_or_exit()
     pairs = read_csv(file)
     for user, _ in pairs:
         _check_name(user)
     new = _put_all(UserBook(settings), [make_entry(user, settings.realm, word) for user, word in pairs])
+    if as_json:
+        print_json({"added": new, "changed": len(pairs) - new})
     say(f"{new} users added, {len(pairs) - new} got another password." + _hint(settings))
 
 
@@ -94,10 +101,12 @@ def _book(user: str) -> UserBook:
     return UserBook(settings_or_exit())
 
 
-def _put(settings: Settings, book: UserBook, user: str, generate: bool) -> None:
+def _put(settings: Settings, book: UserBook, user: str, generate: bool, as_json: bool) -> None:
     password = generate_password() if generate else read_password(user)
     book.put([make_entry(user, settings.realm, password)])
-    if generate:
+    if as_json:
+        print_json({"user": user, "password": password if generate else None})
+    elif generate:
         typer.echo(password)
 
 

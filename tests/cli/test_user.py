@@ -78,3 +78,14 @@ def test_a_bad_line_imports_nothing(switchboard: Run, data_dir: Path, line: str)
     file.write_text(f"lenka,a long secret\n{line}\n")
     assert switchboard("user", "import", str(file)).status == 2
     assert not (data_dir / "users.db").exists()
+
+
+def test_changes_as_json(switchboard: Run, data_dir: Path) -> None:
+    file = data_dir / "phones.csv"
+    file.write_text("eva,a long secret\n")
+    made = json.loads(switchboard("user", "add", "lukas", "--generate", "--json").stdout)
+    assert made["user"] == "lukas"
+    assert kept(data_dir)["lukas"] == make_entry("lukas", "switchboard", made["password"]).md5
+    imported = switchboard("user", "import", str(file), "--json").stdout
+    assert json.loads(imported) == {"added": 1, "changed": 0}
+    assert json.loads(switchboard("user", "remove", "eva", "--json").stdout) == {"removed": "eva"}
