@@ -1,4 +1,4 @@
-"""The registrar's other book: the users and their secrets, changed by the operator's commands."""
+"""The registrar's other book: the users and their secrets, changed by commands and the console."""
 
 import time
 from typing import Any

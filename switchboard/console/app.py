@@ -38,7 +38,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Journal(pages, settings, context).routes,
         *Call(pages, settings, context).routes,
         *Failures(pages, settings).routes,
-        *Phones(pages, settings).routes,
+        *Phones(pages, settings, context).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,
         *metrics.routes(settings),

@@ -11,23 +11,26 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from switchboard.bus.ask import BusError, Refused
+from switchboard.bus.context import BusContext
+from switchboard.console.accounts import Accounts
 from switchboard.console.pages import Pages
-from switchboard.console.provisioning import TOKEN_BYTES, Links, configuration, to_xml
-from switchboard.listening import is_loopback, parse_listening, show_address
+from switchboard.console.provisioning import TOKEN_BYTES, Credentials, Links, configuration, to_xml
+from switchboard.listening import is_loopback, parse_listening
 from switchboard.local import Facing
 from switchboard.settings import Settings
 
 USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}")
 """The user part of a SIP URI (RFC 3261 §25.1)."""
-SIP_PORT = 5060
 
 
 class Phones:
     """Owns the pages and the links."""
 
-    def __init__(self, pages: Pages, settings: Settings) -> None:
+    def __init__(self, pages: Pages, settings: Settings, context: BusContext) -> None:
         self._pages = pages
         self._settings = settings
+        self._accounts = Accounts(settings, context) if settings.auth == "on" else None
         self._links = Links()
         self.routes = [
             Route("/phones", self.show),
@@ -41,13 +44,31 @@ class Phones:
         return self._page(request)
 
     async def make(self, request: Request) -> Response:
-        """Make a link and show it."""
+        """Make a link and show it; where users have passwords, one with a new password."""
         user = str(request.state.form.get("user", "")).strip()
         if not USER.fullmatch(user):
             return self._page(
                 request, f"{user!r} cannot stand in a SIP address: use letters and digits.", 400
             )
-        link = self._links.make(user, secrets.token_urlsafe(TOKEN_BYTES), time.time())
+        if self._accounts is None:
+            return self._link(request, user, None)
+        try:
+            return await self._give_password(request, user, self._accounts)
+        except BusError as error:
+            structlog.get_logger().warning("no password given", user=user, why=str(error))
+            return self._page(request, _why_not(error), 503)
+
+    async def _give_password(self, request: Request, user: str, accounts: Accounts) -> Response:
+        is_known = await asyncio.to_thread(accounts.has, user)
+        if is_known and "renew" not in request.state.form:
+            return self._page(request, known=user)
+        credentials = await asyncio.to_thread(accounts.give_password, user)
+        done = "user has a new password" if is_known else "user added"
+        structlog.get_logger().info(done, user=user, source=_source(request))
+        return self._link(request, user, credentials)
+
+    def _link(self, request: Request, user: str, credentials: Credentials | None) -> Response:
+        link = self._links.make(user, credentials, secrets.token_urlsafe(TOKEN_BYTES), time.time())
         structlog.get_logger().info("provisioning link made", user=user, source=_source(request))
         return RedirectResponse(f"/phones/{link.token}", 303)
 
@@ -70,12 +91,20 @@ class Phones:
         if link is None:
             return Response("This link was used, or is too old.\n", 404, media_type="text/plain")
         structlog.get_logger().info("phone provisioned", user=link.user, source=_source(request))
-        domain = await asyncio.to_thread(self._domain, _source(request))
-        return Response(to_xml(configuration(link.user, domain)), media_type="application/xml")
+        host = await asyncio.to_thread(self._host, _source(request))
+        sections = configuration(link.user, host, self._settings.sip_port, link.credentials)
+        return Response(to_xml(sections), media_type="application/xml")
 
-    def _page(self, request: Request, problem: str = "", status: int = 200) -> Response:
+    def _page(self, request: Request, problem: str = "", status: int = 200, known: str = "") -> Response:
+        """`known`: the user who has a password already."""
         return self._pages.page(
-            request, "phones.html", status, problem=problem, is_reachable=self._is_reachable
+            request,
+            "phones.html",
+            status,
+            problem=problem,
+            known=known,
+            has_passwords=self._accounts is not None,
+            is_reachable=self._is_reachable,
         )
 
     @property
@@ -84,12 +113,18 @@ class Phones:
         address = parse_listening(self._settings.console)
         return address is not None and not is_loopback(address[0])
 
-    def _domain(self, phone: str) -> str:
-        """What the phone shall register at: our first domain, else our address as the phone sees it."""
-        host = next(iter(self._settings.domains), "") or Facing(self._settings)(phone)
-        if self._settings.sip_port == SIP_PORT:
-            return f"[{host}]" if ":" in host else host
-        return show_address(host, self._settings.sip_port)
+    def _host(self, phone: str) -> str:
+        """Where the phone shall register: our first domain, else our address as the phone sees it."""
+        return next(iter(self._settings.domains), "") or Facing(self._settings)(phone)
+
+
+def _why_not(error: BusError) -> str:
+    if isinstance(error, Refused):
+        return f"The registrar refuses: {error}. No link was made."
+    return (
+        "The registrar, which keeps the passwords, does not answer. No link was made. "
+        "Look at Now whether it is up, then try again."
+    )
 
 
 def _source(request: Request) -> str:

@@ -2,15 +2,27 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
+
+from switchboard.listening import show_address
 
 LIFETIME_S = 900.0
 MAX_LINKS = 200
 TOKEN_BYTES = 24
+SIP_PORT = 5060
 _NAMESPACE = "http://www.linphone.org/xsds/lpconfig.xsd"
 
 Sections = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a phone shows instead of a password: HA1 (RFC 7616 §3.4.2) for one realm and algorithm."""
+
+    realm: str
+    algorithm: str
+    ha1: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +31,29 @@ class Link:
 
     token: str
     user: str
+    credentials: Credentials | None
+    """None where nobody is asked for passwords."""
     expires_at: float
 
 
 class Links:
-    """The links that nobody has followed yet, in memory only: a restart makes them void."""
+    """The links that nobody has followed yet, with their credentials: in memory, void after a restart."""
 
     def __init__(self) -> None:
         self._links: OrderedDict[str, Link] = OrderedDict()
 
-    def make(self, user: str, token: str, now_at: float) -> Link:
+    def make(self, user: str, credentials: Credentials | None, token: str, now_at: float) -> Link:
         """Return a new link for a user; it takes the place of the oldest if there are too many."""
-        link = self._links[token] = Link(token, user, now_at + LIFETIME_S)
+        self._forget(now_at)
+        link = self._links[token] = Link(token, user, credentials, now_at + LIFETIME_S)
         if len(self._links) > MAX_LINKS:
             self._links.popitem(last=False)
         return link
 
     def look(self, token: str, now_at: float) -> Link | None:
         """Return a link without following it; None if it was followed, is too old, or never was."""
-        link = self._links.get(token)
-        return link if link and now_at < link.expires_at else None
+        self._forget(now_at)
+        return self._links.get(token)
 
     def follow(self, token: str, now_at: float) -> Link | None:
         """The same, for the first who asks only."""
@@ -46,10 +61,17 @@ class Links:
         self._links.pop(token, None)
         return link
 
+    def _forget(self, now_at: float) -> None:
+        for link in list(self._links.values()):
+            if link.expires_at > now_at:
+                break
+            del self._links[link.token]
 
-def configuration(user: str, domain: str) -> Sections:
-    """Return what Linphone is to know: sections of its configuration. `domain`: with a port if not 5060."""
-    return {
+
+def configuration(user: str, host: str, port: int, credentials: Credentials | None) -> Sections:
+    """Return what Linphone is to know: sections of its configuration. `host`, `port`: the registrar's."""
+    domain = _hostport(host, port)
+    sections = {
         "sip": {"default_proxy": "0"},
         "proxy_0": {
             "reg_proxy": f"<sip:{domain};transport=udp>",
@@ -59,6 +81,22 @@ def configuration(user: str, domain: str) -> Sections:
             "publish": "0",
         },
     }
+    if credentials:
+        sections["auth_info_0"] = {
+            "username": user,
+            "realm": credentials.realm,
+            "ha1": credentials.ha1,
+            "algorithm": credentials.algorithm,
+            "domain": host,
+        }
+    return sections
+
+
+def _hostport(host: str, port: int) -> str:
+    """As it stands in a SIP URI (RFC 3261 §25.1)."""
+    if port == SIP_PORT:
+        return f"[{host}]" if ":" in host else host
+    return show_address(host, port)
 
 
 def to_xml(sections: Sections) -> str:

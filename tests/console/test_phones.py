@@ -1,15 +1,37 @@
 """The page Phones."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from cli.conftest import answering as answering
 from console.conftest import HERE, PASSWORD_HASH, Open, token_of
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.door import Door
+
+Answering = Callable[[str, str, Any], list[Any]]
+REGISTRAR = "registrar.0.ask"
+NO_USERS: list[Any] = []
+LUKAS = ["lukas", "switchboard", 1.0]
 
 
-def make_link(browser: TestClient, user: str) -> Any:
-    form = {"csrf": token_of(browser.get("/phones").text), "user": user}
+def make_link(browser: TestClient, user: str, **more: str) -> Any:
+    form = {"csrf": token_of(browser.get("/phones").text), "user": user, **more}
     return browser.post("/phones", data=form, headers={"Origin": HERE})
+
+
+def follow(browser: TestClient, made: Any) -> tuple[str, dict[str, str | None]]:
+    """The page of a link that was made, and the credentials that the link leads to."""
+    page = browser.get(made.headers["Location"]).text
+    answer = browser.get(page.partition('<code class="url">')[2].partition("<")[0])
+    section = ElementTree.fromstring(answer.text).find("*[@name='auth_info_0']")
+    assert section is not None
+    return page, {entry.get("name", ""): entry.text for entry in section}
 
 
 def test_a_phone_gets_its_configuration_once(open_console: Open) -> None:
@@ -39,3 +61,69 @@ def test_names_that_are_none(open_console: Open, user: str) -> None:
 def test_a_link_that_was_used(open_console: Open) -> None:
     answer = open_console().get("/phones/none")
     assert (answer.status_code, "was used, or is too old" in answer.text) == (404, True)
+
+
+def test_a_new_user_gets_a_password_and_the_phone_what_proves_it(
+    open_console: Open, answering: Answering
+) -> None:
+    asked = answering(REGISTRAR, "user.list", NO_USERS)
+    answering(REGISTRAR, "user.put", 1)
+    browser = open_console(auth="on", realm="office", domains=["pbx.example.com"])
+    with capture_logs() as logs:
+        page, shown = follow(browser, make_link(browser, "lukas"))
+    _, [(user, realm, sha256, md5)] = asked
+    expected = {"username": "lukas", "realm": "office", "ha1": sha256, "algorithm": "SHA-256"}
+    assert shown == expected | {"domain": "pbx.example.com"}
+    assert (user, realm) == ("lukas", "office")
+    assert sha256 not in page
+    assert not any(secret in str(logs) for secret in (sha256, md5))
+    assert [log["event"] for log in logs] == ["user added", "provisioning link made", "phone provisioned"]
+
+
+def test_old_phones_get_what_they_are_asked_for(open_console: Open, answering: Answering) -> None:
+    asked = answering(REGISTRAR, "user.list", NO_USERS)
+    answering(REGISTRAR, "user.put", 1)
+    browser = open_console(auth="on", auth_algorithms="MD5", domains=["pbx.example.com"])
+    _, shown = follow(browser, make_link(browser, "lukas"))
+    assert (shown["algorithm"], shown["ha1"]) == ("MD5", asked[-1][0][3])
+
+
+def test_a_user_who_has_a_password_keeps_it_unless_a_new_one_is_wanted(
+    open_console: Open, answering: Answering
+) -> None:
+    asked = answering(REGISTRAR, "user.list", [LUKAS])
+    answering(REGISTRAR, "user.put", 0)
+    browser = open_console(auth="on", domains=["pbx.example.com"])
+    answer = make_link(browser, "lukas")
+    assert answer.status_code == 200
+    assert "has a password already, and nothing was changed" in answer.text
+    assert asked == [None]
+    with capture_logs() as logs:
+        _, shown = follow(browser, make_link(browser, "lukas", renew="yes"))
+    assert shown["ha1"] == asked[-1][0][2]
+    assert logs[0]["event"] == "user has a new password"
+    assert logs[0]["source"] == "testclient"
+
+
+def test_the_registrar_is_silent(open_console: Open, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("switchboard.console.accounts.ANSWER_S", 0.05)
+    with BusContext() as context:
+        door = Door(context, f"ipc://{data_dir}/run/{REGISTRAR}")
+        answer = make_link(open_console(auth="on"), "lukas")
+        door.close()
+    assert answer.status_code == 503
+    assert "The registrar, which keeps the passwords, does not answer. No link was made." in answer.text
+
+
+def test_the_registrar_refuses(open_console: Open, answering: Answering) -> None:
+    answering(REGISTRAR, "user.list", NO_USERS)
+    answer = make_link(open_console(auth="on"), "lukas")
+    assert (answer.status_code, "The registrar refuses: another question." in answer.text) == (503, True)
+
+
+def test_without_auth_nobody_is_asked(open_console: Open, answering: Answering) -> None:
+    asked = answering(REGISTRAR, "user.list", NO_USERS)
+    browser = open_console()
+    assert make_link(browser, "lukas").status_code == 303
+    assert "A new user is added" not in browser.get("/phones").text
+    assert asked == []

@@ -1,9 +1,10 @@
 """The console in a real browser, while fake phones and SIPp place calls."""
 
+import json
 import re
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -253,6 +254,48 @@ def test_the_code_for_a_phone(page: Page, url: str, tmp_path: Path) -> None:
     assert done.stdout.strip() == shown
     assert page.request.get(shown).ok
     assert page.request.get(shown).status == 404
+
+
+def test_phones_of_users_with_passwords(browser: Browser) -> None:
+    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_tcp_port()}", "SWITCHBOARD_AUTH": "on"}
+    with (
+        Switchboard(settings) as running,
+        open_page(browser, running.component("console")["address"]) as page,
+    ):
+        first = ha1_of_a_link(page, ask_for_a_link)
+        users = json.loads(running.cli("user", "list", "--json").stdout)["users"]
+        assert [user["user"] for user in users] == ["lukas"]
+        second = ha1_of_a_link(page, insist_on_a_link)
+        assert re.fullmatch("[0-9a-f]{64}", second)
+        assert first != second
+        assert "user has a new password" in running.log()
+        assert not {secret for secret in (first, second) if secret in running.log()}
+
+
+def ask_for_a_link(page: Page) -> None:
+    """One for the phone of lukas."""
+    page.goto("/phones")
+    page.get_by_label("User").fill("lukas")
+    page.get_by_role("button", name="Make a link").click()
+
+
+def insist_on_a_link(page: Page) -> None:
+    """The same, though there is a password already."""
+    ask_for_a_link(page)
+    expect(page.get_by_role("alert")).to_contain_text("lukas has a password already")
+    assert serious_flaws(page) == []
+    page.get_by_role("button", name="Make a link with a new password").click()
+
+
+def ha1_of_a_link(page: Page, make: Callable[[Page], None]) -> str:
+    """What the phone gets by a link that somebody makes, and the page does not show."""
+    make(page)
+    shown = page.locator("code.url").inner_text()
+    xml = page.request.get(shown).text()
+    ha1 = re.search(r'name="ha1"[^>]*>(\w+)<', xml)
+    assert ha1, xml
+    assert ha1[1] not in page.content()
+    return ha1[1]
 
 
 def test_the_way_of_people_who_only_type(page: Page) -> None:

@@ -49,12 +49,14 @@ class Visitor:
             return str(answer.read().decode())
 
 
-def test_a_phone_sets_itself_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("auth", ["off", "on"])
+def test_a_phone_sets_itself_up(tmp_path: Path, auth: str) -> None:
     require_root()
     require_tools("ip", "linphonec")
     settings = {
         "SWITCHBOARD_CONSOLE": f"{HUB}:{PORT}",
         "SWITCHBOARD_CONSOLE_PASSWORD": str(hash_password(PASSWORD, os.urandom(SALT_BYTES))),
+        "SWITCHBOARD_AUTH": auth,
     }
     with (
         Lan(["lukas"]) as lan,
@@ -68,6 +70,8 @@ def test_a_phone_sets_itself_up(tmp_path: Path) -> None:
         try:
             phone.ask("status register", r"registered, identity=sip:lukas@\S+ duration=[1-9]")
             assert "lukas" in switchboard.cli("bindings").stdout
+            log = (tmp_path / "log").read_text(errors="replace")
+            assert ("\nAuthorization:" in log) == (auth == "on")
         finally:
             phone.close("quit")
 
