@@ -7,6 +7,7 @@ from typing import Any
 from services.user_register import UserRegister
 from switchboard.auth.failures import Failures
 from switchboard.auth.key_file import load_or_make_key
+from switchboard.authenticators import make_authenticator
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
@@ -15,7 +16,6 @@ from switchboard.bus.publisher import Publisher
 from switchboard.bus.run import run_actor
 from switchboard.bus.tick import Tick
 from switchboard.failure_log import FailureLog
-from switchboard.gates import make_gate
 from switchboard.local import own_domains
 from switchboard.location.registrar import Registrar, RegistrarPolicy
 from switchboard.location.sqlite import SqliteStore
@@ -50,9 +50,11 @@ class RegistrarService(Actor):
         self._store = SqliteStore(settings.store_path)
         self._failures, self._failure_log = Failures(), FailureLog()
         key = load_or_make_key(settings.auth_key_path)
-        self._gate = make_gate(settings, key, self.name, self._store.nonces(), self._failures)
+        self._authenticator = make_authenticator(
+            settings, key, self.name, self._store.nonces(), self._failures
+        )
         self._registrar = Registrar(
-            self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._gate
+            self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
         )
         self._transactions = RegisterTransactions(self._registrar, 64 * settings.t1_s)
         self._publisher = Publisher(context, endpoints.listen(f"{self.name}.{instance}", Kind.PUBLISHER))
@@ -63,7 +65,7 @@ class RegistrarService(Actor):
             for number in range(settings.routers)
             if not is_here(f"router.{number}", settings)
         }
-        self._users = UserRegister(settings, context, self._publisher, self._gate)
+        self._users = UserRegister(settings, context, self._publisher, self._authenticator)
         self.outboxes = [self._translator, self._edge, *self._pages.values(), *self._users.outboxes]
         self._gathering = Tick(GATHER_S)
         self._received: list[Any] = []
@@ -97,8 +99,8 @@ class RegistrarService(Actor):
         self._taken = len(received)
         with self._store.batch() as change:
             items = [self._answer(item, now) for item in received]
-            if self._gate:
-                self._store.keep_nonces(self._gate.take_changes())
+            if self._authenticator:
+                self._store.keep_nonces(self._authenticator.take_changes())
         if failures := self._failures.take():
             self._failure_log.tell(failures, now)
         self._publish(change)
@@ -177,7 +179,7 @@ class RegistrarService(Actor):
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
-            "auth_challenged": self._gate.challenged if self._gate else 0,
+            "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_unlogged": self._failure_log.unlogged,
         }
 

@@ -16,6 +16,7 @@ from switchboard.auth.follower import StoreFollower as StoreUserFollower
 from switchboard.auth.key_file import load_or_make_key
 from switchboard.auth.trusted import Trusted
 from switchboard.auth.user_store import UserStore, read_page
+from switchboard.authenticators import make_authenticator
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
@@ -28,7 +29,6 @@ from switchboard.durable.bindings_copy import BindingsCopy
 from switchboard.durable.router_log import RouterLog, boot_id
 from switchboard.failure_log import FailureLog
 from switchboard.gate.networks import parse_networks
-from switchboard.gates import make_gate
 from switchboard.local import Facing, own_domains
 from switchboard.location.follower import Follower, PageFollower, StoreFollower
 from switchboard.location.replica import Replica
@@ -80,7 +80,7 @@ class RouterService(Actor):
         self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
-        self._gate = make_gate(
+        self._authenticator = make_authenticator(
             settings, self._key, f"router.{instance} {boot_id()}", self._log.nonces, self._failures
         )
         self._users = self._follow_users(context, endpoints)
@@ -153,8 +153,8 @@ class RouterService(Actor):
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
-        if self._gate:
-            self._log.keep_nonces(self._gate.take_changes())
+        if self._authenticator:
+            self._log.keep_nonces(self._authenticator.take_changes())
         self._log.commit(time.monotonic())
         self._join()
         self._edge.flush()  # requests first: their answers are waited for
@@ -193,7 +193,7 @@ class RouterService(Actor):
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
-            "auth_challenged": self._gate.challenged if self._gate else 0,
+            "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
@@ -222,9 +222,9 @@ class RouterService(Actor):
         return Caps(self._replica, settings.max_transactions, settings.max_source_transactions, exempt)
 
     def _follow_users(self, context: BusContext, endpoints: Endpoints) -> UserFollower | None:
-        if self._gate is None:
+        if self._authenticator is None:
             return None
-        users, settings = self._gate.verifier.users, self._settings
+        users, settings = self._authenticator.verifier.users, self._settings
         if is_here("registrar.0", settings):
             read = partial(read_page, settings.users_path, at_most=USERS_A_PAGE)
             return StoreUserFollower(users, read)
@@ -247,8 +247,8 @@ class RouterService(Actor):
         )
         admission = (
             None
-            if self._gate is None
-            else Admission(self._gate, policy, settings.auth_from, settings.strangers == "call")
+            if self._authenticator is None
+            else Admission(self._authenticator, policy, settings.auth_from, settings.strangers == "call")
         )
         values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
         return Proxy(

@@ -5,8 +5,8 @@ from typing import Any
 
 import structlog
 
+from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.follower import StoreFollower
-from switchboard.auth.gate import Gate
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import Entry
 from switchboard.bus.context import BusContext
@@ -27,7 +27,11 @@ class UserRegister:
     """
 
     def __init__(
-        self, settings: Settings, context: BusContext, publisher: Publisher, gate: Gate | None
+        self,
+        settings: Settings,
+        context: BusContext,
+        publisher: Publisher,
+        authenticator: Authenticator | None,
     ) -> None:
         endpoints = endpoints_of(settings)
         self._store = UserStore(settings.users_path)
@@ -35,9 +39,9 @@ class UserRegister:
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)
             for number in range(settings.routers)
-            if gate and not is_here(f"router.{number}", settings)
+            if authenticator and not is_here(f"router.{number}", settings)
         }
-        self._users = gate.verifier.users if gate else None
+        self._users = authenticator.verifier.users if authenticator else None
         if self._users is not None:
             self._follower = StoreFollower(self._users, lambda after: self._store.page(after, USERS_A_PAGE))
             self._catch_up()

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.dialogs import Dialogs
 from switchboard.auth.failures import Failures
-from switchboard.auth.gate import Gate
 from switchboard.auth.trusted import Trusted
 from switchboard.durable.unit_log import UnitLog
 from switchboard.location.binding import Binding
@@ -92,7 +92,7 @@ class Board:
     max_forks: int = 50
     max_transactions: int = 1_000_000
     max_source_transactions: int = 1_000_000
-    gate: Gate | None = None
+    authenticator: Authenticator | None = None
     strangers: bool = False
     trusted: tuple[str, ...] = ()
     failures: Failures = field(default_factory=Failures)
@@ -114,7 +114,7 @@ class Board:
     def _make_proxy(self) -> Proxy:
         self.lives += 1
         self.caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
-        realm = REALM if self.gate else ""
+        realm = REALM if self.authenticator else ""
         own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm)
         trusted = Trusted(self.trusted)
         dialogs = Dialogs(KEY)
@@ -125,7 +125,9 @@ class Board:
             Environment(
                 layer=TransactionLayer(TimerValues()),
                 policy=policy,
-                admission=Admission(self.gate, policy, strangers=self.strangers) if self.gate else None,
+                admission=Admission(self.authenticator, policy, strangers=self.strangers)
+                if self.authenticator
+                else None,
                 branches=Branches(0, f"t{self.lives}-"),
                 facing=lambda host: HOST,  # noqa: ARG005
                 port=PORT,

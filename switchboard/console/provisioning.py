@@ -43,8 +43,13 @@ class Links:
         self._links: OrderedDict[str, Link] = OrderedDict()
 
     def make(self, user: str, credentials: Credentials | None, token: str, now_at: float) -> Link:
-        """Return a new link for a user; it takes the place of the oldest if there are too many."""
+        """Return a new link for a user; it takes the place of the oldest if there are too many.
+
+        With credentials it makes the user's earlier links void: theirs are of an old password.
+        """
         self._forget(now_at)
+        if credentials:
+            self._void(user)
         link = self._links[token] = Link(token, user, credentials, now_at + LIFETIME_S)
         if len(self._links) > MAX_LINKS:
             self._links.popitem(last=False)
@@ -60,6 +65,11 @@ class Links:
         link = self.look(token, now_at)
         self._links.pop(token, None)
         return link
+
+    def _void(self, user: str) -> None:
+        for link in list(self._links.values()):
+            if link.user == user:
+                del self._links[link.token]
 
     def _forget(self, now_at: float) -> None:
         for link in list(self._links.values()):

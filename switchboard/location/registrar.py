@@ -6,8 +6,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from hashlib import blake2s
 
+from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
-from switchboard.auth.gate import Gate
 from switchboard.location.binding import Binding
 from switchboard.location.contacts import RequestedContact, removes_all, requested_contacts
 from switchboard.location.store import Store
@@ -52,7 +52,7 @@ class Answer:
 class Registrar:
     """Owns the rules, not the store: the caller opens a batch of it around `process` and `purge`.
 
-    `is_own` tells the URIs of our domain; `secret` makes our To tags; `gate` asks who somebody is
+    `is_own` tells the URIs of our domain; `secret` makes our To tags; `authenticator` asks who somebody is
     (None: nobody is asked). `now_at`: epoch seconds.
     """
 
@@ -62,9 +62,9 @@ class Registrar:
         is_own: Callable[[SipUri], bool],
         policy: RegistrarPolicy,
         secret: bytes,
-        gate: Gate | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
-        self._gate = gate
+        self._authenticator = authenticator
         self._store = store
         self._is_own = is_own
         self._policy = policy
@@ -78,8 +78,8 @@ class Registrar:
         user, tag = "", self._to_tag(request)
         try:
             user = self._user(request)
-            if self._gate is not None:
-                self._authenticate(self._gate, user, request, source, now_at)
+            if self._authenticator is not None:
+                self._authenticate(self._authenticator, user, request, source, now_at)
             status, reason, headers = 200, "", self._register(user, request, source, now_at)
         except Refusal as refusal:
             status, reason, headers = refusal.status, refusal.reason, list(refusal.headers)
@@ -111,17 +111,22 @@ class Registrar:
         return aor.username
 
     def _authenticate(
-        self, gate: Gate, user: str, request: Message, source: tuple[str, int], now_at: float
+        self,
+        authenticator: Authenticator,
+        user: str,
+        request: Message,
+        source: tuple[str, int],
+        now_at: float,
     ) -> None:
         """Step 3 and 4: only the user itself changes its bindings, or sees them."""
-        if source[0] in gate.trusted:
+        if source[0] in authenticator.trusted:
             return
         shown = request.all(Header.AUTHORIZATION)
-        verdict = gate.identify(shown, request.method, request.uri, source[0], now_at)
+        verdict = authenticator.identify(shown, request.method, request.uri, source[0], now_at)
         if not verdict.user:
-            raise Refusal(401, headers=gate.challenge("WWW-Authenticate", verdict, now_at))
+            raise Refusal(401, headers=authenticator.challenge("WWW-Authenticate", verdict, now_at))
         if verdict.user != user:
-            gate.note(source[0], verdict.user, request.method, Reason.NOT_OWN_BINDINGS)
+            authenticator.note(source[0], verdict.user, request.method, Reason.NOT_OWN_BINDINGS)
             raise Refusal(403, "Not Your Address-Of-Record")
 
     def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> Headers:

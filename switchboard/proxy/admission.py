@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
-from switchboard.auth.gate import Gate
 from switchboard.auth.verifier import Verdict
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
@@ -28,14 +28,14 @@ class Admission:
     `strangers`: whether others may call our users (never anybody else).
     """
 
-    gate: Gate
+    authenticator: Authenticator
     policy: TargetPolicy
     match_from: bool = True
     strangers: bool = False
 
     def admit(self, received: Received, routing: Routing, at: float) -> None:
         """Let the request, no ACK nor CANCEL (§22.1), pass, or raise the `Challenge`. `at`: epoch s."""
-        if received.source.host in self.gate.trusted:
+        if received.source.host in self.authenticator.trusted:
             routing.may_relay = True
         elif not (self._needs_no_proof(received, routing) or self.policy.is_led(received, routing, at)):
             self._authenticate(received, routing, at)
@@ -54,11 +54,11 @@ class Admission:
     def _authenticate(self, received: Received, routing: Routing, at: float) -> None:
         message, source = received.message, received.source.host
         shown = message.all(Header.PROXY_AUTHORIZATION)
-        if not self.gate.is_ready:
+        if not self.authenticator.is_ready:
             raise Challenge(503, headers=[("Retry-After", "5")])
-        verdict = self.gate.identify(shown, received.method, message.uri, source, at)
+        verdict = self.authenticator.identify(shown, received.method, message.uri, source, at)
         if not verdict.user:
-            raise Challenge(407, headers=self.gate.challenge("Proxy-Authenticate", verdict, at))
+            raise Challenge(407, headers=self.authenticator.challenge("Proxy-Authenticate", verdict, at))
         self._check_from(received, verdict)
         routing.may_relay = True
 
@@ -67,7 +67,7 @@ class Admission:
             return
         if not received.caller and _is_anonymous(received.caller_uri):
             return
-        self.gate.note(received.source.host, verdict.user, received.method, Reason.NOT_OWN_FROM)
+        self.authenticator.note(received.source.host, verdict.user, received.method, Reason.NOT_OWN_FROM)
         raise Challenge(403, "From Is Not The User")
 
 

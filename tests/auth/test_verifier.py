@@ -2,7 +2,7 @@
 
 import pytest
 from auth.answering import answer, param
-from auth.gates import LIFETIME_S, PASSWORDS, make_gate, make_users
+from auth.authenticators import LIFETIME_S, PASSWORDS, make_authenticator, make_users
 
 from switchboard.auth.failures import Reason
 from switchboard.auth.replay import Replays
@@ -14,7 +14,7 @@ URI = "sip:pbx.example"
 
 
 def make_verifier(**more: object) -> Verifier:
-    return make_gate(**more).verifier  # type: ignore[arg-type]
+    return make_authenticator(**more).verifier  # type: ignore[arg-type]
 
 
 def shown(

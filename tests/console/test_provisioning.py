@@ -56,6 +56,20 @@ def test_the_secret_goes_with_the_link() -> None:
     assert links.look("token", 0.0) is None
 
 
+def test_a_new_password_makes_the_links_of_the_old_one_void() -> None:
+    links = Links()
+    links.make("lukas", CREDENTIALS, "old", 0.0)
+    lenka = links.make("lenka", CREDENTIALS, "another", 0.0)
+    new = links.make("lukas", CREDENTIALS, "new", 1.0)
+    assert [links.look(token, 2.0) for token in ("old", "another", "new")] == [None, lenka, new]
+
+
+def test_without_passwords_a_user_sets_up_several_phones() -> None:
+    links = Links()
+    made = [links.make("lukas", None, token, 0.0) for token in ("one", "two")]
+    assert [links.look(link.token, 1.0) for link in made] == made
+
+
 def test_it_is_not_shown_by_accident() -> None:
     assert "c0ffee" not in repr(Links().make("lukas", CREDENTIALS, "token", 0.0))
 

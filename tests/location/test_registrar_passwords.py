@@ -2,7 +2,7 @@
 
 import pytest
 from auth.answering import answer
-from auth.gates import PASSWORDS, make_gate
+from auth.authenticators import PASSWORDS, make_authenticator
 from location.registers import SOURCE, Desk, is_own, register
 
 from switchboard.auth.failures import Failure, Failures, Reason
@@ -20,8 +20,8 @@ def failures() -> Failures:
 @pytest.fixture
 def desk(failures: Failures) -> Desk:
     desk = Desk()
-    gate = make_gate(failures, issuer="registrar", trusted=("10.0.0.99/32",))
-    desk.registrar = Registrar(desk.store, is_own, RegistrarPolicy(), b"secret", gate)
+    authenticator = make_authenticator(failures, issuer="registrar", trusted=("10.0.0.99/32",))
+    desk.registrar = Registrar(desk.store, is_own, RegistrarPolicy(), b"secret", authenticator)
     return desk
 
 

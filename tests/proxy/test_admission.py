@@ -4,7 +4,7 @@ import re
 
 import pytest
 from auth.answering import answer
-from auth.gates import LIFETIME_S, PASSWORDS, make_gate
+from auth.authenticators import LIFETIME_S, PASSWORDS, make_authenticator
 from playbook import LENKA, LUKAS, PETER, Board, Sent, own_route, request, response
 
 from switchboard.auth.failures import Failure, Failures, Reason
@@ -19,8 +19,10 @@ STRANGER = "sip:stranger@elsewhere.example"
 def make_board(**more: object) -> Board:
     failures = Failures()
     users = more.pop("known", None)
-    gate = make_gate(failures, users=users if isinstance(users, Users) else None, trusted=("10.0.0.99/32",))
-    board = Board(gate=gate, failures=failures, **more)  # type: ignore[arg-type]
+    authenticator = make_authenticator(
+        failures, users=users if isinstance(users, Users) else None, trusted=("10.0.0.99/32",)
+    )
+    board = Board(authenticator=authenticator, failures=failures, **more)  # type: ignore[arg-type]
     board.bind("lukas", "sip:lukas@10.0.0.11")
     board.bind("lenka", CONTACT)
     return board

@@ -8,7 +8,7 @@ from switchboard.auth.trusted import Trusted
 from switchboard.auth.verifier import Verdict, Verifier
 
 
-class Gate:
+class Authenticator:
     """One worker's verifier, with whom it trusts, and the book of its failures."""
 
     def __init__(self, verifier: Verifier, trusted: Trusted, failures: Failures) -> None:

@@ -1,10 +1,10 @@
-"""A gate with two users, whose nonces come one after the other."""
+"""An authenticator with two users, whose nonces come one after the other."""
 
 from itertools import count
 
+from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.failures import Failures
-from switchboard.auth.gate import Gate
 from switchboard.auth.nonce import Nonces
 from switchboard.auth.replay import Replays
 from switchboard.auth.trusted import Trusted
@@ -27,7 +27,7 @@ def make_users(realm: str = REALM) -> Users:
     return users
 
 
-def make_gate(
+def make_authenticator(
     failures: Failures | None = None,
     *,
     issuer: str = "router.0",
@@ -35,10 +35,10 @@ def make_gate(
     users: Users | None = None,
     trusted: tuple[str, ...] = (),
     algorithms: tuple[str, ...] = ALGORITHMS,
-) -> Gate:
-    """The gate of the worker `issuer`."""
+) -> Authenticator:
+    """The authenticator of the worker `issuer`."""
     numbers = count(1)
     nonces = Nonces(KEY, issuer, LIFETIME_S, lambda size: next(numbers).to_bytes(size, "big"))
     users = make_users() if users is None else users
     verifier = Verifier(KEY, algorithms, users, nonces, replays or Replays(LIFETIME_S))
-    return Gate(verifier, Trusted(trusted), failures or Failures())
+    return Authenticator(verifier, Trusted(trusted), failures or Failures())

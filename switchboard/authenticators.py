@@ -1,10 +1,10 @@
-"""Makes the gate of a worker, as the settings have it."""
+"""Makes the authenticator of a worker, as the settings have it."""
 
 import secrets
 from collections.abc import Iterable
 
+from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Failures
-from switchboard.auth.gate import Gate
 from switchboard.auth.nonce import Nonces
 from switchboard.auth.replay import Replays
 from switchboard.auth.trusted import Trusted
@@ -13,13 +13,13 @@ from switchboard.auth.verifier import Verifier
 from switchboard.settings import Settings
 
 
-def make_gate(
+def make_authenticator(
     settings: Settings, key: bytes, issuer: str, kept: Iterable[tuple[bytes, bytes]], failures: Failures
-) -> Gate | None:
-    """Return the gate of the worker `issuer`, None if everybody is believed. `kept`: the nonces in use."""
+) -> Authenticator | None:
+    """Return that of the worker `issuer`, None if everybody is believed. `kept`: the nonces in use."""
     if settings.auth == "off":
         return None
     nonces = Nonces(key, issuer, settings.nonce_s, secrets.token_bytes)
     replays = Replays(settings.nonce_s, kept)
     verifier = Verifier(key, settings.auth_algorithms, Users(settings.realm), nonces, replays)
-    return Gate(verifier, Trusted(settings.trusted), failures)
+    return Authenticator(verifier, Trusted(settings.trusted), failures)
