@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from services.user_register import UserRegister
@@ -134,6 +135,18 @@ class RegistrarService(Actor):
         with self._store.batch() as change:
             self._registrar.purge(time.time())
         self._publish(change)
+        self._tell_numbers()
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """Routers that begin to listen."""
+        return dict.fromkeys(self._publisher.fds, self._greet)
+
+    def _greet(self, _now: float) -> None:
+        """A router that has just come may have missed a change; it hears at once which is the last."""
+        if self._publisher.has_newcomers():
+            self._tell_numbers()
+
+    def _tell_numbers(self) -> None:
         self._publisher.send("location.number", [self._store.number])
         self._users.tell()
 
@@ -154,6 +167,7 @@ class RegistrarService(Actor):
         self._edge.flush()
         for pages in (*self._pages.values(), *self._users.outboxes):
             pages.flush()
+        self._greet(0.0)
 
     def answer(self, question: str, body: Any) -> Any:
         """location.list: all users with their valid bindings; user.*: see `UserRegister`."""

@@ -11,8 +11,13 @@ _METHOD = re.compile(rb"([A-Za-z0-9\-.!%*_+`'~]+)[ \t]")
 
 
 def call_id_of(raw: bytes) -> str:
-    """The Call-ID; "" if there is none."""
-    return text_of(wire_call_id(raw))
+    """The Call-ID, as `readable`; "" if there is none."""
+    return readable(text_of(wire_call_id(raw)))
+
+
+def readable(text: str) -> str:
+    """The same for SQLite and terminals: what stands for bytes that are no UTF-8 becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def wire_call_id(raw: bytes) -> bytes:

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from switchboard import codec
+from switchboard.history.peek import readable
 from switchboard.history.seen import Seen
 from switchboard.history.store import HistoryError, connect, read_summaries
 from switchboard.history.summary import Kind, Summary
@@ -58,7 +59,7 @@ class HistoryReader:
         )
         with closing(self._open()) as database:
             try:
-                parcels = database.execute(query, (call_id,)).fetchall()
+                parcels = database.execute(query, (readable(call_id),)).fetchall()
             except sqlite3.Error as error:
                 raise self._unreadable(error) from error
         rows = (row for (packed,) in parcels for row in codec.unpack(packed))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from switchboard import codec
+from switchboard.history.peek import readable
 from switchboard.history.seen import Seen
 from switchboard.history.summary import Kind, Summary, user_of
 from switchboard.sip.mask import mask
@@ -25,7 +26,7 @@ REMEMBERED = 20_000
 """Summaries kept in memory: of Call-IDs that are likely to go on."""
 _BUSY_S = 5.0
 _COLUMNS = tuple(field.name for field in fields(Summary))
-_values = attrgetter(*_COLUMNS)
+_raw_values = attrgetter(*_COLUMNS)
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE calls (
@@ -116,7 +117,8 @@ class HistoryStore:
         if not kept:
             return
         users = (user_of(summary.caller), user_of(summary.callee), summary.outcome)
-        (number,) = self._database.execute(_PUT, (*users, *_values(summary))).fetchone()
+        values = [_storable(each) for each in (*users, *_raw_values(summary))]
+        (number,) = self._database.execute(_PUT, values).fetchone()
         packed = codec.pack([each.to_row() for each in kept])
         self._database.execute(
             "INSERT INTO parcels (call, messages, packed) VALUES (?, ?, ?)", (number, len(kept), packed)
@@ -157,13 +159,17 @@ class HistoryStore:
 
 def read_summaries(database: sqlite3.Connection, rest: str, values: Iterable[object]) -> list[Summary]:
     """The summaries that a query finds; `rest` is what follows FROM calls."""
-    rows = database.execute(f"{_SELECT} {rest}", tuple(values))
+    rows = database.execute(f"{_SELECT} {rest}", [_storable(each) for each in values])
     return [_to_summary(row) for row in rows]
 
 
 def connect(name: str) -> sqlite3.Connection:
     """A connection, by path or by URI."""
     return sqlite3.connect(name, timeout=_BUSY_S, isolation_level=None, uri=name.startswith("file:"))
+
+
+def _storable(value: object) -> Any:
+    return readable(value) if isinstance(value, str) else value
 
 
 def _to_summary(row: Sequence[Any]) -> Summary:

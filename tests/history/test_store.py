@@ -146,3 +146,12 @@ def test_a_file_of_another_version(path: Path) -> None:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(HistoryError, match="schema 99"):
         HistoryStore(path, LIMITS)
+
+
+def test_what_is_no_utf8_is_kept_as_well_as_can_be(store: HistoryStore, path: Path) -> None:
+    spoilt = [each._replace(raw=each.raw.replace(b"lukas", b"luk\xb0s")) for each in call()]
+    store.add({"call\udcb0id": spoilt})
+    assert HistoryReader(path).messages("call?id") == spoilt
+    found = HistoryReader(path).summary("call\udcb0id")
+    assert found is not None
+    assert "luk?s" in found.caller

@@ -19,6 +19,7 @@ from system.user_agent import UserAgent, registered
 
 from switchboard.history.explain import explain
 from switchboard.history.reader import HistoryReader
+from switchboard.history.store import HistoryError
 
 pytestmark = pytest.mark.system
 
@@ -29,7 +30,23 @@ SLOVAK = {"SWITCHBOARD_LANGUAGE": "sk", "SWITCHBOARD_T1_S": "0.02"}
 @pytest.fixture(scope="module")
 def board() -> Iterator[Switchboard]:
     with Switchboard(SLOVAK) as running:
+        await_history(running)
         yield running
+
+
+def await_history(board: Switchboard) -> None:
+    """It hears what passes a moment after the board is up."""
+
+    def hears() -> bool | None:
+        tester.bindings()
+        try:
+            return bool(history(board).recent(kind=None)) or None
+        except HistoryError:
+            return None
+
+    with Net(board.address) as phones:
+        tester = UserAgent(phones, "tester")
+        wait_until(hears, "something in the history")
 
 
 @pytest.fixture
@@ -210,6 +227,7 @@ def test_a_collector_gets_what_passes() -> None:
         collector.settimeout(5)
         where = f"127.0.0.1:{collector.getsockname()[1]}"
         with Switchboard({"SWITCHBOARD_HEP": where}) as board, Net(board.address) as net:
+            await_history(board)
             lukas = registered(net, "lukas")
             ends = struct.pack("!H", lukas.address[1]), struct.pack("!H", board.address[1])
             first_words: dict[tuple[bytes, bytes], bytes] = {}

@@ -51,7 +51,7 @@ def test_commands_work_on_either_host(board: TwoHosts, asked: str) -> None:
     places = {name: one["host"] for name, one in board.hosts.status(asked).items()}
     assert places == {
         **dict.fromkeys(("edge-rx.0", "edge-tx.0", "translator.0"), ALPHA),
-        **dict.fromkeys(("registrar.0", "router.0", "router.1", "journal.0"), BETA),
+        **dict.fromkeys(("registrar.0", "router.0", "router.1", "journal.0", "history.0"), BETA),
     }
     assert json.loads(cli("bindings", "--json").stdout)["bindings"]
     records = json.loads(cli("cdr", "--json").stdout)["records"]
