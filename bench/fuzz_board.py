@@ -31,6 +31,8 @@ REST_S = TIMER_C_S + 2 * 32 + 4
 """After Timer C, Timer B or F, and Timer J no transaction is left."""
 DRAIN_S = 30.0
 MOST_GROWTH = 0.1
+REFUSED = "auth failed"
+"""Lines that tell who was refused, a bounded number a second: they are wanted."""
 SETTINGS = {
     "SWITCHBOARD_TIMER_C_S": str(TIMER_C_S),
     "SWITCHBOARD_MAX_EXPIRES": "30",
@@ -43,7 +45,9 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Found:
-    """What the run found. `log`: lines since the warm-up; `ended`: workers that are not those of then.
+    """What the run found. `log`: lines since the warm-up, refusals apart.
+
+    `ended`: workers that are not those of then.
 
     Memory is only judged after a full warm-up (`is_warm`), with rests in which all transactions end.
     """
@@ -136,7 +140,7 @@ def run(datagrams: int, warm_up: int, rate: float, seed: int, directory: Path) -
             before=before,
             after=_rest_and_weigh(board, is_warm),
             ended=sorted(str(each) for each in _workers(board) ^ workers),
-            log=board.log().splitlines()[told:],
+            log=[line for line in board.log().splitlines()[told:] if REFUSED not in line],
         )
 
 

@@ -35,12 +35,12 @@ def board() -> Iterator[Switchboard]:
 
 
 def await_history(board: Switchboard) -> None:
-    """It hears what passes a moment after the board is up."""
+    """It hears what passes, both ways, a moment after the board is up."""
 
     def hears() -> bool | None:
         tester.bindings()
         try:
-            return bool(history(board).recent(kind=None)) or None
+            return any(each.messages >= 2 for each in history(board).recent(kind=None)) or None
         except HistoryError:
             return None
 
