@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from switchboard.auth.users import Entry, Page, Record
+from switchboard.database import connect, connect_to_read, schema_version
 from switchboard.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
-_BUSY_S = 5.0
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE IF NOT EXISTS store (series TEXT NOT NULL, number INTEGER NOT NULL);
@@ -45,7 +45,7 @@ class UserStore:
         self._path = path
         with self._explained():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._database = _connect(str(path))
+            self._database = connect(path)
             self._open()
 
     def state(self) -> tuple[str, int]:
@@ -113,7 +113,7 @@ class UserStore:
     def _open(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
-        if _schema_version(self._database) == 0:
+        if schema_version(self._database) == 0:
             self._database.executescript(_SCHEMA)
         _check_schema(self._database)
         with self._batch():
@@ -130,8 +130,8 @@ def read_page(path: Path, after: int, at_most: int) -> Page | None:
     """As `UserStore.page`, without disturbing the writer; None if there is no store yet."""
     if not path.exists():
         return None
-    with explained(path), closing(_connect(f"{path.absolute().as_uri()}?mode=ro")) as database:
-        if _schema_version(database) == 0:
+    with explained(path), closing(connect_to_read(path)) as database:
+        if schema_version(database) == 0:
             return None
         _check_schema(database)
         return _read_page(database, after, at_most)
@@ -159,17 +159,8 @@ def _read_page(database: sqlite3.Connection, after: int, at_most: int) -> Page:
     return Page(series, after, records, more=len(rows) > len(records))
 
 
-def _connect(name: str) -> sqlite3.Connection:
-    return sqlite3.connect(name, timeout=_BUSY_S, isolation_level=None, uri=name.startswith("file:"))
-
-
-def _schema_version(database: sqlite3.Connection) -> int:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
 def _check_schema(database: sqlite3.Connection) -> None:
-    version = _schema_version(database)
+    version = schema_version(database)
     if version != SCHEMA_VERSION:
         raise UserStoreError(
             f"has schema {version}, this program knows {SCHEMA_VERSION}: use the program that wrote it."

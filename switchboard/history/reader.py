@@ -6,9 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 from switchboard import codec
+from switchboard.database import connect_to_read
 from switchboard.history.peek import readable
 from switchboard.history.seen import Seen
-from switchboard.history.store import HistoryError, connect, read_summaries
+from switchboard.history.store import HistoryError, read_summaries
 from switchboard.history.summary import Kind, Summary
 
 AT_MOST = 100
@@ -78,7 +79,7 @@ class HistoryReader:
                 f"There is no history at {self._path}: none was written yet, or the setting history is off."
             )
         try:
-            return connect(f"{self._path.absolute().as_uri()}?mode=ro")
+            return connect_to_read(self._path)
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
 

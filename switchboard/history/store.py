@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from switchboard import codec
+from switchboard.database import connect, schema_version
 from switchboard.history.peek import readable
 from switchboard.history.seen import Seen
 from switchboard.history.summary import Kind, Summary, user_of
@@ -24,7 +25,6 @@ MESSAGES_A_CALL = 1_000
 """Of one Call-ID; a phone that goes on and on must not push all others out."""
 REMEMBERED = 20_000
 """Summaries kept in memory: of Call-IDs that are likely to go on."""
-_BUSY_S = 5.0
 _COLUMNS = tuple(field.name for field in fields(Summary))
 _raw_values = attrgetter(*_COLUMNS)
 _SCHEMA = f"""
@@ -163,11 +163,6 @@ def read_summaries(database: sqlite3.Connection, rest: str, values: Iterable[obj
     return [_to_summary(row) for row in rows]
 
 
-def connect(name: str) -> sqlite3.Connection:
-    """A connection, by path or by URI."""
-    return sqlite3.connect(name, timeout=_BUSY_S, isolation_level=None, uri=name.startswith("file:"))
-
-
 def _storable(value: object) -> Any:
     return readable(value) if isinstance(value, str) else value
 
@@ -181,10 +176,10 @@ def _to_summary(row: Sequence[Any]) -> Summary:
 
 def _open(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
-    database = connect(str(path))
+    database = connect(path)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
-    (version,) = database.execute("PRAGMA user_version").fetchone()
+    version = schema_version(database)
     if version == 0:
         database.executescript(_SCHEMA)
     elif version != SCHEMA_VERSION:

@@ -7,12 +7,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from switchboard.database import connect, connect_to_read, schema_version
 from switchboard.location.binding import Binding
 from switchboard.location.store import Change, Page, Snapshot, StoreError
 from switchboard.sip.errors import UsageError
 
 SCHEMA_VERSION = 1
-_BUSY_S = 5.0
 _PAGE = "SELECT user FROM users WHERE user > ? ORDER BY user LIMIT ?"
 _COLUMNS = "contact, q, expires_at, next_hop, path, params, call_id, cseq, user_agent, source, branch"
 _BINDINGS = f"SELECT {_COLUMNS} FROM bindings WHERE user = ? ORDER BY position"
@@ -137,8 +137,8 @@ def read_snapshot(path: Path) -> Snapshot:
     """
     if not path.exists():
         return 0, {}
-    with _explained(path), closing(_connect(f"{path.absolute().as_uri()}?mode=ro")) as database:
-        if _schema_version(database) == 0:
+    with _explained(path), closing(connect_to_read(path)) as database:
+        if schema_version(database) == 0:
             return 0, {}
         _check_schema(database)
         database.execute("BEGIN")
@@ -156,27 +156,18 @@ def _explained(path: Path | str) -> Iterator[None]:
 
 
 def _open(path: Path | str) -> sqlite3.Connection:
-    database = _connect(str(path))
+    database = connect(path)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
-    if _schema_version(database) == 0:
+    if schema_version(database) == 0:
         database.executescript(_SCHEMA)
     _check_schema(database)
     database.execute(_NONCES)  # a store of 0.1 has none
     return database
 
 
-def _connect(name: str) -> sqlite3.Connection:
-    return sqlite3.connect(name, timeout=_BUSY_S, isolation_level=None, uri=name.startswith("file:"))
-
-
-def _schema_version(database: sqlite3.Connection) -> int:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
 def _check_schema(database: sqlite3.Connection) -> None:
-    version = _schema_version(database)
+    version = schema_version(database)
     if version != SCHEMA_VERSION:
         raise StoreError(
             f"has schema {version}, this program knows {SCHEMA_VERSION}: "

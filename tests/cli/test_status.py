@@ -6,6 +6,8 @@ from typing import Any
 
 from cli.conftest import Run
 
+Answering = Callable[[str, str, Any], object]
+
 NAMES = [
     ("edge-rx", 0),
     ("edge-tx", 0),
@@ -36,6 +38,14 @@ def board(state: str = "up") -> dict[str, list[dict[str, Any]]]:
     for name, instance in NAMES:
         workers.setdefault(COMPONENT.get(name, name), []).append(worker(name, instance, state))
     return workers
+
+
+def answer_for_all(answering: Answering) -> None:
+    """All parents say that their workers are up, and all workers that they took one item."""
+    for component, workers in board().items():
+        answering(f"{component}.control", "status", [{**each, "pid": None} for each in workers])
+    for name, instance in NAMES:
+        answering(f"{name}.{instance}.ask", "stats", {"items_in": 1})
 
 
 def test_nothing_runs(switchboard: Run) -> None:

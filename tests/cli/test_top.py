@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
@@ -13,7 +13,7 @@ import pexpect
 import pytest
 from cli.conftest import LIMIT_S, Run
 from cli.test_listings import CALL
-from cli.test_status import NAMES, board
+from cli.test_status import NAMES, Answering, answer_for_all
 from rich.console import Console
 from survey.surveys import reading, survey
 
@@ -22,7 +22,6 @@ from switchboard.survey.moment import moment
 
 TOP = [sys.executable, "-c", "from switchboard.cli.main import main; main()", "top"]
 SIX_O_CLOCK = 1_790_000_000.0
-Answering = Callable[[str, str, Any], object]
 
 
 def drawn(height: int, *, calls: int = 0, routers: int = 2) -> list[str]:
@@ -63,10 +62,7 @@ def test_who_is_down_stands_on_top() -> None:
 
 @pytest.fixture
 def everything_up(answering: Answering) -> None:
-    for component, workers in board().items():
-        answering(f"{component}.control", "status", [{**each, "pid": None} for each in workers])
-    for name, instance in NAMES:
-        answering(f"{name}.{instance}.ask", "stats", {"items_in": 1})
+    answer_for_all(answering)
     answering("journal.0.ask", "call.list", [CALL])
 
 

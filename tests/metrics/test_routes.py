@@ -1,11 +1,10 @@
 """The pages, in the console's place, over real doors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cli.test_status import NAMES, board
+from cli.test_status import NAMES, Answering, answer_for_all
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from system.harness import free_port
@@ -14,7 +13,6 @@ from switchboard.metrics.routes import routes
 from switchboard.settings import Settings
 
 pytest_plugins = ["cli.conftest"]
-Answering = Callable[[str, str, Any], object]
 
 
 @pytest.fixture
@@ -33,10 +31,7 @@ def client(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
 
 @pytest.fixture
 def everything_up(answering: Answering) -> None:
-    for component, workers in board().items():
-        answering(f"{component}.control", "status", [{**each, "pid": None} for each in workers])
-    for name, instance in NAMES:
-        answering(f"{name}.{instance}.ask", "stats", {"items_in": 1})
+    answer_for_all(answering)
 
 
 @pytest.mark.usefixtures("everything_up")

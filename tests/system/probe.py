@@ -6,7 +6,8 @@ python probe.py HOST PORT TIMEOUT_S        exit status 0: answered, 1: not withi
 import socket
 import sys
 import time
-from secrets import token_hex
+
+from switchboard.survey.ping import options
 
 EVERY_S = 0.2
 
@@ -27,29 +28,14 @@ def answers_options(host: str, port: int, timeout_s: float) -> bool:
 def _answers_once(probe: socket.socket, host: str, port: int) -> bool:
     started = time.monotonic()
     try:
-        probe.send(_options(probe, host, port))
+        own_host, own_port = probe.getsockname()[:2]
+        probe.send(options(own_host, own_port, host, port))
         return probe.recv(65535).startswith(b"SIP/2.0 ")
     except TimeoutError:
         return False
     except ConnectionRefusedError:
         time.sleep(max(0.0, started + EVERY_S - time.monotonic()))
         return False
-
-
-def _options(probe: socket.socket, host: str, port: int) -> bytes:
-    own_host, own_port = probe.getsockname()[:2]
-    here, there = (f"[{name}]" if ":" in name else name for name in (own_host, host))
-    lines = [
-        f"OPTIONS sip:{there}:{port} SIP/2.0",
-        f"Via: SIP/2.0/UDP {here}:{own_port};rport;branch=z9hG4bK{token_hex(8)}",
-        "Max-Forwards: 70",
-        f"From: <sip:probe@{here}>;tag={token_hex(4)}",
-        f"To: <sip:{there}:{port}>",
-        f"Call-ID: {token_hex(8)}",
-        "CSeq: 1 OPTIONS",
-        "Content-Length: 0",
-    ]
-    return "\r\n".join([*lines, "", ""]).encode()
 
 
 if __name__ == "__main__":
