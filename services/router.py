@@ -132,6 +132,10 @@ class RouterService(Actor):
             case _:
                 self._bad_items += 1
 
+    def is_ready(self) -> bool:
+        """Once it hears the registrar: whoever registers may be called at once."""
+        return self._follower.is_current
+
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
         sources = (self._proxy, self._log.events, self._follower)
