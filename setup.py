@@ -27,7 +27,7 @@ def extensions() -> list[Extension]:
         Extension(
             ".".join(path.with_suffix("").parts),
             [str(path)],
-            extra_compile_args=["-O3" if path.suffix == ".pyx" else "-O1"],  # the others are calls, mostly
+            extra_compile_args=["-g0", "-O3" if path.suffix == ".pyx" else "-O2"],
         )
         for path in sources()
     ]

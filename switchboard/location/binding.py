@@ -1,8 +1,7 @@
 """One binding of an address-of-record to a contact (RFC 3261 §10), and its form on the bus (docs/BUS.md)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, is_sip
@@ -22,8 +21,7 @@ WIRE_FIELDS: Final = (
 """What the elements of a binding on the bus mean, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """A contact of a user, valid until `expires_at`."""
 
     contact: str
@@ -47,18 +45,7 @@ class Binding:
 
     def to_wire(self) -> list[Any]:
         """The elements named in `WIRE_FIELDS`."""
-        return [
-            self.contact,
-            self.q,
-            self.expires_at,
-            self.next_hop,
-            self.path,
-            self.params,
-            self.call_id,
-            self.cseq,
-            self.user_agent,
-            self.source,
-        ]
+        return list(self[: len(WIRE_FIELDS)])
 
     @classmethod
     def from_wire(cls, record: Sequence[Any]) -> "Binding":

@@ -1,7 +1,8 @@
 """What a REGISTER asks for: its Contact and Expires header fields (RFC 3261 §10.2, §20.10, §20.19)."""
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
@@ -13,12 +14,12 @@ from switchboard.sip.uri import SipUri, is_sip
 MALFORMED_EXPIRES = 3600
 """What an expiry that is no number means (§20.10)."""
 _LONGEST_DIGITS = 20
+_CACHED_LENGTH = 256  # longer texts are parsed afresh, which bounds the cache's memory
 _LARGEST_EXPIRES = 2**32 - 1
 _Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedContact:
+class RequestedContact(NamedTuple):
     """One contact to add, refresh or (`expires` 0) remove."""
 
     uri: str
@@ -69,6 +70,16 @@ def _contact_values(request: Message) -> list[str]:
 
 
 def _parse_contact(text: str, default: int | None) -> RequestedContact:
+    """A phone registers the same contact again and again."""
+    return _parse_cached(text, default) if len(text) <= _CACHED_LENGTH else _parse(text, default)
+
+
+@lru_cache(maxsize=4096)
+def _parse_cached(text: str, default: int | None) -> RequestedContact:
+    return _parse(text, default)
+
+
+def _parse(text: str, default: int | None) -> RequestedContact:
     try:
         address = NameAddr.parse(text)
         if is_sip(address.uri):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from hashlib import blake2s
+from typing import NamedTuple
 
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
@@ -37,8 +38,7 @@ class RegistrarPolicy:
     max_contacts: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The response to a REGISTER, and whose it is ("": nobody of ours).
 
     `is_challenge`: it need not be remembered.
@@ -148,7 +148,7 @@ class Registrar:
         contacts = requested_contacts(request)
         if len(contacts) > self._policy.max_contacts + len(bound):
             raise Refusal(403, "Too Many Contacts")
-        touched = [each for each in bound if any(each.matches(contact.uri) for contact in contacts)]
+        touched = [each for each in bound if _is_among(each, contacts)]
         if _is_repeated(update, touched):
             return bound
         wanted = list(bound)
@@ -191,14 +191,22 @@ def _address_of_record(request: Message) -> SipUri:
         raise ParseError("Malformed To", "To") from error
 
 
+def _is_among(binding: Binding, contacts: Sequence[RequestedContact]) -> bool:
+    for contact in contacts:  # noqa: SIM110 (a generator costs more)
+        if binding.matches(contact.uri):
+            return True
+    return False
+
+
 def _is_repeated(update: Update, touched: Sequence[Binding]) -> bool:
     """Whether the update, a retransmission, has already been applied to the bindings that it touches.
 
     Refusal if it is out of order: an equal or higher CSeq of the same Call-ID was there first (step 7).
     """
     later = [each for each in touched if each.call_id == update.call_id and each.cseq >= update.cseq]
-    if any((each.cseq, each.branch) != (update.cseq, update.via.branch) for each in later):
-        raise Refusal(500)
+    for each in later:
+        if (each.cseq, each.branch) != (update.cseq, update.via.branch):
+            raise Refusal(500)
     return bool(later)
 
 

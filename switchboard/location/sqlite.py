@@ -16,6 +16,8 @@ SCHEMA_VERSION = 1
 _PAGE = "SELECT user FROM users WHERE user > ? ORDER BY user LIMIT ?"
 _COLUMNS = "contact, q, expires_at, next_hop, path, params, call_id, cseq, user_agent, source, branch"
 _BINDINGS = f"SELECT {_COLUMNS} FROM bindings WHERE user = ? ORDER BY position"
+_ADD_USER = "INSERT OR IGNORE INTO users VALUES (?)"
+_CUT = "DELETE FROM bindings WHERE user = ? AND position >= ?"
 _PUT = f"INSERT OR REPLACE INTO bindings VALUES ({', '.join('?' * 13)})"
 _COUNT = "SELECT TOTAL(position = 0), COUNT(*) FROM bindings"
 _NO_PATH = "[]"
@@ -47,7 +49,7 @@ class SqliteStore:
             self._database = _open(path)
             self.number = _read_number(self._database)
         self._change: Change | None = None
-        self._held: dict[str, int] = {}  # how many bindings users have, as far as this batch knows
+        self._held: dict[str, int] = {}  # how many bindings users had before this batch, as far as it knows
 
     @contextmanager
     def batch(self) -> Iterator[Change]:
@@ -67,6 +69,7 @@ class SqliteStore:
     def _commit(self, change: Change) -> None:
         change.number = self.number + bool(change.users)
         if change.users:
+            self._write(change.users)
             self._database.execute("UPDATE change SET number = ?", (change.number,))
         self._database.commit()
         self.number = change.number
@@ -75,16 +78,22 @@ class SqliteStore:
         """As in `Store`; UsageError outside of a batch."""
         if self._change is None:
             raise UsageError("bindings are put within a batch")
-        execute = self._database.execute
-        held = self._held.get(user)
-        if not held:
-            execute("INSERT OR IGNORE INTO users VALUES (?)", (user,))
-        if held is None or held > len(bindings):
-            execute("DELETE FROM bindings WHERE user = ? AND position >= ?", (user, len(bindings)))
-        for position, binding in enumerate(bindings):
-            execute(_PUT, (user, position, *_to_row(binding)))
-        self._held[user] = len(bindings)
         self._change.users[user] = list(bindings)
+
+    def _write(self, users: Mapping[str, Sequence[Binding]]) -> None:
+        """Each user's last state; a statement for many rows costs less than many statements."""
+        added, cut, rows = [], [], []
+        for user, bindings in users.items():
+            held = self._held.get(user)
+            if not held:
+                added.append((user,))
+            if held is None or held > len(bindings):
+                cut.append((user, len(bindings)))
+            for position, binding in enumerate(bindings):
+                rows.append((user, position, *_to_row(binding)))
+        for statement, values in ((_ADD_USER, added), (_CUT, cut), (_PUT, rows)):
+            if values:
+                self._database.executemany(statement, values)
 
     def keep_nonces(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Keep how often nonces were used, by identity; None: forget it. Only within a batch."""
@@ -100,6 +109,8 @@ class SqliteStore:
 
     def bindings(self, user: str) -> list[Binding]:
         """As in `Store`."""
+        if self._change is not None and user in self._change.users:
+            return list(self._change.users[user])
         found = [_from_row(row) for row in self._database.execute(_BINDINGS, (user,))]
         if self._change is not None:
             self._held[user] = len(found)
@@ -189,9 +200,8 @@ def _read_number(database: sqlite3.Connection) -> int:
 
 
 def _to_row(binding: Binding) -> list[object]:
-    row: list[object] = [*binding.to_wire(), binding.branch]
-    row[4] = json.dumps(binding.path) if binding.path else _NO_PATH
-    return row
+    contact, q, expires_at, next_hop, path, *rest = binding
+    return [contact, q, expires_at, next_hop, json.dumps(path) if path else _NO_PATH, *rest]
 
 
 def _from_row(row: Sequence[Any]) -> Binding:

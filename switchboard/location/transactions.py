@@ -1,6 +1,6 @@
 """The server transactions of REGISTERs: each request is processed once and answered as often as it comes."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from switchboard.location.answered import Answered
 from switchboard.location.registrar import Registrar
@@ -11,8 +11,7 @@ from switchboard.sip.respond import response_address
 from switchboard.transaction.key import server_key
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A response, where it goes, and who will read its phrase."""
 
     target: tuple[str, int]

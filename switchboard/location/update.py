@@ -1,8 +1,8 @@
 """What all contacts of one REGISTER share, and the bindings made of it (RFC 3261 §10.3 step 7)."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from switchboard.location.binding import Binding, format_hop
 from switchboard.location.contacts import RequestedContact
@@ -16,8 +16,7 @@ from switchboard.sip.via import Via
 _LONGEST_USER_AGENT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """A REGISTER without its contacts. `source`: where it came from."""
 
     call_id: str

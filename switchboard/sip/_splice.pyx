@@ -264,19 +264,17 @@ cpdef bytes build_response(
     Message request, int status, str reason="", str to_tag="", object headers=(), bytes top_via=None
 ):
     """Return the same as `build_response_in_python`."""
-    cdef bytes whole = None
-    if not headers:
-        whole = _built(request, status, reason, to_tag, top_via)
+    cdef bytes whole = _built(request, status, reason, to_tag, headers, top_via)
     if whole is None:
         return _reference("respond").build_response_in_python(request, status, reason, to_tag, headers, top_via)
     return whole
 
 
-cdef bytes _built(Message request, int status, str reason, str to_tag, bytes top_via):
+cdef bytes _built(Message request, int status, str reason, str to_tag, object headers, bytes top_via):
     cdef Pieces pieces
     cdef Py_ssize_t count, at, start, end, line, size
     cdef const uint16_t *index = _index(request, &count)
-    cdef bytes raw = request.raw, phrase, tag
+    cdef bytes raw = request.raw, phrase, tag, more
     cdef const char *data = PyBytes_AS_STRING(raw)
     cdef char digits[16]
     if index == NULL or (status == 100 and find_field(index, count, TIMESTAMP)):
@@ -320,5 +318,8 @@ cdef bytes _built(Message request, int status, str reason, str to_tag, bytes top
         and _add_value(&pieces, b"\r\nCSeq: ", 8, raw, index, count, CSEQ)
     ):
         return None
+    if headers:
+        more = "".join([f"\r\n{name}: {value}" for name, value in headers]).encode("utf-8", "surrogateescape")
+        _add_bytes(&pieces, more)
     _add(&pieces, b"\r\nContent-Length: 0\r\n\r\n", 23)
     return _joined(&pieces)

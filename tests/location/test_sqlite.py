@@ -60,6 +60,16 @@ def test_bindings_come_back_in_order(store: SqliteStore) -> None:
     assert store.bindings("nobody") == []
 
 
+def test_what_was_put_is_seen_within_the_batch(store: SqliteStore) -> None:
+    put(store, "lukas", FULL, PLAIN)
+    with store.batch():
+        store.put("lukas", [PLAIN])
+        assert store.bindings("lukas") == [PLAIN]
+        store.put("lukas", [])
+        assert store.bindings("lukas") == []
+    assert store.bindings("lukas") == []
+
+
 def test_changes_are_counted_by_batch(store: SqliteStore) -> None:
     with store.batch() as change:
         store.put("lukas", [FULL])

@@ -120,7 +120,7 @@ def test_changed_catalogue_is_in_force_within_a_second(
 
 
 def wait_untranslated(caller: UserAgent) -> None:
-    """Ask until a response comes past the translator. What was on its way to it when it died is lost, so ask as phones do."""
+    """Ask, as phones do, until a response comes past it: what was on its way to it when it died is lost."""
     deadline = time.monotonic() + PATIENCE_S
     while caller.ask("OPTIONS", f"sip:{caller.domain}").expect(200, resend=True).reason != "OK":
         assert time.monotonic() < deadline, "responses still go through the translator"
