@@ -60,8 +60,9 @@ LOOK_AROUND_S = 10.0
 class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
-    Casts: sip.received from edge-rx -> sip.send to edge-tx, sip.translate to the translator, call.happened
-    to the journal until call.acknowledged. Follows location.changed with a replica of the bindings.
+    Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
+    call.happened to the journal until call.acknowledged.
+    Follows location.changed with a replica of the bindings.
     """
 
     name = "router"
@@ -74,6 +75,7 @@ class RouterService(Actor):
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
+        self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
         owner = f"router.{instance}"
         taps = endpoints.listen(owner, Kind.PUBLISHER)
@@ -279,6 +281,7 @@ class RouterService(Actor):
                     self._proxy.receive(raw, index, Peer(host, port, local), turn)
                 case float(sent_at):
                     self._note_lag(turn.at - sent_at, now)
+                    self._edge_rx.send("sip.taken", [f"router.{self._instance}", sent_at])
                 case _:
                     self._bad_items += 1
         self._carry_out(turn)
