@@ -148,6 +148,7 @@ def figures(looks: Iterable[Look]) -> list[Figure]:
         figure("Registered phones", [each.bindings for each in moments], note=_users(latest.users)),
         figure("Calls a second", [each.rates.calls_s for each in moments], True),
         figure("Registrations a second", [each.rates.registers_s for each in moments], True),
+        figure("Datagrams a second", [each.rates.received_s + each.rates.sent_s for each in moments], True),
         figure("Successes a second", responses("2xx"), True, "2xx responses"),
         figure("Refusals a second", responses("4xx", "5xx", "6xx"), True, "4xx, 5xx and 6xx responses"),
         delay(),
