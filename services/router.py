@@ -47,7 +47,8 @@ from switchboard.transaction.layer import TransactionLayer
 from switchboard.transaction.timers import TimerValues
 
 QUESTIONS_KEPT = 1
-TELL_EVERY_S = 0.025
+TELL_EVERY_S = 0.25
+"""Between two frames to the journal: the events are in the log, and the journal commits no more often."""
 PLAIN = 4
 """Elements of an item that nobody is to translate."""
 MANY = 3
@@ -301,7 +302,7 @@ class RouterService(Actor):
             self._failure_log.tell(failures, turn.now)
 
     def _tell_journal(self, now: float) -> None:
-        """Many events in one frame: a journal that hears of them some milliseconds later misses nothing."""
+        """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
