@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from services.turns import hand_out, take_in
 from switchboard.auth.dialogs import Dialogs
 from switchboard.auth.failures import Failures
 from switchboard.auth.follower import Follower as UserFollower
@@ -42,7 +43,6 @@ from switchboard.proxy.targets import TargetPolicy
 from switchboard.resolve import Resolver
 from switchboard.settings import Settings
 from switchboard.site import endpoints_of, is_here
-from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
 from switchboard.transaction.timers import TimerValues
 
@@ -135,11 +135,12 @@ class RouterService(Actor):
 
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
-        sources = (self._proxy, self._log.events, self._follower)
-        deadlines = [self._next_look, *(source.next_deadline() for source in sources)]
-        if self._log.events.has_news:
-            deadlines.append(self._next_telling)
-        return min(deadline for deadline in deadlines if deadline is not None)
+        events, first = self._log.events, self._next_look
+        for source in (self._proxy, events, self._follower):
+            deadline = source.next_deadline()
+            if deadline is not None and deadline < first:
+                first = deadline
+        return min(first, self._next_telling) if events.has_news else first
 
     def handle_timer(self, now: float) -> None:
         """Let the transactions' timers fire; keep up with the machine's addresses."""
@@ -269,14 +270,11 @@ class RouterService(Actor):
 
     def _take_datagrams(self, items: list[Any], now: float) -> None:
         turn = ProxyTurn(now, at=time.time())
-        for item in items:
-            match item:
-                case [str(host), int(port), str(local), bytes(index), bytes(raw)]:
-                    self._proxy.receive(raw, index, Peer(host, port, local), turn)
-                case float(sent_at):
-                    self._note_lag(turn.at - sent_at, now)
-                case _:
-                    self._bad_items += 1
+        for other in take_in(self._proxy, items, turn):
+            if isinstance(other, float):
+                self._note_lag(turn.at - other, now)
+            else:
+                self._bad_items += 1
         self._carry_out(turn)
 
     def _note_lag(self, lag_s: float, now: float) -> None:
@@ -292,10 +290,7 @@ class RouterService(Actor):
 
     def _carry_out(self, turn: ProxyTurn) -> None:
         self._log.note(turn)
-        for to, raw in turn.requests:
-            self._edge.put([*to, raw])
-        for to, raw, reader in turn.responses:
-            self._translator.put([*to, raw, *reader])
+        hand_out(turn, self._edge, self._translator)
         for lookup in turn.lookups:
             self._resolver.ask(lookup)
         if failures := self._failures.take():
