@@ -20,6 +20,7 @@ from switchboard.authenticators import make_authenticator
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.frames import RECEIVED, has_shape
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.plan import Kind
@@ -273,13 +274,13 @@ class RouterService(Actor):
     def _take_datagrams(self, items: list[Any], now: float) -> None:
         turn = ProxyTurn(now, at=time.time())
         for item in items:
-            match item:
-                case [str(host), int(port), str(local), bytes(index), bytes(raw)]:
-                    self._proxy.receive(raw, index, Peer(host, port, local), turn)
-                case float(sent_at):
-                    self._note_lag(turn.at - sent_at, now)
-                case _:
-                    self._bad_items += 1
+            if has_shape(item, RECEIVED):
+                host, port, local, index, raw = item
+                self._proxy.receive(raw, index, Peer(host, port, local), turn)
+            elif isinstance(item, float):
+                self._note_lag(turn.at - item, now)
+            else:
+                self._bad_items += 1
         self._carry_out(turn)
 
     def _note_lag(self, lag_s: float, now: float) -> None:
