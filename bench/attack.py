@@ -35,6 +35,8 @@ BEGIN_S = 1.0
 CALL_S = 40.0
 """A call that retransmits to the end."""
 SECTION = "attacks"
+OVERLOAD = "overload"
+"""Names the last part: more calls than can be served."""
 HEAD = (
     "attack",
     "sources",
@@ -190,9 +192,11 @@ def overload(rates: Iterable[int], seconds: float, variables: Mapping[str, str])
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=20.0, help="that each attack lasts")
-    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="beginnings of attacks' names")
     parser.add_argument(
-        "--rates", type=int, nargs="*", default=[600, 800, 1000, 1200], help="to find the capacity"
+        "--only", nargs="*", default=[], metavar="NAME", help=f"beginnings of attacks' names, or {OVERLOAD}"
+    )
+    parser.add_argument(
+        "--rates", type=int, nargs="+", default=[600, 800, 1000, 1200], help="to find the capacity"
     )
     parser.add_argument("--variables", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="where the results are written")
@@ -200,7 +204,8 @@ def main() -> None:
     variables = dict(each.split("=", 1) for each in asked.variables)
     chosen = [each for each in ATTACKS if not asked.only or each.name.startswith(tuple(asked.only))]
     rows = run(chosen, asked.seconds, variables)
-    lines = overload(asked.rates, asked.seconds, variables) if asked.rates else []
+    wanted = not asked.only or OVERLOAD in asked.only
+    lines = overload(asked.rates, asked.seconds, variables) if wanted else []
     print(*lines, sep="\n")
     if asked.write:
         text = [f"Measured on {describe_machine()}; {asked.seconds:g} s each.", "", table(rows), "", *lines]

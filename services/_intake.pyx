@@ -217,7 +217,7 @@ cdef class Intake:
         cdef Place place = _place(data, self._index, count)
         if place == GOES_ON:
             return target
-        if place == ODD or _is_folded(data, self._index, count, VIA) or _is_folded(data, self._index, count, CSEQ):
+        if place == ODD or _is_any_folded(data, self._index, count):
             return LEAVE_TO_REFERENCE
         cdef long peer = _REGISTRAR if target == self._routers else target
         cdef uint32_t transaction = _transaction(data, self._index, count)
@@ -359,6 +359,13 @@ cdef uint32_t _crc_of(
         return remainder
     trim(data, &start, &end)
     return _crc32(remainder, data + start, end - start)
+
+
+cdef bint _is_any_folded(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """Whether one of the fields that make a transaction is."""
+    if _is_folded(data, index, count, VIA) or _is_folded(data, index, count, CSEQ):
+        return True
+    return _is_folded(data, index, count, CALL_ID)
 
 
 cdef bint _is_folded(

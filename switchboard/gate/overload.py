@@ -5,9 +5,8 @@ work that is later than that is done twice, and the capacity for it is lost.
 """
 
 SOME_FROM_S = 0.04
-"""So late, the first requests are refused; of strangers; users have USERS_PATIENCE times as long."""
+"""So late, the first requests are refused, of strangers; those of users when all strangers are refused."""
 ALL_FROM_S = 0.12
-USERS_PATIENCE = 1.5
 PERSISTS_S = 0.5
 """What is over sooner is no overload: a restarted router soon makes up for what it missed."""
 HOPELESS_S = 0.5
@@ -19,7 +18,8 @@ STALE_S = 1.0
 
 
 class Overload:
-    """Says which share of the new requests is refused: some from `some_from_s` on, all from `all_from_s`.
+    """Says which share of the new requests is refused: some from `some_from_s` on, all from `all_from_s`;
+    users' as much later as lies between the two.
 
     `lag_s` may be set between two measurements; `is_full`: nothing new can be taken on. `now` is monotonic.
     """
@@ -59,7 +59,7 @@ class Overload:
             return True
         if not self.is_pressing(now):
             return False
-        lag_s = self.lag_s / USERS_PATIENCE if of_user else self.lag_s
+        lag_s = self.lag_s - self._band_s if of_user else self.lag_s
         self._due += min(1.0, max(0.0, (lag_s - self._some_from_s) / self._band_s))
         if self._due < 1.0:
             return False

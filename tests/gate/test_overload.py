@@ -9,7 +9,6 @@ from switchboard.gate.overload import (
     RECOVERS_S,
     SOME_FROM_S,
     STALE_S,
-    USERS_PATIENCE,
     Overload,
 )
 
@@ -32,8 +31,8 @@ def late_for_long(lag_s: float) -> Overload:
         (ALL_FROM_S, False, 100),
         (10.0, False, 100),
         (-5.0, False, 0),
-        (USERS_PATIENCE * SOME_FROM_S, True, 0),
-        (USERS_PATIENCE * HALF_S, True, 50),
+        (ALL_FROM_S, True, 0),
+        (HALF_S + ALL_FROM_S - SOME_FROM_S, True, 50),
         (10.0, True, 100),
     ],
 )

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,40 @@ def test_no_datagram_can_stop_it(edge: Edge, data: bytes) -> None:
     before = edge.taken
     edge.service._intake.take(data, "127.0.0.1", 5060, "127.0.0.1", 100.0)
     assert edge.taken == before + 1
+
+
+def test_while_the_registrar_is_late_phones_are_told_to_come_back(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a second for each REGISTER; the time is advanced by hand."""
+    clock = [1000.0]
+    monkeypatch.setattr("services.loads.time.time", lambda: clock[0])
+    register = partial(request, "REGISTER", "sip:switchboard.test")
+    inbox = edge.inboxes["registrar.0"]
+    for number in range(4):
+        clock[0] += 1.0
+        edge.send(register(call_id=f"early-{number}"))
+        edge.serve_until_taken(number + 1)
+        assert isinstance(next_frame(inbox)[1][-1], float), "each is stamped"
+    for stamp in (1001.0, 1002.0):
+        edge.service.receive("sip.taken", ["registrar.0", stamp], time.monotonic())
+        clock[0] += 1.0
+    assert edge.service.stats()["registrar.0.lag_ms"] >= 2000
+    raw = register(call_id="late").replace(b"Content-Length", b"Subject: any\r\n" * 20 + b"Content-Length")
+    for again in range(2):
+        edge.send(raw)
+        edge.serve_until_taken(5 + again)
+        (item,) = next_frame(edge.inboxes["edge-tx.0"])[1]
+        assert item[3].startswith(b"SIP/2.0 503 ")
+        assert b"\r\nRetry-After: " in item[3]
+    edge.send(request())
+    edge.serve_until_taken(7)
+    assert sum(outbox.sent for outbox in edge.service.outboxes if "router" in outbox.peer.name) == 2
+
+
+def test_who_registered_is_heard_beside_a_flooder_of_the_same_address(edge: Edge) -> None:
+    edge.service.receive("source.registered", [["192.0.2.1", 5060], "nonsense"], time.monotonic())
+    phones = edge.service._gate.sources.phones
+    assert phones.hears("192.0.2.1", 5060, time.monotonic())
+    assert not phones.hears("192.0.2.1", 5061, time.monotonic())
+    assert edge.service.stats()["bad_items"] == 1

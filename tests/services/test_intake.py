@@ -8,13 +8,15 @@ import pytest
 from compiled import needs_compiled_core
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from intakes import LENIENT, MESSAGES, STRICT, Bench, register, response
+from intakes import LENIENT, MESSAGES, ROUTERS, STRICT, Bench, register, response
 from sip.messages import anything, mutations
 
 from services.intake import DATAGRAMS_A_ROUND, Intake, IntakeInPython
 from switchboard import codec
 from switchboard.bus.socket_buffer import enlarge_buffers
 from switchboard.bus.udp import bind_sockets
+from switchboard.gate.policy import GatePolicy
+from switchboard.sip.dispatch import REGISTRAR
 from switchboard.sip.scan import scan_in_python
 
 BUFFER_BYTES = 4 << 20
@@ -129,3 +131,89 @@ def test_a_socket_that_is_none_is_an_error(make: type[Intake] | type[IntakeInPyt
         pass
     with pytest.raises(OSError, match="Bad file descriptor"):
         Bench(make).intake.drain(sock, 100.0)
+
+
+def hurried(make: type[Intake] | type[IntakeInPython], policy: GatePolicy = LENIENT) -> Bench:
+    """All its peers are so late that they take nothing new."""
+    bench = Bench(make, policy)
+    for peer in (*range(ROUTERS), REGISTRAR):
+        bench.gate.entrance.overload(peer).note(10.0, 100.0)
+    return bench
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("number", range(len(MESSAGES)))
+def test_twins_agree_on_what_is_new(number: int) -> None:
+    for data in (MESSAGES[number], *mutations(MESSAGES[number] or b"x", 50, seed=number)):
+        benches = hurried(Intake), hurried(IntakeInPython)
+        for bench in benches:
+            bench.intake.take(data, "10.0.0.11", 5060, "", 100.0)
+        assert benches[0].outcome() == benches[1].outcome(), data
+
+
+def asked(method: bytes, to: bytes = b"<sip:b@h>", lines: bytes = b"") -> bytes:
+    raw = register(b"sip:10.0.0.1", b"Subject: any\r\n" * 20 + lines).replace(b"REGISTER", method)
+    return raw.replace(b"To: <sip:b@h>", b"To: " + to)
+
+
+@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+@pytest.mark.parametrize(
+    ("raw", "goes_on"),
+    [
+        (asked(b"INVITE"), False),
+        (asked(b"MESSAGE"), False),
+        (asked(b"REGISTER"), False),
+        (asked(b"INVITE", b'"B" <sip:b@h>'), False),
+        (asked(b"INVITE", b"<sip:b@h;tag=1>"), False),
+        (asked(b"INVITE", b"<sip:b@h>;tag=1"), True),
+        (asked(b"INVITE", b'"B" <sip:b@h>;tag=1'), True),
+        (asked(b"INVITE", b'"<B>\\"" <sip:b@h>;x=">" ; Tag = 1'), True),
+        (asked(b"INFO", b"sip:b@h;tag=1"), True),
+        (asked(b"ACK"), True),
+        (asked(b"BYE"), True),
+        (asked(b"CANCEL"), True),
+        (response(b"h;branch=z9hG4bKsb0.x"), True),
+    ],
+)
+def test_under_overload_only_what_was_begun_goes_on(
+    make: type[Intake] | type[IntakeInPython], raw: bytes, goes_on: bool
+) -> None:
+    """Whoever is refused is told when to try again, at each retransmission the same."""
+    bench = hurried(make)
+    for _ in range(2):
+        bench.intake.take(raw, "10.0.0.11", 5060, "10.0.0.1", 100.0)
+    *peers, answers = bench.boxes
+    assert sum(len(box.items) for box in peers) == 2 * goes_on
+    assert len(answers.items) == 2 * (not goes_on)
+    assert len(set(answers.items)) <= 1
+    for item in answers.items:
+        text = codec.unpack(item)[3]
+        assert text.startswith(b"SIP/2.0 503 ")
+        assert b"\r\nRetry-After: " in text
+    assert bench.gate.stats()["sent_away_overload"] == 2 * (not goes_on)
+
+
+@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+def test_the_ack_of_a_refusal_ends(make: type[Intake] | type[IntakeInPython]) -> None:
+    bench = hurried(make)
+    bench.intake.take(asked(b"INVITE"), "10.0.0.11", 5060, "10.0.0.1", 100.0)
+    refusal = codec.unpack(bench.boxes[-1].items[0])[3]
+    to = next(line for line in refusal.split(b"\r\n") if line.startswith(b"To: "))
+    bench.intake.take(asked(b"ACK", to[4:]), "10.0.0.11", 5060, "10.0.0.1", 100.0)
+    assert not any(box.items for box in bench.boxes[:-1])
+    assert bench.gate.stats()["acks_ended"] == 1
+    bench.intake.take(asked(b"ACK", b'";tag=sbr." <sip:b@h>;tag=1'), "10.0.0.11", 5060, "10.0.0.1", 100.0)
+    assert sum(len(box.items) for box in bench.boxes[:-1]) == 1
+
+
+@needs_compiled_core
+def test_a_retransmission_is_known_to_both_twins() -> None:
+    """What one of them admitted, the other would admit, too: they tell requests apart alike."""
+    for data in MESSAGES:
+        bench, other = Bench(Intake), hurried(IntakeInPython)
+        bench.intake.take(data, "10.0.0.11", 5060, "", 100.0)
+        other.gate.entrance = bench.gate.entrance
+        for peer in (*range(ROUTERS), REGISTRAR):
+            bench.gate.entrance.overload(peer).note(10.0, 100.0)
+        other.intake.take(data, "10.0.0.11", 5060, "", 100.0)
+        assert not other.gate.stats()["sent_away_overload"], data
