@@ -87,11 +87,14 @@ class EdgeRx(Actor):
                 self._bad_items += 1
 
     def next_deadline(self) -> float:
-        """The next look at the machine's addresses."""
-        return self._next_look
+        """The next look at the machine's addresses, or what the tap has to tell."""
+        return min(self._next_look, self._tap.due_at)
 
     def handle_timer(self, now: float) -> None:
-        """Keep up with the machine's addresses."""
+        """Keep up with the machine's addresses; let the tap tell."""
+        self._tap.handle_timer(now)
+        if now < self._next_look:
+            return
         self._next_look = now + LOOK_AROUND_S
         self._dispatcher.own(own_domains(self._settings).owns)
 

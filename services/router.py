@@ -134,16 +134,21 @@ class RouterService(Actor):
             case _:
                 self._bad_items += 1
 
+    def is_ready(self) -> bool:
+        """Once it hears the registrar: whoever registers may be called at once."""
+        return self._follower.is_current
+
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
         sources = (self._proxy, self._log.events, self._follower)
-        deadlines = [self._next_look, *(source.next_deadline() for source in sources)]
+        deadlines = [self._next_look, self._tap.due_at, *(source.next_deadline() for source in sources)]
         if self._log.events.has_news:
             deadlines.append(self._next_telling)
         return min(deadline for deadline in deadlines if deadline is not None)
 
     def handle_timer(self, now: float) -> None:
-        """Let the transactions' timers fire; keep up with the machine's addresses."""
+        """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
+        self._tap.handle_timer(now)
         turn = ProxyTurn(now, at=time.time())
         self._proxy.handle_timer(turn)
         self._carry_out(turn)
