@@ -11,6 +11,7 @@ from switchboard.auth.key_file import load_or_make_key
 from switchboard.authenticators import make_authenticator
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.frames import RECEIVED, has_shape
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
 from switchboard.bus.plan import Kind
@@ -128,12 +129,11 @@ class RegistrarService(Actor):
 
     def _answer(self, item: Any, now: float) -> list[Any] | None:
         """The item of sip.translate that answers one of sip.received, if it can be answered."""
-        match item:
-            case [str(host), int(port), str(local_host), bytes(index), bytes(raw)] if index:
-                reply = self._transactions.handle(Message(raw, index), (host, port), now, time.time())
-            case _:
-                self._bad_items += 1
-                return None
+        if not (has_shape(item, RECEIVED) and item[3]):
+            self._bad_items += 1
+            return None
+        host, port, local_host, index, raw = item
+        reply = self._transactions.handle(Message(raw, index), (host, port), now, time.time())
         if reply is None:
             return None
         if reply.response.startswith(_OK):
