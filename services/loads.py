@@ -10,6 +10,8 @@ from switchboard.gate.entrance import Entrance
 from switchboard.gate.overload import Overload
 
 STAMP_EVERY_S = 0.02
+STAMP_ITEMS = 64
+"""So many are stamped sooner: a burst has to be seen while it comes."""
 
 
 class Load:
@@ -20,6 +22,7 @@ class Load:
         self._overload = overload
         self._backlog = Backlog()
         self._stamped_at = 0.0
+        self._stamped = 0
 
     @property
     def name(self) -> str:
@@ -38,11 +41,13 @@ class Load:
 
     def stamp(self, at: float) -> None:
         """Say when, behind what waits for it."""
-        if not self._outbox.waiting or 0.0 <= at - self._stamped_at < STAMP_EVERY_S:
+        items = self._outbox.sent + self._outbox.dropped + self._outbox.waiting + 1
+        is_early = 0.0 <= at - self._stamped_at < STAMP_EVERY_S
+        if not self._outbox.waiting or (is_early and items - self._stamped < STAMP_ITEMS):
             return
-        self._stamped_at = at
+        self._stamped_at, self._stamped = at, items
         self._outbox.put(codec.pack(at))
-        self._backlog.stamp(at, self._outbox.sent + self._outbox.dropped + self._outbox.waiting)
+        self._backlog.stamp(at, items)
 
     def take(self, stamp: float, now: float) -> None:
         """The peer has taken what came before the stamp."""

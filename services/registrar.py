@@ -66,16 +66,22 @@ class RegistrarService(Actor):
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
+        self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "location.page", PAGES_KEPT)
             for number in range(settings.routers)
             if not is_here(f"router.{number}", settings)
         }
         self._users = UserRegister(settings, context, self._publisher, self._authenticator)
-        self.outboxes = [self._translator, self._edge, *self._pages.values(), *self._users.outboxes]
+        self.outboxes = [
+            self._translator,
+            self._edge,
+            self._sources,
+            *self._pages.values(),
+            *self._users.outboxes,
+        ]
         self._gathering = Tick(GATHER_S)
         self._received: list[Any] = []
-        self._registered: list[list[Any]] = []
         self._taken = 0  # in this round
         self._tick = 0.0
         self._untranslated = self._bad_items = 0
@@ -117,9 +123,7 @@ class RegistrarService(Actor):
 
     def _tell_edge(self, stamps: list[float]) -> None:
         """How far we are, and from where phones have registered."""
-        registered, self._registered = self._registered, []
-        if registered:
-            self._edge_rx.send("source.registered", registered)
+        self._sources.flush()
         if stamps:
             self._edge_rx.send("sip.taken", [f"{self.name}.0", stamps[-1]])
 
@@ -133,7 +137,7 @@ class RegistrarService(Actor):
         if reply is None:
             return None
         if reply.response.startswith(_OK):
-            self._registered.append([host, port])
+            self._sources.put([host, port])
         return [*reply.target, local_host, reply.response, reply.user, reply.accept_language]
 
     def _publish(self, change: Change) -> None:
@@ -181,7 +185,7 @@ class RegistrarService(Actor):
             for host, port, local_host, raw, *_ in items:
                 self._edge.put([host, port, local_host, raw])
         self._edge.flush()
-        for pages in (*self._pages.values(), *self._users.outboxes):
+        for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()
         self._greet(0.0)
 

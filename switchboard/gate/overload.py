@@ -6,7 +6,7 @@ work that is later than that is done twice, and the capacity for it is lost.
 
 SOME_FROM_S = 0.04
 """So late, the first requests are refused, of strangers; those of users when all strangers are refused."""
-ALL_FROM_S = 0.12
+ALL_FROM_S = 0.10
 PERSISTS_S = 0.5
 """What is over sooner is no overload: a restarted router soon makes up for what it missed."""
 HOPELESS_S = 0.5

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from services.loads import STAMP_EVERY_S, Load
+from services.loads import STAMP_EVERY_S, STAMP_ITEMS, Load
 from switchboard import codec
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
@@ -32,6 +32,16 @@ def test_a_stamp_comes_behind_what_waits_and_not_too_often(outbox: PackedOutbox)
         outbox.put(codec.pack("item"))
         load.stamp(at)
     assert list(map(codec.unpack, outbox.take_back())) == ["item", 101.0, "item", "item", 102.0]
+
+
+def test_a_burst_is_stamped_while_it_comes(outbox: PackedOutbox) -> None:
+    outbox.keep = 4 * STAMP_ITEMS
+    load = Load(outbox, Overload())
+    for number in range(3):
+        outbox.put_all([codec.pack("item")] * (STAMP_ITEMS - 1))
+        load.stamp(100.0 + number / 1000)
+    stamps = [item for item in map(codec.unpack, outbox.take_back()) if isinstance(item, float)]
+    assert stamps == [100.0, 100.001, 100.002]
 
 
 def test_a_clock_that_was_set_back_does_not_keep_stamps_away(outbox: PackedOutbox) -> None:
