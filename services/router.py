@@ -61,8 +61,9 @@ LOOK_AROUND_S = 10.0
 class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
-    Casts: sip.received from edge-rx -> sip.send to edge-tx, sip.translate to the translator, call.happened
-    to the journal until call.acknowledged. Follows location.changed with a replica of the bindings.
+    Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
+    call.happened to the journal until call.acknowledged.
+    Follows location.changed with a replica of the bindings.
     """
 
     name = "router"
@@ -75,6 +76,7 @@ class RouterService(Actor):
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
+        self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
         owner = f"router.{instance}"
         taps = endpoints.listen(owner, Kind.PUBLISHER)
@@ -140,13 +142,14 @@ class RouterService(Actor):
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
         sources = (self._proxy, self._log.events, self._follower)
-        deadlines = [self._next_look, *(source.next_deadline() for source in sources)]
+        deadlines = [self._next_look, self._tap.due_at, *(source.next_deadline() for source in sources)]
         if self._log.events.has_news:
             deadlines.append(self._next_telling)
         return min(deadline for deadline in deadlines if deadline is not None)
 
     def handle_timer(self, now: float) -> None:
-        """Let the transactions' timers fire; keep up with the machine's addresses."""
+        """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
+        self._tap.handle_timer(now)
         turn = ProxyTurn(now, at=time.time())
         self._proxy.handle_timer(turn)
         self._carry_out(turn)
@@ -279,6 +282,7 @@ class RouterService(Actor):
                 self._proxy.receive(raw, index, Peer(host, port, local), turn)
             elif isinstance(item, float):
                 self._note_lag(turn.at - item, now)
+                self._edge_rx.send("sip.taken", [f"router.{self._instance}", item])
             else:
                 self._bad_items += 1
         self._carry_out(turn)

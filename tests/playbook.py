@@ -110,6 +110,7 @@ class Board:
         self.units = UnitLog(self.log)
         self.lives = 0
         self.proxy = self._make_proxy()
+        self.units.take_over(self.proxy.env, self._turn())
 
     def _make_proxy(self) -> Proxy:
         self.lives += 1

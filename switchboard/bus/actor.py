@@ -7,6 +7,8 @@ rest. One thread, no locks: the callbacks of an actor never overlap.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
+import zmq
+
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
@@ -22,6 +24,11 @@ class Actor:
     def subscriptions(self, endpoints: Endpoints) -> list[str]:  # noqa: ARG002
         """The publishers whose frames `receive` is to have as well."""
         return []
+
+    def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """Choose what to hear at the sockets of `subscriptions`: all, unless somebody knows better."""
+        for each in sockets:
+            each.subscribe(b"")
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """File descriptors and what to call with `now` while one is readable."""

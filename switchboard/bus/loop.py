@@ -42,6 +42,7 @@ class Loop:
         self.items_in = 0
         self.bad_frames = 0
         self._subscriptions = [_subscription(context, each) for each in actor.subscriptions(endpoints)]
+        actor.subscribed(self._subscriptions)
         owner = f"{actor.name}.{instance}"
         self._inboxes = _inboxes(context, endpoints.listen(owner, Kind.INBOX)) if actor.has_inbox else []
         self._door = Door(context, *endpoints.listen(owner, Kind.ASK))
@@ -257,7 +258,6 @@ def _subscription(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
     socket = context.socket(zmq.SUB)
     socket.set(zmq.RCVHWM, SUBSCRIPTION_FRAMES)
     socket.set(zmq.RECONNECT_IVL, RECONNECT_MS)
-    socket.subscribe(b"")
     context.connect(socket, endpoint)
     return socket
 

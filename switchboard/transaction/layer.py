@@ -24,7 +24,7 @@ from switchboard.transaction.timers import Timers, TimerValues, Waiting
 class TransactionLayer:
     """Owns every transaction of a router. Terminated ones are forgotten at once.
 
-    `dormant`: those of a predecessor that are still to be restored.
+    `dormant`: those that are in the log alone.
     """
 
     def __init__(self, values: TimerValues) -> None:
@@ -106,6 +106,24 @@ class TransactionLayer:
         if transaction is None or not transaction.receive(response, turn):
             return None
         return transaction
+
+    def let_sleep(
+        self,
+        unit: int,
+        servers: list[ServerTransaction],
+        clients: list[ClientTransaction],
+        until: float,
+    ) -> None:
+        """Let go of transactions that only absorb what is sent twice: they are restored if that happens."""
+        assert self.dormant is not None
+        for server in servers:
+            self.servers.pop(server.key, None)
+            server.armed.clear()
+        for client in clients:
+            self.clients.pop(client.key, None)
+            client.armed.clear()
+            client.user = None
+        self.dormant.add(unit, [each.key for each in servers], [each.key for each in clients], until, True)
 
     def abandon(self, client: ClientTransaction) -> None:
         """End a client transaction whose user waits no more (§9.1)."""
