@@ -4,7 +4,6 @@
 collected; `sent` and `answers` take what is new.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -78,9 +77,6 @@ class MemoryLog(dict[bytes, bytes]):
 
     def erase(self, key: bytes) -> None:
         self.pop(key, None)
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:  # type: ignore[override]
-        return iter(list(super().items()))
 
 
 @dataclass

@@ -33,7 +33,7 @@ class Store(Protocol):
 
     def put(self, key: bytes, value: bytes) -> None: ...
     def erase(self, key: bytes) -> None: ...
-    def items(self) -> Iterator[tuple[bytes, bytes]]: ...
+    def __iter__(self) -> Iterator[bytes]: ...
     def __getitem__(self, key: bytes) -> bytes: ...
 
 
@@ -55,7 +55,7 @@ class UnitLog:
     def __init__(self, log: Store) -> None:
         self._log = log
         self._places: dict[Unit, _Place] = {}
-        self._found = [_KEY.unpack(key)[1] for key, _ in log.items() if key[:1] == BASE]
+        self._found = [_KEY.unpack(key)[1] for key in log if key[:1] == BASE]
         self._last = max(self._found, default=0)
         self._layer: TransactionLayer | None = None
 

@@ -112,3 +112,15 @@ def test_under_load_it_asks_the_taps_for_a_share(service: HistoryService) -> Non
     service.handle_timer(1000.0)
     service.receive(SUBJECT, ["edge-tx.0", 1, [[time.time_ns(), "", frame]]], 1001.0)
     assert socket.topics == {topic_of(2)}, "8000 messages a second, 2000 wanted"
+
+
+@pytest.mark.parametrize(("host", "kept"), [("127.0.0.1", 0), ("10.0.0.2", 1)])
+def test_our_own_probes_are_not_kept_and_strangers_cannot_pass_for_them(
+    service: HistoryService, host: str, kept: int
+) -> None:
+    raw = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: switchboard-probe-1\r\n\r\n"
+    item = [host, 5070, "127.0.0.1", b"", raw]
+    passed = [time.time_ns(), "router.0", frames.pack("sip.received", [item])]
+    service.receive(SUBJECT, ["edge-rx.0", 1, [passed]], 0.0)
+    service.handle_timer(0.0)
+    assert service.stats()["kept"] == kept
