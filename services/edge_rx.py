@@ -12,6 +12,7 @@ from services.intake import DATAGRAMS_A_ROUND, Intake
 from services.loads import Loads
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.frames import has_shape
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
@@ -25,6 +26,7 @@ from switchboard.settings_gate import gate_policy
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.site import endpoints_of
 
+_SOURCE = [str, int]  # host and port
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
 
@@ -80,11 +82,11 @@ class EdgeRx(Actor):
                 self._bad_items += 1
 
     def _note_phone(self, source: Any, now: float) -> None:
-        match source:
-            case [str(host), int(port)]:
-                self._gate.sources.phones.add(host, port, now)
-            case _:
-                self._bad_items += 1
+        if has_shape(source, _SOURCE):
+            host, port = source
+            self._gate.sources.phones.add(host, port, now)
+        else:
+            self._bad_items += 1
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses, or what the tap has to tell."""

@@ -40,7 +40,8 @@ def unpack(frame: bytes) -> tuple[str, Any]:
         envelope = codec.unpack(frame)
     except codec.CodecError as error:
         raise FrameError(str(error)) from error
-    match envelope:
-        case [version, str(subject), body] if version == VERSION:
+    if isinstance(envelope, list) and len(envelope) == 3:
+        version, subject, body = envelope
+        if version == VERSION and isinstance(subject, str):
             return subject, body
     raise FrameError(f"not [{VERSION}, subject, body]")
