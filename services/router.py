@@ -61,8 +61,9 @@ LOOK_AROUND_S = 10.0
 class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
-    Casts: sip.received from edge-rx -> sip.send to edge-tx, sip.translate to the translator, call.happened
-    to the journal until call.acknowledged. Follows location.changed with a replica of the bindings.
+    Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
+    call.happened to the journal until call.acknowledged.
+    Follows location.changed with a replica of the bindings.
     """
 
     name = "router"
@@ -75,6 +76,7 @@ class RouterService(Actor):
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
+        self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
         owner = f"router.{instance}"
         taps = endpoints.listen(owner, Kind.PUBLISHER)
@@ -133,17 +135,22 @@ class RouterService(Actor):
             case _:
                 self._bad_items += 1
 
+    def is_ready(self) -> bool:
+        """Once it hears the registrar: whoever registers may be called at once."""
+        return self._follower.is_current
+
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
         events, first = self._log.events, self._next_look
-        for source in (self._proxy, events, self._follower):
-            deadline = source.next_deadline()
+        deadlines = (self._tap.due_at, self._proxy.next_deadline(), events.next_deadline())
+        for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
                 first = deadline
         return min(first, self._next_telling) if events.has_news else first
 
     def handle_timer(self, now: float) -> None:
-        """Let the transactions' timers fire; keep up with the machine's addresses."""
+        """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
+        self._tap.handle_timer(now)
         turn = ProxyTurn(now, at=time.time())
         self._proxy.handle_timer(turn)
         self._carry_out(turn)
@@ -273,6 +280,7 @@ class RouterService(Actor):
         for other in take_in(self._proxy, items, turn):
             if isinstance(other, float):
                 self._note_lag(turn.at - other, now)
+                self._edge_rx.send("sip.taken", [f"router.{self._instance}", other])
             else:
                 self._bad_items += 1
         self._carry_out(turn)
