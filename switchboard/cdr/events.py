@@ -1,8 +1,7 @@
 """Call events, as routers tell them to the journal (docs/BUS.md, `call.happened`)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from switchboard.cdr.record import Party
 
@@ -11,14 +10,14 @@ MAX_TEXT = 1024
 _END_OF_TIME = 4_102_444_800.0  # 2100
 _PARTIES = {party.value: party for party in Party}
 _Call = tuple[str, str, float]
+_new = tuple.__new__  # what a NamedTuple's own does, less a call
 
 
 class EventError(Exception):
     """What arrived is no call event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invite:
+class Invite(NamedTuple):
     """An initial INVITE (no To tag). `at`, here as in all events: epoch s."""
 
     call_id: str
@@ -28,8 +27,7 @@ class Invite:
     callee: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ringing:
+class Ringing(NamedTuple):
     """A provisional response from 101 to 199 went to the caller."""
 
     call_id: str
@@ -37,8 +35,7 @@ class Ringing:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """A 2xx to the initial INVITE went to the caller; `to_tag` tells the forks of a call apart."""
 
     call_id: str
@@ -48,8 +45,7 @@ class Answered:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """Another final response went to the caller; `by` caused it (the caller by CANCEL)."""
 
     call_id: str
@@ -59,8 +55,7 @@ class Failed:
     by: Party
 
 
-@dataclass(frozen=True, slots=True)
-class Bye:
+class Bye(NamedTuple):
     """A BYE passed; both tags are its own, so From is whoever hangs up."""
 
     call_id: str
@@ -87,29 +82,29 @@ def read_event(item: object) -> CallEvent:
 
 def _read_bare(kind: str, call: _Call, _details: list[Any]) -> CallEvent:
     if kind == "ringing":
-        return Ringing(*call)
+        return _new(Ringing, call)
     raise EventError(f"not an event: {kind!r} without details")
 
 
 def _read_texts(kind: str, call: _Call, details: list[Any]) -> CallEvent:
     if kind == "invite":
-        return Invite(*call, _text(details[0]), _text(details[1]))
+        return _new(Invite, (*call, _text(details[0]), _text(details[1])))
     if kind == "bye":
-        return Bye(*call, _text(details[1]))
+        return _new(Bye, (*call, _text(details[1])))
     raise EventError(f"not an event: {kind!r} with two texts")
 
 
 def _read_answer(kind: str, call: _Call, details: list[Any]) -> CallEvent:
     to_tag, status = details
     if kind == "answered" and 200 <= status < 300:
-        return Answered(*call, _text(to_tag), status)
+        return _new(Answered, (*call, _text(to_tag), status))
     raise EventError(f"not an event: {kind!r} with a text and {status}")
 
 
 def _read_failure(kind: str, call: _Call, details: list[Any]) -> CallEvent:
     status, by = details
     if kind == "failed" and 300 <= status < 700 and by in _PARTIES:
-        return Failed(*call, status, _PARTIES[by])
+        return _new(Failed, (*call, status, _PARTIES[by]))
     raise EventError(f"not an event: {kind!r} with {status} by {by!r}")
 
 

@@ -71,13 +71,12 @@ class CallFolder:
 
     def fold(self, event: CallEvent, now_at: float) -> None:
         """Take one event; those of a call in their order, but repeats and latecomers do no harm."""
-        match event:
-            case Invite():
-                self._invite(event, now_at)
-            case Bye():
-                self._bye(event, now_at)
-            case _:
-                self._respond(event, now_at)
+        if isinstance(event, Invite):
+            self._invite(event, now_at)
+        elif isinstance(event, Bye):
+            self._bye(event, now_at)
+        else:
+            self._respond(event, now_at)
 
     def expire(self, now_at: float) -> None:
         """Give up the calls that have been waited for long enough."""
@@ -122,14 +121,13 @@ class CallFolder:
         if call is None:
             self.strays += 1
             return
-        match event:
-            case Ringing():
-                call.ring(event)
-                self._follow(call, None, now_at)
-            case Answered():
-                self._follow(call, call.answer(event), now_at)
-            case Failed():
-                self._follow(call, call.fail(event), now_at)
+        if isinstance(event, Ringing):
+            call.ring(event)
+            self._touch(call, now_at)
+        elif isinstance(event, Answered):
+            self._follow(call, call.answer(event), now_at)
+        else:
+            self._follow(call, call.fail(event), now_at)
 
     def _bye(self, event: Bye, now_at: float) -> None:
         if call := self._find((event.call_id, event.from_tag), event.at):

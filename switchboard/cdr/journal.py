@@ -14,6 +14,8 @@ from switchboard.cdr.fold import CallFolder
 from switchboard.cdr.state import StateStore
 from switchboard.cdr.writer import RecordWriter
 
+_TELLING = (int, str, list)
+
 
 class Journal:
     """Owns journal.db and cdr.jsonl. `now_at`: epoch s.
@@ -33,14 +35,14 @@ class Journal:
 
     def receive(self, body: object, now_at: float) -> None:
         """Take `[instance, incarnation, [[number, event…], …]]`; what is malformed is counted and left."""
-        match body:
-            case [int(instance), str(incarnation), list(items)]:
-                router = Router(instance, incarnation)
-                for item in items:
-                    self._take(router, item, now_at)
-                self._told.add(router)
-            case _:
-                self.malformed += 1
+        if not isinstance(body, list) or tuple(map(type, body)) != _TELLING:
+            self.malformed += 1
+            return
+        instance, incarnation, items = body
+        router = Router(instance, incarnation)
+        for item in items:
+            self._take(router, item, now_at)
+        self._told.add(router)
 
     def expire(self, now_at: float) -> None:
         """Give up calls from which nothing more is expected."""
@@ -89,13 +91,12 @@ class Journal:
         self._folder.skip(self._writer.records_beyond(saved.mark))
 
     def _take(self, router: Router, item: object, now_at: float) -> None:
-        match item:
-            case [int(number), *_] if self._deliveries.accept(router, number, now_at):
-                try:
-                    self._folder.fold(read_event(item), now_at)
-                except EventError:
-                    self.malformed += 1
-            case [int(), *_]:
-                pass
-            case _:
-                self.malformed += 1
+        if not isinstance(item, list) or not item or type(item[0]) is not int:
+            self.malformed += 1
+            return
+        if not self._deliveries.accept(router, item[0], now_at):
+            return
+        try:
+            self._folder.fold(read_event(item), now_at)
+        except EventError:
+            self.malformed += 1

@@ -6,8 +6,12 @@ cdef Py_ssize_t SLACK, CLEANED_A_COMMIT, _HEADER_BYTES, _COMMIT_BYTES, _RECORD_B
 
 
 cdef class _Place:
-    cdef readonly long segment
-    cdef readonly Py_ssize_t start, length
+    cdef long segment
+    cdef Py_ssize_t start, length
+
+
+@cython.locals(place=_Place)
+cdef _Place _place(long segment, Py_ssize_t start, Py_ssize_t length)
 
 
 cdef class KeyedLog:
@@ -18,7 +22,7 @@ cdef class KeyedLog:
     cdef list _pending
     cdef long _oldest, _number
     cdef int _fd
-    @cython.locals(length=Py_ssize_t, before=Py_ssize_t)
+    @cython.locals(length=Py_ssize_t, before=Py_ssize_t, number=long)
     cpdef object put(self, bytes key, bytes value)
     cpdef object erase(self, bytes key)
     @cython.locals(written=Py_ssize_t)

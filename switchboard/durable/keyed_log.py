@@ -33,10 +33,17 @@ class _Place:
 
     __slots__ = ("length", "segment", "start")
 
-    def __init__(self, segment: int, start: int, length: int) -> None:
-        self.segment = segment
-        self.start = start
-        self.length = length
+    segment: int
+    start: int
+    length: int
+
+
+def _place(segment: int, start: int, length: int) -> _Place:
+    place = _Place.__new__(_Place)  # no call of __init__: it would cost more than all the rest
+    place.segment = segment
+    place.start = start
+    place.length = length
+    return place
 
 
 class KeyedLog:
@@ -79,9 +86,10 @@ class KeyedLog:
     def put(self, key: bytes, value: bytes) -> None:
         """Set `key`; durable with the next commit."""
         self._let_go(key)
-        number, length = self._number, len(value)
+        number = self._number
+        length = len(value)
         before = _RECORD_BYTES + len(key)
-        self._entries[key] = _Place(number, self._end + _COMMIT_BYTES + self._pending_bytes + before, length)
+        self._entries[key] = _place(number, self._end + _COMMIT_BYTES + self._pending_bytes + before, length)
         self._residents[number] += 1
         self._alive += before + length
         self._pending_bytes += before + length
@@ -177,7 +185,7 @@ class KeyedLog:
         for key, start, length in segment.places(path, data):
             entries.pop(key, None)
             if length != _ERASED:
-                entries[key] = _Place(number, start, length)
+                entries[key] = _place(number, start, length)
 
     def _open_segment(self) -> None:
         self._number = max(self._sizes, default=0) + 1

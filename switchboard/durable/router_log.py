@@ -5,7 +5,7 @@ boot of the machine takes the units up again; after a reboot only the events are
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ class RouterLog:
         """What `turn` touched and told is written with the next commit."""
         self._touched |= turn.touched
         for event in turn.events:
-            self._put_event([*event[:4], *event.details])
+            kind, call_id, from_tag, at, details = event
+            self._put_event([kind, call_id, from_tag, at, *details])
 
     def acknowledge(self, series: str, number: int, now: float) -> None:
         """The journal has recorded the events of `series` up to `number`."""
@@ -108,7 +109,7 @@ class RouterLog:
         """Close the file."""
         self._log.close()
 
-    def _put_event(self, item: Sequence[Any]) -> None:
+    def _put_event(self, item: list[Any]) -> None:
         number = self.events.put(item)
         self._log.put(event_key(number), pack(item))
         if number > self.events.keep:
