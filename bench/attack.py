@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from system.harness import Switchboard
@@ -28,7 +28,9 @@ from switchboard.settings import Settings
 
 CALLS_PER_S = 50
 VICTIM = "victim"
-"""Whose password is guessed; without authentication the guesses register."""
+"""Whose password is guessed."""
+ASKING = {"SWITCHBOARD_AUTH": "on", "SWITCHBOARD_TRUSTED": "127.0.0.1"}
+"""Who guesses is asked for a password, SIPp is not."""
 BEGIN_S = 1.0
 CALL_S = 40.0
 """A call that retransmits to the end."""
@@ -48,12 +50,13 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Attack:
-    """What a flooder does: `rate` turns a second from so many sources."""
+    """What a flooder does: `rate` turns a second from so many sources. `settings`: of the switchboard."""
 
     name: str
     kind: str
     rate: float
     sources: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 ATTACKS = (
@@ -62,7 +65,7 @@ ATTACKS = (
     Attack("INVITE flood, one source", "invite", 4000),
     Attack("INVITE flood, 250 sources", "invite", 1000, 250),
     Attack("OPTIONS scan", "options", 4000),
-    Attack("digest brute force", "brute", 4000),
+    Attack("digest brute force", "brute", 4000, settings=ASKING),
     Attack("slow CANCEL storm", "cancel", 100),
 )
 
@@ -158,7 +161,9 @@ def run(attacks: Iterable[Attack], seconds: float, variables: Mapping[str, str])
     """Each attack on a fresh switchboard."""
     rows = []
     for attack in attacks:
-        with Switchboard({"SWITCHBOARD_RATE_EXEMPT": "127.0.0.1", **variables}) as switchboard:
+        settings = {"SWITCHBOARD_RATE_EXEMPT": "127.0.0.1", **attack.settings, **variables}
+        with Switchboard(settings) as switchboard:
+            switchboard.cli("user", "add", VICTIM, "--generate")
             rows.append(row(attack, measure(switchboard, attack, seconds), seconds))
             print(*rows[-1], sep="  ", flush=True)
     return rows

@@ -52,6 +52,10 @@ class Actor:
     def handle_timer(self, now: float) -> None:
         """The deadline has passed: do what is due and move it on."""
 
+    def is_ready(self) -> bool:
+        """Whether it knows what it needs to know; asked until it says so, READY_WITHIN_S at most."""
+        return True
+
     def pause_s(self) -> float:
         """How long to let input gather before the next round (s, a few ms at most); asked after each."""
         return 0.0

@@ -1,21 +1,18 @@
 """What attackers get: scanners nothing, flooders little, other users of the host nothing at all."""
 
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from system.harness import Switchboard, wait_until
+from system.sipvicious import scan
 from system.tools import require_root, require_tools
 
 from bench.attack import ATTACKS, Attack, measure, run_dir, stat
 
 pytestmark = pytest.mark.system
 
-SCAN_S = 60.0
 NOBODY = 65534
 
 
@@ -26,35 +23,17 @@ def attacked() -> Iterator[Switchboard]:
         yield running
 
 
-def scan(tool: str, home: Path, *arguments: str) -> str:
-    """Run one of SIPVicious's tools and return what it printed."""
-    path = shutil.which(f"sipvicious_{tool}", path=str(Path(sys.executable).parent))
-    if path is None:
-        require_tools(f"sipvicious_{tool}")
-    done = subprocess.run(
-        [str(path), *arguments, "-b", "127.0.0.1"],
-        env={**os.environ, "HOME": str(home)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SCAN_S,
-        check=False,
-    )
-    return done.stdout + done.stderr
-
-
 def restarts(switchboard: Switchboard) -> int:
     return sum(int(component["restarts"]) for component in switchboard.components())
 
 
 def test_scanners_hear_nothing(attacked: Switchboard, tmp_path: Path) -> None:
     """SIPVicious says who it is unless it is told otherwise; most who use it do not tell it."""
-    host, port = attacked.address
-    found = scan("svmap", tmp_path, "-p", str(port), host)
+    found = scan("svmap", tmp_path, attacked.address)
     assert "found nothing" in found, found
-    found = scan("svwar", tmp_path, "-p", str(port), "-e", "100-110", host)
+    found = scan("svwar", tmp_path, attacked.address, "-e", "100-110")
     assert "found nothing" in found or "server down" in found.lower(), found
-    found = scan("svcrack", tmp_path, "-p", str(port), "-u", "100", "-r", "1-20", host)
+    found = scan("svcrack", tmp_path, attacked.address, "-u", "100", "-r", "1-20")
     assert "found nothing" in found or "server down" in found.lower(), found
     assert stat(attacked, "edge-rx.0", "scanners") >= 3
     assert "scanner dropped" in attacked.log()
