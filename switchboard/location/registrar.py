@@ -41,7 +41,7 @@ class RegistrarPolicy:
 class Answer(NamedTuple):
     """The response to a REGISTER, and whose it is ("": nobody of ours).
 
-    `is_challenge`: it need not be remembered.
+    `is_challenge`: it need not be remembered, and goes nowhere but back. b"": there is none.
     """
 
     response: bytes
@@ -87,8 +87,14 @@ class Registrar:
             status, reason, headers = error.status, error.reason, [("Warning", warning_of(error))]
             tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
         top_via = received_via(request, source)
+        if status == 401 and self._authenticator is not None:
+            answers = self._authenticator.answers
+            challenge = answers.make(
+                request, source[0], status, reason, headers, to_tag=tag, top_via=top_via, now_at=now_at
+            )
+            return Answer(challenge, user, True)
         response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
-        return Answer(response, user, status == 401)
+        return Answer(response, user)
 
     def purge(self, now_at: float) -> None:
         """Remove the bindings whose time is over."""
@@ -178,7 +184,7 @@ class Registrar:
     def _to_tag(self, request: Message) -> str:
         """A tag that a retransmission gets again (§8.2.7)."""
         text = f"{request.call_id} {request.cseq} {request.top_via}".encode("utf-8", "surrogateescape")
-        return blake2s(text, key=self._secret, digest_size=8).hexdigest()
+        return blake2s(text, key=self._secret, digest_size=4).hexdigest()
 
 
 def _address_of_record(request: Message) -> SipUri:
