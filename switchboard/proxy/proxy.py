@@ -174,6 +174,8 @@ class Proxy:
             return  # for what was answered without state
         try:
             routing = preprocess(received, self.env.policy.own)
+            if self.env.admission is not None:
+                self.env.admission.admit_ack(received, routing, turn.at)
             found = plan(routing, self.env.policy.select(received, routing, turn.at)[0])
         except (Refusal, ParseError):
             self.counters["stray_acks"] += 1

@@ -249,3 +249,11 @@ def test_short_requests_are_not_challenged_without_end(board: Board) -> None:
     for number in range(LONGER_A_SECOND + 1):
         board.receive(request("MESSAGE", CALLEE, call_id=f"call-{number}"), LUKAS)
     assert len(board.answers()) == LONGER_A_SECOND
+
+
+@pytest.mark.parametrize("target", [CALLEE, CONTACT, FOREIGN])
+def test_an_ack_that_nothing_leads_reaches_nobody(board: Board, target: str) -> None:
+    """It is not asked for a password, so it goes only where the Route of its dialog leads."""
+    board.receive(request("ACK", target, to_tag="made-up"), LUKAS)
+    assert board.requests == board.responses == []
+    assert board.proxy.counters["stray_acks"] == 1
