@@ -59,6 +59,13 @@ class PasswordAgent(UserAgent):
             self._registrations = number + 1
         return Message(request.start_line, (*kept, (shown, value)), request.body)
 
+    def renewed(self, request: Message) -> Message:
+        """The same once more, credentials and all, as whoever has read it would send it."""
+        headers = [
+            (name, _new_branch(text) if name.lower() == "via" else text) for name, text in request.headers
+        ]
+        return Message(request.start_line, tuple(headers), request.body)
+
     def sign_in(self) -> "PasswordAgent":
         """Register with the password."""
         self.prove(self.register).expect(200)
