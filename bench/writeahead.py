@@ -31,6 +31,7 @@ class Bench:
         self.board = Board(fragile=False)
         self.board.bind("lenka", "sip:lenka@10.0.0.12:5060")
         self.log = RouterLog(directory)
+        self.log.restore(self.board.proxy.env, ProxyTurn(1000.0, at=1000.0))
         self.now = 1000.0
         self.core_s = 0.0
         self.saving_s = 0.0

@@ -19,13 +19,14 @@ from switchboard.bus._packed cimport (
     write_number,
     write_text,
 )
+from switchboard.gate.entrance cimport Entrance
 from switchboard.gate.sources cimport Source, Sources
 from switchboard.sip._fields cimport FIRST_HEADER, HEADER_WIDTH, find_field, first_value_end, trim
 from switchboard.sip._scan cimport longest_index, scan_into
 
 from services.intake import DATAGRAMS_A_ROUND, IntakeInPython
 from switchboard.gate.answer import TAG
-from switchboard.sip.dispatch import BRANCH_PREFIX
+from switchboard.sip.dispatch import BRANCH_PREFIX, REGISTRAR
 from switchboard.sip.message import Message
 
 cdef enum:
@@ -37,10 +38,12 @@ cdef enum:
     VIA = 1
     TO = 3
     CALL_ID = 4
+    CSEQ = 5
     ROUTE = 8
     USER_AGENT = 17
 
     LEAVE_TO_REFERENCE = -1
+    ENDS_HERE = -2
     NO_ROUTER = -1
     MOST_DIGITS = 3
     MOST_SCANNERS = 100
@@ -48,6 +51,12 @@ cdef enum:
     DATAGRAMS = 64
     SLOTS = 1024  # a power of two
     LOWER_CASE = 0x20202020
+
+cdef enum Place:
+    # of a message in what goes on between two phones
+    GOES_ON
+    BEGINS
+    ODD
 
 cdef struct Slot:
     # a source that was heard of; `_kept` of the intake holds what it points to
@@ -58,6 +67,8 @@ cdef struct Slot:
 
 cdef bytes _PREFIX = BRANCH_PREFIX.encode()
 cdef bytes _TAG = TAG.encode()
+cdef bytes _TAG_PARAM = b";tag=" + _TAG
+cdef long _REGISTRAR = REGISTRAR
 cdef uint32_t _crc_table[256]
 if DATAGRAMS != DATAGRAMS_A_ROUND:
     raise ImportError("the compiled intake was built for another number of datagrams a round")
@@ -81,10 +92,11 @@ cdef class Intake:
 
     cdef Receiver _receiver
     cdef uint16_t *_index
-    cdef object _dispatcher, _reference
+    cdef object _dispatcher, _reference, _gate
     cdef list _outboxes, _waiting
     cdef Py_ssize_t _routers, _messages, _largest, _longest_index
     cdef Sources _sources
+    cdef Entrance _entrance
     cdef Slot *_slots
     cdef list _kept
     cdef uint32_t _scanners[MOST_SCANNERS]
@@ -100,7 +112,9 @@ cdef class Intake:
         self._receiver = Receiver()
         self._dispatcher = dispatcher
         self._reference = IntakeInPython(dispatcher, gate, outboxes)
+        self._gate = gate
         self._sources = gate.sources
+        self._entrance = gate.entrance
         self._largest = gate.policy.largest
         self._longest_index = FIRST_HEADER + HEADER_WIDTH * gate.policy.most_fields
         self._kept = [None] * SLOTS
@@ -153,13 +167,17 @@ cdef class Intake:
         cdef Py_ssize_t count = LEAVE_TO_REFERENCE, target = LEAVE_TO_REFERENCE
         cdef Slot *slot = self._slot(arrival, now)
         cdef Source source = <Source>slot.source
-        if not self._sources.hears(source, <str>slot.text, now):
+        if not self._sources.hears(source, <str>slot.text, arrival.port, now):
             return 0
         if source.free and arrival.size <= self._largest and arrival.size and _is_letter(arrival.data[0]):
             count = scan_into(arrival.data, arrival.size, self._index)
         if count >= 0 and self._passes(arrival.data, count):
             target = self._target(arrival.data, count)
-        if target < 0:
+        if target >= 0:
+            target = self._admit(arrival.data, count, target, <str>slot.text, now)
+        if target == ENDS_HERE:
+            self._messages += 1
+        elif target < 0:
             self._leave_to_reference(arrival, <str>slot.text, now)
         else:
             self._messages += 1
@@ -186,9 +204,37 @@ cdef class Intake:
             return False
         if self._index[STATUS]:
             return True
-        if self._index[METHOD_END] == 3 and memcmp(data, b"ACK", 3) == 0 and _ends_here(data, self._index, count):
-            return False
         return not self._may_be_scanner(data, count)
+
+    cdef Py_ssize_t _admit(
+        self, const unsigned char *data, Py_ssize_t count, Py_ssize_t target, str host, double now
+    ) except? -3:
+        """The target again; ENDS_HERE or LEAVE_TO_REFERENCE if the message goes no further, or is odd."""
+        if self._index[STATUS]:
+            return target
+        if self._index[METHOD_END] == 3 and memcmp(data, b"ACK", 3) == 0:
+            return self._end_ack(data, count, target)
+        cdef Place place = _place(data, self._index, count)
+        if place == GOES_ON:
+            return target
+        if place == ODD or _is_folded(data, self._index, count, VIA) or _is_folded(data, self._index, count, CSEQ):
+            return LEAVE_TO_REFERENCE
+        cdef long peer = _REGISTRAR if target == self._routers else target
+        cdef uint32_t transaction = _transaction(data, self._index, count)
+        return target if self._entrance.admits(peer, transaction, host, now) else LEAVE_TO_REFERENCE
+
+    cdef Py_ssize_t _end_ack(self, const unsigned char *data, Py_ssize_t count, Py_ssize_t target) except? -3:
+        cdef Py_ssize_t start, end
+        if not _ends_here(data, self._index, count):
+            return target
+        if not _params(data, self._index, count, TO, &start, &end):
+            return LEAVE_TO_REFERENCE
+        if end - start < PyBytes_GET_SIZE(_TAG_PARAM):
+            return LEAVE_TO_REFERENCE
+        if memcmp(data + start, PyBytes_AS_STRING(_TAG_PARAM), PyBytes_GET_SIZE(_TAG_PARAM)) != 0:
+            return LEAVE_TO_REFERENCE
+        self._gate.end_ack()
+        return ENDS_HERE
 
     cdef bint _may_be_scanner(self, const unsigned char *data, Py_ssize_t count) noexcept:
         """Whether User-Agent begins like a scanner's."""
@@ -249,7 +295,7 @@ cdef class Intake:
         trim(data, &start, &end)
         if memchr(data + start, c'\n', end - start) != NULL:
             return LEAVE_TO_REFERENCE
-        return _crc32(data + start, end - start) % self._routers
+        return ~_crc32(0xffffffff, data + start, end - start) % self._routers
 
 
 cdef bint _ends_here(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
@@ -288,12 +334,99 @@ cdef inline bint _is_letter(unsigned char octet) noexcept nogil:
     return c'a' <= (octet | 0x20) <= c'z'
 
 
-cdef inline uint32_t _crc32(const unsigned char *data, Py_ssize_t size) noexcept nogil:
-    cdef uint32_t remainder = 0xffffffff
+cdef inline uint32_t _crc32(uint32_t remainder, const unsigned char *data, Py_ssize_t size) noexcept nogil:
+    """The remainder after more octets; it begins with all bits set, and is inverted in the end."""
     cdef Py_ssize_t position
     for position in range(size):
         remainder = _crc_table[(remainder ^ data[position]) & 0xff] ^ remainder >> 8
-    return remainder ^ <uint32_t>0xffffffff
+    return remainder
+
+
+cdef uint32_t _transaction(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """As `switchboard.gate.beginning` has it."""
+    cdef uint32_t remainder = 0xffffffff
+    remainder = _crc32(_crc_of(remainder, data, index, count, VIA), b" ", 1)
+    remainder = _crc32(_crc_of(remainder, data, index, count, CALL_ID), b" ", 1)
+    return ~_crc_of(remainder, data, index, count, CSEQ)
+
+
+cdef uint32_t _crc_of(
+    uint32_t remainder, const unsigned char *data, const uint16_t *index, Py_ssize_t count, uint16_t number
+) noexcept:
+    cdef Py_ssize_t at = find_field(index, count, number)
+    cdef Py_ssize_t start = index[at + 2], end = index[at + 3]
+    if not at:
+        return remainder
+    trim(data, &start, &end)
+    return _crc32(remainder, data + start, end - start)
+
+
+cdef bint _is_folded(
+    const unsigned char *data, const uint16_t *index, Py_ssize_t count, uint16_t number
+) noexcept:
+    cdef Py_ssize_t at = find_field(index, count, number)
+    cdef Py_ssize_t start = index[at + 2], end = index[at + 3]
+    if not at:
+        return False
+    trim(data, &start, &end)
+    return memchr(data + start, c'\n', end - start) != NULL
+
+
+cdef Place _place(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """Whether a request that is no ACK begins something; plain ones only."""
+    cdef Py_ssize_t start, end
+    if index[METHOD_END] == 3 and memcmp(data, b"BYE", 3) == 0:
+        return GOES_ON
+    if index[METHOD_END] == 6 and memcmp(data, b"CANCEL", 6) == 0:
+        return GOES_ON
+    if not _params(data, index, count, TO, &start, &end):
+        return ODD
+    if start == end:
+        return BEGINS
+    if end - start > 5 and memcmp(data + start, b";tag=", 5) == 0 and _is_word(data + start + 5, end - start - 5):
+        return GOES_ON
+    return ODD
+
+
+cdef bint _is_word(const unsigned char *data, Py_ssize_t size) noexcept:
+    """Letters, digits and what else is usual in tags."""
+    cdef Py_ssize_t position
+    for position in range(size):
+        if not (_is_letter(data[position]) or c'0' <= data[position] <= c'9' or data[position] in (c'.', c'-', c'_')):
+            return False
+    return True
+
+
+cdef bint _params(
+    const unsigned char *data, const uint16_t *index, Py_ssize_t count, uint16_t number,
+    Py_ssize_t *start, Py_ssize_t *end,
+) noexcept:
+    """What follows the `>` of an address in one line; False for an odd one."""
+    cdef Py_ssize_t at = find_field(index, count, number)
+    if not at:
+        return False
+    start[0], end[0] = index[at + 2], index[at + 3]
+    trim(data, start, end)
+    cdef const unsigned char *position = data + start[0]
+    cdef const unsigned char *last = data + end[0]
+    if memchr(position, c'\n', last - position) != NULL or memchr(position, c'\\', last - position) != NULL:
+        return False
+    if position < last and position[0] == c'"':
+        position = <const unsigned char *>memchr(position + 1, c'"', last - position - 1)
+        if position == NULL:
+            return False
+        position += 1
+        while position < last and position[0] == c' ':
+            position += 1
+        if position == last or position[0] != c'<':
+            return False
+    cdef const unsigned char *closed = <const unsigned char *>memchr(position, c'>', last - position)
+    if closed == NULL or memchr(position, c'<', closed - position) == NULL:
+        return False
+    if memchr(position, c'"', last - position) != NULL:
+        return False
+    start[0] = closed - data + 1
+    return True
 
 
 cdef int _own_router(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:

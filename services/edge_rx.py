@@ -4,11 +4,12 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
 from services.intake import DATAGRAMS_A_ROUND, Intake
-from switchboard import codec
+from services.loads import Loads
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import PackedOutbox
@@ -30,12 +31,12 @@ LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell
 class EdgeRx(Actor):
     """Owns nothing: reads the UDP sockets that its parent holds.
 
-    Casts: sip.received to a router or the registrar; sip.send (the pongs of RFC 5626) to edge-tx.
+    Casts: sip.received to a router or the registrar, who tell by sip.taken how far they are;
+    sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of the registrar -> its gate.
     Its tap shows what it received.
     """
 
     name = "edge-rx"
-    has_inbox = False
 
     def __init__(
         self,
@@ -52,12 +53,13 @@ class EdgeRx(Actor):
         receivers = [PackedOutbox(context, peer, "sip.received") for peer in peers]
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
-        self._to_routers = receivers[:-1]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
         self._tick = Tick(settings.tick_s)
         self._taken = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._gate = Gate(gate_policy(settings))
+        self._loads = Loads(receivers, self._gate.entrance)
+        self._bad_items = 0
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
         taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
@@ -66,18 +68,44 @@ class EdgeRx(Actor):
         """The UDP sockets, and the tap."""
         return {sock.fileno(): partial(self._drain, sock) for sock in self._sockets} | self._tap.watch()
 
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Take how far a peer is, and from where phones have registered."""
+        match subject, body:
+            case "sip.taken", [str(name), float(stamp)]:
+                self._bad_items += not self._loads.take(name, stamp, now)
+            case "source.registered", list(sources):
+                for source in sources:
+                    self._note_phone(source, now)
+            case _:
+                self._bad_items += 1
+
+    def _note_phone(self, source: Any, now: float) -> None:
+        match source:
+            case [str(host), int(port)]:
+                self._gate.sources.phones.add(host, port, now)
+            case _:
+                self._bad_items += 1
+
     def next_deadline(self) -> float:
-        """The next look at the machine's addresses."""
-        return self._next_look
+        """The next look at the machine's addresses, or what the tap has to tell."""
+        return min(self._next_look, self._tap.due_at)
 
     def handle_timer(self, now: float) -> None:
-        """Keep up with the machine's addresses."""
+        """Keep up with the machine's addresses; let the tap tell."""
+        self._tap.handle_timer(now)
+        if now < self._next_look:
+            return
         self._next_look = now + LOOK_AROUND_S
         self._dispatcher.own(own_domains(self._settings).owns)
 
     def stats(self) -> dict[str, float]:
-        """Those of the intake, and what its gate did not let pass."""
-        return {**self._intake.stats(), **self._gate.stats()}
+        """Those of the intake, what its gate did not let pass, and how late its peers are."""
+        return {
+            **self._intake.stats(),
+            **self._gate.stats(),
+            **self._loads.stats(),
+            "bad_items": self._bad_items,
+        }
 
     def flush(self) -> None:
         """Send what a drain has yielded; tell operators of attackers."""
@@ -94,17 +122,11 @@ class EdgeRx(Actor):
         return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
 
     def _drain(self, sock: socket.socket, now: float) -> None:
+        self._loads.look()
         taken = self._intake.drain(sock, now)
         self._taken += taken
         if taken:
-            self._stamp()
-
-    def _stamp(self) -> None:
-        """Say when: the routers see how late they are."""
-        at = codec.pack(time.time())
-        for outbox in self._to_routers:
-            if outbox.waiting:
-                outbox.put(at)
+            self._loads.stamp()
 
 
 if __name__ == "__main__":

@@ -43,6 +43,14 @@ class EdgeTx(Actor):
         """The tap."""
         return self._tap.watch()
 
+    def next_deadline(self) -> float:
+        """What the tap has to tell."""
+        return self._tap.due_at
+
+    def handle_timer(self, now: float) -> None:
+        """Let the tap tell."""
+        self._tap.handle_timer(now)
+
     def receive_frame(self, frame: bytes) -> int | None:
         """Send the datagrams of a sip.send from within the frame, where that can be done."""
         if self._tap.is_open:

@@ -2,20 +2,24 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import zmq
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.run import run_actor
+from switchboard.bus.tap import topic_of
 from switchboard.history.hep_sender import HepSender
-from switchboard.history.peek import call_id_of, wire_call_id
+from switchboard.history.peek import call_id_of
 from switchboard.history.sample import Sample
 from switchboard.history.seen import Seen
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import TapReader
 from switchboard.settings import Settings
+from switchboard.survey.ping import CALL_ID as PROBE
 
 GATHER_S = 0.25
 """Between two commits."""
@@ -43,6 +47,7 @@ class HistoryService(Actor):
         self._reader = TapReader(settings.sip_host, settings.sip_port)
         self._hep = HepSender(settings.hep) if settings.hep else None
         self._sample = Sample(settings.history_rate)
+        self._sockets: Sequence[zmq.Socket[bytes]] = ()
         self._waiting: defaultdict[str, list[Seen]] = defaultdict(list)
         self._count = self._kept = self._late = self._overflowed = self._nameless = 0
         self._next_commit = self._next_trim = 0.0
@@ -51,15 +56,22 @@ class HistoryService(Actor):
         """The taps."""
         return [endpoints.publisher(*each) for each in tapped_workers(self._settings)]
 
-    def receive(self, subject: str, body: Any, now: float) -> None:
-        """Take the messages of one frame of a tap, unless it is late; under load a sample of them."""
+    def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """Listen to all calls, for the time being."""
+        self._sockets = sockets
+        self._listen(b"", topic_of(self._sample.halvings))
+
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Take the messages of one frame of a tap, unless it is late; under load choose another share."""
         if _is_late(body):
             self._late += 1
             self._reader.skip(body)
             return
-        self._sample.look(now)
-        for seen in self._reader.read(subject, body, self._wants):
+        before = self._count
+        for seen in self._reader.read(body):
             self._take(seen)
+        self._sample.count(self._count - before)
+        self._adapt(now)
 
     def next_deadline(self) -> float | None:
         """The next commit, or the next look at the limits."""
@@ -67,6 +79,7 @@ class HistoryService(Actor):
 
     def handle_timer(self, now: float) -> None:
         """Commit what waits, and keep the limits."""
+        self._adapt(now)
         self._commit()
         self._next_commit = now + GATHER_S
         if now >= self._next_trim:
@@ -95,22 +108,32 @@ class HistoryService(Actor):
         if self._hep:
             self._hep.close()
 
-    def _wants(self, raw: bytes) -> bool:
-        call_id = wire_call_id(raw)
-        if not call_id:
-            self._nameless += 1
-        elif self._count >= WAITING:
-            self._overflowed += 1
-        else:
-            return self._sample.wants(call_id)
-        return False
+    def _adapt(self, now: float) -> None:
+        before = topic_of(self._sample.halvings)
+        if self._sample.look(now):
+            self._listen(before, topic_of(self._sample.halvings))
+            self._reader.begin_anew()
+
+    def _listen(self, before: bytes, topic: bytes) -> None:
+        """The taps choose for us: what is not kept is not even sent."""
+        for each in self._sockets:
+            if before:
+                each.unsubscribe(before)
+            each.subscribe(topic)
 
     def _take(self, seen: Seen) -> None:
         call_id = call_id_of(seen.raw)
-        self._waiting[call_id].append(seen)
-        self._count += 1
-        if self._hep:
-            self._hep.send(seen, call_id)
+        if not call_id:
+            self._nameless += 1
+        elif call_id.startswith(PROBE) and _is_ours(seen):
+            return
+        elif self._count >= WAITING:
+            self._overflowed += 1
+        else:
+            self._waiting[call_id].append(seen)
+            self._count += 1
+            if self._hep:
+                self._hep.send(seen, call_id)
 
     def _commit(self) -> None:
         waiting, self._waiting = self._waiting, defaultdict(list)
@@ -134,9 +157,15 @@ def _instant(seen: Seen) -> int:
     return seen.at_ns
 
 
+def _is_ours(seen: Seen) -> bool:
+    """Between this machine and itself: nobody else can hide by a name."""
+    return seen.source.host == seen.destination.host
+
+
 def _is_late(body: Any) -> bool:
+    """Whether the oldest that was gathered is."""
     match body:
-        case [_, _, int(at_ns), *_]:
+        case [_, _, [[int(at_ns), *_], *_]]:
             return time.time_ns() - at_ns > LATEST_NS
     return False
 

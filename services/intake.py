@@ -8,10 +8,10 @@ from typing import Final
 from switchboard import codec
 from switchboard.bus.datagrams import receive
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.gate.answer import answer_statelessly
-from switchboard.gate.gate import Gate, Refused
+from switchboard.gate.answer import answer_statelessly, try_later
+from switchboard.gate.gate import UNAVAILABLE, Gate, Refused
 from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, strip_empty_lines
-from switchboard.sip.dispatch import REGISTRAR, Dispatcher
+from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
@@ -24,7 +24,7 @@ class IntakeInPython:
 
     def __init__(self, dispatcher: Dispatcher, gate: Gate, outboxes: Sequence[PackedOutbox]) -> None:
         self._gate = gate
-        *self._routers, self._registrar, self._edge_tx = outboxes
+        *self._peers, self._edge_tx = outboxes
         self._dispatcher = dispatcher
         self._taken = dict.fromkeys(Kind, 0)
         self._refused = self._dropped = 0
@@ -40,7 +40,7 @@ class IntakeInPython:
 
     def take(self, data: bytes, host: str, port: int, local_host: str, now: float) -> None:
         """Put the datagram (untrusted) into the outbox of its peer, or count it."""
-        if self._gate.hears(host, now):
+        if self._gate.hears(host, port, now):
             self.sort(data, host, port, local_host, now)
 
     def sort(self, data: bytes, host: str, port: int, local_host: str, now: float) -> None:
@@ -61,19 +61,20 @@ class IntakeInPython:
         try:
             message = Message(raw, scan(raw))
             self._gate.check(message, host, now)
-            target = self._dispatcher.target(raw, message.index.tobytes())
+            peer = self._dispatcher.target(raw, message.index.tobytes())
+            self._gate.admit(message, peer, host, now)
         except ParseError:
             self._hand_on_unscanned(raw, host, port, local_host)
         except Refused as refused:
             self._answer(message, refused.status, host, port, local_host)
         else:
-            outbox = self._registrar if target == REGISTRAR else self._routers[target]
-            outbox.put(codec.pack([host, port, local_host, message.index.tobytes(), raw]))
+            self._peers[peer].put(codec.pack([host, port, local_host, message.index.tobytes(), raw]))
 
     def _answer(self, request: Message, status: int, host: str, port: int, local_host: str) -> None:
         """Tell the sender of a request that goes no further, if it is to be told."""
         with suppress(ParseError):
-            if status and (answer := answer_statelessly(request, status, (host, port))):
+            headers = [try_later(request)] if status == UNAVAILABLE else []
+            if status and (answer := answer_statelessly(request, status, (host, port), headers)):
                 response, hop = answer
                 self._edge_tx.put(codec.pack([*hop, local_host, response]))
 
@@ -81,7 +82,7 @@ class IntakeInPython:
         """To router 0, which answers 400, if it was meant as a request."""
         if looks_like_request(raw):
             self._refused += 1
-            self._routers[0].put(codec.pack([host, port, local_host, b"", raw]))
+            self._peers[0].put(codec.pack([host, port, local_host, b"", raw]))
         else:
             self._dropped += 1
 

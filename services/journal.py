@@ -15,10 +15,8 @@ from switchboard.cdr.reader import read_part
 from switchboard.settings import Settings
 from switchboard.site import endpoints_of
 
-GATHER_S = 0.1
-"""Between two commits: each waits for the disk, however much it holds."""
-PAUSE_S = 0.010
-"""While a commit waits, frames are taken as many at a time as come in so long; questions wait no longer."""
+GATHER_S = 0.2
+"""Between two commits: each waits for the disk, however much it holds. Routers tell a little more seldom."""
 
 
 class JournalService(Actor):
@@ -77,10 +75,6 @@ class JournalService(Actor):
         """Give up the calls that have been waited for long enough."""
         self._journal.expire(time.time())
         self._has_news = True
-
-    def pause_s(self) -> float:
-        """PAUSE_S while a commit waits: nobody is to be told anything before it."""
-        return min(PAUSE_S, max(0.0, self._next_commit - time.monotonic())) if self._has_news else 0.0
 
     def flush(self) -> None:
         """Bring the news to disk, at most every GATHER_S, then acknowledge it.

@@ -11,7 +11,9 @@ from switchboard.auth.key_file import load_or_make_key
 from switchboard.authenticators import make_authenticator
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.frames import RECEIVED, has_shape
 from switchboard.bus.outbox import Outbox
+from switchboard.bus.peer import Peer
 from switchboard.bus.plan import Kind
 from switchboard.bus.publisher import Publisher
 from switchboard.bus.run import run_actor
@@ -29,6 +31,7 @@ from switchboard.site import endpoints_of, is_here
 USERS_A_PAGE = 500
 GATHER_S = 0.008
 """Between two commits under load: a commit costs as much as several REGISTERs."""
+_OK = b"SIP/2.0 200 "
 PAGES_KEPT = 2
 """For a router that is away; it asks again."""
 TICK_S = 1.0
@@ -39,6 +42,7 @@ class RegistrarService(Actor):
     """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
 
     Casts: sip.received from edge-rx -> sip.translate to the translator, or sip.send to edge-tx if it is away;
+    sip.taken and source.registered to edge-rx.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
     Events: location.changed, location.number, users.number. Questions: location.list, user.*.
@@ -61,6 +65,7 @@ class RegistrarService(Actor):
         self._publisher = Publisher(context, endpoints.listen(f"{self.name}.{instance}", Kind.PUBLISHER))
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "location.page", PAGES_KEPT)
             for number in range(settings.routers)
@@ -70,6 +75,7 @@ class RegistrarService(Actor):
         self.outboxes = [self._translator, self._edge, *self._pages.values(), *self._users.outboxes]
         self._gathering = Tick(GATHER_S)
         self._received: list[Any] = []
+        self._registered: list[list[Any]] = []
         self._taken = 0  # in this round
         self._tick = 0.0
         self._untranslated = self._bad_items = 0
@@ -99,7 +105,7 @@ class RegistrarService(Actor):
         received, self._received = self._received, []
         self._taken = len(received)
         with self._store.batch() as change:
-            items = [self._answer(item, now) for item in received]
+            items = [self._answer(item, now) for item in received if not isinstance(item, float)]
             if self._authenticator:
                 self._store.keep_nonces(self._authenticator.take_changes())
         if failures := self._failures.take():
@@ -107,17 +113,27 @@ class RegistrarService(Actor):
         self._publish(change)
         for item in filter(None, items):
             self._translator.put(item)
+        self._tell_edge([item for item in received if isinstance(item, float)])
+
+    def _tell_edge(self, stamps: list[float]) -> None:
+        """How far we are, and from where phones have registered."""
+        registered, self._registered = self._registered, []
+        if registered:
+            self._edge_rx.send("source.registered", registered)
+        if stamps:
+            self._edge_rx.send("sip.taken", [f"{self.name}.0", stamps[-1]])
 
     def _answer(self, item: Any, now: float) -> list[Any] | None:
         """The item of sip.translate that answers one of sip.received, if it can be answered."""
-        match item:
-            case [str(host), int(port), str(local_host), bytes(index), bytes(raw)] if index:
-                reply = self._transactions.handle(Message(raw, index), (host, port), now, time.time())
-            case _:
-                self._bad_items += 1
-                return None
+        if not (has_shape(item, RECEIVED) and item[3]):
+            self._bad_items += 1
+            return None
+        host, port, local_host, index, raw = item
+        reply = self._transactions.handle(Message(raw, index), (host, port), now, time.time())
         if reply is None:
             return None
+        if reply.response.startswith(_OK):
+            self._registered.append([host, port])
         return [*reply.target, local_host, reply.response, reply.user, reply.accept_language]
 
     def _publish(self, change: Change) -> None:
@@ -203,6 +219,7 @@ class RegistrarService(Actor):
         self._store.close()
         self._users.close()
         self._publisher.close()
+        self._edge_rx.close()
         for outbox in self.outboxes:
             outbox.close()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from services.turns import hand_out, take_in
 from switchboard.auth.dialogs import Dialogs
 from switchboard.auth.failures import Failures
 from switchboard.auth.follower import Follower as UserFollower
@@ -42,12 +43,12 @@ from switchboard.proxy.targets import TargetPolicy
 from switchboard.resolve import Resolver
 from switchboard.settings import Settings
 from switchboard.site import endpoints_of, is_here
-from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
 from switchboard.transaction.timers import TimerValues
 
 QUESTIONS_KEPT = 1
-TELL_EVERY_S = 0.025
+TELL_EVERY_S = 0.25
+"""Between two frames to the journal: the events are in the log, and the journal commits no more often."""
 PLAIN = 4
 """Elements of an item that nobody is to translate."""
 MANY = 3
@@ -60,8 +61,9 @@ LOOK_AROUND_S = 10.0
 class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
-    Casts: sip.received from edge-rx -> sip.send to edge-tx, sip.translate to the translator, call.happened
-    to the journal until call.acknowledged. Follows location.changed with a replica of the bindings.
+    Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
+    call.happened to the journal until call.acknowledged.
+    Follows location.changed with a replica of the bindings.
     """
 
     name = "router"
@@ -74,6 +76,7 @@ class RouterService(Actor):
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
+        self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
         owner = f"router.{instance}"
         taps = endpoints.listen(owner, Kind.PUBLISHER)
@@ -132,16 +135,22 @@ class RouterService(Actor):
             case _:
                 self._bad_items += 1
 
+    def is_ready(self) -> bool:
+        """Once it hears the registrar: whoever registers may be called at once."""
+        return self._follower.is_current
+
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
-        sources = (self._proxy, self._log.events, self._follower)
-        deadlines = [self._next_look, *(source.next_deadline() for source in sources)]
-        if self._log.events.has_news:
-            deadlines.append(self._next_telling)
-        return min(deadline for deadline in deadlines if deadline is not None)
+        events, first = self._log.events, self._next_look
+        deadlines = (self._tap.due_at, self._proxy.next_deadline(), events.next_deadline())
+        for deadline in (*deadlines, self._follower.next_deadline()):
+            if deadline is not None and deadline < first:
+                first = deadline
+        return min(first, self._next_telling) if events.has_news else first
 
     def handle_timer(self, now: float) -> None:
-        """Let the transactions' timers fire; keep up with the machine's addresses."""
+        """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
+        self._tap.handle_timer(now)
         turn = ProxyTurn(now, at=time.time())
         self._proxy.handle_timer(turn)
         self._carry_out(turn)
@@ -269,14 +278,12 @@ class RouterService(Actor):
 
     def _take_datagrams(self, items: list[Any], now: float) -> None:
         turn = ProxyTurn(now, at=time.time())
-        for item in items:
-            match item:
-                case [str(host), int(port), str(local), bytes(index), bytes(raw)]:
-                    self._proxy.receive(raw, index, Peer(host, port, local), turn)
-                case float(sent_at):
-                    self._note_lag(turn.at - sent_at, now)
-                case _:
-                    self._bad_items += 1
+        for other in take_in(self._proxy, items, turn):
+            if isinstance(other, float):
+                self._note_lag(turn.at - other, now)
+                self._edge_rx.send("sip.taken", [f"router.{self._instance}", other])
+            else:
+                self._bad_items += 1
         self._carry_out(turn)
 
     def _note_lag(self, lag_s: float, now: float) -> None:
@@ -292,17 +299,14 @@ class RouterService(Actor):
 
     def _carry_out(self, turn: ProxyTurn) -> None:
         self._log.note(turn)
-        for to, raw in turn.requests:
-            self._edge.put([*to, raw])
-        for to, raw, reader in turn.responses:
-            self._translator.put([*to, raw, *reader])
+        hand_out(turn, self._edge, self._translator)
         for lookup in turn.lookups:
             self._resolver.ask(lookup)
         if failures := self._failures.take():
             self._failure_log.tell(failures, turn.now)
 
     def _tell_journal(self, now: float) -> None:
-        """Many events in one frame: a journal that hears of them some milliseconds later misses nothing."""
+        """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S

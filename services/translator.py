@@ -1,5 +1,6 @@
 """The translator: gives the responses that leave the phrases of their readers' language."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +45,7 @@ class TranslatorService(Actor):
         users = {name: user.language for name, user in settings.users.items() if user.language}
         self._translator = Translator(settings.language, users, ascii_only=settings.ascii_phrases)
         self._directory = CatalogueDirectory(settings.phrases_dir)
-        self._next_look = 0.0 if settings.phrases_dir else None
+        self._next_look = 0.0 if settings.phrases_dir else math.inf
         self._log = structlog.get_logger()
         self._bad_items = self._reloads = 0
         self._by_class: Counter[bytes] = Counter()
@@ -94,12 +95,15 @@ class TranslatorService(Actor):
             case _:
                 self._bad_items += 1
 
-    def next_deadline(self) -> float | None:
-        """When to look at the operator's catalogues again; never without a directory of theirs."""
-        return self._next_look
+    def next_deadline(self) -> float:
+        """When to look at the operator's catalogues again, if they have any, or the tap has to tell."""
+        return min(self._next_look, self._tap.due_at)
 
     def handle_timer(self, now: float) -> None:
-        """Put changed catalogues in force."""
+        """Put changed catalogues in force; let the tap tell."""
+        self._tap.handle_timer(now)
+        if now < self._next_look:
+            return
         self._next_look = now + LOOK_S
         self._look()
 

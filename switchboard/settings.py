@@ -35,6 +35,7 @@ from switchboard.settings_types import (
     Algorithms,
     Collector,
     ConsoleAddress,
+    ConsoleUrl,
     Directory,
     Domains,
     LogLevel,
@@ -174,12 +175,15 @@ class Settings(BaseSettings):
     console_names: Domains = _setting(
         (), "host names in the console's address, besides our domains; in the environment comma-separated"
     )
+    console_url: ConsoleUrl = _setting(
+        "", "https://NAME or https://NAME:PORT of the proxy before the console; empty: none"
+    )
     history: bool = _setting(True, "true (keep the messages of past calls) or false")
     history_calls: int = _setting(5000, "calls and registrations that are kept, at least 1", ge=1)
     history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
     history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
     history_rate: int = _setting(
-        1000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
+        2000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
     )
     history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
     hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
@@ -228,6 +232,8 @@ class Settings(BaseSettings):
                 f"console {self.console} can be reached from other machines and console_password is empty: "
                 "set it to what `switchboard console-password` prints"
             )
+        elif self.console_url:
+            raise ValueError("console_url lets others in and console_password is empty: set it, too")
         return self
 
     @property

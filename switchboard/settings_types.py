@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 from switchboard.listening import parse_listening
 from switchboard.settings_gate import Network, check_scanner
 
+CONSOLE_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+")
 COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
 REALM = re.compile(r"[!#-\[\]-~]([ !#-\[\]-~]{0,98}[!#-\[\]-~])?")
@@ -48,6 +49,14 @@ def _check_address(text: str) -> str:
 def _check_console_address(text: str) -> str:
     parse_listening(text)
     return text.strip()
+
+
+def _check_console_url(text: str) -> str:
+    """A scheme, a host, perhaps a port; "" for none."""
+    url = text.strip().removesuffix("/")
+    if url and not CONSOLE_URL.fullmatch(url):
+        raise ValueError(f"{text!r} is no https://NAME or https://NAME:PORT")
+    return url.lower()
 
 
 def _check_collector(text: str) -> str:
@@ -89,5 +98,6 @@ Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_comma
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
 Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
+ConsoleUrl = Annotated[str, AfterValidator(_check_console_url)]
 ConsoleAddress = Annotated[str, AfterValidator(_check_console_address)]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -21,6 +21,7 @@ HAND_WRITTEN = (
     "switchboard.sip._splice",
     "switchboard.bus._datagrams",
     "switchboard.bus._sockets",
+    "switchboard.bus._share",
     "switchboard._codec",
     "services._intake",
     "services._translator",

@@ -4,7 +4,6 @@
 collected; `sent` and `answers` take what is new.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -79,9 +78,6 @@ class MemoryLog(dict[bytes, bytes]):
     def erase(self, key: bytes) -> None:
         self.pop(key, None)
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:  # type: ignore[override]
-        return iter(list(super().items()))
-
 
 @dataclass
 class Board:
@@ -110,6 +106,7 @@ class Board:
         self.units = UnitLog(self.log)
         self.lives = 0
         self.proxy = self._make_proxy()
+        self.units.take_over(self.proxy.env, self._turn())
 
     def _make_proxy(self) -> Proxy:
         self.lives += 1

@@ -94,6 +94,24 @@ def brief(value: str) -> str:
     return _DISPENSABLE.sub('",', value)
 
 
+def answer_to(challenge: str, user: str, password: str, method: str, uri: str, cnonce: str) -> str:
+    """The value of Authorization or Proxy-Authorization with which a user agent answers a challenge.
+
+    ParseError if it is none that we can answer.
+    """
+    asked = _params(challenge)
+    algorithm = _BY_NAME.get(asked.get("algorithm", MD5).lower(), "")
+    if not algorithm or "realm" not in asked or "nonce" not in asked:
+        raise ParseError("Unknown Challenge")
+    realm, nonce, nc = asked["realm"], asked["nonce"], f"{1:08x}"
+    shown = Credentials(user, realm, nonce, uri, "", algorithm, QOP, cnonce, nc)
+    response = shown.expected(make_ha1(algorithm, user, realm, password), method)
+    return (
+        f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{uri}", response="{response}", '
+        f'algorithm={algorithm}, qop={QOP}, cnonce="{cnonce}", nc={nc}'
+    )
+
+
 def realm_of(value: str) -> str:
     """The realm of the credentials `value` (untrusted); "" if they are none that we can read."""
     try:

@@ -7,6 +7,8 @@ rest. One thread, no locks: the callbacks of an actor never overlap.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
+import zmq
+
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
@@ -22,6 +24,11 @@ class Actor:
     def subscriptions(self, endpoints: Endpoints) -> list[str]:  # noqa: ARG002
         """The publishers whose frames `receive` is to have as well."""
         return []
+
+    def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """Choose what to hear at the sockets of `subscriptions`: all, unless somebody knows better."""
+        for each in sockets:
+            each.subscribe(b"")
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """File descriptors and what to call with `now` while one is readable."""
@@ -44,6 +51,10 @@ class Actor:
 
     def handle_timer(self, now: float) -> None:
         """The deadline has passed: do what is due and move it on."""
+
+    def is_ready(self) -> bool:
+        """Whether it knows what it needs to know; asked until it says so, READY_WITHIN_S at most."""
+        return True
 
     def pause_s(self) -> float:
         """How long to let input gather before the next round (s, a few ms at most); asked after each."""

@@ -14,12 +14,13 @@ def processor_of(name: str, instance: int, pins: Sequence[str]) -> int | None:
 
 
 def pin(name: str, instance: int, pins: Sequence[str]) -> None:
-    """Keep this process, and every thread that it starts from now on, on its processor. SettingsError."""
+    """Keep this process on its processor, with the threads that ZeroMQ has started. SettingsError."""
     number = processor_of(name, instance, pins)
     if number is None:
         return
     try:
-        os.sched_setaffinity(0, {number})
+        for thread in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(thread), {number})
     except (OSError, OverflowError) as error:
         raise SettingsError(
             f"Bad setting pins: {name}.{instance} cannot run on processor {number}, "

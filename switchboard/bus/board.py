@@ -10,6 +10,9 @@ from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 
 ASK_AGAIN_MS = 20
+"""Between two tries to reach somebody."""
+PATIENCE_S = 0.5
+"""Who was reached and does not answer for so long is asked once more: its successor may not have heard it."""
 
 
 class Board:
@@ -31,11 +34,16 @@ class Board:
 
     def ask(self) -> None:
         """Put the question to everybody who can be reached now."""
-        for socket in self._sockets.values():
-            try:
-                socket.send(self._question, zmq.NOBLOCK)
-            except zmq.Again:
-                continue
+        for name in self._sockets:
+            self._ask(name)
+
+    def _ask(self, name: str) -> bool:
+        """False: who is behind that door cannot be reached now."""
+        try:
+            self._sockets[name].send(self._question, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
 
     def collect(self) -> None:
         """Take the answers that have come; the latest of each counts."""
@@ -49,10 +57,17 @@ class Board:
         for socket in self._sockets.values():
             poller.register(socket, zmq.POLLIN)
         until = time.monotonic() + timeout_s
+        ask_at = dict.fromkeys(self._sockets, 0.0)
         while len(self.answers) < len(self._sockets) and time.monotonic() < until:
-            self.ask()
+            self._ask_who_is_due(ask_at, time.monotonic())
             poller.poll(ASK_AGAIN_MS)
             self.collect()
+
+    def _ask_who_is_due(self, ask_at: dict[str, float], now: float) -> None:
+        """Whoever answers wakes us: that must not bring the others the same question once more."""
+        for name, due_at in ask_at.items():
+            if name not in self.answers and now >= due_at:
+                ask_at[name] = now + (PATIENCE_S if self._ask(name) else ASK_AGAIN_MS / 1000)
 
     def not_up(self) -> list[str]:
         """The components of which not all workers are up, or which have not answered."""

@@ -14,9 +14,12 @@ FRAMES_KEPT = 10_000
 
 
 class Listener:
-    """SUB sockets, one for each endpoint; a publisher that restarts is found again."""
+    """SUB sockets, one for each endpoint; a publisher that restarts is found again.
 
-    def __init__(self, context: BusContext, endpoints: Iterable[str]) -> None:
+    `topic`: how the frames begin that are wanted.
+    """
+
+    def __init__(self, context: BusContext, endpoints: Iterable[str], topic: bytes = b"") -> None:
         self._poller = zmq.Poller()
         self._sockets = []
         self._monitors = []
@@ -25,7 +28,7 @@ class Listener:
             socket.set(zmq.RCVHWM, FRAMES_KEPT)
             socket.set(zmq.LINGER, 0)
             self._monitors.append(socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED))
-            socket.subscribe(b"")
+            socket.subscribe(topic)
             context.connect(socket, endpoint)
             self._sockets.append(socket)
             self._poller.register(socket, zmq.POLLIN)

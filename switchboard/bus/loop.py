@@ -1,7 +1,7 @@
 """The loop of a worker: drains the sockets of one Actor, fires its timers and flushes it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -13,7 +13,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.peer import HIGH_WATER_MARK
+from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS
 from switchboard.bus.plan import Kind
 from switchboard.bus.process import StopSignal
 from switchboard.bus.reach import Reach
@@ -29,6 +29,8 @@ RETRY_S = 0.010  # between two tries of an outbox whose peer is away
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
 DRAIN_S = 0.250  # an end must not wait for peers that never fall silent
 SUBSCRIPTION_FRAMES = 10_000
+READY_WITHIN_S = 1.0
+"""A worker is ready after so long, though others that it wants to hear of may be away."""
 
 
 class Loop:
@@ -40,6 +42,7 @@ class Loop:
         self.items_in = 0
         self.bad_frames = 0
         self._subscriptions = [_subscription(context, each) for each in actor.subscriptions(endpoints)]
+        actor.subscribed(self._subscriptions)
         owner = f"{actor.name}.{instance}"
         self._inboxes = _inboxes(context, endpoints.listen(owner, Kind.INBOX)) if actor.has_inbox else []
         self._door = Door(context, *endpoints.listen(owner, Kind.ASK))
@@ -63,14 +66,23 @@ class Loop:
         for fd in self._watched:
             self._ears.watch(fd)
 
-    def run(self, stop: StopSignal) -> None:
-        """Serve until `stop` is set."""
+    def run(self, stop: StopSignal, tell_ready: Callable[[], None]) -> None:
+        """Serve until `stop` is set; `tell_ready` is called once the actor is ready."""
         self._ears.watch(stop.fd)
+        self._get_ready(stop)
+        tell_ready()
         while not stop.is_set:
             self.round(self._wait_s())
             if pause_s := self.actor.pause_s():
                 time.sleep(pause_s)
         self._ears.ignore(stop.fd)
+
+    def _get_ready(self, stop: StopSignal) -> None:
+        until = time.monotonic() + READY_WITHIN_S
+        left_s = READY_WITHIN_S
+        while left_s > 0 and not self.actor.is_ready() and not stop.is_set:
+            self.round(min(left_s, self._wait_s()))
+            left_s = until - time.monotonic()
 
     def close(self) -> None:
         """Close what only receives: a subscription to a publisher that is away would hold up the end."""
@@ -245,7 +257,7 @@ def _frame_log() -> FrameLog | None:
 def _subscription(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
     socket = context.socket(zmq.SUB)
     socket.set(zmq.RCVHWM, SUBSCRIPTION_FRAMES)
-    socket.subscribe(b"")
+    socket.set(zmq.RECONNECT_IVL, RECONNECT_MS)
     context.connect(socket, endpoint)
     return socket
 

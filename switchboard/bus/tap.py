@@ -1,54 +1,109 @@
 """Shows what a worker sends to whoever listens (docs/BUS.md, Taps); costs nothing while nobody does."""
 
+import math
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import zmq
 
-from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
+from switchboard.bus.share import SMALLEST, pick
 
-SUBJECT = "tap.passed"
-FRAMES_KEPT = 1_000
+FRAMES_KEPT = 100
 """For a listener that is slow; it misses what goes beyond, and the numbers show the gap."""
+GATHER_S = 0.05
+GATHER_BYTES = 1 << 18
 LOOK_S = 1.0
-_HEAD = frames.head(SUBJECT) + codec.list_head(5)
+Passed = tuple[int, str, bytes]
+"""When a frame left (epoch ns), whose it is then, and the frame."""
 _SUBSCRIBES = 1
+
+
+def subject_of(halvings: int) -> str:
+    """The subject for one call of 2 to the `halvings`."""
+    return f"tap.passed.{halvings}"
+
+
+def topic_of(halvings: int) -> bytes:
+    """What to subscribe to for that share of the calls."""
+    return frames.head(subject_of(halvings))
+
+
+_HALVINGS = {topic_of(halvings): halvings for halvings in range(SMALLEST + 1)}
 
 
 class Tap:
     """Bound XPUB sockets; `is_open` while somebody has subscribed. `owner`: whose tap it is (`router.0`).
 
-    While it is open, each frame that one of `peers` takes is published, and what is given to `publish`.
+    While it is open, each frame that one of `peers` takes is told, and what is given to `publish`: gathered
+    for GATHER_S, until `due_at` (monotonic s), for each share of the calls that somebody has chosen.
     """
 
     def __init__(
         self, context: BusContext, endpoints: Sequence[str], owner: str, peers: Iterable[Peer] = ()
     ) -> None:
         self.is_open = False
-        self.published = 0
-        self._owner = codec.pack(owner)
+        self.due_at = math.inf
+        self._owner = owner
         self._peers = list(peers)
         self._sockets = context.listen(zmq.XPUB, endpoints, sndhwm=FRAMES_KEPT, linger=0)
         self._listened: dict[zmq.Socket[bytes], set[bytes]] = {each: set() for each in self._sockets}
+        self._gathered: dict[int, list[Passed]] = {}
+        self._size = 0
+        self._numbers: Counter[int] = Counter()
         self._next_look_ns = 0
+
+    @property
+    def published(self) -> int:
+        """Frames of its own that it has published."""
+        return self._numbers.total()
+
+    @property
+    def shares(self) -> set[int]:
+        """How often the shares are halved that somebody has chosen."""
+        return set(self._gathered)
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """What the loop is to watch: a subscription wakes it."""
         return {int(each.get(zmq.FD)): self._look for each in self._sockets}
 
     def publish(self, frame: bytes, peer: str, at_ns: int) -> None:
-        """Tell that `frame` went to `peer` ("" for the wire) at that moment (epoch ns)."""
-        self.published += 1
-        head = (_HEAD, self._owner, codec.pack(self.published), codec.pack(at_ns), codec.pack(peer))
-        whole = b"".join((*head, codec.pack(frame)))
-        for socket, topics in self._listened.items():
-            if topics:
-                socket.send(whole, zmq.NOBLOCK)
+        """Tell, soon, that `frame` went to `peer` ("" for the wire) at that moment (epoch ns)."""
+        for halvings, gathered in self._gathered.items():
+            if picked := pick(frame, halvings):
+                gathered.append((at_ns, peer, picked))
+                self._size += len(picked)
+        if self._size >= GATHER_BYTES:
+            self.tell()
+        elif self._size and self.due_at == math.inf:
+            self.due_at = time.monotonic() + GATHER_S
         if at_ns >= self._next_look_ns:
             self._next_look_ns = at_ns + int(LOOK_S * 1e9)
             self._look(0.0)
+
+    def handle_timer(self, now: float) -> None:
+        """Tell what was gathered, if it is time."""
+        if now >= self.due_at:
+            self.tell()
+
+    def tell(self) -> None:
+        """Publish what was gathered."""
+        for halvings, gathered in self._gathered.items():
+            if gathered:
+                self._numbers[halvings] += 1
+                body = (self._owner, self._numbers[halvings], gathered)
+                self._send(topic_of(halvings), frames.pack(subject_of(halvings), body))
+                gathered.clear()
+        self._size = 0
+        self.due_at = math.inf
+
+    def _send(self, topic: bytes, frame: bytes) -> None:
+        for socket, topics in self._listened.items():
+            if topic in topics:
+                socket.send(frame, zmq.NOBLOCK)
 
     def _look(self, _now: float) -> None:
         """Take subscriptions. The descriptor speaks once, and sending may silence it: so all are taken."""
@@ -56,6 +111,23 @@ class Tap:
             while int(socket.get(zmq.EVENTS)) & zmq.POLLIN:
                 change = socket.recv(zmq.NOBLOCK)
                 (topics.add if change[0] == _SUBSCRIBES else topics.discard)(change[1:])
-        self.is_open = any(self._listened.values())
+        wanted = {
+            _HALVINGS[topic] for topics in self._listened.values() for topic in topics & _HALVINGS.keys()
+        }
+        if wanted != self.shares:
+            self._share_out(wanted)
+
+    def _share_out(self, wanted: set[int]) -> None:
+        """Gather for these shares. What was gathered for another one goes to who has changed the share."""
+        fullest = self._gathered[min(self._gathered)] if self._gathered else []
+        self._gathered = {each: self._gathered.get(each) or _part(fullest, each) for each in wanted}
+        self.is_open = bool(wanted)
         for peer in self._peers:
             peer.on_sent = self.publish if self.is_open else None
+        if not self.is_open:
+            self.tell()
+
+
+def _part(gathered: Iterable[Passed], halvings: int) -> list[Passed]:
+    parts = ((at_ns, peer, pick(frame, halvings)) for at_ns, peer, frame in gathered)
+    return [part for part in parts if part[2]]

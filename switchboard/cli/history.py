@@ -7,6 +7,7 @@ import typer
 
 from switchboard.cli.output import FAILED, MISUSED, fail
 from switchboard.cli.running import settings_or_exit
+from switchboard.history.place import history_of
 from switchboard.history.reader import HistoryReader
 from switchboard.history.seen import Seen
 from switchboard.history.store import HistoryError
@@ -22,7 +23,7 @@ def chosen(call_id: str | None, last: bool) -> tuple[str, Sequence[Seen]]:
     """The Call-ID that is meant and its messages; ends with status 1 where there are none, 2 for misuse."""
     if (call_id is None) is not last:
         fail("Say which call: its CALL-ID, or --last.", MISUSED)
-    reader = HistoryReader(settings_or_exit().history_path)
+    reader = history_of(settings_or_exit())
     try:
         name = call_id if call_id is not None else _last(reader)
         messages = reader.messages(name)

@@ -1,5 +1,6 @@
 """`switchboard lab`: what a newcomer sees without owning a phone."""
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,11 +8,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from switchboard.cli.lab_users import passwords_of
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.running import settings_or_exit
 from switchboard.lab.call import OtherPhones, place_call
 from switchboard.lab.ladder import heading, rung
-from switchboard.lab.phone import Declined, Line, NoAnswer, Phone, Seen
+from switchboard.lab.phone import CHALLENGES, Declined, Line, NoAnswer, Phone, Seen
 from switchboard.local import own_addresses
 from switchboard.settings import Settings
 
@@ -37,9 +39,14 @@ def call(
     if caller == callee:
         fail("The two users are the same: name two.", MISUSED)
     with ExitStack() as stack:
-        address, port = _start(stack, settings_or_exit()) if start else _reach(settings_or_exit())
+        settings = settings_or_exit()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it hangs up before it ends
+        address, port = _start(stack, settings) if start else _reach(settings)
+        users = () if start else (caller, callee)
+        passwords = stack.enter_context(passwords_of(users, settings))
         calling, called = (
-            stack.enter_context(_plugged(Phone(user, address, port))) for user in (caller, callee)
+            stack.enter_context(_plugged(Phone(user, address, port, password=passwords.get(user, ""))))
+            for user in (caller, callee)
         )
         shown = _Shown(caller, callee, as_json)
         try:
@@ -139,9 +146,9 @@ def _explain_silence(failure: NoAnswer, address: str, port: int) -> NoReturn:
 
 
 def _explain_refusal(failure: Declined) -> NoReturn:
-    if failure.response.status in (401, 407):
+    if failure.response.status in CHALLENGES:
         fail(
-            f"The switchboard wants passwords ({failure}), and the built-in phones have none. "
-            "switchboard lab call --start places the call through one that wants none."
+            f"The switchboard wants another password ({failure}), or runs with other settings. "
+            "Name users that do not exist, or none: they are added for the time of the call."
         )
     fail(f"The switchboard refused: {failure.response.method} got {failure}. See its log.")

@@ -31,6 +31,13 @@ def read_password(user: str) -> str:
     return checked(password)
 
 
+def ask_password(user: str) -> str:
+    """The password that `user` has: asked for at a terminal, else the next line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return getpass.getpass(f"Password of {user}: ")
+
+
 def checked(password: str) -> str:
     """`password` if it is one; else the command ends."""
     if not password:

@@ -11,6 +11,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from switchboard.bus.listener import Listener
+from switchboard.bus.tap import topic_of
 from switchboard.cli.output import FAILED, fail, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.history.filter import CallFilter
@@ -25,7 +26,7 @@ from switchboard.site import endpoints_of
 
 FIRST_CONTACT_S = 3.0
 LOOK_S = 0.05
-SETTLED_NS = 100_000_000
+SETTLED_NS = 150_000_000
 """Whatever is seen earlier has been told by now."""
 UserOption = Annotated[str, typer.Option("--user", help="Only calls and registrations of this user.")]
 CallIdOption = Annotated[str, typer.Option("--call-id", help="Only this Call-ID.")]
@@ -60,7 +61,7 @@ def _follow(settings: Settings, wanted: CallFilter, take: Callable[[Seen], None]
     with context_or_exit(settings) as context:
         endpoints = endpoints_of(settings)
         taps = [endpoints.publisher(owner.removesuffix(".0")) for owner in (WIRE_IN, WIRE_OUT)]
-        with closing(Listener(context, taps)) as listener:
+        with closing(Listener(context, taps, topic_of(0))) as listener:
             if not listener.connected(FIRST_CONTACT_S):
                 fail(f"No switchboard with the data directory {settings.data_dir} answers.", FAILED)
             say("Listening; Ctrl-C ends it.")
@@ -76,8 +77,8 @@ def _messages(listener: Listener, reader: TapReader, stopped: list[bool]) -> Ite
     """Yield in order of time: what two publishers tell comes in any."""
     waiting: list[Seen] = []
     while not stopped:
-        for subject, body in listener.frames(LOOK_S):
-            waiting += reader.read(subject, body)
+        for _, body in listener.frames(LOOK_S):
+            waiting += reader.read(body)
         waiting.sort(key=_instant)
         settled_ns = time.time_ns() - SETTLED_NS
         ready = [seen for seen in waiting if seen.at_ns < settled_ns]

@@ -43,16 +43,18 @@ class Rules:
 
     names: frozenset[str]
     needs_login: bool
+    netloc: str = ""
+    """Of the proxy before the console."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Rules":
         """The rules of these settings."""
         address = parse_listening(settings.console)
         needs_login = bool(settings.console_password) or not (address and is_loopback(address[0]))
-        names = (
-            {socket.gethostname().lower(), *settings.domains, *settings.console_names} if needs_login else ()
-        )
-        return cls(frozenset(names), needs_login)
+        public = urlsplit(settings.console_url)
+        others = {public.hostname} if public.hostname else set()
+        names = {socket.gethostname().lower(), *settings.domains, *settings.console_names, *others}
+        return cls(frozenset(names if needs_login else ()), needs_login, public.netloc)
 
 
 class Access:
@@ -75,7 +77,7 @@ class Access:
         known = self._sessions.read(_cookie(headers), time.time())
         session = known or self._sessions.open(False, time.time(), secrets.token_bytes(ID_BYTES))
         scope.setdefault("state", {})["session"] = session
-        cookie = None if known else self._sessions.cookie(session)
+        cookie = None if known else _set_cookie(self._sessions, session)
         answer = await self._refuse(scope, headers, session, receive)
         await (answer or self._app)(scope, receive, _sender(send, cookie))
 
@@ -99,7 +101,7 @@ class Access:
     async def _refuse_form(
         self, scope: Scope, headers: Headers, session: Session, receive: Receive
     ) -> Response | None:
-        if urlsplit(headers.get("origin", "")).netloc != headers["host"]:
+        if urlsplit(headers.get("origin", "")).netloc not in {headers["host"], self._rules.netloc} - {""}:
             return _refusal("The form came from another site. Nothing was changed.")
         body = await _read_body(receive)
         if body is None:
@@ -113,11 +115,13 @@ class Access:
 
 def set_session(response: Response, sessions: Sessions, session: Session) -> None:
     """Let the browser keep `session` from now on."""
-    response.headers["Set-Cookie"] = _set_cookie(sessions.cookie(session))
+    response.headers["Set-Cookie"] = _set_cookie(sessions, session)
 
 
-def _set_cookie(cookie: str) -> str:
-    return f"{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={LIFETIME_S:.0f}"
+def _set_cookie(sessions: Sessions, session: Session) -> str:
+    secure = "; Secure" if sessions.is_secure else ""
+    value = sessions.cookie(session)
+    return f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{secure}; Max-Age={LIFETIME_S:.0f}"
 
 
 def _cookie(headers: Headers) -> str:
@@ -141,7 +145,7 @@ def _sender(send: Send, cookie: str | None) -> Send:
             for name, text in SECURE_HEADERS.items():
                 headers.setdefault(name, text)
             if cookie:
-                headers.setdefault("Set-Cookie", _set_cookie(cookie))
+                headers.setdefault("Set-Cookie", cookie)
         await send(message)
 
     return send_secured

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from switchboard.bus.context import BusContext
 from switchboard.console.access import Access, Rules
@@ -30,7 +31,7 @@ from switchboard.settings import Settings
 def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     """Return the application. `key` signs the sessions; `context` must outlive the application."""
     rules = Rules.of(settings)
-    sessions = Sessions(key, settings.console_password)
+    sessions = Sessions(key, settings.console_password, is_secure=settings.console_url.startswith("https:"))
     pages = Pages.make(sessions, rules)
     watch = Watch(settings, context)
     routes: list[BaseRoute] = [
@@ -56,7 +57,14 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Access, sessions=sessions, rules=rules)],
+        middleware=[*_proxy(settings), Middleware(Access, sessions=sessions, rules=rules)],
         exception_handlers={404: not_found},
         lifespan=watching,
     )
+
+
+def _proxy(settings: Settings) -> list[Middleware]:
+    """A proxy on this machine is believed when it tells for whom it asks (X-Forwarded-For)."""
+    if not settings.console_url:
+        return []
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=["127.0.0.1", "::1"])]

@@ -22,7 +22,7 @@ from switchboard.history.drawing import lines_of
 from switchboard.history.explain import explain
 from switchboard.history.ladder import Ladder, draw
 from switchboard.history.pcapng import write
-from switchboard.history.reader import HistoryReader
+from switchboard.history.place import history_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import Summary, user_of
@@ -85,7 +85,7 @@ class Call:
         self._pages = pages
         self._settings = settings
         self._context = context
-        self._history = HistoryReader(settings.history_path)
+        self._history = history_of(settings)
         self._followers = 0
         self.routes = [
             Route("/call", self.show),

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from switchboard.console.pages import Pages
 from switchboard.history.account import Account
 from switchboard.history.explain import explain
-from switchboard.history.reader import HistoryReader
+from switchboard.history.place import history_of
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import Kind, Summary
 from switchboard.settings import Settings
@@ -34,7 +34,7 @@ class Failures:
 
     def __init__(self, pages: Pages, settings: Settings) -> None:
         self._pages = pages
-        self._history = HistoryReader(settings.history_path)
+        self._history = history_of(settings)
         self.routes = [Route("/registrations", self.show)]
 
     async def show(self, request: Request) -> Response:

@@ -15,7 +15,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.restart import DEADLINE_S
 from switchboard.components import Component, workers_of
 from switchboard.console.chart import Chart, draw
-from switchboard.console.pages import Pages, event
+from switchboard.console.pages import Pages, event, rate
 from switchboard.console.watch import SPAN_S, Look, Watch
 from switchboard.settings import Settings
 from switchboard.site import components, endpoints_of, host_of
@@ -32,10 +32,11 @@ class Figure:
     """One number with its course over the last minutes."""
 
     name: str
-    value: float
+    value: float | None
     chart: Chart
     is_rate: bool
     note: str = ""
+    unit: str = ""
 
 
 class Now:
@@ -129,6 +130,13 @@ def figures(looks: Iterable[Look]) -> list[Figure]:
     def responses(*classes: str) -> list[float]:
         return [sum(each.rates.responses_s.get(name, 0.0) for name in classes) for each in moments]
 
+    def delay() -> Figure:
+        course = [(each.at, 1000 * each.answer_s) for each in kept if each.answer_s is not None]
+        latest_s = kept[-1].answer_s
+        chart = draw([*course] or [(kept[-1].at, 0.0)], SPAN_S)
+        note = f"for an OPTIONS, up to {rate(chart.top)} ms" if course else "no answer to an OPTIONS"
+        return Figure("Added delay", None if latest_s is None else 1000 * latest_s, chart, True, note, "ms")
+
     latest = moments[-1]
     up = sum(call["state"] == "up" for call in latest.calls)
     return [
@@ -140,8 +148,10 @@ def figures(looks: Iterable[Look]) -> list[Figure]:
         figure("Registered phones", [each.bindings for each in moments], note=_users(latest.users)),
         figure("Calls a second", [each.rates.calls_s for each in moments], True),
         figure("Registrations a second", [each.rates.registers_s for each in moments], True),
+        figure("Datagrams a second", [each.rates.received_s + each.rates.sent_s for each in moments], True),
         figure("Successes a second", responses("2xx"), True, "2xx responses"),
         figure("Refusals a second", responses("4xx", "5xx", "6xx"), True, "4xx, 5xx and 6xx responses"),
+        delay(),
     ]
 
 

@@ -77,7 +77,8 @@ class Phones:
         link = self._links.look(request.path_params["token"], time.time())
         if link is None:
             return self._page(request, "This link was used, or is too old. Make another one.", 404)
-        url = f"http://{request.headers['host']}/provisioning/{link.token}"
+        console = self._settings.console_url or f"http://{request.headers['host']}"
+        url = f"{console}/provisioning/{link.token}"
         code = segno.make(url, error="m").svg_inline(scale=6, border=4, light="#fff", omitsize=True)
         return self._pages.page(
             request, "link.html", link=link, url=url, code=code, is_reachable=self._is_reachable
@@ -111,7 +112,7 @@ class Phones:
     def _is_reachable(self) -> bool:
         """Whether phones on other machines get an answer here."""
         address = parse_listening(self._settings.console)
-        return address is not None and not is_loopback(address[0])
+        return bool(self._settings.console_url) or address is not None and not is_loopback(address[0])
 
     def _host(self, phone: str) -> str:
         """Where the phone shall register: our first domain, else our address as the phone sees it."""

@@ -19,9 +19,13 @@ class Session:
 
 
 class Sessions:
-    """Opens and reads sessions. `key` signs them; another `password_hash` makes all of them void."""
+    """Opens and reads sessions. `key` signs them; another `password_hash` makes all of them void.
 
-    def __init__(self, key: bytes, password_hash: str) -> None:
+    `is_secure`: browsers are to show the cookie over TLS only.
+    """
+
+    def __init__(self, key: bytes, password_hash: str, *, is_secure: bool = False) -> None:
+        self.is_secure = is_secure
         self._key = hmac.digest(key, password_hash.encode(), hashlib.sha256)
 
     def open(self, is_admin: bool, now_at: float, random: bytes) -> Session:

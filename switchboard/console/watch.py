@@ -16,6 +16,7 @@ from switchboard.settings import Settings
 from switchboard.site import endpoints_of
 from switchboard.survey.ask import take_survey
 from switchboard.survey.moment import Moment, moment
+from switchboard.survey.ping import answer_s
 from switchboard.survey.reading import Survey
 
 PERIOD_S = 2.0
@@ -36,6 +37,8 @@ class Look:
     moment: Moment
     calls: Sequence[Mapping[str, Any]] | None
     phones: Sequence[RegisteredPhone] | None
+    answer_s: float | None = None
+    """How long an OPTIONS took through the edge; None: no answer, or nobody watched."""
 
 
 class Watch:
@@ -93,11 +96,14 @@ class Watch:
             self.looks.popleft()
 
     async def _pause(self, begun: float) -> None:
-        watched = self._followers or time.monotonic() < self._watched_until
-        pause_s = begun + (PERIOD_S if watched else UNWATCHED_PERIOD_S) - time.monotonic()
+        pause_s = begun + (PERIOD_S if self._watched else UNWATCHED_PERIOD_S) - time.monotonic()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), max(0.1, pause_s))
         self._wake.clear()
+
+    @property
+    def _watched(self) -> bool:
+        return self._followers > 0 or time.monotonic() < self._watched_until
 
     def _look(self) -> Look:
         before = self._before or take_survey(self._settings, self._context)
@@ -105,7 +111,11 @@ class Watch:
             time.sleep(FIRST_PAUSE_S)
         self._before = survey = take_survey(self._settings, self._context)
         calls = self._calls()
-        return Look(time.time(), moment(before, survey, calls or ()), calls, self._phones())
+        seen = moment(before, survey, calls or ())
+        return Look(time.time(), seen, calls, self._phones(), self._answer_s())
+
+    def _answer_s(self) -> float | None:
+        return answer_s(self._settings, ANSWER_WITHIN_S) if self._watched else None
 
     def _calls(self) -> Sequence[Mapping[str, Any]] | None:
         try:

@@ -28,7 +28,7 @@ class BindingsCopy:
     def replace(self, snapshot: Snapshot) -> None:
         """Keep `snapshot` and nothing else."""
         number, users = snapshot
-        gone = {key for key, _ in self._log.items()} - set(map(_key, users)) - {_NUMBER}
+        gone = set(self._log) - set(map(_key, users)) - {_NUMBER}
         for key in gone:
             self._log.erase(key)
         self.put(number, users)

@@ -2,22 +2,41 @@
 
 One write a commit, and no fsync: what was committed survives the death of the process, not that of the
 machine. Old segments are cleaned a little at each commit, by writing what is still alive in them anew, so
-the log stays within a small multiple of what it holds and no commit takes long.
+the log stays within a small multiple of what it holds and no commit takes long. Only the keys are in memory:
+values are seldom asked for, and read from the files.
 """
 
 import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from switchboard.durable import segment
-from switchboard.durable.segment import pack_commit, pack_record, record_size
+from switchboard.durable.segment import commit_head, record_head
 
-SEGMENT_BYTES = 1_000_000
-SLACK = 2
+SEGMENT_BYTES = 4_000_000
+SLACK: Final = 3
 """The log may be so many times as large as what is alive in it, plus two segments."""
-CLEANED_A_COMMIT = 64
+CLEANED_A_COMMIT: Final = 64
+MOST_READ = 16
+"""So many segments are kept open for reading."""
 _SUFFIX = ".log"
+_HEADER_BYTES: Final = segment.HEADER_BYTES
+_COMMIT_BYTES: Final = segment.COMMIT_BYTES
+_RECORD_BYTES: Final = segment.RECORD_BYTES
+_ERASED: Final = segment.ERASED
+
+
+class _Place:
+    """Where a value is: the segment's number, and the octets of its file."""
+
+    __slots__ = ("length", "segment", "start")
+
+    def __init__(self, segment: int, start: int, length: int) -> None:
+        self.segment = segment
+        self.start = start
+        self.length = length
 
 
 class KeyedLog:
@@ -31,11 +50,14 @@ class KeyedLog:
         """Bytes of all segments."""
         self._directory = directory
         self._segment_bytes = segment_bytes
-        self._entries: dict[bytes, tuple[int, bytes]] = {}  # segment and value, the oldest first
+        self._entries: dict[bytes, _Place] = {}  # the oldest first
+        self._readers: dict[int, int] = {}  # descriptors, by segment
         self._residents: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
         self._pending: list[bytes] = []
+        self._pending_bytes = 0
         self._alive = 0
+        self._end = 0  # of the newest segment's file
         self._oldest = self._number = 0
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._replay()
@@ -45,30 +67,31 @@ class KeyedLog:
         return len(self._entries)
 
     def __getitem__(self, key: bytes) -> bytes:
-        return self._entries[key][1]
+        return self._read(self._entries[key])
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._entries)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every key and its value."""
-        return ((key, value) for key, (_, value) in self._entries.items())
+        return ((key, self._read(place)) for key, place in self._entries.items())
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set `key`; durable with the next commit."""
-        record = pack_record(key, value)
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._let_go(key, entry)
-        number = self._number
-        self._entries[key] = number, value
+        self._let_go(key)
+        number, length = self._number, len(value)
+        before = _RECORD_BYTES + len(key)
+        self._entries[key] = _Place(number, self._end + _COMMIT_BYTES + self._pending_bytes + before, length)
         self._residents[number] += 1
-        self._alive += len(record)
-        self._pending.append(record)
+        self._alive += before + length
+        self._pending_bytes += before + length
+        self._pending += (record_head(key, length), key, value)
 
     def erase(self, key: bytes) -> None:
         """Remove `key` if it is there; durable with the next commit."""
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._let_go(key, entry)
-            self._pending.append(pack_record(key, None))
+        if self._let_go(key):
+            self._pending_bytes += _RECORD_BYTES + len(key)
+            self._pending += (record_head(key, _ERASED), key)
 
     def commit(self) -> None:
         """Write what was put and erased since the last commit: one write."""
@@ -76,11 +99,13 @@ class KeyedLog:
             return
         if self.size > SLACK * self._alive + 2 * self._segment_bytes:
             self._clean()
-        data = pack_commit(self._pending)
+        records = b"".join(self._pending)
         self._pending.clear()
-        _write_all(self._fd, data)
-        self.size += len(data)
-        self._sizes[self._number] += len(data)
+        self._pending_bytes = 0
+        written = _write_all(self._fd, commit_head(records), records)
+        self._end += written
+        self.size += written
+        self._sizes[self._number] += written
         self._drop_empty_segments()
         if self._sizes[self._number] >= self._segment_bytes:
             os.close(self._fd)
@@ -89,13 +114,14 @@ class KeyedLog:
     def close(self) -> None:
         """Close the file; what was not committed is lost."""
         os.close(self._fd)
+        self._close_readers()
 
     def _clean(self) -> None:
         """Write some of what is alive in the oldest segment anew."""
-        for key, (number, value) in list(islice(self._entries.items(), CLEANED_A_COMMIT)):
-            if number == self._number:
+        for key, place in list(islice(self._entries.items(), CLEANED_A_COMMIT)):
+            if place.segment == self._number:
                 return
-            self.put(key, value)
+            self.put(key, self._read(place))
 
     def _drop_empty_segments(self) -> None:
         """Remove segments oldest first, so that an erasure never goes before what it erases."""
@@ -103,41 +129,71 @@ class KeyedLog:
             self._path(self._oldest).unlink(missing_ok=True)
             self.size -= self._sizes.pop(self._oldest)
             del self._residents[self._oldest]
+            if self._oldest in self._readers:
+                os.close(self._readers.pop(self._oldest))
             self._oldest = next(iter(self._sizes))
 
-    def _let_go(self, key: bytes, entry: tuple[int, bytes]) -> None:
-        number, value = entry
-        self._alive -= record_size(key, value)
-        self._residents[number] -= 1
+    def _let_go(self, key: bytes) -> bool:
+        """Forget where the value of `key` is; False: it has none."""
+        place = self._entries.pop(key, None)
+        if place is None:
+            return False
+        self._alive -= _RECORD_BYTES + len(key) + place.length
+        self._residents[place.segment] -= 1
+        return True
+
+    def _read(self, place: _Place) -> bytes:
+        start = place.start - self._end - _COMMIT_BYTES
+        if place.segment == self._number and start >= 0:
+            return b"".join(self._pending)[start : start + place.length]
+        return os.pread(self._reader(place.segment), place.length, place.start)
+
+    def _reader(self, number: int) -> int:
+        fd = self._readers.get(number)
+        if fd is None:
+            if len(self._readers) >= MOST_READ:
+                self._close_readers()
+            fd = self._readers[number] = os.open(self._path(number), os.O_RDONLY)
+        return fd
+
+    def _close_readers(self) -> None:
+        for fd in self._readers.values():
+            os.close(fd)
+        self._readers.clear()
 
     def _replay(self) -> None:
         for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
-            self._read(path, int(path.stem))
-        for key, (number, value) in self._entries.items():
-            self._residents[number] += 1
-            self._alive += record_size(key, value)
+            self._replay_segment(path, int(path.stem))
+        for key, place in self._entries.items():
+            self._residents[place.segment] += 1
+            self._alive += _RECORD_BYTES + len(key) + place.length
 
-    def _read(self, path: Path, number: int) -> None:
-        size = self._sizes[number] = path.stat().st_size
+    def _replay_segment(self, path: Path, number: int) -> None:
+        data = path.read_bytes()
+        size = self._sizes[number] = len(data)
         self.size += size
         self._residents[number] = 0
         entries = self._entries
-        for key, value in segment.read(path):
+        for key, start, length in segment.places(path, data):
             entries.pop(key, None)
-            if value is not None:
-                entries[key] = number, value
+            if length != _ERASED:
+                entries[key] = _Place(number, start, length)
 
     def _open_segment(self) -> None:
         self._number = max(self._sizes, default=0) + 1
         self._fd = segment.create(self._path(self._number))
         self._sizes[self._number] = self._residents[self._number] = 0
+        self._end = _HEADER_BYTES
         self._oldest = next(iter(self._sizes))
 
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:010d}{_SUFFIX}"
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    written = os.write(fd, data)
-    while written < len(data):
-        written += os.write(fd, memoryview(data)[written:])
+def _write_all(fd: int, head: bytes, data: bytes) -> int:
+    written = os.writev(fd, (head, data))
+    if written < len(head) + len(data):
+        rest = memoryview(head + data)[written:]
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+    return len(head) + len(data)

@@ -32,7 +32,7 @@ class RouterLog:
         upgrade(self._log, self._units)
         self._touched: dict[object, None] = {}
         self.events = Unacknowledged()
-        kept = {key: value for key, value in self._log.items() if key[:1] in (BOOT, SERIES, EVENT, NONCE)}
+        kept = {key: self._log[key] for key in self._log if key[:1] in (BOOT, SERIES, EVENT, NONCE)}
         rebooted = kept.pop(BOOT, b"") != pack(boot_id())
         if rebooted:
             self._units.forget_all()

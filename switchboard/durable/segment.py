@@ -12,7 +12,7 @@ its readers: none of it has happened. In version 1 each record had a checksum of
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
@@ -27,30 +27,27 @@ _HEADER = _MAGIC + bytes([VERSION]) + b"\n"
 _COMMIT = struct.Struct("<II")
 _RECORD = struct.Struct("<HI")
 _RECORD_1 = struct.Struct("<IHI")
-_RECORD_BYTES = _RECORD.size
+HEADER_BYTES = len(_HEADER)
+RECORD_BYTES = _RECORD.size
+COMMIT_BYTES = _COMMIT.size
 _CHECKSUM_BYTES = 4
+
+Place = tuple[bytes, int, int]
+"""A key, where its value begins in the file, and how long that is; ERASED: it has none."""
 
 
 class SegmentError(UnusableFile):
     """The file was written by a later version, or is none of ours."""
 
 
-def pack_record(key: bytes, value: bytes | None) -> bytes:
-    """Return the record that sets `key` to `value`, or erases it (None)."""
-    if value is None:
-        return _RECORD.pack(len(key), ERASED) + key
-    return _RECORD.pack(len(key), len(value)) + key + value
+def record_head(key: bytes, value_length: int) -> bytes:
+    """Return what stands before `key` in the record that sets it, or erases it (ERASED)."""
+    return _RECORD.pack(len(key), value_length)
 
 
-def pack_commit(records: Sequence[bytes]) -> bytes:
-    """Return the bytes that one commit appends."""
-    data = b"".join(records)
-    return _COMMIT.pack(crc32(data), len(data)) + data
-
-
-def record_size(key: bytes, value: bytes) -> int:
-    """Return the length of the record that sets `key` to `value`."""
-    return _RECORD_BYTES + len(key) + len(value)
+def commit_head(records: bytes) -> bytes:
+    """Return what stands before the records of a commit."""
+    return _COMMIT.pack(crc32(records), len(records))
 
 
 def create(path: Path) -> int:
@@ -63,11 +60,17 @@ def create(path: Path) -> int:
 def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
     """Yield the (key, value) of each record of whole commits, in order; value None: the key was erased."""
     data = path.read_bytes()
+    for key, start, length in places(path, data):
+        yield key, None if length == ERASED else data[start : start + length]
+
+
+def places(path: Path, data: bytes) -> Iterator[Place]:
+    """The same, with the places of the values in `data`, what the file holds."""
     _check_header(path, data)
     return _records_1(data) if data[len(_MAGIC) : len(_HEADER)] == b"\x01\n" else _records(data)
 
 
-def _records(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+def _records(data: bytes) -> Iterator[Place]:
     view = memoryview(data)
     position = len(_HEADER)
     while position + _COMMIT.size <= len(data):
@@ -79,23 +82,20 @@ def _records(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
         while position < end:
             key_length, value_length = _RECORD.unpack_from(data, position)
             middle = position + _RECORD.size + key_length
-            erased = value_length == ERASED
-            key = data[middle - key_length : middle]
-            position = middle if erased else middle + value_length
-            yield key, None if erased else data[middle:position]
+            yield data[middle - key_length : middle], middle, value_length
+            position = middle if value_length == ERASED else middle + value_length
 
 
-def _records_1(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+def _records_1(data: bytes) -> Iterator[Place]:
     view = memoryview(data)
     position = len(_HEADER)
     while position + _RECORD_1.size <= len(data):
         checksum, key_length, value_length = _RECORD_1.unpack_from(data, position)
         middle = position + _RECORD_1.size + key_length
-        erased = value_length == ERASED
-        end = middle if erased else middle + value_length
+        end = middle if value_length == ERASED else middle + value_length
         if checksum != crc32(view[position + _CHECKSUM_BYTES : end]):
             return
-        yield data[middle - key_length : middle], None if erased else data[middle:end]
+        yield data[middle - key_length : middle], middle, value_length
         position = end
 
 

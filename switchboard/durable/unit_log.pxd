@@ -1,6 +1,7 @@
 import cython
 
-from switchboard.proxy.units cimport base_of, edition_of, forget, is_over, state_of, units_of
+from switchboard.proxy.units cimport base_of, edition_of, forget, is_over, settled, state_of, units_of
+from switchboard.transaction.layer cimport TransactionLayer
 from switchboard.transaction.timers cimport Waiting
 
 
@@ -15,10 +16,13 @@ cdef class UnitLog:
     cdef dict _places
     cdef list _found
     cdef long _last
+    cdef TransactionLayer _layer
     @cython.locals(place=_Place)
     cpdef object save(self, object touched, double now)
     @cython.locals(place=_Place)
     cdef object _put(self, Waiting unit, double now)
     cpdef object _restore(self, object env, double now, long number)
+    @cython.locals(rest=tuple, place=_Place)
+    cdef object _let_sleep(self, Waiting unit)
     cdef object _read(self, long number)
-    cdef object _erase(self, long number)
+    cpdef object _erase(self, long number)

@@ -16,10 +16,12 @@ from switchboard.proxy.units import (
     forget,
     is_over,
     resume,
+    settled,
     state_of,
     units_of,
 )
 from switchboard.transaction.dormant import Dormant
+from switchboard.transaction.layer import TransactionLayer
 
 BASE: Final = b"U"
 STATE: Final = b"T"
@@ -31,7 +33,7 @@ class Store(Protocol):
 
     def put(self, key: bytes, value: bytes) -> None: ...
     def erase(self, key: bytes) -> None: ...
-    def items(self) -> Iterator[tuple[bytes, bytes]]: ...
+    def __iter__(self) -> Iterator[bytes]: ...
     def __getitem__(self, key: bytes) -> bytes: ...
 
 
@@ -53,19 +55,24 @@ class UnitLog:
     def __init__(self, log: Store) -> None:
         self._log = log
         self._places: dict[Unit, _Place] = {}
-        self._found = [_KEY.unpack(key)[1] for key, _ in log.items() if key[:1] == BASE]
+        self._found = [_KEY.unpack(key)[1] for key in log if key[:1] == BASE]
         self._last = max(self._found, default=0)
+        self._layer: TransactionLayer | None = None
 
     def save(self, touched: Iterable[object], now: float) -> None:
-        """Write the units of the `touched` transactions; those that are over are erased."""
+        """Write the units of the `touched` transactions; those that are over are erased.
+
+        Those of which only what is sent twice can come are in the log alone from now on.
+        """
         for unit in units_of(touched):
-            if not is_over(unit):
+            if is_over(unit):
+                place = self._places.pop(unit, None)
+                if place is not None:
+                    self._erase(place.number)
+                forget(unit)
+            else:
                 self._put(unit, now)
-                continue
-            place = self._places.pop(unit, None)
-            if place is not None:
-                self._erase(place.number)
-            forget(unit)
+                self._let_sleep(unit)
 
     def add(self, saved: SavedUnit) -> None:
         """Write a unit as a successor is to find it."""
@@ -85,7 +92,8 @@ class UnitLog:
 
         Those that await something are restored at once, the others when a message or a timer concerns them.
         """
-        dormant = env.layer.dormant = Dormant(partial(self._restore, env, turn.now))
+        dormant = env.layer.dormant = Dormant(partial(self._restore, env, turn.now), self._erase)
+        self._layer = env.layer
         restored = []
         found, self._found = self._found, []
         for number in found:
@@ -116,6 +124,14 @@ class UnitLog:
             place.edition = edition
             self._log.put(place.base, pack(base_of(unit)))
         self._log.put(place.state, pack(state_of(unit, now)))
+
+    def _let_sleep(self, unit: Unit) -> None:
+        rest = settled(unit)
+        if rest is not None and self._layer is not None:
+            servers, clients, until = rest
+            place = self._places.pop(unit)
+            self._layer.let_sleep(place.number, servers, clients, until)
+            forget(unit)
 
     def _read(self, number: int) -> SavedUnit:
         base, state = self._log[_KEY.pack(BASE, number)], self._log[_KEY.pack(STATE, number)]

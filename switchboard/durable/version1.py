@@ -19,7 +19,7 @@ _ARRAYS = range(0x90, 0xA0)
 
 def upgrade(log: KeyedLog, units: UnitLog) -> None:
     """Turn the entries of version 1 in `log` into those of version 2; `units` writes into the same log."""
-    old = [(key, value) for key, value in log.items() if key[0] in _ARRAYS]
+    old = [(key, log[key]) for key in log if key[0] in _ARRAYS]
     for key, value in old:
         match unpack(key):
             case ["boot"]:

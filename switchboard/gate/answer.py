@@ -7,12 +7,17 @@ whoever forges the address of somebody else wins nothing by it.
 from collections.abc import Sequence
 from zlib import crc32
 
+from switchboard.gate.beginning import transaction_of
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response, received_via, response_address
 
 TAG = "sbr."
 """So begins the To tag of every such answer; the ACK bears it, and ends here."""
+
+RETRY_AFTER_S = 5
+SPREAD_S = 10
+"""Those who are sent away must not all come back at once."""
 
 _NO_BODY = b"\r\nContent-Length: 0\r\n"
 
@@ -22,7 +27,7 @@ def answer_statelessly(
 ) -> tuple[bytes, Hop] | None:
     """Return the final response and where it goes; None where even the least is too long. ParseError."""
     hop = source[0], response_address(request, source)[1]
-    via, tag = received_via(request, source), TAG + _hash(request)
+    via, tag = received_via(request, source), TAG + f"{transaction_of(request):08x}"
     whole = build_response(request, status, to_tag=tag, headers=headers, top_via=via)
     if len(whole) <= len(request.raw):
         return whole, hop
@@ -35,7 +40,7 @@ def is_ack_of_such(message: Message) -> bool:
     return message.method == "ACK" and (message.to_tag or "").startswith(TAG)
 
 
-def _hash(request: Message) -> str:
-    """The same for each retransmission."""
-    values = (request.value(number) or b"" for number in (Header.VIA, Header.CALL_ID, Header.CSEQ))
-    return f"{crc32(b' '.join(values)):08x}"
+def try_later(request: Message) -> tuple[str, str]:
+    """When to try again: not all at once. ParseError."""
+    spread_s = crc32(request.value(Header.CALL_ID) or b"") % SPREAD_S
+    return "Retry-After", str(RETRY_AFTER_S + spread_s)

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from switchboard.gate.answer import is_ack_of_such
+from switchboard.gate.beginning import begins, transaction_of
+from switchboard.gate.entrance import Entrance
 from switchboard.gate.networks import parse_host
 from switchboard.gate.notices import Notices
 from switchboard.gate.policy import GatePolicy
@@ -13,13 +15,14 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 
 TOO_LARGE = 513
+UNAVAILABLE = 503
 FORBIDDEN = 403
 NEVER_ANSWERED = ("", "ACK")
 _UNPRINTED = re.compile("[^!-~]|=")
 """In a log line, a value of a stranger's must not look like a field."""
 
 
-_CAUSES = ("forbidden", "scanners", "oversized", "acks_ended")
+_CAUSES = ("forbidden", "scanners", "oversized", "acks_ended", "sent_away_overload")
 
 
 class Refused(Exception):
@@ -36,13 +39,14 @@ class Gate:
     def __init__(self, policy: GatePolicy) -> None:
         self.policy = policy
         self.sources = Sources(policy)
+        self.entrance = Entrance(self.sources.phones.knows)
         self.notices = Notices()
         self._scanners = tuple(name.encode() for name in policy.scanners)
         self._counters: Counter[str] = Counter(dict.fromkeys(_CAUSES, 0))
 
-    def hears(self, host: str, now: float) -> bool:
+    def hears(self, host: str, port: int, now: float) -> bool:
         """Whether a datagram from `host` is to be read."""
-        return self.sources.hears(self.sources.find(host, now), host, now)
+        return self.sources.hears(self.sources.find(host, now), host, port, now)
 
     def check(self, message: Message, host: str, now: float) -> None:
         """Let a message pass that was read; Refused."""
@@ -52,6 +56,16 @@ class Gate:
             self._check_scanner(message, host, now)
             self._check_ack(message)
         self._check_size(message)
+
+    def admit(self, message: Message, peer: int, host: str, now: float) -> None:
+        """Let a message pass that `peer` is to have, by number; Refused if that has too much to do."""
+        if begins(message) and not self.entrance.admits(peer, transaction_of(message), host, now):
+            self._counters["sent_away_overload"] += 1
+            raise Refused(UNAVAILABLE)
+
+    def end_ack(self) -> None:
+        """Count an ACK of an answer without a transaction."""
+        self._counters["acks_ended"] += 1
 
     def tell(self, now: float) -> None:
         """Make notices of the floods that began."""
@@ -87,7 +101,7 @@ class Gate:
 
     def _check_ack(self, message: Message) -> None:
         if is_ack_of_such(message):
-            self._counters["acks_ended"] += 1
+            self.end_ack()
             raise Refused
 
     def _check_size(self, message: Message) -> None:

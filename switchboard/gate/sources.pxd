@@ -18,12 +18,13 @@ cdef class Sources:
     cdef dict _old
     cdef dict _sites
     cdef dict _old_sites
+    cdef public object phones
     cdef public Py_ssize_t ignored
     cdef public Py_ssize_t denied
     cdef public list floods
 
     cpdef Source find(self, str host, double now)
-    cpdef bint hears(self, Source source, str host, double now)
+    cpdef bint hears(self, Source source, str host, long port, double now)
     cdef _ignore(self, Bucket bucket, str host, double now)
     cdef Source _meet(self, str host, double now)
     cdef Source _make(self, str host, double now)

@@ -4,6 +4,7 @@ Compiled from this very file (`sources.pxd`): edge-rx asks for each datagram, be
 """
 
 from switchboard.gate.networks import parse_host
+from switchboard.gate.phones import Phones
 from switchboard.gate.policy import GatePolicy
 
 GENERATION = 10_000
@@ -47,6 +48,7 @@ class Sources:
         self._old: dict[str, Source] = {}
         self._sites: dict[str, Bucket] = {}
         self._old_sites: dict[str, Bucket] = {}
+        self.phones = Phones(policy.rate, policy.burst)
         self.ignored = 0
         self.denied = 0
         self.floods: list[str] = []
@@ -58,7 +60,7 @@ class Sources:
             source = self._meet(host, now)
         return source
 
-    def hears(self, source: Source, host: str, now: float) -> bool:
+    def hears(self, source: Source, host: str, port: int, now: float) -> bool:
         """Whether a datagram is to be read; if not, it is counted, and `floods` tells who begins one."""
         if source.silent:
             self.denied += 1
@@ -67,6 +69,8 @@ class Sources:
             return True
         bucket = source.bucket
         if now < bucket.ignored_until:
+            if self.phones.hears(host, port, now):
+                return True
             self.ignored += 1
             return False
         tokens = bucket.tokens + (now - bucket.filled_at) * self._rate

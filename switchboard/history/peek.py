@@ -2,28 +2,22 @@
 
 import re
 
+from switchboard.bus.share import call_id_on_wire
 from switchboard.sip.fields import text_of
 
-_CALL_ID = re.compile(rb"\n(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
-_CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*([0-9]+)[ \t]+([^\s]+)", re.IGNORECASE)
+_CSEQ = re.compile(rb"\n[Cc][Ss][Ee][Qq][ \t]*:[ \t]*([0-9]+)[ \t]+([^\s]+)")
 _STATUS = re.compile(rb"SIP/2\.0[ \t]+([1-6][0-9][0-9])[ \t]*([^\r\n]*)", re.IGNORECASE)
 _METHOD = re.compile(rb"([A-Za-z0-9\-.!%*_+`'~]+)[ \t]")
 
 
 def call_id_of(raw: bytes) -> str:
     """The Call-ID, as `readable`; "" if there is none."""
-    return readable(text_of(wire_call_id(raw)))
+    return readable(text_of(call_id_on_wire(raw)))
 
 
 def readable(text: str) -> str:
     """The same for SQLite and terminals: what stands for bytes that are no UTF-8 becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
-
-
-def wire_call_id(raw: bytes) -> bytes:
-    """The same as it stands."""
-    match = _CALL_ID.search(raw)
-    return match[1].strip() if match else b""
 
 
 def status_of(raw: bytes) -> tuple[int, str]:

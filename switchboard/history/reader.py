@@ -18,11 +18,13 @@ AT_MOST = 100
 class HistoryReader:
     """Opens the file anew for each question, read-only: the writer may come and go.
 
-    Every method raises HistoryError with a text for people if there is no file, or it cannot be read.
+    Every method raises HistoryError with a text for people if there is no file, or it cannot be read, or is
+    not on this host: then `elsewhere` tells where.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, elsewhere: str = "") -> None:
         self._path = path
+        self._elsewhere = elsewhere
 
     def recent(
         self,
@@ -74,6 +76,8 @@ class HistoryReader:
                 raise self._unreadable(error) from error
 
     def _open(self) -> sqlite3.Connection:
+        if self._elsewhere:
+            raise HistoryError(self._elsewhere)
         if not self._path.exists():
             raise HistoryError(
                 f"There is no history at {self._path}: none was written yet, or the setting history is off."

@@ -1,16 +1,18 @@
-"""Which calls are kept while there are too many to keep all: whole calls, chosen by their Call-ID."""
+"""Which share of the calls is kept while there are too many to keep all."""
 
-from zlib import crc32
+from switchboard.bus.share import SMALLEST
 
 WINDOW_S = 1.0
-SMALLEST_SHARE = 10
-"""As a power of two: one call of 1024."""
+SHORTEST_S = 0.25
+"""After so long a share is made smaller if the messages of a window have come by then."""
+MARGIN = 0.7
+"""The share grows again when the larger one would make less than so much of the limit."""
 
 
 class Sample:
-    """Keeps all while at most `limit` messages a second pass; else a half of the calls, a quarter, and so on.
+    """Adapts the share so that at most `limit` messages a second are kept: a call of two, of four, and so on.
 
-    `halvings`: how often the share was halved. `skipped` counts messages that were not wanted.
+    `halvings`: how often the share was halved. `skipped`: about how many messages were left out.
     """
 
     def __init__(self, limit: int) -> None:
@@ -18,24 +20,22 @@ class Sample:
         self.skipped = 0
         self._limit = limit
         self._counted = 0
-        self._window_ends = 0.0
+        self._since = 0.0
 
-    def wants(self, call_id: bytes) -> bool:
-        """Whether a message with this Call-ID is to be kept; to be asked of each one."""
-        self._counted += 1
-        if not self.halvings:
-            return True
-        if not crc32(call_id) & (1 << self.halvings) - 1:
-            return True
-        self.skipped += 1
-        return False
+    def count(self, messages: int) -> None:
+        """So many messages of the share have come."""
+        self._counted += messages
+        self.skipped += messages * ((1 << self.halvings) - 1)
 
-    def look(self, now: float) -> None:
-        """Adapt the share to the rate, once in WINDOW_S. `now`: monotonic s."""
-        if now < self._window_ends:
-            return
-        seconds = WINDOW_S + now - self._window_ends if self._window_ends else WINDOW_S
-        rate, self._counted, self._window_ends = self._counted / seconds, 0, now + WINDOW_S
-        self.halvings = 0
-        while rate > self._limit << self.halvings and self.halvings < SMALLEST_SHARE:
+    def look(self, now: float) -> bool:
+        """Adapt the share to the rate; whether it is another one now. `now`: monotonic s."""
+        elapsed_s = now - self._since
+        if elapsed_s < (SHORTEST_S if self._counted > self._limit else WINDOW_S):
+            return False
+        rate = (self._counted << self.halvings) / elapsed_s
+        before, self._counted, self._since = self.halvings, 0, now
+        while rate > self._limit << self.halvings and self.halvings < SMALLEST:
             self.halvings += 1
+        while self.halvings and rate < MARGIN * (self._limit << self.halvings - 1):
+            self.halvings -= 1
+        return self.halvings != before

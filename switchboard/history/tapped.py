@@ -1,7 +1,7 @@
 """Reads what the taps publish (docs/BUS.md, Taps): frames of the bus become messages that were seen."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from switchboard.bus import frames
@@ -26,36 +26,39 @@ class TapReader:
         self._numbers: dict[str, int] = {}
         self._facing: OrderedDict[str, str] = OrderedDict()
 
-    def read(self, subject: str, body: Any, wants: Callable[[bytes], object] = bool) -> Iterator[Seen]:
-        """Yield the SIP messages of one frame, in order, that `wants` (told their bytes) finds true."""
-        match subject, body:
-            case "tap.passed", [str(owner), int(number), int(at_ns), str(peer), bytes(frame)]:
+    def read(self, body: Any) -> Iterator[Seen]:
+        """Yield the SIP messages of the body of one frame, each worker's in order."""
+        match body:
+            case [str(owner), int(number), list(passed)]:
                 self._count(owner, number)
-                yield from self._unpack(owner, at_ns, peer, frame, wants)
+                for each in passed:
+                    yield from self._unpack(owner, each)
             case _:
                 self.bad += 1
 
     def skip(self, body: Any) -> None:
         """Count a frame that nobody reads."""
         match body:
-            case [str(owner), int(number), *_]:
+            case [str(owner), int(number), _]:
                 self._count(owner, number)
 
-    def _unpack(
-        self, owner: str, at_ns: int, peer: str, frame: bytes, wants: Callable[[bytes], object]
-    ) -> Iterator[Seen]:
+    def begin_anew(self) -> None:
+        """Another share of the calls is told from now on, and numbered by itself."""
+        self._numbers.clear()
+
+    def _unpack(self, owner: str, passed: Any) -> Iterator[Seen]:
         try:
+            at_ns, peer, frame = passed
             inner, items = frames.unpack(frame)
-        except frames.FrameError:
+        except (frames.FrameError, TypeError, ValueError):
             self.bad += 1
             return
         if owner == WIRE_IN and inner == "sip.received":
             for host, port, local_host, _, raw in filter(_is_message, items):
-                if wants(raw):
-                    yield self._received(at_ns, Address(host, port), local_host, raw, peer)
+                yield self._received(at_ns, Address(host, port), local_host, raw, peer)
         elif inner in ("sip.send", "sip.translate"):
             for host, port, local_host, raw, *_ in items:
-                if raw != PONG and wants(raw):
+                if raw != PONG:
                     yield self._sent(owner, at_ns, Address(host, port), local_host, raw, peer)
 
     def _received(self, at_ns: int, source: Address, local_host: str, raw: bytes, peer: str) -> Seen:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 
 from switchboard.lab.phone import Declined, Line, NoAnswer, Phone, contacts, is_request, is_response
 from switchboard.lab.requests import EXPIRES_S
+from switchboard.sip.message import Message, parse_message
 
 
 class OtherPhones(Exception):
@@ -19,21 +20,65 @@ class OtherPhones(Exception):
 def place_call(line: Line, caller: Phone, callee: Phone, ring_s: float, talk_s: float) -> str:
     """Register both, call, talk, hang up, and take the registrations back. Returns the Call-ID.
 
-    Declined, NoAnswer, OtherPhones.
+    Whatever ends it before, Ctrl-C for one, it is hung up, too. Declined, NoAnswer, OtherPhones.
     """
     with _registered(line, caller), _registered(line, callee, alone=True):
-        invite = line.exchange(
-            caller, caller.identity.invite(callee.identity.aor), callee, is_request("INVITE")
-        )
+        call = _Call(line, caller, callee)
+        try:
+            return call.pass_by(ring_s, talk_s)
+        except BaseException:
+            with suppress(Declined, NoAnswer):  # the first failure is the one to tell
+                call.give_up()
+            raise
+
+
+class _Call:
+    """A call between two phones, as far as it has come."""
+
+    def __init__(self, line: Line, caller: Phone, callee: Phone) -> None:
+        self._line = line
+        self._caller = caller
+        self._callee = callee
+        self._invite: Message | None = None
+        self._answer: Message | None = None
+
+    def pass_by(self, ring_s: float, talk_s: float) -> str:
+        """From INVITE to BYE; returns the Call-ID."""
+        line, caller, callee = self._line, self._caller, self._callee
+        raw = caller.identity.invite(callee.identity.aor)
+        invite = self._invite = line.exchange(caller, raw, callee, is_request("INVITE"))
         line.exchange(callee, callee.identity.respond(invite, 180), caller, is_response(180, "INVITE"))
         line.wait(ring_s)
         ok = callee.identity.respond(invite, 200)
-        answer = line.exchange(callee, ok, caller, is_response(200, "INVITE"))
+        answer = self._answer = line.exchange(callee, ok, caller, is_response(200, "INVITE"))
         line.exchange(caller, caller.identity.ack(answer), callee, is_request("ACK"))
         line.wait(talk_s)
-        bye = line.exchange(caller, caller.identity.bye(answer), callee, is_request("BYE"))
-        line.exchange(callee, callee.identity.respond(bye, 200), caller, is_response(200, "BYE"))
+        self._hang_up(answer)
         return invite.call_id
+
+    def give_up(self) -> None:
+        """End what has begun; what is ended already is left alone."""
+        if self._answer:
+            self._hang_up(self._answer)
+        elif self._invite:
+            self._cancel(self._invite)
+
+    def _hang_up(self, answer: Message) -> None:
+        caller, callee = self._caller, self._callee
+        bye = self._line.exchange(caller, caller.identity.bye(answer), callee, is_request("BYE"))
+        self._answer = self._invite = None
+        ok = callee.identity.respond(bye, 200)
+        self._line.exchange(callee, ok, caller, is_response(200, "BYE"))
+
+    def _cancel(self, invite: Message) -> None:
+        """RFC 3261 §9: the callee answers both CANCEL and INVITE."""
+        line, caller, callee = self._line, self._caller, self._callee
+        sent = parse_message(caller.sent)
+        cancel = line.exchange(caller, caller.identity.cancel(sent), callee, is_request("CANCEL"))
+        line.tell(callee, callee.identity.respond(cancel, 200))
+        terminated = callee.identity.respond(invite, 487)
+        refusal = line.exchange(callee, terminated, caller, is_response(487, "INVITE"))
+        line.tell(caller, caller.identity.ack_refusal(sent, refusal))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 
 T1_S = 0.5
+CHALLENGES = (401, 407)
 ANSWER_WITHIN_S = 5.0
 MAX_DATAGRAM = 65535
 
@@ -45,9 +46,14 @@ class Seen:
 
 
 class Phone:
-    """A fake phone at a free port, towards the switchboard at `address` (without brackets) and `port`."""
+    """A fake phone at a free port, towards the switchboard at `address` (without brackets) and `port`.
 
-    def __init__(self, user: str, address: str, port: int, domain: str = "") -> None:
+    `password`: what it answers challenges with, "" if it has none. `sent`: what it has sent last.
+    """
+
+    def __init__(self, user: str, address: str, port: int, domain: str = "", password: str = "") -> None:
+        self.password = password
+        self.sent = b""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.connect(socket_address(address, port))
@@ -72,8 +78,25 @@ class Line:
     ) -> Message:
         """Send `raw`, again and again (Timer A), until `receiver` has what is `awaited`, and return it.
 
+        A challenge is answered once, if the phone has a password.
         Declined for a final response to `sender` that is none of the 2xx. NoAnswer.
         """
+        try:
+            return self._exchange(sender, raw, receiver, awaited)
+        except Declined as refused:
+            if refused.response.status not in CHALLENGES or not sender.password:
+                raise
+            again = sender.identity.authorized(parse_message(raw), refused.response, sender.password)
+            return self._exchange(sender, again, receiver, awaited)
+
+    def tell(self, sender: Phone, raw: bytes) -> None:
+        """Send what nobody answers."""
+        self._send(sender, raw)
+
+    def _exchange(
+        self, sender: Phone, raw: bytes, receiver: Phone, awaited: Callable[[Message], bool]
+    ) -> Message:
+        request = parse_message(raw)
         until = time.monotonic() + ANSWER_WITHIN_S
         pause_s = T1_S
         refused = False
@@ -89,7 +112,9 @@ class Line:
                 for phone, message in arrived:
                     if phone is receiver and awaited(message):
                         return message
-                    if phone is sender and message.status >= 300:
+                    if phone is sender and message.status >= 300 and _is_of(message, request):
+                        if request.method == "INVITE":
+                            self.tell(sender, sender.identity.ack_refusal(request, message))
                         raise Declined(message)
         raise NoAnswer(_first_line(raw), refused=refused)
 
@@ -104,6 +129,7 @@ class Line:
             phone.socket.send(raw)
         except ConnectionRefusedError:
             return False
+        phone.sent = raw
         self._show(Seen(time.monotonic(), phone.identity.user, True, parse_message(raw)))
         return True
 
@@ -119,6 +145,10 @@ class Line:
             self._show(Seen(time.monotonic(), phone.identity.user, False, message))
             arrived.append((phone, message))
         return arrived
+
+
+def _is_of(response: Message, request: Message) -> bool:
+    return response.call_id == request.call_id and response.cseq == request.cseq
 
 
 def is_request(method: str) -> Callable[[Message], bool]:

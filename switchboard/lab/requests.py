@@ -1,8 +1,10 @@
 """The messages of a fake phone, in the words of RFC 3261 §8.1.1, §10.2 and §12.2.1.1; no I/O."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from switchboard.auth.digest import answer_to
 from switchboard.sip.address import NameAddr
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
@@ -16,6 +18,11 @@ SDP = (
 USER_AGENT = "Switchboard lab phone"
 EXPIRES_S = 120
 Field = tuple[str, str]
+_CREDENTIALS = {
+    401: (Header.WWW_AUTHENTICATE, b"Authorization"),
+    407: (Header.PROXY_AUTHENTICATE, b"Proxy-Authorization"),
+}
+_BRANCH = re.compile(rb"branch=(z9hG4bK[^\s;]+)")
 _PHRASES = {180: "Ringing"}
 """Those that the switchboard itself never says."""
 
@@ -86,6 +93,32 @@ class PhoneIdentity:
         """A BYE in the dialog that the 200 began."""
         return self._in_dialog("BYE", answer, answer.cseq[0] + 1)
 
+    def cancel(self, invite: Message) -> bytes:
+        """The CANCEL of our INVITE (§9.1)."""
+        return self._of_transaction("CANCEL", invite, invite.get(Header.TO) or "")
+
+    def ack_refusal(self, invite: Message, response: Message) -> bytes:
+        """The ACK of a final response other than 2xx to our INVITE (§17.1.1.3)."""
+        return self._of_transaction("ACK", invite, response.get(Header.TO) or "")
+
+    def authorized(self, request: Message, response: Message, password: str) -> bytes:
+        """Our request once more, with the credentials that a 401 or 407 asks for (§22). ParseError."""
+        asks, shows = _CREDENTIALS[response.status]
+        number, method = request.cseq
+        challenge = next(iter(response.all(asks)), "")
+        value = answer_to(challenge, self.user, password, method, request.uri, self.token())
+        if method == "REGISTER":
+            self.registrations = number + 1
+        head, _, body = request.raw.partition(b"\r\n\r\n")
+        head = head.replace(b"CSeq: %d " % number, b"CSeq: %d " % (number + 1), 1)
+        head = head.replace(_branch_of(request), f"z9hG4bK{self.token()}".encode(), 1)
+        return b"%b\r\n%b: %b\r\n\r\n%b" % (head, shows, value.encode(), body)
+
+    def _of_transaction(self, method: str, invite: Message, to: str) -> bytes:
+        dialog = Dialog(invite.get(Header.FROM) or "", to, invite.call_id)
+        branch = _branch_of(invite).decode()
+        return self._request(method, invite.uri, dialog, invite.cseq[0], [], branch=branch)
+
     def _in_dialog(self, method: str, answer: Message, number: int) -> bytes:
         dialog = Dialog(answer.get(Header.FROM) or "", answer.get(Header.TO) or "", answer.call_id)
         target = NameAddr.parse(answer.get(Header.CONTACT) or "").uri
@@ -93,10 +126,18 @@ class PhoneIdentity:
         return self._request(method, target, dialog, number, routes)
 
     def _request(
-        self, method: str, uri: str, dialog: "Dialog", number: int, fields: Sequence[Field], body: str = ""
+        self,
+        method: str,
+        uri: str,
+        dialog: "Dialog",
+        number: int,
+        fields: Sequence[Field],
+        body: str = "",
+        branch: str = "",
     ) -> bytes:
+        branch = branch or f"z9hG4bK{self.token()}"
         everything = [
-            ("Via", f"SIP/2.0/UDP {self.here};rport;branch=z9hG4bK{self.token()}"),
+            ("Via", f"SIP/2.0/UDP {self.here};rport;branch={branch}"),
             ("Max-Forwards", "70"),
             ("From", dialog.local),
             ("To", dialog.remote),
@@ -137,3 +178,9 @@ def with_body(raw: bytes, sdp: str) -> bytes:
     head = raw.removesuffix(b"Content-Length: 0\r\n\r\n")
     body = sdp.encode()
     return head + b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+def _branch_of(request: Message) -> bytes:
+    """Of a request that we have made."""
+    match = _BRANCH.search(request.raw)
+    return match[1] if match else b""

@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from switchboard.bus.context import BusContext
 from switchboard.settings import Settings
 from switchboard.settings_origin import PREFIX
 from switchboard.site import open_context
-from switchboard.survey.ask import ask_parents, ask_workers
+from switchboard.survey.ask import ask_parents
 
 HOST = "127.0.0.1"
 UP_WITHIN_S = 30.0
@@ -83,18 +81,10 @@ def _wait_up(process: "subprocess.Popen[bytes]", settings: Settings, log: Path) 
     with open_context(settings) as context:
         while process.poll() is None and time.monotonic() < until:
             workers = ask_parents(context, settings)
-            if all(each["state"] == "up" for each in workers) and _hears_registrar(
-                context, settings, workers
-            ):
+            if all(each["state"] == "up" for each in workers):
                 return
             time.sleep(LOOK_EVERY_S)
     raise NotStarted(log.read_text(errors="replace"))
-
-
-def _hears_registrar(context: BusContext, settings: Settings, workers: list[dict[str, Any]]) -> bool:
-    """Whether the routers have heard of the registrar: before, who registers may not be called yet."""
-    counters = ask_workers(context, settings, workers, "stats")
-    return all(each["frames_in"] for name, each in counters.items() if name.startswith("router."))
 
 
 def _free_port() -> int:

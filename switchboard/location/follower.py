@@ -20,6 +20,10 @@ class Follower(Protocol):
     snapshots: int
     """How many were needed so far."""
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the registrar has told that nothing is missing; from then on each change is heard of."""
+
     def start(self, now: float) -> None:
         """Fill the replica for the first time."""
 
@@ -50,6 +54,7 @@ class StoreFollower:
         self._replica = replica
         self._path = path
         self._silence = Silence()
+        self.is_current = False
 
     def start(self, now: float) -> None:
         self._silence.heard(now)
@@ -64,6 +69,7 @@ class StoreFollower:
         self._silence.heard(now)
         if number != self._replica.number:
             self._load()
+        self.is_current = True
 
     def take_page(self, item: Sequence[Any], now: float) -> None:
         """Nobody was asked for one."""
@@ -112,6 +118,11 @@ class PageFollower:
         self._held: list[tuple[int, dict[str, list[Binding]]]] = []
         self._ask_at: float | None = None
         self._is_old = False
+        self._is_told = False
+
+    @property
+    def is_current(self) -> bool:
+        return self._is_told and self._pages is None
 
     def start(self, now: float) -> None:
         self._silence.heard(now)
@@ -127,6 +138,7 @@ class PageFollower:
 
     def told(self, number: int, now: float) -> None:
         self._silence.heard(now)
+        self._is_told = True
         if self._pages is None and number != self._replica.number:
             self._begin(now)
 

@@ -14,6 +14,7 @@ cdef class Registrar:
     cdef str _to_tag(self, Message request)
 
 
+cdef object _check_require(Message request)
 cdef object _address_of_record(Message request)
 cdef bint _is_among(object binding, list contacts) except -1
 cdef bint _is_repeated(object update, list touched) except -1

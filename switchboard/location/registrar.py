@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
-from hashlib import blake2s
 from typing import NamedTuple
 
 from switchboard.auth.authenticator import Authenticator
@@ -15,7 +14,6 @@ from switchboard.location.store import Store
 from switchboard.location.update import Update
 from switchboard.proxy.preprocess import check_syntax
 from switchboard.proxy.refusal import Refusal
-from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
@@ -24,6 +22,7 @@ from switchboard.sip.uri import SipUri
 
 SUPPORTED = frozenset(("path",))
 _NEVER_TOO_BRIEF = 3600  # seconds, §10.3 step 7
+_WORD = 2**32 - 1
 
 Headers = list[tuple[str, str]]
 
@@ -108,9 +107,8 @@ class Registrar:
     def _user(self, request: Message) -> str:
         """Steps 2 to 5: what the request requires, and whose address-of-record its To names."""
         check_syntax(request)
-        required = [tag for tag in request.values(Header.REQUIRE) if tag.lower() not in SUPPORTED]
-        if required:
-            raise Refusal(420, headers=[("Unsupported", ", ".join(required))])
+        if Header.REQUIRE in request.numbers:
+            _check_require(request)
         aor = _address_of_record(request)
         if not (aor.username and self._is_own(aor)):
             raise Refusal(404)
@@ -183,14 +181,20 @@ class Registrar:
 
     def _to_tag(self, request: Message) -> str:
         """A tag that a retransmission gets again (§8.2.7)."""
-        text = f"{request.call_id} {request.cseq} {request.top_via}".encode("utf-8", "surrogateescape")
-        return blake2s(text, key=self._secret, digest_size=4).hexdigest()
+        number = hash((self._secret, request.call_id, request.cseq, request.via.branch))
+        return f"{number & _WORD:08x}"
+
+
+def _check_require(request: Message) -> None:
+    required = [tag for tag in request.values(Header.REQUIRE) if tag.lower() not in SUPPORTED]
+    if required:
+        raise Refusal(420, headers=[("Unsupported", ", ".join(required))])
 
 
 def _address_of_record(request: Message) -> SipUri:
     """The To URI; that of another scheme is none of ours (404)."""
     try:
-        return SipUri.parse(NameAddr.parse(request.get(Header.TO) or "").uri)
+        return SipUri.parse(request.to_uri)
     except ParseError as error:
         if error.status == 416:
             raise Refusal(404) from error

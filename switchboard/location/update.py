@@ -31,7 +31,9 @@ class Update(NamedTuple):
         """Read the request (untrusted); ParseError blames Via, Call-ID or Path."""
         if not request.call_id.isascii():
             raise ParseError("Malformed Call-ID", "Call-ID")
-        user_agent = (request.get(Header.USER_AGENT) or "").encode(errors="replace").decode()
+        user_agent = request.get(Header.USER_AGENT) or ""
+        if not user_agent.isascii():
+            user_agent = user_agent.encode(errors="replace").decode()
         return cls(
             request.call_id,
             request.cseq[0],
@@ -78,6 +80,8 @@ def _address(host: str) -> object:
 
 
 def _path(request: Message) -> tuple[str, ...]:
+    if Header.PATH not in request.numbers:
+        return ()
     try:
         values = tuple(request.values(Header.PATH))
         for value in values:

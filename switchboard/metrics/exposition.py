@@ -7,14 +7,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from switchboard.local import own_addresses
 from switchboard.metrics.delay import DelayHistogram
 from switchboard.metrics.families import PREFIX, families
 from switchboard.metrics.kernel import kernel_drops
 from switchboard.settings import Settings
 from switchboard.site import is_here, open_context
 from switchboard.survey.ask import take_survey
-from switchboard.survey.ping import NobodyListens, ping
+from switchboard.survey.ping import answer_s
 from switchboard.survey.reading import Survey
 
 PROBES = 5
@@ -66,21 +65,12 @@ class Exposition(Collector):
                 yield _counter("kernel_dropped_datagrams", "Datagrams that a full buffer lost.", drops)
 
     def _probe(self) -> None:
-        addresses = own_addresses(self._settings)
-        address = next((each for each in addresses if each.startswith("127.")), addresses[0])
         for _ in range(PROBES):
-            delay_s = _ping(address, self._settings.sip_port)
+            delay_s = answer_s(self._settings, PROBE_WITHIN_S)
             if delay_s is None:
                 self._unanswered += 1
                 return
             self._delays.observe(delay_s)
-
-
-def _ping(address: str, port: int) -> float | None:
-    try:
-        return ping(address, port, PROBE_WITHIN_S)
-    except NobodyListens:
-        return None
 
 
 def _counter(name: str, documentation: str, value: int) -> Metric:

@@ -77,7 +77,7 @@ class Admission:
     def _check_from(self, received: Received, verdict: Verdict) -> None:
         if not self.match_from or received.caller == verdict.user:
             return
-        if not received.caller and _is_anonymous(received.caller_uri):
+        if not received.caller and _is_anonymous(received.message.from_uri):
             return
         self.authenticator.note(received.source.host, verdict.user, received.method, Reason.NOT_OWN_FROM)
         raise Challenge(403, "From Is Not The User")

@@ -4,9 +4,7 @@ A new request outside a dialog may be refused, without a transaction. What belon
 begun, and every CANCEL, is always served.
 """
 
-from zlib import crc32
-
-from switchboard.gate.answer import answer_statelessly
+from switchboard.gate.answer import answer_statelessly, try_later
 from switchboard.gate.networks import Network, is_within, parse_host
 from switchboard.gate.overload import Overload
 from switchboard.gate.recent import Recent
@@ -17,9 +15,9 @@ from switchboard.proxy.targets import Locations
 from switchboard.sip.headers import Header
 from switchboard.transaction.commands import Peer, Reader, SendResponse
 
-RETRY_AFTER_S = 5
-SPREAD_S = 10
-"""Those who are sent away must not all come back at once."""
+SOME_FROM_S = 0.25
+ALL_FROM_S = 0.5
+"""So late, a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""
 MOST_PASSED = 60
 """Via and Route values of a request; Max-Forwards lets a request pass 70 proxies."""
 _NOBODY = Reader("", "")
@@ -31,7 +29,7 @@ class Caps:
     def __init__(
         self, locations: Locations, transactions: int, of_source: int, exempt: tuple[Network, ...]
     ) -> None:
-        self.overload = Overload()
+        self.overload = Overload(SOME_FROM_S, ALL_FROM_S)
         self._locations = locations
         self._transactions = transactions
         self._recent = Recent(of_source)
@@ -65,9 +63,8 @@ class Caps:
 
 def send_away(received: Received, turn: ProxyTurn) -> None:
     """Answer 503 without a transaction, and say when to try again."""
-    spread_s = crc32(received.message.call_id.encode("utf-8", "surrogateescape")) % SPREAD_S
-    headers = [("Retry-After", str(RETRY_AFTER_S + spread_s))]
-    answer = answer_statelessly(received.message, 503, received.source.hop, headers)
+    message = received.message
+    answer = answer_statelessly(message, 503, received.source.hop, [try_later(message)])
     if answer:
         response, hop = answer
         turn.responses.append(SendResponse(Peer(*hop, received.source.local), response, _NOBODY))

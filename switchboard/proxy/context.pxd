@@ -30,6 +30,8 @@ cdef class ResponseContext:
     @cython.locals(branch=Branch)
     cpdef tuple changing(self)
     @cython.locals(branch=Branch)
+    cpdef list lingering(self)
+    @cython.locals(branch=Branch)
     cpdef object dissolve(self)
     @cython.locals(branch=Branch)
     cpdef object resume(self, ProxyTurn turn)

@@ -16,6 +16,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response
 from switchboard.sip.splice import strip_top_via
+from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Fields
 from switchboard.transaction.server import ServerTransaction
 
@@ -71,6 +72,16 @@ class ResponseContext:
         whole = not self.server.is_finished
         branches = [branch.changing(whole) for branch in self._branches]
         return self._cancelled, self._rang, list(self._answers), branches
+
+    def lingering(self) -> list[ClientTransaction] | None:
+        """The client transactions that are there yet; None while a final response is missing."""
+        clients = []
+        for branch in self._branches:
+            if branch.final is None or branch.armed:
+                return None
+            if branch.client is not None and not branch.client.is_over:
+                clients.append(branch.client)
+        return clients
 
     def dissolve(self) -> None:
         """Let go of the branches, which refer back to here; for a context that is alive no more."""

@@ -72,13 +72,10 @@ def check_syntax(request: Message) -> None:
         raise ParseError("CSeq Does Not Match The Method", "CSeq")
     if not request.call_id:
         raise ParseError("Empty Call-ID", "Call-ID")
-    name = "From"
-    try:
-        _ = request.from_address
-        name = "To"
-        _ = request.to_address
-    except ParseError as error:
-        raise ParseError(f"Malformed {name}", name) from error
+    if not request.from_uri:
+        raise ParseError("Malformed From", "From")
+    if not request.to_uri:
+        raise ParseError("Malformed To", "To")
 
 
 def preprocess(received: Received, own: OwnDomains) -> Routing:

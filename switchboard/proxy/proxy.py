@@ -24,6 +24,7 @@ from switchboard.sip.respond import Hop, build_response, reject, warning_of
 from switchboard.sip.splice import top_via_cut
 from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Peer, Reader
+from switchboard.transaction.key import server_key
 from switchboard.transaction.server import (
     InviteServerTransaction,
     NonInviteServerTransaction,
@@ -93,15 +94,13 @@ class Proxy:
         if received.method == "ACK":
             self._receive_ack(received, turn)
             return
-        known = self.env.layer.find_server(received.message, received.via)
+        known = self.env.layer.find_server(received.key)
         if known:
             known.repeat(turn)
             return
         if self._sends_away(received, turn):
             return
-        server = self.env.layer.open_server(
-            received.message, received.via, received.reply_to, received.reader
-        )
+        server = self.env.layer.open_server(received.key, received.reply_to, received.reader)
         if received.method == "CANCEL":
             self._receive_cancel(received, server, turn)
         else:
@@ -159,7 +158,7 @@ class Proxy:
 
     def _receive_cancel(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
         """A CANCEL is answered here, whatever becomes of the INVITE (§9.2, §16.10)."""
-        invite = self.env.layer.find_server(received.message, received.via, "INVITE")
+        invite = self.env.layer.find_server(server_key(received.message, received.via, "INVITE"))
         self._answer(received, server, Refusal(481 if invite is None else 200), turn)
         if invite and isinstance(invite.user, ResponseContext):
             reasons = [reason.encode("utf-8", "surrogateescape") for reason in received.message.all("reason")]
@@ -167,7 +166,7 @@ class Proxy:
 
     def _receive_ack(self, received: Received, turn: ProxyTurn) -> None:
         """An ACK ends here if it is for a non-2xx; the ACK for a 2xx is passed on without state (§16.11)."""
-        server = self.env.layer.find_server(received.message, received.via)
+        server = self.env.layer.find_server(received.key)
         if isinstance(server, InviteServerTransaction) and server.acknowledge(turn):
             return
         if self.env.admission is not None and received.message.to_tag == self._stateless_tag(received):

@@ -2,12 +2,16 @@ from switchboard.proxy.domains cimport OwnDomains
 from switchboard.proxy.loop cimport own_passes
 from switchboard.sip.message cimport Message
 from switchboard.sip.respond cimport received_via, response_address
+from switchboard.sip.via cimport Via
+from switchboard.transaction.key cimport server_key
 
 
 cdef class Received:
     cdef readonly Message message
     cdef readonly str method
-    cdef readonly object source, via
+    cdef readonly object source
+    cdef readonly Via via
+    cdef readonly tuple key
     cdef readonly bint is_in_dialog
     cdef OwnDomains _own
     cdef bytes _completed_via

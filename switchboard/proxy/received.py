@@ -12,6 +12,7 @@ from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import received_via, response_address
 from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Fields, Peer, Reader
+from switchboard.transaction.key import server_key
 
 _new = tuple.__new__
 _CREDENTIALS = (Header.PROXY_AUTHORIZATION, Header.AUTHORIZATION)
@@ -21,12 +22,12 @@ class Received:
     """A request, where it came from, and our view of its sender.
 
     `source.local` is the address of ours at which it arrived. `ParseError` if its top Via is malformed.
-    `is_in_dialog`: To bears a tag (§12.2).
+    `is_in_dialog`: To bears a tag (§12.2). `key`: of its server transaction.
     """
 
     __slots__ = (
-        "_caller", "_completed_via", "_own", "_passes", "_routing_hash", "is_in_dialog", "message", "method",
-        "source", "via",
+        "_caller", "_completed_via", "_own", "_passes", "_routing_hash", "is_in_dialog", "key", "message",
+        "method", "source", "via",
     )  # fmt: skip
 
     def __init__(self, message: Message, source: Peer, own: OwnDomains) -> None:
@@ -34,6 +35,7 @@ class Received:
         self.method = message.method
         self.source = source
         self.via = message.via
+        self.key = server_key(message, self.via)
         self.is_in_dialog = bool(message.to_tag)
         self._own = own
         self._completed_via: bytes | None = None
@@ -77,18 +79,10 @@ class Received:
         return self.method == "INVITE" and not self.is_in_dialog and not self.passes
 
     @property
-    def caller_uri(self) -> str:
-        """The URI in From, "" if the field is malformed."""
-        try:
-            return self.message.from_address.uri
-        except ParseError:
-            return ""
-
-    @property
     def caller(self) -> str:
         """The user of ours whom From names, "" if the sender is none."""
         if self._caller is None:
-            self._caller = _user_of(self.caller_uri, self._own)
+            self._caller = _user_of(self.message.from_uri, self._own)
         return self._caller
 
     @property
@@ -107,7 +101,7 @@ class Received:
     @property
     def parties(self) -> tuple[str, str]:
         """Who calls whom, for the journal: addresses-of-record, without parameters."""
-        return _address_of_record(self.caller_uri), _address_of_record(self.message.uri)
+        return _address_of_record(self.message.from_uri), _address_of_record(self.message.uri)
 
     def event(self, kind: str, at: float, *details: object) -> CallEvent:
         """What happened to the call of this request, for the journal. `at`: epoch s."""

@@ -15,5 +15,9 @@ cpdef bint is_over(Waiting unit) except -1
 cpdef int edition_of(Waiting unit) except -1
 cpdef tuple base_of(Waiting unit)
 cpdef tuple state_of(Waiting unit, double now)
+@cython.locals(part=Waiting, until=double)
+cpdef tuple settled(Waiting unit)
+@cython.locals(context=ResponseContext, server=ServerTransaction, clients=list)
+cdef tuple _transactions_of(Waiting unit)
 cpdef object forget(Waiting unit)
 cdef ResponseContext _context_of(Waiting unit)

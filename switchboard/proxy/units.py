@@ -27,6 +27,10 @@ RECENT_S = 2.0
 """A provisional response that was decided so shortly before the end may not have left: it is sent again."""
 
 Unit = ServerTransaction | ClientTransaction
+Settled = tuple[list[ServerTransaction], list[ClientTransaction], float]
+
+_ENDINGS = frozenset("DIJKLM")
+"""Timers that do nothing but end a transaction which has its final response."""
 
 
 def units_of(touched: Iterable[object]) -> dict[Unit, None]:
@@ -74,6 +78,32 @@ def state_of(unit: Unit, now: float) -> Fields:
     """Return what does."""
     context = _context_of(unit)
     return now, unit.changing(), None if context is None else context.changing()
+
+
+def settled(unit: Unit) -> Settled | None:
+    """A unit that has only to absorb what is sent twice: its transactions, and when the last one ends.
+
+    None: more may come of it.
+    """
+    servers, clients = _transactions_of(unit)
+    until = 0.0
+    for part in (*servers, *clients):
+        for letter, when in part.armed.items():
+            if letter not in _ENDINGS:
+                return None
+            until = max(until, when)
+    return (servers, clients, until) if until else None
+
+
+def _transactions_of(unit: Unit) -> tuple[list[ServerTransaction], list[ClientTransaction]]:
+    """Those that are there yet; none while a final response is missing."""
+    if isinstance(unit, ClientTransaction):
+        return [], [unit]
+    context = _context_of(unit)
+    clients = context.lingering() if context else []
+    if clients is None or not unit.is_finished:
+        return [], []
+    return [] if unit.is_over else [unit], clients
 
 
 def forget(unit: Unit) -> None:

@@ -1,8 +1,5 @@
 # cython: boundscheck=False, wraparound=False
-"""Works out in one pass what `Message` would work out bit by bit, for fields as well-behaved peers write them.
-
-What it leaves out, the properties of `Message` find; they are the reference.
-"""
+"""Works out in one pass what `Message` works out field by field, for messages as well-behaved peers write them."""
 
 from cpython.array cimport array, clone
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -12,10 +9,11 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from switchboard.sip._fields cimport FIRST_HEADER, HEADER_WIDTH, find_field, first_value_end, trim
 
-from switchboard.sip.address import NameAddr
+from switchboard.sip.message cimport Message
+from switchboard.sip.via cimport Via
+
 from switchboard.sip.grammar import check_host
 from switchboard.sip.headers import Header
-from switchboard.sip.via import Via
 
 cdef enum:
     # of the offset index (switchboard.sip.scan)
@@ -35,11 +33,15 @@ cdef enum:
     MOST_PARAMS = 8
     MOST_DIGITS = 9
     LARGEST_PORT = 65535
+    MOST_HOST = 255  # octets of a domain name (RFC 1035 §2.3.4)
 
 cdef uint16_t VIA = Header.VIA, FROM = Header.FROM, TO = Header.TO
 cdef uint16_t CALL_ID = Header.CALL_ID, CSEQ = Header.CSEQ
 cdef uint8_t _parts[256]
-cdef object _new = tuple.__new__
+cdef list _methods = [
+    (method.encode(), method)
+    for method in ("INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "MESSAGE", "INFO", "PRACK", "UPDATE")
+]
 cdef array _row = array("H")
 
 
@@ -88,27 +90,78 @@ cdef inline long _number(const unsigned char *start, const unsigned char *end) n
     return number
 
 
-cdef tuple _params(const unsigned char *at, const unsigned char *end, uint8_t part):
-    """Return `;name=value;flag` as (name in lower case, value or None) each; None if it is anything else."""
-    cdef list found = []
-    cdef const unsigned char *stop
-    cdef str name
-    cdef object text
+cdef struct Param:
+    const unsigned char *name
+    const unsigned char *name_end
+    const unsigned char *value  # NULL: a flag
+    const unsigned char *end
+
+
+cdef inline bint _is_same(const Param *one, const Param *other) noexcept:
+    """Whether the names are equal, in any case."""
+    cdef Py_ssize_t at, size = one.name_end - one.name
+    if size != other.name_end - other.name:
+        return False
+    for at in range(size):
+        if one.name[at] | 0x20 != other.name[at] | 0x20:
+            return False
+    return True
+
+
+cdef int _read_params(const unsigned char *at, const unsigned char *end, uint8_t part, Param *found) noexcept:
+    """Find `;name=value;flag`; return how many there are, -1 if it is anything else."""
+    cdef int count = 0, earlier
+    cdef Param *here
     while at < end:
-        stop = _run(at + 1, end, TOKEN)
-        if at[0] != c';' or stop == at + 1 or len(found) == MOST_PARAMS:
-            return None
-        name, text, at = _ascii(at + 1, stop).lower(), None, stop
+        if count == MOST_PARAMS or at[0] != c';':
+            return -1
+        here = &found[count]
+        here.name, here.value = at + 1, NULL
+        here.name_end = here.end = at = _run(at + 1, end, TOKEN)
+        if here.name == here.name_end:
+            return -1
         if at < end and at[0] == c'=':
-            stop = _run(at + 1, end, part)
-            if stop == at + 1:
-                return None
-            text, at = _ascii(at + 1, stop), stop
-        for pair in found:
-            if (<tuple>pair)[0] == name:
-                return None
-        found.append((name, text))
-    return tuple(found)
+            here.value = at + 1
+            here.end = at = _run(at + 1, end, part)
+            if here.value == here.end:
+                return -1
+        for earlier in range(count):
+            if _is_same(&found[earlier], here):
+                return -1
+        count += 1
+    return count
+
+
+cdef inline bint _is_named(const Param *param, const char *name, Py_ssize_t size) noexcept:
+    """Whether it has this name, which is given in lower case."""
+    cdef Py_ssize_t at
+    if param.name_end - param.name != size:
+        return False
+    for at in range(size):
+        if param.name[at] | 0x20 != name[at]:
+            return False
+    return True
+
+
+cdef inline str _value_of(const Param *param):
+    return None if param.value == NULL else _ascii(param.value, param.end)
+
+
+cdef str _lower(const unsigned char *start, const unsigned char *end):
+    """As text in lower case; it is no longer than a host may be."""
+    cdef char text[MOST_HOST]
+    cdef Py_ssize_t at, size = end - start
+    for at in range(size):
+        text[at] = start[at] | 0x20 if c'A' <= start[at] <= c'Z' else start[at]
+    return PyUnicode_DecodeASCII(text, size, NULL)
+
+
+cdef str _name_of(const Param *param):
+    if _is_named(param, b"branch", 6):
+        return "branch"
+    if _is_named(param, b"rport", 5):
+        return "rport"
+    return _ascii(param.name, param.name_end).lower()
 
 
 cdef const unsigned char *_host_end(const unsigned char *at, const unsigned char *end) noexcept:
@@ -156,26 +209,31 @@ def row_of(bytes index not None):
     return row
 
 
-cdef object _via(const unsigned char *at, const unsigned char *end):
+cdef Via _read_via(const unsigned char *at, const unsigned char *end):
     """Return the Via value; None if it is not written as most are."""
     cdef const unsigned char *stop
     cdef const unsigned char *host_start
-    cdef const unsigned char *host_end
-    cdef str transport, host
-    cdef object port = None
+    cdef Param params[MOST_PARAMS]
+    cdef Via via
     cdef long number
+    cdef int count, position
+    cdef str value
     if end - at < 8 or memcmp(at, b"SIP/2.0/", 8) != 0:
         return None
     at += 8
     stop = _run(at, end, TOKEN)
     if stop == at or stop == end or stop[0] != c' ':
         return None
-    transport, at = _ascii(at, stop).upper(), stop + 1
+    via = Via.__new__(Via)
+    via.protocol, via.port, via.branch = "SIP/2.0", None, ""
+    via.transport = "UDP" if stop - at == 3 and memcmp(at, b"UDP", 3) == 0 else _ascii(at, stop).upper()
+    at = host_start = stop + 1
     stop = _host_end(at, end)
-    if stop == at:
+    if stop == at or stop - at > MOST_HOST:
         return None
-    host_start, host_end = at, stop
-    host, at = _ascii(at, stop).lower(), stop
+    via.host, at = _lower(at, stop), stop
+    if not (_is_plain_ipv4(host_start, stop) or check_host(via.host)):
+        return None
     if at < end and at[0] == c':':
         stop = at + 1
         while stop < end and c'0' <= stop[0] <= c'9':
@@ -183,31 +241,50 @@ cdef object _via(const unsigned char *at, const unsigned char *end):
         number = _number(at + 1, stop)
         if not 0 < number <= LARGEST_PORT or at[1] == c'0':
             return None
-        port, at = number, stop
-    params = _params(at, end, VIA_VALUE)
-    if params is None or not (_is_plain_ipv4(host_start, host_end) or check_host(host)):
+        via.port, at = number, stop
+    count = _read_params(at, end, VIA_VALUE, params)
+    if count < 0:
         return None
-    return _new(Via, (transport, host, port, params, "SIP/2.0"))
+    via.params = _pairs(params, count)
+    for position in range(count):
+        if _is_named(&params[position], b"branch", 6):
+            value = (<tuple>(<tuple>via.params)[position])[1]
+            via.branch = value if value is not None else ""
+    return via
 
 
-cdef object _address(const unsigned char *at, const unsigned char *end):
-    """Return `display <uri>;one=parameter`; None if it is not written as most are."""
-    cdef const unsigned char *start
+cdef tuple _pairs(const Param *params, int count):
+    """Name in lower case, and value or None, of each."""
+    cdef list pairs = []
+    cdef int position
+    for position in range(count):
+        pairs.append((_name_of(&params[position]), _value_of(&params[position])))
+    return tuple(pairs)
+
+
+cdef const unsigned char *_display_end(const unsigned char *at, const unsigned char *end) noexcept:
+    """Where the angle bracket behind a display name stands, or where it should."""
     cdef const unsigned char *stop
-    cdef str display = "", uri
-    cdef tuple params
     if at < end and at[0] == c'"':
         stop = _run(at + 1, end, DISPLAY)
         if stop == end or stop[0] != c'"':
-            return None
-        display, at = _ascii(at, stop + 1), stop + 1
-        while at < end and at[0] == c' ':
-            at += 1
+            return end
+        at = stop + 1
     elif at < end and at[0] != c'<':
-        stop = _run(at, end, TOKEN)
-        display, at = _ascii(at, stop), stop
-        while at < end and at[0] == c' ':
-            at += 1
+        at = _run(at, end, TOKEN)
+    while at < end and at[0] == c' ':
+        at += 1
+    return at
+
+
+cdef tuple _uri_and_tag(const unsigned char *at, const unsigned char *end):
+    """Return URI and tag of `display <uri>;one=parameter`; None if it is not written as most are."""
+    cdef const unsigned char *start
+    cdef const unsigned char *stop
+    cdef Param params[MOST_PARAMS]
+    cdef int count, position
+    cdef str tag = ""
+    at = _display_end(at, end)
     if at == end or at[0] != c'<':
         return None
     start = at + 1
@@ -217,16 +294,13 @@ cdef object _address(const unsigned char *at, const unsigned char *end):
     at, stop = stop + 1, _run(stop + 1, end, URI)
     if stop == at or stop == end or stop[0] != c'>':
         return None
-    uri = _ascii(start, stop)
-    params = _params(stop + 1, end, TOKEN)
-    return None if params is None else _new(NameAddr, (display, uri, params))
-
-
-cdef str _tag(object address):
-    for pair in <tuple>address[2]:
-        if (<tuple>pair)[0] == "tag":
-            return (<tuple>pair)[1] or ""
-    return ""
+    count = _read_params(stop + 1, end, TOKEN, params)
+    if count < 0:
+        return None
+    for position in range(count):
+        if params[position].value != NULL and _is_named(&params[position], b"tag", 3):
+            tag = _value_of(&params[position])
+    return _ascii(start, stop), tag
 
 
 cdef tuple _cseq(const unsigned char *at, const unsigned char *end):
@@ -237,7 +311,16 @@ cdef tuple _cseq(const unsigned char *at, const unsigned char *end):
     number = _number(at, stop)
     if number < 0 or stop == end or stop[0] != c' ' or stop + 1 == end or _run(stop + 1, end, TOKEN) != end:
         return None
-    return number, _ascii(stop + 1, end)
+    return number, _method(stop + 1, end)
+
+
+cdef str _method(const unsigned char *start, const unsigned char *end):
+    """Those that are known are always the same object."""
+    cdef bytes octets
+    for octets, name in _methods:
+        if PyBytes_GET_SIZE(octets) == end - start and memcmp(PyBytes_AS_STRING(octets), start, end - start) == 0:
+            return name
+    return _text(start, end)
 
 
 cdef bint _place(
@@ -271,39 +354,42 @@ cdef bytes _numbers(const uint16_t *index, Py_ssize_t count):
     return numbers
 
 
-def know(dict facts not None, bytes raw not None, array row not None):
-    """Set in `facts`, by the name of the property, what of `raw` and its offset index could be worked out."""
+cpdef bint know(Message message) except -1:
+    """Set what `Message._work_out` would find out, and the top Via; False if that has to do it."""
+    cdef bytes raw = message.raw
+    cdef array row = message.index
     cdef const unsigned char *data = <const unsigned char *>PyBytes_AS_STRING(raw)
     cdef const uint16_t *index = row.data.as_ushorts
     cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), count = len(row), first, last
     cdef const unsigned char *start = NULL
     cdef const unsigned char *end = NULL
+    cdef tuple found
+    cdef bytes numbers
     if row.ob_descr.typecode != c'H' or count < FIRST_HEADER or (count - FIRST_HEADER) % HEADER_WIDTH:
-        return
+        return False
     if not (index[METHOD_END] <= size and index[URI_START] <= index[URI_END] <= size):
-        return
-    if (numbers := _numbers(index, count)) is None:
-        return
-    facts["numbers"] = numbers
-    facts["uri"] = _text(data + index[URI_START], data + index[URI_END])
-    if not index[STATUS]:
-        facts["method"] = _text(data, data + index[METHOD_END])
-    if _place(data, size, index, count, CSEQ, &start, &end) and (cseq := _cseq(start, end)) is not None:
-        facts["cseq"] = cseq
-        if index[STATUS]:
-            facts["method"] = cseq[1]
-    if _place(data, size, index, count, CALL_ID, &start, &end):
-        facts["call_id"] = _text(start, end)
+        return False
     if _place(data, size, index, count, VIA, &start, &end):
         first = start - data
         last = first_value_end(data, first, end - data)
         trim(data, &first, &last)
-        facts["top_via_span"] = first, last
-        if (via := _via(data + first, data + last)) is not None:
-            facts["via"] = via
-    if index[STATUS]:
-        return  # the addresses of responses are seldom asked for
-    if _place(data, size, index, count, FROM, &start, &end) and (address := _address(start, end)) is not None:
-        facts["from_address"], facts["from_tag"] = address, _tag(address)
-    if _place(data, size, index, count, TO, &start, &end) and (address := _address(start, end)) is not None:
-        facts["to_address"], facts["to_tag"] = address, _tag(address)
+        message._first_via = first, last
+        message._via = _read_via(data + first, data + last)
+    if (numbers := _numbers(index, count)) is None:
+        return False
+    message.numbers = numbers
+    if not _place(data, size, index, count, CSEQ, &start, &end) or (found := _cseq(start, end)) is None:
+        return False
+    message.cseq = found
+    message.method = found[1] if index[STATUS] else _method(data, data + index[METHOD_END])
+    message.uri = _text(data + index[URI_START], data + index[URI_END])
+    if not _place(data, size, index, count, CALL_ID, &start, &end):
+        return False
+    message.call_id = _text(start, end)
+    if not _place(data, size, index, count, FROM, &start, &end) or (found := _uri_and_tag(start, end)) is None:
+        return False
+    message.from_uri, message.from_tag = found
+    if not _place(data, size, index, count, TO, &start, &end) or (found := _uri_and_tag(start, end)) is None:
+        return False
+    message.to_uri, message.to_tag = found
+    return True

@@ -1,8 +1,13 @@
 from cpython.array cimport array
 
+from switchboard.sip.via cimport Via
+
 
 cdef class Message:
-    cdef readonly bytes raw
+    cdef readonly bytes raw, numbers
     cdef readonly array index
     cdef readonly int status
-    cdef dict __dict__
+    cdef readonly str method, uri, call_id, from_uri, from_tag, to_uri, to_tag
+    cdef readonly tuple cseq
+    cdef tuple _first_via
+    cdef Via _via

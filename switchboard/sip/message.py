@@ -10,7 +10,6 @@ from switchboard.sip.address import NameAddr, split_values
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of, unfold
 from switchboard.sip.headers import COMPACT, HEADER_BY_NAME, Header
-from switchboard.sip.lazy import lazy
 from switchboard.sip.scan import (
     BODY_END,
     BODY_START,
@@ -40,36 +39,41 @@ class Message:
     """One SIP message: `raw` bytes and where things stand in them.
 
     Text is decoded as UTF-8 with surrogateescape, so whatever came can be written back.
-    Values are trimmed and unfolded. What `lazy` marks is worked out when it is asked for; the compiled core
-    knows it beforehand where a message is written as most are (`_message.pyx`). Neither `raw` nor `index` is
-    ever changed.
+    Values are trimmed and unfolded. Neither `raw` nor `index` is ever changed.
+
+    `numbers`: the fields' numbers, an octet each, in order. `method`: of a response the one its CSeq names.
+    `uri`: the Request-URI as received; of a response the reason phrase. `cseq`: sequence number and method,
+    (-1, "") if the field is malformed (§20.16). `from_uri`, `to_uri`: the URIs in From and To, "" if the
+    field is malformed. `from_tag`, `to_tag`: their tags, "" if there is none or the field is malformed.
     """
+
+    __slots__ = (
+        "_first_via", "_via", "call_id", "cseq", "from_tag", "from_uri", "index", "method", "numbers", "raw",
+        "status", "to_tag", "to_uri", "uri",
+    )  # fmt: skip
 
     def __init__(self, raw: bytes, index: bytes) -> None:
         self.raw = raw
         self.index = row_of(index)
         self.status: int = self.index[STATUS]
-        if know is not None:
-            know(vars(self), raw, self.index)
+        self._first_via: tuple[int, int] | None = None
+        self._via: Via | None = None
+        if know is None or not know(self):
+            self._work_out()
+
+    def _work_out(self) -> None:
+        """Find what every message is asked for; the reference of what `_message.pyx` knows at once."""
+        self.numbers = bytes(self.index[FIRST_HEADER::HEADER_WIDTH].tolist())
+        self.call_id = self.get(Header.CALL_ID) or ""
+        self.cseq = _sequence(self.get(Header.CSEQ) or "")
+        self.method = self.cseq[1] if self.status else text_of(self.raw[: self.index[METHOD_END]])
+        self.uri = text_of(self.raw[self.index[URI_START] : self.index[URI_END]])
+        self.from_uri, self.from_tag = _uri_and_tag(self.get(Header.FROM) or "")
+        self.to_uri, self.to_tag = _uri_and_tag(self.get(Header.TO) or "")
 
     @property
     def is_request(self) -> bool:
         return not self.status
-
-    @lazy
-    def numbers(self) -> bytes:
-        """The fields' numbers, an octet each, in order."""
-        return bytes(self.index[FIRST_HEADER::HEADER_WIDTH].tolist())
-
-    @lazy
-    def method(self) -> str:
-        """The request's method; of a response: the one its CSeq names."""
-        return self.cseq[1] if self.status else text_of(self.raw[: self.index[METHOD_END]])
-
-    @lazy
-    def uri(self) -> str:
-        """The Request-URI as received; of a response: the reason phrase stands there."""
-        return text_of(self.raw[self.index[URI_START] : self.index[URI_END]])
 
     @property
     def reason(self) -> str:
@@ -132,65 +136,39 @@ class Message:
         """
         return fields.value_span(self.raw, self.index, number)
 
-    @lazy
+    @property
     def top_via_span(self) -> tuple[int, int]:
         """Start and end of the topmost Via value, however many share its line."""
-        return fields.top_via_span(self.raw, self.index)
+        if self._first_via is None:
+            self._first_via = fields.top_via_span(self.raw, self.index)
+        return self._first_via
 
-    @lazy
+    @property
     def first_via_line(self) -> tuple[int, int]:
         """Start and end (CRLF included) of the line in which the topmost Via value stands."""
         return self._line(self.numbers.index(Header.VIA))
 
-    @lazy
+    @property
     def top_via(self) -> str:
         start, end = self.top_via_span
         return text_of(unfold(self.raw[start:end]))
 
-    @lazy
+    @property
     def via(self) -> Via:
         """The topmost Via; `ParseError` if it is malformed."""
-        return Via.parse(self.top_via)
+        if self._via is None:
+            self._via = Via.parse(self.top_via)
+        return self._via
 
-    @lazy
-    def call_id(self) -> str:
-        return self.get(Header.CALL_ID) or ""
-
-    @lazy
-    def cseq(self) -> tuple[int, str]:
-        """Sequence number and method; (-1, "") if the field is malformed (RFC 3261 §20.16)."""
-        match = _CSEQ.fullmatch(self.get(Header.CSEQ) or "")
-        return (int(match[1]), match[2]) if match else (-1, "")
-
-    @lazy
+    @property
     def from_address(self) -> NameAddr:
         """What stands in From; `ParseError` if it is malformed."""
         return NameAddr.parse(self.get(Header.FROM) or "")
 
-    @lazy
+    @property
     def to_address(self) -> NameAddr:
         """What stands in To; `ParseError` if it is malformed."""
         return NameAddr.parse(self.get(Header.TO) or "")
-
-    @lazy
-    def from_tag(self) -> str:
-        """The tag in From; "" if there is none or the field is malformed."""
-        return self._tag(Header.FROM)
-
-    @lazy
-    def to_tag(self) -> str:
-        """The tag in To; "" if there is none or the field is malformed."""
-        return self._tag(Header.TO)
-
-    def _tag(self, number: Header) -> str:
-        text = self.get(number) or ""
-        if '"' not in text and "<" in text:
-            match = _TAG.search(text, text.rfind(">"))
-            return match[1] if match else ""
-        try:
-            return NameAddr.parse(text).param("tag") or ""
-        except ParseError:
-            return ""
 
     def _texts(self, name: str | Header) -> Iterator[str]:
         if not isinstance(name, Header):
@@ -216,6 +194,27 @@ class Message:
     def _line(self, position: int) -> tuple[int, int]:
         at = FIRST_HEADER + position * HEADER_WIDTH
         return self.index[at + 1], self.index[at + 3] + 2
+
+
+def _sequence(text: str) -> tuple[int, str]:
+    match = _CSEQ.fullmatch(text)
+    return (int(match[1]), match[2]) if match else (-1, "")
+
+
+def _uri_and_tag(text: str) -> tuple[str, str]:
+    try:
+        address = NameAddr.parse(text)
+    except ParseError:
+        return "", _tag(text)
+    return address.uri, address.param("tag") or ""
+
+
+def _tag(text: str) -> str:
+    """The tag of an address that is malformed elsewhere."""
+    if '"' in text or "<" not in text:
+        return ""
+    match = _TAG.search(text, text.rfind(">"))
+    return match[1] if match else ""
 
 
 def parse_message(raw: bytes) -> Message:

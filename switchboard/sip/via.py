@@ -1,7 +1,6 @@
 """The Via header field (RFC 3261 §20.42, §18.2.1; `rport` of RFC 3581)."""
 
 import re
-from typing import NamedTuple
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.grammar import (
@@ -31,18 +30,36 @@ _VIA = re.compile(
 )
 
 
-class Via(NamedTuple):
-    """One Via value: where a response goes, and by its branch the transaction it belongs to."""
+class Via:
+    """One Via value: where a response goes, and by its branch the transaction it belongs to.
 
-    transport: str
-    """Upper case."""
-    host: str
-    """Host of sent-by, lower case; an IPv6 address keeps its brackets."""
-    port: int | None = None
-    params: Params = ()
-    """(name in lower case, value; None for a flag) in order."""
-    protocol: str = "SIP/2.0"
-    """Name and version of the protocol: another one is answered, not refused here (RFC 4475 §3.1.2.16)."""
+    `transport` is in upper case; `host` of sent-by in lower case, an IPv6 address with its brackets.
+    `params`: (name in lower case, value; None for a flag) in order. `protocol`: name and version; another
+    one is answered, not refused here (RFC 4475 §3.1.2.16). `branch`: the parameter, "" if there is none.
+    """
+
+    __slots__ = ("branch", "host", "params", "port", "protocol", "transport")
+
+    def __init__(
+        self,
+        transport: str,
+        host: str,
+        port: int | None = None,
+        params: Params = (),
+        protocol: str = "SIP/2.0",
+    ) -> None:
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.params = params
+        self.protocol = protocol
+        self.branch: str = find_param(params, "branch") or ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Via) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
 
     @classmethod
     def parse(cls, text: str) -> "Via":
@@ -64,11 +81,6 @@ class Via(NamedTuple):
     def param(self, name: str) -> str | None:
         """The value of `name` (lower case); "" for a flag, None if absent."""
         return find_param(self.params, name)
-
-    @property
-    def branch(self) -> str:
-        """The branch parameter, "" if there is none."""
-        return self.param("branch") or ""
 
     @property
     def sent_by(self) -> str:

@@ -5,6 +5,11 @@ import time
 from secrets import token_hex
 
 from switchboard.bus.udp import socket_address
+from switchboard.local import own_addresses
+from switchboard.settings import Settings
+
+CALL_ID = "switchboard-probe-"
+"""How the Call-IDs of our own questions begin: the history leaves them out."""
 
 
 class NobodyListens(Exception):
@@ -33,6 +38,16 @@ def ping(host: str, port: int, timeout_s: float) -> float | None:
         return time.monotonic() - began
 
 
+def answer_s(settings: Settings, timeout_s: float) -> float | None:
+    """How long an OPTIONS takes through the edge of this host (s); None for no answer in time."""
+    addresses = own_addresses(settings)
+    address = next((each for each in addresses if each.startswith("127.")), addresses[0])
+    try:
+        return ping(address, settings.sip_port, timeout_s)
+    except NobodyListens:
+        return None
+
+
 def options(own_host: str, own_port: int, host: str, port: int) -> bytes:
     """An OPTIONS for the switchboard itself; hosts without brackets."""
     here, there = (f"[{each}]" if ":" in each else each for each in (own_host, host))
@@ -42,7 +57,7 @@ def options(own_host: str, own_port: int, host: str, port: int) -> bytes:
         "Max-Forwards: 70",
         f"From: <sip:probe@{here}>;tag={token_hex(4)}",
         f"To: <sip:{there}:{port}>",
-        f"Call-ID: {token_hex(8)}",
+        f"Call-ID: {CALL_ID}{token_hex(8)}",
         "CSeq: 1 OPTIONS",
         "User-Agent: Switchboard probe",
         "Content-Length: 0",

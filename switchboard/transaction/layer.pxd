@@ -1,9 +1,12 @@
+import cython
+
 from switchboard.sip.message cimport Message
 from switchboard.transaction.client cimport (
     ClientTransaction, InviteClientTransaction, NonInviteClientTransaction, restore_client,
 )
 from switchboard.transaction.commands cimport Turn
-from switchboard.transaction.key cimport client_key, server_key
+from switchboard.transaction.dormant cimport Dormant
+from switchboard.transaction.key cimport client_key
 from switchboard.transaction.server cimport (
     InviteServerTransaction, NonInviteServerTransaction, ServerTransaction, restore_server,
 )
@@ -14,12 +17,14 @@ cdef class TransactionLayer:
     cdef readonly TimerValues values
     cdef readonly Timers timers
     cdef readonly dict servers, clients
-    cdef public object dormant
-    cpdef ServerTransaction find_server(self, Message request, object via, str method=*)
-    cpdef ServerTransaction open_server(self, Message request, object via, object peer, object reader)
+    cdef public Dormant dormant
+    cpdef ServerTransaction find_server(self, tuple key)
+    cpdef ServerTransaction open_server(self, tuple key, object peer, object reader)
     cpdef ClientTransaction open_client(self, str branch, str method, object peer, bytes raw, object user, Turn turn)
     cpdef ServerTransaction restore_server(self, tuple fixed, tuple changing, double now)
     cpdef ClientTransaction restore_client(self, tuple fixed, tuple changing, double now, object user=*)
     cpdef ClientTransaction receive_response(self, Message response, Turn turn)
+    @cython.locals(server=ServerTransaction, client=ClientTransaction)
+    cpdef object let_sleep(self, object unit, list servers, list clients, object until)
     cpdef object abandon(self, ClientTransaction client)
     cpdef object next_deadline(self)

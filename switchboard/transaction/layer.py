@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from switchboard.sip.message import Message
-from switchboard.sip.via import Via
 from switchboard.transaction.client import (
     ClientTransaction,
     InviteClientTransaction,
@@ -12,7 +11,7 @@ from switchboard.transaction.client import (
 )
 from switchboard.transaction.commands import Fields, Peer, Reader, Turn
 from switchboard.transaction.dormant import Dormant
-from switchboard.transaction.key import ClientKey, ServerKey, client_key, server_key
+from switchboard.transaction.key import ClientKey, ServerKey, client_key
 from switchboard.transaction.server import (
     InviteServerTransaction,
     NonInviteServerTransaction,
@@ -25,7 +24,7 @@ from switchboard.transaction.timers import Timers, TimerValues, Waiting
 class TransactionLayer:
     """Owns every transaction of a router. Terminated ones are forgotten at once.
 
-    `dormant`: those of a predecessor that are still to be restored.
+    `dormant`: those that are in the log alone.
     """
 
     def __init__(self, values: TimerValues) -> None:
@@ -45,18 +44,16 @@ class TransactionLayer:
         """How many client transactions there are."""
         return len(self.clients) + (len(self.dormant.clients) if self.dormant else 0)
 
-    def find_server(self, request: Message, via: Via, method: str = "") -> ServerTransaction | None:
-        """Return the server transaction that `request` belongs to; `method` as in `server_key`."""
-        key = server_key(request, via, method)
+    def find_server(self, key: ServerKey) -> ServerTransaction | None:
+        """Return the server transaction with this key, None if there is none."""
         if self.dormant:
             self.dormant.meet_server(key)
         return self.servers.get(key)
 
-    def open_server(self, request: Message, via: Via, peer: Peer, reader: Reader) -> ServerTransaction:
-        """Start the server transaction for a new request (never an ACK)."""
-        key = server_key(request, via)
+    def open_server(self, key: ServerKey, peer: Peer, reader: Reader) -> ServerTransaction:
+        """Start the server transaction of a new request."""
         transaction: ServerTransaction
-        if request.method == "INVITE":
+        if key[-1] == "INVITE":
             transaction = InviteServerTransaction(key, peer, reader, self.timers, self.values)
         else:
             transaction = NonInviteServerTransaction(key, peer, reader, self.timers, self.values)
@@ -109,6 +106,24 @@ class TransactionLayer:
         if transaction is None or not transaction.receive(response, turn):
             return None
         return transaction
+
+    def let_sleep(
+        self,
+        unit: int,
+        servers: list[ServerTransaction],
+        clients: list[ClientTransaction],
+        until: float,
+    ) -> None:
+        """Let go of transactions that only absorb what is sent twice: they are restored if that happens."""
+        assert self.dormant is not None
+        for server in servers:
+            self.servers.pop(server.key, None)
+            server.armed.clear()
+        for client in clients:
+            self.clients.pop(client.key, None)
+            client.armed.clear()
+            client.user = None
+        self.dormant.add(unit, [each.key for each in servers], [each.key for each in clients], until, True)
 
     def abandon(self, client: ClientTransaction) -> None:
         """End a client transaction whose user waits no more (§9.1)."""

@@ -1,6 +1,7 @@
 """Processors of workers."""
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -33,8 +34,15 @@ def test_the_closest_word_counts(pins: tuple[str, ...], number: int | None) -> N
 def test_a_pinned_process_stays_there(restored: set[int]) -> None:
     pin("router", 0, ())
     assert os.sched_getaffinity(0) == restored
+    pinned, end = {min(restored)}, threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
     pin("router", 0, (f"router.0={min(restored)}",))
-    assert os.sched_getaffinity(0) == {min(restored)}
+    assert os.sched_getaffinity(0) == pinned
+    assert thread.native_id is not None
+    assert os.sched_getaffinity(thread.native_id) == pinned, "ZeroMQ starts its thread before"
+    end.set()
+    thread.join()
 
 
 @pytest.mark.parametrize("number", [100_000, 10**20])

@@ -4,6 +4,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
@@ -47,6 +49,27 @@ def test_answers(tmp_path: Path) -> None:
             thread.join(LIMIT_S)
         assert board.answers == said
         assert board.not_up() == ["router", "journal"]
+        board.close()
+        for door in doors.values():
+            door.close()
+
+
+def test_nobody_is_asked_again_because_others_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("switchboard.bus.board.PATIENCE_S", LIMIT_S)
+    names = [f"router.{number}" for number in range(5)]
+    with BusContext() as context:
+        doors = {name: Door(context, endpoint(tmp_path, name)) for name in names}
+        board = Board(context, {name: endpoint(tmp_path, name) for name in names})
+        waiting = threading.Thread(target=board.wait, args=(LIMIT_S,))
+        waiting.start()
+        for door in doors.values():  # one after the other, so that each answer wakes the board
+            assert door.sockets[0].poll(int(LIMIT_S * 1000))
+            question = door.take()
+            assert question
+            question.reply([])
+        waiting.join(LIMIT_S)
+        assert sorted(board.answers) == names
+        assert [door.take() for door in doors.values()] == [None] * len(names)
         board.close()
         for door in doors.values():
             door.close()

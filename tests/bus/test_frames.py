@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchboard import codec
-from switchboard.bus.frames import VERSION, FrameError, head, pack, pack_items, unpack
+from switchboard.bus.frames import RECEIVED, VERSION, FrameError, has_shape, head, pack, pack_items, unpack
 
 TEXT = st.text() | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | TEXT
@@ -69,3 +69,19 @@ def test_any_bytes_are_a_frame_or_an_error(frame: bytes) -> None:
     except FrameError:
         return
     assert isinstance(subject, str)
+
+
+@pytest.mark.parametrize(
+    ("item", "has"),
+    [
+        (["h", 5060, "", b"index", b"raw"], True),
+        (["h", 5060, "", b"index"], False),
+        (["h", "5060", "", b"index", b"raw"], False),
+        (["h", 5060, "", b"index", b"raw", ""], False),
+        (("h", 5060, "", b"index", b"raw"), False),
+        (1.5, False),
+        (None, False),
+    ],
+)
+def test_shape_of_an_item(item: object, has: bool) -> None:
+    assert has_shape(item, RECEIVED) is has

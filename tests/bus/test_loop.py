@@ -148,9 +148,44 @@ def test_an_actor_is_asked_after_each_round_how_long_to_wait(
     actor = Recorder()
     actor.deadlines = [0.0, 0.0, 0.0]
     stop = StopAfter(looks=3)
-    Loop(actor, context, endpoints).run(stop)  # type: ignore[arg-type]
+    told: list[str] = []
+    Loop(actor, context, endpoints).run(stop, lambda: told.append("ready"))  # type: ignore[arg-type]
     stop.close()
     assert actor.pauses == actor.flushes == 3
+    assert told == ["ready"]
+
+
+class Follows(Recorder):
+    """Wants to hear something first."""
+
+    def is_ready(self) -> bool:
+        return bool(self.casts)
+
+
+class StopWhenTold(StopAfter):
+    """A StopSignal that comes when the loop has told that it is ready."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.told: list[bool] = []
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.told)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_an_actor_is_ready_when_it_has_heard_what_it_needs_or_after_a_while(
+    context: BusContext, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, comes: bool
+) -> None:
+    monkeypatch.setattr("switchboard.bus.loop.READY_WITHIN_S", LIMIT_S if comes else 0.01)
+    actor, stop = Follows(), StopWhenTold()
+    loop = Loop(actor, context, endpoints)
+    if comes:
+        connected(context, endpoints.inbox("recorder"))
+    loop.run(stop, lambda: stop.told.append(actor.is_ready()))  # type: ignore[arg-type]
+    stop.close()
+    assert stop.told == [comes]
 
 
 def test_bad_frames_are_counted_and_harm_nothing(context: BusContext, endpoints: Endpoints) -> None:

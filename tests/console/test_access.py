@@ -100,3 +100,26 @@ def test_a_link_from_another_site_comes_back_with_its_cookie(open_console: Open)
 def test_a_cookie_that_is_none(open_console: Open) -> None:
     answer = open_console().get("/phrases", headers={"Cookie": "switchboard=\x01; a b;=;"})
     assert answer.status_code == 200
+
+
+PUBLIC = "https://pbx.example.com"
+
+
+def test_behind_a_proxy_with_tls(open_console: Open) -> None:
+    """It may hand on the name that the browser asked for, or its own for the console."""
+    browser = open_console(PUBLIC, console_password=PASSWORD_HASH, console_url=PUBLIC)
+    shown = browser.get("/login")
+    assert "; Secure" in shown.headers["Set-Cookie"]
+    form = {"csrf": token_of(shown.text), "password": PASSWORD}
+    for host, origin, status in [
+        ("127.0.0.1:8080", "https://evil.example.net", 403),
+        ("127.0.0.1:8080", PUBLIC, 303),
+        ("pbx.example.com", PUBLIC, 303),
+    ]:
+        answer = browser.post("/login", data=form, headers={"Host": host, "Origin": origin})
+        assert answer.status_code == status
+        form["csrf"] = token_of(browser.get("/phones").text) or form["csrf"]
+
+
+def test_without_one_the_cookie_is_for_http_too(open_console: Open) -> None:
+    assert "Secure" not in open_console().get("/phrases").headers["Set-Cookie"]

@@ -86,3 +86,20 @@ def test_figures() -> None:
     assert found["Calls a second"].value == 4.0
     assert found["Calls a second"].chart.top == 4.0
     assert found["Refusals a second"].value == 1.5
+
+
+def test_the_added_delay() -> None:
+    def look(at: float, answer_s: float | None) -> Look:
+        return Look(at, moment(survey(at), survey(at + 2), []), [], [], answer_s)
+
+    def delay(*looks: Look) -> tuple[float | None, str, str]:
+        shown = figures(looks)[-1]
+        assert (shown.name, shown.unit) == ("Added delay", "ms")
+        return shown.value, shown.note, shown.chart.line
+
+    assert delay(look(0.0, 0.004), look(2.0, None), look(4.0, 0.002)) == (
+        2.0,
+        "for an OPTIONS, up to 4.0 ms",
+        "236.8,2.0 240.0,24.0",
+    )
+    assert delay(look(0.0, None))[:2] == (None, "no answer to an OPTIONS")

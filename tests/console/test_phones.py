@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 from cli.conftest import answering as answering
-from console.conftest import HERE, PASSWORD_HASH, Open, token_of
+from console.conftest import HERE, PASSWORD, PASSWORD_HASH, Open, token_of
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
@@ -127,3 +127,14 @@ def test_without_auth_nobody_is_asked(open_console: Open, answering: Answering) 
     assert make_link(browser, "lukas").status_code == 303
     assert "A new user is added" not in browser.get("/phones").text
     assert asked == []
+
+
+def test_a_link_leads_to_the_proxy_before_the_console(open_console: Open) -> None:
+    public = "https://pbx.example.com:8443"
+    browser = open_console(public, console_password=PASSWORD_HASH, console_url=public + "/")
+    form = {"csrf": token_of(browser.get("/login").text), "password": PASSWORD}
+    assert browser.post("/login", data=form, headers={"Origin": public}).status_code == 303
+    form = {"csrf": token_of(browser.get("/phones").text), "user": "lukas"}
+    made = browser.post("/phones", data=form, headers={"Origin": public})
+    page = browser.get(made.headers["Location"]).text
+    assert f'<code class="url">{public}/provisioning/' in page

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchboard.durable.keyed_log import KeyedLog
+from switchboard.durable.keyed_log import MOST_READ, KeyedLog
 from switchboard.durable.segment import SegmentError, read
 
 
 def reopened(directory: Path) -> dict[bytes, bytes]:
     """What the next process finds."""
     log = KeyedLog(directory, segment_bytes=400)
+    found = dict(log.items())
     log.close()
-    return dict(log.items())
+    return found
 
 
 def test_what_is_committed_is_there_again(tmp_path: Path) -> None:
@@ -103,4 +104,16 @@ def test_it_is_a_dictionary(
             log = KeyedLog(directory, segment_bytes=400)
             now = dict(committed)
         assert dict(log.items()) == now
+    log.close()
+
+
+def test_values_are_read_from_more_segments_than_are_kept_open(tmp_path: Path) -> None:
+    log = KeyedLog(tmp_path, segment_bytes=50)
+    for number in range(60):
+        log.put(b"%d" % number, b"%d" % number * 40)
+        log.commit()
+    log.put(b"waits", b"for its commit")
+    assert len(list(tmp_path.iterdir())) > 2 * MOST_READ
+    assert [log[b"%d" % number] for number in range(60)] == [b"%d" % number * 40 for number in range(60)]
+    assert log[b"waits"] == b"for its commit"
     log.close()

@@ -1,5 +1,7 @@
 """Units in a log: numbered, written in two parts, restored one by one."""
 
+import gc
+
 import pytest
 from playbook import LENKA, LUKAS, Board, MemoryLog, request, response
 
@@ -63,3 +65,40 @@ def test_forget_all(board: Board) -> None:
     answered_call(board, 1)
     UnitLog(board.log).forget_all()
     assert not board.log
+
+
+def test_what_only_absorbs_is_in_the_log_alone(board: Board) -> None:
+    answered_call(board, 1)
+    layer = board.proxy.env.layer
+    assert (layer.servers, layer.clients) == ({}, {})
+    assert (layer.server_count, layer.client_count) == (1, 2)
+    assert board.proxy.next_deadline() == board.now + 32
+    board.advance(32)
+    assert (layer.server_count, layer.client_count, dict(board.log)) == (0, 0, {})
+
+
+def test_a_unit_that_woke_sleeps_again(board: Board) -> None:
+    board.bind("lenka", "sip:lenka@10.0.0.12:5060")
+    board.receive(request("INVITE", CALLEE), LUKAS)
+    answer = response(board.sent()[0].message, 200)
+    for _ in range(3):
+        board.receive(answer, LENKA)
+        assert board.proxy.env.layer.servers == {}
+    assert board.statuses() == [100, 200, 200, 200]
+    assert len(keys(board.log, BASE)) == len(keys(board.log, STATE)) == 1
+
+
+def test_a_call_leaves_no_cycle_behind(board: Board) -> None:
+    """A router collects seldom: what a call needed must go by itself."""
+    for number in range(3):
+        answered_call(board, number)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(3, 13):
+            answered_call(board, number)
+            board.receive(request("CANCEL", CALLEE, branch=f"z9hG4bK{number}"), LUKAS)
+            board.advance(100)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

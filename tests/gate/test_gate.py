@@ -90,7 +90,7 @@ def test_operators_are_told_of_floods_and_scanners() -> None:
     gate = Gate(GatePolicy(rate=1.0, burst=2.0, ignored_s=5.0, scanners=("evil",)))
     with pytest.raises(Refused):
         gate.check(message(lines="User-Agent: evil source=1.2.3.4 \x1b\xe9\r\n"), STRANGER, 100.0)
-    assert [gate.hears(STRANGER, 100.0) for _ in range(4)] == [True, True, False, False]
+    assert [gate.hears(STRANGER, 5060, 100.0) for _ in range(4)] == [True, True, False, False]
     gate.tell(100.0)
     assert gate.notices.take() == [
         ("scanner dropped", {"source": STRANGER, "user_agent": "evil_source_1.2.3.4____"}),

@@ -2,7 +2,16 @@
 
 import pytest
 
-from switchboard.gate.overload import ALL_FROM_S, PERSISTS_S, SOME_FROM_S, STALE_S, Overload
+from switchboard.gate.overload import (
+    ALL_FROM_S,
+    HOPELESS_S,
+    PERSISTS_S,
+    RECOVERS_S,
+    SOME_FROM_S,
+    STALE_S,
+    USERS_PATIENCE,
+    Overload,
+)
 
 HALF_S = (SOME_FROM_S + ALL_FROM_S) / 2
 
@@ -23,8 +32,8 @@ def late_for_long(lag_s: float) -> Overload:
         (ALL_FROM_S, False, 100),
         (10.0, False, 100),
         (-5.0, False, 0),
-        (2 * SOME_FROM_S, True, 0),
-        (2 * HALF_S, True, 50),
+        (USERS_PATIENCE * SOME_FROM_S, True, 0),
+        (USERS_PATIENCE * HALF_S, True, 50),
         (10.0, True, 100),
     ],
 )
@@ -42,9 +51,37 @@ def test_nothing_is_refused_before_anything_was_measured_and_long_after() -> Non
 
 def test_a_moment_of_lateness_is_no_overload() -> None:
     overload = Overload()
-    for now, lag_s in ((100.0, 5.0), (100.4, 0.5), (101.0, 0.0), (101.1, 5.0), (101.5, 1.0)):
+    for now, lag_s in ((100.0, 0.4), (100.4, 0.2), (101.0, 0.0), (101.1, 0.4), (101.5, 0.3)):
         overload.note(lag_s, now)
         assert not overload.refuses(now, of_user=False)
+
+
+def test_who_is_hopelessly_late_is_overloaded_at_once() -> None:
+    overload = Overload()
+    overload.note(HOPELESS_S, 100.0)
+    assert overload.refuses(100.0, of_user=True)
+
+
+def test_an_overload_lasts_until_it_has_been_over_for_long() -> None:
+    """A moment without lateness is what refusing achieves: the next lateness is refused at once."""
+    overload = late_for_long(ALL_FROM_S)
+    overload.note(0.0, 100.5)
+    overload.note(0.0, 101.4)
+    assert not overload.refuses(101.4, of_user=False), "nothing is late"
+    overload.note(ALL_FROM_S, 101.5)
+    assert overload.refuses(101.5, of_user=False)
+    for tenths in range(int(RECOVERS_S * 10) + 1):
+        overload.note(0.0, 102.0 + tenths / 10)
+    overload.note(ALL_FROM_S, 104.5)
+    assert not overload.refuses(104.5, of_user=False)
+
+
+def test_who_is_full_takes_nothing_new_whoever_asks() -> None:
+    overload = Overload()
+    overload.is_full = True
+    assert overload.refuses(100.0, of_user=True)
+    overload.is_full = False
+    assert not overload.refuses(100.0, of_user=False)
 
 
 def test_a_queue_that_is_fed_three_times_too_fast_stays_short() -> None:

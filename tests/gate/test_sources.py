@@ -14,7 +14,7 @@ HOST = "192.0.2.1"
 
 def hears(sources: Sources, now: float, count: int = 1, host: str = HOST) -> int:
     """How many of `count` datagrams are heard."""
-    return sum(sources.hears(sources.find(host, now), host, now) for _ in range(count))
+    return sum(sources.hears(sources.find(host, now), host, 5060, now) for _ in range(count))
 
 
 def test_a_burst_is_heard_and_the_rest_ignored() -> None:

@@ -1,50 +1,58 @@
 """The share of calls that is kept under load."""
 
-from switchboard.history.sample import SMALLEST_SHARE, Sample
+from switchboard.bus.share import SMALLEST
+from switchboard.history.sample import Sample
 
 
-def passing(sample: Sample, count: int) -> int:
-    """How many of so many calls are wanted."""
-    return sum(sample.wants(b"call %d" % number) for number in range(count))
+def after(sample: Sample, messages: int, now: float) -> bool:
+    """Whether the share is another one when so many have come by then."""
+    sample.count(messages)
+    return sample.look(now)
 
 
 def test_all_are_kept_while_there_are_few() -> None:
     sample = Sample(100)
-    sample.look(0.0)
-    assert passing(sample, 100) == 100
-    sample.look(1.0)
-    assert (passing(sample, 100), sample.halvings, sample.skipped) == (100, 0, 0)
+    sample.look(10.0)
+    assert not after(sample, 100, 11.0)
+    assert (sample.halvings, sample.skipped) == (0, 0)
 
 
-def test_under_load_a_share_is_kept_always_of_the_same_calls() -> None:
+def test_under_load_the_share_shrinks_to_what_is_let_pass() -> None:
     sample = Sample(100)
-    sample.look(0.0)
-    passing(sample, 400)
-    sample.look(1.0)
+    sample.look(10.0)
+    assert after(sample, 400, 11.0)
     assert sample.halvings == 2
-    kept = passing(sample, 400)
-    assert 60 < kept < 140
-    assert sample.skipped == 400 - kept
-    assert passing(sample, 400) == kept
-    sample.look(3.0)
-    assert sample.halvings == 2, "800 in two seconds"
+    assert not after(sample, 100, 12.0), "it is a quarter of 400"
+    assert sample.skipped == 300
+
+
+def test_a_burst_is_met_before_the_window_ends() -> None:
+    sample = Sample(100)
+    sample.look(10.0)
+    assert not after(sample, 101, 10.1)
+    assert after(sample, 100, 10.25)
+    assert sample.halvings == 4, "201 in a quarter of a second"
 
 
 def test_when_the_load_is_over_all_are_kept_again() -> None:
     sample = Sample(100)
-    sample.look(0.0)
-    passing(sample, 1000)
-    sample.look(1.0)
-    assert sample.halvings
-    sample.look(2.0)
+    sample.look(10.0)
+    assert after(sample, 1000, 11.0)
+    assert after(sample, 0, 12.0)
     assert sample.halvings == 0
 
 
-def test_between_two_looks_nothing_changes() -> None:
+def test_about_the_limit_it_does_not_change_its_mind_each_second() -> None:
+    sample = Sample(100)
+    sample.look(10.0)
+    assert after(sample, 110, 11.0)
+    assert not after(sample, 45, 12.0), "90 of all"
+    assert after(sample, 30, 13.0), "60 of all"
+    assert sample.halvings == 0
+
+
+def test_there_is_a_smallest_share() -> None:
     sample = Sample(1)
-    sample.look(0.0)
-    passing(sample, 5000)
-    sample.look(0.5)
-    assert sample.halvings == 0
-    sample.look(1.0)
-    assert sample.halvings == SMALLEST_SHARE
+    sample.look(10.0)
+    assert after(sample, 50_000, 11.0)
+    assert sample.halvings == SMALLEST

@@ -166,6 +166,15 @@ def test_a_page_of_an_earlier_round_is_passed_over(remote: Remote) -> None:
     remote.assert_same()
 
 
+def test_it_is_current_when_it_has_all_pages_and_hears_the_registrar(remote: Remote) -> None:
+    remote.bind("anna", "sip:a@h")
+    remote.follower.start(0.0)
+    remote.follower.told(remote.store.number, 0.0)
+    assert not remote.follower.is_current
+    remote.answer_all()
+    assert remote.follower.is_current
+
+
 def test_the_copy_serves_until_the_registrar_answers() -> None:
     remote = Remote(MemoryCopy((3, {"lukas": [bound("sip:lukas@old")]})))
     remote.follower.start(0.0)
@@ -223,7 +232,9 @@ def test_where_the_store_is_at_hand_it_is_read(tmp_path: Path) -> None:
     follower.changed(*bind("sip:third@h"), 2.0)
     assert (replica.snapshot(), follower.snapshots) == (store.snapshot(), 2)
     bind("sip:missed@h")
+    assert not follower.is_current
     follower.told(store.number, 3.0)
+    assert follower.is_current
     assert (replica.snapshot(), follower.snapshots) == (store.snapshot(), 3)
     assert follower.notes(3.0 + SILENT_S) == [
         "nothing heard from the registrar for 3 s; bindings are those of its store"

@@ -1,3 +1,4 @@
+import math
 import tempfile
 import time
 from collections.abc import Iterator
@@ -228,7 +229,7 @@ def test_a_broken_file_is_reported_once(context: BusContext, data_dir: Path) -> 
 
 
 def test_without_own_files_the_timer_never_fires(context: BusContext, data_dir: Path) -> None:
-    assert make(context, data_dir).next_deadline() is None
+    assert make(context, data_dir).next_deadline() == math.inf
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,17 @@ def test_now_counts_what_sipp_does(page: Page, switchboard: Switchboard, net: Ne
     expect(page.locator("tbody tr").first).to_contain_text("answered")
 
 
+def test_now_shows_the_added_delay(page: Page) -> None:
+    page.goto("/")
+    figure = page.locator(".figure", has_text="Added delay")
+    expect(figure.locator(".value")).to_have_text(re.compile(r"\d+(\.\d)? ms"))
+    expect(figure.get_by_role("img")).to_have_accessible_name(
+        re.compile("Added delay over the last five minutes")
+    )
+    first = figure.locator("polyline").get_attribute("points") or ""
+    expect(figure.locator("polyline")).not_to_have_attribute("points", first)
+
+
 def test_a_worker_is_restarted(page: Page, switchboard: Switchboard) -> None:
     before = switchboard.component("translator")["pid"]
     page.goto("/")

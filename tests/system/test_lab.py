@@ -1,10 +1,12 @@
 """`switchboard lab call` through real processes."""
 
 import json
+import signal
+from subprocess import Popen
 from typing import Any
 
 import pytest
-from system.harness import Switchboard
+from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.user_agent import registered
 
@@ -71,3 +73,35 @@ def test_one_is_started_for_the_time() -> None:
         found = placed(switchboard, "--start")
         assert "SIP/2.0 180 Ringing" in lines(found["messages"], "lab-anna")
         assert switchboard.cdr() == []
+
+
+def test_where_passwords_are_wanted_the_phones_are_users_meanwhile() -> None:
+    with Switchboard({"SWITCHBOARD_AUTH": "on"}) as switchboard:
+        found = placed(switchboard)
+        seen = lines(found["messages"], "lab-anna")
+        assert seen.count("SIP/2.0 401 Unauthorized") == 2
+        assert seen.count("SIP/2.0 407 Proxy Authentication Required") == 1
+        assert switchboard.wait_record(found["call_id"])["outcome"] == "answered"
+        assert json.loads(switchboard.cli("user", "list", "--json").stdout) == {"users": []}
+
+
+@pytest.mark.parametrize("progress", ["ringing", "up"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_call_that_is_broken_off_is_hung_up(progress: str, number: signal.Signals) -> None:
+    options = ("--ring", "60") if progress == "ringing" else ("--ring", "0", "--talk", "60")
+    with Switchboard({"SWITCHBOARD_AUTH": "on"}) as switchboard:
+        with switchboard.start_command("lab", "call", *options) as command:
+            call = wait_until(lambda: going(switchboard, command, progress), f"a call {progress}")
+            command.send_signal(number)
+            assert command.wait(10) == 130
+        record = switchboard.wait_record(call["call_id"])
+        assert record["outcome"] == ("cancelled" if progress == "ringing" else "answered")
+        assert json.loads(switchboard.cli("bindings", "--json").stdout) == {"bindings": []}
+        assert json.loads(switchboard.cli("user", "list", "--json").stdout) == {"users": []}
+
+
+def going(switchboard: Switchboard, command: Popen[str], state: str) -> Any:
+    """The call that the command has placed, once it is so far."""
+    assert command.poll() is None, "it goes on"
+    calls = json.loads(switchboard.cli("calls", "--json").stdout)["calls"]
+    return next((call for call in calls if call["state"] == state), None)

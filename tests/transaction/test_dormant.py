@@ -15,9 +15,14 @@ def woken() -> list[int]:
 
 
 @pytest.fixture
-def dormant(woken: list[int]) -> Dormant:
+def ended() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def dormant(woken: list[int], ended: list[int]) -> Dormant:
     """A call with two forks until 20, and a CANCEL until 10."""
-    dormant = Dormant(woken.append)
+    dormant = Dormant(woken.append, ended.append)
     dormant.add(1, [INVITE], FORKS, 20.0)
     dormant.add(2, [], [("z9hG4bKsb0.2", "CANCEL")], 10.0)
     return dormant
@@ -55,3 +60,17 @@ def test_who_is_awake_has_no_deadline_here(dormant: Dormant, woken: list[int]) -
     assert dormant.next_deadline() == 20.0
     dormant.meet_due(10.0)
     assert woken == [2]
+
+
+def test_who_has_nothing_left_to_do_ends_asleep(dormant: Dormant, woken: list[int], ended: list[int]) -> None:
+    dormant.add(3, [(*INVITE[:3], "BYE")], [], 30.0, ends=True)
+    dormant.meet_due(30.0)
+    assert (woken, ended, dormant.servers) == ([2, 1], [3], {})
+
+
+def test_who_woke_and_sleeps_again_has_his_new_deadline(dormant: Dormant, woken: list[int]) -> None:
+    dormant.meet_server(INVITE)
+    dormant.add(1, [INVITE], FORKS, 40.0)
+    dormant.meet_due(30.0)
+    assert woken == [1, 2]
+    assert (len(dormant), dormant.next_deadline()) == (1, 40.0)

@@ -11,6 +11,7 @@ from switchboard.transaction.client import (
     NonInviteClientTransaction,
 )
 from switchboard.transaction.commands import Peer, Reader, Turn
+from switchboard.transaction.key import server_key
 from switchboard.transaction.layer import TransactionLayer
 from switchboard.transaction.server import (
     InviteServerTransaction,
@@ -31,12 +32,12 @@ def layer() -> TransactionLayer:
 
 def open_server(layer: TransactionLayer, raw: bytes) -> ServerTransaction:
     message = parse_message(raw)
-    return layer.open_server(message, message.via, PEER, Reader("", ""))
+    return layer.open_server(server_key(message, message.via), PEER, Reader("", ""))
 
 
 def find_server(layer: TransactionLayer, raw: bytes, method: str = "") -> ServerTransaction | None:
     message = parse_message(raw)
-    return layer.find_server(message, message.via, method)
+    return layer.find_server(server_key(message, message.via, method))
 
 
 def open_client(
