@@ -8,17 +8,21 @@ import sys
 import time
 from array import array
 from collections.abc import Callable
+from contextlib import ExitStack
 from random import Random
 
+import zmq
 from compiled import outcome
 from intakes import MESSAGES, Bench
 from sip.messages import TORTURE, known_otherwise, mutations
 from sip.test_splice_twins import ROUTES, assert_alike
+from translations import frame_of, translations
 
 from bench.messages import INVITE, RESPONSE
 from services.intake import Intake, IntakeInPython
 from switchboard import codec
 from switchboard.bus.datagrams import Sender
+from switchboard.bus.sockets import Ears, Mouth
 from switchboard.bus.udp import bind_sockets
 from switchboard.sip import fields
 from switchboard.sip.headers import Header
@@ -49,8 +53,13 @@ class Fuzzer:
         )  # reaches this machine only, whatever addresses chance makes
         self.sender = Sender(self.sockets)
         self.edges = (Bench(Intake), Bench(IntakeInPython))
+        self.open = ExitStack()
+        self.translations = self.open.enter_context(translations())
+        self.pair = Pair()
 
     def close(self) -> None:
+        self.pair.close()
+        self.open.close()
         for sock in self.sockets:
             sock.close()
 
@@ -64,6 +73,10 @@ class Fuzzer:
         for data in mutations(self.frame(raw), A_SEED, self.shape.getrandbits(32)):
             self.inputs += 1
             self.compare_sending(data)
+        for data in mutations(frame_of(raw), A_SEED, self.shape.getrandbits(32)):
+            self.inputs += 1
+            self.compare_translation(data)
+            self.pair.carry(data)
 
     def compare_scan(self, data: bytes) -> None:
         result = outcome(scan, data)
@@ -107,6 +120,11 @@ class Fuzzer:
             for box in edge.boxes:
                 box.items.clear()
 
+    def compare_translation(self, data: bytes) -> None:
+        both = self.translations.compare(data)
+        if both is not None and both[0] != both[1]:
+            raise Disagreement(f"translation: {data!r}")
+
     def frame(self, raw: bytes) -> bytes:
         port = self.sockets[0].getsockname()[1]
         return codec.pack([["127.0.0.1", port, "127.0.0.1", raw[:300]], ["127.0.0.1", port, "", b"x"]])
@@ -119,6 +137,27 @@ class Fuzzer:
     def sent_one_by_one(self, data: bytes) -> tuple[int, int]:
         sent = [self.sender.send(raw, host, port, local) for host, port, local, raw in codec.unpack(data)]
         return sum(sent), len(sent) - sum(sent)
+
+
+class Pair:
+    """Two compiled ends of a socket; what is in a frame is nothing to them."""
+
+    def __init__(self) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.sockets = [self.context.socket(zmq.PAIR) for _ in range(2)]
+        self.sockets[0].bind("inproc://pair")
+        self.sockets[1].connect("inproc://pair")
+        self.ears, self.mouth = Ears(self.sockets[:1]), Mouth(self.sockets[1])
+
+    def carry(self, data: bytes) -> None:
+        """Disagreement if a frame does not arrive as it was sent, and alone."""
+        if not (self.mouth.send(data) and self.ears.wait(1.0)):
+            raise Disagreement(f"nothing arrived: {data!r}")
+        if (self.ears.take(0), self.ears.take(0)) != (data, None):
+            raise Disagreement(f"another frame arrived: {data!r}")
+
+    def close(self) -> None:
+        self.context.destroy(linger=0)
 
 
 def span_of(look_up: Callable[..., tuple[int, int]], *arguments: object) -> tuple[int, int] | None:

@@ -139,3 +139,25 @@ def test_nothing_is_left_behind(raw: bytes) -> None:
     board.advance(100)
     assert not board.proxy.env.layer.servers
     assert not board.proxy.env.layer.clients
+
+
+RFC4475 = """
+wsinv intmeth esc01 escnull esc02 lwsdisp longreq dblreq semiuri transports mpart01 unreason noreason
+badinv01 clerr ncl scalar02 scalarlg quotbal ltgtruri lwsruri lwsstart trws escruri baddate regbadct
+badaspec baddn badvers mismatch01 mismatch02 bigcode
+badbranch
+insuf unkscm novelsc unksm2 bext01 invut regaut01 multi01 mcl01 bcast zeromf cparam01 cparam02 regescrt sdp01
+inv2543
+"""
+RFC5118 = """
+ipv6-good ipv6-bad port-ambiguous port-unambiguous ipv6-correct-abnf-2-colons ipv6-bug-abnf-3-colons
+via-received-param-with-delim via-received-param-no-delim ipv6-in-sdp mult-ip-in-header mult-ip-in-sdp
+ipv4-mapped-ipv6
+"""
+
+
+def test_every_message_of_the_rfcs_is_there() -> None:
+    """By the names that the RFCs give them (RFC 4475 §3.1.1, §3.1.2, §3.2, §3.3, §3.4; RFC 5118 §4)."""
+    wanted = {*RFC4475.split(), *RFC5118.split()}
+    assert {path.stem for path in TORTURE.glob("*.dat")} == wanted == set(EXPECTED)
+    assert len(wanted) == 49 + 12

@@ -45,9 +45,9 @@ class Dialogs:
         return any(hosts[at : at + _TAG] == wanted for at in range(0, len(hosts), _TAG))
 
     def tag(self, call_id: str, tag: str, number: int, branch: str) -> str:
-        """A To tag that is the same for all copies of one request, and that nobody else can make."""
+        """A To tag that is the same for all copies of one request: 32 bits, as RFC 3261 §19.3 wants it."""
         text = f"{call_id}\n{tag}\n{number}\n{branch}".encode("utf-8", "surrogateescape")
-        return seal(self._key, Use.TAG, text).hex()
+        return seal(self._key, Use.TAG, text, 4).hex()
 
     def _is_sealed(self, given: str, call_id: str, tag: str, claim: str) -> bool:
         expected = self._seal(call_id, tag, claim).encode()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from hmac import compare_digest
 from typing import NamedTuple
 
-from switchboard.auth.digest import QOP, Credentials, challenge
+from switchboard.auth.digest import HA1_BYTES, QOP, Credentials, challenge
 from switchboard.auth.failures import Reason
 from switchboard.auth.keys import Use, seal
 from switchboard.auth.nonce import Nonces
@@ -40,7 +40,7 @@ class Verifier:
         self.replays = replays
         self._algorithms = tuple(algorithms)
         self._nonces = nonces
-        self._decoy = seal(key, Use.DECOY, b"").hex()
+        self._decoys = {name: seal(key, Use.DECOY, b"", size).hex() for name, size in HA1_BYTES.items()}
 
     def check(self, values: Sequence[str], method: str, uri: str, now_at: float) -> Verdict:
         """Judge the `values` (untrusted) of Authorization or Proxy-Authorization. `now_at`: epoch s."""
@@ -48,7 +48,7 @@ class Verifier:
         if shown is None:
             return _NONE
         record = self.users.find(shown.username)
-        ha1 = record.ha1(shown.algorithm) if record else self._decoy
+        ha1 = record.ha1(shown.algorithm) if record else self._decoys[shown.algorithm]
         expected = shown.expected(ha1, method).encode()
         proved = compare_digest(expected, shown.response.lower().encode("utf-8", "surrogateescape"))
         if not (proved and record):

@@ -22,7 +22,7 @@ from switchboard.sip.uri import SipUri
 
 SUPPORTED = frozenset(("path",))
 _NEVER_TOO_BRIEF = 3600  # seconds, §10.3 step 7
-_WORD = 2**64 - 1
+_WORD = 2**32 - 1
 
 Headers = list[tuple[str, str]]
 
@@ -40,7 +40,7 @@ class RegistrarPolicy:
 class Answer(NamedTuple):
     """The response to a REGISTER, and whose it is ("": nobody of ours).
 
-    `is_challenge`: it need not be remembered.
+    `is_challenge`: it need not be remembered, and goes nowhere but back. b"": there is none.
     """
 
     response: bytes
@@ -86,8 +86,14 @@ class Registrar:
             status, reason, headers = error.status, error.reason, [("Warning", warning_of(error))]
             tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
         top_via = received_via(request, source)
+        if status == 401 and self._authenticator is not None:
+            answers = self._authenticator.answers
+            challenge = answers.make(
+                request, source[0], status, reason, headers, to_tag=tag, top_via=top_via, now_at=now_at
+            )
+            return Answer(challenge, user, True)
         response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
-        return Answer(response, user, status == 401)
+        return Answer(response, user)
 
     def purge(self, now_at: float) -> None:
         """Remove the bindings whose time is over."""
@@ -176,7 +182,7 @@ class Registrar:
     def _to_tag(self, request: Message) -> str:
         """A tag that a retransmission gets again (§8.2.7)."""
         number = hash((self._secret, request.call_id, request.cseq, request.via.branch))
-        return f"{number & _WORD:016x}"
+        return f"{number & _WORD:08x}"
 
 
 def _check_require(request: Message) -> None:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from switchboard.auth.unproved import believed
 from switchboard.location.answered import Answered
 from switchboard.location.registrar import Registrar
 from switchboard.sip.errors import ParseError
@@ -29,7 +30,7 @@ class RegisterTransactions:
         self._answered: Answered[Reply] = Answered(lifetime_s)
 
     def handle(self, request: Message, source: tuple[str, int], now: float, now_at: float) -> Reply | None:
-        """The reply to a REGISTER from `source`; None if its top Via is of no use.
+        """The reply to a REGISTER from `source`; None if its top Via is of no use, or it gets none.
 
         `now`: monotonic seconds, `now_at`: epoch seconds.
         """
@@ -44,6 +45,10 @@ class RegisterTransactions:
             self.retransmissions += 1
             return reply
         answer = self._registrar.process(request, source, now_at)
+        if not answer.response:
+            return None
+        if answer.is_challenge:
+            target = believed(target, source)
         reply = Reply(target, answer.response, answer.user, request.get(Header.ACCEPT_LANGUAGE) or "")
         if not answer.is_challenge:  # anybody may cause many
             self._answered.add(transaction, reply, now)

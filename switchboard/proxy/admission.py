@@ -40,13 +40,25 @@ class Admission:
         elif not (self._needs_no_proof(received, routing) or self.policy.is_led(received, routing, at)):
             self._authenticate(received, routing, at)
 
+    def admit_ack(self, received: Received, routing: Routing, at: float) -> None:
+        """Let the ACK for a 2xx pass, which our own Route leads, or raise a `Refusal` that nobody gets."""
+        if received.source.host in self.authenticator.trusted or self._is_our_own(received):
+            return
+        if not self.policy.is_led(received, routing, at):
+            raise Refusal(403)
+
     def _needs_no_proof(self, received: Received, routing: Routing) -> bool:
-        own, ours = self.policy.own, self.policy.own.owns(routing.uri) and not routing.routes
+        ours = self.policy.own.owns(routing.uri) and not routing.routes
         if ours and not routing.uri.user and received.method == "OPTIONS":
             return True  # are you there? tells nothing about anybody
-        if received.passes and own.is_listening_at(received.source.host, received.source.port):
-            return True  # we sent it, and it was admitted then
+        if self._is_our_own(received):
+            return True
         return self.strangers and ours and not self._claims_to_be_ours(received)
+
+    def _is_our_own(self, received: Received) -> bool:
+        """Whether we sent it, and it was admitted then."""
+        source = received.source
+        return bool(received.passes) and self.policy.own.is_listening_at(source.host, source.port)
 
     def _claims_to_be_ours(self, received: Received) -> bool:
         return bool(received.caller) or Header.PROXY_AUTHORIZATION in received.message.numbers

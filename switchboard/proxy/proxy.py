@@ -6,6 +6,7 @@ Datagrams, timers and resolved names go in; what is to be done comes out in a `P
 from collections import Counter
 from functools import partial
 
+from switchboard.auth.unproved import believed
 from switchboard.proxy.admission import Challenge
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.caps import check_passed, send_away
@@ -172,6 +173,8 @@ class Proxy:
             return  # for what was answered without state
         try:
             routing = preprocess(received, self.env.policy.own)
+            if self.env.admission is not None:
+                self.env.admission.admit_ack(received, routing, turn.at)
             found = plan(routing, self.env.policy.select(received, routing, turn.at)[0])
         except (Refusal, ParseError):
             self.counters["stray_acks"] += 1
@@ -203,15 +206,19 @@ class Proxy:
     def _answer_without_state(self, received: Received, answer: Refusal, turn: ProxyTurn) -> None:
         """Nothing is remembered, nothing repeated: the sender asks again if it heard nothing (§8.2.7)."""
         self.counters[f"answered_{answer.status}"] += 1
-        raw = build_response(
+        assert self.env.admission is not None
+        raw = self.env.admission.authenticator.answers.make(
             received.message,
+            received.source.host,
             answer.status,
             answer.reason,
+            answer.headers,
             to_tag=self._stateless_tag(received),
-            headers=answer.headers,
             top_via=received.completed_via,
+            now_at=turn.at,
         )
-        turn.send_response(received.reply_to, raw, received.reader)
+        if raw:
+            turn.send_response(believed(received.reply_to, received.source), raw, received.reader)
 
     def _stateless_tag(self, received: Received) -> str:
         """A To tag that the retransmissions of a request get again, and its ACK bears."""

@@ -4,6 +4,8 @@ import pytest
 from auth.answering import answer, param
 from auth.authenticators import LIFETIME_S, PASSWORDS, make_authenticator, make_users
 
+from switchboard.auth import digest
+from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.failures import Reason
 from switchboard.auth.replay import Replays
 from switchboard.auth.users import Page, Record
@@ -53,6 +55,38 @@ def test_credentials_for_others_are_passed_over() -> None:
     theirs = shown(verifier, realm="elsewhere")
     assert judge(verifier, theirs) == Verdict()
     assert judge(verifier, theirs, shown(verifier)).user == "lukas"
+
+
+class Sums:
+    """Notes of each sum with what algorithm it was made, and over how many octets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[tuple[str, int]] = []
+        self._sum = digest.digest
+        monkeypatch.setattr(digest, "digest", self)
+
+    def __call__(self, algorithm: str, *parts: str) -> str:
+        self.made.append((algorithm, len(":".join(parts).encode())))
+        return self._sum(algorithm, *parts)
+
+    def take(self) -> list[tuple[str, int]]:
+        taken, self.made = self.made, []
+        return taken
+
+
+@pytest.mark.parametrize("algorithm", [0, 1], ids=ALGORITHMS)
+@pytest.mark.parametrize("qop", ["auth", ""])
+def test_known_and_unknown_users_cost_the_same_sums(
+    monkeypatch: pytest.MonkeyPatch, algorithm: int, qop: str
+) -> None:
+    """Equally many over equally many octets: nobody learns from the time that an answer takes who exists."""
+    verifier = make_verifier()
+    guesses = [shown(verifier, algorithm, user=user, password="x", qop=qop) for user in ("lukas", "nobod")]
+    sums = Sums(monkeypatch)
+    known, unknown = ((judge(verifier, guess).reason, sums.take()) for guess in guesses)
+    assert (known[0], unknown[0]) == (Reason.WRONG_PASSWORD, Reason.UNKNOWN_USER)
+    assert known[1] == unknown[1]
+    assert [name for name, _ in known[1]] == [ALGORITHMS[algorithm]] * 2
 
 
 def test_known_and_unknown_users_fare_alike() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playbook import HOST, LUKAS, Board, request
 
+from switchboard.auth.nonce import Nonce
+from switchboard.auth.replay import Replays
 from switchboard.durable import router_log
 from switchboard.durable.router_log import UNSYNCED, RouterLog
 from switchboard.proxy.commands import CallEvent, ProxyTurn
@@ -150,3 +152,66 @@ def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
     log.commit(0.0)
     log.close()
     assert restored(tmp_path)[0] == 0
+
+
+ONE, OTHER = b"0123456789", b"abcdefghij"
+"""Identities of nonces."""
+
+
+def keep_nonces(directory: Path, *changes: dict[bytes, bytes | None], commit: bool = True) -> None:
+    """A life in which the uses of nonces changed so."""
+    log = RouterLog(directory)
+    for change in changes:
+        log.keep_nonces(change)
+        if commit:
+            log.commit(1000.0)
+    log.close()
+
+
+def kept_nonces(directory: Path) -> dict[bytes, bytes]:
+    """What the next life knows of them."""
+    log = RouterLog(directory)
+    log.close()
+    return dict(log.nonces)
+
+
+def test_the_next_life_knows_the_last_use_of_each_nonce(tmp_path: Path) -> None:
+    keep_nonces(tmp_path, {ONE: b"first", OTHER: b"first"}, {ONE: b"second"})
+    assert kept_nonces(tmp_path) == {ONE: b"second", OTHER: b"first"}
+    assert kept_nonces(tmp_path) == {ONE: b"second", OTHER: b"first"}
+
+
+def test_a_forgotten_nonce_is_forgotten_in_the_next_life(tmp_path: Path) -> None:
+    keep_nonces(tmp_path, {ONE: b"first", OTHER: b"first"}, {ONE: None})
+    assert kept_nonces(tmp_path) == {OTHER: b"first"}
+
+
+def test_uses_are_kept_with_the_commit_and_not_before(tmp_path: Path) -> None:
+    keep_nonces(tmp_path, {ONE: b"first"})
+    keep_nonces(tmp_path, {ONE: b"second"}, commit=False)
+    assert kept_nonces(tmp_path) == {ONE: b"first"}
+
+
+def test_nonces_of_another_boot_are_worth_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_nonces(tmp_path, {ONE: b"first"})
+    monkeypatch.setattr(router_log, "boot_id", lambda: b"another")
+    assert kept_nonces(tmp_path) == {}
+    assert kept_nonces(tmp_path) == {}
+
+
+def test_a_replay_is_refused_in_the_next_life(tmp_path: Path) -> None:
+    """From the count to the log and back."""
+    nonce, used = Nonce(ONE, int.from_bytes(ONE[:4], "big")), Replays(300.0)
+    assert used.use(nonce, 1, nonce.issued_at)
+    keep_nonces(tmp_path, used.take_changes())
+    successor = Replays(300.0, kept_nonces(tmp_path).items())
+    assert not successor.use(nonce, 1, nonce.issued_at)
+    assert successor.use(nonce, 2, nonce.issued_at)
+
+
+def test_calls_and_events_stay_beside_nonces(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    keep_nonces(tmp_path, {ONE: b"first"})
+    count, log = restored(tmp_path)
+    assert (count, dict(log.nonces)) == (1, {ONE: b"first"})
+    assert [number for number, *_ in log.events.take(0.0)] == [1, 2]

@@ -3,13 +3,18 @@
 import pytest
 from auth.answering import answer
 from auth.authenticators import PASSWORDS, make_authenticator
-from location.registers import SOURCE, Desk, is_own, register
+from location.registers import NOW_AT, SOURCE, Desk, is_own, register
 
 from switchboard.auth.failures import Failure, Failures, Reason
+from switchboard.auth.unproved import LONGER_A_SECOND
 from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.transactions import RegisterTransactions
+from switchboard.sip.message import parse_message
 
 CONTACT = "<sip:lukas@10.0.0.9:5060>"
 URI = "sip:switchboard.test"
+ALLOW = "Allow: " + ", ".join(f"X-METHOD-{number}" for number in range(20))
+"""Phones say so much that a whole challenge is no longer."""
 
 
 @pytest.fixture
@@ -29,7 +34,7 @@ def sign_in(
     desk: Desk, user: str = "lukas", password: str = "", number: int = 0, to: str | None = None
 ) -> int:
     """Answer a challenge; the status that this brings."""
-    asked = desk.send(register(CONTACT, to=to))
+    asked = desk.send(register(CONTACT, to=to, extra=ALLOW))
     assert asked.status == 401
     challenge = asked.all("www-authenticate")[number]
     shown = answer(challenge, user, password or PASSWORDS.get(user, ""), "REGISTER", URI)
@@ -71,5 +76,23 @@ def test_a_trusted_proxy_need_not(desk: Desk) -> None:
 
 @pytest.mark.parametrize("user", ["lukas", "nobody"])
 def test_users_and_others_are_asked_alike(desk: Desk, user: str) -> None:
-    answered = desk.send(register(CONTACT, user=user))
+    answered = desk.send(register(CONTACT, user=user, extra=ALLOW))
     assert (answered.status, len(answered.all("www-authenticate"))) == (401, 2)
+
+
+def test_a_challenge_goes_back_and_nowhere_else(desk: Desk) -> None:
+    """Whoever is named by maddr has asked for nothing."""
+    transactions = RegisterTransactions(desk.registrar, 32.0)
+    raw = register(CONTACT).replace(b";rport", b";maddr=203.0.113.5")
+    reply = transactions.handle(parse_message(raw), SOURCE, 0.0, NOW_AT)
+    assert reply is not None
+    assert reply.target == SOURCE
+
+
+def test_a_short_register_is_not_challenged_without_end(desk: Desk) -> None:
+    transactions = RegisterTransactions(desk.registrar, 32.0)
+    replies = [
+        transactions.handle(parse_message(register()), SOURCE, 0.0, NOW_AT)
+        for _ in range(LONGER_A_SECOND + 1)
+    ]
+    assert replies.index(None) == LONGER_A_SECOND

@@ -8,12 +8,15 @@ from auth.authenticators import LIFETIME_S, PASSWORDS, make_authenticator
 from playbook import LENKA, LUKAS, PETER, Board, Sent, own_route, request, response
 
 from switchboard.auth.failures import Failure, Failures, Reason
+from switchboard.auth.unproved import LONGER_A_SECOND
 from switchboard.auth.users import Users
 
 CALLEE = "sip:lenka@10.0.0.1"
 CONTACT = "sip:lenka@10.0.0.12:5060"
 FOREIGN = "sip:somebody@192.0.2.7:5080"
 STRANGER = "sip:stranger@elsewhere.example"
+ALLOW = "Allow: " + ", ".join(f"X-METHOD-{number}" for number in range(20))
+"""Phones say so much that a whole challenge is no longer."""
 
 
 def make_board(**more: object) -> Board:
@@ -52,7 +55,7 @@ def with_password(
     **more: object,
 ) -> bytes:
     """What a phone sends that was asked for its password."""
-    first = request(method, uri, lines=lines, branch="z9hG4bKask", **more)  # type: ignore[arg-type]
+    first = request(method, uri, lines=(*lines, ALLOW), branch="z9hG4bKask", **more)  # type: ignore[arg-type]
     board.receive(first, LUKAS)
     asked = challenge(board).message.values("proxy-authenticate")
     texts = [value for value in re.split(r"(?=Digest )", ",".join(asked)) if value]
@@ -233,3 +236,24 @@ class TestDialogs:
         assert spiral.to == ("10.0.0.1", 5060)
         board.receive(spiral.raw, ("10.0.0.1", 5060))
         assert board.sent()[0].to == LENKA
+
+
+def test_a_challenge_goes_back_and_nowhere_else(board: Board) -> None:
+    """Whoever is named by maddr has asked for nothing."""
+    raw = request("INVITE", CALLEE).replace(b";rport", b";maddr=203.0.113.5")
+    board.receive(raw, LUKAS)
+    assert challenge(board).to == LUKAS
+
+
+def test_short_requests_are_not_challenged_without_end(board: Board) -> None:
+    for number in range(LONGER_A_SECOND + 1):
+        board.receive(request("MESSAGE", CALLEE, call_id=f"call-{number}"), LUKAS)
+    assert len(board.answers()) == LONGER_A_SECOND
+
+
+@pytest.mark.parametrize("target", [CALLEE, CONTACT, FOREIGN])
+def test_an_ack_that_nothing_leads_reaches_nobody(board: Board, target: str) -> None:
+    """It is not asked for a password, so it goes only where the Route of its dialog leads."""
+    board.receive(request("ACK", target, to_tag="made-up"), LUKAS)
+    assert board.requests == board.responses == []
+    assert board.proxy.counters["stray_acks"] == 1

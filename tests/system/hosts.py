@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,15 +21,26 @@ PORT = 5060
 
 
 class Hosts:
-    """Runs inside the `with` block. Phones see alpha in the LAN; between the hosts is the backbone."""
+    """Runs inside the `with` block. Phones see alpha in the LAN; between the hosts is the backbone.
 
-    def __init__(self, lan: Lan, routers: int = 2) -> None:
+    `components`: by host. `settings`: in the environment of both.
+    """
+
+    def __init__(
+        self,
+        lan: Lan,
+        routers: int = 2,
+        components: Mapping[str, Sequence[str]] = COMPONENTS,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.lan = lan
+        self._components = components
+        self._more = settings or {}
         self._stack = ExitStack()
         self._home = Path(self._stack.enter_context(TemporaryDirectory(prefix="switchboard-hosts-")))
         self._settings = self._home / "switchboard.toml"
         self._settings.write_text(self._toml(routers))
-        self.boards = {name: self._make_board(name) for name in COMPONENTS}
+        self.boards = {name: self._make_board(name) for name in components}
 
     @property
     def address(self) -> Address:
@@ -87,6 +98,7 @@ class Hosts:
                 "SWITCHBOARD_CONFIG": str(self._settings),
                 "SWITCHBOARD_HOST": name,
                 "SWITCHBOARD_SIP_HOST": "",
+                **self._more,
             },
             host=self.lan.addresses[name],
             port=PORT,
@@ -99,7 +111,7 @@ class Hosts:
         tables = [
             f'[hosts.{name}]\naddress = "{self.lan.backbone[name]}"\ncomponents = {json.dumps(components)}\n'
             f'sip_addresses = ["{self.lan.addresses[name]}/24"]\n'
-            for name, components in COMPONENTS.items()
+            for name, components in self._components.items()
         ]
         return "\n".join([f"routers = {routers}\n", *tables])
 

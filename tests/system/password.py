@@ -3,15 +3,21 @@
 import re
 from collections.abc import Callable
 from secrets import token_hex
+from typing import Any
 
 from auth.answering import answer
 from system.harness import Switchboard
 from system.net import Net
 from system.sip_transactions import ClientTransaction
-from system.sipmsg import MAGIC_COOKIE, Address, Message
+from system.sipmsg import MAGIC_COOKIE, Address, Headers, Message
 from system.user_agent import UserAgent
 
 PASSWORD = "a long secret"
+ITSELF: Headers = (
+    ("User-Agent", "Password phone of the tests, version 1.0.0, build 20240101"),
+    ("Allow", "INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, MESSAGE, SUBSCRIBE, INFO, UPDATE"),
+    ("Supported", "replaces, outbound, gruu, path, record-aware, timer, norefersub, histinfo"),
+)
 ASKED = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
 
 
@@ -26,6 +32,12 @@ class PasswordAgent(UserAgent):
         self.number = number
         self.asked: list[Message] = []
         """The challenges so far."""
+
+    def request(
+        self, method: str, uri: str, headers: Headers = (), body: bytes = b"", **rest: Any
+    ) -> Message:
+        """As phones do it says so much of itself that a challenge for each algorithm is no longer."""
+        return super().request(method, uri, (*headers, *ITSELF), body, **rest)
 
     def prove(self, start: Callable[[], ClientTransaction]) -> ClientTransaction:
         """Start a transaction that will be challenged; return the one that answers the challenge."""
@@ -46,6 +58,13 @@ class PasswordAgent(UserAgent):
         if method == "REGISTER":
             self._registrations = number + 1
         return Message(request.start_line, (*kept, (shown, value)), request.body)
+
+    def renewed(self, request: Message) -> Message:
+        """The same once more, credentials and all, as whoever has read it would send it."""
+        headers = [
+            (name, _new_branch(text) if name.lower() == "via" else text) for name, text in request.headers
+        ]
+        return Message(request.start_line, tuple(headers), request.body)
 
     def sign_in(self) -> "PasswordAgent":
         """Register with the password."""
