@@ -25,9 +25,11 @@ from switchboard.bus.datagrams import Sender
 from switchboard.bus.sockets import Ears, Mouth
 from switchboard.bus.udp import bind_sockets
 from switchboard.sip import fields
+from switchboard.sip.address import NameAddr, read_bracketed
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan, scan_in_python
+from switchboard.sip.uri import parse_uri_in_python, read_uri
 from switchboard.twins import core
 
 A_SEED = 50
@@ -86,6 +88,7 @@ class Fuzzer:
             self.taken += 1
             self.compare_fields(data, array("H", result))
             self.compare_surgery(Message(data, result))
+            self.compare_addresses(Message(data, result))
             self.grown = [*self.grown[-GROWN:], data]
 
     def compare_fields(self, data: bytes, index: "array[int]") -> None:
@@ -108,6 +111,21 @@ class Fuzzer:
             assert_alike(message, self.shape.choice(ROUTES))
         except AssertionError as error:
             raise Disagreement(f"surgery: {message.raw!r}") from error
+
+    def compare_addresses(self, message: Message) -> None:
+        """The Request-URI, and each address of routes and contacts whole."""
+        for number in (Header.ROUTE, Header.RECORD_ROUTE, Header.CONTACT):
+            for value in message.all(number):
+                read = read_bracketed(value)
+                if read is not None and read != NameAddr.parse(value).uri:
+                    raise Disagreement(f"address: {value!r}")
+                self.compare_uri(value.strip().strip("<>"))
+        self.compare_uri(message.uri)
+
+    def compare_uri(self, text: str) -> None:
+        read = read_uri(text)
+        if read is not None and str(read) != str(parse_uri_in_python(text)):
+            raise Disagreement(f"URI: {text!r}")
 
     def compare_intake(self, data: bytes) -> None:
         port = self.shape.choice((0, 127, 128, 255, 256, 5060))

@@ -1,7 +1,10 @@
+from switchboard.sip.uri cimport SipUri
+
+
 cdef class OwnDomains:
     cdef readonly str realm
     cdef readonly frozenset hosts, ports, listening
-    cpdef bint owns(self, object uri) except -1
+    cpdef bint owns(self, SipUri uri) except -1
     cpdef bint is_listening_at(self, str host, object port) except -1
 
 

@@ -1,11 +1,14 @@
+import cython
+
 from switchboard.proxy.domains cimport OwnDomains
 from switchboard.proxy.received cimport Received
 from switchboard.sip.message cimport Message
+from switchboard.sip.uri cimport SipUri, parse_uri
 
 
 cdef class Routing:
     cdef public str text, proof
-    cdef public object uri
+    cdef public SipUri uri
     cdef public list routes
     cdef public int max_forwards
     cdef public bint had_own_route, may_relay
@@ -13,11 +16,15 @@ cdef class Routing:
 
 
 cpdef object check_syntax(Message request)
+@cython.locals(uri=SipUri, route=SipUri)
 cpdef Routing preprocess(Received received, OwnDomains own)
-cpdef object parse_request_uri(str text)
+@cython.locals(uri=SipUri)
+cpdef SipUri parse_request_uri(str text)
 cdef int _max_forwards(Message request) except -1
 cdef object _check_loop(Received received)
 cdef object _check_proxy_require(Message request)
+@cython.locals(uri=SipUri)
 cdef object _undo_strict_routing(Routing routing, OwnDomains own, bint in_dialog)
 cdef object _take_maddr(Routing routing, OwnDomains own)
-cdef object _route_uri(str value)
+cdef object _take_own(Routing routing, SipUri route)
+cdef SipUri _route_uri(str value)

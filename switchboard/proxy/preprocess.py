@@ -6,11 +6,11 @@ from switchboard.auth.dialogs import PARAM
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
-from switchboard.sip.address import NameAddr
+from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.uri import SipUri
+from switchboard.sip.uri import SipUri, parse_uri
 from switchboard.transaction.commands import Fields
 
 DEFAULT_MAX_FORWARDS = 70
@@ -58,7 +58,7 @@ class Routing:
     def restore(cls, saved: Fields) -> "Routing":
         """Return what `saved` was asked of."""
         text, routes, max_forwards, had_own_route, *may_relay = saved
-        routing = cls(text, SipUri.parse(text), list(routes), max_forwards, had_own_route)
+        routing = cls(text, parse_uri(text), list(routes), max_forwards, had_own_route)
         routing.may_relay = bool(may_relay and may_relay[0])  # logs of 0.1 do not tell
         return routing
 
@@ -99,7 +99,7 @@ def preprocess(received: Received, own: OwnDomains) -> Routing:
 def parse_request_uri(text: str) -> SipUri:
     """Return the Request-URI; `Refusal` 416 for a scheme that we do not speak (§16.3 step 2)."""
     try:
-        uri = SipUri.parse(text)
+        uri = parse_uri(text)
     except ParseError as error:
         if error.status == 416:
             raise Refusal(416) from error
@@ -160,7 +160,7 @@ def _take_maddr(routing: Routing, own: OwnDomains) -> None:
     if not maddr:
         return
     if own.is_listening_at(maddr, routing.uri.port or DEFAULT_PORT):
-        routing.uri = routing.uri.without_params("maddr", "transport")._replace(port=None)
+        routing.uri = routing.uri.without_params("maddr", "transport").replace(port=None)
         routing.text = str(routing.uri)
 
 
@@ -168,6 +168,6 @@ def _route_uri(value: str) -> SipUri:
     if ">" not in value:  # a name-addr, never a bare URI (§20.34)
         raise ParseError("Malformed Route", "Route")
     try:
-        return SipUri.parse(NameAddr.parse(value).uri)
+        return parse_uri(uri_in(value))
     except ParseError as error:
         raise ParseError("Malformed Route", "Route") from error

@@ -1,7 +1,10 @@
+import cython
+
 from switchboard.proxy.domains cimport OwnDomains
 from switchboard.proxy.loop cimport own_passes
 from switchboard.sip.message cimport Message
 from switchboard.sip.respond cimport received_via, response_address
+from switchboard.sip.uri cimport SipUri, parse_uri
 from switchboard.sip.via cimport Via
 from switchboard.transaction.key cimport server_key
 
@@ -20,4 +23,6 @@ cdef class Received:
     cpdef tuple saved(self)
 
 
+@cython.locals(uri=SipUri)
+cdef str _user_of(str text, OwnDomains own)
 cdef str _address_of_record(str text)

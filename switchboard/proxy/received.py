@@ -10,7 +10,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import received_via, response_address
-from switchboard.sip.uri import SipUri
+from switchboard.sip.uri import parse_uri
 from switchboard.transaction.commands import Fields, Peer, Reader
 from switchboard.transaction.key import server_key
 
@@ -120,7 +120,7 @@ class Received:
 
 def _user_of(text: str, own: OwnDomains) -> str:
     try:
-        uri = SipUri.parse(text)
+        uri = parse_uri(text)
     except ParseError:
         return ""
     return uri.username if own.owns(uri) else ""
@@ -128,9 +128,6 @@ def _user_of(text: str, own: OwnDomains) -> str:
 
 def _address_of_record(text: str) -> str:
     try:
-        uri = SipUri.parse(text)
+        return parse_uri(text).address_of_record
     except ParseError:
         return text
-    if uri.password is not None or uri.params or uri.headers:
-        uri = uri._replace(password=None, params=(), headers="")
-    return str(uri)

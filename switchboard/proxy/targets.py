@@ -194,6 +194,6 @@ def _target(bound: Bound) -> Target | None:
         return None
     text = bound.contact
     if uri.headers or uri.param("method") is not None:
-        uri = uri.without_params("method")._replace(headers="")
+        uri = uri.without_params("method").replace(headers="")
         text = str(uri)
     return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop))

@@ -15,6 +15,7 @@ from switchboard.sip.grammar import (
     format_params,
     uncaptured,
 )
+from switchboard.sip.uri import read_bracketed as read_bracketed
 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*+:"
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~\x80-\U0010ffff]++"  # a token, and letters that sloppy peers leave unquoted
@@ -53,6 +54,11 @@ class NameAddr(NamedTuple):
     def param(self, name: str) -> str | None:
         """The value of `name` (lower case); "" for a flag, None if absent."""
         return find_param(self.params, name)
+
+
+def uri_in(text: str) -> str:
+    """The URI of an address. ParseError."""
+    return read_bracketed(text) or NameAddr.parse(text).uri
 
 
 def split_values(text: str) -> list[str]:

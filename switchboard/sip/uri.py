@@ -1,9 +1,8 @@
 """SIP and SIPS URIs and their equivalence (RFC 3261 §19.1)."""
 
 import re
-from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 from switchboard.sip.errors import ParseError
@@ -23,6 +22,16 @@ from switchboard.sip.grammar import (
     parse_port,
 )
 
+try:
+    from switchboard.sip._uri import read_bracketed as read_bracketed
+    from switchboard.sip._uri import read_uri as read_uri
+except ImportError:
+
+    def _read_nothing(text: str) -> None:
+        """Leave it to the reference."""
+
+    read_bracketed = read_uri = _read_nothing
+
 _HEADER = rf"{HEADER_NAME}={HEADER_VALUE}"
 _URI = re.compile(
     rf"([Ss][Ii][Pp][Ss]?):(?:({USER})(?::({PASSWORD}))?@)?({HOST})(?::({PORT}))?"
@@ -34,27 +43,56 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _KEEP_ESCAPED = frozenset(';/?:@&=+$,%"<>#{}|\\^[]`')
 _NEVER_DEFAULT = frozenset(("user", "ttl", "method", "maddr", "transport"))
 _CACHED_LENGTH = 256  # longer texts are parsed afresh, which bounds the cache's memory
+_MOST_KNOWN = 4096
+_PARTS = ("scheme", "user", "password", "host", "port", "params", "headers")
+_known: "dict[str, SipUri]" = {}
 
 
-class SipUri(NamedTuple):
-    """A SIP URI; the text of each component is as received, still escaped, but for the case noted."""
+class SipUri:
+    """A SIP URI; the text of each component is as received, still escaped, but for the case noted.
 
-    scheme: str
-    """`sip` or `sips`, lower case."""
-    user: str | None
-    password: str | None
-    host: str
-    """Lower case; an IPv6 address keeps its brackets."""
-    port: int | None
-    params: Params = ()
-    """(name in lower case, value; None for a flag) in order."""
-    headers: str = ""
-    """What follows the question mark."""
+    `scheme`: `sip` or `sips`, lower case. `host`: lower case; an IPv6 address keeps its brackets. `params`:
+    (name in lower case, value; None for a flag) in order. `headers`: what follows the question mark.
+    `username`: the user part unescaped, "" if there is none; one whose bytes are no UTF-8 stays escaped.
+    """
+
+    __slots__ = (
+        "_address_of_record", "headers", "host", "params", "password", "port", "scheme", "user", "username",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        scheme: str,
+        user: str | None,
+        password: str | None,
+        host: str,
+        port: int | None,
+        params: Params = (),
+        headers: str = "",
+    ) -> None:
+        self.scheme = scheme
+        self.user = user
+        self.password = password
+        self.host = host
+        self.port = port
+        self.params = params
+        self.headers = headers
+        self.username = _unescaped(user) if user is not None and "%" in user else user or ""
+        self._address_of_record: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SipUri) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __repr__(self) -> str:
+        return f"SipUri({str(self)!r})"
 
     @classmethod
     def parse(cls, text: str) -> "SipUri":
         """ParseError: status 416 for a URI of another scheme, 400 for what is no URI."""
-        return _parse_cached(text) if len(text) <= _CACHED_LENGTH else _parse(text)
+        return parse_uri(text)
 
     def __str__(self) -> str:
         password = "" if self.password is None else f":{self.password}"
@@ -68,17 +106,18 @@ class SipUri(NamedTuple):
         return find_param(self.params, name) if self.params else None
 
     def without_params(self, *names: str) -> "SipUri":
-        return self._replace(params=tuple(param for param in self.params if param[0] not in names))
+        return self.replace(params=tuple([param for param in self.params if param[0] not in names]))
+
+    def replace(self, **parts: Any) -> "SipUri":
+        """The same with other `parts`."""
+        return SipUri(**({name: getattr(self, name) for name in _PARTS} | parts))
 
     @property
-    def username(self) -> str:
-        """The user part unescaped, "" if there is none; one whose bytes are no UTF-8 stays escaped."""
-        if self.user is None or "%" not in self.user:
-            return self.user or ""
-        try:
-            return unquote(self.user, errors="strict")
-        except UnicodeDecodeError:
-            return _normalize(self.user)
+    def address_of_record(self) -> str:
+        """The URI without password, parameters and headers."""
+        if self._address_of_record is None:
+            self._address_of_record = str(self.replace(password=None, params=(), headers=""))
+        return self._address_of_record
 
     @property
     def address(self) -> str:
@@ -103,12 +142,22 @@ def is_sip(text: str) -> bool:
     return _SIP_SCHEME.match(text) is not None
 
 
-@lru_cache(maxsize=4096)
-def _parse_cached(text: str) -> SipUri:
-    return _parse(text)
+def parse_uri(text: str) -> SipUri:
+    """The same as `SipUri.parse`."""
+    uri = _known.get(text)
+    return _learn(text) if uri is None else uri
 
 
-def _parse(text: str) -> SipUri:
+def _learn(text: str) -> SipUri:
+    uri = read_uri(text) or parse_uri_in_python(text)
+    if len(text) <= _CACHED_LENGTH:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[text] = uri
+    return uri
+
+
+def parse_uri_in_python(text: str) -> SipUri:
     match = _URI.fullmatch(text)
     if match is None:
         raise _refusal(text)
@@ -129,6 +178,13 @@ def _refusal(text: str) -> ParseError:
 def _parse_params(text: str) -> Params:
     pairs = [param.partition("=") for param in text[1:].split(";")]
     return check_distinct(tuple([(name.lower(), value or None) for name, _, value in pairs]), "")
+
+
+def _unescaped(user: str) -> str:
+    try:
+        return unquote(user, errors="strict")
+    except UnicodeDecodeError:
+        return _normalize(user)
 
 
 def _normalize(text: str) -> str:
