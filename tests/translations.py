@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from services.translator import TranslatorService
 from switchboard import codec
@@ -12,7 +13,7 @@ from switchboard.bus.context import BusContext
 from switchboard.settings import Settings
 
 HEAD = frames.head("sip.translate")
-Outcome = tuple[list[bytes], dict[str, float]]
+Outcome = tuple[list[Any], dict[str, float]]
 """What waits for the edge, and the counters."""
 
 
@@ -33,8 +34,13 @@ class Translations:
         if self.compiled.receive_frame(frame) is None:
             return None
         self.reference.receive("sip.translate", codec.unpack(frame[len(HEAD) :]), 0.0)
-        done, expected = ((each.outboxes[0].take_back(), each.stats()) for each in self._both)
+        done, expected = (self._outcome(each) for each in self._both)
         return done, expected
+
+    @staticmethod
+    def _outcome(translator: TranslatorService) -> Outcome:
+        """Unpacked, since the compiled one passes on a number that was packed longer than need be."""
+        return [codec.unpack(item) for item in translator.outboxes[0].take_back()], translator.stats()
 
     @property
     def _both(self) -> tuple[TranslatorService, TranslatorService]:
