@@ -19,6 +19,8 @@ HAND_WRITTEN = (
     "switchboard.sip._fields",
     "switchboard.sip._message",
     "switchboard.sip._splice",
+    "switchboard.sip._grammar",
+    "switchboard.sip._uri",
     "switchboard.bus._datagrams",
     "switchboard.bus._sockets",
     "switchboard.bus._share",

@@ -13,9 +13,14 @@ PRINT = "from switchboard.sip import scan; from services import intake; from swi
 
 
 def told(program: str, pure: str) -> str:
+    """What an interpreter prints that runs `program` where the names of PRINT are known."""
+    return run(PRINT + program, pure)
+
+
+def run(program: str, pure: str) -> str:
     """What an interpreter prints that runs `program` with SWITCHBOARD_PURE as given."""
     done = subprocess.run(
-        [sys.executable, "-c", PRINT + program],
+        [sys.executable, "-c", program],
         env={**os.environ, twins.PURE: pure},
         capture_output=True,
         text=True,
@@ -36,6 +41,12 @@ from services import edge_rx, edge_tx, router
 ours = [module for name, module in sys.modules.items() if name.startswith(("switchboard.", "services."))]
 print({module.__file__.rpartition(".")[2] for module in ours})"""
     assert told(program, pure="1") == "{'py'}"
+
+
+@pytest.mark.parametrize("module", ["services.turns", "switchboard.sip.uri"])
+def test_whatever_is_imported_first_is_python_where_that_is_forced(module: str) -> None:
+    program = f"import {module} as first; print(first.__file__.rpartition('.')[2])"
+    assert run(program, pure="1") == "py"
 
 
 @needs_compiled_core

@@ -125,8 +125,7 @@ def test_now_counts_what_sipp_does(page: Page, switchboard: Switchboard, net: Ne
             rate = page.locator(".figure", has_text="Calls a second").locator(".value")
             expect(rate).not_to_have_text("0")
             assert calling.wait(30) == 0
-    page.goto(f"/journal?user={callee.user}")
-    expect(page.locator("tbody tr")).to_have_count(CALLS)
+    wait_until(lambda: journal_rows(page, callee.user) == CALLS or None, "the calls in the journal")
     expect(page.locator("tbody tr").first).to_contain_text("answered")
 
 
@@ -341,3 +340,9 @@ def test_nothing_serious_for_axe(
             assert serious_flaws(page) == [], path
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     hang_up(running.caller, running.callee)
+
+
+def journal_rows(page: Page, user: str) -> int:
+    """How many calls of `user` the journal's page has now."""
+    page.goto(f"/journal?user={user}")
+    return page.locator("tbody tr").count()
