@@ -1,7 +1,6 @@
 """The users on disk (SQLite): HA1 for each algorithm, never a password; for nobody else's eyes."""
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,13 +12,14 @@ from switchboard.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
 _SCHEMA = f"""
-BEGIN;
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS store (series TEXT NOT NULL, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS users (
     number INTEGER NOT NULL, user TEXT PRIMARY KEY, realm TEXT NOT NULL,
     sha256 TEXT NOT NULL, md5 TEXT NOT NULL, changed_at REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS users_by_number ON users (number);
+INSERT INTO store SELECT lower(hex(randomblob(8))), 0 WHERE NOT EXISTS (SELECT 1 FROM store);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
@@ -116,9 +116,6 @@ class UserStore:
         if schema_version(self._database) == 0:
             self._database.executescript(_SCHEMA)
         _check_schema(self._database)
-        with self._batch():
-            if not self._database.execute("SELECT 1 FROM store").fetchone():
-                self._database.execute("INSERT INTO store VALUES (?, 0)", (secrets.token_hex(8),))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ _PUT = f"INSERT OR REPLACE INTO bindings VALUES ({', '.join('?' * 13)})"
 _COUNT = "SELECT TOTAL(position = 0), COUNT(*) FROM bindings"
 _NO_PATH = "[]"
 _SCHEMA = f"""
-BEGIN;
+BEGIN IMMEDIATE;
 CREATE TABLE change (number INTEGER NOT NULL);
 INSERT INTO change VALUES (0);
 CREATE TABLE users (user TEXT PRIMARY KEY) WITHOUT ROWID;

@@ -1,13 +1,16 @@
 """The users on disk, and how routers keep up with them."""
 
+import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from switchboard.auth import user_store
 from switchboard.auth.follower import PageFollower, StoreFollower
 from switchboard.auth.user_store import UserStore, UserStoreError, read_page
-from switchboard.auth.users import Users, make_entry
+from switchboard.auth.users import Page, Users, make_entry
 
 AT = 1_700_000_000.0
 REALM = "pbx"
@@ -44,6 +47,29 @@ def test_new_changed_and_removed(store: UserStore) -> None:
     assert not store.remove("lukas", AT)
     assert store.find("lukas") is None
     assert [each.user for each in store.users()] == ["lenka"]
+
+
+def test_a_router_that_starts_first_meets_no_half_made_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "users.db"
+    seen: list[Page | None] = []
+
+    class Watched(sqlite3.Connection):
+        def execute(self, *args: Any) -> sqlite3.Cursor:
+            seen.append(read_page(path, 0, 1))
+            return super().execute(*args)
+
+        def executescript(self, script: str, /) -> sqlite3.Cursor:
+            seen.append(read_page(path, 0, 1))
+            return super().executescript(script)
+
+    monkeypatch.setattr(
+        user_store, "connect", lambda at: sqlite3.connect(at, isolation_level=None, factory=Watched)
+    )
+    store = UserStore(path)
+    assert seen[0] is None
+    assert read_page(path, 0, 1) == Page(store.state()[0], 0, [], more=False)
 
 
 def test_a_file_that_is_no_store(tmp_path: Path) -> None:
