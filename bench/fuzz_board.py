@@ -59,6 +59,7 @@ class Found:
     paused_s: float
     longest_s: float
     unanswered: int
+    refused: int
     dropped: int
     calls: Counter[str]
     errors: str
@@ -91,7 +92,8 @@ class Found:
         lines = [
             f"{self.datagrams:,} spoilt datagrams in {self.duration_s:.0f} s, {rate:,.0f} a second "
             f"(seed {self.seed}); {self.dropped} found no room in the socket. Of the OPTIONS among them "
-            f"{self.unanswered} had no answer; the slowest took {self.longest_s * 1000:.0f} ms. Meanwhile "
+            f"{self.unanswered} had no answer, {self.refused} were refused with 503; the slowest took "
+            f"{self.longest_s * 1000:.0f} ms. Meanwhile "
             f"{CALLS_PER_S} calls a second, {self.calls['SuccessfulCall']:,} in all: "
             f"{self.calls['FailedCall']} failed, {self.calls['Retransmissions']} messages were sent again. "
             f"Workers that ended: {len(self.ended)}. Lines in the log: {len(self.log)}. "
@@ -134,6 +136,7 @@ def run(datagrams: int, warm_up: int, rate: float, seed: int, directory: Path) -
             paused_s=hostile.paused_s - paused,
             longest_s=hostile.longest_s,
             unanswered=hostile.unanswered,
+            refused=hostile.refused,
             dropped=without_room(board.port),
             calls=calls,
             errors=errors,

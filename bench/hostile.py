@@ -59,7 +59,7 @@ Contact: <sip:%(user)s@%(contact)s>
 Content-Length: 0
 
 """.replace(b"\n", b"\r\n")
-_PROBE_ANSWERED = re.compile(rb"SIP/2\.0 200 .*\r\nCall-ID: probe-([0-9]+)\r\n", re.DOTALL)
+_PROBE_ANSWERED = re.compile(rb"SIP/2\.0 (200|503) .*\r\nCall-ID: probe-([0-9]+)\r\n", re.DOTALL)
 _METHODS = (b"REGISTER", b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"MESSAGE", b"SUBSCRIBE", b"REFER")
 _STATUSES = (
     b"100 Trying",
@@ -94,6 +94,8 @@ class Hostile:
         self.paused_s = 0.0
         self.unanswered = 0
         """Probes."""
+        self.refused = 0
+        """Probes that were answered with 503: the switchboard found itself late."""
         self.longest_s = 0.0
         """That a probe took."""
         self._board = board
@@ -222,10 +224,11 @@ class Hostile:
             if not raw.startswith(b"SIP/2.0 "):
                 self._take_request(raw)
             elif match := _PROBE_ANSWERED.match(raw):
-                self._take_probe(int(match[1]))
+                self._take_probe(int(match[2]), is_refused=match[1] == b"503")
 
-    def _take_probe(self, number: int) -> None:
+    def _take_probe(self, number: int, is_refused: bool) -> None:
         if number in self._probes:
+            self.refused += is_refused
             self.longest_s = max(self.longest_s, time.monotonic() - self._probes.pop(number))
 
     def _take_request(self, raw: bytes) -> None:

@@ -27,6 +27,7 @@ from switchboard.sip.dispatch import Dispatcher
 from switchboard.site import endpoints_of
 
 _SOURCE = [str, int]  # host and port
+ENOUGH = 3.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
 
@@ -56,7 +57,7 @@ class EdgeRx(Actor):
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
-        self._tick = Tick(settings.tick_s)
+        self._tick = Tick(settings.tick_s, ENOUGH)
         self._taken = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._gate = Gate(gate_policy(settings))

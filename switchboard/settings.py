@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     )
     receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
     tick_s: float = _setting(
-        0.0005, "seconds from 0 to 0.02 that datagrams gather under load before they are read", ge=0, le=0.02
+        0.002, "seconds from 0 to 0.02 that datagrams gather at most before they are read", ge=0, le=0.02
     )
     pins: Pins = _setting((), "WORKER=PROCESSOR or WORKER.INSTANCE=PROCESSOR, as edge-rx=0, router.1=3")
     spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")

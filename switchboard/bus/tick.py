@@ -1,7 +1,11 @@
 """The adaptive tick: under load, input gathers a little before the next drain, since cost is per drain."""
 
+import math
+
 WORTH = 2.0
-"""Datagrams that a tick has to gather; below, it would only delay them."""
+"""Datagrams that the longest tick has to gather; below, it would only delay them."""
+LEAST = 0.25
+"""The part of the longest tick that one lasts at any rate."""
 MEMORY_S = 0.05
 """Over about so long the rate is averaged."""
 
@@ -9,11 +13,13 @@ MEMORY_S = 0.05
 class Tick:
     """Decides after each drain how long to wait before the next one. `longest_s`: 0 for never.
 
+    A tick is over when about `enough` datagrams have gathered, by the present rate, but has its bounds.
     What comes after a pause is drained at once: the wait follows a drain, it does not precede one.
     """
 
-    def __init__(self, longest_s: float) -> None:
+    def __init__(self, longest_s: float, enough: float = math.inf) -> None:
         self._longest_s = longest_s
+        self._enough = enough
         self._drained_at = 0.0
         self._rate = 0.0
 
@@ -28,4 +34,4 @@ class Tick:
         self._rate += weight * (taken / max(elapsed_s, 1e-6) - self._rate)
         if backlog or self._rate * self._longest_s < WORTH:
             return 0.0
-        return self._longest_s
+        return min(self._longest_s, max(self._enough / self._rate, LEAST * self._longest_s))

@@ -1,15 +1,19 @@
 """How long input gathers: never when quiet, a tick under load."""
 
+import math
+
 import pytest
 
-from switchboard.bus.tick import WORTH, Tick
+from switchboard.bus.tick import LEAST, WORTH, Tick
 
 LONGEST_S = 0.002
 
 
-def pauses(rate: float, longest_s: float = LONGEST_S, seconds: float = 1.0) -> list[float]:
+def pauses(
+    rate: float, longest_s: float = LONGEST_S, seconds: float = 1.0, enough: float = math.inf
+) -> list[float]:
     """The waits while `rate` datagrams a second arrive evenly and are drained as soon as each is over."""
-    tick = Tick(longest_s)
+    tick = Tick(longest_s, enough)
     now, arrived, result = 0.0, 0, []
     while now < seconds:
         now = max(now, (arrived + 1) / rate)
@@ -28,6 +32,15 @@ def test_under_load_input_gathers() -> None:
     under_load = pauses(rate=5000)
     assert under_load[0] == 0
     assert under_load[-100:] == [LONGEST_S] * 100
+
+
+@pytest.mark.parametrize(
+    ("rate", "pause_s"), [(1200, LONGEST_S), (3000, 0.001), (6000, 0.0005), (60_000, LEAST * LONGEST_S)]
+)
+def test_it_is_over_when_enough_has_gathered(rate: float, pause_s: float) -> None:
+    under_load = pauses(rate, enough=3.0)[-100:]
+    assert sum(under_load) / 100 == pytest.approx(pause_s, rel=0.1)
+    assert max(under_load) <= LONGEST_S
 
 
 def test_a_tick_of_0_never_waits() -> None:
