@@ -6,12 +6,13 @@ is, and a flooder does its worst from others. Then more calls are offered than c
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,9 @@ ASKING = {"SWITCHBOARD_AUTH": "on", "SWITCHBOARD_TRUSTED": "127.0.0.1"}
 BEGIN_S = 1.0
 CALL_S = 40.0
 """A call that retransmits to the end."""
+CARRIED = 0.97
+"""The part of what is offered that succeeds unless it is too much."""
+STEP = 1.25
 SECTION = "attacks"
 OVERLOAD = "overload"
 """Names the last part: more calls than can be served."""
@@ -78,6 +82,7 @@ class Outcome:
 
     calls: int
     succeeded: int
+    placing_s: float
     ignored: float
     grown_mb: float
     flood: Mapping[str, int]
@@ -135,10 +140,11 @@ def measure(switchboard: Switchboard, attack: Attack, seconds: float, rate: int 
             with flooding(attack, switchboard, seconds + BEGIN_S, aim) as flood:
                 time.sleep(BEGIN_S)
                 with Sipp("caller", Path(directory), switchboard.address, *options) as calling:
-                    calling.wait(seconds + CALL_S)
-                    succeeded = calling.count("SuccessfulCall")
+                    with suppress(subprocess.TimeoutExpired):
+                        calling.wait(seconds + CALL_S)
+                    succeeded, placing_s = calling.count("SuccessfulCall"), calling.placing_s()
         ignored = stat(switchboard, "edge-rx.0", "datagrams.ignored")
-        return Outcome(calls, succeeded, ignored, memory_mb(switchboard) - before, flood)
+        return Outcome(calls, succeeded, placing_s, ignored, memory_mb(switchboard) - before, flood)
 
 
 def row(attack: Attack, outcome: Outcome, seconds: float) -> tuple[str, ...]:
@@ -171,22 +177,40 @@ def run(attacks: Iterable[Attack], seconds: float, variables: Mapping[str, str])
     return rows
 
 
-def goodput(offered: int, seconds: float, variables: Mapping[str, str]) -> float:
-    """Calls a second that succeed of those offered, none of them a gateway's or a flooder's."""
-    with Switchboard({"SWITCHBOARD_RATE_EXEMPT": "127.0.0.1", **variables}) as switchboard:
-        return measure(switchboard, Attack("none", "", 0), seconds, offered).succeeded / seconds
+def goodput(wanted: float, seconds: float, variables: Mapping[str, str]) -> tuple[float, float]:
+    """Calls a second that SIPp could offer, and those that succeed, none of them a gateway's or a flooder's.
+
+    The switchboard has a processor for itself, so that SIPp takes nothing from it however much it offers.
+    """
+    settings = {"SWITCHBOARD_RATE_EXEMPT": "127.0.0.1", **variables}
+    whole = os.sched_getaffinity(0)
+    own = min(whole)
+    try:
+        os.sched_setaffinity(0, {own})
+        with Switchboard(settings) as switchboard:
+            os.sched_setaffinity(0, whole - {own} or whole)
+            outcome = measure(switchboard, Attack("none", "", 0), seconds, round(wanted))
+    finally:
+        os.sched_setaffinity(0, whole)
+    lasted_s = max(seconds, outcome.placing_s)
+    return outcome.calls / lasted_s, outcome.succeeded / lasted_s
 
 
-def overload(rates: Iterable[int], seconds: float, variables: Mapping[str, str]) -> list[str]:
-    """The most that succeeds at any of `rates`, and what succeeds of three times as much."""
-    reached = {rate: goodput(rate, seconds, variables) for rate in rates}
-    lines = [f"offered {rate}/s: {good:.0f} calls/s succeed" for rate, good in reached.items()]
-    capacity = max(reached.values())
-    good = goodput(round(3 * capacity), seconds, variables)
-    return [
-        *lines,
-        f"offered 3 x {capacity:.0f}/s: {good:.0f} calls/s succeed, {good / capacity:.0%} of capacity",
-    ]
+def overload(start: float, seconds: float, variables: Mapping[str, str]) -> Iterator[str]:
+    """Offer more and more until calls fail, then three times the most that succeeded."""
+    capacity, rate = 0.0, start
+    while True:
+        offered, good = goodput(rate, seconds, variables)
+        yield f"* {offered:.0f} calls/s offered: {good:.0f} succeed"
+        capacity = max(capacity, good)
+        if good < CARRIED * rate:
+            break
+        rate *= STEP
+    offered, good = goodput(3 * capacity, seconds, variables)
+    yield (
+        f"* {offered:.0f} offered, {offered / capacity:.1f} times the most that succeeded: "
+        f"{good:.0f} succeed, {good / capacity:.0%} of that"
+    )
 
 
 def main() -> None:
@@ -195,9 +219,7 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="*", default=[], metavar="NAME", help=f"beginnings of attacks' names, or {OVERLOAD}"
     )
-    parser.add_argument(
-        "--rates", type=int, nargs="+", default=[600, 800, 1000, 1200], help="to find the capacity"
-    )
+    parser.add_argument("--start", type=int, default=1000, help="calls a second to find the capacity from")
     parser.add_argument("--variables", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="where the results are written")
     asked = parser.parse_args()
@@ -205,8 +227,10 @@ def main() -> None:
     chosen = [each for each in ATTACKS if not asked.only or each.name.startswith(tuple(asked.only))]
     rows = run(chosen, asked.seconds, variables)
     wanted = not asked.only or OVERLOAD in asked.only
-    lines = overload(asked.rates, asked.seconds, variables) if wanted else []
-    print(*lines, sep="\n")
+    lines = []
+    for line in overload(asked.start, asked.seconds, variables) if wanted else ():
+        print(line, flush=True)
+        lines.append(line)
     if asked.write:
         text = [f"Measured on {describe_machine()}; {asked.seconds:g} s each.", "", table(rows), "", *lines]
         write_section(asked.write, SECTION, "\n".join(text))

@@ -44,6 +44,7 @@ cdef enum:
 
     LEAVE_TO_REFERENCE = -1
     ENDS_HERE = -2
+    SENT_AWAY = -4
     NO_ROUTER = -1
     MOST_DIGITS = 3
     MOST_SCANNERS = 100
@@ -177,6 +178,9 @@ cdef class Intake:
             target = self._admit(arrival.data, count, target, <str>slot.text, now)
         if target == ENDS_HERE:
             self._messages += 1
+        elif target == SENT_AWAY:
+            self._messages += 1
+            self._send_away(arrival, count, <str>slot.text)
         elif target < 0:
             self._leave_to_reference(arrival, <str>slot.text, now)
         else:
@@ -209,7 +213,7 @@ cdef class Intake:
     cdef Py_ssize_t _admit(
         self, const unsigned char *data, Py_ssize_t count, Py_ssize_t target, str host, double now
     ) except? -3:
-        """The target again; ENDS_HERE or LEAVE_TO_REFERENCE if the message goes no further, or is odd."""
+        """The target again; ENDS_HERE, SENT_AWAY, or LEAVE_TO_REFERENCE if it is odd."""
         if self._index[STATUS]:
             return target
         if self._index[METHOD_END] == 3 and memcmp(data, b"ACK", 3) == 0:
@@ -221,7 +225,7 @@ cdef class Intake:
             return LEAVE_TO_REFERENCE
         cdef long peer = _REGISTRAR if target == self._routers else target
         cdef uint32_t transaction = _transaction(data, self._index, count)
-        return target if self._entrance.admits(peer, transaction, host, now) else LEAVE_TO_REFERENCE
+        return target if self._entrance.admits(peer, transaction, host, now) else SENT_AWAY
 
     cdef Py_ssize_t _end_ack(self, const unsigned char *data, Py_ssize_t count, Py_ssize_t target) except? -3:
         cdef Py_ssize_t start, end
@@ -251,13 +255,19 @@ cdef class Intake:
                 return True
         return False
 
+    cdef int _send_away(self, const Arrival *arrival, Py_ssize_t count, str host) except -1:
+        cdef bytes index = PyBytes_FromStringAndSize(<char *>self._index, count * sizeof(uint16_t))
+        cdef bytes raw = PyBytes_FromStringAndSize(<char *>arrival.data, arrival.size)
+        self._reference.send_away(Message(raw, index), host, arrival.port, _local_host(arrival))
+        return 0
+
     cdef int _leave_to_reference(self, Arrival *arrival, str host, double now) except -1:
         self._hand_over()
         self._reference.sort(
             arrival.data[: arrival.size],
             host,
             arrival.port,
-            arrival.local_host[: arrival.local_size].decode("utf-8", "surrogateescape"),
+            _local_host(arrival),
             now,
         )
         return 0
@@ -324,6 +334,10 @@ cdef inline uint32_t _hash(const char *text, Py_ssize_t size) noexcept nogil:
     for position in range(size):
         number = (number ^ <unsigned char>text[position]) * <uint32_t>16777619
     return number ^ number >> 15
+
+
+cdef str _local_host(const Arrival *arrival):
+    return arrival.local_host[: arrival.local_size].decode("utf-8", "surrogateescape")
 
 
 cdef bytes _encoded(str text):

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from services.intake import DATAGRAMS_A_ROUND, Intake
-from services.loads import Loads
+from services.loads import KEPT, Loads
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.frames import has_shape
@@ -53,7 +53,7 @@ class EdgeRx(Actor):
         self._settings = settings
         self._sockets = inherited_sockets() if sockets is None else sockets
         peers = [*(inbox("router", number) for number in range(settings.routers)), inbox("registrar")]
-        receivers = [PackedOutbox(context, peer, "sip.received") for peer in peers]
+        receivers = [PackedOutbox(context, peer, "sip.received", KEPT) for peer in peers]
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)

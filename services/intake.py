@@ -9,14 +9,16 @@ from switchboard import codec
 from switchboard.bus.datagrams import receive
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.gate.answer import answer_statelessly, try_later
-from switchboard.gate.gate import UNAVAILABLE, Gate, Refused
+from switchboard.gate.gate import Gate, Refused
 from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, strip_empty_lines
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
 
 DATAGRAMS_A_ROUND: Final = 64
+UNAVAILABLE = 503
 
 
 class IntakeInPython:
@@ -52,6 +54,12 @@ class IntakeInPython:
         elif kind is Kind.PING:
             self._edge_tx.put(codec.pack([host, port, local_host, PONG]))
 
+    def send_away(self, request: Message, host: str, port: int, local_host: str) -> None:
+        """Tell the sender of a well-formed request that its peer has too much to do."""
+        self._gate.send_away()
+        with suppress(ParseError):
+            self._answer(request, UNAVAILABLE, (host, port), local_host, [try_later(request)])
+
     def stats(self) -> dict[str, float]:
         """Datagrams by kind; of the messages, broken requests (refused) and what else broke (dropped)."""
         kinds = {f"datagrams.{kind.name.lower()}": count for kind, count in self._taken.items()}
@@ -62,19 +70,29 @@ class IntakeInPython:
             message = Message(raw, scan(raw))
             self._gate.check(message, host, now)
             peer = self._dispatcher.target(raw, message.index.tobytes())
-            self._gate.admit(message, peer, host, now)
+            is_admitted = self._gate.admits(message, peer, host, now)
         except ParseError:
             self._hand_on_unscanned(raw, host, port, local_host)
         except Refused as refused:
-            self._answer(message, refused.status, host, port, local_host)
+            if refused.status:
+                self._answer(message, refused.status, (host, port), local_host)
         else:
-            self._peers[peer].put(codec.pack([host, port, local_host, message.index.tobytes(), raw]))
+            if is_admitted:
+                self._peers[peer].put(codec.pack([host, port, local_host, message.index.tobytes(), raw]))
+            else:
+                self.send_away(message, host, port, local_host)
 
-    def _answer(self, request: Message, status: int, host: str, port: int, local_host: str) -> None:
-        """Tell the sender of a request that goes no further, if it is to be told."""
+    def _answer(
+        self,
+        request: Message,
+        status: int,
+        source: Hop,
+        local_host: str,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Tell the sender of a request that goes no further."""
         with suppress(ParseError):
-            headers = [try_later(request)] if status == UNAVAILABLE else []
-            if status and (answer := answer_statelessly(request, status, (host, port), headers)):
+            if answer := answer_statelessly(request, status, source, headers):
                 response, hop = answer
                 self._edge_tx.put(codec.pack([*hop, local_host, response]))
 

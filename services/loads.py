@@ -9,6 +9,10 @@ from switchboard.gate.backlog import Backlog
 from switchboard.gate.entrance import Entrance
 from switchboard.gate.overload import Overload
 
+KEPT = 10_000
+"""Items that edge-rx keeps for a peer: what calls that were begun have yet to say is not to be lost."""
+FULL = 1_000
+"""Items beyond which nothing new is taken on."""
 STAMP_EVERY_S = 0.02
 STAMP_ITEMS = 64
 """So many are stamped sooner: a burst has to be seen while it comes."""
@@ -37,7 +41,7 @@ class Load:
     def look(self) -> None:
         """Tell the entrance how it is now."""
         self._overload.lag_s = self._backlog.delay_s
-        self._overload.is_full = self._outbox.waiting > self._outbox.keep // 2
+        self._overload.is_full = self._outbox.waiting > FULL
 
     def stamp(self, at: float) -> None:
         """Say when, behind what waits for it."""

@@ -21,6 +21,8 @@ from switchboard.bus.sockets import Ears
 from switchboard.frame_log import FrameLog
 
 FRAMES_A_ROUND = 64
+BYTES_A_ROUND = 128_000
+"""What a round yields leaves at its end: who has much to do must not let it wait for all of that."""
 IDLE_S = 1.0
 LOOK_AROUND_S = 1.0
 TIMER_GRAIN_S = 0.010
@@ -161,13 +163,15 @@ class Loop:
             self._take(frame)
 
     def _waiting_frames(self, number: int) -> list[bytes]:
-        """What has arrived, at most FRAMES_A_ROUND frames."""
+        """What has arrived, at most FRAMES_A_ROUND frames, and none beyond BYTES_A_ROUND."""
         waiting: list[bytes] = []
-        while len(waiting) < FRAMES_A_ROUND:
+        size = 0
+        while len(waiting) < FRAMES_A_ROUND and size < BYTES_A_ROUND:
             frame = self._ears.take(number)
             if frame is None:
                 break
             waiting.append(frame)
+            size += len(frame)
         return waiting
 
     def _take(self, frame: bytes) -> None:

@@ -40,9 +40,9 @@ class Entrance:
 
     def _refuses(self, peer: int, host: str, now: float) -> bool:
         overload = self._overloads.get(peer)
-        if overload is None or not overload.is_pressing(now):
+        if overload is None:
             return False
-        return overload.refuses(now, of_user=self._is_user(host))
+        return overload.refuses(now, overload.is_pressing(now) and self._is_user(host))
 
     def _remember(self, transaction: int, verdict: bool, now: float) -> None:
         if now - self._turned_at >= EPOCH_S or len(self._young) >= VERDICTS:

@@ -15,7 +15,6 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 
 TOO_LARGE = 513
-UNAVAILABLE = 503
 FORBIDDEN = 403
 NEVER_ANSWERED = ("", "ACK")
 _UNPRINTED = re.compile("[^!-~]|=")
@@ -57,11 +56,13 @@ class Gate:
             self._check_ack(message)
         self._check_size(message)
 
-    def admit(self, message: Message, peer: int, host: str, now: float) -> None:
-        """Let a message pass that `peer` is to have, by number; Refused if that has too much to do."""
-        if begins(message) and not self.entrance.admits(peer, transaction_of(message), host, now):
-            self._counters["sent_away_overload"] += 1
-            raise Refused(UNAVAILABLE)
+    def admits(self, message: Message, peer: int, host: str, now: float) -> bool:
+        """Whether a message may go to `peer`, by number; False if that has too much to do."""
+        return not begins(message) or self.entrance.admits(peer, transaction_of(message), host, now)
+
+    def send_away(self) -> None:
+        """Count a request whose peer has too much to do."""
+        self._counters["sent_away_overload"] += 1
 
     def end_ack(self) -> None:
         """Count an ACK of an answer without a transaction."""

@@ -15,8 +15,7 @@ from switchboard.proxy.targets import Locations
 from switchboard.sip.headers import Header
 from switchboard.transaction.commands import Peer, Reader, SendResponse
 
-SOME_FROM_S = 0.25
-ALL_FROM_S = 0.5
+LATE_S = 0.3
 """So late, a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""
 MOST_PASSED = 60
 """Via and Route values of a request; Max-Forwards lets a request pass 70 proxies."""
@@ -29,7 +28,7 @@ class Caps:
     def __init__(
         self, locations: Locations, transactions: int, of_source: int, exempt: tuple[Network, ...]
     ) -> None:
-        self.overload = Overload(SOME_FROM_S, ALL_FROM_S)
+        self.overload = Overload(LATE_S)
         self._locations = locations
         self._transactions = transactions
         self._recent = Recent(of_source)
@@ -42,13 +41,13 @@ class Caps:
             return ""
         if transactions >= self._transactions:
             return "transactions"
-        if self.overload.refuses(turn.now, of_user=self._is_of_user(received, turn)):
+        if self.overload.refuses(turn.now, self._is_of_user(received, turn)):
             return "overload"
         host = received.source.host
         return "" if self._is_exempt(host) or self._recent.admits(host, turn.now) else "source"
 
     def _is_of_user(self, received: Received, turn: ProxyTurn) -> bool:
-        if self.overload.lag_s <= 0.0 or not received.caller:
+        if not self.overload.is_pressing(turn.now) or not received.caller:
             return False
         return self._locations.registered_from(received.caller, received.source.host, turn.at)
 

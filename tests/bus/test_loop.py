@@ -13,7 +13,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.loop import FRAMES_A_ROUND, Loop
+from switchboard.bus.loop import BYTES_A_ROUND, FRAMES_A_ROUND, Loop
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
 
@@ -218,6 +218,22 @@ def test_a_round_takes_a_bounded_number_of_frames_and_flushes_once(
         taken.append(len(actor.casts) - before[0])
         assert actor.flushes == before[1] + 1
     assert max(taken) <= FRAMES_A_ROUND
+
+
+def test_what_a_round_yields_does_not_wait_for_a_megabyte_of_input(
+    context: BusContext, endpoints: Endpoints
+) -> None:
+    actor = Recorder()
+    loop = Loop(actor, context, endpoints)
+    peer = connected(context, endpoints.inbox("recorder"))
+    body = bytes(BYTES_A_ROUND // 2 + 1)
+    assert all(peer.send("more", body) for _ in range(5))
+    taken: list[int] = []
+    while sum(taken) < 1 + 5:
+        before = len(actor.casts)
+        assert loop.round(LIMIT_S)
+        taken.append(len(actor.casts) - before)
+    assert max(taken) <= 3, "the first of them said hello"
 
 
 def test_published_frames_come_before_casts(context: BusContext, endpoints: Endpoints) -> None:

@@ -1,78 +1,66 @@
-"""The share of new requests that is refused, by how late they are."""
+"""Under overload new requests are admitted at the rate at which they are served; time is advanced by hand."""
+
+import heapq
+from collections.abc import Iterator
 
 import pytest
 
 from switchboard.gate.overload import (
-    ALL_FROM_S,
     HOPELESS_S,
+    LATE_S,
+    LEAST_RATE,
     PERSISTS_S,
     RECOVERS_S,
-    SOME_FROM_S,
     STALE_S,
     Overload,
 )
 
-HALF_S = (SOME_FROM_S + ALL_FROM_S) / 2
+NOTED_EVERY_S = 0.02
 
 
-def late_for_long(lag_s: float) -> Overload:
+def hopeless(now: float = 100.0) -> Overload:
     overload = Overload()
-    overload.note(lag_s, 100.0 - PERSISTS_S)
-    overload.note(lag_s, 100.0)
+    overload.note(HOPELESS_S, now)
     return overload
-
-
-@pytest.mark.parametrize(
-    ("lag_s", "of_user", "refused"),
-    [
-        (0.0, False, 0),
-        (SOME_FROM_S, False, 0),
-        (HALF_S, False, 50),
-        (ALL_FROM_S, False, 100),
-        (10.0, False, 100),
-        (-5.0, False, 0),
-        (ALL_FROM_S, True, 0),
-        (HALF_S + ALL_FROM_S - SOME_FROM_S, True, 50),
-        (10.0, True, 100),
-    ],
-)
-def test_the_later_the_more(lag_s: float, of_user: bool, refused: int) -> None:
-    overload = late_for_long(lag_s)
-    assert sum(overload.refuses(100.1, of_user=of_user) for _ in range(100)) == pytest.approx(refused, abs=1)
 
 
 def test_nothing_is_refused_before_anything_was_measured_and_long_after() -> None:
     assert not Overload().refuses(100.0, of_user=False)
-    overload = late_for_long(10.0)
+    overload = hopeless()
     assert overload.refuses(100.0, of_user=False)
     assert not overload.refuses(100.1 + STALE_S, of_user=False)
 
 
 def test_a_moment_of_lateness_is_no_overload() -> None:
     overload = Overload()
-    for now, lag_s in ((100.0, 0.4), (100.4, 0.2), (101.0, 0.0), (101.1, 0.4), (101.5, 0.3)):
+    for now, lag_s in ((100.0, 0.2), (100.4, 0.2), (101.0, 0.0), (101.1, 0.2), (101.5, 0.2)):
         overload.note(lag_s, now)
         assert not overload.refuses(now, of_user=False)
 
 
-def test_who_is_hopelessly_late_is_overloaded_at_once() -> None:
+def test_lateness_that_lasts_is_one() -> None:
     overload = Overload()
-    overload.note(HOPELESS_S, 100.0)
-    assert overload.refuses(100.0, of_user=True)
+    for now in (100.0, 100.0 + PERSISTS_S):
+        overload.note(LATE_S, now)
+    assert overload.refuses(100.0 + PERSISTS_S, of_user=True)
 
 
-def test_an_overload_lasts_until_it_has_been_over_for_long() -> None:
-    """A moment without lateness is what refusing achieves: the next lateness is refused at once."""
-    overload = late_for_long(ALL_FROM_S)
-    overload.note(0.0, 100.5)
-    overload.note(0.0, 101.4)
-    assert not overload.refuses(101.4, of_user=False), "nothing is late"
-    overload.note(ALL_FROM_S, 101.5)
-    assert overload.refuses(101.5, of_user=False)
-    for tenths in range(int(RECOVERS_S * 10) + 1):
-        overload.note(0.0, 102.0 + tenths / 10)
-    overload.note(ALL_FROM_S, 104.5)
-    assert not overload.refuses(104.5, of_user=False)
+def test_who_is_hopelessly_late_is_overloaded_at_once() -> None:
+    assert hopeless().refuses(100.0, of_user=True)
+
+
+def test_an_overload_is_over_when_nothing_had_to_be_refused_for_long() -> None:
+    overload, now = hopeless(), 100.0
+    while now < 100.0 + 3 * RECOVERS_S:
+        now += 0.1
+        while not overload.refuses(now, of_user=True):
+            pass
+        overload.note(0.0, now)
+    assert overload.is_pressing(now)
+    for _ in range(int(RECOVERS_S / 0.1) + 2):
+        now += 0.1
+        overload.note(0.0, now)
+    assert not overload.is_pressing(now)
 
 
 def test_who_is_full_takes_nothing_new_whoever_asks() -> None:
@@ -83,17 +71,79 @@ def test_who_is_full_takes_nothing_new_whoever_asks() -> None:
     assert not overload.refuses(100.0, of_user=False)
 
 
-def test_a_queue_that_is_fed_three_times_too_fast_stays_short() -> None:
-    """A server that serves 100 requests a second, and refuses ten times as fast; 300 come."""
-    overload, clock, lateness, served = Overload(), 0.0, [], 0
-    for number in range(6000):
-        arrived = number / 300
-        clock = max(clock, arrived)
-        overload.note(clock - arrived, clock)
-        lateness.append(clock - arrived)
-        refused = overload.refuses(clock, of_user=False)
-        served += not refused
-        clock += 0.001 if refused else 0.010
-    assert max(lateness[3000:]) < ALL_FROM_S
-    assert max(lateness) < 3 * PERSISTS_S
-    assert served / clock > 0.8 * 100 * (1 - 0.2)
+def test_users_have_what_there_is_and_strangers_the_rest() -> None:
+    overload, admitted = hopeless(), {True: 0, False: 0}
+    for number in range(1, 100):
+        now = 100.0 + 1.5 / LEAST_RATE * number
+        overload.note(LATE_S, now)
+        for of_user in (False, True):
+            admitted[of_user] += not overload.refuses(now, of_user=of_user)
+    assert admitted[True] == 99
+    assert sum(admitted.values()) == pytest.approx(1.5 * 99, abs=2), "the rest is the strangers'"
+
+
+class Server:
+    """Serves 2,000 requests a second, each of six messages that come one after another."""
+
+    COST_S = 1 / 2000 / 6
+    REFUSAL_S = COST_S / 10
+    LATER_S = (0.1, 0.1, 0.1, 0.2, 0.2)
+
+    def __init__(self, offered: float, overload: Overload) -> None:
+        self.overload = overload
+        self.served: list[float] = []
+        self.refused: list[float] = []
+        self.noted: list[tuple[float, float]] = []
+        self._offered = offered
+        self._busy_until = 0.0
+
+    def run(self, seconds: float, pause: tuple[float, float] = (0.0, 0.0)) -> None:
+        for now, is_new in self._arrivals(seconds):
+            if pause[0] <= now < pause[1]:
+                self._busy_until = max(self._busy_until, pause[1])
+            lag_s = max(0.0, self._busy_until - now)
+            if not self.noted or now - self.noted[-1][0] >= NOTED_EVERY_S:
+                self.noted.append((now, lag_s))
+                self.overload.note(lag_s, now)
+            self.overload.lag_s = lag_s
+            self._busy_until = max(self._busy_until, now) + self._work_s(now, is_new)
+
+    def _arrivals(self, seconds: float) -> Iterator[tuple[float, bool]]:
+        self._due = [(1.0 + number / self._offered, True) for number in range(int(seconds * self._offered))]
+        while self._due:
+            yield heapq.heappop(self._due)
+
+    def _work_s(self, now: float, is_new: bool) -> float:
+        if is_new and self.overload.refuses(now, of_user=True):
+            self.refused.append(now)
+            return self.REFUSAL_S
+        if is_new:
+            self.served.append(now)
+            at = max(now, self._busy_until)
+            for later_s in self.LATER_S:
+                at += later_s
+                heapq.heappush(self._due, (at, False))
+        return self.COST_S
+
+
+@pytest.mark.parametrize("offered", [2_200, 3_000, 6_000, 20_000])
+def test_whatever_is_offered_as_much_is_admitted_as_can_be_served(offered: int) -> None:
+    server = Server(offered, Overload())
+    server.run(15.0)
+    settled = [lag_s for at, lag_s in server.noted if at > 8.0]
+    assert max(settled) < 2 * LATE_S, "nothing has to be sent again"
+    capacity = 2000 - (offered - 2000) / 60  # a refusal costs a sixtieth of a request
+    assert sum(at > 8.0 for at in server.served) / 8.0 == pytest.approx(capacity, rel=0.1)
+
+
+def test_all_that_can_be_served_is_admitted() -> None:
+    server = Server(1_900, Overload())
+    server.run(10.0)
+    assert not server.refused
+
+
+def test_a_server_that_was_away_for_a_while_soon_has_all_again() -> None:
+    server = Server(1_000, Overload())
+    server.run(12.0, pause=(5.0, 6.5))
+    assert server.refused
+    assert max(server.refused) < 10.0

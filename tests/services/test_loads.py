@@ -6,14 +6,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from services.loads import STAMP_EVERY_S, STAMP_ITEMS, Load
+from services.loads import FULL, KEPT, STAMP_EVERY_S, STAMP_ITEMS, Load
 from switchboard import codec
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.gate.overload import Overload
-
-KEEP = 10
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ def outbox(context: BusContext) -> Iterator[PackedOutbox]:
     """Nobody ever takes what is in it."""
     with TemporaryDirectory(prefix="sb") as directory:
         place = Endpoint(f"ipc://{Path(directory)}/router.0.in", "router.0")
-        yield PackedOutbox(context, place, "sip.received", KEEP)
+        yield PackedOutbox(context, place, "sip.received", KEPT)
 
 
 def test_a_stamp_comes_behind_what_waits_and_not_too_often(outbox: PackedOutbox) -> None:
@@ -35,7 +33,6 @@ def test_a_stamp_comes_behind_what_waits_and_not_too_often(outbox: PackedOutbox)
 
 
 def test_a_burst_is_stamped_while_it_comes(outbox: PackedOutbox) -> None:
-    outbox.keep = 4 * STAMP_ITEMS
     load = Load(outbox, Overload())
     for number in range(3):
         outbox.put_all([codec.pack("item")] * (STAMP_ITEMS - 1))
@@ -52,10 +49,10 @@ def test_a_clock_that_was_set_back_does_not_keep_stamps_away(outbox: PackedOutbo
     assert outbox.waiting == 4
 
 
-def test_half_an_outbox_is_left_to_what_was_begun(outbox: PackedOutbox) -> None:
+def test_most_of_an_outbox_is_left_to_what_was_begun(outbox: PackedOutbox) -> None:
     overload = Overload()
     load = Load(outbox, overload)
-    outbox.put_all([b""] * (KEEP // 2))
+    outbox.put_all([b""] * FULL)
     load.look()
     assert not overload.refuses(100.0, of_user=True)
     outbox.put(b"")

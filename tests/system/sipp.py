@@ -70,13 +70,23 @@ class Sipp:
 
     def statistics(self) -> dict[str, str]:
         """The last line of the statistics; names that end in (C) are counted since the start."""
-        with (self._directory / "statistics.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=";"))
-        return rows[-1]
+        return self._rows()[-1]
 
     def count(self, name: str) -> int:
         """A cumulative counter: "SuccessfulCall", "FailedCall", "Retransmissions", …"""
         return int(self.statistics()[f"{name}(C)"])
+
+    def placing_s(self) -> float:
+        """How long it took to begin the calls that were begun, to the second."""
+        rows = self._rows()
+        begun = rows[-1]["OutgoingCall(C)"]
+        elapsed = next(row["ElapsedTime(C)"] for row in rows if row["OutgoingCall(C)"] == begun)
+        hours, minutes, seconds = elapsed.split(":")[:3]
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+    def _rows(self) -> list[dict[str, str]]:
+        with (self._directory / "statistics.csv").open(newline="") as file:
+            return list(csv.DictReader(file, delimiter=";"))
 
     def errors(self) -> str:
         """What SIPp found wrong."""
