@@ -75,7 +75,7 @@ class EdgeRx(Actor):
         """Take how far a peer is, and from where phones have registered."""
         match subject, body:
             case "sip.taken", [str(name), float(stamp)]:
-                self._bad_items += not self._loads.take(name, stamp, now)
+                self._bad_items += not self._loads.take(name, stamp)
             case "source.registered", list(sources):
                 for source in sources:
                     self._note_phone(source, now)
@@ -125,7 +125,7 @@ class EdgeRx(Actor):
         return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
 
     def _drain(self, sock: socket.socket, now: float) -> None:
-        self._loads.look()
+        self._loads.look(now)
         taken = self._intake.drain(sock, now)
         self._taken += taken
         if taken:

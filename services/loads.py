@@ -25,6 +25,7 @@ class Load:
         self._outbox = outbox
         self._overload = overload
         self._backlog = Backlog()
+        self._has_heard = False
         self._stamped_at = 0.0
         self._stamped = 0
 
@@ -38,9 +39,12 @@ class Load:
         """How late what goes to it will be."""
         return self._backlog.delay_s
 
-    def look(self) -> None:
-        """Tell the entrance how it is now."""
+    def look(self, now: float) -> None:
+        """Tell the entrance how it is now; measured is only what the peer has said last."""
         self._overload.lag_s = self._backlog.delay_s
+        if self._has_heard:
+            self._overload.note(self._overload.lag_s, now)
+            self._has_heard = False
         self._overload.is_full = self._outbox.waiting > FULL
 
     def stamp(self, at: float) -> None:
@@ -53,10 +57,10 @@ class Load:
         self._outbox.put(codec.pack(at))
         self._backlog.stamp(at, items)
 
-    def take(self, stamp: float, now: float) -> None:
+    def take(self, stamp: float) -> None:
         """The peer has taken what came before the stamp."""
         self._backlog.take(stamp, time.time())
-        self._overload.note(self._backlog.delay_s, now)
+        self._has_heard = True
 
 
 class Loads:
@@ -69,10 +73,10 @@ class Loads:
         ]
         self._by_name = {load.name: load for load in self._loads}
 
-    def look(self) -> None:
+    def look(self, now: float) -> None:
         """Before more is taken in."""
         for load in self._loads:
-            load.look()
+            load.look(now)
 
     def stamp(self) -> None:
         """After it."""
@@ -80,11 +84,11 @@ class Loads:
         for load in self._loads:
             load.stamp(at)
 
-    def take(self, name: str, stamp: float, now: float) -> bool:
+    def take(self, name: str, stamp: float) -> bool:
         """That peer has taken what came before the stamp; False if there is none of this name."""
         load = self._by_name.get(name)
         if load is not None:
-            load.take(stamp, now)
+            load.take(stamp)
         return load is not None
 
     def stats(self) -> dict[str, float]:

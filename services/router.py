@@ -278,18 +278,18 @@ class RouterService(Actor):
 
     def _take_datagrams(self, items: list[Any], now: float) -> None:
         turn = ProxyTurn(now, at=time.time())
-        for other in take_in(self._proxy, items, turn):
-            if isinstance(other, float):
-                self._note_lag(turn.at - other, now)
-                self._edge_rx.send("sip.taken", [f"router.{self._instance}", other])
-            else:
-                self._bad_items += 1
+        others = take_in(self._proxy, items, turn)
+        stamps = [other for other in others if isinstance(other, float)]
+        self._bad_items += len(others) - len(stamps)
+        if stamps:
+            self._tell_how_far(stamps[-1], turn)
         self._carry_out(turn)
 
-    def _note_lag(self, lag_s: float, now: float) -> None:
-        """How late datagrams are; another host's clock would not tell."""
+    def _tell_how_far(self, stamp: float, turn: ProxyTurn) -> None:
+        """How late datagrams are another host's clock would not tell."""
+        self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
         if self._hears_lag:
-            self._caps.overload.note(lag_s, now)
+            self._caps.overload.note(turn.at - stamp, turn.now)
 
     def _take_answers(self, now: float) -> None:
         turn = ProxyTurn(now, at=time.time())

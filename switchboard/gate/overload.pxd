@@ -4,6 +4,7 @@ cdef class Overload:
     cdef double _late_s
     cdef bint _is_on
     cdef double _noted_at
+    cdef double _noted_s
     cdef double _turns_since
     cdef long _admitted
     cdef bint _has_refused
@@ -17,6 +18,6 @@ cdef class Overload:
     cdef _turn(self, double now)
     cdef _begin(self, double now)
     cdef _count(self, double elapsed_s)
-    cdef _learn(self, double elapsed_s)
+    cdef _learn(self, double elapsed_s, bint is_easing)
     cdef double _off(self)
     cdef bint _has_credit(self, double now, bint of_user)

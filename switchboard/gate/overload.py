@@ -19,12 +19,16 @@ STALE_S = 1.0
 """A measurement says nothing of the time after."""
 AVERAGED_S = 0.5
 """Over about so long the rate is averaged with which an overload begins."""
-LEARNS = 0.5
+COUNTED_S = 0.02
+"""What was admitted in a shorter time counts as that of so long."""
+FALLS, RISES = 0.5, 1.0
 """How fast the rate changes, by its own amount a second, for a lateness that is off by LATE_S."""
 YIELDS = 1 / 3
 """The part of the rate that is held back at once for a lateness above LATE_S by as much again."""
 MOST_OFF = 2.0
 LEAST_RATE = 10.0
+LEAST_AT_FIRST = 100.0
+"""Who has just begun has admitted little."""
 SPARE_S = 0.05
 """So much of the rate may be saved up; strangers leave half of it to users."""
 LEAST_SPARE = 4.0
@@ -42,6 +46,7 @@ class Overload:
         self._late_s = late_s
         self._is_on = False
         self._noted_at = 0.0
+        self._noted_s = 0.0
         self._turns_since = -1.0
         self._admitted = 0
         self._has_refused = False
@@ -52,14 +57,15 @@ class Overload:
     def note(self, lag_s: float, now: float) -> None:
         """What came up to `now` is, or will be, late by `lag_s`."""
         elapsed_s = now - self._noted_at
-        self.lag_s = lag_s
+        is_easing = lag_s < self._noted_s
+        self.lag_s = self._noted_s = lag_s
         self._noted_at = now
         if elapsed_s > STALE_S:
-            self._is_on, self._turns_since = False, -1.0
+            self._is_on, self._turns_since, self._rate = False, -1.0, 0.0
         if self._is_on:
-            self._learn(elapsed_s)
+            self._learn(elapsed_s, is_easing)
         else:
-            self._count(elapsed_s)
+            self._count(max(elapsed_s, COUNTED_S))
         self._turn(now)
         self._admitted, self._has_refused = 0, False
 
@@ -95,22 +101,25 @@ class Overload:
 
     def _begin(self, now: float) -> None:
         self._is_on = True
-        self._rate = max(LEAST_RATE, self._rate)
+        self._rate = max(LEAST_AT_FIRST, self._rate)
         self._credit, self._credited_at = 0.0, now
 
     def _count(self, elapsed_s: float) -> None:
-        if elapsed_s > 0:
-            weight = min(1.0, elapsed_s / AVERAGED_S)
-            self._rate += weight * (self._admitted / elapsed_s - self._rate)
+        weight = min(1.0, elapsed_s / AVERAGED_S) if self._rate else 1.0
+        self._rate += weight * (self._admitted / elapsed_s - self._rate)
 
-    def _learn(self, elapsed_s: float) -> None:
-        """The rate falls while all is too late, and rises while something is refused all the same."""
+    def _learn(self, elapsed_s: float, is_easing: bool) -> None:
+        """The rate falls while all is too late and gets no better, and rises while something is refused
+        though all is early.
+        """
         off = self._off()
-        if off > 0 or self._has_refused:
-            self._rate = max(LEAST_RATE, self._rate * exp(-LEARNS * off * elapsed_s))
+        if off > 0 and not is_easing:
+            self._rate = max(LEAST_RATE, self._rate * exp(-FALLS * min(off, MOST_OFF) * elapsed_s))
+        elif off < 0 and self._has_refused:
+            self._rate *= exp(-RISES * off * elapsed_s)
 
     def _off(self) -> float:
-        return min(MOST_OFF, self.lag_s / self._late_s - 1)
+        return self.lag_s / self._late_s - 1
 
     def _has_credit(self, now: float, of_user: bool) -> bool:
         rate = self._rate * max(0.0, 1 - YIELDS * self._off())

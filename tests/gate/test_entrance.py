@@ -1,7 +1,7 @@
 """Which new requests go on; time is advanced by hand."""
 
 from switchboard.gate.entrance import EPOCH_S, VERDICTS, Entrance
-from switchboard.gate.overload import HOPELESS_S, LATE_S, LEAST_RATE
+from switchboard.gate.overload import HOPELESS_S, LATE_S, LEAST_AT_FIRST
 
 PEER, OTHER = 0, -1
 USER, STRANGER = "10.0.0.11", "10.0.0.99"
@@ -34,7 +34,7 @@ def test_users_enter_when_strangers_do_no_longer() -> None:
     entrance = make_entrance()
     press(entrance, 100.0)
     entrance.overload(PEER).note(LATE_S, 100.1)
-    now = 100.0 + 1.5 / LEAST_RATE
+    now = 100.0 + 1.5 / LEAST_AT_FIRST
     assert not entrance.admits(PEER, 1, STRANGER, now)
     assert entrance.admits(PEER, 2, USER, now)
 
