@@ -180,7 +180,7 @@ def run(attacks: Iterable[Attack], seconds: float, variables: Mapping[str, str])
 
 
 def goodput(wanted: float, seconds: float, variables: Mapping[str, str]) -> tuple[float, float]:
-    """Calls a second that SIPp could offer, and those that succeed, none of them a gateway's or a flooder's.
+    """Return how many calls a second SIPp could offer, and how many of them succeeded.
 
     The switchboard has a processor for itself, so that SIPp takes nothing from it however much it offers.
     """

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from services.user_register import UserRegister
+from services.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
 from switchboard.auth.failures import Failures
 from switchboard.auth.key_file import load_or_make_key
 from switchboard.authenticators import make_authenticator
@@ -28,12 +28,9 @@ from switchboard.settings import Settings
 from switchboard.sip.message import Message
 from switchboard.site import endpoints_of, is_here
 
-USERS_A_PAGE = 500
 GATHER_S = 0.008
 """Between two commits under load: a commit costs as much as several REGISTERs."""
 _OK = b"SIP/2.0 200 "
-PAGES_KEPT = 2
-"""For a router that is away; it asks again."""
 TICK_S = 1.0
 """Between two announcements of the last change's number; expired bindings are removed as often."""
 

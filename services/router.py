@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from services.turns import hand_out, take_in
+from services.user_register import USERS_A_PAGE
 from switchboard.auth.dialogs import Dialogs
 from switchboard.auth.failures import Failures
 from switchboard.auth.follower import Follower as UserFollower
@@ -53,7 +54,6 @@ PLAIN = 4
 """Elements of an item that nobody is to translate."""
 MANY = 3
 """Datagrams of a drain that save more by a common frame than a request loses by the way round."""
-USERS_A_PAGE = 500
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -286,7 +286,7 @@ class RouterService(Actor):
         self._carry_out(turn)
 
     def _tell_how_far(self, stamp: float, turn: ProxyTurn) -> None:
-        """How late datagrams are another host's clock would not tell."""
+        """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
         self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
         if self._hears_lag:
             self._caps.overload.note(turn.at - stamp, turn.now)

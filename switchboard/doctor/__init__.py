@@ -1,1 +1,1 @@
-"""Looks at a set-up as a helper would: `probe` gathers facts, the checks judge them and touch nothing."""
+"""Looks at a set-up as an expert would: `probe` gathers facts, the checks judge them and touch nothing."""
