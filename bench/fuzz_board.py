@@ -60,7 +60,9 @@ class Found:
     longest_s: float
     unanswered: int
     refused: int
+    refused_with: int
     dropped: int
+    lost: int
     calls: Counter[str]
     errors: str
     ended: list[str]
@@ -82,6 +84,9 @@ class Found:
             f"in the log: {self.log[:20]}": self.log,
             f"{self.dropped} datagrams found no room": self.dropped,
             f"{self.unanswered} OPTIONS had no answer": self.unanswered,
+            f"{self.refused} OPTIONS were refused, the last with {self.refused_with}": self.refused_with
+            not in (0, 503),
+            f"{self.lost} answers found no room in the sender's socket": self.lost,
             f"memory grew by {self.growth:.0%}": self.is_warm and self.growth > MOST_GROWTH,
         }
         return [text for text, is_so in found.items() if is_so]
@@ -92,7 +97,7 @@ class Found:
         lines = [
             f"{self.datagrams:,} spoilt datagrams in {self.duration_s:.0f} s, {rate:,.0f} a second "
             f"(seed {self.seed}); {self.dropped} found no room in the socket. Of the OPTIONS among them "
-            f"{self.unanswered} had no answer, {self.refused} were refused with 503; the slowest took "
+            f"{self.unanswered} had no answer, {self.refused} were refused; the slowest took "
             f"{self.longest_s * 1000:.0f} ms. Meanwhile "
             f"{CALLS_PER_S} calls a second, {self.calls['SuccessfulCall']:,} in all: "
             f"{self.calls['FailedCall']} failed, {self.calls['Retransmissions']} messages were sent again. "
@@ -137,7 +142,9 @@ def run(datagrams: int, warm_up: int, rate: float, seed: int, directory: Path) -
             longest_s=hostile.longest_s,
             unanswered=hostile.unanswered,
             refused=hostile.refused,
+            refused_with=hostile.refused_with,
             dropped=without_room(board.port),
+            lost=hostile.lost,
             calls=calls,
             errors=errors,
             before=before,

@@ -26,6 +26,9 @@ PROBES_OPEN = 2
 """So many may be without an answer; then the sender waits, at most PATIENCE_S."""
 PATIENCE_S = 2.0
 REFRESH_S = 5.0
+SO_RCVBUFFORCE = 33
+ROOM_BYTES = 16 << 20
+"""What comes back while a burst is being sent must not be lost here."""
 
 _REQUEST = b"""%(method)s %(uri)s SIP/2.0
 Via: SIP/2.0/UDP %(via)s;branch=z9hG4bKfuzz%(number)d;rport
@@ -59,7 +62,7 @@ Contact: <sip:%(user)s@%(contact)s>
 Content-Length: 0
 
 """.replace(b"\n", b"\r\n")
-_PROBE_ANSWERED = re.compile(rb"SIP/2\.0 (200|503) .*\r\nCall-ID: probe-([0-9]+)\r\n", re.DOTALL)
+_PROBE_ANSWERED = re.compile(rb"SIP/2\.0 ([2-6][0-9]{2}) .*\r\nCall-ID: probe-([0-9]+)\r\n", re.DOTALL)
 _METHODS = (b"REGISTER", b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"MESSAGE", b"SUBSCRIBE", b"REFER")
 _STATUSES = (
     b"100 Trying",
@@ -95,7 +98,8 @@ class Hostile:
         self.unanswered = 0
         """Probes."""
         self.refused = 0
-        """Probes that were answered with 503: the switchboard found itself late."""
+        """Probes that were answered, but not with 200; the last such status is `refused_with`."""
+        self.refused_with = 0
         self.longest_s = 0.0
         """That a probe took."""
         self._board = board
@@ -105,7 +109,7 @@ class Hostile:
         self._probes: dict[int, float] = {}
         self._answers: deque[bytes] = deque(maxlen=KEPT)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM_BYTES)
         self._socket.bind((HOST.decode(), 0))
         self._socket.setblocking(False)
         self._via = HOST + b":%d" % self._socket.getsockname()[1]
@@ -114,6 +118,11 @@ class Hostile:
         self._large = [raw for raw in seeds if len(raw) > LARGEST_SEED]
         self._kept: dict[bytes, bytes] = {}
         self._next_refresh = 0.0
+
+    @property
+    def lost(self) -> int:
+        """Datagrams that came back and found no room."""
+        return without_room(self._socket.getsockname()[1])
 
     def close(self) -> None:
         self._socket.close()
@@ -224,11 +233,13 @@ class Hostile:
             if not raw.startswith(b"SIP/2.0 "):
                 self._take_request(raw)
             elif match := _PROBE_ANSWERED.match(raw):
-                self._take_probe(int(match[2]), is_refused=match[1] == b"503")
+                self._take_probe(int(match[2]), int(match[1]))
 
-    def _take_probe(self, number: int, is_refused: bool) -> None:
+    def _take_probe(self, number: int, status: int) -> None:
         if number in self._probes:
-            self.refused += is_refused
+            if status != 200:
+                self.refused += 1
+                self.refused_with = status
             self.longest_s = max(self.longest_s, time.monotonic() - self._probes.pop(number))
 
     def _take_request(self, raw: bytes) -> None:
