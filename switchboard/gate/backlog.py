@@ -9,6 +9,8 @@ from collections import deque
 RATE_MEMORY_S = 0.2
 """Over about so long of work the peer's rate is averaged."""
 STAMPS_KEPT = 1_000
+AWAY_S = 1.0
+"""Who is silent for longer was not at work, but away: that says nothing of the rate."""
 _SHORTEST_S = 1e-4
 
 
@@ -46,5 +48,7 @@ class Backlog:
         return (self._stamps[-1][1] - self._taken) / self._rate
 
     def _learn(self, items: int, work_s: float) -> None:
+        if self._rate and work_s > AWAY_S:
+            return
         weight = min(1.0, work_s / RATE_MEMORY_S) if self._rate else 1.0
         self._rate += weight * (items / work_s - self._rate)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchboard.gate.backlog import STAMPS_KEPT, Backlog
+from switchboard.gate.backlog import AWAY_S, STAMPS_KEPT, Backlog
 from switchboard.gate.overload import HOPELESS_S, PERSISTS_S, Overload
 
 
@@ -35,9 +35,19 @@ def test_a_peer_that_becomes_slower_is_noticed() -> None:
     backlog = worked_off(100.0)
     for number in range(1, 4):
         backlog.stamp(120.0 + number / 100, 1200 + 20 * number)
-    backlog.take(120.01, 122.0)
-    backlog.take(120.02, 124.0)
-    assert backlog.delay_s == pytest.approx(2.0), "20 items, at ten a second now"
+    backlog.take(120.01, 120.9)
+    backlog.take(120.02, 121.8)
+    assert backlog.delay_s == pytest.approx(0.9), "20 items, at 22 a second now"
+
+
+def test_a_peer_that_was_away_is_as_fast_as_before() -> None:
+    backlog = worked_off(100.0)
+    backlog.stamp(120.0, 1250)
+    backlog.stamp(120.1, 1300)
+    backlog.take(120.0, 125.0)
+    backlog.take(120.1, 125.0 + 2 * AWAY_S)
+    backlog.stamp(127.0, 1400)
+    assert backlog.delay_s == pytest.approx(1.0)
 
 
 def test_idle_time_and_the_way_of_a_single_item_are_not_counted_as_work() -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 from system.dialog import Call, answer_call, hang_up, place_call
-from system.harness import CallRecord, Switchboard
+from system.harness import CallRecord, Switchboard, wait_until
 from system.net import Net
 from system.sipmsg import address_of, parameter, uri_in, via_address
 from system.user_agent import SDP, UserAgent, registered
@@ -234,7 +234,9 @@ def test_ringing_and_answered_calls_are_shown(
     incoming = callee.expect("INVITE")
     incoming.reply(180)
     invite.expect(180)
-    assert invite.request.call_id in switchboard.cli("calls", "--json").stdout
+    wait_until(
+        lambda: invite.request.call_id in switchboard.cli("calls", "--json").stdout or None, "the call"
+    )
     call = answer_call(caller, invite, callee, incoming)
     assert call.call_id in switchboard.cli("calls", "--json").stdout
     hang_up(call.callee, call.caller)
