@@ -6,6 +6,7 @@ cdef class Overload:
     cdef double _noted_at
     cdef double _noted_s
     cdef double _turns_since
+    cdef double _hopeless_since
     cdef long _admitted
     cdef bint _has_refused
     cdef double _rate

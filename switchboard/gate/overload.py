@@ -12,7 +12,9 @@ LATE_S = 0.08
 PERSISTS_S = 0.5
 """What is over sooner is no overload: a restarted router soon makes up for what it missed."""
 HOPELESS_S = 0.3
-"""So late, much is sent again before it is answered: that need not persist to be an overload."""
+"""So late, much is sent again before it is answered: that need not persist as long to be an overload."""
+SOON_S = 0.1
+"""It need not, but one measurement may be wrong: of who was away nobody knows how fast he is."""
 RECOVERS_S = 2.0
 """An overload is over when nothing was late, nor had to be refused, for so long."""
 STALE_S = 1.0
@@ -48,6 +50,7 @@ class Overload:
         self._noted_at = 0.0
         self._noted_s = 0.0
         self._turns_since = -1.0
+        self._hopeless_since = -1.0
         self._admitted = 0
         self._has_refused = False
         self._rate = 0.0  # of what was admitted; under overload, of what may be
@@ -86,7 +89,11 @@ class Overload:
 
     def _turn(self, now: float) -> None:
         is_late = self._has_refused or self.lag_s >= self._late_s / 2
-        if self.lag_s >= HOPELESS_S and not self._is_on:
+        if self.lag_s < HOPELESS_S:
+            self._hopeless_since = -1.0
+        elif self._hopeless_since < 0:
+            self._hopeless_since = now
+        elif now - self._hopeless_since >= SOON_S and not self._is_on:
             self._begin(now)
         if is_late is self._is_on:
             self._turns_since = -1.0

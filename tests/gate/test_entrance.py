@@ -1,7 +1,7 @@
 """Which new requests go on; time is advanced by hand."""
 
 from switchboard.gate.entrance import EPOCH_S, VERDICTS, Entrance
-from switchboard.gate.overload import HOPELESS_S, LATE_S, LEAST_AT_FIRST
+from switchboard.gate.overload import HOPELESS_S, LATE_S, LEAST_AT_FIRST, SOON_S
 
 PEER, OTHER = 0, -1
 USER, STRANGER = "10.0.0.11", "10.0.0.99"
@@ -15,7 +15,8 @@ def make_entrance() -> Entrance:
 
 
 def press(entrance: Entrance, now: float) -> None:
-    entrance.overload(PEER).note(HOPELESS_S, now)
+    for past_s in (1.5 * SOON_S, 0.0):
+        entrance.overload(PEER).note(HOPELESS_S, now - past_s)
 
 
 def test_all_may_enter_while_there_is_no_overload() -> None:

@@ -11,6 +11,7 @@ from switchboard.gate.overload import (
     LEAST_AT_FIRST,
     PERSISTS_S,
     RECOVERS_S,
+    SOON_S,
     STALE_S,
     Overload,
 )
@@ -20,7 +21,8 @@ NOTED_EVERY_S = 0.02
 
 def hopeless(now: float = 100.0) -> Overload:
     overload = Overload()
-    overload.note(HOPELESS_S, now)
+    for past_s in (1.5 * SOON_S, 0.0):
+        overload.note(HOPELESS_S, now - past_s)
     return overload
 
 
@@ -45,8 +47,16 @@ def test_lateness_that_lasts_is_one() -> None:
     assert overload.refuses(100.0 + PERSISTS_S, of_user=True)
 
 
-def test_who_is_hopelessly_late_is_overloaded_at_once() -> None:
+def test_who_is_hopelessly_late_is_soon_overloaded() -> None:
     assert hopeless().refuses(100.0, of_user=True)
+
+
+def test_one_measurement_may_be_wrong() -> None:
+    """A peer that was away for seconds, and whose rate is not known, is thought slow until it has worked."""
+    overload = Overload()
+    for now, lag_s in ((100.0, 1.1), (100.03, 1.0), (100.06, 0.0), (100.2, 1.0)):
+        overload.note(lag_s, now)
+        assert not overload.refuses(now, of_user=False)
 
 
 def test_an_overload_is_over_when_nothing_had_to_be_refused_for_long() -> None:

@@ -231,24 +231,26 @@ def test_while_the_registrar_is_late_phones_are_told_to_come_back(
     monkeypatch.setattr("services.loads.time.time", lambda: clock[0])
     register = partial(request, "REGISTER", "sip:switchboard.test")
     inbox = edge.inboxes["registrar.0"]
-    for number in range(4):
+    for number in range(5):
         clock[0] += 1.0
         edge.send(register(call_id=f"early-{number}"))
         edge.serve_until_taken(number + 1)
         assert isinstance(next_frame(inbox)[1][-1], float), "each is stamped"
-    for stamp in (1001.0, 1002.0):
-        edge.service.receive("sip.taken", ["registrar.0", stamp], time.monotonic())
+    now = time.monotonic()
+    for stamp, past_s in ((1001.0, 0.4), (1002.0, 0.2), (1003.0, 0.0)):
+        edge.service.receive("sip.taken", ["registrar.0", stamp], now - past_s)
+        edge.service._loads.look(now - past_s)
         clock[0] += 1.0
     assert edge.service.stats()["registrar.0.lag_ms"] >= 2000
     raw = register(call_id="late").replace(b"Content-Length", b"Subject: any\r\n" * 20 + b"Content-Length")
     for again in range(2):
         edge.send(raw)
-        edge.serve_until_taken(5 + again)
+        edge.serve_until_taken(6 + again)
         (item,) = next_frame(edge.inboxes["edge-tx.0"])[1]
         assert item[3].startswith(b"SIP/2.0 503 ")
         assert b"\r\nRetry-After: " in item[3]
     edge.send(request())
-    edge.serve_until_taken(7)
+    edge.serve_until_taken(8)
     assert sum(outbox.sent for outbox in edge.service.outboxes if "router" in outbox.peer.name) == 2
 
 

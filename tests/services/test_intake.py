@@ -136,9 +136,14 @@ def test_a_socket_that_is_none_is_an_error(make: type[Intake] | type[IntakeInPyt
 def hurried(make: type[Intake] | type[IntakeInPython], policy: GatePolicy = LENIENT) -> Bench:
     """All its peers are so late that they take nothing new."""
     bench = Bench(make, policy)
-    for peer in (*range(ROUTERS), REGISTRAR):
-        bench.gate.entrance.overload(peer).note(10.0, 100.0)
+    press(bench)
     return bench
+
+
+def press(bench: Bench) -> None:
+    for peer in (*range(ROUTERS), REGISTRAR):
+        for at in (99.0, 99.5, 100.0):
+            bench.gate.entrance.overload(peer).note(10.0, at)
 
 
 @needs_compiled_core
@@ -213,7 +218,6 @@ def test_a_retransmission_is_known_to_both_twins() -> None:
         bench, other = Bench(Intake), hurried(IntakeInPython)
         bench.intake.take(data, "10.0.0.11", 5060, "", 100.0)
         other.gate.entrance = bench.gate.entrance
-        for peer in (*range(ROUTERS), REGISTRAR):
-            bench.gate.entrance.overload(peer).note(10.0, 100.0)
+        press(bench)
         other.intake.take(data, "10.0.0.11", 5060, "", 100.0)
         assert not other.gate.stats()["sent_away_overload"], data
