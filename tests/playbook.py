@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from switchboard.auth.authenticator import Authenticator
-from switchboard.auth.dialogs import Dialogs
 from switchboard.auth.failures import Failures
 from switchboard.auth.trusted import Trusted
 from switchboard.durable.unit_log import UnitLog
@@ -17,6 +16,7 @@ from switchboard.location.replica import Replica
 from switchboard.proxy.admission import Admission
 from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
+from switchboard.proxy.dialog_seal import NOBODY, DialogSeals, Side, address_named
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
@@ -26,6 +26,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
+from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
 from switchboard.transaction.timers import TimerValues
@@ -114,9 +115,9 @@ class Board:
         realm = REALM if self.authenticator else ""
         own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm)
         trusted = Trusted(self.trusted)
-        dialogs = Dialogs(KEY)
+        seals = DialogSeals(KEY)
         policy = TargetPolicy(
-            own, self.replica, dialogs, self.open_relay, trusted=trusted, failures=self.failures
+            own, self.replica, seals, self.open_relay, trusted=trusted, failures=self.failures
         )
         return Proxy(
             Environment(
@@ -244,10 +245,24 @@ def request(
     return "\r\n".join(head).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
 
-def own_route(*hosts: str, caller: str = LUKAS[0], relayed: bool = False, call_id: str = "call-1") -> str:
-    """Our Record-Route of a dialog that `caller` began with `request`, and that leads to `hosts`."""
-    proof = Dialogs(KEY).prove(call_id, "from-1", caller, hosts, relayed=relayed)
-    return f"<sip:{HOST}:{PORT};lr;sb={proof}>"
+def own_route(
+    uri: str, *, tag: str = "t", call_id: str = "call-1", follower: str = "", owner: str = "",
+    flow: Hop | None = None, translated: bool = False, key: bytes = KEY,
+) -> str:  # fmt: skip
+    """Our Record-Route of a dialog, leading to the side with `tag` whose target is `uri`, or over `flow`."""
+    seals, parsed = DialogSeals(key), SipUri.parse(uri)
+    hop = flow or address_named(parsed)
+    side = Side(
+        Peer(*hop, HOST),
+        seals.target_of(parsed, uri),
+        seals.host(follower) if follower else NOBODY,
+        seals.user(owner),
+        is_caller=True,
+        is_translated=translated,
+        is_named=False,
+        may_follow=bool(follower),
+    )
+    return f"<sip:{HOST}:{PORT};lr;sb={seals.make(side, call_id, tag)}>"
 
 
 def response(

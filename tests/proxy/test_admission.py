@@ -181,7 +181,7 @@ class TestStrangers:
         assert board.sent()[0].to == ("192.0.2.7", 5080)
 
     def test_gain_nothing_by_a_tag(self, board: Board) -> None:
-        for route in ("<sip:10.0.0.1;lr>", own_route("192.0.2.7")):
+        for route in ("<sip:10.0.0.1;lr>", own_route("sip:x@192.0.2.7")):
             lines = (f"Route: {route}",)
             board.receive(
                 request(
@@ -229,13 +229,43 @@ class TestDialogs:
         assert board.statuses()[0] == 200
         assert board.sent()[0].message.method == "CANCEL"
 
-    def test_what_comes_back_to_us_is_not_asked_again(self, board: Board) -> None:
-        board.bind("group", CALLEE)
+    def test_a_user_who_is_reached_at_another_user_is_resolved_here(self, board: Board) -> None:
+        board.bind("group", CALLEE, "sip:group@10.0.0.1", "sip:nobody@pbx.example")
         board.receive(with_password(board, "INVITE", "sip:group@10.0.0.1"), LUKAS)
-        (spiral,) = board.sent()
-        assert spiral.to == ("10.0.0.1", 5060)
-        board.receive(spiral.raw, ("10.0.0.1", 5060))
+        assert [sent.to for sent in board.sent()] == [LENKA]
+
+    def test_a_bye_without_a_route_passes_between_registered_phones(self, board: Board) -> None:
+        board.receive(request("BYE", CONTACT, to_tag="t", branch="z9hG4bK1"), LUKAS)
+        assert not board.sent()  # To names nobody of ours
+        bye = request("BYE", CONTACT, to_tag="t").replace(
+            b"To: <sip:lenka@10.0.0.12:5060>", b"To: <sip:lenka@10.0.0.1>"
+        )
+        board.receive(bye, PETER)
+        assert not board.sent()  # from elsewhere than From is registered
+        board.receive(bye.replace(b"z9hG4bKa1", b"z9hG4bKa2"), LUKAS)
         assert board.sent()[0].to == LENKA
+        board.receive(bye.replace(b"BYE", b"INFO").replace(b"z9hG4bKa1", b"z9hG4bKa3"), LUKAS)
+        assert not board.sent()
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "sip:lukas@10.0.0.1:5999",
+        "sip:lukas@10.0.0.1.",
+        "sip:lukas@PBX.example.:5070",
+        "sip:lukas@[::ffff:10.0.0.1]",
+        "sip:lukas@10.0.0.01",
+        "tel:+421900123456",
+        "sip:lukas@10.0.0.1%20",
+        "lukas",
+    ],
+)
+def test_a_stranger_is_never_one_of_us(caller: str) -> None:
+    board = make_board(strangers=True)
+    board.receive(request("MESSAGE", CALLEE, caller=caller, lines=(ALLOW,)), PETER)
+    assert [answer.status for answer in board.answers()] in ([407], [400])
+    assert not board.sent()
 
 
 def test_a_challenge_goes_back_and_nowhere_else(board: Board) -> None:

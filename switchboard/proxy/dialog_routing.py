@@ -1,0 +1,94 @@
+"""Where a request within a dialog goes: along the flow that its Route seals, whoever has registered what since.
+
+A request that refreshes the target may move a side of the dialog (RFC 3261 §12.2), but not the route set, and so
+not the seal. So the Request-URI is compared with what was sealed. If it is the same, the flow leads. If the side
+has moved, it is followed
+
+* to a contact at which the user of ours who it is, is registered now, over the flow of that binding,
+* to another port of the address where it was,
+* and anywhere by who may: the sender is a user, or a user's phone was called, and it sends from where it did then.
+
+Anything else is no request of this dialog, and is treated as a stranger's.
+"""
+
+from switchboard.proxy.dialog_seal import Side, address_named
+from switchboard.proxy.preprocess import Routing
+from switchboard.proxy.received import Received
+from switchboard.proxy.target import NOBODY, Target, along, target_of, uri_of
+from switchboard.proxy.targets import TargetPolicy
+from switchboard.sip.address import uri_in
+from switchboard.sip.errors import ParseError
+from switchboard.sip.translation import is_private
+from switchboard.sip.uri import SipUri
+
+
+def follow(policy: TargetPolicy, received: Received, routing: Routing, at: float) -> None:
+    """Note in `routing` whether the Route of a dialog leads the request, and where. `at`: epoch s.
+
+    What is wrong with a Request-URI that nothing leads is raised.
+    """
+    if routing.seal and received.is_in_dialog:
+        message = received.message
+        side = policy.seals.read(routing.seal, message.call_id, message.to_tag)
+        if side is not None:
+            routing.is_sealed = True
+            _lead(policy, side, received, routing, at)
+    if routing.unreadable and not routing.is_led:
+        raise routing.unreadable
+
+
+def _lead(policy: TargetPolicy, side: Side, received: Received, routing: Routing, at: float) -> None:
+    if not routing.routes and policy.own.owns(routing.uri):
+        user = routing.uri.username
+        routing.is_led = bool(user) and policy.seals.user(user) == side.owner
+        return
+    text, uri = _next(routing)
+    if policy.seals.target_of(None if uri is NOBODY else uri, text) == side.target:
+        routing.target = _unmoved(side, routing)
+    else:
+        routing.target = _moved(policy, side, received, routing, uri, at)
+    routing.is_led = routing.target is not None
+
+
+def _next(routing: Routing) -> tuple[str, SipUri]:
+    """The URI that is asked for the next hop (RFC 3261 §16.6 step 7)."""
+    text = routing.text
+    if routing.routes:
+        try:
+            text = uri_in(routing.routes[0])
+        except ParseError:
+            text = routing.routes[0]
+    return text, uri_of(text)
+
+
+def _unmoved(side: Side, routing: Routing) -> Target:
+    target = along(routing.text, routing.uri, side.flow)
+    return target._replace(next_hop="", local="", fallback=target.next_hop) if side.is_named else target
+
+
+def _moved(
+    policy: TargetPolicy, side: Side, received: Received, routing: Routing, uri: SipUri, at: float
+) -> Target | None:
+    if not routing.routes and (bound := _registered(policy, side, received, uri, at)):
+        return bound
+    if side.is_translated and is_private(uri.host) and uri.host != side.flow.host:
+        return along(routing.text, routing.uri, side.flow)
+    host, _ = address_named(uri)
+    if host and (host == side.flow.host or _may_follow(policy, side, received)):
+        return Target(routing.text, routing.uri)
+    return None
+
+
+def _registered(
+    policy: TargetPolicy, side: Side, received: Received, uri: SipUri, at: float
+) -> Target | None:
+    """The binding of the user who this side is, if that is where it says to be now."""
+    user = received.callee
+    if not user or policy.seals.user(user) != side.owner:
+        return None
+    bound = policy.locations.binding_at(user, uri, at)
+    return None if bound is None else target_of(bound, user)
+
+
+def _may_follow(policy: TargetPolicy, side: Side, received: Received) -> bool:
+    return side.may_follow and policy.seals.host(received.source.host) == side.follower
