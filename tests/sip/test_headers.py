@@ -12,7 +12,7 @@ def test_numbers_never_change() -> None:
         "AUTHORIZATION", "CONTENT_TYPE", "P_ASSERTED_IDENTITY", "P_PREFERRED_IDENTITY", "REMOTE_PARTY_ID",
         "ALERT_INFO", "CALL_INFO", "MAX_BREADTH",
     ]  # fmt: skip
-    assert list(Header) == list(range(25))
+    assert list(Header) == list(range(31))
 
 
 def test_names() -> None:
