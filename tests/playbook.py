@@ -16,7 +16,7 @@ from switchboard.location.replica import Replica
 from switchboard.proxy.admission import Admission
 from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
-from switchboard.proxy.dialog_seal import NOBODY, DialogSeals, Side, address_named
+from switchboard.proxy.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
@@ -246,23 +246,21 @@ def request(
 
 
 def own_route(
-    uri: str, *, tag: str = "t", call_id: str = "call-1", follower: str = "", owner: str = "",
-    flow: Hop | None = None, translated: bool = False, key: bytes = KEY,
-) -> str:  # fmt: skip
-    """Our Record-Route of a dialog, leading to the side with `tag` whose target is `uri`, or over `flow`."""
+    uri: str,
+    *,
+    tag: str = "t",
+    call_id: str = "call-1",
+    follower: str = "10.0.0.99",
+    may_follow: bool = False,
+    key: bytes = KEY,
+) -> str:
+    """Our Record-Route of a dialog: it leads to the caller with `tag`, whose target is `uri`, from `follower`."""
     seals, parsed = DialogSeals(key), SipUri.parse(uri)
-    hop = flow or address_named(parsed)
-    side = Side(
-        Peer(*hop, HOST),
-        seals.target_of(parsed, uri),
-        seals.host(follower) if follower else NOBODY,
-        seals.user(owner),
-        is_caller=True,
-        is_translated=translated,
-        is_named=False,
-        may_follow=bool(follower),
+    caller = Side(
+        Peer(*address_named(parsed), HOST), seals.target_of(parsed, uri), NOBODY, False, False, False
     )
-    return f"<sip:{HOST}:{PORT};lr;sb={seals.make(side, call_id, tag)}>"
+    callee = caller._replace(flow=Peer(follower, 5060, HOST), may_follow=may_follow)
+    return f"<sip:{HOST}:{PORT};lr;sb={seals.make(Sides(caller, callee), call_id, tag)}>"
 
 
 def response(

@@ -245,7 +245,8 @@ class ResponseContext:
         self._settle(turn)
 
     def _added_lines(self, branch: Branch, peer: Peer) -> list[bytes]:
-        lines = [b"Max-Breadth: %d" % branch.breadth]
+        has_one = Header.MAX_BREADTH in self._received.message.numbers
+        lines = [b"Max-Breadth: %d" % branch.breadth] if has_one or branch.breadth < MAX_BREADTH else []
         user = self._routing.user
         if user and self._env.asserted_domain and peer.host in self._env.policy.trusted:
             lines.append(f"P-Asserted-Identity: <sip:{quote(user)}@{self._env.asserted_domain}>".encode())
@@ -335,8 +336,7 @@ class ResponseContext:
             response = without_lines(response, lines)
         raw = strip_top_via(response)
         if branch is not None and peer is not None and makes_dialog(response):
-            routing, target = self._routing, branch.plan.target
-            raw = lead_to_callee(raw, response, self._received, target, peer, routing.may_relay, policy.seals)
+            raw = lead_to_callee(raw, response, self._received, branch.plan.target, peer, policy.seals)
         self.server.respond(response.status, raw, turn)
 
     def _note_ringing(self, status: int, turn: ProxyTurn) -> None:

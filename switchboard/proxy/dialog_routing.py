@@ -6,7 +6,7 @@ has moved, it is followed
 
 * to a contact at which the user of ours who it is, is registered now, over the flow of that binding,
 * to another port of the address where it was,
-* and anywhere by who may: the sender is a user, or a user's phone was called, and it sends from where it did then.
+* and anywhere by a user of ours, or who was called as one, as long as it sends from where it was then.
 
 Anything else is no request of this dialog, and is treated as a stranger's.
 """
@@ -29,24 +29,28 @@ def follow(policy: TargetPolicy, received: Received, routing: Routing, at: float
     """
     if routing.seal and received.is_in_dialog:
         message = received.message
-        side = policy.seals.read(routing.seal, message.call_id, message.to_tag)
-        if side is not None:
+        sides = policy.seals.lead(routing.seal, message.call_id, message.from_tag, message.to_tag)
+        if sides is not None:
             routing.is_sealed = True
-            _lead(policy, side, received, routing, at)
+            there, here = sides
+            _lead(policy, there, here, received, routing, at)
     if routing.unreadable and not routing.is_led:
         raise routing.unreadable
 
 
-def _lead(policy: TargetPolicy, side: Side, received: Received, routing: Routing, at: float) -> None:
+def _lead(
+    policy: TargetPolicy, there: Side, here: Side, received: Received, routing: Routing, at: float
+) -> None:
+    """Lead a request from the side `here` to the other one."""
     if not routing.routes and policy.own.owns(routing.uri):
         user = routing.uri.username
-        routing.is_led = bool(user) and policy.seals.user(user) == side.owner
+        routing.is_led = bool(user) and policy.seals.user(user) == there.owner
         return
     text, uri = _next(routing)
-    if policy.seals.target_of(None if uri is NOBODY else uri, text) == side.target:
-        routing.target = _unmoved(side, routing)
+    if policy.seals.target_of(None if uri is NOBODY else uri, text) == there.target:
+        routing.target = _unmoved(there, routing)
     else:
-        routing.target = _moved(policy, side, received, routing, uri, at)
+        routing.target = _moved(policy, there, here, received, routing, uri, at)
     routing.is_led = routing.target is not None
 
 
@@ -61,34 +65,35 @@ def _next(routing: Routing) -> tuple[str, SipUri]:
     return text, uri_of(text)
 
 
-def _unmoved(side: Side, routing: Routing) -> Target:
-    target = along(routing.text, routing.uri, side.flow)
-    return target._replace(next_hop="", local="", fallback=target.next_hop) if side.is_named else target
+def _unmoved(there: Side, routing: Routing) -> Target:
+    target = along(routing.text, routing.uri, there.flow)
+    return target._replace(next_hop="", local="", fallback=target.next_hop) if there.is_named else target
 
 
 def _moved(
-    policy: TargetPolicy, side: Side, received: Received, routing: Routing, uri: SipUri, at: float
+    policy: TargetPolicy,
+    there: Side,
+    here: Side,
+    received: Received,
+    routing: Routing,
+    uri: SipUri,
+    at: float,
 ) -> Target | None:
-    if not routing.routes and (bound := _registered(policy, side, received, uri, at)):
+    if not routing.routes and (bound := _registered(policy, there, received, uri, at)):
         return bound
-    if side.is_translated and is_private(uri.host) and uri.host != side.flow.host:
-        return along(routing.text, routing.uri, side.flow)
+    if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
+        return along(routing.text, routing.uri, there.flow)
     host, _ = address_named(uri)
-    if host and (host == side.flow.host or _may_follow(policy, side, received)):
-        return Target(routing.text, routing.uri)
-    return None
+    may_follow = here.may_follow and received.source.host == here.flow.host
+    return Target(routing.text, routing.uri) if host and (may_follow or host == there.flow.host) else None
 
 
 def _registered(
-    policy: TargetPolicy, side: Side, received: Received, uri: SipUri, at: float
+    policy: TargetPolicy, there: Side, received: Received, uri: SipUri, at: float
 ) -> Target | None:
-    """The binding of the user who this side is, if that is where it says to be now."""
+    """The binding of the user who that side is, if that is where it says to be now."""
     user = received.callee
-    if not user or policy.seals.user(user) != side.owner:
+    if not user or policy.seals.user(user) != there.owner:
         return None
     bound = policy.locations.binding_at(user, uri, at)
     return None if bound is None else target_of(bound, user)
-
-
-def _may_follow(policy: TargetPolicy, side: Side, received: Received) -> bool:
-    return side.may_follow and policy.seals.host(received.source.host) == side.follower

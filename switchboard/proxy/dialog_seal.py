@@ -1,20 +1,19 @@
-"""What our Record-Route proves when it comes back as a Route: which dialog it is of, and where that side is.
+"""What our Record-Route proves when it comes back as a Route: which dialog it is of, and where its sides are.
 
-A seal leads to one side of a dialog. The one in a request that makes a dialog leads back to its sender; in the
-2xx or 18x it is replaced by one that leads to who answered. So each side holds the seal that leads to the other,
-and where its requests go depends on nothing that they claim, nor on who has registered what meanwhile. Nothing is
-remembered for it, so a dialog survives every restart.
+A seal tells of both sides of a dialog over which flow each is reached. So where the requests of a dialog go depends on
+nothing that they claim, nor on who has registered what meanwhile. Nothing is remembered for it, so a dialog survives
+every restart.
 
-    sb = base64url(mac, flags, target, follower, owner, flow)
+    sb = base64url(mac, flags, caller, callee)
 
-    mac       8 octets over all that follows, the Call-ID and the tag of the side that it leads to
+    mac       8 octets over all that follows, the Call-ID and the caller's tag
+    a side    kind, target, owner, flow
     target    of the address that this side's Contact (or the next proxy's Record-Route) names
-    follower  of the address from which the holder may follow a target that has moved
     owner     of the user of ours who this side is, zeros for nobody
     flow      transport, our address, the peer's address and port: where requests for `target` go (RFC 5626 §5.3)
 
-`target`, `follower` and `owner` are keyed sums of four octets. The transport is an octet of its own, and an address
-bears its length: a flow that is a connection needs no other layout.
+`target` and `owner` are keyed sums of four octets. The transport is an octet of its own, and an address bears its
+length: a flow that is a connection needs no other layout. The caller is who sent the request with this Record-Route.
 """
 
 from base64 import urlsafe_b64encode
@@ -35,12 +34,11 @@ UDP: Final = 1
 
 _MAC = 8
 _SUM = 4
-_FLAGS = _MAC
-_TARGET, _FOLLOWER, _OWNER = _MAC + 1, _MAC + 1 + _SUM, _MAC + 1 + 2 * _SUM
-_FLOW = _OWNER + _SUM
-_LONGEST = 400
-_VERSION, _TO_CALLER, _BY_FLOW, _BY_NAME, _MAY_FOLLOW = 0x01, 0x10, 0x20, 0x40, 0x80
+_VERSION, _SAME_LOCAL = 0x01, 0x10
 _VERSIONS = 0x0F
+_TRANSLATED, _NAMED, _MAY_FOLLOW = 0x01, 0x02, 0x04
+_LONGEST = 700
+_SHORTEST = _MAC + 1 + 2 * (1 + 2 * _SUM)
 _TEXT = 0x80
 """Marks an address that is no plain IP address, such as one with a zone."""
 _REMEMBERED = 4096
@@ -50,20 +48,24 @@ _new = tuple.__new__
 class Side(NamedTuple):
     """One side of a dialog, as a seal tells.
 
-    `flow`: where requests for its `target` go. `is_translated`: it is reached over the flow alone, whatever it
-    names. `is_named`: the target is a name, to be resolved; the flow stands in if that leads nowhere.
-    `is_caller`: the seal was made in a request of this side, not in a response.
-    `may_follow`: whether who sends from the address `follower` may follow it wherever it moves.
+    `flow`: where requests for its `target` go. `is_translated`: it is reached over the flow alone, whatever it names.
+    `is_named`: the target is a name, to be resolved; the flow stands in if that leads nowhere. `may_follow`: whether it
+    may follow the other side wherever that moves, while it sends from the address of its own flow.
     """
 
     flow: Peer
     target: bytes
-    follower: bytes
     owner: bytes
-    is_caller: bool
     is_translated: bool
     is_named: bool
     may_follow: bool
+
+
+class Sides(NamedTuple):
+    """Both sides of a dialog."""
+
+    caller: Side
+    callee: Side
 
 
 class DialogSeals:
@@ -73,42 +75,39 @@ class DialogSeals:
         self._key = key
         self._sum = lru_cache(_REMEMBERED)(self._sum_of)
 
-    def make(self, side: Side, call_id: str, tag: str) -> str:
-        """Return the value of the parameter. `tag`: of the side that it leads to."""
-        flags = _VERSION
-        flags |= _TO_CALLER if side.is_caller else 0
-        flags |= _BY_FLOW if side.is_translated else 0
-        flags |= _BY_NAME if side.is_named else 0
-        flags |= _MAY_FOLLOW if side.may_follow else 0
-        claim = bytes((flags,)) + side.target + side.follower + side.owner + _packed_flow(side.flow)
+    def make(self, sides: Sides, call_id: str, tag: str) -> str:
+        """Return the value of the parameter. `tag`: the caller's."""
+        caller, callee = sides
+        is_same = caller.flow.local == callee.flow.local
+        flags = _VERSION | _SAME_LOCAL if is_same else _VERSION
+        claim = bytes((flags,)) + _packed_side(caller, True) + _packed_side(callee, not is_same)
         return urlsafe_b64encode(self._mac(call_id, tag, claim) + claim).rstrip(b"=").decode()
 
-    def read(self, text: str, call_id: str, tag: str) -> Side | None:
-        """Return what the parameter `text` (untrusted) tells of the side with this `tag`; None if it is not ours.
+    def read(self, text: str, call_id: str, tag: str) -> Sides | None:
+        """Return what the parameter `text` (untrusted) tells, if it was made for a caller with this `tag`.
 
         Forged, cut and foreign ones are told from good ones in constant time.
         """
-        sealed = _decoded(text) if tag else b""
-        claim = sealed[_MAC:]
-        if not compare_digest(self._mac(call_id, tag, claim), sealed[:_MAC]):
+        sealed = _decoded(text)
+        return self._opened(sealed, call_id, tag) if sealed else None
+
+    def lead(self, text: str, call_id: str, from_tag: str, to_tag: str) -> tuple[Side, Side] | None:
+        """Return for a request with these tags the side that it goes to, and that of its sender; None if not ours."""
+        sealed = _decoded(text)
+        if not sealed:
             return None
-        flags = sealed[_FLAGS]
-        if flags & _VERSIONS != _VERSION:
-            return None
-        sums = sealed[_TARGET:_FOLLOWER], sealed[_FOLLOWER:_OWNER], sealed[_OWNER:_FLOW]
-        kind = flags & _TO_CALLER, flags & _BY_FLOW, flags & _BY_NAME, flags & _MAY_FOLLOW
-        return _new(Side, (_flow(sealed[_FLOW:]), *sums, *map(bool, kind)))
+        sides = self._opened(sealed, call_id, from_tag)
+        if sides is not None:
+            return sides.callee, sides.caller
+        sides = self._opened(sealed, call_id, to_tag)
+        return None if sides is None else (sides.caller, sides.callee)
 
     def target_of(self, uri: SipUri | None, text: str) -> bytes:
-        """The sum over the address that a remote target names. `uri`: the `text` parsed, None if it is no SIP URI."""
+        """The sum over the address that a remote target names. `uri`: the `text` parsed, None for no SIP URI."""
         if uri is None:
             return self._sum(text)
         host, port = address_named(uri)
         return self._sum(f"{canonical_host(host)}:{port}")
-
-    def host(self, host: str) -> bytes:
-        """The sum over an address alone."""
-        return self._sum(f"@{canonical_host(host)}")
 
     def user(self, name: str) -> bytes:
         """The sum over a user's name; `NOBODY` for "" ."""
@@ -118,6 +117,17 @@ class DialogSeals:
         """A To tag that is the same for all copies of one request: 32 bits, as RFC 3261 §19.3 wants it."""
         text = f"{call_id}\n{tag}\n{number}\n{branch}".encode("utf-8", "surrogateescape")
         return seal(self._key, Use.TAG, text, 4).hex()
+
+    def _opened(self, sealed: bytes, call_id: str, tag: str) -> Sides | None:
+        claim = sealed[_MAC:]
+        if not compare_digest(self._mac(call_id, tag, claim), sealed[:_MAC]) or not tag:
+            return None
+        flags = claim[0]
+        if flags & _VERSIONS != _VERSION:
+            return None
+        caller, end = _side(claim, 1, None)
+        callee, _ = _side(claim, end, caller.flow.local) if flags & _SAME_LOCAL else _side(claim, end, None)
+        return _new(Sides, (caller, callee))
 
     def _mac(self, call_id: str, tag: str, claim: bytes) -> bytes:
         text = f"{call_id}\n{tag}\n".encode("utf-8", "surrogateescape")
@@ -142,19 +152,34 @@ def _decoded(text: str) -> bytes:
         octets = a2b_base64(padded, strict_mode=True)
     except Error:
         return b""
-    return octets if len(octets) > _FLOW else b""
+    return octets if len(octets) > _SHORTEST else b""
 
 
-def _packed_flow(flow: Peer) -> bytes:
-    return bytes((UDP,)) + _packed(flow.local) + _packed(flow.host) + flow.port.to_bytes(2, "big")
+def _packed_side(side: Side, with_local: bool) -> bytes:
+    kind = _TRANSLATED if side.is_translated else 0
+    kind |= _NAMED if side.is_named else 0
+    kind |= _MAY_FOLLOW if side.may_follow else 0
+    flow = side.flow
+    local = _packed(flow.local) if with_local else b""
+    return (
+        bytes((kind,)) + side.target + side.owner + bytes((UDP,)) + local + _packed(flow.host)
+        + flow.port.to_bytes(2, "big")
+    )  # fmt: skip
 
 
-def _flow(octets: bytes) -> Peer:
-    """Return the flow of what `_packed_flow` made."""
-    middle = 2 + (octets[1] & ~_TEXT)
-    end = middle + 1 + (octets[middle] & ~_TEXT)
-    port = int.from_bytes(octets[end : end + 2], "big")
-    return _new(Peer, (_unpacked(octets[middle:end]), port, _unpacked(octets[1:middle])))
+def _side(claim: bytes, start: int, local: str | None) -> tuple[Side, int]:
+    """Return the side that was packed at `start`, and where it ends. `local`: our address, if that is not in it."""
+    kind = claim[start]
+    owner_at = start + 1 + _SUM
+    at = owner_at + _SUM + 1
+    if local is None:
+        end = at + 1 + (claim[at] & ~_TEXT)
+        local, at = _unpacked(claim[at:end]), end
+    end = at + 1 + (claim[at] & ~_TEXT)
+    flow = _new(Peer, (_unpacked(claim[at:end]), int.from_bytes(claim[end : end + 2], "big"), local))
+    sums = claim[start + 1 : owner_at], claim[owner_at : owner_at + _SUM]
+    kinds = kind & _TRANSLATED != 0, kind & _NAMED != 0, kind & _MAY_FOLLOW != 0
+    return _new(Side, (flow, *sums, *kinds)), end + 2
 
 
 @lru_cache(_REMEMBERED)

@@ -112,15 +112,15 @@ def compose(
     header lines.
     """
     request = received.message
-    host = _reference(to.local)
     uri = plan.text.encode("utf-8", "surrogateescape")
-    via = f"SIP/2.0/UDP {host}:{port};branch={branch}".encode()
+    via = f"SIP/2.0/UDP {_reference(to.local)}:{port};branch={branch}".encode()
     recorded: list[bytes] = []
     if is_recorded(received.method):
-        recorded = record_routes(received, plan.target, to, (host, port), policy.seals)
-    routes = _changed_routes(request, plan)
+        may_relay, target = routing.may_relay, plan.target
+        recorded = record_routes(received, target, plan.routes, to, port, policy.seals, may_relay)
+    routes, left_out = _changed_routes(request, plan), policy.left_out(received)
     hops = routing.max_forwards
-    change = (uri, via, received.completed_via, hops, recorded, routes, policy.left_out(received), added)
+    change = (uri, via, received.completed_via, hops, recorded, routes, left_out, added)
     return forward_request(request, _new(Forwarding, change))
 
 

@@ -1,14 +1,15 @@
-"""Our Record-Route (RFC 3261 §16.6 step 4, §16.7 step 8; RFC 5658): each side gets one that leads to the other.
+"""Our Record-Route (RFC 3261 §16.6 step 4, §16.7 step 8; RFC 5658), and the flows that it seals (`dialog_seal`).
 
-What goes to the callee is sealed with where the caller is, since its request came from there. What goes back in a
-response that makes a dialog is sealed with where the callee is, since it was reached there (`dialog_seal`). A
-target refresh is recorded, too: a user agent that has lost its route set learns it anew (RFC 6665 §4.3 wants that
-of every NOTIFY, which makes dialogs of its own).
+When a request makes a dialog, it is known where it came from and where it is sent, so both flows are sealed in it. If
+the callee then answers with a Contact at another address, or another proxy has recorded itself in between, the seal in
+the response is replaced by one that knows. A target refresh is recorded, too: a user agent that has lost its route set
+learns it anew. RFC 6665 §4.3 wants that of every NOTIFY, which makes dialogs of its own.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
-from switchboard.proxy.dialog_seal import PARAM, DialogSeals, Side, address_named
+from switchboard.proxy.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
 from switchboard.proxy.received import Received
 from switchboard.proxy.target import Target
 from switchboard.sip.address import uri_in
@@ -33,77 +34,101 @@ def is_recorded(method: str) -> bool:
     return method in _RECORDED
 
 
+def record_routes(
+    received: Received,
+    target: Target,
+    routes: Sequence[str],
+    to: Peer,
+    port: int,
+    seals: DialogSeals,
+    may_relay: bool,
+) -> list[bytes]:
+    """Return the values for a request to `to`: one, or one for each side that knows us by another address.
+
+    The target's side is on top (RFC 5658 §3). `routes`: what is left of Route. `may_relay`: whether the caller may
+    follow the callee wherever it moves.
+    """
+    outer, local = _reference(to.local), received.source.local
+    inner = outer if "%" in local else _reference(local) or outer
+    hosts = (outer,) if inner == outer else (outer, inner)
+    sides = Sides(_caller_side(received, seals, may_relay), _first_callee_side(target, routes, to, seals))
+    seal = seals.make(sides, received.message.call_id, received.message.from_tag)
+    return [f"<sip:{host}:{port};lr;{PARAM}={seal}>".encode() for host in hosts]
+
+
 def makes_dialog(response: Message) -> bool:
     """Whether a response makes a dialog, or refreshes its target (RFC 3261 §12.1)."""
     return 100 < response.status < 300 and response.method in _RECORDED and bool(response.to_tag)
 
 
-def record_routes(
-    received: Received, target: Target, to: Peer, sent_by: tuple[str, int], seals: DialogSeals
-) -> list[bytes]:
-    """Return the values for a request to `to`: one, or one for each side that knows us by another address.
-
-    `sent_by`: what the target knows us by, an IPv6 address in brackets. The target's side is on top (RFC 5658 §3).
-    """
-    outer, port = sent_by
-    local = received.source.local
-    inner = outer if "%" in local else _reference(local) or outer
-    hosts = (outer,) if inner == outer else (outer, inner)
-    side = _caller_side(received, target, to, seals)
-    seal = seals.make(side, received.message.call_id, received.message.from_tag)
-    return [f"<sip:{host}:{port};lr;{PARAM}={seal}>".encode() for host in hosts]
-
-
 def lead_to_callee(
-    raw: bytes, response: Message, received: Received, target: Target, peer: Peer, may_relay: bool,
-    seals: DialogSeals,
-) -> bytes:  # fmt: skip
-    """Return `raw`, the `response` without our Via, with our Record-Route leading to the callee at `peer`.
+    raw: bytes, response: Message, received: Received, target: Target, peer: Peer, seals: DialogSeals
+) -> bytes:
+    """Return `raw`, the `response` without our Via, with a seal that knows where the callee at `peer` is now.
 
-    `may_relay`: whether the caller may follow the callee wherever it moves.
+    It is `raw` itself if the callee is where the request was sent.
     """
-    found = _seal_in(response, seals)
+    if Header.RECORD_ROUTE not in response.numbers or _is_where_expected(response, target):
+        return raw
+    found = _seal_in(response, _caller_side(received, seals, False), seals)
     if found is None:
         return raw
-    old, text = found
-    side = _callee_side(received, target, peer, text, may_relay, seals)
+    old, sides, text = found
+    side = _callee_side(received, target, peer, text, seals)
     head = response.headers_end - (response.index[BODY_END] - len(raw))
-    new = seals.make(side, response.call_id, response.to_tag).encode()
+    new = seals.make(Sides(sides.caller, side), response.call_id, response.from_tag).encode()
     return raw[:head].replace(old, new) + raw[head:]
 
 
-def _caller_side(received: Received, target: Target, to: Peer, seals: DialogSeals) -> Side:
+def _is_where_expected(response: Message, target: Target) -> bool:
+    """Whether our Record-Route is the only one there, and Contact names the address that was called."""
+    if response.numbers.count(Header.RECORD_ROUTE) > 1 or b"," in (
+        response.value(Header.RECORD_ROUTE) or b""
+    ):
+        return False
+    uri = _parsed(_first_uri(response, Header.CONTACT))
+    return uri is not None and address_named(uri) == address_named(target.uri)
+
+
+def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Side:
     message, source = received.message, received.source
-    text = _first_uri(
-        message, Header.RECORD_ROUTE if Header.RECORD_ROUTE in message.numbers else Header.CONTACT
-    )
+    is_passed_on = Header.RECORD_ROUTE in message.numbers
+    text = _first_uri(message, Header.RECORD_ROUTE if is_passed_on else Header.CONTACT)
     uri = _parsed(text)
-    flow, by_flow, by_name = source, True, False
-    if uri is not None and not received.owns(uri):
-        host, port = address_named(uri)
-        if not is_translated(uri.host, received.via.host, source.host):
-            by_name = address_of(host) is None
-            by_flow = False
-            if not by_name:
-                flow = _new(Peer, (host, port, source.local if host == source.host else ""))
-    owner = seals.user(received.caller)
-    sums = seals.target_of(uri, text), seals.host(to.host), owner
-    return _new(Side, (flow, *sums, True, by_flow, by_name, bool(target.user)))
+    sums = seals.target_of(uri, text), seals.user(received.caller)
+    if uri is None or received.owns(uri) or is_translated(uri.host, received.via.host, source.host):
+        return _new(Side, (source, *sums, True, False, may_relay))
+    return _side_at(uri, source, sums, may_relay)
 
 
-def _callee_side(
-    received: Received, target: Target, peer: Peer, text: str, may_relay: bool, seals: DialogSeals
-) -> Side:
+def _first_callee_side(target: Target, routes: Sequence[str], to: Peer, seals: DialogSeals) -> Side:
+    """Where the callee is as far as is known when it is called: at its contact, or over the flow that leads there."""
+    sums = seals.target_of(target.uri if target.uri.scheme else None, target.text), seals.user(target.user)
+    may_follow = bool(target.user)
+    if target.next_hop or not target.uri.scheme:
+        return _new(Side, (to, *sums, target.uri.host.strip("[]") != to.host, False, may_follow))
+    if routes:
+        return _side_at(target.uri, to, sums, may_follow)
+    is_named = address_of(address_named(target.uri)[0]) is None
+    return _new(Side, (to, *sums, False, is_named, may_follow))
+
+
+def _callee_side(received: Received, target: Target, peer: Peer, text: str, seals: DialogSeals) -> Side:
     uri = _parsed(text)
-    flow, by_flow, by_name = peer, True, False
-    if not (uri is None or received.owns(uri) or _is_behind(uri, target, peer)):
-        by_flow = False
-        host, port = address_named(uri)
-        by_name = address_of(host) is None
-        if not by_name and (host, port) != address_named(target.uri):
-            flow = _new(Peer, (host, port, peer.local if host == peer.host else ""))
-    sums = seals.target_of(uri, text), seals.host(received.source.host), seals.user(target.user)
-    return _new(Side, (flow, *sums, False, by_flow, by_name, may_relay))
+    sums = seals.target_of(uri, text), seals.user(target.user)
+    may_follow = bool(target.user)
+    if uri is None or received.owns(uri) or _is_behind(uri, target, peer):
+        return _new(Side, (peer, *sums, True, False, may_follow))
+    return _side_at(uri, peer, sums, may_follow)
+
+
+def _side_at(uri: SipUri, known: Peer, sums: tuple[bytes, bytes], may_follow: bool) -> Side:
+    """The side at the address that `uri` names. `known`: its flow so far; `sums`: its target and owner."""
+    host, port = address_named(uri)
+    if address_of(host) is None:
+        return _new(Side, (known, *sums, False, True, may_follow))
+    flow = _new(Peer, (host, port, known.local if host == known.host else ""))
+    return _new(Side, (flow, *sums, False, False, may_follow))
 
 
 def _is_behind(uri: SipUri, target: Target, peer: Peer) -> bool:
@@ -126,25 +151,22 @@ def _first_uri(message: Message, header: Header) -> str:
         return text
 
 
-def _seal_in(response: Message, seals: DialogSeals) -> tuple[bytes, str] | None:
-    """Our seal that leads to the caller, the one on top, and the URI that a request has behind our Route.
+def _seal_in(response: Message, caller: Side, seals: DialogSeals) -> tuple[bytes, Sides, str] | None:
+    """Our seal for this `caller`, what it tells, and the URI that a request has behind our Route.
 
     That is the Record-Route of the next proxy, above ours, or else the callee's Contact.
     """
-    if Header.RECORD_ROUTE not in response.numbers:
-        return None
     raw, end = response.raw, response.headers_end
-    start = response.value_span(Header.RECORD_ROUTE)[0]
-    at = start
+    start = at = response.value_span(Header.RECORD_ROUTE)[0]
     for _ in range(_MOST_SEALS):
         at = raw.find(_PARAM, at, end)
         if at < 0:
             return None
         at += len(_PARAM)
         seal = _value_at(raw, at, end)
-        side = seals.read(seal.decode("ascii", "replace"), response.call_id, response.from_tag)
-        if side is not None and side.is_caller:
-            return seal, _uri_behind(response, seal, raw[start:at])
+        sides = seals.read(seal.decode("ascii", "replace"), response.call_id, response.from_tag)
+        if sides is not None and sides.caller[:3] == caller[:3]:  # another is of an earlier or later pass
+            return seal, sides, _uri_behind(response, seal, raw[start:at])
     return None
 
 

@@ -95,6 +95,14 @@ class TargetPolicy:
         self._gather(user, 1.0, found, {user}, at)
         return list(found.values())
 
+    def _refuse_user(self, user: str, at: float) -> Refusal:
+        """What to say of a user of ours who has no contact to send to."""
+        if not self.locations.is_loaded:
+            return Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
+        if any(target_of(bound, user) for bound in self.locations.lookup(user, at)):
+            return Refusal(482)  # there are contacts, and they lead back here
+        return Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
+
     def note_relay(self, received: Received, routing: Routing) -> None:
         """Somebody wanted to be brought where strangers are not brought; a side of a dialog is no attacker."""
         if not routing.is_sealed:
@@ -149,11 +157,9 @@ class TargetPolicy:
         targets = self.bindings_of(user, at)
         if received.method == "PUBLISH" and not targets:
             raise _bad_event()
-        if targets:
-            return targets
-        if not self.locations.is_loaded:
-            raise Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
-        raise Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
+        if not targets:
+            raise self._refuse_user(user, at)
+        return targets
 
     def _foreign_target(self, routing: Routing, at: float) -> Target:
         """A URI that is none of ours: the contact of the user whom it names, if that has it, else itself.

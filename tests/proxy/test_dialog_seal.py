@@ -4,33 +4,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.proxy.dialog_seal import NOBODY, DialogSeals, Side
+from switchboard.proxy.dialog_seal import NOBODY, DialogSeals, Side, Sides
 from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Peer
 
 SEALS = DialogSeals(b"k" * 32)
-FLOW = Peer("203.0.113.9", 40123, "198.51.100.1")
-SIDE = Side(FLOW, b"abcd", b"efgh", NOBODY, True, False, True, False)
-SEAL = SEALS.make(SIDE, "call", "tag")
+CALLER = Side(Peer("203.0.113.9", 40123, "198.51.100.1"), b"abcd", b"efgh", True, False, True)
+CALLEE = Side(Peer("203.0.113.7", 5060, "198.51.100.1"), b"ijkl", NOBODY, False, True, False)
+SIDES = Sides(CALLER, CALLEE)
+SEAL = SEALS.make(SIDES, "call", "tag")
 ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(["fe80::1%eth0", "fe80::1%4", ""])
-
-
-@given(
-    st.builds(
-        Side,
-        st.builds(Peer, ADDRESSES, st.integers(0, 65535), ADDRESSES),
-        *(st.binary(min_size=4, max_size=4) for _ in range(3)),
-        *(st.booleans() for _ in range(4)),
-    ),
-    st.text(max_size=20),
-    st.text(min_size=1, max_size=20),
+SUMS = st.binary(min_size=4, max_size=4)
+SIDE = st.builds(
+    Side,
+    st.builds(Peer, ADDRESSES, st.integers(0, 65535), ADDRESSES),
+    SUMS,
+    SUMS,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
 )
-def test_what_was_sealed_is_read_again(side: Side, call_id: str, tag: str) -> None:
-    assert SEALS.read(SEALS.make(side, call_id, tag), call_id, tag) == side
+
+
+@given(st.builds(Sides, SIDE, SIDE), st.text(max_size=20), st.text(min_size=1, max_size=20))
+def test_what_was_sealed_is_read_again(sides: Sides, call_id: str, tag: str) -> None:
+    assert SEALS.read(SEALS.make(sides, call_id, tag), call_id, tag) == sides
+
+
+def test_it_leads_from_each_side_to_the_other() -> None:
+    assert SEALS.lead(SEAL, "call", "tag", "other") == (CALLEE, CALLER)
+    assert SEALS.lead(SEAL, "call", "other", "tag") == (CALLER, CALLEE)
+    assert SEALS.lead(SEAL, "call", "other", "another") is None
+    assert SEALS.lead(SEAL, "call", "", "") is None
 
 
 def test_it_is_short_and_of_letters_that_no_phone_changes() -> None:
-    assert len(SEAL) <= 50
+    assert len(SEAL) <= 66
     assert SEAL.replace("-", "").replace("_", "").isalnum()
 
 
@@ -54,7 +63,7 @@ def test_what_is_made_up_leads_nowhere(text: str) -> None:
 def test_nor_does_one_that_was_changed(place: int, letter: str) -> None:
     changed = SEAL[:place] + letter + SEAL[place + 1 :]
     # the last letter of base64 holds bits that mean nothing
-    assert changed == SEAL or SEALS.read(changed, "call", "tag") in (None, SIDE)
+    assert changed == SEAL or SEALS.read(changed, "call", "tag") in (None, SIDES)
     assert place == len(SEAL) - 1 or changed == SEAL or SEALS.read(changed, "call", "tag") is None
 
 
