@@ -92,6 +92,8 @@ class Board:
     authenticator: Authenticator | None = None
     strangers: bool = False
     trusted: tuple[str, ...] = ()
+    keeps_identity: bool = False
+    asserted_domain: str = ""
     failures: Failures = field(default_factory=Failures)
     fragile: bool = field(default_factory=lambda: FRAGILE[0])
     now: float = 1000.0
@@ -117,7 +119,13 @@ class Board:
         trusted = Trusted(self.trusted)
         seals = DialogSeals(KEY)
         policy = TargetPolicy(
-            own, self.replica, seals, self.open_relay, trusted=trusted, failures=self.failures
+            own,
+            self.replica,
+            seals,
+            self.open_relay,
+            trusted=trusted,
+            failures=self.failures,
+            keeps_identity=self.keeps_identity,
         )
         return Proxy(
             Environment(
@@ -133,6 +141,7 @@ class Board:
                 recurse=self.recurse,
                 max_forks=self.max_forks,
                 caps=self.caps,
+                asserted_domain=self.asserted_domain,
             )
         )
 

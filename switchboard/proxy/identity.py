@@ -15,7 +15,7 @@ Lines = list[tuple[int, int]]
 _IDENTITIES: Final = (Header.P_ASSERTED_IDENTITY, Header.P_PREFERRED_IDENTITY, Header.REMOTE_PARTY_ID)
 _RINGING: Final = (Header.ALERT_INFO, Header.CALL_INFO)
 _WATCHED: Final = frozenset((*_IDENTITIES, *_RINGING))
-_ANSWERS_ITSELF: Final = re.compile(rb"answer-after|auto-?answer", re.IGNORECASE)
+_ANSWERS_ITSELF: Final = re.compile(rb"answer-after|auto[ -]?answer", re.IGNORECASE)
 
 
 def unproved_lines(message: Message) -> Lines:

@@ -10,6 +10,7 @@ from playbook import LENKA, LUKAS, PETER, Board, Sent, own_route, request, respo
 from switchboard.auth.failures import Failure, Failures, Reason
 from switchboard.auth.unproved import LONGER_A_SECOND
 from switchboard.auth.users import Users
+from switchboard.sip.message import parse_message
 
 CALLEE = "sip:lenka@10.0.0.1"
 CONTACT = "sip:lenka@10.0.0.12:5060"
@@ -150,6 +151,14 @@ class TestUsers:
         (answered,) = board.answers()
         assert (answered.status, answered.message.get("retry-after")) == (503, "5")
 
+    def test_are_named_to_trusted_peers_if_asked_for(self) -> None:
+        board = make_board(asserted_domain="pbx.example", trusted=("10.0.0.99/32",))
+        board.receive(with_password(board, "INVITE", "sip:1@10.0.0.99"), LUKAS)
+        assert board.sent()[0].message.all("p-asserted-identity") == ["<sip:lukas@pbx.example>"]
+        board.answers()
+        board.receive(with_password(board, "INVITE", CALLEE, call_id="call-2"), LUKAS)
+        assert board.sent()[0].message.all("p-asserted-identity") == []
+
 
 class TestStrangers:
     @pytest.mark.parametrize("target", [CALLEE, CONTACT, FOREIGN, "sip:nobody@10.0.0.1", "sip:10.0.0.1"])
@@ -220,6 +229,25 @@ class TestDialogs:
         ).replace(b";tag=from-1\r\nTo", b";tag=to-1\r\nTo")
         board.receive(bye, LENKA)
         assert board.sent()[0].to == LUKAS
+
+    @pytest.mark.parametrize("source", [(LUKAS[0], 5099), PETER])
+    def test_a_cancel_from_elsewhere_ends_nothing(self, board: Board, source: tuple[str, int]) -> None:
+        """Whoever has seen the Via could send it (§9.1)."""
+        raw = with_password(board, "INVITE", CALLEE)
+        board.receive(raw, LUKAS)
+        board.receive(response(board.sent()[0].message, 180), LENKA)
+        board.answers()
+        board.receive(request("CANCEL", CALLEE, branch="z9hG4bKshow", cseq=2), source)
+        assert board.statuses() == [481]
+        assert not board.sent()
+
+    def test_but_one_with_the_credentials_of_its_invite_does(self, board: Board) -> None:
+        raw = with_password(board, "INVITE", CALLEE)
+        board.receive(raw, LUKAS)
+        board.receive(response(board.sent()[0].message, 180), LENKA)
+        shown = f"Proxy-Authorization: {parse_message(raw).get('proxy-authorization')}"
+        board.receive(request("CANCEL", CALLEE, branch="z9hG4bKshow", cseq=2, lines=(shown,)), PETER)
+        assert board.sent()[0].message.method == "CANCEL"
 
     def test_a_cancel_is_never_asked(self, board: Board) -> None:
         board.receive(with_password(board, "INVITE", CALLEE), LUKAS)
