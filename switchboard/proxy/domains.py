@@ -28,7 +28,7 @@ class OwnDomains:
 
     def owns(self, uri: SipUri) -> bool:
         """Whether `uri` names a user or resource of ours (§16.5)."""
-        return uri.port in self.ports and canonical_host(uri.host) in self.hosts
+        return uri.has_host and uri.port in self.ports and canonical_host(uri.host) in self.hosts
 
     def is_listening_at(self, host: str, port: int | None) -> bool:
         """Whether a datagram to `host` and `port` would come back to us."""
