@@ -53,13 +53,15 @@ class Via:
 
     @classmethod
     def parse(cls, text: str) -> "Via":
-        """ParseError if the text is not exactly one Via value."""
+        """ParseError if the text is not exactly one Via value, or says nothing of who hears the answer."""
         match = _VIA.fullmatch(text)
         if match is None:
             raise ParseError("Malformed Via", "Via")
         name, version, transport, sent_by, params = match.groups()
         host, port, _ = read_place(sent_by)
         parsed = read_params(params) if params else ()
+        if not _is_told(host) and find_param(parsed, "rport") is None:
+            raise ParseError("Malformed Via", "Via")
         return cls(transport.upper(), host, port, parsed, f"{name.upper()}/{version}")
 
     def __str__(self) -> str:
@@ -74,3 +76,8 @@ class Via:
     def sent_by(self) -> str:
         """`host` or `host:port` as in the header field, the transaction key's second part (§17.2.3)."""
         return self.host if self.port is None else f"{self.host}:{self.port}"
+
+
+def _is_told(host: str) -> bool:
+    """Whether something stands there, be it a name that is none; half an IPv6 reference is nothing."""
+    return bool(host) and (host[0] == "[") is (host[-1] == "]")

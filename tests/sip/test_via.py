@@ -38,6 +38,10 @@ MALFORMED = [
     ";",
     "SIP/2.0/UDP 127.0.0.1,",
     "complete nonsense",
+    "SIP/2.0/UDP :5070",
+    "SIP/2.0/UDP ;branch=x",
+    "SIP/2.0/UDP [::1;branch=x",
+    "SIP/2.0/UDP ::1]",
 ]
 
 ODD = [
@@ -57,10 +61,10 @@ ODD = [
     ("SIP/2.0/UDP 1.2.3", "1.2.3", None, ""),
     ("SIP/2.0/UDP 10.0.0.15070", "10.0.0.15070", None, ""),
     ("SIP/2.0/UDP 2001:db8::1", "2001:db8::1", None, ""),
-    ("SIP/2.0/UDP [::1", "[::1", None, ""),
+    ("SIP/2.0/UDP [::1;rport", "[::1", None, ""),
     ("SIP/2.0/UDP [fe80::1%eth0]:5070", "[fe80::1%eth0]", 5070, ""),
     ("SIP/2.0/UDP (null):5070;rport", "(null)", 5070, ""),
-    ("SIP/2.0/UDP :5070", "", 5070, ""),
+    ("SIP/2.0/UDP :5070;rport", "", 5070, ""),
     ("SIP/2.0/UDP ;rport", "", None, ""),
 ]
 
