@@ -54,8 +54,8 @@ class Binding(NamedTuple):
         return cls(contact, q, expires_at, next_hop, tuple(path), *rest)
 
     def to_map(self) -> dict[str, Any]:
-        """The elements by their names, for people's tools."""
-        return dict(zip(WIRE_FIELDS, self.to_wire(), strict=True))
+        """The elements by their names, for people's tools: octets that are no text are question marks."""
+        return dict(zip(WIRE_FIELDS, map(_readable, self.to_wire()), strict=True))
 
     def matches(self, contact: str) -> bool:
         """Whether `contact` is this binding's: by RFC 3261 §19.1.4, another scheme's URI by its text."""
@@ -77,6 +77,12 @@ class Binding(NamedTuple):
     def source_host(self) -> str:
         """The address of `source`, without brackets."""
         return self.source.rpartition(":")[0].strip("[]")
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_readable, value))
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def format_hop(host: str, port: int) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
-from switchboard.sip.grammar import format_params
+from switchboard.sip.grammar import split_params
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri, is_sip
@@ -16,7 +16,11 @@ MALFORMED_EXPIRES = 3600
 _LONGEST_DIGITS = 20
 _CACHED_LENGTH = 256  # longer texts are parsed afresh, which bounds the cache's memory
 _LARGEST_EXPIRES = 2**32 - 1
-_Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+_Q = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}")
+_CLEAN = re.compile(
+    r'(?:[^"\x00-\x08\x0a-\x1f\x7f]++|"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\x00-\x1f\x7f])*+")*+'
+)
+"""Parameters that break nothing where they are written into a list: no open quote, no control character."""
 
 
 class RequestedContact(NamedTuple):
@@ -54,8 +58,9 @@ def removes_all(request: Message) -> bool:
 
 
 def parse_expires(text: str | None) -> int | None:
-    """Seconds, at most 2**32-1; None if there is no text."""
-    if text is None:
+    """Seconds, at most 2**32-1; quotes do not count. None if there is no text."""
+    text = (text or "").strip('" ')
+    if not text:
         return None
     if not (text.isascii() and text.isdigit()):
         return MALFORMED_EXPIRES
@@ -63,10 +68,16 @@ def parse_expires(text: str | None) -> int | None:
 
 
 def _contact_values(request: Message) -> list[str]:
-    try:
-        return request.values(Header.CONTACT)
-    except ParseError as error:
-        raise _malformed() from error
+    """The values; what is no URI is the part before a comma of a display name that lacks its quotes."""
+    values: list[str] = []
+    begun = ""
+    for value in request.values(Header.CONTACT):
+        if ":" in value or value == "*":
+            values.append(begun + value)
+            begun = ""
+        else:
+            begun += f"{value}, "
+    return [*values, begun] if begun else values
 
 
 def _parse_contact(text: str, default: int | None) -> RequestedContact:
@@ -84,22 +95,27 @@ def _parse(text: str, default: int | None) -> RequestedContact:
         address = NameAddr.parse(text)
         if is_sip(address.uri):
             SipUri.parse(address.uri)
-        text.encode()
-    except (ParseError, UnicodeEncodeError) as error:
+    except ParseError as error:
         raise _malformed() from error
+    params = _params_of(text, address)
+    if not _CLEAN.fullmatch(params):
+        raise _malformed()
     expires = parse_expires(address.param("expires"))
-    params = tuple(param for param in address.params if param[0] != "expires")
-    asked = default if expires is None else expires
-    return RequestedContact(address.uri, _parse_q(address), asked, format_params(params))
+    return RequestedContact(address.uri, _read_q(address), default if expires is None else expires, params)
 
 
-def _parse_q(address: NameAddr) -> float:
-    text = address.param("q")
-    if text is None:
-        return 1.0
-    if not _Q.fullmatch(text):
-        raise ParseError("Malformed q Value In Contact", "Contact")
-    return float(text)
+def _params_of(text: str, address: NameAddr) -> str:
+    """The parameters but `expires`, as they came."""
+    behind = text[text.index(address.uri) + len(address.uri) :].partition(";")[2]
+    pieces = split_params(";" + behind)
+    kept = [piece for piece in pieces if piece.partition("=")[0].rstrip().lower() != "expires"]
+    return "".join(f";{piece}" for piece in kept)
+
+
+def _read_q(address: NameAddr) -> float:
+    """The value, at most 1; 1 for what is none."""
+    text = (address.param("q") or "").strip('"')
+    return min(float(text), 1.0) if _Q.fullmatch(text) else 1.0
 
 
 def _malformed() -> ParseError:

@@ -21,6 +21,7 @@ _CUT = "DELETE FROM bindings WHERE user = ? AND position >= ?"
 _PUT = f"INSERT OR REPLACE INTO bindings VALUES ({', '.join('?' * 13)})"
 _COUNT = "SELECT TOTAL(position = 0), COUNT(*) FROM bindings"
 _NO_PATH = "[]"
+_TEXT_ERRORS = "surrogateescape"
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE change (number INTEGER NOT NULL);
@@ -201,10 +202,21 @@ def _read_number(database: sqlite3.Connection) -> int:
 
 def _to_row(binding: Binding) -> list[object]:
     contact, q, expires_at, next_hop, path, *rest = binding
-    return [contact, q, expires_at, next_hop, json.dumps(path) if path else _NO_PATH, *rest]
+    row = [contact, q, expires_at, next_hop, json.dumps(path) if path else _NO_PATH, *rest]
+    return list(map(_as_column, row))
+
+
+def _as_column(value: object) -> object:
+    """Text that is no UTF-8 on the wire is kept as its octets: SQLite takes no lone surrogates."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    octets = value.encode("utf-8", _TEXT_ERRORS)
+    return value if octets.decode("utf-8", "ignore") == value else octets
 
 
 def _from_row(row: Sequence[Any]) -> Binding:
+    if bytes in map(type, row):
+        row = [each.decode("utf-8", _TEXT_ERRORS) if isinstance(each, bytes) else each for each in row]
     contact, q, expires_at, next_hop, path, *rest = row
     path = () if path == _NO_PATH else tuple(json.loads(path))
     return Binding(contact, q, expires_at, next_hop, path, *rest)

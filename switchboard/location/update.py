@@ -27,9 +27,7 @@ class Update(NamedTuple):
 
     @classmethod
     def of(cls, request: Message, source: tuple[str, int]) -> "Update":
-        """Read the request (untrusted); ParseError blames Via, Call-ID or Path."""
-        if not request.call_id.isascii():
-            raise ParseError("Malformed Call-ID", "Call-ID")
+        """Read the request (untrusted); ParseError blames Via or Path."""
         user_agent = request.get(Header.USER_AGENT) or ""
         if not user_agent.isascii():
             user_agent = user_agent.encode(errors="replace").decode()
@@ -70,8 +68,8 @@ def _path(request: Message) -> tuple[str, ...]:
     try:
         values = tuple(request.values(Header.PATH))
         for value in values:
-            SipUri.parse(NameAddr.parse(value).uri)
-            value.encode()
-    except (ParseError, UnicodeEncodeError) as error:
+            if not SipUri.parse(NameAddr.parse(value).uri).has_host:
+                raise ParseError("Bad URI")
+    except ParseError as error:
         raise ParseError("Malformed Path", "Path") from error
     return values

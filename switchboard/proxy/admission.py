@@ -1,6 +1,5 @@
 """Whose requests go through: users who prove themselves, and whom the operator lets in (RFC 3261 §22.3)."""
 
-import re
 from dataclasses import dataclass
 
 from switchboard.auth.authenticator import Authenticator
@@ -11,11 +10,9 @@ from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.errors import ParseError
-from switchboard.sip.grammar import HOST, check_host
 from switchboard.sip.headers import Header
 from switchboard.sip.uri import SipUri
 
-_HOST = re.compile(HOST)
 _NOBODY = "anonymous.invalid"
 """The host in From of who does not want to be named (RFC 3323 §4.1.1.3)."""
 
@@ -71,7 +68,7 @@ class Admission:
             uri = SipUri.parse(received.message.from_uri)
         except ParseError:
             return True
-        return not _is_host(uri.host) or self.policy.own.is_host(uri.host)
+        return not uri.has_host or self.policy.own.is_host(uri.host)
 
     def _authenticate(self, received: Received, routing: Routing, at: float) -> None:
         message, source = received.message, received.source.host
@@ -92,11 +89,6 @@ class Admission:
             return
         self.authenticator.note(received.source.host, verdict.user, received.method, Reason.NOT_OWN_FROM)
         raise Challenge(403, "From Is Not The User")
-
-
-def _is_host(text: str) -> bool:
-    """Whether it is exactly a host: phones show what they make of anything else."""
-    return _HOST.fullmatch(text) is not None and check_host(text)
 
 
 def _is_anonymous(text: str) -> bool:

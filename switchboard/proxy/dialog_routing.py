@@ -14,7 +14,7 @@ Anything else is no request of this dialog, and is treated as a stranger's.
 from switchboard.proxy.dialog_seal import Side, address_named
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
-from switchboard.proxy.target import NOBODY, Target, along, target_of, uri_of
+from switchboard.proxy.target import Target, along, target_of, uri_of
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
@@ -47,7 +47,7 @@ def _lead(
         routing.is_led = bool(user) and policy.seals.user(user) == there.owner
         return
     text, uri = _next(routing)
-    if policy.seals.target_of(None if uri is NOBODY else uri, text) == there.target:
+    if policy.seals.target_of(uri, text) == there.target:
         routing.target = _unmoved(there, routing)
     else:
         routing.target = _moved(policy, there, here, received, routing, uri, at)
@@ -83,9 +83,9 @@ def _moved(
         return bound
     if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
         return along(routing.text, routing.uri, there.flow)
-    host, _ = address_named(uri)
     may_follow = here.may_follow and received.source.host == here.flow.host
-    return Target(routing.text, routing.uri) if host and (may_follow or host == there.flow.host) else None
+    is_near = uri.has_host and address_named(uri)[0] == there.flow.host
+    return Target(routing.text, routing.uri) if is_near or (may_follow and uri.has_host) else None
 
 
 def _registered(

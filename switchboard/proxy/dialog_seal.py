@@ -103,8 +103,8 @@ class DialogSeals:
         return None if sides is None else (sides.caller, sides.callee)
 
     def target_of(self, uri: SipUri | None, text: str) -> bytes:
-        """The sum over the address that a remote target names. `uri`: the `text` parsed, None for no SIP URI."""
-        if uri is None:
+        """The sum over the address that a remote target names. `uri`: the `text` parsed, None for what is no URI."""
+        if uri is None or not uri.has_host:
             return self._sum(text)
         host, port = address_named(uri)
         return self._sum(f"{canonical_host(host)}:{port}")

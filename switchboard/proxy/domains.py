@@ -28,7 +28,7 @@ class OwnDomains:
 
     def owns(self, uri: SipUri) -> bool:
         """Whether `uri` names a user or resource of ours (§16.5)."""
-        return uri.port in self.ports and canonical_host(uri.host) in self.hosts
+        return uri.has_host and uri.port in self.ports and canonical_host(uri.host) in self.hosts
 
     def is_host(self, host: str) -> bool:
         """Whether `host` is a name of ours, whatever the port."""

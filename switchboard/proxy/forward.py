@@ -72,6 +72,8 @@ def _given_hop(next_hop: str) -> Lookup | None:
 def _hop_of(uri: SipUri) -> Lookup:
     if (uri.param("transport") or "udp").lower() != "udp":
         raise ParseError("Transport Not Supported", status=503)
+    if not uri.has_host:
+        raise ParseError("No Host To Send To", status=500)
     host = (uri.param("maddr") or uri.host).strip("[]")
     if ":::" in host:
         host = host.replace(":::", "::")  # as some write it (RFC 5118 §4.10)

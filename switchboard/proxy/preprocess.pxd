@@ -24,6 +24,7 @@ cpdef SipUri parse_request_uri(str text)
 cdef int _max_forwards(Message request) except -1
 cdef object _check_loop(Received received)
 cdef object _check_proxy_require(Message request)
+cdef list _routes(Received received)
 @cython.locals(uri=SipUri)
 cdef object _undo_strict_routing(Routing routing, OwnDomains own, bint in_dialog)
 cdef object _take_maddr(Routing routing, OwnDomains own)

@@ -7,11 +7,12 @@ from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
 from switchboard.proxy.target import NOBODY, Target
-from switchboard.sip.address import uri_in
+from switchboard.sip.address import split_values, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri, parse_uri
+from switchboard.sip.via import Via
 from switchboard.transaction.commands import Fields
 
 DEFAULT_MAX_FORWARDS = 70
@@ -85,6 +86,15 @@ def check_syntax(request: Message) -> None:
         raise ParseError("Malformed From", "From")
     if not request.to_uri:
         raise ParseError("Malformed To", "To")
+    if request.value_span(Header.VIA)[1] != request.top_via_span[1]:
+        _check_more_vias(request)
+
+
+def _check_more_vias(request: Message) -> None:
+    """Refuse a first line of Via whose other values are none: an answer would not find its way."""
+    for value in split_values(request.get(Header.VIA) or "")[1:]:
+        if value:
+            Via.parse(value)
 
 
 def preprocess(received: Received, own: OwnDomains) -> Routing:
@@ -94,11 +104,12 @@ def preprocess(received: Received, own: OwnDomains) -> Routing:
     uri, unreadable = _read_uri(request.uri)
     if unreadable and not received.is_in_dialog:
         raise unreadable
+    if uri.headers and not (received.is_in_dialog or own.owns(uri)):  # nobody was to send them (§19.1.1)
+        raise ParseError("Header Fields In The Request-URI", "Request-URI")
     hops = _max_forwards(request)
     _check_loop(received)
     _check_proxy_require(request)
-    routes = request.values(Header.ROUTE) if Header.ROUTE in request.numbers else []
-    routing = Routing(request.uri, uri, routes, hops - 1)
+    routing = Routing(request.uri, uri, _routes(received), hops - 1)
     routing.unreadable = unreadable
     if Header.MAX_BREADTH in request.numbers:
         routing.breadth = _max_breadth(request)
@@ -120,8 +131,8 @@ def parse_request_uri(text: str) -> SipUri:
         raise ParseError("Malformed Request-URI", "Request-URI") from error
     if uri.scheme != "sip":
         raise Refusal(416)
-    if uri.headers:
-        raise ParseError("Header Fields In The Request-URI", "Request-URI")
+    if not uri.has_host:
+        raise ParseError("Malformed Request-URI", "Request-URI")
     return uri
 
 
@@ -167,9 +178,28 @@ def _check_loop(received: Received) -> None:
 
 
 def _check_proxy_require(request: Message) -> None:
-    if Header.PROXY_REQUIRE in request.numbers:
-        unsupported = ", ".join(request.values(Header.PROXY_REQUIRE))
-        raise Refusal(420, headers=[("Unsupported", unsupported)])
+    if Header.PROXY_REQUIRE in request.numbers and (required := request.values(Header.PROXY_REQUIRE)):
+        raise Refusal(420, headers=[("Unsupported", ", ".join(required))])
+
+
+def _routes(received: Received) -> list[str]:
+    """The Route values, bare URIs in brackets (§20.34).
+
+    Within a dialog they are the Record-Route values of others, of which those lead nowhere that are no URI.
+    """
+    request = received.message
+    if Header.ROUTE not in request.numbers:
+        return []
+    routes = [value if "<" in value else f"<{value}>" for value in request.values(Header.ROUTE)]
+    return list(filter(_is_route, routes)) if received.is_in_dialog else routes
+
+
+def _is_route(value: str) -> bool:
+    try:
+        _route_uri(value)
+    except ParseError:
+        return False
+    return True
 
 
 def _undo_strict_routing(routing: Routing, own: OwnDomains, in_dialog: bool) -> None:
@@ -201,8 +231,6 @@ def _route_uri(value: str) -> SipUri:
 
 
 def _text_of(value: str) -> str:
-    if ">" not in value:  # a name-addr, never a bare URI (§20.34)
-        raise ParseError("Malformed Route", "Route")
     try:
         return uri_in(value)
     except ParseError as error:

@@ -103,9 +103,9 @@ def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Sid
 
 def _first_callee_side(target: Target, routes: Sequence[str], to: Peer, seals: DialogSeals) -> Side:
     """Where the callee is as far as is known when it is called: at its contact, or over the flow that leads there."""
-    sums = seals.target_of(target.uri if target.uri.scheme else None, target.text), seals.user(target.user)
+    sums = seals.target_of(target.uri, target.text), seals.user(target.user)
     may_follow = bool(target.user)
-    if target.next_hop or not target.uri.scheme:
+    if target.next_hop or not target.uri.has_host:
         return _new(Side, (to, *sums, target.uri.host.strip("[]") != to.host, False, may_follow))
     if routes:
         return _side_at(target.uri, to, sums, may_follow)
@@ -187,10 +187,12 @@ def _value_at(raw: bytes, start: int, end: int) -> bytes:
 
 
 def _parsed(text: str) -> SipUri | None:
+    """The URI; None if it names no place."""
     try:
-        return parse_uri(text)
+        uri = parse_uri(text)
     except ParseError:
         return None
+    return uri if uri.has_host else None
 
 
 def _reference(host: str) -> str:

@@ -8,7 +8,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, parse_uri
 from switchboard.transaction.commands import Fields, Peer
 
-NOBODY = SipUri("", None, None, "", None)
+NOBODY = SipUri("", None, None, "", None, has_host=False)
 """Stands for a URI that cannot be read."""
 _q = attrgetter("q")
 _new = tuple.__new__

@@ -29,15 +29,16 @@ cdef inline void trim(const unsigned char *data, Py_ssize_t *start, Py_ssize_t *
 
 
 cdef inline Py_ssize_t first_value_end(const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept nogil:
-    """Where the first comma stands that is not quoted, or a quote that is never closed; else `end`."""
+    """Where the first comma stands that is not quoted; else `end`. A quote that is never closed quotes nothing."""
     cdef Py_ssize_t quote
+    cdef bint is_quoting = True
     while position < end and data[position] != c',':
-        if data[position] == c'"':
+        if is_quoting and data[position] == c'"':
             quote = position + 1
             while quote < end and data[quote] != c'"':
                 quote += 2 if data[quote] == c'\\' else 1
-            if quote >= end:
-                return position
-            position = quote
+            is_quoting = quote < end
+            if is_quoting:
+                position = quote
         position += 1
     return position

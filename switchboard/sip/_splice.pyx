@@ -233,6 +233,8 @@ cpdef bytes complete_via(bytes via, bytes host, int port, bint add_received):
             return _reference("splice").complete_via_in_python(via, host, port, add_received)
     if not asked and not add_received:
         return via
+    if size and data[size - 1] == c';':
+        return _reference("splice").complete_via_in_python(via, host, port, add_received)
     _begin(&pieces)
     if asked:
         _add(&pieces, data, asked)

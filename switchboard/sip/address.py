@@ -4,27 +4,18 @@ import re
 from typing import NamedTuple
 
 from switchboard.sip.errors import ParseError
-from switchboard.sip.grammar import (
-    GENERIC_PARAM,
-    LWS,
-    QUOTED_STRING,
-    SWS,
-    Params,
-    check_distinct,
-    find_param,
-    format_params,
-    uncaptured,
-)
+from switchboard.sip.grammar import LWS, SWS, Params, find_param, format_params, read_params
 from switchboard.sip.uri import read_bracketed as read_bracketed
 
-_SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*+:"
-_WORD = r"[A-Za-z0-9\-.!%*_+`'~\x80-\U0010ffff]++"  # a token, and letters that sloppy peers leave unquoted
-_DISPLAY = rf"{QUOTED_STRING}|{_WORD}(?:{LWS}{_WORD})*+"
-_BRACKETED = rf"<({_SCHEME}[^<>\"\x00-\x20\x7f]++)>"
-_BARE = rf"({_SCHEME}[^<>\",;?\x00-\x20\x7f]++)"
-_PARAMS = rf"((?:{uncaptured(GENERIC_PARAM)})*+)"
-_NAME_ADDR = re.compile(rf"{SWS}(?:(?:({_DISPLAY}){SWS})?{_BRACKETED}|{_BARE}){_PARAMS}{SWS}")
-_PARAM = re.compile(GENERIC_PARAM)
+_BLANKS = " \t\r\n"
+_CONTROLS = r"\x00-\x08\x0a-\x1f\x7f"
+_QUOTED = rf'"(?:[^"\\{_CONTROLS}]++|\\[^\r\n])*+"'
+_URI = r"[A-Za-z][A-Za-z0-9+.\-]*+:[^<>\x00-\x20\x7f]++"
+_DISPLAY = rf'(?:[^<>"{_CONTROLS}]++|[\r\n]++|{_QUOTED})*+'
+_NAME_ADDR = re.compile(rf"({_DISPLAY})<{SWS}({_URI}){SWS}>{SWS}(;.*+)?", re.DOTALL)
+_WORD = r'[^:;,<>"\x00-\x20\x7f]++'
+_BARE_URI = r"[A-Za-z][A-Za-z0-9+.\-]*+:[^;<>\"\x00-\x20\x7f]++"
+_ADDR_SPEC = re.compile(rf"{SWS}((?:{_QUOTED}{SWS}|{_WORD}{LWS})*+)({_BARE_URI}){SWS}(;.*+)?", re.DOTALL)
 _VALUES = re.compile(r"((?:[^\",<]++|\"(?:[^\"\\]|\\.)*+\"|<[^<>]*+>)*+)(,|\Z)", re.DOTALL)
 
 
@@ -34,18 +25,21 @@ class NameAddr(NamedTuple):
     display: str
     """The display name as received, with its quotes; "" if there is none."""
     uri: str
-    """The text between the angle brackets; of a bare addr-spec all before the first semicolon."""
+    """What is in the angle brackets; of a bare addr-spec all before the first semicolon."""
     params: Params = ()
     """The header field's parameters, not the URI's: (name in lower case, value; None for a flag)."""
 
     @classmethod
     def parse(cls, text: str) -> "NameAddr":
-        """ParseError if the text is no address. A URI with a comma or question mark must be in brackets."""
-        match = _NAME_ADDR.fullmatch(text)
+        """Read one address, as liberal as a proxy may be: display name and parameters only travel.
+
+        ParseError if there is no URI, or if a quote that is never closed or a control character comes before.
+        """
+        match = _ADDR_SPEC.fullmatch(text) or _NAME_ADDR.fullmatch(text)
         if match is None:
             raise ParseError("Bad Address")
-        display, bracketed, bare, params = match.groups()
-        return cls(display or "", bracketed or bare, _parse_params(params) if params else ())
+        display, uri, params = match.groups()
+        return cls(display.strip(_BLANKS), uri, read_params(params) if params else ())
 
     def __str__(self) -> str:
         display = f"{self.display} " if self.display else ""
@@ -64,21 +58,16 @@ def uri_in(text: str) -> str:
 def split_values(text: str) -> list[str]:
     """The comma-separated values, trimmed; commas in quoted strings and brackets do not count.
 
-    An empty value stays, as "". ParseError for a quoted string or bracket that is never closed.
+    An empty value stays, as "". A quoted string or bracket that is never closed makes the rest one value.
     """
     if "," not in text and '"' not in text and "<" not in text:
-        return [text.strip()]
-    values = []
+        return [text.strip(_BLANKS)]
+    values: list[str] = []
     position, more = 0, True
     while more:
         match = _VALUES.match(text, position)
         if match is None:
-            raise ParseError("Unterminated Quoted String or Angle Bracket")
-        values.append(match[1].strip())
+            return [*values, text[position:].strip(_BLANKS)]
+        values.append(match[1].strip(_BLANKS))
         position, more = match.end(), match[2] == ","
     return values
-
-
-def _parse_params(text: str) -> Params:
-    found = _PARAM.findall(text)
-    return check_distinct(tuple([(name.lower(), value or None) for name, value in found]), "")

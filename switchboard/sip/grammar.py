@@ -6,8 +6,7 @@ Everything here is for `re` on text (`str`); repetitions are possessive, so no i
 import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
-
-from switchboard.sip.errors import ParseError
+from typing import NamedTuple
 
 Params = tuple[tuple[str, str | None], ...]
 
@@ -16,37 +15,20 @@ LWS = r"[ \t\r\n]++"
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
 QUOTED_STRING = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\r\n])*+"'
 
-UNRESERVED = r"A-Za-z0-9\-_.!~*'()"  # the inside of a character class
-ESCAPED = r"%[0-9A-Fa-f]{2}"
-
-
-def escapable(characters: str, repeat: str = "+") -> str:
-    """A possessive run (`repeat`: "+" or "*") of `characters` (the inside of a class) and of escapes."""
-    return rf"(?:[{characters}]++|{ESCAPED}){repeat}+"
-
-
-USER = escapable(UNRESERVED + "&=+$,;?/")
-PASSWORD = escapable(UNRESERVED + "&=+$,", "*")
-PARAM_TEXT = escapable(UNRESERVED + r"\[\]/:&+$")
-HEADER_NAME = escapable(UNRESERVED + r"\[\]/?:+$")
-HEADER_VALUE = escapable(UNRESERVED + r"\[\]/?:+$", "*")
 _LABEL = r"[A-Za-z0-9_]++(?:-++[A-Za-z0-9_]++)*+"
 HOSTNAME = rf"{_LABEL}(?:\.{_LABEL})*+\.?"
 IPV6_REFERENCE = r"\[[0-9A-Fa-f:.]++\]"
 HOST = rf"(?:{HOSTNAME}|{IPV6_REFERENCE})"
-PORT = r"(?:0*+[1-9][0-9]{0,4}|0++)"
+_PLACE = re.compile(rf"({HOST})(?:{SWS}:{SWS}([0-9]*+))?")
+_NO_PORT = -1
 
-GENERIC_VALUE = rf"(?:{TOKEN}|{QUOTED_STRING}|{IPV6_REFERENCE})"
-GENERIC_PARAM = rf"{SWS};{SWS}({TOKEN})(?:{SWS}={SWS}({GENERIC_VALUE}))?"
+_PARAM_PIECE = re.compile(r'[^;=]*+(?:=[ \t\r\n]*+(?:"(?:[^"\\]++|\\.)*+")?+[^;]*+)?', re.DOTALL)
+"""What stands between two semicolons; a quoted string behind the equals sign may hold more of them."""
+_BLANKS = " \t\r\n"
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _LONGEST_HOST = 255  # octets of a domain name (RFC 1035 §2.3.4)
-
-
-def uncaptured(pattern: str) -> str:
-    """The same pattern with its plain groups made non-capturing, for use inside a repetition."""
-    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
 
 
 def check_host(host: str) -> bool:
@@ -73,21 +55,56 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-def parse_port(text: str | None, header: str) -> int | None:
-    """The port that matched `PORT`, None if there is none. ParseError above 65535."""
-    if text is None:
+class Place(NamedTuple):
+    """`host` or `host:port` as it stands in a URI or in Via's sent-by.
+
+    `is_host`: whether `host`, in lower case, is a host name or an address; else it is some text.
+    """
+
+    host: str
+    port: int | None
+    is_host: bool
+
+
+def read_place(text: str) -> Place:
+    """Read host and port, of whatever stands there; a port that is none, or out of range, counts as text."""
+    match = _PLACE.fullmatch(text)
+    if match and check_host(match[1]) and (port := _port(match[2])) != _NO_PORT:
+        return Place(match[1].lower(), port, True)
+    host, colon, digits = text.rpartition(":")
+    host = host.rstrip(_BLANKS)
+    if colon and (":" not in host or host[-1] == "]") and (port := _port(digits.strip(_BLANKS))) != _NO_PORT:
+        return Place(host.lower(), port, False)
+    return Place(text.lower(), None, False)
+
+
+def _port(text: str | None) -> int | None:
+    """The number, None for no text, _NO_PORT for what is no port."""
+    if not text:
         return None
     digits = text.lstrip("0") or "0"
-    if len(digits) > 5 or int(digits) > 65535:
-        raise ParseError("Port Out of Range", header)
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 5 or int(digits) > 65535:
+        return _NO_PORT
     return int(digits)
 
 
-def check_distinct(params: Params, header: str) -> Params:
-    """`params` as they are; ParseError if a name appears twice (RFC 3261 §7.3.1)."""
-    if len(params) > 1 and len({name for name, _ in params}) < len(params):
-        raise ParseError("Duplicate Parameter", header)
-    return params
+def split_params(text: str) -> list[str]:
+    """What stands between the semicolons of a list of parameters, trimmed; nothing for what is empty."""
+    pieces = _PARAM_PIECE.findall(text) if '"' in text else text.split(";")
+    return [piece for each in pieces if (piece := each.strip(_BLANKS))]
+
+
+def read_params(text: str) -> Params:
+    """The parameters in `;name=value;flag`, as liberal as a proxy may be: values are octets that travel.
+
+    Names that appear twice stay: the first counts. What has no name is left out.
+    """
+    found = []
+    for piece in split_params(text):
+        name, _, value = piece.partition("=")
+        if name := name.rstrip(_BLANKS):
+            found.append((name.lower(), value.lstrip(_BLANKS) or None))
+    return tuple(found)
 
 
 def find_param(params: Params, name: str) -> str | None:

@@ -32,7 +32,7 @@ except ImportError:
     row_of = partial(array, "H")
 
 _CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
-_TAG = re.compile(r";\s*tag\s*=\s*([^;\s]+)", re.IGNORECASE)
+_TAG = re.compile(r";[ \t]*tag[ \t]*=[ \t]*([^; \t]+)", re.IGNORECASE)
 
 
 class Message:
@@ -110,15 +110,8 @@ class Message:
         return list(self._texts(name))
 
     def values(self, name: str | Header) -> list[str]:
-        """The comma-separated values of all fields called `name`, in order (RFC 3261 §7.3.1).
-
-        ParseError, naming the field, for a quoted string or bracket that is never closed.
-        """
-        try:
-            return [value for text in self._texts(name) for value in split_values(text)]
-        except ParseError as error:
-            field = name.name.replace("_", "-") if isinstance(name, Header) else name
-            raise ParseError(f"Malformed {field.title()}", field.title()) from error
+        """The comma-separated values of all fields called `name`, in order, without empty ones (§7.3.1)."""
+        return [value for text in self._texts(name) for value in split_values(text) if value]
 
     def lines(self, number: int) -> list[tuple[int, int]]:
         """Start and end (CRLF included) of each line, folds included, of the fields numbered `number`."""
@@ -185,7 +178,7 @@ class Message:
 
     def _name_at(self, position: int) -> str:
         start = self.index[FIRST_HEADER + position * HEADER_WIDTH + 1]
-        return text_of(self.raw[start : self.raw.index(b":", start)]).strip().lower()
+        return text_of(self.raw[start : self.raw.index(b":", start)]).strip(" \t").lower()
 
     def _value_at(self, position: int) -> bytes:
         at = FIRST_HEADER + position * HEADER_WIDTH
@@ -206,7 +199,12 @@ def _uri_and_tag(text: str) -> tuple[str, str]:
         address = NameAddr.parse(text)
     except ParseError:
         return "", _tag(text)
-    return address.uri, address.param("tag") or ""
+    return address.uri, _word(address.param("tag") or "")
+
+
+def _word(text: str) -> str:
+    """What comes before the first blank."""
+    return text.partition(" ")[0].partition("\t")[0]
 
 
 def _tag(text: str) -> str:

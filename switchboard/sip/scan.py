@@ -14,7 +14,8 @@ its line, the start and the end of its value (white space around it and folding 
 
 The reference is `scan_in_python`; `scan` is its compiled twin (`_scan.pyx`) where there is one.
 
-Bare CR or LF, a line that is no header field, and a lying Content-Length are the sender's errors.
+Bare CR or LF, a line without a name and a colon, and a lying Content-Length are the sender's errors. A name
+that is no token is that of a field like any other that nobody here knows.
 """
 
 import re
@@ -34,7 +35,7 @@ _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^ \t\r\n\x00]+) SIP/2\.0\r\n"
 _STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)\r\n", re.IGNORECASE)
 _OTHER_VERSION = re.compile(rb"[^\r\n]* SIP/(?!2\.0\r)[0-9]+\.[0-9]+\r\n", re.IGNORECASE)
 _HEADER_LINE = re.compile(
-    rb"(" + _TOKEN + rb")[ \t]*+:[ \t]*+([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n",
+    rb"([^\x00-\x20\x7f:][^\x00-\x08\x0a-\x1f\x7f:]*+):[ \t]*+([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n",
 )
 _ONCE: Final = (
     (Header.FROM, "From"),
@@ -75,7 +76,7 @@ def _header_lines(data: bytes, index: "array[int]") -> int:
     match_line = _HEADER_LINE.match
     numbers: list[int] = []
     while match := match_line(data, position):
-        number = known.get(match[1].lower(), 0)
+        number = known.get(match[1].rstrip().lower(), 0)
         numbers += (number, position, match.start(2), match.end(2))
         position = match.end()
     index.extend(numbers)

@@ -84,7 +84,7 @@ def complete_via_in_python(via: bytes, host: bytes, port: int, add_received: boo
         return via
     if b"received" in filled.lower():
         filled = _RECEIVED.sub(b"", filled)
-    return filled + b";received=" + host
+    return filled.rstrip(b"; \t") + b";received=" + host
 
 
 def strip_top_via_in_python(response: Message) -> bytes:

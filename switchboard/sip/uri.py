@@ -3,24 +3,10 @@
 import re
 from ipaddress import IPv6Address
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from switchboard.sip.errors import ParseError
-from switchboard.sip.grammar import (
-    HEADER_NAME,
-    HEADER_VALUE,
-    HOST,
-    PARAM_TEXT,
-    PASSWORD,
-    PORT,
-    USER,
-    Params,
-    check_distinct,
-    check_host,
-    find_param,
-    format_params,
-    parse_port,
-)
+from switchboard.sip.grammar import HOST, Params, find_param, format_params, read_place
 
 try:
     from switchboard.sip._uri import read_bracketed as read_bracketed
@@ -32,19 +18,17 @@ except ImportError:
 
     read_bracketed = read_uri = _read_nothing
 
-_HEADER = rf"{HEADER_NAME}={HEADER_VALUE}"
-_URI = re.compile(
-    rf"([Ss][Ii][Pp][Ss]?):(?:({USER})(?::({PASSWORD}))?@)?({HOST})(?::({PORT}))?"
-    rf"((?:;{PARAM_TEXT}(?:={PARAM_TEXT})?)*+)(?:\?({_HEADER}(?:&{_HEADER})*+))?"
-)
+_URI = re.compile(r"([Ss][Ii][Pp][Ss]?):([^\x00-\x20<>\x7f]++)")
+_HOST_PORT = re.compile(rf"{HOST}(?::[0-9]*+)?(?=[;?]|\Z)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):[^\x00-\x20<>\"\x7f]")
 _SIP_SCHEME = re.compile(r"[Ss][Ii][Pp][Ss]?:")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNWRITTEN = re.compile(r"[^\x00-\x7f]")
 _KEEP_ESCAPED = frozenset(';/?:@&=+$,%"<>#{}|\\^[]`')
 _NEVER_DEFAULT = frozenset(("user", "ttl", "method", "maddr", "transport"))
 _CACHED_LENGTH = 256  # longer texts are parsed afresh, which bounds the cache's memory
 _MOST_KNOWN = 4096
-_PARTS = ("scheme", "user", "password", "host", "port", "params", "headers")
+_PARTS = ("scheme", "user", "password", "host", "port", "params", "headers", "has_host")
 _known: "dict[str, SipUri]" = {}
 
 
@@ -54,10 +38,13 @@ class SipUri:
     `scheme`: `sip` or `sips`, lower case. `host`: lower case; an IPv6 address keeps its brackets. `params`:
     (name in lower case, value; None for a flag) in order. `headers`: what follows the question mark.
     `username`: the user part unescaped, "" if there is none; one whose bytes are no UTF-8 stays escaped.
+    `has_host`: whether `host` is a host name or an address. What else may stand there is carried, but it is
+    nobody's and leads nowhere. As text a URI that was parsed is what was parsed.
     """
 
     __slots__ = (
-        "_address_of_record", "headers", "host", "params", "password", "port", "scheme", "user", "username",
+        "_address_of_record", "_text", "has_host", "headers", "host", "params", "password", "port", "scheme",
+        "user", "username",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +56,7 @@ class SipUri:
         port: int | None,
         params: Params = (),
         headers: str = "",
+        has_host: bool = True,
     ) -> None:
         self.scheme = scheme
         self.user = user
@@ -77,14 +65,18 @@ class SipUri:
         self.port = port
         self.params = params
         self.headers = headers
-        self.username = _unescaped(user) if user is not None and "%" in user else user or ""
+        self.has_host = has_host
+        self.username = user or ""
+        if "%" in self.username or not self.username.isascii():
+            self.username = _unescaped(self.username)
         self._address_of_record: str | None = None
+        self._text: str | None = None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SipUri) and str(self) == str(other)
+        return isinstance(other, SipUri) and self._format() == other._format()
 
     def __hash__(self) -> int:
-        return hash(str(self))
+        return hash(self._format())
 
     def __repr__(self) -> str:
         return f"SipUri({str(self)!r})"
@@ -95,6 +87,9 @@ class SipUri:
         return parse_uri(text)
 
     def __str__(self) -> str:
+        return self._format() if self._text is None else self._text
+
+    def _format(self) -> str:
         password = "" if self.password is None else f":{self.password}"
         userinfo = "" if self.user is None else f"{self.user}{password}@"
         port = "" if self.port is None else f":{self.port}"
@@ -122,7 +117,7 @@ class SipUri:
     @property
     def address(self) -> str:
         """The host without the brackets of an IPv6 reference."""
-        return self.host[1:-1] if self.host[0] == "[" else self.host
+        return self.host[1:-1] if self.host[:1] == "[" else self.host
 
     def equivalent(self, other: "SipUri") -> bool:
         """Whether both name the same resource by the rules of RFC 3261 §19.1.4."""
@@ -131,7 +126,7 @@ class SipUri:
             and self.port == other.port
             and _normalize(self.user or "") == _normalize(other.user or "")
             and _normalize(self.password or "") == _normalize(other.password or "")
-            and _same_host(self.host, other.host)
+            and (self.host == other.host or (self.has_host and other.has_host and _same_host(self, other)))
             and _same_params(self.params, other.params)
             and _header_set(self.headers) == _header_set(other.headers)
         )
@@ -150,6 +145,7 @@ def parse_uri(text: str) -> SipUri:
 
 def _learn(text: str) -> SipUri:
     uri = read_uri(text) or parse_uri_in_python(text)
+    uri._text = text
     if len(text) <= _CACHED_LENGTH:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
@@ -158,14 +154,35 @@ def _learn(text: str) -> SipUri:
 
 
 def parse_uri_in_python(text: str) -> SipUri:
+    """The same, for every spelling; the host is behind the first `@` that a host can stand behind."""
     match = _URI.fullmatch(text)
     if match is None:
         raise _refusal(text)
-    scheme, user, password, host, port, params, headers = match.groups()
-    if not check_host(host):
-        raise ParseError("Bad URI")
-    parsed = _parse_params(params) if params else ()
-    return SipUri(scheme.lower(), user, password, host.lower(), parse_port(port, ""), parsed, headers or "")
+    scheme, rest = match.groups()
+    start, end = _find_host(rest)
+    host, port, is_host = read_place(rest[start:end])
+    user, password = _parse_userinfo(rest[: start - 1]) if start else (None, None)
+    params, _, headers = rest[end:].partition("?")
+    return SipUri(scheme.lower(), user, password, host, port, _parse_params(params), headers, is_host)
+
+
+def _find_host(rest: str) -> tuple[int, int]:
+    """Where host and port start and end in what follows the scheme."""
+    start = rest.find("@") + 1
+    while start:
+        if (match := _HOST_PORT.match(rest, start)) and read_place(match[0]).is_host:
+            return match.span()
+        start = rest.find("@", start) + 1
+    if (match := _HOST_PORT.match(rest)) and read_place(match[0]).is_host:
+        return match.span()
+    start = rest.find("@") + 1
+    ends = [end for mark in ";?" if (end := rest.find(mark, start)) >= 0]
+    return start, min(ends, default=len(rest))
+
+
+def _parse_userinfo(text: str) -> tuple[str, str | None]:
+    user, colon, password = text.partition(":")
+    return user, password if colon else None
 
 
 def _refusal(text: str) -> ParseError:
@@ -176,15 +193,21 @@ def _refusal(text: str) -> ParseError:
 
 
 def _parse_params(text: str) -> Params:
-    pairs = [param.partition("=") for param in text[1:].split(";")]
-    return check_distinct(tuple([(name.lower(), value or None) for name, _, value in pairs]), "")
+    """Those that have a name; of two with the same name the first counts."""
+    pairs = [param.partition("=") for param in text.split(";")]
+    return tuple([(name.lower(), value or None) for name, _, value in pairs if name])
 
 
 def _unescaped(user: str) -> str:
+    octets = unquote_to_bytes(user.encode("utf-8", "surrogateescape"))
     try:
-        return unquote(user, errors="strict")
+        return octets.decode()
     except UnicodeDecodeError:
-        return _normalize(user)
+        return _normalize(_UNWRITTEN.sub(_escape, user))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "".join(f"%{octet:02X}" for octet in match[0].encode("utf-8", "surrogateescape"))
 
 
 def _normalize(text: str) -> str:
@@ -197,10 +220,11 @@ def _unescape(match: re.Match[str]) -> str:
     return match[0].upper() if not "!" <= character <= "~" or character in _KEEP_ESCAPED else character
 
 
-def _same_host(one: str, other: str) -> bool:
-    if one == other or one[0] != "[" or other[0] != "[":
-        return one == other
-    return IPv6Address(one[1:-1].replace(":::", "::")) == IPv6Address(other[1:-1].replace(":::", "::"))
+def _same_host(one: SipUri, other: SipUri) -> bool:
+    if one.host[0] != "[" or other.host[0] != "[":
+        return False
+    addresses = [IPv6Address(each.address.replace(":::", "::")) for each in (one, other)]
+    return addresses[0] == addresses[1]
 
 
 def _same_params(one: Params, other: Params) -> bool:
@@ -211,7 +235,7 @@ def _same_params(one: Params, other: Params) -> bool:
 
 
 def _param_map(params: Params) -> dict[str, str]:
-    return {_folded(name): _folded(value or "") for name, value in params}
+    return {_folded(name): _folded(value or "") for name, value in reversed(params)}  # the first counts
 
 
 def _header_set(headers: str) -> list[tuple[str, str]]:

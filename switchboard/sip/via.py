@@ -4,38 +4,28 @@ import re
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.grammar import (
-    HOST,
     LWS,
-    PORT,
-    QUOTED_STRING,
     SWS,
     TOKEN,
     Params,
-    check_distinct,
-    check_host,
     find_param,
     format_params,
-    parse_port,
-    uncaptured,
+    read_params,
+    read_place,
 )
 
-_VALUE = (
-    rf"(?:[A-Za-z0-9\-.!%*_+`'~:\[\]]++|{QUOTED_STRING})"  # a token; `received` may be IPv6, even bracketed
-)
-_PARAM_TEXT = rf"{SWS};{SWS}({TOKEN})(?:{SWS}={SWS}({_VALUE}))?"
-_PARAM = re.compile(_PARAM_TEXT)
-_VIA = re.compile(
-    rf"{SWS}({TOKEN}){SWS}/{SWS}({TOKEN}){SWS}/{SWS}({TOKEN}){LWS}({HOST})(?:{SWS}:{SWS}({PORT}))?"
-    rf"((?:{uncaptured(_PARAM_TEXT)})*+){SWS}"
-)
+_PROTOCOL = rf"({TOKEN}){SWS}/{SWS}({TOKEN}){SWS}/{SWS}({TOKEN})"
+_SENT_BY = rf"([^;, \t\r\n]*+(?:{SWS}:{SWS}[0-9]++)?)"
+_VIA = re.compile(rf"{SWS}{_PROTOCOL}{LWS}{_SENT_BY}{SWS}(;.*+)?", re.DOTALL)
 
 
 class Via:
     """One Via value: where a response goes, and by its branch the transaction it belongs to.
 
-    `transport` is in upper case; `host` of sent-by in lower case, an IPv6 address with its brackets.
-    `params`: (name in lower case, value; None for a flag) in order. `protocol`: name and version; another
-    one is answered, not refused here (RFC 4475 §3.1.2.16). `branch`: the parameter, "" if there is none.
+    `transport` is in upper case; `host` of sent-by in lower case, an IPv6 address with its brackets. It may
+    be any text, or "": the answer goes to where the request came from. `params`: (name in lower case, value;
+    None for a flag) in order. `protocol`: name and version; another one is answered, not refused here
+    (RFC 4475 §3.1.2.16). `branch`: the parameter, "" if there is none.
     """
 
     __slots__ = ("branch", "host", "params", "port", "protocol", "transport")
@@ -63,16 +53,16 @@ class Via:
 
     @classmethod
     def parse(cls, text: str) -> "Via":
-        """ParseError if the text is not exactly one Via value."""
+        """ParseError if the text is not exactly one Via value, or says nothing of who hears the answer."""
         match = _VIA.fullmatch(text)
-        if match is None or not check_host(match[4]):
-            raise ParseError("Bad Via", "Via")
-        name, version, transport, host, port, params = match.groups()
-        parsed = _parse_params(params) if params else ()
-        if (find_param(parsed, "branch") or "").startswith('"'):
-            raise ParseError("Bad Via", "Via")
-        protocol = f"{name.upper()}/{version}"
-        return cls(transport.upper(), host.lower(), parse_port(port, "Via"), parsed, protocol)
+        if match is None:
+            raise ParseError("Malformed Via", "Via")
+        name, version, transport, sent_by, params = match.groups()
+        host, port, _ = read_place(sent_by)
+        parsed = read_params(params) if params else ()
+        if not _is_told(host) and find_param(parsed, "rport") is None:
+            raise ParseError("Malformed Via", "Via")
+        return cls(transport.upper(), host, port, parsed, f"{name.upper()}/{version}")
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
@@ -88,6 +78,6 @@ class Via:
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
 
-def _parse_params(text: str) -> Params:
-    found = _PARAM.findall(text)
-    return check_distinct(tuple([(name.lower(), value or None) for name, value in found]), "Via")
+def _is_told(host: str) -> bool:
+    """Whether something stands there, be it a name that is none; half an IPv6 reference is nothing."""
+    return bool(host) and (host[0] == "[") is (host[-1] == "]")

@@ -133,8 +133,9 @@ def test_parameters_are_mirrored_in_order() -> None:
         (";expires=99999999999999999999999", "", 7200),
         (";expires=" + "9" * 5000, "", 7200),
         (";expires=soon", "Expires: 900", 3600),
-        (';expires="300"', "", 3600),
+        (';expires="300"', "", 300),
         (";expires", "", 3600),
+        (";expires=", "Expires: 900", 900),
         ("", "Expires: -1", 3600),
         ("", "Expires: Tue, 14 Nov 2023", 3600),
         ("", "Expires: ٣", 3600),
@@ -251,9 +252,7 @@ def test_retransmission_is_recognised_by_its_branch() -> None:
     assert second.to_tag == first.to_tag
 
 
-@pytest.mark.parametrize(
-    "contact", ["<sip:x@h", "", "bob", "<sip:x@127.0.0.1:99999>", "<sip:x@a..b>", "<sip:>"]
-)
+@pytest.mark.parametrize("contact", ["<sip:x@h", "bob", "<sip:x @h>", "<sip:>", '<sip:x@h>;y="'])
 def test_malformed_contact_is_400_and_names_it(contact: str) -> None:
     desk = Desk()
     response = desk.send(register(f"<{B}>", contact))
@@ -262,14 +261,17 @@ def test_malformed_contact_is_400_and_names_it(contact: str) -> None:
     assert desk.contacts() == []
 
 
-@pytest.mark.parametrize("q", ["1.5", "2", "-1", "high", ".5", "0.1234", '"1"'])
-def test_malformed_q_is_400(q: str) -> None:
-    response = Desk().send(register(f"<{A}>;q={q}"))
-    assert (response.status, "Contact" in response.reason) == (400, True)
-
-
 @pytest.mark.parametrize(
-    ("param", "q"), [("", 1.0), (";q=0.7", 0.7), (";Q=1.000", 1.0), (";q=0", 0.0), (";q=0.", 0)]
+    ("param", "q"),
+    [
+        ("", 1.0),
+        (";q=0.7", 0.7),
+        (";Q=1.000", 1.0),
+        (";q=0", 0.0),
+        (";q=0.", 0),
+        (";q=.5", 0.5),
+        (";q=high", 1.0),
+    ],
 )
 def test_q(param: str, q: float) -> None:
     desk = Desk()
@@ -277,8 +279,11 @@ def test_q(param: str, q: float) -> None:
     assert desk.bindings()[0].q == q
 
 
-def test_bytes_that_are_no_text_are_400() -> None:
-    assert Desk().send(register(f'"\udcff" <{A}>')).status == 400
+def test_bytes_that_are_no_text_are_kept_and_come_back() -> None:
+    desk = Desk()
+    response = desk.send(register('"\udcff" <sip:\udcfc@10.0.0.9>;x=\udcfe', call_id="\udcfd"))
+    assert listed(response) == ["<sip:\udcfc@10.0.0.9>;x=\udcfe;expires=3600"]
+    assert desk.bindings()[0].call_id == "\udcfd"
 
 
 @pytest.mark.parametrize(
@@ -291,7 +296,7 @@ def test_bytes_that_are_no_text_are_400() -> None:
         ("<sip:lukas@switchboard.test", 400),
         ('"Lukas <sip:lukas@switchboard.test>', 400),
         ("<sip:lu kas@switchboard.test>", 400),
-        ("<sip:lukas@switch..board>", 400),
+        ("<sip:lukas@switch..board>", 404),
     ],
 )
 def test_address_of_record(to: str, status: int) -> None:
@@ -359,7 +364,7 @@ def test_path_is_kept_and_echoed_to_who_supports_it(supported: str, echoed: list
     assert desk.bindings()[0].path == tuple(PATHS)
 
 
-@pytest.mark.parametrize("path", ["<sip:a..b>", "<sip:a", "x", ""])
+@pytest.mark.parametrize("path", ["<sip:a..b>", "<sip:a", "x"])
 def test_malformed_path_is_400(path: str) -> None:
     desk = Desk()
     response = desk.send(register(f"<{A}>", extra=f"Path: {path}"))

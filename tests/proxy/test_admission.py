@@ -156,7 +156,7 @@ class TestUsers:
         board.receive(with_password(board, "INVITE", "sip:1@10.0.0.99"), LUKAS)
         assert board.sent()[0].message.all("p-asserted-identity") == ["<sip:lukas@pbx.example>"]
         board.answers()
-        board.receive(with_password(board, "INVITE", CALLEE, call_id="call-2"), LUKAS)
+        board.receive(request("MESSAGE", CALLEE, call_id="call-2"), ("10.0.0.99", 5060))
         assert board.sent()[0].message.all("p-asserted-identity") == []
 
 

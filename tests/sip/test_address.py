@@ -32,6 +32,30 @@ OTHERWISE = [
     ),
 ]
 
+ODD = [
+    # text, display name, URI, tag
+    ("<sip:a@b >", "", "sip:a@b", None),
+    ("< sip:a@b>;tag=", "", "sip:a@b", ""),
+    ("Bell, A. (home) & co/@#1 <sip:a@b>;tag=1", "Bell, A. (home) & co/@#1", "sip:a@b", "1"),
+    ('Bob "the" B <sip:a@b>', 'Bob "the" B', "sip:a@b", None),
+    ("sip:x <sip:a@b>", "sip:x", "sip:a@b", None),
+    ("\udcfc <sip:a@b>", "\udcfc", "sip:a@b", None),
+    ("Bob sip:bob@h;tag=1", "Bob", "sip:bob@h", "1"),
+    ('"B;" sip:bob@h ;tag=1', '"B;"', "sip:bob@h", "1"),
+    ("sip:user@h?Route=%3Csip:h%3E;tag=1", "", "sip:user@h?Route=%3Csip:h%3E", "1"),
+    ("sip:a,b@h;tag=1", "", "sip:a,b@h", "1"),
+    ("sip:a@b;+sip.instance=<urn:uuid:1>;tag=1", "", "sip:a@b", "1"),
+    ("<sip:a@b>;+sip.instance=<urn:uuid:1>;tag=1", "", "sip:a@b", "1"),
+    ('<sip:a@b;;x="y"?z#>;tag=1', "", 'sip:a@b;;x="y"?z#', "1"),
+    ("<sip:a@b>;;x;=y;tag=1;", "", "sip:a@b", "1"),
+    ("<sip:a@b>;tag=a;TAG=b", "", "sip:a@b", "a"),
+    ("<sip:a@b>;tag=/=@:{(|?<>\udcff", "", "sip:a@b", "/=@:{(|?<>\udcff"),
+    ('<sip:a@b>;tag=a"b;x', "", "sip:a@b", 'a"b'),
+    ('<sip:a@b>;x="tag=2;tag=3";tag=1', "", "sip:a@b", "1"),
+    ('<sip:a@b>;x="y;tag=1', "", "sip:a@b", "1"),
+    ("<sip:a@b>;x=a b;y=(1);z=c=d;tag=1", "", "sip:a@b", "1"),
+]
+
 MALFORMED = [
     "",
     "*",
@@ -41,24 +65,15 @@ MALFORMED = [
     "<sip:a@b",
     "sip:a@b>",
     "<sip:a@b>>",
-    "<sip:a@b >",
-    "< sip:a@b>",
     "<sip:a b@c>",
     "<sip:a\x00@b>",
     '"Mr. J. User <sip:j.user@example.com>',
     '"x\x01" <sip:a@b>',
     '"x\\" <sip:a@b>',
-    "Bell, Alexander <sip:a.g.bell@example.com>",
-    "Bob sip:bob@h",
-    "sip:user@example.com?Route=%3Csip:sip.example.com%3E",
-    "sip:a,b@h",
-    "<sip:a@b>;",
-    "<sip:a@b>;;x",
-    "<sip:a@b>;tag=",
-    "<sip:a@b>;=x",
-    "<sip:a@b>;tag=a;TAG=b",
-    "<sip:a@b>;x=a b",
     "<sip:a@b> x",
+    "a>b <sip:a@b>",
+    "<unknown>",
+    "<sip:a@b;x=<1>>",
     "<sip:a@b>,<sip:c@d>",
 ]
 
@@ -70,6 +85,9 @@ VALUES = [
     ('"a, b" <sip:x,y@z>;q=1, <sip:c>', ['"a, b" <sip:x,y@z>;q=1', "<sip:c>"]),
     ('"<" <sip:a>, "\\"," <sip:b>', ['"<" <sip:a>', '"\\"," <sip:b>']),
     ('<sip:a>;x="1,2"', ['<sip:a>;x="1,2"']),
+    ('a, "b, c', ["a", '"b, c']),
+    ("a <b, c", ["a <b, c"]),
+    ('"a\\"', ['"a\\"']),
 ]
 
 
@@ -82,6 +100,12 @@ def test_canonical_text_survives(text: str) -> None:
 def test_otherwise_spelled(text: str, expected: NameAddr) -> None:
     assert NameAddr.parse(text) == expected
     assert NameAddr.parse(str(expected)) == expected
+
+
+@pytest.mark.parametrize(("text", "display", "uri", "tag"), ODD)
+def test_odd_spellings_are_read(text: str, display: str, uri: str, tag: str | None) -> None:
+    address = NameAddr.parse(text)
+    assert (address.display, address.uri, address.param("tag")) == (display, uri, tag)
 
 
 @pytest.mark.parametrize("text", MALFORMED)
@@ -98,12 +122,6 @@ def test_param() -> None:
 @pytest.mark.parametrize(("text", "expected"), VALUES)
 def test_split_values(text: str, expected: list[str]) -> None:
     assert split_values(text) == expected
-
-
-@pytest.mark.parametrize("text", ['"a', 'a, "b', "<a", "a <b, c", '"a\\"'])
-def test_split_values_refuses_what_is_not_closed(text: str) -> None:
-    with pytest.raises(ParseError):
-        split_values(text)
 
 
 quoted = st.lists(st.sampled_from([*"aZ ,;<>ž", '\\"', "\\\\"])).map(lambda parts: f'"{"".join(parts)}"')

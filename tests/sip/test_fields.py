@@ -56,7 +56,7 @@ def test_text_can_be_written_back(text: object) -> None:
         (b"Via: one\r\nVia: two\r\n", b"one"),
         (b"v:  one , two\r\n", b"one"),
         (b'Via: one;x="a,\\",b" ,two\r\n', b'one;x="a,\\",b"'),
-        (b'Via: one;x="open, two\r\n', b"one;x="),
+        (b'Via: one;x="open, two\r\n', b'one;x="open'),
         (b"Via:\r\n one\r\n ;y,two\r\n", b"one\r\n ;y"),
         (b"Via: ,two\r\n", b""),
         (b"Via:\r\n", b""),

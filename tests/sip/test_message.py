@@ -123,7 +123,7 @@ def test_value_span(message: Message) -> None:
         ("SIP/2.0/UDP h , SIP/2.0/UDP i", "SIP/2.0/UDP h"),
         ('SIP/2.0/UDP h;x="a,\\"b" , SIP/2.0/UDP i', 'SIP/2.0/UDP h;x="a,\\"b"'),
         ("SIP / 2.0\r\n / UDP  h\r\n ;a ", "SIP / 2.0 / UDP  h ;a"),
-        ('SIP/2.0/UDP h;x="open, SIP/2.0/UDP i', "SIP/2.0/UDP h;x="),
+        ('SIP/2.0/UDP h;x="open, SIP/2.0/UDP i', 'SIP/2.0/UDP h;x="open'),
         (",SIP/2.0/UDP h", ""),
         ("", ""),
         ("\r\n \r\n ", ""),

@@ -4,7 +4,7 @@ import pytest
 from compiled import needs_compiled_core
 from hypothesis import given
 from hypothesis import strategies as st
-from sip.test_uri import CANONICAL, MALFORMED, uris
+from sip.test_uri import CANONICAL, MALFORMED, NO_HOST, ODD, uris
 
 from switchboard.sip import address, uri
 
@@ -12,7 +12,9 @@ pytestmark = needs_compiled_core
 
 OCTETS = "".join(map(chr, (*range(0x21), *range(0x7F, 0x81), 0x17E))) + '";:@<>[]?=%.,a0-9\\'
 edits = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 2), st.text(OCTETS, max_size=2)), max_size=3)
-texts = st.one_of(st.sampled_from([*CANONICAL, *MALFORMED]), uris.map(str))
+texts = st.one_of(
+    st.sampled_from([*CANONICAL, *MALFORMED, *NO_HOST, *[odd[0] for odd in ODD]]), uris.map(str)
+)
 
 
 @st.composite

@@ -47,9 +47,11 @@ def open_client(
     return layer.open_client(branch, method, PEER, raw, f"user of {method}", Turn(now))
 
 
-def response(status: int, method: str, branch: str = BRANCH) -> Message:
+def response(status: int, method: str, branch: str = BRANCH, sent_by: str = "h") -> Message:
     fields = f"From: <sip:a@h>\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
-    return parse_message(f"SIP/2.0 {status} x\r\nVia: SIP/2.0/UDP h;branch={branch}\r\n{fields}".encode())
+    return parse_message(
+        f"SIP/2.0 {status} x\r\nVia: SIP/2.0/UDP {sent_by};branch={branch}\r\n{fields}".encode()
+    )
 
 
 def pass_time(layer: TransactionLayer, now: float) -> list[object]:
@@ -117,7 +119,7 @@ def test_response_that_nobody_waits_for(
 
 def test_response_with_a_malformed_via(layer: TransactionLayer) -> None:
     with pytest.raises(ParseError):
-        layer.receive_response(response(200, "INVITE", "x;;"), Turn(0.0))
+        layer.receive_response(response(200, "INVITE", sent_by="two words"), Turn(0.0))
 
 
 def test_retransmitted_final_response_is_absorbed(layer: TransactionLayer) -> None:
