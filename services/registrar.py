@@ -211,7 +211,7 @@ class RegistrarService(Actor):
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
-            "auth_withheld": self._authenticator.answers.withheld if self._authenticator else 0,
+            "answers_withheld": self._registrar.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
         }
 

@@ -203,7 +203,7 @@ class RouterService(Actor):
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
-            "auth_withheld": self._authenticator.answers.withheld if self._authenticator else 0,
+            "answers_withheld": self._proxy.env.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),

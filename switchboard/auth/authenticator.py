@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from switchboard.auth.failures import Failures, Reason
 from switchboard.auth.replay import Changes
 from switchboard.auth.trusted import Trusted
-from switchboard.auth.unproved import Answers
 from switchboard.auth.verifier import Verdict, Verifier
+from switchboard.sip.stateless import StatelessAnswers
 
 
 class Authenticator:
@@ -16,7 +16,7 @@ class Authenticator:
         self.verifier = verifier
         self.trusted = trusted
         self.challenged = 0
-        self.answers = Answers()
+        self.answers = StatelessAnswers()
         self._failures = failures
 
     @property

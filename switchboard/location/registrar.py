@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
-from switchboard.location.binding import Binding
+from switchboard.location.binding import Binding, format_hop
 from switchboard.location.contacts import RequestedContact, removes_all, requested_contacts
 from switchboard.location.store import Store
 from switchboard.location.update import Update
@@ -17,7 +17,8 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.respond import build_response, received_via, warning_of
+from switchboard.sip.respond import Hop, build_response, received_via, response_address, warning_of
+from switchboard.sip.stateless import StatelessAnswers
 from switchboard.sip.uri import SipUri
 
 SUPPORTED = frozenset(("path",))
@@ -64,6 +65,7 @@ class Registrar:
         authenticator: Authenticator | None = None,
     ) -> None:
         self._authenticator = authenticator
+        self.answers = authenticator.answers if authenticator else StatelessAnswers()
         self._store = store
         self._is_own = is_own
         self._policy = policy
@@ -86,12 +88,12 @@ class Registrar:
             status, reason, headers = error.status, error.reason, [("Warning", warning_of(error))]
             tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
         top_via = received_via(request, source)
-        if status == 401 and self._authenticator is not None:
-            answers = self._authenticator.answers
-            challenge = answers.make(
-                request, source[0], status, reason, headers, to_tag=tag, top_via=top_via, now_at=now_at
+        if status == 401:
+            known = partial(self._is_registered_at, user, response_address(request, source), now_at)
+            made = self.answers.make(
+                request, source, status, reason, headers, to_tag=tag, at=now_at, is_known=known
             )
-            return Answer(challenge, user, True)
+            return Answer(made[0] if made else b"", user, True)
         response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
         return Answer(response, user)
 
@@ -103,6 +105,11 @@ class Registrar:
     def bindings(self, user: str, now_at: float) -> list[Binding]:
         """The valid bindings of `user`."""
         return [binding for binding in self._store.bindings(user) if binding.expires_at > now_at]
+
+    def _is_registered_at(self, user: str, hop: Hop, now_at: float) -> bool:
+        """Whether `user` is registered where answers to the request go."""
+        source = format_hop(*hop)
+        return any(binding.source == source for binding in self.bindings(user, now_at))
 
     def _user(self, request: Message) -> str:
         """Steps 2 to 5: what the request requires, and whose address-of-record its To names."""
