@@ -53,7 +53,7 @@ class RegistrarService(Actor):
         self._failures, self._failure_log = Failures(), FailureLog()
         key = load_or_make_key(settings.auth_key_path)
         self._authenticator = make_authenticator(
-            settings, key, self.name, self._store.nonces(), self._failures
+            settings, key, f"{self.name} {self._store.series}", self._store.nonces(), self._failures
         )
         self._registrar = Registrar(
             self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
@@ -211,6 +211,7 @@ class RegistrarService(Actor):
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
+            "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
             "answers_withheld": self._registrar.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
         }

@@ -83,8 +83,9 @@ class RouterService(Actor):
         self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
+        issuer = f"router.{instance} {boot_id()} {self._log.series}"
         self._authenticator = make_authenticator(
-            settings, self._key, f"router.{instance} {boot_id()}", self._log.nonces, self._failures
+            settings, self._key, issuer, self._log.nonces, self._failures
         )
         self._users = self._follow_users(context, endpoints)
         self._facing = Facing(settings)
@@ -203,6 +204,7 @@ class RouterService(Actor):
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
+            "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
             "answers_withheld": self._proxy.env.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,

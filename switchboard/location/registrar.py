@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
+from switchboard.auth.verifier import Attempt
 from switchboard.location.binding import Binding, format_hop
 from switchboard.location.contacts import RequestedContact, removes_all, requested_contacts
 from switchboard.location.store import Store
@@ -132,12 +133,13 @@ class Registrar:
         """Step 3 and 4: only the user itself changes its bindings, or sees them."""
         if source[0] in authenticator.trusted:
             return
-        shown = request.all(Header.AUTHORIZATION)
-        verdict = authenticator.identify(shown, request.method, request.uri, source[0], now_at)
+        hop, agent = response_address(request, source), request.get(Header.USER_AGENT) or ""
+        attempt = Attempt(request.method, request.uri, hop, self._is_own, now_at, agent)
+        verdict = authenticator.identify(request.all(Header.AUTHORIZATION), attempt)
         if not verdict.user:
-            raise Refusal(401, headers=authenticator.challenge("WWW-Authenticate", verdict, now_at))
+            raise Refusal(401, headers=authenticator.challenge("WWW-Authenticate", verdict, attempt, user))
         if verdict.user != user:
-            authenticator.note(source[0], verdict.user, request.method, Reason.NOT_OWN_BINDINGS)
+            authenticator.note(attempt, verdict, Reason.NOT_OWN_BINDINGS)
             raise Refusal(403, "Not Your Address-Of-Record")
 
     def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> Headers:

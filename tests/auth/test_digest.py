@@ -70,6 +70,11 @@ def test_an_old_user_agent_knows_no_qop() -> None:
         (f'{SHORT}, algorithm="sha-256"', "algorithm", SHA256),
         (f"{SHORT}, algorithm=X", "algorithm", "X"),
         (f'{SHORT}, QOP="AUTH", nc=zz', "qop", "auth"),
+        (f'{SHORT}, qop = "auth" , nc = "00000002"', "nc", "00000002"),
+        (f"{SHORT}, algorithm=SHA-256, algorithm=MD5, qop=x", "algorithm", SHA256),
+        (f'Digest ,, opaque, stale="false", x=,{SHORT[7:]},,', "username", "a"),
+        (f'{SHORT}, opaque="" , username="b",', "username", "a"),
+        (f"{SHORT},qop", "qop", ""),
     ],
 )
 def test_what_is_understood(text: str, field: str, value: str) -> None:
@@ -84,7 +89,6 @@ def test_what_is_understood(text: str, field: str, value: str) -> None:
         "Digest ",
         "Basic dXNlcjpwYXNz",
         'Digest username="a", realm="r", nonce="n", uri="u"',
-        'Digest username="a", username="b", realm="r", nonce="n", uri="u", response="r"',
         'Digest username="a, realm="r", nonce="n", uri="u", response="r"',
         'Digest username="a" realm="r", nonce="n", uri="u", response="r"',
         'Digest username="a", realm="r", nonce="n", uri="u", response="r", =',
@@ -97,7 +101,7 @@ def test_what_is_not(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("nc", "count"), [("0000001F", 31), ("1", 0), ("", 0), ("-0000001", 0), ("000000001", 0)]
+    ("nc", "count"), [("0000001F", 31), ("1", 1), ("", 0), ("-0000001", 0), ("000000001", 0)]
 )
 def test_the_nonce_count(nc: str, count: int) -> None:
     text = f'Digest username="a", realm="r", nonce="n", uri="u", response="r", qop=auth, nc="{nc}"'

@@ -55,13 +55,15 @@ def test_who_does_not_is_not(
 ) -> None:
     assert sign_in(desk, user, password) == 401
     assert desk.contacts() == []
-    assert failures.take() == [Failure(SOURCE[0], user, "REGISTER", reason)]
+    assert failures.take() == [Failure(SOURCE[0], user, "REGISTER", reason, algorithm="SHA-256")]
 
 
 def test_nobody_binds_another_user(desk: Desk, failures: Failures) -> None:
     assert sign_in(desk, "lenka") == 403
     assert desk.contacts() == []
-    assert failures.take() == [Failure(SOURCE[0], "lenka", "REGISTER", Reason.NOT_OWN_BINDINGS)]
+    assert failures.take() == [
+        Failure(SOURCE[0], "lenka", "REGISTER", Reason.NOT_OWN_BINDINGS, algorithm="SHA-256")
+    ]
 
 
 def test_nor_sees_its_bindings(desk: Desk) -> None:
