@@ -251,6 +251,11 @@ class Settings(BaseSettings):
         """The name of this host."""
         return self.host or socket.gethostname()
 
+    def algorithms_of(self, user: str) -> tuple[str, ...]:
+        """Those by which this user may prove a password, in the order in which they are offered."""
+        chosen = self.users.get(user)
+        return (chosen and chosen.auth_algorithms) or self.auth_algorithms
+
     @property
     def keys_path(self) -> Path:
         """The directory of the hosts' keys."""
