@@ -42,7 +42,8 @@ class RegistrarService(Actor):
     sip.taken and source.registered to edge-rx.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
-    Events: location.changed, location.number, users.number. Questions: location.list, user.*.
+    Events: location.changed, location.number, users.number.
+    Questions: location.list, auth.failing, user.*.
     """
 
     name = "registrar"
@@ -187,9 +188,11 @@ class RegistrarService(Actor):
         self._greet(0.0)
 
     def answer(self, question: str, body: Any) -> Any:
-        """location.list: all users with their valid bindings; user.*: see `UserRegister`."""
+        """location.list: all users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
         if question.startswith("user."):
             return self._users.answer(question, body)
+        if question == "auth.failing":
+            return self._authenticator.failing.often() if self._authenticator else []
         if question != "location.list":
             raise LookupError(question)
         now_at = time.time()

@@ -63,7 +63,7 @@ class RouterService(Actor):
 
     Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
     call.happened to the journal until call.acknowledged.
-    Follows location.changed with a replica of the bindings.
+    Questions: auth.failing. Follows location.changed with a replica of the bindings.
     """
 
     name = "router"
@@ -135,6 +135,12 @@ class RouterService(Actor):
                 self._log.acknowledge(series, number, now)
             case _:
                 self._bad_items += 1
+
+    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
+        """auth.failing: whose phones keep failing to prove a password."""
+        if question != "auth.failing":
+            raise LookupError(question)
+        return self._authenticator.failing.often() if self._authenticator else []
 
     def is_ready(self) -> bool:
         """Once it hears the registrar: whoever registers may be called at once."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from switchboard.auth.failing import FailingBook
 from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
 from switchboard.auth.replay import Changes
 from switchboard.auth.trusted import Trusted
@@ -20,6 +21,7 @@ class Authenticator:
         self.trusted = trusted
         self.challenged = self.repeated = 0
         self.answers = StatelessAnswers()
+        self.failing = FailingBook()
         self._failures = failures
 
     @property
@@ -35,12 +37,19 @@ class Authenticator:
         if verdict.reason:
             self.note(attempt, verdict, verdict.reason)
         self.repeated += verdict.is_repeated
+        if verdict.user:
+            self.failing.forget(verdict.user)
         return verdict
 
     def challenge(self, field: str, verdict: Verdict, attempt: Attempt, user: str) -> list[tuple[str, str]]:
         """The header fields called `field` that ask for credentials. `user`: who asks, as far as is known."""
         self.challenged += 1
-        challenges = self.verifier.challenges(attempt, verdict.claimed or user, stale=verdict.stale)
+        user = verdict.claimed or user
+        if user in self.verifier.users and not verdict.stale:
+            self.failing.note(
+                user, attempt.hop[0], attempt.user_agent[:LONGEST_AGENT], verdict.algorithm, attempt.at
+            )
+        challenges = self.verifier.challenges(attempt, user, stale=verdict.stale)
         return [(field, challenge) for challenge in challenges]
 
     def note(self, attempt: Attempt, verdict: Verdict, reason: Reason) -> None:
