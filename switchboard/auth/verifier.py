@@ -5,7 +5,7 @@ from hmac import compare_digest
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from switchboard.auth.digest import HA1_BYTES, QOP, Credentials, challenge
+from switchboard.auth.digest import HA1_BYTES, MD5, QOP, SHA256, Credentials, challenge
 from switchboard.auth.failures import Reason
 from switchboard.auth.keys import Use, seal
 from switchboard.auth.nonce import Nonces
@@ -70,7 +70,8 @@ class Verifier:
         self._algorithms = tuple(algorithms)
         self._of_user = of_user or {}
         self._nonces = nonces
-        self._decoys = {name: seal(key, Use.DECOY, b"", size).hex() for name, size in HA1_BYTES.items()}
+        decoys = {name: seal(key, Use.DECOY, b"", size).hex() for name, size in HA1_BYTES.items()}
+        self._nobody = Record(0, "", "", decoys[SHA256], decoys[MD5], 0.0)
 
     def check(self, values: Sequence[str], attempt: Attempt) -> Verdict:
         """Judge the `values` (untrusted) of Authorization or Proxy-Authorization: any right one will do."""
@@ -107,11 +108,11 @@ class Verifier:
         nonce = self._nonces.read(shown.nonce, attempt.at)
         is_there = nonce is not None and self._nonces.was_sent_to(nonce, attempt.hop)
         record = self._find(shown.username)
-        claimed = Verdict(
-            claimed=record.user if record else shown.username, is_there=is_there, algorithm=shown.algorithm
-        )
-        if not (self._is_proved(shown, record, attempt.method) and record):
-            return claimed._replace(reason=Reason.WRONG_PASSWORD if record else Reason.UNKNOWN_USER)
+        claimed = Verdict(claimed=record.user or shown.username, is_there=is_there, algorithm=shown.algorithm)
+        expected = shown.expected(record.ha1(shown.algorithm), attempt.method).encode()
+        is_right = compare_digest(expected, shown.response.lower().encode("utf-8", "surrogateescape"))
+        if not (is_right and record.user):
+            return claimed._replace(reason=Reason.WRONG_PASSWORD if record.user else Reason.UNKNOWN_USER)
         if not names_same(shown.uri, attempt.uri, record.user, attempt.owns):
             return claimed._replace(reason=Reason.OTHER_TARGET)
         if nonce is None:
@@ -120,12 +121,9 @@ class Verifier:
             return claimed._replace(stale=True, is_repeated=True)
         return claimed._replace(user=record.user)
 
-    def _find(self, username: str) -> Record | None:
-        """The user called so; some user agents escape the name as in a URI (9901%231)."""
+    def _find(self, username: str) -> Record:
+        """The user called so, else nobody; some user agents escape the name as in a URI (9901%231)."""
         record = self.users.find(username)
-        return self.users.find(unquote(username)) if record is None and "%" in username else record
-
-    def _is_proved(self, shown: Credentials, record: Record | None, method: str) -> bool:
-        ha1 = record.ha1(shown.algorithm) if record else self._decoys[shown.algorithm]
-        expected = shown.expected(ha1, method).encode()
-        return compare_digest(expected, shown.response.lower().encode("utf-8", "surrogateescape"))
+        if record is None and "%" in username:
+            record = self.users.find(unquote(username))
+        return record or self._nobody

@@ -125,6 +125,33 @@ def test_anything_is_parsed_or_refused(text: str) -> None:
     assert shown.nonce_count is None or shown.nonce_count >= 0
 
 
+_ODD_COMMAS = st.sampled_from([",", " , ", ",,", ",\t,", ", opaque=,", ",x,", ', username="second", '])
+_BLANKS = st.sampled_from(["=", " = ", "= ", "\t="])
+_PLAIN = {
+    "username": "a",
+    "realm": "r",
+    "nonce": "n",
+    "uri": "sip:h",
+    "response": "0f",
+    "qop": "auth",
+    "nc": "00000002",
+}
+
+
+@given(st.permutations(list(_PLAIN)), st.data())
+def test_odd_spellings_of_the_same_credentials(names: list[str], data: st.DataObject) -> None:
+    """RFC 3261 §25.1 knows none of these; phones write them."""
+    text = data.draw(st.sampled_from(["", ",", " ,, "]))
+    for place, name in enumerate(names):
+        quote = data.draw(st.sampled_from(['"', '"', ""]))
+        comma = data.draw(_ODD_COMMAS if place >= names.index("username") else st.sampled_from([",", ",,"]))
+        spelt, equals = data.draw(st.sampled_from([name, name.upper()])), data.draw(_BLANKS)
+        text += f"{spelt}{equals}{quote}{_PLAIN[name]}{quote}{comma}"
+    shown = Credentials.parse(f"Digest {text}")
+    assert {name: getattr(shown, name) for name in _PLAIN} == _PLAIN
+    assert shown.nonce_count == 2
+
+
 _VALUE = st.text(st.characters(min_codepoint=32, exclude_characters='"\\\x7f'), max_size=20)
 
 
