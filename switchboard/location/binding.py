@@ -1,9 +1,11 @@
 """One binding of an address-of-record to a contact (RFC 3261 §10), and its form on the bus (docs/BUS.md)."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from switchboard.sip.errors import ParseError
+from switchboard.sip.grammar import Params, find_param
 from switchboard.sip.uri import SipUri, is_sip
 
 WIRE_FIELDS: Final = (
@@ -19,6 +21,9 @@ WIRE_FIELDS: Final = (
     "source",
 )
 """What the elements of a binding on the bus mean, in order."""
+_INSTANCE = re.compile(r';\+sip\.instance=("[^"]*"|[^;]*)')
+_REG_ID = re.compile(r";reg-id=([^;]*)")
+_UUID = "urn:uuid:"
 
 
 class Binding(NamedTuple):
@@ -34,7 +39,7 @@ class Binding(NamedTuple):
     path: tuple[str, ...] = ()
     """The Path values of the REGISTER, in order (RFC 3327)."""
     params: str = ""
-    """The other Contact parameters as received (`;q=0.5;+x=y`), without `expires`."""
+    """What the 200 to a REGISTER returns besides `expires`: `;q=0.5;+sip.instance="<…>";reg-id=1`."""
     call_id: str = ""
     cseq: int = 0
     user_agent: str = ""
@@ -77,6 +82,27 @@ class Binding(NamedTuple):
     def source_host(self) -> str:
         """The address of `source`, without brackets."""
         return self.source.rpartition(":")[0].strip("[]")
+
+
+def returned_params(params: Params, q: float) -> str:
+    """Return those of a Contact's parameters that the 200 returns (RFC 3261 §10.3, RFC 5626 §6)."""
+    returned = "" if find_param(params, "q") is None else f";q={q:.3g}"
+    if instance := find_param(params, "+sip.instance"):
+        returned += ";+sip.instance=" + (instance if instance[0] == '"' else f'"{instance}"')
+    if reg_id := find_param(params, "reg-id"):
+        returned += f";reg-id={reg_id}"
+    return returned
+
+
+def instance_of(params: str) -> tuple[str, str] | None:
+    """Return the instance and the reg-id ("": none) that `params` name, None without (RFC 5626 §6.1)."""
+    match = _INSTANCE.search(params) if "+sip.instance" in params else None
+    instance = match[1].strip('"<>') if match else ""
+    if not instance:
+        return None
+    reg_id = _REG_ID.search(params)
+    is_uuid = instance[: len(_UUID)].lower() == _UUID
+    return instance.lower() if is_uuid else instance, reg_id[1] if reg_id else ""
 
 
 def format_hop(host: str, port: int) -> str:

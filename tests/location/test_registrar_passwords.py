@@ -7,7 +7,8 @@ from location.registers import NOW_AT, SOURCE, Desk, is_own, register
 
 from switchboard.auth.failures import Failure, Failures, Reason
 from switchboard.auth.unproved import LONGER_A_SECOND
-from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.rebind import RegistrarPolicy
+from switchboard.location.registrar import Registrar
 from switchboard.location.transactions import RegisterTransactions
 from switchboard.sip.message import parse_message
 
