@@ -11,7 +11,8 @@ class GatePolicy:
     """`rate`: datagrams a second from one source, 0 for no limit; `burst`: so many at once; `ignored_s`:
     so long nobody listens to who sent more. `exempt` are not counted. `access` is for every datagram,
     `methods` for requests besides; `silent`: whoever may not is not answered. `scanners`: how the User-Agent
-    of a scanner begins, in lower case. `largest` in octets, `most_fields` in header fields.
+    of a scanner begins, in lower case. `largest` (octets) and `most_fields` (of the header): of a request
+    that begins something, from an address where nobody is registered.
     """
 
     rate: float = 0.0
