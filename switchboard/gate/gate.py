@@ -38,7 +38,7 @@ class Gate:
     def __init__(self, policy: GatePolicy) -> None:
         self.policy = policy
         self.sources = Sources(policy)
-        self.entrance = Entrance(self.sources.phones.knows)
+        self.entrance = Entrance(self.sources.phones.knows, policy.transaction_s)
         self.notices = Notices()
         self._scanners = tuple(name.encode() for name in policy.scanners)
         self._counters: Counter[str] = Counter(dict.fromkeys(_CAUSES, 0))
