@@ -22,7 +22,7 @@ WIRE_FIELDS: Final = (
 )
 """What the elements of a binding on the bus mean, in order."""
 _INSTANCE = re.compile(r';\+sip\.instance=("[^"]*"|[^;]*)')
-_REG_ID = re.compile(r";reg-id=([^;]*)")
+_REG_ID = re.compile(r";reg-id=([0-9]+)")
 _UUID = "urn:uuid:"
 
 
@@ -88,10 +88,10 @@ def returned_params(params: Params, q: float) -> str:
     """Return those of a Contact's parameters that the 200 returns (RFC 3261 §10.3, RFC 5626 §6)."""
     returned = "" if find_param(params, "q") is None else f";q={q:.3g}"
     if instance := find_param(params, "+sip.instance"):
-        returned += ";+sip.instance=" + (instance if instance[0] == '"' else f'"{instance}"')
-    if reg_id := find_param(params, "reg-id"):
-        returned += f";reg-id={reg_id}"
-    return returned
+        quoted = instance if instance[0] == '"' else '"' + instance.replace('"', "") + '"'
+        returned += f";+sip.instance={quoted}"
+    reg_id = find_param(params, "reg-id") or ""
+    return f"{returned};reg-id={reg_id}" if reg_id.isascii() and reg_id.isdigit() else returned
 
 
 def instance_of(params: str) -> tuple[str, str] | None:

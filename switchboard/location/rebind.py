@@ -72,7 +72,8 @@ def _fit(kept: list[Binding], made: list[Binding], most: int) -> Rebound:
 
 
 def _octets(bindings: Sequence[Binding]) -> int:
-    return sum([len(each.contact.encode()) + len(each.params.encode()) + _SEPARATORS for each in bindings])
+    texts = [each.contact + each.params for each in bindings]
+    return sum([len(text.encode("utf-8", "surrogateescape")) + _SEPARATORS for text in texts])
 
 
 def _is_among(binding: Binding, contacts: Sequence[RequestedContact]) -> bool:

@@ -126,6 +126,7 @@ def test_several_contacts(contacts: tuple[str, ...]) -> None:
         ),
         (";+SIP.Instance=x;Q=1.000", ';q=1;+sip.instance="x"'),
         (";q=0.001", ";q=0.001"),
+        (";reg-id=one", ""),
         (";+sip.instance", ""),
     ],
 )
