@@ -155,7 +155,10 @@ class Registrar:
         return response
 
     def _ok(self, request: Message, update: Update, wanted: list[Binding], now_at: float) -> bytes:
-        headers = [("Contact", _format_contact(binding, now_at)) for binding in wanted]
+        """The 200 lists first what the request bound: some phones read no further."""
+        own = [binding for binding in wanted if update.made(binding)]
+        listed = own + [binding for binding in wanted if not update.made(binding)]
+        headers = [("Contact", _format_contact(binding, now_at)) for binding in listed]
         if update.path and "path" in map(str.lower, request.values(Header.SUPPORTED)):
             headers += [("Path", value) for value in update.path]
         headers.append(("Date", _date(int(now_at))))

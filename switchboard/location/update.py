@@ -42,6 +42,10 @@ class Update(NamedTuple):
             source,
         )
 
+    def made(self, binding: Binding) -> bool:
+        """Whether the binding is by this request."""
+        return (binding.call_id, binding.cseq) == (self.call_id, self.cseq)
+
     def binding(self, contact: RequestedContact, expires_at: float) -> Binding:
         """The binding that `contact` gets by this request."""
         source = format_hop(*self.source)

@@ -70,7 +70,9 @@ def test_expired_bindings_are_gone_and_purged() -> None:
 def test_bindings_are_in_the_order_of_their_refreshing() -> None:
     desk = Desk()
     desk.send(register(f"<{A}>;expires=200", f"<{B}>;expires=200"))
-    assert listed(desk.send(register(f"<{A}>;expires=500"))) == [f"<{B}>;expires=200", f"<{A}>;expires=500"]
+    response = desk.send(register(f"<{A}>;expires=500"))
+    assert desk.contacts() == [B, A]
+    assert listed(response) == [f"<{A}>;expires=500", f"<{B}>;expires=200"], "its own first"
 
 
 @pytest.mark.parametrize(
