@@ -1,11 +1,11 @@
 """One binding of an address-of-record to a contact (RFC 3261 §10), and its form on the bus (docs/BUS.md)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from switchboard.sip.errors import ParseError
-from switchboard.sip.grammar import Params, find_param
 from switchboard.sip.uri import SipUri, is_sip
 
 WIRE_FIELDS: Final = (
@@ -21,8 +21,8 @@ WIRE_FIELDS: Final = (
     "source",
 )
 """What the elements of a binding on the bus mean, in order."""
-_INSTANCE = re.compile(r';\+sip\.instance=("[^"]*"|[^;]*)')
-_REG_ID = re.compile(r";reg-id=([0-9]+)")
+_PARAM = re.compile(r';\s*+([^=;\s]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+))?')
+_CACHED_LENGTH = 256  # longer texts are read afresh, which bounds the cache's memory
 _UUID = "urn:uuid:"
 
 
@@ -84,25 +84,51 @@ class Binding(NamedTuple):
         return self.source.rpartition(":")[0].strip("[]")
 
 
-def returned_params(params: Params, q: float) -> str:
-    """Return those of a Contact's parameters that the 200 returns (RFC 3261 §10.3, RFC 5626 §6)."""
-    returned = "" if find_param(params, "q") is None else f";q={q:.3g}"
-    if instance := find_param(params, "+sip.instance"):
-        quoted = instance if instance[0] == '"' else '"' + instance.replace('"', "") + '"'
-        returned += f";+sip.instance={quoted}"
-    reg_id = find_param(params, "reg-id") or ""
-    return f"{returned};reg-id={reg_id}" if reg_id.isascii() and reg_id.isdigit() else returned
+def returned_params(params: str, q: float) -> str:
+    """Return those of a Contact's parameters that the 200 returns, as we write them (§10.3, RFC 5626 §6)."""
+    found = _read(params)
+    returned = f";q={q:.3g}" if "q" in found else ""
+    if instance := found.get("+sip.instance"):
+        is_quoted = len(instance) > 1 and instance[0] == instance[-1] == '"'
+        returned += f";+sip.instance={instance}" if is_quoted else f';+sip.instance="{_unquoted(instance)}"'
+    reg_id = _reg_id(found)
+    return f"{returned};reg-id={reg_id}" if reg_id else returned
 
 
 def instance_of(params: str) -> tuple[str, str] | None:
     """Return the instance and the reg-id ("": none) that `params` name, None without (RFC 5626 §6.1)."""
-    match = _INSTANCE.search(params) if "+sip.instance" in params else None
-    instance = match[1].strip('"<>') if match else ""
+    found = _read(params)
+    instance = _unquoted(found.get("+sip.instance", "")).strip("<>")
     if not instance:
         return None
-    reg_id = _REG_ID.search(params)
     is_uuid = instance[: len(_UUID)].lower() == _UUID
-    return instance.lower() if is_uuid else instance, reg_id[1] if reg_id else ""
+    return instance.lower() if is_uuid else instance, _reg_id(found)
+
+
+def _reg_id(found: Mapping[str, str]) -> str:
+    text = found.get("reg-id", "")
+    return text if text.isascii() and text.isdigit() else ""
+
+
+def _unquoted(text: str) -> str:
+    return text.replace('"', "")
+
+
+def _read(params: str) -> Mapping[str, str]:
+    """The first value of each parameter by its name in lower case: "" for a flag."""
+    return _read_cached(params) if len(params) <= _CACHED_LENGTH else _read_afresh(params)
+
+
+@lru_cache(maxsize=4096)
+def _read_cached(params: str) -> Mapping[str, str]:
+    return _read_afresh(params)
+
+
+def _read_afresh(params: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, value in _PARAM.findall(params):
+        found.setdefault(name.lower(), value.strip())
+    return found
 
 
 def format_hop(host: str, port: int) -> str:

@@ -4,9 +4,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from switchboard.location.binding import returned_params
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
+from switchboard.sip.grammar import format_params
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri, is_sip
@@ -27,7 +27,7 @@ class RequestedContact(NamedTuple):
     expires: int | None
     """Seconds asked for, by parameter or else by the Expires header field; None: left to the registrar."""
     params: str
-    """Those that the 200 returns, as `returned_params` writes them."""
+    """All parameters but `expires`, as received."""
 
 
 def requested_contacts(request: Message) -> list[RequestedContact]:
@@ -88,8 +88,9 @@ def _parse(text: str, default: int | None) -> RequestedContact:
     except (ParseError, UnicodeEncodeError) as error:
         raise _malformed() from error
     expires = parse_expires(address.param("expires"))
-    asked, q = default if expires is None else expires, _parse_q(address)
-    return RequestedContact(address.uri, q, asked, returned_params(address.params, q))
+    params = tuple(param for param in address.params if param[0] != "expires")
+    asked = default if expires is None else expires
+    return RequestedContact(address.uri, _parse_q(address), asked, format_params(params))
 
 
 def _parse_q(address: NameAddr) -> float:

@@ -36,7 +36,7 @@ def test_requested_contacts() -> None:
     raw = register("X <sip:a@h;x>;expires=5;q=0.3, sip:b@h;y=z", "<tel:1>;expires=0", extra="Expires: 77")
     assert requested_contacts(parse_message(raw)) == [
         RequestedContact("sip:a@h;x", 0.3, 5, ";q=0.3"),
-        RequestedContact("sip:b@h", 1.0, 77, ""),
+        RequestedContact("sip:b@h", 1.0, 77, ";y=z"),
         RequestedContact("tel:1", 1.0, 0, ""),
     ]
 

@@ -57,6 +57,9 @@ def test_an_instance_has_one_contact_for_each_flow(
         (';+sip.instance=""', None),
         (";+sip.instance=<urn:uuid:A-1>;reg-id=2", ("urn:uuid:a-1", "2")),
         (';q=1;+sip.instance="<URN:UUID:A-1>"', ("urn:uuid:a-1", "")),
+        (';x=";+sip.instance=y";reg-id=0x', None),
+        ("; +SIP.Instance = x ; Reg-ID=2; reg-id=3", ("x", "2")),
+        (";+sip.instance=x;reg-id=one", ("x", "")),
         (';reg-id=3;methods="INVITE";+sip.instance="<urn:x:A;B>";audio', ("urn:x:A;B", "3")),
     ],
 )
