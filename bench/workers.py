@@ -13,7 +13,8 @@ from time import process_time
 from bench.messages import RESPONSE
 from switchboard.bus import frames
 from switchboard.cdr.journal import Journal
-from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.rebind import RegistrarPolicy
+from switchboard.location.registrar import Registrar
 from switchboard.location.replica import Replica
 from switchboard.location.sqlite import SqliteStore
 from switchboard.location.store import users_of

@@ -236,8 +236,13 @@ class RouterService(Actor):
 
     def _make_caps(self) -> Caps:
         settings = self._settings
-        exempt = parse_networks(settings.rate_exempt)
-        return Caps(self._replica, settings.max_transactions, settings.max_source_transactions, exempt)
+        return Caps(
+            self._replica,
+            settings.max_transactions,
+            settings.max_source_transactions,
+            parse_networks(settings.rate_exempt),
+            64 * settings.t1_s,
+        )
 
     def _follow_users(self, context: BusContext, endpoints: Endpoints) -> UserFollower | None:
         if self._authenticator is None:

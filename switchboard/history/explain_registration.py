@@ -17,7 +17,7 @@ _REFUSALS = {
         "It was refused",
         (
             "Do user name and account name in the phone agree? A user may register for itself only.",
-            "If the phrase says so, too many phones are registered for this user (setting max_contacts).",
+            "If the phrase says so, it named more contacts than one user may have (setting max_contacts).",
         ),
     ),
     404: Advice(
@@ -28,6 +28,10 @@ _REFUSALS = {
     423: Advice(
         "The phone wanted to register for too short a time",
         ("It should try again with the time in Min-Expires; else set a longer one in the phone.",),
+    ),
+    513: Advice(
+        "No datagram holds the answer, or the message is larger than a phone may send that is not registered",
+        ("Register fewer or shorter contacts, or set max_message_bytes higher.",),
     ),
     500: Advice("An older message came after a newer one", ("The phone will try again by itself.",)),
     503: Advice("The registrar could not answer", ("See `switchboard status`.",)),

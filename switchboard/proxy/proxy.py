@@ -6,6 +6,7 @@ Datagrams, timers and resolved names go in; what is to be done comes out in a `P
 from collections import Counter
 from functools import partial
 
+from switchboard.gate.answer import is_ack_of_such
 from switchboard.proxy.admission import Challenge
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.caps import check_passed, send_away
@@ -174,6 +175,9 @@ class Proxy:
         """An ACK ends here if it is for a non-2xx; the ACK for a 2xx is passed on without state (§16.11)."""
         server = self.env.layer.find_server(received.key)
         if isinstance(server, InviteServerTransaction) and server.acknowledge(turn):
+            return
+        if is_ack_of_such(received.message):
+            self.counters["acks_ended"] += 1
             return
         if self.env.admission is not None and received.message.to_tag == self._stateless_tag(received):
             return  # for what was answered without state
