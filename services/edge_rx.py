@@ -10,6 +10,7 @@ import structlog
 
 from services.intake import DATAGRAMS_A_ROUND, Intake
 from services.loads import KEPT, Loads
+from services.undeliverable import Undeliverable
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.frames import has_shape
@@ -18,7 +19,7 @@ from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
-from switchboard.bus.udp import inherited_sockets
+from switchboard.bus.udp import HAS_ERROR_QUEUE, inherited_sockets, tell_errors
 from switchboard.gate.gate import Gate
 from switchboard.local import own_domains
 from switchboard.settings import Settings
@@ -32,9 +33,10 @@ LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell
 
 
 class EdgeRx(Actor):
-    """Owns nothing: reads the UDP sockets that its parent holds.
+    """Owns nothing: reads the UDP sockets that its parent holds, and the errors that wait at them.
 
     Casts: sip.received to a router or the registrar, who tell by sip.taken how far they are;
+    sip.undeliverable to a router;
     sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of the registrar -> its gate.
     Its tap shows what it received.
     """
@@ -64,12 +66,20 @@ class EdgeRx(Actor):
         self._loads = Loads(receivers, self._gate.entrance)
         self._bad_items = 0
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
+        self._undeliverable = Undeliverable(receivers[: settings.routers])
+        for sock in self._sockets:
+            tell_errors(sock, True)
         taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """The UDP sockets, and the tap."""
         return {sock.fileno(): partial(self._drain, sock) for sock in self._sockets} | self._tap.watch()
+
+    def watch_errors(self) -> dict[int, Callable[[float], None]]:
+        """The UDP sockets."""
+        sockets = self._sockets if HAS_ERROR_QUEUE else ()
+        return {sock.fileno(): partial(self._undeliverable.drain, sock) for sock in sockets}
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take how far a peer is, and from where phones have registered."""
@@ -102,9 +112,10 @@ class EdgeRx(Actor):
         self._dispatcher.own(own_domains(self._settings).owns)
 
     def stats(self) -> dict[str, float]:
-        """Those of the intake, what its gate did not let pass, and how late its peers are."""
+        """Those of the intake, what its gate did not let pass, errors, and how late its peers are."""
         return {
             **self._intake.stats(),
+            **self._undeliverable.stats(),
             **self._gate.stats(),
             **self._loads.stats(),
             "bad_items": self._bad_items,
@@ -113,6 +124,7 @@ class EdgeRx(Actor):
     def flush(self) -> None:
         """Send what a drain has yielded; tell operators of attackers."""
         super().flush()
+        self._undeliverable.flush()
         self._gate.tell(time.monotonic())
         for event, details in self._gate.notices.take():
             structlog.get_logger().warning(event, **details)
@@ -123,6 +135,11 @@ class EdgeRx(Actor):
         if not taken:
             return 0.0
         return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
+
+    def close(self) -> None:
+        """Let the sockets be as those who only wait for datagrams expect them."""
+        for sock in self._sockets:
+            tell_errors(sock, False)
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)
