@@ -19,7 +19,7 @@ from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
-from switchboard.bus.udp import HAS_ERROR_QUEUE, inherited_sockets, tell_errors
+from switchboard.bus.udp import inherited_sockets
 from switchboard.gate.gate import Gate
 from switchboard.local import own_domains
 from switchboard.settings import Settings
@@ -66,9 +66,7 @@ class EdgeRx(Actor):
         self._loads = Loads(receivers, self._gate.entrance)
         self._bad_items = 0
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
-        self._undeliverable = Undeliverable(receivers[: settings.routers])
-        for sock in self._sockets:
-            tell_errors(sock, True)
+        self._undeliverable = Undeliverable(self._sockets, receivers[: settings.routers])
         taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
@@ -78,8 +76,7 @@ class EdgeRx(Actor):
 
     def watch_errors(self) -> dict[int, Callable[[float], None]]:
         """The UDP sockets."""
-        sockets = self._sockets if HAS_ERROR_QUEUE else ()
-        return {sock.fileno(): partial(self._undeliverable.drain, sock) for sock in sockets}
+        return self._undeliverable.watch()
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take how far a peer is, and from where phones have registered."""
@@ -100,12 +97,13 @@ class EdgeRx(Actor):
             self._bad_items += 1
 
     def next_deadline(self) -> float:
-        """The next look at the machine's addresses, or what the tap has to tell."""
-        return min(self._next_look, self._tap.due_at)
+        """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
+        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at)
 
     def handle_timer(self, now: float) -> None:
         """Keep up with the machine's addresses; let the tap tell."""
         self._tap.handle_timer(now)
+        self._undeliverable.handle_timer(now)
         if now < self._next_look:
             return
         self._next_look = now + LOOK_AROUND_S
@@ -137,9 +135,8 @@ class EdgeRx(Actor):
         return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
 
     def close(self) -> None:
-        """Let the sockets be as those who only wait for datagrams expect them."""
-        for sock in self._sockets:
-            tell_errors(sock, False)
+        """Have errors wait at the sockets no more."""
+        self._undeliverable.close()
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)

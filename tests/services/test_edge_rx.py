@@ -358,6 +358,7 @@ def test_after_an_error_there_is_silence(edge: Edge) -> None:
     edge.lose(forwarded(0))
     edge.serve_until_met(1)
     assert not edge.loop.round(0.05)
+    assert edge.service.next_deadline() > time.monotonic()
 
 
 @needs_error_queue
