@@ -217,13 +217,24 @@ def _codecs(call: Call) -> Iterator[str]:
 
 
 def _silence(call: Call) -> list[str]:
-    """Phones that said nothing at all; one try proves nothing."""
+    """Phones that said nothing at all; one try proves nothing, unless the network has told that it failed."""
+    if _is_undelivered(call):
+        return [
+            f"Nobody is at {each.seen.destination}, as the network says (ICMP): the phone was switched off, "
+            "or has another address now, and has not told."
+            for each in call.silent
+        ]
     return [
         f"The phone at {each.seen.destination} said nothing, though asked {call.tries(each)} times: it "
         "was switched off or left the network without telling, or a firewall is between."
         for each in call.silent
         if call.tries(each) > 1
     ]
+
+
+def _is_undelivered(call: Call) -> bool:
+    """Whether the call ended in our own 500: had any phone been waited for in vain, it would be a 408."""
+    return call.final is not None and call.final.status == 500 and not call.final_is_by_phone
 
 
 def _registered_now(call: Call, by_phone: bool, registered: Sequence[str] | None) -> Iterator[str]:

@@ -39,6 +39,7 @@ cdef class ResponseContext:
     cpdef object start(self, list targets, ProxyTurn turn)
     cpdef object receive(self, Branch branch, Message response, ProxyTurn turn)
     cpdef object time_out(self, Branch branch, ProxyTurn turn)
+    cpdef object fail_to_deliver(self, Branch branch, ProxyTurn turn)
     cpdef object fire(self, Branch branch, str letter, ProxyTurn turn)
     cpdef object cancel(self, object reasons, ProxyTurn turn)
     cdef bint _add(self, list targets) except -1

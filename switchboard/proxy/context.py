@@ -129,6 +129,13 @@ class ResponseContext:
             branch.end(Final(408))
             self._settle(turn)
 
+    def fail_to_deliver(self, branch: Branch, turn: ProxyTurn) -> None:
+        """Nobody is where `branch` leads: as if a 503 had come (§16.9)."""
+        turn.touch(self.server)
+        if branch.final is None:
+            branch.end(Final(503))
+            self._settle(turn)
+
     def fire(self, branch: Branch, letter: str, turn: ProxyTurn) -> None:
         """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
         turn.touch(self.server)

@@ -11,7 +11,7 @@ from switchboard.sip.message cimport Message
 from switchboard.sip._splice cimport build_response
 from switchboard.sip._splice cimport top_via_cut
 from switchboard.transaction.client cimport ClientTransaction
-from switchboard.transaction.key cimport server_key
+from switchboard.transaction.key cimport client_key, server_key
 from switchboard.transaction.server cimport (
     InviteServerTransaction, NonInviteServerTransaction, ServerTransaction,
 )

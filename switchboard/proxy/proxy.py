@@ -21,11 +21,12 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.proxy.targets import RelayRefusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
+from switchboard.sip.quoted import parse_quoted
 from switchboard.sip.respond import Hop, build_response, warning_of
 from switchboard.sip.splice import top_via_cut
 from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Peer, Reader
-from switchboard.transaction.key import server_key
+from switchboard.transaction.key import client_key, server_key
 from switchboard.transaction.server import (
     InviteServerTransaction,
     NonInviteServerTransaction,
@@ -73,6 +74,21 @@ class Proxy:
         """Take the answer to a `Lookup`: None if the name leads nowhere."""
         for then in self.env.waiting.pop(lookup, ()):
             then(hop, turn)
+
+    def undeliverable(self, host: str, port: int, sent: bytes, turn: ProxyTurn) -> None:
+        """The network says that it could not deliver what begins like `sent` (untrusted; §16.9, §18.4).
+
+        Who made that up had to know the branch of a request that nobody has answered yet, and where it went.
+        """
+        quoted = parse_quoted(sent)
+        layer = self.env.layer
+        client = layer.fail(client_key(quoted.branch, quoted.method), host, port, turn) if quoted else None
+        if client is None:
+            self.counters["undeliverable_ignored"] += 1
+            return
+        self.counters["undeliverable"] += 1
+        if isinstance(client.user, Branch):
+            _context(client.user).fail_to_deliver(client.user, turn)
 
     def _reject(self, raw: bytes, error: ParseError, source: Peer, turn: ProxyTurn) -> None:
         """Answer a request that cannot be read, if its sender can be told (§16.3 step 1)."""

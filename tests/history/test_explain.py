@@ -149,6 +149,23 @@ def test_nobody_answers(rings: bool) -> None:
     assert any(line.startswith(silence) for line in account.advice) is not rings
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+def test_nobody_listens(tries: int) -> None:
+    """The network says so."""
+    wire = Wire()
+    wire.passes(LUKAS, LENKA, request("INVITE"), request("INVITE", branches=("sb1", "b")))
+    for _ in range(tries - 1):
+        wire.wait(0.5)
+        wire.leaves(LENKA, request("INVITE", branches=("sb1", "b")))
+    wire.leaves(LUKAS, response(500, "Server Internal Error"))
+    account = explain(wire.seen)
+    assert account.sentences[-1] == "The call could not be delivered to lenka (500 Server Internal Error)."
+    assert [line for line in account.advice if "10.0.0.3:5060" in line] == [
+        "Nobody is at 10.0.0.3:5060, as the network says (ICMP): the phone was switched off, or "
+        "has another address now, and has not told."
+    ]
+
+
 def test_a_challenge_that_was_met() -> None:
     wire = Wire()
     wire.comes(LUKAS, request("INVITE"))
