@@ -130,11 +130,15 @@ class ResponseContext:
             self._settle(turn)
 
     def fail_to_deliver(self, branch: Branch, turn: ProxyTurn) -> None:
-        """Nobody is where `branch` leads: as if a 503 had come (§16.9)."""
+        """Nobody is where `branch` leads: it goes where else it may, or ends as if a 503 had come (§16.9)."""
         turn.touch(self.server)
-        if branch.final is None:
-            branch.end(Final(503))
-            self._settle(turn)
+        if branch.final is not None:
+            return
+        fallback, tried = branch.plan.fallback, branch.client.peer.hop if branch.client else None
+        if fallback is None or fallback == tried or self._cancelled:
+            self._give_up(branch, 503, turn)
+        else:
+            self._send(branch, fallback, turn)
 
     def fire(self, branch: Branch, letter: str, turn: ProxyTurn) -> None:
         """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""

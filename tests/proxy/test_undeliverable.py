@@ -199,3 +199,17 @@ def test_an_answered_call_does_not_mind_the_phone_that_is_lost() -> None:
     board.advance(100)
     assert not board.sent()
     assert board.proxy.env.layer.client_count == 0
+
+
+def test_a_contact_where_nobody_is_leads_to_where_the_phone_registered_from() -> None:
+    """Its Contact was private, its Via was not, so nothing told that it is behind address translation."""
+    board = Board()
+    board.bind("lenka", "sip:lenka@10.9.9.9:5060", source="10.0.0.12:40000")
+    board.receive(request("INVITE", "sip:lenka@10.0.0.1"), LUKAS)
+    (first,) = board.sent()
+    board.lose(first)
+    (second,) = board.sent()
+    assert (first.to, second.to) == (("10.9.9.9", 5060), ("10.0.0.12", 40000))
+    assert first.branch != second.branch
+    board.lose(second)
+    assert board.statuses() == [100, 500]
