@@ -13,6 +13,7 @@ cdef class Environment:
     cdef readonly int max_forks
     cdef readonly object caps, admission
     cdef readonly dict waiting
+    cdef readonly object unconfirmed
     cdef long _tags
     cpdef str make_tag(self)
     cpdef object peer_for(self, object plan, object hop)

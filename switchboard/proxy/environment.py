@@ -8,6 +8,7 @@ from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.forward import Plan, is_sendable
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.targets import TargetPolicy
+from switchboard.proxy.unconfirmed import Unconfirmed
 from switchboard.sip.respond import Hop
 from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
@@ -28,7 +29,7 @@ class Environment:
 
     __slots__ = (
         "_tags", "admission", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer", "max_forks",
-        "policy", "port", "recurse", "waiting",
+        "policy", "port", "recurse", "unconfirmed", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +57,7 @@ class Environment:
         self.caps = caps
         self.admission = admission
         self.asserted_domain = asserted_domain
+        self.unconfirmed = Unconfirmed(layer.values.lifetime)
         self.waiting: dict[Lookup, list[OnResolved]] = {}
         self._tags = 0
 

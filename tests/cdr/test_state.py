@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cdr.scripts import T0, answered, failed, invite
+from cdr.scripts import T0, answered, bye, failed, invite, refreshed
 
 from switchboard.cdr.call import Call
 from switchboard.cdr.deliveries import Router
@@ -42,7 +42,8 @@ def rich_call() -> Call:
     call.fail(failed(401, at=1))
     call.answer(answered(2, "b"))
     call.answer(answered(2.125, "ž'\""))
-    call.hang_up("b", T0 + 5, Party.CALLER)
+    call.hang_up(bye(), "b", Party.CALLER)
+    call.refresh(refreshed(7))
     return call
 
 

@@ -1,0 +1,47 @@
+"""Calls whose 2xx was passed on and whose ACK has not come: a hint that the caller ignores Record-Route.
+
+It is no more than a hint, so it is not written ahead: of calls that were answered within 64 · T1 before the
+process ended, nothing is told.
+"""
+
+from collections.abc import Iterator
+
+from switchboard.proxy.commands import CallEvent
+from switchboard.sip.message import Message
+
+MOST = 100_000
+"""Calls that are waited for; of more the oldest is forgotten."""
+
+
+class Unconfirmed:
+    """Calls answered within `patience_s` and not acknowledged. `now`: monotonic s."""
+
+    def __init__(self, patience_s: float, most: int = MOST) -> None:
+        self._patience_s = patience_s
+        self._most = most
+        self._since: dict[tuple[str, str, int], float] = {}
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def await_ack(self, invite: Message, now: float) -> None:
+        """A 2xx to the INVITE was passed on."""
+        if len(self._since) >= self._most:
+            del self._since[next(iter(self._since))]
+        self._since.setdefault(_key(invite), now)
+
+    def confirm(self, ack: Message) -> None:
+        """An ACK came, whatever becomes of it."""
+        self._since.pop(_key(ack), None)
+
+    def take_overdue(self, now: float, at: float) -> Iterator[CallEvent]:
+        """Yield an event for each call that has waited for long enough, once. `at`: now in epoch s."""
+        since = self._since
+        while since and since[key := next(iter(since))] <= now - self._patience_s:
+            del since[key]
+            call_id, from_tag, _ = key
+            yield CallEvent("unconfirmed", call_id, from_tag, at)
+
+
+def _key(message: Message) -> tuple[str, str, int]:
+    return message.call_id, message.from_tag, message.cseq[0]
