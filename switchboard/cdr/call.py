@@ -144,9 +144,10 @@ class Call:
         return self._finished()
 
     def describe(self, now_at: float) -> dict[str, object]:
-        """The fields of a record as far as they are known, and `state`: calling, ringing or up.
+        """The fields of a record as far as they are known, and two more.
 
-        `duration_s` counts from the answer up to `now_at`.
+        `duration_s` counts from the answer up to `now_at`. `state`: calling, ringing or up; `past_us`: it
+        is up and seems to go past us, so that its end may not be seen.
         """
         state = Phase.CALLING if self.phase is Phase.CHALLENGED else self.phase
         return {
@@ -162,6 +163,7 @@ class Call:
             "status": self.status if self.answered_at else None,
             "ended_by": None,
             "state": state.value,
+            "past_us": self.is_past_us and state is Phase.UP,
         }
 
     def give_up(self, now_at: float) -> CallDetailRecord:

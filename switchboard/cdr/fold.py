@@ -99,10 +99,7 @@ class CallFolder:
         return self._waits.next_deadline_at()
 
     def calls(self, now_at: float) -> list[dict[str, object]]:
-        """The open calls, oldest first: the fields of a record as far as they are known, and `state`.
-
-        `duration_s` counts up to now.
-        """
+        """The open calls, oldest first, as `Call.describe` tells of each."""
         return [call.describe(now_at) for call in self._open.values()]
 
     def take_changes(self) -> Changes:

@@ -257,7 +257,8 @@ def test_description_of_an_open_call(
     events: list[CallEvent], state: str, answered_at: str | None, duration_s: float, status: int | None
 ) -> None:
     described = play(invite(), *events)[0].describe(T0 + 10.5)
-    assert list(described) == [*CallDetailRecord.model_fields, "state"]
+    assert list(described) == [*CallDetailRecord.model_fields, "state", "past_us"]
+    assert described["past_us"] is False
     assert described["started_at"] == "2026-11-22T10:00:00.000Z"
     assert [described[name] for name in ("state", "answered_at", "duration_s", "status")] == [
         state,
@@ -266,6 +267,10 @@ def test_description_of_an_open_call(
         status,
     ]
     assert described["ended_at"] is described["outcome"] is described["ended_by"] is None
+
+
+def test_description_of_a_call_that_goes_past_us() -> None:
+    assert play(invite(), answered(record_routed=False))[0].describe(T0 + 5)["past_us"] is True
 
 
 def test_record_of_a_call_made_for_tests() -> None:
