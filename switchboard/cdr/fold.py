@@ -66,8 +66,8 @@ class CallFolder:
     def restore(self, calls: Iterable[Call], recorded: dict[Key, float], now_at: float) -> None:
         """Take over what the store has kept, oldest first."""
         self.recorded.restore(recorded)
-        for call in calls:
-            self._open[call.key] = call
+        self._open.update((call.key, call) for call in calls)
+        for call in sorted(self._open.values(), key=lambda call: call.waits_since):
             self._waits.set(call, now_at)
 
     def skip(self, records: Iterable[CallDetailRecord]) -> None:

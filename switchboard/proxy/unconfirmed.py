@@ -11,6 +11,8 @@ from switchboard.sip.message import Message
 
 MOST = 100_000
 """Calls that are waited for; of more the oldest is forgotten."""
+LONGEST = 1024
+"""Characters of Call-ID and tag; calls of more are not waited for."""
 
 
 class Unconfirmed:
@@ -26,6 +28,8 @@ class Unconfirmed:
 
     def await_ack(self, invite: Message, now: float) -> None:
         """A 2xx to the INVITE was passed on."""
+        if len(invite.call_id) + len(invite.from_tag) > LONGEST:
+            return
         if len(self._since) >= self._most:
             del self._since[next(iter(self._since))]
         self._since.setdefault(_key(invite), now)

@@ -153,6 +153,23 @@ def test_a_bye_that_is_refused_leaves_the_call_open() -> None:
     assert (record.ended_by.value, record.duration_s) == ("callee", 7.0)
 
 
+def test_a_bye_that_an_old_router_told_of_and_its_successor_again() -> None:
+    calls = folder(invite(), answered(2), bye(at=5), bye(at=5, status=200))
+    assert (outcomes(calls), calls.strays) == ([("c", "answered")], 1)
+
+
+def test_after_a_restart_the_next_due_is_first_again() -> None:
+    """The store keeps calls in the order in which they began."""
+    calls = folder(
+        invite(), answered(2, session_s=1800), invite(3, "2"), answered(4, call_id="2", session_s=1800)
+    )
+    calls.fold(refreshed(900, 1800), T0 + 900)
+    again = CallFolder(MAX_CALL_S)
+    again.restore(calls.take_changes().opened, {}, T0 + 900)
+    assert again.next_deadline_at() == T0 + 4 + 1800 + GRACE_S
+    assert [call["call_id"] for call in again.calls(T0 + 900)] == ["c", "2"]
+
+
 def test_calls_that_share_a_call_id_are_told_apart_by_their_tags() -> None:
     other = (
         invite(1)._replace(from_tag="x"),

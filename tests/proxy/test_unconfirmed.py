@@ -3,7 +3,7 @@
 from playbook import request
 
 from switchboard.proxy.commands import CallEvent
-from switchboard.proxy.unconfirmed import Unconfirmed
+from switchboard.proxy.unconfirmed import LONGEST, Unconfirmed
 from switchboard.sip.message import Message, parse_message
 
 PATIENCE_S = 32.0
@@ -40,3 +40,9 @@ def test_of_too_many_the_oldest_is_forgotten() -> None:
     for call_id in "123":
         calls.await_ack(message(call_id), 100.0)
     assert [event.call_id for event in calls.take_overdue(200.0, AT)] == ["2", "3"]
+
+
+def test_an_endless_call_id_is_not_kept() -> None:
+    calls = Unconfirmed(PATIENCE_S)
+    calls.await_ack(message("x" * LONGEST), 100.0)
+    assert not calls
