@@ -30,6 +30,7 @@ SPIRAL_TARGETS = 3
 
 _RINGING = (180, 183)
 _REFRESHING = ("INVITE", "UPDATE")
+_RECORD_ROUTE = bytes((Header.RECORD_ROUTE,))
 _ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
 
 
@@ -357,8 +358,8 @@ class ResponseContext:
                 tags = received.message.from_tag, received.message.to_tag
                 turn.events.append(received.event("refreshed", turn.at, *tags, session_expires_s(response)))
         elif received.begins_call:
-            record_routed = Header.RECORD_ROUTE in response.numbers
-            details = response.to_tag, response.status, session_expires_s(response), record_routed
+            session_s, record_routed = session_expires_s(response), _RECORD_ROUTE in response.numbers
+            details = response.to_tag, response.status, session_s, record_routed
             turn.events.append(received.event("answered", turn.at, *details))
             self._env.unconfirmed.await_ack(received.message, turn.now)
 

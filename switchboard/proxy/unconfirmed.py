@@ -4,8 +4,6 @@ It is no more than a hint, so it is not written ahead: of calls that were answer
 process ended, nothing is told.
 """
 
-from collections.abc import Iterator
-
 from switchboard.proxy.commands import CallEvent
 from switchboard.sip.message import Message
 
@@ -17,6 +15,8 @@ LONGEST = 1024
 
 class Unconfirmed:
     """Calls answered within `patience_s` and not acknowledged. `now`: monotonic s."""
+
+    __slots__ = ("_most", "_patience_s", "_since")
 
     def __init__(self, patience_s: float, most: int = MOST) -> None:
         self._patience_s = patience_s
@@ -38,13 +38,16 @@ class Unconfirmed:
         """An ACK came, whatever becomes of it."""
         self._since.pop(_key(ack), None)
 
-    def take_overdue(self, now: float, at: float) -> Iterator[CallEvent]:
-        """Yield an event for each call that has waited for long enough, once. `at`: now in epoch s."""
-        since = self._since
-        while since and since[key := next(iter(since))] <= now - self._patience_s:
-            del since[key]
-            call_id, from_tag, _ = key
-            yield CallEvent("unconfirmed", call_id, from_tag, at)
+    def take_overdue(self, now: float, at: float) -> list[CallEvent]:
+        """Return an event for each call that has waited for long enough, once. `at`: now in epoch s."""
+        overdue = []
+        for key, since in self._since.items():
+            if since > now - self._patience_s:
+                break
+            overdue.append(key)
+        for key in overdue:
+            del self._since[key]
+        return [CallEvent("unconfirmed", call_id, from_tag, at) for call_id, from_tag, _ in overdue]
 
 
 def _key(message: Message) -> tuple[str, str, int]:
