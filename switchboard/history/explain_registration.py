@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from switchboard.history.account import Account, unreachable_addresses
 from switchboard.history.advice import Advice
 from switchboard.history.glance import Glance, host_of, short
+from switchboard.history.malformed import at_fault
 
 CHALLENGES = (401, 407)
 _EXPIRES = re.compile(r";\s*expires\s*=\s*([0-9]+)", re.IGNORECASE)
@@ -86,7 +87,7 @@ def _refused(asked: str, request: Glance, answer: Glance) -> Account:
     if answer.status in CHALLENGES:
         return _unauthorized(asked, request, answer, shown)
     advice = _REFUSALS.get(answer.status, Advice("It was refused"))
-    checks = [*advice.checks]
+    checks = list(at_fault([request, answer])) or [*advice.checks]
     if answer.status in (403, 404):
         checks.append(f"The domain in the phone is {host_of(request.callee)}.")
     return Account([asked, f"{advice.sentence} ({shown})."], failed=True, advice=checks)

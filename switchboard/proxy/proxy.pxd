@@ -36,7 +36,6 @@ cdef class Proxy:
     cpdef object _send_ack(self, Received received, object found, Routing routing, object hop, ProxyTurn turn)
     cdef object _answer(self, Received received, ServerTransaction server, object answer, ProxyTurn turn)
     cdef object _note_invite(self, Received received, ProxyTurn turn)
-    cdef object _note_bye(self, Received received, ProxyTurn turn)
 
 
 cdef ResponseContext _context(Branch branch)

@@ -69,6 +69,7 @@ class Proxy:
                     _context(fired.user).time_out(fired.user, turn)
             elif isinstance(fired[0], Branch):
                 _context(fired[0]).fire(fired[0], fired[1], turn)
+        turn.events += self.env.unconfirmed.take_overdue(turn.now, turn.at)
 
     def resolved(self, lookup: Lookup, hop: Hop | None, turn: ProxyTurn) -> None:
         """Take the answer to a `Lookup`: None if the name leads nowhere."""
@@ -155,7 +156,6 @@ class Proxy:
             self._refuse(received, server, refusal, turn)
         else:
             self._promise(received, server, turn)
-            self._note_bye(received, turn)
             server.user = context = ResponseContext(self.env, received, server, routing)
             context.start(targets, turn)
 
@@ -195,6 +195,7 @@ class Proxy:
         if is_ack_of_such(received.message):
             self.counters["acks_ended"] += 1
             return
+        self.env.unconfirmed.confirm(received.message)
         if self.env.admission is not None and received.message.to_tag == self._stateless_tag(received):
             return  # for what was answered without state
         try:
@@ -272,11 +273,6 @@ class Proxy:
     def _note_invite(self, received: Received, turn: ProxyTurn) -> None:
         if received.begins_call:
             turn.events.append(received.event("invite", turn.at, *received.parties))
-
-    def _note_bye(self, received: Received, turn: ProxyTurn) -> None:
-        if received.method == "BYE" and received.is_in_dialog:
-            tags = received.message.from_tag, received.message.to_tag
-            turn.events.append(received.event("bye", turn.at, *tags))
 
 
 def _error_of(raw: bytes) -> ParseError:
