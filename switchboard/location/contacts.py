@@ -13,6 +13,8 @@ from switchboard.sip.uri import SipUri, is_sip
 
 MALFORMED_EXPIRES = 3600
 """What an expiry that is no number means (§20.10)."""
+_STAR = re.compile(r"(?:\*|<\*>)\s*(?:;\s*expires\s*=\s*([^;]*))?", re.IGNORECASE)
+"""All contacts; some user agents write brackets and parameters, as with any other."""
 _LONGEST_DIGITS = 20
 _CACHED_LENGTH = 256  # longer texts are parsed afresh, which bounds the cache's memory
 _LARGEST_EXPIRES = 2**32 - 1
@@ -48,11 +50,12 @@ def removes_all(request: Message) -> bool:
     if b"*" not in request.raw:
         return False
     values = _contact_values(request)
-    if "*" not in values:
+    stars = [star for value in values if (star := _STAR.fullmatch(value))]
+    if not stars:
         return False
     if len(values) > 1:
         raise ParseError("Contact * Is Not Alone", "Contact")
-    if parse_expires(request.get(Header.EXPIRES)) != 0:
+    if parse_expires(stars[0][1] or request.get(Header.EXPIRES)) != 0:
         raise ParseError("Contact * Without Expires 0", "Expires")
     return True
 
@@ -72,7 +75,7 @@ def _contact_values(request: Message) -> list[str]:
     values: list[str] = []
     begun = ""
     for value in request.values(Header.CONTACT):
-        if ":" in value or value == "*":
+        if ":" in value or _STAR.fullmatch(value):
             values.append(begun + value)
             begun = ""
         else:

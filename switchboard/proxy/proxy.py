@@ -18,7 +18,7 @@ from switchboard.proxy.forward import LARGEST_SENT, Plan, compose, literal_hop, 
 from switchboard.proxy.preprocess import Routing, preprocess
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
-from switchboard.proxy.targets import RelayRefusal
+from switchboard.proxy.targets import OwnAnswer, RelayRefusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.quoted import parse_quoted
@@ -143,10 +143,11 @@ class Proxy:
                 self.env.admission.admit(received, routing, turn.at)
             self._note_invite(received, turn)
             targets = self.env.policy.select(received, routing, turn.at)
-        except Challenge as challenge:
+        except (Challenge, OwnAnswer) as answer:
             self.env.layer.withdraw(server)
-            self._answer_without_state(received, challenge, turn)
+            self._answer_without_state(received, answer, turn)
         except ParseError as error:
+            self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
             warning = [("Warning", warning_of(error))]
             self._refuse(received, server, Refusal(error.status, error.reason, warning), turn)
         except RelayRefusal as refusal:
@@ -239,6 +240,7 @@ class Proxy:
             answer.status,
             answer.reason,
             answer.headers,
+            answer.optional,
             to_tag=self._stateless_tag(received),
             at=turn.at,
             is_known=partial(self._is_registered_at, received, turn.at),

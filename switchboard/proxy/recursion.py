@@ -1,5 +1,7 @@
 """Following a redirection (RFC 3261 §16.5, §16.7 step 4): the callee's 3xx names who is called instead."""
 
+import re
+
 from switchboard.proxy.target import Target
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
@@ -9,6 +11,12 @@ from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri
 
 _FOLLOWED = (300, 301, 302)
+_IN_USER = r"A-Za-z0-9\-_.!~*'()&=+$,;?/:%"
+_IN_PARAM = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
+_WELL_FORMED = re.compile(
+    rf"sip:(?:[{_IN_USER}]++@)?[^;?@]++(?:;[{_IN_PARAM}]++(?:=[{_IN_PARAM}]++)?)*+", re.IGNORECASE
+)
+"""What we may write as a Request-URI of our own making; anything else is the caller's to follow."""
 
 
 def redirected_targets(response: Message, policy: TargetPolicy, at: float) -> list[Target]:
@@ -26,7 +34,9 @@ def _targets(value: str, policy: TargetPolicy, at: float) -> list[Target]:
     try:
         contact = NameAddr.parse(value)
         uri = SipUri.parse(contact.uri)
+        if not (_WELL_FORMED.fullmatch(contact.uri) and uri.has_host):
+            return []
         q = float(contact.param("q") or 1.0)
     except (ParseError, ValueError):
         return []
-    return policy.expand(uri, q, at) if uri.scheme == "sip" and not uri.headers else []
+    return policy.expand(uri, q, at)

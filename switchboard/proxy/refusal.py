@@ -4,10 +4,20 @@ from collections.abc import Sequence
 
 
 class Refusal(Exception):
-    """Ends the processing of a request with a final response of our own."""
+    """Ends the processing of a request with a final response of our own.
 
-    def __init__(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()) -> None:
+    `optional`: header fields that are left out first if the response is too long.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+        optional: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
         self.headers = headers
+        self.optional = optional

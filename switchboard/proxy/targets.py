@@ -197,6 +197,10 @@ class RelayRefusal(Refusal):
     """Somebody wanted to be brought where strangers are not brought."""
 
 
+class OwnAnswer(Refusal):
+    """Tells anybody who asks that we are there: answered without state, in no more octets than the question."""
+
+
 def _bad_event() -> Refusal:
     """We keep no event state (RFC 3903 §6, RFC 6665 §4.2.1.1); REFER's own subscriptions pass."""
     return Refusal(489, headers=[("Allow-Events", "refer")])
@@ -207,6 +211,5 @@ def _own_answer(received: Received) -> Refusal:
     if received.message.values(Header.REQUIRE):
         return Refusal(420, headers=[("Unsupported", ", ".join(received.message.values(Header.REQUIRE)))])
     if received.method == "OPTIONS":
-        headers = [("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")]
-        return Refusal(200, headers=headers)
+        return OwnAnswer(200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")])
     return _bad_event() if received.method in _EVENT_METHODS else Refusal(404)

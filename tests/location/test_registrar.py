@@ -213,6 +213,15 @@ def test_star_removes_all() -> None:
 
 
 @pytest.mark.parametrize(
+    ("star", "header"), [("*;expires=0", ""), ("<*>", "Expires: 0"), ("<*>;expires=0", "")]
+)
+def test_star_as_some_spell_it(star: str, header: str) -> None:
+    desk = Desk()
+    desk.send(register(f"<{A}>"))
+    assert listed(desk.send(register(star, extra=header, call_id="other"))) == []
+
+
+@pytest.mark.parametrize(
     ("contacts", "header"),
     [
         (("*",), ""),
@@ -221,7 +230,7 @@ def test_star_removes_all() -> None:
         (("*", f"<{A}>"), "Expires: 0"),
         ((f"<{A}>, *",), "Expires: 0"),
         (("*", "*"), "Expires: 0"),
-        (("*;expires=0",), "Expires: 0"),
+        (("*;expires=600",), "Expires: 0"),
     ],
 )
 def test_star_otherwise_is_400(contacts: tuple[str, ...], header: str) -> None:

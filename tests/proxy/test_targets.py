@@ -168,6 +168,27 @@ class TestOurselves:
         )
         assert answer.message.to_tag
 
+    def test_options_are_answered_briefly_and_to_whom_asked(self, board: Board) -> None:
+        """The address may be forged: it gets no more than it sent, whatever Via says."""
+        raw = request("OPTIONS", "sip:10.0.0.1:5060").replace(b";rport", b";maddr=203.0.113.5")
+        for number in range(100):
+            board.receive(raw.replace(b"z9hG4bKa1", b"z9hG4bK%d" % number), PETER)
+        answers = board.answers()
+        assert {answer.to for answer in answers} == {PETER}
+        assert sum(len(answer.raw) - len(raw) for answer in answers) <= 4096
+        assert board.proxy.env.layer.server_count == 0
+
+    @pytest.mark.parametrize("event", ["message-summary", "as-feature-event", "reg"])
+    def test_who_subscribes_to_itself_hears_that_we_keep_no_events(self, board: Board, event: str) -> None:
+        """RFC 6665 §4.2.1.1: the phone's own phones would only get it back."""
+        board.receive(request("SUBSCRIBE", "sip:lukas@10.0.0.1", lines=(f"Event: {event}",)), LUKAS)
+        (answer,) = board.answers()
+        assert (answer.status, answer.message.get("allow-events")) == (489, "refer")
+
+    def test_a_subscription_to_another_user_passes(self, board: Board) -> None:
+        board.receive(request("SUBSCRIBE", "sip:lenka@10.0.0.1", lines=("Event: dialog",)), LUKAS)
+        assert board.sent()[0].to == LENKA
+
     def test_unknown_extensions_are_refused(self, board: Board) -> None:
         """§8.2.2.3: here the switchboard is the user agent server."""
         board.receive(request("OPTIONS", "sip:10.0.0.1", lines=("Require: foo, bar",)), LUKAS)
