@@ -120,3 +120,14 @@ def test_via_and_route_are_bounded(lines: tuple[str, ...], expected: int) -> Non
     board = make_board()
     board.receive(request("INVITE", CALLEE, lines=lines), LUKAS)
     assert board.statuses() == [expected]
+
+
+def test_who_is_sent_away_gets_few_octets_more_than_it_sent() -> None:
+    board = make_board(max_transactions=0)
+    for number in range(200):
+        board.receive(
+            request("MESSAGE", "sip:x@10.0.0.1", call_id=f"c{number}", branch=f"z9hG4bK{number}"), PETER
+        )
+    answers = board.answers()
+    assert {answer.status for answer in answers} == {503}
+    assert len(answers) + board.proxy.env.answers.withheld == 200
