@@ -21,8 +21,12 @@ def answer_statelessly(
     request: Message, status: int, source: Hop, headers: Sequence[tuple[str, str]] = ()
 ) -> tuple[bytes, Hop] | None:
     """Return the final response and where it goes; None where that, without `headers`, is too long."""
-    tag = TAG + f"{transaction_of(request):08x}"
-    return answer_no_longer(request, source, status, optional=headers, to_tag=tag)
+    return answer_no_longer(request, source, status, optional=headers, to_tag=tag_of(request))
+
+
+def tag_of(request: Message) -> str:
+    """The To tag of its answer, which a retransmission gets again."""
+    return TAG + f"{transaction_of(request):08x}"
 
 
 def is_ack_of_such(message: Message) -> bool:

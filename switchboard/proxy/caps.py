@@ -4,7 +4,7 @@ A new request outside a dialog may be refused, without a transaction. What belon
 begun, and every CANCEL, is always served.
 """
 
-from switchboard.gate.answer import answer_statelessly, try_later
+from switchboard.gate.answer import tag_of, try_later
 from switchboard.gate.networks import Network, is_within, parse_host
 from switchboard.gate.overload import Overload
 from switchboard.gate.recent import Recent
@@ -14,6 +14,7 @@ from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
 from switchboard.proxy.targets import Locations
 from switchboard.sip.headers import Header
+from switchboard.sip.stateless import StatelessAnswers
 from switchboard.transaction.commands import Peer, Reader, SendResponse
 
 LATE_S = 0.3
@@ -79,10 +80,10 @@ class Caps:
         return known
 
 
-def send_away(received: Received, turn: ProxyTurn) -> None:
+def send_away(received: Received, answers: StatelessAnswers, turn: ProxyTurn) -> None:
     """Answer 503 without a transaction, and say when to try again."""
-    message = received.message
-    answer = answer_statelessly(message, 503, received.source.hop, [try_later(message)])
+    message, source, later = received.message, received.source.hop, [try_later(received.message)]
+    answer = answers.make(message, source, 503, optional=later, to_tag=tag_of(message), at=turn.at)
     if answer:
         response, hop = answer
         turn.responses.append(SendResponse(Peer(*hop, received.source.local), response, _NOBODY))

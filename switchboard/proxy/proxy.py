@@ -130,7 +130,7 @@ class Proxy:
         cause = caps.cause(received, self.env.layer.server_count, turn) if caps else ""
         if cause:
             self.counters[f"sent_away_{cause}"] += 1
-            send_away(received, turn)
+            send_away(received, self.env.answers, turn)
         return bool(cause)
 
     def _process(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:

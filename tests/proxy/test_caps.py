@@ -4,6 +4,7 @@ import pytest
 from playbook import LENKA, LUKAS, PETER, Board, request, response
 
 from switchboard.gate.verdicts import LASTS_S
+from switchboard.sip.stateless import MORE_A_SECOND
 
 PHONE = ("Contact: <sip:lukas@10.0.0.11>", "User-Agent: some phone")
 CALLEE = "sip:lenka@10.0.0.1"
@@ -120,3 +121,17 @@ def test_via_and_route_are_bounded(lines: tuple[str, ...], expected: int) -> Non
     board = make_board()
     board.receive(request("INVITE", CALLEE, lines=lines), LUKAS)
     assert board.statuses() == [expected]
+
+
+def test_who_is_sent_away_gets_few_octets_more_than_it_sent() -> None:
+    board, sent = make_board(max_transactions=0), 0
+    for number in range(500):
+        branch, call_id = f"z9hG4bK{number}", f"c{number}"
+        raw = request("MESSAGE", "sip:x@10.0.0.1", call_id=call_id, branch=branch, max_forwards="")
+        raw = raw.replace(b"Content-Length: 0\r\n", b"")
+        sent += len(raw)
+        board.receive(raw, PETER)
+    answers = board.answers()
+    assert len(answers) + board.proxy.env.answers.withheld == 500
+    assert 0 < sum(len(answer.raw) for answer in answers) - sent * len(answers) / 500 < 1.1 * MORE_A_SECOND
+    assert len(answers) < 500
