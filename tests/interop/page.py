@@ -1,0 +1,160 @@
+"""The tables of docs/PHONES.md, and the file that holds what they are made of."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interop.stack import Stack
+from interop.trial import Facts
+
+SECTION = "phones"
+OPEN, DEFAULT, MD5 = "none", "default", "MD5"
+"""The settings: no passwords, passwords with the default algorithms, passwords with MD5 only."""
+_HEAD = (
+    "stack",
+    "from",
+    "no passwords",
+    "SHA-256, MD5",
+    "MD5 only",
+    "messages",
+    "Record-Route",
+    "credentials",
+)
+_MD5_ONLY = '`auth_algorithms = ["MD5"]`'
+_WORDS_OF_SETTING = {OPEN: "Without passwords", DEFAULT: "With the default algorithms", MD5: "With MD5 only"}
+_HABITS = {"": "–", "once": "once a challenge", "count": "again, counted", "same": "again, the same"}
+_ROUTES = {"": "–", "yes": "followed", "past": "**past it**", "no Route": "no Route, but sent to us"}
+
+
+@dataclass
+class Entry:
+    """What is known of one stack."""
+
+    version: str = ""
+    lacking: str = ""
+    """Why it could not be run."""
+    settings: dict[str, Facts] = field(default_factory=dict)
+
+
+class Report:
+    """What is known of all stacks, kept in a file so that some can be run again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        known: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
+        self.entries = {name: _entry(said) for name, said in known.items()}
+
+    def of(self, stack: Stack) -> Entry:
+        """What is known of a stack."""
+        return self.entries.setdefault(stack.name, Entry())
+
+    def add(self, stack: Stack, setting: str, facts: Facts) -> None:
+        """It was run."""
+        entry = self.of(stack)
+        entry.version, entry.lacking = stack.version(), ""
+        entry.settings[setting] = facts
+
+    def lack(self, stack: Stack, why: str) -> None:
+        """It could not be run."""
+        self.of(stack).lacking = why
+
+    def save(self) -> None:
+        """Write it down."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(json.dumps({name: asdict(entry) for name, entry in self.entries.items()}))
+
+
+def page(report: Report, stacks: Sequence[Stack], absent: Sequence[tuple[str, str]]) -> str:
+    """The table, a paragraph a stack, and what could not be had."""
+    run = [stack for stack in stacks if report.of(stack).settings]
+    rows = [row(stack, report.of(stack)) for stack in run]
+    table = [_line(_HEAD), _line(["---"] * len(_HEAD)), *map(_line, rows)]
+    not_run = [(stack.name, report.of(stack).lacking) for stack in stacks if stack not in run]
+    lacking = [_line(("not tried", "why")), _line(("---", "---")), *map(_line, [*not_run, *absent])]
+    return "\n".join([*table, "", *(paragraph(stack, report.of(stack)) for stack in run), "", *lacking])
+
+
+def row(stack: Stack, entry: Entry) -> Sequence[str]:
+    """A stack's line in the table."""
+    known = entry.settings
+    shown = known.get(DEFAULT) or known.get(MD5) or next(iter(known.values()))
+    cells = [cell(known[name]) if name in known else "–" for name in (OPEN, DEFAULT, MD5)]
+    source = f"{entry.version}, {stack.source}"
+    return (stack.name, source, *cells, messages(known.get(OPEN, shown)), routes(shown), credentials(shown))
+
+
+def cell(facts: Facts) -> str:
+    """What does not work."""
+    return ", ".join(f"**not:** {name}" for name in failed(facts)) or "works"
+
+
+def failed(facts: Facts) -> list[str]:
+    """The steps that went wrong, without messages and what follows from no registration."""
+    wrong = [name for name, outcome in facts.outcomes.items() if outcome != "yes" and "message" not in name]
+    if "registers" in wrong:
+        wrong = [name for name in wrong if not name.startswith("is called") and name != "registers again"]
+    return wrong
+
+
+def messages(facts: Facts) -> str:
+    """Which way MESSAGE works."""
+    ways = {"sends": "sends a message", "gets": "gets a message"}
+    does = [word for word, name in ways.items() if facts.outcomes.get(name) == "yes"]
+    return " and ".join(does) or "–"
+
+
+def routes(facts: Facts) -> str:
+    """What becomes of our Record-Route."""
+    return _ROUTES[facts.routes] + ("; not in its 200" if facts.echoes == "no" else "")
+
+
+def credentials(facts: Facts) -> str:
+    """How the credentials are used, and by which algorithm."""
+    return f"{' and '.join(facts.algorithms)}, {_HABITS[facts.credentials]}" if facts.algorithms else "–"
+
+
+def needs(entry: Entry) -> str:
+    """What has to be set for it, if anything does."""
+    known = entry.settings
+    if OPEN not in known or DEFAULT not in known or MD5 not in known:
+        return ""
+    wrong = {name: set(failed(facts)) for name, facts in known.items()}
+    if wrong[DEFAULT] <= wrong[OPEN]:
+        return "Nothing has to be set."
+    if wrong[MD5] <= wrong[OPEN]:
+        return f"Needs {_MD5_ONLY}, for its user or for all."
+    return "Works without passwords only."
+
+
+def paragraph(stack: Stack, entry: Entry) -> str:
+    """What a user has to know of one stack."""
+    known = [f"**{stack.name}** {entry.version} ({stack.source}).", needs(entry), stack.note]
+    lines = [" ".join(filter(None, known))]
+    for name, facts in entry.settings.items():
+        lines += [f"{_WORDS_OF_SETTING[name]}: {what}." for what in wrongs(facts)]
+    complaints = next((facts.complaints for facts in entry.settings.values() if facts.complaints), [])
+    if complaints:
+        lines.append(f"A strict reader finds: {'; '.join(map(_escaped, complaints))}.")
+    return "\n".join(["", *lines])
+
+
+def wrongs(facts: Facts) -> list[str]:
+    """What went wrong with one setting, a sentence each."""
+    steps = [f"{step}: {_escaped(facts.outcomes[step])}" for step in failed(facts)]
+    refused = f"{len(facts.failures)} attempts count as failed, though the password is right"
+    return [*(["; ".join(steps)] if steps else []), *([refused] if facts.failures else [])]
+
+
+def _entry(said: dict[str, Any]) -> Entry:
+    settings = {name: Facts(**facts) for name, facts in said["settings"].items()}
+    return Entry(said["version"], said["lacking"], settings)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
