@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interop.stack import Stack
+from interop.stack import CALLS, IS_CALLED, Stack
 from interop.trial import Facts
 
 SECTION = "phones"
@@ -21,9 +21,10 @@ _HEAD = (
     "messages",
     "Record-Route",
     "credentials",
+    "set",
 )
 _MD5_ONLY = '`auth_algorithms = ["MD5"]`'
-_WORDS_OF_SETTING = {OPEN: "Without passwords", DEFAULT: "With the default algorithms", MD5: "With MD5 only"}
+_WORDS_OF_SETTING = {OPEN: "without passwords", DEFAULT: "with SHA-256 and MD5", MD5: "with MD5 only"}
 _HABITS = {"": "–", "once": "once a challenge", "count": "again, counted", "same": "again, the same"}
 _ROUTES = {"": "–", "yes": "followed", "past": "**past it**", "no Route": "no Route, but sent to us"}
 
@@ -82,12 +83,24 @@ def row(stack: Stack, entry: Entry) -> Sequence[str]:
     shown = known.get(DEFAULT) or known.get(MD5) or next(iter(known.values()))
     cells = [cell(known[name]) if name in known else "–" for name in (OPEN, DEFAULT, MD5)]
     source = f"{entry.version}, {stack.source}"
-    return (stack.name, source, *cells, messages(known.get(OPEN, shown)), routes(shown), credentials(shown))
+    return (
+        stack.name,
+        source,
+        *cells,
+        messages(known.get(OPEN, shown)),
+        routes(shown),
+        credentials(shown),
+        needs(entry),
+    )
 
 
 def cell(facts: Facts) -> str:
     """What does not work."""
-    return ", ".join(f"**not:** {name}" for name in failed(facts)) or "works"
+    wrong = failed(facts)
+    for whole, parts in (("calls", CALLS), ("is called", IS_CALLED)):
+        if set(parts) <= set(wrong):
+            wrong = [whole if name == parts[0] else name for name in wrong if name != parts[1]]
+    return f"**not:** {'; '.join(wrong)}" if wrong else "works"
 
 
 def failed(facts: Facts) -> list[str]:
@@ -116,28 +129,30 @@ def credentials(facts: Facts) -> str:
 
 
 def needs(entry: Entry) -> str:
-    """What has to be set for it, if anything does."""
+    """What has to be set for it, so that it works with passwords as well as without."""
     known = entry.settings
     if OPEN not in known or DEFAULT not in known or MD5 not in known:
         return ""
     wrong = {name: set(failed(facts)) for name, facts in known.items()}
     if wrong[DEFAULT] <= wrong[OPEN]:
-        return "Nothing has to be set."
+        return "–"
     if wrong[MD5] <= wrong[OPEN]:
-        return f"Needs {_MD5_ONLY}, for its user or for all."
-    return "Works without passwords only."
+        return _MD5_ONLY
+    return "no passwords"
 
 
 def paragraph(stack: Stack, entry: Entry) -> str:
     """What a user has to know of one stack."""
-    known = [f"**{stack.name}** {entry.version} ({stack.source}).", needs(entry), stack.note]
-    lines = [" ".join(filter(None, known))]
+    lines = [f"**{stack.name}** {entry.version} ({stack.source}). {stack.note}".strip()]
+    said: dict[str, list[str]] = {}
     for name, facts in entry.settings.items():
-        lines += [f"{_WORDS_OF_SETTING[name]}: {what}." for what in wrongs(facts)]
+        for what in wrongs(facts):
+            said.setdefault(what, []).append(_WORDS_OF_SETTING[name])
+    lines += [f"{', '.join(names).capitalize()}: {what}." for what, names in said.items()]
     complaints = next((facts.complaints for facts in entry.settings.values() if facts.complaints), [])
     if complaints:
         lines.append(f"A strict reader finds: {'; '.join(map(_escaped, complaints))}.")
-    return "\n".join(["", *lines])
+    return "\n".join(["", "  \n".join(lines)])
 
 
 def wrongs(facts: Facts) -> list[str]:

@@ -29,8 +29,14 @@ class Seen:
     source: Address
     target: Address
     start_line: str
-    fields: tuple[tuple[str, str], ...]
+    fields: tuple[tuple[str, str], ...] = ()
     """Names in lower case and their long form, as they came."""
+    text: str = ""
+    """Start line and header."""
+
+    def __str__(self) -> str:
+        ends = " -> ".join(f"{host}:{port}" for host, port in (self.source, self.target))
+        return f"{ends}\n{self.text}\n"
 
     @property
     def status(self) -> int:
@@ -127,7 +133,7 @@ class Tap:
         if "SIP/2.0" not in start_line:
             return
         fields = tuple((_long(name), value) for name, value in _FIELD.findall(head))
-        self._seen.append(Seen((source, ports[0]), (target, ports[1]), start_line, fields))
+        self._seen.append(Seen((source, ports[0]), (target, ports[1]), start_line, fields, head))
 
 
 def _long(name: str) -> str:

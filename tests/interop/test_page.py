@@ -19,15 +19,17 @@ def facts(**wrong: str) -> Facts:
     return Facts(outcomes, ["MD5"], "count", "yes", "yes")
 
 
-def test_a_row_says_what_fails_and_a_column_holds_no_bar() -> None:
-    entry = Entry("1.0", "", {OPEN: facts(), DEFAULT: facts(calls_hangs_up="407 | again"), MD5: facts()})
+def test_a_row_says_what_fails_and_what_to_set() -> None:
+    wrong = facts(calls_hangs_up="407", is_called_hangs_up="|", is_called_is_hung_up="|")
+    entry = Entry("1.0", "", {OPEN: facts(), DEFAULT: wrong, MD5: facts()})
     assert row(STACK, entry)[2:] == (
         "works",
-        "**not:** calls, hangs up",
+        "**not:** calls, hangs up; is called",
         "works",
         "sends and gets",
         "followed",
         "MD5, again, counted",
+        '`auth_algorithms = ["MD5"]`',
     )
 
 
@@ -38,9 +40,9 @@ def test_who_does_not_register_is_not_blamed_for_not_being_called() -> None:
 @pytest.mark.parametrize(
     ("default", "md5", "said"),
     [
-        ("yes", "yes", "Nothing has to be set."),
-        ("407", "yes", 'Needs `auth_algorithms = ["MD5"]`, for its user or for all.'),
-        ("407", "407", "Works without passwords only."),
+        ("yes", "yes", "–"),
+        ("407", "yes", '`auth_algorithms = ["MD5"]`'),
+        ("407", "407", "no passwords"),
     ],
 )
 def test_what_has_to_be_set(default: str, md5: str, said: str) -> None:
@@ -50,7 +52,7 @@ def test_what_has_to_be_set(default: str, md5: str, said: str) -> None:
 
 def test_what_fails_without_passwords_needs_no_setting() -> None:
     settings = {name: facts(calls_hangs_up="no BYE") for name in (OPEN, DEFAULT, MD5)}
-    assert needs(Entry("1.0", "", settings)) == "Nothing has to be set."
+    assert needs(Entry("1.0", "", settings)) == "–"
 
 
 def test_the_page_has_each_stack_once_and_says_what_could_not_be_had(tmp_path: Path) -> None:

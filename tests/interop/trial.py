@@ -12,7 +12,7 @@ from system.dialog import Dialog
 from system.lan import HUB
 from system.sip_transactions import ClientTransaction
 
-REGISTER_S = 10.0
+REGISTER_S = 20.0
 STEP_S = 6.0
 SETTLE_S = 0.4
 """Between two steps, for what is still under way."""
@@ -52,6 +52,7 @@ class Trial:
         self._stack, self._friend, self._tap = stack, friend, tap
         self._aor, self._address = place.aor, place.address
         self._begin = self._mark = tap.mark
+        self._folder = place.folder
         self._phone = stack.start(place)
 
     def run(self) -> Facts:
@@ -165,6 +166,7 @@ class Trial:
         return seen.target[0] == self._address
 
     def _conclude(self) -> None:
+        (self._folder / "wire").write_text("\n".join(map(str, self._tap.since(self._begin))))
         sent = self._tap.since(self._begin, lambda seen: seen.source[0] == self._address and not seen.status)
         proofs = list(dict.fromkeys(proof for seen in sent for proof in _proofs(seen)))
         self.facts.algorithms = list(dict.fromkeys(proof.algorithm for proof in proofs))

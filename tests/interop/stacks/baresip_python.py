@@ -11,6 +11,7 @@ STACK = Stack(
     "baresip-python==0.5.2a3",
     lambda place: python_phone(place, "baresip_python"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
+    note=("baresip as a library, with libre 4.10. A MESSAGE gets 501 unless the program asks for them."),
 )
 
 

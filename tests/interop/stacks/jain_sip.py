@@ -16,4 +16,12 @@ def start(place: Place) -> Phone:
     return Talkative(place, ["java", "-cp", path, "JainPhone"], {})
 
 
-STACK = Stack("JAIN-SIP", "Debian", "libnist-sip-aosp-java", start, ALL, ["java", "javac"])
+STACK = Stack(
+    "JAIN-SIP",
+    "Debian",
+    "libnist-sip-aosp-java",
+    start,
+    ALL,
+    ["java", "javac"],
+    note="Answers every challenge of a list with MD5, under the name of its algorithm.",
+)

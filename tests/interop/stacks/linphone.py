@@ -48,5 +48,10 @@ def start(place: Place) -> Phone:
 
 
 STACK = Stack(
-    "Linphone", "Debian", "linphone-cli", start, (REGISTERS, *CALLS, *IS_CALLED, WRITES, IS_WRITTEN_TO)
+    "Linphone",
+    "Debian",
+    "linphone-cli",
+    start,
+    (REGISTERS, *CALLS, *IS_CALLED, WRITES, IS_WRITTEN_TO),
+    note="Calls only where it sees a network with a default route.",
 )

@@ -9,4 +9,5 @@ STACK = Stack(
     lambda place: Talkative(place, ["perl", str(STACKS / "net_sip.pl")], {}),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED),
     ["perl"],
+    note="Our program around it takes every call at once.",
 )

@@ -11,4 +11,8 @@ STACK = Stack(
     ),
     ALL,
     ["node", "npm"],
+    note=(
+        "Has no dialogs: ACK and Route are the program's own. It answers the first challenge, "
+        "whatever its algorithm, with MD5."
+    ),
 )

@@ -9,6 +9,11 @@ STACK = Stack(
     "nx-sip-client==1.0.2",
     lambda place: python_phone(place, "nx_sip_client"),
     (REGISTERS, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
+    note=(
+        "Answers a request with the first Via alone, as simplesip. Takes the server's name for "
+        "the realm: `realm` has to be what it calls the server; if not it tries at once again, "
+        "hundreds of times a second."
+    ),
 )
 
 

@@ -11,6 +11,7 @@ STACK = Stack(
     "opensip==0.2.1",
     lambda place: python_phone(place, "opensip"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
+    note="ACK and BYE have no Route.",
 )
 
 

@@ -8,6 +8,10 @@ STACK = Stack(
     "PyPI",
     "pjsua2-python==2.15.1.post1",
     lambda place: python_phone(place, "pjsua2_python"),
+    note=(
+        "A Python program sets `threadCnt = 0` and `mainThreadOnly = True` and handles the "
+        "events itself; without a sound card `setNullDev()`."
+    ),
 )
 
 

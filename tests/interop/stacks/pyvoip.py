@@ -9,6 +9,11 @@ STACK = Stack(
     "pyVoIP==1.6.8",
     lambda place: python_phone(place, "pyvoip"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
+    note=(
+        "Takes 401 only: the 407 that a proxy answers an INVITE with leaves it waiting for "
+        "ever, and deaf. With passwords: name its address in `trusted`, or take rfcvoip. Its "
+        "BYE has no Route, and says To with another host than the INVITE had."
+    ),
 )
 
 

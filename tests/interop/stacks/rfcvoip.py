@@ -9,6 +9,11 @@ STACK = Stack(
     "rfcvoip==2.10.3",
     lambda place: python_phone(place, "rfcvoip"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
+    note=(
+        "A descendant of pyVoIP that answers 407. Its ACK and BYE go straight to the other "
+        "phone, past every proxy: the journal does not see such a call end, and behind NAT the "
+        "other phone does not hear it."
+    ),
 )
 
 

@@ -9,6 +9,10 @@ STACK = Stack(
     "simple-sip-client==0.0.3",
     lambda place: python_phone(place, "simple_sip_client"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
+    note=(
+        "Takes 401 only, as pyVoIP; with passwords: name its address in `trusted`. When it was "
+        "called and hangs up, its BYE is addressed to itself."
+    ),
 )
 
 

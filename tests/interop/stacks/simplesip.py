@@ -9,6 +9,11 @@ STACK = Stack(
     "simplesip==0.1.5",
     lambda place: python_phone(place, "simplesip"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
+    note=(
+        "Answers a request with the first Via alone, so no answer of its own reaches the other "
+        "side through a proxy: it cannot be called. Its credentials end in a stray quote; it "
+        "repeats them at once, hundreds of times a second."
+    ),
 )
 
 

@@ -9,6 +9,7 @@ STACK = Stack(
     "sippy==2.5.0",
     lambda place: python_phone(place, "sippy"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED),
+    note="Writes its own address into From, and the server's port into the digest's uri.",
 )
 
 

@@ -11,4 +11,11 @@ def start(place: Place) -> Phone:
     return Commands(place, {"register": register})
 
 
-STACK = Stack("sipsak", "Debian", "sipsak", start, (REGISTERS, AGAIN))
+STACK = Stack(
+    "sipsak",
+    "Debian",
+    "sipsak",
+    start,
+    (REGISTERS, AGAIN),
+    note="Registers only: `-M` (MESSAGE) does not work in this version.",
+)

@@ -5,7 +5,14 @@ import asyncio
 from interop.agent import Agent, serve_async
 from interop.stack import ALL, Stack, python_phone
 
-STACK = Stack("sipua", "PyPI", "sipua==0.5.7", lambda place: python_phone(place, "sipua"), ALL)
+STACK = Stack(
+    "sipua",
+    "PyPI",
+    "sipua==0.5.7",
+    lambda place: python_phone(place, "sipua"),
+    ALL,
+    note=("Has no authentication: with passwords, name its address in `trusted`. Its Contact has no user."),
+)
 
 
 async def main() -> None:

@@ -15,4 +15,15 @@ def start(place: Place) -> Phone:
     return Talkative(place, [str(program)], {})
 
 
-STACK = Stack("Sofia-SIP", "Debian", "libsofia-sip-ua-dev", start, ALL, ["gcc"])
+STACK = Stack(
+    "Sofia-SIP",
+    "Debian",
+    "libsofia-sip-ua-dev",
+    start,
+    ALL,
+    ["gcc"],
+    note=(
+        "Debian's is the version of 2011, from before FreeSWITCH went on with it; it fails at a"
+        " list of challenges that has SHA-256 in it."
+    ),
+)

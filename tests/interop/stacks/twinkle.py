@@ -45,4 +45,13 @@ def start(place: Place) -> Phone:
     return Terminal(place, ["twinkle-console"], _PHRASES)
 
 
-STACK = Stack("Twinkle", "Debian", "twinkle-console", start, ALL)
+STACK = Stack(
+    "Twinkle",
+    "Debian",
+    "twinkle-console",
+    start,
+    ALL,
+    note=(
+        "Without a sound card: `dev_speaker=alsa:null`, `dev_mic=alsa:null`, or it ends when a call is up."
+    ),
+)
