@@ -6,6 +6,8 @@ the given versions into a folder; Debian's have to be there. Half an hour, outsi
 
 import argparse
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -45,9 +47,11 @@ def add_user(switchboard: Switchboard, user: str) -> str:
     return switchboard.cli("user", "add", user, "--generate").stdout.strip()
 
 
-def try_stack(stack: Stack, lan: Lan, switchboard: Switchboard, tap: Tap, asked: bool, folder: Path) -> Facts:
-    """Run one stack; what it says is in `folder`."""
-    home = folder / "said" / f"{stack.slug}-{switchboard.data_dir.parent.name[-8:]}"
+def try_stack(stack: Stack, lan: Lan, switchboard: Switchboard, tap: Tap, name: str, folder: Path) -> Facts:
+    """Run one stack with the setting `name`; what it says is in `folder`."""
+    asked = name != OPEN
+    home = folder / "said" / f"{stack.slug}-{name.lower()}"
+    shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     with friend_at(lan, asked) as friend:
         password = add_user(switchboard, stack.slug) if asked else ""
@@ -72,10 +76,14 @@ def run(stacks: Sequence[Stack], settings: Sequence[str], folder: Path, report: 
     for name in settings:
         with board(stacks, SETTINGS[name]) as (lan, switchboard, tap):
             for stack in stacks:
-                facts = try_stack(stack, lan, switchboard, tap, name != OPEN, folder)
-                report.add(stack, name, facts)
-                print(f"{name:8} {stack.name:22} {json.dumps(facts.as_dict())}", flush=True)
-        report.save()
+                try:
+                    facts = try_stack(stack, lan, switchboard, tap, name, folder)
+                except (AssertionError, OSError, subprocess.SubprocessError) as error:
+                    report.lack(stack, str(error).splitlines()[0])
+                else:
+                    report.add(stack, name, facts)
+                    print(f"{name:8} {stack.name:22} {json.dumps(facts.as_dict())}", flush=True)
+                report.save()
 
 
 def installed(stacks: Sequence[Stack], folder: Path, report: Report) -> list[Stack]:
@@ -102,7 +110,7 @@ def main() -> None:
     require_root()
     folder = chosen.folder.resolve()
     stacks = [stack for stack in STACKS if not chosen.only or stack.slug in chosen.only]
-    report = Report(folder / "facts.json")
+    report = Report(folder / "facts.json", kept=bool(chosen.only))
     run(installed(stacks, folder, report), chosen.settings, folder, report)
     text = page(report, STACKS, ABSENT)
     print(text)

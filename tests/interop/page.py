@@ -1,8 +1,10 @@
 """The tables of docs/PHONES.md, and the file that holds what they are made of."""
 
 import json
+import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +42,11 @@ class Entry:
 
 
 class Report:
-    """What is known of all stacks, kept in a file so that some can be run again."""
+    """What is known of all stacks; `kept`: what the file knows from an earlier run, too."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: bool = True) -> None:
         self._path = path
-        known: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
+        known: dict[str, dict[str, Any]] = json.loads(path.read_text()) if kept and path.exists() else {}
         self.entries = {name: _entry(said) for name, said in known.items()}
 
     def of(self, stack: Stack) -> Entry:
@@ -74,7 +76,15 @@ def page(report: Report, stacks: Sequence[Stack], absent: Sequence[tuple[str, st
     table = [_line(_HEAD), _line(["---"] * len(_HEAD)), *map(_line, rows)]
     not_run = [(stack.name, report.of(stack).lacking) for stack in stacks if stack not in run]
     lacking = [_line(("not tried", "why")), _line(("---", "---")), *map(_line, [*not_run, *absent])]
-    return "\n".join([*table, "", *(paragraph(stack, report.of(stack)) for stack in run), "", *lacking])
+    return "\n".join(
+        [made(), "", *table, "", *(paragraph(stack, report.of(stack)) for stack in run), "", *lacking]
+    )
+
+
+def made() -> str:
+    """When and where the table was made."""
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    return f"Made on {date.today():%d %B %Y} with {system} and Python {platform.python_version()}."
 
 
 def row(stack: Stack, entry: Entry) -> Sequence[str]:

@@ -16,7 +16,7 @@ from system.sipmsg import Address
 _ALL_FRAMES = 0x0003
 _SOL_PACKET, _ADD_MEMBERSHIP, _PROMISCUOUS = 263, 1, 1
 _IPV4, _UDP = 0x0800, 17
-_ETHERNET_BYTES = 14
+_ETHERNET_BYTES, _UDP_HEAD_BYTES = 14, 8
 _MORE_FRAGMENTS, _OFFSET = 0x2000, 0x1FFF
 _FIELD = re.compile(r"\r?\n([^\s:]+)[ \t]*:[ \t]*((?:[^\r\n]|\r?\n[ \t])*)")
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact"}
@@ -67,7 +67,7 @@ class Tap:
         membership = struct.pack("IHH8s", index, _PROMISCUOUS, 0, b"")
         self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
         self._socket.settimeout(0.2)
-        self._pieces: dict[bytes, dict[int, bytes]] = {}
+        self._datagrams = Datagrams()
         self._seen: list[Seen] = []
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -106,34 +106,46 @@ class Tap:
                 frame = self._socket.recv(65535)
             except TimeoutError:
                 continue
-            if struct.unpack_from("!H", frame, 12)[0] == _IPV4 and frame[_ETHERNET_BYTES + 9] == _UDP:
-                self._take_packet(frame[_ETHERNET_BYTES:])
+            if struct.unpack_from("!H", frame, 12)[0] != _IPV4:
+                continue
+            if datagram := self._datagrams.take(frame[_ETHERNET_BYTES:]):
+                self._take(*datagram)
 
-    def _take_packet(self, packet: bytes) -> None:
-        head = (packet[0] & 15) * 4
+    def _take(self, source: Address, target: Address, payload: bytes) -> None:
+        head = payload.split(b"\r\n\r\n")[0].decode(errors="replace")
+        start_line = head.split("\r\n")[0]
+        if "SIP/2.0" in start_line:
+            fields = tuple((_long(name), value) for name, value in _FIELD.findall(head))
+            self._seen.append(Seen(source, target, start_line, fields, head))
+
+
+class Datagrams:
+    """UDP out of IPv4 packets; those that came in pieces are joined (RFC 791 §3.2)."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[bytes, dict[int, bytes]] = {}
+
+    def take(self, packet: bytes) -> tuple[Address, Address, bytes] | None:
+        """Return source, target and payload of a whole datagram; None of anything else."""
+        if packet[9] != _UDP:
+            return None
         length, _, place = struct.unpack_from("!HHH", packet, 2)
-        payload = packet[head:length]
+        datagram = packet[(packet[0] & 15) * 4 : length]
         if place & (_MORE_FRAGMENTS | _OFFSET):
-            payload = self._joined(packet[4:6] + packet[12:20], place, payload)
-        if len(payload) > 8:
-            self._take_datagram(socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20]), payload)
+            datagram = self._joined(packet[4:6] + packet[12:20], place, datagram)
+        if len(datagram) <= _UDP_HEAD_BYTES:
+            return None
+        ports = struct.unpack_from("!HH", datagram)
+        hosts = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
+        return (hosts[0], ports[0]), (hosts[1], ports[1]), datagram[_UDP_HEAD_BYTES:]
 
-    def _joined(self, key: bytes, place: int, payload: bytes) -> bytes:
+    def _joined(self, key: bytes, place: int, piece: bytes) -> bytes:
         """The whole, if the last piece has come; nothing before. Pieces come in order on a bridge."""
         pieces = self._pieces.setdefault(key, {})
-        pieces[place & _OFFSET] = payload
+        pieces[place & _OFFSET] = piece
         if place & _MORE_FRAGMENTS:
             return b""
         return b"".join(piece for _, piece in sorted(self._pieces.pop(key).items()))
-
-    def _take_datagram(self, source: str, target: str, datagram: bytes) -> None:
-        ports = struct.unpack_from("!HH", datagram)
-        head = datagram[8:].split(b"\r\n\r\n")[0].decode(errors="replace")
-        start_line = head.split("\r\n")[0]
-        if "SIP/2.0" not in start_line:
-            return
-        fields = tuple((_long(name), value) for name, value in _FIELD.findall(head))
-        self._seen.append(Seen((source, ports[0]), (target, ports[1]), start_line, fields, head))
 
 
 def _long(name: str) -> str:

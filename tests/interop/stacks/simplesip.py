@@ -10,7 +10,7 @@ STACK = Stack(
     lambda place: python_phone(place, "simplesip"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
     note=(
-        "Answers a request with the first Via alone, so no answer of its own reaches the other "
+        "Answers a request with the last Via alone, so no answer of its own reaches the other "
         "side through a proxy: it cannot be called. Its credentials end in a stray quote; it "
         "repeats them at once, hundreds of times a second."
     ),
