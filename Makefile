@@ -89,3 +89,10 @@ fuzz-board: setup
 pictures: setup
 	PYTHONPATH=tests:. $(BIN)/python -m system.pictures docs/pictures
 .PHONY: pictures
+
+# SIP stacks of Debian, PyPI and npm against a switchboard, in network namespaces (root), half an hour; the tables go to
+# the page. INTEROP="--only baresip": some, on the terminal only.
+INTEROP ?= --write docs/PHONES.md
+interop: setup
+	PYTHONPATH=tests:. $(BIN)/python -m interop $(INTEROP)
+.PHONY: interop

@@ -30,8 +30,9 @@ class Lan:
     Those of `servers`, some of the hosts, have a second network among themselves, at 10.78.0.11, …
     """
 
-    def __init__(self, hosts: Sequence[str], servers: Sequence[str] = ()) -> None:
-        self._name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
+    def __init__(self, hosts: Sequence[str], servers: Sequence[str] = (), prefix: str = PREFIX) -> None:
+        self._prefix = prefix
+        self._name = f"{prefix}-{os.getpid()}-{next(_numbers)}"
         self.addresses = {host: f"{NETWORK}.{last}" for last, host in enumerate(hosts, 11)}
         self.backbone = {host: f"{BACKBONE}.{last}" for last, host in enumerate(servers, 11)}
         self.hub = self.namespace("hub")
@@ -45,7 +46,7 @@ class Lan:
         return ["ip", "netns", "exec", self.namespace(host), *words]
 
     def __enter__(self) -> "Lan":
-        remove_leftovers()
+        remove_leftovers(self._prefix)
         try:
             self._build_hub()
             for host, address in self.addresses.items():
@@ -120,9 +121,9 @@ def _enter(namespace: IO[str]) -> None:
         raise OSError(ctypes.get_errno(), f"cannot enter {namespace.name}")
 
 
-def remove_leftovers() -> None:
+def remove_leftovers(prefix: str = PREFIX) -> None:
     """Remove the namespaces whose owner no longer runs, with the processes in them."""
-    for path in _NAMESPACES.glob(f"{PREFIX}-*-*-*"):
+    for path in _NAMESPACES.glob(f"{prefix}-*-*-*"):
         if not Path("/proc", path.name.split("-")[1]).exists():
             _remove_namespace(path.name)
 
