@@ -10,7 +10,6 @@ import structlog
 
 from services.turns import hand_out, take_in
 from services.user_register import USERS_A_PAGE
-from switchboard.auth.dialogs import Dialogs
 from switchboard.auth.failures import Failures
 from switchboard.auth.follower import Follower as UserFollower
 from switchboard.auth.follower import PageFollower as PageUserFollower
@@ -37,6 +36,7 @@ from switchboard.location.replica import Replica
 from switchboard.proxy.admission import Admission
 from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import ProxyTurn
+from switchboard.proxy.dialog_seal import DialogSeals
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.proxy import Proxy
@@ -249,11 +249,12 @@ class RouterService(Actor):
         policy = TargetPolicy(
             own_domains(settings),
             self._replica,
-            Dialogs(self._key),
+            DialogSeals(self._key),
             open_relay=settings.relay == "open",
             users=settings.users,
             trusted=Trusted(settings.trusted),
             failures=self._failures,
+            keeps_identity=settings.identity_headers == "all",
         )
         admission = (
             None
@@ -273,6 +274,7 @@ class RouterService(Actor):
                 max_forks=settings.max_forks,
                 caps=self._caps,
                 admission=admission,
+                asserted_domain=settings.asserted_domain,
             )
         )
 

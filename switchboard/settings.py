@@ -37,6 +37,7 @@ from switchboard.settings_types import (
     ConsoleAddress,
     ConsoleUrl,
     Directory,
+    Domain,
     Domains,
     LogLevel,
     Networks,
@@ -130,6 +131,12 @@ class Settings(BaseSettings):
     )
     trusted: Networks = _setting(
         (), "networks that need no password, as 10.1.0.0/16; gateways, other proxies"
+    )
+    identity_headers: Literal["trusted", "all"] = _setting(
+        "trusted", "whose P-Asserted-Identity and its like pass: those of trusted networks only, or of all"
+    )
+    asserted_domain: Domain | Literal[""] = _setting(
+        "", "a domain: trusted networks are told sip:USER@DOMAIN of the user who calls; empty: they are not"
     )
     nonce_s: float = _setting(3600.0, "seconds from 10 to 86400 that a challenge holds", ge=10, le=86400)
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")

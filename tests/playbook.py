@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from switchboard.auth.authenticator import Authenticator
-from switchboard.auth.dialogs import Dialogs
 from switchboard.auth.failures import Failures
 from switchboard.auth.trusted import Trusted
 from switchboard.durable.unit_log import UnitLog
@@ -17,6 +16,7 @@ from switchboard.location.replica import Replica
 from switchboard.proxy.admission import Admission
 from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
+from switchboard.proxy.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
 from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.loop import Branches
@@ -26,6 +26,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
+from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
 from switchboard.transaction.timers import TimerValues
@@ -91,6 +92,8 @@ class Board:
     authenticator: Authenticator | None = None
     strangers: bool = False
     trusted: tuple[str, ...] = ()
+    keeps_identity: bool = False
+    asserted_domain: str = ""
     failures: Failures = field(default_factory=Failures)
     fragile: bool = field(default_factory=lambda: FRAGILE[0])
     now: float = 1000.0
@@ -114,9 +117,15 @@ class Board:
         realm = REALM if self.authenticator else ""
         own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm)
         trusted = Trusted(self.trusted)
-        dialogs = Dialogs(KEY)
+        seals = DialogSeals(KEY)
         policy = TargetPolicy(
-            own, self.replica, dialogs, self.open_relay, trusted=trusted, failures=self.failures
+            own,
+            self.replica,
+            seals,
+            self.open_relay,
+            trusted=trusted,
+            failures=self.failures,
+            keeps_identity=self.keeps_identity,
         )
         return Proxy(
             Environment(
@@ -132,6 +141,7 @@ class Board:
                 recurse=self.recurse,
                 max_forks=self.max_forks,
                 caps=self.caps,
+                asserted_domain=self.asserted_domain,
             )
         )
 
@@ -244,10 +254,22 @@ def request(
     return "\r\n".join(head).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
 
-def own_route(*hosts: str, caller: str = LUKAS[0], relayed: bool = False, call_id: str = "call-1") -> str:
-    """Our Record-Route of a dialog that `caller` began with `request`, and that leads to `hosts`."""
-    proof = Dialogs(KEY).prove(call_id, "from-1", caller, hosts, relayed=relayed)
-    return f"<sip:{HOST}:{PORT};lr;sb={proof}>"
+def own_route(
+    uri: str,
+    *,
+    tag: str = "t",
+    call_id: str = "call-1",
+    follower: str = "10.0.0.99",
+    may_follow: bool = False,
+    key: bytes = KEY,
+) -> str:
+    """Our Record-Route of a dialog: it leads to the caller with `tag`, whose target is `uri`, from `follower`."""
+    seals, parsed = DialogSeals(key), SipUri.parse(uri)
+    caller = Side(
+        Peer(*address_named(parsed), HOST), seals.target_of(parsed, uri), NOBODY, False, False, False
+    )
+    callee = caller._replace(flow=Peer(follower, 5060, HOST), may_follow=may_follow)
+    return f"<sip:{HOST}:{PORT};lr;sb={seals.make(Sides(caller, callee), call_id, tag)}>"
 
 
 def response(

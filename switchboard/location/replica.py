@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 from switchboard.codec import pack, unpack
-from switchboard.location.binding import Binding
+from switchboard.location.binding import Binding, format_hop
 from switchboard.location.store import Snapshot
-from switchboard.proxy.domains import canonical_host
+from switchboard.proxy.domains import DEFAULT_PORT, canonical_host
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri
 
-HopKey = tuple[str, str, int | None]
+HopKey = tuple[str, str, int]
 _NOBODY = b""
 """The packed bindings of somebody who has none."""
 
@@ -26,14 +26,13 @@ class Replica:
         self.number = 0
         """Of the last change that is in here."""
         self._users: dict[str, bytes] = {}
-        self._translated: dict[HopKey, dict[str, str]] = {}
         self._contacts: dict[HopKey, set[str]] | None = None  # users by contact, once somebody has asked
 
     def load(self, snapshot: Snapshot) -> None:
         """Forget everything and hold `snapshot`."""
         self.is_loaded = True
         self.number, users = snapshot
-        self._users, self._translated, self._contacts = {}, {}, None
+        self._users, self._contacts = {}, None
         for user, bindings in users.items():
             self._set(user, bindings)
 
@@ -67,16 +66,18 @@ class Replica:
         wanted = canonical_host(host)
         return any(wanted in _hosts(binding) for binding in self.lookup(user, now_at))
 
-    def next_hop_of(self, contact: str) -> str:
-        """Where requests for `contact` go that is registered from behind address translation, else "".
+    def registered_at(self, user: str, host: str, port: int, now_at: float) -> bool:
+        """Whether a valid binding of `user` was made by a datagram from exactly this address and port."""
+        wanted = format_hop(host, port)
+        return any(binding.source == wanted for binding in self.lookup(user, now_at))
 
-        For requests within a dialog: their Request-URI is a contact, whose parameters may differ here.
-        """
-        try:
-            hops = self._translated.get(_hop_key(SipUri.parse(contact)))
-        except ParseError:
-            return ""
-        return next(reversed(hops.values())) if hops else ""
+    def binding_at(self, user: str, uri: SipUri, now_at: float) -> Binding | None:
+        """Return the valid binding of `user` at the contact `uri`, parameters apart; None if there is none."""
+        key = _hop_key(uri)
+        for binding in self.lookup(user, now_at):
+            if (contact := binding.contact_uri) is not None and _hop_key(contact) == key:
+                return binding
+        return None
 
     def is_contact(self, contact: str, now_at: float) -> bool:
         """Whether somebody is validly registered at the URI `contact`, parameters apart."""
@@ -120,29 +121,14 @@ class Replica:
                     self._contacts.pop(_hop_key(uri), None)
 
     def _set(self, user: str, bindings: list[Binding]) -> None:
-        before = self._bindings(user)
-        for binding in before:
-            self._forget_hop(user, binding)
         if self._contacts is not None:
-            self._unindex(user, before)
+            self._unindex(user, self._bindings(user))
             self._index(user, bindings)
         self._users[user] = pack([binding.to_wire() for binding in bindings]) if bindings else _NOBODY
-        for binding in bindings:
-            if binding.next_hop and (uri := binding.contact_uri):
-                self._translated.setdefault(_hop_key(uri), {})[user] = binding.next_hop
-
-    def _forget_hop(self, user: str, binding: Binding) -> None:
-        if not binding.next_hop or (uri := binding.contact_uri) is None:
-            return
-        key = _hop_key(uri)
-        hops = self._translated.get(key, {})
-        hops.pop(user, None)
-        if not hops:
-            self._translated.pop(key, None)
 
 
 def _hop_key(uri: SipUri) -> HopKey:
-    return uri.username, canonical_host(uri.host), uri.port
+    return uri.username, canonical_host(uri.host), DEFAULT_PORT if uri.port is None else uri.port
 
 
 def _hosts(binding: Binding) -> set[str]:

@@ -1,7 +1,5 @@
 """What all contacts of one REGISTER share, and the bindings made of it (RFC 3261 §10.3 step 7)."""
 
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from switchboard.location.binding import Binding, format_hop
@@ -10,6 +8,7 @@ from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
+from switchboard.sip.translation import is_translated
 from switchboard.sip.uri import SipUri, is_sip
 from switchboard.sip.via import Via
 
@@ -59,22 +58,8 @@ class Update(NamedTuple):
         )
 
     def _is_translated(self, contact: str) -> bool:
-        """Whether the user agent calls an address its own from which, as we see, it does not send.
-
-        Another port alone is no sign: user agents may send from another one than they listen at.
-        """
-        if self.via.host == self.source[0] or not is_sip(contact):
-            return False
-        own = _address(SipUri.parse(contact).host)
-        return own is not None and own == _address(self.via.host) != _address(self.source[0])
-
-
-@lru_cache(maxsize=1024)
-def _address(host: str) -> object:
-    try:
-        return ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
+        """Whether the user agent is reached where the request came from, and not at the contact."""
+        return is_sip(contact) and is_translated(SipUri.parse(contact).host, self.via.host, self.source[0])
 
 
 def _path(request: Message) -> tuple[str, ...]:

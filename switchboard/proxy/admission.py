@@ -37,21 +37,21 @@ class Admission:
         """Let the request, no ACK nor CANCEL (§22.1), pass, or raise the `Challenge`. `at`: epoch s."""
         if received.source.host in self.authenticator.trusted:
             routing.may_relay = True
-        elif not (self._needs_no_proof(received, routing) or self.policy.is_led(received, routing, at)):
+        elif not (routing.is_led or self._needs_no_proof(received, routing, at)):
             self._authenticate(received, routing, at)
 
     def admit_ack(self, received: Received, routing: Routing, at: float) -> None:
         """Let the ACK for a 2xx pass, which our own Route leads, or raise a `Refusal` that nobody gets."""
         if received.source.host in self.authenticator.trusted or self._is_our_own(received):
             return
-        if not self.policy.is_led(received, routing, at):
+        if not (routing.is_led or self.policy.is_between_users(received, routing, at)):
             raise Refusal(403)
 
-    def _needs_no_proof(self, received: Received, routing: Routing) -> bool:
+    def _needs_no_proof(self, received: Received, routing: Routing, at: float) -> bool:
         ours = self.policy.own.owns(routing.uri) and not routing.routes
         if ours and not routing.uri.user and received.method == "OPTIONS":
             return True  # are you there? tells nothing about anybody
-        if self._is_our_own(received):
+        if self._is_our_own(received) or self.policy.is_between_users(received, routing, at):
             return True
         return self.strangers and ours and not self._claims_to_be_ours(received)
 
@@ -61,7 +61,14 @@ class Admission:
         return bool(received.passes) and self.policy.own.is_listening_at(source.host, source.port)
 
     def _claims_to_be_ours(self, received: Received) -> bool:
-        return bool(received.caller) or Header.PROXY_AUTHORIZATION in received.message.numbers
+        """Whether a stranger says to be one of us, or what a phone may take for it."""
+        if Header.PROXY_AUTHORIZATION in received.message.numbers:
+            return True
+        try:
+            uri = SipUri.parse(received.message.from_uri)
+        except ParseError:
+            return True
+        return not uri.has_host or self.policy.own.is_host(uri.host)
 
     def _authenticate(self, received: Received, routing: Routing, at: float) -> None:
         message, source = received.message, received.source.host
@@ -73,6 +80,7 @@ class Admission:
             raise Challenge(407, headers=self.authenticator.challenge("Proxy-Authenticate", verdict, at))
         self._check_from(received, verdict)
         routing.may_relay = True
+        routing.user = verdict.user
 
     def _check_from(self, received: Received, verdict: Verdict) -> None:
         if not self.match_from or received.caller == verdict.user:

@@ -10,6 +10,7 @@ cdef class Branch(Waiting):
     cdef readonly object context
     cdef readonly TransactionLayer layer
     cdef readonly object plan
+    cdef readonly int breadth
     cdef public ClientTransaction client
     cdef public object final
     cdef public bint given_up, redirected

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from switchboard.proxy.best import Final
-from switchboard.proxy.commands import Lookup
 from switchboard.proxy.forward import Plan
 from switchboard.sip.message import parse_message
 from switchboard.sip.splice import make_cancel
@@ -17,6 +16,7 @@ class Branch(Waiting):
     """A request on its way to one target. `final` is None until it ended; `context` owns the decision.
 
     `given_up`: a timer ended it. `redirected`: its 3xx is followed and no candidate any more (§16.7 step 4).
+    `breadth`: so many branches may be made of it (RFC 5393 §5.3).
 
     Timer "C" bounds how long a callee may ring (§16.8), "X" how long a CANCEL is waited for (§9.1).
     """
@@ -24,6 +24,7 @@ class Branch(Waiting):
     __slots__ = (
         "_cancel_wanted",
         "_reasons",
+        "breadth",
         "client",
         "context",
         "final",
@@ -33,8 +34,9 @@ class Branch(Waiting):
         "redirected",
     )
 
-    def __init__(self, context: object, layer: TransactionLayer, plan: Plan) -> None:
+    def __init__(self, context: object, layer: TransactionLayer, plan: Plan, breadth: int) -> None:
         self.armed = {}
+        self.breadth = breadth
         self.context = context
         self.layer = layer
         self.plan = plan
@@ -56,8 +58,8 @@ class Branch(Waiting):
 
     def fixed(self) -> Fields:
         """What does not change any more once the request has been sent."""
-        plan, client = self.plan, self.client
-        return plan.text, plan.routes, plan.hop, client.fixed() if client else None
+        client = self.client
+        return *self.plan.saved(), self.breadth, client.fixed() if client else None
 
     def changing(self, whole: bool) -> Fields:
         """What `restore` needs besides; without the response that this branch ended in unless `whole`."""
@@ -109,9 +111,10 @@ def restore_branch(
     context: object, layer: TransactionLayer, fixed: Fields, changing: Fields, now: float
 ) -> Branch:
     """Return the branch that wrote this. `now`: when this process took over."""
-    text, routes, hop, client_fixed = fixed
+    text, routes, hop, *more, client_fixed = fixed  # logs of 0.1 have no more
+    target, breadth = more or ((), 1)
     given_up, redirected, cancel_wanted, reasons, status, raw, armed, client = changing
-    branch = Branch(context, layer, Plan(text, routes, Lookup(*hop)))
+    branch = Branch(context, layer, Plan.restore(text, routes, hop, target), breadth)
     branch.given_up, branch.redirected, branch._cancel_wanted = given_up, redirected, cancel_wanted
     branch._reasons = reasons
     if status:

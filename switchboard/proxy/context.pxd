@@ -6,7 +6,7 @@ from switchboard.proxy.environment cimport Environment
 from switchboard.proxy.forward cimport compose, plan
 from switchboard.proxy.preprocess cimport Routing
 from switchboard.proxy.received cimport Received
-from switchboard.proxy.targets cimport by_priority
+from switchboard.proxy.target cimport by_priority
 from switchboard.sip.message cimport Message
 from switchboard.sip._splice cimport build_response
 from switchboard.sip._splice cimport strip_top_via
@@ -21,6 +21,7 @@ cdef class ResponseContext:
     cdef Routing _routing
     cdef list _branches, _groups
     cdef set _tried, _answers
+    cdef dict _led
     cdef bint _cancelled, _rang
     cdef object _unplanned
     @cython.locals(branch=Branch)
@@ -46,18 +47,22 @@ cdef class ResponseContext:
     cdef bint _is_pending(self) except -1
     @cython.locals(branch=Branch)
     cdef object _start_group(self, list group, ProxyTurn turn)
-    cdef Branch _make_branch(self, object target)
+    cdef Branch _make_branch(self, object target, int breadth)
     cdef object _resolve(self, Branch branch, ProxyTurn turn)
     cpdef object _send(self, Branch branch, object hop, ProxyTurn turn)
     cdef object _receive_provisional(self, Branch branch, Message response, ProxyTurn turn)
-    cdef object _succeed(self, Message response, ProxyTurn turn)
+    cdef object _give_up(self, Branch branch, int status, ProxyTurn turn)
+    cdef list _added_lines(self, Branch branch, object peer)
+    cdef object _succeed(self, Branch branch, Message response, ProxyTurn turn)
     cdef object _fail(self, Branch branch, Message response, ProxyTurn turn)
     @cython.locals(branch=Branch)
     cdef object _cancel_rest(self, ProxyTurn turn, object reasons=*)
     cdef object _send_best(self, ProxyTurn turn)
     cdef bint _must_not_pass(self, int status) except -1
     cdef object _answer_ourselves(self, int status, ProxyTurn turn)
-    cdef object _relay(self, Message response, ProxyTurn turn)
+    @cython.locals(branch=Branch)
+    cdef list _candidates(self)
+    cdef object _relay(self, Message response, ProxyTurn turn, Branch branch=*)
     cdef object _note_ringing(self, int status, ProxyTurn turn)
 
 

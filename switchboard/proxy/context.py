@@ -2,22 +2,26 @@
 
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import quote
 
 from switchboard.proxy.best import Final, best, gathered_challenges, with_challenges
 from switchboard.proxy.branch import Branch, restore_branch
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.forward import LARGEST_SENT, compose, literal_hop, plan
-from switchboard.proxy.preprocess import Routing
+from switchboard.proxy.identity import unproved_lines
+from switchboard.proxy.preprocess import MAX_BREADTH, Routing
 from switchboard.proxy.received import Received
+from switchboard.proxy.record_route import lead_to_callee, makes_dialog
 from switchboard.proxy.recursion import redirected_targets
-from switchboard.proxy.targets import Target, by_priority
+from switchboard.proxy.target import Target, by_priority
 from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response
-from switchboard.sip.splice import strip_top_via
+from switchboard.sip.splice import strip_top_via, without_lines
 from switchboard.transaction.client import ClientTransaction
-from switchboard.transaction.commands import Fields
+from switchboard.transaction.commands import Fields, Peer
 from switchboard.transaction.server import ServerTransaction
 
 SPIRAL_TARGETS = 3
@@ -34,7 +38,7 @@ class ResponseContext:
     """
 
     __slots__ = (
-        "_answers", "_branches", "_cancelled", "_env", "_groups", "_rang", "_received", "_routing",
+        "_answers", "_branches", "_cancelled", "_env", "_groups", "_led", "_rang", "_received", "_routing",
         "_tried", "_unplanned", "edition", "server",
     )  # fmt: skip
 
@@ -48,6 +52,7 @@ class ResponseContext:
         self._branches: list[Branch] = []
         self._groups: list[list[Target]] = []
         self._tried: set[str] = set()
+        self._led: dict[str, int] = {}  # which branch redirected to a target, by text
         self._cancelled = False
         self._rang = False
         self._answers: set[str] = set()
@@ -65,7 +70,8 @@ class ResponseContext:
         """The request, the targets and the branches."""
         groups = [[target.saved() for target in group] for group in self._groups]
         branches = [branch.fixed() for branch in self._branches]
-        return self._received.saved(), self._routing.saved(), groups, list(self._tried), branches
+        led = list(self._led.items())
+        return self._received.saved(), self._routing.saved(), groups, list(self._tried), led, branches
 
     def changing(self) -> Fields:
         """What `restore` needs besides, in another process of this machine."""
@@ -112,7 +118,7 @@ class ResponseContext:
                 Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
             )
         if response.status < 300:
-            self._succeed(response, turn)
+            self._succeed(branch, response, turn)
         elif not self.server.is_finished:
             self._fail(branch, response, turn)
 
@@ -134,6 +140,16 @@ class ResponseContext:
             self._env.layer.abandon(branch.client)
         self.time_out(branch, turn)
 
+    def may_be_cancelled_by(self, cancel: Received) -> bool:
+        """Whether a CANCEL comes from where its INVITE came, or shows the same credentials (§9.1, §22.1)."""
+        invite, header = self._received, Header.PROXY_AUTHORIZATION
+        if cancel.source.hop == invite.source.hop:
+            return True
+        if cancel.source.host == invite.source.host and invite.via.param("rport") is None:
+            return True  # it sends from another port each time
+        shown = cancel.message.all(header)
+        return bool(shown) and shown == invite.message.all(header)
+
     def cancel(self, reasons: Sequence[bytes], turn: ProxyTurn) -> None:
         """The caller gave up (§16.10)."""
         if self.server.is_finished:
@@ -149,7 +165,7 @@ class ResponseContext:
         Their number is bounded, more tightly for a request that has been here before: what leads back to us
         must not multiply (RFC 5393 §3).
         """
-        limit = SPIRAL_TARGETS if self._received.passes else self._env.max_forks
+        limit = SPIRAL_TARGETS if self._received.passes else min(self._env.max_forks, MAX_BREADTH)
         fresh = [target for target in targets if target.text not in self._tried]
         fresh = fresh[: max(0, limit - len(self._tried))]
         self._tried.update([target.text for target in fresh])
@@ -172,19 +188,24 @@ class ResponseContext:
         return False
 
     def _start_group(self, group: list[Target], turn: ProxyTurn) -> None:
+        """Nothing is pending: the group shares the whole breadth, and who finds no place comes next (RFC 5393)."""
+        breadth = self._routing.breadth
+        if len(group) > breadth:
+            self._groups.insert(0, group[breadth:])
+            group = group[:breadth]
         known = len(self._branches)
         for target in group:
-            branch = self._make_branch(target)
+            branch = self._make_branch(target, breadth // len(group))
             if branch is not None:
                 self._branches.append(branch)
         self.edition += 1
         for branch in self._branches[known:]:
             self._resolve(branch, turn)
 
-    def _make_branch(self, target: Target) -> Branch | None:
+    def _make_branch(self, target: Target, breadth: int) -> Branch | None:
         """Return a branch for `target`, None if nothing can be sent there: a URI of a registered phone."""
         try:
-            return Branch(self, self._env.layer, plan(self._routing, target))
+            return Branch(self, self._env.layer, plan(self._routing, target), breadth)
         except ParseError as error:
             self._unplanned = Final(error.status)
             return None
@@ -197,27 +218,39 @@ class ResponseContext:
             self._env.ask(branch.plan.hop, partial(self._send, branch), turn)
 
     def _send(self, branch: Branch, hop: Hop | None, turn: ProxyTurn) -> None:
+        """Send the request to `hop`, or where else it may go if nobody can be there."""
         if branch.final:
             return
         turn.touch(self.server)
-        peer = self._env.peer_at(hop)
-        if peer is None:
-            branch.end(Final(503))
-            self._settle(turn)
+        env = self._env
+        peer = env.peer_for(branch.plan, hop)
+        if peer is None or env.policy.own.is_listening_at(peer.host, peer.port):
+            self._give_up(branch, 482 if peer else 503, turn)
             return
-        identity = self._env.branches.next(self._received.routing_hash)
-        sent_by = (peer.local, self._env.port)
-        dialogs = self._env.policy.dialogs
-        raw = compose(self._received, branch.plan, self._routing, identity, sent_by, dialogs)
+        identity = env.branches.next(self._received.routing_hash)
+        added = self._added_lines(branch, peer)
+        raw = compose(self._received, branch.plan, self._routing, identity, peer, env.port, env.policy, added)
         if len(raw) > LARGEST_SENT:
-            branch.end(Final(513))
-            self._settle(turn)
+            self._give_up(branch, 513, turn)
             return
         method = self._received.method
-        branch.client = self._env.layer.open_client(identity, method, peer, raw, branch, turn)
+        branch.client = env.layer.open_client(identity, method, peer, raw, branch, turn)
         self.edition += 1
         if method == "INVITE":
             branch.watch(turn.now)
+
+    def _give_up(self, branch: Branch, status: int, turn: ProxyTurn) -> None:
+        """Nothing can be sent on this branch."""
+        branch.end(Final(status))
+        self._settle(turn)
+
+    def _added_lines(self, branch: Branch, peer: Peer) -> list[bytes]:
+        has_one = Header.MAX_BREADTH in self._received.message.numbers
+        lines = [b"Max-Breadth: %d" % branch.breadth] if has_one or branch.breadth < MAX_BREADTH else []
+        user = self._routing.user
+        if user and self._env.asserted_domain and peer.host in self._env.policy.trusted:
+            lines.append(f"P-Asserted-Identity: <sip:{quote(user)}@{self._env.asserted_domain}>".encode())
+        return lines
 
     def _receive_provisional(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
         branch.send_held_cancel(turn)
@@ -227,20 +260,23 @@ class ResponseContext:
             branch.watch(turn.now)
         if not self.server.is_finished:
             self._note_ringing(response.status, turn)
-            self._relay(response, turn)
+            self._relay(response, turn, branch)
 
-    def _succeed(self, response: Message, turn: ProxyTurn) -> None:
+    def _succeed(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
             self._note(turn, "answered", response.to_tag, response.status)
-        self._relay(response, turn)
+        self._relay(response, turn, branch)
         self._cancel_rest(turn, _ANSWERED_ELSEWHERE)
 
     def _fail(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
         if response.status >= 600:
             self._cancel_rest(turn)
         elif self._env.recurse and not self._cancelled and branch.final and not branch.given_up:
-            branch.redirected = self._add(redirected_targets(response, self._env.policy, turn.at))
+            targets = redirected_targets(response, self._env.policy, turn.at)
+            branch.redirected = self._add(targets)
+            place = self._branches.index(branch)
+            self._led.update((target.text, place) for target in targets if target.text not in self._led)
         self._settle(turn)
 
     def _cancel_rest(self, turn: ProxyTurn, reasons: Sequence[bytes] = ()) -> None:
@@ -253,7 +289,7 @@ class ResponseContext:
     def _send_best(self, turn: ProxyTurn) -> None:
         if self.server.is_finished:
             return
-        finals = [branch.final for branch in self._branches if branch.final and not branch.redirected]
+        finals = self._candidates()
         chosen = best(finals) if finals else self._unplanned or Final(487)
         if chosen.message is None or self._must_not_pass(chosen.status):
             self._answer_ourselves(chosen.status, turn)
@@ -261,6 +297,19 @@ class ResponseContext:
         by = "caller" if self._cancelled and chosen.status == 487 else "callee"
         self._note(turn, "failed", chosen.status, by)
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), turn)
+
+    def _candidates(self) -> list[Final]:
+        """The finals to choose from: a redirection only if nothing was sent to where it leads (§16.7 step 4)."""
+        followed = {
+            self._led[branch.plan.target.text]
+            for branch in self._branches
+            if branch.client is not None and branch.plan.target.text in self._led
+        }
+        return [
+            branch.final
+            for place, branch in enumerate(self._branches)
+            if branch.final and not (branch.redirected and place in followed)
+        ]
 
     def _must_not_pass(self, status: int) -> bool:
         """Whether a callee's final ends here: a 503 (§16.7 step 6), a 408 to a non-INVITE (RFC 4320 §4.2)."""
@@ -279,8 +328,16 @@ class ResponseContext:
         raw = build_response(request, status, "", self._env.make_tag(), (), top_via)
         self.server.respond(status, raw, turn)
 
-    def _relay(self, response: Message, turn: ProxyTurn) -> None:
-        self.server.respond(response.status, strip_top_via(response), turn)
+    def _relay(self, response: Message, turn: ProxyTurn, branch: Branch | None = None) -> None:
+        """Pass a response back (§16.7 steps 3, 8 and 9). `branch`: on which a dialog may have been made."""
+        policy = self._env.policy
+        peer = branch.client.peer if branch is not None and branch.client is not None else None
+        if peer is not None and policy.is_doubted(peer.host) and (lines := unproved_lines(response)):
+            response = without_lines(response, lines)
+        raw = strip_top_via(response)
+        if branch is not None and peer is not None and makes_dialog(response):
+            raw = lead_to_callee(raw, response, self._received, branch.plan.target, peer, policy.seals)
+        self.server.respond(response.status, raw, turn)
 
     def _note_ringing(self, status: int, turn: ProxyTurn) -> None:
         if status in _RINGING and not self._rang:
@@ -296,12 +353,13 @@ def restore_context(
     env: Environment, server: ServerTransaction, fixed: Fields, changing: Fields, now: float
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
-    request, routing, groups, tried, branches = fixed
+    request, routing, groups, tried, *led, branches = fixed  # logs of 0.1 have no `led`
     cancelled, rang, answers, changed = changing
     received = Received.restore(request, env.policy.own)
     context = ResponseContext(env, received, server, Routing.restore(routing))
     context._groups = [[Target.restore(target) for target in group] for group in groups]
     context._tried, context._answers = set(tried), set(answers)
+    context._led = dict(led[0]) if led else {}
     context._cancelled, context._rang = cancelled, rang
     for branch, change in zip(branches, changed, strict=True):
         context._branches.append(restore_branch(context, env.layer, branch, change, now))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address
 from typing import Final
 
 from switchboard.sip.uri import SipUri
@@ -30,6 +30,10 @@ class OwnDomains:
         """Whether `uri` names a user or resource of ours (§16.5)."""
         return uri.has_host and uri.port in self.ports and canonical_host(uri.host) in self.hosts
 
+    def is_host(self, host: str) -> bool:
+        """Whether `host` is a name of ours, whatever the port."""
+        return canonical_host(host) in self.hosts
+
     def is_listening_at(self, host: str, port: int | None) -> bool:
         """Whether a datagram to `host` and `port` would come back to us."""
         return port in self.listening and canonical_host(host) in self.hosts
@@ -50,6 +54,7 @@ def _canonical(host: str) -> str:
     if ":" not in bare:
         return bare.rstrip(".")
     try:
-        return str(ip_address(bare.partition("%")[0]))
+        address = IPv6Address(bare.partition("%")[0].replace(":::", "::"))
     except ValueError:
         return bare
+    return str(address.ipv4_mapped or address)

@@ -8,12 +8,13 @@ cdef class Environment:
     cdef readonly Branches branches
     cdef readonly object policy, facing
     cdef readonly int port
-    cdef readonly str incarnation
+    cdef readonly str incarnation, asserted_domain
     cdef readonly bint recurse
     cdef readonly int max_forks
     cdef readonly object caps, admission
     cdef readonly dict waiting
     cdef long _tags
     cpdef str make_tag(self)
-    cpdef object peer_at(self, object hop)
+    cpdef object peer_for(self, object plan, object hop)
+    cdef object _peer_at(self, object hop, str local)
     cpdef object ask(self, object lookup, object then, ProxyTurn turn)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from switchboard.proxy.admission import Admission
 from switchboard.proxy.caps import Caps
 from switchboard.proxy.commands import Lookup, ProxyTurn
-from switchboard.proxy.forward import is_sendable
+from switchboard.proxy.forward import Plan, is_sendable
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.respond import Hop
@@ -22,12 +22,13 @@ class Environment:
     `facing`: our address towards an IP address ("" if unknown). `recurse`: whether a 3xx is followed.
     `max_forks`: targets of one request, redirections included. `caps`: what is refused at all.
     `incarnation` makes the tags of this process differ from its predecessors'. `admission`: who may send
-    requests; None: everybody.
+    requests; None: everybody. `asserted_domain`: in which trusted peers are told who calls (RFC 3325), "" if they
+    are not.
     """
 
     __slots__ = (
-        "_tags", "admission", "branches", "caps", "facing", "incarnation", "layer", "max_forks", "policy",
-        "port", "recurse", "waiting",
+        "_tags", "admission", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer", "max_forks",
+        "policy", "port", "recurse", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +43,7 @@ class Environment:
         max_forks: int = 50,
         caps: Caps | None = None,
         admission: Admission | None = None,
+        asserted_domain: str = "",
     ) -> None:
         self.layer = layer
         self.policy = policy
@@ -53,6 +55,7 @@ class Environment:
         self.max_forks = max_forks
         self.caps = caps
         self.admission = admission
+        self.asserted_domain = asserted_domain
         self.waiting: dict[Lookup, list[OnResolved]] = {}
         self._tags = 0
 
@@ -61,10 +64,17 @@ class Environment:
         self._tags += 1
         return f"{self.incarnation}-{self._tags:x}"
 
-    def peer_at(self, hop: Hop | None) -> Peer | None:
-        """Return the peer at `hop` as we reach it; None if nobody can be there."""
-        local = self.facing(hop[0]) if hop and is_sendable(hop) else ""
-        return _new(Peer, (*hop, local)) if hop and local else None
+    def peer_for(self, plan: Plan, hop: Hop | None) -> Peer | None:
+        """Return who gets what is planned: the peer at `hop`, or where else it may go; None if nobody can."""
+        return self._peer_at(hop, plan.target.local) or self._peer_at(plan.fallback, "")
+
+    def _peer_at(self, hop: Hop | None, local: str) -> Peer | None:
+        """The peer at `hop` as we reach it: from `local` if that is still an address of ours."""
+        if hop is None or not is_sendable(hop):
+            return None
+        if not (local and self.policy.own.is_listening_at(local, self.port)):
+            local = self.facing(hop[0])
+        return _new(Peer, (*hop, local)) if local else None
 
     def ask(self, lookup: Lookup, then: OnResolved, turn: ProxyTurn) -> None:
         """Call `then` with the hop for `lookup`, which is no `literal_hop`, when the answer is here."""

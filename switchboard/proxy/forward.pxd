@@ -7,9 +7,8 @@ from switchboard.sip._splice cimport forward_request
 cpdef object plan(Routing routing, object target)
 cdef object _given_hop(str next_hop)
 cdef object _hop_of(object uri)
-cpdef bytes compose(Received received, object plan, Routing routing, str branch, tuple sent_by, object dialogs)
-cdef list _record_routes(Received received, object plan, Routing routing, tuple sent_by, object dialogs)
-cdef str _prove(Received received, object plan, Routing routing, object dialogs)
-cdef str _host_of(str contact)
+cpdef bytes compose(
+    Received received, object plan, Routing routing, str branch, object to, int port, object policy, object added=*
+)
 cdef list _changed_routes(Message request, object plan)
 cdef str _reference(str host)

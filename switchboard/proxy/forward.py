@@ -1,15 +1,17 @@
 """The copy of a request for one target, and where it goes (RFC 3261 §16.6 steps 2-8, RFC 5658)."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from switchboard.auth.dialogs import PARAM, Dialogs
 from switchboard.proxy.commands import Lookup
 from switchboard.proxy.domains import DEFAULT_PORT
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
-from switchboard.proxy.targets import Target
+from switchboard.proxy.record_route import is_recorded, record_routes
+from switchboard.proxy.target import Target
+from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -17,31 +19,49 @@ from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, is_one_peer
 from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
+from switchboard.transaction.commands import Fields, Peer
 
 LARGEST_SENT: Final = 65_507
 """Octets of a UDP datagram over IPv4. A copy is longer than what came, by our Via if nothing else."""
 _REMEMBERED = 4096
 _new = tuple.__new__
-_DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 
 
 class Plan(NamedTuple):
-    """What a target makes of a request: the Request-URI, the Route set, and the hop that gets it."""
+    """What `target` makes of a request: the Request-URI, the Route set, and the hop that gets it."""
 
     text: str
     routes: tuple[str, ...]
     hop: Lookup
+    target: Target
+
+    @property
+    def fallback(self) -> Hop | None:
+        """Where the request goes if nobody can be at `hop`; None if there is nowhere else."""
+        hop = _given_hop(self.target.fallback)
+        return (hop.host, hop.port or DEFAULT_PORT) if hop else None
+
+    def saved(self) -> Fields:
+        """What `restore` makes this plan of again."""
+        return self.text, self.routes, self.hop, self.target.saved()
+
+    @classmethod
+    def restore(cls, text: str, routes: Sequence[str], hop: Sequence[object], target: Fields = ()) -> "Plan":
+        """Return the plan that wrote this; logs of 0.1 have no target."""
+        return cls(text, tuple(routes), Lookup(*hop), Target.restore(target or (text, 1.0, (), "")))  # type: ignore[arg-type]
 
 
 def plan(routing: Routing, target: Target) -> Plan:
     """Work out Request-URI, Route and next hop (§16.6 steps 2, 6 and 7); `ParseError` for a bad Route."""
     routes = (*target.path, *routing.routes)
+    given = _given_hop(target.next_hop)
     if not routes:
-        return _new(Plan, (target.text, (), _given_hop(target.next_hop) or _hop_of(target.uri)))
+        return _new(Plan, (target.text, (), given or _hop_of(target.uri), target))
     first = SipUri.parse(NameAddr.parse(routes[0]).uri)
+    hop = given if given and not target.path else _hop_of(first)
     if first.param("lr") is not None:
-        return Plan(target.text, routes, _hop_of(first))
-    return Plan(str(first), (*routes[1:], f"<{target.text}>"), _hop_of(first))
+        return Plan(target.text, routes, hop, target)
+    return Plan(str(first), (*routes[1:], f"<{target.text}>"), hop, target)
 
 
 def _given_hop(next_hop: str) -> Lookup | None:
@@ -79,55 +99,31 @@ def is_sendable(hop: Hop) -> bool:
 
 
 def compose(
-    received: Received, plan: Plan, routing: Routing, branch: str, sent_by: Hop, dialogs: Dialogs
+    received: Received,
+    plan: Plan,
+    routing: Routing,
+    branch: str,
+    to: Peer,
+    port: int,
+    policy: TargetPolicy,
+    added: Sequence[bytes] = (),
 ) -> bytes:
-    """Return the bytes to send; `sent_by` is what the target knows us by (steps 1-8).
+    """Return the bytes to send to the peer `to` (steps 1-8), which knows us by the address of its flow and `port`.
 
-    Credentials that were meant for us stay here (§22.3).
+    Credentials that were meant for us stay here (§22.3), and so does what only trusted senders may say. `added`:
+    header lines.
     """
     request = received.message
-    host, port = _reference(sent_by[0]), sent_by[1]
     uri = plan.text.encode("utf-8", "surrogateescape")
-    via = f"SIP/2.0/UDP {host}:{port};branch={branch}".encode()
-    record_routes = _record_routes(received, plan, routing, (host, port), dialogs)
-    routes, left_out = _changed_routes(request, plan), received.own_credentials
-    change = (uri, via, received.completed_via, routing.max_forwards, record_routes, routes, left_out)
+    via = f"SIP/2.0/UDP {_reference(to.local)}:{port};branch={branch}".encode()
+    recorded: list[bytes] = []
+    if is_recorded(received.method):
+        may_relay, target = routing.may_relay, plan.target
+        recorded = record_routes(received, target, plan.routes, to, port, policy.seals, may_relay)
+    routes, left_out = _changed_routes(request, plan), policy.left_out(received)
+    hops = routing.max_forwards
+    change = (uri, via, received.completed_via, hops, recorded, routes, left_out, added)
     return forward_request(request, _new(Forwarding, change))
-
-
-def _record_routes(
-    received: Received, plan: Plan, routing: Routing, sent_by: Hop, dialogs: Dialogs
-) -> list[bytes]:
-    """One entry, or one for each side when the sides know us by other addresses (RFC 5658 §3).
-
-    `sent_by`: here with the brackets of an IPv6 reference.
-    """
-    if received.is_in_dialog or received.method not in _DIALOG_FORMING:
-        return []
-    outer, port = sent_by
-    inner = outer if "%" in received.source.local else _reference(received.source.local) or outer
-    hosts = (outer,) if inner == outer else (outer, inner)
-    proof = _prove(received, plan, routing, dialogs)
-    return [f"<sip:{host}:{port};lr;{PARAM}={proof}>".encode() for host in hosts]
-
-
-def _prove(received: Received, plan: Plan, routing: Routing, dialogs: Dialogs) -> str:
-    """That the dialog leads back to where its caller is and says to be, and on to the target."""
-    message, via = received.message, received.via
-    leads_to = [via.host, plan.hop.host]
-    contact = message.get(Header.CONTACT) or via.host
-    if via.host not in contact:
-        leads_to.append(_host_of(contact))
-    return dialogs.prove(
-        message.call_id, message.from_tag, received.source.host, leads_to, relayed=routing.may_relay
-    )
-
-
-def _host_of(contact: str) -> str:
-    try:
-        return SipUri.parse(NameAddr.parse(contact).uri).host
-    except ParseError:
-        return ""
 
 
 def _changed_routes(request: Message, plan: Plan) -> list[bytes] | None:

@@ -7,11 +7,12 @@ from switchboard.sip.uri cimport SipUri, parse_uri
 
 
 cdef class Routing:
-    cdef public str text, proof
+    cdef public str text, seal, user
     cdef public SipUri uri
     cdef public list routes
-    cdef public int max_forwards
-    cdef public bint had_own_route, may_relay
+    cdef public int max_forwards, breadth
+    cdef public bint may_relay, is_sealed, is_led
+    cdef public object target, unreadable
     cpdef tuple saved(self)
 
 
@@ -19,7 +20,7 @@ cpdef object check_syntax(Message request)
 @cython.locals(uri=SipUri, route=SipUri)
 cpdef Routing preprocess(Received received, OwnDomains own)
 @cython.locals(uri=SipUri)
-cpdef SipUri parse_request_uri(str text, bint is_in_dialog=*)
+cpdef SipUri parse_request_uri(str text)
 cdef int _max_forwards(Message request) except -1
 cdef object _check_loop(Received received)
 cdef object _check_proxy_require(Message request)
@@ -27,5 +28,7 @@ cdef list _routes(Received received)
 @cython.locals(uri=SipUri)
 cdef object _undo_strict_routing(Routing routing, OwnDomains own, bint in_dialog)
 cdef object _take_maddr(Routing routing, OwnDomains own)
-cdef object _take_own(Routing routing, SipUri route)
+cdef tuple _read_uri(str text)
+cdef int _max_breadth(Message request) except -1
+cdef str _text_of(str value)
 cdef SipUri _route_uri(str value)

@@ -2,10 +2,11 @@
 
 import re
 
-from switchboard.auth.dialogs import PARAM
+from switchboard.proxy.dialog_seal import PARAM
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
+from switchboard.proxy.target import NOBODY, Target
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -15,6 +16,8 @@ from switchboard.transaction.commands import Fields
 
 DEFAULT_MAX_FORWARDS = 70
 _USUAL_MAX_FORWARDS = str(DEFAULT_MAX_FORWARDS)
+MAX_BREADTH = 60
+"""What a request has that says nothing of it, and at most (RFC 5393 §5.3.3)."""
 MOST_PASSES = 4
 """So often a request may come back to us under another Request-URI."""
 _SMALL_NUMBER = re.compile("[0-9]{1,3}")
@@ -25,41 +28,47 @@ _LARGEST_MAX_FORWARDS = 255
 class Routing:
     """A request as routing sees it after §16.4.
 
-    `text` and `uri` are the Request-URI. `routes`: Route values that are left; `had_own_route`: whether one
-    of ours was taken off, `proof`: what it proved (`auth.dialogs`). `may_relay`: whether its sender may reach
-    whom it likes.
+    `text` and `uri` are the Request-URI; of one that cannot be read, `unreadable` is what to say of it: only the
+    Route of its dialog can lead it then. `routes`: Route values that are left. `seal`: what the last of ours that
+    was taken off bore (`dialog_seal`). `breadth`: so many branches it may have at once (RFC 5393 §5.3).
+    `may_relay`: whether its sender may reach whom it likes. `user`: who has authenticated.
+    `is_sealed`: whether the seal is one of this dialog; `is_led`: and leads where the request wants to go, to
+    `target`, or else to the bindings of our user who is called.
     """
 
-    __slots__ = ("had_own_route", "max_forwards", "may_relay", "proof", "routes", "text", "uri")
+    __slots__ = (
+        "breadth", "is_led", "is_sealed", "max_forwards", "may_relay", "routes", "seal", "target", "text",
+        "unreadable", "uri", "user",
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        text: str,
-        uri: SipUri,
-        routes: list[str],
-        max_forwards: int,
-        had_own_route: bool = False,
-        proof: str = "",
-        may_relay: bool = False,
-    ) -> None:
+    def __init__(self, text: str, uri: SipUri, routes: list[str], max_forwards: int) -> None:
         self.text = text
         self.uri = uri
         self.routes = routes
         self.max_forwards = max_forwards
-        self.had_own_route = had_own_route
-        self.proof = proof
-        self.may_relay = may_relay
+        self.breadth = MAX_BREADTH
+        self.seal = ""
+        self.user = ""
+        self.may_relay = False
+        self.is_sealed = False
+        self.is_led = False
+        self.target: Target | None = None
+        self.unreadable: Refusal | ParseError | None = None
 
     def saved(self) -> Fields:
         """What `restore` makes this of again."""
-        return self.text, self.routes, self.max_forwards, self.had_own_route, self.may_relay
+        return self.text, self.routes, self.max_forwards, False, self.may_relay, self.breadth, self.user
 
     @classmethod
     def restore(cls, saved: Fields) -> "Routing":
         """Return what `saved` was asked of."""
-        text, routes, max_forwards, had_own_route, *may_relay = saved
-        routing = cls(text, parse_uri(text), list(routes), max_forwards, had_own_route)
-        routing.may_relay = bool(may_relay and may_relay[0])  # logs of 0.1 do not tell
+        text, routes, max_forwards, _, *more = saved
+        uri, unreadable = _read_uri(text)
+        routing = cls(text, uri, list(routes), max_forwards)
+        routing.unreadable = unreadable
+        routing.may_relay = bool(more and more[0])  # logs of 0.1 do not tell
+        if len(more) > 1:
+            routing.breadth, routing.user = more[1:]
         return routing
 
 
@@ -82,39 +91,57 @@ def preprocess(received: Received, own: OwnDomains) -> Routing:
     """Validate a request and work its Route off; `Refusal` or `ParseError` if it goes no further."""
     request = received.message
     check_syntax(request)
-    uri = parse_request_uri(request.uri, received.is_in_dialog)
+    uri, unreadable = _read_uri(request.uri)
+    if unreadable and not received.is_in_dialog:
+        raise unreadable
     if uri.headers and not (received.is_in_dialog or own.owns(uri)):  # nobody was to send them (§19.1.1)
         raise ParseError("Header Fields In The Request-URI", "Request-URI")
     hops = _max_forwards(request)
     _check_loop(received)
     _check_proxy_require(request)
     routing = Routing(request.uri, uri, _routes(received), hops - 1)
+    routing.unreadable = unreadable
+    if Header.MAX_BREADTH in request.numbers:
+        routing.breadth = _max_breadth(request)
     _undo_strict_routing(routing, own, received.is_in_dialog)
     _take_maddr(routing, own)
     while routing.routes and own.owns(route := _route_uri(routing.routes[0])):
         del routing.routes[0]
-        _take_own(routing, route)
+        routing.seal = route.param(PARAM) or routing.seal
     return routing
 
 
-def parse_request_uri(text: str, is_in_dialog: bool = False) -> SipUri:
-    """Return the Request-URI; `Refusal` 416 for a scheme that we do not speak (§16.3 step 2).
-
-    Within a dialog it is what the peer wrote into Contact: whatever that let pass comes back (§12.2.1.1).
-    """
+def parse_request_uri(text: str) -> SipUri:
+    """Return the Request-URI; `Refusal` 416 for a scheme that we do not speak (§16.3 step 2)."""
     try:
         uri = parse_uri(text)
     except ParseError as error:
         if error.status == 416:
             raise Refusal(416) from error
         raise ParseError("Malformed Request-URI", "Request-URI") from error
-    if is_in_dialog:
-        return uri
     if uri.scheme != "sip":
         raise Refusal(416)
     if not uri.has_host:
         raise ParseError("Malformed Request-URI", "Request-URI")
     return uri
+
+
+def _read_uri(text: str) -> tuple[SipUri, "Refusal | ParseError | None"]:
+    """The URI and None; of what we cannot route by, nobody's URI and what to say of it."""
+    try:
+        return parse_request_uri(text), None
+    except (Refusal, ParseError) as error:
+        return NOBODY, error
+
+
+def _max_breadth(request: Message) -> int:
+    """What is no number says nothing; `Refusal` 440 if the request may not be forwarded at all (RFC 5393 §5.3.3)."""
+    digits = request.get(Header.MAX_BREADTH) or ""
+    if not _SMALL_NUMBER.fullmatch(digits):
+        return MAX_BREADTH
+    if int(digits) == 0:
+        raise Refusal(440)
+    return min(int(digits), MAX_BREADTH)
 
 
 def _max_forwards(request: Message) -> int:
@@ -170,14 +197,11 @@ def _undo_strict_routing(routing: Routing, own: OwnDomains, in_dialog: bool) -> 
     uri = routing.uri
     ours = uri.user is None and own.owns(uri) and (in_dialog or uri.param("lr") is not None)
     if ours and routing.routes:
-        routing.uri = _route_uri(routing.routes.pop())
-        routing.text = str(routing.uri)
-        _take_own(routing, uri)
-
-
-def _take_own(routing: Routing, route: SipUri) -> None:
-    routing.had_own_route = True
-    routing.proof = route.param(PARAM) or routing.proof
+        routing.text = _text_of(routing.routes.pop())
+        routing.uri, routing.unreadable = _read_uri(routing.text)
+        if routing.unreadable and not in_dialog:
+            raise routing.unreadable
+        routing.seal = uri.param(PARAM) or routing.seal
 
 
 def _take_maddr(routing: Routing, own: OwnDomains) -> None:
@@ -191,6 +215,13 @@ def _take_maddr(routing: Routing, own: OwnDomains) -> None:
 
 def _route_uri(value: str) -> SipUri:
     try:
-        return parse_uri(uri_in(value))
+        return parse_uri(_text_of(value))
+    except ParseError as error:
+        raise ParseError("Malformed Route", "Route") from error
+
+
+def _text_of(value: str) -> str:
+    try:
+        return uri_in(value)
     except ParseError as error:
         raise ParseError("Malformed Route", "Route") from error

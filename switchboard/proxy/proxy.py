@@ -12,6 +12,7 @@ from switchboard.proxy.branch import Branch
 from switchboard.proxy.caps import check_passed, send_away
 from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.context import ResponseContext
+from switchboard.proxy.dialog_routing import follow
 from switchboard.proxy.environment import Environment
 from switchboard.proxy.forward import LARGEST_SENT, Plan, compose, literal_hop, plan
 from switchboard.proxy.preprocess import Routing, preprocess
@@ -120,6 +121,7 @@ class Proxy:
         try:
             check_passed(received)
             routing = preprocess(received, self.env.policy.own)
+            follow(self.env.policy, received, routing, turn.at)
             if self.env.admission is not None:
                 self.env.admission.admit(received, routing, turn.at)
             self._note_invite(received, turn)
@@ -130,6 +132,9 @@ class Proxy:
         except ParseError as error:
             warning = [("Warning", warning_of(error))]
             self._refuse(received, server, Refusal(error.status, error.reason, warning), turn)
+        except RelayRefusal as refusal:
+            self.env.policy.note_relay(received, routing)
+            self._refuse(received, server, refusal, turn)
         except Refusal as refusal:
             self._refuse(received, server, refusal, turn)
         else:
@@ -142,8 +147,6 @@ class Proxy:
         self, received: Received, server: ServerTransaction, refusal: Refusal, turn: ProxyTurn
     ) -> None:
         self.counters[f"answered_{refusal.status}"] += 1
-        if isinstance(refusal, RelayRefusal):
-            self.env.policy.note_relay(received)
         self._answer(received, server, refusal, turn)
         if received.begins_call:
             turn.events.append(received.event("failed", turn.at, refusal.status, "switchboard"))
@@ -159,10 +162,14 @@ class Proxy:
     def _receive_cancel(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
         """A CANCEL is answered here, whatever becomes of the INVITE (§9.2, §16.10)."""
         invite = self.env.layer.find_server(server_key(received.message, received.via, "INVITE"))
+        context = invite.user if invite and isinstance(invite.user, ResponseContext) else None
+        if context and not context.may_be_cancelled_by(received):
+            self.counters["cancels_of_others"] += 1
+            invite = None
         self._answer(received, server, Refusal(481 if invite is None else 200), turn)
-        if invite and isinstance(invite.user, ResponseContext):
+        if invite and context:
             reasons = [reason.encode("utf-8", "surrogateescape") for reason in received.message.all("reason")]
-            invite.user.cancel(reasons, turn)
+            context.cancel(reasons, turn)
 
     def _receive_ack(self, received: Received, turn: ProxyTurn) -> None:
         """An ACK ends here if it is for a non-2xx; the ACK for a 2xx is passed on without state (§16.11)."""
@@ -173,6 +180,7 @@ class Proxy:
             return  # for what was answered without state
         try:
             routing = preprocess(received, self.env.policy.own)
+            follow(self.env.policy, received, routing, turn.at)
             if self.env.admission is not None:
                 self.env.admission.admit_ack(received, routing, turn.at)
             found = plan(routing, self.env.policy.select(received, routing, turn.at)[0])
@@ -191,13 +199,12 @@ class Proxy:
     def _send_ack(
         self, received: Received, found: Plan, routing: Routing, hop: Hop | None, turn: ProxyTurn
     ) -> None:
-        peer = self.env.peer_at(hop)
-        if peer is None:
+        peer = self.env.peer_for(found, hop)
+        if peer is None or self.env.policy.own.is_listening_at(peer.host, peer.port):
             self.counters["unreachable_acks"] += 1
             return
         branch = self.env.branches.stateless(received.via, received.routing_hash)
-        sent_by = (peer.local, self.env.port)
-        raw = compose(received, found, routing, branch, sent_by, self.env.policy.dialogs)
+        raw = compose(received, found, routing, branch, peer, self.env.port, self.env.policy)
         if len(raw) > LARGEST_SENT:
             self.counters["oversized_acks"] += 1
             return
@@ -223,7 +230,7 @@ class Proxy:
     def _stateless_tag(self, received: Received) -> str:
         """A To tag that the retransmissions of a request get again, and its ACK bears."""
         message, via = received.message, received.via
-        return self.env.policy.dialogs.tag(message.call_id, message.from_tag, message.cseq[0], via.branch)
+        return self.env.policy.seals.tag(message.call_id, message.from_tag, message.cseq[0], via.branch)
 
     def _answer(
         self, received: Received, server: ServerTransaction, answer: Refusal, turn: ProxyTurn

@@ -18,9 +18,10 @@ cdef class Received:
     cdef readonly bint is_in_dialog
     cdef OwnDomains _own
     cdef bytes _completed_via
-    cdef str _routing_hash, _caller
+    cdef str _routing_hash, _caller, _callee
     cdef list _passes
     cpdef tuple saved(self)
+    cpdef bint owns(self, SipUri uri) except -1
 
 
 @cython.locals(uri=SipUri)

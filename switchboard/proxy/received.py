@@ -10,7 +10,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import received_via, response_address
-from switchboard.sip.uri import parse_uri
+from switchboard.sip.uri import SipUri, parse_uri
 from switchboard.transaction.commands import Fields, Peer, Reader
 from switchboard.transaction.key import server_key
 
@@ -26,7 +26,7 @@ class Received:
     """
 
     __slots__ = (
-        "_caller", "_completed_via", "_own", "_passes", "_routing_hash", "is_in_dialog", "key", "message",
+        "_callee", "_caller", "_completed_via", "_own", "_passes", "_routing_hash", "is_in_dialog", "key", "message",
         "method", "source", "via",
     )  # fmt: skip
 
@@ -41,6 +41,7 @@ class Received:
         self._completed_via: bytes | None = None
         self._routing_hash: str | None = None
         self._caller: str | None = None
+        self._callee: str | None = None
         self._passes: list[str] | None = None
 
     def saved(self) -> Fields:
@@ -84,6 +85,17 @@ class Received:
         if self._caller is None:
             self._caller = _user_of(self.message.from_uri, self._own)
         return self._caller
+
+    @property
+    def callee(self) -> str:
+        """The user of ours whom To names, "" if that is none."""
+        if self._callee is None:
+            self._callee = _user_of(self.message.to_uri, self._own)
+        return self._callee
+
+    def owns(self, uri: SipUri) -> bool:
+        """Whether `uri` is one of ours."""
+        return self._own.owns(uri)
 
     @property
     def own_credentials(self) -> list[tuple[int, int]]:

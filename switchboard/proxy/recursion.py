@@ -1,6 +1,7 @@
 """Following a redirection (RFC 3261 §16.5, §16.7 step 4): the callee's 3xx names who is called instead."""
 
-from switchboard.proxy.targets import Target, TargetPolicy
+from switchboard.proxy.target import Target
+from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header

@@ -3,6 +3,5 @@ from switchboard.proxy.preprocess cimport Routing
 from switchboard.proxy.received cimport Received
 
 
-cpdef list by_priority(list targets)
+cdef object _bad_event()
 cdef object _own_answer(Received received)
-cdef object _target(object bound)

@@ -2,44 +2,32 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
-from typing import NamedTuple, Protocol
+from typing import Final, Protocol
 
-from switchboard.auth.dialogs import Dialogs
 from switchboard.auth.failures import Failures, Reason
 from switchboard.auth.trusted import Trusted
+from switchboard.proxy.dialog_seal import DialogSeals
 from switchboard.proxy.domains import OwnDomains
+from switchboard.proxy.identity import unproved_lines
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
-from switchboard.sip.address import NameAddr
+from switchboard.proxy.target import Bound, Target, target_of
+from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
-from switchboard.sip.uri import SipUri
-from switchboard.transaction.commands import Fields
+from switchboard.sip.translation import is_private
+from switchboard.sip.uri import SipUri, parse_uri
 
 ALLOWED_METHODS = (
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, "
-    "REFER, SUBSCRIBE, NOTIFY, PUBLISH, PRACK, UPDATE"
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, REFER, SUBSCRIBE, NOTIFY, PRACK, UPDATE"
 )
-_q = attrgetter("q")
-_new = tuple.__new__
+_EVENT_METHODS: Final = ("SUBSCRIBE", "PUBLISH")
+_ENDINGS: Final = ("ACK", "BYE")
+_MOST_ALIASES: Final = 20
+"""So many users does one lead to whose contacts are users."""
 RETRY_AFTER_S = 5
 """When to call again while nobody has told us yet who is registered."""
-
-
-class Bound(Protocol):
-    """The part of a binding that routing needs (`switchboard.location.binding.Binding`)."""
-
-    @property
-    def contact(self) -> str: ...
-    @property
-    def q(self) -> float: ...
-    @property
-    def next_hop(self) -> str: ...
-    @property
-    def path(self) -> tuple[str, ...]: ...
 
 
 class Locations(Protocol):
@@ -50,101 +38,146 @@ class Locations(Protocol):
     def lookup(self, user: str, now_at: float) -> Iterable[Bound]: ...
     def is_known(self, user: str) -> bool: ...
     def registered_from(self, user: str, host: str, now_at: float) -> bool: ...
-    def next_hop_of(self, contact: str) -> str: ...
+    def registered_at(self, user: str, host: str, port: int, now_at: float) -> bool: ...
+    def binding_at(self, user: str, uri: SipUri, now_at: float) -> Bound | None: ...
     def is_contact(self, contact: str, now_at: float) -> bool: ...
-
-
-class Target(NamedTuple):
-    """One place to send the request to.
-
-    `text` is the Request-URI to write, `uri` the same parsed. `path`: Route values to push (RFC 3327).
-    `next_hop`: "host:port" to send to instead of asking the URI, "" to ask it.
-    """
-
-    text: str
-    uri: SipUri
-    q: float = 1.0
-    path: tuple[str, ...] = ()
-    next_hop: str = ""
-
-    def saved(self) -> Fields:
-        """What `restore` makes this target of again."""
-        return self.text, self.q, self.path, self.next_hop
-
-    @classmethod
-    def restore(cls, saved: Fields) -> "Target":
-        """Return the target that `saved` was asked of."""
-        text, q, path, next_hop = saved
-        return cls(text, SipUri.parse(text), q, path, next_hop)
 
 
 @dataclass(slots=True)
 class TargetPolicy:
     """Who may be called by whom. `open_relay`: anybody may reach foreign domains. `users`: known by name.
 
-    `dialogs` makes and reads what our Record-Route proves. `trusted`: networks that may reach anybody and be
-    reached by everybody. `failures`: where refusals to relay are noted.
+    `seals` makes and reads what our Record-Route proves. `trusted`: networks that may reach anybody.
+    `failures`: where refusals to relay are noted. `keeps_identity`: everybody may assert who calls (`identity`).
     """
 
     own: OwnDomains
     locations: Locations
-    dialogs: Dialogs
+    seals: DialogSeals
     open_relay: bool = False
     users: Collection[str] = ()
     trusted: Trusted = field(default_factory=Trusted)
     failures: Failures = field(default_factory=Failures)
+    keeps_identity: bool = False
+
+    def left_out(self, received: Received) -> list[tuple[int, int]]:
+        """Start and end of the lines of a request that go no further."""
+        message, lines = received.message, received.own_credentials
+        if Header.MAX_BREADTH in message.numbers:
+            lines = lines + message.lines(Header.MAX_BREADTH)
+        return lines + unproved_lines(message) if self.is_doubted(received.source.host) else lines
+
+    def is_doubted(self, host: str) -> bool:
+        """Whether who sends from there may not say who calls."""
+        return not (self.keeps_identity or host in self.trusted)
 
     def select(self, received: Received, routing: Routing, at: float) -> list[Target]:
         """Return the targets of a request, best q first; `Refusal` if there is none. `at`: epoch s."""
+        if routing.target is not None:
+            return [routing.target]
         ours = self.own.owns(routing.uri) and routing.uri.param("maddr") is None
         if routing.routes or not ours:
             self._check_relay(received, routing, at)
         if ours and (routing.uri.user or not routing.routes):
             return self._own_targets(received, routing, at)
-        return [Target(routing.text, routing.uri, next_hop=self.locations.next_hop_of(routing.text))]
+        return [self._foreign_target(routing, at)]
 
     def expand(self, uri: SipUri, q: float, at: float) -> list[Target]:
         """Return where a contact that a callee redirected to leads (§16.5, recursion)."""
         return self.bindings_of(uri.username, at) if self.own.owns(uri) else [Target(str(uri), uri, q)]
 
     def bindings_of(self, user: str, at: float) -> list[Target]:
-        """Return the contacts of a user of ours that speak SIP, best q first."""
-        return [target for bound in self.locations.lookup(user, at) if (target := _target(bound))]
+        """Return the contacts of a user of ours that speak SIP, best q first.
+
+        A contact at an address of ours is resolved here, once: nothing is sent to ourselves (RFC 5393 §3).
+        """
+        found: dict[str, Target] = {}
+        self._gather(user, 1.0, found, {user}, at)
+        return list(found.values())
+
+    def _refuse_user(self, user: str, at: float) -> Refusal:
+        """What to say of a user of ours who has no contact to send to."""
+        if not self.locations.is_loaded:
+            return Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
+        if any(target_of(bound, user) for bound in self.locations.lookup(user, at)):
+            return Refusal(482)  # there are contacts, and they lead back here
+        return Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
+
+    def note_relay(self, received: Received, routing: Routing) -> None:
+        """Somebody wanted to be brought where strangers are not brought; a side of a dialog is no attacker."""
+        if not routing.is_sealed:
+            self.failures.note(received.source.host, received.caller, received.method, Reason.FORBIDDEN_RELAY)
+
+    def is_between_users(self, received: Received, routing: Routing, at: float) -> bool:
+        """Whether it is a BYE or ACK of a user agent that goes past Record-Route, yet sends to us.
+
+        It comes from where the user in From is registered, and goes to a contact of the user in To.
+        """
+        if not (received.is_in_dialog and received.method in _ENDINGS) or routing.routes:
+            return False
+        source, caller, callee = received.source, received.caller, received.callee
+        if not (caller and callee and self.locations.registered_at(caller, source.host, source.port, at)):
+            return False
+        bound = self.locations.binding_at(callee, routing.uri, at)
+        if bound is not None and (target := target_of(bound, callee)):
+            routing.target = target._replace(text=routing.text)
+        return bound is not None
+
+    def _gather(self, user: str, q: float, found: dict[str, Target], seen: set[str], at: float) -> None:
+        for bound in self.locations.lookup(user, at):
+            target = target_of(bound, user)
+            if target is None:
+                continue
+            if not self.own.owns(target.uri):
+                target = self._without_own_path(target)
+                found.setdefault(target.text, target if q == 1.0 else target._replace(q=q * target.q))
+            elif len(seen) < _MOST_ALIASES and target.uri.username not in seen:
+                seen.add(target.uri.username)
+                self._gather(target.uri.username, q * target.q, found, seen, at)
+
+    def _without_own_path(self, target: Target) -> Target:
+        """A Path that begins with ourselves would have us send to ourselves."""
+        path = target.path
+        while path and self._is_own_route(path[0]):
+            path = path[1:]
+        return target if path == target.path else target._replace(path=path)
+
+    def _is_own_route(self, value: str) -> bool:
+        try:
+            return self.own.owns(parse_uri(uri_in(value)))
+        except ParseError:
+            return False
 
     def _own_targets(self, received: Received, routing: Routing, at: float) -> list[Target]:
         user = routing.uri.username
         if not user:
             raise _own_answer(received)
+        if received.method in _EVENT_METHODS and received.caller == user and not received.is_in_dialog:
+            raise _bad_event()
         targets = self.bindings_of(user, at)
-        if received.method == "PUBLISH" and (received.caller == user or not targets):
-            raise Refusal(489)
-        if targets:
-            return targets
-        if not self.locations.is_loaded:
-            raise Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
-        raise Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
+        if received.method == "PUBLISH" and not targets:
+            raise _bad_event()
+        if not targets:
+            raise self._refuse_user(user, at)
+        return targets
 
-    def is_led(self, received: Received, routing: Routing, at: float) -> bool:
-        """Whether our Record-Route says that this request of a dialog goes where the dialog leads.
+    def _foreign_target(self, routing: Routing, at: float) -> Target:
+        """A URI that is none of ours: the contact of the user whom it names, if that has it, else itself.
 
-        It also leads to whoever is registered, or trusted. `at`: epoch s.
+        Only a private address is looked for, which says nothing to us: the contact of a phone behind address
+        translation, to which a call is transferred.
         """
-        if not (received.is_in_dialog and routing.had_own_route):
-            return False
-        message, host = received.message, next_host(routing)
-        tags = message.from_tag, message.to_tag
-        if self.dialogs.leads(routing.proof, message.call_id, tags, received.source.host, host):
-            return True
-        return host in self.trusted or (not routing.routes and self.locations.is_contact(routing.text, at))
-
-    def note_relay(self, received: Received) -> None:
-        """Somebody wanted to be brought where strangers are not brought."""
-        self.failures.note(received.source.host, received.caller, received.method, Reason.FORBIDDEN_RELAY)
+        user = routing.uri.username
+        if user and not routing.routes and is_private(routing.uri.host):
+            bound = self.locations.binding_at(user, routing.uri, at)
+            if bound is not None and (target := target_of(bound, user)):
+                return target._replace(text=routing.text, uri=routing.uri)
+        return Target(routing.text, routing.uri)
 
     def _check_relay(self, received: Received, routing: Routing, at: float) -> None:
-        if self.is_led(received, routing, at):
+        if routing.is_led or routing.may_relay:
             return
-        if not (routing.may_relay or self._may_relay(received, at)):
+        if not (self._may_relay(received, at) or self._leads_to_a_phone(routing, at)):
             raise RelayRefusal(403, "Relaying Denied")
         routing.may_relay = True
 
@@ -154,23 +187,18 @@ class TargetPolicy:
             return True
         return bool(caller) and self.locations.registered_from(caller, host, at)
 
+    def _leads_to_a_phone(self, routing: Routing, at: float) -> bool:
+        """Whether it goes to a registered contact: whoever was admitted may call its user, too."""
+        return not routing.routes and self.locations.is_contact(routing.text, at)
+
 
 class RelayRefusal(Refusal):
     """Somebody wanted to be brought where strangers are not brought."""
 
 
-def next_host(routing: Routing) -> str:
-    """The host that gets the request next, as it is written; `ParseError` for a malformed Route."""
-    uri = SipUri.parse(NameAddr.parse(routing.routes[0]).uri) if routing.routes else routing.uri
-    return (uri.param("maddr") or uri.host).strip("[]")
-
-
-def by_priority(targets: list[Target]) -> list[list[Target]]:
-    """Group `targets` for forking: equal q in parallel, falling q one group after the other (§16.6)."""
-    if len(targets) == 1:
-        return [targets]
-    ordered = sorted(targets, key=_q, reverse=True)
-    return [list(group) for _, group in groupby(ordered, key=_q)]
+def _bad_event() -> Refusal:
+    """We keep no event state (RFC 3903 §6, RFC 6665 §4.2.1.1); REFER's own subscriptions pass."""
+    return Refusal(489, headers=[("Allow-Events", "refer")])
 
 
 def _own_answer(received: Received) -> Refusal:
@@ -180,20 +208,4 @@ def _own_answer(received: Received) -> Refusal:
     if received.method == "OPTIONS":
         headers = [("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")]
         return Refusal(200, headers=headers)
-    if received.method == "PUBLISH":
-        return Refusal(489)
-    return Refusal(404)
-
-
-def _target(bound: Bound) -> Target | None:
-    try:
-        uri = SipUri.parse(bound.contact)
-    except ParseError:
-        return None
-    if uri.scheme != "sip":
-        return None
-    text = bound.contact
-    if uri.headers or uri.param("method") is not None:
-        uri = uri.without_params("method").replace(headers="")
-        text = str(uri)
-    return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop))
+    return _bad_event() if received.method in _EVENT_METHODS else Refusal(404)

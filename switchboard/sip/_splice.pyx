@@ -117,7 +117,7 @@ cdef bytes _forwarded(Message request, object change):
     cdef const char *data = PyBytes_AS_STRING(raw)
     cdef char digits[16]
     cdef int width, max_forwards
-    uri, via, top_via, max_forwards, record_routes, routes, left_out = change
+    uri, via, top_via, max_forwards, record_routes, routes, left_out, added = change
     if left_out or index == NULL or not index[BODY_END] <= PyBytes_GET_SIZE(raw):
         return None
     if not index[URI_START] <= index[URI_END] <= index[HEADERS_START] <= index[BODY_END]:
@@ -136,6 +136,9 @@ cdef bytes _forwarded(Message request, object change):
     _add(&pieces, data + index[URI_END], index[HEADERS_START] - index[URI_END])
     _add(&pieces, b"Via: ", 5)
     _add_bytes(&pieces, via)
+    for value in added:
+        _add(&pieces, b"\r\n", 2)
+        _add_bytes(&pieces, value)
     for value in record_routes:
         _add(&pieces, b"\r\nRecord-Route: ", 16)
         _add_bytes(&pieces, value)

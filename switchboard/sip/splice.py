@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import BODY_END, URI_END, URI_START
 
 Edit = tuple[int, int, bytes]
@@ -26,7 +26,7 @@ class Forwarding(NamedTuple):
 
     `uri`: the new Request-URI. `via`: the value of our Via. `top_via`: the received top Via as completed
     by `complete_via`. `routes`: the Route values that stay; None leaves the Route fields untouched.
-    `left_out`: start and end of lines that stay behind.
+    `left_out`: start and end of lines that stay behind. `added`: header lines, without CRLF.
     """
 
     uri: bytes
@@ -36,6 +36,7 @@ class Forwarding(NamedTuple):
     record_routes: Sequence[bytes] = ()
     routes: Sequence[bytes] | None = None
     left_out: Sequence[tuple[int, int]] = ()
+    added: Sequence[bytes] = ()
 
 
 def forward_request_in_python(request: Message, change: Forwarding) -> bytes:
@@ -53,6 +54,7 @@ def forward_request_in_python(request: Message, change: Forwarding) -> bytes:
 
 def _new_lines(request: Message, change: Forwarding) -> bytes:
     lines = [b"Via: " + change.via]
+    lines += change.added
     lines += [b"Record-Route: " + value for value in change.record_routes]
     if change.routes:
         lines.append(b"Route: " + b", ".join(change.routes))
@@ -113,6 +115,12 @@ def add_lines(response: Message, lines: Sequence[bytes]) -> bytes:
     return _apply(
         response.raw, [(response.headers_end, response.headers_end, added)], response.index[BODY_END]
     )
+
+
+def without_lines(message: Message, lines: Sequence[tuple[int, int]]) -> Message:
+    """Return `message` without these header lines, given by start and end."""
+    edits = [(start, end, b"") for start, end in lines]
+    return parse_message(_apply(message.raw, edits, message.index[BODY_END]))
 
 
 def make_ack(invite: Message, response: Message) -> bytes:

@@ -21,7 +21,9 @@ cdef class ClientTransaction(Waiting):
     cpdef object start(self, Turn turn)
     cpdef bint receive(self, Message response, Turn turn) except? -1
     cpdef bint fire(self, str letter, Turn turn) except? -1
-    cpdef object _retransmit(self, Turn turn)
+    cpdef object skip(self, Turn turn)
+    cdef object _retransmit(self, Turn turn)
+    cpdef object _wait(self, Turn turn)
     cdef object _finish(self, int state, str letter, double after, Turn turn)
     cdef object _send(self, Turn turn)
     cpdef object end(self)

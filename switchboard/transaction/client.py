@@ -90,7 +90,16 @@ class ClientTransaction(Waiting):
         self.end()
         return letter == "B"
 
+    def skip(self, turn: Turn) -> None:
+        """Timer A (E) fired, and nothing is to be sent."""
+        turn.touch(self)
+        self._wait(turn)
+
     def _retransmit(self, turn: Turn) -> None:
+        self._send(turn)
+        self._wait(turn)
+
+    def _wait(self, turn: Turn) -> None:
         raise NotImplementedError
 
     def _finish(self, state: int, letter: str, after: float, turn: Turn) -> None:
@@ -130,8 +139,7 @@ class InviteClientTransaction(ClientTransaction):
             self._acknowledge(response, turn)
         return self.state == _ACCEPTED and 200 <= status < 300
 
-    def _retransmit(self, turn: Turn) -> None:
-        self._send(turn)
+    def _wait(self, turn: Turn) -> None:
         self._interval *= 2
         self._timers.arm(self, "A", turn.now + self._interval)
 
@@ -154,8 +162,7 @@ class NonInviteClientTransaction(ClientTransaction):
             self._finish(_COMPLETED, "K", self._values.t4, turn)
         return True
 
-    def _retransmit(self, turn: Turn) -> None:
-        self._send(turn)
+    def _wait(self, turn: Turn) -> None:
         calm = self.state == _PROCEEDING
         self._interval = self._values.t2 if calm else min(2 * self._interval, self._values.t2)
         self._timers.arm(self, "A", turn.now + self._interval)

@@ -18,6 +18,7 @@ cdef class TransactionLayer:
     cdef readonly Timers timers
     cdef readonly dict servers, clients
     cdef public Dormant dormant
+    cdef readonly object repetitions
     cpdef ServerTransaction find_server(self, tuple key)
     cpdef ServerTransaction open_server(self, tuple key, object peer, object reader)
     cpdef ClientTransaction open_client(self, str branch, str method, object peer, bytes raw, object user, Turn turn)

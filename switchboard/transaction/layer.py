@@ -12,6 +12,7 @@ from switchboard.transaction.client import (
 from switchboard.transaction.commands import Fields, Peer, Reader, Turn
 from switchboard.transaction.dormant import Dormant
 from switchboard.transaction.key import ClientKey, ServerKey, client_key
+from switchboard.transaction.repetitions import Repetitions
 from switchboard.transaction.server import (
     InviteServerTransaction,
     NonInviteServerTransaction,
@@ -33,6 +34,7 @@ class TransactionLayer:
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self.clients: dict[ClientKey, ClientTransaction] = {}
         self.dormant: Dormant | None = None
+        self.repetitions = Repetitions()
 
     @property
     def server_count(self) -> int:
@@ -103,9 +105,10 @@ class TransactionLayer:
         if self.dormant:
             self.dormant.meet_client(key)
         transaction = self.clients.get(key)
-        if transaction is None or not transaction.receive(response, turn):
+        if transaction is None:
             return None
-        return transaction
+        self.repetitions.answered(transaction.peer.host)
+        return transaction if transaction.receive(response, turn) else None
 
     def let_sleep(
         self,
@@ -151,6 +154,9 @@ class TransactionLayer:
                 if owner.is_over:
                     self.servers.pop(owner.key, None)
             elif isinstance(owner, ClientTransaction):
+                if letter == "A" and not self.repetitions.allows(owner.peer.host, turn.now):
+                    owner.skip(turn)
+                    continue
                 timed_out = owner.fire(letter, turn)
                 if owner.is_over:
                     self.clients.pop(owner.key, None)

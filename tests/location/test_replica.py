@@ -10,6 +10,7 @@ from switchboard.location.binding import Binding
 from switchboard.location.replica import Replica
 from switchboard.location.sqlite import SqliteStore
 from switchboard.location.store import users_of
+from switchboard.sip.uri import SipUri
 
 LATE = 100.0
 
@@ -73,18 +74,29 @@ def test_apply_counts_without_a_gap() -> None:
     assert (replica.number, replica.is_known("eva")) == (8, True)
 
 
-def test_next_hop_of_a_translated_contact() -> None:
-    contact = bound("sip:a@192.168.1.2:5060;ob", next_hop="203.0.113.7:4000")
+def test_a_binding_is_its_users_alone() -> None:
+    """Whoever else registers the same contact."""
+    contact = bound("sip:a@192.168.1.2:5060;ob", next_hop="203.0.113.7:4000", source="203.0.113.7:4000")
     replica = loaded(contact)
-    assert replica.next_hop_of("sip:a@192.168.1.2:5060;gr=x") == "203.0.113.7:4000"
-    others = ("sip:b@192.168.1.2:5060", "sip:a@192.168.1.2", "tel:1", "junk")
-    assert [replica.next_hop_of(other) for other in others] == ["", "", "", ""]
-    replica.apply(8, {"eva": [contact._replace(next_hop="203.0.113.8:1")]})
-    assert replica.next_hop_of("sip:a@192.168.1.2:5060") == "203.0.113.8:1"
-    replica.apply(9, {"eva": []})
-    assert replica.next_hop_of("sip:a@192.168.1.2:5060") == "203.0.113.7:4000"
-    replica.apply(10, {"lukas": []})
-    assert replica.next_hop_of("sip:a@192.168.1.2:5060") == ""
+    replica.apply(8, {"eva": [contact._replace(next_hop="203.0.113.8:1", source="203.0.113.8:1")]})
+    found = [
+        replica.binding_at(user, SipUri.parse("sip:a@192.168.1.2;gr=x"), 0.0) for user in ("lukas", "eva")
+    ]
+    assert [each and each.next_hop for each in found] == ["203.0.113.7:4000", "203.0.113.8:1"]
+    others = ("sip:b@192.168.1.2:5060", "sip:a@192.168.1.2:5061", "sip:a@192.168.1.3")
+    assert not any(replica.binding_at("lukas", SipUri.parse(other), 0.0) for other in others)
+    assert replica.binding_at("lukas", SipUri.parse("sip:a@192.168.1.2"), LATE) is None
+
+
+def test_registered_at_tells_address_and_port() -> None:
+    replica = loaded(
+        bound("sip:a@10.0.0.1", source="10.0.0.1:4000"), bound("sip:b@h", source="[2001:db8::1]:5")
+    )
+    assert replica.registered_at("lukas", "10.0.0.1", 4000, 0.0)
+    assert replica.registered_at("lukas", "2001:db8::1", 5, 0.0)
+    assert not replica.registered_at("lukas", "10.0.0.1", 4001, 0.0)
+    assert not replica.registered_at("lukas", "10.0.0.1", 4000, LATE)
+    assert not replica.registered_at("eva", "10.0.0.1", 4000, 0.0)
 
 
 bindings = st.lists(

@@ -10,6 +10,7 @@ from playbook import LENKA, LUKAS, PETER, Board, Sent, own_route, request, respo
 from switchboard.auth.failures import Failure, Failures, Reason
 from switchboard.auth.unproved import LONGER_A_SECOND
 from switchboard.auth.users import Users
+from switchboard.sip.message import parse_message
 
 CALLEE = "sip:lenka@10.0.0.1"
 CONTACT = "sip:lenka@10.0.0.12:5060"
@@ -150,6 +151,14 @@ class TestUsers:
         (answered,) = board.answers()
         assert (answered.status, answered.message.get("retry-after")) == (503, "5")
 
+    def test_are_named_to_trusted_peers_if_asked_for(self) -> None:
+        board = make_board(asserted_domain="pbx.example", trusted=("10.0.0.99/32",))
+        board.receive(with_password(board, "INVITE", "sip:1@10.0.0.99"), LUKAS)
+        assert board.sent()[0].message.all("p-asserted-identity") == ["<sip:lukas@pbx.example>"]
+        board.answers()
+        board.receive(request("MESSAGE", CALLEE, call_id="call-2"), ("10.0.0.99", 5060))
+        assert board.sent()[0].message.all("p-asserted-identity") == []
+
 
 class TestStrangers:
     @pytest.mark.parametrize("target", [CALLEE, CONTACT, FOREIGN, "sip:nobody@10.0.0.1", "sip:10.0.0.1"])
@@ -181,7 +190,7 @@ class TestStrangers:
         assert board.sent()[0].to == ("192.0.2.7", 5080)
 
     def test_gain_nothing_by_a_tag(self, board: Board) -> None:
-        for route in ("<sip:10.0.0.1;lr>", own_route("192.0.2.7")):
+        for route in ("<sip:10.0.0.1;lr>", own_route("sip:x@192.0.2.7")):
             lines = (f"Route: {route}",)
             board.receive(
                 request(
@@ -221,6 +230,25 @@ class TestDialogs:
         board.receive(bye, LENKA)
         assert board.sent()[0].to == LUKAS
 
+    @pytest.mark.parametrize("source", [(LUKAS[0], 5099), PETER])
+    def test_a_cancel_from_elsewhere_ends_nothing(self, board: Board, source: tuple[str, int]) -> None:
+        """Whoever has seen the Via could send it (§9.1)."""
+        raw = with_password(board, "INVITE", CALLEE)
+        board.receive(raw, LUKAS)
+        board.receive(response(board.sent()[0].message, 180), LENKA)
+        board.answers()
+        board.receive(request("CANCEL", CALLEE, branch="z9hG4bKshow", cseq=2), source)
+        assert board.statuses() == [481]
+        assert not board.sent()
+
+    def test_but_one_with_the_credentials_of_its_invite_does(self, board: Board) -> None:
+        raw = with_password(board, "INVITE", CALLEE)
+        board.receive(raw, LUKAS)
+        board.receive(response(board.sent()[0].message, 180), LENKA)
+        shown = f"Proxy-Authorization: {parse_message(raw).get('proxy-authorization')}"
+        board.receive(request("CANCEL", CALLEE, branch="z9hG4bKshow", cseq=2, lines=(shown,)), PETER)
+        assert board.sent()[0].message.method == "CANCEL"
+
     def test_a_cancel_is_never_asked(self, board: Board) -> None:
         board.receive(with_password(board, "INVITE", CALLEE), LUKAS)
         board.receive(response(board.sent()[0].message, 180), LENKA)
@@ -229,13 +257,43 @@ class TestDialogs:
         assert board.statuses()[0] == 200
         assert board.sent()[0].message.method == "CANCEL"
 
-    def test_what_comes_back_to_us_is_not_asked_again(self, board: Board) -> None:
-        board.bind("group", CALLEE)
+    def test_a_user_who_is_reached_at_another_user_is_resolved_here(self, board: Board) -> None:
+        board.bind("group", CALLEE, "sip:group@10.0.0.1", "sip:nobody@pbx.example")
         board.receive(with_password(board, "INVITE", "sip:group@10.0.0.1"), LUKAS)
-        (spiral,) = board.sent()
-        assert spiral.to == ("10.0.0.1", 5060)
-        board.receive(spiral.raw, ("10.0.0.1", 5060))
+        assert [sent.to for sent in board.sent()] == [LENKA]
+
+    def test_a_bye_without_a_route_passes_between_registered_phones(self, board: Board) -> None:
+        board.receive(request("BYE", CONTACT, to_tag="t", branch="z9hG4bK1"), LUKAS)
+        assert not board.sent()  # To names nobody of ours
+        bye = request("BYE", CONTACT, to_tag="t").replace(
+            b"To: <sip:lenka@10.0.0.12:5060>", b"To: <sip:lenka@10.0.0.1>"
+        )
+        board.receive(bye, PETER)
+        assert not board.sent()  # from elsewhere than From is registered
+        board.receive(bye.replace(b"z9hG4bKa1", b"z9hG4bKa2"), LUKAS)
         assert board.sent()[0].to == LENKA
+        board.receive(bye.replace(b"BYE", b"INFO").replace(b"z9hG4bKa1", b"z9hG4bKa3"), LUKAS)
+        assert not board.sent()
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "sip:lukas@10.0.0.1:5999",
+        "sip:lukas@10.0.0.1.",
+        "sip:lukas@PBX.example.:5070",
+        "sip:lukas@[::ffff:10.0.0.1]",
+        "sip:lukas@10.0.0.01",
+        "tel:+421900123456",
+        "sip:lukas@10.0.0.1%20",
+        "lukas",
+    ],
+)
+def test_a_stranger_is_never_one_of_us(caller: str) -> None:
+    board = make_board(strangers=True)
+    board.receive(request("MESSAGE", CALLEE, caller=caller, lines=(ALLOW,)), PETER)
+    assert [answer.status for answer in board.answers()] in ([407], [400])
+    assert not board.sent()
 
 
 def test_a_challenge_goes_back_and_nowhere_else(board: Board) -> None:

@@ -348,6 +348,26 @@ class TestRedirection:
         board.receive(response(invite.message, 302, lines=(f"Contact: {contact}",)), LENKA)
         assert board.statuses() == [302]
 
+    @pytest.mark.parametrize(
+        "contact", ["sip:a@10.0.0.9;transport=tcp", "sip:a@224.0.0.1", "sip:a@no.example"]
+    )
+    def test_nor_does_what_nothing_can_be_sent_to(self, contact: str) -> None:
+        """It was not tried, so it is no failure of ours (§16.7 step 4)."""
+        board, (invite,) = call(DESK)
+        board.receive(response(invite.message, 302, lines=(f"Contact: <{contact}>",)), LENKA)
+        for lookup in board.lookups:
+            board.resolve(lookup, None)
+        (answer,) = board.answers()
+        assert (answer.status, answer.message.get("contact")) == (302, f"<{contact}>")
+
+    def test_one_that_can_be_called_is(self) -> None:
+        board, (invite,) = call(DESK)
+        lines = ("Contact: <sip:a@10.0.0.9;transport=tcp>;q=0.9, <sip:peter@10.0.0.13>;q=0.1",)
+        board.receive(response(invite.message, 302, lines=lines), LENKA)
+        second = board.sent()[-1]
+        board.receive(response(second.message, 486), PETER)
+        assert board.statuses() == [486]
+
     def test_turned_off_by_a_setting(self) -> None:
         board, (invite,) = call(DESK, recurse=False)
         lines = ("Contact: <sip:peter@10.0.0.13>",)
@@ -368,6 +388,40 @@ class TestRedirection:
         hang_up(board)
         board.receive(response(invite.message, 302, lines=("Contact: <sip:peter@10.0.0.13>",)), LENKA)
         assert PETER not in [sent.to for sent in board.sent()]
+
+
+class TestBreadth:
+    """RFC 5393 §5: however a request is forked, the whole tree has no more branches than it may have at once."""
+
+    def test_branches_share_it(self) -> None:
+        board, sent = call(*(f"sip:l@10.0.1.{number}" for number in range(1, 8)))
+        assert [each.message.get("max-breadth") for each in sent] == ["8"] * 7
+
+    def test_one_alone_has_the_whole_which_goes_without_saying(self) -> None:
+        board, (sent,) = call(DESK)
+        assert sent.message.get("max-breadth") is None
+
+    def test_who_finds_no_place_waits(self) -> None:
+        board = Board()
+        board.bind("lenka", *(f"sip:l@10.0.1.{number}" for number in range(1, 6)))
+        board.receive(request("INVITE", CALLEE, lines=("Max-Breadth: 2",)), LUKAS)
+        first = board.sent()
+        assert [each.message.get("max-breadth") for each in first] == ["1", "1"]
+        for each in first:
+            board.receive(response(each.message, 486), each.to)
+        assert len([each for each in board.sent() if each.message.method == "INVITE"]) == 2
+
+    def test_a_tree_of_users_who_are_users_costs_nobody_more_than_sixty(self) -> None:
+        """Contacts that lead back to us, in a circle, and fifty of a victim."""
+        board = Board(max_forks=200)
+        users = [f"u{number}" for number in range(12)]
+        for user in users:
+            aliases = [f"sip:{other}@10.0.0.1" for other in users]
+            board.bind(user, *aliases, *(f"sip:v{number}{user}@192.0.2.7" for number in range(50)))
+        board.receive(request("MESSAGE", "sip:u0@10.0.0.1"), LUKAS)
+        assert len(board.sent()) <= 60
+        board.advance(40)
+        assert len(board.sent()) <= 10 * 40
 
 
 def test_a_copy_that_no_datagram_holds_is_not_sent() -> None:

@@ -19,7 +19,8 @@ def domains(port: int = 5060) -> OwnDomains:
         ("[2001:DB8:0::1]", "2001:db8::1"),
         ("2001:db8:0:0:0:0:0:1", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
-        ("2001:db8:::1", "2001:db8:::1"),
+        ("2001:db8:::1", "2001:db8::1"),
+        ("[::ffff:10.0.0.1]", "10.0.0.1"),
     ],
 )
 def test_canonical_host(host: str, canonical: str) -> None:

@@ -96,7 +96,7 @@ def test_both_own_routes_of_a_double_record_route_are_removed(board: Board) -> N
 def test_strict_router_before_us(board: Board) -> None:
     """§16.4: our Record-Route came as Request-URI; the last Route is the target."""
     lines = ("Route: <sip:10.0.0.9;lr>, <sip:lenka@10.0.0.12:5060>",)
-    board.receive(request("BYE", own_route("10.0.0.9").strip("<>"), to_tag="t", lines=lines), PETER)
+    board.receive(request("BYE", own_route("sip:10.0.0.9").strip("<>"), to_tag="t", lines=lines), PETER)
     (sent,) = board.sent()
     assert sent.message.uri == AT_LENKA
     assert sent.message.values("route") == ["<sip:10.0.0.9;lr>"]
@@ -124,13 +124,27 @@ def test_foreign_maddr_is_where_it_goes(board: Board) -> None:
 
 
 def test_loop_ends_in_482(board: Board) -> None:
-    """A binding that leads back here: the first pass is a spiral, the second a loop (RFC 5393 §4.2)."""
-    board.bind("loop", "sip:loop@10.0.0.1:5060")
+    """Another proxy sends the same request back (RFC 5393 §4.2)."""
+    board.bind("loop", "sip:loop@10.0.0.9")
     board.receive(request("MESSAGE", "sip:loop@10.0.0.1"), LUKAS)
-    for _ in range(2):
-        board.receive(board.sent()[0].message.raw, ("10.0.0.1", 5060))
+    came_back = board.sent()[0].raw.replace(b"sip:loop@10.0.0.9", b"sip:loop@10.0.0.1", 1)
+    board.receive(came_back, ("10.0.0.9", 5060))
     assert board.answers()[0].line == "SIP/2.0 482 Loop Detected"
     assert not board.sent()
+
+
+@pytest.mark.parametrize(
+    ("came", "given"), [("7", "7"), ("x", "60"), ("", "60"), ("999", "60"), ("070", "60")]
+)
+def test_breadth_is_bounded_by_ours(board: Board, came: str, given: str) -> None:
+    """RFC 5393 §5.3.3."""
+    board.receive(request("MESSAGE", CALLEE, lines=(f"Max-Breadth: {came}",)), LUKAS)
+    assert board.sent()[0].message.all("max-breadth") == [given]
+
+
+def test_no_breadth_is_left(board: Board) -> None:
+    board.receive(request("MESSAGE", CALLEE, lines=("Max-Breadth: 0",)), LUKAS)
+    assert board.answers()[0].line == "SIP/2.0 440 Max-Breadth Exceeded"
 
 
 def test_another_switchboards_branch_is_no_loop(board: Board) -> None:

@@ -9,9 +9,10 @@ def test_numbers_never_change() -> None:
         "OTHER", "VIA", "FROM", "TO", "CALL_ID", "CSEQ", "CONTACT", "MAX_FORWARDS", "ROUTE", "RECORD_ROUTE",
         "CONTENT_LENGTH", "EXPIRES", "PROXY_REQUIRE", "REQUIRE", "SUPPORTED", "PATH", "ACCEPT_LANGUAGE",
         "USER_AGENT", "WWW_AUTHENTICATE", "PROXY_AUTHENTICATE", "TIMESTAMP", "EVENT", "PROXY_AUTHORIZATION",
-        "AUTHORIZATION", "CONTENT_TYPE",
+        "AUTHORIZATION", "CONTENT_TYPE", "P_ASSERTED_IDENTITY", "P_PREFERRED_IDENTITY", "REMOTE_PARTY_ID",
+        "ALERT_INFO", "CALL_INFO", "MAX_BREADTH",
     ]  # fmt: skip
-    assert list(Header) == list(range(25))
+    assert list(Header) == list(range(31))
 
 
 def test_names() -> None:

@@ -1,0 +1,12 @@
+from switchboard.proxy.preprocess cimport Routing
+from switchboard.proxy.received cimport Received
+from switchboard.sip.uri cimport SipUri
+
+
+cpdef object follow(object policy, Received received, Routing routing, double at)
+cdef object _lead(object policy, object there, object here, Received received, Routing routing, double at)
+cdef tuple _next(Routing routing)
+cdef object _unmoved(object there, Routing routing)
+cdef object _moved(
+    object policy, object there, object here, Received received, Routing routing, SipUri uri, double at
+)

@@ -1,0 +1,99 @@
+"""Where a request within a dialog goes: along the flow that its Route seals, whoever has registered what since.
+
+A request that refreshes the target may move a side of the dialog (RFC 3261 §12.2), but not the route set, and so
+not the seal. So the Request-URI is compared with what was sealed. If it is the same, the flow leads. If the side
+has moved, it is followed
+
+* to a contact at which the user of ours who it is, is registered now, over the flow of that binding,
+* to another port of the address where it was,
+* and anywhere by a user of ours, or who was called as one, as long as it sends from where it was then.
+
+Anything else is no request of this dialog, and is treated as a stranger's.
+"""
+
+from switchboard.proxy.dialog_seal import Side, address_named
+from switchboard.proxy.preprocess import Routing
+from switchboard.proxy.received import Received
+from switchboard.proxy.target import Target, along, target_of, uri_of
+from switchboard.proxy.targets import TargetPolicy
+from switchboard.sip.address import uri_in
+from switchboard.sip.errors import ParseError
+from switchboard.sip.translation import is_private
+from switchboard.sip.uri import SipUri
+
+
+def follow(policy: TargetPolicy, received: Received, routing: Routing, at: float) -> None:
+    """Note in `routing` whether the Route of a dialog leads the request, and where. `at`: epoch s.
+
+    What is wrong with a Request-URI that nothing leads is raised.
+    """
+    if routing.seal and received.is_in_dialog:
+        message = received.message
+        sides = policy.seals.lead(routing.seal, message.call_id, message.from_tag, message.to_tag)
+        if sides is not None:
+            routing.is_sealed = True
+            there, here = sides
+            _lead(policy, there, here, received, routing, at)
+    if routing.unreadable and not routing.is_led:
+        raise routing.unreadable
+
+
+def _lead(
+    policy: TargetPolicy, there: Side, here: Side, received: Received, routing: Routing, at: float
+) -> None:
+    """Lead a request from the side `here` to the other one."""
+    if not routing.routes and policy.own.owns(routing.uri):
+        user = routing.uri.username
+        routing.is_led = bool(user) and policy.seals.user(user) == there.owner
+        return
+    text, uri = _next(routing)
+    if policy.seals.target_of(uri, text) == there.target:
+        routing.target = _unmoved(there, routing)
+    else:
+        routing.target = _moved(policy, there, here, received, routing, uri, at)
+    routing.is_led = routing.target is not None
+
+
+def _next(routing: Routing) -> tuple[str, SipUri]:
+    """The URI that is asked for the next hop (RFC 3261 §16.6 step 7)."""
+    text = routing.text
+    if routing.routes:
+        try:
+            text = uri_in(routing.routes[0])
+        except ParseError:
+            text = routing.routes[0]
+    return text, uri_of(text)
+
+
+def _unmoved(there: Side, routing: Routing) -> Target:
+    target = along(routing.text, routing.uri, there.flow)
+    return target._replace(next_hop="", local="", fallback=target.next_hop) if there.is_named else target
+
+
+def _moved(
+    policy: TargetPolicy,
+    there: Side,
+    here: Side,
+    received: Received,
+    routing: Routing,
+    uri: SipUri,
+    at: float,
+) -> Target | None:
+    if not routing.routes and (bound := _registered(policy, there, received, uri, at)):
+        return bound
+    if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
+        return along(routing.text, routing.uri, there.flow)
+    may_follow = here.may_follow and received.source.host == here.flow.host
+    is_near = uri.has_host and address_named(uri)[0] == there.flow.host
+    return Target(routing.text, routing.uri) if is_near or (may_follow and uri.has_host) else None
+
+
+def _registered(
+    policy: TargetPolicy, there: Side, received: Received, uri: SipUri, at: float
+) -> Target | None:
+    """The binding of the user who that side is, if that is where it says to be now."""
+    user = received.callee
+    if not user or policy.seals.user(user) != there.owner:
+        return None
+    bound = policy.locations.binding_at(user, uri, at)
+    return None if bound is None else target_of(bound, user)

@@ -1,0 +1,200 @@
+"""What our Record-Route proves when it comes back as a Route: which dialog it is of, and where its sides are.
+
+A seal tells of both sides of a dialog over which flow each is reached. So where the requests of a dialog go depends on
+nothing that they claim, nor on who has registered what meanwhile. Nothing is remembered for it, so a dialog survives
+every restart.
+
+    sb = base64url(mac, flags, caller, callee)
+
+    mac       8 octets over all that follows, the Call-ID and the caller's tag
+    a side    kind, target, owner, flow
+    target    of the address that this side's Contact (or the next proxy's Record-Route) names
+    owner     of the user of ours who this side is, zeros for nobody
+    flow      transport, our address, the peer's address and port: where requests for `target` go (RFC 5626 §5.3)
+
+`target` and `owner` are keyed sums of four octets. The transport is an octet of its own, and an address bears its
+length: a flow that is a connection needs no other layout. The caller is who sent the request with this Record-Route.
+"""
+
+from base64 import urlsafe_b64encode
+from binascii import Error, a2b_base64
+from functools import lru_cache
+from hmac import compare_digest
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+
+from switchboard.auth.keys import Use, seal
+from switchboard.proxy.domains import DEFAULT_PORT, canonical_host
+from switchboard.sip.uri import SipUri
+from switchboard.transaction.commands import Peer
+
+PARAM: Final = "sb"
+NOBODY: Final = bytes(4)
+UDP: Final = 1
+
+_MAC = 8
+_SUM = 4
+_VERSION, _SAME_LOCAL = 0x01, 0x10
+_VERSIONS = 0x0F
+_TRANSLATED, _NAMED, _MAY_FOLLOW = 0x01, 0x02, 0x04
+_LONGEST = 700
+_SHORTEST = _MAC + 1 + 2 * (1 + 2 * _SUM)
+_TEXT = 0x80
+"""Marks an address that is no plain IP address, such as one with a zone."""
+_REMEMBERED = 4096
+_new = tuple.__new__
+
+
+class Side(NamedTuple):
+    """One side of a dialog, as a seal tells.
+
+    `flow`: where requests for its `target` go. `is_translated`: it is reached over the flow alone, whatever it names.
+    `is_named`: the target is a name, to be resolved; the flow stands in if that leads nowhere. `may_follow`: whether it
+    may follow the other side wherever that moves, while it sends from the address of its own flow.
+    """
+
+    flow: Peer
+    target: bytes
+    owner: bytes
+    is_translated: bool
+    is_named: bool
+    may_follow: bool
+
+
+class Sides(NamedTuple):
+    """Both sides of a dialog."""
+
+    caller: Side
+    callee: Side
+
+
+class DialogSeals:
+    """Makes and reads seals with the switchboard's `key`."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._sum = lru_cache(_REMEMBERED)(self._sum_of)
+
+    def make(self, sides: Sides, call_id: str, tag: str) -> str:
+        """Return the value of the parameter. `tag`: the caller's."""
+        caller, callee = sides
+        is_same = caller.flow.local == callee.flow.local
+        flags = _VERSION | _SAME_LOCAL if is_same else _VERSION
+        claim = bytes((flags,)) + _packed_side(caller, True) + _packed_side(callee, not is_same)
+        return urlsafe_b64encode(self._mac(call_id, tag, claim) + claim).rstrip(b"=").decode()
+
+    def read(self, text: str, call_id: str, tag: str) -> Sides | None:
+        """Return what the parameter `text` (untrusted) tells, if it was made for a caller with this `tag`.
+
+        Forged, cut and foreign ones are told from good ones in constant time.
+        """
+        sealed = _decoded(text)
+        return self._opened(sealed, call_id, tag) if sealed else None
+
+    def lead(self, text: str, call_id: str, from_tag: str, to_tag: str) -> tuple[Side, Side] | None:
+        """Return for a request with these tags the side that it goes to, and that of its sender; None if not ours."""
+        sealed = _decoded(text)
+        if not sealed:
+            return None
+        sides = self._opened(sealed, call_id, from_tag)
+        if sides is not None:
+            return sides.callee, sides.caller
+        sides = self._opened(sealed, call_id, to_tag)
+        return None if sides is None else (sides.caller, sides.callee)
+
+    def target_of(self, uri: SipUri | None, text: str) -> bytes:
+        """The sum over the address that a remote target names. `uri`: the `text` parsed, None for what is no URI."""
+        if uri is None or not uri.has_host:
+            return self._sum(text)
+        host, port = address_named(uri)
+        return self._sum(f"{canonical_host(host)}:{port}")
+
+    def user(self, name: str) -> bytes:
+        """The sum over a user's name; `NOBODY` for "" ."""
+        return self._sum(f"/{name}") if name else NOBODY
+
+    def tag(self, call_id: str, tag: str, number: int, branch: str) -> str:
+        """A To tag that is the same for all copies of one request: 32 bits, as RFC 3261 §19.3 wants it."""
+        text = f"{call_id}\n{tag}\n{number}\n{branch}".encode("utf-8", "surrogateescape")
+        return seal(self._key, Use.TAG, text, 4).hex()
+
+    def _opened(self, sealed: bytes, call_id: str, tag: str) -> Sides | None:
+        claim = sealed[_MAC:]
+        if not compare_digest(self._mac(call_id, tag, claim), sealed[:_MAC]) or not tag:
+            return None
+        flags = claim[0]
+        if flags & _VERSIONS != _VERSION:
+            return None
+        caller, end = _side(claim, 1, None)
+        callee, _ = _side(claim, end, caller.flow.local) if flags & _SAME_LOCAL else _side(claim, end, None)
+        return _new(Sides, (caller, callee))
+
+    def _mac(self, call_id: str, tag: str, claim: bytes) -> bytes:
+        text = f"{call_id}\n{tag}\n".encode("utf-8", "surrogateescape")
+        return seal(self._key, Use.DIALOG, text + claim, _MAC)
+
+    def _sum_of(self, text: str) -> bytes:
+        return seal(self._key, Use.HOST, text.encode("utf-8", "surrogateescape"), _SUM)
+
+
+def address_named(uri: SipUri) -> tuple[str, int]:
+    """Return the host, without brackets, and the port that a URI is sent to (RFC 3261 §18.1.1, RFC 3263 §4.2)."""
+    host = uri.param("maddr") or uri.host
+    return host.strip("[]"), DEFAULT_PORT if uri.port is None else uri.port
+
+
+def _decoded(text: str) -> bytes:
+    """Return the octets; none of what is no whole seal."""
+    if len(text) > _LONGEST or not text.isascii():
+        return b""
+    padded = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
+    try:
+        octets = a2b_base64(padded, strict_mode=True)
+    except Error:
+        return b""
+    return octets if len(octets) > _SHORTEST else b""
+
+
+def _packed_side(side: Side, with_local: bool) -> bytes:
+    kind = _TRANSLATED if side.is_translated else 0
+    kind |= _NAMED if side.is_named else 0
+    kind |= _MAY_FOLLOW if side.may_follow else 0
+    flow = side.flow
+    local = _packed(flow.local) if with_local else b""
+    return (
+        bytes((kind,)) + side.target + side.owner + bytes((UDP,)) + local + _packed(flow.host)
+        + flow.port.to_bytes(2, "big")
+    )  # fmt: skip
+
+
+def _side(claim: bytes, start: int, local: str | None) -> tuple[Side, int]:
+    """Return the side that was packed at `start`, and where it ends. `local`: our address, if that is not in it."""
+    kind = claim[start]
+    owner_at = start + 1 + _SUM
+    at = owner_at + _SUM + 1
+    if local is None:
+        end = at + 1 + (claim[at] & ~_TEXT)
+        local, at = _unpacked(claim[at:end]), end
+    end = at + 1 + (claim[at] & ~_TEXT)
+    flow = _new(Peer, (_unpacked(claim[at:end]), int.from_bytes(claim[end : end + 2], "big"), local))
+    sums = claim[start + 1 : owner_at], claim[owner_at : owner_at + _SUM]
+    kinds = kind & _TRANSLATED != 0, kind & _NAMED != 0, kind & _MAY_FOLLOW != 0
+    return _new(Side, (flow, *sums, *kinds)), end + 2
+
+
+@lru_cache(_REMEMBERED)
+def _packed(host: str) -> bytes:
+    try:
+        octets, kind = ip_address(host).packed, 0
+    except ValueError:
+        octets, kind = host.encode("utf-8", "surrogateescape")[: _TEXT - 1], _TEXT
+    if kind == 0 and "%" in host:
+        octets, kind = host.encode(), _TEXT
+    return bytes((kind | len(octets),)) + octets
+
+
+@lru_cache(_REMEMBERED)
+def _unpacked(octets: bytes) -> str:
+    if octets[0] & _TEXT:
+        return octets[1:].decode("utf-8", "surrogateescape")
+    return str(ip_address(octets[1:]))

@@ -1,0 +1,199 @@
+"""Our Record-Route (RFC 3261 §16.6 step 4, §16.7 step 8; RFC 5658), and the flows that it seals (`dialog_seal`).
+
+When a request makes a dialog, it is known where it came from and where it is sent, so both flows are sealed in it. If
+the callee then answers with a Contact at another address, or another proxy has recorded itself in between, the seal in
+the response is replaced by one that knows. A target refresh is recorded, too: a user agent that has lost its route set
+learns it anew. RFC 6665 §4.3 wants that of every NOTIFY, which makes dialogs of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from switchboard.proxy.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
+from switchboard.proxy.received import Received
+from switchboard.proxy.target import Target
+from switchboard.sip.address import uri_in
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.scan import BODY_END
+from switchboard.sip.translation import address_of, is_private, is_translated
+from switchboard.sip.uri import SipUri, parse_uri
+from switchboard.transaction.commands import Peer
+
+_RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
+_PARAM: Final = f";{PARAM}=".encode()
+_ENDS_PARAM: Final = b";>,? \t\r\n"
+_MOST_SEALS: Final = 8
+"""So many are looked at in one response."""
+_new = tuple.__new__
+
+
+def is_recorded(method: str) -> bool:
+    """Whether requests of this method make dialogs, or refresh their targets (RFC 3261 §12, RFC 3311, 6665)."""
+    return method in _RECORDED
+
+
+def record_routes(
+    received: Received,
+    target: Target,
+    routes: Sequence[str],
+    to: Peer,
+    port: int,
+    seals: DialogSeals,
+    may_relay: bool,
+) -> list[bytes]:
+    """Return the values for a request to `to`: one, or one for each side that knows us by another address.
+
+    The target's side is on top (RFC 5658 §3). `routes`: what is left of Route. `may_relay`: whether the caller may
+    follow the callee wherever it moves.
+    """
+    outer, local = _reference(to.local), received.source.local
+    inner = outer if "%" in local else _reference(local) or outer
+    hosts = (outer,) if inner == outer else (outer, inner)
+    sides = Sides(_caller_side(received, seals, may_relay), _first_callee_side(target, routes, to, seals))
+    seal = seals.make(sides, received.message.call_id, received.message.from_tag)
+    return [f"<sip:{host}:{port};lr;{PARAM}={seal}>".encode() for host in hosts]
+
+
+def makes_dialog(response: Message) -> bool:
+    """Whether a response makes a dialog, or refreshes its target (RFC 3261 §12.1)."""
+    return 100 < response.status < 300 and response.method in _RECORDED and bool(response.to_tag)
+
+
+def lead_to_callee(
+    raw: bytes, response: Message, received: Received, target: Target, peer: Peer, seals: DialogSeals
+) -> bytes:
+    """Return `raw`, the `response` without our Via, with a seal that knows where the callee at `peer` is now.
+
+    It is `raw` itself if the callee is where the request was sent.
+    """
+    if Header.RECORD_ROUTE not in response.numbers or _is_where_expected(response, target):
+        return raw
+    found = _seal_in(response, _caller_side(received, seals, False), seals)
+    if found is None:
+        return raw
+    old, sides, text = found
+    side = _callee_side(received, target, peer, text, seals)
+    head = response.headers_end - (response.index[BODY_END] - len(raw))
+    new = seals.make(Sides(sides.caller, side), response.call_id, response.from_tag).encode()
+    return raw[:head].replace(old, new) + raw[head:]
+
+
+def _is_where_expected(response: Message, target: Target) -> bool:
+    """Whether our Record-Route is the only one there, and Contact names the address that was called."""
+    if response.numbers.count(Header.RECORD_ROUTE) > 1 or b"," in (
+        response.value(Header.RECORD_ROUTE) or b""
+    ):
+        return False
+    uri = _parsed(_first_uri(response, Header.CONTACT))
+    return uri is not None and address_named(uri) == address_named(target.uri)
+
+
+def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Side:
+    message, source = received.message, received.source
+    is_passed_on = Header.RECORD_ROUTE in message.numbers
+    text = _first_uri(message, Header.RECORD_ROUTE if is_passed_on else Header.CONTACT)
+    uri = _parsed(text)
+    sums = seals.target_of(uri, text), seals.user(received.caller)
+    if uri is None or received.owns(uri) or is_translated(uri.host, received.via.host, source.host):
+        return _new(Side, (source, *sums, True, False, may_relay))
+    return _side_at(uri, source, sums, may_relay)
+
+
+def _first_callee_side(target: Target, routes: Sequence[str], to: Peer, seals: DialogSeals) -> Side:
+    """Where the callee is as far as is known when it is called: at its contact, or over the flow that leads there."""
+    sums = seals.target_of(target.uri, target.text), seals.user(target.user)
+    may_follow = bool(target.user)
+    if target.next_hop or not target.uri.has_host:
+        return _new(Side, (to, *sums, target.uri.host.strip("[]") != to.host, False, may_follow))
+    if routes:
+        return _side_at(target.uri, to, sums, may_follow)
+    is_named = address_of(address_named(target.uri)[0]) is None
+    return _new(Side, (to, *sums, False, is_named, may_follow))
+
+
+def _callee_side(received: Received, target: Target, peer: Peer, text: str, seals: DialogSeals) -> Side:
+    uri = _parsed(text)
+    sums = seals.target_of(uri, text), seals.user(target.user)
+    may_follow = bool(target.user)
+    if uri is None or received.owns(uri) or _is_behind(uri, target, peer):
+        return _new(Side, (peer, *sums, True, False, may_follow))
+    return _side_at(uri, peer, sums, may_follow)
+
+
+def _side_at(uri: SipUri, known: Peer, sums: tuple[bytes, bytes], may_follow: bool) -> Side:
+    """The side at the address that `uri` names. `known`: its flow so far; `sums`: its target and owner."""
+    host, port = address_named(uri)
+    if address_of(host) is None:
+        return _new(Side, (known, *sums, False, True, may_follow))
+    flow = _new(Peer, (host, port, known.local if host == known.host else ""))
+    return _new(Side, (flow, *sums, False, False, may_follow))
+
+
+def _is_behind(uri: SipUri, target: Target, peer: Peer) -> bool:
+    """Whether a callee who was reached at `peer` is reached nowhere else, whatever its Contact `uri` names."""
+    if target.next_hop and (uri.host == target.uri.host or is_private(uri.host)):
+        return uri.host != peer.host
+    return is_translated(uri.host, "", peer.host)
+
+
+def _first_uri(message: Message, header: Header) -> str:
+    """The URI of the first value of Contact or Record-Route; as it stands if it is none."""
+    text = message.get(header) or ""
+    try:
+        return uri_in(text)
+    except ParseError:
+        pass
+    try:
+        return uri_in(message.values(header)[0])
+    except (ParseError, IndexError):
+        return text
+
+
+def _seal_in(response: Message, caller: Side, seals: DialogSeals) -> tuple[bytes, Sides, str] | None:
+    """Our seal for this `caller`, what it tells, and the URI that a request has behind our Route.
+
+    That is the Record-Route of the next proxy, above ours, or else the callee's Contact.
+    """
+    raw, end = response.raw, response.headers_end
+    start = at = response.value_span(Header.RECORD_ROUTE)[0]
+    for _ in range(_MOST_SEALS):
+        at = raw.find(_PARAM, at, end)
+        if at < 0:
+            return None
+        at += len(_PARAM)
+        seal = _value_at(raw, at, end)
+        sides = seals.read(seal.decode("ascii", "replace"), response.call_id, response.from_tag)
+        if sides is not None and sides.caller[:3] == caller[:3]:  # another is of an earlier or later pass
+            return seal, sides, _uri_behind(response, seal, raw[start:at])
+    return None
+
+
+def _uri_behind(response: Message, seal: bytes, above: bytes) -> str:
+    if b"," not in above and b"\n" not in above:
+        return _first_uri(response, Header.CONTACT)
+    text = seal.decode()
+    values = response.values(Header.RECORD_ROUTE)
+    ours = next((place for place, value in enumerate(values) if text in value), 0)
+    return uri_in(values[ours - 1]) if ours else _first_uri(response, Header.CONTACT)
+
+
+def _value_at(raw: bytes, start: int, end: int) -> bytes:
+    at = start
+    while at < end and raw[at] not in _ENDS_PARAM:
+        at += 1
+    return raw[start:at]
+
+
+def _parsed(text: str) -> SipUri | None:
+    """The URI; None if it names no place."""
+    try:
+        uri = parse_uri(text)
+    except ParseError:
+        return None
+    return uri if uri.has_host else None
+
+
+def _reference(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,4 @@
+cpdef list by_priority(list targets)
+cpdef object target_of(object bound, str user)
+cpdef object along(str text, object uri, object flow, str user=*)
+cdef str _hop(object flow)

@@ -1,0 +1,47 @@
+"""Address translation as it shows from outside: where a user agent is reached that names an address of its own
+network (RFC 3581 §1).
+
+A user agent says twice where it is: in Contact and in its Via. Datagrams show a third address, where they come
+from. A contact elsewhere than the source proves nothing by itself: gateways send from one address and listen at
+another, and a program may register for a phone. So the source stands in for the contact only if the contact
+cannot be right: the Via names it too, although datagrams come from elsewhere; or it is an address of a private
+network, and the source is none.
+"""
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+_NOWHERE = ".invalid"
+"""No name below it exists (RFC 2606 §2): what user agents write that know no address of theirs (RFC 7118 §5)."""
+
+Address = IPv4Address | IPv6Address
+
+
+def is_translated(contact: str, via: str, source: str) -> bool:
+    """Whether who names the host `contact` is reached at the address `source` of its datagrams instead.
+
+    `via`: the host in its Via, "" if there is none. Hosts with or without brackets.
+    """
+    named, seen = address_of(contact), address_of(source)
+    if named is None:
+        return contact.endswith(_NOWHERE)
+    if named == seen:
+        return False
+    return named == address_of(via) or (seen is not None and seen.is_global and not named.is_global)
+
+
+def is_private(host: str) -> bool:
+    """Whether it is an IP address that means something else, or nothing, in another network."""
+    address = address_of(host)
+    return address is not None and not address.is_global
+
+
+@lru_cache(maxsize=4096)
+def address_of(host: str) -> Address | None:
+    """Return the IP address that `host` is, its zone left out; None for a name."""
+    if not (host[:1].isdigit() or ":" in host):
+        return None
+    try:
+        return ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
