@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 from switchboard import codec
@@ -29,7 +28,7 @@ class IntakeInPython:
         *self._peers, self._edge_tx = outboxes
         self._dispatcher = dispatcher
         self._taken = dict.fromkeys(Kind, 0)
-        self._refused = self._dropped = 0
+        self._refused = self._dropped = self._withheld = 0
 
     def drain(self, sock: socket.socket, now: float) -> int:
         """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
@@ -57,13 +56,16 @@ class IntakeInPython:
     def send_away(self, request: Message, host: str, port: int, local_host: str) -> None:
         """Tell the sender of a well-formed request that its peer has too much to do."""
         self._gate.send_away()
-        with suppress(ParseError):
-            self._answer(request, UNAVAILABLE, (host, port), local_host, [try_later(request)])
+        self._answer(request, UNAVAILABLE, (host, port), local_host, [try_later(request)])
 
     def stats(self) -> dict[str, float]:
-        """Datagrams by kind; of the messages, broken requests (refused) and what else broke (dropped)."""
+        """Datagrams by kind; of the messages, broken requests (refused), what else broke (dropped).
+
+        Of the gate's answers those that would have been longer than their requests (answers_withheld).
+        """
         kinds = {f"datagrams.{kind.name.lower()}": count for kind, count in self._taken.items()}
-        return {**kinds, "refused": self._refused, "dropped": self._dropped}
+        counters = {"refused": self._refused, "dropped": self._dropped, "answers_withheld": self._withheld}
+        return {**kinds, **counters}
 
     def _hand_on(self, raw: bytes, host: str, port: int, local_host: str, now: float) -> None:
         try:
@@ -91,10 +93,12 @@ class IntakeInPython:
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Tell the sender of a request that goes no further."""
-        with suppress(ParseError):
-            if answer := answer_statelessly(request, status, source, headers):
-                response, hop = answer
-                self._edge_tx.put(codec.pack([*hop, local_host, response]))
+        answer = answer_statelessly(request, status, source, headers)
+        if answer is None:
+            self._withheld += 1
+            return
+        response, hop = answer
+        self._edge_tx.put(codec.pack([*hop, local_host, response]))
 
     def _hand_on_unscanned(self, raw: bytes, host: str, port: int, local_host: str) -> None:
         """To router 0, which answers 400, if it was meant as a request."""

@@ -42,7 +42,8 @@ class RegistrarService(Actor):
     sip.taken and source.registered to edge-rx.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
-    Events: location.changed, location.number, users.number. Questions: location.list, user.*.
+    Events: location.changed, location.number, users.number.
+    Questions: location.list, auth.failing, user.*.
     """
 
     name = "registrar"
@@ -53,7 +54,7 @@ class RegistrarService(Actor):
         self._failures, self._failure_log = Failures(), FailureLog()
         key = load_or_make_key(settings.auth_key_path)
         self._authenticator = make_authenticator(
-            settings, key, self.name, self._store.nonces(), self._failures
+            settings, key, f"{self.name} {self._store.series}", self._store.nonces(), self._failures
         )
         self._registrar = Registrar(
             self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
@@ -187,9 +188,11 @@ class RegistrarService(Actor):
         self._greet(0.0)
 
     def answer(self, question: str, body: Any) -> Any:
-        """location.list: all users with their valid bindings; user.*: see `UserRegister`."""
+        """location.list: all users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
         if question.startswith("user."):
             return self._users.answer(question, body)
+        if question == "auth.failing":
+            return self._authenticator.failing.often() if self._authenticator else []
         if question != "location.list":
             raise LookupError(question)
         now_at = time.time()
@@ -211,7 +214,8 @@ class RegistrarService(Actor):
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
-            "auth_withheld": self._authenticator.answers.withheld if self._authenticator else 0,
+            "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
+            "answers_withheld": self._registrar.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
         }
 

@@ -63,7 +63,7 @@ class RouterService(Actor):
 
     Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
     call.happened to the journal until call.acknowledged.
-    Follows location.changed with a replica of the bindings.
+    Questions: auth.failing. Follows location.changed with a replica of the bindings.
     """
 
     name = "router"
@@ -83,8 +83,9 @@ class RouterService(Actor):
         self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
+        issuer = f"router.{instance} {boot_id()} {self._log.series}"
         self._authenticator = make_authenticator(
-            settings, self._key, f"router.{instance} {boot_id()}", self._log.nonces, self._failures
+            settings, self._key, issuer, self._log.nonces, self._failures
         )
         self._users = self._follow_users(context, endpoints)
         self._facing = Facing(settings)
@@ -134,6 +135,12 @@ class RouterService(Actor):
                 self._log.acknowledge(series, number, now)
             case _:
                 self._bad_items += 1
+
+    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
+        """auth.failing: whose phones keep failing to prove a password."""
+        if question != "auth.failing":
+            raise LookupError(question)
+        return self._authenticator.failing.often() if self._authenticator else []
 
     def is_ready(self) -> bool:
         """Once it hears the registrar: whoever registers may be called at once."""
@@ -203,7 +210,8 @@ class RouterService(Actor):
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
-            "auth_withheld": self._authenticator.answers.withheld if self._authenticator else 0,
+            "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
+            "answers_withheld": self._proxy.env.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),

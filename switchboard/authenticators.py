@@ -16,10 +16,15 @@ from switchboard.settings import Settings
 def make_authenticator(
     settings: Settings, key: bytes, issuer: str, kept: Iterable[tuple[bytes, bytes]], failures: Failures
 ) -> Authenticator | None:
-    """Return that of the worker `issuer`, None if everybody is believed. `kept`: the nonces in use."""
+    """Return that of the worker `issuer`, None if everybody is believed.
+
+    `kept`: the nonces in use. `issuer` names the store of them, too: what was captured is good nowhere else.
+    """
     if settings.auth == "off":
         return None
     nonces = Nonces(key, issuer, settings.nonce_s, secrets.token_bytes)
     replays = Replays(settings.nonce_s, kept)
-    verifier = Verifier(key, settings.auth_algorithms, Users(settings.realm), nonces, replays)
+    chosen = {name: user.auth_algorithms for name, user in settings.users.items() if user.auth_algorithms}
+    users = Users(settings.realm)
+    verifier = Verifier(key, settings.auth_algorithms, users, nonces, replays, chosen)
     return Authenticator(verifier, Trusted(settings.trusted), failures)

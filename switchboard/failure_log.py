@@ -37,4 +37,9 @@ class FailureLog:
                 user=_ODD.sub("?", failure.user[:_LONGEST]),
                 method=_ODD.sub("?", failure.method[:_LONGEST]),
                 reason=str(failure.reason),
+                **_if_known(algorithm=failure.algorithm, user_agent=failure.user_agent),
             )
+
+
+def _if_known(**details: str) -> dict[str, str]:
+    return {name: _ODD.sub("?", text) for name, text in details.items() if text}

@@ -84,6 +84,7 @@ class UserSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     language: str | None = None
+    auth_algorithms: Algorithms | None = Field(default=None, min_length=1)
 
 
 class Settings(BaseSettings):
@@ -112,7 +113,9 @@ class Settings(BaseSettings):
     phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
     ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")
     users: dict[str, UserSettings] = _setting(
-        {}, 'tables [users.NAME] with a language; in the environment JSON: {"NAME": {"language": "sk"}}'
+        {},
+        "tables [users.NAME] with a language, or auth_algorithms as below; "
+        'in the environment JSON: {"NAME": {"language": "sk"}}',
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
@@ -247,6 +250,11 @@ class Settings(BaseSettings):
     def here(self) -> str:
         """The name of this host."""
         return self.host or socket.gethostname()
+
+    def algorithms_of(self, user: str) -> tuple[str, ...]:
+        """Those by which this user may prove a password, in the order in which they are offered."""
+        chosen = self.users.get(user)
+        return (chosen and chosen.auth_algorithms) or self.auth_algorithms
 
     @property
     def keys_path(self) -> Path:

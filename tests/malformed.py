@@ -222,13 +222,13 @@ CASES: dict[str, Case] = {
     "route-multicast": Case(message("route-multicast", "Route: <sip:224.0.1.75;lr>"), 500),
     "route-port-0": Case(message("route-port-0", "Route: <sip:10.9.9.9:0;lr>"), 500),
     "ack-to-multicast": Case(message("ack-to-multicast", method="ACK", uri="sip:x@224.0.1.75"), DROPPED),
-    "via-port-0": Case(_via("via-port-0", "", f"{LUKAS[0]}:0"), DROPPED),
-    "via-maddr-multicast": Case(_via("via-maddr-multicast", ";maddr=224.0.1.75"), DROPPED),
-    "via-maddr-broadcast": Case(_via("via-maddr-broadcast", ";maddr=255.255.255.255"), DROPPED),
-    "via-maddr-multicast-6": Case(_via("via-maddr-multicast-6", ";maddr=[ff02::1]"), DROPPED),
-    "via-maddr-unspecified": Case(_via("via-maddr-unspecified", ";maddr=0.0.0.0"), DROPPED),
+    "via-port-0": Case(_via("via-port-0", "", f"{LUKAS[0]}:0"), 400),
+    "via-maddr-multicast": Case(_via("via-maddr-multicast", ";maddr=224.0.1.75"), 400),
+    "via-maddr-broadcast": Case(_via("via-maddr-broadcast", ";maddr=255.255.255.255"), 400),
+    "via-maddr-multicast-6": Case(_via("via-maddr-multicast-6", ";maddr=[ff02::1]"), 400),
+    "via-maddr-unspecified": Case(_via("via-maddr-unspecified", ";maddr=0.0.0.0"), 400),
     "via-maddr-unscanned": Case(
-        _via("via-maddr-unscanned", ";maddr=224.0.1.75").replace(b"CSeq", b"X-CSeq"), DROPPED
+        _via("via-maddr-unscanned", ";maddr=224.0.1.75").replace(b"CSeq", b"X-CSeq"), 400
     ),
     # contacts
     "contact-control": Case(_register("contact-control", b"<sip:a\x01b@10.0.0.11>"), 400),

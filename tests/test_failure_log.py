@@ -25,6 +25,12 @@ def test_what_a_line_says() -> None:
     ]
 
 
+def test_what_the_phone_is_and_showed() -> None:
+    with capture_logs() as lines:
+        FailureLog().tell([failure()._replace(user_agent='Phone/1 "source": x', algorithm="MD5")], 1000.0)
+    assert (lines[0]["user_agent"], lines[0]["algorithm"]) == ("Phone?1??source???x", "MD5")
+
+
 def test_nobody_writes_lines_of_his_own() -> None:
     with capture_logs() as lines:
         FailureLog().tell([failure('x source=10.0.0.1\nauth failed "' + "y" * 100)], 1000.0)

@@ -76,6 +76,11 @@ def test_defaults(tmp_path: Path) -> None:
         ({"SCANNERS": "Evil, sipvicious"}, "scanners", ("evil", "sipvicious")),
         ({"ACCESS": '{"deny": ["10.0.0.1"]}'}, "access", AccessSettings(deny=("10.0.0.1",))),
         ({"USERS": '{"eva": {"language": "sk"}}'}, "users", {"eva": UserSettings(language="sk")}),
+        (
+            {"USERS": '{"9901#1": {"auth_algorithms": ["MD5", "SHA-256"]}}'},
+            "users",
+            {"9901#1": UserSettings(auth_algorithms=("MD5", "SHA-256"))},
+        ),
     ],
 )
 def test_environment(
@@ -83,6 +88,12 @@ def test_environment(
 ) -> None:
     set_variables(monkeypatch, variables)
     assert getattr(load_settings(), key) == expected
+
+
+def test_algorithms_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, {"USERS": '{"eva": {"auth_algorithms": "MD5"}, "jan": {"language": "sk"}}'})
+    chosen = load_settings().algorithms_of
+    assert [chosen(user) for user in ("eva", "jan", "zoe")] == [("MD5",), *2 * [("SHA-256", "MD5")]]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +125,8 @@ def test_environment(
         ({"LOG_LEVEL": "loud"}, "Allowed: debug, info, warning or error"),
         ({"USERS": "eva"}, "Bad setting users: 'eva' (environment variable SWITCHBOARD_USERS)"),
         ({"USERS": '{"eva": {"langage": "sk"}}'}, "Unknown setting users.eva.langage"),
+        ({"USERS": '{"eva": {"auth_algorithms": ["SHA1"]}}'}, "Bad setting users.eva.auth_algorithms.0"),
+        ({"USERS": '{"eva": {"auth_algorithms": []}}'}, "Bad setting users.eva.auth_algorithms"),
         ({"T1_S": "0"}, "Allowed: seconds above 0"),
         ({"RATE_EXEMPT": "10.0.0.1/8"}, "'10.0.0.1/8' is no network. Allowed: networks"),
         ({"SCANNERS": "ab"}, "'ab' is shorter than 4 letters"),

@@ -2,21 +2,26 @@
 
 from collections.abc import Sequence
 
-from switchboard.auth.failures import Failures, Reason
+from switchboard.auth.failing import FailingBook
+from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
 from switchboard.auth.replay import Changes
 from switchboard.auth.trusted import Trusted
-from switchboard.auth.unproved import Answers
-from switchboard.auth.verifier import Verdict, Verifier
+from switchboard.auth.verifier import Attempt, Verdict, Verifier
+from switchboard.sip.stateless import StatelessAnswers
 
 
 class Authenticator:
-    """One worker's verifier, with whom it trusts, and the book of its failures."""
+    """One worker's verifier, with whom it trusts, and the book of its failures.
+
+    `challenged`, `repeated`: how often it asked, and how often it was shown what had been shown before.
+    """
 
     def __init__(self, verifier: Verifier, trusted: Trusted, failures: Failures) -> None:
         self.verifier = verifier
         self.trusted = trusted
-        self.challenged = 0
-        self.answers = Answers()
+        self.challenged = self.repeated = 0
+        self.answers = StatelessAnswers()
+        self.failing = FailingBook()
         self._failures = failures
 
     @property
@@ -24,22 +29,35 @@ class Authenticator:
         """Whether it knows who the users are."""
         return self.verifier.users.is_loaded
 
-    def identify(self, values: Sequence[str], method: str, uri: str, source: str, now_at: float) -> Verdict:
-        """Judge the credentials of a request that came from the address `source`. `now_at`: epoch s."""
-        verdict = self.verifier.check(values, method, uri, now_at)
+    def identify(self, values: Sequence[str], attempt: Attempt) -> Verdict:
+        """Judge the credentials (untrusted) of a request."""
+        verdict = self.verifier.check(values, attempt)
+        if verdict.is_there:
+            self.answers.prove(attempt.hop, attempt.at)
         if verdict.reason:
-            self.note(source, verdict.claimed, method, verdict.reason)
+            self.note(attempt, verdict, verdict.reason)
+        self.repeated += verdict.is_repeated
+        if verdict.user:
+            self.failing.forget(verdict.user)
         return verdict
 
-    def challenge(self, field: str, verdict: Verdict, now_at: float) -> list[tuple[str, str]]:
-        """The header fields called `field` that ask for credentials."""
+    def challenge(self, field: str, verdict: Verdict, attempt: Attempt, user: str) -> list[tuple[str, str]]:
+        """The header fields called `field` that ask for credentials. `user`: who asks, as far as is known."""
         self.challenged += 1
-        challenges = self.verifier.challenges(now_at, stale=verdict.stale)
+        user = verdict.claimed or user
+        if user in self.verifier.users and not verdict.stale:
+            self.failing.note(
+                user, attempt.hop[0], attempt.user_agent[:LONGEST_AGENT], verdict.algorithm, attempt.at
+            )
+        challenges = self.verifier.challenges(attempt, user, stale=verdict.stale)
         return [(field, challenge) for challenge in challenges]
 
-    def note(self, source: str, user: str, method: str, reason: Reason) -> None:
+    def note(self, attempt: Attempt, verdict: Verdict, reason: Reason) -> None:
         """Somebody is turned away."""
-        self._failures.note(source, user, method, reason)
+        agent, algorithm = attempt.user_agent[:LONGEST_AGENT], verdict.algorithm
+        self._failures.note(
+            Failure(attempt.hop[0], verdict.claimed, attempt.method, reason, agent, algorithm)
+        )
 
     def take_changes(self) -> Changes:
         """What must be durable before the answers leave."""

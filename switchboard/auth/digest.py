@@ -16,10 +16,9 @@ HA1_BYTES: Final = {SHA256: 32, MD5: 16}
 QOP: Final = "auth"
 
 _SCHEME = re.compile(rf"{SWS}Digest{LWS}", re.IGNORECASE)
-_PARAM = re.compile(rf"{SWS}({TOKEN}){SWS}={SWS}({QUOTED_STRING}|[^\",\s]++){SWS}(,|\Z)")
-_NC = re.compile("[0-9A-Fa-f]{8}")
-_DISPENSABLE = re.compile(rf'", (?:algorithm={MD5}, )?')
-"""Behind a quote, which no realm of ours has."""
+_PARAM = re.compile(rf"{SWS}(?:({TOKEN}){SWS}(?:={SWS}({QUOTED_STRING}|[^\",\s]++)?+)?+)?+{SWS}(?:,|\Z)")
+"""A parameter, perhaps without a value; or nothing before the next comma."""
+_NC = re.compile("[0-9A-Fa-f]{1,8}")
 _BY_NAME = {name.lower(): name for name in ALGORITHMS}
 
 
@@ -89,11 +88,6 @@ def challenge(realm: str, nonce: str, algorithm: str, *, stale: bool) -> str:
     return f'Digest realm="{realm}", nonce="{nonce}", algorithm={algorithm}, qop="{QOP}"{again}'
 
 
-def brief(value: str) -> str:
-    """The same challenge in fewest octets: MD5 goes without saying (RFC 7616 §3.3), a blank is not needed."""
-    return _DISPENSABLE.sub('",', value)
-
-
 def answer_to(challenge: str, user: str, password: str, method: str, uri: str, cnonce: str) -> str:
     """The value of Authorization or Proxy-Authorization with which a user agent answers a challenge.
 
@@ -121,17 +115,21 @@ def realm_of(value: str) -> str:
 
 
 def _params(text: str) -> dict[str, str]:
-    """The parameters by lower-case name; of quoted ones what stands between the quotes, as it stands."""
+    """The parameters by lower-case name, the first of each; of quoted ones what the quotes hold."""
     scheme = _SCHEME.match(text)
     if scheme is None:
         raise ParseError("No Digest Credentials")
     params: dict[str, str] = {}
-    position, more = scheme.end(), True
-    while more:
+    position = scheme.end()
+    while position < len(text):
         match = _PARAM.match(text, position)
-        if match is None or match[1].lower() in params:
+        if match is None:
             raise ParseError("Malformed Credentials")
-        value = match[2]
-        params[match[1].lower()] = value[1:-1] if value[0] == '"' else value
-        position, more = match.end(), match[3] == ","
+        if match[1]:
+            params.setdefault(match[1].lower(), _unquoted(match[2] or ""))
+        position = match.end()
     return params
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if value[:1] == '"' else value

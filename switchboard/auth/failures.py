@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 
 MOST: Final = 1000
 """Noted between two looks at them."""
+LONGEST_AGENT: Final = 64
+"""Characters that are kept of a User-Agent."""
 
 
 class Reason(StrEnum):
@@ -12,7 +14,6 @@ class Reason(StrEnum):
 
     WRONG_PASSWORD = "wrong password"
     UNKNOWN_USER = "unknown user"
-    REPLAYED = "replayed"
     OTHER_TARGET = "credentials for another URI"
     NOT_OWN_BINDINGS = "not own bindings"
     NOT_OWN_FROM = "From is not the user"
@@ -20,12 +21,17 @@ class Reason(StrEnum):
 
 
 class Failure(NamedTuple):
-    """Somebody was turned away. `source`: the IP address; `user`: who it was said to be (untrusted)."""
+    """Somebody was turned away. `source`: the IP address; `user`: who it was said to be (untrusted).
+
+    `user_agent`: what it calls itself (untrusted, cut). `algorithm`: of what it showed, if anything.
+    """
 
     source: str
     user: str
     method: str
     reason: Reason
+    user_agent: str = ""
+    algorithm: str = ""
 
 
 class Failures:
@@ -35,11 +41,11 @@ class Failures:
         self.count = 0
         self._noted: list[Failure] = []
 
-    def note(self, source: str, user: str, method: str, reason: Reason) -> None:
+    def note(self, failure: Failure) -> None:
         """Somebody is turned away."""
         self.count += 1
         if len(self._noted) < MOST:
-            self._noted.append(Failure(source, user, method, reason))
+            self._noted.append(failure)
 
     def take(self) -> list[Failure]:
         """Those since the last call."""

@@ -27,7 +27,7 @@ class Accounts:
 
     def give_password(self, user: str) -> Credentials:
         """Give `user`, new or not, a password that nobody gets to know; return what proves it."""
-        realm, algorithm = self._settings.realm, self._settings.auth_algorithms[0]
+        realm, algorithm = self._settings.realm, self._settings.algorithms_of(user)[0]
         password = generate_password()
         self._ask("user.put", [list(make_entry(user, realm, password))])
         return Credentials(realm, algorithm, make_ha1(algorithm, user, realm, password))

@@ -38,7 +38,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Now(pages, watch, settings, context).routes,
         *Journal(pages, settings, context).routes,
         *Call(pages, settings, context).routes,
-        *Failures(pages, settings).routes,
+        *Failures(pages, settings, context).routes,
         *Phones(pages, settings, context).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,

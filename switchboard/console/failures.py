@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from switchboard.auth.failing import advise, describe
+from switchboard.bus.context import BusContext
 from switchboard.console.pages import Pages
 from switchboard.history.account import Account
 from switchboard.history.explain import explain
@@ -15,6 +17,8 @@ from switchboard.history.place import history_of
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import Kind, Summary
 from switchboard.settings import Settings
+from switchboard.survey.ask import ask_parents
+from switchboard.survey.failing import failing_phones
 
 SHOWN = 50
 UNANSWERED_NS = 5_000_000_000
@@ -32,8 +36,10 @@ class Failure:
 class Failures:
     """Owns the page."""
 
-    def __init__(self, pages: Pages, settings: Settings) -> None:
+    def __init__(self, pages: Pages, settings: Settings, context: BusContext) -> None:
         self._pages = pages
+        self._settings = settings
+        self._context = context
         self._history = history_of(settings)
         self.routes = [Route("/registrations", self.show)]
 
@@ -45,9 +51,27 @@ class Failures:
             failures = await asyncio.to_thread(self._read, user)
         except HistoryError as error:
             problem = str(error)
+        failing = await asyncio.to_thread(self._failing, user)
         return self._pages.page(
-            request, "failures.html", user=user, failures=failures, problem=problem, most=SHOWN
+            request,
+            "failures.html",
+            user=user,
+            failures=failures,
+            failing=failing,
+            problem=problem,
+            most=SHOWN,
         )
+
+    def _failing(self, user: str) -> list[tuple[str, str]]:
+        """What phones that keep failing to prove a password do, and what may help."""
+        if self._settings.auth == "off":
+            return []
+        workers = ask_parents(self._context, self._settings)
+        found = failing_phones(self._settings, self._context, workers)
+        offered = self._settings.algorithms_of
+        return [
+            (describe(each), advise(each, offered(each.user))) for each in found if user in ("", each.user)
+        ]
 
     def _read(self, user: str) -> list[Failure]:
         found = self._history.recent(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
+from switchboard.auth.failing import Failing
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkCard:
@@ -68,6 +70,8 @@ class RunningFacts:
     address: str
     port: int
     answer_s: float | None
+    failing: Sequence[tuple[Failing, Sequence[str]]] = ()
+    """Users whose phones keep failing to prove a password, with the algorithms that they are offered."""
 
     @property
     def runs(self) -> bool:

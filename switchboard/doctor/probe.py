@@ -22,6 +22,7 @@ from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, Ru
 from switchboard.local import interfaces, own_addresses
 from switchboard.settings import Settings
 from switchboard.survey.ask import ask_parents, name_of
+from switchboard.survey.failing import failing_phones
 from switchboard.survey.ping import NobodyListens, ping
 from switchboard.survey.reading import UP
 from switchboard.twins import core
@@ -84,6 +85,9 @@ def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
         address=address,
         port=settings.sip_port,
         answer_s=_ping(address, settings.sip_port) if len(not_up) < len(workers) else None,
+        failing=[
+            (each, settings.algorithms_of(each.user)) for each in failing_phones(settings, context, workers)
+        ],
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from switchboard.auth.failing import advise, describe
 from switchboard.doctor.facts import RunningFacts
 from switchboard.doctor.finding import Finding, ok, problem, warning
 
@@ -20,6 +21,8 @@ def check_running(facts: RunningFacts) -> Iterator[Finding]:
     else:
         yield ok("running", f"all {facts.workers} workers are up")
     yield _check_answer(facts)
+    for failing, offered in facts.failing:
+        yield warning("password", describe(failing), advise(failing, offered))
 
 
 def _check_answer(facts: RunningFacts) -> Finding:

@@ -80,7 +80,7 @@ def _lasts_s(glance: Glance) -> str:
 def _refused(asked: str, request: Glance, answer: Glance) -> Account:
     shown = f"{answer.status} {answer.phrase}"
     if answer.status in CHALLENGES:
-        return _unauthorized(asked, request, shown)
+        return _unauthorized(asked, request, answer, shown)
     advice = _REFUSALS.get(answer.status, Advice("It was refused"))
     checks = [*advice.checks]
     if answer.status in (403, 404):
@@ -88,14 +88,18 @@ def _refused(asked: str, request: Glance, answer: Glance) -> Account:
     return Account([asked, f"{advice.sentence} ({shown})."], failed=True, advice=checks)
 
 
-def _unauthorized(asked: str, request: Glance, shown: str) -> Account:
+def _unauthorized(asked: str, request: Glance, answer: Glance, shown: str) -> Account:
+    if "stale=true" in answer.first("www-authenticate"):
+        checks = ["A phone answers the new question at once: look whether it registered after this."]
+        sentence = f"Its password is right, and proved for an old question; it was asked anew ({shown})."
+        return Account([asked, sentence], failed=True, advice=checks)
     if request.first("authorization") or request.first("proxy-authorization"):
         checks = ["Enter the password again; the user name for it is the part of the address before the @."]
         return Account([asked, f"Its password is wrong ({shown})."], failed=True, advice=checks)
     checks = [
         "Enter the password in the phone's account.",
-        "A phone that has one answers the question at once: if it has, it may not know the algorithm that is "
-        "asked for (WWW-Authenticate).",
+        "A phone that has one answers the question at once: if it has, it may not know what to make of "
+        "the algorithms that are asked for (WWW-Authenticate): `switchboard doctor` says what to set.",
     ]
     return Account(
         [asked, f"The switchboard asked for a password ({shown}), and the phone gave none."], True, checks

@@ -3,6 +3,7 @@ from switchboard.sip.message cimport Message
 
 cdef class Registrar:
     cdef object _authenticator, _store, _is_own, _policy
+    cdef readonly object answers
     cdef bytes _secret
     cpdef object process(self, Message request, tuple source, double now_at)
     cpdef list bindings(self, str user, double now_at)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
-from switchboard.location.binding import Binding
+from switchboard.auth.verifier import Attempt
+from switchboard.location.binding import Binding, format_hop
 from switchboard.location.contacts import RequestedContact, removes_all, requested_contacts
 from switchboard.location.store import Store
 from switchboard.location.update import Update
@@ -17,7 +18,8 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.respond import build_response, received_via, warning_of
+from switchboard.sip.respond import Hop, build_response, received_via, response_address, warning_of
+from switchboard.sip.stateless import StatelessAnswers
 from switchboard.sip.uri import SipUri
 
 SUPPORTED = frozenset(("path",))
@@ -64,6 +66,7 @@ class Registrar:
         authenticator: Authenticator | None = None,
     ) -> None:
         self._authenticator = authenticator
+        self.answers = authenticator.answers if authenticator else StatelessAnswers()
         self._store = store
         self._is_own = is_own
         self._policy = policy
@@ -86,12 +89,12 @@ class Registrar:
             status, reason, headers = error.status, error.reason, [("Warning", warning_of(error))]
             tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
         top_via = received_via(request, source)
-        if status == 401 and self._authenticator is not None:
-            answers = self._authenticator.answers
-            challenge = answers.make(
-                request, source[0], status, reason, headers, to_tag=tag, top_via=top_via, now_at=now_at
+        if status == 401:
+            known = partial(self._is_registered_at, user, response_address(request, source), now_at)
+            made = self.answers.make(
+                request, source, status, reason, headers, to_tag=tag, at=now_at, is_known=known
             )
-            return Answer(challenge, user, True)
+            return Answer(made[0] if made else b"", user, True)
         response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
         return Answer(response, user)
 
@@ -103,6 +106,11 @@ class Registrar:
     def bindings(self, user: str, now_at: float) -> list[Binding]:
         """The valid bindings of `user`."""
         return [binding for binding in self._store.bindings(user) if binding.expires_at > now_at]
+
+    def _is_registered_at(self, user: str, hop: Hop, now_at: float) -> bool:
+        """Whether `user` is registered where answers to the request go."""
+        source = format_hop(*hop)
+        return any(binding.source == source for binding in self.bindings(user, now_at))
 
     def _user(self, request: Message) -> str:
         """Steps 2 to 5: what the request requires, and whose address-of-record its To names."""
@@ -125,12 +133,13 @@ class Registrar:
         """Step 3 and 4: only the user itself changes its bindings, or sees them."""
         if source[0] in authenticator.trusted:
             return
-        shown = request.all(Header.AUTHORIZATION)
-        verdict = authenticator.identify(shown, request.method, request.uri, source[0], now_at)
+        hop, agent = response_address(request, source), request.get(Header.USER_AGENT) or ""
+        attempt = Attempt(request.method, request.uri, hop, self._is_own, now_at, agent)
+        verdict = authenticator.identify(request.all(Header.AUTHORIZATION), attempt)
         if not verdict.user:
-            raise Refusal(401, headers=authenticator.challenge("WWW-Authenticate", verdict, now_at))
+            raise Refusal(401, headers=authenticator.challenge("WWW-Authenticate", verdict, attempt, user))
         if verdict.user != user:
-            authenticator.note(source[0], verdict.user, request.method, Reason.NOT_OWN_BINDINGS)
+            authenticator.note(attempt, verdict, Reason.NOT_OWN_BINDINGS)
             raise Refusal(403, "Not Your Address-Of-Record")
 
     def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> Headers:

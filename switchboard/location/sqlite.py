@@ -38,17 +38,27 @@ CREATE INDEX bindings_by_expiry ON bindings (expires_at);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
-_NONCES = "CREATE TABLE IF NOT EXISTS nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID"
+_NONCES = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS nonce_series (name TEXT NOT NULL);
+INSERT INTO nonce_series SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM nonce_series);
+COMMIT;
+"""
 
 
 class SqliteStore:
-    """The registrar's end: the only writer (see `store.Store`). `path` ":memory:" is for tests."""
+    """The registrar's end: the only writer (see `store.Store`). `path` ":memory:" is for tests.
+
+    `series` tells this store of used nonces from one that took its place.
+    """
 
     def __init__(self, path: Path | str) -> None:
         """Open the store, or make it. StoreError if the file cannot be used."""
         with _explained(path):
             self._database = _open(path)
             self.number = _read_number(self._database)
+            (self.series,) = self._database.execute("SELECT name FROM nonce_series").fetchone()
         self._change: Change | None = None
         self._held: dict[str, int] = {}  # how many bindings users had before this batch, as far as it knows
 
@@ -174,7 +184,7 @@ def _open(path: Path | str) -> sqlite3.Connection:
     if schema_version(database) == 0:
         database.executescript(_SCHEMA)
     _check_schema(database)
-    database.execute(_NONCES)  # a store of 0.1 has none
+    database.executescript(_NONCES)  # a store of 0.1 has none
     return database
 
 

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from switchboard.auth.unproved import believed
 from switchboard.location.answered import Answered
 from switchboard.location.registrar import Registrar
 from switchboard.sip.errors import ParseError
@@ -30,7 +29,7 @@ class RegisterTransactions:
         self._answered: Answered[Reply] = Answered(lifetime_s)
 
     def handle(self, request: Message, source: tuple[str, int], now: float, now_at: float) -> Reply | None:
-        """The reply to a REGISTER from `source`; None if its top Via is of no use, or it gets none.
+        """The reply to a REGISTER from `source`; None if it gets none.
 
         `now`: monotonic seconds, `now_at`: epoch seconds.
         """
@@ -38,22 +37,27 @@ class RegisterTransactions:
             via = request.via
             target = response_address(request, source)
             transaction = server_key(request, via)
-        except ParseError:
+        except ParseError as error:
             self.unanswerable += 1
-            return None
+            return self._reject(request, error, source, now_at)
         if reply := self._answered.find(transaction, now):
             self.retransmissions += 1
             return reply
         answer = self._registrar.process(request, source, now_at)
         if not answer.response:
             return None
-        if answer.is_challenge:
-            target = believed(target, source)
         reply = Reply(target, answer.response, answer.user, request.get(Header.ACCEPT_LANGUAGE) or "")
         if not answer.is_challenge:  # anybody may cause many
             self._answered.add(transaction, reply, now)
         self.replied += 1
         return reply
+
+    def _reject(
+        self, request: Message, error: ParseError, source: tuple[str, int], now_at: float
+    ) -> Reply | None:
+        """What its top Via, or CSeq, does not let anybody repeat or match is answered without state."""
+        rejected = self._registrar.answers.reject(request.raw, error, source, now_at)
+        return Reply(rejected[1], rejected[0], "", "") if rejected else None
 
     def purge(self, now: float) -> None:
         """Forget the transactions whose time is over."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
-from switchboard.auth.verifier import Verdict
+from switchboard.auth.verifier import Attempt, Verdict
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
@@ -71,23 +71,27 @@ class Admission:
         return not uri.has_host or self.policy.own.is_host(uri.host)
 
     def _authenticate(self, received: Received, routing: Routing, at: float) -> None:
-        message, source = received.message, received.source.host
+        message = received.message
         shown = message.all(Header.PROXY_AUTHORIZATION)
         if not self.authenticator.is_ready:
             raise Challenge(503, headers=[("Retry-After", "5")])
-        verdict = self.authenticator.identify(shown, received.method, message.uri, source, at)
+        agent = message.get(Header.USER_AGENT) or ""
+        hop, owns = received.reply_to.hop, self.policy.own.owns
+        attempt = Attempt(received.method, message.uri, hop, owns, at, agent)
+        verdict = self.authenticator.identify(shown, attempt)
         if not verdict.user:
-            raise Challenge(407, headers=self.authenticator.challenge("Proxy-Authenticate", verdict, at))
-        self._check_from(received, verdict)
+            fields = self.authenticator.challenge("Proxy-Authenticate", verdict, attempt, received.caller)
+            raise Challenge(407, headers=fields)
+        self._check_from(received, attempt, verdict)
         routing.may_relay = True
         routing.user = verdict.user
 
-    def _check_from(self, received: Received, verdict: Verdict) -> None:
+    def _check_from(self, received: Received, attempt: Attempt, verdict: Verdict) -> None:
         if not self.match_from or received.caller == verdict.user:
             return
         if not received.caller and _is_anonymous(received.message.from_uri):
             return
-        self.authenticator.note(received.source.host, verdict.user, received.method, Reason.NOT_OWN_FROM)
+        self.authenticator.note(attempt, verdict, Reason.NOT_OWN_FROM)
         raise Challenge(403, "From Is Not The User")
 
 

@@ -11,7 +11,7 @@ cdef class Environment:
     cdef readonly str incarnation, asserted_domain
     cdef readonly bint recurse
     cdef readonly int max_forks
-    cdef readonly object caps, admission
+    cdef readonly object caps, admission, answers
     cdef readonly dict waiting
     cdef long _tags
     cpdef str make_tag(self)

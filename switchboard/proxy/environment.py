@@ -9,6 +9,7 @@ from switchboard.proxy.forward import Plan, is_sendable
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.respond import Hop
+from switchboard.sip.stateless import StatelessAnswers
 from switchboard.transaction.commands import Peer
 from switchboard.transaction.layer import TransactionLayer
 
@@ -23,12 +24,12 @@ class Environment:
     `max_forks`: targets of one request, redirections included. `caps`: what is refused at all.
     `incarnation` makes the tags of this process differ from its predecessors'. `admission`: who may send
     requests; None: everybody. `asserted_domain`: in which trusted peers are told who calls (RFC 3325), "" if they
-    are not.
+    are not. `answers` makes what is answered without a transaction.
     """
 
     __slots__ = (
-        "_tags", "admission", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer", "max_forks",
-        "policy", "port", "recurse", "waiting",
+        "_tags", "admission", "answers", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer",
+        "max_forks", "policy", "port", "recurse", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +57,7 @@ class Environment:
         self.caps = caps
         self.admission = admission
         self.asserted_domain = asserted_domain
+        self.answers = admission.authenticator.answers if admission else StatelessAnswers()
         self.waiting: dict[Lookup, list[OnResolved]] = {}
         self._tags = 0
 

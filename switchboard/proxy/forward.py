@@ -37,8 +37,8 @@ class Plan(NamedTuple):
 
     @property
     def fallback(self) -> Hop | None:
-        """Where the request goes if nobody can be at `hop`; None if there is nowhere else."""
-        hop = _given_hop(self.target.fallback)
+        """Where the request goes if nobody can be at `hop`; None if there is nowhere else, or a Route to follow."""
+        hop = None if self.routes else _given_hop(self.target.fallback)
         return (hop.host, hop.port or DEFAULT_PORT) if hop else None
 
     def saved(self) -> Fields:

@@ -6,7 +6,6 @@ Datagrams, timers and resolved names go in; what is to be done comes out in a `P
 from collections import Counter
 from functools import partial
 
-from switchboard.auth.unproved import believed
 from switchboard.proxy.admission import Challenge
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.caps import check_passed, send_away
@@ -21,7 +20,7 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.proxy.targets import RelayRefusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.respond import Hop, build_response, reject, warning_of
+from switchboard.sip.respond import Hop, build_response, warning_of
 from switchboard.sip.splice import top_via_cut
 from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Peer, Reader
@@ -46,7 +45,7 @@ class Proxy:
         """Take a datagram; `source.local` is where it arrived. An empty `index`: it could not be scanned."""
         try:
             if not index:
-                self._reject(raw, source, turn)
+                self._reject(raw, _error_of(raw), source, turn)
                 return
             message = Message(raw, index)
             if message.status:
@@ -54,7 +53,7 @@ class Proxy:
             else:
                 self._receive_request(Received(message, source, self.env.policy.own), turn)
         except ParseError as error:
-            self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
+            self._reject(raw, error, source, turn)
 
     def next_deadline(self) -> float | None:
         """Return when `handle_timer` is due (monotonic s)."""
@@ -74,10 +73,10 @@ class Proxy:
         for then in self.env.waiting.pop(lookup, ()):
             then(hop, turn)
 
-    def _reject(self, raw: bytes, source: Peer, turn: ProxyTurn) -> None:
-        """Answer a request that could not be scanned, if its sender can be told (§16.3 step 1)."""
-        self.counters["malformed_message"] += 1
-        rejected = reject(raw, _error_of(raw), source.hop)
+    def _reject(self, raw: bytes, error: ParseError, source: Peer, turn: ProxyTurn) -> None:
+        """Answer a request that cannot be read, if its sender can be told (§16.3 step 1)."""
+        self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
+        rejected = self.env.answers.reject(raw, error, source.hop, turn.at)
         if rejected:
             response, hop = rejected
             turn.send_response(Peer(*hop, source.local), response, _NOBODY)
@@ -213,19 +212,24 @@ class Proxy:
     def _answer_without_state(self, received: Received, answer: Refusal, turn: ProxyTurn) -> None:
         """Nothing is remembered, nothing repeated: the sender asks again if it heard nothing (§8.2.7)."""
         self.counters[f"answered_{answer.status}"] += 1
-        assert self.env.admission is not None
-        raw = self.env.admission.authenticator.answers.make(
+        made = self.env.answers.make(
             received.message,
-            received.source.host,
+            received.source.hop,
             answer.status,
             answer.reason,
             answer.headers,
             to_tag=self._stateless_tag(received),
-            top_via=received.completed_via,
-            now_at=turn.at,
+            at=turn.at,
+            is_known=partial(self._is_registered_at, received, turn.at),
         )
-        if raw:
-            turn.send_response(believed(received.reply_to, received.source), raw, received.reader)
+        if made:
+            raw, hop = made
+            turn.send_response(Peer(*hop, received.source.local), raw, received.reader)
+
+    def _is_registered_at(self, received: Received, at: float) -> bool:
+        """Whether whom From names is registered where answers to the request go."""
+        locations, caller = self.env.policy.locations, received.caller
+        return bool(caller) and locations.registered_at(caller, *received.reply_to.hop, at)
 
     def _stateless_tag(self, received: Received) -> str:
         """A To tag that the retransmissions of a request get again, and its ACK bears."""

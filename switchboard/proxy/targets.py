@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from switchboard.auth.failures import Failures, Reason
+from switchboard.auth.failures import Failure, Failures, Reason
 from switchboard.auth.trusted import Trusted
 from switchboard.proxy.dialog_seal import DialogSeals
 from switchboard.proxy.domains import OwnDomains
@@ -106,7 +106,8 @@ class TargetPolicy:
     def note_relay(self, received: Received, routing: Routing) -> None:
         """Somebody wanted to be brought where strangers are not brought; a side of a dialog is no attacker."""
         if not routing.is_sealed:
-            self.failures.note(received.source.host, received.caller, received.method, Reason.FORBIDDEN_RELAY)
+            source, reason = received.source.host, Reason.FORBIDDEN_RELAY
+            self.failures.note(Failure(source, received.caller, received.method, reason))
 
     def is_between_users(self, received: Received, routing: Routing, at: float) -> bool:
         """Whether it is a BYE or ACK of a user agent that goes past Record-Route, yet sends to us.

@@ -1,13 +1,10 @@
 """Responses of our own, and where responses go (RFC 3261 §8.2.6, §18.2.2; RFC 3581 §4)."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
-from zlib import crc32
 
-from switchboard.sip.address import split_values
 from switchboard.sip.errors import ParseError
-from switchboard.sip.headers import COMPACT, Header
+from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.phrases import REASON_PHRASES
 from switchboard.sip.splice import complete_via
@@ -17,10 +14,6 @@ Hop = tuple[str, int]
 """Address (without brackets) and port."""
 
 _DEFAULT_PORT = 5060
-_NEVER_ANSWERED = (b"ACK ", b"SIP/")
-_READABLE = re.compile(r"^(via|v|from|f|to|t|call-id|i|cseq)[ \t]*:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_FOLD = re.compile(r"\r\n[ \t]+")
-_TAG = re.compile(r";\s*tag\s*=", re.IGNORECASE)
 
 
 def build_response_in_python(
@@ -70,10 +63,11 @@ def _to_line(request: Message, status: int, to_tag: str) -> bytes:
 def received_via(request: Message, source: Hop) -> bytes:
     """Return the top Via value of `request`, completed with where it came from (§18.2.1, RFC 3581 §4)."""
     start, end = request.top_via_span
-    return _complete(request.raw[start:end], request.via, source)
+    return complete_value(request.raw[start:end], request.via, source)
 
 
-def _complete(value: bytes, via: Via, source: Hop) -> bytes:
+def complete_value(value: bytes, via: Via, source: Hop) -> bytes:
+    """The same of the Via `value`, which is `via`."""
     host, port = source
     return complete_via(value, host.encode(), port, not _same_host(via.host, host))
 
@@ -83,59 +77,19 @@ def response_address(request: Message, source: Hop) -> Hop:
 
     `ParseError` if the top Via cannot be answered to.
     """
-    return _reply_to(request.via, source)
+    return reply_to(request.via, source)
 
 
-def _reply_to(via: Via, source: Hop) -> Hop:
+def reply_to(via: Via, source: Hop) -> Hop:
+    """The same of the top `via`. It is always the sender's address: no maddr is obeyed (docs/SECURITY.md)."""
     maddr = via.param("maddr") or ""
-    host = maddr.strip("[]") if maddr and _is_address(maddr) else ""
-    if host and not is_one_peer(host):
+    if maddr and _is_address(maddr) and not is_one_peer(maddr.strip("[]")):
         raise ParseError("Via With A Group Address", "Via")
-    if via.param("rport") is not None and not host:
+    if via.param("rport") is not None:
         return source
     if via.port == 0:
         raise ParseError("Via With Port 0", "Via")
-    return host or source[0], via.port or _DEFAULT_PORT
-
-
-def reject(raw: bytes, error: ParseError, source: Hop) -> tuple[bytes, Hop] | None:
-    """Return the answer to a request that could not be scanned, and where it goes; None if it cannot be told.
-
-    What stands in the readable Via, From, To, Call-ID and CSeq fields is copied (§8.2.6.2, §16.3 step 1).
-    Retransmissions get the same To tag (§8.2.7).
-    """
-    if raw.startswith(_NEVER_ANSWERED):
-        return None
-    fields = _readable_fields(raw)
-    try:
-        vias = [value for text in fields["via"] for value in split_values(text)]
-        top = Via.parse(vias[0])
-        hop = _reply_to(top, source)
-    except (KeyError, ParseError):
-        return None
-    lines = [_bytes(f"SIP/2.0 {error.status} {error.reason}")]
-    lines.append(b"Via: " + _complete(_bytes(vias[0]), top, source))
-    lines += (b"Via: " + _bytes(via) for via in vias[1:])
-    lines += _copied(fields, f"{crc32(raw):08x}")
-    lines += (b"Warning: " + _bytes(warning_of(error)), b"Content-Length: 0")
-    return b"\r\n".join(lines) + b"\r\n\r\n", hop
-
-
-def _readable_fields(raw: bytes) -> dict[str, list[str]]:
-    """The values of the fields that a response copies, by long name in lower case, as far as they show."""
-    head = raw.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
-    fields: dict[str, list[str]] = {}
-    for name, value in _READABLE.findall(_FOLD.sub(" ", head)):
-        name = name.lower()
-        fields.setdefault(COMPACT.get(name, name), []).append(value.strip())
-    return fields
-
-
-def _copied(fields: dict[str, list[str]], to_tag: str) -> Iterator[bytes]:
-    for name in ("From", "To", "Call-ID", "CSeq"):
-        for value in fields.get(name.lower(), [])[:1]:
-            tag = f";tag={to_tag}" if name == "To" and not _TAG.search(value) else ""
-            yield _bytes(f"{name}: {value}{tag}")
+    return source[0], via.port or _DEFAULT_PORT
 
 
 def _bytes(text: str) -> bytes:

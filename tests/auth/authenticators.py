@@ -1,5 +1,6 @@
 """An authenticator with two users, whose nonces come one after the other."""
 
+from collections.abc import Mapping
 from itertools import count
 
 from switchboard.auth.authenticator import Authenticator
@@ -35,10 +36,11 @@ def make_authenticator(
     users: Users | None = None,
     trusted: tuple[str, ...] = (),
     algorithms: tuple[str, ...] = ALGORITHMS,
+    of_user: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Authenticator:
     """The authenticator of the worker `issuer`."""
     numbers = count(1)
     nonces = Nonces(KEY, issuer, LIFETIME_S, lambda size: next(numbers).to_bytes(size, "big"))
     users = make_users() if users is None else users
-    verifier = Verifier(KEY, algorithms, users, nonces, replays or Replays(LIFETIME_S))
+    verifier = Verifier(KEY, algorithms, users, nonces, replays or Replays(LIFETIME_S), of_user)
     return Authenticator(verifier, Trusted(trusted), failures or Failures())

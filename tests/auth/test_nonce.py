@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from switchboard.auth.nonce import LENGTH, Nonces
 
 NOW_AT = 1_700_000_000.75
+HOP = ("192.0.2.1", 5060)
 
 
 def make(issuer: str = "registrar", key: bytes = b"k" * 32) -> Nonces:
@@ -19,7 +20,7 @@ def make(issuer: str = "registrar", key: bytes = b"k" * 32) -> Nonces:
 
 def test_its_issuer_knows_it_again_until_its_time_is_over() -> None:
     nonces = make()
-    text = nonces.make(NOW_AT)
+    text = nonces.make(NOW_AT, HOP)
     assert len(text) == LENGTH
     known = nonces.read(text, NOW_AT + 299)
     assert known is not None
@@ -29,7 +30,7 @@ def test_its_issuer_knows_it_again_until_its_time_is_over() -> None:
 
 def test_no_two_are_the_same() -> None:
     nonces = make()
-    one, other = (nonces.read(nonces.make(NOW_AT), NOW_AT) for _ in range(2))
+    one, other = (nonces.read(nonces.make(NOW_AT, HOP), NOW_AT) for _ in range(2))
     assert one is not None
     assert other is not None
     assert one.identity != other.identity
@@ -37,20 +38,29 @@ def test_no_two_are_the_same() -> None:
 
 def test_a_clock_that_went_back_a_little_does_no_harm() -> None:
     nonces = make()
-    text = nonces.make(NOW_AT)
+    text = nonces.make(NOW_AT, HOP)
     assert nonces.read(text, NOW_AT - 30)
     assert nonces.read(text, NOW_AT - 90) is None
 
 
 @pytest.mark.parametrize("other", [make("router.0"), make(key=b"x" * 32)])
 def test_nobody_else_accepts_it(other: Nonces) -> None:
-    assert other.read(make().make(NOW_AT), NOW_AT) is None
+    assert other.read(make().make(NOW_AT, HOP), NOW_AT) is None
+
+
+@pytest.mark.parametrize("hop", [("192.0.2.2", 5060), ("192.0.2.1", 5061), ("192.0.2.15", 60)])
+def test_it_proves_the_address_that_it_was_sent_to_and_no_other(hop: tuple[str, int]) -> None:
+    nonces = make()
+    nonce = nonces.read(nonces.make(NOW_AT, HOP), NOW_AT)
+    assert nonce is not None
+    assert nonces.was_sent_to(nonce, HOP)
+    assert not nonces.was_sent_to(nonce, hop)
 
 
 @given(st.integers(0, LENGTH * 6 - 1))
 def test_no_bit_of_it_can_be_changed(bit: int) -> None:
     nonces = make()
-    sealed = bytearray(urlsafe_b64decode(nonces.make(NOW_AT)))
+    sealed = bytearray(urlsafe_b64decode(nonces.make(NOW_AT, HOP)))
     sealed[bit // 8] ^= 1 << bit % 8
     assert nonces.read(urlsafe_b64encode(bytes(sealed)).decode(), NOW_AT) is None
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from switchboard.auth.failing import Failing
 from switchboard.doctor.facts import RunningFacts
 from switchboard.doctor.finding import Level
 from switchboard.doctor.running import check_running
@@ -24,3 +25,11 @@ def test_running(facts: RunningFacts, expected: list[tuple[str, Level]]) -> None
 
 def test_the_time_of_an_answer() -> None:
     assert "answered in 2.1 ms" in list(check_running(GOOD))[1].found
+
+
+def test_phones_that_keep_failing() -> None:
+    failing = Failing("lukas", 5, "10.0.0.9", "Phone/1", "MD5", 1.0)
+    *_, finding = check_running(replace(GOOD, failing=[(failing, ("SHA-256", "MD5"))]))
+    assert (finding.check, finding.level) == ("password", Level.WARNING)
+    assert finding.found.startswith("lukas at 10.0.0.9 (Phone/1) was asked 5 times in a row")
+    assert "auth_algorithms" in finding.remedy

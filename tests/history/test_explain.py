@@ -231,6 +231,18 @@ PHONE = "The phone of lukas at 10.0.0.2:5060 (Linphone/5) "
             registration(401, "Unauthorized", "Authorization: ***\r\n"),
             [f"{PHONE}wanted to register.", "Its password is wrong (401 Unauthorized)."],
         ),
+        (
+            registration(
+                401,
+                "Unauthorized",
+                "Authorization: ***\r\n",
+                'WWW-Authenticate: Digest realm="x", nonce="y", stale=true\r\n',
+            ),
+            [
+                f"{PHONE}wanted to register.",
+                "Its password is right, and proved for an old question; it was asked anew (401 Unauthorized).",
+            ],
+        ),
         (registration(403, "Forbidden"), [f"{PHONE}wanted to register.", "It was refused (403 Forbidden)."]),
         (
             registration(404, "Not Found"),

@@ -212,3 +212,14 @@ def test_count_of_users_and_bindings(store: SqliteStore) -> None:
     put(store, "lenka", PLAIN)
     put(store, "gone")
     assert store.count() == (2, 3)
+
+
+def test_another_store_in_its_place_is_another_series(path: Path, store: SqliteStore) -> None:
+    store.close()
+    again = SqliteStore(path)
+    assert again.series == store.series
+    again.close()
+    path.unlink()
+    other = SqliteStore(path)
+    assert other.series != store.series
+    other.close()

@@ -61,7 +61,10 @@ def test_reply_goes_where_the_via_says(rport: bytes, target: tuple[str, int]) ->
     assert (reply.target, reply.user, reply.accept_language) == (target, "lukas", "sk, en;q=0.5")
 
 
-def test_useless_via_is_counted() -> None:
+def test_a_malformed_via_is_answered_where_it_came_from() -> None:
     counter = Counter()
-    assert counter.handle(register(A, sent_by="a b")) is None
+    reply = counter.handle(register(A, sent_by="a b", extra="User-Agent: a phone"))
+    assert reply is not None
+    assert (reply.target, reply.response[:12]) == (SOURCE, b"SIP/2.0 400 ")
     assert counter.transactions.unanswerable == 1
+    assert counter.desk.contacts() == []

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from system.dialog import answer_call, hang_up
@@ -97,3 +99,27 @@ def _check_replays(callers: list[PasswordAgent], registers: list[Message], invit
         ):
             refused = caller.start(caller.renewed(used)).expect(status)
             assert "stale=true" in refused.get(field)
+
+
+def test_what_was_captured_before_the_stores_were_moved_away_is_not_accepted_once_more(
+    tmp_path: Path,
+) -> None:
+    """Who counted its uses does not know of them any more, so it does not know the nonce either."""
+    with Switchboard({"SWITCHBOARD_AUTH": "on", "SWITCHBOARD_ROUTERS": "1"}) as switchboard:
+        with Net(switchboard.address, retransmits=True) as net:
+            phone = PasswordAgent(net, "lukas")
+            add_user(switchboard, phone)
+            register = begin(phone, phone.register(), 401)
+            phone.start(register).expect(200)
+            message = begin(phone, phone.start(phone.request("MESSAGE", f"sip:nobody@{phone.domain}")), 407)
+            phone.start(message).expect(404)
+        switchboard.stop()
+        for name in ("location.db", "location.db-wal", "location.db-shm", "router-0"):
+            with suppress(FileNotFoundError):
+                (switchboard.data_dir / name).rename(tmp_path / name)
+        switchboard.start()
+        switchboard.wait_up()
+        with Net(switchboard.address, retransmits=True) as net:
+            phone = PasswordAgent(net, "lukas")
+            for used, status in ((register, 401), (message, 407)):
+                assert "stale=true" in str(phone.start(phone.renewed(used)).expect(status).headers)

@@ -143,3 +143,13 @@ def test_what_was_used_stays_used_when_a_worker_dies(switchboard: Switchboard, n
 def test_secrets_are_for_nobody_elses_eyes(switchboard: Switchboard) -> None:
     for name in ("users.db", "auth.key"):
         assert stat.S_IMODE((switchboard.data_dir / name).stat().st_mode) == 0o600
+
+
+def test_a_phone_that_keeps_failing_is_told_of(switchboard: Switchboard, net: Net) -> None:
+    phone = new_user(switchboard, net, "mute")
+    for _ in range(3):
+        phone.register().expect(401)
+    told = json.loads(switchboard.cli("doctor", "--json", check=False).stdout)["findings"]
+    [finding] = [each for each in told if each["check"] == "password" and phone.user in each["found"]]
+    assert "showed no password" in finding["found"]
+    assert f'auth_algorithms = ["MD5"] in [users.{phone.user}]' in finding["remedy"]
