@@ -13,7 +13,8 @@ from time import process_time
 from bench.messages import RESPONSE
 from switchboard.bus import frames
 from switchboard.cdr.journal import Journal
-from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.rebind import RegistrarPolicy
+from switchboard.location.registrar import Registrar
 from switchboard.location.replica import Replica
 from switchboard.location.sqlite import SqliteStore
 from switchboard.location.store import users_of
@@ -88,12 +89,13 @@ def _begin(call: int) -> tuple[list[object], ...]:
     return (
         ["invite", *head, "sip:lukas@10.0.0.1", "sip:lenka@10.0.0.1"],
         ["ringing", *head],
-        ["answered", *head, "99fe", 200],
+        ["answered", *head, "99fe", 200, 0, True],
     )
 
 
 def _end(call: int) -> list[object]:
-    return ["bye", f"7d3a1c5e-{call}@10.0.0.11", "ab12cd34", NOW_AT + 2 + call / 1000, "ab12cd34", "99fe"]
+    head = f"7d3a1c5e-{call}@10.0.0.11", "ab12cd34", NOW_AT + 2 + call / 1000
+    return ["bye", *head, "ab12cd34", "99fe", 200]
 
 
 def _telling(numbers: Iterator[int], events: list[list[object]]) -> bytes:

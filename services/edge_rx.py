@@ -10,6 +10,7 @@ import structlog
 
 from services.intake import DATAGRAMS_A_ROUND, Intake
 from services.loads import KEPT, Loads
+from services.undeliverable import Undeliverable
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.frames import has_shape
@@ -32,9 +33,10 @@ LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell
 
 
 class EdgeRx(Actor):
-    """Owns nothing: reads the UDP sockets that its parent holds.
+    """Owns nothing: reads the UDP sockets that its parent holds, and the errors that wait at them.
 
     Casts: sip.received to a router or the registrar, who tell by sip.taken how far they are;
+    sip.undeliverable to a router;
     sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of the registrar -> its gate.
     Its tap shows what it received.
     """
@@ -64,12 +66,17 @@ class EdgeRx(Actor):
         self._loads = Loads(receivers, self._gate.entrance)
         self._bad_items = 0
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
+        self._undeliverable = Undeliverable(self._sockets, receivers[: settings.routers])
         taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """The UDP sockets, and the tap."""
         return {sock.fileno(): partial(self._drain, sock) for sock in self._sockets} | self._tap.watch()
+
+    def watch_errors(self) -> dict[int, Callable[[float], None]]:
+        """The UDP sockets."""
+        return self._undeliverable.watch()
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take how far a peer is, and from where phones have registered."""
@@ -90,21 +97,23 @@ class EdgeRx(Actor):
             self._bad_items += 1
 
     def next_deadline(self) -> float:
-        """The next look at the machine's addresses, or what the tap has to tell."""
-        return min(self._next_look, self._tap.due_at)
+        """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
+        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at)
 
     def handle_timer(self, now: float) -> None:
         """Keep up with the machine's addresses; let the tap tell."""
         self._tap.handle_timer(now)
+        self._undeliverable.handle_timer(now)
         if now < self._next_look:
             return
         self._next_look = now + LOOK_AROUND_S
         self._dispatcher.own(own_domains(self._settings).owns)
 
     def stats(self) -> dict[str, float]:
-        """Those of the intake, what its gate did not let pass, and how late its peers are."""
+        """Those of the intake, what its gate did not let pass, errors, and how late its peers are."""
         return {
             **self._intake.stats(),
+            **self._undeliverable.stats(),
             **self._gate.stats(),
             **self._loads.stats(),
             "bad_items": self._bad_items,
@@ -113,6 +122,7 @@ class EdgeRx(Actor):
     def flush(self) -> None:
         """Send what a drain has yielded; tell operators of attackers."""
         super().flush()
+        self._undeliverable.flush()
         self._gate.tell(time.monotonic())
         for event, details in self._gate.notices.take():
             structlog.get_logger().warning(event, **details)
@@ -123,6 +133,10 @@ class EdgeRx(Actor):
         if not taken:
             return 0.0
         return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
+
+    def close(self) -> None:
+        """Have errors wait at the sockets no more."""
+        self._undeliverable.close()
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)

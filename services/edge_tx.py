@@ -71,8 +71,13 @@ class EdgeTx(Actor):
             self._send(item)
 
     def stats(self) -> dict[str, float]:
-        """Datagrams that left, datagrams that the kernel refused, and items that were no datagram."""
-        return {"sent": self._sent, "failed": self._failed, "bad_items": self._bad_items}
+        """Datagrams that left (some retried) or that the kernel refused, and items that were no datagram."""
+        return {
+            "sent": self._sent,
+            "failed": self._failed,
+            "retried": self._sender.retried,
+            "bad_items": self._bad_items,
+        }
 
     def _send(self, item: Any) -> None:
         match item:

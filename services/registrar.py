@@ -9,6 +9,7 @@ from services.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
 from switchboard.auth.failures import Failures
 from switchboard.auth.key_file import load_or_make_key
 from switchboard.authenticators import make_authenticator
+from switchboard.binding_log import BindingLog
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.frames import RECEIVED, has_shape
@@ -20,7 +21,8 @@ from switchboard.bus.run import run_actor
 from switchboard.bus.tick import Tick
 from switchboard.failure_log import FailureLog
 from switchboard.local import own_domains
-from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.rebind import RegistrarPolicy
+from switchboard.location.registrar import Registrar
 from switchboard.location.sqlite import SqliteStore
 from switchboard.location.store import Change
 from switchboard.location.transactions import RegisterTransactions
@@ -52,6 +54,7 @@ class RegistrarService(Actor):
         endpoints = endpoints_of(settings)
         self._store = SqliteStore(settings.store_path)
         self._failures, self._failure_log = Failures(), FailureLog()
+        self._binding_log = BindingLog(time.monotonic())
         key = load_or_make_key(settings.auth_key_path)
         self._authenticator = make_authenticator(
             settings, key, f"{self.name} {self._store.series}", self._store.nonces(), self._failures
@@ -114,6 +117,7 @@ class RegistrarService(Actor):
                 self._store.keep_nonces(self._authenticator.take_changes())
         if failures := self._failures.take():
             self._failure_log.tell(failures, now)
+        self._binding_log.tell(self._registrar.take_displaced(), now)
         self._publish(change)
         for item in filter(None, items):
             self._translator.put(item)
@@ -202,7 +206,7 @@ class RegistrarService(Actor):
         ]
 
     def stats(self) -> dict[str, float]:
-        """Counters: replies, retransmissions, useless Vias, untranslated replies, bad items; who is bound."""
+        """Counters: replies, retransmissions, useless Vias, bindings displaced, bad items; who is bound."""
         users, bindings = self._store.count()
         return {
             "users": users,
@@ -210,6 +214,8 @@ class RegistrarService(Actor):
             "replied": self._transactions.replied,
             "retransmissions": self._transactions.retransmissions,
             "unanswerable": self._transactions.unanswerable,
+            "displaced": self._registrar.displaced,
+            "displaced_unlogged": self._binding_log.unlogged,
             "untranslated": self._untranslated,
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,

@@ -114,10 +114,12 @@ class RouterService(Actor):
         return {self._resolver.fd: self._take_answers} | self._tap.watch()
 
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Take datagrams, changes of the bindings, and the journal's acknowledgements."""
+        """Take datagrams, the network's errors, changes of the bindings, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
                 self._take_datagrams(items, now)
+            case "sip.undeliverable", list(items):
+                self._take_undeliverable(items, now)
             case "location.changed", [int(number), list(records)]:
                 self._follower.changed(number, records, now)
             case "location.number", [int(number)]:
@@ -236,8 +238,13 @@ class RouterService(Actor):
 
     def _make_caps(self) -> Caps:
         settings = self._settings
-        exempt = parse_networks(settings.rate_exempt)
-        return Caps(self._replica, settings.max_transactions, settings.max_source_transactions, exempt)
+        return Caps(
+            self._replica,
+            settings.max_transactions,
+            settings.max_source_transactions,
+            parse_networks(settings.rate_exempt),
+            64 * settings.t1_s,
+        )
 
     def _follow_users(self, context: BusContext, endpoints: Endpoints) -> UserFollower | None:
         if self._authenticator is None:
@@ -293,6 +300,16 @@ class RouterService(Actor):
         self._bad_items += len(others) - len(stamps)
         if stamps:
             self._tell_how_far(stamps[-1], turn)
+        self._carry_out(turn)
+
+    def _take_undeliverable(self, items: list[Any], now: float) -> None:
+        turn = ProxyTurn(now, at=time.time())
+        for item in items:
+            match item:
+                case [str(host), int(port), bytes(sent)]:
+                    self._proxy.undeliverable(host, port, sent, turn)
+                case _:
+                    self._bad_items += 1
         self._carry_out(turn)
 
     def _tell_how_far(self, stamp: float, turn: ProxyTurn) -> None:

@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     )
     nonce_s: float = _setting(3600.0, "seconds from 10 to 86400 that a challenge holds", ge=10, le=86400)
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
-    max_call_s: float = _setting(43200.0, "seconds above 0, after which a call counts as ended", gt=0)
+    max_call_s: float = _setting(43200.0, "seconds above 0; a call unseen for so long counts as ended", gt=0)
     t1_s: float = _setting(0.5, "seconds above 0 (T1 of RFC 3261)", gt=0)
     t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
     t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)

@@ -81,4 +81,5 @@ def gate_policy(settings: "Settings") -> GatePolicy:
         scanners=settings.scanners,
         largest=settings.max_message_bytes,
         most_fields=settings.max_header_fields,
+        transaction_s=64 * settings.t1_s,
     )

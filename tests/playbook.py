@@ -165,6 +165,12 @@ class Board:
         self.proxy.receive(raw, index, Peer(*source, local), turn)
         self._take(turn)
 
+    def lose(self, sent: Sent, octets: int = 520, to: Hop | None = None) -> None:
+        """The network says that it could not deliver what was sent, of which it quotes so many `octets`."""
+        turn = self._turn()
+        self.proxy.undeliverable(*(to or sent.to), sent.raw[:octets], turn)
+        self._take(turn)
+
     def advance(self, seconds: float) -> None:
         """Let time pass, timer by timer."""
         end = self.now + seconds

@@ -4,7 +4,8 @@ import pytest
 from malformed import CASES, DELIVERED, DROPPED, REGISTERS, Outcome, message
 from playbook import HOST, LENKA, LUKAS, PORT, Board
 
-from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.rebind import RegistrarPolicy
+from switchboard.location.registrar import Registrar
 from switchboard.location.sqlite import SqliteStore
 from switchboard.proxy.domains import OwnDomains
 from switchboard.sip.datagram import Kind, classify, strip_empty_lines

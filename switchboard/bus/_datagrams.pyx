@@ -15,6 +15,9 @@ from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
 from switchboard.bus._packed cimport Cursor, read_array, read_binary, read_port, read_text
 
+from switchboard.bus.udp import PENDING
+from switchboard.bus.udp import TRIES as _TRIES
+
 cdef extern from "<sys/socket.h>" nogil:
     enum:
         AF_INET
@@ -84,6 +87,9 @@ cdef extern from "<arpa/inet.h>" nogil:
 cdef extern from "<net/if.h>" nogil:
     char *if_indextoname(unsigned int, char *)
 
+cdef frozenset _pending = PENDING
+cdef int TRIES = _TRIES
+
 cdef enum:
     BATCH = 64
     LARGEST = 65535
@@ -124,16 +130,19 @@ cdef class Receiver:
     cdef int fetch(self, int fd, int limit) except -1:
         """Take at most `limit` datagrams that wait; returns how many. OSError."""
         cdef Buffers *buffers = <Buffers *>self._memory
-        cdef int number, taken
+        cdef int number, taken, tries = 0
         if limit > BATCH:
             limit = BATCH
         for number in range(limit):
             buffers.slots.headers[number].msg_hdr.msg_namelen = sizeof(sockaddr_storage)
             buffers.slots.headers[number].msg_hdr.msg_controllen = ANCILLARY_ROOM
         taken = recvmmsg(fd, buffers.slots.headers, limit, MSG_DONTWAIT, NULL)
+        while taken < 0 and errno in _pending and tries < TRIES - 1:
+            tries += 1
+            taken = recvmmsg(fd, buffers.slots.headers, limit, MSG_DONTWAIT, NULL)
         if taken >= 0:
             return taken
-        if errno == EAGAIN or errno == EINTR:
+        if errno == EAGAIN or errno == EINTR or errno in _pending:
             return 0
         PyErr_SetFromErrno(OSError)
         return -1
@@ -241,9 +250,10 @@ cdef class BatchSender:
     """Sends the items of whole frames. Twin of the `Sender` that it is given, which keeps the sockets open.
 
     `ipv4`, `ipv6`: file descriptors, -1 if there is none; `..._wildcard`: whether the socket is bound to all
-    addresses, so that each datagram names the one that it leaves from.
+    addresses, so that each datagram names the one that it leaves from. `retried`: as the Sender's.
     """
 
+    cdef readonly Py_ssize_t retried
     cdef int _ipv4, _ipv6
     cdef bint _ipv4_wildcard, _ipv6_wildcard
     cdef Slots *_slots
@@ -300,15 +310,22 @@ cdef class BatchSender:
     cdef Py_ssize_t _flush(self, int family, int waiting):
         """Send what waits in the slots; returns how many datagrams have left. The others are given up."""
         cdef int fd = self._ipv4 if family == AF_INET else self._ipv6
-        cdef int at = 0, done
+        cdef int at = 0, tries = 0, done
         cdef Py_ssize_t sent = 0
         while at < waiting:
             done = sendmmsg(fd, self._slots.headers + at, waiting - at, MSG_DONTWAIT)
             if done > 0:
+                self.retried += tries > 0
                 at += done
                 sent += done
-            elif errno != EINTR:
+                tries = 1  # of the next one, if there is one: it has failed
+            elif errno == EINTR:
+                continue
+            elif errno in _pending and tries < TRIES - 1:
+                tries += 1
+            else:
                 at += 1
+                tries = 0
         return sent
 
     cdef bint _read_item(self, Cursor *cursor, Item *item) noexcept:

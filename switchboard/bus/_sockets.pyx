@@ -23,6 +23,7 @@ cdef extern from "<dlfcn.h>" nogil:
 
 cdef extern from "<poll.h>" nogil:
     enum:
+        POLLERR
         POLLIN
     struct pollfd:
         int fd
@@ -143,6 +144,10 @@ cdef class Ears:
     def is_readable(self, int fd):
         """Whether the last `wait` found that descriptor readable."""
         return self._polled[self._place(fd)].revents != 0
+
+    def has_error(self, int fd):
+        """Whether it found an error there, such as the network tells of what was sent."""
+        return self._polled[self._place(fd)].revents & POLLERR != 0
 
     def take(self, Py_ssize_t number):
         """Return the next frame of a socket, None if there is none. Frames are of one part."""

@@ -34,6 +34,10 @@ class Actor:
         """File descriptors and what to call with `now` while one is readable."""
         return {}
 
+    def watch_errors(self) -> dict[int, Callable[[float], None]]:
+        """Of these descriptors, those whose errors are told apart, and what to call with `now` at one."""
+        return {}
+
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take a cast."""
 

@@ -7,8 +7,9 @@ import socket
 import struct
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
-from switchboard.bus.udp import IP_PKTINFO, socket_address
+from switchboard.bus.udp import IP_PKTINFO, PENDING, TRIES, socket_address
 
 try:
     from switchboard.bus._datagrams import BatchSender
@@ -31,14 +32,23 @@ def receive(sock: socket.socket) -> Datagram | None:
 
     The local host is "" if the kernel does not know it: the datagram came before its socket was asked for it.
     """
-    try:
-        data, ancillary, _, source = sock.recvmsg(MAX_BYTES, _ANCILLARY_BYTES, socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return None
-    local = ancillary[0][2]
+    for _ in range(TRIES):
+        try:
+            data, ancillary, _, source = sock.recvmsg(MAX_BYTES, _ANCILLARY_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in PENDING:
+                raise
+        else:
+            return _datagram(data, ancillary[0][2], source)
+    return None
+
+
+def _datagram(data: bytes, pktinfo: bytes, source: Any) -> Datagram:
     if len(source) == 2:
-        return data, source[0], source[1], _local_ipv4(local)
-    return data, _scoped(source[0], source[3]), source[1], _local_ipv6(local)
+        return data, source[0], source[1], _local_ipv4(pktinfo)
+    return data, scoped(source[0], source[3]), source[1], _local_ipv6(pktinfo)
 
 
 class Sender:
@@ -50,6 +60,12 @@ class Sender:
             family for family, sock in self._sockets.items() if sock.getsockname()[0] in _WILDCARDS
         }
         self._batches = self._batch_sender()
+        self._retried = 0
+
+    @property
+    def retried(self) -> int:
+        """Datagrams that left at a further try: a call had failed, perhaps for another datagram's sake."""
+        return self._retried + (self._batches.retried if self._batches else 0)
 
     def send(self, data: bytes, host: str, port: int, local_host: str = "") -> bool:
         """Send to a numeric host, from `local_host` ("": the kernel chooses). False: it has not left."""
@@ -59,13 +75,10 @@ class Sender:
             return False
         try:
             address = (host, port) if "%" not in host else socket_address(host, port)
-            if local_host and family in self._wildcard:
-                sock.sendmsg((data,), _leave_from(local_host, family), socket.MSG_DONTWAIT, address)
-            else:
-                sock.sendto(data, socket.MSG_DONTWAIT, address)
         except (OSError, ValueError):  # ValueError: a scope that is no text for the resolver
             return False
-        return True
+        source = _leave_from(local_host, sock.family) if local_host and family in self._wildcard else []
+        return self._send(sock, data, source, address)
 
     def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None:
         """Send the items `[host, port, local_host, data]` of the packed list at `start` of `frame`.
@@ -74,6 +87,18 @@ class Sender:
         sent one by one, since there is no compiled twin, or an item is not plain.
         """
         return self._batches.send_items(frame, start) if self._batches else None
+
+    def _send(self, sock: socket.socket, data: bytes, source: Ancillary, address: Any) -> bool:
+        for tries in range(TRIES):
+            try:
+                sock.sendmsg((data,), source, socket.MSG_DONTWAIT, address)
+            except OSError as error:
+                if error.errno not in PENDING:
+                    break
+            else:
+                self._retried += tries > 0
+                return True
+        return False
 
     def _batch_sender(self) -> "BatchSender | None":
         if BatchSender is None:
@@ -120,10 +145,10 @@ def _local_ipv4(pktinfo: bytes) -> str:
 def _local_ipv6(pktinfo: bytes) -> str:
     packed, interface = struct.unpack("=16si", pktinfo)
     host = socket.inet_ntop(socket.AF_INET6, packed)
-    return _scoped(host, interface if host.startswith("fe80:") else 0)
+    return scoped(host, interface if host.startswith("fe80:") else 0)
 
 
-def _scoped(host: str, interface: int) -> str:
+def scoped(host: str, interface: int) -> str:
     """The host with the name of its interface if it has a meaning only there (0: everywhere)."""
     if not interface:
         return host

@@ -5,5 +5,5 @@ cdef class Loop:
     cdef public long frames_in, items_in, bad_frames
     cdef public list _subscriptions, _inboxes
     cdef object _door, _guard, _reach, _frame_log, _ears, _published, _cast, _asked
-    cdef dict _watched
+    cdef dict _watched, _watched_for_errors
     cdef double _next_look, _next_firing

@@ -54,6 +54,7 @@ class Loop:
         self._next_firing = 0.0
         self._frame_log = _frame_log()
         self._watched = actor.watch()
+        self._watched_for_errors = actor.watch_errors()
         self._listen()
 
     def _listen(self) -> None:
@@ -95,7 +96,7 @@ class Loop:
         """Take what has arrived on the bus, for DRAIN_S at most, and flush it."""
         for fd in self._watched:
             self._ears.ignore(fd)
-        self._watched = {}
+        self._watched = self._watched_for_errors = {}
         until = time.monotonic() + DRAIN_S
         while (self.round(QUIET_S) or self._outboxes_wait()) and time.monotonic() < until:
             pass
@@ -144,6 +145,9 @@ class Loop:
                 self._take_casts(number)
         if any(map(self._ears.hears, self._asked)):
             self._take_questions()
+        for fd, handle in self._watched_for_errors.items():
+            if self._ears.has_error(fd):
+                handle(time.monotonic())
         for fd, handle in self._watched.items():
             if self._ears.is_readable(fd):
                 handle(time.monotonic())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import zmq
 
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)  # their enums cost more than the question
+_POLLERR = int(zmq.POLLERR)
 
 
 class EarsInPython:
@@ -39,6 +40,10 @@ class EarsInPython:
     def is_readable(self, fd: int) -> bool:
         """Whether the last `wait` found that descriptor readable."""
         return fd in self._ready
+
+    def has_error(self, fd: int) -> bool:
+        """Whether it found an error there, such as the network tells of what was sent."""
+        return bool(self._ready.get(fd, 0) & _POLLERR)
 
     def take(self, number: int) -> bytes | None:
         """Return the next frame of a socket, None if there is none. Frames are of one part."""

@@ -6,6 +6,7 @@ The sockets stay blocking: the workers share the open file description, so its f
 import errno
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,8 +15,29 @@ import psutil
 
 SOCKETS = "SWITCHBOARD_SOCKETS"  # environment of a worker: inherited file descriptors, comma-separated
 
-# Python 3.11 does not name it.
+# Python 3.11 does not name them.
 IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
+IP_RECVERR = getattr(socket, "IP_RECVERR", 11)
+IPV6_RECVERR = getattr(socket, "IPV6_RECVERR", 25)
+
+HAS_ERROR_QUEUE = sys.platform == "linux"
+PENDING = frozenset(
+    (
+        errno.ECONNREFUSED,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EACCES,
+        errno.EPROTO,
+        errno.ENOPROTOOPT,
+        errno.EMSGSIZE,
+        errno.EOPNOTSUPP,
+        errno.EHOSTDOWN,
+        getattr(errno, "ENONET", errno.EHOSTUNREACH),
+    )
+)
+"""What a call at a socket that tells errors may fail with for a datagram that was sent earlier."""
+TRIES = 4
+"""Calls before such a failure is taken for the call's own."""
 
 _PORT_0_TRIES = 16
 
@@ -64,6 +86,21 @@ def inherited_sockets() -> list[socket.socket]:
     for sock in sockets:
         _ask_for_target(sock)
     return sockets
+
+
+def tell_errors(sock: socket.socket, wanted: bool) -> None:
+    """Whether errors of the network (ICMP) wait at `sock` for `receive_error`; those that wait go with it.
+
+    For each, the next call at the socket fails once with one of PENDING, whoever makes it. Who only waits for
+    datagrams does not expect that (systemd gives the socket up): who reads errors forgoes them at its end.
+    """
+    if not HAS_ERROR_QUEUE:
+        return
+    sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, wanted)  # at an IPv6 socket: of IPv4-mapped addresses
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, wanted)
+    if not wanted:
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def _family(host: str) -> socket.AddressFamily:

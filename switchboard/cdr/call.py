@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
-from switchboard.cdr.events import Answered, Failed, Invite, Ringing
-from switchboard.cdr.outcome import outcome_of
+from switchboard.cdr.events import Answered, Bye, Failed, Invite, Refreshed, Ringing
+from switchboard.cdr.outcome import ends_call, outcome_of
 from switchboard.cdr.record import CallDetailRecord, Outcome, Party, milliseconds, timestamp
 
 Key = tuple[str, str]
@@ -14,6 +14,8 @@ Key = tuple[str, str]
 MAX_FORKS = 16
 """Callee tags remembered of a call; more answers or BYEs than that are no call."""
 CHALLENGES = (401, 407)
+LINGER_S = 32.0
+"""64 · T1: for so long after its answer copies of an INVITE may come (RFC 6026 §7.1)."""
 _NEVER_FINISHED = 408
 
 
@@ -49,6 +51,12 @@ class Call:
     hung_up: dict[str, tuple[float, Party]] = field(default_factory=dict)
     """When and by whom the dialog with the callee of a tag was ended by BYE."""
     ended_at: float | None = None
+    seen_at: float = 0.0
+    """Of an answered call: when anything of it was last seen."""
+    session_s: int = 0
+    """It ends so long after `seen_at` unless it is refreshed (RFC 4028); 0: not by itself."""
+    is_past_us: bool = False
+    """A phone seems to ignore Record-Route: the rest of the call, and its end, may go past us."""
 
     @classmethod
     def begin(cls, event: Invite) -> Self:
@@ -71,9 +79,18 @@ class Call:
 
     @property
     def waits_since(self) -> float:
-        """When the present phase began; for a call not yet answered, the call itself."""
+        """When the present phase began; for a call not yet answered, the call itself.
+
+        Of one that is up, when anything of it was last seen.
+        """
+        if self.answered_at is not None:
+            return max(self.answered_at, self.seen_at)
         challenged_at = self.challenged_at if self._waits_for_credentials else None
-        return self.answered_at or challenged_at or self.started_at
+        return challenged_at or self.started_at
+
+    def is_before(self, event: Invite) -> bool:
+        """Whether the INVITE begins another call: it has the same tags, but comes long after the answer."""
+        return self.answered_at is not None and event.at > self.answered_at + LINGER_S
 
     def invite_again(self, event: Invite) -> None:
         """The INVITE came back: after a challenge with credentials, else it is a repeat."""
@@ -91,7 +108,18 @@ class Call:
             self.answered.append(event.to_tag)
         if self.answered_at is None:
             self.answered_at, self.status = event.at, event.status
+            self.is_past_us = not event.record_routed
+        self._see(event.at, event.session_s)
         return self._finished()
+
+    def refresh(self, event: Refreshed) -> None:
+        """A re-INVITE or UPDATE passed, so the call lives, and both phones speak through us."""
+        self.is_past_us = False
+        self._see(event.at, event.session_s)
+
+    def confirm_late(self) -> None:
+        """The ACK has not come past us in time."""
+        self.is_past_us = self.is_past_us or self.seen_at == self.answered_at
 
     def fail(self, event: Failed) -> CallDetailRecord | None:
         """A final response that is no 2xx. Returns the record unless the call is up or may yet go on."""
@@ -103,16 +131,23 @@ class Call:
         by = self._cause(event)
         return self._record(event.at, outcome_of(event.status, by, self._rang), event.status, by)
 
-    def hang_up(self, callee_tag: str, at: float, by: Party) -> CallDetailRecord | None:
-        """A BYE in the dialog with the callee of that tag. Returns the record if none is left."""
+    def hang_up(self, event: Bye, callee_tag: str, by: Party) -> CallDetailRecord | None:
+        """A BYE in the dialog with the callee of that tag. Returns the record if none is left.
+
+        One that was refused ends nothing; the call was up then.
+        """
+        if not ends_call(event.status):
+            self._see(event.at, self.session_s)
+            return None
         if callee_tag in self.answered or len(self.hung_up) < MAX_FORKS:
-            self.hung_up.setdefault(callee_tag, (at, by))
+            self.hung_up.setdefault(callee_tag, (event.at, by))
         return self._finished()
 
     def describe(self, now_at: float) -> dict[str, object]:
-        """The fields of a record as far as they are known, and `state`: calling, ringing or up.
+        """The fields of a record as far as they are known, and two more.
 
-        `duration_s` counts from the answer up to `now_at`.
+        `duration_s` counts from the answer up to `now_at`. `state`: calling, ringing or up; `past_us`: it
+        is up and seems to go past us, so that its end may not be seen.
         """
         state = Phase.CALLING if self.phase is Phase.CHALLENGED else self.phase
         return {
@@ -128,17 +163,22 @@ class Call:
             "status": self.status if self.answered_at else None,
             "ended_by": None,
             "state": state.value,
+            "past_us": self.is_past_us and state is Phase.UP,
         }
 
     def give_up(self, now_at: float) -> CallDetailRecord:
         """The record of a call from which nothing more is expected."""
         match self.phase:
             case Phase.UP:
-                return self._record(now_at, Outcome.ANSWERED, self.status, Party.SWITCHBOARD)
+                return self._record(self.waits_since, Outcome.ANSWERED, self.status, Party.UNSEEN)
             case Phase.CHALLENGED:
                 return self._record(self.waits_since, Outcome.FAILED, self.status, self.challenged_by)
             case _:
                 return self._record(now_at, Outcome.FAILED, _NEVER_FINISHED, Party.SWITCHBOARD)
+
+    def _see(self, at: float, session_s: int) -> None:
+        if at >= self.seen_at:
+            self.seen_at, self.session_s = at, session_s
 
     @property
     def _rang(self) -> bool:

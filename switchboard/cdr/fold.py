@@ -9,7 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from switchboard.cdr.call import Call, Key
-from switchboard.cdr.events import Answered, Bye, CallEvent, Failed, Invite, Ringing
+from switchboard.cdr.events import (
+    Answered,
+    Bye,
+    CallEvent,
+    Failed,
+    Invite,
+    Refreshed,
+    Ringing,
+    Unconfirmed,
+)
 from switchboard.cdr.record import CallDetailRecord, Party
 from switchboard.cdr.recorded import Recorded
 from switchboard.cdr.waits import Waits
@@ -57,8 +66,8 @@ class CallFolder:
     def restore(self, calls: Iterable[Call], recorded: dict[Key, float], now_at: float) -> None:
         """Take over what the store has kept, oldest first."""
         self.recorded.restore(recorded)
-        for call in calls:
-            self._open[call.key] = call
+        self._open.update((call.key, call) for call in calls)
+        for call in sorted(self._open.values(), key=lambda call: call.waits_since):
             self._waits.set(call, now_at)
 
     def skip(self, records: Iterable[CallDetailRecord]) -> None:
@@ -75,6 +84,8 @@ class CallFolder:
             self._invite(event, now_at)
         elif isinstance(event, Bye):
             self._bye(event, now_at)
+        elif isinstance(event, Refreshed):
+            self._refreshed(event, now_at)
         else:
             self._respond(event, now_at)
 
@@ -88,10 +99,7 @@ class CallFolder:
         return self._waits.next_deadline_at()
 
     def calls(self, now_at: float) -> list[dict[str, object]]:
-        """The open calls, oldest first: the fields of a record as far as they are known, and `state`.
-
-        `duration_s` counts up to now.
-        """
+        """The open calls, oldest first, as `Call.describe` tells of each."""
         return [call.describe(now_at) for call in self._open.values()]
 
     def take_changes(self) -> Changes:
@@ -106,6 +114,9 @@ class CallFolder:
     def _invite(self, event: Invite, now_at: float) -> None:
         key = event.call_id, event.from_tag
         call = self._open.get(key)
+        if call is not None and call.is_before(event):
+            self._give_up(key, now_at)
+            call = None
         if call is not None:
             call.invite_again(event)
             self._touch(call, now_at)
@@ -116,13 +127,16 @@ class CallFolder:
             self._open[key] = call = Call.begin(event)
             self._touch(call, now_at)
 
-    def _respond(self, event: Ringing | Answered | Failed, now_at: float) -> None:
+    def _respond(self, event: Ringing | Answered | Failed | Unconfirmed, now_at: float) -> None:
         call = self._find((event.call_id, event.from_tag), event.at)
         if call is None:
             self.strays += 1
             return
         if isinstance(event, Ringing):
             call.ring(event)
+            self._touch(call, now_at)
+        elif isinstance(event, Unconfirmed):
+            call.confirm_late()
             self._touch(call, now_at)
         elif isinstance(event, Answered):
             self._follow(call, call.answer(event), now_at)
@@ -131,11 +145,19 @@ class CallFolder:
 
     def _bye(self, event: Bye, now_at: float) -> None:
         if call := self._find((event.call_id, event.from_tag), event.at):
-            self._follow(call, call.hang_up(event.to_tag, event.at, Party.CALLER), now_at)
+            self._follow(call, call.hang_up(event, event.to_tag, Party.CALLER), now_at)
         elif call := self._find((event.call_id, event.to_tag), event.at):
-            self._follow(call, call.hang_up(event.from_tag, event.at, Party.CALLEE), now_at)
+            self._follow(call, call.hang_up(event, event.from_tag, Party.CALLEE), now_at)
         else:
             self.strays += 1
+
+    def _refreshed(self, event: Refreshed, now_at: float) -> None:
+        for tag in (event.from_tag, event.to_tag):
+            if call := self._find((event.call_id, tag), event.at):
+                call.refresh(event)
+                self._touch(call, now_at)
+                return
+        self.strays += 1
 
     def _find(self, key: Key, at: float) -> Call | None:
         """The open call; None too for what happened in an earlier call under the same key."""

@@ -63,7 +63,7 @@ class Journal:
         return {router: last for router in told if (last := self._deliveries.last(router)) is not None}
 
     def calls(self, now_at: float) -> list[dict[str, object]]:
-        """The calls in progress, oldest first: fields of a record as far as they are known, and `state`."""
+        """The calls in progress, oldest first, as `Call.describe` tells of each."""
         return self._folder.calls(now_at)
 
     def stats(self) -> dict[str, float]:

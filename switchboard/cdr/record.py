@@ -32,6 +32,13 @@ class Party(StrEnum):
     CALLER = "caller"
     CALLEE = "callee"
     SWITCHBOARD = "switchboard"
+    UNSEEN = "unseen"
+    """Nobody knows: the end of an answered call was not seen. Records only."""
+
+    @property
+    def text(self) -> str:
+        """For people, under the heading "ended by"."""
+        return "its end was not seen" if self is Party.UNSEEN else self.value
 
 
 Timestamp = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
@@ -72,9 +79,9 @@ class CallDetailRecord(BaseModel):
     answered_at: Timestamp | None
     """First 2xx."""
     ended_at: Timestamp
-    """BYE, or the final response of a call that was not answered."""
+    """BYE, or the final response of a call that was not answered; if the end was not seen, what was last."""
     duration_s: float
-    """From answer to end, to the millisecond; 0.0 if there was no answer."""
+    """From answer to end, to the millisecond; 0.0 if there was no answer. Of an unseen end: at least."""
     outcome: Outcome
     status: int
     """The final SIP code."""

@@ -12,6 +12,10 @@ INVITE_S = 3600.0
 GRACE_S = 32.0
 """Nothing is given up sooner than this after it was last heard of: after an outage, the routers' backlog
 must reach us first."""
+PAST_US_S = 3600.0
+"""How long a call is waited for whose phones seem to ignore Record-Route."""
+SESSIONS_S = (90.0, 180.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 5400.0, 7200.0, 14400.0, 28800.0)
+"""Session timers (RFC 4028; none is below 90 s, 1800 is usual) are rounded up to one of these."""
 
 
 @dataclass(slots=True)
@@ -30,26 +34,42 @@ class Waits:
     """
 
     def __init__(self, max_call_s: float) -> None:
-        unanswered, challenged, up = _Queue(INVITE_S), _Queue(CHALLENGE_S), _Queue(max_call_s)
-        self._queues = self._unanswered, self._challenged, self._up = unanswered, challenged, up
+        self._unanswered, self._challenged, self._up = (
+            _Queue(INVITE_S),
+            _Queue(CHALLENGE_S),
+            _Queue(max_call_s),
+        )
+        self._sessions = [_Queue(limit_s + GRACE_S) for limit_s in SESSIONS_S if limit_s < max_call_s]
+        self._past_us = _Queue(min(PAST_US_S, max_call_s))
+        self._queues = self._unanswered, self._challenged, self._up, self._past_us, *self._sessions
+        self._queue_by_key: dict[Key, _Queue] = {}
 
     def set(self, call: Call, now_at: float) -> None:
-        """Wait for the call as long as its phase allows; a second challenge renews the wait."""
+        """Wait for the call as long as its phase allows; a second challenge and a refresh renew the wait."""
         queue, key = self._queue_of(call), call.key
-        if key not in queue.deadlines or queue is self._challenged:
+        due_at = call.waits_since + queue.limit_s
+        if self._queue_by_key.get(key) is not queue or due_at > queue.deadlines[key]:
             self.drop(key)
-            queue.deadlines[key] = max(call.waits_since + queue.limit_s, now_at + GRACE_S)
+            self._queue_by_key[key] = queue
+            queue.deadlines[key] = max(due_at, now_at + GRACE_S)
 
     def _queue_of(self, call: Call) -> _Queue:
         phase = call.phase
-        if phase is Phase.UP:
-            return self._up
-        return self._challenged if phase is Phase.CHALLENGED else self._unanswered
+        if phase is not Phase.UP:
+            return self._challenged if phase is Phase.CHALLENGED else self._unanswered
+        if call.session_s:
+            return self._session_queue(call.session_s)
+        return self._past_us if call.is_past_us else self._up
+
+    def _session_queue(self, session_s: int) -> _Queue:
+        wanted_s = session_s + GRACE_S
+        return next((queue for queue in self._sessions if queue.limit_s >= wanted_s), self._up)
 
     def drop(self, key: Key) -> None:
         """Wait no longer."""
-        for queue in self._queues:
-            queue.deadlines.pop(key, None)
+        queue = self._queue_by_key.pop(key, None)
+        if queue is not None:
+            del queue.deadlines[key]
 
     def next_deadline_at(self) -> float | None:
         """The next deadline; None while no call is open."""
@@ -59,4 +79,6 @@ class Waits:
         """Yield the calls whose deadline has come, and drop them."""
         for queue in self._queues:
             while queue.deadlines and queue.first() <= now_at:
-                yield queue.deadlines.popitem(last=False)[0]
+                key, _ = queue.deadlines.popitem(last=False)
+                del self._queue_by_key[key]
+                yield key

@@ -31,7 +31,7 @@ def _row(call: dict[str, Any]) -> tuple[object, ...]:
 
 
 def state(call: Mapping[str, Any]) -> str:
-    """`up`, `ringing` or `calling`."""
+    """`up`, `ringing` or `calling`; of a call that goes past the switchboard what follows from that."""
     if call["answered_at"]:
-        return "up"
+        return "up, its end may not be seen" if call.get("past_us") else "up"
     return "ringing" if call["ringing_at"] else "calling"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from switchboard.cdr.reader import parse_records, read_records
-from switchboard.cdr.record import CallDetailRecord, write_csv
+from switchboard.cdr.record import CallDetailRecord, Party, write_csv
 from switchboard.cli.output import MISUSED, JsonOption, duration, fail, print_json, print_table, say
 from switchboard.cli.progress import progress
 from switchboard.cli.running import ask_worker, settings_or_exit
@@ -81,6 +81,13 @@ def _row(record: CallDetailRecord) -> tuple[object, ...]:
         record.callee,
         record.outcome.value,
         record.status,
-        duration(record.duration_s) if record.answered_at else None,
-        record.ended_by.value,
+        _lasted(record),
+        record.ended_by.text,
     )
+
+
+def _lasted(record: CallDetailRecord) -> str | None:
+    if not record.answered_at:
+        return None
+    lasted = duration(record.duration_s)
+    return f"at least {lasted}" if record.ended_by is Party.UNSEEN else lasted

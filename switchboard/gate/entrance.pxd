@@ -1,10 +1,10 @@
+from switchboard.gate.verdicts cimport Verdicts
+
+
 cdef class Entrance:
     cdef object _is_user
     cdef dict _overloads
-    cdef dict _young
-    cdef dict _old
-    cdef double _turned_at
+    cdef Verdicts _verdicts
 
-    cpdef bint admits(self, long peer, unsigned int transaction, str host, double now)
+    cpdef bint admits(self, long peer, object transaction, str host, double now)
     cdef bint _refuses(self, long peer, str host, double now)
-    cdef _remember(self, unsigned int transaction, bint verdict, double now)

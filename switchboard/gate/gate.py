@@ -38,7 +38,7 @@ class Gate:
     def __init__(self, policy: GatePolicy) -> None:
         self.policy = policy
         self.sources = Sources(policy)
-        self.entrance = Entrance(self.sources.phones.knows)
+        self.entrance = Entrance(self.sources.phones.knows, policy.transaction_s)
         self.notices = Notices()
         self._scanners = tuple(name.encode() for name in policy.scanners)
         self._counters: Counter[str] = Counter(dict.fromkeys(_CAUSES, 0))
@@ -54,7 +54,7 @@ class Gate:
         if message.status == 0:
             self._check_scanner(message, host, now)
             self._check_ack(message)
-        self._check_size(message)
+            self._check_size(message, host)
 
     def admits(self, message: Message, peer: int, host: str, now: float) -> bool:
         """Whether a message may go to `peer`, by number; False if that has too much to do."""
@@ -105,9 +105,12 @@ class Gate:
             self.end_ack()
             raise Refused
 
-    def _check_size(self, message: Message) -> None:
+    def _check_size(self, message: Message, host: str) -> None:
+        """What begins something is limited while nobody is registered at its source; all else may be as
+        large as a datagram (RFC 3261 §18.1.1).
+        """
         if len(message.raw) <= self.policy.largest and len(message.numbers) <= self.policy.most_fields:
             return
-        self._counters["oversized"] += 1
-        answered = message.status == 0 and message.method not in NEVER_ANSWERED
-        raise Refused(TOO_LARGE if answered else 0)
+        if begins(message) and not self.sources.phones.knows(host):
+            self._counters["oversized"] += 1
+            raise Refused(TOO_LARGE)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from switchboard.gate.networks import AccessList, Address, Network, is_within
+from switchboard.gate.verdicts import LASTS_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,8 @@ class GatePolicy:
     """`rate`: datagrams a second from one source, 0 for no limit; `burst`: so many at once; `ignored_s`:
     so long nobody listens to who sent more. `exempt` are not counted. `access` is for every datagram,
     `methods` for requests besides; `silent`: whoever may not is not answered. `scanners`: how the User-Agent
-    of a scanner begins, in lower case. `largest` in octets, `most_fields` in header fields.
+    of a scanner begins, in lower case. `largest` (octets) and `most_fields` (of the header): of a request
+    that begins something, from an address where nobody is registered. `transaction_s`: 64 T1.
     """
 
     rate: float = 0.0
@@ -24,6 +26,7 @@ class GatePolicy:
     scanners: tuple[str, ...] = ()
     largest: int = 65_535
     most_fields: int = 16_000
+    transaction_s: float = LASTS_S
 
     def is_exempt(self, address: Address) -> bool:
         """Whether the datagrams of `address` are not counted."""

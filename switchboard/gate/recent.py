@@ -1,24 +1,25 @@
 """How many transactions each source began lately: they are remembered for so long at least."""
 
-EPOCH_S = 32.0
-"""A server transaction outlives its final response by 64 T1."""
+from switchboard.gate.verdicts import LASTS_S
 
 
 class Recent:
-    """Counts by source over the epoch that runs and the one before: a bounded memory of the last 32 to 64 s.
+    """Counts by source over the epoch that runs and the one before, `lasts_s` each: a bounded memory.
 
-    `limit`: of one source in that time. `now` is monotonic.
+    A server transaction outlives its final response by 64 T1. `limit`: of one source in that time. `now` is
+    monotonic.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, lasts_s: float = LASTS_S) -> None:
         self._limit = limit
+        self._lasts_s = lasts_s
         self._began_at = 0.0
         self._counts: dict[str, int] = {}
         self._before: dict[str, int] = {}
 
     def admits(self, source: str, now: float) -> bool:
         """Count one more transaction of `source`; False, and it is not counted, if it has too many."""
-        if now - self._began_at >= EPOCH_S:
+        if now - self._began_at >= self._lasts_s:
             self._turn(now)
         count = self._counts.get(source, 0)
         if count + self._before.get(source, 0) >= self._limit:
@@ -27,6 +28,6 @@ class Recent:
         return True
 
     def _turn(self, now: float) -> None:
-        self._before = self._counts if now - self._began_at < 2 * EPOCH_S else {}
+        self._before = self._counts if now - self._began_at < 2 * self._lasts_s else {}
         self._counts = {}
         self._began_at = now

@@ -7,6 +7,8 @@ from switchboard.history.account import Account, seconds, unreachable_addresses
 from switchboard.history.advice import advice_on
 from switchboard.history.explain_registration import CHALLENGES
 from switchboard.history.glance import Glance, host_of, short
+from switchboard.history.hang_up import HangUp, hang_ups
+from switchboard.history.malformed import at_fault
 from switchboard.history.matching import twin_of
 
 RINGING = (180, 183)
@@ -58,8 +60,21 @@ class Call:
         return self._request("CANCEL")
 
     @cached_property
-    def bye(self) -> Glance | None:
-        return self._request("BYE")
+    def hang_ups(self) -> list[HangUp]:
+        return list(hang_ups(self.glances))
+
+    @property
+    def end(self) -> HangUp | None:
+        """The BYE that ended the call."""
+        return next((each for each in self.hang_ups if each.ends), None)
+
+    @cached_property
+    def acks(self) -> list[Glance]:
+        """The ACKs for the 2xx as they came; others have the CSeq number of an INVITE that was refused."""
+        number = _number(self.invite)
+        return [
+            each for each in self.glances if each.comes_in and _is(each, "ACK") and _number(each) == number
+        ]
 
     @property
     def silent(self) -> list[Glance]:
@@ -72,8 +87,8 @@ class Call:
         return sum(each.goes_out and each.seen.raw == sent.seen.raw for each in self.glances)
 
     def is_of_caller(self, glance: Glance) -> bool:
-        """Whether a message that came in is the caller's: its From is the INVITE's."""
-        return glance.first("from") == self.invite.first("from")
+        """Whether a message that came in is the caller's: its From has the INVITE's tag."""
+        return glance.from_tag == self.invite.from_tag
 
     def _request(self, method: str) -> Glance | None:
         return next((each for each in self.glances if each.comes_in and _is(each, method)), None)
@@ -103,6 +118,10 @@ def explain_call(glances: Sequence[Glance], registered: Sequence[str] | None) ->
 
 def _is(glance: Glance, method: str) -> bool:
     return glance.is_request and glance.method == method
+
+
+def _number(glance: Glance) -> str:
+    return glance.cseq.partition(" ")[0]
 
 
 def _shown(response: Glance) -> str:
@@ -141,16 +160,25 @@ def _answered(call: Call) -> Iterator[str]:
     winner = twin_of(call.glances, call.glances.index(call.final))
     where = f" at {call.glances[winner].seen.source}" if winner is not None and places > 1 else ""
     yield f"{call.callee} answered{where}."
-    if call.bye is None:
+    if call.end is not None:
+        lasted = seconds(call.end.request.seen.at_ns - call.final.seen.at_ns)
+        yield f"They talked for {lasted}, then {_who(call, call.end)} hung up."
+    elif call.hang_ups:
+        yield _tried_to_hang_up(call, call.hang_ups[-1])
+    else:
         yield "The call is up, or its end was not seen."
-        return
-    lasted = seconds(call.bye.seen.at_ns - call.final.seen.at_ns)
-    yield f"They talked for {lasted}, then {_ender(call)} hung up."
 
 
-def _ender(call: Call) -> str:
-    assert call.bye is not None
-    return call.caller if call.is_of_caller(call.bye) else call.callee
+def _who(call: Call, hang_up: HangUp) -> str:
+    return call.caller if call.is_of_caller(hang_up.request) else call.callee
+
+
+def _tried_to_hang_up(call: Call, hang_up: HangUp) -> str:
+    answer = hang_up.answer
+    became = "the switchboard dropped it" if answer is None else f"it was refused ({_shown(answer)})"
+    return (
+        f"{_who(call, hang_up)}'s phone hung up (BYE), but {became}: the call may still be up at the phones."
+    )
 
 
 def _after_answer(call: Call) -> list[str]:
@@ -158,18 +186,38 @@ def _after_answer(call: Call) -> list[str]:
     found = unreachable_addresses(call.invite, call.caller)
     for each in call.glances:
         if each.comes_in and each.method == "INVITE" and 200 <= each.status < 300:
-            found += unreachable_addresses(each, call.callee)
+            found += [*unreachable_addresses(each, call.callee), *_no_record_route(call, each)]
             break
-    if not any(each.comes_in and _is(each, "ACK") for each in call.glances):
-        found.append(
-            f"{call.caller}'s phone never confirmed the answer (ACK): the answer may not reach it, "
-            "and the callee's phone will give up after 32 s."
+    return list(dict.fromkeys([*found, *_confirmed(call), *_unanswered_bye(call), *at_fault(call.glances)]))
+
+
+def _no_record_route(call: Call, answer: Glance) -> Iterator[str]:
+    if any(each.first("record-route") for each in call.sent) and not answer.first("record-route"):
+        yield (
+            f"{call.callee}'s phone left Record-Route out of its answer: what the phones say from then on, "
+            "and the end of the call, may go past the switchboard."
         )
-    return list(dict.fromkeys([*found, *_unanswered_bye(call)]))
+
+
+def _confirmed(call: Call) -> Iterator[str]:
+    """What is wrong with the ACK."""
+    if not call.acks:
+        yield (
+            f"{call.caller}'s phone never confirmed the answer (ACK): the answer may not reach it, "
+            "and the callee's phone will give up after 32 s. Or that phone ignores Record-Route and speaks "
+            "past the switchboard; then the end of the call is not seen here, either."
+        )
+        return
+    left = {branch for each in call.glances if each.goes_out and _is(each, "ACK") for branch in each.branches}
+    if not any(each.branch in left for each in call.acks):
+        yield (
+            f"{call.caller}'s phone confirmed the answer (ACK), but the switchboard did not pass that on. "
+            "The call may still be up at the phones, until the callee's phone gives up after 32 s."
+        )
 
 
 def _unanswered_bye(call: Call) -> Iterator[str]:
-    if call.bye is None:
+    if not call.hang_ups:
         return
     left = [each for each in call.glances if each.goes_out and _is(each, "BYE")]
     heard = {each.branch for each in call.glances if each.comes_in and each.status}
@@ -187,7 +235,7 @@ def _failed(call: Call, sentences: list[str], registered: Sequence[str] | None) 
         "domain": host_of(call.invite.uri),
         "answer": _shown(call.final),
     }
-    checks = [check.format_map(values) for check in advice.checks]
+    checks = list(at_fault(call.glances)) or [check.format_map(values) for check in advice.checks]
     checks += [*_codecs(call), *_silence(call), *_registered_now(call, by_phone, registered)]
     told = [
         *sentences,
@@ -217,13 +265,24 @@ def _codecs(call: Call) -> Iterator[str]:
 
 
 def _silence(call: Call) -> list[str]:
-    """Phones that said nothing at all; one try proves nothing."""
+    """Phones that said nothing at all; one try proves nothing, unless the network has told that it failed."""
+    if _is_undelivered(call):
+        return [
+            f"Nobody is at {each.seen.destination}, as the network says (ICMP): the phone was switched off, "
+            "or has another address now, and has not told."
+            for each in call.silent
+        ]
     return [
         f"The phone at {each.seen.destination} said nothing, though asked {call.tries(each)} times: it "
         "was switched off or left the network without telling, or a firewall is between."
         for each in call.silent
         if call.tries(each) > 1
     ]
+
+
+def _is_undelivered(call: Call) -> bool:
+    """Whether the call ended in our own 500: had any phone been waited for in vain, it would be a 408."""
+    return call.final is not None and call.final.status == 500 and not call.final_is_by_phone
 
 
 def _registered_now(call: Call, by_phone: bool, registered: Sequence[str] | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from switchboard.history.account import Account, unreachable_addresses
 from switchboard.history.advice import Advice
 from switchboard.history.glance import Glance, host_of, short
+from switchboard.history.malformed import at_fault
 
 CHALLENGES = (401, 407)
 _EXPIRES = re.compile(r";\s*expires\s*=\s*([0-9]+)", re.IGNORECASE)
@@ -17,7 +18,7 @@ _REFUSALS = {
         "It was refused",
         (
             "Do user name and account name in the phone agree? A user may register for itself only.",
-            "If the phrase says so, too many phones are registered for this user (setting max_contacts).",
+            "If the phrase says so, it named more contacts than one user may have (setting max_contacts).",
         ),
     ),
     404: Advice(
@@ -28,6 +29,10 @@ _REFUSALS = {
     423: Advice(
         "The phone wanted to register for too short a time",
         ("It should try again with the time in Min-Expires; else set a longer one in the phone.",),
+    ),
+    513: Advice(
+        "No datagram holds the answer, or the message is larger than a phone may send that is not registered",
+        ("Register fewer or shorter contacts, or set max_message_bytes higher.",),
     ),
     500: Advice("An older message came after a newer one", ("The phone will try again by itself.",)),
     503: Advice("The registrar could not answer", ("See `switchboard status`.",)),
@@ -82,7 +87,7 @@ def _refused(asked: str, request: Glance, answer: Glance) -> Account:
     if answer.status in CHALLENGES:
         return _unauthorized(asked, request, answer, shown)
     advice = _REFUSALS.get(answer.status, Advice("It was refused"))
-    checks = [*advice.checks]
+    checks = list(at_fault([request, answer])) or [*advice.checks]
     if answer.status in (403, 404):
         checks.append(f"The domain in the phone is {host_of(request.callee)}.")
     return Account([asked, f"{advice.sentence} ({shown})."], failed=True, advice=checks)

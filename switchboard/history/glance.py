@@ -13,6 +13,7 @@ from switchboard.sip.uri import SipUri
 
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]+)", re.IGNORECASE)
+_TAG = re.compile(r";\s*tag\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/2\.0[ \t]+([1-6][0-9][0-9])[ \t]*(.*)", re.IGNORECASE)
 _CONNECTION = re.compile(rb"(?:\A|\n)c=IN IP[46] ([^\s/]+)")
 _CODEC = re.compile(rb"(?:\A|\n)a=rtpmap:[0-9]+ ([^/\s]+)")
@@ -100,10 +101,20 @@ class Glance:
         """The URI in To."""
         return address_uri(self.first("to"))
 
+    @cached_property
+    def from_tag(self) -> str:
+        """The tag in From."""
+        return _tag(self.first("from"))
+
+    @cached_property
+    def to_tag(self) -> str:
+        """The tag in To."""
+        return _tag(self.first("to"))
+
     @property
     def is_initial(self) -> bool:
         """Whether a request begins something: its To has no tag."""
-        return self.is_request and "tag=" not in self.first("to").rpartition(">")[2].lower()
+        return self.is_request and not self.to_tag
 
     @property
     def contact_host(self) -> str:
@@ -156,6 +167,11 @@ def host_of(uri: str) -> str:
 def short(uri: str) -> str:
     """How people call who has a URI: its user, else its host, else the text."""
     return user_of(uri) or host_of(uri) or uri
+
+
+def _tag(value: str) -> str:
+    match = _TAG.search(value.rpartition(">")[2])
+    return match[1] if match else ""
 
 
 def _values(line: str) -> list[str]:

@@ -1,9 +1,10 @@
 """What is known of one Call-ID at a glance: who, when, and how it ended."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from switchboard.cdr.outcome import outcome_of
+from switchboard.cdr.outcome import ends_call, outcome_of
 from switchboard.cdr.record import Party
 from switchboard.history.peek import method_of, status_of
 from switchboard.history.seen import Direction, Seen
@@ -12,6 +13,9 @@ from switchboard.sip.message import parse_message
 from switchboard.sip.uri import SipUri
 
 CHALLENGES = (401, 407)
+_NOT_DELIVERED = 500
+"""Nearly always the switchboard's own word for a BYE that could not be sent: then the call is over."""
+_TAGGED_TO = re.compile(rb"\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[^\r\n]", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -79,6 +83,9 @@ class Summary:
     def _begin(self, seen: Seen) -> None:
         self.started_ns = seen.at_ns
         self.kind = _KINDS.get(method_of(seen.raw), Kind.OTHER)
+        self._name_parties(seen)
+
+    def _name_parties(self, seen: Seen) -> None:
         try:
             message = parse_message(seen.raw)
             self.caller, self.callee = message.from_address.uri, message.to_address.uri
@@ -90,10 +97,21 @@ class Summary:
             self.cancelled = True
         elif seen.raw.startswith(b"BYE "):
             self.ended_ns = self.ended_ns or seen.at_ns
+        elif self.answered_ns and self.ended_ns and _begins(seen.raw):
+            self._begin_next(seen)
+
+    def _begin_next(self, seen: Seen) -> None:
+        """Another call under the same Call-ID: what is told is of the last one, but for its beginning."""
+        self.ringing_ns = self.answered_ns = self.ended_ns = 0
+        self.status, self.phrase, self.cancelled = 0, "", False
+        self._name_parties(seen)
 
     def _note_response(self, seen: Seen) -> None:
         status, phrase = status_of(seen.raw)
-        if self.answered_ns or (self.kind is Kind.CALL and method_of(seen.raw) != "INVITE"):
+        method = method_of(seen.raw)
+        if method == "BYE" and status >= 300 and status != _NOT_DELIVERED and not ends_call(status):
+            self.ended_ns = 0
+        if self.answered_ns or (self.kind is Kind.CALL and method != "INVITE"):
             return
         if status < 200:
             if status in (180, 183):
@@ -108,6 +126,10 @@ class Summary:
             self.answered_ns = at_ns
         elif status not in CHALLENGES:
             self.ended_ns = at_ns
+
+
+def _begins(raw: bytes) -> bool:
+    return raw.startswith(b"INVITE ") and not _TAGGED_TO.search(raw.partition(b"\r\n\r\n")[0])
 
 
 def user_of(uri: str) -> str:

@@ -1,6 +1,8 @@
 """One binding of an address-of-record to a contact (RFC 3261 §10), and its form on the bus (docs/BUS.md)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from switchboard.sip.errors import ParseError
@@ -19,6 +21,9 @@ WIRE_FIELDS: Final = (
     "source",
 )
 """What the elements of a binding on the bus mean, in order."""
+_PARAM = re.compile(r';\s*+([^=;\s]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+))?')
+_CACHED_LENGTH = 256  # longer texts are read afresh, which bounds the cache's memory
+_UUID = "urn:uuid:"
 
 
 class Binding(NamedTuple):
@@ -34,7 +39,7 @@ class Binding(NamedTuple):
     path: tuple[str, ...] = ()
     """The Path values of the REGISTER, in order (RFC 3327)."""
     params: str = ""
-    """The other Contact parameters as received (`;q=0.5;+x=y`), without `expires`."""
+    """What the 200 to a REGISTER returns besides `expires`: `;q=0.5;+sip.instance="<…>";reg-id=1`."""
     call_id: str = ""
     cseq: int = 0
     user_agent: str = ""
@@ -83,6 +88,53 @@ def _readable(value: Any) -> Any:
     if isinstance(value, list):
         return list(map(_readable, value))
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def returned_params(params: str, q: float) -> str:
+    """Return those of a Contact's parameters that the 200 returns, as we write them (§10.3, RFC 5626 §6)."""
+    found = _read(params)
+    returned = f";q={q:.3g}" if "q" in found else ""
+    if instance := found.get("+sip.instance"):
+        is_quoted = len(instance) > 1 and instance[0] == instance[-1] == '"'
+        returned += f";+sip.instance={instance}" if is_quoted else f';+sip.instance="{_unquoted(instance)}"'
+    reg_id = _reg_id(found)
+    return f"{returned};reg-id={reg_id}" if reg_id else returned
+
+
+def instance_of(params: str) -> tuple[str, str] | None:
+    """Return the instance and the reg-id ("": none) that `params` name, None without (RFC 5626 §6.1)."""
+    found = _read(params)
+    instance = _unquoted(found.get("+sip.instance", "")).strip("<>")
+    if not instance:
+        return None
+    is_uuid = instance[: len(_UUID)].lower() == _UUID
+    return instance.lower() if is_uuid else instance, _reg_id(found)
+
+
+def _reg_id(found: Mapping[str, str]) -> str:
+    text = found.get("reg-id", "")
+    return text if text.isascii() and text.isdigit() else ""
+
+
+def _unquoted(text: str) -> str:
+    return text.replace('"', "")
+
+
+def _read(params: str) -> Mapping[str, str]:
+    """The first value of each parameter by its name in lower case: "" for a flag."""
+    return _read_cached(params) if len(params) <= _CACHED_LENGTH else _read_afresh(params)
+
+
+@lru_cache(maxsize=4096)
+def _read_cached(params: str) -> Mapping[str, str]:
+    return _read_afresh(params)
+
+
+def _read_afresh(params: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, value in _PARAM.findall(params):
+        found.setdefault(name.lower(), value.strip())
+    return found
 
 
 def format_hop(host: str, port: int) -> str:

@@ -1,16 +1,15 @@
 """The registrar's rules (RFC 3261 §10.3, RFC 3327): from a REGISTER to bindings and its response."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
 from switchboard.auth.verifier import Attempt
 from switchboard.location.binding import Binding, format_hop
-from switchboard.location.contacts import RequestedContact, removes_all, requested_contacts
+from switchboard.location.rebind import RegistrarPolicy, rebind
 from switchboard.location.store import Store
 from switchboard.location.update import Update
 from switchboard.proxy.preprocess import check_syntax
@@ -23,20 +22,21 @@ from switchboard.sip.stateless import StatelessAnswers
 from switchboard.sip.uri import SipUri
 
 SUPPORTED = frozenset(("path",))
-_NEVER_TOO_BRIEF = 3600  # seconds, §10.3 step 7
+LARGEST_ANSWER: Final = 65_000
+"""Octets: what a datagram holds over IPv4, less what a translated phrase may add."""
+MOST_DISPLACED: Final = 1000
+"""Noted between two looks at them."""
 _WORD = 2**32 - 1
 
 Headers = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrarPolicy:
-    """What bindings may be like. Expiries in seconds; `max_contacts` of one user."""
+class Displaced(NamedTuple):
+    """A binding of `user` that went for want of room when a REGISTER came from `source` (host and port)."""
 
-    min_expires: int = 60
-    max_expires: int = 7200
-    default_expires: int = 3600
-    max_contacts: int = 20
+    user: str
+    binding: Binding
+    source: tuple[str, int]
 
 
 class Answer(NamedTuple):
@@ -71,6 +71,8 @@ class Registrar:
         self._is_own = is_own
         self._policy = policy
         self._secret = secret
+        self.displaced = 0
+        self._displaced: list[Displaced] = []
 
     def process(self, request: Message, source: tuple[str, int], now_at: float) -> Answer:
         """Do what the REGISTER (scanned, else untrusted) from `source` asks for, all of it or nothing.
@@ -82,7 +84,7 @@ class Registrar:
             user = self._user(request)
             if self._authenticator is not None:
                 self._authenticate(self._authenticator, user, request, source, now_at)
-            status, reason, headers = 200, "", self._register(user, request, source, now_at)
+            return Answer(self._register(user, request, source, now_at), user)
         except Refusal as refusal:
             status, reason, headers = refusal.status, refusal.reason, list(refusal.headers)
         except ParseError as error:
@@ -97,6 +99,11 @@ class Registrar:
             return Answer(made[0] if made else b"", user, True)
         response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
         return Answer(response, user)
+
+    def take_displaced(self) -> list[Displaced]:
+        """The bindings that went for want of room since the last call; `displaced` counts them all."""
+        taken, self._displaced = self._displaced, []
+        return taken
 
     def purge(self, now_at: float) -> None:
         """Remove the bindings whose time is over."""
@@ -142,51 +149,35 @@ class Registrar:
             authenticator.note(attempt, verdict, Reason.NOT_OWN_BINDINGS)
             raise Refusal(403, "Not Your Address-Of-Record")
 
-    def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> Headers:
-        """Steps 6 to 8: bind and unbind; the header fields of the 200."""
+    def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> bytes:
+        """Steps 6 to 8: bind and unbind, if a datagram holds the 200."""
         update = Update.of(request, source)
         bound = self.bindings(user, now_at)
-        wanted = self._wanted(request, update, bound, now_at)
+        wanted, displaced = rebind(request, update, bound, self._policy, now_at)
+        response = self._ok(request, update, wanted, now_at)
+        if len(response) > LARGEST_ANSWER:
+            raise Refusal(513)
         if wanted != bound:
             self._store.put(user, wanted)
-        headers = [("Contact", _format_contact(binding, now_at)) for binding in wanted]
+        for binding in displaced:
+            self._note_displaced(Displaced(user, binding, source))
+        return response
+
+    def _ok(self, request: Message, update: Update, wanted: list[Binding], now_at: float) -> bytes:
+        """The 200 lists first what the request bound: some phones read no further."""
+        own = [binding for binding in wanted if update.made(binding)]
+        listed = own + [binding for binding in wanted if not update.made(binding)]
+        headers = [("Contact", _format_contact(binding, now_at)) for binding in listed]
         if update.path and "path" in map(str.lower, request.values(Header.SUPPORTED)):
             headers += [("Path", value) for value in update.path]
-        return [*headers, ("Date", _date(int(now_at)))]
+        headers.append(("Date", _date(int(now_at))))
+        top_via = received_via(request, update.source)
+        return build_response(request, 200, "", self._to_tag(request), headers, top_via)
 
-    def _wanted(self, request: Message, update: Update, bound: list[Binding], now_at: float) -> list[Binding]:
-        """The user's bindings after the request; Refusal if it cannot be done completely."""
-        if removes_all(request):
-            return bound if _is_repeated(update, bound) else []
-        contacts = requested_contacts(request)
-        if len(contacts) > self._policy.max_contacts + len(bound):
-            raise Refusal(403, "Too Many Contacts")
-        touched = [each for each in bound if _is_among(each, contacts)]
-        if _is_repeated(update, touched):
-            return bound
-        wanted = list(bound)
-        for contact in contacts:
-            self._bind(wanted, contact, update, now_at)
-        if len(wanted) > max(self._policy.max_contacts, len(bound)):
-            raise Refusal(403, "Too Many Contacts")
-        return wanted
-
-    def _bind(
-        self, bindings: list[Binding], contact: RequestedContact, update: Update, now_at: float
-    ) -> None:
-        """Add, replace or remove one of `bindings`."""
-        expires = self._granted(contact.expires)
-        place = [number for number, each in enumerate(bindings) if each.matches(contact.uri)][:1]
-        start, end = (place[0], place[0] + 1) if place else (len(bindings), len(bindings))
-        bindings[start:end] = [update.binding(contact, now_at + expires)] if expires else []
-
-    def _granted(self, expires: int | None) -> int:
-        """The lifetime that a contact gets: an hour is never too brief (§10.3 step 7)."""
-        if expires is None:
-            return self._policy.default_expires
-        if 0 < expires < min(self._policy.min_expires, _NEVER_TOO_BRIEF):
-            raise Refusal(423, headers=[("Min-Expires", str(self._policy.min_expires))])
-        return min(expires, self._policy.max_expires)
+    def _note_displaced(self, displaced: Displaced) -> None:
+        self.displaced += 1
+        if len(self._displaced) < MOST_DISPLACED:
+            self._displaced.append(displaced)
 
     def _to_tag(self, request: Message) -> str:
         """A tag that a retransmission gets again (§8.2.7)."""
@@ -208,25 +199,6 @@ def _address_of_record(request: Message) -> SipUri:
         if error.status == 416:
             raise Refusal(404) from error
         raise ParseError("Malformed To", "To") from error
-
-
-def _is_among(binding: Binding, contacts: Sequence[RequestedContact]) -> bool:
-    for contact in contacts:  # noqa: SIM110 (a generator costs more)
-        if binding.matches(contact.uri):
-            return True
-    return False
-
-
-def _is_repeated(update: Update, touched: Sequence[Binding]) -> bool:
-    """Whether the update, a retransmission, has already been applied to the bindings that it touches.
-
-    Refusal if it is out of order: an equal or higher CSeq of the same Call-ID was there first (step 7).
-    """
-    later = [each for each in touched if each.call_id == update.call_id and each.cseq >= update.cseq]
-    for each in later:
-        if (each.cseq, each.branch) != (update.cseq, update.via.branch):
-            raise Refusal(500)
-    return bool(later)
 
 
 @lru_cache(maxsize=1)

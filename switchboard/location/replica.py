@@ -51,7 +51,7 @@ class Replica:
         return True
 
     def lookup(self, user: str, now_at: float) -> list[Binding]:
-        """The valid bindings of `user` with SIP contacts, best q first, else in the order of their making."""
+        """The valid bindings of `user` with SIP contacts, best q first, else as last refreshed."""
         valid = [
             binding for binding in self._bindings(user) if binding.expires_at > now_at and binding.contact_uri
         ]

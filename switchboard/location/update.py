@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from switchboard.location.binding import Binding, format_hop
+from switchboard.location.binding import Binding, format_hop, returned_params
 from switchboard.location.contacts import RequestedContact
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
@@ -40,6 +40,10 @@ class Update(NamedTuple):
             source,
         )
 
+    def made(self, binding: Binding) -> bool:
+        """Whether the binding is by this request."""
+        return (binding.call_id, binding.cseq) == (self.call_id, self.cseq)
+
     def binding(self, contact: RequestedContact, expires_at: float) -> Binding:
         """The binding that `contact` gets by this request."""
         source = format_hop(*self.source)
@@ -49,7 +53,7 @@ class Update(NamedTuple):
             expires_at,
             source if self._is_translated(contact.uri) else "",
             self.path,
-            contact.params,
+            returned_params(contact.params, contact.q),
             self.call_id,
             self.cseq,
             self.user_agent,

@@ -8,6 +8,7 @@ from switchboard.gate.answer import answer_statelessly, try_later
 from switchboard.gate.networks import Network, is_within, parse_host
 from switchboard.gate.overload import Overload
 from switchboard.gate.recent import Recent
+from switchboard.gate.verdicts import LASTS_S, Verdicts
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
@@ -23,15 +24,24 @@ _NOBODY = Reader("", "")
 
 
 class Caps:
-    """`transactions`: of the router; `of_source`: of one source in half a minute, `exempt` ones excepted."""
+    """`transactions`: of the router; `of_source`: of one source in `lasts_s` (64 T1), `exempt` ones excepted.
+
+    A request that was refused is refused again, for `lasts_s` at least: its sender has been told.
+    """
 
     def __init__(
-        self, locations: Locations, transactions: int, of_source: int, exempt: tuple[Network, ...]
+        self,
+        locations: Locations,
+        transactions: int,
+        of_source: int,
+        exempt: tuple[Network, ...],
+        lasts_s: float = LASTS_S,
     ) -> None:
         self.overload = Overload(LATE_S)
         self._locations = locations
         self._transactions = transactions
-        self._recent = Recent(of_source)
+        self._recent = Recent(of_source, lasts_s)
+        self._refused = Verdicts(lasts_s)
         self._exempt = exempt
         self._known: dict[str, bool] = {}
 
@@ -39,6 +49,15 @@ class Caps:
         """Why a request that begins a transaction is refused; "" if it is not. ParseError."""
         if received.method == "CANCEL" or received.is_in_dialog:
             return ""
+        number = hash(received.key)
+        if self._refused.find(number, turn.now) is not None:
+            return "again"
+        cause = self._cause_now(received, transactions, turn)
+        if cause:
+            self._refused.add(number, False, turn.now)
+        return cause
+
+    def _cause_now(self, received: Received, transactions: int, turn: ProxyTurn) -> str:
         if transactions >= self._transactions:
             return "transactions"
         if self.overload.refuses(turn.now, self._is_of_user(received, turn)):

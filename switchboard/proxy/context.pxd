@@ -39,6 +39,7 @@ cdef class ResponseContext:
     cpdef object start(self, list targets, ProxyTurn turn)
     cpdef object receive(self, Branch branch, Message response, ProxyTurn turn)
     cpdef object time_out(self, Branch branch, ProxyTurn turn)
+    cpdef object fail_to_deliver(self, Branch branch, ProxyTurn turn)
     cpdef object fire(self, Branch branch, str letter, ProxyTurn turn)
     cpdef object cancel(self, object reasons, ProxyTurn turn)
     cdef bint _add(self, list targets) except -1
@@ -64,6 +65,8 @@ cdef class ResponseContext:
     cdef list _candidates(self)
     cdef object _relay(self, Message response, ProxyTurn turn, Branch branch=*)
     cdef object _note_ringing(self, int status, ProxyTurn turn)
+    cdef object _note_success(self, Message response, ProxyTurn turn)
+    cdef object _note_bye(self, int status, ProxyTurn turn)
 
 
 @cython.locals(context=ResponseContext)

@@ -14,6 +14,7 @@ from switchboard.proxy.preprocess import MAX_BREADTH, Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.record_route import lead_to_callee, makes_dialog
 from switchboard.proxy.recursion import redirected_targets
+from switchboard.proxy.session_timer import session_expires_s
 from switchboard.proxy.target import Target, by_priority
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -28,6 +29,8 @@ SPIRAL_TARGETS = 3
 """So many places a request is sent to that comes back to us."""
 
 _RINGING = (180, 183)
+_REFRESHING = ("INVITE", "UPDATE")
+_RECORD_ROUTE = bytes((Header.RECORD_ROUTE,))
 _ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
 
 
@@ -128,6 +131,17 @@ class ResponseContext:
         if branch.final is None:
             branch.end(Final(408))
             self._settle(turn)
+
+    def fail_to_deliver(self, branch: Branch, turn: ProxyTurn) -> None:
+        """Nobody is where `branch` leads: it goes where else it may, or ends as if a 503 had come (§16.9)."""
+        turn.touch(self.server)
+        if branch.final is not None:
+            return
+        fallback, tried = branch.plan.fallback, branch.client.peer.hop if branch.client else None
+        if fallback is None or fallback == tried or self._cancelled:
+            self._give_up(branch, 503, turn)
+        else:
+            self._send(branch, fallback, turn)
 
     def fire(self, branch: Branch, letter: str, turn: ProxyTurn) -> None:
         """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
@@ -265,7 +279,7 @@ class ResponseContext:
     def _succeed(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
-            self._note(turn, "answered", response.to_tag, response.status)
+            self._note_success(response, turn)
         self._relay(response, turn, branch)
         self._cancel_rest(turn, _ANSWERED_ELSEWHERE)
 
@@ -296,6 +310,7 @@ class ResponseContext:
             return
         by = "caller" if self._cancelled and chosen.status == 487 else "callee"
         self._note(turn, "failed", chosen.status, by)
+        self._note_bye(chosen.status, turn)
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), turn)
 
     def _candidates(self) -> list[Final]:
@@ -317,6 +332,7 @@ class ResponseContext:
 
     def _answer_ourselves(self, status: int, turn: ProxyTurn) -> None:
         """Send a final of our own: 500 in place of a 503, nothing in place of a 408 that must not pass."""
+        self._note_bye(status, turn)
         if self._cancelled:
             status = 487
         elif status == 503:
@@ -343,6 +359,28 @@ class ResponseContext:
         if status in _RINGING and not self._rang:
             self._rang = True
             self._note(turn, "ringing")
+
+    def _note_success(self, response: Message, turn: ProxyTurn) -> None:
+        """A 2xx: to the INVITE of a call, to a BYE, or to what refreshes its session (RFC 4028 §8)."""
+        received = self._received
+        if received.is_in_dialog:
+            self._note_bye(response.status, turn)
+            if received.method in _REFRESHING:
+                tags = received.message.from_tag, received.message.to_tag
+                turn.events.append(received.event("refreshed", turn.at, *tags, session_expires_s(response)))
+        elif received.begins_call:
+            session_s, record_routed = session_expires_s(response), _RECORD_ROUTE in response.numbers
+            details = response.to_tag, response.status, session_s, record_routed
+            turn.events.append(received.event("answered", turn.at, *details))
+            self._env.unconfirmed.await_ack(received.message, turn.now)
+
+    def _note_bye(self, status: int, turn: ProxyTurn) -> None:
+        """The final of a BYE, as the other side gave it: the caller hears 500 for 503, and no 408."""
+        received = self._received
+        if received.method == "BYE" and received.is_in_dialog:
+            came_at = turn.at - self.server.age_s(turn.now)
+            tags = received.message.from_tag, received.message.to_tag
+            turn.events.append(received.event("bye", came_at, *tags, status))
 
     def _note(self, turn: ProxyTurn, kind: str, *details: object) -> None:
         if self._received.begins_call:

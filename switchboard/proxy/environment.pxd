@@ -1,5 +1,6 @@
 from switchboard.proxy.commands cimport ProxyTurn
 from switchboard.proxy.loop cimport Branches
+from switchboard.proxy.unconfirmed cimport Unconfirmed
 from switchboard.transaction.layer cimport TransactionLayer
 
 
@@ -13,6 +14,7 @@ cdef class Environment:
     cdef readonly int max_forks
     cdef readonly object caps, admission, answers
     cdef readonly dict waiting
+    cdef readonly Unconfirmed unconfirmed
     cdef long _tags
     cpdef str make_tag(self)
     cpdef object peer_for(self, object plan, object hop)

@@ -8,6 +8,7 @@ from switchboard.proxy.commands import Lookup, ProxyTurn
 from switchboard.proxy.forward import Plan, is_sendable
 from switchboard.proxy.loop import Branches
 from switchboard.proxy.targets import TargetPolicy
+from switchboard.proxy.unconfirmed import Unconfirmed
 from switchboard.sip.respond import Hop
 from switchboard.sip.stateless import StatelessAnswers
 from switchboard.transaction.commands import Peer
@@ -29,7 +30,7 @@ class Environment:
 
     __slots__ = (
         "_tags", "admission", "answers", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer",
-        "max_forks", "policy", "port", "recurse", "waiting",
+        "max_forks", "policy", "port", "recurse", "unconfirmed", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +59,7 @@ class Environment:
         self.admission = admission
         self.asserted_domain = asserted_domain
         self.answers = admission.authenticator.answers if admission else StatelessAnswers()
+        self.unconfirmed = Unconfirmed(layer.values.lifetime)
         self.waiting: dict[Lookup, list[OnResolved]] = {}
         self._tags = 0
 

@@ -11,7 +11,7 @@ from switchboard.sip.message cimport Message
 from switchboard.sip._splice cimport build_response
 from switchboard.sip._splice cimport top_via_cut
 from switchboard.transaction.client cimport ClientTransaction
-from switchboard.transaction.key cimport server_key
+from switchboard.transaction.key cimport client_key, server_key
 from switchboard.transaction.server cimport (
     InviteServerTransaction, NonInviteServerTransaction, ServerTransaction,
 )
@@ -36,7 +36,6 @@ cdef class Proxy:
     cpdef object _send_ack(self, Received received, object found, Routing routing, object hop, ProxyTurn turn)
     cdef object _answer(self, Received received, ServerTransaction server, object answer, ProxyTurn turn)
     cdef object _note_invite(self, Received received, ProxyTurn turn)
-    cdef object _note_bye(self, Received received, ProxyTurn turn)
 
 
 cdef ResponseContext _context(Branch branch)

@@ -6,6 +6,7 @@ Datagrams, timers and resolved names go in; what is to be done comes out in a `P
 from collections import Counter
 from functools import partial
 
+from switchboard.gate.answer import is_ack_of_such
 from switchboard.proxy.admission import Challenge
 from switchboard.proxy.branch import Branch
 from switchboard.proxy.caps import check_passed, send_away
@@ -20,11 +21,12 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.proxy.targets import RelayRefusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
+from switchboard.sip.quoted import parse_quoted
 from switchboard.sip.respond import Hop, build_response, warning_of
 from switchboard.sip.splice import top_via_cut
 from switchboard.transaction.client import ClientTransaction
 from switchboard.transaction.commands import Peer, Reader
-from switchboard.transaction.key import server_key
+from switchboard.transaction.key import client_key, server_key
 from switchboard.transaction.server import (
     InviteServerTransaction,
     NonInviteServerTransaction,
@@ -67,11 +69,27 @@ class Proxy:
                     _context(fired.user).time_out(fired.user, turn)
             elif isinstance(fired[0], Branch):
                 _context(fired[0]).fire(fired[0], fired[1], turn)
+        turn.events += self.env.unconfirmed.take_overdue(turn.now, turn.at)
 
     def resolved(self, lookup: Lookup, hop: Hop | None, turn: ProxyTurn) -> None:
         """Take the answer to a `Lookup`: None if the name leads nowhere."""
         for then in self.env.waiting.pop(lookup, ()):
             then(hop, turn)
+
+    def undeliverable(self, host: str, port: int, sent: bytes, turn: ProxyTurn) -> None:
+        """The network says that it could not deliver what begins like `sent` (untrusted; §16.9, §18.4).
+
+        Who made that up had to know the branch of a request that nobody has answered yet, and where it went.
+        """
+        quoted = parse_quoted(sent)
+        layer = self.env.layer
+        client = layer.fail(client_key(quoted.branch, quoted.method), host, port, turn) if quoted else None
+        if client is None:
+            self.counters["undeliverable_ignored"] += 1
+            return
+        self.counters["undeliverable"] += 1
+        if isinstance(client.user, Branch):
+            _context(client.user).fail_to_deliver(client.user, turn)
 
     def _reject(self, raw: bytes, error: ParseError, source: Peer, turn: ProxyTurn) -> None:
         """Answer a request that cannot be read, if its sender can be told (§16.3 step 1)."""
@@ -138,7 +156,6 @@ class Proxy:
             self._refuse(received, server, refusal, turn)
         else:
             self._promise(received, server, turn)
-            self._note_bye(received, turn)
             server.user = context = ResponseContext(self.env, received, server, routing)
             context.start(targets, turn)
 
@@ -175,6 +192,10 @@ class Proxy:
         server = self.env.layer.find_server(received.key)
         if isinstance(server, InviteServerTransaction) and server.acknowledge(turn):
             return
+        if is_ack_of_such(received.message):
+            self.counters["acks_ended"] += 1
+            return
+        self.env.unconfirmed.confirm(received.message)
         if self.env.admission is not None and received.message.to_tag == self._stateless_tag(received):
             return  # for what was answered without state
         try:
@@ -252,11 +273,6 @@ class Proxy:
     def _note_invite(self, received: Received, turn: ProxyTurn) -> None:
         if received.begins_call:
             turn.events.append(received.event("invite", turn.at, *received.parties))
-
-    def _note_bye(self, received: Received, turn: ProxyTurn) -> None:
-        if received.method == "BYE" and received.is_in_dialog:
-            tags = received.message.from_tag, received.message.to_tag
-            turn.events.append(received.event("bye", turn.at, *tags))
 
 
 def _error_of(raw: bytes) -> ParseError:

@@ -43,6 +43,7 @@ class Header(IntEnum):
     ALERT_INFO = 28
     CALL_INFO = 29
     MAX_BREADTH = 30
+    SESSION_EXPIRES = 31
 
 
 COMPACT: Final = {
@@ -55,6 +56,7 @@ COMPACT: Final = {
     "k": "supported",
     "o": "event",
     "c": "content-type",
+    "x": "session-expires",
 }
 
 HEADER_BY_NAME: Final = {

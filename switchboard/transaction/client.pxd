@@ -21,6 +21,7 @@ cdef class ClientTransaction(Waiting):
     cpdef object start(self, Turn turn)
     cpdef bint receive(self, Message response, Turn turn) except? -1
     cpdef bint fire(self, str letter, Turn turn) except? -1
+    cpdef bint fail(self, Turn turn) except? -1
     cpdef object skip(self, Turn turn)
     cdef object _retransmit(self, Turn turn)
     cpdef object _wait(self, Turn turn)

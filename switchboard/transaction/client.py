@@ -90,6 +90,17 @@ class ClientTransaction(Waiting):
         self.end()
         return letter == "B"
 
+    def fail(self, turn: Turn) -> bool:
+        """The request cannot be delivered (§17.1.4, §18.4): the end, if nobody has answered anything yet.
+
+        True: it is; the user takes it as a 503 (§16.9).
+        """
+        if self.state != _TRYING:
+            return False
+        turn.touch(self)
+        self.end()
+        return True
+
     def skip(self, turn: Turn) -> None:
         """Timer A (E) fired, and nothing is to be sent."""
         turn.touch(self)

@@ -1,5 +1,6 @@
 """What the transaction layer and its user ask the outside to do: nothing else leaves the core."""
 
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 _new = tuple.__new__  # what a NamedTuple's own does, less a call
@@ -20,6 +21,17 @@ class Peer(NamedTuple):
     def hop(self) -> tuple[str, int]:
         """Address and port alone."""
         return self.host, self.port
+
+    def is_at(self, host: str, port: int) -> bool:
+        """Whether that is its address, however it is spelled."""
+        return port == self.port and (host == self.host or _is_same(host, self.host))
+
+
+def _is_same(host: str, other: str) -> bool:
+    try:
+        return ip_address(host) == ip_address(other)
+    except ValueError:
+        return False
 
 
 class Reader(NamedTuple):

@@ -28,4 +28,5 @@ cdef class TransactionLayer:
     @cython.locals(server=ServerTransaction, client=ClientTransaction)
     cpdef object let_sleep(self, object unit, list servers, list clients, object until)
     cpdef object abandon(self, ClientTransaction client)
+    cpdef ClientTransaction fail(self, tuple key, str host, object port, Turn turn)
     cpdef object next_deadline(self)

@@ -110,6 +110,19 @@ class TransactionLayer:
         self.repetitions.answered(transaction.peer.host)
         return transaction if transaction.receive(response, turn) else None
 
+    def fail(self, key: ClientKey, host: str, port: int, turn: Turn) -> ClientTransaction | None:
+        """What was sent to `host` and `port` with this key cannot be delivered (§18.4).
+
+        Returns the client transaction if that ends it: it had been sent there, and nobody has answered.
+        """
+        if self.dormant:
+            self.dormant.meet_client(key)
+        client = self.clients.get(key)
+        if client is None or not client.peer.is_at(host, port) or not client.fail(turn):
+            return None
+        del self.clients[key]
+        return client
+
     def let_sleep(
         self,
         unit: int,

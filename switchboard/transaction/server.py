@@ -74,6 +74,11 @@ class ServerTransaction(Waiting):
         """Whether a final response was sent."""
         return self.state > _PROCEEDING
 
+    def age_s(self, now: float) -> float:
+        """How long ago a non-INVITE that has no final response came; 0.0 of others."""
+        ends = self.armed.get("J")
+        return 0.0 if ends is None or self.is_finished else now + 2 * self._values.lifetime - ends
+
     def repeat(self, turn: Turn) -> None:
         """Answer a retransmission of the request from the state."""
         if self.last is not None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from switchboard import codec
-from switchboard.bus.datagrams import Datagram, Sender, _scoped, receive
+from switchboard.bus.datagrams import Datagram, Sender, receive, scoped
 from switchboard.bus.udp import bind_sockets
 
 LIMIT_S = 2.0
@@ -163,7 +163,7 @@ def test_sending_never_raises(edge: list[socket.socket], host: str, port: int, l
 
 
 def test_an_interface_that_has_gone_is_named_by_its_number() -> None:
-    assert _scoped("fe80::1", 2**31 - 1) == f"fe80::1%{2**31 - 1}"
+    assert scoped("fe80::1", 2**31 - 1) == f"fe80::1%{2**31 - 1}"
 
 
 def frame_of(items: list[object]) -> bytes:

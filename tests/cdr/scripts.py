@@ -1,7 +1,16 @@
 """Call events to play, for tests: T0 is when everything begins."""
 
 from switchboard.cdr.call import Call
-from switchboard.cdr.events import Answered, Bye, CallEvent, Failed, Invite, Ringing
+from switchboard.cdr.events import (
+    Answered,
+    Bye,
+    CallEvent,
+    Failed,
+    Invite,
+    Refreshed,
+    Ringing,
+    Unconfirmed,
+)
 from switchboard.cdr.record import CallDetailRecord, Party
 
 T0 = 1_795_341_600.0
@@ -16,16 +25,33 @@ def ringing(at: float = 1.0, call_id: str = "c") -> Ringing:
     return Ringing(call_id, "a", T0 + at)
 
 
-def answered(at: float = 2.0, to_tag: str = "b", call_id: str = "c", status: int = 200) -> Answered:
-    return Answered(call_id, "a", T0 + at, to_tag, status)
+def answered(
+    at: float = 2.0,
+    to_tag: str = "b",
+    call_id: str = "c",
+    status: int = 200,
+    session_s: int = 0,
+    record_routed: bool = True,
+) -> Answered:
+    return Answered(call_id, "a", T0 + at, to_tag, status, session_s, record_routed)
+
+
+def unconfirmed(at: float = 34.0, call_id: str = "c") -> Unconfirmed:
+    return Unconfirmed(call_id, "a", T0 + at)
+
+
+def refreshed(at: float, session_s: int = 0, from_tag: str = "a", to_tag: str = "b") -> Refreshed:
+    return Refreshed("c", from_tag, T0 + at, to_tag, session_s)
 
 
 def failed(status: int, by: str = "callee", at: float = 2.0, call_id: str = "c") -> Failed:
     return Failed(call_id, "a", T0 + at, status, Party(by))
 
 
-def bye(from_tag: str = "a", to_tag: str = "b", at: float = 5.0, call_id: str = "c") -> Bye:
-    return Bye(call_id, from_tag, T0 + at, to_tag)
+def bye(
+    from_tag: str = "a", to_tag: str = "b", at: float = 5.0, call_id: str = "c", status: int = 200
+) -> Bye:
+    return Bye(call_id, from_tag, T0 + at, to_tag, status)
 
 
 def finished(call_id: str) -> CallDetailRecord:
@@ -42,10 +68,12 @@ def item(number: int, event: CallEvent) -> list[object]:
         case Invite():
             return [*head, event.caller, event.callee]
         case Answered():
-            return [*head, event.to_tag, event.status]
+            return [*head, event.to_tag, event.status, event.session_s, event.record_routed]
         case Failed():
             return [*head, event.status, event.by.value]
         case Bye():
-            return [*head, event.from_tag, event.to_tag]
-        case Ringing():
+            return [*head, event.from_tag, event.to_tag, event.status]
+        case Refreshed():
+            return [*head, event.from_tag, event.to_tag, event.session_s]
+        case Ringing() | Unconfirmed():
             return head

@@ -1,10 +1,31 @@
 from datetime import datetime
 
 import pytest
-from cdr.scripts import CALLEE, CALLER, T0, answered, bye, failed, finished, invite, ringing
+from cdr.scripts import (
+    CALLEE,
+    CALLER,
+    T0,
+    answered,
+    bye,
+    failed,
+    finished,
+    invite,
+    refreshed,
+    ringing,
+    unconfirmed,
+)
 
 from switchboard.cdr.call import MAX_FORKS, Call, Phase
-from switchboard.cdr.events import Answered, Bye, CallEvent, Failed, Invite, Ringing
+from switchboard.cdr.events import (
+    Answered,
+    Bye,
+    CallEvent,
+    Failed,
+    Invite,
+    Refreshed,
+    Ringing,
+    Unconfirmed,
+)
 from switchboard.cdr.record import CallDetailRecord, Party, timestamp
 
 
@@ -31,7 +52,11 @@ def step(call: Call, event: CallEvent) -> CallDetailRecord | None:
             return call.fail(event)
         case Bye():
             by = Party.CALLER if event.from_tag == "a" else Party.CALLEE
-            return call.hang_up(event.to_tag if by is Party.CALLER else event.from_tag, event.at, by)
+            return call.hang_up(event, event.to_tag if by is Party.CALLER else event.from_tag, by)
+        case Refreshed():
+            call.refresh(event)
+        case Unconfirmed():
+            call.confirm_late()
     return None
 
 
@@ -68,6 +93,11 @@ def seconds(record: CallDetailRecord) -> tuple[object, ...]:
         ([ringing(), bye("b", "a", at=1), answered(2)], "answered", 200, "callee", (1, 2, 2), 0.0),
         # BYE in an early dialog
         ([ringing(), bye(at=1.5), failed(487)], "cancelled", 487, "caller", (1, None, 2), 0.0),
+        # a BYE that is refused ends nothing, one that nobody answers does
+        ([answered(), bye(at=3, status=407), bye(at=4)], "answered", 200, "caller", (None, 2, 4), 2.0),
+        ([answered(), bye(at=3, status=403), bye("b", "a")], "answered", 200, "callee", (None, 2, 5), 3.0),
+        ([answered(), bye(status=408)], "answered", 200, "caller", (None, 2, 5), 3.0),
+        ([answered(), bye(status=481)], "answered", 200, "caller", (None, 2, 5), 3.0),
         # CANCEL was too late
         ([ringing(), answered(), failed(487, "caller"), bye()], "answered", 200, "caller", (1, 2, 5), 3.0),
         # challenged, then repeated with credentials
@@ -152,11 +182,41 @@ def test_the_answers_own_bye_counts_however_many_came_before() -> None:
         ([failed(401, at=3), invite(4), failed(407, at=5)], Phase.CHALLENGED, 5),
         ([failed(401, at=3), invite(4), ringing(5)], Phase.RINGING, 0),
         ([failed(401, at=3), answered(6)], Phase.UP, 6),
+        ([answered(2), refreshed(9)], Phase.UP, 9),
+        ([answered(2), refreshed(9), refreshed(5)], Phase.UP, 9),
+        ([answered(2), bye(at=7, status=401)], Phase.UP, 7),
     ],
 )
 def test_phases(events: list[CallEvent], phase: Phase, waits_since: float) -> None:
     call = play(invite(), *events)[0]
     assert (call.phase, call.waits_since) == (phase, T0 + waits_since)
+
+
+@pytest.mark.parametrize(
+    ("events", "session_s", "past_us"),
+    [
+        ([answered()], 0, False),
+        ([answered(session_s=1800)], 1800, False),
+        ([answered(session_s=1800), refreshed(900, 600)], 600, False),
+        ([answered(session_s=1800), refreshed(900)], 0, False),
+        ([answered(session_s=1800), bye(at=9, status=500)], 1800, False),
+        ([answered(record_routed=False)], 0, True),
+        ([answered(record_routed=False), refreshed(9)], 0, False),
+        ([answered(), unconfirmed()], 0, True),
+        ([answered(), refreshed(9), unconfirmed()], 0, False),
+    ],
+)
+def test_what_tells_of_an_end_that_is_not_seen(
+    events: list[CallEvent], session_s: int, past_us: bool
+) -> None:
+    call = play(invite(), *events)[0]
+    assert (call.session_s, call.is_past_us) == (session_s, past_us)
+
+
+@pytest.mark.parametrize(("at", "other"), [(1, False), (34, False), (34.5, True)])
+def test_an_invite_long_after_the_answer_is_of_another_call(at: float, other: bool) -> None:
+    assert play(invite(), answered(2))[0].is_before(invite(at)) is other
+    assert not play(invite(), ringing())[0].is_before(invite(at))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +227,9 @@ def test_phases(events: list[CallEvent], phase: Phase, waits_since: float) -> No
         ([failed(401, at=3), invite(4)], "failed", 408, "switchboard", 100),
         ([failed(407, "switchboard", at=3)], "failed", 407, "switchboard", 3),
         ([failed(401, at=3)], "failed", 401, "callee", 3),
-        ([answered()], "answered", 200, "switchboard", 100),
+        ([answered()], "answered", 200, "unseen", 2),
+        ([answered(), bye(status=500)], "answered", 200, "unseen", 5),
+        ([answered(session_s=90), refreshed(50, 90)], "answered", 200, "unseen", 50),
     ],
 )
 def test_given_up(events: list[CallEvent], outcome: str, status: int, by: str, end: float) -> None:
@@ -195,7 +257,8 @@ def test_description_of_an_open_call(
     events: list[CallEvent], state: str, answered_at: str | None, duration_s: float, status: int | None
 ) -> None:
     described = play(invite(), *events)[0].describe(T0 + 10.5)
-    assert list(described) == [*CallDetailRecord.model_fields, "state"]
+    assert list(described) == [*CallDetailRecord.model_fields, "state", "past_us"]
+    assert described["past_us"] is False
     assert described["started_at"] == "2026-11-22T10:00:00.000Z"
     assert [described[name] for name in ("state", "answered_at", "duration_s", "status")] == [
         state,
@@ -204,6 +267,10 @@ def test_description_of_an_open_call(
         status,
     ]
     assert described["ended_at"] is described["outcome"] is described["ended_by"] is None
+
+
+def test_description_of_a_call_that_goes_past_us() -> None:
+    assert play(invite(), answered(record_routed=False))[0].describe(T0 + 5)["past_us"] is True
 
 
 def test_record_of_a_call_made_for_tests() -> None:

@@ -1,17 +1,33 @@
 import math
 
 import pytest
-from cdr.scripts import T0, answered, bye, failed, invite, item, ringing
+from cdr.scripts import T0, answered, bye, failed, invite, item, refreshed, ringing, unconfirmed
 
 from switchboard.cdr.events import MAX_TEXT, CallEvent, EventError, Invite, read_event
 
 
 @pytest.mark.parametrize(
     "event",
-    [invite(), ringing(), answered(), answered(status=202), failed(486), failed(302, "switchboard"), bye()],
+    [
+        invite(),
+        ringing(),
+        answered(),
+        answered(status=202, session_s=1800, record_routed=False),
+        failed(486),
+        failed(302, "switchboard"),
+        unconfirmed(),
+        refreshed(9, 1800),
+        bye(),
+        bye(status=481),
+    ],
 )
 def test_events_cross_the_bus(event: CallEvent) -> None:
     assert read_event(item(7, event)) == event
+
+
+def test_events_of_old_routers_are_read() -> None:
+    assert read_event([1, "answered", "c", "a", T0 + 2, "b", 200]) == answered()
+    assert read_event([1, "bye", "c", "a", T0 + 5, "a", "b"]) == bye()
 
 
 def test_bytes_that_are_no_text_become_question_marks() -> None:
@@ -53,6 +69,13 @@ def test_long_texts_are_cut() -> None:
         [1, "failed", "c", "a", T0, 200, "callee"],
         [1, "failed", "c", "a", T0, 700, "callee"],
         [1, "failed", "c", "a", T0, 486, "nobody"],
+        [1, "failed", "c", "a", T0, 486, "unseen"],
+        [1, "answered", "c", "a", T0, "b", 200, -1, True],
+        [1, "answered", "c", "a", T0, "b", 200, 0, 1],
+        [1, "answered", "c", "a", T0, "b", 200, 0],
+        [1, "bye", "c", "a", T0, "a", "b", 180],
+        [1, "refreshed", "c", "a", T0, "a", "b", -1],
+        [1, "refreshed", "c", "a", T0, "a", "b"],
         [1, "bye", "c", "a", T0, "a"],
     ],
 )

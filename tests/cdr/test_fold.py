@@ -1,6 +1,6 @@
 import random
 
-from cdr.scripts import T0, answered, bye, failed, finished, invite, ringing
+from cdr.scripts import T0, answered, bye, failed, finished, invite, refreshed, ringing, unconfirmed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +8,7 @@ from switchboard.cdr.call import Call
 from switchboard.cdr.events import CallEvent, Ringing
 from switchboard.cdr.fold import CallFolder
 from switchboard.cdr.record import CallDetailRecord
-from switchboard.cdr.waits import CHALLENGE_S, INVITE_S
+from switchboard.cdr.waits import CHALLENGE_S, GRACE_S, INVITE_S, PAST_US_S
 
 MAX_CALL_S = 43_200.0
 
@@ -127,6 +127,71 @@ def test_calls_that_never_end_are_given_up() -> None:
     assert calls.next_deadline_at() is None
 
 
+def test_a_session_that_nobody_refreshes_ends_with_what_was_last_seen() -> None:
+    calls = folder(invite(), answered(2, session_s=1800), refreshed(900, 1800, "b", "a"))
+    assert calls.next_deadline_at() == T0 + 900 + 1800 + GRACE_S
+    calls.expire(T0 + 900 + 1800 + GRACE_S)
+    (record,) = calls.take_changes().records
+    assert (record.outcome.value, record.ended_by.value, record.duration_s) == ("answered", "unseen", 898.0)
+    calls.fold(refreshed(1800, 1800), T0 + 1800)
+    calls.fold(bye(at=1900), T0 + 1900)
+    assert (outcomes(calls), calls.strays) == ([], 2)
+
+
+def test_a_call_whose_ack_never_came_is_waited_for_an_hour() -> None:
+    calls = folder(invite(), answered(2), unconfirmed(), now_at=T0 + 34)
+    assert calls.next_deadline_at() == T0 + 2 + PAST_US_S
+    calls.fold(bye(at=100), T0 + 100)
+    assert outcomes(calls) == [("c", "answered")]
+
+
+def test_a_bye_that_is_refused_leaves_the_call_open() -> None:
+    calls = folder(invite(), answered(2), bye(at=5, status=401))
+    assert (outcomes(calls), [call["state"] for call in calls.calls(T0 + 6)]) == ([], ["up"])
+    calls.fold(bye("b", "a", 9), T0 + 9)
+    (record,) = calls.take_changes().records
+    assert (record.ended_by.value, record.duration_s) == ("callee", 7.0)
+
+
+def test_a_bye_that_an_old_router_told_of_and_its_successor_again() -> None:
+    calls = folder(invite(), answered(2), bye(at=5), bye(at=5, status=200))
+    assert (outcomes(calls), calls.strays) == ([("c", "answered")], 1)
+
+
+def test_after_a_restart_the_next_due_is_first_again() -> None:
+    """The store keeps calls in the order in which they began."""
+    calls = folder(
+        invite(), answered(2, session_s=1800), invite(3, "2"), answered(4, call_id="2", session_s=1800)
+    )
+    calls.fold(refreshed(900, 1800), T0 + 900)
+    again = CallFolder(MAX_CALL_S)
+    again.restore(calls.take_changes().opened, {}, T0 + 900)
+    assert again.next_deadline_at() == T0 + 4 + 1800 + GRACE_S
+    assert [call["call_id"] for call in again.calls(T0 + 900)] == ["c", "2"]
+
+
+def test_calls_that_share_a_call_id_are_told_apart_by_their_tags() -> None:
+    other = (
+        invite(1)._replace(from_tag="x"),
+        answered(2, "d")._replace(from_tag="x"),
+        bye("x", "d", 9),
+    )
+    calls = folder(invite(), answered(2), *other)
+    assert [call["started_at"][17:19] for call in calls.calls(T0 + 9)] == ["00"]  # type: ignore[index]
+    calls.fold(bye("b", "a", 5), T0 + 9)
+    assert [record.duration_s for record in calls.take_changes().records] == [7.0, 3.0]
+
+
+def test_a_stack_that_says_all_of_a_call_again_in_the_next_one() -> None:
+    """The same Call-ID and tag; the end of the first call went past us."""
+    calls = folder(invite(), answered(2), invite(100), answered(102), bye(at=110))
+    found = calls.take_changes().records
+    assert [(record.ended_by.value, record.duration_s) for record in found] == [
+        ("unseen", 0.0),
+        ("caller", 8.0),
+    ]
+
+
 def test_an_answer_after_giving_up_changes_nothing() -> None:
     calls = folder(invite(), failed(401, at=1))
     calls.expire(T0 + 40)
@@ -163,6 +228,9 @@ SCRIPTS: list[list[CallEvent]] = [
     ],
     [invite(), ringing(0.5), failed(401, at=1)],
     [invite(), failed(302, at=1), invite(2), ringing(3), answered(4), bye(at=5)],
+    [invite(), answered(2), bye(at=3, status=407), bye(at=4)],
+    [invite(), answered(2, session_s=90), refreshed(40, 90, "b", "a"), bye(at=50, status=481)],
+    [invite(), answered(2, record_routed=False), unconfirmed()],
 ]
 
 

@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cdr.scripts import T0, answered, failed, invite
+from cdr.scripts import T0, answered, bye, failed, invite, refreshed
 
 from switchboard.cdr.call import Call
 from switchboard.cdr.deliveries import Router
@@ -42,7 +42,8 @@ def rich_call() -> Call:
     call.fail(failed(401, at=1))
     call.answer(answered(2, "b"))
     call.answer(answered(2.125, "ž'\""))
-    call.hang_up("b", T0 + 5, Party.CALLER)
+    call.hang_up(bye(), "b", Party.CALLER)
+    call.refresh(refreshed(7))
     return call
 
 
@@ -130,3 +131,15 @@ def test_what_is_no_database_is_refused(path: Path) -> None:
 def test_a_directory_that_is_not_there_is_refused(path: Path) -> None:
     with pytest.raises(StateError, match="writable directory"):
         StateStore(path / "deeper")
+
+
+def test_a_call_that_an_older_journal_kept(path: Path) -> None:
+    with closing(StateStore(path)) as store:
+        store.commit(changes([rich_call()]), {}, set(), MARK)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "UPDATE open_call SET state = json_remove(state, '$.seen_at', '$.session_s', '$.is_past_us')"
+        )
+    with closing(StateStore(path)) as store:
+        (call,) = store.load().calls
+    assert (call.waits_since, call.session_s, call.is_past_us) == (T0 + 2, 0, False)

@@ -65,6 +65,13 @@ def test_calls(
     assert switchboard("calls").stdout.splitlines()[1].split()[2] == state
 
 
+def test_a_call_that_goes_past_the_switchboard(
+    switchboard: Run, answering: Callable[[str, str, Any], object]
+) -> None:
+    answering("journal.0.ask", "call.list", [{**RECORD, "state": "up", "past_us": True}])
+    assert "up, its end may not be seen" in switchboard("calls").stdout
+
+
 @pytest.mark.parametrize("command", ["bindings", "calls"])
 def test_no_answer(switchboard: Run, command: str, data_dir: Path) -> None:
     done = switchboard(command)
@@ -93,6 +100,15 @@ def test_cdr(switchboard: Run, data_dir: Path) -> None:
     heading, first, _ = switchboard("cdr", "--csv").stdout.splitlines()
     assert heading.startswith("call_id,caller,callee,started_at")
     assert first.startswith("a1,sip:lukas@10.0.0.1,sip:eva@10.0.0.1,2026-11-22T10:00:00.000Z")
+
+
+def test_a_record_of_a_call_whose_end_was_not_seen(switchboard: Run, data_dir: Path) -> None:
+    record = {**RECORD, "ended_by": "unseen"}
+    (data_dir / "cdr.jsonl").write_text(json.dumps(record) + "\n")
+    assert json.loads(switchboard("cdr", "--json").stdout) == {"records": [record]}
+    _, line = switchboard("cdr").stdout.splitlines()
+    assert "at least 1m 05s" in line
+    assert line.endswith("its end was not seen")
 
 
 def test_cdr_in_two_forms_at_once(switchboard: Run) -> None:

@@ -97,6 +97,13 @@ def test_pages(open_console: Open, data_dir: Path) -> None:
     assert ("call-49" in last, "Older" in last, "Newer" in last) == (True, False, True)
 
 
+def test_a_call_whose_end_was_not_seen(open_console: Open, data_dir: Path) -> None:
+    (data_dir / "cdr.jsonl").write_bytes(record(1, ended_by="unseen").to_line())
+    page = open_console().get("/journal").text
+    assert "at least 1m 00s" in page
+    assert "its end was not seen" in page
+
+
 def test_what_phones_say_is_no_markup(open_console: Open, data_dir: Path) -> None:
     evil = record(1, caller='sip:<script>alert(1)</script>@x"y', call_id='"><img src=x>')
     (data_dir / "cdr.jsonl").write_bytes(evil.to_line())

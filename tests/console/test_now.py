@@ -62,6 +62,11 @@ def test_calls_phones_and_workers(open_console: Open) -> None:
     assert "1m 05s" in page
 
 
+def test_a_call_that_goes_past_the_switchboard(open_console: Open, answering: Answering) -> None:
+    answering("journal.0.ask", "call.list", [{**CALL, "state": "up", "past_us": True}])
+    assert "its end may not be seen" in open_console().get("/").text
+
+
 def test_restart(open_console: Open, running: list[Any]) -> None:
     browser = open_console()
     form = {"csrf": token_of(browser.get("/").text), "worker": "journal.0"}

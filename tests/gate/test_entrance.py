@@ -1,7 +1,8 @@
 """Which new requests go on; time is advanced by hand."""
 
-from switchboard.gate.entrance import EPOCH_S, VERDICTS, Entrance
+from switchboard.gate.entrance import Entrance
 from switchboard.gate.overload import HOPELESS_S, LATE_S, LEAST_AT_FIRST, SOON_S
+from switchboard.gate.verdicts import LASTS_S, MOST
 
 PEER, OTHER = 0, -1
 USER, STRANGER = "10.0.0.11", "10.0.0.99"
@@ -48,17 +49,17 @@ def test_what_was_admitted_stays_so_and_what_was_refused_too() -> None:
     assert entrance.admits(PEER, 1, STRANGER, 101.0)
     entrance.overload(PEER).note(0.0, 110.0)  # after so long a silence it is over
     assert not entrance.admits(PEER, 2, STRANGER, 110.0)
-    assert not entrance.admits(PEER, 2, STRANGER, 101.0 + EPOCH_S - 1)
-    assert entrance.admits(PEER, 1, STRANGER, 101.0 + EPOCH_S - 1)
+    assert not entrance.admits(PEER, 2, STRANGER, 101.0 + LASTS_S - 1)
+    assert entrance.admits(PEER, 1, STRANGER, 101.0 + LASTS_S - 1)
 
 
 def test_verdicts_are_forgotten() -> None:
     entrance = make_entrance()
     press(entrance, 101.0)
     assert not entrance.admits(PEER, 2, STRANGER, 101.0)
-    entrance.admits(PEER, 3, STRANGER, 101.0 + EPOCH_S)
-    entrance.admits(PEER, 4, STRANGER, 101.0 + 2 * EPOCH_S)
-    assert entrance.admits(PEER, 2, STRANGER, 101.0 + 2 * EPOCH_S)
+    entrance.admits(PEER, 3, STRANGER, 101.0 + LASTS_S)
+    entrance.admits(PEER, 4, STRANGER, 101.0 + 2 * LASTS_S)
+    assert entrance.admits(PEER, 2, STRANGER, 101.0 + 2 * LASTS_S)
 
 
 def test_a_bounded_number_is_remembered() -> None:
@@ -66,6 +67,6 @@ def test_a_bounded_number_is_remembered() -> None:
     press(entrance, 100.0)
     assert not entrance.admits(PEER, 1, STRANGER, 100.0)
     entrance.overload(PEER).note(0.0, 110.0)
-    for number in range(2, 2 * VERDICTS + 3):
+    for number in range(2, 2 * MOST + 3):
         entrance.admits(PEER, number, STRANGER, 110.0)
     assert entrance.admits(PEER, 1, STRANGER, 110.0)

@@ -76,9 +76,32 @@ def test_a_response_may_say_what_it_likes() -> None:
 def test_what_is_too_large_is_refused(policy: GatePolicy) -> None:
     lines = f"Subject: {100 * 'x'}\r\n"
     assert refused(policy, message(lines=lines)) == 513
-    assert refused(policy, message("ACK sip:a@b SIP/2.0", lines)) == 0
-    assert refused(policy, message("SIP/2.0 200 Very Well", lines)) == 0
     assert refused(policy, message("A sip:a@b SIP/2.0")) is None
+
+
+@pytest.mark.parametrize("start", ["ACK sip:a@b SIP/2.0", "BYE sip:a@b SIP/2.0", "SIP/2.0 200 Very Well"])
+def test_what_was_begun_may_be_large(start: str) -> None:
+    assert (
+        refused(GatePolicy(largest=200, most_fields=5), message(start, f"Subject: {100 * 'x'}\r\n")) is None
+    )
+
+
+@pytest.mark.parametrize("method", ["NOTIFY", "INVITE", "MESSAGE"])
+def test_so_may_what_belongs_to_a_dialog(method: str) -> None:
+    raw = message(f"{method} sip:a@b SIP/2.0", f"Subject: {100 * 'x'}\r\n").raw
+    within = parse_message(raw.replace(b"To: <sip:a@b>", b"To: <sip:a@b>;tag=1"))
+    assert refused(GatePolicy(largest=200, most_fields=5), within) is None
+
+
+def test_so_may_what_a_registered_phone_sends() -> None:
+    gate, large = (
+        Gate(GatePolicy(largest=200)),
+        message("INVITE sip:a@b SIP/2.0", f"Subject: {100 * 'x'}\r\n"),
+    )
+    gate.sources.phones.add(STRANGER, 5060, 100.0)
+    gate.check(large, STRANGER, 100.0)
+    with pytest.raises(Refused):
+        gate.check(large, LOCAL, 100.0)
 
 
 def test_an_ack_of_a_stateless_answer_ends() -> None:

@@ -1,6 +1,7 @@
 """Transactions that a source began lately."""
 
-from switchboard.gate.recent import EPOCH_S, Recent
+from switchboard.gate.recent import Recent
+from switchboard.gate.verdicts import LASTS_S
 
 
 def test_one_source_has_its_limit_and_the_others_theirs() -> None:
@@ -12,11 +13,11 @@ def test_one_source_has_its_limit_and_the_others_theirs() -> None:
 def test_they_are_remembered_for_an_epoch_and_not_for_three() -> None:
     recent = Recent(1)
     assert recent.admits("a", 1000.0)
-    assert not recent.admits("a", 1000.0 + EPOCH_S)
-    assert recent.admits("a", 1000.0 + 3 * EPOCH_S)
+    assert not recent.admits("a", 1000.0 + LASTS_S)
+    assert recent.admits("a", 1000.0 + 3 * LASTS_S)
 
 
 def test_after_a_long_silence_nothing_is_left() -> None:
     recent = Recent(1)
     assert recent.admits("a", 1000.0)
-    assert recent.admits("a", 1000.0 + 100 * EPOCH_S)
+    assert recent.admits("a", 1000.0 + 100 * LASTS_S)

@@ -149,6 +149,23 @@ def test_nobody_answers(rings: bool) -> None:
     assert any(line.startswith(silence) for line in account.advice) is not rings
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+def test_nobody_listens(tries: int) -> None:
+    """The network says so."""
+    wire = Wire()
+    wire.passes(LUKAS, LENKA, request("INVITE"), request("INVITE", branches=("sb1", "b")))
+    for _ in range(tries - 1):
+        wire.wait(0.5)
+        wire.leaves(LENKA, request("INVITE", branches=("sb1", "b")))
+    wire.leaves(LUKAS, response(500, "Server Internal Error"))
+    account = explain(wire.seen)
+    assert account.sentences[-1] == "The call could not be delivered to lenka (500 Server Internal Error)."
+    assert [line for line in account.advice if "10.0.0.3:5060" in line] == [
+        "Nobody is at 10.0.0.3:5060, as the network says (ICMP): the phone was switched off, or "
+        "has another address now, and has not told."
+    ]
+
+
 def test_a_challenge_that_was_met() -> None:
     wire = Wire()
     wire.comes(LUKAS, request("INVITE"))
@@ -187,6 +204,140 @@ def test_an_answer_that_is_never_confirmed() -> None:
     invited(wire)
     answered(wire, 200, "OK")
     assert "never confirmed the answer (ACK)" in explain(wire.seen).advice[0]
+
+
+def test_an_ack_that_is_not_passed_on() -> None:
+    wire = Wire()
+    wire.comes(LUKAS, request("INVITE"))
+    wire.leaves(LUKAS, response(407, "Password please"))
+    wire.comes(LUKAS, request("ACK"))
+    invited(wire, cseq=2)
+    wire.passes(LENKA, LUKAS, response(200, "OK", ("sb1", "b"), cseq=2), response(200, "OK", cseq=2))
+    assert "never confirmed the answer (ACK)" in explain(wire.seen).advice[0]
+    wire.comes(LUKAS, request("ACK", "sip:lenka@10.0.0.3", ("ack",), to_tag="2", cseq=2))
+    (advice,) = explain(wire.seen).advice
+    assert "but the switchboard did not pass that on" in advice
+    assert "may still be up at the phones" in advice
+
+
+def test_an_answer_without_record_route() -> None:
+    wire = Wire()
+    route = "Record-Route: <sip:10.0.0.1;lr>\r\n"
+    wire.comes(LUKAS, request("INVITE"))
+    wire.leaves(LENKA, request("INVITE", "sip:lenka@10.0.0.3", ("sb1", "b"), extra=route))
+    answered(wire, 200, "OK")
+    acknowledged(wire)
+    assert explain(wire.seen).advice[0].startswith("lenka's phone left Record-Route out of its answer")
+
+
+def talking(wire: Wire) -> None:
+    invited(wire)
+    answered(wire, 200, "OK")
+    acknowledged(wire)
+    wire.wait(20)
+
+
+def bye(branch: str) -> tuple[bytes, bytes]:
+    """A BYE of lukas, as it comes and as it leaves."""
+    return request("BYE", "sip:lenka@10.0.0.3", (branch,), cseq=3, to_tag="2"), request(
+        "BYE", "sip:lenka@10.0.0.3", (f"sb{branch}", branch), cseq=3, to_tag="2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("statuses", "by_phone", "end"),
+    [
+        ([200], True, "They talked for 20 s, then lukas hung up."),
+        ([481], True, "They talked for 20 s, then lukas hung up."),
+        ([], True, "They talked for 20 s, then lukas hung up."),
+        ([500], False, "They talked for 20 s, then lukas hung up."),
+        ([407, 200], True, "They talked for 20 s, then lukas hung up."),
+        (
+            [403],
+            True,
+            "lukas's phone hung up (BYE), but it was refused (403 Phrase): "
+            "the call may still be up at the phones.",
+        ),
+        (
+            [500],
+            True,
+            "lukas's phone hung up (BYE), but it was refused (500 Phrase): "
+            "the call may still be up at the phones.",
+        ),
+        (
+            [403, 407],
+            True,
+            "lukas's phone hung up (BYE), but it was refused (407 Phrase): "
+            "the call may still be up at the phones.",
+        ),
+    ],
+)
+def test_an_end_is_judged_by_the_answer_to_bye(statuses: list[int], by_phone: bool, end: str) -> None:
+    wire = Wire()
+    talking(wire)
+    for number, status in enumerate(statuses or [0]):
+        wire.passes(LUKAS, LENKA, *bye(f"bye{number}"))
+        if status and by_phone:
+            wire.comes(LENKA, response(status, "X", (f"sbbye{number}", f"bye{number}"), method="BYE", cseq=3))
+        if status:
+            wire.leaves(LUKAS, response(status, "Phrase", (f"bye{number}",), method="BYE", cseq=3))
+    assert explain(wire.seen).sentences[-1] == end
+
+
+def test_a_bye_that_vanishes_here() -> None:
+    wire = Wire()
+    talking(wire)
+    wire.comes(LUKAS, bye("bye")[0])
+    assert explain(wire.seen).sentences[-1] == (
+        "lukas's phone hung up (BYE), but the switchboard dropped it: the call may still be up at the phones."
+    )
+
+
+def with_tag(seen: list[Seen], old: str, new: str) -> list[Seen]:
+    tags = (f";tag={old}\r\n".encode(), f";tag={new}\r\n".encode())
+    return [each._replace(raw=each.raw.replace(*tags)) for each in seen]
+
+
+def test_calls_that_share_a_call_id() -> None:
+    other = [each._replace(at_ns=each.at_ns + 2) for each in with_tag(refused(486, "Busy"), "1", "77")]
+    account = explain([*call(), *other])
+    assert account.sentences[:2] == ["2 calls share this Call-ID.", "Call 1: lukas called lenka."]
+    assert "They talked for 1 min 05 s, then lenka hung up." in account.sentences
+    assert account.sentences[-2:] == ["Call 2: lukas called lenka.", "lenka was busy (486 Busy)."]
+    assert account.failed
+
+
+def test_calls_with_the_same_tags_one_after_the_other() -> None:
+    wire = Wire()
+    for number in range(7):
+        invite = request("INVITE", branches=(f"i{number}",), cseq=number + 1)
+        wire.comes(LUKAS, invite)
+        wire.leaves(LUKAS, response(200, "OK", (f"i{number}",), cseq=number + 1))
+        wire.comes(LUKAS, request("ACK", branches=(f"a{number}",), to_tag="2", cseq=number + 1))
+    sentences = explain(wire.seen).sentences
+    assert sentences[0] == "7 calls share this Call-ID, of which the last 5 are told here."
+    assert [each[:6] for each in sentences if each.startswith("Call")] == [f"Call {n}" for n in range(3, 8)]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "BYE"])
+def test_a_malformed_request_names_its_field_and_phone(method: str) -> None:
+    wire = Wire()
+    if method == "BYE":
+        talking(wire)
+    to_tag = "2" if method == "BYE" else ""
+    wire.comes(LUKAS, request(method, branches=("m",), to_tag=to_tag, extra="User-Agent: Acme 7\r\n"))
+    warning = 'Warning: 399 switchboard "Malformed Contact"\r\n'
+    wire.leaves(LUKAS, response(400, "Zle", ("m",), method=method, extra=warning))
+    assert (
+        f"Acme 7 at 10.0.0.2:5060 sent a malformed {method}: Malformed Contact. That phone is to blame."
+    ) in explain(wire.seen).advice
+
+
+def test_a_malformed_registration_names_its_field_and_phone() -> None:
+    seen = registration(400, "Zle", answer='Warning: 399 switchboard "Malformed Contact"\r\n')
+    assert explain(seen).advice == [
+        "Linphone/5 at 10.0.0.2:5060 sent a malformed REGISTER: Malformed Contact. That phone is to blame."
+    ]
 
 
 def registration(status: int = 200, phrase: str = "OK", extra: str = "", answer: str = "") -> list[Seen]:

@@ -2,7 +2,7 @@
 
 import pytest
 from history.test_explain import registration
-from history.wire import CALL_ID, LUKAS, Wire, answered, call, invited, refused, request, response
+from history.wire import CALL_ID, LUKAS, Wire, answered, call, hung_up, invited, refused, request, response
 
 from switchboard.history.seen import Seen
 from switchboard.history.summary import Kind, Summary, user_of
@@ -55,6 +55,34 @@ def test_cancelled() -> None:
     wire.comes(LUKAS, request("CANCEL"))
     wire.leaves(LUKAS, response(487, "Request Terminated"))
     assert summary(wire.seen).outcome == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(200, "answered"), (481, "answered"), (500, "answered"), (407, "up"), (403, "up")]
+)
+def test_an_end_is_judged_by_the_answer_to_bye(status: int, outcome: str) -> None:
+    wire = Wire()
+    invited(wire)
+    answered(wire, 200, "OK")
+    wire.comes(LUKAS, request("BYE", branches=("bye",), to_tag="2", cseq=2))
+    assert summary(wire.seen).outcome == "answered"
+    wire.leaves(LUKAS, response(status, "Phrase", ("bye",), method="BYE", cseq=2))
+    assert summary(wire.seen).outcome == outcome
+    hung_up(wire)
+    assert summary(wire.seen).outcome == "answered"
+
+
+def test_the_next_call_of_the_same_call_id() -> None:
+    wire = Wire()
+    invited(wire)
+    answered(wire, 200, "OK")
+    wire.comes(LUKAS, request("INVITE", branches=("re",), to_tag="2", cseq=2))
+    hung_up(wire)
+    assert summary(wire.seen).outcome == "answered"
+    invited(wire, cseq=3)
+    assert summary(wire.seen).outcome == "calling"
+    answered(wire, 486, "Busy")
+    assert summary(wire.seen).outcome == "busy"
 
 
 def test_a_challenge_is_no_end() -> None:

@@ -116,9 +116,10 @@ def hung_up(wire: Wire, by: str = "lenka") -> None:
     """A BYE and its answer; `by` lukas or lenka."""
     ends = (LUKAS, LENKA) if by == "lukas" else (LENKA, LUKAS)
     uri = "sip:other@phone"
-    bye = request("BYE", uri, ("bye",), cseq=2, to_tag="9", sender=by)
+    bye = request("BYE", uri, ("bye",), cseq=2, to_tag="peer", sender=by)
     if by == "lenka":
         bye = bye.replace(b";tag=1", b";tag=2")
+    bye = bye.replace(b";tag=peer", b";tag=1" if by == "lenka" else b";tag=2")
     wire.passes(*ends, bye, bye.replace(b"Via", b"Via: SIP/2.0/UDP host;branch=z9hG4bKsbbye\r\nVia", 1))
     ok = response(200, "OK", ("sbbye", "bye"), method="BYE", cseq=2)
     wire.passes(*ends[::-1], ok, response(200, "OK", ("bye",), method="BYE", cseq=2))

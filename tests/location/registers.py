@@ -3,7 +3,8 @@
 from itertools import count
 
 from switchboard.location.binding import Binding
-from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.rebind import RegistrarPolicy
+from switchboard.location.registrar import Registrar
 from switchboard.location.sqlite import SqliteStore
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.uri import SipUri

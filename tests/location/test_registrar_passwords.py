@@ -6,7 +6,8 @@ from auth.authenticators import PASSWORDS, make_authenticator
 from location.registers import NOW_AT, SOURCE, Desk, is_own, register
 
 from switchboard.auth.failures import Failure, Failures, Reason
-from switchboard.location.registrar import Registrar, RegistrarPolicy
+from switchboard.location.rebind import RegistrarPolicy
+from switchboard.location.registrar import Registrar
 from switchboard.location.transactions import RegisterTransactions
 from switchboard.sip.message import parse_message
 

@@ -3,6 +3,8 @@
 import pytest
 from playbook import LENKA, LUKAS, PETER, Board, request, response
 
+from switchboard.gate.verdicts import LASTS_S
+
 PHONE = ("Contact: <sip:lukas@10.0.0.11>", "User-Agent: some phone")
 CALLEE = "sip:lenka@10.0.0.1"
 
@@ -61,11 +63,47 @@ def test_one_source_has_its_share_and_the_others_theirs() -> None:
 
 def test_under_overload_strangers_are_sent_away_first() -> None:
     board = make_board()
-    for past_s in (0.22, 0.02, 0.0):
-        board.caps.overload.note(0.5, board.now - past_s)
+    press(board)
     assert begin(board, 1, PETER) == [503], "From names a user who is registered elsewhere"
     assert begin(board, 2, LUKAS) == [100]
     assert begin(board, 3, LUKAS) == [503], "there is room for one"
+
+
+def press(board: Board) -> None:
+    for past_s in (0.22, 0.02, 0.0):
+        board.caps.overload.note(0.5, board.now - past_s)
+
+
+@pytest.mark.parametrize("later_s", [1.5, 4.0, LASTS_S])
+def test_a_copy_of_what_was_refused_is_refused_though_there_is_room_again(later_s: float) -> None:
+    board = make_board()
+    press(board)
+    assert begin(board, 1, PETER) == [503]
+    board.advance(later_s)
+    assert begin(board, 1, PETER) == [503]
+    assert board.sent() == []
+    assert board.proxy.counters["sent_away_again"] == 1
+    assert begin(board, 2, PETER) == [100], "another one is admitted"
+
+
+def test_after_that_time_it_is_a_new_request() -> None:
+    board = make_board(max_source_transactions=1)
+    assert [begin(board, number) for number in (1, 2)] == [[100], [503]]
+    board.advance(2 * LASTS_S)
+    board.answers()
+    assert begin(board, 2) == [100]
+
+
+def test_the_ack_of_a_refusal_ends_here() -> None:
+    board = make_board(max_transactions=0)
+    board.receive(invite(1), LUKAS)
+    (answer,) = board.answers()
+    ack = request(
+        "ACK", CALLEE, branch="z9hG4bKn1", call_id="call-1", to_tag=answer.message.to_tag, lines=PHONE
+    )
+    board.receive(ack, LUKAS)
+    assert (board.sent(), board.answers()) == ([], [])
+    assert board.proxy.counters["acks_ended"] == 1
 
 
 @pytest.mark.parametrize(

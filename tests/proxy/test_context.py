@@ -67,7 +67,7 @@ class TestParallel:
         board.receive(response(self.desk.message, 200, tag="d"), LENKA)
         board.receive(response(self.tablet.message, 200, tag="t"), LENKA_TABLET)
         assert [answer.message.to_tag for answer in board.answers()] == ["d", "t"]
-        assert [event.details for event in board.events[1:]] == [("d", 200), ("t", 200)]
+        assert [event.details for event in board.events[1:]] == [("d", 200, 0, True), ("t", 200, 0, True)]
 
     def test_a_failure_waits_for_the_other(self, board: Board) -> None:
         board.receive(response(self.desk.message, 486), LENKA)

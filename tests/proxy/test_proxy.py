@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playbook import EPOCH, LENKA, LUKAS, Board, request, response
+from playbook import EPOCH, LENKA, LUKAS, PETER, Board, Sent, request, response
 
 CALLEE = "sip:lenka@10.0.0.1"
 CONTACT = "sip:lenka@10.0.0.12:5060"
@@ -40,7 +40,94 @@ def test_a_whole_call(board: Board) -> None:
         ("invite", 0), ("ringing", 0), ("answered", 7), ("bye", 67),
     ]  # fmt: skip
     assert board.events[0].details == ("sip:lukas@10.0.0.1", CALLEE)
-    assert board.events[-1].details == ("from-1", "to-1")
+    assert board.events[-1].details == ("from-1", "to-1", 200)
+
+
+class TestCallEvents:
+    """What the journal hears of a call that is up."""
+
+    def answer(self, board: Board, *lines: str) -> None:
+        board.receive(request("INVITE", CALLEE), LUKAS)
+        board.receive(response(board.sent()[0].message, 200, lines=lines), LENKA)
+        board.events.clear()
+
+    def ask(self, board: Board, method: str, cseq: int = 2) -> Sent:
+        """A request of the caller in the dialog, as it reaches the callee."""
+        board.receive(
+            request(method, CONTACT, branch="z9hG4bKb1", cseq=cseq, to_tag="to-1", lines=(OUR_ROUTE,)), LUKAS
+        )
+        return board.sent()[-1]
+
+    @pytest.mark.parametrize(
+        ("status", "told"),
+        [(200, 200), (202, 202), (401, 401), (403, 403), (481, 481), (500, 500), (503, 503)],
+    )
+    def test_a_bye_is_told_of_with_its_answer_and_when_it_came(
+        self, board: Board, status: int, told: int
+    ) -> None:
+        self.answer(board)
+        bye = self.ask(board, "BYE")
+        came_at = EPOCH + board.now
+        assert board.events == []
+        board.advance(3)
+        for _ in range(2):
+            board.receive(response(bye.message, status), LENKA)
+        assert [(each.kind, each.at, each.details) for each in board.events] == [
+            ("bye", came_at, ("from-1", "to-1", told))
+        ]
+
+    def test_a_bye_that_nobody_answers(self, board: Board) -> None:
+        self.answer(board)
+        self.ask(board, "BYE")
+        came_at = EPOCH + board.now
+        board.advance(100)
+        (told,) = (event for event in board.events if event.kind == "bye")
+        assert told.details == ("from-1", "to-1", 408)
+        assert told.at == pytest.approx(came_at)
+
+    def test_a_bye_that_we_refuse_is_none(self, board: Board) -> None:
+        self.answer(board)
+        board.receive(request("BYE", "sip:x@192.0.2.9", cseq=2, to_tag="to-1"), PETER)
+        assert (board.statuses()[-1], board.events) == (403, [])
+
+    @pytest.mark.parametrize(("line", "session_s"), [("x: 600", 600), ("Subject: none", 0)])
+    @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+    def test_a_refresh(self, board: Board, method: str, line: str, session_s: int) -> None:
+        self.answer(board)
+        board.receive(response(self.ask(board, method).message, 200, lines=(line,)), LENKA)
+        assert [(each.kind, each.details) for each in board.events] == [
+            ("refreshed", ("from-1", "to-1", session_s))
+        ]
+
+    @pytest.mark.parametrize(("method", "status"), [("INVITE", 491), ("UPDATE", 500), ("INFO", 200)])
+    def test_no_refresh(self, board: Board, method: str, status: int) -> None:
+        self.answer(board)
+        board.receive(response(self.ask(board, method).message, status), LENKA)
+        assert board.events == []
+
+    def test_an_answer_tells_of_its_session_timer_and_record_route(self, board: Board) -> None:
+        board.receive(request("INVITE", CALLEE), LUKAS)
+        answer = response(board.sent()[0].message, 200, lines=("Session-Expires: 1800;refresher=uas",))
+        head, _, rest = answer.partition(b"Record-Route:")
+        board.receive(head + rest.partition(b"\r\n")[2], LENKA)
+        assert board.events[-1].details == ("to-1", 200, 1800, False)
+
+    def test_an_ack_that_never_comes(self) -> None:
+        board = Board(fragile=False)
+        board.bind("lenka", CONTACT)
+        self.answer(board)
+        board.advance(31)
+        assert board.events == []
+        board.advance(2)
+        assert board.kinds() == ["unconfirmed"]
+        board.advance(100)
+        assert board.kinds() == ["unconfirmed"]
+
+    def test_an_ack_that_comes(self, board: Board) -> None:
+        self.answer(board)
+        self.ask(board, "ACK", cseq=1)
+        board.advance(100)
+        assert board.events == []
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ def test_no_third_host_gets_an_octet(method: str, host: str, claims: list[str], 
 
 def test_whatever_cannot_be_read_is_told_to_its_sender() -> None:
     board = Board(fragile=False)
-    board.receive(request("INFO", "sip:10.0.0.1").replace(b";rport", b", nonsense"), LUKAS)
+    board.receive(
+        request("INFO", "sip:10.0.0.1").replace(b"UDP 10.0.0.11:5060;", b"UDP 10.0.0.11 5060;"), LUKAS
+    )
     (answer,) = board.answers()
     assert (answer.status, answer.to) == (400, LUKAS)
     assert board.proxy.counters["malformed_via"] == 1

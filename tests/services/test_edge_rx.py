@@ -1,5 +1,6 @@
 """The read side of the edge over real UDP and ZeroMQ; its loop runs in this process."""
 
+import select
 import socket
 import tempfile
 import time
@@ -19,9 +20,11 @@ from hypothesis import strategies as st
 
 from services.edge_rx import EdgeRx
 from services.intake import DATAGRAMS_A_ROUND
+from services.undeliverable import ERRORS_A_ROUND
+from switchboard.bus.datagrams import Sender
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.loop import Loop
-from switchboard.bus.udp import bind_sockets
+from switchboard.bus.udp import HAS_ERROR_QUEUE, bind_sockets
 from switchboard.settings import Settings
 from switchboard.sip.scan import scan
 
@@ -59,6 +62,26 @@ class Edge:
         until = time.monotonic() + LIMIT_S
         while self.taken < datagrams or any(outbox.waiting for outbox in self.service.outboxes):
             assert time.monotonic() < until, f"{self.taken} of {datagrams} datagrams arrived"
+            self.loop.round(0.01)
+
+    def lose(self, sent: bytes, host: str = "127.0.0.1") -> int:
+        """Send to a port at which nobody listens, which is returned."""
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((host, 0))
+            port = int(sock.getsockname()[1])
+        assert Sender(self.sockets).send(sent, host, port)
+        return port
+
+    def errors(self) -> tuple[float, float, float]:
+        """Told to a router, of no concern, dropped."""
+        stats = self.service.stats()
+        told, ignored = stats["undeliverable"], stats["undeliverable_ignored"]
+        return told, ignored, stats["undeliverable_dropped"]
+
+    def serve_until_met(self, errors: int) -> None:
+        until = time.monotonic() + LIMIT_S
+        while sum(self.errors()) < errors:
+            assert time.monotonic() < until, f"{self.errors()} of {errors} errors were met"
             self.loop.round(0.01)
 
     @property
@@ -260,3 +283,99 @@ def test_who_registered_is_heard_beside_a_flooder_of_the_same_address(edge: Edge
     assert phones.hears("192.0.2.1", 5060, time.monotonic())
     assert not phones.hears("192.0.2.1", 5061, time.monotonic())
     assert edge.service.stats()["bad_items"] == 1
+
+
+def forwarded(router: int, method: str = "INVITE") -> bytes:
+    own = f"Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKsb{router}.x.1\r\nVia: "
+    return request(method).replace(b"Via: ", own.encode())
+
+
+needs_error_queue = pytest.mark.skipif(not HAS_ERROR_QUEUE, reason="Linux tells errors")
+
+
+@needs_error_queue
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("router", [0, 1])
+def test_the_router_of_a_request_hears_that_it_is_lost(edge: Edge, host: str, router: int) -> None:
+    wait_for(edge, router)
+    sent = forwarded(router) + b"v=0\r\n" * 1000
+    port = edge.lose(sent, host)
+    edge.serve_until_met(1)
+    subject, ((told_host, told_port, quoted),) = next_frame(edge.inboxes[f"router.{router}"])
+    assert (subject, told_host, told_port) == ("sip.undeliverable", host, port)
+    assert sent.startswith(quoted)
+    assert len(forwarded(router)) < len(quoted)
+    assert edge.errors() == (1, 0, 0)
+
+
+@needs_error_queue
+@pytest.mark.parametrize("sent", [response(0), b"\r\n", forwarded(0).replace(b"sb0.", b"."), b"\xff"])
+def test_a_loss_that_concerns_no_request_of_ours_is_counted(edge: Edge, sent: bytes) -> None:
+    edge.lose(sent)
+    edge.serve_until_met(1)
+    assert edge.errors() == (0, 1, 0)
+
+
+@needs_error_queue
+def test_a_router_that_is_behind_is_not_told(edge: Edge) -> None:
+    """What came before a loss was told must not be overtaken; its timers tell it later."""
+    wait_for(edge, 0)
+    router = edge.service.outboxes[0]
+    for _ in range(10_000):
+        router.put(b"\xc0")
+        router.flush()
+    assert router.waiting
+    edge.lose(forwarded(0))
+    edge.serve_until_met(1)
+    assert edge.errors() == (0, 0, 1)
+
+
+@needs_error_queue
+def test_a_router_that_is_away_is_not_told(edge: Edge) -> None:
+    edge.inboxes["router.0"].close(linger=0)
+    until = time.monotonic() + LIMIT_S
+    while not edge.errors()[2]:
+        assert time.monotonic() < until
+        edge.lose(forwarded(0))
+        edge.loop.round(0.01)
+
+
+@needs_error_queue
+def test_a_round_takes_a_bounded_number_of_errors(edge: Edge) -> None:
+    """Datagrams come between, and each of them."""
+    for number in range(ERRORS_A_ROUND + 1):
+        edge.lose(response(0))
+        edge.send(request(call_id=f"{number}"))
+    edge.loop.round(LIMIT_S)
+    assert edge.errors() == (0, ERRORS_A_ROUND, 0)
+    assert edge.taken
+    edge.serve_until_met(ERRORS_A_ROUND + 1)
+    edge.serve_until_taken(ERRORS_A_ROUND + 1)
+
+
+@needs_error_queue
+def test_after_an_error_there_is_silence(edge: Edge) -> None:
+    edge.lose(forwarded(0))
+    edge.serve_until_met(1)
+    assert not edge.loop.round(0.05)
+    assert edge.service.next_deadline() > time.monotonic()
+
+
+@needs_error_queue
+def test_at_its_end_the_sockets_tell_no_errors_any_more(edge: Edge) -> None:
+    """Whoever holds them then may give up a socket that does."""
+    edge.lose(forwarded(0))
+    edge.service.close()
+    edge.lose(forwarded(0))
+    poller = select.poll()
+    for sock in edge.sockets:
+        poller.register(sock, select.POLLIN)
+    assert not poller.poll(20)
+
+
+def wait_for(edge: Edge, router: int) -> None:
+    """ZeroMQ connects on its own."""
+    peer = edge.service.outboxes[router].peer
+    until = time.monotonic() + LIMIT_S
+    while not peer.takes_frames:
+        assert time.monotonic() < until, "the router was never reached"

@@ -54,7 +54,7 @@ def test_items_leave_in_order_through_the_socket_of_their_family(
     for expected in (b"first", b"second"):
         data, address = phone.recvfrom(100)
         assert (data, address[:2]) == (expected, (host, sockets[0].getsockname()[1]))
-    assert service.stats() == {"sent": 2, "failed": 0, "bad_items": 0}
+    assert service.stats() == {"sent": 2, "failed": 0, "retried": 0, "bad_items": 0}
 
 
 def test_a_frame_is_sent_as_its_items_are(service: EdgeTx, phone: socket.socket) -> None:
@@ -65,7 +65,7 @@ def test_a_frame_is_sent_as_its_items_are(service: EdgeTx, phone: socket.socket)
         if service.receive_frame(frame) is None:
             service.receive(*frames.unpack(frame), 0.0)
     assert [phone.recv(100) for _ in range(4)] == [b"one", b"two"] * 2
-    assert service.stats() == {"sent": 4, "failed": 1, "bad_items": 0}
+    assert service.stats() == {"sent": 4, "failed": 1, "retried": 0, "bad_items": 0}
 
 
 @needs_compiled_core
@@ -73,7 +73,7 @@ def test_what_left_within_its_frame_is_counted(service: EdgeTx, phone: socket.so
     host, port = phone.getsockname()[:2]
     items = [[host, port, "", b"x"], [host, port, "", bytes(65530)]]
     assert service.receive_frame(frames.pack("sip.send", items)) == 2
-    assert service.stats() == {"sent": 1, "failed": 1, "bad_items": 0}
+    assert service.stats() == {"sent": 1, "failed": 1, "retried": 0, "bad_items": 0}
     assert service.receive_frame(frames.pack("sip.received", items)) is None
     assert service.receive_frame(b"\xc1") is None
 
@@ -98,13 +98,13 @@ def test_bad_items_are_counted_and_the_others_leave(
 ) -> None:
     port = sockets[0].getsockname()[1]
     service.receive("sip.send", [item, ["127.0.0.1", port, "", b"good"]], 0.0)
-    assert service.stats() == {"sent": 1, "failed": 0, "bad_items": 1}
+    assert service.stats() == {"sent": 1, "failed": 0, "retried": 0, "bad_items": 1}
 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 0), ("phone.test", 5060), ("127.0.0.1", 2**40)])
 def test_what_the_kernel_refuses_is_counted(service: EdgeTx, host: str, port: int) -> None:
     service.receive("sip.send", [[host, port, "", b"x"]], 0.0)
-    assert service.stats() == {"sent": 0, "failed": 1, "bad_items": 0}
+    assert service.stats() == {"sent": 0, "failed": 1, "retried": 0, "bad_items": 0}
 
 
 @pytest.mark.parametrize(

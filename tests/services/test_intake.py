@@ -113,6 +113,36 @@ def test_a_refusal_leaves_at_once(
     assert not any(box.items for box in others)
 
 
+@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+@pytest.mark.parametrize(
+    ("method", "to", "is_user", "passes"),
+    [
+        (b"INVITE", b"<sip:b@h>", False, False),
+        (b"INVITE", b"<sip:b@h>", True, True),
+        (b"INVITE", b"<sip:b@h>;tag=1", False, True),
+        (b"NOTIFY", b"sip:b@h ; Tag = 1", False, True),
+        (b"ACK", b"<sip:b@h>;tag=1", False, True),
+    ],
+)
+@pytest.mark.parametrize("lines", [30 * b"X: y\r\n", b"Subject: " + 60_000 * b"x" + b"\r\n"])
+def test_only_who_begins_something_unregistered_has_to_be_brief(
+    make: type[Intake] | type[IntakeInPython],
+    method: bytes,
+    to: bytes,
+    is_user: bool,
+    passes: bool,
+    lines: bytes,
+) -> None:
+    bench = Bench(make, GatePolicy(largest=1500, most_fields=20))
+    if is_user:
+        bench.gate.sources.phones.add("10.0.0.11", 5060, 99.0)
+    raw = asked(method, to, lines).replace(b"Subject: any\r\n", b"")
+    bench.intake.take(raw, "10.0.0.11", 5060, "10.0.0.1", 100.0)
+    *peers, answers = bench.boxes
+    assert [codec.unpack(item)[4] for box in peers for item in box.items] == [raw] * passes
+    assert [codec.unpack(item)[3][:11] for item in answers.items] == [b"SIP/2.0 513"] * (not passes)
+
+
 @needs_compiled_core
 def test_odd_datagrams_keep_their_place(sockets: list[socket.socket]) -> None:
     bench = Bench(Intake)
@@ -174,6 +204,13 @@ def asked(method: bytes, to: bytes = b"<sip:b@h>", lines: bytes = b"") -> bytes:
         (asked(b"INVITE", b'"B" <sip:b@h>;tag=1'), True),
         (asked(b"INVITE", b'"<B>\\"" <sip:b@h>;x=">" ; Tag = 1'), True),
         (asked(b"INFO", b"sip:b@h;tag=1"), True),
+        (asked(b"INFO", b"<sip:b@h>;tag=MTIz/k8="), True),
+        (asked(b"INFO", b"<sip:b@h>;x=y;tag=a@b:{c|d}(?"), True),
+        (asked(b"INFO", b'<sip:b@h>;tag="q"'), True),
+        (asked(b"INFO", "<sip:b@h>;tag=\u017e".encode()), True),
+        (asked(b"INFO", b"<sip:b@h>;tag=\xe9\xff"), True),
+        (asked(b"INFO", b"Novak, Jan <sip:b@h>;tag=a="), True),
+        (asked(b"INVITE", b"<sip:b@h>;tag="), False),
         (asked(b"ACK"), True),
         (asked(b"BYE"), True),
         (asked(b"CANCEL"), True),

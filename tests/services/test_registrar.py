@@ -10,6 +10,7 @@ import pytest
 import zmq
 from bus.inbox import bind_inbox, next_frame
 from location.registers import register
+from structlog.testing import capture_logs
 
 from services.registrar import GATHER_S, TICK_S, RegistrarService
 from switchboard.bus.context import BusContext
@@ -221,4 +222,15 @@ def test_bad_items_are_counted(context: BusContext, settings: Settings, subject:
     service.receive(subject, body, 1.0)
     service.flush()
     assert (service.stats()["bad_items"], service.outboxes[0].waiting) == (1, 0)
+    service.close()
+
+
+def test_a_registration_that_had_to_go_is_told(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings.model_copy(update={"max_contacts": 1}), context, 0)
+    with capture_logs() as lines:
+        take(service, register("<sip:lukas@10.0.0.8>"), register(f"<{CONTACT}>"))
+    assert [(line["event"], line["user"], line["contact"]) for line in lines] == [
+        ("registration displaced", "lukas", "sip:lukas@10.0.0.8")
+    ]
+    assert service.stats()["displaced"] == 1
     service.close()

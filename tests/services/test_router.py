@@ -110,3 +110,24 @@ def test_past_a_translator_that_is_away_all_goes_straight_to_the_edge(
     flush_until_taken(service)
     assert lines(edge) == [FORWARDED, FORWARDED, TRYING, TRYING]
     assert service.stats()["untranslated"] == 2
+
+
+def test_a_request_that_is_lost_is_answered_at_once(
+    service: RouterService, context: BusContext, settings: Settings
+) -> None:
+    """What is no such item is counted."""
+    edge = bind_inbox(context, endpoint(settings, "edge-tx"))
+    ready(service, "edge-tx.0")
+    invite(service, 1)
+    flush_until_taken(service)
+    (forwarded,), (trying,) = next_frame(edge)[1], next_frame(edge)[1]
+    sent = forwarded[3]
+    assert (sent[:7], trying[3][:11]) == (b"INVITE ", b"SIP/2.0 100")
+    lost = ["127.0.0.2", 5070, sent[:520]]
+    items = [None, lost[:2], ["127.0.0.2", "5070", sent], ["127.0.0.9", 5070, sent], lost, lost]
+    for body in (items, None):
+        service.receive("sip.undeliverable", body, time.monotonic())
+    flush_until_taken(service)
+    assert lines(edge) == ["SIP/2.0 500 Server Internal Error"]
+    stats = service.stats()
+    assert (stats["undeliverable"], stats["undeliverable_ignored"], stats["bad_items"]) == (1, 2, 4)

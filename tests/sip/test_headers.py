@@ -10,9 +10,9 @@ def test_numbers_never_change() -> None:
         "CONTENT_LENGTH", "EXPIRES", "PROXY_REQUIRE", "REQUIRE", "SUPPORTED", "PATH", "ACCEPT_LANGUAGE",
         "USER_AGENT", "WWW_AUTHENTICATE", "PROXY_AUTHENTICATE", "TIMESTAMP", "EVENT", "PROXY_AUTHORIZATION",
         "AUTHORIZATION", "CONTENT_TYPE", "P_ASSERTED_IDENTITY", "P_PREFERRED_IDENTITY", "REMOTE_PARTY_ID",
-        "ALERT_INFO", "CALL_INFO", "MAX_BREADTH",
+        "ALERT_INFO", "CALL_INFO", "MAX_BREADTH", "SESSION_EXPIRES",
     ]  # fmt: skip
-    assert list(Header) == list(range(31))
+    assert list(Header) == list(range(32))
 
 
 def test_names() -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 
 import pytest
-from system.dialog import Call, answer_call, hang_up, place_call
+from system.dialog import Call, Dialog, answer_call, hang_up, place_call
 from system.harness import CallRecord, Switchboard, wait_until
 from system.net import Net
 from system.sipmsg import address_of, parameter, uri_in, via_address
@@ -37,6 +37,24 @@ def test_call_ended_by_either_side(
     assert caller.aor in record["caller"]
     assert callee.aor in record["callee"]
     check_instants(record)
+
+
+@pytest.mark.parametrize("octets", [17_000, 60_000])
+def test_whatever_a_datagram_holds_passes(caller: UserAgent, callee: UserAgent, octets: int) -> None:
+    """An offer, an answer, an ACK and a request of the call, each beyond the default of max_message_bytes."""
+    body = SDP + b"a=x:y\r\n" * (octets // 7)
+    invite = caller.invite(callee.aor, [("X-Field", str(number)) for number in range(250)], body)
+    incoming = callee.expect("INVITE")
+    sent = incoming.reply(200, body=body)
+    ok = invite.expect(200)
+    ends = Dialog.of_caller(caller, invite, ok), Dialog.of_callee(callee, incoming, sent)
+    ends[0].acknowledge(body)
+    info = ends[1].start("INFO", body=body)
+    arrived = ends[0].expect("INFO")
+    arrived.reply(200, body=body, routes=False)
+    bodies = incoming.request, ok, ends[1].expect("ACK").request, arrived.request, info.expect(200)
+    assert [message.body == body for message in bodies] == [True] * 5
+    hang_up(*ends)
 
 
 def test_switchboard_stays_in_the_way_of_both_sides(net: Net, caller: UserAgent, callee: UserAgent) -> None:

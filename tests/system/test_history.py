@@ -139,6 +139,17 @@ def test_a_call_to_a_phone_that_went_silent(board: Switchboard, lukas: UserAgent
     assert "said nothing, though asked" in told
 
 
+def test_a_call_to_a_phone_that_is_gone(board: Switchboard, lukas: UserAgent, net: Net) -> None:
+    """Nobody listens at its port any more."""
+    gone = registered(net, "gone")
+    host, port = gone.address
+    gone.close()
+    invite = lukas.invite(gone.aor)
+    invite.expect(500, timeout_s=1)
+    told = account(board, invite.request.call_id, "failed")
+    assert f"Nobody is at {host}:{port}, as the network says (ICMP)" in told
+
+
 def test_the_ladder_of_a_call(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
     call = place_call(lukas, lenka)
     hang_up(call.caller, call.callee)

@@ -80,6 +80,46 @@ def test_stale_cseq_changes_nothing(net: Net) -> None:
     assert len(phone.bindings()) == 1
 
 
+def test_a_phone_with_another_port_each_time_has_one_binding(net: Net) -> None:
+    phone = UserAgent(net, "lukas")
+    for port in range(30000, 30025):
+        contact = f"<sip:{phone.user}@127.0.0.1:{port}>"
+        phone.register([f'{contact};+sip.instance="<urn:uuid:0a>"']).expect(200)
+    [binding] = phone.bindings()
+    assert binding == f'{contact};+sip.instance="<urn:uuid:0a>";expires=600'
+
+
+def test_without_an_instance_the_latest_are_kept(net: Net) -> None:
+    phone = UserAgent(net, "lukas")
+    for port in range(30000, 30025):
+        phone.register([f"<sip:{phone.user}@127.0.0.1:{port}>"]).expect(200)
+    kept = [uri_in(binding).rpartition(":")[2] for binding in phone.bindings()]
+    assert kept == [str(port) for port in range(30005, 30025)]
+
+
+def test_long_contacts_are_answered_as_long_as_a_datagram_holds_them(net: Net) -> None:
+    phone = UserAgent(net, "lukas")
+    for number in range(12):
+        phone.register([f"<sip:{number}-{'x' * 6000}@127.0.0.1>"]).expect(200)
+    assert [uri_in(binding)[4:].partition("-")[0] for binding in phone.bindings()] == [
+        "7",
+        "8",
+        "9",
+        "10",
+        "11",
+    ]
+
+
+def test_what_no_datagram_can_answer_is_refused_and_changes_nothing(net: Net) -> None:
+    phone = registered(net, "lukas")
+    for number in range(5):
+        phone.register([f"<sip:{number}-{'x' * 6000}@127.0.0.1>"]).expect(200)
+    before = [uri_in(binding) for binding in phone.bindings()]
+    path = [("Supported", "path"), ("Path", f"<sip:{'p' * 50_000}@127.0.0.1;lr>")]
+    phone.register([f"<{phone.contact}>"], extra=path).expect(513)
+    assert [uri_in(binding) for binding in phone.bindings()] == before
+
+
 def test_contacts_beyond_sip_are_kept(net: Net) -> None:
     phone = UserAgent(net, "lukas")
     phone.register(["<mailto:lukas@example.com>"]).expect(200)

@@ -110,12 +110,16 @@ class UserAgent:
         return self.start(invite.cancel_request())
 
     def register(
-        self, contacts: Sequence[str] | None = None, expires: int | None = 600, cseq: int | None = None
+        self,
+        contacts: Sequence[str] | None = None,
+        expires: int | None = 600,
+        cseq: int | None = None,
+        extra: Headers = (),
     ) -> ClientTransaction:
         """Send a REGISTER (§10.2) of `contacts`, header values: None is this phone's own, [] only asks."""
         self._registrations = self._registrations + 1 if cseq is None else cseq
         values = [f"<{self.contact}>"] if contacts is None else contacts
-        headers = [("Contact", value) for value in values]
+        headers = [*extra, *(("Contact", value) for value in values)]
         if expires is not None:
             headers.append(("Expires", str(expires)))
         request = self.request(

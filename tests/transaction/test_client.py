@@ -95,6 +95,27 @@ def test_invite(
     assert kinds(bench.taken()) == sent
 
 
+@pytest.mark.parametrize("kind", [InviteClientTransaction, NonInviteClientTransaction])
+@pytest.mark.parametrize("state", [TRYING, PROCEEDING, COMPLETED])
+def test_a_request_that_is_lost(kind: type[ClientTransaction], state: ClientState, bench: Bench) -> None:
+    """§17.1.4, §18.4: it ends, quietly, but not once that anybody has answered it."""
+    transaction = in_state(kind, INVITE if kind is InviteClientTransaction else INFO, state, bench)
+    armed = dict(transaction.armed)
+    with bench.turn() as turn:
+        assert transaction.fail(turn) is (state is TRYING)
+        assert list(turn.touched) == ([transaction] if state is TRYING else [])
+    assert transaction.state == (TERMINATED if state is TRYING else state)
+    assert transaction.armed == ({} if state is TRYING else armed)
+    assert not bench.taken()
+
+
+def test_an_accepted_invite_is_not_lost(bench: Bench) -> None:
+    transaction = in_state(InviteClientTransaction, INVITE, ACCEPTED, bench)
+    with bench.turn() as turn:
+        assert not transaction.fail(turn)
+    assert transaction.state == ACCEPTED
+
+
 @pytest.mark.parametrize(
     ("state", "armed"),
     [

@@ -177,3 +177,34 @@ def test_timers_of_the_user(layer: TransactionLayer) -> None:
     layer.timers.arm(branch, "C", 5.0)
     assert layer.next_deadline() == 5.0
     assert pass_time(layer, 5.0) == [(branch, "C")]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "CANCEL", "MESSAGE"])
+@pytest.mark.parametrize(
+    ("host", "port", "there"),
+    [("192.0.2.9", 5060, True), ("192.0.2.9", 5061, False), ("192.0.2.1", 5060, False), ("?", 5060, False)],
+)
+def test_what_was_not_delivered_where_it_went_ends(
+    layer: TransactionLayer, method: str, host: str, port: int, there: bool
+) -> None:
+    client = open_client(layer, method)
+    turn = Turn(0.0)
+    assert layer.fail((BRANCH, method), host, port, turn) is (client if there else None)
+    assert client.is_over is there
+    assert layer.client_count == (not there)
+    assert layer.fail((BRANCH, "FOO"), host, port, turn) is None
+
+
+def test_an_address_may_be_spelled_otherwise() -> None:
+    assert Peer("2001:DB8:0::1", 5060, "").is_at("2001:db8::1", 5060)
+    assert Peer("fe80::1%eth0", 5060, "").is_at("fe80::1%eth0", 5060)
+    assert not Peer("fe80::1%eth0", 5060, "").is_at("fe80::1%eth1", 5060)
+    assert Peer("::ffff:192.0.2.9", 5060, "").is_at("::ffff:c000:209", 5060)
+    assert not Peer("::ffff:192.0.2.9", 5060, "").is_at("192.0.2.9", 5060)
+
+
+def test_who_has_answered_is_not_lost(layer: TransactionLayer) -> None:
+    open_client(layer, "INVITE")
+    layer.receive_response(response(100, "INVITE"), Turn(0.0))
+    assert layer.fail((BRANCH, "INVITE"), PEER.host, PEER.port, Turn(0.0)) is None
+    assert layer.client_count == 1

@@ -266,3 +266,14 @@ def test_is_finished(bench: Bench, event: str, is_finished: bool) -> None:
     for transaction in (invite_in(PROCEEDING, bench), other_in(TRYING, bench)):
         tell(transaction, event, bench)
         assert transaction.is_finished is is_finished
+
+
+def test_its_age_is_known_until_its_final_response(bench: Bench) -> None:
+    transaction = expecting(bench)
+    began = bench.now
+    for wait_s in (0.0, 12.0, 20.0):
+        bench.advance(wait_s)
+        assert transaction.age_s(bench.now) == pytest.approx(bench.now - began)
+    tell(transaction, "200", bench)
+    assert transaction.age_s(bench.now + 1) == 0.0
+    assert invite_in(PROCEEDING, bench).age_s(bench.now + 1) == 0.0
