@@ -34,6 +34,7 @@ VIA_TAILS = _listed(
     ;;rport ;x;rport;x ;rport;x=" ;x="a,b";rport ;rport;x=(1)""",
     f";rport;x={LATIN}",
 )
+NO_HOSTS = _listed("(null) [fe80::1%4]:5060 fe80::1 10.0.0 10.0.0.12:99999 -phone [::1")
 CONTACTS = _listed(
     """sips:lenka@10.0.0.12 tel:+421900 sip:lenka@(null) sip:lenka@[fe80::1%4]:5060 sip:lenka@fe80::1
     sip:lenka@10.0.0.12:5060;transport=invalid sip:lenka@10.0.0:99999 sip:lenka@-phone urn:x sip:a@"""
@@ -113,6 +114,7 @@ CALLS: dict[str, dict[str, object]] = {
         for uri in CONTACTS
     },
     **{f"bound {tail}": {"bound": AT_LENKA + tail} for tail in URI_TAILS},
+    **{f"bound host {host}": {"bound": f"sip:lenka@{host}"} for host in NO_HOSTS},
     **{f"bound user {user}": {"bound": f"sip:{user}@10.0.0.12:5060"} for user in USERS},
     **{line: {"lines": (line,)} for line in LINES},
 }
