@@ -10,6 +10,7 @@ from playbook import EPOCH, HOST, LENKA, LUKAS, Board, Sent
 
 from switchboard.location.binding import Binding
 from switchboard.sip.respond import Hop
+from switchboard.sip.uri import SipUri
 
 ERRORS = "surrogateescape"
 CALLEE = f"sip:lenka@{HOST}"
@@ -76,10 +77,11 @@ def uri_of(contact: str) -> str:
 
 
 def new_board(contact: str = AT_LENKA) -> Board:
-    """A proxy where both are registered; Lenka at `contact`."""
+    """A proxy where both are registered; Lenka at `contact`, or where she is if that names no host."""
     board = Board()
     board.bind("lukas", "sip:lukas@10.0.0.11:5060")
-    binding = Binding(contact, 1.0, EPOCH + 1e6, source="10.0.0.12:5060")
+    next_hop = "" if SipUri.parse(contact).has_host else "10.0.0.12:5060"
+    binding = Binding(contact, 1.0, EPOCH + 1e6, next_hop, source="10.0.0.12:5060")
     board.replica.apply(board.replica.number + 1, {"lenka": [binding]})
     return board
 

@@ -16,6 +16,7 @@ from switchboard.cli.lab import lab
 from switchboard.cli.ladder import ladder
 from switchboard.cli.log_level import log_level
 from switchboard.cli.metrics import metrics
+from switchboard.cli.output import print_anything
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
 from switchboard.cli.status import status
@@ -58,4 +59,5 @@ def options(
 
 def main() -> None:
     """Entry point of the console script."""
+    print_anything()
     app()

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,6 +12,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FAILED = 1
 MISUSED = 2
 PIPE_WIDTH = 10_000
+
+
+def print_anything() -> None:
+    """From now on octets of a stranger's that are no text are printed as question marks, and end nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def print_json(value: object) -> None:

@@ -63,7 +63,10 @@ class Update(NamedTuple):
 
     def _is_translated(self, contact: str) -> bool:
         """Whether the user agent is reached where the request came from, and not at the contact."""
-        return is_sip(contact) and is_translated(SipUri.parse(contact).host, self.via.host, self.source[0])
+        if not is_sip(contact):
+            return False
+        uri = SipUri.parse(contact)
+        return not uri.has_host or is_translated(uri.host, self.via.host, self.source[0])
 
 
 def _path(request: Message) -> tuple[str, ...]:

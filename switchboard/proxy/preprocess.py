@@ -7,12 +7,11 @@ from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
 from switchboard.proxy.refusal import Refusal
 from switchboard.proxy.target import NOBODY, Target
-from switchboard.sip.address import split_values, uri_in
+from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri, parse_uri
-from switchboard.sip.via import Via
 from switchboard.transaction.commands import Fields
 
 DEFAULT_MAX_FORWARDS = 70
@@ -86,15 +85,6 @@ def check_syntax(request: Message) -> None:
         raise ParseError("Malformed From", "From")
     if not request.to_uri:
         raise ParseError("Malformed To", "To")
-    if request.value_span(Header.VIA)[1] != request.top_via_span[1]:
-        _check_more_vias(request)
-
-
-def _check_more_vias(request: Message) -> None:
-    """Refuse a first line of Via whose other values are none: an answer would not find its way."""
-    for value in split_values(request.get(Header.VIA) or "")[1:]:
-        if value:
-            Via.parse(value)
 
 
 def preprocess(received: Received, own: OwnDomains) -> Routing:

@@ -201,7 +201,8 @@ cpdef bint know(Message message) except -1:
         last = first_value_end(data, first, end - data)
         trim(data, &first, &last)
         message._first_via = first, last
-        message._via = _read_via(data + first, data + last)
+        if index[STATUS] or last == end - data:
+            message._via = _read_via(data + first, data + last)
     if (numbers := _numbers(index, count)) is None:
         return False
     message.numbers = numbers

@@ -265,6 +265,12 @@ cdef bint _add_value(
     return memchr(data + start, c'\n', end - start) == NULL
 
 
+cdef inline bint _ends_oddly(const Pieces *pieces) noexcept:
+    """Whether the last piece ends like an empty parameter."""
+    cdef const Piece *last = &pieces.piece[pieces.count - 1]
+    return last.size > 0 and last.start[last.size - 1] in (c'=', c';')
+
+
 cpdef bytes build_response(
     Message request, int status, str reason="", str to_tag="", object headers=(), bytes top_via=None
 ):
@@ -315,6 +321,8 @@ cdef bytes _built(Message request, int status, str reason, str to_tag, object he
     ):
         return None
     if to_tag and status > 100 and not request.to_tag:
+        if _ends_oddly(&pieces):
+            return None
         tag = to_tag.encode()
         _add(&pieces, b";tag=", 5)
         _add_bytes(&pieces, tag)

@@ -148,10 +148,17 @@ class Message:
 
     @property
     def via(self) -> Via:
-        """The topmost Via; `ParseError` if it is malformed."""
+        """The topmost Via; `ParseError` if it is malformed, or in a request another one in the same line."""
         if self._via is None:
             self._via = Via.parse(self.top_via)
+            if self.is_request:
+                self._check_first_via_line()
         return self._via
+
+    def _check_first_via_line(self) -> None:
+        for value in split_values(self.get(Header.VIA) or "")[1:]:
+            if value:
+                Via.parse(value)
 
     @property
     def from_address(self) -> NameAddr:

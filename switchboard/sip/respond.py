@@ -54,10 +54,17 @@ def _vias(request: Message, top_via: bytes | None) -> list[bytes]:
 
 
 def _to_line(request: Message, status: int, to_tag: str) -> bytes:
-    line = b"To: " + (request.value(Header.TO) or b"")
+    to = request.value(Header.TO) or b""
     if to_tag and status > 100 and not request.to_tag:
-        line += b";tag=" + to_tag.encode()
-    return line
+        to = _without_empty_tag(to) + b";tag=" + to_tag.encode()
+    return b"To: " + to
+
+
+def _without_empty_tag(to: bytes) -> bytes:
+    """Return To without empty parameters at its end, such as a tag without a value: one tag is enough."""
+    to = to.rstrip(b"; \t")
+    before, _, last = to.rpartition(b";")
+    return before.rstrip(b"; \t") if last.replace(b" ", b"").lower() == b"tag=" else to
 
 
 def received_via(request: Message, source: Hop) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from switchboard.sip.errors import ParseError
-from switchboard.sip.grammar import HOST, Params, find_param, format_params, read_place
+from switchboard.sip.grammar import HOST, Params, Place, find_param, format_params, read_place
 
 try:
     from switchboard.sip._uri import read_bracketed as read_bracketed
@@ -159,25 +159,34 @@ def parse_uri_in_python(text: str) -> SipUri:
     if match is None:
         raise _refusal(text)
     scheme, rest = match.groups()
-    start, end = _find_host(rest)
-    host, port, is_host = read_place(rest[start:end])
+    start, end, (host, port, is_host) = _find_host(rest)
     user, password = _parse_userinfo(rest[: start - 1]) if start else (None, None)
     params, _, headers = rest[end:].partition("?")
     return SipUri(scheme.lower(), user, password, host, port, _parse_params(params), headers, is_host)
 
 
-def _find_host(rest: str) -> tuple[int, int]:
-    """Where host and port start and end in what follows the scheme."""
-    start = rest.find("@") + 1
-    while start:
-        if (match := _HOST_PORT.match(rest, start)) and read_place(match[0]).is_host:
-            return match.span()
-        start = rest.find("@", start) + 1
-    if (match := _HOST_PORT.match(rest)) and read_place(match[0]).is_host:
-        return match.span()
-    start = rest.find("@") + 1
-    ends = [end for mark in ";?" if (end := rest.find(mark, start)) >= 0]
-    return start, min(ends, default=len(rest))
+def _find_host(rest: str) -> tuple[int, int, Place]:
+    """Where host and port start and end in what follows the scheme, and what they are."""
+    at = rest.find("@")
+    first = at + 1
+    while at >= 0:
+        if place := _place_at(rest, at + 1):
+            return place
+        at = rest.find("@", at + 1)
+    if place := _place_at(rest, 0):
+        return place
+    ends = [end for mark in ";?" if (end := rest.find(mark, first)) >= 0]
+    end = min(ends, default=len(rest))
+    return first, end, read_place(rest[first:end])
+
+
+def _place_at(rest: str, start: int) -> tuple[int, int, Place] | None:
+    """The same for what starts there, if it is a host."""
+    match = _HOST_PORT.match(rest, start)
+    if match is None:
+        return None
+    place = read_place(match[0])
+    return (*match.span(), place) if place.is_host else None
 
 
 def _parse_userinfo(text: str) -> tuple[str, str | None]:

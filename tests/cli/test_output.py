@@ -1,5 +1,8 @@
 """How commands print."""
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -41,3 +44,10 @@ def test_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
     assert shown == "2026-11-22 11:00:00"
     assert local_time(None) is None
+
+
+def test_octets_that_are_no_text_end_no_command() -> None:
+    script = "from switchboard.cli.output import *; print_anything(); print_json('c\\udcff\\u017e')"
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    printed = subprocess.run([sys.executable, "-c", script], env=strict, capture_output=True, check=True)
+    assert printed.stdout == '"c?ž"\n'.encode()

@@ -134,6 +134,17 @@ def test_topmost_via(via: str, top: str) -> None:
     assert message.top_via == top
 
 
+@pytest.mark.parametrize("more", ["", ",", ", , SIP/2.0/UDP h2;branch=x"])
+def test_more_vias_in_the_first_line(more: str) -> None:
+    assert message_with("Via", f"SIP/2.0/UDP h{more}").via == Via("UDP", "h")
+
+
+@pytest.mark.parametrize("more", [",;", ", nonsense", ", SIP/2.0/UDP h2, SIP/2.0/UDP"])
+def test_a_first_line_with_what_is_no_via(more: str) -> None:
+    with pytest.raises(ParseError):
+        _ = message_with("Via", f"SIP/2.0/UDP h{more}").via
+
+
 @pytest.mark.parametrize(
     ("cseq", "expected"),
     [
