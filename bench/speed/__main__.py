@@ -3,7 +3,8 @@
 python -m bench.speed                 everything, as a table on the terminal
     --quick                           one short run of each, fewer users: a first impression
     --only ROW                        a part of it; may be repeated
-    --subject NAME                    kamailio, ours, assignment, relay; may be repeated
+    --subject NAME                    kamailio, ours, assignment, relay; may be repeated. before: the switchboard of the
+                                      built checkout that BENCH_BEFORE names
     --profile RATE                    instead: where the CPU goes per process and function at so many calls/s
     --write PAGE                      put the result into its section of a Markdown page
 """
@@ -22,7 +23,7 @@ from bench.machine import describe_machine
 from bench.report import write_section
 from bench.speed.figure import Cell, Figure, Line
 from bench.speed.namespace import enter_own_network
-from bench.speed.page import Results, floor_grid, main_grid, markdown_table, rich_table
+from bench.speed.page import Results, change_grid, floor_grid, main_grid, markdown_table, rich_table
 from bench.speed.profile import profile
 from bench.speed.programs import Unavailable
 from bench.speed.rows import Row, make_rows
@@ -49,7 +50,9 @@ def measure_rows(rows: Sequence[Row], subjects: Sequence[Kind], scale: Scale) ->
 
 def tell(results: Results, scale: Scale, write: Path | None) -> None:
     """The tables, on the terminal and in the page."""
-    grids = [grid for grid in (main_grid(results), floor_grid(results)) if len(grid) > 1]
+    grids = [
+        grid for grid in (main_grid(results), floor_grid(results), change_grid(results)) if len(grid) > 1
+    ]
     for grid in grids:
         CONSOLE.print(rich_table(grid))
     if write:
@@ -103,7 +106,11 @@ def main(
             tell_profile(kind, profile_rate, scale, write)
     else:
         rows = _choose(make_rows(scale), only or ())
-        tell(measure_rows(rows, subject or list(Kind), scale), scale, write)
+        tell(
+            measure_rows(rows, subject or [kind for kind in Kind if kind is not Kind.BEFORE], scale),
+            scale,
+            write,
+        )
 
 
 if __name__ == "__main__":

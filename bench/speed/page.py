@@ -26,6 +26,12 @@ def floor_grid(results: Results) -> Grid:
     return [head, *(_floor_row(line, cells) for line, cells in results if Kind.RELAY in cells)]
 
 
+def change_grid(results: Results) -> Grid:
+    """How ours stands beside the build from before a change."""
+    changed = [(line, cells) for line, cells in results if Kind.BEFORE in cells]
+    return [["", "unit", "before", "ours", "ours / before"], *(_change_row(*each) for each in changed)]
+
+
 def rich_table(grid: Grid) -> Table:
     """For the terminal."""
     head, *rows = grid
@@ -67,3 +73,8 @@ def _floor_row(line: Line, cells: Mapping[Kind, Cell]) -> list[str]:
         *(compare(kind, Kind.RELAY) for kind in (Kind.KAMAILIO, Kind.ASSIGNMENT, Kind.OURS)),
         compare(Kind.OURS, Kind.ASSIGNMENT),
     ]
+
+
+def _change_row(line: Line, cells: Mapping[Kind, Cell]) -> list[str]:
+    before, ours = cells[Kind.BEFORE], cells.get(Kind.OURS, _NONE)
+    return [line.title, line.unit, before.text(line.digits), ours.text(line.digits), ratio(ours, before)]

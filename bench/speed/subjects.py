@@ -1,10 +1,11 @@
 """The proxies that are measured, each behind the same interface, as a process tree that starts and ends."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from system.harness import PROJECT, Switchboard, free_port, wait_until
 from system.sipmsg import Address
 
 from bench.kamailio import Kamailio
-from bench.speed.programs import require
+from bench.speed.programs import Unavailable, require
 
 HOST = "127.0.0.1"
 CALLEE_PORT = 16060
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     OURS = "ours"
     ASSIGNMENT = "assignment"
     RELAY = "relay"
+    BEFORE = "before"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,16 @@ def _ours(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
 
 
 @contextmanager
+def _before(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
+    """The switchboard of another checkout, built in place, whose path is in BENCH_BEFORE: to compare a change with."""
+    checkout = os.environ.get("BENCH_BEFORE")
+    if not checkout:
+        raise Unavailable("BENCH_BEFORE names no checkout")
+    with _ours(workers, {"PYTHONPATH": checkout, **settings}) as subject:
+        yield replace(subject, kind=Kind.BEFORE)
+
+
+@contextmanager
 def _assignment(_: int, __: Mapping[str, str]) -> Iterator[Subject]:
     address = HOST, free_port(HOST)
     with _process([sys.executable, "-m", "bench.speed.assignment", *map(str, address)], address) as process:
@@ -99,6 +111,7 @@ _STARTERS = {
     Kind.OURS: _ours,
     Kind.ASSIGNMENT: _assignment,
     Kind.RELAY: _relay,
+    Kind.BEFORE: _before,
 }
 
 
