@@ -348,7 +348,7 @@ class ResponseContext:
         """Pass a response back (§16.7 steps 3, 8 and 9). `branch`: on which a dialog may have been made."""
         policy = self._env.policy
         peer = branch.client.peer if branch is not None and branch.client is not None else None
-        if peer is not None and policy.is_doubted(peer.host) and (lines := unproved_lines(response)):
+        if peer is not None and (lines := unproved_lines(response)) and policy.is_doubted(peer.host):
             response = without_lines(response, lines)
         raw = strip_top_via(response)
         if branch is not None and peer is not None and makes_dialog(response):

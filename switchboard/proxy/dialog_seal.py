@@ -4,7 +4,7 @@ A seal tells of both sides of a dialog over which flow each is reached. So where
 nothing that they claim, nor on who has registered what meanwhile. Nothing is remembered for it, so a dialog survives
 every restart.
 
-    sb = base64url(mac, flags, caller, callee)
+    sb = base64url(mac, flags, size of the caller's side, caller, callee)
 
     mac       8 octets over all that follows, the Call-ID and the caller's tag
     a side    kind, target, owner, flow
@@ -16,8 +16,7 @@ every restart.
 length: a flow that is a connection needs no other layout. The caller is who sent the request with this Record-Route.
 """
 
-from base64 import urlsafe_b64encode
-from binascii import Error, a2b_base64
+from binascii import Error, a2b_base64, b2a_base64
 from functools import lru_cache
 from hmac import compare_digest
 from ipaddress import ip_address
@@ -38,10 +37,12 @@ _VERSION, _SAME_LOCAL = 0x01, 0x10
 _VERSIONS = 0x0F
 _TRANSLATED, _NAMED, _MAY_FOLLOW = 0x01, 0x02, 0x04
 _LONGEST = 700
-_SHORTEST = _MAC + 1 + 2 * (1 + 2 * _SUM)
+_SHORTEST = _MAC + 2 + 2 * (1 + 2 * _SUM)
 _TEXT = 0x80
 """Marks an address that is no plain IP address, such as one with a zone."""
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _REMEMBERED = 4096
+_REMEMBERED_LENGTH = 256
 _new = tuple.__new__
 
 
@@ -73,15 +74,17 @@ class DialogSeals:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._sum = lru_cache(_REMEMBERED)(self._sum_of)
+        self._targets: dict[str, bytes] = {}
+        self._user = lru_cache(_REMEMBERED)(self._user_of)
 
     def make(self, sides: Sides, call_id: str, tag: str) -> str:
         """Return the value of the parameter. `tag`: the caller's."""
-        caller, callee = sides
-        is_same = caller.flow.local == callee.flow.local
+        is_same = sides.caller.flow.local == sides.callee.flow.local
+        caller, callee = _packed_side(sides.caller, True), _packed_side(sides.callee, not is_same)
         flags = _VERSION | _SAME_LOCAL if is_same else _VERSION
-        claim = bytes((flags,)) + _packed_side(caller, True) + _packed_side(callee, not is_same)
-        return urlsafe_b64encode(self._mac(call_id, tag, claim) + claim).rstrip(b"=").decode()
+        claim = bytes((flags, len(caller))) + caller + callee
+        octets = b2a_base64(self._mac(call_id, tag, claim) + claim, newline=False)
+        return octets.translate(_TO_URL, b"=").decode()
 
     def read(self, text: str, call_id: str, tag: str) -> Sides | None:
         """Return what the parameter `text` (untrusted) tells, if it was made for a caller with this `tag`.
@@ -104,14 +107,12 @@ class DialogSeals:
 
     def target_of(self, uri: SipUri | None, text: str) -> bytes:
         """The sum over the address that a remote target names. `uri`: the `text` parsed, None for what is no URI."""
-        if uri is None or not uri.has_host:
-            return self._sum(text)
-        host, port = address_named(uri)
-        return self._sum(f"{canonical_host(host)}:{port}")
+        known = self._targets.get(text)
+        return self._learn(text, uri) if known is None else known
 
     def user(self, name: str) -> bytes:
         """The sum over a user's name; `NOBODY` for "" ."""
-        return self._sum(f"/{name}") if name else NOBODY
+        return self._user(name) if len(name) <= _REMEMBERED_LENGTH else self._user_of(name)
 
     def tag(self, call_id: str, tag: str, number: int, branch: str) -> str:
         """A To tag that is the same for all copies of one request: 32 bits, as RFC 3261 §19.3 wants it."""
@@ -122,18 +123,33 @@ class DialogSeals:
         claim = sealed[_MAC:]
         if not compare_digest(self._mac(call_id, tag, claim), sealed[:_MAC]) or not tag:
             return None
-        flags = claim[0]
+        flags, end = claim[0], 2 + claim[1]
         if flags & _VERSIONS != _VERSION:
             return None
-        caller, end = _side(claim, 1, None)
-        callee, _ = _side(claim, end, caller.flow.local) if flags & _SAME_LOCAL else _side(claim, end, None)
+        caller = _side(claim[2:end], None)
+        callee = _side(claim[end:], caller.flow.local if flags & _SAME_LOCAL else None)
         return _new(Sides, (caller, callee))
 
     def _mac(self, call_id: str, tag: str, claim: bytes) -> bytes:
         text = f"{call_id}\n{tag}\n".encode("utf-8", "surrogateescape")
         return seal(self._key, Use.DIALOG, text + claim, _MAC)
 
-    def _sum_of(self, text: str) -> bytes:
+    def _learn(self, text: str, uri: SipUri | None) -> bytes:
+        named = text
+        if uri is not None and uri.has_host:
+            host, port = address_named(uri)
+            named = f"{canonical_host(host)}:{port}"
+        target = self._sum(named)
+        if len(text) <= _REMEMBERED_LENGTH:
+            if len(self._targets) >= _REMEMBERED:
+                self._targets.clear()
+            self._targets[text] = target
+        return target
+
+    def _user_of(self, name: str) -> bytes:
+        return self._sum(f"/{name}") if name else NOBODY
+
+    def _sum(self, text: str) -> bytes:
         return seal(self._key, Use.HOST, text.encode("utf-8", "surrogateescape"), _SUM)
 
 
@@ -155,34 +171,38 @@ def _decoded(text: str) -> bytes:
     return octets if len(octets) > _SHORTEST else b""
 
 
+@lru_cache(_REMEMBERED)
 def _packed_side(side: Side, with_local: bool) -> bytes:
     kind = _TRANSLATED if side.is_translated else 0
     kind |= _NAMED if side.is_named else 0
     kind |= _MAY_FOLLOW if side.may_follow else 0
-    flow = side.flow
-    local = _packed(flow.local) if with_local else b""
+    host, port, local = side.flow
+    ours = _packed(local) if with_local else b""
     return (
-        bytes((kind,)) + side.target + side.owner + bytes((UDP,)) + local + _packed(flow.host)
-        + flow.port.to_bytes(2, "big")
-    )  # fmt: skip
-
-
-def _side(claim: bytes, start: int, local: str | None) -> tuple[Side, int]:
-    """Return the side that was packed at `start`, and where it ends. `local`: our address, if that is not in it."""
-    kind = claim[start]
-    owner_at = start + 1 + _SUM
-    at = owner_at + _SUM + 1
-    if local is None:
-        end = at + 1 + (claim[at] & ~_TEXT)
-        local, at = _unpacked(claim[at:end]), end
-    end = at + 1 + (claim[at] & ~_TEXT)
-    flow = _new(Peer, (_unpacked(claim[at:end]), int.from_bytes(claim[end : end + 2], "big"), local))
-    sums = claim[start + 1 : owner_at], claim[owner_at : owner_at + _SUM]
-    kinds = kind & _TRANSLATED != 0, kind & _NAMED != 0, kind & _MAY_FOLLOW != 0
-    return _new(Side, (flow, *sums, *kinds)), end + 2
+        bytes((kind,))
+        + side.target
+        + side.owner
+        + bytes((UDP,))
+        + ours
+        + _packed(host)
+        + port.to_bytes(2, "big")
+    )
 
 
 @lru_cache(_REMEMBERED)
+def _side(packed: bytes, local: str | None) -> Side:
+    """Return the side of what `_packed_side` made. `local`: our address, if that is not in it."""
+    kind, target, owner = packed[0], packed[1 : 1 + _SUM], packed[1 + _SUM : 1 + 2 * _SUM]
+    at = 2 + 2 * _SUM
+    if local is None:
+        end = at + 1 + (packed[at] & ~_TEXT)
+        local, at = _unpacked(packed[at:end]), end
+    end = at + 1 + (packed[at] & ~_TEXT)
+    flow = Peer(_unpacked(packed[at:end]), int.from_bytes(packed[end : end + 2], "big"), local)
+    kinds = kind & _TRANSLATED != 0, kind & _NAMED != 0, kind & _MAY_FOLLOW != 0
+    return Side(flow, target, owner, *kinds)
+
+
 def _packed(host: str) -> bytes:
     try:
         octets, kind = ip_address(host).packed, 0
@@ -193,7 +213,6 @@ def _packed(host: str) -> bytes:
     return bytes((kind | len(octets),)) + octets
 
 
-@lru_cache(_REMEMBERED)
 def _unpacked(octets: bytes) -> str:
     if octets[0] & _TEXT:
         return octets[1:].decode("utf-8", "surrogateescape")

@@ -2,6 +2,8 @@ from switchboard.proxy.received cimport Received
 from switchboard.sip.message cimport Message
 from switchboard.sip.uri cimport SipUri, parse_uri
 
+cdef int _RECORD_ROUTE, _CONTACT
+
 
 cpdef bint is_recorded(str method) except -1
 cpdef bint makes_dialog(Message response) except -1

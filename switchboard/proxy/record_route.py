@@ -14,6 +14,7 @@ from switchboard.proxy.received import Received
 from switchboard.proxy.target import Target
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
+from switchboard.sip.fields import text_of
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import BODY_END
@@ -21,6 +22,8 @@ from switchboard.sip.translation import address_of, is_private, is_translated
 from switchboard.sip.uri import SipUri, parse_uri
 from switchboard.transaction.commands import Peer
 
+_RECORD_ROUTE: Final = int(Header.RECORD_ROUTE)
+_CONTACT: Final = int(Header.CONTACT)
 _RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
 _PARAM: Final = f";{PARAM}=".encode()
 _ENDS_PARAM: Final = b";>,? \t\r\n"
@@ -51,7 +54,8 @@ def record_routes(
     outer, local = _reference(to.local), received.source.local
     inner = outer if "%" in local else _reference(local) or outer
     hosts = (outer,) if inner == outer else (outer, inner)
-    sides = Sides(_caller_side(received, seals, may_relay), _first_callee_side(target, routes, to, seals))
+    caller = _caller_side(received, seals, may_relay)
+    sides = _new(Sides, (caller, _first_callee_side(target, routes, to, seals)))
     seal = seals.make(sides, received.message.call_id, received.message.from_tag)
     return [f"<sip:{host}:{port};lr;{PARAM}={seal}>".encode() for host in hosts]
 
@@ -68,7 +72,7 @@ def lead_to_callee(
 
     It is `raw` itself if the callee is where the request was sent.
     """
-    if Header.RECORD_ROUTE not in response.numbers or _is_where_expected(response, target):
+    if _RECORD_ROUTE not in response.numbers or _is_where_expected(response, target):
         return raw
     found = _seal_in(response, _caller_side(received, seals, False), seals)
     if found is None:
@@ -82,11 +86,13 @@ def lead_to_callee(
 
 def _is_where_expected(response: Message, target: Target) -> bool:
     """Whether our Record-Route is the only one there, and Contact names the address that was called."""
-    if response.numbers.count(Header.RECORD_ROUTE) > 1 or b"," in (
-        response.value(Header.RECORD_ROUTE) or b""
-    ):
+    start, end = response.value_span(_RECORD_ROUTE)
+    if response.numbers.count(_RECORD_ROUTE) > 1 or response.raw.find(b",", start, end) >= 0:
         return False
-    uri = _parsed(_first_uri(response, Header.CONTACT))
+    if (text_of(response.value(_CONTACT) or b""))[1:-1] == target.text:  # as most write it, in brackets
+        return True
+    text = _first_uri(response, Header.CONTACT)
+    uri = _parsed(text)
     return uri is not None and address_named(uri) == address_named(target.uri)
 
 

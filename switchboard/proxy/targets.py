@@ -65,7 +65,8 @@ class TargetPolicy:
         message, lines = received.message, received.own_credentials
         if Header.MAX_BREADTH in message.numbers:
             lines = lines + message.lines(Header.MAX_BREADTH)
-        return lines + unproved_lines(message) if self.is_doubted(received.source.host) else lines
+        doubtful = unproved_lines(message)
+        return lines + doubtful if doubtful and self.is_doubted(received.source.host) else lines
 
     def is_doubted(self, host: str) -> bool:
         """Whether who sends from there may not say who calls."""

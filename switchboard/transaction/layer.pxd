@@ -7,6 +7,7 @@ from switchboard.transaction.client cimport (
 from switchboard.transaction.commands cimport Turn
 from switchboard.transaction.dormant cimport Dormant
 from switchboard.transaction.key cimport client_key
+from switchboard.transaction.repetitions cimport Repetitions
 from switchboard.transaction.server cimport (
     InviteServerTransaction, NonInviteServerTransaction, ServerTransaction, restore_server,
 )
@@ -18,7 +19,7 @@ cdef class TransactionLayer:
     cdef readonly Timers timers
     cdef readonly dict servers, clients
     cdef public Dormant dormant
-    cdef readonly object repetitions
+    cdef readonly Repetitions repetitions
     cpdef ServerTransaction find_server(self, tuple key)
     cpdef ServerTransaction open_server(self, tuple key, object peer, object reader)
     cpdef ClientTransaction open_client(self, str branch, str method, object peer, bytes raw, object user, Turn turn)
