@@ -206,6 +206,7 @@ class RouterService(Actor):
             **self._proxy.counters,
             "server_transactions": layer.server_count,
             "client_transactions": layer.client_count,
+            "repetitions_withheld": layer.repetitions.withheld,
             "lookups_waiting": self._resolver.waiting,
             "lookups_refused": self._resolver.refused,
             "untranslated": self._untranslated,

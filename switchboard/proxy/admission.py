@@ -68,7 +68,7 @@ class Admission:
             uri = SipUri.parse(received.message.from_uri)
         except ParseError:
             return True
-        return not uri.has_host or self.policy.own.is_host(uri.host)
+        return not uri.has_host or "@" in (uri.user or "") or self.policy.own.is_host(uri.host)
 
     def _authenticate(self, received: Received, routing: Routing, at: float) -> None:
         message = received.message

@@ -290,6 +290,7 @@ class TestDialogs:
         "sip:lukas@PBX.example.:5070",
         "sip:lukas@[::ffff:10.0.0.1]",
         "sip:lukas@10.0.0.01",
+        "sip:lukas@10.0.0.1.@evil.example",
         "tel:+421900123456",
         "sip:lukas@10.0.0.1%20",
         "lukas",
