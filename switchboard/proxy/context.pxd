@@ -65,7 +65,7 @@ cdef class ResponseContext:
     cdef list _candidates(self)
     cdef object _relay(self, Message response, ProxyTurn turn, Branch branch=*)
     cdef object _note_ringing(self, int status, ProxyTurn turn)
-    cdef object _note_success(self, Message response, ProxyTurn turn)
+    cdef object _note_success(self, Branch branch, Message response, ProxyTurn turn)
     cdef object _note_bye(self, int status, ProxyTurn turn)
 
 

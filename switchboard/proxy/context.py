@@ -12,7 +12,7 @@ from switchboard.proxy.forward import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.proxy.identity import unproved_lines
 from switchboard.proxy.preprocess import MAX_BREADTH, Routing
 from switchboard.proxy.received import Received
-from switchboard.proxy.record_route import lead_to_callee, makes_dialog
+from switchboard.proxy.record_route import answering_target, lead_to_callee, makes_dialog
 from switchboard.proxy.recursion import redirected_targets
 from switchboard.proxy.session_timer import session_expires_s
 from switchboard.proxy.target import Target, by_priority
@@ -279,7 +279,7 @@ class ResponseContext:
     def _succeed(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
-            self._note_success(response, turn)
+            self._note_success(branch, response, turn)
         self._relay(response, turn, branch)
         self._cancel_rest(turn, _ANSWERED_ELSEWHERE)
 
@@ -360,7 +360,7 @@ class ResponseContext:
             self._rang = True
             self._note(turn, "ringing")
 
-    def _note_success(self, response: Message, turn: ProxyTurn) -> None:
+    def _note_success(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
         """A 2xx: to the INVITE of a call, to a BYE, or to what refreshes its session (RFC 4028 §8)."""
         received = self._received
         if received.is_in_dialog:
@@ -372,7 +372,8 @@ class ResponseContext:
             session_s, record_routed = session_expires_s(response), _RECORD_ROUTE in response.numbers
             details = response.to_tag, response.status, session_s, record_routed
             turn.events.append(received.event("answered", turn.at, *details))
-            self._env.unconfirmed.await_ack(received.message, turn.now)
+            target = answering_target(response, branch.plan.target)
+            self._env.unconfirmed.await_ack(received.message, target, turn.now)
 
     def _note_bye(self, status: int, turn: ProxyTurn) -> None:
         """The final of a BYE, as the other side gave it: the caller hears 500 for 503, and no 408."""

@@ -3,7 +3,7 @@ from switchboard.proxy.received cimport Received
 from switchboard.sip.uri cimport SipUri
 
 
-cpdef object follow(object policy, Received received, Routing routing, double at)
+cpdef object follow(object policy, Received received, Routing routing, double at, object answered_at=*)
 cdef object _lead(object policy, object there, object here, Received received, Routing routing, double at)
 cdef tuple _next(Routing routing)
 cdef object _unmoved(object there, Routing routing)

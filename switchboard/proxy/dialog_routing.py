@@ -22,9 +22,12 @@ from switchboard.sip.translation import is_private
 from switchboard.sip.uri import SipUri
 
 
-def follow(policy: TargetPolicy, received: Received, routing: Routing, at: float) -> None:
+def follow(
+    policy: TargetPolicy, received: Received, routing: Routing, at: float, answered_at: Target | None = None
+) -> None:
     """Note in `routing` whether the Route of a dialog leads the request, and where. `at`: epoch s.
 
+    An ACK that has no Route, but fits an INVITE of which is known where it was `answered_at`, is led there.
     What is wrong with a Request-URI that nothing leads is raised.
     """
     if routing.seal and received.is_in_dialog:
@@ -34,6 +37,8 @@ def follow(policy: TargetPolicy, received: Received, routing: Routing, at: float
             routing.is_sealed = True
             there, here = sides
             _lead(policy, there, here, received, routing, at)
+    elif answered_at is not None and not routing.routes and routing.text == answered_at.text:
+        routing.target, routing.is_led = answered_at, True
     if routing.unreadable and not routing.is_led:
         raise routing.unreadable
 

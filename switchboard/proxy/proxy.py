@@ -196,12 +196,12 @@ class Proxy:
         if is_ack_of_such(received.message):
             self.counters["acks_ended"] += 1
             return
-        self.env.unconfirmed.confirm(received.message)
+        answered_at = self.env.unconfirmed.confirm(received.message)
         if self.env.admission is not None and received.message.to_tag == self._stateless_tag(received):
             return  # for what was answered without state
         try:
             routing = preprocess(received, self.env.policy.own)
-            follow(self.env.policy, received, routing, turn.at)
+            follow(self.env.policy, received, routing, turn.at, answered_at)
             if self.env.admission is not None:
                 self.env.admission.admit_ack(received, routing, turn.at)
             found = plan(routing, self.env.policy.select(received, routing, turn.at)[0])

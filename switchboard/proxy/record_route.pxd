@@ -10,6 +10,7 @@ cpdef bint makes_dialog(Message response) except -1
 cpdef list record_routes(
     Received received, object target, object routes, object to, int port, object seals, bint may_relay
 )
+cpdef object answering_target(Message response, object target)
 cpdef bytes lead_to_callee(
     bytes raw, Message response, Received received, object target, object peer, object seals
 )

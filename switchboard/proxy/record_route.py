@@ -65,6 +65,17 @@ def makes_dialog(response: Message) -> bool:
     return 100 < response.status < 300 and response.method in _RECORDED and bool(response.to_tag)
 
 
+def answering_target(response: Message, target: Target) -> Target:
+    """Return where a callee who was called at `target` is, by the Contact of its answer."""
+    if (text_of(response.value(_CONTACT) or b""))[1:-1] == target.text:
+        return target
+    text = _first_uri(response, Header.CONTACT)
+    uri = _parsed(text)
+    if uri is None or address_named(uri) == address_named(target.uri):
+        return target._replace(text=text)
+    return Target(text, uri)
+
+
 def lead_to_callee(
     raw: bytes, response: Message, received: Received, target: Target, peer: Peer, seals: DialogSeals
 ) -> bytes:

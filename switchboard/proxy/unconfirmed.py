@@ -5,6 +5,7 @@ process ended, nothing is told.
 """
 
 from switchboard.proxy.commands import CallEvent
+from switchboard.proxy.target import Target
 from switchboard.sip.message import Message
 
 MOST = 100_000
@@ -21,27 +22,28 @@ class Unconfirmed:
     def __init__(self, patience_s: float, most: int = MOST) -> None:
         self._patience_s = patience_s
         self._most = most
-        self._since: dict[tuple[str, str, int], float] = {}
+        self._since: dict[tuple[str, str, int], tuple[float, Target]] = {}
 
     def __len__(self) -> int:
         return len(self._since)
 
-    def await_ack(self, invite: Message, now: float) -> None:
-        """A 2xx to the INVITE was passed on."""
+    def await_ack(self, invite: Message, target: Target, now: float) -> None:
+        """A 2xx to the INVITE was passed on, whose Contact is `target`."""
         if len(invite.call_id) + len(invite.from_tag) > LONGEST:
             return
         if len(self._since) >= self._most:
             del self._since[next(iter(self._since))]
-        self._since.setdefault(_key(invite), now)
+        self._since.setdefault(_key(invite), (now, target))
 
-    def confirm(self, ack: Message) -> None:
-        """An ACK came, whatever becomes of it."""
-        self._since.pop(_key(ack), None)
+    def confirm(self, ack: Message) -> Target | None:
+        """An ACK came, whatever becomes of it: return where the 2xx came from that it is for, if that is known."""
+        awaited = self._since.pop(_key(ack), None)
+        return awaited[1] if awaited else None
 
     def take_overdue(self, now: float, at: float) -> list[CallEvent]:
         """Return an event for each call that has waited for long enough, once. `at`: now in epoch s."""
         overdue = []
-        for key, since in self._since.items():
+        for key, (since, _) in self._since.items():
             if since > now - self._patience_s:
                 break
             overdue.append(key)

@@ -268,6 +268,29 @@ class TestDialogs:
         board.receive(with_password(board, "INVITE", "sip:group@10.0.0.1"), LUKAS)
         assert [sent.to for sent in board.sent()] == [LENKA]
 
+    def test_an_ack_without_a_route_passes_that_fits_an_invite(self) -> None:
+        """A stranger's user agent goes past Record-Route, and yet sends to us."""
+        board = make_board(strangers=True, fragile=False)  # it is not written ahead
+        board.receive(request("INVITE", CALLEE, caller=STRANGER), PETER)
+        answer = response(board.sent()[0].message, 200, lines=(f"Contact: <{CONTACT};x=1>",))
+        board.receive(answer, LENKA)
+        there = f"{CONTACT};x=1"
+        for target, call_id, reached in (
+            (there, "call-2", []),
+            (there, "call-1", [LENKA]),
+            (there, "call-1", []),
+        ):
+            ack = request("ACK", target, caller=STRANGER, to_tag="to-1", branch="z9hG4bKack", call_id=call_id)
+            board.receive(ack, PETER)
+            assert [sent.to for sent in board.sent()] == reached
+
+    def test_but_to_nobody_else(self) -> None:
+        board = make_board(strangers=True)
+        board.receive(request("INVITE", CALLEE, caller=STRANGER), PETER)
+        board.receive(response(board.sent()[0].message, 200, lines=(f"Contact: <{CONTACT}>",)), LENKA)
+        board.receive(request("ACK", FOREIGN, caller=STRANGER, to_tag="to-1", branch="z9hG4bKack"), PETER)
+        assert not board.sent()
+
     def test_a_bye_without_a_route_passes_between_registered_phones(self, board: Board) -> None:
         board.receive(request("BYE", CONTACT, to_tag="t", branch="z9hG4bK1"), LUKAS)
         assert not board.sent()  # To names nobody of ours
