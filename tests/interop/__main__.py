@@ -14,7 +14,7 @@ from pathlib import Path
 
 from interop.catalogue import ABSENT, STACKS
 from interop.friend import HOST, friend_at
-from interop.page import DEFAULT, MD5, OPEN, SECTION, Report, page
+from interop.page import DEFAULT, MD5, OPEN, OWN, SECTION, Report, page, wants_md5
 from interop.stack import Place, Stack
 from interop.tap import Tap
 from interop.trial import Facts, Trial
@@ -40,6 +40,12 @@ def board(stacks: Sequence[Stack], settings: Mapping[str, str]) -> Iterator[tupl
         lan = stack.enter_context(Lan([HOST, *(one.slug for one in stacks)], prefix=PREFIX))
         tap = stack.enter_context(Tap(lan))
         yield lan, stack.enter_context(Switchboard(settings, host=HUB, port=5060, namespace=lan.hub)), tap
+
+
+def settings_of(name: str, stacks: Sequence[Stack]) -> Mapping[str, str]:
+    """The environment of a setting; that of OWN is for the users of these stacks alone."""
+    own = {stack.slug: {"auth_algorithms": ["MD5"]} for stack in stacks}
+    return {**SETTINGS[DEFAULT], "SWITCHBOARD_USERS": json.dumps(own)} if name == OWN else SETTINGS[name]
 
 
 def add_user(switchboard: Switchboard, user: str) -> str:
@@ -72,18 +78,25 @@ def failures(log: str, user: str, address: str) -> list[str]:
 
 
 def run(stacks: Sequence[Stack], settings: Sequence[str], folder: Path, report: Report) -> None:
-    """All stacks with each of the settings; what is known is written down as it comes."""
+    """Each of the settings for all stacks; then algorithms of their own for those that need them."""
     for name in settings:
-        with board(stacks, SETTINGS[name]) as (lan, switchboard, tap):
-            for stack in stacks:
-                try:
-                    facts = try_stack(stack, lan, switchboard, tap, name, folder)
-                except (AssertionError, OSError, subprocess.SubprocessError) as error:
-                    report.lack(stack, str(error).splitlines()[0])
-                else:
-                    report.add(stack, name, facts)
-                    print(f"{name:8} {stack.name:22} {json.dumps(facts.as_dict())}", flush=True)
-                report.save()
+        run_all(stacks, name, folder, report)
+    if wanting := [stack for stack in stacks if wants_md5(report.of(stack))]:
+        run_all(wanting, OWN, folder, report)
+
+
+def run_all(stacks: Sequence[Stack], name: str, folder: Path, report: Report) -> None:
+    """All stacks with one setting; what is known is written down as it comes."""
+    with board(stacks, settings_of(name, stacks)) as (lan, switchboard, tap):
+        for stack in stacks:
+            try:
+                facts = try_stack(stack, lan, switchboard, tap, name, folder)
+            except (AssertionError, OSError, subprocess.SubprocessError) as error:
+                report.lack(stack, str(error).splitlines()[0])
+            else:
+                report.add(stack, name, facts)
+                print(f"{name:8} {stack.name:22} {json.dumps(facts.as_dict())}", flush=True)
+            report.save()
 
 
 def installed(stacks: Sequence[Stack], folder: Path, report: Report) -> list[Stack]:

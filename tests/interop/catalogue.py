@@ -58,7 +58,8 @@ ABSENT: Sequence[tuple[str, str]] = (
     ("drachtio-srf (npm)", "needs the drachtio server, which is not there"),
     ("aiosip 0.2.0 (PyPI)", "needs a Python before 3.11 (asyncio.coroutine)"),
     ("nanosip 0.0.7 (PyPI)", "only lets phones ring, from a new port each time"),
-    ("usip, sipx (PyPI)", "do not install here: PyAudio wants building, no such version"),
-    ("Jami, GNOME Calls, Ekiga", "windows, no console"),
+    ("usip 1.0.0 (PyPI)", "its PyAudio is to be built, from PortAudio"),
+    ("sipx 4.0.0 (PyPI)", "not for Python 3.11"),
+    ("Jami, GNOME Calls, Pidgin", "windows, no console"),
 )
 """What could not be run, and why."""

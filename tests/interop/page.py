@@ -26,7 +26,14 @@ _HEAD = (
     "set",
 )
 _MD5_ONLY = '`auth_algorithms = ["MD5"]`'
-_WORDS_OF_SETTING = {OPEN: "without passwords", DEFAULT: "with SHA-256 and MD5", MD5: "with MD5 only"}
+OWN = "own"
+"""Passwords with MD5 only for the user of a stack that needs it, and the default algorithms for others."""
+_WORDS_OF_SETTING = {
+    OPEN: "without passwords",
+    DEFAULT: "with SHA-256 and MD5",
+    MD5: "with MD5 only",
+    OWN: "with MD5 for its user only",
+}
 _HABITS = {"": "–", "once": "once a challenge", "count": "again, counted", "same": "again, the same"}
 _ROUTES = {"": "–", "yes": "followed", "past": "**past it**", "no Route": "no Route, but sent to us"}
 
@@ -147,8 +154,13 @@ def needs(entry: Entry) -> str:
     if wrong[DEFAULT] <= wrong[OPEN]:
         return "–"
     if wrong[MD5] <= wrong[OPEN]:
-        return _MD5_ONLY
+        return f"{_MD5_ONLY} for {'its user' if wrong.get(OWN, wrong[DEFAULT]) <= wrong[OPEN] else 'all'}"
     return "no passwords"
+
+
+def wants_md5(entry: Entry) -> bool:
+    """Whether it works with MD5 only as it does without passwords, and with the default algorithms not."""
+    return needs(entry).startswith(_MD5_ONLY)
 
 
 def paragraph(stack: Stack, entry: Entry) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from interop.catalogue import STACKS
-from interop.page import DEFAULT, MD5, OPEN, Entry, Report, failed, needs, page, row
+from interop.page import DEFAULT, MD5, OPEN, OWN, Entry, Report, failed, needs, page, row
 from interop.stack import ALL
 from interop.trial import Facts
 
@@ -29,7 +29,7 @@ def test_a_row_says_what_fails_and_what_to_set() -> None:
         "sends and gets",
         "followed",
         "MD5, again, counted",
-        '`auth_algorithms = ["MD5"]`',
+        '`auth_algorithms = ["MD5"]` for all',
     )
 
 
@@ -41,12 +41,13 @@ def test_who_does_not_register_is_not_blamed_for_not_being_called() -> None:
     ("default", "md5", "said"),
     [
         ("yes", "yes", "–"),
-        ("407", "yes", '`auth_algorithms = ["MD5"]`'),
+        ("407", "yes", '`auth_algorithms = ["MD5"]` for its user'),
         ("407", "407", "no passwords"),
     ],
 )
 def test_what_has_to_be_set(default: str, md5: str, said: str) -> None:
     settings = {OPEN: facts(), DEFAULT: facts(registers=default), MD5: facts(registers=md5)}
+    settings[OWN] = settings[MD5]
     assert needs(Entry("1.0", "", settings)) == said
 
 

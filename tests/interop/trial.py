@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 from interop.friend import Friend
-from interop.stack import ALL, Place, Stack
+from interop.stack import AGAIN, ALL, REGISTERS, Place, Stack
 from interop.tap import Seen, Tap
 from system.dialog import Dialog
 from system.lan import HUB
@@ -59,6 +59,8 @@ class Trial:
         """Do all that the stack can do."""
         try:
             for name, deed in self._steps().items():
+                if name == AGAIN and self.facts.outcomes.get(REGISTERS) != "yes":
+                    continue
                 with self._step(name):
                     deed()
         finally:

@@ -11,7 +11,11 @@ STACK = Stack(
     "sipua==0.5.7",
     lambda place: python_phone(place, "sipua"),
     ALL,
-    note=("Has no authentication: with passwords, name its address in `trusted`. Its Contact has no user."),
+    note=(
+        "Has no authentication: with passwords, name its address in `trusted`. Its Contact has no "
+        "user. Its BYE is addressed to the other side's address-of-record, not to the Contact, so it "
+        "reaches each phone of that user."
+    ),
 )
 
 
