@@ -43,6 +43,8 @@ cdef class ResponseContext:
     cpdef object fire(self, Branch branch, str letter, ProxyTurn turn)
     cpdef object cancel(self, object reasons, ProxyTurn turn)
     cdef bint _add(self, list targets) except -1
+    @cython.locals(branch=Branch)
+    cdef int _room(self) except? -1
     cdef object _settle(self, ProxyTurn turn)
     @cython.locals(branch=Branch)
     cdef bint _is_pending(self) except -1

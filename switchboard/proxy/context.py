@@ -138,7 +138,7 @@ class ResponseContext:
         if branch.final is not None:
             return
         fallback, tried = branch.plan.fallback, branch.client.peer.hop if branch.client else None
-        if fallback is None or fallback == tried or self._cancelled:
+        if fallback is None or fallback == tried or self._cancelled or not self._room():
             self._give_up(branch, 503, turn)
         else:
             self._send(branch, fallback, turn)
@@ -181,11 +181,19 @@ class ResponseContext:
         """
         limit = SPIRAL_TARGETS if self._received.passes else min(self._env.max_forks, MAX_BREADTH)
         fresh = [target for target in targets if target.text not in self._tried]
-        fresh = fresh[: max(0, limit - len(self._tried))]
+        fresh = fresh[: max(0, min(limit - len(self._tried), self._room()))]
         self._tried.update([target.text for target in fresh])
         self._groups += by_priority(fresh)
         self.edition += 1
         return bool(fresh)
+
+    def _room(self) -> int:
+        """To how many more places the request may be sent, second tries of one branch among them."""
+        room = MAX_BREADTH - len(self._tried)
+        for branch in self._branches:
+            if branch.client is not None and branch.client.peer.hop == branch.plan.fallback:
+                room -= 1
+        return room
 
     def _settle(self, turn: ProxyTurn) -> None:
         """When no branch is pending: try the next group, or send the best response."""

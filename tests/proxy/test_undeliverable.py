@@ -213,3 +213,16 @@ def test_a_contact_where_nobody_is_leads_to_where_the_phone_registered_from() ->
     assert first.branch != second.branch
     board.lose(second)
     assert board.statuses() == [100, 500]
+
+
+def test_the_second_places_to_try_are_part_of_what_one_request_may_cost() -> None:
+    """50 contacts where nobody is, registered from one address: it gets what 60 leave, not 50 more (RFC 5393)."""
+    board = Board()
+    board.bind("lenka", *(f"sip:lenka{number}@10.0.0.12:9" for number in range(50)), source="10.0.0.12:5060")
+    board.receive(request("MESSAGE", CALLEE), LUKAS)
+    first = board.sent()
+    for sent in first:
+        board.lose(sent)
+    second = board.sent()
+    assert {sent.to for sent in second} == {LENKA}
+    assert len(first) + len(second) == 60
