@@ -182,7 +182,9 @@ class Proxy:
         context = invite.user if invite and isinstance(invite.user, ResponseContext) else None
         if context and not context.may_be_cancelled_by(received):
             self.counters["cancels_of_others"] += 1
-            invite = None
+            self.env.layer.withdraw(server)  # the caller's own CANCEL is to be no repetition of this one
+            self._answer_without_state(received, Refusal(481), turn)
+            return
         self._answer(received, server, Refusal(481 if invite is None else 200), turn)
         if invite and context:
             reasons = [reason.encode("utf-8", "surrogateescape") for reason in received.message.all("reason")]
