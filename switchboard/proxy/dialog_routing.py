@@ -6,16 +6,18 @@ has moved, it is followed
 
 * to a contact at which the user of ours who it is, is registered now, over the flow of that binding,
 * to another port of the address where it was,
-* and anywhere by a user of ours, or who was called as one, as long as it sends from where it was then.
+* and anywhere by the ACK or BYE of a user of ours, or of who was called as one, as long as it comes from where that
+  side was then.
 
-Anything else is no request of this dialog, and is treated as a stranger's.
+Anything else is no request of this dialog, and is treated as a stranger's: who has the seal of a call that was made
+once may not begin anything elsewhere by it.
 """
 
 from switchboard.proxy.dialog_seal import Side, address_named
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.target import Target, along, target_of, uri_of
-from switchboard.proxy.targets import TargetPolicy
+from switchboard.proxy.targets import ENDINGS, TargetPolicy
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.translation import is_private
@@ -88,7 +90,7 @@ def _moved(
         return bound
     if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
         return along(routing.text, routing.uri, there.flow)
-    may_follow = here.may_follow and received.source.host == here.flow.host
+    may_follow = here.may_follow and received.method in ENDINGS and received.source.host == here.flow.host
     is_near = uri.has_host and address_named(uri)[0] == there.flow.host
     return Target(routing.text, routing.uri) if is_near or (may_follow and uri.has_host) else None
 

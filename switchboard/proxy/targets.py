@@ -23,7 +23,8 @@ ALLOWED_METHODS = (
     "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, REFER, SUBSCRIBE, NOTIFY, PRACK, UPDATE"
 )
 _EVENT_METHODS: Final = ("SUBSCRIBE", "PUBLISH")
-_ENDINGS: Final = ("ACK", "BYE")
+ENDINGS: Final = ("ACK", "BYE")
+"""Methods that begin nothing."""
 _MOST_ALIASES: Final = 20
 """So many users does one lead to whose contacts are users."""
 RETRY_AFTER_S = 5
@@ -115,7 +116,7 @@ class TargetPolicy:
 
         It comes from where the user in From is registered, and goes to a contact of the user in To.
         """
-        if not (received.is_in_dialog and received.method in _ENDINGS) or routing.routes:
+        if not (received.is_in_dialog and received.method in ENDINGS) or routing.routes:
             return False
         source, caller, callee = received.source, received.caller, received.callee
         if not (caller and callee and self.locations.registered_at(caller, source.host, source.port, at)):

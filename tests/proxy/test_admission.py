@@ -236,6 +236,23 @@ class TestDialogs:
         board.receive(bye, LENKA)
         assert board.sent()[0].to == LUKAS
 
+    @pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "REFER", "SUBSCRIBE", "UPDATE"])
+    def test_nothing_begins_elsewhere_by_the_seal_of_a_call_that_was_made_once(
+        self, board: Board, method: str
+    ) -> None:
+        """Whoever was a user then would place calls for ever, and without a record."""
+        board.receive(with_password(board, "INVITE", CALLEE), LUKAS)
+        answer = response(board.sent()[0].message, 200, lines=(f"Contact: <{CONTACT}>",))
+        board.receive(answer, LENKA)
+        (route,) = board.answers()[-1].message.values("record-route")
+        for target in (FOREIGN, "sip:1@10.0.0.99:5060"):
+            branch = f"z9hG4bK{target[-2:]}"
+            lines = (f"Route: {route}", ALLOW)
+            raw = request(method, target, cseq=3, to_tag="t", branch=branch, lines=lines)
+            board.receive(raw, LUKAS)
+            challenge(board)
+        assert not board.sent()
+
     @pytest.mark.parametrize("source", [(LUKAS[0], 5099), PETER])
     def test_a_cancel_from_elsewhere_ends_nothing(self, board: Board, source: tuple[str, int]) -> None:
         """Whoever has seen the Via could send it (§9.1)."""
@@ -246,6 +263,9 @@ class TestDialogs:
         board.receive(request("CANCEL", CALLEE, branch="z9hG4bKshow", cseq=2), source)
         assert board.statuses() == [481]
         assert not board.sent()
+        board.receive(request("CANCEL", CALLEE, branch="z9hG4bKshow", cseq=2), LUKAS)
+        assert 200 in board.statuses(), "the caller's own is no repetition of it"
+        assert board.sent()[0].message.method == "CANCEL"
 
     def test_but_one_with_the_credentials_of_its_invite_does(self, board: Board) -> None:
         raw = with_password(board, "INVITE", CALLEE)
