@@ -52,7 +52,7 @@ bench: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.speed $(BENCH)
 .PHONY: bench
 
-# Calls of users while somebody attacks, and more calls than can be served: 10 minutes.
+# Calls of users while somebody attacks, more calls than can be served, and what reaches third parties: 15 minutes.
 attack: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.attack --write docs/SECURITY.md
 .PHONY: attack

@@ -1,7 +1,8 @@
 """Calls of registered users while somebody attacks: python -m bench.attack [--only NAME …] [--write PAGE]
 
 SIPp places calls between two registered users, from an address that is exempt from rate limits as a gateway's
-is, and a flooder does its worst from others. Then more calls are offered than can be served.
+is, and a flooder does its worst from others. Then more calls are offered than can be served. Last, others' dialogs
+and contacts are misused: what of it reaches who has nothing to do with it (`third_parties`).
 """
 
 import argparse
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,10 @@ from system.net import Net
 from system.sipp import Sipp
 from system.user_agent import UserAgent
 
+from bench.asked import stat
 from bench.machine import describe_machine
 from bench.report import write_section
-from switchboard.bus.ask import ask
-from switchboard.bus.context import BusContext
-from switchboard.settings import Settings
+from bench.third_parties import REACH_HEAD, REACH_SECTION, REACHES, reaches
 
 CALLS_PER_S = 50
 VICTIM = "victim"
@@ -113,18 +113,6 @@ def flooding(attack: Attack, switchboard: Switchboard, seconds: float, user: str
 def memory_mb(switchboard: Switchboard) -> float:
     """Of all its processes, what each has for itself."""
     return sum(process.memory_full_info().pss for process in switchboard.processes()) / 2**20
-
-
-def stat(switchboard: Switchboard, worker: str, counter: str) -> float:
-    """One of a worker's counters."""
-    with BusContext() as context:
-        counters = ask(f"ipc://{run_dir(switchboard)}/{worker}.ask", "stats", context=context)
-    return float(counters.get(counter, 0))
-
-
-def run_dir(switchboard: Switchboard) -> Path:
-    """Where the sockets are."""
-    return Settings(data_dir=switchboard.data_dir).run_dir
 
 
 def measure(switchboard: Switchboard, attack: Attack, seconds: float, rate: int = CALLS_PER_S) -> Outcome:
@@ -222,28 +210,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=20.0, help="that each attack lasts")
     parser.add_argument(
-        "--only", nargs="*", default=[], metavar="NAME", help=f"beginnings of attacks' names, or {OVERLOAD}"
+        "--only",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help=f"beginnings of attacks' names, or {OVERLOAD}; a section of the page is written if one of its rows is new",
     )
     parser.add_argument("--start", type=int, default=1000, help="calls a second to find the capacity from")
     parser.add_argument("--variables", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="where the results are written")
     asked = parser.parse_args()
     variables = dict(each.split("=", 1) for each in asked.variables)
-    chosen = [each for each in ATTACKS if not asked.only or each.name.startswith(tuple(asked.only))]
-    rows = run(chosen, asked.seconds, variables)
-    wanted = not asked.only or OVERLOAD in asked.only
+    wanted = [*(each.name for each in ATTACKS), OVERLOAD, *REACHES]
+    wanted = [name for name in wanted if not asked.only or name.startswith(tuple(asked.only))]
+    rows = run([each for each in ATTACKS if each.name in wanted], asked.seconds, variables)
     lines = []
-    for line in overload(asked.start, asked.seconds, variables) if wanted else ():
+    for line in overload(asked.start, asked.seconds, variables) if OVERLOAD in wanted else ():
         print(line, flush=True)
         lines.append(line)
-    if asked.write:
-        text = [f"Measured on {describe_machine()}; {asked.seconds:g} s each.", "", table(rows), "", *lines]
+    reached = list(reaches([name for name in REACHES if name in wanted]))
+    machine = describe_machine()
+    if asked.write and (rows or lines):
+        text = [f"Measured on {machine}; {asked.seconds:g} s each.", "", table(rows), "", *lines]
         write_section(asked.write, SECTION, "\n".join(text))
+    if asked.write and reached:
+        text = [f"Measured on {machine}.", "", table(reached, REACH_HEAD)]
+        write_section(asked.write, REACH_SECTION, "\n".join(text))
 
 
-def table(rows: Iterable[tuple[str, ...]]) -> str:
+def table(rows: Iterable[tuple[str, ...]], head: Sequence[str] = HEAD) -> str:
     """In Markdown."""
-    return "\n".join(f"| {' | '.join(each)} |" for each in (HEAD, ["---"] * len(HEAD), *rows))
+    return "\n".join(f"| {' | '.join(each)} |" for each in (head, ["---"] * len(head), *rows))
 
 
 if __name__ == "__main__":

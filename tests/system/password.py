@@ -25,9 +25,16 @@ class PasswordAgent(UserAgent):
     """Answers every challenge once, by the algorithm that is offered at the place `number`."""
 
     def __init__(
-        self, net: Net, name: str, *, password: str = PASSWORD, number: int = 0, proxy: Address | None = None
+        self,
+        net: Net,
+        name: str,
+        *,
+        password: str = PASSWORD,
+        number: int = 0,
+        host: str = "",
+        proxy: Address | None = None,
     ) -> None:
-        super().__init__(net, name, proxy=proxy)
+        super().__init__(net, name, host, proxy)
         self.password = password
         self.number = number
         self.asked: list[Message] = []

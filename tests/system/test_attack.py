@@ -9,7 +9,8 @@ from system.harness import Switchboard, wait_until
 from system.sipvicious import scan
 from system.tools import require_root, require_tools
 
-from bench.attack import ATTACKS, Attack, measure, run_dir, stat
+from bench.asked import run_dir, stat
+from bench.attack import ATTACKS, Attack, measure
 
 pytestmark = pytest.mark.system
 

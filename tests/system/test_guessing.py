@@ -10,7 +10,8 @@ from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.password import PasswordAgent, add_user
 
-from bench.attack import Attack, flooding, stat
+from bench.asked import stat
+from bench.attack import Attack, flooding
 
 pytestmark = pytest.mark.system
 

@@ -12,7 +12,7 @@ from system.harness import Switchboard, wait_until
 from system.net import PATIENCE_S, Net
 from system.user_agent import UserAgent, registered
 
-from bench.attack import stat
+from bench.asked import stat
 
 pytestmark = pytest.mark.system
 

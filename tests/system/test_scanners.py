@@ -11,7 +11,7 @@ from system.password import PasswordAgent
 from system.sipmsg import Message
 from system.sipvicious import scan
 
-from bench.attack import stat
+from bench.asked import stat
 
 pytestmark = pytest.mark.system
 
