@@ -10,3 +10,5 @@ cdef object _unmoved(object there, Routing routing)
 cdef object _moved(
     object policy, object there, object here, Received received, Routing routing, SipUri uri, double at
 )
+cdef bint _is_near(object there, SipUri uri) except -1
+cdef bint _comes_from(object here, Received received) except -1

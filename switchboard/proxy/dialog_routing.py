@@ -8,6 +8,9 @@ has moved, it is followed
 * to another port of the address where it was,
 * and anywhere by a user of ours, or who was called as one, as long as it sends from where it was then.
 
+To where a stranger only says to be, nobody is led but who sends from the other side's flow: else he would send as
+that side, and be brought to a third address himself.
+
 Anything else is no request of this dialog, and is treated as a stranger's.
 """
 
@@ -51,6 +54,8 @@ def _lead(
         user = routing.uri.username
         routing.is_led = bool(user) and policy.seals.user(user) == there.owner
         return
+    if there.is_claimed and received.method != "ACK" and not _comes_from(here, received):
+        return
     text, uri = _next(routing)
     if policy.seals.target_of(uri, text) == there.target:
         routing.target = _unmoved(there, routing)
@@ -88,9 +93,21 @@ def _moved(
         return bound
     if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
         return along(routing.text, routing.uri, there.flow)
-    may_follow = here.may_follow and received.source.host == here.flow.host
-    is_near = uri.has_host and address_named(uri)[0] == there.flow.host
-    return Target(routing.text, routing.uri) if is_near or (may_follow and uri.has_host) else None
+    may_follow = here.may_follow and _comes_from(here, received)
+    if uri.has_host and (may_follow or _is_near(there, uri)):
+        return Target(routing.text, routing.uri)
+    return None
+
+
+def _is_near(there: Side, uri: SipUri) -> bool:
+    """Whether it is a port of the address where that side was, and no neighbour's behind one address translator."""
+    return not there.is_translated and address_named(uri)[0] == there.flow.host
+
+
+def _comes_from(here: Side, received: Received) -> bool:
+    """Whether its sender is where that side is: behind address translation others share the address."""
+    host, port, _ = received.source
+    return host == here.flow.host and (port == here.flow.port or not here.is_translated)
 
 
 def _registered(

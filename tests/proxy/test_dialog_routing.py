@@ -224,6 +224,36 @@ class TestAGateway:
         assert hop(call.by_caller("BYE", f"sip:lenka@{PRIVATE}:5060")) == NAT
 
 
+class TestAStranger:
+    """Who knows a seal, since it is of a call of his, and sends as the other side with it."""
+
+    @pytest.mark.parametrize("contact", [FOREIGN, "sip:4711@gateway.example"])
+    def test_is_not_brought_to_where_he_says_to_be_reached(self, board: Board, contact: str) -> None:
+        call = place(board, caller=STRANGER, source=PETER, contact=contact)
+        assert call.by_callee("INVITE", contact, source=PETER) is None
+        assert not board.lookups
+        assert board.statuses()[-1] == 403
+        assert call.by_callee("BYE", contact) or board.lookups
+
+    def test_nor_if_he_was_called(self, board: Board) -> None:
+        call = place(board, uri=FOREIGN, callee=("192.0.2.7", 5080), answered_by="sip:x@192.0.2.99")
+        assert call.by_caller("INVITE", "sip:x@192.0.2.99", source=("192.0.2.7", 5080)) is None
+        assert hop(call.by_caller("BYE", "sip:x@192.0.2.99")) == ("192.0.2.99", 5060)
+
+    @pytest.mark.parametrize(
+        "uri", ["sip:lenka@10.0.0.1;maddr=192.0.2.7", "sip:lenka@10.0.0.1:5060;maddr=x.example"]
+    )
+    def test_is_not_brought_elsewhere_by_a_maddr(self, board: Board, uri: str) -> None:
+        call = place(board, caller=STRANGER, source=PETER)
+        assert call.by_caller("INVITE", uri) is None
+        assert not board.lookups
+
+    def test_is_not_brought_to_a_neighbour_behind_one_address_translator(self, board: Board) -> None:
+        board.bind("lenka", f"sip:s@{PRIVATE}", next_hop="198.51.100.9:40123", source="198.51.100.9:40123")
+        call = place(board, caller=STRANGER, source=PETER, answered_by=f"sip:s@{PRIVATE}", callee=NAT)
+        assert call.by_caller("INVITE", "sip:peter@198.51.100.9:41000") is None
+
+
 class TestBehindAnotherProxy:
     def test_its_record_route_is_where_the_flow_leads(self, board: Board) -> None:
         call = place(board, above=("<sip:10.0.0.50;lr>", "<sip:10.0.0.51:5070;lr;x=1>"))
