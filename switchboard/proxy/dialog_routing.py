@@ -17,7 +17,7 @@ Anything else is no request of this dialog, and is treated as a stranger's.
 from switchboard.proxy.dialog_seal import Side, address_named
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
-from switchboard.proxy.target import Target, along, target_of, uri_of
+from switchboard.proxy.target import Target, along, is_spoken, target_of, uri_of
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
@@ -50,15 +50,15 @@ def _lead(
     policy: TargetPolicy, there: Side, here: Side, received: Received, routing: Routing, at: float
 ) -> None:
     """Lead a request from the side `here` to the other one."""
-    if not routing.routes and policy.own.owns(routing.uri):
-        user = routing.uri.username
-        routing.is_led = bool(user) and policy.seals.user(user) == there.owner
-        return
     if there.is_claimed and received.method != "ACK" and not _comes_from(here, received):
         return
     text, uri = _next(routing)
     if policy.seals.target_of(uri, text) == there.target:
         routing.target = _unmoved(there, routing)
+    elif not routing.routes and policy.own.owns(routing.uri):
+        user = routing.uri.username
+        routing.is_led = bool(user) and policy.seals.user(user) == there.owner
+        return
     else:
         routing.target = _moved(policy, there, here, received, routing, uri, at)
     routing.is_led = routing.target is not None
@@ -77,7 +77,9 @@ def _next(routing: Routing) -> tuple[str, SipUri]:
 
 def _unmoved(there: Side, routing: Routing) -> Target:
     target = along(routing.text, routing.uri, there.flow)
-    return target._replace(next_hop="", local="", fallback=target.next_hop) if there.is_named else target
+    if there.is_named and is_spoken(routing.uri):
+        return target._replace(next_hop="", local="", fallback=target.next_hop)
+    return target
 
 
 def _moved(

@@ -10,7 +10,7 @@ from switchboard.proxy.domains import DEFAULT_PORT
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.record_route import is_recorded, record_routes
-from switchboard.proxy.target import Target
+from switchboard.proxy.target import Target, is_spoken
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
@@ -70,7 +70,7 @@ def _given_hop(next_hop: str) -> Lookup | None:
 
 
 def _hop_of(uri: SipUri) -> Lookup:
-    if (uri.param("transport") or "udp").lower() != "udp":
+    if not is_spoken(uri):
         raise ParseError("Transport Not Supported", status=503)
     if not uri.has_host:
         raise ParseError("No Host To Send To", status=500)

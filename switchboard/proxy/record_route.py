@@ -142,6 +142,8 @@ def _callee_side(received: Received, target: Target, peer: Peer, text: str, seal
 def _side_at(uri: SipUri, known: Peer, sums: tuple[bytes, bytes], may_follow: bool) -> Side:
     """The side at the address that `uri` names. `known`: its flow so far; `sums`: its target and owner."""
     host, port = address_named(uri)
+    if port == 0 or is_translated(host, "", known.host):  # as its Contact's maddr or port tells
+        return _new(Side, (known, *sums, True, False, may_follow, False))
     if address_of(host) is None:
         return _new(Side, (known, *sums, False, True, may_follow, not may_follow))
     is_claimed = host != known.host

@@ -322,6 +322,31 @@ def test_whatever_the_callee_wrote_comes_back_to_it(board: Board, answered: str)
         assert (sent.to, sent.message.uri) == (LENKA, answered)
 
 
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:x@0.0.0.0",
+        "sip:x@255.255.255.255:5060",
+        "sip:x@224.0.1.75",
+        "sip:x@127.0.1.1",
+        "sip:x@127.0.0.1",
+        "sip:x@localhost:5070",
+        "sip:x@[::1]",
+        "sip:x@10.0.0.99:0",
+        "sip:x@10.0.0.99;maddr=224.0.1.75",
+        "sip:x@phone.example;transport=ws",
+        "sip:mod_sofia@10.0.0.1:5060",
+        "sip:x@[::]",
+    ],
+)
+def test_who_names_where_nobody_can_be_is_reached_where_it_is(board: Board, contact: str) -> None:
+    """A response with a Contact to which nothing can be sent has made a call all the same."""
+    call = place(board, contact=contact, answered_by=contact)
+    for method in ("ACK", "BYE", "INVITE"):
+        assert hop(call.by_caller(method, contact)) == LENKA
+    assert hop(call.by_callee("BYE", contact)) == LUKAS
+
+
 def test_a_notify_makes_a_dialog_of_its_own(board: Board) -> None:
     """RFC 6665 §4.4.1: of a fork's second notifier the subscriber knows by its NOTIFY alone."""
     lines = (f"Contact: <{AT_LUKAS}>", "Event: dialog")
