@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 _NOWHERE = ".invalid"
 """No name below it exists (RFC 2606 §2): what user agents write that know no address of theirs (RFC 7118 §5)."""
 
+_LONGEST = 255
 _SENDER_ITSELF = ("localhost", "localhost.localdomain")
 _EVERYBODY = IPv4Address("255.255.255.255")
 
@@ -42,9 +43,13 @@ def is_private(host: str) -> bool:
     return address is not None and not address.is_global
 
 
-@lru_cache(maxsize=4096)
 def address_of(host: str) -> Address | None:
-    """Return the IP address that `host` is, its zone left out; None for a name."""
+    """Return the IP address that `host` is, its zone left out; None for a name, or other text of any length."""
+    return _address_cached(host) if len(host) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _address_cached(host: str) -> Address | None:
     if not (host[:1].isdigit() or ":" in host):
         return None
     try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchboard.sip.translation import is_private, is_translated
+from switchboard.sip.translation import _address_cached, address_of, is_private, is_translated
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,13 @@ from switchboard.sip.translation import is_private, is_translated
 )
 def test_is_translated(contact: str, via: str, source: str, expected: bool) -> None:
     assert is_translated(contact, via, source) is expected
+
+
+def test_what_is_longer_than_any_host_is_no_address_and_not_remembered() -> None:
+    before = _address_cached.cache_info().currsize
+    assert address_of("1" * 300) is None
+    assert address_of("[" + ":" * 60_000) is None
+    assert _address_cached.cache_info().currsize == before
 
 
 @pytest.mark.parametrize(
