@@ -83,9 +83,12 @@ def make_ha1(algorithm: str, user: str, realm: str, password: str) -> str:
 
 
 def challenge(realm: str, nonce: str, algorithm: str, *, stale: bool) -> str:
-    """The value of a WWW-Authenticate or Proxy-Authenticate field."""
-    again = ", stale=true" if stale else ""
-    return f'Digest realm="{realm}", nonce="{nonce}", algorithm={algorithm}, qop="{QOP}"{again}'
+    """The value of a WWW-Authenticate or Proxy-Authenticate field.
+
+    The algorithm is last: some user agents take the comma behind an unquoted value for a part of it.
+    """
+    again = "stale=true, " if stale else ""
+    return f'Digest realm="{realm}", nonce="{nonce}", qop="{QOP}", {again}algorithm={algorithm}'
 
 
 def answer_to(challenge: str, user: str, password: str, method: str, uri: str, cnonce: str) -> str:

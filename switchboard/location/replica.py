@@ -128,7 +128,8 @@ class Replica:
 
 
 def _hop_key(uri: SipUri) -> HopKey:
-    return uri.username, canonical_host(uri.host), DEFAULT_PORT if uri.port is None else uri.port
+    host = uri.param("maddr") or uri.host
+    return uri.username, canonical_host(host), DEFAULT_PORT if uri.port is None else uri.port
 
 
 def _hosts(binding: Binding) -> set[str]:

@@ -66,7 +66,7 @@ class Update(NamedTuple):
         if not is_sip(contact):
             return False
         uri = SipUri.parse(contact)
-        return not uri.has_host or is_translated(uri.host, self.via.host, self.source[0])
+        return not (uri.has_host and uri.port != 0) or is_translated(uri.host, self.via.host, self.source[0])
 
 
 def _path(request: Message) -> tuple[str, ...]:

@@ -89,14 +89,17 @@ class Admission:
     def _check_from(self, received: Received, attempt: Attempt, verdict: Verdict) -> None:
         if not self.match_from or received.caller == verdict.user:
             return
-        if not received.caller and _is_anonymous(received.message.from_uri):
+        if not received.caller and _is_anonymous_or_at_home(received, verdict.user):
             return
         self.authenticator.note(attempt, verdict, Reason.NOT_OWN_FROM)
         raise Challenge(403, "From Is Not The User")
 
 
-def _is_anonymous(text: str) -> bool:
+def _is_anonymous_or_at_home(received: Received, user: str) -> bool:
+    """Whether From names nobody, or the user at the very address that it sends from, as some user agents do."""
     try:
-        return SipUri.parse(text).host == _NOBODY
+        uri = SipUri.parse(received.message.from_uri)
     except ParseError:
         return False
+    is_at_home = uri.host.strip("[]") == received.source.host and uri.username == user
+    return uri.host == _NOBODY or is_at_home

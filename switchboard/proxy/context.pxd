@@ -44,7 +44,7 @@ cdef class ResponseContext:
     cpdef object cancel(self, object reasons, ProxyTurn turn)
     cdef bint _add(self, list targets) except -1
     @cython.locals(branch=Branch)
-    cdef int _room(self) except? -1
+    cdef int _used(self) except -1
     cdef object _settle(self, ProxyTurn turn)
     @cython.locals(branch=Branch)
     cdef bint _is_pending(self) except -1
@@ -67,7 +67,7 @@ cdef class ResponseContext:
     cdef list _candidates(self)
     cdef object _relay(self, Message response, ProxyTurn turn, Branch branch=*)
     cdef object _note_ringing(self, int status, ProxyTurn turn)
-    cdef object _note_success(self, Branch branch, Message response, ProxyTurn turn)
+    cdef object _note_success(self, Message response, ProxyTurn turn)
     cdef object _note_bye(self, int status, ProxyTurn turn)
 
 

@@ -26,7 +26,7 @@ from switchboard.transaction.commands import Fields, Peer
 from switchboard.transaction.server import ServerTransaction
 
 SPIRAL_TARGETS = 3
-"""So many places a request is sent to that comes back to us."""
+"""So many places a request is sent to that comes back to us; fewer if it has less breadth left."""
 
 _RINGING = (180, 183)
 _REFRESHING = ("INVITE", "UPDATE")
@@ -138,7 +138,7 @@ class ResponseContext:
         if branch.final is not None:
             return
         fallback, tried = branch.plan.fallback, branch.client.peer.hop if branch.client else None
-        if fallback is None or fallback == tried or self._cancelled or not self._room():
+        if fallback is None or fallback == tried or self._cancelled or self._used() >= MAX_BREADTH:
             self._give_up(branch, 503, turn)
         else:
             self._send(branch, fallback, turn)
@@ -179,21 +179,18 @@ class ResponseContext:
         Their number is bounded, more tightly for a request that has been here before: what leads back to us
         must not multiply (RFC 5393 §3).
         """
-        limit = SPIRAL_TARGETS if self._received.passes else min(self._env.max_forks, MAX_BREADTH)
+        most = min(SPIRAL_TARGETS, self._routing.breadth) if self._received.passes else self._env.max_forks
+        limit = min(most, MAX_BREADTH)
         fresh = [target for target in targets if target.text not in self._tried]
-        fresh = fresh[: max(0, min(limit - len(self._tried), self._room()))]
+        fresh = fresh[: max(0, limit - self._used())]
         self._tried.update([target.text for target in fresh])
         self._groups += by_priority(fresh)
         self.edition += 1
         return bool(fresh)
 
-    def _room(self) -> int:
-        """To how many more places the request may be sent, second tries of one branch among them."""
-        room = MAX_BREADTH - len(self._tried)
-        for branch in self._branches:
-            if branch.client is not None and branch.client.peer.hop == branch.plan.fallback:
-                room -= 1
-        return room
+    def _used(self) -> int:
+        """So many places it was or will be sent to: its targets, and where some of them are reached instead."""
+        return len(self._tried) + sum([_has_fallen_back(branch) for branch in self._branches])
 
     def _settle(self, turn: ProxyTurn) -> None:
         """When no branch is pending: try the next group, or send the best response."""
@@ -287,7 +284,10 @@ class ResponseContext:
     def _succeed(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
-            self._note_success(branch, response, turn)
+            self._note_success(response, turn)
+        if self._received.begins_call:  # a repeated one, too: its ACK was lost
+            target = answering_target(response, branch.plan.target)
+            self._env.unconfirmed.await_ack(self._received.message, target, turn.now)
         self._relay(response, turn, branch)
         self._cancel_rest(turn, _ANSWERED_ELSEWHERE)
 
@@ -368,7 +368,7 @@ class ResponseContext:
             self._rang = True
             self._note(turn, "ringing")
 
-    def _note_success(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+    def _note_success(self, response: Message, turn: ProxyTurn) -> None:
         """A 2xx: to the INVITE of a call, to a BYE, or to what refreshes its session (RFC 4028 §8)."""
         received = self._received
         if received.is_in_dialog:
@@ -380,8 +380,6 @@ class ResponseContext:
             session_s, record_routed = session_expires_s(response), _RECORD_ROUTE in response.numbers
             details = response.to_tag, response.status, session_s, record_routed
             turn.events.append(received.event("answered", turn.at, *details))
-            target = answering_target(response, branch.plan.target)
-            self._env.unconfirmed.await_ack(received.message, target, turn.now)
 
     def _note_bye(self, status: int, turn: ProxyTurn) -> None:
         """The final of a BYE, as the other side gave it: the caller hears 500 for 503, and no 408."""
@@ -394,6 +392,11 @@ class ResponseContext:
     def _note(self, turn: ProxyTurn, kind: str, *details: object) -> None:
         if self._received.begins_call:
             turn.events.append(self._received.event(kind, turn.at, *details))
+
+
+def _has_fallen_back(branch: Branch) -> bool:
+    hop = branch.client.peer.hop if branch.client else None
+    return hop is not None and literal_hop(branch.plan.hop) != hop == branch.plan.fallback
 
 
 def restore_context(

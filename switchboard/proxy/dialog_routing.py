@@ -9,6 +9,9 @@ has moved, it is followed
 * and anywhere by the ACK or BYE of a user of ours, or of who was called as one, as long as it comes from where that
   side was then.
 
+To where a stranger only says to be, nobody is led but who sends from the other side's flow: else he would send as
+that side, and be brought to a third address himself.
+
 Anything else is no request of this dialog, and is treated as a stranger's: who has the seal of a call that was made
 once may not begin anything elsewhere by it.
 """
@@ -16,7 +19,7 @@ once may not begin anything elsewhere by it.
 from switchboard.proxy.dialog_seal import Side, address_named
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
-from switchboard.proxy.target import Target, along, target_of, uri_of
+from switchboard.proxy.target import Target, along, is_spoken, target_of, uri_of
 from switchboard.proxy.targets import ENDINGS, TargetPolicy
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
@@ -38,6 +41,8 @@ def follow(
         if sides is not None:
             routing.is_sealed = True
             there, here = sides
+            if message.from_tag == message.to_tag and _names(policy, routing, here):
+                there, here = here, there
             _lead(policy, there, here, received, routing, at)
     elif answered_at is not None and not routing.routes and routing.text == answered_at.text:
         routing.target, routing.is_led = answered_at, True
@@ -49,16 +54,24 @@ def _lead(
     policy: TargetPolicy, there: Side, here: Side, received: Received, routing: Routing, at: float
 ) -> None:
     """Lead a request from the side `here` to the other one."""
-    if not routing.routes and policy.own.owns(routing.uri):
+    if there.is_claimed and received.method != "ACK" and not _comes_from(here, received):
+        return
+    _, uri = _next(routing)
+    if _names(policy, routing, there):
+        routing.target = _unmoved(there, routing)
+    elif not routing.routes and policy.own.owns(routing.uri):
         user = routing.uri.username
         routing.is_led = bool(user) and policy.seals.user(user) == there.owner
         return
-    text, uri = _next(routing)
-    if policy.seals.target_of(uri, text) == there.target:
-        routing.target = _unmoved(there, routing)
     else:
         routing.target = _moved(policy, there, here, received, routing, uri, at)
     routing.is_led = routing.target is not None
+
+
+def _names(policy: TargetPolicy, routing: Routing, side: Side) -> bool:
+    """Whether the request is for where `side` was."""
+    text, uri = _next(routing)
+    return policy.seals.target_of(uri, text) == side.target
 
 
 def _next(routing: Routing) -> tuple[str, SipUri]:
@@ -74,7 +87,9 @@ def _next(routing: Routing) -> tuple[str, SipUri]:
 
 def _unmoved(there: Side, routing: Routing) -> Target:
     target = along(routing.text, routing.uri, there.flow)
-    return target._replace(next_hop="", local="", fallback=target.next_hop) if there.is_named else target
+    if there.is_named and is_spoken(routing.uri):
+        return target._replace(next_hop="", local="", fallback=target.next_hop)
+    return target
 
 
 def _moved(
@@ -90,9 +105,21 @@ def _moved(
         return bound
     if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
         return along(routing.text, routing.uri, there.flow)
-    may_follow = here.may_follow and received.method in ENDINGS and received.source.host == here.flow.host
-    is_near = uri.has_host and address_named(uri)[0] == there.flow.host
-    return Target(routing.text, routing.uri) if is_near or (may_follow and uri.has_host) else None
+    may_follow = here.may_follow and received.method in ENDINGS and _comes_from(here, received)
+    if uri.has_host and (may_follow or _is_near(there, uri)):
+        return Target(routing.text, routing.uri)
+    return None
+
+
+def _is_near(there: Side, uri: SipUri) -> bool:
+    """Whether it is a port of the address where that side was, and no neighbour's behind one address translator."""
+    return not there.is_translated and address_named(uri)[0] == there.flow.host
+
+
+def _comes_from(here: Side, received: Received) -> bool:
+    """Whether its sender is where that side is: behind address translation others share the address."""
+    host, port, _ = received.source
+    return host == here.flow.host and (port == here.flow.port or not here.is_translated)
 
 
 def _registered(

@@ -1,7 +1,7 @@
 from switchboard.sip.uri cimport SipUri
 
 cdef int _MAC, _SUM, _LONGEST, _SHORTEST, _TEXT, _REMEMBERED, _REMEMBERED_LENGTH
-cdef int _VERSION, _SAME_LOCAL, _VERSIONS, _TRANSLATED, _NAMED, _MAY_FOLLOW
+cdef int _VERSION, _SAME_LOCAL, _VERSIONS, _TRANSLATED, _NAMED, _MAY_FOLLOW, _CLAIMED
 
 
 cdef class DialogSeals:

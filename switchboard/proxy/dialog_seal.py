@@ -35,7 +35,7 @@ _MAC = 8
 _SUM = 4
 _VERSION, _SAME_LOCAL = 0x01, 0x10
 _VERSIONS = 0x0F
-_TRANSLATED, _NAMED, _MAY_FOLLOW = 0x01, 0x02, 0x04
+_TRANSLATED, _NAMED, _MAY_FOLLOW, _CLAIMED = 0x01, 0x02, 0x04, 0x08
 _LONGEST = 700
 _SHORTEST = _MAC + 2 + 2 * (1 + 2 * _SUM)
 _TEXT = 0x80
@@ -51,7 +51,8 @@ class Side(NamedTuple):
 
     `flow`: where requests for its `target` go. `is_translated`: it is reached over the flow alone, whatever it names.
     `is_named`: the target is a name, to be resolved; the flow stands in if that leads nowhere. `may_follow`: whether it
-    may follow the other side wherever that moves, while it sends from the address of its own flow.
+    may follow the other side wherever that moves, while it sends from its own flow. `is_claimed`: a
+    stranger says to be there, whose messages come from elsewhere; so who leads there sends from the other side's flow.
     """
 
     flow: Peer
@@ -60,6 +61,7 @@ class Side(NamedTuple):
     is_translated: bool
     is_named: bool
     may_follow: bool
+    is_claimed: bool = False
 
 
 class Sides(NamedTuple):
@@ -176,6 +178,7 @@ def _packed_side(side: Side, with_local: bool) -> bytes:
     kind = _TRANSLATED if side.is_translated else 0
     kind |= _NAMED if side.is_named else 0
     kind |= _MAY_FOLLOW if side.may_follow else 0
+    kind |= _CLAIMED if side.is_claimed else 0
     host, port, local = side.flow
     ours = _packed(local) if with_local else b""
     return (
@@ -199,7 +202,7 @@ def _side(packed: bytes, local: str | None) -> Side:
         local, at = _unpacked(packed[at:end]), end
     end = at + 1 + (packed[at] & ~_TEXT)
     flow = Peer(_unpacked(packed[at:end]), int.from_bytes(packed[end : end + 2], "big"), local)
-    kinds = kind & _TRANSLATED != 0, kind & _NAMED != 0, kind & _MAY_FOLLOW != 0
+    kinds = [kind & each != 0 for each in (_TRANSLATED, _NAMED, _MAY_FOLLOW, _CLAIMED)]
     return Side(flow, target, owner, *kinds)
 
 

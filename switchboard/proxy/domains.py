@@ -27,8 +27,11 @@ class OwnDomains:
         self.listening = frozenset((None, port)) if port == DEFAULT_PORT else frozenset((port,))
 
     def owns(self, uri: SipUri) -> bool:
-        """Whether `uri` names a user or resource of ours (§16.5)."""
-        return uri.has_host and uri.port in self.ports and canonical_host(uri.host) in self.hosts
+        """Whether `uri` names a user or resource of ours (§16.5), and no maddr leads elsewhere (§19.1.1)."""
+        if not (uri.has_host and uri.port in self.ports and canonical_host(uri.host) in self.hosts):
+            return False
+        maddr = uri.param("maddr")
+        return not maddr or self.is_listening_at(maddr, uri.port or DEFAULT_PORT)
 
     def is_host(self, host: str) -> bool:
         """Whether `host` is a name of ours, whatever the port."""

@@ -10,7 +10,7 @@ from switchboard.proxy.domains import DEFAULT_PORT
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.record_route import is_recorded, record_routes
-from switchboard.proxy.target import Target
+from switchboard.proxy.target import Target, is_spoken
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
@@ -24,6 +24,7 @@ from switchboard.transaction.commands import Fields, Peer
 LARGEST_SENT: Final = 65_507
 """Octets of a UDP datagram over IPv4. A copy is longer than what came, by our Via if nothing else."""
 _REMEMBERED = 4096
+_LONGEST_HOST = 255
 _new = tuple.__new__
 
 
@@ -70,7 +71,7 @@ def _given_hop(next_hop: str) -> Lookup | None:
 
 
 def _hop_of(uri: SipUri) -> Lookup:
-    if (uri.param("transport") or "udp").lower() != "udp":
+    if not is_spoken(uri):
         raise ParseError("Transport Not Supported", status=503)
     if not uri.has_host:
         raise ParseError("No Host To Send To", status=500)
@@ -80,9 +81,13 @@ def _hop_of(uri: SipUri) -> Lookup:
     return _new(Lookup, (host, uri.port))
 
 
-@lru_cache(_REMEMBERED)
 def literal_hop(lookup: Lookup) -> Hop | None:
     """Return the hop if its host is an IP address, None if it must be resolved (RFC 3263 §4)."""
+    return _literal_cached(lookup) if len(lookup.host) <= _LONGEST_HOST else None  # a maddr may be longer
+
+
+@lru_cache(_REMEMBERED)
+def _literal_cached(lookup: Lookup) -> Hop | None:
     if not (lookup.host[:1].isdigit() or ":" in lookup.host):
         return None
     try:

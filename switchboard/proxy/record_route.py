@@ -114,7 +114,7 @@ def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Sid
     uri = _parsed(text)
     sums = seals.target_of(uri, text), seals.user(received.caller)
     if uri is None or received.owns(uri) or is_translated(uri.host, received.via.host, source.host):
-        return _new(Side, (source, *sums, True, False, may_relay))
+        return _new(Side, (source, *sums, True, False, may_relay, False))
     return _side_at(uri, source, sums, may_relay)
 
 
@@ -123,11 +123,11 @@ def _first_callee_side(target: Target, routes: Sequence[str], to: Peer, seals: D
     sums = seals.target_of(target.uri, target.text), seals.user(target.user)
     may_follow = bool(target.user)
     if target.next_hop or not target.uri.has_host:
-        return _new(Side, (to, *sums, target.uri.host.strip("[]") != to.host, False, may_follow))
+        return _new(Side, (to, *sums, target.uri.host.strip("[]") != to.host, False, may_follow, False))
     if routes:
         return _side_at(target.uri, to, sums, may_follow)
     is_named = address_of(address_named(target.uri)[0]) is None
-    return _new(Side, (to, *sums, False, is_named, may_follow))
+    return _new(Side, (to, *sums, False, is_named, may_follow, is_named and not may_follow))
 
 
 def _callee_side(received: Received, target: Target, peer: Peer, text: str, seals: DialogSeals) -> Side:
@@ -135,17 +135,20 @@ def _callee_side(received: Received, target: Target, peer: Peer, text: str, seal
     sums = seals.target_of(uri, text), seals.user(target.user)
     may_follow = bool(target.user)
     if uri is None or received.owns(uri) or _is_behind(uri, target, peer):
-        return _new(Side, (peer, *sums, True, False, may_follow))
+        return _new(Side, (peer, *sums, True, False, may_follow, False))
     return _side_at(uri, peer, sums, may_follow)
 
 
 def _side_at(uri: SipUri, known: Peer, sums: tuple[bytes, bytes], may_follow: bool) -> Side:
     """The side at the address that `uri` names. `known`: its flow so far; `sums`: its target and owner."""
     host, port = address_named(uri)
+    if port == 0 or is_translated(host, "", known.host):  # as its Contact's maddr or port tells
+        return _new(Side, (known, *sums, True, False, may_follow, False))
     if address_of(host) is None:
-        return _new(Side, (known, *sums, False, True, may_follow))
-    flow = _new(Peer, (host, port, known.local if host == known.host else ""))
-    return _new(Side, (flow, *sums, False, False, may_follow))
+        return _new(Side, (known, *sums, False, True, may_follow, not may_follow))
+    is_claimed = host != known.host
+    flow = _new(Peer, (host, port, "" if is_claimed else known.local))
+    return _new(Side, (flow, *sums, False, False, may_follow, is_claimed and not may_follow))
 
 
 def _is_behind(uri: SipUri, target: Target, peer: Peer) -> bool:

@@ -79,6 +79,11 @@ def along(text: str, uri: SipUri, flow: Peer, user: str = "") -> Target:
     return _new(Target, (text, uri, 1.0, (), _hop(flow), flow.local, "", user))
 
 
+def is_spoken(uri: SipUri) -> bool:
+    """Whether it names the transport that we speak, or none."""
+    return (uri.param("transport") or "udp").lower() == "udp"
+
+
 def by_priority(targets: list[Target]) -> list[list[Target]]:
     """Group `targets` for forking: equal q in parallel, falling q one group after the other (§16.6)."""
     if len(targets) == 1:

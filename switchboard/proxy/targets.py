@@ -77,7 +77,7 @@ class TargetPolicy:
         """Return the targets of a request, best q first; `Refusal` if there is none. `at`: epoch s."""
         if routing.target is not None:
             return [routing.target]
-        ours = self.own.owns(routing.uri) and routing.uri.param("maddr") is None
+        ours = self.own.owns(routing.uri)
         if routing.routes or not ours:
             self._check_relay(received, routing, at)
         if ours and (routing.uri.user or not routing.routes):

@@ -4,8 +4,8 @@ network (RFC 3581 §1).
 A user agent says twice where it is: in Contact and in its Via. Datagrams show a third address, where they come
 from. A contact elsewhere than the source proves nothing by itself: gateways send from one address and listen at
 another, and a program may register for a phone. So the source stands in for the contact only if the contact
-cannot be right: the Via names it too, although datagrams come from elsewhere; or it is an address of a private
-network, and the source is none.
+cannot be right: the Via names it too, although datagrams come from elsewhere; it is an address of a private
+network, and the source is none; or nobody else can be there, as at 0.0.0.0 or 127.0.0.1.
 """
 
 from functools import lru_cache
@@ -13,6 +13,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _NOWHERE = ".invalid"
 """No name below it exists (RFC 2606 §2): what user agents write that know no address of theirs (RFC 7118 §5)."""
+
+_LONGEST = 255
+_SENDER_ITSELF = ("localhost", "localhost.localdomain")
+_EVERYBODY = IPv4Address("255.255.255.255")
 
 Address = IPv4Address | IPv6Address
 
@@ -23,11 +27,14 @@ def is_translated(contact: str, via: str, source: str) -> bool:
     `via`: the host in its Via, "" if there is none. Hosts with or without brackets.
     """
     named, seen = address_of(contact), address_of(source)
+    is_far = seen is not None and not seen.is_loopback
     if named is None:
-        return contact.endswith(_NOWHERE)
+        return contact.endswith(_NOWHERE) or (is_far and contact in _SENDER_ITSELF)
     if named == seen:
         return False
-    return named == address_of(via) or (seen is not None and seen.is_global and not named.is_global)
+    if named == address_of(via) or named.is_unspecified or named.is_multicast or named == _EVERYBODY:
+        return True
+    return seen is not None and ((is_far and named.is_loopback) or (seen.is_global and not named.is_global))
 
 
 def is_private(host: str) -> bool:
@@ -36,9 +43,13 @@ def is_private(host: str) -> bool:
     return address is not None and not address.is_global
 
 
-@lru_cache(maxsize=4096)
 def address_of(host: str) -> Address | None:
-    """Return the IP address that `host` is, its zone left out; None for a name."""
+    """Return the IP address that `host` is, its zone left out; None for a name, or other text of any length."""
+    return _address_cached(host) if len(host) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _address_cached(host: str) -> Address | None:
     if not (host[:1].isdigit() or ":" in host):
         return None
     try:

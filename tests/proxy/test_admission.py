@@ -143,6 +143,15 @@ class TestUsers:
         ]
         assert not board.sent()
 
+    def test_be_it_at_the_address_that_they_send_from(self, board: Board) -> None:
+        """Some user agents name no domain of ours in From."""
+        board.receive(with_password(board, "INVITE", CALLEE, caller=f"sip:lukas@{LUKAS[0]}"), LUKAS)
+        assert board.sent()[0].to == LENKA
+        board.answers()
+        for caller in (f"sip:lenka@{LUKAS[0]}", "sip:lukas@10.0.0.99"):
+            board.receive(with_password(board, "MESSAGE", CALLEE, caller=caller, call_id=caller), LUKAS)
+            assert board.statuses() == [403]
+
     def test_or_under_none(self, board: Board) -> None:
         board.receive(with_password(board, "INVITE", CALLEE, caller="sip:anonymous@anonymous.invalid"), LUKAS)
         assert board.sent()[0].to == LENKA
@@ -371,3 +380,26 @@ def test_an_ack_that_nothing_leads_reaches_nobody(board: Board, target: str) -> 
     board.receive(request("ACK", target, to_tag="made-up"), LUKAS)
     assert board.requests == board.responses == []
     assert board.proxy.counters["stray_acks"] == 1
+
+
+def test_who_shares_a_phone_s_address_does_not_follow_for_it() -> None:
+    """Behind one address translator: a stranger who was in a call with the phone, and knows its seal."""
+    board = make_board(strangers=True)
+    board.bind("lenka", "sip:s@192.168.1.5", next_hop="198.51.100.9:40123", source="198.51.100.9:40123")
+    board.receive(request("INVITE", CALLEE, caller=STRANGER, lines=("Contact: <sip:a@10.0.0.13>",)), PETER)
+    lines = tuple(f"Route: {route}" for route in board.sent()[0].message.values("record-route"))
+    bye = request("BYE", FOREIGN, to_tag="from-1", caller=STRANGER, branch="z9hG4bKb", lines=lines)
+    bye = bye.replace(b";tag=from-1\r\nTo", b";tag=to-1\r\nTo")
+    board.receive(bye, ("198.51.100.9", 50000))
+    assert board.statuses()[-1] == 407
+    board.receive(bye.replace(b"z9hG4bKb", b"z9hG4bKc"), ("198.51.100.9", 40123))
+    assert board.sent()[0].to == ("192.0.2.7", 5080)
+
+
+@pytest.mark.parametrize("uri", ["sip:alias@pbx.example;maddr=192.0.2.7", f"{CONTACT};maddr=192.0.2.7"])
+def test_no_maddr_leads_a_stranger_elsewhere(uri: str) -> None:
+    """Neither if the URI names a user of ours, nor if somebody is registered at it."""
+    for board in (make_board(strangers=True), Board()):
+        board.bind("lenka", CONTACT, "sip:alias@pbx.example")
+        board.receive(request("INVITE", uri, caller=STRANGER), PETER)
+        assert not board.sent()

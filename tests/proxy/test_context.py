@@ -423,6 +423,18 @@ class TestBreadth:
         board.advance(40)
         assert len(board.sent()) <= 10 * 40
 
+    def test_what_comes_back_has_no_more_targets_than_breadth(self) -> None:
+        board = Board()
+        board.bind("lenka", *(f"sip:l@10.0.1.{number}" for number in range(5)))
+        raw = request("MESSAGE", CALLEE, lines=("Max-Breadth: 1",))
+        raw = raw.replace(b"\r\nVia", b"\r\nVia: SIP/2.0/UDP 10.7.7.7;branch=z9hG4bKp\r\nVia", 1)
+        board.receive(
+            raw.replace(LUKAS[0].encode() + b":5060;branch=", b"10.0.0.1:5060;branch=z9hG4bKsb0.t.h"), PETER
+        )
+        (sent,) = board.sent()
+        board.receive(response(sent.message, 404), sent.to)
+        assert board.statuses() == [404]
+
 
 def test_a_copy_that_no_datagram_holds_is_not_sent() -> None:
     """The other targets get theirs; alone it would be a 513."""

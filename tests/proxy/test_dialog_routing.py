@@ -224,6 +224,36 @@ class TestAGateway:
         assert hop(call.by_caller("BYE", f"sip:lenka@{PRIVATE}:5060")) == NAT
 
 
+class TestAStranger:
+    """Who knows a seal, since it is of a call of his, and sends as the other side with it."""
+
+    @pytest.mark.parametrize("contact", [FOREIGN, "sip:4711@gateway.example"])
+    def test_is_not_brought_to_where_he_says_to_be_reached(self, board: Board, contact: str) -> None:
+        call = place(board, caller=STRANGER, source=PETER, contact=contact)
+        assert call.by_callee("INVITE", contact, source=PETER) is None
+        assert not board.lookups
+        assert board.statuses()[-1] == 403
+        assert call.by_callee("BYE", contact) or board.lookups
+
+    def test_nor_if_he_was_called(self, board: Board) -> None:
+        call = place(board, uri=FOREIGN, callee=("192.0.2.7", 5080), answered_by="sip:x@192.0.2.99")
+        assert call.by_caller("INVITE", "sip:x@192.0.2.99", source=("192.0.2.7", 5080)) is None
+        assert hop(call.by_caller("BYE", "sip:x@192.0.2.99")) == ("192.0.2.99", 5060)
+
+    @pytest.mark.parametrize(
+        "uri", ["sip:lenka@10.0.0.1;maddr=192.0.2.7", "sip:lenka@10.0.0.1:5060;maddr=x.example"]
+    )
+    def test_is_not_brought_elsewhere_by_a_maddr(self, board: Board, uri: str) -> None:
+        call = place(board, caller=STRANGER, source=PETER)
+        assert call.by_caller("INVITE", uri) is None
+        assert not board.lookups
+
+    def test_is_not_brought_to_a_neighbour_behind_one_address_translator(self, board: Board) -> None:
+        board.bind("lenka", f"sip:s@{PRIVATE}", next_hop="198.51.100.9:40123", source="198.51.100.9:40123")
+        call = place(board, caller=STRANGER, source=PETER, answered_by=f"sip:s@{PRIVATE}", callee=NAT)
+        assert call.by_caller("INVITE", "sip:peter@198.51.100.9:41000") is None
+
+
 class TestBehindAnotherProxy:
     def test_its_record_route_is_where_the_flow_leads(self, board: Board) -> None:
         call = place(board, above=("<sip:10.0.0.50;lr>", "<sip:10.0.0.51:5070;lr;x=1>"))
@@ -290,6 +320,31 @@ def test_whatever_the_callee_wrote_comes_back_to_it(board: Board, answered: str)
         sent = call.by_caller(method, answered)
         assert sent is not None
         assert (sent.to, sent.message.uri) == (LENKA, answered)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:x@0.0.0.0",
+        "sip:x@255.255.255.255:5060",
+        "sip:x@224.0.1.75",
+        "sip:x@127.0.1.1",
+        "sip:x@127.0.0.1",
+        "sip:x@localhost:5070",
+        "sip:x@[::1]",
+        "sip:x@10.0.0.99:0",
+        "sip:x@10.0.0.99;maddr=224.0.1.75",
+        "sip:x@phone.example;transport=ws",
+        "sip:mod_sofia@10.0.0.1:5060",
+        "sip:x@[::]",
+    ],
+)
+def test_who_names_where_nobody_can_be_is_reached_where_it_is(board: Board, contact: str) -> None:
+    """A response with a Contact to which nothing can be sent has made a call all the same."""
+    call = place(board, contact=contact, answered_by=contact)
+    for method in ("ACK", "BYE", "INVITE"):
+        assert hop(call.by_caller(method, contact)) == LENKA
+    assert hop(call.by_callee("BYE", contact)) == LUKAS
 
 
 def test_a_notify_makes_a_dialog_of_its_own(board: Board) -> None:

@@ -10,7 +10,7 @@ from switchboard.transaction.commands import Peer
 
 SEALS = DialogSeals(b"k" * 32)
 CALLER = Side(Peer("203.0.113.9", 40123, "198.51.100.1"), b"abcd", b"efgh", True, False, True)
-CALLEE = Side(Peer("203.0.113.7", 5060, "198.51.100.1"), b"ijkl", NOBODY, False, True, False)
+CALLEE = Side(Peer("203.0.113.7", 5060, "198.51.100.1"), b"ijkl", NOBODY, False, True, False, True)
 SIDES = Sides(CALLER, CALLEE)
 SEAL = SEALS.make(SIDES, "call", "tag")
 ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(["fe80::1%eth0", "fe80::1%4", ""])

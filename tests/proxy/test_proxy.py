@@ -123,6 +123,17 @@ class TestCallEvents:
         board.advance(100)
         assert board.kinds() == ["unconfirmed"]
 
+    def test_an_ack_without_a_route_that_is_lost_on_its_way_to_the_callee(self) -> None:
+        """The callee repeats its 2xx, and the caller the ACK."""
+        board = Board(fragile=False)
+        board.bind("lenka", CONTACT)
+        board.receive(request("INVITE", CALLEE), LUKAS)
+        answer = response(board.sent()[0].message, 200, lines=("Contact: <sip:x@10.0.0.12:5099>",))
+        for _ in range(2):
+            board.receive(answer, LENKA)
+            board.receive(request("ACK", "sip:x@10.0.0.12:5099", to_tag="to-1"), LUKAS)
+        assert [(sent.to, sent.message.method) for sent in board.sent()] == [(("10.0.0.12", 5099), "ACK")] * 2
+
     def test_an_ack_that_comes(self, board: Board) -> None:
         self.answer(board)
         self.ask(board, "ACK", cseq=1)

@@ -31,6 +31,19 @@ def test_the_sender_hears_at_once(method: str) -> None:
     assert not board.answers() or method == "INVITE", "but for what repeats the answer to an INVITE"
 
 
+def test_what_is_sent_elsewhere_instead_counts_as_one_more_place() -> None:
+    """Whoever registers may name 60 closed ports of a host, and forge the sources of his REGISTERs."""
+    board = Board(max_forks=60)
+    board.bind(
+        "lenka", *(f"sip:x@10.0.0.66:{7000 + number}" for number in range(40)), source="10.0.0.66:9000"
+    )
+    board.receive(request("MESSAGE", CALLEE), LUKAS)
+    sent = board.sent()
+    for each in sent:
+        board.lose(each)
+    assert (len(sent), len(board.sent())) == (40, 20)
+
+
 def test_the_record_says_that_we_could_not() -> None:
     board, (sent,) = ask("INVITE", DESK)
     board.lose(sent)
