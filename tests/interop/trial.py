@@ -244,7 +244,7 @@ def _proofs(seen: Seen) -> list[Proof]:
 
 def _param(value: str, name: str) -> str:
     match = re.search(_PARAM.format(name), value, re.IGNORECASE)
-    return match[1].strip('"') if match else ""
+    return match[1].strip('",') if match else ""
 
 
 def _short(text: str) -> str:
