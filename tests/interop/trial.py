@@ -237,7 +237,12 @@ def _proofs(seen: Seen) -> list[Proof]:
         return []
     shown = seen.values("authorization") + seen.values("proxy-authorization")
     return [
-        Proof(*_key(seen), _param(value, "algorithm") or "MD5", _param(value, "nonce"), _param(value, "nc"))
+        Proof(
+            *_key(seen),
+            _param(value, "algorithm").upper() or "MD5",
+            _param(value, "nonce"),
+            _param(value, "nc"),
+        )
         for value in shown
     ]
 
