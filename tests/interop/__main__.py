@@ -14,7 +14,7 @@ from pathlib import Path
 
 from interop.catalogue import ABSENT, STACKS
 from interop.friend import HOST, friend_at
-from interop.page import DEFAULT, MD5, OPEN, OWN, SECTION, Report, page, wants_md5
+from interop.page import DEFAULT, MD5, OPEN, OWN, SECTION, TRUSTED, Report, page, wants_md5, wants_trust
 from interop.stack import Place, Stack
 from interop.tap import Tap
 from interop.trial import Facts, Trial
@@ -34,18 +34,23 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 
 
 @contextmanager
-def board(stacks: Sequence[Stack], settings: Mapping[str, str]) -> Iterator[tuple[Lan, Switchboard, Tap]]:
-    """A switchboard with these settings on a LAN that has a host for each stack."""
+def board(stacks: Sequence[Stack], name: str) -> Iterator[tuple[Lan, Switchboard, Tap]]:
+    """A switchboard with the setting `name` on a LAN that has a host for each stack."""
     with ExitStack() as stack:
         lan = stack.enter_context(Lan([HOST, *(one.slug for one in stacks)], prefix=PREFIX))
         tap = stack.enter_context(Tap(lan))
+        settings = settings_of(name, [lan.addresses[one.slug] for one in stacks], stacks)
         yield lan, stack.enter_context(Switchboard(settings, host=HUB, port=5060, namespace=lan.hub)), tap
 
 
-def settings_of(name: str, stacks: Sequence[Stack]) -> Mapping[str, str]:
-    """The environment of a setting; that of OWN is for the users of these stacks alone."""
+def settings_of(name: str, addresses: Sequence[str], stacks: Sequence[Stack]) -> Mapping[str, str]:
+    """The environment of a setting; OWN and TRUSTED are for these stacks alone."""
     own = {stack.slug: {"auth_algorithms": ["MD5"]} for stack in stacks}
-    return {**SETTINGS[DEFAULT], "SWITCHBOARD_USERS": json.dumps(own)} if name == OWN else SETTINGS[name]
+    special = {
+        OWN: {"SWITCHBOARD_USERS": json.dumps(own)},
+        TRUSTED: {"SWITCHBOARD_TRUSTED": ",".join(addresses)},
+    }
+    return {**SETTINGS[DEFAULT], **special[name]} if name in special else SETTINGS[name]
 
 
 def add_user(switchboard: Switchboard, user: str) -> str:
@@ -78,16 +83,18 @@ def failures(log: str, user: str, address: str) -> list[str]:
 
 
 def run(stacks: Sequence[Stack], settings: Sequence[str], folder: Path, report: Report) -> None:
-    """Each of the settings for all stacks; then algorithms of their own for those that need them."""
+    """Each of the settings for all stacks; then what may help those that do not work with passwords."""
     for name in settings:
         run_all(stacks, name, folder, report)
     if wanting := [stack for stack in stacks if wants_md5(report.of(stack))]:
         run_all(wanting, OWN, folder, report)
+    if helpless := [stack for stack in stacks if wants_trust(report.of(stack))]:
+        run_all(helpless, TRUSTED, folder, report)
 
 
 def run_all(stacks: Sequence[Stack], name: str, folder: Path, report: Report) -> None:
     """All stacks with one setting; what is known is written down as it comes."""
-    with board(stacks, settings_of(name, stacks)) as (lan, switchboard, tap):
+    with board(stacks, name) as (lan, switchboard, tap):
         for stack in stacks:
             try:
                 facts = try_stack(stack, lan, switchboard, tap, name, folder)
@@ -116,7 +123,7 @@ def main() -> None:
     """Run the stacks, and write the page."""
     parser = argparse.ArgumentParser(description="SIP stacks against a switchboard")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these stacks")
-    parser.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=SETTINGS)
+    parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=SETTINGS)
     parser.add_argument("--folder", type=Path, default=Path("build/interop"), help="for packages and logs")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables there")
     chosen = parser.parse_args()

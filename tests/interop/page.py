@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -25,15 +26,21 @@ _HEAD = (
     "credentials",
     "set",
 )
+_NO_PASSWORDS = "no passwords"
 _MD5_ONLY = '`auth_algorithms = ["MD5"]`'
-OWN = "own"
-"""Passwords with MD5 only for the user of a stack that needs it, and the default algorithms for others."""
+OWN, TRUSTED = "own", "trusted"
+"""With the default algorithms: but MD5 for the user of a stack that needs it; with its address trusted."""
 _WORDS_OF_SETTING = {
     OPEN: "without passwords",
     DEFAULT: "with SHA-256 and MD5",
     MD5: "with MD5 only",
     OWN: "with MD5 for its user only",
+    TRUSTED: "with its address trusted",
 }
+_BRIEFER = (
+    (r"^no (\d+) to (\w+) [^(]*SIP/2\.0 \([^)]*\), only .*", r"no \1 to \2"),
+    (r"^SIP/2\.0 (\d+ [^(]*) \(.*\) instead of .*?( \(\d+ to \w+\))?$", r"\1\2"),
+)
 _HABITS = {"": "–", "once": "once a challenge", "count": "again, counted", "same": "again, the same"}
 _ROUTES = {"": "–", "yes": "followed", "past": "**past it**", "no Route": "no Route, but sent to us"}
 
@@ -97,18 +104,16 @@ def made() -> str:
 def row(stack: Stack, entry: Entry) -> Sequence[str]:
     """A stack's line in the table."""
     known = entry.settings
-    shown = known.get(DEFAULT) or known.get(MD5) or next(iter(known.values()))
-    cells = [cell(known[name]) if name in known else "–" for name in (OPEN, DEFAULT, MD5)]
-    source = f"{entry.version}, {stack.source}"
-    return (
-        stack.name,
-        source,
-        *cells,
-        messages(known.get(OPEN, shown)),
-        routes(shown),
-        credentials(shown),
-        needs(entry),
+    first = next(iter(known.values()))
+    proved = min(
+        (known[name] for name in (DEFAULT, OWN, MD5) if name in known),
+        key=lambda facts: len(failed(facts)),
+        default=first,
     )
+    in_the_open = known.get(OPEN, first)
+    works = [cell(known[name]) if name in known else "–" for name in (OPEN, DEFAULT, MD5)]
+    does = [messages(in_the_open), routes(in_the_open), credentials(proved)]
+    return (stack.name, f"{entry.version}, {stack.source}", *works, *does, needs(entry))
 
 
 def cell(facts: Facts) -> str:
@@ -155,7 +160,12 @@ def needs(entry: Entry) -> str:
         return "–"
     if wrong[MD5] <= wrong[OPEN]:
         return f"{_MD5_ONLY} for {'its user' if wrong.get(OWN, wrong[DEFAULT]) <= wrong[OPEN] else 'all'}"
-    return "no passwords"
+    return "`trusted`" if wrong.get(TRUSTED, wrong[DEFAULT]) <= wrong[OPEN] else _NO_PASSWORDS
+
+
+def wants_trust(entry: Entry) -> bool:
+    """Whether no algorithm helps."""
+    return needs(entry) in ("`trusted`", _NO_PASSWORDS)
 
 
 def wants_md5(entry: Entry) -> bool:
@@ -170,7 +180,7 @@ def paragraph(stack: Stack, entry: Entry) -> str:
     for name, facts in entry.settings.items():
         for what in wrongs(facts):
             said.setdefault(what, []).append(_WORDS_OF_SETTING[name])
-    lines += [f"{', '.join(names).capitalize()}: {what}." for what, names in said.items()]
+    lines += [f"{_upper(', '.join(names))}: {what}." for what, names in said.items()]
     complaints = next((facts.complaints for facts in entry.settings.values() if facts.complaints), [])
     if complaints:
         lines.append(f"A strict reader finds: {'; '.join(map(_escaped, complaints))}.")
@@ -179,9 +189,20 @@ def paragraph(stack: Stack, entry: Entry) -> str:
 
 def wrongs(facts: Facts) -> list[str]:
     """What went wrong with one setting, a sentence each."""
-    steps = [f"{step}: {_escaped(facts.outcomes[step])}" for step in failed(facts)]
+    steps = [f"{step}: {_escaped(brief(facts.outcomes[step]))}" for step in failed(facts)]
     refused = f"{len(facts.failures)} attempts count as failed, though the password is right"
     return [*(["; ".join(steps)] if steps else []), *([refused] if facts.failures else [])]
+
+
+def brief(outcome: str) -> str:
+    """An outcome without what is the same for all."""
+    for pattern, words in _BRIEFER:
+        outcome = re.sub(pattern, words, outcome)
+    return outcome
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _entry(said: dict[str, Any]) -> Entry:

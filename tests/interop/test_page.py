@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from interop.catalogue import STACKS
-from interop.page import DEFAULT, MD5, OPEN, OWN, Entry, Report, failed, needs, page, row
+from interop.page import DEFAULT, MD5, OPEN, OWN, TRUSTED, Entry, Report, brief, failed, needs, page, row
 from interop.stack import ALL
 from interop.trial import Facts
 
@@ -65,6 +65,24 @@ def test_the_page_has_each_stack_once_and_says_what_could_not_be_had(tmp_path: P
     assert text.count(f"| {STACK.name} |") == text.count(f"**{STACK.name}**") == 1
     assert f"| {STACKS[1].name} | not installed |" in text
     assert "| Yate | not in Debian 12 |" in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("no BYE", "no BYE"),
+        ("no 200 to INVITE sip:a@10.77.0.1 SIP/2.0 (2 INVITE), only ['SIP/2.0 100", "no 200 to INVITE"),
+        ("SIP/2.0 404 Not Found (2 INVITE) instead of 200 to INVITE", "404 Not Found"),
+        ("INVITE did not come (407 to INVITE)", "INVITE did not come (407 to INVITE)"),
+    ],
+)
+def test_outcomes_are_brief(outcome: str, said: str) -> None:
+    assert brief(outcome) == said
+
+
+def test_trust_is_said_to_help_where_it_did() -> None:
+    settings = {OPEN: facts(), DEFAULT: facts(registers="401"), MD5: facts(registers="401")}
+    assert needs(Entry("1.0", "", {**settings, TRUSTED: facts()})) == "`trusted`"
 
 
 def test_stacks_differ_in_name() -> None:

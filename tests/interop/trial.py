@@ -237,14 +237,19 @@ def _proofs(seen: Seen) -> list[Proof]:
         return []
     shown = seen.values("authorization") + seen.values("proxy-authorization")
     return [
-        Proof(*_key(seen), _param(value, "algorithm") or "MD5", _param(value, "nonce"), _param(value, "nc"))
+        Proof(
+            *_key(seen),
+            _param(value, "algorithm").upper() or "MD5",
+            _param(value, "nonce"),
+            _param(value, "nc"),
+        )
         for value in shown
     ]
 
 
 def _param(value: str, name: str) -> str:
     match = re.search(_PARAM.format(name), value, re.IGNORECASE)
-    return match[1].strip('"') if match else ""
+    return match[1].strip('",') if match else ""
 
 
 def _short(text: str) -> str:

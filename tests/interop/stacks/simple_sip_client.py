@@ -10,8 +10,9 @@ STACK = Stack(
     lambda place: python_phone(place, "simple_sip_client"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
     note=(
-        "Takes 401 only, as pyVoIP; with passwords: name its address in `trusted`. When it was "
-        "called and hangs up, its BYE is addressed to itself."
+        "Takes 401 only, as pyVoIP, and keeps the comma behind an unquoted parameter of a "
+        'challenge: it says algorithm="MD5,". With passwords: name its address in `trusted`. '
+        "When it was called and hangs up, its BYE is addressed to itself."
     ),
 )
 

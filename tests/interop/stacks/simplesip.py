@@ -11,8 +11,9 @@ STACK = Stack(
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED, IS_WRITTEN_TO),
     note=(
         "Answers a request with the last Via alone, so no answer of its own reaches the other "
-        "side through a proxy: it cannot be called. Its credentials end in a stray quote; it "
-        "repeats them at once, hundreds of times a second."
+        "side through a proxy: it cannot be called. Its credentials leave out the qop, count "
+        "and cnonce that its digest was made with; refused, it repeats them at once, hundreds "
+        "of times a second."
     ),
 )
 

@@ -1,4 +1,4 @@
-"""SIPp: Debian's has authentication (MD5 and SHA-256) and no TLS; what it says is what its scenarios say."""
+"""SIPp: Debian's knows MD5 and no TLS; what it says is what its scenarios say."""
 
 from interop.stack import AGAIN, CALLS, IS_CALLED, REGISTERS, STACKS, Commands, Phone, Place, Stack
 

@@ -9,7 +9,11 @@ STACK = Stack(
     "sippy==2.5.0",
     lambda place: python_phone(place, "sippy"),
     (REGISTERS, AGAIN, *CALLS, *IS_CALLED),
-    note="Writes its own address into From, and the server's port into the digest's uri.",
+    note=(
+        "Its From names its own address, not the switchboard: `auth_from = false` lets it call "
+        "with a password (tried once, not part of the table). The digest of a call names the "
+        "server's port, which the Request-URI does not; that is served."
+    ),
 )
 
 
