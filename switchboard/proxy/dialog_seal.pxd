@@ -1,3 +1,4 @@
+from switchboard.auth.keys cimport seal
 from switchboard.sip.uri cimport SipUri
 
 cdef int _MAC, _SUM, _LONGEST, _SHORTEST, _TEXT, _REMEMBERED, _REMEMBERED_LENGTH

@@ -2,6 +2,7 @@ import cython
 
 from switchboard.proxy.domains cimport OwnDomains
 from switchboard.proxy.received cimport Received
+from switchboard.sip.address cimport split_values, uri_in
 from switchboard.sip.message cimport Message
 from switchboard.sip.uri cimport SipUri, parse_uri
 

@@ -1,5 +1,7 @@
 from switchboard.proxy.received cimport Received
+from switchboard.sip.address cimport uri_in
 from switchboard.sip.message cimport Message
+from switchboard.sip.translation cimport is_private, is_translated
 from switchboard.sip.uri cimport SipUri, parse_uri
 
 cdef int _RECORD_ROUTE, _CONTACT

@@ -60,7 +60,7 @@ def split_values(text: str) -> list[str]:
 
     An empty value stays, as "". A quoted string or bracket that is never closed makes the rest one value.
     """
-    if "," not in text and '"' not in text and "<" not in text:
+    if "," not in text:
         return [text.strip(_BLANKS)]
     values: list[str] = []
     position, more = 0, True

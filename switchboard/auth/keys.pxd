@@ -1,0 +1,1 @@
+cpdef bytes seal(bytes key, object use, bytes data, int size=*)
