@@ -17,6 +17,7 @@ cpdef bytes lead_to_callee(
     bytes raw, Message response, Received received, object target, object peer, object seals
 )
 cdef bint _is_where_expected(Message response, object target) except -1
+cdef bint _names_same_place(str text, str other) except -1
 cdef object _caller_side(Received received, object seals, bint may_relay)
 cdef object _first_callee_side(object target, object routes, object to, object seals)
 cdef object _callee_side(Received received, object target, object peer, str text, object seals)

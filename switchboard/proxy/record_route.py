@@ -7,6 +7,7 @@ learns it anew. RFC 6665 §4.3 wants that of every NOTIFY, which makes dialogs o
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from switchboard.proxy.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
@@ -24,6 +25,8 @@ from switchboard.transaction.commands import Peer
 
 _RECORD_ROUTE: Final = int(Header.RECORD_ROUTE)
 _CONTACT: Final = int(Header.CONTACT)
+_CONTACT_FIELD: Final = Header.CONTACT
+_REMEMBERED_LENGTH: Final = 256
 _RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
 _PARAM: Final = f";{PARAM}=".encode()
 _ENDS_PARAM: Final = b";>,? \t\r\n"
@@ -96,15 +99,28 @@ def lead_to_callee(
 
 
 def _is_where_expected(response: Message, target: Target) -> bool:
-    """Whether our Record-Route is the only one there, and Contact names the address that was called."""
+    """Whether our Record-Route is the only one there, and Contact, if there is one, names the address called."""
     start, end = response.value_span(_RECORD_ROUTE)
     if response.numbers.count(_RECORD_ROUTE) > 1 or response.raw.find(b",", start, end) >= 0:
         return False
-    if (text_of(response.value(_CONTACT) or b""))[1:-1] == target.text:  # as most write it, in brackets
+    contact = response.get(_CONTACT_FIELD)
+    if not contact or contact[1:-1] == target.text:  # as most write it, in brackets
         return True
-    text = _first_uri(response, Header.CONTACT)
-    uri = _parsed(text)
-    return uri is not None and address_named(uri) == address_named(target.uri)
+    text = _first_uri(response, _CONTACT_FIELD)
+    if max(len(text), len(target.text)) > _REMEMBERED_LENGTH:
+        return _names_same_place(text, target.text)
+    return _names_same_place_cached(text, target.text)
+
+
+@lru_cache(4096)
+def _names_same_place_cached(text: str, other: str) -> bool:
+    return _names_same_place(text, other)
+
+
+def _names_same_place(text: str, other: str) -> bool:
+    """Whether two URIs are sent to the same address; False for what is none."""
+    one, two = _parsed(text), _parsed(other)
+    return one is not None and two is not None and address_named(one) == address_named(two)
 
 
 def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Side:
@@ -161,6 +177,8 @@ def _is_behind(uri: SipUri, target: Target, peer: Peer) -> bool:
 def _first_uri(message: Message, header: Header) -> str:
     """The URI of the first value of Contact or Record-Route; as it stands if it is none."""
     text = message.get(header) or ""
+    if not text:
+        return ""
     try:
         return uri_in(text)
     except ParseError:
@@ -208,6 +226,8 @@ def _value_at(raw: bytes, start: int, end: int) -> bytes:
 
 def _parsed(text: str) -> SipUri | None:
     """The URI; None if it names no place."""
+    if not text:
+        return None
     try:
         uri = parse_uri(text)
     except ParseError:
