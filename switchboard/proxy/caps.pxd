@@ -1,10 +1,12 @@
+from switchboard.gate.recent cimport Recent
 from switchboard.proxy.commands cimport ProxyTurn
 from switchboard.proxy.received cimport Received
 
 
 cdef class Caps:
     cdef readonly object overload
-    cdef object _locations, _recent, _refused
+    cdef object _locations, _refused
+    cdef Recent _recent
     cdef int _transactions
     cdef tuple _exempt
     cdef dict _known

@@ -6,6 +6,7 @@ from switchboard.proxy.environment cimport Environment
 from switchboard.proxy.forward cimport compose, plan
 from switchboard.proxy.preprocess cimport Routing
 from switchboard.proxy.received cimport Received
+from switchboard.proxy.session_timer cimport session_expires_s
 from switchboard.proxy.target cimport by_priority
 from switchboard.sip.message cimport Message
 from switchboard.sip._splice cimport build_response

@@ -1,5 +1,6 @@
 import cython
 
+from switchboard.gate.answer cimport is_ack_of_such
 from switchboard.proxy.branch cimport Branch
 from switchboard.proxy.commands cimport ProxyTurn
 from switchboard.proxy.context cimport ResponseContext

@@ -1,5 +1,6 @@
 from cpython.array cimport array
 
+from switchboard.sip.fields cimport text_of, unfold
 from switchboard.sip.via cimport Via
 
 

@@ -1,0 +1,3 @@
+cdef class Trusted:
+    cdef list _networks
+    cdef object _cached

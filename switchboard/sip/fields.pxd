@@ -1,0 +1,2 @@
+cpdef bytes unfold(bytes value)
+cpdef str text_of(bytes value)
