@@ -168,6 +168,17 @@ class TestBehindAddressTranslation:
         assert hop(call.by_caller("ACK", answered)) == NAT
         assert hop(call.by_caller("BYE", answered)) == NAT
 
+    def test_a_phone_that_has_registered_from_another_address_since(self, board: Board) -> None:
+        """Its translator has given it another port, or its line another address; its Contact is what it was."""
+        contact = f"sip:lukas@{PRIVATE}:5060"
+        board.bind("lukas", contact, next_hop="198.51.100.9:40123", source="198.51.100.9:40123")
+        call = place(board, source=NAT, via=(PRIVATE, 5060), contact=contact)
+        board.bind("lukas", contact, next_hop="198.51.100.77:555", source="198.51.100.77:555")
+        board.bind("mallory", contact, next_hop="198.51.100.66:666", source="198.51.100.66:666")
+        assert hop(call.by_callee("BYE", contact)) == ("198.51.100.77", 555)
+        board.bind("lukas")
+        assert hop(call.by_callee("INFO", contact)) == NAT
+
     def test_two_with_the_same_private_contact_are_two(self, board: Board) -> None:
         other = ("198.51.100.10", 50000)
         for user, (host, port) in (("lenka", NAT), ("peter", other)):
