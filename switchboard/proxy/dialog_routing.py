@@ -17,7 +17,7 @@ Anything else is no request of this dialog, and is treated as a stranger's: who 
 once may not begin anything elsewhere by it.
 """
 
-from switchboard.proxy.dialog_seal import Side, address_named
+from switchboard.proxy.dialog_seal import NOBODY, Side, address_named
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.target import Target, along, is_spoken, target_of, uri_of
@@ -44,6 +44,7 @@ def follow(
             there, here = sides
             if message.from_tag == message.to_tag and _names(policy, routing, here):
                 there, here = here, there
+            routing.is_nobodys = here.owner == NOBODY
             _lead(policy, there, here, received, routing, at)
     elif answered_at is not None and not routing.routes and routing.text == answered_at.text:
         routing.target, routing.is_led = answered_at, True
