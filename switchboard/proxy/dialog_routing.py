@@ -18,6 +18,7 @@ once may not begin anything elsewhere by it.
 """
 
 from switchboard.proxy.dialog_seal import NOBODY, Side, address_named
+from switchboard.proxy.domains import canonical_host
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.target import Target, along, is_spoken, target_of, uri_of
@@ -127,7 +128,9 @@ def _moved(
 
 def _is_near(there: Side, uri: SipUri) -> bool:
     """Whether it is a port of the address where that side was, and no neighbour's behind one address translator."""
-    return not there.is_translated and address_named(uri)[0] == there.flow.host
+    host, port = address_named(uri)
+    is_same = canonical_host(host) == canonical_host(there.flow.host)
+    return is_same and (not there.is_translated or port == there.flow.port)
 
 
 def _comes_from(here: Side, received: Received) -> bool:

@@ -179,6 +179,12 @@ class TestBehindAddressTranslation:
         board.bind("lukas")
         assert hop(call.by_callee("INFO", contact)) == NAT
 
+    def test_a_phone_that_learns_where_it_is_seen(self, board: Board) -> None:
+        """It names that in its next target refresh."""
+        board.bind("lenka", f"sip:s@{PRIVATE}", next_hop="198.51.100.9:40123", source="198.51.100.9:40123")
+        call = place(board, caller=STRANGER, source=PETER, answered_by=f"sip:s@{PRIVATE}", callee=NAT)
+        assert hop(call.by_caller("BYE", "sip:s@198.51.100.9:40123")) == NAT
+
     def test_two_with_the_same_private_contact_are_two(self, board: Board) -> None:
         other = ("198.51.100.10", 50000)
         for user, (host, port) in (("lenka", NAT), ("peter", other)):
@@ -263,6 +269,16 @@ class TestAStranger:
         board.bind("lenka", f"sip:s@{PRIVATE}", next_hop="198.51.100.9:40123", source="198.51.100.9:40123")
         call = place(board, caller=STRANGER, source=PETER, answered_by=f"sip:s@{PRIVATE}", callee=NAT)
         assert call.by_caller("INVITE", "sip:peter@198.51.100.9:41000") is None
+
+
+def test_another_spelling_of_an_address_is_the_same_address(board: Board) -> None:
+    at_lenka = ("2001:db8::12", 5060)
+    board.bind("lenka", "sip:lenka@[2001:db8::12]:5060", source="[2001:db8::12]:5060")
+    call = place(
+        board, caller=STRANGER, source=PETER, answered_by="sip:lenka@[2001:db8::12]", callee=at_lenka
+    )
+    assert hop(call.by_caller("INFO", "sip:lenka@[2001:DB8:0::12]")) == at_lenka
+    assert hop(call.by_caller("BYE", "sip:lenka@[2001:DB8:0::12]:6000")) == ("2001:db8:0::12", 6000)
 
 
 class TestBehindAnotherProxy:
