@@ -102,7 +102,7 @@ def _unmoved(
             target.next_hop,
         )  # its address translator has given it another
         return target._replace(next_hop=bound.next_hop, local="") if is_elsewhere else target
-    if there.is_named and is_spoken(routing.uri):
+    if there.is_named and uri.scheme == "sip" and is_spoken(uri):
         return target._replace(next_hop="", local="", fallback=target.next_hop)
     return target
 

@@ -289,6 +289,12 @@ class TestBehindAnotherProxy:
         assert sent.to == ("10.0.0.51", 5070)
         assert sent.message.values("route") == ["<sip:10.0.0.51:5070;lr;x=1>", "<sip:10.0.0.50;lr>"]
 
+    @pytest.mark.parametrize("record", ["<sip:p.example;transport=tls;lr>", "<sips:p.example;lr>"])
+    def test_whose_transport_we_do_not_speak(self, board: Board, record: str) -> None:
+        call = place(board, above=(record,))
+        for method in ("ACK", "BYE"):
+            assert hop(call.by_caller(method, "sip:x@192.0.2.99")) == LENKA
+
     def test_and_the_one_before_us(self, board: Board) -> None:
         record = "Record-Route: <sip:10.0.0.60;lr>"
         lines = (record, "Contact: <sip:x@192.0.2.99>")
@@ -362,6 +368,7 @@ def test_whatever_the_callee_wrote_comes_back_to_it(board: Board, answered: str)
         "sip:x@10.0.0.99:0",
         "sip:x@10.0.0.99;maddr=224.0.1.75",
         "sip:x@phone.example;transport=ws",
+        "sips:x@phone.example",
         "sip:mod_sofia@10.0.0.1:5060",
         "sip:x@[::]",
     ],
