@@ -37,7 +37,7 @@ class Admission:
         """Let the request, no ACK nor CANCEL (§22.1), pass, or raise the `Challenge`. `at`: epoch s."""
         if received.source.host in self.authenticator.trusted:
             routing.may_relay = True
-        elif not (routing.is_led or self._needs_no_proof(received, routing, at)):
+        elif not (self._is_led(received, routing) or self._needs_no_proof(received, routing, at)):
             self._authenticate(received, routing, at)
 
     def admit_ack(self, received: Received, routing: Routing, at: float) -> None:
@@ -46,6 +46,13 @@ class Admission:
             return
         if not (routing.is_led or self.policy.is_between_users(received, routing, at)):
             raise Refusal(403)
+
+    def _is_led(self, received: Received, routing: Routing) -> bool:
+        """Whether its dialog leads it; not if a stranger who placed the call says now to be one of us."""
+        if not (routing.is_led and routing.is_nobodys and self._names_us(received.message.from_uri)):
+            return routing.is_led
+        message = received.message
+        return self.policy.seals.read(routing.seal, message.call_id, message.from_tag) is None
 
     def _needs_no_proof(self, received: Received, routing: Routing, at: float) -> bool:
         ours = self.policy.own.owns(routing.uri) and not routing.routes
@@ -64,11 +71,14 @@ class Admission:
         """Whether a stranger says to be one of us, or what a phone may take for it."""
         if Header.PROXY_AUTHORIZATION in received.message.numbers:
             return True
+        return self._names_us(received.message.from_uri)
+
+    def _names_us(self, text: str) -> bool:
         try:
-            uri = SipUri.parse(received.message.from_uri)
+            uri = SipUri.parse(text)
         except ParseError:
             return True
-        return not uri.has_host or "@" in (uri.user or "") or self.policy.own.is_host(uri.host)
+        return not uri.has_host or "@" in uri.username or self.policy.own.is_host(uri.host)
 
     def _authenticate(self, received: Received, routing: Routing, at: float) -> None:
         message = received.message

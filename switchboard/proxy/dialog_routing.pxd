@@ -7,7 +7,9 @@ cpdef object follow(object policy, Received received, Routing routing, double at
 cdef object _lead(object policy, object there, object here, Received received, Routing routing, double at)
 cdef bint _names(object policy, Routing routing, object side) except -1
 cdef tuple _next(Routing routing)
-cdef object _unmoved(object there, Routing routing)
+cdef object _unmoved(
+    object policy, object there, Received received, Routing routing, SipUri uri, double at
+)
 cdef object _moved(
     object policy, object there, object here, Received received, Routing routing, SipUri uri, double at
 )

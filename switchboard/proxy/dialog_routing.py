@@ -1,8 +1,9 @@
 """Where a request within a dialog goes: along the flow that its Route seals, whoever has registered what since.
 
 A request that refreshes the target may move a side of the dialog (RFC 3261 §12.2), but not the route set, and so
-not the seal. So the Request-URI is compared with what was sealed. If it is the same, the flow leads. If the side
-has moved, it is followed
+not the seal. So the Request-URI is compared with what was sealed. If it is the same, the flow leads;
+behind address translation that of the binding at this contact, if the user of ours who it is has registered it from
+another address since. If the side has moved, it is followed
 
 * to a contact at which the user of ours who it is, is registered now, over the flow of that binding,
 * to another port of the address where it was,
@@ -16,7 +17,8 @@ Anything else is no request of this dialog, and is treated as a stranger's: who 
 once may not begin anything elsewhere by it.
 """
 
-from switchboard.proxy.dialog_seal import Side, address_named
+from switchboard.proxy.dialog_seal import NOBODY, Side, address_named
+from switchboard.proxy.domains import canonical_host
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
 from switchboard.proxy.target import Target, along, is_spoken, target_of, uri_of
@@ -43,6 +45,7 @@ def follow(
             there, here = sides
             if message.from_tag == message.to_tag and _names(policy, routing, here):
                 there, here = here, there
+            routing.is_nobodys = here.owner == NOBODY
             _lead(policy, there, here, received, routing, at)
     elif answered_at is not None and not routing.routes and routing.text == answered_at.text:
         routing.target, routing.is_led = answered_at, True
@@ -58,7 +61,7 @@ def _lead(
         return
     _, uri = _next(routing)
     if _names(policy, routing, there):
-        routing.target = _unmoved(there, routing)
+        routing.target = _unmoved(policy, there, received, routing, uri, at)
     elif not routing.routes and policy.own.owns(routing.uri):
         user = routing.uri.username
         routing.is_led = bool(user) and policy.seals.user(user) == there.owner
@@ -85,9 +88,21 @@ def _next(routing: Routing) -> tuple[str, SipUri]:
     return text, uri_of(text)
 
 
-def _unmoved(there: Side, routing: Routing) -> Target:
+def _unmoved(
+    policy: TargetPolicy, there: Side, received: Received, routing: Routing, uri: SipUri, at: float
+) -> Target:
     target = along(routing.text, routing.uri, there.flow)
-    if there.is_named and is_spoken(routing.uri):
+    if (
+        there.is_translated
+        and not routing.routes
+        and (bound := _registered(policy, there, received, uri, at))
+    ):
+        is_elsewhere = bound.next_hop not in (
+            "",
+            target.next_hop,
+        )  # its address translator has given it another
+        return target._replace(next_hop=bound.next_hop, local="") if is_elsewhere else target
+    if there.is_named and uri.scheme == "sip" and is_spoken(uri):
         return target._replace(next_hop="", local="", fallback=target.next_hop)
     return target
 
@@ -113,7 +128,9 @@ def _moved(
 
 def _is_near(there: Side, uri: SipUri) -> bool:
     """Whether it is a port of the address where that side was, and no neighbour's behind one address translator."""
-    return not there.is_translated and address_named(uri)[0] == there.flow.host
+    host, port = address_named(uri)
+    is_same = canonical_host(host) == canonical_host(there.flow.host)
+    return is_same and (not there.is_translated or port == there.flow.port)
 
 
 def _comes_from(here: Side, received: Received) -> bool:

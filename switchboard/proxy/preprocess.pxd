@@ -12,7 +12,7 @@ cdef class Routing:
     cdef public SipUri uri
     cdef public list routes
     cdef public int max_forwards, breadth
-    cdef public bint may_relay, is_sealed, is_led
+    cdef public bint may_relay, is_sealed, is_led, is_nobodys
     cdef public object target, unreadable
     cpdef tuple saved(self)
 

@@ -33,11 +33,11 @@ class Routing:
     was taken off bore (`dialog_seal`). `breadth`: so many branches it may have at once (RFC 5393 §5.3).
     `may_relay`: whether its sender may reach whom it likes. `user`: who has authenticated.
     `is_sealed`: whether the seal is one of this dialog; `is_led`: and leads where the request wants to go, to
-    `target`, or else to the bindings of our user who is called.
+    `target`, or else to the bindings of our user who is called. `is_nobodys`: its sender is no user of ours there.
     """
 
     __slots__ = (
-        "breadth", "is_led", "is_sealed", "max_forwards", "may_relay", "routes", "seal", "target", "text",
+        "breadth", "is_led", "is_nobodys", "is_sealed", "max_forwards", "may_relay", "routes", "seal", "target", "text",
         "unreadable", "uri", "user",
     )  # fmt: skip
 
@@ -52,6 +52,7 @@ class Routing:
         self.may_relay = False
         self.is_sealed = False
         self.is_led = False
+        self.is_nobodys = False
         self.target: Target | None = None
         self.unreadable: Refusal | ParseError | None = None
 

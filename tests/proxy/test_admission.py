@@ -403,3 +403,19 @@ def test_no_maddr_leads_a_stranger_elsewhere(uri: str) -> None:
         board.bind("lenka", CONTACT, "sip:alias@pbx.example")
         board.receive(request("INVITE", uri, caller=STRANGER), PETER)
         assert not board.sent()
+
+
+@pytest.mark.parametrize("uri", ["sip:lukas@pbx.example", "sip:lukas@10.0.0.1:9", "tel:+421900123456"])
+def test_a_stranger_within_a_call_of_his_does_not_become_one_of_us(uri: str) -> None:
+    """He has a seal, and his phone call may be over: what he says in From is what it was."""
+    board = make_board(strangers=True)
+    board.receive(request("INVITE", CALLEE, caller=STRANGER, lines=("Contact: <sip:a@10.0.0.13>",)), PETER)
+    lines = tuple(f"Route: {route}" for route in board.sent()[0].message.values("record-route"))
+    board.answers()
+    for caller, expected in ((uri, [407]), (STRANGER, [])):
+        raw = request(
+            "MESSAGE", CONTACT, to_tag="any", caller=caller, branch=f"z9hG4bK{len(caller)}", lines=lines
+        )
+        board.receive(raw, PETER)
+        assert board.statuses() == expected
+    assert [sent.message.method for sent in board.sent()] == ["MESSAGE"]

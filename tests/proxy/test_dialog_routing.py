@@ -168,6 +168,23 @@ class TestBehindAddressTranslation:
         assert hop(call.by_caller("ACK", answered)) == NAT
         assert hop(call.by_caller("BYE", answered)) == NAT
 
+    def test_a_phone_that_has_registered_from_another_address_since(self, board: Board) -> None:
+        """Its translator has given it another port, or its line another address; its Contact is what it was."""
+        contact = f"sip:lukas@{PRIVATE}:5060"
+        board.bind("lukas", contact, next_hop="198.51.100.9:40123", source="198.51.100.9:40123")
+        call = place(board, source=NAT, via=(PRIVATE, 5060), contact=contact)
+        board.bind("lukas", contact, next_hop="198.51.100.77:555", source="198.51.100.77:555")
+        board.bind("mallory", contact, next_hop="198.51.100.66:666", source="198.51.100.66:666")
+        assert hop(call.by_callee("BYE", contact)) == ("198.51.100.77", 555)
+        board.bind("lukas")
+        assert hop(call.by_callee("INFO", contact)) == NAT
+
+    def test_a_phone_that_learns_where_it_is_seen(self, board: Board) -> None:
+        """It names that in its next target refresh."""
+        board.bind("lenka", f"sip:s@{PRIVATE}", next_hop="198.51.100.9:40123", source="198.51.100.9:40123")
+        call = place(board, caller=STRANGER, source=PETER, answered_by=f"sip:s@{PRIVATE}", callee=NAT)
+        assert hop(call.by_caller("BYE", "sip:s@198.51.100.9:40123")) == NAT
+
     def test_two_with_the_same_private_contact_are_two(self, board: Board) -> None:
         other = ("198.51.100.10", 50000)
         for user, (host, port) in (("lenka", NAT), ("peter", other)):
@@ -254,6 +271,16 @@ class TestAStranger:
         assert call.by_caller("INVITE", "sip:peter@198.51.100.9:41000") is None
 
 
+def test_another_spelling_of_an_address_is_the_same_address(board: Board) -> None:
+    at_lenka = ("2001:db8::12", 5060)
+    board.bind("lenka", "sip:lenka@[2001:db8::12]:5060", source="[2001:db8::12]:5060")
+    call = place(
+        board, caller=STRANGER, source=PETER, answered_by="sip:lenka@[2001:db8::12]", callee=at_lenka
+    )
+    assert hop(call.by_caller("INFO", "sip:lenka@[2001:DB8:0::12]")) == at_lenka
+    assert hop(call.by_caller("BYE", "sip:lenka@[2001:DB8:0::12]:6000")) == ("2001:db8:0::12", 6000)
+
+
 class TestBehindAnotherProxy:
     def test_its_record_route_is_where_the_flow_leads(self, board: Board) -> None:
         call = place(board, above=("<sip:10.0.0.50;lr>", "<sip:10.0.0.51:5070;lr;x=1>"))
@@ -261,6 +288,12 @@ class TestBehindAnotherProxy:
         assert sent is not None
         assert sent.to == ("10.0.0.51", 5070)
         assert sent.message.values("route") == ["<sip:10.0.0.51:5070;lr;x=1>", "<sip:10.0.0.50;lr>"]
+
+    @pytest.mark.parametrize("record", ["<sip:p.example;transport=tls;lr>", "<sips:p.example;lr>"])
+    def test_whose_transport_we_do_not_speak(self, board: Board, record: str) -> None:
+        call = place(board, above=(record,))
+        for method in ("ACK", "BYE"):
+            assert hop(call.by_caller(method, "sip:x@192.0.2.99")) == LENKA
 
     def test_and_the_one_before_us(self, board: Board) -> None:
         record = "Record-Route: <sip:10.0.0.60;lr>"
@@ -335,6 +368,7 @@ def test_whatever_the_callee_wrote_comes_back_to_it(board: Board, answered: str)
         "sip:x@10.0.0.99:0",
         "sip:x@10.0.0.99;maddr=224.0.1.75",
         "sip:x@phone.example;transport=ws",
+        "sips:x@phone.example",
         "sip:mod_sofia@10.0.0.1:5060",
         "sip:x@[::]",
     ],
