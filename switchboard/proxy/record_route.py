@@ -26,6 +26,7 @@ from switchboard.transaction.commands import Peer
 _RECORD_ROUTE: Final = int(Header.RECORD_ROUTE)
 _CONTACT: Final = int(Header.CONTACT)
 _CONTACT_FIELD: Final = Header.CONTACT
+_REMEMBERED: Final = 4096
 _REMEMBERED_LENGTH: Final = 256
 _RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
 _PARAM: Final = f";{PARAM}=".encode()
@@ -112,7 +113,7 @@ def _is_where_expected(response: Message, target: Target) -> bool:
     return _names_same_place_cached(text, target.text)
 
 
-@lru_cache(4096)
+@lru_cache(_REMEMBERED)
 def _names_same_place_cached(text: str, other: str) -> bool:
     return _names_same_place(text, other)
 
@@ -128,10 +129,23 @@ def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Sid
     is_passed_on = Header.RECORD_ROUTE in message.numbers
     text = _first_uri(message, Header.RECORD_ROUTE if is_passed_on else Header.CONTACT)
     uri = _parsed(text)
-    sums = seals.target_of(uri, text), seals.user(received.caller)
-    if uri is None or received.owns(uri) or is_translated(uri.host, received.via.host, source.host):
+    is_ours = uri is not None and received.owns(uri)
+    make = _caller_side_at if len(text) <= _REMEMBERED_LENGTH else _make_caller_side
+    return make(text, received.via.host, source, received.caller, may_relay, is_ours, seals)
+
+
+def _make_caller_side(
+    text: str, via: str, source: Peer, user: str, may_relay: bool, is_ours: bool, seals: DialogSeals
+) -> Side:
+    """The caller as it names itself by the URI `text`, and by the host of its Via."""
+    uri = _parsed(text)
+    sums = seals.target_of(uri, text), seals.user(user)
+    if uri is None or is_ours or is_translated(uri.host, via, source.host):
         return _new(Side, (source, *sums, True, False, may_relay, False))
     return _side_at(uri, source, sums, may_relay)
+
+
+_caller_side_at = lru_cache(_REMEMBERED)(_make_caller_side)
 
 
 def _first_callee_side(target: Target, routes: Sequence[str], to: Peer, seals: DialogSeals) -> Side:

@@ -93,6 +93,9 @@ class TargetPolicy:
 
         A contact at an address of ours is resolved here, once: nothing is sent to ourselves (RFC 5393 §3).
         """
+        bounds = list(self.locations.lookup(user, at))
+        if len(bounds) == 1 and (target := target_of(bounds[0], user)) and not self.own.owns(target.uri):
+            return [self._without_own_path(target) if target.path else target]
         found: dict[str, Target] = {}
         self._gather(user, 1.0, found, {user}, at)
         return list(found.values())

@@ -12,3 +12,4 @@ cdef class Message:
     cdef readonly tuple cseq
     cdef tuple _first_via
     cdef Via _via
+    cdef str _only(self, object name)

@@ -107,11 +107,21 @@ class Message:
 
     def all(self, name: str | Header) -> list[str]:
         """Text of every field called `name`, in order."""
-        return list(self._texts(name))
+        text = self._only(name)
+        return list(self._texts(name)) if text is None else [text]
 
     def values(self, name: str | Header) -> list[str]:
         """The comma-separated values of all fields called `name`, in order, without empty ones (§7.3.1)."""
+        text = self._only(name)
+        if text is not None:
+            return [value for value in split_values(text) if value]
         return [value for text in self._texts(name) for value in split_values(text) if value]
+
+    def _only(self, name: str | Header) -> str | None:
+        """Text of the field numbered `name` if there is exactly one."""
+        if isinstance(name, Header) and name and self.numbers.count(name) == 1:
+            return fields.text(self.raw, self.index, name)
+        return None
 
     def lines(self, number: int) -> list[tuple[int, int]]:
         """Start and end (CRLF included) of each line, folds included, of the fields numbered `number`."""
