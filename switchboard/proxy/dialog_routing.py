@@ -92,16 +92,10 @@ def _unmoved(
     policy: TargetPolicy, there: Side, received: Received, routing: Routing, uri: SipUri, at: float
 ) -> Target:
     target = along(routing.text, routing.uri, there.flow)
-    if (
-        there.is_translated
-        and not routing.routes
-        and (bound := _registered(policy, there, received, uri, at))
-    ):
-        is_elsewhere = bound.next_hop not in (
-            "",
-            target.next_hop,
-        )  # its address translator has given it another
-        return target._replace(next_hop=bound.next_hop, local="") if is_elsewhere else target
+    is_looked_for = there.is_translated and not routing.routes
+    bound = _registered(policy, there, received, uri, at) if is_looked_for else None
+    if bound is not None and bound.next_hop not in ("", target.next_hop):
+        return target._replace(next_hop=bound.next_hop, local="")  # its address translator gave it another
     if there.is_named and uri.scheme == "sip" and is_spoken(uri):
         return target._replace(next_hop="", local="", fallback=target.next_hop)
     return target

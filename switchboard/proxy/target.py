@@ -59,7 +59,10 @@ class Target(NamedTuple):
 
 
 def target_of(bound: Bound, user: str) -> Target | None:
-    """Return where a binding of `user` leads; None if it is no SIP URI."""
+    """Return where a binding of `user` leads; None if it is no SIP URI.
+
+    Where it was registered from is another way to it, unless that is the same host: there another port may be anybody.
+    """
     try:
         uri = parse_uri(bound.contact)
     except ParseError:
@@ -70,7 +73,8 @@ def target_of(bound: Bound, user: str) -> Target | None:
     if uri.headers or uri.param("method") is not None:
         uri = uri.without_params("method").replace(headers="")
         text = str(uri)
-    fallback = "" if bound.next_hop or bound.path else bound.source
+    is_elsewhere = bound.source.rpartition(":")[0].strip("[]") != uri.host.strip("[]")
+    fallback = bound.source if is_elsewhere and not (bound.next_hop or bound.path) else ""
     return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop, "", fallback, user))
 
 

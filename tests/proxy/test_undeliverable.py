@@ -35,7 +35,7 @@ def test_what_is_sent_elsewhere_instead_counts_as_one_more_place() -> None:
     """Whoever registers may name 60 closed ports of a host, and forge the sources of his REGISTERs."""
     board = Board(max_forks=60)
     board.bind(
-        "lenka", *(f"sip:x@10.0.0.66:{7000 + number}" for number in range(40)), source="10.0.0.66:9000"
+        "lenka", *(f"sip:x@10.0.0.66:{7000 + number}" for number in range(40)), source="10.0.0.67:9000"
     )
     board.receive(request("MESSAGE", CALLEE), LUKAS)
     sent = board.sent()
@@ -231,7 +231,7 @@ def test_a_contact_where_nobody_is_leads_to_where_the_phone_registered_from() ->
 def test_the_second_places_to_try_are_part_of_what_one_request_may_cost() -> None:
     """50 contacts where nobody is, registered from one address: it gets what 60 leave, not 50 more (RFC 5393)."""
     board = Board()
-    board.bind("lenka", *(f"sip:lenka{number}@10.0.0.12:9" for number in range(50)), source="10.0.0.12:5060")
+    board.bind("lenka", *(f"sip:lenka{number}@10.0.0.13:9" for number in range(50)), source="10.0.0.12:5060")
     board.receive(request("MESSAGE", CALLEE), LUKAS)
     first = board.sent()
     for sent in first:
@@ -239,3 +239,11 @@ def test_the_second_places_to_try_are_part_of_what_one_request_may_cost() -> Non
     second = board.sent()
     assert {sent.to for sent in second} == {LENKA}
     assert len(first) + len(second) == 60
+
+
+def test_another_port_of_the_same_host_may_be_anybody() -> None:
+    """Who registers for others sends from a port of its own: it is none of their phones."""
+    board, (sent,) = ask("INVITE", "sip:lenka@10.0.0.12:6060")
+    board.lose(sent)
+    assert not board.sent()
+    assert board.statuses() == [500]
