@@ -8,6 +8,7 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.phrases import REASON_PHRASES
 from switchboard.sip.splice import complete_via
+from switchboard.sip.translation import address_of
 from switchboard.sip.via import Via
 
 Hop = tuple[str, int]
@@ -90,7 +91,7 @@ def response_address(request: Message, source: Hop) -> Hop:
 def reply_to(via: Via, source: Hop) -> Hop:
     """The same of the top `via`. It is always the sender's address: no maddr is obeyed (docs/SECURITY.md)."""
     maddr = via.param("maddr") or ""
-    if maddr and _is_address(maddr) and not is_one_peer(maddr.strip("[]")):
+    if maddr and address_of(maddr) is not None and not is_one_peer(maddr.strip("[]")):
         raise ParseError("Via With A Group Address", "Via")
     if via.param("rport") is not None:
         return source
@@ -109,12 +110,10 @@ def warning_of(error: ParseError) -> str:
 
 
 def _same_host(host: str, source: str) -> bool:
-    bare = host.strip("[]")
-    if bare == source:
+    if host.strip("[]") == source:
         return True
-    return (
-        _is_address(bare) and _is_address(source) and ip_address(bare) == ip_address(source.partition("%")[0])
-    )
+    named = address_of(host)
+    return named is not None and named == address_of(source)
 
 
 def is_one_peer(host: str) -> bool:
@@ -123,14 +122,6 @@ def is_one_peer(host: str) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return not (address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 try:

@@ -98,6 +98,8 @@ def test_standard_phrases() -> None:
         ("[2001:db8::1]", ("2001:db8::2", 9), "[2001:db8::1];received=2001:db8::2"),
         ("[fe80::1]", ("fe80::1%eth0", 9), "[fe80::1]"),
         ("10.0.0.1;rport", ("2001:db8::2", 9), "10.0.0.1;rport=9;received=2001:db8::2"),
+        ("127.0.0.198%84\udcb0c", ("127.0.0.198", 9), "127.0.0.198%84\udcb0c"),
+        ("10.0.0.1%zone", ("127.0.0.198", 9), "10.0.0.1%zone;received=127.0.0.198"),
     ],
 )
 def test_received_via(via: str, source: tuple[str, int], completed: str) -> None:
