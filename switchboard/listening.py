@@ -3,6 +3,8 @@
 import ipaddress
 import re
 
+from switchboard.sip.host import format_hop
+
 OFF = "off"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
@@ -24,4 +26,4 @@ def is_loopback(address: str) -> bool:
 
 def show_address(address: str, port: int) -> str:
     """As it stands in a URL."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return format_hop(address, port)

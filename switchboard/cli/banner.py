@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 from switchboard.bus.board import Board
 from switchboard.settings import Settings
+from switchboard.sip.host import bracketed
 from switchboard.site import host_of
 
 DEFAULT_PORT = 5060
@@ -84,11 +85,7 @@ def _domains(settings: Settings, addresses: Sequence[str], port: int) -> list[st
     suffix = "" if port == DEFAULT_PORT else f":{port}"
     ordered = sorted(addresses, key=lambda each: (ip_address(each).is_loopback, ip_address(each).version))
     named = [f"{domain}{suffix}" for domain in settings.domains]
-    return named + [f"{_host(each)}{suffix}{_remark(each)}" for each in ordered]
-
-
-def _host(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
+    return named + [f"{bracketed(each)}{suffix}{_remark(each)}" for each in ordered]
 
 
 def _remark(address: str) -> str:

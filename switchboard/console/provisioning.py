@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
 from switchboard.listening import show_address
+from switchboard.sip.host import bracketed
 
 LIFETIME_S = 900.0
 MAX_LINKS = 200
@@ -105,7 +106,7 @@ def configuration(user: str, host: str, port: int, credentials: Credentials | No
 def _hostport(host: str, port: int) -> str:
     """As it stands in a SIP URI (RFC 3261 §25.1)."""
     if port == SIP_PORT:
-        return f"[{host}]" if ":" in host else host
+        return bracketed(host)
     return show_address(host, port)
 
 

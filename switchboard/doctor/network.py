@@ -5,6 +5,7 @@ from ipaddress import ip_address, ip_network
 
 from switchboard.doctor.facts import NetworkCard, NetworkFacts
 from switchboard.doctor.finding import Finding, ok, problem, warning
+from switchboard.sip.host import bracketed
 
 DEFAULT_PORT = 5060
 _INTERNAL_CARDS = ("docker", "br-", "veth", "virbr", "podman", "cni", "lxc", "lxd")
@@ -49,7 +50,7 @@ def check_addresses(facts: NetworkFacts) -> Finding:
                 f"sip_host is {facts.host}: only phones on this machine reach it",
                 "leave SWITCHBOARD_SIP_HOST empty, unless that is what you want",
             )
-        return ok("address", f"phones use the domain {_shown(facts.host)}{suffix}")
+        return ok("address", f"phones use the domain {bracketed(facts.host)}{suffix}")
     outside = _outside(facts.cards)
     if not outside:
         return warning(
@@ -57,7 +58,7 @@ def check_addresses(facts: NetworkFacts) -> Finding:
             "this machine has no address but its own loopback",
             "connect it to the network of the phones; phones on this machine use 127.0.0.1",
         )
-    domains = " or ".join(f"{_shown(str(each.address.ip))}{suffix}" for each in outside)
+    domains = " or ".join(f"{bracketed(str(each.address.ip))}{suffix}" for each in outside)
     return ok("address", f"phones use the domain {domains}")
 
 
@@ -141,7 +142,3 @@ def _outside(cards: Sequence[NetworkCard]) -> list[NetworkCard]:
 
 def _is_internal(card: NetworkCard) -> bool:
     return card.name.startswith(_INTERNAL_CARDS)
-
-
-def _shown(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

@@ -3,6 +3,8 @@
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from switchboard.sip.host import format_hop
+
 
 class Direction(IntEnum):
     """Which way a message went. The numbers are kept in the history's store."""
@@ -22,9 +24,7 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        if not self.port:
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return format_hop(self.host, self.port) if self.port else self.host
 
 
 class Seen(NamedTuple):

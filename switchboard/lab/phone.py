@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from secrets import token_hex
 
 from switchboard.bus.udp import socket_address
-from switchboard.lab.requests import PhoneIdentity, bracketed
+from switchboard.lab.requests import PhoneIdentity
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
+from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message, parse_message
 
 T1_S = 0.5

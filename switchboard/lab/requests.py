@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from switchboard.auth.digest import answer_to
 from switchboard.sip.address import NameAddr
 from switchboard.sip.headers import Header
+from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import build_response
 
@@ -166,11 +167,6 @@ class Dialog:
     local: str
     remote: str
     call_id: str
-
-
-def bracketed(host: str) -> str:
-    """An address as URIs have it."""
-    return f"[{host}]" if ":" in host else host
 
 
 def with_body(raw: bytes, sdp: str) -> bytes:

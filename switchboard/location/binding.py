@@ -135,8 +135,3 @@ def _read_afresh(params: str) -> Mapping[str, str]:
     for name, value in _PARAM.findall(params):
         found.setdefault(name.lower(), value.strip())
     return found
-
-
-def format_hop(host: str, port: int) -> str:
-    """`host:port`, an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Reason
 from switchboard.auth.verifier import Attempt
-from switchboard.location.binding import Binding, format_hop
+from switchboard.location.binding import Binding
 from switchboard.location.rebind import RegistrarPolicy, rebind
 from switchboard.location.store import Store
 from switchboard.location.update import Update
@@ -16,6 +16,7 @@ from switchboard.proxy.preprocess import check_syntax
 from switchboard.proxy.refusal import Refusal
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
+from switchboard.sip.host import format_hop
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response, received_via, response_address, warning_of
 from switchboard.sip.stateless import StatelessAnswers

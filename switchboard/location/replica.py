@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from switchboard.codec import pack, unpack
-from switchboard.location.binding import Binding, format_hop
+from switchboard.location.binding import Binding
 from switchboard.location.store import Snapshot
 from switchboard.proxy.domains import DEFAULT_PORT, canonical_host
 from switchboard.sip.errors import ParseError
+from switchboard.sip.host import format_hop
 from switchboard.sip.uri import SipUri
 
 HopKey = tuple[str, str, int]

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from switchboard.location.binding import Binding, format_hop, returned_params
+from switchboard.location.binding import Binding, returned_params
 from switchboard.location.contacts import RequestedContact
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
+from switchboard.sip.host import format_hop
 from switchboard.sip.message import Message
 from switchboard.sip.translation import is_translated
 from switchboard.sip.uri import SipUri, is_sip

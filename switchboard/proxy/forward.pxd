@@ -1,5 +1,6 @@
 from switchboard.proxy.preprocess cimport Routing
 from switchboard.proxy.received cimport Received
+from switchboard.sip.host cimport bracketed
 from switchboard.sip.message cimport Message
 from switchboard.sip._splice cimport forward_request
 
@@ -11,4 +12,3 @@ cpdef bytes compose(
     Received received, object plan, Routing routing, str branch, object to, int port, object policy, object added=*
 )
 cdef list _changed_routes(Message request, object plan)
-cdef str _reference(str host)

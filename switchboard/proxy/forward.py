@@ -15,6 +15,7 @@ from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
+from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, is_one_peer
 from switchboard.sip.splice import Forwarding, forward_request
@@ -120,7 +121,7 @@ def compose(
     """
     request = received.message
     uri = plan.text.encode("utf-8", "surrogateescape")
-    via = f"SIP/2.0/UDP {_reference(to.local)}:{port};branch={branch}".encode()
+    via = f"SIP/2.0/UDP {bracketed(to.local)}:{port};branch={branch}".encode()
     recorded: list[bytes] = []
     if is_recorded(received.method):
         may_relay, target = routing.may_relay, plan.target
@@ -135,7 +136,3 @@ def _changed_routes(request: Message, plan: Plan) -> list[bytes] | None:
     if not plan.routes and Header.ROUTE not in request.numbers:
         return None
     return [route.encode("utf-8", "surrogateescape") for route in plan.routes]
-
-
-def _reference(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -1,5 +1,6 @@
 from switchboard.proxy.received cimport Received
 from switchboard.sip.address cimport uri_in
+from switchboard.sip.host cimport bracketed
 from switchboard.sip.message cimport Message
 from switchboard.sip.translation cimport is_private, is_translated
 from switchboard.sip.uri cimport SipUri, parse_uri
@@ -28,4 +29,3 @@ cdef tuple _seal_in(Message response, object caller, object seals)
 cdef str _uri_behind(Message response, bytes seal, bytes above)
 cdef bytes _value_at(bytes raw, Py_ssize_t start, Py_ssize_t end)
 cdef SipUri _parsed(str text)
-cdef str _reference(str host)

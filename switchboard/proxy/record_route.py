@@ -17,6 +17,7 @@ from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
 from switchboard.sip.headers import Header
+from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.scan import BODY_END
 from switchboard.sip.translation import address_of, is_private, is_translated
@@ -55,8 +56,8 @@ def record_routes(
     The target's side is on top (RFC 5658 §3). `routes`: what is left of Route. `may_relay`: whether the caller may
     follow the callee wherever it moves.
     """
-    outer, local = _reference(to.local), received.source.local
-    inner = outer if "%" in local else _reference(local) or outer
+    outer, local = bracketed(to.local), received.source.local
+    inner = outer if "%" in local else bracketed(local) or outer
     hosts = (outer,) if inner == outer else (outer, inner)
     caller = _caller_side(received, seals, may_relay)
     sides = _new(Sides, (caller, _first_callee_side(target, routes, to, seals)))
@@ -247,7 +248,3 @@ def _parsed(text: str) -> SipUri | None:
     except ParseError:
         return None
     return uri if uri.has_host else None
-
-
-def _reference(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -1,3 +1,4 @@
+from switchboard.sip.host cimport format_hop
 from switchboard.sip.uri cimport SipUri
 
 
@@ -5,4 +6,3 @@ cpdef bint is_spoken(SipUri uri) except -1
 cpdef list by_priority(list targets)
 cpdef object target_of(object bound, str user)
 cpdef object along(str text, object uri, object flow, str user=*)
-cdef str _hop(object flow)

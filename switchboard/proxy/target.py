@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from switchboard.sip.errors import ParseError
+from switchboard.sip.host import format_hop
 from switchboard.sip.uri import SipUri, parse_uri
 from switchboard.transaction.commands import Fields, Peer
 
@@ -27,6 +28,8 @@ class Bound(Protocol):
     def path(self) -> tuple[str, ...]: ...
     @property
     def source(self) -> str: ...
+    @property
+    def source_host(self) -> str: ...
 
 
 class Target(NamedTuple):
@@ -73,14 +76,14 @@ def target_of(bound: Bound, user: str) -> Target | None:
     if uri.headers or uri.param("method") is not None:
         uri = uri.without_params("method").replace(headers="")
         text = str(uri)
-    is_elsewhere = bound.source.rpartition(":")[0].strip("[]") != uri.host.strip("[]")
+    is_elsewhere = bound.source_host != uri.host.strip("[]")
     fallback = bound.source if is_elsewhere and not (bound.next_hop or bound.path) else ""
     return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop, "", fallback, user))
 
 
 def along(text: str, uri: SipUri, flow: Peer, user: str = "") -> Target:
     """Return the target that is reached over `flow`, whatever its URI says."""
-    return _new(Target, (text, uri, 1.0, (), _hop(flow), flow.local, "", user))
+    return _new(Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user))
 
 
 def is_spoken(uri: SipUri) -> bool:
@@ -102,7 +105,3 @@ def uri_of(text: str) -> SipUri:
         return parse_uri(text)
     except ParseError:
         return NOBODY
-
-
-def _hop(flow: Peer) -> str:
-    return f"[{flow.host}]:{flow.port}" if ":" in flow.host else f"{flow.host}:{flow.port}"

@@ -7,6 +7,7 @@ from secrets import token_hex
 from switchboard.bus.udp import socket_address
 from switchboard.local import own_addresses
 from switchboard.settings import Settings
+from switchboard.sip.host import bracketed
 
 CALL_ID = "switchboard-probe-"
 """How the Call-IDs of our own questions begin: the history leaves them out."""
@@ -50,7 +51,7 @@ def answer_s(settings: Settings, timeout_s: float) -> float | None:
 
 def options(own_host: str, own_port: int, host: str, port: int) -> bytes:
     """An OPTIONS for the switchboard itself; hosts without brackets."""
-    here, there = (f"[{each}]" if ":" in each else each for each in (own_host, host))
+    here, there = bracketed(own_host), bracketed(host)
     lines = [
         f"OPTIONS sip:{there}:{port} SIP/2.0",
         f"Via: SIP/2.0/UDP {here}:{own_port};rport;branch=z9hG4bK{token_hex(8)}",

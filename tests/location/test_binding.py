@@ -3,7 +3,7 @@
 import pytest
 
 from switchboard.bus import frames
-from switchboard.location.binding import WIRE_FIELDS, Binding, format_hop
+from switchboard.location.binding import WIRE_FIELDS, Binding
 
 BINDING = Binding(
     "sip:a@h:5070",
@@ -56,7 +56,3 @@ def test_hosts() -> None:
     assert BINDING.contact_uri is not None
     assert BINDING.contact_uri.port == 5070
     assert Binding("tel:1", 1.0, 0.0).contact_uri is None
-
-
-def test_format_hop() -> None:
-    assert (format_hop("h", 1), format_hop("::1", 2)) == ("h:1", "[::1]:2")
