@@ -49,6 +49,22 @@ class Agent:
         """What a library has to do in between."""
 
 
+class AsyncAgent(Agent):
+    """One whose library has calls with the coroutines `answer` and `hangup`; it has one call at a time."""
+
+    current: Any = None
+
+    async def answer(self) -> None:
+        """Answer the call that rings."""
+        self.current = await self.rung_async()
+        await self.current.answer()
+
+    async def hangup(self) -> None:
+        """End the call, if there is one."""
+        if self.current is not None:
+            await self.current.hangup()
+
+
 def serve(agent: Agent, pause_s: float = 0.02) -> None:
     """Do what the lines of the standard input say, until it ends."""
     while True:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from interop.agent import Agent, serve_async
+from interop.agent import AsyncAgent, serve_async
 from interop.stack import AGAIN, CALLS, IS_CALLED, IS_WRITTEN_TO, REGISTERS, Stack, python_phone
 
 STACK = Stack(
@@ -19,9 +19,7 @@ async def main() -> None:
     """One call at a time."""
     from baresip import Account, Call, Config, Runtime, UserAgent
 
-    class Phone(Agent):
-        current: Call = None
-
+    class Phone(AsyncAgent):
         async def begin(self) -> None:
             self.runtime = Runtime()
             await self.runtime.start(Config(extra_config_text=f"sip_listen {self.address}:5060\n"))
@@ -37,14 +35,6 @@ async def main() -> None:
 
         async def call(self, user: str) -> None:
             self.current = await self.agent.dial(self.uri(user))
-
-        async def answer(self) -> None:
-            self.current = await self.rung_async()
-            await self.current.answer()
-
-        async def hangup(self) -> None:
-            if self.current is not None:
-                await self.current.hangup()
 
     phone = Phone()
     await phone.begin()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from interop.agent import Agent, serve_async
+from interop.agent import AsyncAgent, serve_async
 from interop.stack import AGAIN, CALLS, IS_CALLED, IS_WRITTEN_TO, REGISTERS, Stack, python_phone
 
 STACK = Stack(
@@ -23,9 +23,7 @@ async def main() -> None:
 
     logging.basicConfig(level=logging.DEBUG)
 
-    class Phone(Agent):
-        current: Call = None
-
+    class Phone(AsyncAgent):
         async def begin(self) -> None:
             self.agent = UserAgent(local_addr=(self.address, 5060))
             self.agent.on_incoming_call(self.ring)
@@ -40,14 +38,6 @@ async def main() -> None:
 
         async def call(self, user: str) -> None:
             self.current = await self.agent.invite(self.account, self.uri(user))
-
-        async def answer(self) -> None:
-            self.current = await self.rung_async()
-            await self.current.answer()
-
-        async def hangup(self) -> None:
-            if self.current is not None:
-                await self.current.hangup()
 
     phone = Phone()
     await phone.begin()
