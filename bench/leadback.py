@@ -79,14 +79,8 @@ class Circle(NamedTuple):
         return (f"<{uri}>;q={1 - place * step:.2f}" for place, uri in enumerate(uris))
 
     def __str__(self) -> str:
-        return " ".join(
-            map(
-                str,
-                filter(
-                    None, (self.ours, self.path, self.by_q and "one by one", self.redirects and "redirected")
-                ),
-            )
-        )
+        words = (self.ours, self.path, "one by one" * self.by_q, "redirected" * self.redirects)
+        return " ".join(filter(None, words))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from switchboard.auth.failures import Failure
+from switchboard.gate.phones import Allowance
 
 LINES_A_SECOND: Final = 10.0
 BURST: Final = 50.0
@@ -19,18 +20,14 @@ class FailureLog:
 
     def __init__(self) -> None:
         self.unlogged = 0
-        self._room = BURST
-        self._seen_at = 0.0
+        self._room = Allowance(LINES_A_SECOND, BURST, 0.0)
 
     def tell(self, failures: Iterable[Failure], now: float) -> None:
         """Write a line for each of them while there is room."""
-        self._room = min(BURST, self._room + (now - self._seen_at) * LINES_A_SECOND)
-        self._seen_at = now
         for failure in failures:
-            if self._room < 1:
+            if not self._room.take(now):
                 self.unlogged += 1
                 continue
-            self._room -= 1
             structlog.get_logger().warning(
                 "auth failed",
                 source=failure.source,

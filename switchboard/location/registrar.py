@@ -13,7 +13,7 @@ from switchboard.location.rebind import RegistrarPolicy, rebind
 from switchboard.location.store import Store
 from switchboard.location.update import Update
 from switchboard.proxy.preprocess import check_syntax
-from switchboard.proxy.refusal import Refusal
+from switchboard.proxy.refusal import Refusal, bad_extension
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.host import format_hop
@@ -189,7 +189,7 @@ class Registrar:
 def _check_require(request: Message) -> None:
     required = [tag for tag in request.values(Header.REQUIRE) if tag.lower() not in SUPPORTED]
     if required:
-        raise Refusal(420, headers=[("Unsupported", ", ".join(required))])
+        raise bad_extension(required)
 
 
 def _address_of_record(request: Message) -> SipUri:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from switchboard.codec import pack, unpack
 from switchboard.location.binding import Binding
 from switchboard.location.store import Snapshot
-from switchboard.proxy.domains import DEFAULT_PORT, canonical_host
+from switchboard.proxy.dialog_seal import address_named
+from switchboard.proxy.domains import canonical_host
 from switchboard.sip.errors import ParseError
 from switchboard.sip.host import format_hop
 from switchboard.sip.uri import SipUri
@@ -129,8 +130,8 @@ class Replica:
 
 
 def _hop_key(uri: SipUri) -> HopKey:
-    host = uri.param("maddr") or uri.host
-    return uri.username, canonical_host(host), DEFAULT_PORT if uri.port is None else uri.port
+    host, port = address_named(uri)
+    return uri.username, canonical_host(host), port
 
 
 def _hosts(binding: Binding) -> set[str]:

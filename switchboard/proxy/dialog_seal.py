@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 
 from switchboard.auth.keys import Use, seal
 from switchboard.proxy.domains import DEFAULT_PORT, canonical_host
+from switchboard.sip.translation import address_of
 from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Peer
 
@@ -207,13 +208,11 @@ def _side(packed: bytes, local: str | None) -> Side:
 
 
 def _packed(host: str) -> bytes:
-    try:
-        octets, kind = ip_address(host).packed, 0
-    except ValueError:
-        octets, kind = host.encode("utf-8", "surrogateescape")[: _TEXT - 1], _TEXT
-    if kind == 0 and "%" in host:
-        octets, kind = host.encode(), _TEXT
-    return bytes((kind | len(octets),)) + octets
+    address = None if "%" in host else address_of(host)
+    if address is not None:
+        return bytes((len(address.packed),)) + address.packed
+    octets = host.encode("utf-8", "surrogateescape")[: _TEXT - 1]
+    return bytes((_TEXT | len(octets),)) + octets
 
 
 def _unpacked(octets: bytes) -> str:

@@ -5,7 +5,7 @@ import re
 from switchboard.proxy.dialog_seal import PARAM
 from switchboard.proxy.domains import DEFAULT_PORT, OwnDomains
 from switchboard.proxy.received import Received
-from switchboard.proxy.refusal import Refusal
+from switchboard.proxy.refusal import Refusal, bad_extension
 from switchboard.proxy.target import NOBODY, Target
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
@@ -170,7 +170,7 @@ def _check_loop(received: Received) -> None:
 
 def _check_proxy_require(request: Message) -> None:
     if Header.PROXY_REQUIRE in request.numbers and (required := request.values(Header.PROXY_REQUIRE)):
-        raise Refusal(420, headers=[("Unsupported", ", ".join(required))])
+        raise bad_extension(required)
 
 
 def _routes(received: Received) -> list[str]:

@@ -3,7 +3,7 @@ from switchboard.sip.address cimport uri_in
 from switchboard.sip.host cimport bracketed
 from switchboard.sip.message cimport Message
 from switchboard.sip.translation cimport is_private, is_translated
-from switchboard.sip.uri cimport SipUri, parse_uri
+from switchboard.sip.uri cimport SipUri
 
 cdef int _RECORD_ROUTE, _CONTACT
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from switchboard.proxy.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
 from switchboard.proxy.received import Received
-from switchboard.proxy.target import Target
+from switchboard.proxy.target import NOBODY, Target, uri_of
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
@@ -21,7 +21,7 @@ from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.scan import BODY_END
 from switchboard.sip.translation import address_of, is_private, is_translated
-from switchboard.sip.uri import SipUri, parse_uri
+from switchboard.sip.uri import SipUri
 from switchboard.transaction.commands import Peer
 
 _RECORD_ROUTE: Final = int(Header.RECORD_ROUTE)
@@ -241,10 +241,5 @@ def _value_at(raw: bytes, start: int, end: int) -> bytes:
 
 def _parsed(text: str) -> SipUri | None:
     """The URI; None if it names no place."""
-    if not text:
-        return None
-    try:
-        uri = parse_uri(text)
-    except ParseError:
-        return None
+    uri = uri_of(text) if text else NOBODY
     return uri if uri.has_host else None

@@ -21,3 +21,8 @@ class Refusal(Exception):
         self.reason = reason
         self.headers = headers
         self.optional = optional
+
+
+def bad_extension(unsupported: Sequence[str]) -> Refusal:
+    """What to say to who requires the extensions `unsupported`: option tags, at least one (§8.2.2.3, §16.3 step 5)."""
+    return Refusal(420, headers=[("Unsupported", ", ".join(unsupported))])

@@ -11,7 +11,7 @@ from switchboard.proxy.domains import OwnDomains
 from switchboard.proxy.identity import unproved_lines
 from switchboard.proxy.preprocess import Routing
 from switchboard.proxy.received import Received
-from switchboard.proxy.refusal import Refusal
+from switchboard.proxy.refusal import Refusal, bad_extension
 from switchboard.proxy.target import Bound, Target, target_of
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
@@ -213,8 +213,8 @@ def _bad_event() -> Refusal:
 
 def _own_answer(received: Received) -> Refusal:
     """The answer to a request to the switchboard itself (§8.2.2.3, §11.2, RFC 3903 §6)."""
-    if received.message.values(Header.REQUIRE):
-        return Refusal(420, headers=[("Unsupported", ", ".join(received.message.values(Header.REQUIRE)))])
+    if required := received.message.values(Header.REQUIRE):
+        return bad_extension(required)
     if received.method == "OPTIONS":
         return OwnAnswer(200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")])
     return _bad_event() if received.method in _EVENT_METHODS else Refusal(404)
