@@ -13,21 +13,20 @@ from services.loads import KEPT, Loads
 from services.undeliverable import Undeliverable
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.frames import has_shape
+from switchboard.bus.items import REGISTERED, flow_of
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
-from switchboard.bus.udp import inherited_sockets
 from switchboard.gate.gate import Gate
 from switchboard.local import own_domains
 from switchboard.settings import Settings
 from switchboard.settings_gate import gate_policy
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.site import endpoints_of
+from switchboard.transports.udp_sockets import inherited_sockets
 
-_SOURCE = [str, int]  # host and port
 ENOUGH = 3.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
@@ -90,11 +89,11 @@ class EdgeRx(Actor):
                 self._bad_items += 1
 
     def _note_phone(self, source: Any, now: float) -> None:
-        if has_shape(source, _SOURCE):
-            host, port = source
-            self._gate.sources.phones.add(host, port, now)
-        else:
+        flow = flow_of(source, REGISTERED)
+        if flow is None:
             self._bad_items += 1
+        else:
+            self._gate.sources.phones.add(*flow.hop, now)
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""

@@ -8,13 +8,14 @@ from typing import Any
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.datagrams import Sender
+from switchboard.bus.items import SENT, flow_of
 from switchboard.bus.plan import Kind
 from switchboard.bus.run import run_actor
 from switchboard.bus.tap import Tap
-from switchboard.bus.udp import inherited_sockets
 from switchboard.settings import Settings
 from switchboard.site import endpoints_of
+from switchboard.transports.udp import Sender
+from switchboard.transports.udp_sockets import inherited_sockets
 
 _HEAD = frames.head("sip.send")
 
@@ -80,14 +81,13 @@ class EdgeTx(Actor):
         }
 
     def _send(self, item: Any) -> None:
-        match item:
-            case [str(host), int(port), str(local_host), bytes(raw)]:
-                if self._sender.send(raw, host, port, local_host):
-                    self._sent += 1
-                else:
-                    self._failed += 1
-            case _:
-                self._bad_items += 1
+        flow = flow_of(item, SENT)
+        if flow is None:
+            self._bad_items += 1
+        elif self._sender.send(item[1], flow):
+            self._sent += 1
+        else:
+            self._failed += 1
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any, Final
 
 from switchboard.bus.outbox import Outbox
-from switchboard.bus.udp import HAS_ERROR_QUEUE, tell_errors
-from switchboard.bus.undelivered import Undelivered, receive_error
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.quoted import parse_quoted
+from switchboard.transports.udp_errors import Undelivered, receive_error
+from switchboard.transports.udp_sockets import HAS_ERROR_QUEUE, tell_errors
 
 ERRORS_A_ROUND: Final = 32
 ERRORS_A_SECOND: Final = 5_000
@@ -101,4 +102,4 @@ class Undeliverable:
             self._ignored += 1
         else:
             router = quoted.router % len(self._outboxes)
-            self._gathered[router].append([error.host, error.port, error.sent])
+            self._gathered[router].append([Flow(UDP, "", error.host, error.port).pack(), error.sent])

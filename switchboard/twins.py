@@ -21,7 +21,7 @@ HAND_WRITTEN = (
     "switchboard.sip._splice",
     "switchboard.sip._grammar",
     "switchboard.sip._uri",
-    "switchboard.bus._datagrams",
+    "switchboard.transports._udp",
     "switchboard.bus._sockets",
     "switchboard.bus._share",
     "switchboard._codec",

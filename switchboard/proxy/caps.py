@@ -15,7 +15,7 @@ from switchboard.proxy.refusal import Refusal
 from switchboard.proxy.targets import Locations
 from switchboard.sip.headers import Header
 from switchboard.sip.stateless import StatelessAnswers
-from switchboard.transaction.commands import Peer, Reader
+from switchboard.transaction.commands import Reader
 
 LATE_S = 0.3
 """So late, a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""
@@ -86,7 +86,7 @@ def send_away(received: Received, answers: StatelessAnswers, turn: ProxyTurn) ->
     answer = answers.make(message, source, 503, optional=later, to_tag=tag_of(message), at=turn.at)
     if answer:
         response, hop = answer
-        turn.send_response(Peer(*hop, received.source.local), response, _NOBODY)
+        turn.send_response(received.source.towards(hop), response, _NOBODY)
 
 
 def check_passed(received: Received) -> None:

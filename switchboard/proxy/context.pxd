@@ -56,7 +56,7 @@ cdef class ResponseContext:
     cpdef object _send(self, Branch branch, object hop, ProxyTurn turn)
     cdef object _receive_provisional(self, Branch branch, Message response, ProxyTurn turn)
     cdef object _give_up(self, Branch branch, int status, ProxyTurn turn)
-    cdef list _added_lines(self, Branch branch, object peer)
+    cdef list _added_lines(self, Branch branch, object flow)
     cdef object _succeed(self, Branch branch, Message response, ProxyTurn turn)
     cdef object _fail(self, Branch branch, Message response, ProxyTurn turn)
     @cython.locals(branch=Branch)

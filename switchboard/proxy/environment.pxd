@@ -17,6 +17,6 @@ cdef class Environment:
     cdef readonly Unconfirmed unconfirmed
     cdef long _tags
     cpdef str make_tag(self)
-    cpdef object peer_for(self, object plan, object hop)
-    cdef object _peer_at(self, object hop, str local)
+    cpdef object flow_for(self, object plan, object hop)
+    cdef object _flow_to(self, object hop, str local)
     cpdef object ask(self, object lookup, object then, ProxyTurn turn)

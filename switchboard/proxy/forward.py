@@ -14,13 +14,14 @@ from switchboard.proxy.target import Target, is_spoken
 from switchboard.proxy.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, is_one_peer
 from switchboard.sip.splice import Forwarding, forward_request
 from switchboard.sip.uri import SipUri
-from switchboard.transaction.commands import Fields, Peer
+from switchboard.transaction.commands import Fields
 
 LARGEST_SENT: Final = 65_507
 """Octets of a UDP datagram over IPv4. A copy is longer than what came, by our Via if nothing else."""
@@ -109,7 +110,7 @@ def compose(
     plan: Plan,
     routing: Routing,
     branch: str,
-    to: Peer,
+    to: Flow,
     port: int,
     policy: TargetPolicy,
     added: Sequence[bytes] = (),

@@ -15,15 +15,15 @@ cpdef list record_routes(
 )
 cpdef object answering_target(Message response, object target)
 cpdef bytes lead_to_callee(
-    bytes raw, Message response, Received received, object target, object peer, object seals
+    bytes raw, Message response, Received received, object target, object flow, object seals
 )
 cdef bint _is_where_expected(Message response, object target) except -1
 cdef bint _names_same_place(str text, str other) except -1
 cdef object _caller_side(Received received, object seals, bint may_relay)
 cdef object _first_callee_side(object target, object routes, object to, object seals)
-cdef object _callee_side(Received received, object target, object peer, str text, object seals)
+cdef object _callee_side(Received received, object target, object flow, str text, object seals)
 cdef object _side_at(SipUri uri, object known, tuple sums, bint may_follow)
-cdef bint _is_behind(SipUri uri, object target, object peer) except -1
+cdef bint _is_behind(SipUri uri, object target, object flow) except -1
 cdef str _first_uri(Message message, object header)
 cdef tuple _seal_in(Message response, object caller, object seals)
 cdef str _uri_behind(Message response, bytes seal, bytes above)

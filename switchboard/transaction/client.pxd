@@ -9,7 +9,7 @@ cdef int _TRYING, _PROCEEDING, _COMPLETED, _ACCEPTED, _TERMINATED
 
 cdef class ClientTransaction(Waiting):
     cdef readonly tuple key
-    cdef readonly object peer
+    cdef readonly object flow
     cdef readonly bytes raw
     cdef public object user
     cdef public int state

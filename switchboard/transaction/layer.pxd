@@ -21,8 +21,8 @@ cdef class TransactionLayer:
     cdef public Dormant dormant
     cdef readonly Repetitions repetitions
     cpdef ServerTransaction find_server(self, tuple key)
-    cpdef ServerTransaction open_server(self, tuple key, object peer, object reader)
-    cpdef ClientTransaction open_client(self, str branch, str method, object peer, bytes raw, object user, Turn turn)
+    cpdef ServerTransaction open_server(self, tuple key, object flow, object reader)
+    cpdef ClientTransaction open_client(self, str branch, str method, object flow, bytes raw, object user, Turn turn)
     cpdef ServerTransaction restore_server(self, tuple fixed, tuple changing, double now)
     cpdef ClientTransaction restore_client(self, tuple fixed, tuple changing, double now, object user=*)
     cpdef ClientTransaction receive_response(self, Message response, Turn turn)

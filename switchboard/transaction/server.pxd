@@ -8,7 +8,7 @@ cdef int _TRYING, _PROCEEDING, _COMPLETED, _CONFIRMED, _ACCEPTED, _TERMINATED
 
 cdef class ServerTransaction(Waiting):
     cdef readonly tuple key
-    cdef readonly object peer, reader
+    cdef readonly object flow, reader
     cdef public bytes last, trying
     cdef public object user
     cdef public int state

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flows import udp
 from playbook import HOST, LUKAS, Board, request
 
 from switchboard.auth.nonce import Nonce
@@ -12,7 +13,6 @@ from switchboard.durable import router_log
 from switchboard.durable.router_log import UNSYNCED, RouterLog
 from switchboard.proxy.commands import CallEvent, ProxyTurn
 from switchboard.sip.scan import scan
-from switchboard.transaction.commands import Peer
 
 EVENT = CallEvent("ringing", "call-1", "from-1", 1.0)
 INVITE = request("INVITE", "sip:lenka@10.0.0.1")
@@ -28,7 +28,7 @@ def write_call(directory: Path) -> None:
     """A first life: one call rings, two events wait for the journal."""
     log = RouterLog(directory)
     turn = ProxyTurn(1000.0, at=1.0)
-    fresh_board().proxy.receive(INVITE, scan(INVITE), Peer(*LUKAS, HOST), turn)
+    fresh_board().proxy.receive(INVITE, scan(INVITE), udp(*LUKAS, HOST), turn)
     turn.events = [EVENT, EVENT]
     log.note(turn)
     log.commit(turn.now)
@@ -131,7 +131,7 @@ def test_the_end_of_an_old_unit_spares_a_new_one_of_its_name(tmp_path: Path) -> 
     old, new = fresh_board().proxy, fresh_board().proxy
     for now, proxy in ((1000.0, old), (1001.0, new)):
         turn = ProxyTurn(now, at=1.0)
-        proxy.receive(INVITE, scan(INVITE), Peer(*LUKAS, HOST), turn)
+        proxy.receive(INVITE, scan(INVITE), udp(*LUKAS, HOST), turn)
         log.note(turn)
         log.commit(now)
     turn = ProxyTurn(1100.0, at=1.0)

@@ -2,7 +2,7 @@
 
 import pytest
 from playbook import request
-from transaction.bench import PEER, Bench
+from transaction.bench import FLOW, Bench
 
 from switchboard.sip.message import Message, parse_message
 from switchboard.transaction.client import (
@@ -25,7 +25,7 @@ def response(status: int, tag: str = "t") -> Message:
 
 
 def start(kind: type[ClientTransaction], raw: bytes, bench: Bench) -> ClientTransaction:
-    transaction = kind((BRANCH, "INVITE"), PEER, raw, bench.timers, bench.values, user="branch")
+    transaction = kind((BRANCH, "INVITE"), FLOW, raw, bench.timers, bench.values, user="branch")
     with bench.turn() as turn:
         transaction.start(turn)
     return transaction

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from switchboard.bus import udp
-from switchboard.bus.datagrams import receive
-from switchboard.bus.udp import (
+from switchboard.transports import udp_sockets
+from switchboard.transports.udp import receive
+from switchboard.transports.udp_sockets import (
     BindError,
     PortTaken,
     bind_sockets,
@@ -101,7 +101,7 @@ def test_a_holder_that_we_may_not_see_is_another_process(
 
 def test_port_0_is_tried_until_both_families_are_free(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
-    real = udp._bind_wildcards
+    real = udp_sockets._bind_wildcards
 
     def taken_twice(port: int) -> list[socket.socket]:
         tries.append(port)
@@ -109,7 +109,7 @@ def test_port_0_is_tried_until_both_families_are_free(bind: Bind, monkeypatch: p
             raise PortTaken(5060)
         return real(port)
 
-    monkeypatch.setattr(udp, "_bind_wildcards", taken_twice)
+    monkeypatch.setattr(udp_sockets, "_bind_wildcards", taken_twice)
     assert bind("", 0)
     assert tries == [0, 0, 0]
 

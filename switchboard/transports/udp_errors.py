@@ -5,8 +5,8 @@ import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from switchboard.bus.datagrams import scoped
-from switchboard.bus.udp import IP_RECVERR, IPV6_RECVERR
+from switchboard.transports.udp import scoped
+from switchboard.transports.udp_sockets import IP_RECVERR, IPV6_RECVERR
 
 QUOTED_BYTES: Final = 1280
 """More than errors quote of a datagram: ICMP's have 576 octets in all, ICMPv6's as many as the least MTU."""
