@@ -14,7 +14,6 @@ from switchboard.codec import pack, unpack
 from switchboard.durable.keyed_log import KeyedLog
 from switchboard.durable.keys import BOOT, EVENT, NONCE, SERIES, event_key, event_number
 from switchboard.durable.unit_log import UnitLog
-from switchboard.durable.version1 import upgrade
 from switchboard.proxy.commands import ProxyTurn
 from switchboard.proxy.environment import Environment
 
@@ -29,7 +28,6 @@ class RouterLog:
     def __init__(self, directory: Path) -> None:
         self._log = KeyedLog(directory)
         self._units = UnitLog(self._log)
-        upgrade(self._log, self._units)
         self._touched: dict[object, None] = {}
         self.events = Unacknowledged()
         kept = {key: self._log[key] for key in self._log if key[:1] in (BOOT, SERIES, EVENT, NONCE)}

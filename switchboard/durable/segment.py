@@ -5,9 +5,7 @@
     record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
 
 All numbers are little-endian. A commit that was being written when the process was killed ends the file for
-its readers: none of it has happened. In version 1 each record had a checksum of its own:
-
-    record   crc32 of the rest (u32), the rest as above
+its readers: none of it has happened.
 """
 
 import os
@@ -19,18 +17,15 @@ from zlib import crc32
 from switchboard.unusable import UnusableFile
 
 VERSION = 2
-READ_VERSIONS = (1, 2)
 ERASED = 0xFFFFFFFF
 
 _MAGIC = b"SWBLOG"
 _HEADER = _MAGIC + bytes([VERSION]) + b"\n"
 _COMMIT = struct.Struct("<II")
 _RECORD = struct.Struct("<HI")
-_RECORD_1 = struct.Struct("<IHI")
 HEADER_BYTES = len(_HEADER)
 RECORD_BYTES = _RECORD.size
 COMMIT_BYTES = _COMMIT.size
-_CHECKSUM_BYTES = 4
 
 Place = tuple[bytes, int, int]
 """A key, where its value begins in the file, and how long that is; ERASED: it has none."""
@@ -67,7 +62,7 @@ def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
 def places(path: Path, data: bytes) -> Iterator[Place]:
     """The same, with the places of the values in `data`, what the file holds."""
     _check_header(path, data)
-    return _records_1(data) if data[len(_MAGIC) : len(_HEADER)] == b"\x01\n" else _records(data)
+    return _records(data)
 
 
 def _records(data: bytes) -> Iterator[Place]:
@@ -86,26 +81,12 @@ def _records(data: bytes) -> Iterator[Place]:
             position = middle if value_length == ERASED else middle + value_length
 
 
-def _records_1(data: bytes) -> Iterator[Place]:
-    view = memoryview(data)
-    position = len(_HEADER)
-    while position + _RECORD_1.size <= len(data):
-        checksum, key_length, value_length = _RECORD_1.unpack_from(data, position)
-        middle = position + _RECORD_1.size + key_length
-        end = middle if value_length == ERASED else middle + value_length
-        if checksum != crc32(view[position + _CHECKSUM_BYTES : end]):
-            return
-        yield data[middle - key_length : middle], middle, value_length
-        position = end
-
-
 def _check_header(path: Path, data: bytes) -> None:
-    version = data[len(_MAGIC) : len(_MAGIC) + 1]
-    if _HEADER.startswith(data) or (data.startswith(_MAGIC) and version and version[0] in READ_VERSIONS):
+    if _HEADER.startswith(data[:HEADER_BYTES]):
         return
-    if data.startswith(_MAGIC):
+    if data.startswith(_MAGIC) and data[len(_MAGIC)] != VERSION:
         raise SegmentError(
-            f"{path} is of version {version[0]}, this switchboard reads {READ_VERSIONS[0]} to {VERSION}: "
+            f"{path} is of version {data[len(_MAGIC)]}, this switchboard reads {VERSION}: "
             "use the one that wrote it, or move its directory away (calls being set up are forgotten)."
         )
     raise SegmentError(f"{path} is no log of the switchboard: move it away, or use another data directory.")

@@ -74,13 +74,6 @@ class UnitLog:
                 self._put(unit, now)
                 self._let_sleep(unit)
 
-    def add(self, saved: SavedUnit) -> None:
-        """Write a unit as a successor is to find it."""
-        self._last += 1
-        self._log.put(_KEY.pack(BASE, self._last), pack(saved.base))
-        self._log.put(_KEY.pack(STATE, self._last), pack(saved.state))
-        self._found.append(self._last)
-
     def forget_all(self) -> None:
         """Erase what the predecessor left."""
         for number in self._found:

@@ -111,8 +111,7 @@ def restore_branch(
     context: object, layer: TransactionLayer, fixed: Fields, changing: Fields, now: float
 ) -> Branch:
     """Return the branch that wrote this. `now`: when this process took over."""
-    text, routes, hop, *more, client_fixed = fixed  # logs of 0.1 have no more
-    target, breadth = more or ((), 1)
+    text, routes, hop, target, breadth, client_fixed = fixed
     given_up, redirected, cancel_wanted, reasons, status, raw, armed, client = changing
     branch = Branch(context, layer, Plan.restore(text, routes, hop, target), breadth)
     branch.given_up, branch.redirected, branch._cancel_wanted = given_up, redirected, cancel_wanted

@@ -403,13 +403,13 @@ def restore_context(
     env: Environment, server: ServerTransaction, fixed: Fields, changing: Fields, now: float
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
-    request, routing, groups, tried, *led, branches = fixed  # logs of 0.1 have no `led`
+    request, routing, groups, tried, led, branches = fixed
     cancelled, rang, answers, changed = changing
     received = Received.restore(request, env.policy.own)
     context = ResponseContext(env, received, server, Routing.restore(routing))
     context._groups = [[Target.restore(target) for target in group] for group in groups]
     context._tried, context._answers = set(tried), set(answers)
-    context._led = dict(led[0]) if led else {}
+    context._led = dict(led)
     context._cancelled, context._rang = cancelled, rang
     for branch, change in zip(branches, changed, strict=True):
         context._branches.append(restore_branch(context, env.layer, branch, change, now))

@@ -48,9 +48,9 @@ class Plan(NamedTuple):
         return self.text, self.routes, self.hop, self.target.saved()
 
     @classmethod
-    def restore(cls, text: str, routes: Sequence[str], hop: Sequence[object], target: Fields = ()) -> "Plan":
-        """Return the plan that wrote this; logs of 0.1 have no target."""
-        return cls(text, tuple(routes), Lookup(*hop), Target.restore(target or (text, 1.0, (), "")))  # type: ignore[arg-type]
+    def restore(cls, text: str, routes: Sequence[str], hop: Sequence[object], target: Fields) -> "Plan":
+        """Return the plan that wrote this."""
+        return cls(text, tuple(routes), Lookup(*hop), Target.restore(target))  # type: ignore[arg-type]
 
 
 def plan(routing: Routing, target: Target) -> Plan:

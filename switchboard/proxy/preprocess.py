@@ -58,18 +58,16 @@ class Routing:
 
     def saved(self) -> Fields:
         """What `restore` makes this of again."""
-        return self.text, self.routes, self.max_forwards, False, self.may_relay, self.breadth, self.user
+        return self.text, self.routes, self.max_forwards, self.may_relay, self.breadth, self.user
 
     @classmethod
     def restore(cls, saved: Fields) -> "Routing":
         """Return what `saved` was asked of."""
-        text, routes, max_forwards, _, *more = saved
+        text, routes, max_forwards, may_relay, breadth, user = saved
         uri, unreadable = _read_uri(text)
         routing = cls(text, uri, list(routes), max_forwards)
         routing.unreadable = unreadable
-        routing.may_relay = bool(more and more[0])  # logs of 0.1 do not tell
-        if len(more) > 1:
-            routing.breadth, routing.user = more[1:]
+        routing.may_relay, routing.breadth, routing.user = may_relay, breadth, user
         return routing
 
 

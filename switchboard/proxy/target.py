@@ -57,8 +57,8 @@ class Target(NamedTuple):
     @classmethod
     def restore(cls, saved: Fields) -> "Target":
         """Return the target that `saved` was asked of."""
-        text, q, path, next_hop, *rest = saved
-        return cls(text, uri_of(text), q, tuple(path), next_hop, *rest)
+        text, q, path, *rest = saved
+        return cls(text, uri_of(text), q, tuple(path), *rest)
 
 
 def target_of(bound: Bound, user: str) -> Target | None:

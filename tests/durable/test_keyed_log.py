@@ -45,7 +45,7 @@ def test_a_torn_commit_is_as_if_it_had_never_been(tmp_path: Path) -> None:
         assert dict(read(path)) == {b"a": b"1"}
 
 
-@pytest.mark.parametrize("start", [b"SWBLOG\x63\n", b"something else", b"\x00\x00"])
+@pytest.mark.parametrize("start", [b"SWBLOG\x01\n", b"SWBLOG\x63\n", b"something else", b"\x00\x00"])
 def test_a_file_that_is_not_ours_is_refused(tmp_path: Path, start: bytes) -> None:
     (tmp_path / "0000000001.log").write_bytes(start)
     with pytest.raises(SegmentError, match="0000000001.log"):

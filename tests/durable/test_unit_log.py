@@ -1,16 +1,13 @@
 """Units in a log: numbered, written in two parts, restored one by one."""
 
 import gc
-from pathlib import Path
 
 import pytest
 from playbook import LENKA, LUKAS, Board, MemoryLog, request, response
 
 from switchboard.durable.unit_log import BASE, STATE, UnitLog
-from switchboard.sip.message import parse_message
 
 CALLEE = "sip:lenka@10.0.0.1"
-WRITTEN = Path(__file__).parent / "version2"
 
 
 @pytest.fixture
@@ -105,22 +102,3 @@ def test_a_call_leaves_no_cycle_behind(board: Board) -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
-
-
-def test_a_ringing_call_of_a_router_from_before_the_flows_goes_on() -> None:
-    """`version2` holds its two records: a branch without a target, a Record-Route of another kind."""
-    board = Board(fragile=False)
-    board.bind("lukas", "sip:lukas@10.0.0.11")
-    for key, name in ((BASE, "base"), (STATE, "state")):
-        board.log[key + bytes(7) + b"\1"] = (WRITTEN / name).read_bytes()
-    board.crash()
-    sent = parse_message((WRITTEN / "sent").read_bytes())
-    board.receive(response(sent, 200, lines=("Contact: <sip:lenka@10.0.0.12:5060>",)), LENKA)
-    (accepted,) = board.answers()
-    assert (accepted.status, accepted.to) == (200, LUKAS)
-    routes = accepted.message.values("record-route")
-    assert routes == sent.values("record-route")
-    lines = tuple(f"Route: {route}" for route in routes)
-    ack = request("ACK", "sip:lenka@10.0.0.12:5060", to_tag="to-1", lines=lines, branch="z9hG4bKack")
-    board.receive(ack, LUKAS)
-    assert board.sent()[-1].to == LENKA
