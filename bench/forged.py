@@ -16,7 +16,7 @@ from system.sipmsg import Message, address_of, host_port, parameter, uri_in
 from bench.asked import stat
 from bench.bystander import Ground, Party, Reach
 from bench.hijack import ANNA, BORIS, MALLORY, STRANGER
-from switchboard.proxy.dialog_seal import NOBODY, PARAM, DialogSeals, Side, Sides
+from switchboard.core.dialog_seal import NOBODY, PARAM, DialogSeals, Side, Sides
 from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.uri import SipUri
 

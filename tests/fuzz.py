@@ -20,9 +20,9 @@ from sip.test_splice_twins import ROUTES, assert_alike
 from translations import frame_of, translations
 
 from bench.messages import INVITE, RESPONSE
-from services.intake import Intake, IntakeInPython
 from switchboard import codec
 from switchboard.bus.sockets import Ears, Mouth
+from switchboard.edge.intake import Intake, IntakeInPython
 from switchboard.sip import fields
 from switchboard.sip.address import NameAddr, read_bracketed
 from switchboard.sip.flow import Flow

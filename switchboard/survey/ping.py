@@ -4,8 +4,8 @@ import socket
 import time
 from secrets import token_hex
 
-from switchboard.local import own_addresses
-from switchboard.settings import Settings
+from switchboard.settings.local import own_addresses
+from switchboard.settings.model import Settings
 from switchboard.sip.host import bracketed
 from switchboard.transports.udp_sockets import socket_address
 

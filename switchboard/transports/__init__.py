@@ -1,1 +1,1 @@
-"""The transports of SIP: what the edge needs of each (RFC 3261 §18)."""
+"""Where messages go and come from."""
