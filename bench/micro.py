@@ -23,7 +23,7 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 from switchboard.sip.splice import Forwarding, complete_via, forward_request, replace_reason, strip_top_via
-from switchboard.transports.udp import Sender
+from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.twins import PURE, core
 

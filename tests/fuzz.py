@@ -30,7 +30,7 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan, scan_in_python
 from switchboard.sip.uri import parse_uri_in_python, read_uri
-from switchboard.transports.udp import Sender
+from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.twins import core
 

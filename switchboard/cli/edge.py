@@ -18,7 +18,8 @@ from switchboard.settings.model import Settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.site import parents
 from switchboard.supervisor.activation import activated_sockets
-from switchboard.transports.udp_sockets import BindError, PortTaken, bind_sockets
+from switchboard.transports.udp import UDP
+from switchboard.transports.udp_sockets import BindError, PortTaken
 
 
 def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
@@ -52,7 +53,7 @@ def _console(board: Board) -> str:
 
 def _open_sockets(settings: Settings) -> list[socket.socket]:
     try:
-        return activated_sockets() or bind_sockets(settings.sip_host, settings.sip_port)
+        return activated_sockets() or UDP.bind_sockets(settings.sip_host, settings.sip_port)
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:

@@ -14,7 +14,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
-from switchboard.transports.udp import receive
+from switchboard.transports.udp_datagrams import receive
 
 DATAGRAMS_A_ROUND: Final = 64
 UNAVAILABLE = 503

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False
-"""Compiled twin of `udp.py`: many datagrams a system call (recvmmsg, sendmmsg of Linux).
+"""Compiled twin of `udp_datagrams.py`: many datagrams a system call (recvmmsg, sendmmsg of Linux).
 
 What comes in lies in buffers that are used again by the next `fetch`. What goes out is sent from within the frame
 that brought it.

@@ -24,7 +24,7 @@ from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.sip.dispatch import Dispatcher
-from switchboard.transports.udp_sockets import inherited_sockets
+from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
 ENOUGH = 3.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
@@ -52,7 +52,7 @@ class EdgeRx(Actor):
         endpoints = endpoints_of(settings)
         inbox = endpoints.inbox
         self._settings = settings
-        self._sockets = inherited_sockets() if sockets is None else sockets
+        self._sockets = UDP.inherited_sockets() if sockets is None else sockets
         peers = [*(inbox("router", number) for number in range(settings.routers)), inbox("registrar")]
         receivers = [PackedOutbox(context, peer, "sip.received", KEPT) for peer in peers]
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
@@ -65,7 +65,7 @@ class EdgeRx(Actor):
         self._loads = Loads(receivers, self._gate.entrance)
         self._bad_items = 0
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
-        self._undeliverable = Undeliverable(self._sockets, receivers[: settings.routers])
+        self._undeliverable = Undeliverable(UDP, self._sockets, receivers[: settings.routers])
         taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
