@@ -22,7 +22,7 @@ from switchboard.settings import Settings, SettingsError
 from switchboard.site import endpoints_of
 
 try:
-    from services._translator import rewrite
+    from switchboard._native.wire import rewrite
 except ImportError:
     rewrite = None  # type: ignore[assignment]
 
