@@ -39,7 +39,7 @@ cdef int _know_names() except -1:
     global _PREFIX, _TAG, _TAG_PARAM, _REGISTRAR
     _PREFIX = reference("switchboard.sip.dispatch", "BRANCH_PREFIX").encode()
     _REGISTRAR = reference("switchboard.sip.dispatch", "REGISTRAR")
-    _TAG = reference("switchboard.gate.answer", "TAG").encode()
+    _TAG = reference("switchboard.core.answer", "TAG").encode()
     _TAG_PARAM = b";tag=" + _TAG
     return 0
 
@@ -81,7 +81,7 @@ cdef class Intake:
         _know_names()
         self._receiver = Receiver()
         self._dispatcher = dispatcher
-        self._reference = reference("services.intake", "IntakeInPython")(dispatcher, gate, outboxes)
+        self._reference = reference("switchboard.edge.intake", "IntakeInPython")(dispatcher, gate, outboxes)
         self._gate = gate
         self._sources = gate.sources
         self._entrance = gate.entrance
@@ -326,7 +326,7 @@ cdef inline uint32_t _crc32(uint32_t remainder, const unsigned char *data, Py_ss
 
 
 cdef uint32_t _transaction(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
-    """As `switchboard.gate.beginning` has it."""
+    """As `switchboard.core.beginning` has it."""
     cdef uint32_t remainder = 0xffffffff
     remainder = _crc32(_crc_of(remainder, data, index, count, VIA), b" ", 1)
     remainder = _crc32(_crc_of(remainder, data, index, count, CALL_ID), b" ", 1)

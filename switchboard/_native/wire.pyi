@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import zmq
 
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.gate.gate import Gate
+from switchboard.edge.filter import Gate
 from switchboard.phrases.translate import Translator
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.grammar import Params
