@@ -12,14 +12,14 @@ from time import process_time
 
 from bench.messages import RESPONSE
 from switchboard.bus import frames
-from switchboard.cdr.journal import Journal
-from switchboard.location.rebind import RegistrarPolicy
-from switchboard.location.registrar import Registrar
-from switchboard.location.replica import Replica
-from switchboard.location.sqlite import SqliteStore
-from switchboard.location.store import users_of
-from switchboard.location.transactions import RegisterTransactions
+from switchboard.journal.journal import Journal
 from switchboard.phrases.translate import Translator
+from switchboard.registrar.rebind import RegistrarPolicy
+from switchboard.registrar.replica import Replica
+from switchboard.registrar.rules import Registrar
+from switchboard.registrar.sqlite import SqliteStore
+from switchboard.registrar.store import users_of
+from switchboard.registrar.transactions import RegisterTransactions
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 

@@ -19,11 +19,11 @@ from sip.test_splice_twins import ROUTES, assert_alike
 from translations import frame_of, translations
 
 from bench.messages import INVITE, RESPONSE
-from services.intake import Intake, IntakeInPython
 from switchboard import codec
 from switchboard.bus.datagrams import Sender
 from switchboard.bus.sockets import Ears, Mouth
 from switchboard.bus.udp import bind_sockets
+from switchboard.edge.intake import Intake, IntakeInPython
 from switchboard.sip import fields
 from switchboard.sip.address import NameAddr, read_bracketed
 from switchboard.sip.headers import Header

@@ -1,4 +1,4 @@
-# Native twin of durable/event_ring.py: the same numbers, octets, records and instants.
+# Native twin of wal/event_ring.py: the same numbers, octets, records and instants.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.math cimport INFINITY
@@ -6,8 +6,8 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from switchboard.durable.bounds import EVENTS_KEPT, REPEAT_S
-from switchboard.durable.keys import EVENT
+from switchboard.wal.bounds import EVENTS_KEPT, REPEAT_S
+from switchboard.wal.keys import EVENT
 
 cdef enum:
     RING_ROOM = 256  # of the first ring, a power of two

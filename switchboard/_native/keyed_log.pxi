@@ -1,4 +1,4 @@
-# Native twin of durable/keyed_log.py: the same files, the same order of records, the same cleaning.
+# Native twin of wal/keyed_log.py: the same files, the same order of records, the same cleaning.
 #
 # The octets of the next commit gather in `pending`, behind room for its head: a commit is one write. Of what was
 # written only the places are in memory. Numbers that a function returns are 0 or more, or -errno, if its docstring
@@ -12,8 +12,8 @@ from libc.string cimport memcpy, memset, strlen
 
 import os
 
-from switchboard.durable.bounds import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK
-from switchboard.durable.segment import HEADER, check_header
+from switchboard.wal.bounds import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK
+from switchboard.wal.segment import HEADER, check_header
 
 include "crc32.pxi"
 include "key_index.pxi"
