@@ -14,7 +14,7 @@ from switchboard.transports.transport import Received
 from switchboard.transports.udp_sockets import IP_PKTINFO, PENDING, TRIES, socket_address
 
 try:
-    from switchboard.transports._udp import BatchSender
+    from switchboard._native.wire import BatchSender
 except ImportError:
     BatchSender = None  # type: ignore[assignment, misc]
 
