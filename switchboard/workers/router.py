@@ -15,6 +15,7 @@ from switchboard.auth.follower import StoreFollower as StoreUserFollower
 from switchboard.auth.key_file import load_or_make_key
 from switchboard.auth.trusted import Trusted
 from switchboard.auth.user_store import UserStore, read_page
+from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
@@ -22,6 +23,7 @@ from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
+from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.environment import Environment
@@ -76,6 +78,7 @@ class RouterService(Actor):
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
+        self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
         owner = f"router.{instance}"
@@ -339,10 +342,11 @@ class RouterService(Actor):
             return
         self._next_telling = now + TELL_EVERY_S
         events = self._log.events
-        while told := events.take(now):
-            if not self._journal.send("call.happened", [self._instance, self._log.series, told]):
+        while True:
+            count, octets, last = events.take(now)
+            if not count or not self._journal.send_frame(self._happened + list_head(count) + octets):
                 return
-            events.told(told[-1][0], now)
+            events.told(last, now)
 
     def _take_over(self) -> None:
         turn = ProxyTurn(time.monotonic(), at=time.time())

@@ -1,0 +1,1 @@
+"""Native twins: what runs on every plain message."""
