@@ -24,11 +24,9 @@ from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.sip.message import Message
-from switchboard.workers.authenticators import make_authenticator
-from switchboard.workers.binding_log import BindingLog
-from switchboard.workers.failure_log import FailureLog
+from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.run import run_actor
-from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
+from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
 
 GATHER_S = 0.008
 """Between two commits under load: a commit costs as much as several REGISTERs."""
