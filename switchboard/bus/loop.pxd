@@ -4,6 +4,7 @@ cdef class Loop:
     cdef public object actor
     cdef public long frames_in, items_in, bad_frames
     cdef public list _subscriptions, _inboxes
-    cdef object _door, _guard, _reach, _frame_log, _ears, _published, _cast, _asked
+    cdef object _door, _guard, _reach, _tell_frame, _ears, _published, _cast, _asked
     cdef dict _watched, _watched_for_errors
+    cdef bint _is_debugging
     cdef double _next_look, _next_firing

@@ -1,17 +1,18 @@
 """`switchboard log-level`: how much the workers tell, changed while they run."""
 
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, get_args
 
 import typer
 
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.log_levels import LEVELS
 from switchboard.settings.components import workers_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components
+from switchboard.settings.types import LogLevel
 from switchboard.survey.ask import ask_parents, ask_workers, name_of
 
+LEVELS = get_args(LogLevel)
 HEADINGS = ("worker", "level")
 Words = Annotated[
     list[str] | None,

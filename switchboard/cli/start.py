@@ -124,7 +124,7 @@ def _open_console(components: Sequence[Component], settings: Settings, log: "_Lo
     listening = parse_listening(settings.console)
     if Component.CONSOLE not in components or listening is None:
         return _Held()
-    from switchboard.console.socket import VARIABLE, NoConsoleSocket, listen
+    from switchboard.supervisor.console_socket import VARIABLE, NoConsoleSocket, listen
 
     try:
         sock = listen(*listening, log)

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
-from switchboard.settings.gate import LOOPBACK, SCANNERS, AccessSettings
+from switchboard.settings.access import LOOPBACK, SCANNERS, AccessSettings
 from switchboard.settings.hosts import HostSettings, listed_routers, place
 from switchboard.settings.listening import is_loopback, parse_listening
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of

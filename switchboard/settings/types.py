@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from switchboard.settings.gate import Network, check_scanner
+from switchboard.core.networks import parse_networks
 from switchboard.settings.listening import parse_listening
 
 CONSOLE_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.IGNORECASE)
@@ -16,6 +16,21 @@ PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|history|
 COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
 REALM = re.compile(r"[!#-\[\]-~]([ !#-\[\]-~]{0,98}[!#-\[\]-~])?")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
+
+
+def check_network(text: str) -> str:
+    """A network as `10.0.0.0/8` or one address. ValueError, whose text is for people."""
+    try:
+        return str(*parse_networks([text.strip()]))
+    except ValueError:
+        raise ValueError(f"{text!r} is no network") from None
+
+
+def check_scanner(text: str) -> str:
+    """How a User-Agent begins, in lower case. ValueError."""
+    if len(text.encode()) < 4:
+        raise ValueError(f"{text!r} is shorter than 4 letters")
+    return text.lower()
 
 
 def _split_commas(value: object) -> object:
@@ -85,6 +100,8 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+Network = Annotated[str, AfterValidator(check_network)]
+Method = Annotated[str, Field(pattern="[A-Z]+")]
 Address = Annotated[str, AfterValidator(_check_address)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
 Pin = Annotated[str, AfterValidator(_check_pin)]

@@ -7,8 +7,8 @@ from switchboard.bus.context import BusContext
 from switchboard.console.app import make_app
 from switchboard.console.key import load_key
 from switchboard.console.server import Server
-from switchboard.console.socket import inherited_socket
 from switchboard.settings.model import Settings
+from switchboard.supervisor.console_socket import inherited_socket
 from switchboard.workers.run import run_actor
 
 LOOK_S = 1.0

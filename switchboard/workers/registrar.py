@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from switchboard.auth.failure_log import FailureLog
 from switchboard.auth.failures import Failures
 from switchboard.auth.key_file import load_or_make_key
 from switchboard.bus.actor import Actor
@@ -16,7 +15,6 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.plan import Kind
 from switchboard.bus.publisher import Publisher
 from switchboard.bus.tick import Tick
-from switchboard.registrar.binding_log import BindingLog
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
@@ -27,6 +25,8 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.sip.message import Message
 from switchboard.workers.authenticators import make_authenticator
+from switchboard.workers.binding_log import BindingLog
+from switchboard.workers.failure_log import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
 

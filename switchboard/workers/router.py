@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 
-from switchboard.auth.failure_log import FailureLog
 from switchboard.auth.failures import Failures
 from switchboard.auth.follower import Follower as UserFollower
 from switchboard.auth.follower import PageFollower as PageUserFollower
@@ -45,6 +44,7 @@ from switchboard.transports.resolve import Resolver
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog, boot_id
 from switchboard.workers.authenticators import make_authenticator
+from switchboard.workers.failure_log import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.turns import hand_out, take_in
 from switchboard.workers.user_register import USERS_A_PAGE

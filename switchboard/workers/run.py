@@ -25,6 +25,7 @@ from switchboard.supervisor.process import (
     tell_ready,
 )
 from switchboard.workers.affinity import pin
+from switchboard.workers.frame_log import FrameLog
 
 
 def run_actor(
@@ -77,7 +78,7 @@ def _serve(
         actor = make(settings, context, instance)
         pin(actor.name, instance, settings.pins)
         structlog.contextvars.bind_contextvars(worker=f"{actor.name}.{instance}")
-        loop = Loop(actor, context, endpoints_of(settings), instance)
+        loop = Loop(actor, context, endpoints_of(settings), instance, FrameLog().tell)
         _calm_collector()
         loop.run(stop, tell_ready)
         loop.drain()

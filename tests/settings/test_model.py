@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from switchboard.settings.gate import AccessSettings
+from switchboard.settings.access import AccessSettings
 from switchboard.settings.model import (
     Settings,
     SettingsError,

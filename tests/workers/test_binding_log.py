@@ -3,8 +3,8 @@
 from structlog.testing import capture_logs
 
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.binding_log import BURST, LINES_A_SECOND, BindingLog
 from switchboard.registrar.rules import Displaced
+from switchboard.workers.binding_log import BURST, LINES_A_SECOND, BindingLog
 
 PHONE = Binding("sip:lukas@10.0.0.9:1;x=y", 1.0, 0.0, user_agent="A phone")
 DISPLACED = Displaced("lukas x=1", PHONE, ("203.0.113.9", 5060))

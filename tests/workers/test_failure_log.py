@@ -2,8 +2,8 @@
 
 from structlog.testing import capture_logs
 
-from switchboard.auth.failure_log import BURST, LINES_A_SECOND, FailureLog
 from switchboard.auth.failures import Failure, Reason
+from switchboard.workers.failure_log import BURST, LINES_A_SECOND, FailureLog
 
 
 def failure(user: str = "lukas") -> Failure:

@@ -1,11 +1,9 @@
-"""How the settings of the gate become its policy."""
-
-import pytest
-from pydantic import ValidationError
+"""How the settings become the policy of the edge's gate."""
 
 from switchboard.core.networks import parse_host
-from switchboard.settings.gate import AccessSettings, check_network, check_scanner, gate_policy
+from switchboard.settings.access import AccessSettings
 from switchboard.settings.model import Settings
+from switchboard.workers.edge_rx import gate_policy
 
 
 def test_defaults_count_everybody_but_ourselves() -> None:
@@ -33,26 +31,3 @@ def test_access_by_method() -> None:
 
 def test_a_burst_is_not_less_than_a_second() -> None:
     assert gate_policy(Settings(rate_limit=100.0, rate_burst=1.0)).burst == 100.0
-
-
-@pytest.mark.parametrize(
-    ("access", "shown"),
-    [
-        (AccessSettings(), "everybody"),
-        (AccessSettings(allow=("10.0.0.0/8",), deny=("10.0.0.1",)), "allow 10.0.0.0/8; deny 10.0.0.1/32"),
-        (AccessSettings.model_validate({"methods": {"REGISTER": {"deny": ["::/0"]}}}), "REGISTER: deny ::/0"),
-    ],
-)
-def test_access_in_words(access: AccessSettings, shown: str) -> None:
-    assert str(access) == shown
-
-
-@pytest.mark.parametrize("access", [{"allow": ["everybody"]}, {"answer": "no"}, {"methods": {"bye": {}}}])
-def test_bad_access(access: object) -> None:
-    with pytest.raises(ValidationError):
-        AccessSettings.model_validate(access)
-
-
-def test_networks_and_scanners_in_one_form() -> None:
-    assert check_network(" 10.0.0.1 ") == "10.0.0.1/32"
-    assert check_scanner("Friendly") == "friendly"

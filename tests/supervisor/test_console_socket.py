@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from switchboard.console.socket import VARIABLE, NoConsoleSocket, inherited_socket, listen
+from switchboard.supervisor.console_socket import VARIABLE, NoConsoleSocket, inherited_socket, listen
 
 
 def test_a_taken_port_is_told_and_the_next_one_taken() -> None:
