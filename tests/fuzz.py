@@ -31,7 +31,7 @@ from switchboard.sip.address import NameAddr, read_bracketed
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan, scan_in_python
-from switchboard.sip.uri import parse_uri_in_python, read_uri
+from switchboard.sip.uri import SipUri, parse_uri_in_python, read_uri
 from switchboard.twins import core
 from switchboard.wal import segment
 from switchboard.wal.keyed_log import KeyedLog, KeyedLogInPython
@@ -146,7 +146,7 @@ class Fuzzer:
 
     def compare_uri(self, text: str) -> None:
         read = read_uri(text)
-        if read is not None and str(read) != str(parse_uri_in_python(text)):
+        if read is not None and str(SipUri(*read)) != str(parse_uri_in_python(text)):
             raise Disagreement(f"URI: {text!r}")
 
     def compare_intake(self, data: bytes) -> None:

@@ -1,1 +1,1 @@
-"""Native twins: what runs on every plain message."""
+"""The compiled core: extension modules that take over what is slow in Python, where they could be built."""

@@ -110,6 +110,6 @@ class IntakeInPython:
 
 
 try:
-    from switchboard.edge._intake import Intake as Intake
+    from switchboard._native.wire import Intake as Intake
 except ImportError:
     Intake = IntakeInPython  # type: ignore[assignment, misc]

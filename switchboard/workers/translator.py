@@ -22,7 +22,7 @@ from switchboard.settings.site import endpoints_of
 from switchboard.workers.run import run_actor
 
 try:
-    from switchboard.workers._translator import rewrite
+    from switchboard._native.wire import rewrite
 except ImportError:
     rewrite = None  # type: ignore[assignment]
 
