@@ -16,7 +16,7 @@ from switchboard.bus import frames
 from switchboard.edge.filter import Gate
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard.edge.policy import GatePolicy
-from switchboard.settings.gate import SCANNERS
+from switchboard.settings.types import SCANNERS
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.headers import Header

@@ -15,11 +15,12 @@ from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
+from switchboard.core.networks import parse_networks
 from switchboard.edge.filter import Gate
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard.edge.loads import KEPT, Loads
+from switchboard.edge.policy import GatePolicy
 from switchboard.edge.undeliverable import Undeliverable
-from switchboard.settings.gate import gate_policy
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
@@ -143,6 +144,24 @@ class EdgeRx(Actor):
         self._taken += taken
         if taken:
             self._loads.stamp()
+
+
+def gate_policy(settings: Settings) -> GatePolicy:
+    """What the gate is told."""
+    access = settings.access
+    return GatePolicy(
+        rate=settings.rate_limit,
+        burst=max(settings.rate_limit, settings.rate_burst),
+        ignored_s=settings.rate_ignored_s,
+        exempt=parse_networks(settings.rate_exempt),
+        access=access.to_list(),
+        methods={method: each.to_list() for method, each in access.methods.items()},
+        silent=access.answer == "silence",
+        scanners=settings.scanners,
+        largest=settings.max_message_bytes,
+        most_fields=settings.max_header_fields,
+        transaction_s=64 * settings.t1_s,
+    )
 
 
 if __name__ == "__main__":

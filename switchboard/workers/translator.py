@@ -14,7 +14,7 @@ from switchboard.bus.items import SENT, TRANSLATED, flow_of, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
-from switchboard.phrases.directory import CatalogueDirectory
+from switchboard.phrases.catalogue import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings, SettingsError

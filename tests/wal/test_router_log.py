@@ -8,8 +8,7 @@ from flows import udp
 from msgpack import Unpacker  # type: ignore[import-untyped]
 from playbook import HOST, LUKAS, Board, request
 
-from switchboard.auth.nonce import Nonce
-from switchboard.auth.replay import Replays
+from switchboard.auth.nonce import Nonce, Replays
 from switchboard.codec import pack
 from switchboard.core.proxy_commands import CallEvent, ProxyTurn
 from switchboard.sip.scan import scan
