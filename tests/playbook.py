@@ -9,9 +9,8 @@ from functools import cached_property
 
 from flows import udp
 
-from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
-from switchboard.auth.trusted import Trusted
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
 from switchboard.core.domains import OwnDomains
