@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from switchboard.auth import user_store
 from switchboard.auth.user_store import UserStore, UserStoreError, read_page
 from switchboard.auth.users import Page, PageFollower, StoreFollower, Users, make_entry
 
@@ -64,7 +63,7 @@ def test_a_router_that_starts_first_meets_no_half_made_store(
             return super().executescript(script)
 
     monkeypatch.setattr(
-        user_store, "connect", lambda at: sqlite3.connect(at, isolation_level=None, factory=Watched)
+        database, "connect", lambda at: sqlite3.connect(at, isolation_level=None, factory=Watched)
     )
     store = UserStore(path)
     assert seen[0] is None
