@@ -24,11 +24,6 @@ def head(subject: str) -> bytes:
     return codec.pack([VERSION, subject, None])[:-1]
 
 
-def pack_items(subject: str, items: Sequence[bytes]) -> bytes:
-    """Return the frame whose body is the list of `items`, each packed by the codec already."""
-    return b"".join((head(subject), codec.list_head(len(items)), *items))
-
-
 def has_shape(item: Any, kinds: Sequence[type]) -> bool:
     """Whether `item` is a list of exactly these types; class patterns of `match` cost five times as much."""
     return isinstance(item, list) and list(map(type, item)) == kinds
