@@ -18,7 +18,7 @@ from switchboard.bus.udp import bind_sockets
 from switchboard.edge.filter import Gate
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard.edge.policy import GatePolicy
-from switchboard.settings.access import SCANNERS
+from switchboard.settings.types import SCANNERS
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message

@@ -7,9 +7,8 @@ collected; `sent` and `answers` take what is new.
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
-from switchboard.auth.trusted import Trusted
 from switchboard.core.authorization import Admission
 from switchboard.core.commands import Peer
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named

@@ -226,6 +226,7 @@ cdef LogSegment *log_add_segment(Log *log, long number) noexcept nogil:
 cdef int log_replay(Log *log, const unsigned char *data, Py_ssize_t size) noexcept nogil:
     """Take in the records of whole commits in `data`, which the newest segment's file holds. -1: out of memory."""
     cdef Py_ssize_t position = LOG_HEADER_BYTES, length
+    cdef int taken
     log.size += size
     log.last.size = size
     while position + LOG_COMMIT_BYTES <= size:
@@ -235,13 +236,15 @@ cdef int log_replay(Log *log, const unsigned char *data, Py_ssize_t size) noexce
             data + position, length
         ):
             return 0
-        if _log_replay_commit(log, data, position, position + length) < 0:
-            return -1
+        taken = _log_replay_commit(log, data, position, position + length)
+        if taken <= 0:
+            return taken
         position += length
     return 0
 
 
 cdef int _log_replay_commit(Log *log, const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept nogil:
+    """1: all of it was taken in, 0: a record is longer than the commit, -1: out of memory."""
     cdef Py_ssize_t key_size
     cdef const unsigned char *key
     cdef uint32_t length
@@ -252,7 +255,7 @@ cdef int _log_replay_commit(Log *log, const unsigned char *data, Py_ssize_t posi
         key = data + position + LOG_RECORD_BYTES
         position += LOG_RECORD_BYTES + key_size
         if position + (0 if length == LOG_ERASED else length) > end:
-            return 0  # no commit of ours
+            return 0
         if length != LOG_ERASED:
             if _log_set(log, key, key_size, position, length) < 0:
                 return -1
@@ -262,7 +265,7 @@ cdef int _log_replay_commit(Log *log, const unsigned char *data, Py_ssize_t posi
         if entry != NULL:
             _log_let_go(log, entry)
             index_remove(&log.index, entry)
-    return 0
+    return position == end
 
 
 cdef int _log_set(

@@ -5,7 +5,7 @@
     record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
 
 All numbers are little-endian. A commit that was being written when the process was killed ends the file for
-its readers: none of it has happened.
+its readers: none of it has happened. So does a record that is longer than its commit, which is none of ours.
 """
 
 import os
@@ -75,10 +75,14 @@ def _records(data: bytes) -> Iterator[Place]:
         if end > len(data) or checksum != crc32(view[position:end]):
             return
         while position < end:
+            if position + _RECORD.size > end:
+                return
             key_length, value_length = _RECORD.unpack_from(data, position)
             middle = position + _RECORD.size + key_length
-            yield data[middle - key_length : middle], middle, value_length
             position = middle if value_length == ERASED else middle + value_length
+            if position > end:
+                return
+            yield data[middle - key_length : middle], middle, value_length
 
 
 def check_header(path: Path, data: bytes) -> None:

@@ -10,9 +10,9 @@ import structlog
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Kind
 from switchboard.bus.frames import has_shape
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
 from switchboard.bus.udp import inherited_sockets

@@ -9,7 +9,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.datagrams import Sender
-from switchboard.bus.plan import Kind
+from switchboard.bus.endpoints import Kind
 from switchboard.bus.tap import Tap
 from switchboard.bus.udp import inherited_sockets
 from switchboard.settings.model import Settings

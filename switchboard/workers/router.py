@@ -8,20 +8,19 @@ from typing import Any
 
 import structlog
 
+from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
-from switchboard.auth.follower import Follower as UserFollower
-from switchboard.auth.follower import PageFollower as PageUserFollower
-from switchboard.auth.follower import StoreFollower as StoreUserFollower
-from switchboard.auth.key_file import load_or_make_key
-from switchboard.auth.trusted import Trusted
+from switchboard.auth.keys import load_or_make_key
 from switchboard.auth.user_store import UserStore, read_page
+from switchboard.auth.users import Follower as UserFollower
+from switchboard.auth.users import PageFollower as PageUserFollower
+from switchboard.auth.users import StoreFollower as StoreUserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.endpoints import Endpoints, Kind
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission
@@ -43,11 +42,10 @@ from switchboard.settings.site import endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog, boot_id
-from switchboard.workers.authenticators import make_authenticator
-from switchboard.workers.failure_log import FailureLog
+from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.turns import hand_out, take_in
-from switchboard.workers.user_register import USERS_A_PAGE
+from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.25

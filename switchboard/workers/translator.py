@@ -11,10 +11,10 @@ from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Kind
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
-from switchboard.phrases.directory import CatalogueDirectory
+from switchboard.phrases.catalogue import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings, SettingsError

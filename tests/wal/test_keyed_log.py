@@ -1,6 +1,7 @@
 """The keyed log against a plain dictionary, over crashes; and its native twin against the reference."""
 
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from switchboard.wal import segment
 from switchboard.wal.bounds import MOST_READ
 from switchboard.wal.keyed_log import KeyedLog, KeyedLogInPython
 from switchboard.wal.segment import SegmentError, read
@@ -232,4 +234,25 @@ def test_the_twins_write_the_same_and_read_each_other(
         for log in twins.logs:
             getattr(log, step)(*arguments)
         twins.compare()
+    twins.close()
+
+
+RECORDS = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 30) | st.just(segment.ERASED), st.binary(max_size=30)),
+    max_size=8,
+).map(lambda records: b"".join(struct.pack("<HI", key, value) + octets for key, value, octets in records))
+
+
+@settings(max_examples=200, deadline=None)
+@given(commits=st.lists(RECORDS, max_size=4))
+def test_whatever_a_commit_holds_is_read_alike(
+    tmp_path_factory: pytest.TempPathFactory, commits: list[bytes]
+) -> None:
+    """Lengths that go beyond the record, or the commit."""
+    twins = Twins(tmp_path_factory.mktemp("twins"))
+    twins.close()
+    for directory in twins.directories:
+        parts = [segment.HEADER, *(part for each in commits for part in (segment.commit_head(each), each))]
+        (directory / "0000000001.log").write_bytes(b"".join(parts))
+    twins.open()
     twins.close()

@@ -7,8 +7,7 @@ import pytest
 from msgpack import Unpacker  # type: ignore[import-untyped]
 from playbook import HOST, LUKAS, Board, request
 
-from switchboard.auth.nonce import Nonce
-from switchboard.auth.replay import Replays
+from switchboard.auth.nonce import Nonce, Replays
 from switchboard.codec import pack
 from switchboard.core.commands import Peer
 from switchboard.core.proxy_commands import CallEvent, ProxyTurn

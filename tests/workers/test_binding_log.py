@@ -4,7 +4,7 @@ from structlog.testing import capture_logs
 
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.rules import Displaced
-from switchboard.workers.binding_log import BURST, LINES_A_SECOND, BindingLog
+from switchboard.workers.log_lines import DISPLACED_A_SECOND, DISPLACED_AT_ONCE, BindingLog
 
 PHONE = Binding("sip:lukas@10.0.0.9:1;x=y", 1.0, 0.0, user_agent="A phone")
 DISPLACED = Displaced("lukas x=1", PHONE, ("203.0.113.9", 5060))
@@ -29,7 +29,7 @@ def test_many_of_them_do_not_fill_the_disk() -> None:
     log = BindingLog(1000.0)
     with capture_logs() as lines:
         log.tell([DISPLACED] * 1000, 1000.0)
-        assert len(lines) == BURST
+        assert len(lines) == DISPLACED_AT_ONCE
         log.tell([DISPLACED] * 1000, 1001.0)
-    assert len(lines) == BURST + LINES_A_SECOND
+    assert len(lines) == DISPLACED_AT_ONCE + DISPLACED_A_SECOND
     assert log.unlogged == 2000 - len(lines)

@@ -1,8 +1,8 @@
 """How the settings become the policy of the edge's gate."""
 
 from switchboard.core.networks import parse_host
-from switchboard.settings.access import AccessSettings
 from switchboard.settings.model import Settings
+from switchboard.settings.types import AccessSettings
 from switchboard.workers.edge_rx import gate_policy
 
 

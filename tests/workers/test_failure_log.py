@@ -3,7 +3,7 @@
 from structlog.testing import capture_logs
 
 from switchboard.auth.failures import Failure, Reason
-from switchboard.workers.failure_log import BURST, LINES_A_SECOND, FailureLog
+from switchboard.workers.log_lines import FAILURES_A_SECOND, FAILURES_AT_ONCE, FailureLog
 
 
 def failure(user: str = "lukas") -> Failure:
@@ -42,7 +42,7 @@ def test_a_flood_of_them_does_not_fill_the_disk() -> None:
     log = FailureLog()
     with capture_logs() as lines:
         log.tell([failure()] * 1000, 1000.0)
-        assert len(lines) == BURST
+        assert len(lines) == FAILURES_AT_ONCE
         log.tell([failure()] * 1000, 1001.0)
-    assert len(lines) == BURST + LINES_A_SECOND
+    assert len(lines) == FAILURES_AT_ONCE + FAILURES_A_SECOND
     assert log.unlogged == 2000 - len(lines)

@@ -12,9 +12,8 @@ from bus.inbox import bind_inbox, next_frame
 from registrar.registers import register
 from structlog.testing import capture_logs
 
-from switchboard.bus.context import BusContext
+from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.keys import load_keys, make_keys
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
