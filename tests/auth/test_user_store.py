@@ -9,6 +9,7 @@ import pytest
 
 from switchboard.auth.user_store import UserStore, UserStoreError, read_page
 from switchboard.auth.users import Page, PageFollower, StoreFollower, Users, make_entry
+from switchboard.storage import database
 
 AT = 1_700_000_000.0
 REALM = "pbx"
