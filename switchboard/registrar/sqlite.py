@@ -6,7 +6,6 @@ The rows in order, each user's last record counting, are the state. When most of
 oldest ones go, and what still counts in them goes into the next row, so that the file is bounded.
 """
 
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -23,7 +22,7 @@ from switchboard.registrar.user_table import (
     users_in,
 )
 from switchboard.sip.errors import UsageError
-from switchboard.storage.database import connect, connect_to_read, schema_version
+from switchboard.storage.database import Schema, transaction
 
 SCHEMA_VERSION = 2
 WORTH = 3
@@ -34,15 +33,19 @@ ROWS_AT_ONCE = 64
 """That go in one commit."""
 _ROWS = "SELECT number, records FROM changes ORDER BY number"
 _OLDEST = f"SELECT number, records FROM changes WHERE number < ? ORDER BY number LIMIT {ROWS_AT_ONCE}"
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
+_TABLES = """
 CREATE TABLE changes (number INTEGER PRIMARY KEY, records BLOB NOT NULL);
 CREATE TABLE nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE nonce_series (name TEXT NOT NULL);
 INSERT INTO nonce_series SELECT lower(hex(randomblob(8)));
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
 """
+_SCHEMA = Schema(
+    "The store of registrations",
+    SCHEMA_VERSION,
+    _TABLES,
+    "use the program that wrote it, or move the file away (user agents register again).",
+    StoreError,
+)
 
 
 class SqliteStore:
@@ -53,11 +56,12 @@ class SqliteStore:
 
     def __init__(self, path: Path | str) -> None:
         """Open the store, or make it. StoreError if the file cannot be used."""
-        with _explained(path):
-            self._database = _open(path)
+        self._database = _SCHEMA.open(path)
+        with _SCHEMA.explained(path):
             (self.series,) = self._database.execute("SELECT name FROM nonce_series").fetchone()
             self._load()
         self._change: Change | None = None
+        self._nonces: dict[bytes, bytes | None] = {}  # to be kept with this batch
         self._names: list[str] = []  # in order, while pages are asked for
 
     def _load(self) -> None:
@@ -71,26 +75,34 @@ class SqliteStore:
     def batch(self) -> Iterator[Change]:
         """As in `Store`; one commit, synced to the disk if there was a write."""
         change = self._change = Change()
-        self._database.execute("BEGIN IMMEDIATE")
         try:
             yield change
-            self._commit(change)
+            self._settle(change)
         except BaseException:
-            self._database.rollback()
             if change.records:
                 self._load()
             raise
         finally:
             self._change = None
+            self._nonces = {}
 
-    def _commit(self, change: Change) -> None:
+    def _settle(self, change: Change) -> None:
         change.number = self.number + bool(change.records)
+        if change.records or self._nonces:
+            with transaction(self._database):
+                self._write(change)
+        self.number = change.number
+
+    def _write(self, change: Change) -> None:
         if change.records:
             row = pack_records([*self._tidy(change.number), *change.records])
             self._database.execute("INSERT INTO changes VALUES (?, ?)", (change.number, row))
             self._octets += len(row)
-        self._database.commit()
-        self.number = change.number
+        for identity, state in self._nonces.items():
+            if state is None:
+                self._database.execute("DELETE FROM nonces WHERE identity = ?", (identity,))
+            else:
+                self._database.execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (identity, state))
 
     def _tidy(self, number: int) -> list[bytes]:
         """Let the oldest rows go if that is worth it; what still counts in them is to be in row `number`."""
@@ -117,11 +129,7 @@ class SqliteStore:
 
     def keep_nonces(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Keep how often nonces were used, by identity; None: forget it. Only within a batch."""
-        for identity, state in changes.items():
-            if state is None:
-                self._database.execute("DELETE FROM nonces WHERE identity = ?", (identity,))
-            else:
-                self._database.execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (identity, state))
+        self._nonces |= changes
 
     def nonces(self) -> list[tuple[bytes, bytes]]:
         """What was kept of nonces, by identity; the oldest first."""
@@ -163,13 +171,11 @@ def read_rows(path: Path) -> Iterator[tuple[int, bytes]]:
 
     Its writer is not disturbed. StoreError if the file cannot be used; no rows if there is none yet.
     """
-    if not path.exists():
-        return
-    with _explained(path), closing(connect_to_read(path)) as database:
-        if schema_version(database) == 0:
-            return
-        _check_schema(database)
-        yield from database.execute(_ROWS)
+    with _SCHEMA.explained(path):
+        database = _SCHEMA.open_to_read(path)
+        if database is not None:
+            with closing(database):
+                yield from database.execute(_ROWS)
 
 
 def read_snapshot(path: Path) -> Snapshot:
@@ -179,32 +185,3 @@ def read_snapshot(path: Path) -> Snapshot:
         last = number
         users.update(users_in(records))
     return last, users
-
-
-@contextmanager
-def _explained(path: Path | str) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(f"The store of registrations {path} cannot be used: {error}.") from error
-    except StoreError as error:
-        raise StoreError(f"The store of registrations {path} {error}") from error
-
-
-def _open(path: Path | str) -> sqlite3.Connection:
-    database = connect(path)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    if schema_version(database) == 0:
-        database.executescript(_SCHEMA)
-    _check_schema(database)
-    return database
-
-
-def _check_schema(database: sqlite3.Connection) -> None:
-    version = schema_version(database)
-    if version != SCHEMA_VERSION:
-        raise StoreError(
-            f"has schema {version}, this program knows {SCHEMA_VERSION}: "
-            "use the program that wrote it, or move the file away (user agents register again)."
-        )
