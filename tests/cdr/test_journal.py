@@ -16,6 +16,7 @@ from cdr.scripts import T0, answered, bye, failed, invite, item, ringing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from switchboard import codec
 from switchboard.cdr.deliveries import Router
 from switchboard.cdr.events import CallEvent
 from switchboard.cdr.journal import Journal
@@ -35,7 +36,9 @@ class Board:
 
     def tell(self, first: int, *events: CallEvent, router: Router = ROUTER) -> None:
         items = [item(number, event) for number, event in enumerate(events, first)]
-        self.journal.receive([router.instance, router.incarnation, items], T0)
+        body = [router.instance, router.incarnation, items]
+        if self.journal.receive_frame(codec.pack(body), 0, T0) is None:
+            self.journal.receive(body, T0)
 
     def crash(self) -> None:
         self.journal.close()

@@ -1,0 +1,3 @@
+from switchboard.cdr.table import CallTableInPython
+
+class CallTable(CallTableInPython): ...
