@@ -5,8 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PATHS := switchboard services tests bench
-DECLARED := $(shell find switchboard services -name "*.pxd")
-COMPILED := $(shell find switchboard services -name "*.pyx") $(DECLARED) $(wildcard $(DECLARED:.pxd=.py))
+COMPILED := $(wildcard switchboard/_native/*.pyx switchboard/_native/*.pxi)
 
 .PHONY: setup lab test check clean
 
@@ -18,6 +17,7 @@ $(STAMP): pyproject.toml setup.py $(COMPILED)
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@find switchboard -name "*.so" -not -path "*/_native/*" -delete  # of older versions: Python prefers them
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
@@ -31,12 +31,13 @@ check: setup
 	$(BIN)/ruff check $(PATHS)
 	$(BIN)/ruff format --check $(PATHS)
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not system and not phones and not load"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(PATHS) -name __pycache__ -type d -prune -exec rm -rf {} +
-	find switchboard services -name "*.so" -delete
+	find switchboard -name "*.so" -delete
 
 # The kill matrix (10 minutes), a soak (15), and Kamailio for comparison if it is there; results go to the page.
 killmatrix: setup
@@ -69,7 +70,7 @@ GUIDED := build/guided
 fuzz: fuzz-twins fuzz-guided
 fuzz-twins: setup
 	rm -rf $(ASAN) && mkdir -p $(ASAN)/source
-	cp -r setup.py pyproject.toml MANIFEST.in README.md LICENSE switchboard services $(ASAN)/source
+	cp -r setup.py pyproject.toml MANIFEST.in README.md LICENSE switchboard $(ASAN)/source
 	CFLAGS="-fsanitize=address -fno-omit-frame-pointer -O1" LDFLAGS=-fsanitize=address \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(ASAN)/installed $(ASAN)/source
 	PYTHONPATH=$(ASAN)/installed:tests:. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \

@@ -23,7 +23,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import Peer
 from switchboard.bus.udp import SOCKETS, bind_sockets
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 BUFFER_BYTES = 4 << 20
 LATE_S = 1.0
@@ -113,7 +113,7 @@ def measure(rate: float, seconds: float, variables: dict[str, str]) -> str:
         }
         pids = [
             stack.enter_context(worker(name, ours, (sock.fileno(),)))
-            for name in ("services.edge_rx", "services.edge_tx")
+            for name in ("switchboard.workers.edge_rx", "switchboard.workers.edge_tx")
         ]
         for thread in (router, sink):
             thread.start()

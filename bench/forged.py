@@ -16,9 +16,9 @@ from system.sipmsg import Message, address_of, host_port, parameter, uri_in
 from bench.asked import stat
 from bench.bystander import Ground, Party, Reach
 from bench.hijack import ANNA, BORIS, MALLORY, STRANGER
-from switchboard.proxy.dialog_seal import NOBODY, PARAM, DialogSeals, Side, Sides
+from switchboard.core.commands import Peer
+from switchboard.core.dialog_seal import NOBODY, PARAM, DialogSeals, Side, Sides
 from switchboard.sip.uri import SipUri
-from switchboard.transaction.commands import Peer
 
 GATEWAY, FOREIGN = "127.0.0.50", "127.0.0.77"
 SETTINGS = {"SWITCHBOARD_AUTH": "on", "SWITCHBOARD_TRUSTED": GATEWAY, "SWITCHBOARD_ROUTERS": "2"}

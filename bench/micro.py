@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench.messages import INVITE, RESPONSE
-from services.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.datagrams import Sender
 from switchboard.bus.udp import bind_sockets
-from switchboard.gate.gate import Gate
-from switchboard.gate.policy import GatePolicy
-from switchboard.settings_gate import SCANNERS
+from switchboard.edge.filter import Gate
+from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
+from switchboard.edge.policy import GatePolicy
+from switchboard.settings.types import SCANNERS
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message

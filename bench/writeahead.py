@@ -13,11 +13,11 @@ from time import process_time
 
 from playbook import HOST, LENKA, LUKAS, Board, Sent, request, response
 
-from switchboard.durable.keyed_log import KeyedLog
-from switchboard.durable.router_log import RouterLog
-from switchboard.proxy.commands import ProxyTurn
+from switchboard.core.commands import Peer
+from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.sip.scan import scan
-from switchboard.transaction.commands import Peer
+from switchboard.wal.keyed_log import KeyedLog
+from switchboard.wal.router_log import RouterLog
 
 SDP = b"v=0\r\n" + b"a=rtpmap:96 opus/48000/2\r\n" * 8
 CALLEE = "sip:lenka@10.0.0.1"

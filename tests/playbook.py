@@ -10,26 +10,26 @@ from functools import cached_property
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Failures
 from switchboard.auth.trusted import Trusted
-from switchboard.durable.unit_log import UnitLog
-from switchboard.location.binding import Binding
-from switchboard.location.replica import Replica
-from switchboard.proxy.admission import Admission
-from switchboard.proxy.caps import Caps
-from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
-from switchboard.proxy.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
-from switchboard.proxy.domains import OwnDomains
-from switchboard.proxy.environment import Environment
-from switchboard.proxy.loop import Branches
-from switchboard.proxy.proxy import Proxy
-from switchboard.proxy.targets import TargetPolicy
+from switchboard.core.authorization import Admission
+from switchboard.core.commands import Peer
+from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
+from switchboard.core.domains import OwnDomains
+from switchboard.core.environment import Environment
+from switchboard.core.limits import Caps
+from switchboard.core.loop import Branches
+from switchboard.core.proxy import Proxy
+from switchboard.core.proxy_commands import CallEvent, Lookup, ProxyTurn
+from switchboard.core.targets import TargetPolicy
+from switchboard.core.timers import TimerValues
+from switchboard.core.transactions import TransactionLayer
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.replica import Replica
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
 from switchboard.sip.uri import SipUri
-from switchboard.transaction.commands import Peer
-from switchboard.transaction.layer import TransactionLayer
-from switchboard.transaction.timers import TimerValues
+from switchboard.wal.unit_log import UnitLog
 
 HOST = "10.0.0.1"
 PORT = 5060
@@ -38,7 +38,7 @@ LENKA = ("10.0.0.12", 5060)
 LENKA_TABLET = ("10.0.0.22", 5070)
 PETER = ("10.0.0.13", 5060)
 FRAGILE = [False]
-"""Whether the boards of a test crash after every step (`tests/proxy/conftest.py`)."""
+"""Whether the boards of a test crash after every step (`tests/core/conftest.py`)."""
 KEY = b"k" * 32
 REALM = "pbx.example"
 EPOCH = 1_800_000_000.0

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services.translator import TranslatorService
 from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
+from switchboard.workers.translator import TranslatorService
 
 HEAD = frames.head("sip.translate")
 Outcome = tuple[list[Any], dict[str, float]]

@@ -1,3 +1,3 @@
-from switchboard.cdr.table import CallTableInPython
+from switchboard.journal.table import CallTableInPython
 
 class CallTable(CallTableInPython): ...

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
-"""Compiled twin of `switchboard.cdr.table`: open calls in C, and their plain events folded from the packed frame.
+"""Compiled twin of `switchboard.journal.table`: open calls in C, and their plain events folded from the packed frame.
 
 A call is plain as long as nobody but its first callee has answered, no BYE was refused, and its texts are printable
 ASCII that JSON need not escape. What is not becomes a `Call` (`Entry.call`), and `fold` leaves its events, as all
-that are odd themselves, to `switchboard.cdr.fold`, by `find` and `keep`. A call that is plain again is kept in C again.
+that are odd themselves, to `switchboard.journal.fold`, by `find` and `keep`. A call that is plain again is kept in C again.
 
 An entry is in the hash table of open calls or in that of recorded ones, and in up to three lists: of all in their
 order, of the calls that have changed since the last `take_changes`, and of those written, in the order of their rows;
@@ -21,12 +21,12 @@ from libc.string cimport memcmp, memcpy, strlen
 from libc.time cimport time_t, tm
 
 from switchboard import codec
-from switchboard.cdr.call import CHALLENGES, Call
-from switchboard.cdr.events import _END_OF_TIME, MAX_TEXT
-from switchboard.cdr.outcome import ends_call, outcome_of
-from switchboard.cdr.record import Outcome, Party
-from switchboard.cdr.table import MAX_RECORDED, Batch, Changes, Run, Telling
-from switchboard.cdr.waits import GRACE_S, Waits
+from switchboard.journal.call import CHALLENGES, Call
+from switchboard.journal.changes import MAX_RECORDED, Batch, Changes, Run, Telling
+from switchboard.journal.events import _END_OF_TIME, MAX_TEXT
+from switchboard.journal.outcome import ends_call, outcome_of
+from switchboard.journal.record import Outcome, Party
+from switchboard.journal.waits import GRACE_S, Waits
 
 cdef extern from *:
     """

@@ -12,7 +12,7 @@ from typing import Any
 from switchboard.bus.udp import IP_PKTINFO, PENDING, TRIES, socket_address
 
 try:
-    from switchboard.bus._datagrams import BatchSender
+    from switchboard._native.wire import BatchSender
 except ImportError:
     BatchSender = None  # type: ignore[assignment, misc]
 

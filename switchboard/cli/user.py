@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from switchboard.auth.users import Entry, make_entry
+from switchboard.cli.credentials import generate_password, read_csv, read_password
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
-from switchboard.cli.passwords import generate_password, read_csv, read_password
 from switchboard.cli.running import settings_or_exit
 from switchboard.cli.user_book import UserBook
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 NAME = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
 A_TIME = 100

@@ -5,8 +5,8 @@ import time
 from secrets import token_hex
 
 from switchboard.bus.udp import socket_address
-from switchboard.local import own_addresses
-from switchboard.settings import Settings
+from switchboard.settings.local import own_addresses
+from switchboard.settings.model import Settings
 from switchboard.sip.host import bracketed
 
 CALL_ID = "switchboard-probe-"

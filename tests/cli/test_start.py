@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import LIMIT_S, Run
-from cli.test_keys import HOSTS
+from cli.test_credentials import HOSTS
 
 from switchboard.bus.ask import ask
 from switchboard.bus.endpoints import Endpoints
@@ -87,7 +87,7 @@ def future_log(path: Path) -> None:
             future_database,
             "has schema version 99, this switchboard needs 1. Run the",
         ),
-        ("router", "router-0/0000000007.log", future_log, "is of version 99, this switchboard reads 1 to 2:"),
+        ("router", "router-0/0000000007.log", future_log, "is of version 99, this switchboard reads 2:"),
     ],
 )
 def test_a_file_of_the_future_is_refused(

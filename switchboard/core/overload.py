@@ -1,0 +1,139 @@
+"""When more comes than can be served: new work is refused early, so that what was begun is finished.
+
+Judged by how late what comes now will be when its turn comes: a phone repeats a request after T1 (0.5 s);
+work that is later than that is done twice, and capacity is lost.
+So new requests are admitted at a rate that is found by feedback: the one at which they are late by `LATE_S`.
+"""
+
+from math import exp
+
+LATE_S = 0.08
+"""What is wanted under overload: there is always something to do, and nothing waits long."""
+PERSISTS_S = 0.5
+"""What is over sooner is no overload: a restarted router soon makes up for what it missed."""
+HOPELESS_S = 0.3
+"""So late, much is sent again before it is answered: that need not persist as long to be an overload."""
+SOON_S = 0.1
+"""It need not, but one measurement may be wrong: of who was away nobody knows how fast he is."""
+RECOVERS_S = 2.0
+"""An overload is over when nothing was late, nor had to be refused, for so long."""
+STALE_S = 1.0
+"""A measurement says nothing of the time after."""
+AVERAGED_S = 0.5
+"""Over about so long the rate is averaged with which an overload begins."""
+COUNTED_S = 0.02
+"""What was admitted in a shorter time counts as that of so long."""
+FALLS, RISES = 0.5, 1.0
+"""How fast the rate changes, by its own amount a second, for a lateness that is off by LATE_S."""
+YIELDS = 1 / 3
+"""The part of the rate that is held back at once for a lateness above LATE_S by as much again."""
+MOST_OFF = 2.0
+LEAST_RATE = 10.0
+LEAST_AT_FIRST = 100.0
+"""Who has just begun has admitted little."""
+SPARE_S = 0.05
+"""So much of the rate may be saved up; strangers leave half of it to users."""
+LEAST_SPARE = 4.0
+
+
+class Overload:
+    """Says whether one more new request is refused. `late_s`: how late all should be under overload.
+
+    `lag_s` may be set between two measurements; `is_full`: nothing new can be taken on. `now` is monotonic.
+    """
+
+    def __init__(self, late_s: float = LATE_S) -> None:
+        self.lag_s = 0.0
+        self.is_full = False
+        self._late_s = late_s
+        self._is_on = False
+        self._noted_at = 0.0
+        self._noted_s = 0.0
+        self._turns_since = -1.0
+        self._hopeless_since = -1.0
+        self._admitted = 0
+        self._has_refused = False
+        self._rate = 0.0  # of what was admitted; under overload, of what may be
+        self._credit = 0.0
+        self._credited_at = 0.0
+
+    def note(self, lag_s: float, now: float) -> None:
+        """What came up to `now` is, or will be, late by `lag_s`."""
+        elapsed_s = now - self._noted_at
+        is_easing = lag_s < self._noted_s
+        self.lag_s = self._noted_s = lag_s
+        self._noted_at = now
+        if elapsed_s > STALE_S:
+            self._is_on, self._turns_since, self._rate = False, -1.0, 0.0
+        if self._is_on:
+            self._learn(elapsed_s, is_easing)
+        else:
+            self._count(max(elapsed_s, COUNTED_S))
+        self._turn(now)
+        self._admitted, self._has_refused = 0, False
+
+    def is_pressing(self, now: float) -> bool:
+        """Whether anything at all may have to be refused."""
+        return self.is_full or (self._is_on and now - self._noted_at <= STALE_S)
+
+    def refuses(self, now: float, of_user: bool) -> bool:
+        """Whether one more new request is to be refused. `of_user`: it comes from where a user registered."""
+        if not self._noted_at:
+            self._noted_at = now
+        refused = self.is_full or (self.is_pressing(now) and not self._has_credit(now, of_user))
+        if refused:
+            self._has_refused = True
+        else:
+            self._admitted += 1
+        return refused
+
+    def _turn(self, now: float) -> None:
+        is_late = self._has_refused or self.lag_s >= self._late_s / 2
+        if self.lag_s < HOPELESS_S:
+            self._hopeless_since = -1.0
+        elif self._hopeless_since < 0:
+            self._hopeless_since = now
+        elif now - self._hopeless_since >= SOON_S and not self._is_on:
+            self._begin(now)
+        if is_late is self._is_on:
+            self._turns_since = -1.0
+        elif self._turns_since < 0:
+            self._turns_since = now
+        elif now - self._turns_since >= (RECOVERS_S if self._is_on else PERSISTS_S):
+            self._turns_since = -1.0
+            if self._is_on:
+                self._is_on = False
+            else:
+                self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        self._is_on = True
+        self._rate = max(LEAST_AT_FIRST, self._rate)
+        self._credit, self._credited_at = 0.0, now
+
+    def _count(self, elapsed_s: float) -> None:
+        weight = min(1.0, elapsed_s / AVERAGED_S) if self._rate else 1.0
+        self._rate += weight * (self._admitted / elapsed_s - self._rate)
+
+    def _learn(self, elapsed_s: float, is_easing: bool) -> None:
+        """The rate falls while all is too late and gets no better, and rises while something is refused
+        though all is early.
+        """
+        off = self._off()
+        if off > 0 and not is_easing:
+            self._rate = max(LEAST_RATE, self._rate * exp(-FALLS * min(off, MOST_OFF) * elapsed_s))
+        elif off < 0 and self._has_refused:
+            self._rate *= exp(-RISES * off * elapsed_s)
+
+    def _off(self) -> float:
+        return self.lag_s / self._late_s - 1
+
+    def _has_credit(self, now: float, of_user: bool) -> bool:
+        rate = self._rate * max(0.0, 1 - YIELDS * self._off())
+        spare = max(LEAST_SPARE, rate * SPARE_S)
+        self._credit = min(spare, self._credit + rate * (now - self._credited_at))
+        self._credited_at = now
+        if self._credit < (1.0 if of_user else spare / 2):
+            return False
+        self._credit -= 1.0
+        return True

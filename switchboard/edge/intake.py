@@ -1,0 +1,115 @@
+"""What edge-rx does with each datagram: scans it, asks the gate, hands it to whose business it is."""
+
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from switchboard import codec
+from switchboard.bus.datagrams import receive
+from switchboard.bus.outbox import PackedOutbox
+from switchboard.core.answer import answer_statelessly, try_later
+from switchboard.edge.filter import Gate, Refused
+from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, strip_empty_lines
+from switchboard.sip.dispatch import Dispatcher
+from switchboard.sip.errors import ParseError
+from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop
+from switchboard.sip.scan import scan
+
+DATAGRAMS_A_ROUND: Final = 64
+UNAVAILABLE = 503
+
+
+class IntakeInPython:
+    """The reference of `Intake`. `outboxes`: one a router by number, the registrar's, edge-tx's."""
+
+    def __init__(self, dispatcher: Dispatcher, gate: Gate, outboxes: Sequence[PackedOutbox]) -> None:
+        self._gate = gate
+        *self._peers, self._edge_tx = outboxes
+        self._dispatcher = dispatcher
+        self._taken = dict.fromkeys(Kind, 0)
+        self._refused = self._dropped = self._withheld = 0
+
+    def drain(self, sock: socket.socket, now: float) -> int:
+        """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
+        for count in range(DATAGRAMS_A_ROUND):
+            datagram = receive(sock)
+            if datagram is None:
+                return count
+            self.take(*datagram, now)
+        return DATAGRAMS_A_ROUND
+
+    def take(self, data: bytes, host: str, port: int, local_host: str, now: float) -> None:
+        """Put the datagram (untrusted) into the outbox of its peer, or count it."""
+        if self._gate.hears(host, port, now):
+            self.sort(data, host, port, local_host, now)
+
+    def sort(self, data: bytes, host: str, port: int, local_host: str, now: float) -> None:
+        """The same, once its source may be heard."""
+        kind = classify(data)
+        self._taken[kind] += 1
+        if kind is Kind.MESSAGE:
+            self._hand_on(strip_empty_lines(data), host, port, local_host, now)
+        elif kind is Kind.PING:
+            self._edge_tx.put(codec.pack([host, port, local_host, PONG]))
+
+    def send_away(self, request: Message, host: str, port: int, local_host: str) -> None:
+        """Tell the sender of a well-formed request that its peer has too much to do."""
+        self._gate.send_away()
+        self._answer(request, UNAVAILABLE, (host, port), local_host, [try_later(request)])
+
+    def stats(self) -> dict[str, float]:
+        """Datagrams by kind; of the messages, broken requests (refused), what else broke (dropped).
+
+        Of the gate's answers those that would have been longer than their requests (answers_withheld).
+        """
+        kinds = {f"datagrams.{kind.name.lower()}": count for kind, count in self._taken.items()}
+        counters = {"refused": self._refused, "dropped": self._dropped, "answers_withheld": self._withheld}
+        return {**kinds, **counters}
+
+    def _hand_on(self, raw: bytes, host: str, port: int, local_host: str, now: float) -> None:
+        try:
+            message = Message(raw, scan(raw))
+            self._gate.check(message, host, now)
+            peer = self._dispatcher.target(raw, message.index.tobytes())
+            is_admitted = self._gate.admits(message, peer, host, now)
+        except ParseError:
+            self._hand_on_unscanned(raw, host, port, local_host)
+        except Refused as refused:
+            if refused.status:
+                self._answer(message, refused.status, (host, port), local_host)
+        else:
+            if is_admitted:
+                self._peers[peer].put(codec.pack([host, port, local_host, message.index.tobytes(), raw]))
+            else:
+                self.send_away(message, host, port, local_host)
+
+    def _answer(
+        self,
+        request: Message,
+        status: int,
+        source: Hop,
+        local_host: str,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Tell the sender of a request that goes no further."""
+        answer = answer_statelessly(request, status, source, headers)
+        if answer is None:
+            self._withheld += 1
+            return
+        response, hop = answer
+        self._edge_tx.put(codec.pack([*hop, local_host, response]))
+
+    def _hand_on_unscanned(self, raw: bytes, host: str, port: int, local_host: str) -> None:
+        """To router 0, which answers 400, if it was meant as a request."""
+        if looks_like_request(raw):
+            self._refused += 1
+            self._peers[0].put(codec.pack([host, port, local_host, b"", raw]))
+        else:
+            self._dropped += 1
+
+
+try:
+    from switchboard._native.wire import Intake as Intake
+except ImportError:
+    Intake = IntakeInPython  # type: ignore[assignment, misc]

@@ -1,0 +1,124 @@
+"""Folds call events into call detail records: pure bookkeeping, time as an argument.
+
+Every INVITE opens a call, every call yields exactly one record. The rules of a single call are in `call.py`;
+here is which call an event belongs to, and what becomes of events that belong to none.
+"""
+
+from collections.abc import Iterable
+
+from switchboard.journal.call import Call, Key
+from switchboard.journal.events import (
+    Answered,
+    Bye,
+    CallEvent,
+    Failed,
+    Invite,
+    Refreshed,
+    Ringing,
+    Unconfirmed,
+)
+from switchboard.journal.record import CallDetailRecord, Party
+from switchboard.journal.recorded import Recorded
+from switchboard.journal.table import CallTableInPython
+
+MAX_OPEN = 200_000
+"""Open calls; the oldest is given up for one more."""
+
+
+class CallFolder:
+    """Changes the calls of a table as events tell. `now_at`: epoch s."""
+
+    def __init__(self, table: CallTableInPython, max_open: int = MAX_OPEN) -> None:
+        self.max_open = max_open
+        self.strays = 0
+        """Events that belong to no open call: late or repeated ones."""
+        self._table = table
+        self._recorded = Recorded(table)
+
+    def skip(self, records: Iterable[CallDetailRecord]) -> None:
+        """These records are on disk, though the store does not know: no call of theirs yields another."""
+        found = list(records)
+        for record in found:
+            self._recorded.add_line(record)
+        for call in self._table.calls() if found else ():
+            if self._recorded.settle(call.call_id, call.from_tag, call.started_at):
+                self._table.close(call)
+
+    def fold(self, event: CallEvent, now_at: float) -> None:
+        """Take one event; those of a call in their order, but repeats and latecomers do no harm."""
+        if isinstance(event, Invite):
+            self._invite(event, now_at)
+        elif isinstance(event, Bye):
+            self._bye(event, now_at)
+        elif isinstance(event, Refreshed):
+            self._refreshed(event, now_at)
+        else:
+            self._respond(event, now_at)
+
+    def expire(self, now_at: float) -> None:
+        """Give up the calls that have been waited for long enough."""
+        for call in self._table.due(now_at):
+            self._give_up(call, now_at)
+
+    def _invite(self, event: Invite, now_at: float) -> None:
+        call = self._table.find((event.call_id, event.from_tag))
+        if call is not None and call.is_before(event):
+            self._give_up(call, now_at)
+            call = None
+        if call is not None:
+            call.invite_again(event)
+            self._table.keep(call, now_at)
+        elif self._recorded.has(event):
+            self.strays += 1
+        else:
+            self._make_room(now_at)
+            self._table.keep(Call.begin(event), now_at)
+
+    def _respond(self, event: Ringing | Answered | Failed | Unconfirmed, now_at: float) -> None:
+        call = self._find((event.call_id, event.from_tag), event.at)
+        if call is None:
+            self.strays += 1
+            return
+        record = None
+        if isinstance(event, Ringing):
+            call.ring(event)
+        elif isinstance(event, Unconfirmed):
+            call.confirm_late()
+        elif isinstance(event, Answered):
+            record = call.answer(event)
+        else:
+            record = call.fail(event)
+        self._follow(call, record, now_at)
+
+    def _bye(self, event: Bye, now_at: float) -> None:
+        if call := self._find((event.call_id, event.from_tag), event.at):
+            self._follow(call, call.hang_up(event, event.to_tag, Party.CALLER), now_at)
+        elif call := self._find((event.call_id, event.to_tag), event.at):
+            self._follow(call, call.hang_up(event, event.from_tag, Party.CALLEE), now_at)
+        else:
+            self.strays += 1
+
+    def _refreshed(self, event: Refreshed, now_at: float) -> None:
+        for tag in (event.from_tag, event.to_tag):
+            if call := self._find((event.call_id, tag), event.at):
+                call.refresh(event)
+                self._table.keep(call, now_at)
+                return
+        self.strays += 1
+
+    def _find(self, key: Key, at: float) -> Call | None:
+        """The open call; None too for what happened in an earlier call under the same key."""
+        return None if self._recorded.covers(key, at) else self._table.find(key)
+
+    def _follow(self, call: Call, record: CallDetailRecord | None, now_at: float) -> None:
+        if record is None:
+            self._table.keep(call, now_at)
+        else:
+            self._table.end(call, record)
+
+    def _give_up(self, call: Call, now_at: float) -> None:
+        self._table.end(call, call.give_up(now_at))
+
+    def _make_room(self, now_at: float) -> None:
+        if len(self._table) >= self.max_open:
+            self._give_up(self._table.oldest(), now_at)
