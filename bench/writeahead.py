@@ -13,8 +13,8 @@ from time import process_time
 
 from playbook import HOST, LENKA, LUKAS, Board, Sent, request, response
 
-from switchboard.core.commands import Peer
 from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.scan import scan
 from switchboard.wal.keyed_log import KeyedLog
 from switchboard.wal.router_log import RouterLog
@@ -39,10 +39,10 @@ class Bench:
 
     def feed(self, raw: bytes, source: tuple[str, int]) -> ProxyTurn:
         """One message through the core and the log."""
-        index, peer = scan(raw), Peer(*source, HOST)
+        index, flow = scan(raw), Flow(UDP, HOST, *source)
         begin = process_time()
         turn = ProxyTurn(self.now, at=self.now)
-        self.board.proxy.receive(raw, index, peer, turn)
+        self.board.proxy.receive(raw, index, flow, turn)
         self.core_s += process_time() - begin
         self._save(turn)
         return turn

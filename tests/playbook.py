@@ -7,11 +7,11 @@ collected; `sent` and `answers` take what is new.
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from switchboard.auth.authenticator import Authenticator
+from flows import udp
+
+from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
-from switchboard.auth.trusted import Trusted
 from switchboard.core.authorization import Admission
-from switchboard.core.commands import Peer
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
@@ -162,13 +162,13 @@ class Board:
         except ParseError:
             index = b""
         turn = self._turn()
-        self.proxy.receive(raw, index, Peer(*source, local), turn)
+        self.proxy.receive(raw, index, udp(*source, local), turn)
         self._take(turn)
 
     def lose(self, sent: Sent, octets: int = 520, to: Hop | None = None) -> None:
         """The network says that it could not deliver what was sent, of which it quotes so many `octets`."""
         turn = self._turn()
-        self.proxy.undeliverable(*(to or sent.to), sent.raw[:octets], turn)
+        self.proxy.undeliverable(udp(*(to or sent.to)), sent.raw[:octets], turn)
         self._take(turn)
 
     def advance(self, seconds: float) -> None:
@@ -272,9 +272,9 @@ def own_route(
     """Our Record-Route of a dialog: it leads to the caller with `tag`, whose target is `uri`, from `follower`."""
     seals, parsed = DialogSeals(key), SipUri.parse(uri)
     caller = Side(
-        Peer(*address_named(parsed), HOST), seals.target_of(parsed, uri), NOBODY, False, False, False
+        udp(*address_named(parsed), HOST), seals.target_of(parsed, uri), NOBODY, False, False, False
     )
-    callee = caller._replace(flow=Peer(follower, 5060, HOST), may_follow=may_follow)
+    callee = caller._replace(flow=udp(follower, 5060, HOST), may_follow=may_follow)
     return f"<sip:{HOST}:{PORT};lr;sb={seals.make(Sides(caller, callee), call_id, tag)}>"
 
 

@@ -1,4 +1,4 @@
-"""Compiled twin of `datagrams.py`: many datagrams a system call (recvmmsg, sendmmsg of Linux).
+"""Compiled twin of `transports/udp_datagrams.py`: many datagrams a system call (recvmmsg, sendmmsg of Linux).
 
 What comes in lies in buffers that are used again by the next `fetch`. What goes out is sent from within the frame
 that brought it.
@@ -67,7 +67,6 @@ cdef extern from "<netinet/in.h>" nogil:
 
 cdef extern from "<arpa/inet.h>" nogil:
     const char *inet_ntop(int, const void *, char *, unsigned int)
-    int inet_pton(int, const char *, void *)
     uint16_t ntohs(uint16_t)
     uint16_t htons(uint16_t)
 
@@ -88,11 +87,10 @@ cdef enum:
 cdef struct Arrival:
     const unsigned char *data
     Py_ssize_t size
-    char host[HOST_ROOM]
-    Py_ssize_t host_size
+    unsigned char flow[FLOW_ROOM]
+    Py_ssize_t flow_size
+    Py_ssize_t host  # where the peer's address begins in the flow
     uint16_t port
-    char local_host[HOST_ROOM]
-    Py_ssize_t local_size
 
 cdef struct Slot:
     sockaddr_storage name
@@ -110,8 +108,8 @@ cdef struct Buffers:
 
 cdef int _know_errors() except -1:
     global _pending, _tries
-    _pending = reference("switchboard.bus.udp", "PENDING")
-    _tries = reference("switchboard.bus.udp", "TRIES")
+    _pending = reference("switchboard.transports.udp_sockets", "PENDING")
+    _tries = reference("switchboard.transports.udp_sockets", "TRIES")
     return 0
 
 
@@ -179,69 +177,64 @@ cdef void _read_ipv4(msghdr *header, Arrival *arrival) noexcept:
     cdef sockaddr_in *source = <sockaddr_in *>header.msg_name
     cdef cmsghdr *ancillary = CMSG_FIRSTHDR(header)
     cdef in_pktinfo information
-    arrival.host_size = _write_ipv4(source.sin_addr.s_addr, arrival.host)
-    arrival.port = ntohs(source.sin_port)
-    arrival.local_size = 0
+    cdef unsigned char *to = _begin_flow(arrival)
+    information.ipi_spec_dst.s_addr = 0
     while ancillary != NULL:
         if ancillary.cmsg_level == IPPROTO_IP and ancillary.cmsg_type == IP_PKTINFO:
             memcpy(&information, CMSG_DATA(ancillary), sizeof(in_pktinfo))
-            if information.ipi_spec_dst.s_addr:
-                arrival.local_size = _write_ipv4(information.ipi_spec_dst.s_addr, arrival.local_host)
         ancillary = CMSG_NXTHDR(header, ancillary)
+    to = write_address(to, 0, &information.ipi_spec_dst, IPV4_SIZE if information.ipi_spec_dst.s_addr else 0)
+    arrival.host = to - arrival.flow
+    _end_flow(arrival, write_address(to, 0, &source.sin_addr, IPV4_SIZE), source.sin_port)
 
 
 cdef void _read_ipv6(msghdr *header, Arrival *arrival) noexcept:
     cdef sockaddr_in6 *source = <sockaddr_in6 *>header.msg_name
     cdef cmsghdr *ancillary = CMSG_FIRSTHDR(header)
     cdef in6_pktinfo information
-    arrival.host_size = _write_ipv6(&source.sin6_addr, source.sin6_scope_id, arrival.host)
-    arrival.port = ntohs(source.sin6_port)
-    arrival.local_size = 0
+    cdef bint is_known = False
+    cdef unsigned char *to = _begin_flow(arrival)
     while ancillary != NULL:
         if ancillary.cmsg_level == IPPROTO_IPV6 and ancillary.cmsg_type == IPV6_PKTINFO:
             memcpy(&information, CMSG_DATA(ancillary), sizeof(in6_pktinfo))
-            arrival.local_size = _write_local_ipv6(&information, arrival.local_host)
+            is_known = True
         ancillary = CMSG_NXTHDR(header, ancillary)
+    to = _write_local_ipv6(to, &information) if is_known else write_address(to, 0, NULL, 0)
+    arrival.host = to - arrival.flow
+    _end_flow(arrival, _write_ipv6(to, &source.sin6_addr, source.sin6_scope_id), source.sin6_port)
 
 
-cdef Py_ssize_t _write_local_ipv6(in6_pktinfo *information, char *text) noexcept:
-    cdef Py_ssize_t size = _write_ipv6(&information.ipi6_addr, 0, text)
-    if size >= 5 and memcmp(text, b"fe80:", 5) == 0:
-        size = _write_ipv6(&information.ipi6_addr, information.ipi6_ifindex, text)
-    return size
+cdef inline unsigned char *_begin_flow(Arrival *arrival) noexcept:
+    arrival.flow[0] = UDP_FLOW
+    return arrival.flow + 1
 
 
-cdef inline Py_ssize_t _write_ipv4(uint32_t address, char *text) noexcept nogil:
-    cdef unsigned char *octets = <unsigned char *>&address
-    cdef Py_ssize_t size = 0
-    cdef int number
-    for number in range(4):
-        if number:
-            text[size] = c'.'
-            size += 1
-        if octets[number] >= 100:
-            text[size] = c'0' + octets[number] // 100
-            size += 1
-        if octets[number] >= 10:
-            text[size] = c'0' + octets[number] // 10 % 10
-            size += 1
-        text[size] = c'0' + octets[number] % 10
-        size += 1
-    return size
+cdef inline void _end_flow(Arrival *arrival, unsigned char *to, uint16_t port) noexcept:
+    """Write the `port`, which is in network order."""
+    memcpy(to, &port, sizeof(uint16_t))
+    arrival.port = ntohs(port)
+    arrival.flow_size = to + sizeof(uint16_t) - arrival.flow
 
 
-cdef Py_ssize_t _write_ipv6(const in6_addr *address, unsigned int interface, char *text) noexcept nogil:
+cdef unsigned char *_write_local_ipv6(unsigned char *to, in6_pktinfo *information) noexcept:
+    cdef bint is_link_local = information.ipi6_addr.s6_addr[0] == 0xfe and information.ipi6_addr.s6_addr[1] == 0x80
+    return _write_ipv6(to, &information.ipi6_addr, information.ipi6_ifindex if is_link_local else 0)
+
+
+cdef unsigned char *_write_ipv6(unsigned char *to, const in6_addr *address, unsigned int interface) noexcept nogil:
     """Write the address, with the name of its interface if it has a meaning only there (0: everywhere)."""
+    cdef char text[HOST_ROOM]
     cdef char name[IF_NAMESIZE]
     cdef Py_ssize_t size
+    if not interface:
+        return write_address(to, 0, address, IPV6_SIZE)
     inet_ntop(AF_INET6, address, text, INET6_ADDRSTRLEN)
     size = strlen(text)
-    if interface:
-        if if_indextoname(interface, name) != NULL:
-            size += snprintf(text + size, HOST_ROOM - size, "%%%s", name)
-        else:
-            size += snprintf(text + size, HOST_ROOM - size, "%%%u", interface)
-    return size
+    if if_indextoname(interface, name) != NULL:
+        size += snprintf(text + size, HOST_ROOM - size, "%%%s", name)
+    else:
+        size += snprintf(text + size, HOST_ROOM - size, "%%%u", interface)
+    return write_address(to, TEXT_ADDRESS, text, <int>size)
 
 
 cdef struct Outgoing:
@@ -338,23 +331,30 @@ cdef class BatchSender:
         return sent
 
     cdef bint _read_item(self, Cursor *cursor, Outgoing *item) noexcept:
-        """Read one item; false if it is not plain: numeric addresses of one family, for which there is a socket."""
-        cdef char text[HOST_ROOM]
-        cdef const unsigned char *local
-        cdef Py_ssize_t local_size
-        if read_array(cursor) != 4 or not _read_name(cursor, text):
+        """Read one item; false if it is not plain: IP addresses of one family, for which there is a socket."""
+        cdef const unsigned char *flow
+        cdef Py_ssize_t size
+        cdef FlowParts parts
+        if read_array(cursor) != 2 or not read_binary(cursor, &flow, &size) or not read_flow(flow, size, &parts):
             return False
-        item.family = AF_INET6 if memchr(text, c':', strlen(text)) != NULL else AF_INET
-        if (self._ipv4 if item.family == AF_INET else self._ipv6) < 0:
+        if parts.transport != UDP_FLOW or not parts.port:
             return False
-        if inet_pton(item.family, text, &item.address) != 1 or not read_port(cursor, &item.port):
+        return self._read_flow(&parts, item) and read_binary(cursor, &item.data, &item.size)
+
+    cdef bint _read_flow(self, const FlowParts *parts, Outgoing *item) noexcept:
+        cdef int size = parts.host[0]
+        if size != IPV4_SIZE and size != IPV6_SIZE:
             return False
-        if not _read_name(cursor, text):
+        item.family = AF_INET if size == IPV4_SIZE else AF_INET6
+        if (self._ipv4 if size == IPV4_SIZE else self._ipv6) < 0:
             return False
-        item.has_source = text[0] and (self._ipv4_wildcard if item.family == AF_INET else self._ipv6_wildcard)
-        if item.has_source and inet_pton(item.family, text, &item.source) != 1:
+        memcpy(&item.address, parts.host + 1, size)
+        item.port = parts.port
+        item.has_source = parts.local[0] and (self._ipv4_wildcard if size == IPV4_SIZE else self._ipv6_wildcard)
+        if item.has_source and parts.local[0] != size:
             return False
-        return read_binary(cursor, &item.data, &item.size)
+        memcpy(&item.source, parts.local + 1, size if item.has_source else 0)
+        return True
 
     cdef void _fill(self, int number, Outgoing *item) noexcept:
         cdef msghdr *header = &self._slots.headers[number].msg_hdr
@@ -403,14 +403,3 @@ cdef void _fill_ancillary(msghdr *header, int level, int kind, const void *data,
     ancillary.cmsg_type = kind
     ancillary.cmsg_len = CMSG_LEN(size)
     memcpy(CMSG_DATA(ancillary), data, size)
-
-
-cdef inline bint _read_name(Cursor *cursor, char *name) noexcept nogil:
-    """Read a short text of octets above 0 and end it with one; false if there is none."""
-    cdef const unsigned char *text
-    cdef Py_ssize_t size
-    if not read_text(cursor, &text, &size) or size >= HOST_ROOM or memchr(text, 0, size) != NULL:
-        return False
-    memcpy(name, text, size)
-    name[size] = 0
-    return True

@@ -14,6 +14,7 @@ cdef enum:
     DATAGRAMS = 64
     SLOTS = 1024  # a power of two
     LOWER_CASE = 0x20202020
+    ADDRESS_ROOM = 1 + 127  # a packed address
 
 cdef enum Place:
     # of a message in what goes on between two phones
@@ -24,7 +25,7 @@ cdef enum Place:
 cdef struct Heard:
     # a source that was heard of; `_kept` of the intake holds what it points to
     Py_ssize_t size
-    char host[HOST_ROOM]
+    unsigned char host[ADDRESS_ROOM]  # as it is packed
     void *text
     void *source
 
@@ -32,15 +33,17 @@ cdef bytes _PREFIX = b""
 cdef bytes _TAG = b""
 cdef bytes _TAG_PARAM = b""
 cdef long _REGISTRAR = -1
+cdef object _unpack_flow = None
 cdef uint32_t _crc_table[256]
 
 
 cdef int _know_names() except -1:
-    global _PREFIX, _TAG, _TAG_PARAM, _REGISTRAR
+    global _PREFIX, _TAG, _TAG_PARAM, _REGISTRAR, _unpack_flow
     _PREFIX = reference("switchboard.sip.dispatch", "BRANCH_PREFIX").encode()
     _REGISTRAR = reference("switchboard.sip.dispatch", "REGISTRAR")
     _TAG = reference("switchboard.core.answer", "TAG").encode()
     _TAG_PARAM = b";tag=" + _TAG
+    _unpack_flow = reference("switchboard.sip.flow", "Flow").unpack
     return 0
 
 
@@ -112,18 +115,20 @@ cdef class Intake:
         self._hand_over()
         return count
 
-    def take(self, bytes data, str host, port, str local_host, double now):
+    def take(self, bytes data, flow, double now):
         """Put the datagram (untrusted) into the outbox of its peer, or count it."""
         cdef Arrival arrival
-        cdef bytes source = _encoded(host), local = _encoded(local_host)
-        if len(source) > HOST_ROOM or len(local) > HOST_ROOM:
-            raise ValueError("no address is so long")
+        cdef FlowParts parts
+        cdef bytes packed = flow.pack()
         arrival.data = <const unsigned char *>PyBytes_AS_STRING(data)
         arrival.size = PyBytes_GET_SIZE(data)
-        arrival.host_size, arrival.local_size = len(source), len(local)
-        memcpy(arrival.host, PyBytes_AS_STRING(source), len(source))
-        memcpy(arrival.local_host, PyBytes_AS_STRING(local), len(local))
-        arrival.port = port
+        arrival.flow_size = PyBytes_GET_SIZE(packed)
+        if arrival.flow_size > FLOW_ROOM:
+            raise ValueError("no datagram comes so")
+        memcpy(arrival.flow, PyBytes_AS_STRING(packed), arrival.flow_size)
+        if not read_flow(arrival.flow, arrival.flow_size, &parts):
+            raise ValueError("no flow")
+        arrival.host, arrival.port = parts.host - arrival.flow, parts.port
         self._take(&arrival, now)
         self._hand_over()
 
@@ -149,9 +154,9 @@ cdef class Intake:
             self._messages += 1
         elif target == SENT_AWAY:
             self._messages += 1
-            self._send_away(arrival, count, <str>slot.text)
+            self._send_away(arrival, count)
         elif target < 0:
-            self._leave_to_reference(arrival, <str>slot.text, now)
+            self._leave_to_reference(arrival, now)
         else:
             self._messages += 1
             PyList_Append(<list>self._waiting[target], _pack(arrival, self._index, count))
@@ -159,15 +164,17 @@ cdef class Intake:
 
     cdef Heard *_slot(self, const Arrival *arrival, double now) except NULL:
         """What is known of the source; the address as text is made once for many datagrams."""
-        cdef uint32_t number = _hash(arrival.host, arrival.host_size) & (SLOTS - 1)
+        cdef const unsigned char *packed = arrival.flow + arrival.host
+        cdef Py_ssize_t size = 1 + address_size(packed)
+        cdef uint32_t number = _hash(packed, size) & (SLOTS - 1)
         cdef Heard *slot = &self._slots[number]
-        if slot.size == arrival.host_size and memcmp(slot.host, arrival.host, slot.size) == 0:
+        if slot.size == size and memcmp(slot.host, packed, size) == 0:
             return slot
-        cdef str host = arrival.host[: arrival.host_size].decode("utf-8", "surrogateescape")
+        cdef str host = _host(arrival)
         source = self._sources.find(host, now)
         self._kept[number] = (host, source)
-        slot.size = arrival.host_size
-        memcpy(slot.host, arrival.host, slot.size)
+        slot.size = size
+        memcpy(slot.host, packed, size)
         slot.text, slot.source = <void *>host, <void *>source
         return slot
 
@@ -224,21 +231,15 @@ cdef class Intake:
                 return True
         return False
 
-    cdef int _send_away(self, const Arrival *arrival, Py_ssize_t count, str host) except -1:
+    cdef int _send_away(self, const Arrival *arrival, Py_ssize_t count) except -1:
         cdef bytes index = PyBytes_FromStringAndSize(<char *>self._index, count * sizeof(uint16_t))
         cdef bytes raw = PyBytes_FromStringAndSize(<char *>arrival.data, arrival.size)
-        self._reference.send_away(reference("switchboard.sip.message", "Message")(raw, index), host, arrival.port, _local_host(arrival))
+        self._reference.send_away(reference("switchboard.sip.message", "Message")(raw, index), _flow(arrival))
         return 0
 
-    cdef int _leave_to_reference(self, Arrival *arrival, str host, double now) except -1:
+    cdef int _leave_to_reference(self, const Arrival *arrival, double now) except -1:
         self._hand_over()
-        self._reference.sort(
-            arrival.data[: arrival.size],
-            host,
-            arrival.port,
-            _local_host(arrival),
-            now,
-        )
+        self._reference.sort(arrival.data[: arrival.size], _flow(arrival), now)
         return 0
 
     cdef int _hand_over(self) except -1:
@@ -297,20 +298,24 @@ cdef uint32_t _first_letters(str name) except? 0:
     return letters | LOWER_CASE
 
 
-cdef inline uint32_t _hash(const char *text, Py_ssize_t size) noexcept nogil:
+cdef inline uint32_t _hash(const unsigned char *octets, Py_ssize_t size) noexcept nogil:
     cdef uint32_t number = 2166136261
     cdef Py_ssize_t position
     for position in range(size):
-        number = (number ^ <unsigned char>text[position]) * <uint32_t>16777619
+        number = (number ^ octets[position]) * <uint32_t>16777619
     return number ^ number >> 15
 
 
-cdef str _local_host(const Arrival *arrival):
-    return arrival.local_host[: arrival.local_size].decode("utf-8", "surrogateescape")
+cdef object _flow(const Arrival *arrival):
+    return _unpack_flow(arrival.flow[: arrival.flow_size])
 
 
-cdef bytes _encoded(str text):
-    return text.encode("utf-8", "surrogateescape")
+cdef str _host(const Arrival *arrival):
+    """The peer's address as text."""
+    cdef const unsigned char *host = arrival.flow + arrival.host
+    if host[0] == IPV4_SIZE:
+        return f"{host[1]}.{host[2]}.{host[3]}.{host[4]}"
+    return _flow(arrival).host
 
 
 cdef inline bint _is_letter(unsigned char octet) noexcept nogil:
@@ -460,26 +465,12 @@ cdef inline Py_ssize_t _skip_blanks(const unsigned char *data, Py_ssize_t positi
 
 
 cdef bytes _pack(const Arrival *arrival, const uint16_t *index, Py_ssize_t count):
-    """The item `[host, port, local_host, index, raw]` as the codec writes it."""
+    """The item of sip.received as the codec writes it."""
     cdef Py_ssize_t index_size = count * sizeof(uint16_t)
-    cdef Py_ssize_t size = (
-        1
-        + text_head(arrival.host_size)
-        + arrival.host_size
-        + number_size(arrival.port)
-        + text_head(arrival.local_size)
-        + arrival.local_size
-        + binary_head(index_size)
-        + index_size
-        + binary_head(arrival.size)
-        + arrival.size
-    )
-    cdef bytes item = PyBytes_FromStringAndSize(NULL, size)
+    cdef Py_ssize_t heads = 1 + binary_head(arrival.flow_size) + binary_head(index_size) + binary_head(arrival.size)
+    cdef bytes item = PyBytes_FromStringAndSize(NULL, heads + arrival.flow_size + index_size + arrival.size)
     cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(item)
-    to[0] = 0x95
-    to = write_text(to + 1, arrival.host, arrival.host_size)
-    to = write_number(to, arrival.port)
-    to = write_text(to, arrival.local_host, arrival.local_size)
-    to = write_binary(to, index, index_size)
-    write_binary(to, arrival.data, arrival.size)
+    to[0] = LIST_OF_THREE
+    to = write_binary(to + 1, arrival.flow, arrival.flow_size)
+    write_binary(write_binary(to, index, index_size), arrival.data, arrival.size)
     return item

@@ -1,4 +1,23 @@
-"""The codec's packed values (switchboard.codec, msgpack) as compiled code reads and writes them, plain ones only."""
+"""What crosses the bus as compiled code reads and writes it, plain ones only: the codec's packed values
+(switchboard.codec, msgpack), flows (switchboard.sip.flow) and the items made of them (switchboard.bus.items).
+"""
+
+cdef enum:
+    UDP_FLOW = 1
+    IPV4_SIZE = 4
+    IPV6_SIZE = 16
+    TEXT_ADDRESS = 0x80  # marks an address that is no plain IP address
+    FLOW_ROOM = 1 + 2 * (1 + 127) + 2  # without a connection
+    LIST_OF_TWO = 0x92
+    LIST_OF_THREE = 0x93
+
+cdef struct FlowParts:
+    # of a packed flow; addresses begin with their size
+    int transport
+    const unsigned char *local
+    const unsigned char *host
+    uint16_t port
+    Py_ssize_t connection_size
 
 cdef struct Cursor:
     const unsigned char *at
@@ -52,18 +71,6 @@ cdef inline bint read_text(Cursor *cursor, const unsigned char **text, Py_ssize_
     return _read_octets(cursor, text, size[0])
 
 
-cdef inline bint read_port(Cursor *cursor, uint16_t *port) noexcept nogil:
-    cdef Py_ssize_t number = read_octet(cursor)
-    if number == 0xcc:
-        number = read_number(cursor, 1)
-    elif number == 0xcd:
-        number = read_number(cursor, 2)
-    elif number > 0x7f:
-        return False
-    port[0] = <uint16_t>number
-    return number > 0
-
-
 cdef inline bint read_binary(Cursor *cursor, const unsigned char **data, Py_ssize_t *size) noexcept nogil:
     cdef int octet = read_octet(cursor)
     if octet == 0xc4:
@@ -84,34 +91,19 @@ cdef inline unsigned char *write_big_endian(unsigned char *to, Py_ssize_t number
     return to + octets
 
 
-cdef inline int text_head(Py_ssize_t size) noexcept nogil:
-    return 1 if size < 32 else 2
-
-
-cdef inline int number_size(uint16_t number) noexcept nogil:
-    return 1 if number < 0x80 else 2 if number < 0x100 else 3
+cdef inline int list_head(Py_ssize_t length) noexcept nogil:
+    return 1 if length < 16 else 3 if length < 0x10000 else 5
 
 
 cdef inline int binary_head(Py_ssize_t size) noexcept nogil:
     return 2 if size < 0x100 else 3 if size < 0x10000 else 5
 
 
-cdef inline unsigned char *write_text(unsigned char *to, const char *text, Py_ssize_t size) noexcept nogil:
-    if size < 32:
-        to[0] = <unsigned char>(0xa0 | size)
-    else:
-        to[0] = 0xd9
-        to[1] = <unsigned char>size
-    to += text_head(size)
-    memcpy(to, text, size)
-    return to + size
-
-
-cdef inline unsigned char *write_number(unsigned char *to, uint16_t number) noexcept nogil:
-    if number < 0x80:
-        return write_big_endian(to, number, 1)
-    to[0] = 0xcc if number < 0x100 else 0xcd
-    return write_big_endian(to + 1, number, 1 if number < 0x100 else 2)
+cdef inline unsigned char *write_list_head(unsigned char *to, Py_ssize_t length) noexcept nogil:
+    if length < 16:
+        return write_big_endian(to, 0x90 | length, 1)
+    to[0] = 0xdc if length < 0x10000 else 0xdd
+    return write_big_endian(to + 1, length, list_head(length) - 1)
 
 
 cdef inline unsigned char *write_binary(unsigned char *to, const void *data, Py_ssize_t size) noexcept nogil:
@@ -119,3 +111,38 @@ cdef inline unsigned char *write_binary(unsigned char *to, const void *data, Py_
     to = write_big_endian(to + 1, size, binary_head(size) - 1)
     memcpy(to, data, size)
     return to + size
+
+
+cdef inline Py_ssize_t address_size(const unsigned char *address) noexcept nogil:
+    """Octets behind the first one."""
+    return address[0] & ~TEXT_ADDRESS
+
+
+cdef inline bint _is_address(const unsigned char *address) noexcept nogil:
+    return address[0] & TEXT_ADDRESS or address[0] == 0 or address[0] == IPV4_SIZE or address[0] == IPV6_SIZE
+
+
+cdef inline bint read_flow(const unsigned char *flow, Py_ssize_t size, FlowParts *parts) noexcept nogil:
+    """Read a packed flow; false if it is none."""
+    cdef Py_ssize_t host, port
+    if size < 2 or not _is_address(flow + 1):
+        return False
+    host = 2 + address_size(flow + 1)
+    if size <= host or not _is_address(flow + host):
+        return False
+    port = host + 1 + address_size(flow + host)
+    if size < port + 2:
+        return False
+    parts.transport = flow[0]
+    parts.local = flow + 1
+    parts.host = flow + host
+    parts.port = <uint16_t>(flow[port] << 8 | flow[port + 1])
+    parts.connection_size = size - port - 2
+    return True
+
+
+cdef inline unsigned char *write_address(unsigned char *to, int kind, const void *octets, int size) noexcept nogil:
+    """Write an address. `kind`: TEXT_ADDRESS, or 0 for an IP address."""
+    to[0] = <unsigned char>(kind | size)
+    memcpy(to + 1, octets, size)
+    return to + 1 + size

@@ -4,16 +4,15 @@ Plain status lines are its business; whatever else comes it gives to the Transla
 """
 
 cdef enum:
-    PLAIN_ITEM = 4  # elements of an item: host, port, local host, datagram
-    RESPONSE_ITEM = 6  # and user and Accept-Language of who reads it
-    LIST_OF_FOUR = 0x94
+    PLAIN_ITEM = 2  # elements of an item: flow, datagram
+    RESPONSE_ITEM = 4  # and user and Accept-Language of who reads it
     CODE = 8  # where it begins
     PHRASE = 12
 
 cdef struct Translated:
     Py_ssize_t elements
-    const unsigned char *address  # host, port, local host, as they are packed
-    Py_ssize_t address_size
+    const unsigned char *flow
+    Py_ssize_t flow_size
     const unsigned char *raw
     Py_ssize_t raw_size
     const unsigned char *user
@@ -51,16 +50,12 @@ def rewrite(bytes frame not None, Py_ssize_t start, translator):
 
 
 cdef bint _read_translated(Cursor *cursor, Translated *item) noexcept nogil:
-    cdef const unsigned char *host
-    cdef Py_ssize_t size
-    cdef uint16_t port
+    cdef FlowParts parts
     item.elements = read_array(cursor)
     if item.elements != PLAIN_ITEM and item.elements != RESPONSE_ITEM:
         return False
-    item.address = cursor.at
-    if not (read_text(cursor, &host, &size) and read_port(cursor, &port) and read_text(cursor, &host, &size)):
+    if not read_binary(cursor, &item.flow, &item.flow_size) or not read_flow(item.flow, item.flow_size, &parts):
         return False
-    item.address_size = cursor.at - item.address
     if not read_binary(cursor, &item.raw, &item.raw_size):
         return False
     if item.elements == PLAIN_ITEM:
@@ -106,10 +101,10 @@ cdef bytes _spliced(Translated *item, bytes phrase, const unsigned char *line_en
 
 
 cdef bytes _item_with(Translated *item, const unsigned char *raw, Py_ssize_t size):
-    """The item `[host, port, local_host, raw]` as the codec writes it."""
-    cdef bytes packed = PyBytes_FromStringAndSize(NULL, 1 + item.address_size + binary_head(size) + size)
+    """The item of sip.send as the codec writes it."""
+    cdef Py_ssize_t head = 1 + binary_head(item.flow_size) + item.flow_size
+    cdef bytes packed = PyBytes_FromStringAndSize(NULL, head + binary_head(size) + size)
     cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(packed)
-    to[0] = LIST_OF_FOUR
-    memcpy(to + 1, item.address, item.address_size)
-    write_binary(to + 1 + item.address_size, raw, size)
+    to[0] = LIST_OF_TWO
+    write_binary(write_binary(to + 1, item.flow, item.flow_size), raw, size)
     return packed

@@ -1,13 +1,10 @@
 """The codec of the bus: a frame is the msgpack array `[VERSION, subject, body]` (docs/BUS.md)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from switchboard import codec
 
-VERSION = 1
-RECEIVED = [str, int, str, bytes, bytes]
-"""An item of `sip.received`: source host and port, local host, index, raw."""
+VERSION = 2
 
 
 class FrameError(Exception):
@@ -22,16 +19,6 @@ def pack(subject: str, body: object) -> bytes:
 def head(subject: str) -> bytes:
     """Return the octets of a frame that come before its body."""
     return codec.pack([VERSION, subject, None])[:-1]
-
-
-def pack_items(subject: str, items: Sequence[bytes]) -> bytes:
-    """Return the frame whose body is the list of `items`, each packed by the codec already."""
-    return b"".join((head(subject), codec.list_head(len(items)), *items))
-
-
-def has_shape(item: Any, kinds: Sequence[type]) -> bool:
-    """Whether `item` is a list of exactly these types; class patterns of `match` cost five times as much."""
-    return isinstance(item, list) and list(map(type, item)) == kinds
 
 
 def unpack(frame: bytes) -> tuple[str, Any]:

@@ -13,10 +13,9 @@ from ipaddress import ip_address
 
 import typer
 
-from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import Board
 from switchboard.bus.socket_buffer import cut, enlarge_buffers
-from switchboard.bus.udp import BindError, PortTaken, bind_sockets
 from switchboard.cli.check import check_soundness, unknown_variables
 from switchboard.cli.output import say
 from switchboard.cli.start_failure import not_bound, port_taken
@@ -27,6 +26,8 @@ from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, parents
 from switchboard.sip.host import bracketed
 from switchboard.supervisor.resources import activated_sockets
+from switchboard.transports.udp import UDP
+from switchboard.transports.udp_sockets import BindError, PortTaken
 
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1
@@ -157,7 +158,7 @@ def _console(board: Board) -> str:
 
 def _open_sockets(settings: Settings) -> list[socket.socket]:
     try:
-        return activated_sockets() or bind_sockets(settings.sip_host, settings.sip_port)
+        return activated_sockets() or UDP.bind_sockets(settings.sip_host, settings.sip_port)
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from switchboard.bus.context import BusContext, NotListeningError
-from switchboard.bus.door import Door
-from switchboard.bus.plan import Kind
+from switchboard.bus.endpoints import Kind
+from switchboard.bus.rpc import Door
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.start_failure import (
     StartFailure,
@@ -111,8 +111,11 @@ class _Held:
 
 
 def _open_edge(settings: Settings, origins: Origins, context: BusContext) -> _Held:
-    from switchboard.bus.udp import SOCKETS, pass_sockets  # with psutil: only the edge needs it
     from switchboard.cli.edge import make_announcer, open_sockets
+    from switchboard.transports.udp_sockets import (  # with psutil: only the edge needs it
+        SOCKETS,
+        pass_sockets,
+    )
 
     sockets = open_sockets(settings, origins)
     return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, [make_announcer(settings, sockets, context)])

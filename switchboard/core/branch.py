@@ -102,7 +102,7 @@ class Branch(Waiting):
         if not self._cancel_wanted or "X" in self.armed or client is None or not client.is_proceeding:
             return
         raw = make_cancel(parse_message(client.raw), self._reasons)
-        self.layer.open_client(client.key[0], "CANCEL", client.peer, raw, None, turn)
+        self.layer.open_client(client.key[0], "CANCEL", client.flow, raw, None, turn)
         self.armed.clear()
         self.layer.timers.arm(self, "X", turn.now + self.layer.values.lifetime)
 

@@ -3,9 +3,10 @@
 from enum import IntEnum
 from typing import Final
 
-from switchboard.core.commands import Fields, Peer, Turn
+from switchboard.core.commands import Fields, Turn
 from switchboard.core.timers import Timers, TimerValues, Waiting
 from switchboard.core.transaction_key import ClientKey
+from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import make_ack
 
@@ -37,14 +38,14 @@ class ClientTransaction(Waiting):
     `fire` returns True when the request has timed out (timer B or F): the user takes it as a 408 (§16.9).
     """
 
-    __slots__ = ("_interval", "_timers", "_values", "key", "peer", "raw", "state", "user")
+    __slots__ = ("_interval", "_timers", "_values", "key", "flow", "raw", "state", "user")
 
     def __init__(
-        self, key: ClientKey, peer: Peer, raw: bytes, timers: Timers, values: TimerValues, user: object = None
+        self, key: ClientKey, flow: Flow, raw: bytes, timers: Timers, values: TimerValues, user: object = None
     ) -> None:
         self.armed = {}
         self.key = key
-        self.peer = peer
+        self.flow = flow
         self.raw = raw
         self.user = user
         self.state: int = _TRYING
@@ -64,7 +65,7 @@ class ClientTransaction(Waiting):
 
     def fixed(self) -> Fields:
         """What does not change any more once the request has been sent."""
-        return self.key, self.peer, self.raw
+        return self.key, self.flow.pack(), self.raw
 
     def changing(self) -> Fields:
         """What `restore_client` needs besides, in another process of this machine."""
@@ -119,7 +120,7 @@ class ClientTransaction(Waiting):
         self._timers.arm(self, letter, turn.now + after)
 
     def _send(self, turn: Turn) -> None:
-        turn.send_request(self.peer, self.raw)
+        turn.send_request(self.flow, self.raw)
 
     def end(self) -> None:
         """Nothing is sent and nothing is awaited any more."""
@@ -155,7 +156,7 @@ class InviteClientTransaction(ClientTransaction):
         self._timers.arm(self, "A", turn.now + self._interval)
 
     def _acknowledge(self, response: Message, turn: Turn) -> None:
-        turn.send_request(self.peer, make_ack(parse_message(self.raw), response))
+        turn.send_request(self.flow, make_ack(parse_message(self.raw), response))
 
 
 class NonInviteClientTransaction(ClientTransaction):
@@ -183,10 +184,10 @@ def restore_client(
     fixed: Fields, changing: Fields, timers: Timers, values: TimerValues, now: float, user: object = None
 ) -> ClientTransaction:
     """Return the transaction that wrote this, its timers armed as `Timers.rearm` says."""
-    key, peer, raw = fixed
+    key, flow, raw = fixed
     state, interval, armed = changing
     kind = InviteClientTransaction if key[1] == "INVITE" else NonInviteClientTransaction
-    transaction = kind(key, Peer(*peer), raw, timers, values, user)
+    transaction = kind(key, Flow.unpack(flow), raw, timers, values, user)
     transaction.state = state
     transaction._interval = interval
     timers.rearm(transaction, armed, now)

@@ -1,37 +1,14 @@
 """What the transaction layer and its user ask the outside to do: nothing else leaves the core."""
 
-from ipaddress import ip_address
 from typing import Any, NamedTuple
+
+from switchboard.sip.flow import Flow
 
 _new = tuple.__new__  # what a NamedTuple's own does, less a call
 
 Fields = tuple[Any, ...]
 """A part of a record in the log: plain values. Transactions and branches are saved as two of them: what is
 `fixed` from the beginning, and what is `changing`, in which the armed timers are the last but the client."""
-
-
-class Peer(NamedTuple):
-    """The far end of a datagram; hosts without brackets. `local`: our address facing it, "" for any."""
-
-    host: str
-    port: int
-    local: str
-
-    @property
-    def hop(self) -> tuple[str, int]:
-        """Address and port alone."""
-        return self.host, self.port
-
-    def is_at(self, host: str, port: int) -> bool:
-        """Whether that is its address, however it is spelled."""
-        return port == self.port and (host == self.host or _is_same(host, self.host))
-
-
-def _is_same(host: str, other: str) -> bool:
-    try:
-        return ip_address(host) == ip_address(other)
-    except ValueError:
-        return False
 
 
 class Reader(NamedTuple):
@@ -44,14 +21,14 @@ class Reader(NamedTuple):
 class SendRequest(NamedTuple):
     """Send `raw` to a next hop, as it is."""
 
-    to: Peer
+    to: Flow
     raw: bytes
 
 
 class SendResponse(NamedTuple):
     """Send the response `raw` back, by way of the translator."""
 
-    to: Peer
+    to: Flow
     raw: bytes
     reader: Reader
 
@@ -70,11 +47,11 @@ class Turn:
         self.responses: list[SendResponse] = []
         self.touched: dict[object, None] = {}
 
-    def send_request(self, to: Peer, raw: bytes) -> None:
+    def send_request(self, to: Flow, raw: bytes) -> None:
         """Have `raw` sent to the next hop `to`."""
         self.requests.append(_new(SendRequest, (to, raw)))
 
-    def send_response(self, to: Peer, raw: bytes, reader: Reader) -> None:
+    def send_response(self, to: Flow, raw: bytes, reader: Reader) -> None:
         """Have the response `raw` sent back to `to`."""
         self.responses.append(_new(SendResponse, (to, raw, reader)))
 

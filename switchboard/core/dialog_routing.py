@@ -129,8 +129,8 @@ def _is_near(there: Side, uri: SipUri) -> bool:
 
 def _comes_from(here: Side, received: Received) -> bool:
     """Whether its sender is where that side is: behind address translation others share the address."""
-    host, port, _ = received.source
-    return host == here.flow.host and (port == here.flow.port or not here.is_translated)
+    source, flow = received.source, here.flow
+    return source.host == flow.host and (source.port == flow.port or not here.is_translated)
 
 
 def _registered(

@@ -10,27 +10,24 @@ every restart.
     a side    kind, target, owner, flow
     target    of the address that this side's Contact (or the next proxy's Record-Route) names
     owner     of the user of ours who this side is, zeros for nobody
-    flow      transport, our address, the peer's address and port: where requests for `target` go (RFC 5626 §5.3)
+    flow      as it crosses the bus (`sip/flow.py`): where requests for `target` go (RFC 5626 §5.3); the callee's
+              without our address if that is the same as the caller's
 
-`target` and `owner` are keyed sums of four octets. The transport is an octet of its own, and an address bears its
-length: a flow that is a connection needs no other layout. The caller is who sent the request with this Record-Route.
+`target` and `owner` are keyed sums of four octets. The caller is who sent the request with this Record-Route.
 """
 
 from binascii import Error, a2b_base64, b2a_base64
 from functools import lru_cache
 from hmac import compare_digest
-from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from switchboard.auth.keys import Use, seal
-from switchboard.core.commands import Peer
 from switchboard.core.domains import DEFAULT_PORT, canonical_host
-from switchboard.sip.translation import address_of
+from switchboard.sip.flow import Flow, with_local, without_local
 from switchboard.sip.uri import SipUri
 
 PARAM: Final = "sb"
 NOBODY: Final = bytes(4)
-UDP: Final = 1
 
 _MAC = 8
 _SUM = 4
@@ -39,8 +36,6 @@ _VERSIONS = 0x0F
 _TRANSLATED, _NAMED, _MAY_FOLLOW, _CLAIMED = 0x01, 0x02, 0x04, 0x08
 _LONGEST = 700
 _SHORTEST = _MAC + 2 + 2 * (1 + 2 * _SUM)
-_TEXT = 0x80
-"""Marks an address that is no plain IP address, such as one with a zone."""
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _REMEMBERED = 4096
 _REMEMBERED_LENGTH = 256
@@ -56,7 +51,7 @@ class Side(NamedTuple):
     stranger says to be there, whose messages come from elsewhere; so who leads there sends from the other side's flow.
     """
 
-    flow: Peer
+    flow: Flow
     target: bytes
     owner: bytes
     is_translated: bool
@@ -175,47 +170,19 @@ def _decoded(text: str) -> bytes:
 
 
 @lru_cache(_REMEMBERED)
-def _packed_side(side: Side, with_local: bool) -> bytes:
+def _packed_side(side: Side, has_local: bool) -> bytes:
     kind = _TRANSLATED if side.is_translated else 0
     kind |= _NAMED if side.is_named else 0
     kind |= _MAY_FOLLOW if side.may_follow else 0
     kind |= _CLAIMED if side.is_claimed else 0
-    host, port, local = side.flow
-    ours = _packed(local) if with_local else b""
-    return (
-        bytes((kind,))
-        + side.target
-        + side.owner
-        + bytes((UDP,))
-        + ours
-        + _packed(host)
-        + port.to_bytes(2, "big")
-    )
+    flow = side.flow.pack()
+    return bytes((kind,)) + side.target + side.owner + (flow if has_local else without_local(flow))
 
 
 @lru_cache(_REMEMBERED)
 def _side(packed: bytes, local: str | None) -> Side:
     """Return the side of what `_packed_side` made. `local`: our address, if that is not in it."""
     kind, target, owner = packed[0], packed[1 : 1 + _SUM], packed[1 + _SUM : 1 + 2 * _SUM]
-    at = 2 + 2 * _SUM
-    if local is None:
-        end = at + 1 + (packed[at] & ~_TEXT)
-        local, at = _unpacked(packed[at:end]), end
-    end = at + 1 + (packed[at] & ~_TEXT)
-    flow = Peer(_unpacked(packed[at:end]), int.from_bytes(packed[end : end + 2], "big"), local)
+    flow = packed[1 + 2 * _SUM :]
     kinds = [kind & each != 0 for each in (_TRANSLATED, _NAMED, _MAY_FOLLOW, _CLAIMED)]
-    return Side(flow, target, owner, *kinds)
-
-
-def _packed(host: str) -> bytes:
-    address = None if "%" in host else address_of(host)
-    if address is not None:
-        return bytes((len(address.packed),)) + address.packed
-    octets = host.encode("utf-8", "surrogateescape")[: _TEXT - 1]
-    return bytes((_TEXT | len(octets),)) + octets
-
-
-def _unpacked(octets: bytes) -> str:
-    if octets[0] & _TEXT:
-        return octets[1:].decode("utf-8", "surrogateescape")
-    return str(ip_address(octets[1:]))
+    return Side(Flow.unpack(flow if local is None else with_local(flow, local)), target, owner, *kinds)

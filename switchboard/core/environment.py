@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from switchboard.core.authorization import Admission
-from switchboard.core.commands import Peer
 from switchboard.core.forwarding import Plan, is_sendable
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
@@ -11,6 +10,7 @@ from switchboard.core.proxy_commands import Lookup, ProxyTurn
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
 from switchboard.core.unconfirmed import Unconfirmed
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.respond import Hop
 from switchboard.sip.stateless import StatelessAnswers
 
@@ -68,17 +68,17 @@ class Environment:
         self._tags += 1
         return f"{self.incarnation}-{self._tags:x}"
 
-    def peer_for(self, plan: Plan, hop: Hop | None) -> Peer | None:
-        """Return who gets what is planned: the peer at `hop`, or where else it may go; None if nobody can."""
-        return self._peer_at(hop, plan.target.local) or self._peer_at(plan.fallback, "")
+    def flow_for(self, plan: Plan, hop: Hop | None) -> Flow | None:
+        """Return how what is planned leaves: to `hop`, or where else it may go; None if nobody can get it."""
+        return self._flow_to(hop, plan.target.local) or self._flow_to(plan.fallback, "")
 
-    def _peer_at(self, hop: Hop | None, local: str) -> Peer | None:
-        """The peer at `hop` as we reach it: from `local` if that is still an address of ours."""
+    def _flow_to(self, hop: Hop | None, local: str) -> Flow | None:
+        """The flow to `hop`: from `local` if that is still an address of ours."""
         if hop is None or not is_sendable(hop):
             return None
         if not (local and self.policy.own.is_listening_at(local, self.port)):
             local = self.facing(hop[0])
-        return _new(Peer, (*hop, local)) if local else None
+        return _new(Flow, (UDP, local, *hop, b"")) if local else None
 
     def ask(self, lookup: Lookup, then: OnResolved, turn: ProxyTurn) -> None:
         """Call `then` with the hop for `lookup`, which is no `literal_hop`, when the answer is here."""

@@ -5,7 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from switchboard.core.commands import Fields, Peer
+from switchboard.core.commands import Fields
 from switchboard.core.domains import DEFAULT_PORT
 from switchboard.core.preprocess import Routing
 from switchboard.core.proxy_commands import Lookup
@@ -15,6 +15,7 @@ from switchboard.core.target import Target, is_spoken
 from switchboard.core.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
@@ -109,7 +110,7 @@ def compose(
     plan: Plan,
     routing: Routing,
     branch: str,
-    to: Peer,
+    to: Flow,
     port: int,
     policy: TargetPolicy,
     added: Sequence[bytes] = (),

@@ -5,7 +5,7 @@ begun, and every CANCEL, is always served.
 """
 
 from switchboard.core.answer import tag_of, try_later
-from switchboard.core.commands import Peer, Reader
+from switchboard.core.commands import Reader
 from switchboard.core.networks import Network, is_within, parse_host
 from switchboard.core.overload import Overload
 from switchboard.core.proxy_commands import ProxyTurn
@@ -86,7 +86,7 @@ def send_away(received: Received, answers: StatelessAnswers, turn: ProxyTurn) ->
     answer = answers.make(message, source, 503, optional=later, to_tag=tag_of(message), at=turn.at)
     if answer:
         response, hop = answer
-        turn.send_response(Peer(*hop, received.source.local), response, _NOBODY)
+        turn.send_response(received.source.towards(hop), response, _NOBODY)
 
 
 def check_passed(received: Received) -> None:

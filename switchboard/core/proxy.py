@@ -10,7 +10,7 @@ from switchboard.core.answer import is_ack_of_such
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Peer, Reader
+from switchboard.core.commands import Reader
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
@@ -28,6 +28,7 @@ from switchboard.core.server_transaction import (
 from switchboard.core.targets import OwnAnswer, RelayRefusal
 from switchboard.core.transaction_key import client_key, server_key
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.quoted import parse_quoted
 from switchboard.sip.respond import Hop, build_response, warning_of
@@ -43,7 +44,7 @@ class Proxy:
         self.env = env
         self.counters: Counter[str] = Counter()
 
-    def receive(self, raw: bytes, index: bytes, source: Peer, turn: ProxyTurn) -> None:
+    def receive(self, raw: bytes, index: bytes, source: Flow, turn: ProxyTurn) -> None:
         """Take a datagram; `source.local` is where it arrived. An empty `index`: it could not be scanned."""
         try:
             if not index:
@@ -76,14 +77,14 @@ class Proxy:
         for then in self.env.waiting.pop(lookup, ()):
             then(hop, turn)
 
-    def undeliverable(self, host: str, port: int, sent: bytes, turn: ProxyTurn) -> None:
+    def undeliverable(self, flow: Flow, sent: bytes, turn: ProxyTurn) -> None:
         """The network says that it could not deliver what begins like `sent` (untrusted; §16.9, §18.4).
 
         Who made that up had to know the branch of a request that nobody has answered yet, and where it went.
         """
         quoted = parse_quoted(sent)
         layer = self.env.layer
-        client = layer.fail(client_key(quoted.branch, quoted.method), host, port, turn) if quoted else None
+        client = layer.fail(client_key(quoted.branch, quoted.method), flow, turn) if quoted else None
         if client is None:
             self.counters["undeliverable_ignored"] += 1
             return
@@ -91,13 +92,13 @@ class Proxy:
         if isinstance(client.user, Branch):
             _context(client.user).fail_to_deliver(client.user, turn)
 
-    def _reject(self, raw: bytes, error: ParseError, source: Peer, turn: ProxyTurn) -> None:
+    def _reject(self, raw: bytes, error: ParseError, source: Flow, turn: ProxyTurn) -> None:
         """Answer a request that cannot be read, if its sender can be told (§16.3 step 1)."""
         self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
         rejected = self.env.answers.reject(raw, error, source.hop, turn.at)
         if rejected:
             response, hop = rejected
-            turn.send_response(Peer(*hop, source.local), response, _NOBODY)
+            turn.send_response(source.towards(hop), response, _NOBODY)
 
     def _receive_response(self, response: Message, turn: ProxyTurn) -> None:
         if response.method != "CANCEL":
@@ -222,16 +223,16 @@ class Proxy:
     def _send_ack(
         self, received: Received, found: Plan, routing: Routing, hop: Hop | None, turn: ProxyTurn
     ) -> None:
-        peer = self.env.peer_for(found, hop)
-        if peer is None or self.env.policy.own.is_listening_at(peer.host, peer.port):
+        flow = self.env.flow_for(found, hop)
+        if flow is None or self.env.policy.own.is_listening_at(flow.host, flow.port):
             self.counters["unreachable_acks"] += 1
             return
         branch = self.env.branches.stateless(received.via, received.routing_hash)
-        raw = compose(received, found, routing, branch, peer, self.env.port, self.env.policy)
+        raw = compose(received, found, routing, branch, flow, self.env.port, self.env.policy)
         if len(raw) > LARGEST_SENT:
             self.counters["oversized_acks"] += 1
             return
-        turn.send_request(peer, raw)
+        turn.send_request(flow, raw)
 
     def _answer_without_state(self, received: Received, answer: Refusal, turn: ProxyTurn) -> None:
         """Nothing is remembered, nothing repeated: the sender asks again if it heard nothing (§8.2.7)."""
@@ -249,7 +250,7 @@ class Proxy:
         )
         if made:
             raw, hop = made
-            turn.send_response(Peer(*hop, received.source.local), raw, received.reader)
+            turn.send_response(received.source.towards(hop), raw, received.reader)
 
     def _is_registered_at(self, received: Received, at: float) -> bool:
         """Whether whom From names is registered where answers to the request go."""

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from switchboard.core.commands import Peer
 from switchboard.core.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
 from switchboard.core.request import Received
 from switchboard.core.target import NOBODY, Target, uri_of
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
+from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
@@ -46,7 +46,7 @@ def record_routes(
     received: Received,
     target: Target,
     routes: Sequence[str],
-    to: Peer,
+    to: Flow,
     port: int,
     seals: DialogSeals,
     may_relay: bool,
@@ -82,9 +82,9 @@ def answering_target(response: Message, target: Target) -> Target:
 
 
 def lead_to_callee(
-    raw: bytes, response: Message, received: Received, target: Target, peer: Peer, seals: DialogSeals
+    raw: bytes, response: Message, received: Received, target: Target, flow: Flow, seals: DialogSeals
 ) -> bytes:
-    """Return `raw`, the `response` without our Via, with a seal that knows where the callee at `peer` is now.
+    """Return `raw`, the `response` without our Via, with a seal that knows where the callee at `flow` is now.
 
     It is `raw` itself if the callee is where the request was sent.
     """
@@ -94,7 +94,7 @@ def lead_to_callee(
     if found is None:
         return raw
     old, sides, text = found
-    side = _callee_side(received, target, peer, text, seals)
+    side = _callee_side(received, target, flow, text, seals)
     head = response.headers_end - (response.index[BODY_END] - len(raw))
     new = seals.make(Sides(sides.caller, side), response.call_id, response.from_tag).encode()
     return raw[:head].replace(old, new) + raw[head:]
@@ -136,7 +136,7 @@ def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Sid
 
 
 def _make_caller_side(
-    text: str, via: str, source: Peer, user: str, may_relay: bool, is_ours: bool, seals: DialogSeals
+    text: str, via: str, source: Flow, user: str, may_relay: bool, is_ours: bool, seals: DialogSeals
 ) -> Side:
     """The caller as it names itself by the URI `text`, and by the host of its Via."""
     uri = _parsed(text)
@@ -149,7 +149,7 @@ def _make_caller_side(
 _caller_side_at = lru_cache(_REMEMBERED)(_make_caller_side)
 
 
-def _first_callee_side(target: Target, routes: Sequence[str], to: Peer, seals: DialogSeals) -> Side:
+def _first_callee_side(target: Target, routes: Sequence[str], to: Flow, seals: DialogSeals) -> Side:
     """Where the callee is as far as is known when it is called: at its contact, or over the flow that leads there."""
     sums = seals.target_of(target.uri, target.text), seals.user(target.user)
     may_follow = bool(target.user)
@@ -161,16 +161,16 @@ def _first_callee_side(target: Target, routes: Sequence[str], to: Peer, seals: D
     return _new(Side, (to, *sums, False, is_named, may_follow, is_named and not may_follow))
 
 
-def _callee_side(received: Received, target: Target, peer: Peer, text: str, seals: DialogSeals) -> Side:
+def _callee_side(received: Received, target: Target, flow: Flow, text: str, seals: DialogSeals) -> Side:
     uri = _parsed(text)
     sums = seals.target_of(uri, text), seals.user(target.user)
     may_follow = bool(target.user)
-    if uri is None or received.owns(uri) or _is_behind(uri, target, peer):
-        return _new(Side, (peer, *sums, True, False, may_follow, False))
-    return _side_at(uri, peer, sums, may_follow)
+    if uri is None or received.owns(uri) or _is_behind(uri, target, flow):
+        return _new(Side, (flow, *sums, True, False, may_follow, False))
+    return _side_at(uri, flow, sums, may_follow)
 
 
-def _side_at(uri: SipUri, known: Peer, sums: tuple[bytes, bytes], may_follow: bool) -> Side:
+def _side_at(uri: SipUri, known: Flow, sums: tuple[bytes, bytes], may_follow: bool) -> Side:
     """The side at the address that `uri` names. `known`: its flow so far; `sums`: its target and owner."""
     host, port = address_named(uri)
     if port == 0 or is_translated(host, "", known.host):  # as its Contact's maddr or port tells
@@ -178,15 +178,15 @@ def _side_at(uri: SipUri, known: Peer, sums: tuple[bytes, bytes], may_follow: bo
     if address_of(host) is None:
         return _new(Side, (known, *sums, False, True, may_follow, not may_follow))
     is_claimed = host != known.host
-    flow = _new(Peer, (host, port, "" if is_claimed else known.local))
+    flow = _new(Flow, (known.transport, "" if is_claimed else known.local, host, port, b""))
     return _new(Side, (flow, *sums, False, False, may_follow, is_claimed and not may_follow))
 
 
-def _is_behind(uri: SipUri, target: Target, peer: Peer) -> bool:
-    """Whether a callee who was reached at `peer` is reached nowhere else, whatever its Contact `uri` names."""
+def _is_behind(uri: SipUri, target: Target, flow: Flow) -> bool:
+    """Whether a callee who was reached at `flow` is reached nowhere else, whatever its Contact `uri` names."""
     if target.next_hop and (uri.host == target.uri.host or is_private(uri.host)):
-        return uri.host != peer.host
-    return is_translated(uri.host, "", peer.host)
+        return uri.host != flow.host
+    return is_translated(uri.host, "", flow.host)
 
 
 def _first_uri(message: Message, header: Header) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from switchboard.auth.digest import realm_of
-from switchboard.core.commands import Fields, Peer, Reader
+from switchboard.core.commands import Fields, Reader
 from switchboard.core.domains import OwnDomains
 from switchboard.core.loop import own_passes, routing_hash
 from switchboard.core.proxy_commands import CallEvent
 from switchboard.core.transaction_key import server_key
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import received_via, response_address
@@ -30,7 +31,7 @@ class Received:
         "method", "source", "via",
     )  # fmt: skip
 
-    def __init__(self, message: Message, source: Peer, own: OwnDomains) -> None:
+    def __init__(self, message: Message, source: Flow, own: OwnDomains) -> None:
         self.message = message
         self.method = message.method
         self.source = source
@@ -46,13 +47,13 @@ class Received:
 
     def saved(self) -> Fields:
         """What `restore` makes this of again."""
-        return self.message.raw, self.source
+        return self.message.raw, self.source.pack()
 
     @classmethod
     def restore(cls, saved: Fields, own: OwnDomains) -> "Received":
         """Return what `saved` was asked of."""
         raw, source = saved
-        return cls(parse_message(raw), Peer(*source), own)
+        return cls(parse_message(raw), Flow.unpack(source), own)
 
     @property
     def completed_via(self) -> bytes:
@@ -125,9 +126,9 @@ class Received:
         return _new(Reader, (self.caller, self.message.get(Header.ACCEPT_LANGUAGE) or ""))
 
     @property
-    def reply_to(self) -> Peer:
+    def reply_to(self) -> Flow:
         """Where the responses go (§18.2.2); `ParseError` if the Via does not tell."""
-        return _new(Peer, (*response_address(self.message, self.source.hop), self.source.local))
+        return self.source.towards(response_address(self.message, self.source.hop))
 
 
 def _user_of(text: str, own: OwnDomains) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from switchboard.core.best import Final, best, gathered_challenges, with_challenges
 from switchboard.core.branch import Branch, restore_branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Fields, Peer
+from switchboard.core.commands import Fields
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.identity import unproved_lines
@@ -20,6 +20,7 @@ from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.session_timer import session_expires_s
 from switchboard.core.target import Target, by_priority
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response
@@ -137,7 +138,7 @@ class ResponseContext:
         turn.touch(self.server)
         if branch.final is not None:
             return
-        fallback, tried = branch.plan.fallback, branch.client.peer.hop if branch.client else None
+        fallback, tried = branch.plan.fallback, branch.client.flow.hop if branch.client else None
         if fallback is None or fallback == tried or self._cancelled or self._used() >= MAX_BREADTH:
             self._give_up(branch, 503, turn)
         else:
@@ -242,18 +243,18 @@ class ResponseContext:
             return
         turn.touch(self.server)
         env = self._env
-        peer = env.peer_for(branch.plan, hop)
-        if peer is None or env.policy.own.is_listening_at(peer.host, peer.port):
-            self._give_up(branch, 482 if peer else 503, turn)
+        flow = env.flow_for(branch.plan, hop)
+        if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
+            self._give_up(branch, 482 if flow else 503, turn)
             return
         identity = env.branches.next(self._received.routing_hash)
-        added = self._added_lines(branch, peer)
-        raw = compose(self._received, branch.plan, self._routing, identity, peer, env.port, env.policy, added)
+        added = self._added_lines(branch, flow)
+        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.port, env.policy, added)
         if len(raw) > LARGEST_SENT:
             self._give_up(branch, 513, turn)
             return
         method = self._received.method
-        branch.client = env.layer.open_client(identity, method, peer, raw, branch, turn)
+        branch.client = env.layer.open_client(identity, method, flow, raw, branch, turn)
         self.edition += 1
         if method == "INVITE":
             branch.watch(turn.now)
@@ -263,11 +264,11 @@ class ResponseContext:
         branch.end(Final(status))
         self._settle(turn)
 
-    def _added_lines(self, branch: Branch, peer: Peer) -> list[bytes]:
+    def _added_lines(self, branch: Branch, flow: Flow) -> list[bytes]:
         has_one = Header.MAX_BREADTH in self._received.message.numbers
         lines = [b"Max-Breadth: %d" % branch.breadth] if has_one or branch.breadth < MAX_BREADTH else []
         user = self._routing.user
-        if user and self._env.asserted_domain and peer.host in self._env.policy.trusted:
+        if user and self._env.asserted_domain and flow.host in self._env.policy.trusted:
             lines.append(f"P-Asserted-Identity: <sip:{quote(user)}@{self._env.asserted_domain}>".encode())
         return lines
 
@@ -355,12 +356,12 @@ class ResponseContext:
     def _relay(self, response: Message, turn: ProxyTurn, branch: Branch | None = None) -> None:
         """Pass a response back (§16.7 steps 3, 8 and 9). `branch`: on which a dialog may have been made."""
         policy = self._env.policy
-        peer = branch.client.peer if branch is not None and branch.client is not None else None
-        if peer is not None and (lines := unproved_lines(response)) and policy.is_doubted(peer.host):
+        flow = branch.client.flow if branch is not None and branch.client is not None else None
+        if flow is not None and (lines := unproved_lines(response)) and policy.is_doubted(flow.host):
             response = without_lines(response, lines)
         raw = strip_top_via(response)
-        if branch is not None and peer is not None and makes_dialog(response):
-            raw = lead_to_callee(raw, response, self._received, branch.plan.target, peer, policy.seals)
+        if branch is not None and flow is not None and makes_dialog(response):
+            raw = lead_to_callee(raw, response, self._received, branch.plan.target, flow, policy.seals)
         self.server.respond(response.status, raw, turn)
 
     def _note_ringing(self, status: int, turn: ProxyTurn) -> None:
@@ -395,7 +396,7 @@ class ResponseContext:
 
 
 def _has_fallen_back(branch: Branch) -> bool:
-    hop = branch.client.peer.hop if branch.client else None
+    hop = branch.client.flow.hop if branch.client else None
     return hop is not None and literal_hop(branch.plan.hop) != hop == branch.plan.fallback
 
 

@@ -6,9 +6,10 @@ Each absorbs retransmissions and answers them from its state. States and timers 
 from enum import IntEnum
 from typing import Final
 
-from switchboard.core.commands import Fields, Peer, Reader, Turn
+from switchboard.core.commands import Fields, Reader, Turn
 from switchboard.core.timers import Timers, TimerValues, Waiting
 from switchboard.core.transaction_key import ServerKey
+from switchboard.sip.flow import Flow
 
 
 class ServerState(IntEnum):
@@ -38,15 +39,15 @@ class ServerTransaction(Waiting):
     """
 
     __slots__ = (
-        "_interval", "_timers", "_values", "key", "last", "peer", "reader", "state", "trying", "user",
+        "_interval", "_timers", "_values", "key", "last", "flow", "reader", "state", "trying", "user",
     )  # fmt: skip
 
     def __init__(
-        self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
+        self, key: ServerKey, flow: Flow, reader: Reader, timers: Timers, values: TimerValues
     ) -> None:
         self.armed = {}
         self.key = key
-        self.peer = peer
+        self.flow = flow
         self.reader = reader
         self.last: bytes | None = None
         self.trying = b""
@@ -58,7 +59,7 @@ class ServerTransaction(Waiting):
 
     def fixed(self) -> Fields:
         """What does not change any more once the request has been taken in."""
-        return self.key, self.peer, self.reader, self.trying
+        return self.key, self.flow.pack(), self.reader, self.trying
 
     def changing(self) -> Fields:
         """What `restore_server` needs besides, in another process of this machine."""
@@ -91,7 +92,7 @@ class ServerTransaction(Waiting):
         raise NotImplementedError
 
     def _send(self, raw: bytes, turn: Turn) -> None:
-        turn.send_response(self.peer, raw, self.reader)
+        turn.send_response(self.flow, raw, self.reader)
 
     def _terminate(self) -> None:
         self.state = _TERMINATED
@@ -104,9 +105,9 @@ class InviteServerTransaction(ServerTransaction):
     __slots__ = ()
 
     def __init__(
-        self, key: ServerKey, peer: Peer, reader: Reader, timers: Timers, values: TimerValues
+        self, key: ServerKey, flow: Flow, reader: Reader, timers: Timers, values: TimerValues
     ) -> None:
-        ServerTransaction.__init__(self, key, peer, reader, timers, values)
+        ServerTransaction.__init__(self, key, flow, reader, timers, values)
         self.state = _PROCEEDING
 
     def repeat(self, turn: Turn) -> None:
@@ -202,10 +203,10 @@ def restore_server(
     fixed: Fields, changing: Fields, timers: Timers, values: TimerValues, now: float
 ) -> ServerTransaction:
     """Return the transaction that wrote this, its timers armed as `Timers.rearm` says."""
-    key, peer, reader, trying = fixed
+    key, flow, reader, trying = fixed
     state, interval, last, armed = changing
     kind = InviteServerTransaction if key[-1] == "INVITE" else NonInviteServerTransaction
-    transaction = kind(key, Peer(*peer), Reader(*reader), timers, values)
+    transaction = kind(key, Flow.unpack(flow), Reader(*reader), timers, values)
     transaction.trying, transaction.last = trying, last
     transaction.state = state
     transaction._interval = interval

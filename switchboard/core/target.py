@@ -4,8 +4,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from switchboard.core.commands import Fields, Peer
+from switchboard.core.commands import Fields
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.sip.host import format_hop
 from switchboard.sip.uri import SipUri, parse_uri
 
@@ -81,7 +82,7 @@ def target_of(bound: Bound, user: str) -> Target | None:
     return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop, "", fallback, user))
 
 
-def along(text: str, uri: SipUri, flow: Peer, user: str = "") -> Target:
+def along(text: str, uri: SipUri, flow: Flow, user: str = "") -> Target:
     """Return the target that is reached over `flow`, whatever its URI says."""
     return _new(Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user))
 

@@ -8,7 +8,7 @@ from switchboard.core.client_transaction import (
     NonInviteClientTransaction,
     restore_client,
 )
-from switchboard.core.commands import Fields, Peer, Reader, Turn
+from switchboard.core.commands import Fields, Reader, Turn
 from switchboard.core.dormant import Dormant
 from switchboard.core.repetitions import Repetitions
 from switchboard.core.server_transaction import (
@@ -19,6 +19,7 @@ from switchboard.core.server_transaction import (
 )
 from switchboard.core.timers import Timers, TimerValues, Waiting
 from switchboard.core.transaction_key import ClientKey, ServerKey, client_key
+from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
 
 
@@ -52,13 +53,13 @@ class TransactionLayer:
             self.dormant.meet_server(key)
         return self.servers.get(key)
 
-    def open_server(self, key: ServerKey, peer: Peer, reader: Reader) -> ServerTransaction:
+    def open_server(self, key: ServerKey, flow: Flow, reader: Reader) -> ServerTransaction:
         """Start the server transaction of a new request."""
         transaction: ServerTransaction
         if key[-1] == "INVITE":
-            transaction = InviteServerTransaction(key, peer, reader, self.timers, self.values)
+            transaction = InviteServerTransaction(key, flow, reader, self.timers, self.values)
         else:
-            transaction = NonInviteServerTransaction(key, peer, reader, self.timers, self.values)
+            transaction = NonInviteServerTransaction(key, flow, reader, self.timers, self.values)
         self.servers[key] = transaction
         return transaction
 
@@ -67,15 +68,15 @@ class TransactionLayer:
         self.servers.pop(server.key, None)
 
     def open_client(
-        self, branch: str, method: str, peer: Peer, raw: bytes, user: object, turn: Turn
+        self, branch: str, method: str, flow: Flow, raw: bytes, user: object, turn: Turn
     ) -> ClientTransaction:
-        """Start a client transaction: `raw`, whose top Via bears `branch`, is sent to `peer`."""
+        """Start a client transaction: `raw`, whose top Via bears `branch`, is sent to `flow`."""
         key = client_key(branch, method)
         transaction: ClientTransaction
         if method == "INVITE":
-            transaction = InviteClientTransaction(key, peer, raw, self.timers, self.values, user)
+            transaction = InviteClientTransaction(key, flow, raw, self.timers, self.values, user)
         else:
-            transaction = NonInviteClientTransaction(key, peer, raw, self.timers, self.values, user)
+            transaction = NonInviteClientTransaction(key, flow, raw, self.timers, self.values, user)
         self.clients[key] = transaction
         transaction.start(turn)
         return transaction
@@ -107,18 +108,18 @@ class TransactionLayer:
         transaction = self.clients.get(key)
         if transaction is None:
             return None
-        self.repetitions.answered(transaction.peer.host)
+        self.repetitions.answered(transaction.flow.host)
         return transaction if transaction.receive(response, turn) else None
 
-    def fail(self, key: ClientKey, host: str, port: int, turn: Turn) -> ClientTransaction | None:
-        """What was sent to `host` and `port` with this key cannot be delivered (§18.4).
+    def fail(self, key: ClientKey, flow: Flow, turn: Turn) -> ClientTransaction | None:
+        """What was sent over `flow` with this key cannot be delivered (§18.4).
 
         Returns the client transaction if that ends it: it had been sent there, and nobody has answered.
         """
         if self.dormant:
             self.dormant.meet_client(key)
         client = self.clients.get(key)
-        if client is None or not client.peer.is_at(host, port) or not client.fail(turn):
+        if client is None or not client.flow.is_at(*flow.hop) or not client.fail(turn):
             return None
         del self.clients[key]
         return client
@@ -167,7 +168,7 @@ class TransactionLayer:
                 if owner.is_over:
                     self.servers.pop(owner.key, None)
             elif isinstance(owner, ClientTransaction):
-                if letter == "A" and not self.repetitions.allows(owner.peer.host, turn.now):
+                if letter == "A" and not self.repetitions.allows(owner.flow.host, turn.now):
                     owner.skip(turn)
                     continue
                 timed_out = owner.fire(letter, turn)

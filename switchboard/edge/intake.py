@@ -4,17 +4,17 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from switchboard import codec
-from switchboard.bus.datagrams import receive
+from switchboard.bus.items import pack_received, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.core.answer import answer_statelessly, try_later
 from switchboard.edge.filter import Gate, Refused
 from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, strip_empty_lines
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
-from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
+from switchboard.transports.udp_datagrams import receive
 
 DATAGRAMS_A_ROUND: Final = 64
 UNAVAILABLE = 503
@@ -39,24 +39,24 @@ class IntakeInPython:
             self.take(*datagram, now)
         return DATAGRAMS_A_ROUND
 
-    def take(self, data: bytes, host: str, port: int, local_host: str, now: float) -> None:
+    def take(self, data: bytes, flow: Flow, now: float) -> None:
         """Put the datagram (untrusted) into the outbox of its peer, or count it."""
-        if self._gate.hears(host, port, now):
-            self.sort(data, host, port, local_host, now)
+        if self._gate.hears(*flow.hop, now):
+            self.sort(data, flow, now)
 
-    def sort(self, data: bytes, host: str, port: int, local_host: str, now: float) -> None:
+    def sort(self, data: bytes, flow: Flow, now: float) -> None:
         """The same, once its source may be heard."""
         kind = classify(data)
         self._taken[kind] += 1
         if kind is Kind.MESSAGE:
-            self._hand_on(strip_empty_lines(data), host, port, local_host, now)
+            self._hand_on(strip_empty_lines(data), flow, now)
         elif kind is Kind.PING:
-            self._edge_tx.put(codec.pack([host, port, local_host, PONG]))
+            self._edge_tx.put(pack_sent(flow.pack(), PONG))
 
-    def send_away(self, request: Message, host: str, port: int, local_host: str) -> None:
+    def send_away(self, request: Message, flow: Flow) -> None:
         """Tell the sender of a well-formed request that its peer has too much to do."""
         self._gate.send_away()
-        self._answer(request, UNAVAILABLE, (host, port), local_host, [try_later(request)])
+        self._answer(request, UNAVAILABLE, flow, [try_later(request)])
 
     def stats(self) -> dict[str, float]:
         """Datagrams by kind; of the messages, broken requests (refused), what else broke (dropped).
@@ -67,44 +67,43 @@ class IntakeInPython:
         counters = {"refused": self._refused, "dropped": self._dropped, "answers_withheld": self._withheld}
         return {**kinds, **counters}
 
-    def _hand_on(self, raw: bytes, host: str, port: int, local_host: str, now: float) -> None:
+    def _hand_on(self, raw: bytes, flow: Flow, now: float) -> None:
         try:
             message = Message(raw, scan(raw))
-            self._gate.check(message, host, now)
+            self._gate.check(message, flow.host, now)
             peer = self._dispatcher.target(raw, message.index.tobytes())
-            is_admitted = self._gate.admits(message, peer, host, now)
+            is_admitted = self._gate.admits(message, peer, flow.host, now)
         except ParseError:
-            self._hand_on_unscanned(raw, host, port, local_host)
+            self._hand_on_unscanned(raw, flow)
         except Refused as refused:
             if refused.status:
-                self._answer(message, refused.status, (host, port), local_host)
+                self._answer(message, refused.status, flow)
         else:
             if is_admitted:
-                self._peers[peer].put(codec.pack([host, port, local_host, message.index.tobytes(), raw]))
+                self._peers[peer].put(pack_received(flow.pack(), message.index.tobytes(), raw))
             else:
-                self.send_away(message, host, port, local_host)
+                self.send_away(message, flow)
 
     def _answer(
         self,
         request: Message,
         status: int,
-        source: Hop,
-        local_host: str,
+        flow: Flow,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Tell the sender of a request that goes no further."""
-        answer = answer_statelessly(request, status, source, headers)
+        answer = answer_statelessly(request, status, flow.hop, headers)
         if answer is None:
             self._withheld += 1
             return
         response, hop = answer
-        self._edge_tx.put(codec.pack([*hop, local_host, response]))
+        self._edge_tx.put(pack_sent(flow.towards(hop).pack(), response))
 
-    def _hand_on_unscanned(self, raw: bytes, host: str, port: int, local_host: str) -> None:
+    def _hand_on_unscanned(self, raw: bytes, flow: Flow) -> None:
         """To router 0, which answers 400, if it was meant as a request."""
         if looks_like_request(raw):
             self._refused += 1
-            self._peers[0].put(codec.pack([host, port, local_host, b"", raw]))
+            self._peers[0].put(pack_received(flow.pack(), b"", raw))
         else:
             self._dropped += 1
 

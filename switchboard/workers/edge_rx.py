@@ -10,12 +10,11 @@ import structlog
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.frames import has_shape
+from switchboard.bus.endpoints import Kind
+from switchboard.bus.items import REGISTERED, flow_of
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
-from switchboard.bus.udp import inherited_sockets
 from switchboard.core.networks import parse_networks
 from switchboard.edge.filter import Gate
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
@@ -26,9 +25,9 @@ from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.sip.dispatch import Dispatcher
+from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
-_SOURCE = [str, int]  # host and port
 ENOUGH = 3.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
@@ -54,7 +53,7 @@ class EdgeRx(Actor):
         endpoints = endpoints_of(settings)
         inbox = endpoints.inbox
         self._settings = settings
-        self._sockets = inherited_sockets() if sockets is None else sockets
+        self._sockets = UDP.inherited_sockets() if sockets is None else sockets
         peers = [*(inbox("router", number) for number in range(settings.routers)), inbox("registrar")]
         receivers = [PackedOutbox(context, peer, "sip.received", KEPT) for peer in peers]
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
@@ -67,7 +66,7 @@ class EdgeRx(Actor):
         self._loads = Loads(receivers, self._gate.entrance)
         self._bad_items = 0
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
-        self._undeliverable = Undeliverable(self._sockets, receivers[: settings.routers])
+        self._undeliverable = Undeliverable(UDP, self._sockets, receivers[: settings.routers])
         taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
@@ -91,11 +90,11 @@ class EdgeRx(Actor):
                 self._bad_items += 1
 
     def _note_phone(self, source: Any, now: float) -> None:
-        if has_shape(source, _SOURCE):
-            host, port = source
-            self._gate.sources.phones.add(host, port, now)
-        else:
+        flow = flow_of(source, REGISTERED)
+        if flow is None:
             self._bad_items += 1
+        else:
+            self._gate.sources.phones.add(*flow.hop, now)
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""

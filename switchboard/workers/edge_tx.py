@@ -8,12 +8,12 @@ from typing import Any
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.datagrams import Sender
-from switchboard.bus.plan import Kind
+from switchboard.bus.endpoints import Kind
+from switchboard.bus.items import SENT, flow_of
 from switchboard.bus.tap import Tap
-from switchboard.bus.udp import inherited_sockets
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
+from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
 _HEAD = frames.head("sip.send")
@@ -35,7 +35,7 @@ class EdgeTx(Actor):
         instance: int,  # noqa: ARG002
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
-        self._sender = Sender(inherited_sockets() if sockets is None else sockets)
+        self._sender = UDP.make_sender(UDP.inherited_sockets() if sockets is None else sockets)
         self._sent = self._failed = self._bad_items = 0
         self._tap = Tap(context, endpoints_of(settings).listen("edge-tx.0", Kind.PUBLISHER), "edge-tx.0")
 
@@ -80,14 +80,13 @@ class EdgeTx(Actor):
         }
 
     def _send(self, item: Any) -> None:
-        match item:
-            case [str(host), int(port), str(local_host), bytes(raw)]:
-                if self._sender.send(raw, host, port, local_host):
-                    self._sent += 1
-                else:
-                    self._failed += 1
-            case _:
-                self._bad_items += 1
+        flow = flow_of(item, SENT)
+        if flow is None:
+            self._bad_items += 1
+        elif self._sender.send(item[1], flow):
+            self._sent += 1
+        else:
+            self._failed += 1
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ import structlog
 
 from switchboard.auth.failures import Failure
 from switchboard.bus import frames
+from switchboard.bus.items import message_in
 from switchboard.core.phones import Allowance
 from switchboard.registrar.rules import Displaced
 from switchboard.sip.errors import ParseError
+from switchboard.sip.host import format_hop
 from switchboard.sip.mask import mask
 from switchboard.sip.message import parse_message
 
@@ -103,11 +105,9 @@ class FrameLog:
 
 
 def _tell_message(subject: str, item: Any) -> None:
-    match item:
-        case [str(host), int(port), str(), bytes(), bytes(raw), *_] if subject == "sip.received":
-            _tell(subject, raw, f"{host}:{port}")
-        case [str(host), int(port), str(), bytes(raw), *_] if subject != "sip.received":
-            _tell(subject, raw, f"{host}:{port}")
+    if found := message_in(subject, item):
+        flow, raw = found
+        _tell(subject, raw, format_hop(*flow.hop))
 
 
 def _tell(subject: str, raw: bytes, peer: str) -> None:

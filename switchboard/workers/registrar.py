@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from switchboard.auth.failures import Failures
-from switchboard.auth.key_file import load_or_make_key
+from switchboard.auth.keys import load_or_make_key
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.frames import RECEIVED, has_shape
+from switchboard.bus.endpoints import Kind
+from switchboard.bus.items import RECEIVED, SENT, flow_of
 from switchboard.bus.outbox import Outbox
-from switchboard.bus.peer import Peer
-from switchboard.bus.plan import Kind
-from switchboard.bus.publisher import Publisher
+from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.tick import Tick
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
@@ -129,16 +128,17 @@ class RegistrarService(Actor):
 
     def _answer(self, item: Any, now: float) -> list[Any] | None:
         """The item of sip.translate that answers one of sip.received, if it can be answered."""
-        if not (has_shape(item, RECEIVED) and item[3]):
+        flow = flow_of(item, RECEIVED)
+        if flow is None or not item[1]:
             self._bad_items += 1
             return None
-        host, port, local_host, index, raw = item
-        reply = self._transactions.handle(Message(raw, index), (host, port), now, time.time())
+        reply = self._transactions.handle(Message(item[2], item[1]), flow.hop, now, time.time())
         if reply is None:
             return None
         if reply.response.startswith(_OK):
-            self._sources.put([host, port])
-        return [*reply.target, local_host, reply.response, reply.user, reply.accept_language]
+            self._sources.put([item[0]])
+        answered = flow.towards(reply.target)
+        return [answered.pack(), reply.response, reply.user, reply.accept_language]
 
     def _publish(self, change: Change) -> None:
         if change.users:
@@ -182,8 +182,7 @@ class RegistrarService(Actor):
         if not self._translator.flush():
             items = self._translator.take_back()
             self._untranslated += len(items)
-            for host, port, local_host, raw, *_ in items:
-                self._edge.put([host, port, local_host, raw])
+            self._edge.put_all(item[: len(SENT)] for item in items)
         self._edge.flush()
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()

@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
+from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
-from switchboard.auth.key_file import load_or_make_key
-from switchboard.auth.trusted import Trusted
+from switchboard.auth.keys import load_or_make_key
 from switchboard.auth.user_store import UserStore, read_page
 from switchboard.auth.users import Follower as UserFollower
 from switchboard.auth.users import PageFollower as PageUserFollower
@@ -18,10 +18,10 @@ from switchboard.auth.users import StoreFollower as StoreUserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.endpoints import Endpoints, Kind
+from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission
@@ -51,7 +51,7 @@ from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
-PLAIN = 4
+PLAIN = len(SENT)
 """Elements of an item that nobody is to translate."""
 MANY = 3
 """Datagrams of a drain that save more by a common frame than a request loses by the way round."""
@@ -180,7 +180,7 @@ class RouterService(Actor):
         self._edge.flush()  # requests first: their answers are waited for
         if not self._translator.flush():
             for item in self._translator.take_back():
-                self._edge.put(item[:4])
+                self._edge.put(item[:PLAIN])
                 self._untranslated += len(item) > PLAIN
         super().flush()
         self._tell_journal(time.monotonic())
@@ -308,11 +308,11 @@ class RouterService(Actor):
     def _take_undeliverable(self, items: list[Any], now: float) -> None:
         turn = ProxyTurn(now, at=time.time())
         for item in items:
-            match item:
-                case [str(host), int(port), bytes(sent)]:
-                    self._proxy.undeliverable(host, port, sent, turn)
-                case _:
-                    self._bad_items += 1
+            flow = flow_of(item, UNDELIVERABLE)
+            if flow is None:
+                self._bad_items += 1
+            else:
+                self._proxy.undeliverable(flow, item[1], turn)
         self._carry_out(turn)
 
     def _tell_how_far(self, stamp: float, turn: ProxyTurn) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import structlog
 
-from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Kind
+from switchboard.bus.items import SENT, TRANSLATED, flow_of, pack_sent
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.phrases.catalogue import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
@@ -85,15 +85,14 @@ class TranslatorService(Actor):
             self._pass_on(item)
 
     def _pass_on(self, item: Any) -> None:
-        match item:
-            case [str(host), int(port), str(local_host), bytes(raw), str(user), str(accept_language)]:
-                translated = self._translator.translate(raw, user, accept_language)
-                self._edge.put(codec.pack([host, port, local_host, translated]))
-                self._by_class[raw[8:9]] += 1
-            case [str(), int(), str(), bytes()]:
-                self._edge.put(codec.pack(item))
-            case _:
-                self._bad_items += 1
+        if flow_of(item, TRANSLATED):
+            flow, raw, user, accept_language = item
+            self._edge.put(pack_sent(flow, self._translator.translate(raw, user, accept_language)))
+            self._by_class[raw[8:9]] += 1
+        elif flow_of(item, SENT):
+            self._edge.put(pack_sent(*item))
+        else:
+            self._bad_items += 1
 
     def next_deadline(self) -> float:
         """When to look at the operator's catalogues again, if they have any, or the tap has to tell."""

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flows import udp
+
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Peer, Reader, SendRequest, SendResponse, Turn
+from switchboard.core.commands import Reader, SendRequest, SendResponse, Turn
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.timers import Timers, TimerValues
 
-PEER = Peer("192.0.2.9", 5060, "192.0.2.1")
+FLOW = udp("192.0.2.9", 5060, "192.0.2.1")
 READER = Reader("lukas", "sk")
 
 
@@ -28,7 +30,7 @@ class Bench:
         turn = Turn(self.now)
         yield turn
         commands: list[SendRequest | SendResponse] = [*turn.requests, *turn.responses]
-        assert all(command.to == PEER for command in commands)
+        assert all(command.to == FLOW for command in commands)
         assert all(command.reader == READER for command in turn.responses)
         self.sent += ((self.now, command.raw) for command in commands)
 

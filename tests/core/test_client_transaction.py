@@ -1,7 +1,7 @@
 """Client transactions: RFC 3261 figures 5 and 6, RFC 6026 §7.2."""
 
 import pytest
-from core.bench import PEER, Bench
+from core.bench import FLOW, Bench
 from playbook import request
 
 from switchboard.core.client_transaction import (
@@ -25,7 +25,7 @@ def response(status: int, tag: str = "t") -> Message:
 
 
 def start(kind: type[ClientTransaction], raw: bytes, bench: Bench) -> ClientTransaction:
-    transaction = kind((BRANCH, "INVITE"), PEER, raw, bench.timers, bench.values, user="branch")
+    transaction = kind((BRANCH, "INVITE"), FLOW, raw, bench.timers, bench.values, user="branch")
     with bench.turn() as turn:
         transaction.start(turn)
     return transaction

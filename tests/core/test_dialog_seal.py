@@ -1,23 +1,23 @@
 """What our Record-Route proves."""
 
 import pytest
+from flows import udp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.core.commands import Peer
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
 from switchboard.sip.uri import SipUri
 
 SEALS = DialogSeals(b"k" * 32)
-CALLER = Side(Peer("203.0.113.9", 40123, "198.51.100.1"), b"abcd", b"efgh", True, False, True)
-CALLEE = Side(Peer("203.0.113.7", 5060, "198.51.100.1"), b"ijkl", NOBODY, False, True, False, True)
+CALLER = Side(udp("203.0.113.9", 40123, "198.51.100.1"), b"abcd", b"efgh", True, False, True)
+CALLEE = Side(udp("203.0.113.7", 5060, "198.51.100.1"), b"ijkl", NOBODY, False, True, False, True)
 SIDES = Sides(CALLER, CALLEE)
 SEAL = SEALS.make(SIDES, "call", "tag")
 ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(["fe80::1%eth0", "fe80::1%4", ""])
 SUMS = st.binary(min_size=4, max_size=4)
 SIDE = st.builds(
     Side,
-    st.builds(Peer, ADDRESSES, st.integers(0, 65535), ADDRESSES),
+    st.builds(udp, ADDRESSES, st.integers(0, 65535), ADDRESSES),
     SUMS,
     SUMS,
     st.booleans(),

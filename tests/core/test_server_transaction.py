@@ -1,7 +1,7 @@
 """Server transactions: RFC 3261 figures 7 and 8, RFC 6026 §7.1, RFC 4320 §4."""
 
 import pytest
-from core.bench import PEER, READER, Bench
+from core.bench import FLOW, READER, Bench
 
 from switchboard.core.server_transaction import (
     InviteServerTransaction,
@@ -37,7 +37,7 @@ def tell(transaction: ServerTransaction, event: str, bench: Bench) -> bool | Non
 
 
 def invite_in(state: ServerState, bench: Bench) -> InviteServerTransaction:
-    transaction = InviteServerTransaction(("k",), PEER, READER, bench.timers, bench.values)
+    transaction = InviteServerTransaction(("k",), FLOW, READER, bench.timers, bench.values)
     for event in INVITE_PATHS[state]:
         tell(transaction, event, bench)
     bench.taken()
@@ -46,7 +46,7 @@ def invite_in(state: ServerState, bench: Bench) -> InviteServerTransaction:
 
 
 def other_in(state: ServerState, bench: Bench) -> NonInviteServerTransaction:
-    transaction = NonInviteServerTransaction(("k",), PEER, READER, bench.timers, bench.values)
+    transaction = NonInviteServerTransaction(("k",), FLOW, READER, bench.timers, bench.values)
     for event in OTHER_PATHS[state]:
         tell(transaction, event, bench)
     bench.taken()
@@ -128,7 +128,7 @@ def test_whose_ack(bench: Bench, state: ServerState, is_ours: bool) -> None:
 
 
 def test_invite_without_response_absorbs_retransmissions(bench: Bench) -> None:
-    transaction = InviteServerTransaction(("k",), PEER, READER, bench.timers, bench.values)
+    transaction = InviteServerTransaction(("k",), FLOW, READER, bench.timers, bench.values)
     tell(transaction, "request", bench)
     assert bench.taken() == []
 
@@ -142,7 +142,7 @@ def test_timer_g_repeats_until_h(bench: Bench) -> None:
 
 def test_a_refusal_that_nothing_preceded_is_sent_once_for_each_request(bench: Bench) -> None:
     """Who has heard nothing repeats the INVITE; a forged source hears no more than was forged."""
-    transaction = InviteServerTransaction(("k",), PEER, READER, bench.timers, bench.values)
+    transaction = InviteServerTransaction(("k",), FLOW, READER, bench.timers, bench.values)
     tell(transaction, "486", bench)
     bench.advance(31)
     assert bench.taken() == [b"486"]

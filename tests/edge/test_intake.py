@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 from compiled import needs_compiled_core
+from flows import packed, udp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from intakes import LENIENT, MESSAGES, ROUTERS, STRICT, Bench, register, response
@@ -13,11 +14,11 @@ from sip.messages import anything, mutations
 
 from switchboard import codec
 from switchboard.bus.socket_buffer import enlarge_buffers
-from switchboard.bus.udp import bind_sockets
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake, IntakeInPython
 from switchboard.edge.policy import GatePolicy
 from switchboard.sip.dispatch import REGISTRAR
 from switchboard.sip.scan import scan_in_python
+from switchboard.transports.udp_sockets import bind_sockets
 
 BUFFER_BYTES = 4 << 20
 
@@ -32,11 +33,11 @@ def sockets() -> Iterator[list[socket.socket]]:
         sock.close()
 
 
-def agree(data: bytes, host: str = "10.0.0.11", port: int = 5060, local_host: str = "10.0.0.1") -> None:
+def agree(data: bytes, host: str = "10.0.0.11", port: int = 5060, local: str = "10.0.0.1") -> None:
     for policy in (LENIENT, STRICT):
         benches = [Bench(Intake, policy), Bench(IntakeInPython, policy)]
         for bench in benches:
-            bench.intake.take(data, host, port, local_host, 100.0)
+            bench.intake.take(data, udp(host, port, local), 100.0)
         compiled, reference = (bench.outcome() for bench in benches)
         assert compiled == reference, data
 
@@ -60,8 +61,8 @@ def test_twins_agree(number: int) -> None:
 @example(register(b"sip:10.0.0.1", b"a:\r\n" * 9_000), "10.0.0.11", 128, "")
 @example(register(b"sip:10.0.0.1", b"a:\r\n" * 30), "10.0.0.11", 255, "")
 @example(MESSAGES[0], "10.0.0.11", 256, "")
-def test_twins_agree_on_anything(data: bytes, host: str, port: int, local_host: str) -> None:
-    agree(data, host, port, local_host)
+def test_twins_agree_on_anything(data: bytes, host: str, port: int, local: str) -> None:
+    agree(data, host, port, local)
 
 
 @pytest.mark.parametrize("make", [Intake, IntakeInPython])
@@ -77,9 +78,9 @@ def test_what_waits_is_drained_in_order(
         phone.bind((host, 0))
         for number in range(DATAGRAMS_A_ROUND + 6):
             phone.sendto(raws[number % 3], (host, sock.getsockname()[1]))
-        address = phone.getsockname()[:2]
+        port = phone.getsockname()[1]
     assert [bench.intake.drain(sock, 100.0) for _ in range(3)] == [DATAGRAMS_A_ROUND, 6, 0]
-    expected = [[*address, host, scan_in_python(raw), raw] for raw in raws]
+    expected = [[packed(host, port, host), scan_in_python(raw), raw] for raw in raws]
     assert [codec.unpack(item) for item in bench.boxes[1].items] == (expected * 24)[: DATAGRAMS_A_ROUND + 6]
 
 
@@ -92,7 +93,7 @@ def test_twins_agree_on_the_gate(host: str) -> None:
             benches = [Bench(Intake, policy), Bench(IntakeInPython, policy)]
             for bench in benches:
                 for again in range(4):
-                    bench.intake.take(data, host, 5060 + number, "", 100.0 + again / 10)
+                    bench.intake.take(data, udp(host, 5060 + number), 100.0 + again / 10)
                 bench.gate.tell(101.0)
             assert benches[0].outcome() == benches[1].outcome(), data
 
@@ -104,11 +105,11 @@ def test_a_refusal_leaves_at_once(
 ) -> None:
     bench = Bench(make, STRICT)
     raw = register(b"sip:10.0.0.1", b"Subject: a\r\n" * 10).replace(b"UDP h", b"UDP h:5070")
-    bench.intake.take(raw, host, 5060, "10.0.0.1", 100.0)
+    bench.intake.take(raw, udp(host, 5060, "10.0.0.1"), 100.0)
     *others, answers = bench.boxes
     (item,) = answers.items
-    address, port, local, response = codec.unpack(item)
-    assert (address, port, local) == (host, 5070, "10.0.0.1")
+    flow, response = codec.unpack(item)
+    assert flow == packed(host, 5070, "10.0.0.1")
     assert response.startswith(b"SIP/2.0 " + status)
     assert not any(box.items for box in others)
 
@@ -137,10 +138,10 @@ def test_only_who_begins_something_unregistered_has_to_be_brief(
     if is_user:
         bench.gate.sources.phones.add("10.0.0.11", 5060, 99.0)
     raw = asked(method, to, lines).replace(b"Subject: any\r\n", b"")
-    bench.intake.take(raw, "10.0.0.11", 5060, "10.0.0.1", 100.0)
+    bench.intake.take(raw, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
     *peers, answers = bench.boxes
-    assert [codec.unpack(item)[4] for box in peers for item in box.items] == [raw] * passes
-    assert [codec.unpack(item)[3][:11] for item in answers.items] == [b"SIP/2.0 513"] * (not passes)
+    assert [codec.unpack(item)[2] for box in peers for item in box.items] == [raw] * passes
+    assert [codec.unpack(item)[1][:11] for item in answers.items] == [b"SIP/2.0 513"] * (not passes)
 
 
 @needs_compiled_core
@@ -152,7 +153,7 @@ def test_odd_datagrams_keep_their_place(sockets: list[socket.socket]) -> None:
         for raw in raws:
             phone.sendto(raw, ("127.0.0.1", sockets[0].getsockname()[1]))
     assert bench.intake.drain(sockets[0], 100.0) == 3
-    assert [codec.unpack(item)[4] for item in bench.boxes[0].items] == raws
+    assert [codec.unpack(item)[2] for item in bench.boxes[0].items] == raws
 
 
 @pytest.mark.parametrize("make", [Intake, IntakeInPython])
@@ -182,7 +183,7 @@ def test_twins_agree_on_what_is_new(number: int) -> None:
     for data in (MESSAGES[number], *mutations(MESSAGES[number] or b"x", 50, seed=number)):
         benches = hurried(Intake), hurried(IntakeInPython)
         for bench in benches:
-            bench.intake.take(data, "10.0.0.11", 5060, "", 100.0)
+            bench.intake.take(data, udp("10.0.0.11", 5060), 100.0)
         assert benches[0].outcome() == benches[1].outcome(), data
 
 
@@ -223,13 +224,13 @@ def test_under_overload_only_what_was_begun_goes_on(
     """Whoever is refused is told when to try again, at each retransmission the same."""
     bench = hurried(make)
     for _ in range(2):
-        bench.intake.take(raw, "10.0.0.11", 5060, "10.0.0.1", 100.0)
+        bench.intake.take(raw, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
     *peers, answers = bench.boxes
     assert sum(len(box.items) for box in peers) == 2 * goes_on
     assert len(answers.items) == 2 * (not goes_on)
     assert len(set(answers.items)) <= 1
     for item in answers.items:
-        text = codec.unpack(item)[3]
+        text = codec.unpack(item)[1]
         assert text.startswith(b"SIP/2.0 503 ")
         assert b"\r\nRetry-After: " in text
     assert bench.gate.stats()["sent_away_overload"] == 2 * (not goes_on)
@@ -238,13 +239,15 @@ def test_under_overload_only_what_was_begun_goes_on(
 @pytest.mark.parametrize("make", [Intake, IntakeInPython])
 def test_the_ack_of_a_refusal_ends(make: type[Intake] | type[IntakeInPython]) -> None:
     bench = hurried(make)
-    bench.intake.take(asked(b"INVITE"), "10.0.0.11", 5060, "10.0.0.1", 100.0)
-    refusal = codec.unpack(bench.boxes[-1].items[0])[3]
+    bench.intake.take(asked(b"INVITE"), udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+    refusal = codec.unpack(bench.boxes[-1].items[0])[1]
     to = next(line for line in refusal.split(b"\r\n") if line.startswith(b"To: "))
-    bench.intake.take(asked(b"ACK", to[4:]), "10.0.0.11", 5060, "10.0.0.1", 100.0)
+    bench.intake.take(asked(b"ACK", to[4:]), udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
     assert not any(box.items for box in bench.boxes[:-1])
     assert bench.gate.stats()["acks_ended"] == 1
-    bench.intake.take(asked(b"ACK", b'";tag=sbr." <sip:b@h>;tag=1'), "10.0.0.11", 5060, "10.0.0.1", 100.0)
+    bench.intake.take(
+        asked(b"ACK", b'";tag=sbr." <sip:b@h>;tag=1'), udp("10.0.0.11", 5060, "10.0.0.1"), 100.0
+    )
     assert sum(len(box.items) for box in bench.boxes[:-1]) == 1
 
 
@@ -253,8 +256,8 @@ def test_a_retransmission_is_known_to_both_twins() -> None:
     """What one of them admitted, the other would admit, too: they tell requests apart alike."""
     for data in MESSAGES:
         bench, other = Bench(Intake), hurried(IntakeInPython)
-        bench.intake.take(data, "10.0.0.11", 5060, "", 100.0)
+        bench.intake.take(data, udp("10.0.0.11", 5060), 100.0)
         other.gate.entrance = bench.gate.entrance
         press(bench)
-        other.intake.take(data, "10.0.0.11", 5060, "", 100.0)
+        other.intake.take(data, udp("10.0.0.11", 5060), 100.0)
         assert not other.gate.stats()["sent_away_overload"], data

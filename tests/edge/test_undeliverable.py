@@ -6,10 +6,12 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from flows import udp
 
-from switchboard.bus.datagrams import Sender
-from switchboard.bus.udp import HAS_ERROR_QUEUE, bind_sockets
 from switchboard.edge.undeliverable import DEAF_S, ERRORS_A_ROUND, Undeliverable
+from switchboard.transports.udp import UDP
+from switchboard.transports.udp_datagrams import Sender
+from switchboard.transports.udp_sockets import HAS_ERROR_QUEUE, bind_sockets
 
 pytestmark = pytest.mark.skipif(not HAS_ERROR_QUEUE, reason="Linux tells errors")
 MOST = 2 * ERRORS_A_ROUND - 1
@@ -24,7 +26,7 @@ def sockets() -> Iterator[list[socket.socket]]:
 
 @pytest.fixture
 def errors(sockets: list[socket.socket]) -> Undeliverable:
-    return Undeliverable(sockets, [], MOST)
+    return Undeliverable(UDP, sockets, [], MOST)
 
 
 def take(errors: Undeliverable, sockets: list[socket.socket], count: int, now: float) -> None:
@@ -34,7 +36,7 @@ def take(errors: Undeliverable, sockets: list[socket.socket], count: int, now: f
         port = int(sock.getsockname()[1])
     (drain,) = errors.watch().values()
     for _ in range(count):
-        assert Sender(sockets).send(b"no request", "127.0.0.1", port)
+        assert Sender(sockets).send(b"no request", udp("127.0.0.1", port))
     for _ in range(count // ERRORS_A_ROUND + 1):
         drain(now)
 

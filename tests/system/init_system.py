@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping
 from types import FrameType
 
-from switchboard.bus.udp import bind_sockets
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import load_settings
 from switchboard.supervisor.resources import FIRST_FD
+from switchboard.transports.udp_sockets import bind_sockets
 
 RESTART_PAUSE_S = 0.1
 """RestartSec of switchboard@.service."""

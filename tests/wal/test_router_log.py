@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flows import udp
 from msgpack import Unpacker  # type: ignore[import-untyped]
 from playbook import HOST, LUKAS, Board, request
 
 from switchboard.auth.nonce import Nonce, Replays
 from switchboard.codec import pack
-from switchboard.core.commands import Peer
 from switchboard.core.proxy_commands import CallEvent, ProxyTurn
 from switchboard.sip.scan import scan
 from switchboard.wal import router_log
@@ -29,7 +29,7 @@ def write_call(directory: Path) -> None:
     """A first life: one call rings, two events wait for the journal."""
     log = RouterLog(directory)
     turn = ProxyTurn(1000.0, at=1.0)
-    fresh_board().proxy.receive(INVITE, scan(INVITE), Peer(*LUKAS, HOST), turn)
+    fresh_board().proxy.receive(INVITE, scan(INVITE), udp(*LUKAS, HOST), turn)
     turn.events = [EVENT, EVENT]
     log.note(turn)
     log.commit(turn.now)
@@ -140,7 +140,7 @@ def test_the_end_of_an_old_unit_spares_a_new_one_of_its_name(tmp_path: Path) -> 
     old, new = fresh_board().proxy, fresh_board().proxy
     for now, proxy in ((1000.0, old), (1001.0, new)):
         turn = ProxyTurn(now, at=1.0)
-        proxy.receive(INVITE, scan(INVITE), Peer(*LUKAS, HOST), turn)
+        proxy.receive(INVITE, scan(INVITE), udp(*LUKAS, HOST), turn)
         log.note(turn)
         log.commit(now)
     turn = ProxyTurn(1100.0, at=1.0)

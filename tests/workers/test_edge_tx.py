@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from bus.contexts import OwningContext
 from compiled import needs_compiled_core
+from flows import packed
 
 from switchboard.bus import frames
-from switchboard.bus.udp import bind_sockets
 from switchboard.settings.model import Settings
+from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.workers.edge_tx import EdgeTx
 
 LIMIT_S = 2.0
+FLOW = packed("127.0.0.1", 5060)
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_items_leave_in_order_through_the_socket_of_their_family(
     service: EdgeTx, sockets: list[socket.socket], phone: socket.socket
 ) -> None:
     host, port = phone.getsockname()[:2]
-    service.receive("sip.send", [[host, port, host, b"first"], [host, port, "", b"second"]], 0.0)
+    service.receive("sip.send", [[packed(host, port, host), b"first"], [packed(host, port), b"second"]], 0.0)
     for expected in (b"first", b"second"):
         data, address = phone.recvfrom(100)
         assert (data, address[:2]) == (expected, (host, sockets[0].getsockname()[1]))
@@ -60,7 +62,11 @@ def test_items_leave_in_order_through_the_socket_of_their_family(
 def test_a_frame_is_sent_as_its_items_are(service: EdgeTx, phone: socket.socket) -> None:
     """Whether it goes out as it came in, or has to be unpacked."""
     host, port = phone.getsockname()[:2]
-    items: list[Any] = [[host, port, host, b"one"], [host, 0, "", b"none"], [host, port, "", b"two"]]
+    items: list[Any] = [
+        [packed(host, port, host), b"one"],
+        [packed(host, 0), b"none"],
+        [packed(host, port), b"two"],
+    ]
     for frame in (frames.pack("sip.send", items), frames.pack("sip.send", items[::2])):
         if service.receive_frame(frame) is None:
             service.receive(*frames.unpack(frame), 0.0)
@@ -71,7 +77,7 @@ def test_a_frame_is_sent_as_its_items_are(service: EdgeTx, phone: socket.socket)
 @needs_compiled_core
 def test_what_left_within_its_frame_is_counted(service: EdgeTx, phone: socket.socket) -> None:
     host, port = phone.getsockname()[:2]
-    items = [[host, port, "", b"x"], [host, port, "", bytes(65530)]]
+    items = [[packed(host, port), b"x"], [packed(host, port), bytes(65530)]]
     assert service.receive_frame(frames.pack("sip.send", items)) == 2
     assert service.stats() == {"sent": 1, "failed": 1, "retried": 0, "bad_items": 0}
     assert service.receive_frame(frames.pack("sip.received", items)) is None
@@ -84,12 +90,15 @@ def test_what_left_within_its_frame_is_counted(service: EdgeTx, phone: socket.so
         None,
         [],
         "text",
-        ["127.0.0.1", 5060, ""],
-        ["127.0.0.1", "5060", "", b"x"],
-        ["127.0.0.1", 5060, "", "text"],
-        ["127.0.0.1", 5060, None, b"x"],
-        ["127.0.0.1", 5060, "", b"x", b"more"],
-        [b"127.0.0.1", 5060, "", b"x"],
+        [FLOW],
+        ["127.0.0.1:5060", b"x"],
+        [FLOW, "text"],
+        [None, b"x"],
+        [FLOW, b"x", b"more"],
+        [b"", b"x"],
+        [FLOW[:-1], b"x"],
+        [FLOW[:2], b"x"],
+        [b"\1\3abc" + FLOW[2:], b"x"],
     ],
     ids=str,
 )
@@ -97,13 +106,13 @@ def test_bad_items_are_counted_and_the_others_leave(
     service: EdgeTx, sockets: list[socket.socket], item: Any
 ) -> None:
     port = sockets[0].getsockname()[1]
-    service.receive("sip.send", [item, ["127.0.0.1", port, "", b"good"]], 0.0)
+    service.receive("sip.send", [item, [packed("127.0.0.1", port), b"good"]], 0.0)
     assert service.stats() == {"sent": 1, "failed": 0, "retried": 0, "bad_items": 1}
 
 
-@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 0), ("phone.test", 5060), ("127.0.0.1", 2**40)])
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 0), ("phone.test", 5060), ("", 5060)])
 def test_what_the_kernel_refuses_is_counted(service: EdgeTx, host: str, port: int) -> None:
-    service.receive("sip.send", [[host, port, "", b"x"]], 0.0)
+    service.receive("sip.send", [[packed(host, port), b"x"]], 0.0)
     assert service.stats() == {"sent": 0, "failed": 1, "retried": 0, "bad_items": 0}
 
 

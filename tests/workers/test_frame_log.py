@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from flows import packed
 from structlog.testing import capture_logs
 
 from switchboard.bus import frames
@@ -22,9 +23,9 @@ def told(subject: str, body: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("subject", "item"),
     [
-        ("sip.received", ["10.0.0.2", 6060, "", b"", RAW]),
-        ("sip.send", ["10.0.0.2", 6060, "", RAW]),
-        ("sip.translate", ["10.0.0.2", 6060, "", RAW, "lukas", "sk"]),
+        ("sip.received", [packed("10.0.0.2", 6060), b"", RAW]),
+        ("sip.send", [packed("10.0.0.2", 6060), RAW]),
+        ("sip.translate", [packed("10.0.0.2", 6060), RAW, "lukas", "sk"]),
     ],
 )
 def test_a_message(subject: str, item: list[Any]) -> None:
@@ -42,12 +43,12 @@ def test_a_message(subject: str, item: list[Any]) -> None:
 
 def test_passwords_are_not_told() -> None:
     raw = RAW.replace(b"sip:127.0.0.1:5060 SIP", b"sip:lukas:secret@127.0.0.1 SIP")
-    (line,) = told("sip.send", [["h", 1, "", raw]])
+    (line,) = told("sip.send", [[packed("h", 1), raw]])
     assert line["line"] == "OPTIONS sip:lukas:***@127.0.0.1 SIP/2.0"
 
 
 def test_what_is_broken_is_told_as_that() -> None:
-    (line,) = told("sip.send", [["h", 1, "", b"nonsense\r\n\r\n"]])
+    (line,) = told("sip.send", [[packed("h", 1), b"nonsense\r\n\r\n"]])
     assert line["line"] == "nonsense"
     assert line["broken"]
 

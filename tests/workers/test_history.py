@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flows import packed
 from history.wire import CALL_ID, call
 
 from switchboard.bus import frames
@@ -37,9 +38,9 @@ def service(settings: Settings, context: BusContext) -> Iterator[HistoryService]
 def tapped(seen: Seen, number: int, at_ns: int) -> list[Any]:
     """The frame of a tap that shows one message."""
     if seen.direction is Direction.IN:
-        item = [*seen.source, seen.destination.host, b"", seen.raw]
+        item = [packed(*seen.source, seen.destination.host), b"", seen.raw]
         return ["edge-rx.0", number, [[at_ns, "router.0", frames.pack("sip.received", [item])]]]
-    item = [*seen.destination, seen.source.host, seen.raw]
+    item = [packed(*seen.destination, seen.source.host), seen.raw]
     return ["edge-tx.0", number, [[at_ns, "", frames.pack("sip.send", [item])]]]
 
 
@@ -67,7 +68,7 @@ def test_what_comes_late_is_dropped_and_counted(service: HistoryService) -> None
 
 
 def test_what_is_too_much_is_dropped_and_counted(service: HistoryService) -> None:
-    item = ["10.0.0.2", 5060, "", call()[0].raw]
+    item = [packed("10.0.0.2", 5060), call()[0].raw]
     frame = frames.pack("sip.send", [item] * 1000)
     for number in range(WAITING // 1000 + 1):
         service.receive(SUBJECT, ["edge-tx.0", number, [[time.time_ns(), "", frame]]], 0.0)
@@ -107,7 +108,7 @@ def test_under_load_it_asks_the_taps_for_a_share(service: HistoryService) -> Non
     socket: Any = Topics()
     service.subscribed([socket])
     assert socket.topics == {topic_of(0)}
-    item = ["10.0.0.2", 5060, "", call()[0].raw]
+    item = [packed("10.0.0.2", 5060), call()[0].raw]
     frame = frames.pack("sip.send", [item] * 8000)
     service.handle_timer(1000.0)
     service.receive(SUBJECT, ["edge-tx.0", 1, [[time.time_ns(), "", frame]]], 1001.0)
@@ -119,7 +120,7 @@ def test_our_own_probes_are_not_kept_and_strangers_cannot_pass_for_them(
     service: HistoryService, host: str, kept: int
 ) -> None:
     raw = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: switchboard-probe-1\r\n\r\n"
-    item = [host, 5070, "127.0.0.1", b"", raw]
+    item = [packed(host, 5070, "127.0.0.1"), b"", raw]
     passed = [time.time_ns(), "router.0", frames.pack("sip.received", [item])]
     service.receive(SUBJECT, ["edge-rx.0", 1, [passed]], 0.0)
     service.handle_timer(0.0)

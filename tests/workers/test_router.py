@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import zmq
 from bus.inbox import bind_inbox, next_frame
+from flows import packed
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
@@ -51,7 +52,7 @@ def endpoint(settings: Settings, name: str) -> str:
 
 def invite(service: RouterService, *numbers: int) -> None:
     raws = [INVITE.format(number=number).encode() for number in numbers]
-    items = [["127.0.0.3", 5060, "127.0.0.1", scan(raw), raw] for raw in raws]
+    items = [[packed("127.0.0.3", 5060, "127.0.0.1"), scan(raw), raw] for raw in raws]
     service.receive("sip.received", items, time.monotonic())
 
 
@@ -65,7 +66,7 @@ def flush_until_taken(service: RouterService) -> None:
 
 def lines(inbox: zmq.Socket[bytes]) -> list[str]:
     """The first words of the datagrams in the next frame."""
-    return [item[3].partition(b"\r\n")[0].decode() for item in next_frame(inbox)[1]]
+    return [item[1].partition(b"\r\n")[0].decode() for item in next_frame(inbox)[1]]
 
 
 def ready(service: RouterService, name: str) -> None:
@@ -121,10 +122,10 @@ def test_a_request_that_is_lost_is_answered_at_once(
     invite(service, 1)
     flush_until_taken(service)
     (forwarded,), (trying,) = next_frame(edge)[1], next_frame(edge)[1]
-    sent = forwarded[3]
-    assert (sent[:7], trying[3][:11]) == (b"INVITE ", b"SIP/2.0 100")
-    lost = ["127.0.0.2", 5070, sent[:520]]
-    items = [None, lost[:2], ["127.0.0.2", "5070", sent], ["127.0.0.9", 5070, sent], lost, lost]
+    sent = forwarded[1]
+    assert (sent[:7], trying[1][:11]) == (b"INVITE ", b"SIP/2.0 100")
+    lost = [packed("127.0.0.2", 5070), sent[:520]]
+    items = [None, lost[:1], [b"no flow", sent], [packed("127.0.0.9", 5070), sent], lost, lost]
     for body in (items, None):
         service.receive("sip.undeliverable", body, time.monotonic())
     flush_until_taken(service)

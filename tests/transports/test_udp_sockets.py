@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+from flows import udp
 
-from switchboard.bus import udp
-from switchboard.bus.datagrams import receive
-from switchboard.bus.udp import (
+from switchboard.transports import udp_sockets
+from switchboard.transports.udp_datagrams import receive
+from switchboard.transports.udp_sockets import (
     BindError,
     PortTaken,
     bind_sockets,
@@ -101,7 +102,7 @@ def test_a_holder_that_we_may_not_see_is_another_process(
 
 def test_port_0_is_tried_until_both_families_are_free(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
-    real = udp._bind_wildcards
+    real = udp_sockets._bind_wildcards
 
     def taken_twice(port: int) -> list[socket.socket]:
         tries.append(port)
@@ -109,7 +110,7 @@ def test_port_0_is_tried_until_both_families_are_free(bind: Bind, monkeypatch: p
             raise PortTaken(5060)
         return real(port)
 
-    monkeypatch.setattr(udp, "_bind_wildcards", taken_twice)
+    monkeypatch.setattr(udp_sockets, "_bind_wildcards", taken_twice)
     assert bind("", 0)
     assert tries == [0, 0, 0]
 
@@ -142,9 +143,10 @@ def test_a_socket_that_the_init_system_bound_tells_local_addresses_too(
         bound.sendto(b"late", bound.getsockname())
         received = [receive(sock), receive(sock)]
         sock.detach()
+        port = bound.getsockname()[1]
         assert received == [
-            (b"early", *bound.getsockname(), ""),
-            (b"late", *bound.getsockname(), "127.0.0.1"),
+            (b"early", udp("127.0.0.1", port)),
+            (b"late", udp("127.0.0.1", port, "127.0.0.1")),
         ]
 
 

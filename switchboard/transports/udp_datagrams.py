@@ -1,4 +1,4 @@
-"""Datagrams in and out, each with the address of ours that it came to or is to leave from (RFC 3542).
+"""Receiveds in and out, each with the address of ours that it came to or is to leave from (RFC 3542).
 
 The one place where the edge meets OSError: what cannot be sent is told by the result, never raised.
 """
@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from switchboard.bus.udp import IP_PKTINFO, PENDING, TRIES, socket_address
+from switchboard.sip.flow import UDP, Flow
+from switchboard.transports.transport import Received
+from switchboard.transports.udp_sockets import IP_PKTINFO, PENDING, TRIES, socket_address
 
 try:
     from switchboard._native.wire import BatchSender
 except ImportError:
     BatchSender = None  # type: ignore[assignment, misc]
-
-Datagram = tuple[bytes, str, int, str]  # data, source host, source port, local host
 
 MAX_BYTES = 65535
 _ANCILLARY_BYTES = socket.CMSG_SPACE(20)  # struct in6_pktinfo; in_pktinfo is shorter
@@ -27,10 +27,10 @@ _CACHE = 4096
 Ancillary = list[tuple[int, int, bytes]]
 
 
-def receive(sock: socket.socket) -> Datagram | None:
-    """Return the next datagram that waits, None if there is none. Hosts bear no brackets; `fe80::1%eth0`.
+def receive(sock: socket.socket) -> Received | None:
+    """Return the next datagram that waits, None if there is none. Hosts may be such as `fe80::1%eth0`.
 
-    The local host is "" if the kernel does not know it: the datagram came before its socket was asked for it.
+    Our address is "" if the kernel does not know it: the datagram came before its socket was asked for it.
     """
     for _ in range(TRIES):
         try:
@@ -45,10 +45,10 @@ def receive(sock: socket.socket) -> Datagram | None:
     return None
 
 
-def _datagram(data: bytes, pktinfo: bytes, source: Any) -> Datagram:
+def _datagram(data: bytes, pktinfo: bytes, source: Any) -> Received:
     if len(source) == 2:
-        return data, source[0], source[1], _local_ipv4(pktinfo)
-    return data, scoped(source[0], source[3]), source[1], _local_ipv6(pktinfo)
+        return data, Flow(UDP, _local_ipv4(pktinfo), source[0], source[1])
+    return data, Flow(UDP, _local_ipv6(pktinfo), scoped(source[0], source[3]), source[1])
 
 
 class Sender:
@@ -64,11 +64,12 @@ class Sender:
 
     @property
     def retried(self) -> int:
-        """Datagrams that left at a further try: a call had failed, perhaps for another datagram's sake."""
+        """Receiveds that left at a further try: a call had failed, perhaps for another datagram's sake."""
         return self._retried + (self._batches.retried if self._batches else 0)
 
-    def send(self, data: bytes, host: str, port: int, local_host: str = "") -> bool:
-        """Send to a numeric host, from `local_host` ("": the kernel chooses). False: it has not left."""
+    def send(self, data: bytes, flow: Flow) -> bool:
+        """Send to a numeric host, from our address ("": the kernel chooses). False: it has not left."""
+        host, port, local = flow.host, flow.port, flow.local
         family = _family(host)
         sock = self._sockets.get(family) if family else None
         if sock is None or not 0 < port < 65536:
@@ -77,11 +78,11 @@ class Sender:
             address = (host, port) if "%" not in host else socket_address(host, port)
         except (OSError, ValueError):  # ValueError: a scope that is no text for the resolver
             return False
-        source = _leave_from(local_host, sock.family) if local_host and family in self._wildcard else []
+        source = _leave_from(local, sock.family) if local and family in self._wildcard else []
         return self._send(sock, data, source, address)
 
     def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None:
-        """Send the items `[host, port, local_host, data]` of the packed list at `start` of `frame`.
+        """Send the items of sip.send of the packed list at `start` of `frame`.
 
         Returns how many have left and how many have not. None, with nothing sent: this has to be unpacked and
         sent one by one, since there is no compiled twin, or an item is not plain.
@@ -127,9 +128,9 @@ def _packed(family: int, host: str) -> bytes:
 
 
 @lru_cache(_CACHE)
-def _leave_from(local_host: str, family: socket.AddressFamily) -> Ancillary:
+def _leave_from(local: str, family: socket.AddressFamily) -> Ancillary:
     """The ancillary data that names the source address; none if it is of another family."""
-    packed = _packed(family, local_host)
+    packed = _packed(family, local)
     if not packed:
         return []
     if family == socket.AF_INET:

@@ -5,13 +5,22 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+from flows import packed, udp
 
 from switchboard import codec
-from switchboard.bus import udp
-from switchboard.bus.datagrams import Sender, receive
 from switchboard.bus.sockets import Ears, EarsInPython
-from switchboard.bus.udp import bind_sockets, tell_errors
-from switchboard.bus.undelivered import QUOTED_BYTES, Undelivered, _is_lost, receive_error
+from switchboard.sip.flow import Flow
+from switchboard.transports.transport import Undelivered
+from switchboard.transports.udp_datagrams import Sender, receive
+from switchboard.transports.udp_errors import QUOTED_BYTES, _is_lost, receive_error
+from switchboard.transports.udp_sockets import (
+    HAS_ERROR_QUEUE,
+    IP_PKTINFO,
+    IP_RECVERR,
+    IPV6_RECVERR,
+    bind_sockets,
+    tell_errors,
+)
 
 LIMIT_S = 2.0
 HOSTS = ["127.0.0.1", "::1"]
@@ -19,7 +28,7 @@ EARS = list(dict.fromkeys([Ears, EarsInPython]))
 ROUNDS = 300
 Send = Callable[[bytes, str, int], bool]
 
-pytestmark = pytest.mark.skipif(not udp.HAS_ERROR_QUEUE, reason="Linux tells errors")
+pytestmark = pytest.mark.skipif(not HAS_ERROR_QUEUE, reason="Linux tells errors")
 
 
 @pytest.fixture
@@ -38,10 +47,13 @@ def send(request: pytest.FixtureRequest, edge: list[socket.socket]) -> Send:
     sender = Sender(edge)
 
     def within_frame(data: bytes, host: str, port: int) -> bool:
-        counts = sender.send_items(codec.pack([[host, port, "", data]]), 0)
-        return sender.send(data, host, port) if counts is None else counts == (1, 0)
+        counts = sender.send_items(codec.pack([[packed(host, port), data]]), 0)
+        return one_by_one(data, host, port) if counts is None else counts == (1, 0)
 
-    return within_frame if request.param == "whole" else sender.send
+    def one_by_one(data: bytes, host: str, port: int) -> bool:
+        return sender.send(data, udp(host, port))
+
+    return within_frame if request.param == "whole" else one_by_one
 
 
 def dead_port(host: str) -> int:
@@ -76,14 +88,14 @@ def test_an_error_tells_whom_and_what(edge: list[socket.socket], send: Send, hos
     port = dead_port(host)
     assert send(b"INVITE", host, port)
     sock = sock_of(edge, host)
-    assert error_at(sock) == Undelivered(host, port, b"INVITE", is_lost=True)
+    assert error_at(sock) == Undelivered(udp(host, port), b"INVITE", is_lost=True)
     assert receive_error(sock) is None
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_of_a_long_datagram_the_beginning_is_quoted(edge: list[socket.socket], host: str) -> None:
     data = bytes(range(256)) * 40
-    assert Sender(edge).send(data, host, dead_port(host))
+    assert Sender(edge).send(data, udp(host, dead_port(host)))
     sent = error_at(sock_of(edge, host)).sent
     assert 500 < len(sent) <= QUOTED_BYTES
     assert data.startswith(sent)
@@ -95,8 +107,8 @@ def test_an_address_in_ipv4_mapped_spelling_is_told_as_it_was_sent_to() -> None:
         sock.bind(("::", 0))
         tell_errors(sock, True)
         port = dead_port("127.0.0.1")
-        assert Sender([sock]).send(b"x", "::ffff:127.0.0.1", port)
-        assert error_at(sock) == Undelivered("::ffff:127.0.0.1", port, b"x", is_lost=True)
+        assert Sender([sock]).send(b"x", udp("::ffff:127.0.0.1", port))
+        assert error_at(sock) == Undelivered(udp("::ffff:127.0.0.1", port), b"x", is_lost=True)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -125,12 +137,12 @@ def test_dead_and_living_peers_of_one_frame(edge: list[socket.socket], host: str
     dead, sender = dead_port(host), Sender(edge)
     with living(host) as phone:
         port = phone.getsockname()[1]
-        items: list[tuple[str, int, str, bytes]] = []
+        items: list[tuple[Flow, bytes]] = []
         for number in range(100):
-            items += [(host, dead, "", b"lost"), (host, port, "", b"%d" % number)]
-        counts = sender.send_items(codec.pack(items), 0)
+            items += [(udp(host, dead), b"lost"), (udp(host, port), b"%d" % number)]
+        counts = sender.send_items(codec.pack([[flow.pack(), data] for flow, data in items]), 0)
         if counts is None:
-            counts = sum(sender.send(data, host, to) for _, to, _, data in items), 0
+            counts = sum(sender.send(data, flow) for flow, data in items), 0
         assert counts == (200, 0)
         assert [phone.recv(100) for _ in range(100)] == [b"%d" % number for number in range(100)]
     assert sender.retried > 0
@@ -138,13 +150,13 @@ def test_dead_and_living_peers_of_one_frame(edge: list[socket.socket], host: str
     errors = [error_at(sock)]
     while error := receive_error(sock):
         errors.append(error)
-    assert errors == [Undelivered(host, dead, b"lost", is_lost=True)] * 100
+    assert errors == [Undelivered(udp(host, dead), b"lost", is_lost=True)] * 100
 
 
 def test_what_fails_by_itself_is_given_up(edge: list[socket.socket]) -> None:
     sender = Sender(edge)
-    assert not sender.send(b"x", "255.255.255.255", 5060)
-    assert sender.send_items(codec.pack([["255.255.255.255", 5060, "", b"x"]]), 0) in (None, (0, 1))
+    assert not sender.send(b"x", udp("255.255.255.255", 5060))
+    assert sender.send_items(codec.pack([[packed("255.255.255.255", 5060), b"x"]]), 0) in (None, (0, 1))
 
 
 @pytest.mark.parametrize("kind", EARS, ids=lambda kind: kind.__name__)
@@ -156,7 +168,7 @@ def test_an_error_is_heard_until_it_is_taken(edge: list[socket.socket], kind: ty
     ears.watch(fd)
     assert not ears.has_error(fd)
     for _ in range(3):
-        assert sender.send(b"x", "127.0.0.1", dead_port("127.0.0.1"))
+        assert sender.send(b"x", udp("127.0.0.1", dead_port("127.0.0.1")))
     assert ears.wait(LIMIT_S)
     assert ears.has_error(fd)
     assert receive(sock) is None
@@ -185,10 +197,10 @@ def test_a_datagram_is_no_error(edge: list[socket.socket], kind: type[Ears]) -> 
 def test_who_forgoes_errors_leaves_none(edge: list[socket.socket], host: str) -> None:
     sock = sock_of(edge, host)
     for again in range(2):
-        assert Sender(edge).send(b"x", host, dead_port(host))
+        assert Sender(edge).send(b"x", udp(host, dead_port(host)))
         if not again:
             error_at(sock)
-            assert Sender(edge).send(b"x", host, dead_port(host))
+            assert Sender(edge).send(b"x", udp(host, dead_port(host)))
         tell_errors(sock, False)
         poller = select.poll()
         poller.register(sock, select.POLLIN)
@@ -219,7 +231,7 @@ def test_who_forgoes_errors_leaves_none(edge: list[socket.socket], host: str) ->
 )
 def test_only_what_says_that_it_is_lost(origin: int, icmp_type: int, code: int, is_lost: bool) -> None:
     error = bytes([113, 0, 0, 0, origin, icmp_type, code]) + bytes(25)
-    pktinfo = (socket.IPPROTO_IP, udp.IP_PKTINFO, bytes(12))
-    level = (socket.IPPROTO_IPV6, udp.IPV6_RECVERR) if origin == 3 else (socket.IPPROTO_IP, udp.IP_RECVERR)
+    pktinfo = (socket.IPPROTO_IP, IP_PKTINFO, bytes(12))
+    level = (socket.IPPROTO_IPV6, IPV6_RECVERR) if origin == 3 else (socket.IPPROTO_IP, IP_RECVERR)
     assert _is_lost([pktinfo, (*level, error)]) is is_lost
     assert not _is_lost([pktinfo])
