@@ -79,13 +79,13 @@ def future_log(path: Path) -> None:
 @pytest.mark.parametrize(
     ("component", "name", "write", "message"),
     [
-        ("registrar", "location.db", future_database, "has schema 99, this program knows 1: use the program"),
-        ("router", "location.db", future_database, "has schema 99, this program knows 1: use the program"),
+        ("registrar", "location.db", future_database, "has schema 99, this program knows 2: use the program"),
+        ("router", "location.db", future_database, "has schema 99, this program knows 2: use the program"),
         (
             "journal",
             "journal.db",
             future_database,
-            "has schema version 99, this switchboard needs 1. Run the",
+            "has schema version 99, this switchboard needs 2. Run the",
         ),
         ("router", "router-0/0000000007.log", future_log, "is of version 99, this switchboard reads 2:"),
     ],
