@@ -38,6 +38,9 @@ TABLES: Final = "phrases.tables"
 RESPONSE_CLASSES: Final = range(1, 7)
 _HEAD = frames.head("sip.send")
 _PLAIN = len(SENT)
+_HEAD_OF_SENT = codec.list_head(_PLAIN)
+Run = tuple[int, bytes]
+"""How many packed items, and these, one behind the other."""
 
 
 class Sender:
@@ -52,8 +55,7 @@ class Sender:
         self._borrower = borrower
         self._phrases: Phrases | None = None
         self._sockets: SocketSender | None = None
-        self._runs: list[bytes] = []
-        self._count = 0
+        self._runs: list[Run] = []
         self._opens_at = math.inf
         self._sent = self._failed = self._untranslated = self._retried = 0
         self._by_class = [0] * (RESPONSE_CLASSES.stop)
@@ -75,10 +77,9 @@ class Sender:
         return min(look_at, self._opens_at if self._opens_at > 0 else math.inf)
 
     def put_packed(self, count: int, items: bytes) -> None:
-        """Add `count` packed items, one behind the other."""
+        """Add `count` packed items of one subject, one behind the other."""
         if count:
-            self._runs.append(items)
-            self._count += count
+            self._runs.append((count, items))
 
     def put(self, item: Sequence[Any]) -> None:
         """Add an item that is not packed yet."""
@@ -86,14 +87,14 @@ class Sender:
 
     def flush(self) -> None:
         """Send all of it."""
-        if self._runs and self._opens_at <= 0:
-            self._send(self._count, b"".join(self._runs))
-        elif self._runs and self._opens_at == math.inf:
-            self._pass_on(b"".join(self._runs))
-        elif self._runs:
-            return  # in a moment
-        self._runs.clear()
-        self._count = 0
+        if self._runs:
+            if self.is_direct:
+                self._send(sum(count for count, _ in self._runs), b"".join(items for _, items in self._runs))
+            elif self._opens_at == math.inf:
+                self._pass_on()
+            else:
+                return  # in a moment
+            self._runs.clear()
         if not self._translator.flush():
             self._go_past_translator()
         self._edge.flush()
@@ -141,9 +142,8 @@ class Sender:
             self._opens_at = now + HEAD_START_S
         elif -math.inf < self._opens_at <= now:
             self._opens_at = -math.inf
-            waiting = [item for outbox in (self._edge, self._translator) for item in outbox.take_back()]
-            self._runs = [*waiting, *self._runs]
-            self._count += len(waiting)
+            waiting = [run for outbox in (self._edge, self._translator) for run in outbox.take_back()]
+            self._runs = [*map(_counted, waiting), *self._runs]
 
     def _send(self, count: int, items: bytes) -> None:
         assert self._sockets is not None
@@ -159,7 +159,7 @@ class Sender:
     def _send_shown(self, count: int, items: bytes) -> tuple[int, int]:
         """The same in two steps, with a frame in between, as edge-tx would have had it."""
         assert self._sockets is not None
-        frame = frames.pack_items("sip.send", self._translated(count, items))
+        frame = b"".join((_HEAD, codec.list_head(count), *self._translated(count, items)))
         if self.tap and self.tap.is_open:
             self.tap.publish(frame, "", time.time_ns())
         counts = self._sockets.send_items(frame, len(_HEAD))
@@ -193,21 +193,24 @@ class Sender:
         if digit.isdigit() and int(digit) in RESPONSE_CLASSES:
             self._by_class[int(digit)] += 1
 
-    def _pass_on(self, items: bytes) -> None:
-        unpacked = list(_unpacked(items))
-        is_any_response = any(len(item) > _PLAIN for item in unpacked)
+    def _pass_on(self) -> None:
+        is_any_response = any(items[:1] != _HEAD_OF_SENT for _, items in self._runs)
         outbox = self._translator if is_any_response else self._edge
-        outbox.put_all(map(codec.pack, unpacked))
+        outbox.put_all(self._runs)
 
     def _go_past_translator(self) -> None:
-        for packed in self._translator.take_back():
-            item = codec.unpack(packed)
-            self._edge.put(pack_sent(*item[:_PLAIN]))
-            self._untranslated += len(item) > _PLAIN
+        for _, items in map(_counted, self._translator.take_back()):
+            for item in _unpacked(items):
+                self._edge.put(pack_sent(*item[:_PLAIN]))
+                self._untranslated += len(item) > _PLAIN
 
     def _note_retried(self) -> None:
         if self._sockets is not None:
             self._retried += self._sockets.retried
+
+
+def _counted(run: bytes | Run) -> Run:
+    return (1, run) if isinstance(run, bytes) else run
 
 
 def _unpacked(items: bytes) -> Iterable[list[Any]]:
