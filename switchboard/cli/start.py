@@ -155,7 +155,7 @@ def _make_team(component: Component, settings: Settings, context: BusContext, he
             each.command,
             held.pass_fds,
             held.variables,
-            spares=settings.spares and component not in OPTIONAL,
+            standbys=settings.spares and component not in OPTIONAL,
             host=settings.here,
             address=held.address,
         )

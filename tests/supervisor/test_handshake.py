@@ -149,19 +149,19 @@ def test_sigterm_ends_a_worker_that_waits(at: Endpoints) -> None:
         assert worker.wait(LIMIT_S) == -signal.SIGTERM
 
 
-def test_a_go_with_descriptors_leaves_a_twin_that_waits(at: Endpoints) -> None:
-    twin_fd, write_fd = os.pipe()
+def test_a_go_with_descriptors_leaves_a_fork_that_waits(at: Endpoints) -> None:
+    fork_fd, write_fd = os.pipe()
     ours, its = socket.socketpair()
-    with waiting(at) as (worker, go, ready), os.fdopen(twin_fd, "rb") as twin_ready:
+    with waiting(at) as (worker, go, ready), os.fdopen(fork_fd, "rb") as fork_ready:
         socket.send_fds(go, [b"!"], [write_fd, its.fileno()])
         os.close(write_fd)
         its.close()
         assert (ready.readline(), ready.read()) == (READY, b"")
-        word, pid = twin_ready.readline().split()
+        word, pid = fork_ready.readline().split()
         assert word == LOADED
         assert int(pid) != worker.pid
         ours.close()
-        assert twin_ready.read() == b""
+        assert fork_ready.read() == b""
         assert worker.poll() is None
 
 

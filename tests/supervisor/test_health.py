@@ -72,7 +72,7 @@ def watched(
     mode: str, context: BusContext, endpoints: Endpoints, said: list[str]
 ) -> Iterator[tuple[Worker, Watchdog]]:
     """A worker that was started and its watchdog."""
-    worker = Worker("fake", 0, command(mode), spares=False)
+    worker = Worker("fake", 0, command(mode), standbys=False)
     worker.start(0.0)
     worker.tend((), 0.0)
     try:

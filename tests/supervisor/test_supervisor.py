@@ -72,15 +72,15 @@ class Supervised:
             assert time.monotonic() < until, worker
         return worker
 
-    def spare_of(self, pid: int) -> int:
+    def standby_of(self, pid: int) -> int:
         """The process that waits behind the worker `pid`, as soon as there is one."""
         parent = psutil.Process(self.process.pid)
         until = time.monotonic() + LIMIT_S
-        while not (spares := {child.pid for child in parent.children(recursive=True)} - {pid}):
-            assert time.monotonic() < until, "there is no spare"
+        while not (standbys := {child.pid for child in parent.children(recursive=True)} - {pid}):
+            assert time.monotonic() < until, "there is no standby process"
             select.select([], [], [], LOOK_S)
-        (spare,) = spares
-        return spare
+        (standby,) = standbys
+        return standby
 
 
 @contextmanager
@@ -123,31 +123,31 @@ def test_killed_worker_is_back_within_a_second(tmp_path: Path) -> None:
         assert parent.line() == f"fake.0 (pid {before['pid']}) was killed by SIGKILL; restarting"
 
 
-def test_the_spare_takes_the_place_of_a_killed_worker(tmp_path: Path) -> None:
+def test_the_standby_takes_the_place_of_a_killed_worker(tmp_path: Path) -> None:
     with supervised(tmp_path, "steady") as parent:
         before = parent.status_when(up)
-        spare = parent.spare_of(before["pid"])
+        standby = parent.standby_of(before["pid"])
         os.kill(before["pid"], signal.SIGKILL)
         after = parent.status_when(lambda worker: worker["restarts"] == 1 and up(worker))
-        assert after["pid"] == spare
-        assert parent.spare_of(spare) not in (before["pid"], spare)
+        assert after["pid"] == standby
+        assert parent.standby_of(standby) not in (before["pid"], standby)
         assert len(parent.status()) == 1
 
 
-def test_no_spare_survives_its_parent(tmp_path: Path) -> None:
+def test_no_standby_survives_its_parent(tmp_path: Path) -> None:
     with supervised(tmp_path, "steady") as parent:
-        spare = psutil.Process(parent.spare_of(parent.status_when(up)["pid"]))
+        standby = psutil.Process(parent.standby_of(parent.status_when(up)["pid"]))
         parent.process.kill()
-        psutil.wait_procs([spare], LIMIT_S)
-        assert not spare.is_running()
+        psutil.wait_procs([standby], LIMIT_S)
+        assert not standby.is_running()
 
 
-def test_stop_ends_the_spare(tmp_path: Path) -> None:
+def test_stop_ends_the_standby(tmp_path: Path) -> None:
     with supervised(tmp_path, "steady") as parent:
-        spare = psutil.Process(parent.spare_of(parent.status_when(up)["pid"]))
+        standby = psutil.Process(parent.standby_of(parent.status_when(up)["pid"]))
         parent.process.terminate()
         assert parent.process.wait(LIMIT_S) == 0
-        assert not spare.is_running()
+        assert not standby.is_running()
 
 
 def test_worker_that_ends_at_once_is_started_after_growing_pauses(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def restarting(code: Path, new: str) -> Iterator[tuple[Restart, Worker]]:
     """A worker is up, and has been asked at the instant 10 to restart in the mode `new`."""
     code.write_text("steady")
     nobody: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    worker = Worker("fake", 0, command(f"@{code}"), spares=False)
+    worker = Worker("fake", 0, command(f"@{code}"), standbys=False)
     worker.start(0.0)
     try:
         tend_until(worker, lambda: worker.state is State.UP, 0.0)
