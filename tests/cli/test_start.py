@@ -85,7 +85,7 @@ def future_log(path: Path) -> None:
             "journal",
             "journal.db",
             future_database,
-            "has schema version 99, this switchboard needs 1. Run the",
+            "has schema version 99, this switchboard needs 2. Run the",
         ),
         ("router", "router-0/0000000007.log", future_log, "is of version 99, this switchboard reads 2:"),
     ],
