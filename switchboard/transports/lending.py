@@ -28,15 +28,15 @@ class Lender:
     def __init__(self, path: Path, sockets: Sequence[socket.socket]) -> None:
         path.unlink(missing_ok=True)  # who held the component before has gone
         self._fds = [each.fileno() for each in sockets]
-        self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._door.setblocking(False)
-        self._door.bind(str(path))
-        self._door.listen()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.setblocking(False)
+        self._listener.bind(str(path))
+        self._listener.listen()
         self._borrowers: list[socket.socket] = []
 
     def watch(self) -> dict[int, Callable[[], None]]:
         """What to call when a descriptor is readable."""
-        return {self._door.fileno(): self.lend}
+        return {self._listener.fileno(): self.lend}
 
     def lend(self) -> None:
         """Give the sockets to who has come; forget who has gone."""
@@ -45,14 +45,14 @@ class Lender:
             self._borrowers.remove(gone)
         with suppress(OSError):
             while True:
-                borrower, _ = self._door.accept()
+                borrower, _ = self._listener.accept()
                 borrower.setblocking(False)
                 socket.send_fds(borrower, [_GREETING], self._fds)
                 self._borrowers.append(borrower)
 
     def close(self) -> None:
         """Take leave: borrowers let go of the sockets."""
-        for each in (self._door, *self._borrowers):
+        for each in (self._listener, *self._borrowers):
             each.close()
 
 

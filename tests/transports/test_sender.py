@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from switchboard import codec
 from switchboard.bus import frames
-from switchboard.bus.endpoints import Endpoints, Kind
+from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.tap import Tap, topic_of
 from switchboard.phrases.translate import Translator
 from switchboard.transports import sender as sender_module
@@ -206,7 +206,7 @@ def test_new_tables_are_in_force_at_once(bench: Bench) -> None:
 
 def test_a_tap_is_shown_the_wire(bench: Bench) -> None:
     """What left, as edge-tx would have been told it."""
-    places = bench.endpoints.listen("router.0", Kind.PUBLISHER)
+    places = bench.endpoints.listen("router.0", SocketKind.PUBLISHER)
     bench.sender.tap = tap = Tap(bench.context, places, "router.0")
     listener = bench.context.socket(zmq.SUB)
     listener.connect(str(bench.endpoints.publisher("router", 0)))
