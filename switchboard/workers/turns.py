@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from switchboard.bus.items import RECEIVED, flow_of
+from switchboard.bus.frames import RECEIVED, flow_of
 from switchboard.bus.outbox import Outbox
+from switchboard.core.commands import ProxyTurn
 from switchboard.core.proxy import Proxy
-from switchboard.core.proxy_commands import ProxyTurn
 
 
 def take_in(proxy: Proxy, items: Sequence[Any], turn: ProxyTurn) -> list[Any]:
