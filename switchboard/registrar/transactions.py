@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from switchboard.codec import pack
-from switchboard.core.transaction_key import server_key
 from switchboard.registrar.rules import Registrar
+from switchboard.sip.dispatch import server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from switchboard.bus import frames
-from switchboard.bus.items import RECEIVED, flow_of, pack_translated
+from switchboard.bus.frames import RECEIVED, flow_of, pack_translated
 from switchboard.codec import CodecError, unpack
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.transactions import RegisterTransactions, Reply
