@@ -32,8 +32,7 @@ $(STAMP): pyproject.toml setup.py $(COMPILED)
 	@find switchboard -name "*.so" -not -path "*/_native/*" -delete  # of older versions: Python prefers them
 	@$(BIN)/python -c "$$REQUIREMENTS"
 	$(PIP) --requirement $(VENV)/build.txt
-	$(BIN)/python setup.py --quiet build_ext --inplace & $(PIP) --requirement $(VENV)/run.txt && wait $$!
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(PIP) --no-deps --no-build-isolation --editable . & $(PIP) --requirement $(VENV)/run.txt && wait $$!
 	@touch $(STAMP)
 
 lab: setup
