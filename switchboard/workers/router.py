@@ -18,12 +18,12 @@ from switchboard.auth.users import StoreFollower as StoreUserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints, Kind
+from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
-from switchboard.codec import list_head, pack
+from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.environment import Environment
@@ -37,6 +37,7 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
+from switchboard.registrar.store import Change
 from switchboard.settings.local import Facing, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
@@ -48,6 +49,7 @@ from switchboard.workers.run import run_actor
 from switchboard.workers.turns import hand_out, take_in
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
+_CHANGED = frames.head("location.changed")
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
@@ -81,7 +83,7 @@ class RouterService(Actor):
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
         owner = f"router.{instance}"
-        taps = endpoints.listen(owner, Kind.PUBLISHER)
+        taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
@@ -115,15 +117,24 @@ class RouterService(Actor):
         """Names that were resolved, and the tap."""
         return {self._resolver.fd: self._take_answers} | self._tap.watch()
 
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Take changes of the bindings, whose records stay packed."""
+        if not frame.startswith(_CHANGED):
+            return None
+        try:
+            number, start = Change.split(frame, len(_CHANGED))
+            self._follower.changed(number, frame, start, time.monotonic())
+        except CodecError:
+            return None
+        return 1
+
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Take datagrams, the network's errors, changes of the bindings, the journal's acknowledgements."""
+        """Take datagrams, the network's errors, whoever is registered, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
                 self._take_datagrams(items, now)
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now)
-            case "location.changed", [int(number), list(records)]:
-                self._follower.changed(number, records, now)
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.page", list(pages):
