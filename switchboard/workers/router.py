@@ -2,11 +2,12 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
+import zmq
 
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
@@ -19,7 +20,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
-from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
+from switchboard.bus.items import UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
@@ -42,10 +43,12 @@ from switchboard.settings.local import Facing, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
+from switchboard.transports.sender import TABLES
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog, boot_id
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
+from switchboard.workers.sending import make_sender
 from switchboard.workers.turns import hand_out, take_in
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
@@ -53,10 +56,6 @@ _CHANGED = frames.head("location.changed")
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
-PLAIN = len(SENT)
-"""Elements of an item that nobody is to translate."""
-MANY = 3
-"""Datagrams of a drain that save more by a common frame than a request loses by the way round."""
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -64,9 +63,9 @@ LOOK_AROUND_S = 10.0
 class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
-    Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
-    call.happened to the journal until call.acknowledged.
-    Questions: auth.failing. Follows location.changed with a replica of the bindings.
+    Casts: sip.received from edge-rx -> sip.taken to it, datagrams on the edge's sockets or else sip.send to edge-tx
+    and sip.translate to the translator, call.happened to the journal until call.acknowledged.
+    Questions: auth.failing. Follows location.changed with a replica of the bindings, and phrases.tables.
     """
 
     name = "router"
@@ -76,15 +75,14 @@ class RouterService(Actor):
         self._settings = settings
         self._instance = instance
         self._log = RouterLog(settings.data_dir / f"router-{instance}")
-        self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
-        self.outboxes: list[Outbox] = [self._translator, self._edge]
+        self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
-        self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
+        self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
         issuer = f"router.{instance} {boot_id()} {self._log.series}"
@@ -101,7 +99,7 @@ class RouterService(Actor):
         self._proxy = self._make_proxy()
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_telling = 0.0
-        self._untranslated = self._bad_items = 0
+        self._bad_items = 0
         self._follower.start(time.monotonic())
         if self._users:
             self._users.start()
@@ -110,8 +108,14 @@ class RouterService(Actor):
         self._take_over()
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
-        """The registrar's changes."""
-        return [endpoints.publisher("registrar")]
+        """The registrar's changes, and the translator's tables."""
+        return [endpoints.publisher("registrar"), endpoints.publisher("translator")]
+
+    def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """All that the registrar publishes; the translator's tap is another's business."""
+        registrar, translator = sockets
+        registrar.subscribe(b"")
+        translator.subscribe(frames.head(TABLES))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Names that were resolved, and the tap."""
@@ -146,6 +150,8 @@ class RouterService(Actor):
             case "users.page", list(pages) if self._users:
                 for page in pages:
                     self._users.take_page(page)
+            case "phrases.tables", tables:
+                self._bad_items += not self._sender.take_tables(tables)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
             case _:
@@ -163,7 +169,7 @@ class RouterService(Actor):
 
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
-        events, first = self._log.events, self._next_look
+        events, first = self._log.events, min(self._next_look, self._sender.due_at)
         deadlines = (self._tap.due_at, self._proxy.next_deadline(), events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
@@ -173,6 +179,7 @@ class RouterService(Actor):
     def handle_timer(self, now: float) -> None:
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
+        self._sender.handle_timer(now)
         turn = ProxyTurn(now, at=time.time())
         self._proxy.handle_timer(turn)
         self._carry_out(turn)
@@ -187,22 +194,9 @@ class RouterService(Actor):
         if self._authenticator:
             self._log.keep_nonces(self._authenticator.take_changes())
         self._log.commit(time.monotonic())
-        self._join()
-        self._edge.flush()  # requests first: their answers are waited for
-        if not self._translator.flush():
-            for item in self._translator.take_back():
-                self._edge.put(item[:PLAIN])
-                self._untranslated += len(item) > PLAIN
+        self._sender.flush()
         super().flush()
         self._tell_journal(time.monotonic())
-
-    def _join(self) -> None:
-        """Many datagrams share one frame: the requests go with the responses, ahead of them."""
-        requests, responses = self._edge.waiting, self._translator.waiting
-        if requests and responses and requests + responses >= MANY:
-            items = self._translator.take_back()
-            self._translator.put_all(self._edge.take_back())
-            self._translator.put_all(items)
 
     def peers(self) -> Iterable[BusPeer]:
         """The journal, too."""
@@ -222,7 +216,7 @@ class RouterService(Actor):
             "repetitions_withheld": layer.repetitions.withheld,
             "lookups_waiting": self._resolver.waiting,
             "lookups_refused": self._resolver.refused,
-            "untranslated": self._untranslated,
+            **self._sender.stats(),
             "bad_items": self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
@@ -240,6 +234,7 @@ class RouterService(Actor):
     def close(self) -> None:
         """Let go of the resolver's threads and the log."""
         self._resolver.close()
+        self._sender.close()
         self._log.close()
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
@@ -340,7 +335,7 @@ class RouterService(Actor):
 
     def _carry_out(self, turn: ProxyTurn) -> None:
         self._log.note(turn)
-        hand_out(turn, self._edge, self._translator)
+        hand_out(turn, self._sender)
         for lookup in turn.lookups:
             self._resolver.ask(lookup)
         if failures := self._failures.take():

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from switchboard.bus.items import RECEIVED, flow_of
-from switchboard.bus.outbox import Outbox
 from switchboard.core.proxy import Proxy
 from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.transports.sender import Sender
 
 
 def take_in(proxy: Proxy, items: Sequence[Any], turn: ProxyTurn) -> list[Any]:
@@ -21,9 +21,9 @@ def take_in(proxy: Proxy, items: Sequence[Any], turn: ProxyTurn) -> list[Any]:
     return others
 
 
-def hand_out(turn: ProxyTurn, requests: Outbox, responses: Outbox) -> None:
-    """Put what `turn` sends into the outboxes."""
-    if turn.requests:
-        requests.put_all([[to.pack(), raw] for to, raw in turn.requests])
-    if turn.responses:
-        responses.put_all([[to.pack(), raw, *reader] for to, raw, reader in turn.responses])
+def hand_out(turn: ProxyTurn, sender: Sender) -> None:
+    """Give `sender` what `turn` sends: requests first, for their answers are waited for."""
+    for to, raw in turn.requests:
+        sender.put((to.pack(), raw))
+    for to, raw, reader in turn.responses:
+        sender.put((to.pack(), raw, *reader))
