@@ -4,8 +4,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
-from switchboard.core.transaction_key import server_key
 from switchboard.registrar.rules import Registrar
+from switchboard.sip.dispatch import server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message

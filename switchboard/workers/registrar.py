@@ -11,7 +11,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
-from switchboard.bus.items import RECEIVED, SENT, flow_of
+from switchboard.bus.frames import RECEIVED, SENT, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.tick import Tick
