@@ -15,7 +15,7 @@ IPV6_SITE = 64
 """Bits of an IPv6 address that stand for one source: it has the others for itself."""
 
 
-class Bucket:
+class BucketInPython:
     """The tokens of one source, or of one IPv6 site. Instants are monotonic seconds."""
 
     def __init__(self, tokens: float, now: float) -> None:
@@ -24,16 +24,24 @@ class Bucket:
         self.ignored_until = 0.0
 
 
-class Source:
+class SourceInPython:
     """One address: its bucket; whether it is not counted (`exempt`), never heard (`silent`), or `free` to
     send requests of every method.
     """
 
-    def __init__(self, bucket: Bucket, exempt: bool, silent: bool, free: bool) -> None:
+    def __init__(self, bucket: "Bucket", exempt: bool, silent: bool, free: bool) -> None:
         self.bucket = bucket
         self.exempt = exempt
         self.silent = silent
         self.free = free
+
+
+try:
+    from switchboard._native.wire import Bucket as Bucket
+    from switchboard._native.wire import Source as Source
+except ImportError:
+    Bucket = BucketInPython  # type: ignore[assignment, misc]
+    Source = SourceInPython  # type: ignore[assignment, misc]
 
 
 class Sources:
