@@ -44,6 +44,8 @@ cdef int _know_names() except -1:
     _TAG = reference("switchboard.core.refusal", "TAG").encode()
     _TAG_PARAM = b";tag=" + _TAG
     _unpack_flow = reference("switchboard.sip.flow", "Flow").unpack
+    if DATAGRAMS != reference("switchboard.edge.intake", "DATAGRAMS_A_ROUND"):
+        raise ValueError("the compiled intake was built for another number of datagrams a round")
     return 0
 
 

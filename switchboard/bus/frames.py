@@ -60,6 +60,11 @@ def pack_sent(flow: bytes, raw: bytes) -> bytes:
     return codec.pack([flow, raw])
 
 
+def pack_translated(flow: bytes, raw: bytes, user: str, accept_language: str) -> bytes:
+    """An item of `sip.translate` with a packed flow."""
+    return codec.pack([flow, raw, user, accept_language])
+
+
 def has_shape(item: Any, shape: Shape) -> TypeGuard[list[Any]]:
     """Whether `item` is a list of exactly these types; class patterns of `match` cost five times as much."""
     return isinstance(item, list) and tuple(map(type, item)) == shape
