@@ -71,7 +71,6 @@ cdef class Intake:
     cdef list _outboxes, _waiting
     cdef Py_ssize_t _routers, _messages, _largest, _longest_index
     cdef object _sources, _entrance
-    cdef double _rate, _burst
     cdef Heard *_slots
     cdef list _kept
     cdef uint32_t _scanners[MOST_SCANNERS]
@@ -91,7 +90,6 @@ cdef class Intake:
         self._gate = gate
         self._sources = gate.sources
         self._entrance = gate.entrance
-        self._rate, self._burst = gate.policy.rate, gate.policy.burst
         self._largest = gate.policy.largest
         self._longest_index = FIRST_HEADER + HEADER_WIDTH * gate.policy.most_fields
         self._kept = [None] * SLOTS
@@ -146,7 +144,7 @@ cdef class Intake:
         cdef Py_ssize_t count = LEAVE_TO_REFERENCE, target = LEAVE_TO_REFERENCE
         cdef Heard *slot = self._slot(arrival, now)
         cdef Source source = <Source>slot.source
-        if not is_heard(source, self._rate, self._burst, now):
+        if not is_heard(source, now):
             if not self._sources.hears(source, <str>slot.text, arrival.port, now):
                 return 0
         if source.free and arrival.size <= self._largest and arrival.size and _is_letter(arrival.data[0]):

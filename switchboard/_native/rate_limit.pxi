@@ -4,10 +4,18 @@
 cdef class Bucket:
     """The tokens of one source, or of one IPv6 site. Instants are monotonic seconds."""
 
-    cdef public double tokens, filled_at, ignored_until
+    cdef public double rate, most, tokens, filled_at, ignored_until
 
-    def __init__(self, double tokens, double now):
-        self.tokens, self.filled_at = tokens, now
+    def __init__(self, double rate, double most, double now):
+        self.rate, self.most = rate, most
+        self.tokens, self.filled_at = most, now
+
+    cpdef bint take(self, double now):
+        """Use up one token; False if there is none."""
+        cdef double tokens = min(self.most, self.tokens + (now - self.filled_at) * self.rate)
+        cdef bint is_there = tokens >= 1.0
+        self.filled_at, self.tokens = now, tokens - is_there
+        return is_there
 
 
 cdef class Source:
@@ -20,14 +28,11 @@ cdef class Source:
         self.bucket, self.exempt, self.silent, self.free = bucket, exempt, silent, free
 
 
-cdef inline bint is_heard(Source source, double rate, double burst, double now) noexcept:
-    """Take a token. False: none is taken, and the reference is to say whether the source is heard."""
+cdef inline bint is_heard(Source source, double now) noexcept:
+    """Take a token. False: the reference is to say whether the source is heard, and to take one."""
     cdef Bucket bucket = source.bucket
-    cdef double tokens
     if source.silent or source.exempt:
         return source.exempt and not source.silent
-    tokens = min(burst, bucket.tokens + (now - bucket.filled_at) * rate)
-    if now < bucket.ignored_until or tokens < 1.0:
+    if now < bucket.ignored_until or bucket.tokens + (now - bucket.filled_at) * bucket.rate < 1.0:
         return False
-    bucket.filled_at, bucket.tokens = now, tokens - 1.0
-    return True
+    return bucket.most >= 1.0 and bucket.take(now)
