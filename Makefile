@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PATHS := switchboard services tests bench
-DECLARED := $(shell find switchboard services -name "*.pxd")
-COMPILED := $(shell find switchboard services -name "*.pyx") $(DECLARED) $(wildcard $(DECLARED:.pxd=.py))
+DECLARED := $(shell find switchboard -name "*.pxd")
+COMPILED := $(shell find switchboard -name "*.pyx") $(DECLARED) $(wildcard $(DECLARED:.pxd=.py))
 
 .PHONY: setup lab test check clean
 
@@ -36,7 +36,7 @@ check: setup
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(PATHS) -name __pycache__ -type d -prune -exec rm -rf {} +
-	find switchboard services -name "*.so" -delete
+	find switchboard -name "*.so" -delete
 
 # The kill matrix (10 minutes), a soak (15), and Kamailio for comparison if it is there; results go to the page.
 killmatrix: setup
@@ -69,7 +69,7 @@ GUIDED := build/guided
 fuzz: fuzz-twins fuzz-guided
 fuzz-twins: setup
 	rm -rf $(ASAN) && mkdir -p $(ASAN)/source
-	cp -r setup.py pyproject.toml MANIFEST.in README.md LICENSE switchboard services $(ASAN)/source
+	cp -r setup.py pyproject.toml MANIFEST.in README.md LICENSE switchboard $(ASAN)/source
 	CFLAGS="-fsanitize=address -fno-omit-frame-pointer -O1" LDFLAGS=-fsanitize=address \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(ASAN)/installed $(ASAN)/source
 	PYTHONPATH=$(ASAN)/installed:tests:. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \

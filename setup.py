@@ -11,9 +11,8 @@ DIRECTIVES = {"language_level": "3", "annotation_typing": False, "auto_pickle": 
 
 def sources() -> list[Path]:
     """What is compiled. A .pxd beside a .pyx declares it; one beside a .py says that this is compiled."""
-    packages = (Path("switchboard"), Path("services"))
-    written = [path for package in packages for path in package.rglob("*.pyx")]
-    declared = [path.with_suffix(".py") for package in packages for path in package.rglob("*.pxd")]
+    written = list(Path("switchboard").rglob("*.pyx"))
+    declared = [path.with_suffix(".py") for path in Path("switchboard").rglob("*.pxd")]
     return sorted(written + [path for path in declared if path.exists()])
 
 

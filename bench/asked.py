@@ -6,7 +6,7 @@ from system.harness import Switchboard
 
 from switchboard.bus.ask import ask
 from switchboard.bus.context import BusContext
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 
 def stat(switchboard: Switchboard, worker: str, counter: str) -> float:

@@ -21,9 +21,10 @@ from bench.messages import INVITE
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.items import message_in
 from switchboard.bus.peer import Peer
-from switchboard.bus.udp import SOCKETS, bind_sockets
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
+from switchboard.transports.udp_sockets import SOCKETS, bind_sockets
 
 BUFFER_BYTES = 4 << 20
 LATE_S = 1.0
@@ -47,9 +48,8 @@ class Router(threading.Thread):
         while True:
             _, items = frames.unpack(self.inbox.recv())
             self.frames += 1
-            self.edge.send(
-                "sip.send", [[*self.target, item[2], item[4]] for item in items if isinstance(item, list)]
-            )
+            found = filter(None, (message_in("sip.received", item) for item in items))
+            self.edge.send("sip.send", [[flow.towards(self.target).pack(), raw] for flow, raw in found])
 
 
 class Sink(threading.Thread):
@@ -113,7 +113,7 @@ def measure(rate: float, seconds: float, variables: dict[str, str]) -> str:
         }
         pids = [
             stack.enter_context(worker(name, ours, (sock.fileno(),)))
-            for name in ("services.edge_rx", "services.edge_tx")
+            for name in ("switchboard.workers.edge_rx", "switchboard.workers.edge_tx")
         ]
         for thread in (router, sink):
             thread.start()

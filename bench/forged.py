@@ -16,9 +16,9 @@ from system.sipmsg import Message, address_of, host_port, parameter, uri_in
 from bench.asked import stat
 from bench.bystander import Ground, Party, Reach
 from bench.hijack import ANNA, BORIS, MALLORY, STRANGER
-from switchboard.proxy.dialog_seal import NOBODY, PARAM, DialogSeals, Side, Sides
+from switchboard.core.dialog_seal import NOBODY, PARAM, DialogSeals, Side, Sides
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.uri import SipUri
-from switchboard.transaction.commands import Peer
 
 GATEWAY, FOREIGN = "127.0.0.50", "127.0.0.77"
 SETTINGS = {"SWITCHBOARD_AUTH": "on", "SWITCHBOARD_TRUSTED": GATEWAY, "SWITCHBOARD_ROUTERS": "2"}
@@ -144,8 +144,8 @@ def _with_other_key(target: str, ids: Dialog | None, stranger: Party) -> str:
     """A seal that is right but for the key, and leads from the stranger to the target."""
     seals = DialogSeals(b"another switchboard")
     sum_ = seals.target_of(SipUri.parse(target), target)
-    there = Side(Peer(*address_of(target), ""), sum_, NOBODY, False, False, True)
-    here = Side(Peer(*stranger.address, ""), sum_, NOBODY, False, False, True)
+    there = Side(Flow(UDP, "", *address_of(target)), sum_, NOBODY, False, False, True)
+    here = Side(Flow(UDP, "", *stranger.address), sum_, NOBODY, False, False, True)
     call_id, tag = (ids.call_id, parameter(ids.local, "tag")) if ids else ("any", "tag")
     return seals.make(Sides(here, there), call_id, tag or "")
 

@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench.messages import INVITE, RESPONSE
-from services.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard import codec
 from switchboard.bus import frames
-from switchboard.bus.datagrams import Sender
-from switchboard.bus.udp import bind_sockets
-from switchboard.gate.gate import Gate
-from switchboard.gate.policy import GatePolicy
-from switchboard.settings_gate import SCANNERS
+from switchboard.edge.filter import Gate
+from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
+from switchboard.edge.policy import GatePolicy
+from switchboard.settings.gate import SCANNERS
 from switchboard.sip.dispatch import Dispatcher
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 from switchboard.sip.splice import Forwarding, complete_via, forward_request, replace_reason, strip_top_via
+from switchboard.transports.udp import Sender
+from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.twins import PURE, core
 
 ROUNDS = 7
@@ -66,7 +67,7 @@ def edge() -> dict[str, float]:
     (edge,) = bind_sockets("127.0.0.1", 0)
     with edge, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.1", 0))
-        frame = frames.pack("sip.send", [[*phone.getsockname(), "", RESPONSE]] * 32)
+        frame = frames.pack("sip.send", [[Flow(UDP, "", *phone.getsockname()).pack(), RESPONSE]] * 32)
         sender = Sender([edge])
         return {
             "drain 64 datagrams, each": draining(edge, phone),
@@ -90,8 +91,8 @@ def draining(edge: socket.socket, phone: socket.socket) -> float:
 def send_frame(sender: Sender, frame: bytes) -> None:
     """As edge-tx does it."""
     if sender.send_items(frame, len(frames.head("sip.send"))) is None:
-        for host, port, local_host, raw in frames.unpack(frame)[1]:
-            sender.send(raw, host, port, local_host)
+        for flow, raw in frames.unpack(frame)[1]:
+            sender.send(raw, Flow.unpack(flow))
 
 
 def core_operations() -> dict[str, float]:
@@ -100,10 +101,12 @@ def core_operations() -> dict[str, float]:
     request, response = Message(INVITE, index), Message(RESPONSE, response_index)
     via = request.value(Header.VIA) or b""
 
-    def take(raw: bytes) -> Callable[[], object]:
-        return lambda: intake.take(raw, "10.0.0.11", 5060, "10.0.0.1", 0.0)
+    flow = Flow(UDP, "10.0.0.1", "10.0.0.11", 5060)
 
-    frame = codec.pack([["10.0.0.11", 5060, "10.0.0.1", index, INVITE]])
+    def take(raw: bytes) -> Callable[[], object]:
+        return lambda: intake.take(raw, flow, 0.0)
+
+    frame = codec.pack([[flow.pack(), index, INVITE]])
     operations: dict[str, Callable[[], object]] = {
         "scan an INVITE": lambda: scan(INVITE),
         "scan a 180": lambda: scan(RESPONSE),

@@ -11,8 +11,8 @@ from types import TracebackType
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.components import Component
-from switchboard.settings import Settings
+from switchboard.settings.components import Component
+from switchboard.settings.model import Settings
 
 EVERY_S = 0.005
 

@@ -12,20 +12,22 @@ from time import process_time
 
 from bench.messages import RESPONSE
 from switchboard.bus import frames
-from switchboard.cdr.journal import Journal
-from switchboard.location.rebind import RegistrarPolicy
-from switchboard.location.registrar import Registrar
-from switchboard.location.replica import Replica
-from switchboard.location.sqlite import SqliteStore
-from switchboard.location.store import users_of
-from switchboard.location.transactions import RegisterTransactions
+from switchboard.journal.journal import Journal
 from switchboard.phrases.translate import Translator
+from switchboard.registrar.rebind import RegistrarPolicy
+from switchboard.registrar.replica import Replica
+from switchboard.registrar.rules import Registrar
+from switchboard.registrar.sqlite import SqliteStore
+from switchboard.registrar.store import users_of
+from switchboard.registrar.transactions import RegisterTransactions
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 
 ROUNDS = 200
 NOW_AT = 1_800_000_000.0
-HOST, PORT, LOCAL = "10.0.0.11", 5060, "10.0.0.1"
+LOCAL = "10.0.0.1"
+FLOW = Flow(UDP, LOCAL, "10.0.0.11", 5060).pack()
 USERS = 1000
 
 _REGISTER = """REGISTER sip:10.0.0.1 SIP/2.0
@@ -110,14 +112,14 @@ class TranslatorBench:
         readers = ("", ""), ("lukas", ""), ("anna", ""), ("lukas", "hu-HU,hu;q=0.9,en;q=0.5")
         self.frame = frames.pack(
             "sip.translate",
-            [[HOST, PORT, LOCAL, RESPONSE, *readers[each % len(readers)]] for each in range(items)],
+            [[FLOW, RESPONSE, *readers[each % len(readers)]] for each in range(items)],
         )
 
     def step(self) -> bytes:
         """As the service does it."""
         translated = []
-        for host, port, local_host, raw, user, accept_language in frames.unpack(self.frame)[1]:
-            translated.append([host, port, local_host, self.translator.translate(raw, user, accept_language)])
+        for flow, raw, user, accept_language in frames.unpack(self.frame)[1]:
+            translated.append([flow, self.translator.translate(raw, user, accept_language)])
         return frames.pack("sip.send", translated)
 
 
@@ -140,7 +142,7 @@ class RegistrarBench:
         items = []
         for number in (next(self.numbers) for _ in range(self.batch)):
             text = _REGISTER.format(number=number, user=number % USERS, cseq=number // USERS + 1)
-            items.append([HOST, PORT, LOCAL, scan(text.encode()), text.encode()])
+            items.append([FLOW, scan(text.encode()), text.encode()])
         return frames.pack("sip.received", items)
 
     def step(self, frame: bytes) -> bytes:
@@ -148,12 +150,13 @@ class RegistrarBench:
         self.now_at += 0.05
         replies = []
         with self.store.batch() as change:
-            for host, port, local_host, index, raw in frames.unpack(frame)[1]:
-                message, source = Message(raw, index), (host, port)
-                reply = self.transactions.handle(message, source, self.now_at, self.now_at)
+            for packed, index, raw in frames.unpack(frame)[1]:
+                message, flow = Message(raw, index), Flow.unpack(packed)
+                reply = self.transactions.handle(message, flow.hop, self.now_at, self.now_at)
                 assert reply
                 assert reply.response.startswith(b"SIP/2.0 200")
-                replies.append([*reply.target, local_host, reply.response, reply.user, reply.accept_language])
+                to = flow.towards(reply.target).pack()
+                replies.append([to, reply.response, reply.user, reply.accept_language])
         self.changes.append(frames.pack("location.changed", change.to_wire()))
         return frames.pack("sip.translate", replies)
 

@@ -13,11 +13,11 @@ from time import process_time
 
 from playbook import HOST, LENKA, LUKAS, Board, Sent, request, response
 
-from switchboard.durable.keyed_log import KeyedLog
-from switchboard.durable.router_log import RouterLog
-from switchboard.proxy.commands import ProxyTurn
+from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.scan import scan
-from switchboard.transaction.commands import Peer
+from switchboard.wal.keyed_log import KeyedLog
+from switchboard.wal.router_log import RouterLog
 
 SDP = b"v=0\r\n" + b"a=rtpmap:96 opus/48000/2\r\n" * 8
 CALLEE = "sip:lenka@10.0.0.1"
@@ -39,10 +39,10 @@ class Bench:
 
     def feed(self, raw: bytes, source: tuple[str, int]) -> ProxyTurn:
         """One message through the core and the log."""
-        index, peer = scan(raw), Peer(*source, HOST)
+        index, flow = scan(raw), Flow(UDP, HOST, *source)
         begin = process_time()
         turn = ProxyTurn(self.now, at=self.now)
-        self.board.proxy.receive(raw, index, peer, turn)
+        self.board.proxy.receive(raw, index, flow, turn)
         self.core_s += process_time() - begin
         self._save(turn)
         return turn

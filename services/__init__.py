@@ -1,4 +1,4 @@
-"""The workers: one module each."""
+"""The processes, one entry each; what they run is in `switchboard/workers`, which is all that is installed."""
 
 from switchboard.twins import obey_environment
 

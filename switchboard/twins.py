@@ -13,7 +13,7 @@ from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceF
 from types import ModuleType
 
 PURE = "SWITCHBOARD_PURE"
-PACKAGES = ("switchboard", "services")
+PACKAGES = ("switchboard",)
 HAND_WRITTEN = (
     "switchboard.sip._scan",
     "switchboard.sip._fields",
@@ -21,12 +21,12 @@ HAND_WRITTEN = (
     "switchboard.sip._splice",
     "switchboard.sip._grammar",
     "switchboard.sip._uri",
-    "switchboard.bus._datagrams",
+    "switchboard.transports._udp",
     "switchboard.bus._sockets",
     "switchboard.bus._share",
     "switchboard._codec",
-    "services._intake",
-    "services._translator",
+    "switchboard.edge._intake",
+    "switchboard.workers._translator",
 )
 
 

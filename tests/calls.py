@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from playbook import EPOCH, HOST, LENKA, LUKAS, Board, Sent
 
-from switchboard.location.binding import Binding
+from switchboard.registrar.binding import Binding
 from switchboard.sip.respond import Hop
 from switchboard.sip.uri import SipUri
 

@@ -13,23 +13,25 @@ from random import Random
 
 import zmq
 from compiled import outcome
+from flows import packed, udp
 from intakes import MESSAGES, Bench
 from sip.messages import TORTURE, known_otherwise, mutations
 from sip.test_splice_twins import ROUTES, assert_alike
 from translations import frame_of, translations
 
 from bench.messages import INVITE, RESPONSE
-from services.intake import Intake, IntakeInPython
 from switchboard import codec
-from switchboard.bus.datagrams import Sender
 from switchboard.bus.sockets import Ears, Mouth
-from switchboard.bus.udp import bind_sockets
+from switchboard.edge.intake import Intake, IntakeInPython
 from switchboard.sip import fields
 from switchboard.sip.address import NameAddr, read_bracketed
+from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan, scan_in_python
 from switchboard.sip.uri import parse_uri_in_python, read_uri
+from switchboard.transports.udp import Sender
+from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.twins import core
 
 A_SEED = 50
@@ -130,7 +132,7 @@ class Fuzzer:
     def compare_intake(self, data: bytes) -> None:
         port = self.shape.choice((0, 127, 128, 255, 256, 5060))
         for edge in self.edges:
-            edge.intake.take(data, "10.0.0.11", port, "", 0.0)
+            edge.intake.take(data, udp("10.0.0.11", port), 0.0)
         outcome, expected = (edge.outcome() for edge in self.edges)
         if outcome != expected:
             raise Disagreement(f"intake: {data!r}")
@@ -145,7 +147,9 @@ class Fuzzer:
 
     def frame(self, raw: bytes) -> bytes:
         port = self.sockets[0].getsockname()[1]
-        return codec.pack([["127.0.0.1", port, "127.0.0.1", raw[:300]], ["127.0.0.1", port, "", b"x"]])
+        return codec.pack(
+            [[packed("127.0.0.1", port, "127.0.0.1"), raw[:300]], [packed("127.0.0.1", port), b"x"]]
+        )
 
     def compare_sending(self, data: bytes) -> None:
         done = self.sender.send_items(data, 0)
@@ -153,7 +157,7 @@ class Fuzzer:
             raise Disagreement(f"sending: {data!r}")
 
     def sent_one_by_one(self, data: bytes) -> tuple[int, int]:
-        sent = [self.sender.send(raw, host, port, local) for host, port, local, raw in codec.unpack(data)]
+        sent = [self.sender.send(raw, Flow.unpack(flow)) for flow, raw in codec.unpack(data)]
         return sum(sent), len(sent) - sum(sent)
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from sip.messages import TORTURE
 
-from services.intake import Intake, IntakeInPython
-from switchboard.gate.gate import Gate
-from switchboard.gate.networks import AccessList, parse_networks
-from switchboard.gate.notices import Notice
-from switchboard.gate.policy import GatePolicy
-from switchboard.proxy.domains import OwnDomains
+from switchboard.core.domains import OwnDomains
+from switchboard.core.networks import AccessList, parse_networks
+from switchboard.edge.filter import Gate
+from switchboard.edge.intake import Intake, IntakeInPython
+from switchboard.edge.notices import Notice
+from switchboard.edge.policy import GatePolicy
 from switchboard.sip.dispatch import Dispatcher
 
 ROUTERS = 3

@@ -7,29 +7,30 @@ collected; `sent` and `answers` take what is new.
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from flows import udp
+
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.failures import Failures
 from switchboard.auth.trusted import Trusted
-from switchboard.durable.unit_log import UnitLog
-from switchboard.location.binding import Binding
-from switchboard.location.replica import Replica
-from switchboard.proxy.admission import Admission
-from switchboard.proxy.caps import Caps
-from switchboard.proxy.commands import CallEvent, Lookup, ProxyTurn
-from switchboard.proxy.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
-from switchboard.proxy.domains import OwnDomains
-from switchboard.proxy.environment import Environment
-from switchboard.proxy.loop import Branches
-from switchboard.proxy.proxy import Proxy
-from switchboard.proxy.targets import TargetPolicy
+from switchboard.core.authorization import Admission
+from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
+from switchboard.core.domains import OwnDomains
+from switchboard.core.environment import Environment
+from switchboard.core.limits import Caps
+from switchboard.core.loop import Branches
+from switchboard.core.proxy import Proxy
+from switchboard.core.proxy_commands import CallEvent, Lookup, ProxyTurn
+from switchboard.core.targets import TargetPolicy
+from switchboard.core.timers import TimerValues
+from switchboard.core.transactions import TransactionLayer
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.replica import Replica
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
 from switchboard.sip.uri import SipUri
-from switchboard.transaction.commands import Peer
-from switchboard.transaction.layer import TransactionLayer
-from switchboard.transaction.timers import TimerValues
+from switchboard.wal.unit_log import UnitLog
 
 HOST = "10.0.0.1"
 PORT = 5060
@@ -38,7 +39,7 @@ LENKA = ("10.0.0.12", 5060)
 LENKA_TABLET = ("10.0.0.22", 5070)
 PETER = ("10.0.0.13", 5060)
 FRAGILE = [False]
-"""Whether the boards of a test crash after every step (`tests/proxy/conftest.py`)."""
+"""Whether the boards of a test crash after every step (`tests/core/conftest.py`)."""
 KEY = b"k" * 32
 REALM = "pbx.example"
 EPOCH = 1_800_000_000.0
@@ -162,13 +163,13 @@ class Board:
         except ParseError:
             index = b""
         turn = self._turn()
-        self.proxy.receive(raw, index, Peer(*source, local), turn)
+        self.proxy.receive(raw, index, udp(*source, local), turn)
         self._take(turn)
 
     def lose(self, sent: Sent, octets: int = 520, to: Hop | None = None) -> None:
         """The network says that it could not deliver what was sent, of which it quotes so many `octets`."""
         turn = self._turn()
-        self.proxy.undeliverable(*(to or sent.to), sent.raw[:octets], turn)
+        self.proxy.undeliverable(udp(*(to or sent.to)), sent.raw[:octets], turn)
         self._take(turn)
 
     def advance(self, seconds: float) -> None:
@@ -272,9 +273,9 @@ def own_route(
     """Our Record-Route of a dialog: it leads to the caller with `tag`, whose target is `uri`, from `follower`."""
     seals, parsed = DialogSeals(key), SipUri.parse(uri)
     caller = Side(
-        Peer(*address_named(parsed), HOST), seals.target_of(parsed, uri), NOBODY, False, False, False
+        udp(*address_named(parsed), HOST), seals.target_of(parsed, uri), NOBODY, False, False, False
     )
-    callee = caller._replace(flow=Peer(follower, 5060, HOST), may_follow=may_follow)
+    callee = caller._replace(flow=udp(follower, 5060, HOST), may_follow=may_follow)
     return f"<sip:{HOST}:{PORT};lr;sb={seals.make(Sides(caller, callee), call_id, tag)}>"
 
 

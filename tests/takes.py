@@ -5,10 +5,10 @@ An input is a row of datagrams with SEPARATOR between them. The first byte of ea
 
 from contextlib import suppress
 
-from location.registers import Desk
 from playbook import HOST, LENKA, LUKAS, PETER, PORT, Board, request, response
+from registrar.registers import Desk
 
-from switchboard.proxy.domains import OwnDomains
+from switchboard.core.domains import OwnDomains
 from switchboard.sip.datagram import Kind, classify, strip_empty_lines
 from switchboard.sip.dispatch import REGISTRAR, Dispatcher
 from switchboard.sip.errors import ParseError

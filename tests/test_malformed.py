@@ -4,10 +4,10 @@ import pytest
 from malformed import CASES, DELIVERED, DROPPED, REGISTERS, Outcome, message
 from playbook import HOST, LENKA, LUKAS, PORT, Board
 
-from switchboard.location.rebind import RegistrarPolicy
-from switchboard.location.registrar import Registrar
-from switchboard.location.sqlite import SqliteStore
-from switchboard.proxy.domains import OwnDomains
+from switchboard.core.domains import OwnDomains
+from switchboard.registrar.rebind import RegistrarPolicy
+from switchboard.registrar.rules import Registrar
+from switchboard.registrar.sqlite import SqliteStore
 from switchboard.sip.datagram import Kind, classify, strip_empty_lines
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import parse_message

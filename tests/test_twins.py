@@ -9,7 +9,7 @@ from compiled import needs_compiled_core
 
 from switchboard import twins
 
-PRINT = "from switchboard.sip import scan; from services import intake; from switchboard.twins import core; "
+PRINT = "from switchboard.sip import scan; from switchboard.edge import intake; from switchboard.twins import core; "
 
 
 def told(program: str, pure: str) -> str:
@@ -37,13 +37,15 @@ def test_pure_python_is_forced() -> None:
 def test_no_module_is_compiled_where_python_is_forced() -> None:
     """Also those that stand beside their own source."""
     program = """import sys
-from services import edge_rx, edge_tx, router
-ours = [module for name, module in sys.modules.items() if name.startswith(("switchboard.", "services."))]
+from switchboard.workers import edge_rx
+from switchboard.workers import edge_tx
+from switchboard.workers import router
+ours = [module for name, module in sys.modules.items() if name.startswith("switchboard.")]
 print({module.__file__.rpartition(".")[2] for module in ours})"""
     assert told(program, pure="1") == "{'py'}"
 
 
-@pytest.mark.parametrize("module", ["services.turns", "switchboard.sip.uri"])
+@pytest.mark.parametrize("module", ["switchboard.workers.turns", "switchboard.sip.uri"])
 def test_whatever_is_imported_first_is_python_where_that_is_forced(module: str) -> None:
     program = f"import {module} as first; print(first.__file__.rpartition('.')[2])"
     assert run(program, pure="1") == "py"

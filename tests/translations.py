@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services.translator import TranslatorService
+from flows import packed
+
 from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
+from switchboard.workers.translator import TranslatorService
 
 HEAD = frames.head("sip.translate")
 Outcome = tuple[list[Any], dict[str, float]]
@@ -19,8 +21,8 @@ Outcome = tuple[list[Any], dict[str, float]]
 
 def frame_of(raw: bytes) -> bytes:
     """A frame in which that datagram has a reader, and passes unread."""
-    place = ["10.0.0.1", 5060, ""]
-    return frames.pack("sip.translate", [[*place, raw, "anna", "hu, sk;q=0.5"], [*place, raw]])
+    flow = packed("10.0.0.1", 5060)
+    return frames.pack("sip.translate", [[flow, raw, "anna", "hu, sk;q=0.5"], [flow, raw]])
 
 
 class Translations:

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from switchboard.auth.keys import SIZE
-from switchboard.unusable import UnusableFile
+from switchboard.storage.unusable import UnusableFile
 
 
 class KeyFileError(UnusableFile):

@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from switchboard.auth.users import Entry, Page, Record
-from switchboard.database import connect, connect_to_read, schema_version
-from switchboard.unusable import UnusableFile
+from switchboard.storage.database import connect, connect_to_read, schema_version
+from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
 _SCHEMA = f"""

@@ -1,7 +1,26 @@
-"""The codec's packed values (switchboard.codec, msgpack) as compiled code reads and writes them, plain ones only."""
+"""What crosses the bus as compiled code reads and writes it, plain ones only: the codec's packed values
+(switchboard.codec, msgpack), flows (switchboard.sip.flow) and the items made of them (switchboard.bus.items).
+"""
 
 from libc.stdint cimport uint16_t
 from libc.string cimport memcpy
+
+cdef enum:
+    UDP = 1
+    IPV4_SIZE = 4
+    IPV6_SIZE = 16
+    TEXT = 0x80  # marks an address that is no plain IP address
+    FLOW_ROOM = 1 + 2 * (1 + 127) + 2  # without a connection
+    LIST_OF_TWO = 0x92
+    LIST_OF_THREE = 0x93
+
+cdef struct FlowParts:
+    # of a packed flow; addresses begin with their size
+    int transport
+    const unsigned char *local
+    const unsigned char *host
+    uint16_t port
+    Py_ssize_t connection_size
 
 cdef struct Cursor:
     const unsigned char *at
@@ -55,18 +74,6 @@ cdef inline bint read_text(Cursor *cursor, const unsigned char **text, Py_ssize_
     return _read_octets(cursor, text, size[0])
 
 
-cdef inline bint read_port(Cursor *cursor, uint16_t *port) noexcept nogil:
-    cdef Py_ssize_t number = read_octet(cursor)
-    if number == 0xcc:
-        number = read_number(cursor, 1)
-    elif number == 0xcd:
-        number = read_number(cursor, 2)
-    elif number > 0x7f:
-        return False
-    port[0] = <uint16_t>number
-    return number > 0
-
-
 cdef inline bint read_binary(Cursor *cursor, const unsigned char **data, Py_ssize_t *size) noexcept nogil:
     cdef int octet = read_octet(cursor)
     if octet == 0xc4:
@@ -87,34 +94,8 @@ cdef inline unsigned char *write_big_endian(unsigned char *to, Py_ssize_t number
     return to + octets
 
 
-cdef inline int text_head(Py_ssize_t size) noexcept nogil:
-    return 1 if size < 32 else 2
-
-
-cdef inline int number_size(uint16_t number) noexcept nogil:
-    return 1 if number < 0x80 else 2 if number < 0x100 else 3
-
-
 cdef inline int binary_head(Py_ssize_t size) noexcept nogil:
     return 2 if size < 0x100 else 3 if size < 0x10000 else 5
-
-
-cdef inline unsigned char *write_text(unsigned char *to, const char *text, Py_ssize_t size) noexcept nogil:
-    if size < 32:
-        to[0] = <unsigned char>(0xa0 | size)
-    else:
-        to[0] = 0xd9
-        to[1] = <unsigned char>size
-    to += text_head(size)
-    memcpy(to, text, size)
-    return to + size
-
-
-cdef inline unsigned char *write_number(unsigned char *to, uint16_t number) noexcept nogil:
-    if number < 0x80:
-        return write_big_endian(to, number, 1)
-    to[0] = 0xcc if number < 0x100 else 0xcd
-    return write_big_endian(to + 1, number, 1 if number < 0x100 else 2)
 
 
 cdef inline unsigned char *write_binary(unsigned char *to, const void *data, Py_ssize_t size) noexcept nogil:
@@ -122,3 +103,34 @@ cdef inline unsigned char *write_binary(unsigned char *to, const void *data, Py_
     to = write_big_endian(to + 1, size, binary_head(size) - 1)
     memcpy(to, data, size)
     return to + size
+
+
+cdef inline Py_ssize_t address_size(const unsigned char *address) noexcept nogil:
+    """Octets behind the first one."""
+    return address[0] & ~TEXT
+
+
+cdef inline bint read_flow(const unsigned char *flow, Py_ssize_t size, FlowParts *parts) noexcept nogil:
+    """Read a packed flow; false if it is none. Whether its addresses are IP addresses, is not looked at."""
+    cdef Py_ssize_t host, port
+    if size < 2:
+        return False
+    host = 2 + address_size(flow + 1)
+    if size <= host:
+        return False
+    port = host + 1 + address_size(flow + host)
+    if size < port + 2:
+        return False
+    parts.transport = flow[0]
+    parts.local = flow + 1
+    parts.host = flow + host
+    parts.port = <uint16_t>(flow[port] << 8 | flow[port + 1])
+    parts.connection_size = size - port - 2
+    return True
+
+
+cdef inline unsigned char *write_address(unsigned char *to, int kind, const void *octets, int size) noexcept nogil:
+    """Write an address. `kind`: TEXT, or 0 for an IP address."""
+    to[0] = <unsigned char>(kind | size)
+    memcpy(to + 1, octets, size)
+    return to + 1 + size

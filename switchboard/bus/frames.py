@@ -5,9 +5,7 @@ from typing import Any
 
 from switchboard import codec
 
-VERSION = 1
-RECEIVED = [str, int, str, bytes, bytes]
-"""An item of `sip.received`: source host and port, local host, index, raw."""
+VERSION = 2
 
 
 class FrameError(Exception):
@@ -27,11 +25,6 @@ def head(subject: str) -> bytes:
 def pack_items(subject: str, items: Sequence[bytes]) -> bytes:
     """Return the frame whose body is the list of `items`, each packed by the codec already."""
     return b"".join((head(subject), codec.list_head(len(items)), *items))
-
-
-def has_shape(item: Any, kinds: Sequence[type]) -> bool:
-    """Whether `item` is a list of exactly these types; class patterns of `match` cost five times as much."""
-    return isinstance(item, list) and list(map(type, item)) == kinds
 
 
 def unpack(frame: bytes) -> tuple[str, Any]:

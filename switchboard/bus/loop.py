@@ -15,10 +15,10 @@ from switchboard.bus.door import Door, Question
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS
 from switchboard.bus.plan import Kind
-from switchboard.bus.process import StopSignal
 from switchboard.bus.reach import Reach
 from switchboard.bus.sockets import Ears
-from switchboard.frame_log import FrameLog
+from switchboard.supervisor.process import StopSignal
+from switchboard.workers.frame_log import FrameLog
 
 FRAMES_A_ROUND = 64
 BYTES_A_ROUND = 128_000

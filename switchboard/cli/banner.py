@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 from switchboard.bus.board import Board
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
+from switchboard.settings.site import host_of
 from switchboard.sip.host import bracketed
-from switchboard.site import host_of
 
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from switchboard.cdr.reader import parse_records, read_records
-from switchboard.cdr.record import CallDetailRecord, Party, write_csv
 from switchboard.cli.output import MISUSED, JsonOption, duration, fail, print_json, print_table, say
 from switchboard.cli.progress import progress
 from switchboard.cli.running import ask_worker, settings_or_exit
 from switchboard.cli.when import local_time
-from switchboard.settings import Settings
-from switchboard.site import is_here
+from switchboard.journal.reader import parse_records, read_records
+from switchboard.journal.record import CallDetailRecord, Party, write_csv
+from switchboard.settings.model import Settings
+from switchboard.settings.site import is_here
 
 HEADINGS = ("started", "caller", "callee", "outcome", "status", "duration", "ended by")
 JOURNAL = "journal.0"

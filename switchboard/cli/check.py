@@ -1,7 +1,7 @@
 """`switchboard check`: validates the settings and shows where each comes from."""
 
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
-from switchboard.settings import Settings, SettingsError, UserSettings, read_settings
+from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
 
 SECRET = frozenset({"console_password"})
 HEADINGS = ("setting", "value", "from")

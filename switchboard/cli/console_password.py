@@ -6,7 +6,7 @@ import sys
 import typer
 
 from switchboard.cli.output import MISUSED, fail
-from switchboard.password import SALT_BYTES, hash_password
+from switchboard.settings.password import SALT_BYTES, hash_password
 
 SHORTEST = 10
 

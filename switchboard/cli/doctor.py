@@ -9,9 +9,9 @@ import typer
 
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.running import context_or_exit
-from switchboard.settings import Settings, SettingsError, read_settings
-from switchboard.settings_origin import Origins
-from switchboard.site import host_of, is_here
+from switchboard.settings.model import Settings, SettingsError, read_settings
+from switchboard.settings.origin import Origins
+from switchboard.settings.site import host_of, is_here
 
 if TYPE_CHECKING:
     from switchboard.doctor.facts import RunningFacts

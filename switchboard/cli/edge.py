@@ -5,20 +5,20 @@ from collections.abc import Sequence
 
 import typer
 
-from switchboard.bus.activation import activated_sockets
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.socket_buffer import cut, enlarge_buffers
-from switchboard.bus.udp import BindError, PortTaken, bind_sockets
 from switchboard.cli.banner import Announcer, welcome
 from switchboard.cli.output import say
 from switchboard.cli.soundness import check_soundness, unknown_variables
 from switchboard.cli.start_failure import not_bound, port_taken
-from switchboard.components import Component
-from switchboard.local import own_addresses
-from switchboard.settings import Settings
-from switchboard.settings_origin import Origins
-from switchboard.site import parents
+from switchboard.settings.components import Component
+from switchboard.settings.local import own_addresses
+from switchboard.settings.model import Settings
+from switchboard.settings.origin import Origins
+from switchboard.settings.site import parents
+from switchboard.supervisor.activation import activated_sockets
+from switchboard.transports.udp_sockets import BindError, PortTaken, bind_sockets
 
 
 def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:

@@ -12,7 +12,7 @@ from switchboard.history.explain import explain as explain_messages
 from switchboard.history.glance import Glance
 from switchboard.history.seen import Seen
 from switchboard.history.summary import user_of
-from switchboard.site import endpoints_of
+from switchboard.settings.site import endpoints_of
 
 ANSWER_WITHIN_S = 1.0
 

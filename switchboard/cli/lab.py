@@ -14,8 +14,8 @@ from switchboard.cli.running import settings_or_exit
 from switchboard.lab.call import OtherPhones, place_call
 from switchboard.lab.ladder import heading, rung
 from switchboard.lab.phone import CHALLENGES, Declined, Line, NoAnswer, Phone, Seen
-from switchboard.local import own_addresses
-from switchboard.settings import Settings
+from switchboard.settings.local import own_addresses
+from switchboard.settings.model import Settings
 
 lab = typer.Typer(help="Built-in fake phones: see a call before you own a phone.", no_args_is_help=True)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from switchboard.auth.users import make_entry
 from switchboard.cli.passwords import ask_password, generate_password
 from switchboard.cli.user_book import UserBook
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 OURS = "lab-"
 """Users whose names begin so are the lab's own, also those that a killed command has left behind."""

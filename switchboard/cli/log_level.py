@@ -6,10 +6,10 @@ import typer
 
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.components import workers_of
 from switchboard.log_levels import LEVELS
-from switchboard.settings import Settings
-from switchboard.site import components
+from switchboard.settings.components import workers_of
+from switchboard.settings.model import Settings
+from switchboard.settings.site import components
 from switchboard.survey.ask import ask_parents, ask_workers, name_of
 
 HEADINGS = ("worker", "level")

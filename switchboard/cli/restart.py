@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from switchboard.bus.restart import DEADLINE_S
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.rolling import restart_all
 from switchboard.cli.running import ask_or_exit, settings_or_exit
-from switchboard.components import Component, workers_of
-from switchboard.settings import Settings
-from switchboard.site import components, endpoints_of, host_of
+from switchboard.settings.components import Component, workers_of
+from switchboard.settings.model import Settings
+from switchboard.settings.site import components, endpoints_of, host_of
+from switchboard.supervisor.restart import DEADLINE_S
 
 Target = Annotated[
     str | None, typer.Argument(metavar="[NAME[.INSTANCE]]", help="edge, edge-rx, router, router.1, …")

@@ -6,12 +6,12 @@ from switchboard.bus.ask import BusError, ask
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
-from switchboard.bus.restart import DEADLINE_S
 from switchboard.cli.output import fail
 from switchboard.cli.progress import progress
 from switchboard.cli.running import context_or_exit
-from switchboard.settings import Settings
-from switchboard.site import parents
+from switchboard.settings.model import Settings
+from switchboard.settings.site import parents
+from switchboard.supervisor.restart import DEADLINE_S
 
 ANSWER_WITHIN_S = 2.0
 ORDER = ("console", "history", "journal", "edge-tx", "translator", "router", "registrar", "edge-rx")

@@ -2,12 +2,12 @@
 
 import socket
 
-from switchboard.local import interfaces
 from switchboard.phrases.directory import available_languages
 from switchboard.phrases.language import explain_unknown
-from switchboard.settings import Settings, SettingsError
-from switchboard.settings_origin import Origins
-from switchboard.site import is_here
+from switchboard.settings.local import interfaces
+from switchboard.settings.model import Settings, SettingsError
+from switchboard.settings.origin import Origins
+from switchboard.settings.site import is_here
 
 
 def check_soundness(settings: Settings, origins: Origins) -> None:

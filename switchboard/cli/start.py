@@ -11,12 +11,7 @@ import typer
 
 from switchboard.bus.context import BusContext, NotListeningError
 from switchboard.bus.door import Door
-from switchboard.bus.notify import notify, signs_of_life
-from switchboard.bus.parent import Companion, Parent, Team
 from switchboard.bus.plan import Kind
-from switchboard.bus.run_dir import Held, hold, make_data_dir, make_run_dir
-from switchboard.bus.watchdog import Watchdog
-from switchboard.bus.worker import Worker
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.start_failure import (
     StartFailure,
@@ -25,12 +20,17 @@ from switchboard.cli.start_failure import (
     not_writable,
     placed_elsewhere,
 )
-from switchboard.components import OPTIONAL, Component, workers_of
-from switchboard.listening import parse_listening, show_address
-from switchboard.settings import Settings, SettingsError, read_settings
-from switchboard.settings_origin import Origins
-from switchboard.site import components as components_of
-from switchboard.site import endpoints_of, hosts_of, is_here, open_context
+from switchboard.settings.components import OPTIONAL, Component, workers_of
+from switchboard.settings.listening import parse_listening, show_address
+from switchboard.settings.model import Settings, SettingsError, read_settings
+from switchboard.settings.origin import Origins
+from switchboard.settings.site import components as components_of
+from switchboard.settings.site import endpoints_of, hosts_of, is_here, open_context
+from switchboard.supervisor.notify import notify, signs_of_life
+from switchboard.supervisor.parent import Companion, Parent, Team
+from switchboard.supervisor.run_dir import Held, hold, make_data_dir, make_run_dir
+from switchboard.supervisor.watchdog import Watchdog
+from switchboard.supervisor.worker import Worker
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 SIBLING_SPEAKS_WITHIN_S = 3.0
@@ -112,8 +112,11 @@ class _Held:
 
 
 def _open_edge(settings: Settings, origins: Origins, context: BusContext) -> _Held:
-    from switchboard.bus.udp import SOCKETS, pass_sockets  # with psutil: only the edge needs it
     from switchboard.cli.edge import make_announcer, open_sockets
+    from switchboard.transports.udp_sockets import (  # with psutil: only the edge needs it
+        SOCKETS,
+        pass_sockets,
+    )
 
     sockets = open_sockets(settings, origins)
     return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, [make_announcer(settings, sockets, context)])

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from switchboard.settings_origin import Origins
+from switchboard.settings.origin import Origins
 
 MAX_COMMAND = 60
 

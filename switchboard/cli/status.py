@@ -6,7 +6,7 @@ import typer
 
 from switchboard.cli.output import FAILED, JsonOption, duration, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 from switchboard.survey.ask import ask_parents, ask_workers, name_of
 from switchboard.survey.reading import UP
 

@@ -14,8 +14,8 @@ from switchboard.bus.ask import BusError, ask
 from switchboard.bus.context import BusContext
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.settings import Settings
-from switchboard.site import endpoints_of
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
 
 if TYPE_CHECKING:
     from switchboard.survey.moment import Moment

@@ -20,9 +20,9 @@ from switchboard.history.ladder import label_of
 from switchboard.history.pcapng import head, packet
 from switchboard.history.seen import Seen
 from switchboard.history.tapped import WIRE_IN, WIRE_OUT, TapReader
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
 from switchboard.sip.mask import mask
-from switchboard.site import endpoints_of
 
 FIRST_CONTACT_S = 3.0
 LOOK_S = 0.05

@@ -13,7 +13,7 @@ from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_
 from switchboard.cli.passwords import generate_password, read_csv, read_password
 from switchboard.cli.running import settings_or_exit
 from switchboard.cli.user_book import UserBook
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 NAME = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
 A_TIME = 100

@@ -11,9 +11,9 @@ from switchboard.auth.users import Entry
 from switchboard.bus.ask import BusError, Refused, ask
 from switchboard.cli.output import fail
 from switchboard.cli.running import context_or_exit
-from switchboard.settings import Settings
-from switchboard.site import endpoints_of, is_here
-from switchboard.unusable import UnusableFile
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, is_here
+from switchboard.storage.unusable import UnusableFile
 
 ANSWER_S = 2.0
 

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from switchboard.console.hostname import is_known_host
 from switchboard.console.sessions import ID_BYTES, LIFETIME_S, Session, Sessions
-from switchboard.listening import is_loopback, parse_listening
-from switchboard.settings import Settings
+from switchboard.settings.listening import is_loopback, parse_listening
+from switchboard.settings.model import Settings
 
 COOKIE = "switchboard"
 CSRF_FIELD = "csrf"

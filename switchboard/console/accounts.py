@@ -8,8 +8,8 @@ from switchboard.bus.ask import ask
 from switchboard.bus.context import BusContext
 from switchboard.cli.passwords import generate_password
 from switchboard.console.provisioning import Credentials
-from switchboard.settings import Settings
-from switchboard.site import endpoints_of
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
 
 ANSWER_S = 2.0
 

@@ -25,7 +25,7 @@ from switchboard.console.phrases import Phrases
 from switchboard.console.sessions import Sessions
 from switchboard.console.watch import Watch
 from switchboard.metrics import routes as metrics
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 
 def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:

@@ -26,8 +26,8 @@ from switchboard.history.place import history_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import Summary, user_of
-from switchboard.location.store import StoreError
-from switchboard.settings import Settings
+from switchboard.registrar.store import StoreError
+from switchboard.settings.model import Settings
 
 LOOK_S = 1.0
 SETTLED_S = 35.0

@@ -16,7 +16,7 @@ from switchboard.history.explain import explain
 from switchboard.history.place import history_of
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import Kind, Summary
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 from switchboard.survey.ask import ask_parents
 from switchboard.survey.failing import failing_phones
 

@@ -12,10 +12,10 @@ from starlette.routing import Route
 
 from switchboard.bus.ask import BusError
 from switchboard.bus.context import BusContext
-from switchboard.cdr.record import CallDetailRecord, Outcome, write_csv
 from switchboard.console.pages import Pages
 from switchboard.console.records import Day, Wanted, by_day, find, journal_lines, newest
-from switchboard.settings import Settings
+from switchboard.journal.record import CallDetailRecord, Outcome, write_csv
+from switchboard.settings.model import Settings
 
 A_PAGE = 100
 MAX_SKIP = 100_000

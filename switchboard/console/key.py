@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from switchboard.console.sessions import KEY_BYTES
-from switchboard.unusable import UnusableFile
+from switchboard.storage.unusable import UnusableFile
 
 
 def load_key(path: Path) -> bytes:

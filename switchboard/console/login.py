@@ -13,7 +13,7 @@ from switchboard.console.access import set_session
 from switchboard.console.attempts import Attempts
 from switchboard.console.pages import Pages
 from switchboard.console.sessions import ID_BYTES
-from switchboard.password import parse_password_hash
+from switchboard.settings.password import parse_password_hash
 
 MAX_PASSWORD = 1000
 

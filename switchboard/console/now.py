@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from switchboard.bus.ask import BusError, ask
 from switchboard.bus.context import BusContext
-from switchboard.bus.restart import DEADLINE_S
-from switchboard.components import Component, workers_of
 from switchboard.console.chart import Chart, draw
 from switchboard.console.pages import Pages, event, rate
 from switchboard.console.watch import SPAN_S, Look, Watch
-from switchboard.settings import Settings
-from switchboard.site import components, endpoints_of, host_of
+from switchboard.settings.components import Component, workers_of
+from switchboard.settings.model import Settings
+from switchboard.settings.site import components, endpoints_of, host_of
+from switchboard.supervisor.restart import DEADLINE_S
 
 SECTIONS = ("figures", "calls", "phones", "workers")
 SHOWN_ROWS = 200

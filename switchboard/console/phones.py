@@ -16,9 +16,9 @@ from switchboard.bus.context import BusContext
 from switchboard.console.accounts import Accounts
 from switchboard.console.pages import Pages
 from switchboard.console.provisioning import TOKEN_BYTES, Credentials, Links, configuration, to_xml
-from switchboard.listening import is_loopback, parse_listening
-from switchboard.local import Facing
-from switchboard.settings import Settings
+from switchboard.settings.listening import is_loopback, parse_listening
+from switchboard.settings.local import Facing
+from switchboard.settings.model import Settings
 
 USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}")
 """The user part of a SIP URI (RFC 3261 §25.1)."""

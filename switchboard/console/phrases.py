@@ -12,7 +12,7 @@ from switchboard.phrases.catalogue import Catalogue, builtin_catalogues
 from switchboard.phrases.directory import CatalogueDirectory
 from switchboard.phrases.language import ENGLISH
 from switchboard.phrases.translate import Translator
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 MAX_TEXT = 200
 

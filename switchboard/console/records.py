@@ -7,10 +7,10 @@ from datetime import datetime
 
 from switchboard.bus.ask import ask
 from switchboard.bus.context import BusContext
-from switchboard.cdr.reader import read_part
-from switchboard.cdr.record import CallDetailRecord, Outcome, parse_line, timestamp
-from switchboard.settings import Settings
-from switchboard.site import endpoints_of, is_here
+from switchboard.journal.reader import read_part
+from switchboard.journal.record import CallDetailRecord, Outcome, parse_line, timestamp
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, is_here
 
 JOURNAL = "journal.0"
 ANSWER_WITHIN_S = 5.0

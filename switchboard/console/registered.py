@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from switchboard.bus.ask import ask
 from switchboard.bus.context import BusContext
-from switchboard.location.sqlite import read_snapshot
-from switchboard.settings import Settings
-from switchboard.site import endpoints_of, is_here
+from switchboard.registrar.sqlite import read_snapshot
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, is_here
 
 REGISTRAR = "registrar.0"
 ANSWER_WITHIN_S = 2.0

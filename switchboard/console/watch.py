@@ -11,9 +11,9 @@ from typing import Any
 from switchboard.bus.ask import BusError, ask
 from switchboard.bus.context import BusContext
 from switchboard.console.registered import RegisteredPhone, registered_phones
-from switchboard.location.store import StoreError
-from switchboard.settings import Settings
-from switchboard.site import endpoints_of
+from switchboard.registrar.store import StoreError
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
 from switchboard.survey.ask import take_survey
 from switchboard.survey.moment import Moment, moment
 from switchboard.survey.ping import answer_s

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from switchboard.cdr.outcome import ends_call
 from switchboard.history.glance import Glance
+from switchboard.journal.outcome import ends_call
 
 _NOT_DELIVERED = 500
 """What the switchboard says where it could not send a request on (RFC 3261 §16.7 step 6)."""

@@ -1,9 +1,9 @@
 """Where the history is kept, on a switchboard of one host or of several."""
 
-from switchboard.components import Component
 from switchboard.history.reader import HistoryReader
-from switchboard.settings import Settings
-from switchboard.site import components, host_of, is_here
+from switchboard.settings.components import Component
+from switchboard.settings.model import Settings
+from switchboard.settings.site import components, host_of, is_here
 
 WORKER = "history.0"
 

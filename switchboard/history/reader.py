@@ -6,11 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 from switchboard import codec
-from switchboard.database import connect_to_read
 from switchboard.history.peek import readable
 from switchboard.history.seen import Seen
 from switchboard.history.store import HistoryError, read_summaries
 from switchboard.history.summary import Kind, Summary
+from switchboard.storage.database import connect_to_read
 
 AT_MOST = 100
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from switchboard import codec
-from switchboard.database import connect, schema_version
 from switchboard.history.peek import readable
 from switchboard.history.seen import Seen
 from switchboard.history.summary import Kind, Summary, user_of
 from switchboard.sip.mask import mask
-from switchboard.unusable import UnusableFile
+from switchboard.storage.database import connect, schema_version
+from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
 MESSAGES_A_CALL = 1_000

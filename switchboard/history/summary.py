@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from switchboard.cdr.outcome import ends_call, outcome_of
-from switchboard.cdr.record import Party
 from switchboard.history.peek import method_of, status_of
 from switchboard.history.seen import Direction, Seen
+from switchboard.journal.outcome import ends_call, outcome_of
+from switchboard.journal.record import Party
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import parse_message
 from switchboard.sip.uri import SipUri

@@ -2,11 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from switchboard.bus import frames
+from switchboard.bus.items import message_in
 from switchboard.history.seen import Address, Direction, Seen
 from switchboard.sip.datagram import PONG
+from switchboard.sip.flow import Flow
 
 WIRE_IN, WIRE_OUT = "edge-rx.0", "edge-tx.0"
 _PHONES_KNOWN = 10_000
@@ -53,35 +56,32 @@ class TapReader:
         except (frames.FrameError, TypeError, ValueError):
             self.bad += 1
             return
-        if owner == WIRE_IN and inner == "sip.received":
-            for host, port, local_host, _, raw in filter(_is_message, items):
-                yield self._received(at_ns, Address(host, port), local_host, raw, peer)
-        elif inner in ("sip.send", "sip.translate"):
-            for host, port, local_host, raw, *_ in items:
-                if raw != PONG:
-                    yield self._sent(owner, at_ns, Address(host, port), local_host, raw, peer)
+        if inner != "sip.received" or owner == WIRE_IN:
+            for flow, raw in filter(None, map(partial(message_in, inner), items)):
+                if inner == "sip.received":
+                    yield self._received(at_ns, flow, raw, peer)
+                elif raw != PONG:
+                    yield self._sent(owner, at_ns, flow, raw, peer)
 
-    def _received(self, at_ns: int, source: Address, local_host: str, raw: bytes, peer: str) -> Seen:
-        if local_host:
-            self._learn(source.host, local_host)
-        return Seen(at_ns, source, self._ours(local_host, source.host), raw, Direction.IN, peer)
+    def _received(self, at_ns: int, flow: Flow, raw: bytes, peer: str) -> Seen:
+        if flow.local:
+            self._learn(flow.host, flow.local)
+        return Seen(at_ns, Address(*flow.hop), self._ours(flow), raw, Direction.IN, peer)
 
-    def _sent(
-        self, owner: str, at_ns: int, destination: Address, local_host: str, raw: bytes, peer: str
-    ) -> Seen:
+    def _sent(self, owner: str, at_ns: int, flow: Flow, raw: bytes, peer: str) -> Seen:
         if owner == WIRE_OUT:
-            return Seen(at_ns, self._ours(local_host, destination.host), destination, raw, Direction.OUT)
+            return Seen(at_ns, self._ours(flow), Address(*flow.hop), raw, Direction.OUT)
         return Seen(at_ns, Address(owner, 0), Address(peer, 0), raw, Direction.HOP, peer)
 
-    def _ours(self, local_host: str, phone: str) -> Address:
+    def _ours(self, flow: Flow) -> Address:
         """Our end: as the kernel told it, else as that phone saw us before."""
-        host = local_host or self._sip_host or self._facing.get(phone, "")
-        return Address(host or ("::" if ":" in phone else "0.0.0.0"), self._sip_port)
+        host = flow.local or self._sip_host or self._facing.get(flow.host, "")
+        return Address(host or ("::" if ":" in flow.host else "0.0.0.0"), self._sip_port)
 
-    def _learn(self, phone: str, local_host: str) -> None:
-        if self._facing.get(phone) == local_host:
+    def _learn(self, phone: str, local: str) -> None:
+        if self._facing.get(phone) == local:
             return
-        self._facing[phone] = local_host
+        self._facing[phone] = local
         if len(self._facing) > _PHONES_KNOWN:
             self._facing.popitem(last=False)
 
@@ -91,8 +91,3 @@ class TapReader:
         self._numbers[owner] = number
         if last is not None and number > last:
             self.missed += number - last - 1
-
-
-def _is_message(item: Any) -> bool:
-    """Between the messages of sip.received stand instants, for the router (docs/BUS.md)."""
-    return isinstance(item, list)

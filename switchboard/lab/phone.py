@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
-from switchboard.bus.udp import socket_address
 from switchboard.lab.requests import PhoneIdentity
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message, parse_message
+from switchboard.transports.udp_sockets import socket_address
 
 T1_S = 0.5
 CHALLENGES = (401, 407)

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from switchboard.settings import Settings
-from switchboard.settings_origin import PREFIX
-from switchboard.site import open_context
+from switchboard.settings.model import Settings
+from switchboard.settings.origin import PREFIX
+from switchboard.settings.site import open_context
 from switchboard.survey.ask import ask_parents
 
 HOST = "127.0.0.1"

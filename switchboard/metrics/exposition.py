@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 from switchboard.metrics.delay import DelayHistogram
 from switchboard.metrics.families import PREFIX, families
 from switchboard.metrics.kernel import kernel_drops
-from switchboard.settings import Settings
-from switchboard.site import is_here, open_context
+from switchboard.settings.model import Settings
+from switchboard.settings.site import is_here, open_context
 from switchboard.survey.ask import take_survey
 from switchboard.survey.ping import answer_s
 from switchboard.survey.reading import Survey

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from switchboard.metrics.exposition import Exposition
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 
 def routes(settings: Settings) -> list[Route]:

@@ -7,9 +7,9 @@ from typing import Any
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
-from switchboard.components import Component, workers_of
-from switchboard.settings import Settings
-from switchboard.site import endpoints_of, host_of, is_here, parents
+from switchboard.settings.components import Component, workers_of
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, host_of, is_here, parents
 from switchboard.survey.reading import UP, Reading, Survey, Usage
 
 ANSWER_WITHIN_S = 1.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from switchboard.auth.failing import Failing
 from switchboard.bus.context import BusContext
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 from switchboard.survey.ask import ask_workers
 
 QUESTION = "auth.failing"

@@ -4,10 +4,10 @@ import socket
 import time
 from secrets import token_hex
 
-from switchboard.bus.udp import socket_address
-from switchboard.local import own_addresses
-from switchboard.settings import Settings
+from switchboard.settings.local import own_addresses
+from switchboard.settings.model import Settings
 from switchboard.sip.host import bracketed
+from switchboard.transports.udp_sockets import socket_address
 
 CALL_ID = "switchboard-probe-"
 """How the Call-IDs of our own questions begin: the history leaves them out."""

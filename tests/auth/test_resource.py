@@ -3,7 +3,7 @@
 import pytest
 
 from switchboard.auth.resource import names_same
-from switchboard.proxy.domains import OwnDomains
+from switchboard.core.domains import OwnDomains
 
 OWNS = OwnDomains(["10.0.0.1", "2001:db8::1", "127.0.0.1"], ["pbx.example"], 5070).owns
 DOMAIN = [

@@ -192,7 +192,7 @@ def test_bad_frames_are_counted_and_harm_nothing(context: BusContext, endpoints:
     actor = Recorder()
     loop = Loop(actor, context, endpoints)
     peer = connected(context, endpoints.inbox("recorder"))
-    for frame in (b"junk", b"\x93\x02\xa1x\xc0", b""):
+    for frame in (b"junk", b"\x93\x01\xa1x\xc0", b""):
         peer.send_frame(frame)
     peer.send("good", None)
     rounds_until(loop, lambda: ("good", None) in actor.casts)

@@ -7,7 +7,7 @@ import net_admin
 import pytest
 
 from switchboard.bus.socket_buffer import MESSAGE_BYTES, cut, enlarge_buffers, receive_buffer
-from switchboard.bus.udp import inherited_sockets, pass_sockets
+from switchboard.transports.udp_sockets import inherited_sockets, pass_sockets
 
 LIMIT = int(Path("/proc/sys/net/core/rmem_max").read_text())
 

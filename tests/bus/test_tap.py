@@ -94,7 +94,7 @@ def test_frames_are_gathered_numbered_and_dated(context: BusContext, place: str)
 def test_many_are_told_at_once(context: BusContext, place: str) -> None:
     tap = Tap(context, [place], "edge-tx.0")
     with listening(context, tap, place):
-        tap.publish(frames.pack("sip.send", [["h", 1, "", b"x" * GATHER_BYTES]]), "", 7)
+        tap.publish(frames.pack("sip.send", [[b"flow", b"x" * GATHER_BYTES]]), "", 7)
     assert (tap.published, tap.due_at) == (1, math.inf)
 
 

@@ -10,7 +10,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
 from switchboard.bus.endpoints import Endpoints
 from switchboard.cli.banner import IMPATIENT_AFTER_S, Announcer, welcome
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 POLL_MS = 20
 TURNS = 500

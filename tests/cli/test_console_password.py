@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from switchboard.password import parse_password_hash
+from switchboard.settings.password import parse_password_hash
 
 COMMAND = [sys.executable, "-c", "from switchboard.cli.main import main; main()", "console-password"]
 

@@ -9,10 +9,10 @@ import net_admin
 import pytest
 from system.harness import free_port
 
-from switchboard.bus import activation
 from switchboard.bus.socket_buffer import receive_buffer
 from switchboard.cli.edge import open_sockets
-from switchboard.settings import read_settings
+from switchboard.settings.model import read_settings
+from switchboard.supervisor import activation
 
 LIMIT = int(Path("/proc/sys/net/core/rmem_max").read_text())
 HOST = "127.0.0.1"

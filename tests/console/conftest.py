@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from switchboard.bus.context import BusContext
 from switchboard.console.app import make_app
-from switchboard.password import hash_password
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
+from switchboard.settings.password import hash_password
 
 HERE = "http://127.0.0.1:8080"
 PASSWORD = "correct horse battery"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from console.conftest import Open
 
-from switchboard.cdr.record import CallDetailRecord
+from switchboard.journal.record import CallDetailRecord
 
 
 def record(number: int, **changes: object) -> CallDetailRecord:

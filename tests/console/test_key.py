@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from switchboard.console.key import load_key
-from switchboard.unusable import UnusableFile
+from switchboard.storage.unusable import UnusableFile
 
 
 def test_made_once_and_for_us_alone(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from survey.surveys import reading, survey
 
 from switchboard.console.now import figures
 from switchboard.console.watch import Look
-from switchboard.location.binding import Binding
-from switchboard.location.sqlite import SqliteStore
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.sqlite import SqliteStore
 from switchboard.survey.moment import moment
 
 Answering = Callable[[str, str, Any], list[Any]]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from console.conftest import Open
 
-from switchboard.settings import UserSettings
+from switchboard.settings.model import UserSettings
 
 
 def test_the_catalogue_of_the_switchboard(open_console: Open) -> None:

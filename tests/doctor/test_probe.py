@@ -9,7 +9,7 @@ from system.harness import free_port
 
 from switchboard.bus.context import BusContext
 from switchboard.doctor.probe import machine_facts, network_facts, running_facts
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 
 @pytest.fixture

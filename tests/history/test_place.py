@@ -6,7 +6,7 @@ import pytest
 
 from switchboard.history.place import history_of
 from switchboard.history.store import HistoryError
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 ALPHA = ["edge", "registrar", "router.0", "translator", "journal"]
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from flows import packed
 
 from switchboard.bus import frames
 from switchboard.history.seen import Address, Direction, Seen
@@ -15,7 +16,7 @@ def passed(owner: str, number: int, peer: str, subject: str, items: Any) -> list
     return [owner, number, [[AT_NS, peer, frames.pack(subject, items)]]]
 
 
-RECEIVED = ["10.0.0.2", 5062, "10.0.0.1", b"", b"in"]
+RECEIVED = [packed("10.0.0.2", 5062, "10.0.0.1"), b"", b"in"]
 
 
 def test_what_came_in() -> None:
@@ -26,7 +27,7 @@ def test_what_came_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sip_host", "local_host", "learnt", "source"),
+    ("sip_host", "local", "learnt", "source"),
     [
         ("", "10.0.0.9", True, "10.0.0.9"),
         ("", "", True, "10.0.0.1"),
@@ -34,18 +35,18 @@ def test_what_came_in() -> None:
         ("10.0.0.7", "", True, "10.0.0.7"),
     ],
 )
-def test_what_went_out(sip_host: str, local_host: str, learnt: bool, source: str) -> None:
+def test_what_went_out(sip_host: str, local: str, learnt: bool, source: str) -> None:
     """It left from where the frame says, from our only address, or from where that phone saw us before."""
     reader = TapReader(sip_host, 5060)
     if learnt:
         list(reader.read(passed("edge-rx.0", 1, "router.0", "sip.received", [RECEIVED])))
-    body = passed("edge-tx.0", 1, "", "sip.send", [["10.0.0.2", 5062, local_host, b"out"]])
+    body = passed("edge-tx.0", 1, "", "sip.send", [[packed("10.0.0.2", 5062, local), b"out"]])
     went = Seen(AT_NS, Address(source, 5060), Address("10.0.0.2", 5062), b"out", Direction.OUT)
     assert list(reader.read(body)) == [went]
 
 
 def test_what_passed_between_workers() -> None:
-    item = ["10.0.0.2", 5062, "", b"x", "lukas", "sk"]
+    item = [packed("10.0.0.2", 5062), b"x", "lukas", "sk"]
     body = passed("router.1", 1, "translator.0", "sip.translate", [item])
     (seen,) = TapReader("", 5060).read(body)
     assert (seen.source.host, seen.destination.host, seen.direction) == (
@@ -56,7 +57,7 @@ def test_what_passed_between_workers() -> None:
 
 
 def test_pongs_are_no_messages() -> None:
-    body = passed("edge-tx.0", 1, "", "sip.send", [["10.0.0.2", 5062, "", b"\r\n"]])
+    body = passed("edge-tx.0", 1, "", "sip.send", [[packed("10.0.0.2", 5062), b"\r\n"]])
     assert list(TapReader("", 5060).read(body)) == []
 
 

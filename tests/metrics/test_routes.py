@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from system.harness import free_port
 
 from switchboard.metrics.routes import routes
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 
 pytest_plugins = ["cli.conftest"]
 

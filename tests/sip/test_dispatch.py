@@ -3,7 +3,7 @@
 import pytest
 from playbook import LENKA, request
 
-from switchboard.proxy.domains import OwnDomains
+from switchboard.core.domains import OwnDomains
 from switchboard.sip.dispatch import REGISTRAR, Dispatcher
 from switchboard.sip.message import parse_message
 from switchboard.sip.splice import make_ack, make_cancel

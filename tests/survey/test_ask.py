@@ -9,7 +9,7 @@ import pytest
 from cli.test_status import worker
 
 from switchboard.bus.context import BusContext
-from switchboard.settings import Settings
+from switchboard.settings.model import Settings
 from switchboard.survey.ask import take_survey
 
 pytest_plugins = ["cli.conftest"]

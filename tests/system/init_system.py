@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping
 from types import FrameType
 
-from switchboard.bus.activation import FIRST_FD
-from switchboard.bus.udp import bind_sockets
-from switchboard.components import Component
-from switchboard.settings import load_settings
+from switchboard.settings.components import Component
+from switchboard.settings.model import load_settings
+from switchboard.supervisor.activation import FIRST_FD
+from switchboard.transports.udp_sockets import bind_sockets
 
 RESTART_PAUSE_S = 0.1
 """RestartSec of switchboard@.service."""

@@ -13,7 +13,7 @@ from system.harness import Switchboard
 from system.lan import HUB, Lan
 from system.tools import require_root, require_tools
 
-from switchboard.password import SALT_BYTES, hash_password
+from switchboard.settings.password import SALT_BYTES, hash_password
 
 pytestmark = [pytest.mark.system, pytest.mark.phones]
 

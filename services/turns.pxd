@@ -1,9 +1,0 @@
-from switchboard.proxy.commands cimport ProxyTurn
-from switchboard.proxy.proxy cimport Proxy
-
-cdef tuple _DATAGRAM
-cdef object _new
-
-
-cpdef list take_in(Proxy proxy, object items, ProxyTurn turn)
-cpdef object hand_out(ProxyTurn turn, object requests, object responses)

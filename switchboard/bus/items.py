@@ -1,0 +1,52 @@
+"""The items of the frames that carry messages, packed and read (docs/BUS.md, Subjects).
+
+All that travels between processes for a datagram is written and read here, and by the compiled twins
+in `_packed.pxd`: a flow (`sip/flow.py`), offsets, raw message, and who will read it.
+"""
+
+from typing import Any, Final, TypeGuard
+
+from switchboard import codec
+from switchboard.sip.flow import Flow, FlowError
+
+Shape = tuple[type, ...]
+
+RECEIVED: Final[Shape] = (bytes, bytes, bytes)
+SENT: Final[Shape] = (bytes, bytes)
+TRANSLATED: Final[Shape] = (bytes, bytes, str, str)
+UNDELIVERABLE: Final[Shape] = (bytes, bytes)
+REGISTERED: Final[Shape] = (bytes,)
+_MESSAGES: Final = {"sip.received": (RECEIVED,), "sip.send": (SENT,), "sip.translate": (TRANSLATED, SENT)}
+
+
+def pack_received(flow: Flow, index: bytes, raw: bytes) -> bytes:
+    """An item of `sip.received`; an empty `index`: it could not be scanned."""
+    return codec.pack([flow.pack(), index, raw])
+
+
+def pack_sent(flow: Flow, raw: bytes) -> bytes:
+    """An item of `sip.send`."""
+    return codec.pack([flow.pack(), raw])
+
+
+def has_shape(item: Any, shape: Shape) -> TypeGuard[list[Any]]:
+    """Whether `item` is a list of exactly these types; class patterns of `match` cost five times as much."""
+    return isinstance(item, list) and tuple(map(type, item)) == shape
+
+
+def flow_of(item: Any, shape: Shape) -> Flow | None:
+    """The flow of an item of this shape; None if it has another one."""
+    if not has_shape(item, shape):
+        return None
+    try:
+        return Flow.unpack(item[0])
+    except FlowError:
+        return None
+
+
+def message_in(subject: str, item: Any) -> tuple[Flow, bytes] | None:
+    """The flow and the raw message of an item of this subject; None if it holds none."""
+    for shape in _MESSAGES.get(subject, ()):
+        if flow := flow_of(item, shape):
+            return flow, item[2 if shape is RECEIVED else 1]
+    return None

@@ -1,0 +1,124 @@
+"""One branch of a response context: a client transaction, its timer C and its CANCEL (RFC 3261 §16.6-10)."""
+
+from collections.abc import Sequence
+
+from switchboard.core.best import Final
+from switchboard.core.client_transaction import ClientTransaction
+from switchboard.core.commands import Fields, Turn
+from switchboard.core.forwarding import Plan
+from switchboard.core.timers import Waiting
+from switchboard.core.transactions import TransactionLayer
+from switchboard.sip.message import parse_message
+from switchboard.sip.splice import make_cancel
+
+
+class Branch(Waiting):
+    """A request on its way to one target. `final` is None until it ended; `context` owns the decision.
+
+    `given_up`: a timer ended it. `redirected`: its 3xx is followed and no candidate any more (§16.7 step 4).
+    `breadth`: so many branches may be made of it (RFC 5393 §5.3).
+
+    Timer "C" bounds how long a callee may ring (§16.8), "X" how long a CANCEL is waited for (§9.1).
+    """
+
+    __slots__ = (
+        "_cancel_wanted",
+        "_reasons",
+        "breadth",
+        "client",
+        "context",
+        "final",
+        "given_up",
+        "layer",
+        "plan",
+        "redirected",
+    )
+
+    def __init__(self, context: object, layer: TransactionLayer, plan: Plan, breadth: int) -> None:
+        self.armed = {}
+        self.breadth = breadth
+        self.context = context
+        self.layer = layer
+        self.plan = plan
+        self.client: ClientTransaction | None = None
+        self.final: Final | None = None
+        self.given_up = False
+        self.redirected = False
+        self._cancel_wanted = False
+        self._reasons: Sequence[bytes] = ()
+
+    @property
+    def is_invite(self) -> bool:
+        return self.client is not None and self.client.key[1] == "INVITE"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether anything may still come of this branch."""
+        return self.final is None or (self.client is not None and not self.client.is_over)
+
+    def fixed(self) -> Fields:
+        """What does not change any more once the request has been sent."""
+        client = self.client
+        return *self.plan.saved(), self.breadth, client.fixed() if client else None
+
+    def changing(self, whole: bool) -> Fields:
+        """What `restore` needs besides; without the response that this branch ended in unless `whole`."""
+        final, client = self.final, self.client
+        return (
+            self.given_up,
+            self.redirected,
+            self._cancel_wanted,
+            self._reasons,
+            final.status if final else 0,
+            final.message.raw if final and final.message and whole else None,
+            self.armed,
+            client.changing() if client else None,
+        )
+
+    def watch(self, now: float) -> None:
+        """Start timer C, or start it anew after a provisional response."""
+        if "X" not in self.armed:
+            self.layer.timers.arm(self, "C", now + self.layer.values.c)
+
+    def end(self, final: Final) -> None:
+        """Take the final response."""
+        self.final = final
+        self.armed.clear()
+
+    def cancel(self, turn: Turn, reasons: Sequence[bytes] = ()) -> None:
+        """End this branch: by a CANCEL as soon as a provisional response allows it (§9.1)."""
+        if self.final or self._cancel_wanted:
+            return
+        if self.client is None:
+            self.end(Final(487))
+        elif self.is_invite:
+            self._cancel_wanted = True
+            self._reasons = reasons
+            self.send_held_cancel(turn)
+
+    def send_held_cancel(self, turn: Turn) -> None:
+        """Send the CANCEL if one is wanted, none was sent, and the callee has been heard of."""
+        client = self.client
+        if not self._cancel_wanted or "X" in self.armed or client is None or not client.is_proceeding:
+            return
+        raw = make_cancel(parse_message(client.raw), self._reasons)
+        self.layer.open_client(client.key[0], "CANCEL", client.flow, raw, None, turn)
+        self.armed.clear()
+        self.layer.timers.arm(self, "X", turn.now + self.layer.values.lifetime)
+
+
+def restore_branch(
+    context: object, layer: TransactionLayer, fixed: Fields, changing: Fields, now: float
+) -> Branch:
+    """Return the branch that wrote this. `now`: when this process took over."""
+    text, routes, hop, target, breadth, client_fixed = fixed
+    given_up, redirected, cancel_wanted, reasons, status, raw, armed, client = changing
+    branch = Branch(context, layer, Plan.restore(text, routes, hop, target), breadth)
+    branch.given_up, branch.redirected, branch._cancel_wanted = given_up, redirected, cancel_wanted
+    branch._reasons = reasons
+    if status:
+        branch.final = Final(status, parse_message(raw) if raw else None)
+    if client:
+        branch.client = layer.restore_client(client_fixed, client, now, branch)
+    layer.timers.rearm(branch, armed, now)
+    return branch

@@ -1,0 +1,194 @@
+"""Client transactions (RFC 3261 §17.1, with RFC 6026's ACCEPTED state), over an unreliable transport."""
+
+from enum import IntEnum
+from typing import Final
+
+from switchboard.core.commands import Fields, Turn
+from switchboard.core.timers import Timers, TimerValues, Waiting
+from switchboard.core.transaction_key import ClientKey
+from switchboard.sip.flow import Flow
+from switchboard.sip.message import Message, parse_message
+from switchboard.sip.splice import make_ack
+
+
+class ClientState(IntEnum):
+    """States of figures 5 and 6; ACCEPTED from RFC 6026 §7.2. TRYING is the INVITE's CALLING.
+
+    The numbers are those in the log.
+    """
+
+    TRYING = 1
+    PROCEEDING = 2
+    COMPLETED = 3
+    ACCEPTED = 5
+    TERMINATED = 6
+
+
+# the same as plain numbers, which compile to C
+_TRYING: Final = int(ClientState.TRYING)
+_PROCEEDING: Final = int(ClientState.PROCEEDING)
+_COMPLETED: Final = int(ClientState.COMPLETED)
+_ACCEPTED: Final = int(ClientState.ACCEPTED)
+_TERMINATED: Final = int(ClientState.TERMINATED)
+
+
+class ClientTransaction(Waiting):
+    """Sends one request until it is answered. `user` belongs to the transaction user.
+
+    `fire` returns True when the request has timed out (timer B or F): the user takes it as a 408 (§16.9).
+    """
+
+    __slots__ = ("_interval", "_timers", "_values", "key", "flow", "raw", "state", "user")
+
+    def __init__(
+        self, key: ClientKey, flow: Flow, raw: bytes, timers: Timers, values: TimerValues, user: object = None
+    ) -> None:
+        self.armed = {}
+        self.key = key
+        self.flow = flow
+        self.raw = raw
+        self.user = user
+        self.state: int = _TRYING
+        self._interval = values.t1
+        self._timers = timers
+        self._values = values
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is sent and nothing is awaited any more."""
+        return self.state == _TERMINATED
+
+    @property
+    def is_proceeding(self) -> bool:
+        """Whether a provisional response came, and no final one: the time for a CANCEL (§9.1)."""
+        return self.state == _PROCEEDING
+
+    def fixed(self) -> Fields:
+        """What does not change any more once the request has been sent."""
+        return self.key, self.flow.pack(), self.raw
+
+    def changing(self) -> Fields:
+        """What `restore_client` needs besides, in another process of this machine."""
+        return self.state, self._interval, self.armed
+
+    def start(self, turn: Turn) -> None:
+        """Send the request for the first time."""
+        turn.touch(self)
+        self._send(turn)
+        self._timers.arm(self, "A", turn.now + self._interval)
+        self._timers.arm(self, "B", turn.now + self._values.lifetime)
+
+    def receive(self, response: Message, turn: Turn) -> bool:
+        """Take a response; True if the transaction user is to see it."""
+        raise NotImplementedError
+
+    def fire(self, letter: str, turn: Turn) -> bool:
+        """Timers A (E) and B (F); D, K and M end the transaction."""
+        turn.touch(self)
+        if letter == "A":
+            self._retransmit(turn)
+            return False
+        self.end()
+        return letter == "B"
+
+    def fail(self, turn: Turn) -> bool:
+        """The request cannot be delivered (§17.1.4, §18.4): the end, if nobody has answered anything yet.
+
+        True: it is; the user takes it as a 503 (§16.9).
+        """
+        if self.state != _TRYING:
+            return False
+        turn.touch(self)
+        self.end()
+        return True
+
+    def skip(self, turn: Turn) -> None:
+        """Timer A (E) fired, and nothing is to be sent."""
+        turn.touch(self)
+        self._wait(turn)
+
+    def _retransmit(self, turn: Turn) -> None:
+        self._send(turn)
+        self._wait(turn)
+
+    def _wait(self, turn: Turn) -> None:
+        raise NotImplementedError
+
+    def _finish(self, state: int, letter: str, after: float, turn: Turn) -> None:
+        self.state = state
+        self.armed.clear()
+        self._timers.arm(self, letter, turn.now + after)
+
+    def _send(self, turn: Turn) -> None:
+        turn.send_request(self.flow, self.raw)
+
+    def end(self) -> None:
+        """Nothing is sent and nothing is awaited any more."""
+        self.state = _TERMINATED
+        self.armed.clear()
+
+
+class InviteClientTransaction(ClientTransaction):
+    """§17.1.1 and RFC 6026 §7.2: acknowledges non-2xx finals hop by hop, lets every 2xx pass."""
+
+    __slots__ = ()
+
+    def receive(self, response: Message, turn: Turn) -> bool:
+        status = response.status
+        turn.touch(self)
+        if self.state <= _PROCEEDING:
+            if status < 200:
+                self.state = _PROCEEDING
+                self.armed.clear()
+            elif status < 300:
+                self._finish(_ACCEPTED, "M", self._values.lifetime, turn)
+                self.raw = b""
+            else:
+                self._acknowledge(response, turn)
+                self._finish(_COMPLETED, "D", self._values.d, turn)
+            return True
+        if self.state == _COMPLETED and status >= 300:
+            self._acknowledge(response, turn)
+        return self.state == _ACCEPTED and 200 <= status < 300
+
+    def _wait(self, turn: Turn) -> None:
+        self._interval *= 2
+        self._timers.arm(self, "A", turn.now + self._interval)
+
+    def _acknowledge(self, response: Message, turn: Turn) -> None:
+        turn.send_request(self.flow, make_ack(parse_message(self.raw), response))
+
+
+class NonInviteClientTransaction(ClientTransaction):
+    """§17.1.2. Timers E, F and K; E and F are armed as "A" and "B", which play the same parts."""
+
+    __slots__ = ()
+
+    def receive(self, response: Message, turn: Turn) -> bool:
+        if self.state >= _COMPLETED:
+            return False
+        turn.touch(self)
+        if response.status < 200:
+            self.state = _PROCEEDING
+        else:
+            self._finish(_COMPLETED, "K", self._values.t4, turn)
+        return True
+
+    def _wait(self, turn: Turn) -> None:
+        calm = self.state == _PROCEEDING
+        self._interval = self._values.t2 if calm else min(2 * self._interval, self._values.t2)
+        self._timers.arm(self, "A", turn.now + self._interval)
+
+
+def restore_client(
+    fixed: Fields, changing: Fields, timers: Timers, values: TimerValues, now: float, user: object = None
+) -> ClientTransaction:
+    """Return the transaction that wrote this, its timers armed as `Timers.rearm` says."""
+    key, flow, raw = fixed
+    state, interval, armed = changing
+    kind = InviteClientTransaction if key[1] == "INVITE" else NonInviteClientTransaction
+    transaction = kind(key, Flow.unpack(flow), raw, timers, values, user)
+    transaction.state = state
+    transaction._interval = interval
+    timers.rearm(transaction, armed, now)
+    return transaction

@@ -1,0 +1,60 @@
+"""What the transaction layer and its user ask the outside to do: nothing else leaves the core."""
+
+from typing import Any, NamedTuple
+
+from switchboard.sip.flow import Flow
+
+_new = tuple.__new__  # what a NamedTuple's own does, less a call
+
+Fields = tuple[Any, ...]
+"""A part of a record in the log: plain values. Transactions and branches are saved as two of them: what is
+`fixed` from the beginning, and what is `changing`, in which the armed timers are the last but the client."""
+
+
+class Reader(NamedTuple):
+    """Who will read a response: tells the translator the language (docs/PHRASES.md)."""
+
+    user: str
+    accept_language: str
+
+
+class SendRequest(NamedTuple):
+    """Send `raw` to a next hop, as it is."""
+
+    to: Flow
+    raw: bytes
+
+
+class SendResponse(NamedTuple):
+    """Send the response `raw` back, by way of the translator."""
+
+    to: Flow
+    raw: bytes
+    reader: Reader
+
+
+class Turn:
+    """One moment (`now`, monotonic s) and the commands that were decided in it, in order.
+
+    Whatever the core is told, it is told with a turn; the service carries out what the turn then holds.
+    """
+
+    __slots__ = ("now", "requests", "responses", "touched")
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.requests: list[SendRequest] = []
+        self.responses: list[SendResponse] = []
+        self.touched: dict[object, None] = {}
+
+    def send_request(self, to: Flow, raw: bytes) -> None:
+        """Have `raw` sent to the next hop `to`."""
+        self.requests.append(_new(SendRequest, (to, raw)))
+
+    def send_response(self, to: Flow, raw: bytes, reader: Reader) -> None:
+        """Have the response `raw` sent back to `to`."""
+        self.responses.append(_new(SendResponse, (to, raw, reader)))
+
+    def touch(self, transaction: object) -> None:
+        """Note that the state of `transaction` changes: it is written ahead of what this turn sends."""
+        self.touched[transaction] = None

@@ -1,0 +1,144 @@
+"""Where a request within a dialog goes: along the flow that its Route seals, whoever has registered what since.
+
+A request that refreshes the target may move a side of the dialog (RFC 3261 §12.2), but not the route set, and so
+not the seal. So the Request-URI is compared with what was sealed. If it is the same, the flow leads;
+behind address translation that of the binding at this contact, if the user of ours who it is has registered it from
+another address since. If the side has moved, it is followed
+
+* to a contact at which the user of ours who it is, is registered now, over the flow of that binding,
+* to another port of the address where it was,
+* and anywhere by the ACK or BYE of a user of ours, or of who was called as one, as long as it comes from where that
+  side was then.
+
+To where a stranger only says to be, nobody is led but who sends from the other side's flow: else he would send as
+that side, and be brought to a third address himself.
+
+Anything else is no request of this dialog, and is treated as a stranger's: who has the seal of a call that was made
+once may not begin anything elsewhere by it.
+"""
+
+from switchboard.core.dialog_seal import NOBODY, Side, address_named
+from switchboard.core.domains import canonical_host
+from switchboard.core.preprocess import Routing
+from switchboard.core.request import Received
+from switchboard.core.target import Target, along, is_spoken, target_of, uri_of
+from switchboard.core.targets import ENDINGS, TargetPolicy
+from switchboard.sip.address import uri_in
+from switchboard.sip.errors import ParseError
+from switchboard.sip.translation import is_private
+from switchboard.sip.uri import SipUri
+
+
+def follow(
+    policy: TargetPolicy, received: Received, routing: Routing, at: float, answered_at: Target | None = None
+) -> None:
+    """Note in `routing` whether the Route of a dialog leads the request, and where. `at`: epoch s.
+
+    An ACK that has no Route, but fits an INVITE of which is known where it was `answered_at`, is led there.
+    What is wrong with a Request-URI that nothing leads is raised.
+    """
+    if routing.seal and received.is_in_dialog:
+        message = received.message
+        sides = policy.seals.lead(routing.seal, message.call_id, message.from_tag, message.to_tag)
+        if sides is not None:
+            routing.is_sealed = True
+            there, here = sides
+            if message.from_tag == message.to_tag and _names(policy, routing, here):
+                there, here = here, there
+            routing.is_nobodys = here.owner == NOBODY
+            _lead(policy, there, here, received, routing, at)
+    elif answered_at is not None and not routing.routes and routing.text == answered_at.text:
+        routing.target, routing.is_led = answered_at, True
+    if routing.unreadable and not routing.is_led:
+        raise routing.unreadable
+
+
+def _lead(
+    policy: TargetPolicy, there: Side, here: Side, received: Received, routing: Routing, at: float
+) -> None:
+    """Lead a request from the side `here` to the other one."""
+    if there.is_claimed and received.method != "ACK" and not _comes_from(here, received):
+        return
+    _, uri = _next(routing)
+    if _names(policy, routing, there):
+        routing.target = _unmoved(policy, there, received, routing, uri, at)
+    elif not routing.routes and policy.own.owns(routing.uri):
+        user = routing.uri.username
+        routing.is_led = bool(user) and policy.seals.user(user) == there.owner
+        return
+    else:
+        routing.target = _moved(policy, there, here, received, routing, uri, at)
+    routing.is_led = routing.target is not None
+
+
+def _names(policy: TargetPolicy, routing: Routing, side: Side) -> bool:
+    """Whether the request is for where `side` was."""
+    text, uri = _next(routing)
+    return policy.seals.target_of(uri, text) == side.target
+
+
+def _next(routing: Routing) -> tuple[str, SipUri]:
+    """The URI that is asked for the next hop (RFC 3261 §16.6 step 7)."""
+    text = routing.text
+    if routing.routes:
+        try:
+            text = uri_in(routing.routes[0])
+        except ParseError:
+            text = routing.routes[0]
+    return text, uri_of(text)
+
+
+def _unmoved(
+    policy: TargetPolicy, there: Side, received: Received, routing: Routing, uri: SipUri, at: float
+) -> Target:
+    target = along(routing.text, routing.uri, there.flow)
+    is_looked_for = there.is_translated and not routing.routes
+    bound = _registered(policy, there, received, uri, at) if is_looked_for else None
+    if bound is not None and bound.next_hop not in ("", target.next_hop):
+        return target._replace(next_hop=bound.next_hop, local="")  # its address translator gave it another
+    if there.is_named and uri.scheme == "sip" and is_spoken(uri):
+        return target._replace(next_hop="", local="", fallback=target.next_hop)
+    return target
+
+
+def _moved(
+    policy: TargetPolicy,
+    there: Side,
+    here: Side,
+    received: Received,
+    routing: Routing,
+    uri: SipUri,
+    at: float,
+) -> Target | None:
+    if not routing.routes and (bound := _registered(policy, there, received, uri, at)):
+        return bound
+    if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
+        return along(routing.text, routing.uri, there.flow)
+    may_follow = here.may_follow and received.method in ENDINGS and _comes_from(here, received)
+    if uri.has_host and (may_follow or _is_near(there, uri)):
+        return Target(routing.text, routing.uri)
+    return None
+
+
+def _is_near(there: Side, uri: SipUri) -> bool:
+    """Whether it is a port of the address where that side was, and no neighbour's behind one address translator."""
+    host, port = address_named(uri)
+    is_same = canonical_host(host) == canonical_host(there.flow.host)
+    return is_same and (not there.is_translated or port == there.flow.port)
+
+
+def _comes_from(here: Side, received: Received) -> bool:
+    """Whether its sender is where that side is: behind address translation others share the address."""
+    source, flow = received.source, here.flow
+    return source.host == flow.host and (source.port == flow.port or not here.is_translated)
+
+
+def _registered(
+    policy: TargetPolicy, there: Side, received: Received, uri: SipUri, at: float
+) -> Target | None:
+    """The binding of the user who that side is, if that is where it says to be now."""
+    user = received.callee
+    if not user or policy.seals.user(user) != there.owner:
+        return None
+    bound = policy.locations.binding_at(user, uri, at)
+    return None if bound is None else target_of(bound, user)

@@ -1,0 +1,89 @@
+"""What every response context of one router shares."""
+
+from collections.abc import Callable
+
+from switchboard.core.authorization import Admission
+from switchboard.core.forwarding import Plan, is_sendable
+from switchboard.core.limits import Caps
+from switchboard.core.loop import Branches
+from switchboard.core.proxy_commands import Lookup, ProxyTurn
+from switchboard.core.targets import TargetPolicy
+from switchboard.core.transactions import TransactionLayer
+from switchboard.core.unconfirmed import Unconfirmed
+from switchboard.sip.flow import UDP, Flow
+from switchboard.sip.respond import Hop
+from switchboard.sip.stateless import StatelessAnswers
+
+_new = tuple.__new__
+OnResolved = Callable[[Hop | None, ProxyTurn], None]
+
+
+class Environment:
+    """The router's parts, made once.
+
+    `facing`: our address towards an IP address ("" if unknown). `recurse`: whether a 3xx is followed.
+    `max_forks`: targets of one request, redirections included. `caps`: what is refused at all.
+    `incarnation` makes the tags of this process differ from its predecessors'. `admission`: who may send
+    requests; None: everybody. `asserted_domain`: in which trusted peers are told who calls (RFC 3325), "" if they
+    are not. `answers` makes what is answered without a transaction.
+    """
+
+    __slots__ = (
+        "_tags", "admission", "answers", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer",
+        "max_forks", "policy", "port", "recurse", "unconfirmed", "waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        policy: TargetPolicy,
+        branches: Branches,
+        facing: Callable[[str], str],
+        port: int,
+        incarnation: str,
+        recurse: bool = True,
+        max_forks: int = 50,
+        caps: Caps | None = None,
+        admission: Admission | None = None,
+        asserted_domain: str = "",
+    ) -> None:
+        self.layer = layer
+        self.policy = policy
+        self.branches = branches
+        self.facing = facing
+        self.port = port
+        self.incarnation = incarnation
+        self.recurse = recurse
+        self.max_forks = max_forks
+        self.caps = caps
+        self.admission = admission
+        self.asserted_domain = asserted_domain
+        self.answers = admission.authenticator.answers if admission else StatelessAnswers()
+        self.unconfirmed = Unconfirmed(layer.values.lifetime)
+        self.waiting: dict[Lookup, list[OnResolved]] = {}
+        self._tags = 0
+
+    def make_tag(self) -> str:
+        """Return a To tag for a response of our own (§19.3)."""
+        self._tags += 1
+        return f"{self.incarnation}-{self._tags:x}"
+
+    def flow_for(self, plan: Plan, hop: Hop | None) -> Flow | None:
+        """Return how what is planned leaves: to `hop`, or where else it may go; None if nobody can get it."""
+        return self._flow_to(hop, plan.target.local) or self._flow_to(plan.fallback, "")
+
+    def _flow_to(self, hop: Hop | None, local: str) -> Flow | None:
+        """The flow to `hop`: from `local` if that is still an address of ours."""
+        if hop is None or not is_sendable(hop):
+            return None
+        if not (local and self.policy.own.is_listening_at(local, self.port)):
+            local = self.facing(hop[0])
+        return _new(Flow, (UDP, local, *hop, b"")) if local else None
+
+    def ask(self, lookup: Lookup, then: OnResolved, turn: ProxyTurn) -> None:
+        """Call `then` with the hop for `lookup`, which is no `literal_hop`, when the answer is here."""
+        if lookup in self.waiting:
+            self.waiting[lookup].append(then)
+        else:
+            self.waiting[lookup] = [then]
+            turn.lookups.append(lookup)

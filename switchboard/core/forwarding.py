@@ -1,0 +1,139 @@
+"""The copy of a request for one target, and where it goes (RFC 3261 §16.6 steps 2-8, RFC 5658)."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+
+from switchboard.core.commands import Fields
+from switchboard.core.domains import DEFAULT_PORT
+from switchboard.core.preprocess import Routing
+from switchboard.core.proxy_commands import Lookup
+from switchboard.core.record_route import is_recorded, record_routes
+from switchboard.core.request import Received
+from switchboard.core.target import Target, is_spoken
+from switchboard.core.targets import TargetPolicy
+from switchboard.sip.address import NameAddr
+from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
+from switchboard.sip.headers import Header
+from switchboard.sip.host import bracketed
+from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop, is_one_peer
+from switchboard.sip.splice import Forwarding, forward_request
+from switchboard.sip.uri import SipUri
+
+LARGEST_SENT: Final = 65_507
+"""Octets of a UDP datagram over IPv4. A copy is longer than what came, by our Via if nothing else."""
+_REMEMBERED = 4096
+_LONGEST_HOST = 255
+_new = tuple.__new__
+
+
+class Plan(NamedTuple):
+    """What `target` makes of a request: the Request-URI, the Route set, and the hop that gets it."""
+
+    text: str
+    routes: tuple[str, ...]
+    hop: Lookup
+    target: Target
+
+    @property
+    def fallback(self) -> Hop | None:
+        """Where the request goes if nobody can be at `hop`; None if there is nowhere else, or a Route to follow."""
+        hop = None if self.routes else _given_hop(self.target.fallback)
+        return (hop.host, hop.port or DEFAULT_PORT) if hop else None
+
+    def saved(self) -> Fields:
+        """What `restore` makes this plan of again."""
+        return self.text, self.routes, self.hop, self.target.saved()
+
+    @classmethod
+    def restore(cls, text: str, routes: Sequence[str], hop: Sequence[object], target: Fields) -> "Plan":
+        """Return the plan that wrote this."""
+        return cls(text, tuple(routes), Lookup(*hop), Target.restore(target))  # type: ignore[arg-type]
+
+
+def plan(routing: Routing, target: Target) -> Plan:
+    """Work out Request-URI, Route and next hop (§16.6 steps 2, 6 and 7); `ParseError` for a bad Route."""
+    routes = (*target.path, *routing.routes)
+    given = _given_hop(target.next_hop)
+    if not routes:
+        return _new(Plan, (target.text, (), given or _hop_of(target.uri), target))
+    first = SipUri.parse(NameAddr.parse(routes[0]).uri)
+    hop = given if given and not target.path else _hop_of(first)
+    if first.param("lr") is not None:
+        return Plan(target.text, routes, hop, target)
+    return Plan(str(first), (*routes[1:], f"<{target.text}>"), hop, target)
+
+
+def _given_hop(next_hop: str) -> Lookup | None:
+    host, _, port = next_hop.rpartition(":")
+    return Lookup(host.strip("[]"), int(port)) if host else None
+
+
+def _hop_of(uri: SipUri) -> Lookup:
+    if not is_spoken(uri):
+        raise ParseError("Transport Not Supported", status=503)
+    if not uri.has_host:
+        raise ParseError("No Host To Send To", status=500)
+    host = (uri.param("maddr") or uri.host).strip("[]")
+    if ":::" in host:
+        host = host.replace(":::", "::")  # as some write it (RFC 5118 §4.10)
+    return _new(Lookup, (host, uri.port))
+
+
+def literal_hop(lookup: Lookup) -> Hop | None:
+    """Return the hop if its host is an IP address, None if it must be resolved (RFC 3263 §4)."""
+    return _literal_cached(lookup) if len(lookup.host) <= _LONGEST_HOST else None  # a maddr may be longer
+
+
+@lru_cache(_REMEMBERED)
+def _literal_cached(lookup: Lookup) -> Hop | None:
+    if not (lookup.host[:1].isdigit() or ":" in lookup.host):
+        return None
+    try:
+        ip_address(lookup.host)
+    except ValueError:
+        return None
+    return lookup.host, DEFAULT_PORT if lookup.port is None else lookup.port
+
+
+@lru_cache(_REMEMBERED)
+def is_sendable(hop: Hop) -> bool:
+    """Whether one peer can be there: no port 0, no multicast, no unspecified or broadcast address."""
+    return 0 < hop[1] < 65536 and is_one_peer(hop[0])
+
+
+def compose(
+    received: Received,
+    plan: Plan,
+    routing: Routing,
+    branch: str,
+    to: Flow,
+    port: int,
+    policy: TargetPolicy,
+    added: Sequence[bytes] = (),
+) -> bytes:
+    """Return the bytes to send to the peer `to` (steps 1-8), which knows us by the address of its flow and `port`.
+
+    Credentials that were meant for us stay here (§22.3), and so does what only trusted senders may say. `added`:
+    header lines.
+    """
+    request = received.message
+    uri = plan.text.encode("utf-8", "surrogateescape")
+    via = f"SIP/2.0/UDP {bracketed(to.local)}:{port};branch={branch}".encode()
+    recorded: list[bytes] = []
+    if is_recorded(received.method):
+        may_relay, target = routing.may_relay, plan.target
+        recorded = record_routes(received, target, plan.routes, to, port, policy.seals, may_relay)
+    routes, left_out = _changed_routes(request, plan), policy.left_out(received)
+    hops = routing.max_forwards
+    change = (uri, via, received.completed_via, hops, recorded, routes, left_out, added)
+    return forward_request(request, _new(Forwarding, change))
+
+
+def _changed_routes(request: Message, plan: Plan) -> list[bytes] | None:
+    if not plan.routes and Header.ROUTE not in request.numbers:
+        return None
+    return [route.encode("utf-8", "surrogateescape") for route in plan.routes]

@@ -1,0 +1,99 @@
+"""What a router takes on: not more than it can finish, nor all of it from one source (503, RFC 3261 §21.5.4).
+
+A new request outside a dialog may be refused, without a transaction. What belongs to something that was
+begun, and every CANCEL, is always served.
+"""
+
+from switchboard.core.answer import tag_of, try_later
+from switchboard.core.commands import Reader
+from switchboard.core.networks import Network, is_within, parse_host
+from switchboard.core.overload import Overload
+from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.core.recent import Recent
+from switchboard.core.refusal import Refusal
+from switchboard.core.request import Received
+from switchboard.core.targets import Locations
+from switchboard.core.verdicts import LASTS_S, Verdicts
+from switchboard.sip.headers import Header
+from switchboard.sip.stateless import StatelessAnswers
+
+LATE_S = 0.3
+"""So late, a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""
+MOST_PASSED = 60
+"""Via and Route values of a request; Max-Forwards lets a request pass 70 proxies."""
+_NOBODY = Reader("", "")
+
+
+class Caps:
+    """`transactions`: of the router; `of_source`: of one source in `lasts_s` (64 T1), `exempt` ones excepted.
+
+    A request that was refused is refused again, for `lasts_s` at least: its sender has been told.
+    """
+
+    def __init__(
+        self,
+        locations: Locations,
+        transactions: int,
+        of_source: int,
+        exempt: tuple[Network, ...],
+        lasts_s: float = LASTS_S,
+    ) -> None:
+        self.overload = Overload(LATE_S)
+        self._locations = locations
+        self._transactions = transactions
+        self._recent = Recent(of_source, lasts_s)
+        self._refused = Verdicts(lasts_s)
+        self._exempt = exempt
+        self._known: dict[str, bool] = {}
+
+    def cause(self, received: Received, transactions: int, turn: ProxyTurn) -> str:
+        """Why a request that begins a transaction is refused; "" if it is not. ParseError."""
+        if received.method == "CANCEL" or received.is_in_dialog:
+            return ""
+        number = hash(received.key)
+        if self._refused.find(number, turn.now) is not None:
+            return "again"
+        cause = self._cause_now(received, transactions, turn)
+        if cause:
+            self._refused.add(number, False, turn.now)
+        return cause
+
+    def _cause_now(self, received: Received, transactions: int, turn: ProxyTurn) -> str:
+        if transactions >= self._transactions:
+            return "transactions"
+        if self.overload.refuses(turn.now, self._is_of_user(received, turn)):
+            return "overload"
+        host = received.source.host
+        return "" if self._is_exempt(host) or self._recent.admits(host, turn.now) else "source"
+
+    def _is_of_user(self, received: Received, turn: ProxyTurn) -> bool:
+        if not self.overload.is_pressing(turn.now) or not received.caller:
+            return False
+        return self._locations.registered_from(received.caller, received.source.host, turn.at)
+
+    def _is_exempt(self, host: str) -> bool:
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= 1000:
+                self._known.clear()
+            known = self._known[host] = is_within(parse_host(host), self._exempt)
+        return known
+
+
+def send_away(received: Received, answers: StatelessAnswers, turn: ProxyTurn) -> None:
+    """Answer 503 without a transaction, and say when to try again."""
+    message, source, later = received.message, received.source.hop, [try_later(received.message)]
+    answer = answers.make(message, source, 503, optional=later, to_tag=tag_of(message), at=turn.at)
+    if answer:
+        response, hop = answer
+        turn.send_response(received.source.towards(hop), response, _NOBODY)
+
+
+def check_passed(received: Received) -> None:
+    """Refuse a request with more Via or Route values than an honest one can have collected."""
+    request = received.message
+    for number in (Header.VIA, Header.ROUTE):
+        if request.raw.count(b",") + request.numbers.count(number) <= MOST_PASSED:
+            continue
+        if len(request.values(number)) > MOST_PASSED:
+            raise Refusal(400, f"Too Many {number.name.title()} Values")

@@ -1,0 +1,65 @@
+"""Our branch parameters, and the loops they give away (RFC 3261 §16.6 step 8, RFC 5393 §4.2).
+
+A branch is `z9hG4bKsb`, the router's number, a token that no other transaction has, and a hash over what
+decides the routing: a request that comes back with the same hash loops, with another one it spirals.
+"""
+
+from zlib import crc32
+
+from switchboard.core.domains import OwnDomains
+from switchboard.sip.dispatch import BRANCH_PREFIX
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.via import Via
+
+_PREFIX = BRANCH_PREFIX.encode()
+_ROUTING_FIELDS = (Header.ROUTE, Header.PROXY_REQUIRE, Header.PROXY_AUTHORIZATION)
+
+
+class Branches:
+    """Makes the branches of router number `instance`; `incarnation` differs at each of its starts."""
+
+    def __init__(self, instance: int, incarnation: str) -> None:
+        self._router = f"{BRANCH_PREFIX}{instance}."
+        self._prefix = f"{self._router}{incarnation}"
+        self._number = 0
+
+    def next(self, routing_hash: str) -> str:
+        """Return the branch of a new client transaction."""
+        self._number += 1
+        return f"{self._prefix}{self._number:x}.{routing_hash}"
+
+    def stateless(self, via: Via, routing_hash: str) -> str:
+        """Return the branch of an ACK that is passed on: the same for its retransmissions (§16.11).
+
+        Also after a restart: it does not depend on the incarnation.
+        """
+        return f"{self._router}-{crc32(str(via).encode('utf-8', 'surrogateescape')):x}.{routing_hash}"
+
+
+def routing_hash(request: Message) -> str:
+    """Return the hash over what decides where `request` goes, as it was received."""
+    number = str(request.cseq[0])
+    fields = [request.uri, request.from_tag, request.to_tag, request.call_id, number]
+    for header in _ROUTING_FIELDS:
+        if header in request.numbers:
+            fields += request.all(header)
+    text = "\n".join(fields)
+    return f"{crc32(text.encode('utf-8', 'surrogateescape')):08x}"
+
+
+def own_passes(request: Message, own: OwnDomains) -> list[str]:
+    """Return the branches of the earlier passes of `request` through this proxy; [] if it is new here."""
+    if _PREFIX not in request.raw[: request.headers_end]:
+        return []
+    return [via.branch for value in request.values(Header.VIA) if (via := _own_via(value, own))]
+
+
+def _own_via(value: str, own: OwnDomains) -> Via | None:
+    try:
+        via = Via.parse(value)
+    except ParseError:
+        return None
+    ours = via.branch.startswith(BRANCH_PREFIX) and own.is_listening_at(via.host, via.port)
+    return via if ours else None

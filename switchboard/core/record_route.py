@@ -1,0 +1,245 @@
+"""Our Record-Route (RFC 3261 §16.6 step 4, §16.7 step 8; RFC 5658), and the flows that it seals (`dialog_seal`).
+
+When a request makes a dialog, it is known where it came from and where it is sent, so both flows are sealed in it. If
+the callee then answers with a Contact at another address, or another proxy has recorded itself in between, the seal in
+the response is replaced by one that knows. A target refresh is recorded, too: a user agent that has lost its route set
+learns it anew. RFC 6665 §4.3 wants that of every NOTIFY, which makes dialogs of its own.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from switchboard.core.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
+from switchboard.core.request import Received
+from switchboard.core.target import NOBODY, Target, uri_of
+from switchboard.sip.address import uri_in
+from switchboard.sip.errors import ParseError
+from switchboard.sip.fields import text_of
+from switchboard.sip.flow import Flow
+from switchboard.sip.headers import Header
+from switchboard.sip.host import bracketed
+from switchboard.sip.message import Message
+from switchboard.sip.scan import BODY_END
+from switchboard.sip.translation import address_of, is_private, is_translated
+from switchboard.sip.uri import SipUri
+
+_RECORD_ROUTE: Final = int(Header.RECORD_ROUTE)
+_CONTACT: Final = int(Header.CONTACT)
+_CONTACT_FIELD: Final = Header.CONTACT
+_REMEMBERED: Final = 4096
+_REMEMBERED_LENGTH: Final = 256
+_RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
+_PARAM: Final = f";{PARAM}=".encode()
+_ENDS_PARAM: Final = b";>,? \t\r\n"
+_MOST_SEALS: Final = 8
+"""So many are looked at in one response."""
+_new = tuple.__new__
+
+
+def is_recorded(method: str) -> bool:
+    """Whether requests of this method make dialogs, or refresh their targets (RFC 3261 §12, RFC 3311, 6665)."""
+    return method in _RECORDED
+
+
+def record_routes(
+    received: Received,
+    target: Target,
+    routes: Sequence[str],
+    to: Flow,
+    port: int,
+    seals: DialogSeals,
+    may_relay: bool,
+) -> list[bytes]:
+    """Return the values for a request to `to`: one, or one for each side that knows us by another address.
+
+    The target's side is on top (RFC 5658 §3). `routes`: what is left of Route. `may_relay`: whether the caller may
+    follow the callee wherever it moves.
+    """
+    outer, local = bracketed(to.local), received.source.local
+    inner = outer if "%" in local else bracketed(local) or outer
+    hosts = (outer,) if inner == outer else (outer, inner)
+    caller = _caller_side(received, seals, may_relay)
+    sides = _new(Sides, (caller, _first_callee_side(target, routes, to, seals)))
+    seal = seals.make(sides, received.message.call_id, received.message.from_tag)
+    return [f"<sip:{host}:{port};lr;{PARAM}={seal}>".encode() for host in hosts]
+
+
+def makes_dialog(response: Message) -> bool:
+    """Whether a response makes a dialog, or refreshes its target (RFC 3261 §12.1)."""
+    return 100 < response.status < 300 and response.method in _RECORDED and bool(response.to_tag)
+
+
+def answering_target(response: Message, target: Target) -> Target:
+    """Return where a callee who was called at `target` is, by the Contact of its answer."""
+    if (text_of(response.value(_CONTACT) or b""))[1:-1] == target.text:
+        return target
+    text = _first_uri(response, Header.CONTACT)
+    uri = _parsed(text)
+    if uri is None or address_named(uri) == address_named(target.uri):
+        return target._replace(text=text)
+    return Target(text, uri)
+
+
+def lead_to_callee(
+    raw: bytes, response: Message, received: Received, target: Target, flow: Flow, seals: DialogSeals
+) -> bytes:
+    """Return `raw`, the `response` without our Via, with a seal that knows where the callee at `flow` is now.
+
+    It is `raw` itself if the callee is where the request was sent.
+    """
+    if _RECORD_ROUTE not in response.numbers or _is_where_expected(response, target):
+        return raw
+    found = _seal_in(response, _caller_side(received, seals, False), seals)
+    if found is None:
+        return raw
+    old, sides, text = found
+    side = _callee_side(received, target, flow, text, seals)
+    head = response.headers_end - (response.index[BODY_END] - len(raw))
+    new = seals.make(Sides(sides.caller, side), response.call_id, response.from_tag).encode()
+    return raw[:head].replace(old, new) + raw[head:]
+
+
+def _is_where_expected(response: Message, target: Target) -> bool:
+    """Whether our Record-Route is the only one there, and Contact, if there is one, names the address called."""
+    start, end = response.value_span(_RECORD_ROUTE)
+    if response.numbers.count(_RECORD_ROUTE) > 1 or response.raw.find(b",", start, end) >= 0:
+        return False
+    contact = response.get(_CONTACT_FIELD)
+    if not contact or contact[1:-1] == target.text:  # as most write it, in brackets
+        return True
+    text = _first_uri(response, _CONTACT_FIELD)
+    if max(len(text), len(target.text)) > _REMEMBERED_LENGTH:
+        return _names_same_place(text, target.text)
+    return _names_same_place_cached(text, target.text)
+
+
+@lru_cache(_REMEMBERED)
+def _names_same_place_cached(text: str, other: str) -> bool:
+    return _names_same_place(text, other)
+
+
+def _names_same_place(text: str, other: str) -> bool:
+    """Whether two URIs are sent to the same address; False for what is none."""
+    one, two = _parsed(text), _parsed(other)
+    return one is not None and two is not None and address_named(one) == address_named(two)
+
+
+def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Side:
+    message, source = received.message, received.source
+    is_passed_on = Header.RECORD_ROUTE in message.numbers
+    text = _first_uri(message, Header.RECORD_ROUTE if is_passed_on else Header.CONTACT)
+    uri = _parsed(text)
+    is_ours = uri is not None and received.owns(uri)
+    make = _caller_side_at if len(text) <= _REMEMBERED_LENGTH else _make_caller_side
+    return make(text, received.via.host, source, received.caller, may_relay, is_ours, seals)
+
+
+def _make_caller_side(
+    text: str, via: str, source: Flow, user: str, may_relay: bool, is_ours: bool, seals: DialogSeals
+) -> Side:
+    """The caller as it names itself by the URI `text`, and by the host of its Via."""
+    uri = _parsed(text)
+    sums = seals.target_of(uri, text), seals.user(user)
+    if uri is None or is_ours or is_translated(uri.host, via, source.host):
+        return _new(Side, (source, *sums, True, False, may_relay, False))
+    return _side_at(uri, source, sums, may_relay)
+
+
+_caller_side_at = lru_cache(_REMEMBERED)(_make_caller_side)
+
+
+def _first_callee_side(target: Target, routes: Sequence[str], to: Flow, seals: DialogSeals) -> Side:
+    """Where the callee is as far as is known when it is called: at its contact, or over the flow that leads there."""
+    sums = seals.target_of(target.uri, target.text), seals.user(target.user)
+    may_follow = bool(target.user)
+    if target.next_hop or not target.uri.has_host:
+        return _new(Side, (to, *sums, target.uri.host.strip("[]") != to.host, False, may_follow, False))
+    if routes:
+        return _side_at(target.uri, to, sums, may_follow)
+    is_named = address_of(address_named(target.uri)[0]) is None
+    return _new(Side, (to, *sums, False, is_named, may_follow, is_named and not may_follow))
+
+
+def _callee_side(received: Received, target: Target, flow: Flow, text: str, seals: DialogSeals) -> Side:
+    uri = _parsed(text)
+    sums = seals.target_of(uri, text), seals.user(target.user)
+    may_follow = bool(target.user)
+    if uri is None or received.owns(uri) or _is_behind(uri, target, flow):
+        return _new(Side, (flow, *sums, True, False, may_follow, False))
+    return _side_at(uri, flow, sums, may_follow)
+
+
+def _side_at(uri: SipUri, known: Flow, sums: tuple[bytes, bytes], may_follow: bool) -> Side:
+    """The side at the address that `uri` names. `known`: its flow so far; `sums`: its target and owner."""
+    host, port = address_named(uri)
+    if port == 0 or is_translated(host, "", known.host):  # as its Contact's maddr or port tells
+        return _new(Side, (known, *sums, True, False, may_follow, False))
+    if address_of(host) is None:
+        return _new(Side, (known, *sums, False, True, may_follow, not may_follow))
+    is_claimed = host != known.host
+    flow = _new(Flow, (known.transport, "" if is_claimed else known.local, host, port, b""))
+    return _new(Side, (flow, *sums, False, False, may_follow, is_claimed and not may_follow))
+
+
+def _is_behind(uri: SipUri, target: Target, flow: Flow) -> bool:
+    """Whether a callee who was reached at `flow` is reached nowhere else, whatever its Contact `uri` names."""
+    if target.next_hop and (uri.host == target.uri.host or is_private(uri.host)):
+        return uri.host != flow.host
+    return is_translated(uri.host, "", flow.host)
+
+
+def _first_uri(message: Message, header: Header) -> str:
+    """The URI of the first value of Contact or Record-Route; as it stands if it is none."""
+    text = message.get(header) or ""
+    if not text:
+        return ""
+    try:
+        return uri_in(text)
+    except ParseError:
+        pass
+    try:
+        return uri_in(message.values(header)[0])
+    except (ParseError, IndexError):
+        return text
+
+
+def _seal_in(response: Message, caller: Side, seals: DialogSeals) -> tuple[bytes, Sides, str] | None:
+    """Our seal for this `caller`, what it tells, and the URI that a request has behind our Route.
+
+    That is the Record-Route of the next proxy, above ours, or else the callee's Contact.
+    """
+    raw, end = response.raw, response.headers_end
+    start = at = response.value_span(Header.RECORD_ROUTE)[0]
+    for _ in range(_MOST_SEALS):
+        at = raw.find(_PARAM, at, end)
+        if at < 0:
+            return None
+        at += len(_PARAM)
+        seal = _value_at(raw, at, end)
+        sides = seals.read(seal.decode("ascii", "replace"), response.call_id, response.from_tag)
+        if sides is not None and sides.caller[:3] == caller[:3]:  # another is of an earlier or later pass
+            return seal, sides, _uri_behind(response, seal, raw[start:at])
+    return None
+
+
+def _uri_behind(response: Message, seal: bytes, above: bytes) -> str:
+    if b"," not in above and b"\n" not in above:
+        return _first_uri(response, Header.CONTACT)
+    text = seal.decode()
+    values = response.values(Header.RECORD_ROUTE)
+    ours = next((place for place, value in enumerate(values) if text in value), 0)
+    return uri_in(values[ours - 1]) if ours else _first_uri(response, Header.CONTACT)
+
+
+def _value_at(raw: bytes, start: int, end: int) -> bytes:
+    at = start
+    while at < end and raw[at] not in _ENDS_PARAM:
+        at += 1
+    return raw[start:at]
+
+
+def _parsed(text: str) -> SipUri | None:
+    """The URI; None if it names no place."""
+    uri = uri_of(text) if text else NOBODY
+    return uri if uri.has_host else None

@@ -1,0 +1,417 @@
+"""The response context: forks of one request, and the one final response they end in (RFC 3261 §16.6-10)."""
+
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import quote
+
+from switchboard.core.best import Final, best, gathered_challenges, with_challenges
+from switchboard.core.branch import Branch, restore_branch
+from switchboard.core.client_transaction import ClientTransaction
+from switchboard.core.commands import Fields
+from switchboard.core.environment import Environment
+from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
+from switchboard.core.identity import unproved_lines
+from switchboard.core.preprocess import MAX_BREADTH, Routing
+from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog
+from switchboard.core.recursion import redirected_targets
+from switchboard.core.request import Received
+from switchboard.core.server_transaction import ServerTransaction
+from switchboard.core.session_timer import session_expires_s
+from switchboard.core.target import Target, by_priority
+from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop, build_response
+from switchboard.sip.splice import strip_top_via, without_lines
+
+SPIRAL_TARGETS = 3
+"""So many places a request is sent to that comes back to us; fewer if it has less breadth left."""
+
+_RINGING = (180, 183)
+_REFRESHING = ("INVITE", "UPDATE")
+_RECORD_ROUTE = bytes((Header.RECORD_ROUTE,))
+_ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
+
+
+class ResponseContext:
+    """Everything about one forwarded request: its branches, the targets still to try, what was sent back.
+
+    `edition` grows whenever `fixed` changes: with each group of branches, seldom after the first.
+    """
+
+    __slots__ = (
+        "_answers", "_branches", "_cancelled", "_env", "_groups", "_led", "_rang", "_received", "_routing",
+        "_tried", "_unplanned", "edition", "server",
+    )  # fmt: skip
+
+    def __init__(
+        self, env: Environment, received: Received, server: ServerTransaction, routing: Routing
+    ) -> None:
+        self._env = env
+        self._received = received
+        self.server = server
+        self._routing = routing
+        self._branches: list[Branch] = []
+        self._groups: list[list[Target]] = []
+        self._tried: set[str] = set()
+        self._led: dict[str, int] = {}  # which branch redirected to a target, by text
+        self._cancelled = False
+        self._rang = False
+        self._answers: set[str] = set()
+        self._unplanned: Final | None = None
+        self.edition = 1
+
+    def is_alive(self) -> bool:
+        """Whether anything may still come of the forwarded requests."""
+        for branch in self._branches:  # noqa: SIM110
+            if branch.is_alive:
+                return True
+        return False
+
+    def fixed(self) -> Fields:
+        """The request, the targets and the branches."""
+        groups = [[target.saved() for target in group] for group in self._groups]
+        branches = [branch.fixed() for branch in self._branches]
+        led = list(self._led.items())
+        return self._received.saved(), self._routing.saved(), groups, list(self._tried), led, branches
+
+    def changing(self) -> Fields:
+        """What `restore` needs besides, in another process of this machine."""
+        whole = not self.server.is_finished
+        branches = [branch.changing(whole) for branch in self._branches]
+        return self._cancelled, self._rang, list(self._answers), branches
+
+    def lingering(self) -> list[ClientTransaction] | None:
+        """The client transactions that are there yet; None while a final response is missing."""
+        clients = []
+        for branch in self._branches:
+            if branch.final is None or branch.armed:
+                return None
+            if branch.client is not None and not branch.client.is_over:
+                clients.append(branch.client)
+        return clients
+
+    def dissolve(self) -> None:
+        """Let go of the branches, which refer back to here; for a context that is alive no more."""
+        for branch in self._branches:
+            branch.client = None
+        self._branches.clear()
+
+    def resume(self, turn: ProxyTurn) -> None:
+        """Go on after a restart: names that were being resolved are asked for again."""
+        for branch in self._branches:
+            if branch.client is None and branch.final is None:
+                self._resolve(branch, turn)
+
+    def start(self, targets: list[Target], turn: ProxyTurn) -> None:
+        """Send the request to the first group of `targets` (§16.6)."""
+        turn.touch(self.server)
+        self._add(targets)
+        self._settle(turn)
+
+    def receive(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+        """Process a response that came on `branch` (§16.7)."""
+        turn.touch(self.server)
+        if response.status < 200:
+            self._receive_provisional(branch, response, turn)
+            return
+        if branch.final is None:
+            branch.end(
+                Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
+            )
+        if response.status < 300:
+            self._succeed(branch, response, turn)
+        elif not self.server.is_finished:
+            self._fail(branch, response, turn)
+
+    def time_out(self, branch: Branch, turn: ProxyTurn) -> None:
+        """Nobody answered on `branch` (timer B or F): as if it were a 408 (§16.7 step 1)."""
+        turn.touch(self.server)
+        if branch.final is None:
+            branch.end(Final(408))
+            self._settle(turn)
+
+    def fail_to_deliver(self, branch: Branch, turn: ProxyTurn) -> None:
+        """Nobody is where `branch` leads: it goes where else it may, or ends as if a 503 had come (§16.9)."""
+        turn.touch(self.server)
+        if branch.final is not None:
+            return
+        fallback, tried = branch.plan.fallback, branch.client.flow.hop if branch.client else None
+        if fallback is None or fallback == tried or self._cancelled or self._used() >= MAX_BREADTH:
+            self._give_up(branch, 503, turn)
+        else:
+            self._send(branch, fallback, turn)
+
+    def fire(self, branch: Branch, letter: str, turn: ProxyTurn) -> None:
+        """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
+        turn.touch(self.server)
+        branch.given_up = True
+        if letter == "C" and branch.client and branch.client.is_proceeding:
+            branch.cancel(turn)
+            return
+        if branch.client:
+            self._env.layer.abandon(branch.client)
+        self.time_out(branch, turn)
+
+    def may_be_cancelled_by(self, cancel: Received) -> bool:
+        """Whether a CANCEL comes from where its INVITE came, or shows the same credentials (§9.1, §22.1)."""
+        invite, header = self._received, Header.PROXY_AUTHORIZATION
+        if cancel.source.hop == invite.source.hop:
+            return True
+        if cancel.source.host == invite.source.host and invite.via.param("rport") is None:
+            return True  # it sends from another port each time
+        shown = cancel.message.all(header)
+        return bool(shown) and shown == invite.message.all(header)
+
+    def cancel(self, reasons: Sequence[bytes], turn: ProxyTurn) -> None:
+        """The caller gave up (§16.10)."""
+        if self.server.is_finished:
+            return
+        turn.touch(self.server)
+        self._cancelled = True
+        self._cancel_rest(turn, reasons)
+        self._settle(turn)
+
+    def _add(self, targets: list[Target]) -> bool:
+        """Put `targets` that were not tried yet behind those that wait; False if there is none.
+
+        Their number is bounded, more tightly for a request that has been here before: what leads back to us
+        must not multiply (RFC 5393 §3).
+        """
+        most = min(SPIRAL_TARGETS, self._routing.breadth) if self._received.passes else self._env.max_forks
+        limit = min(most, MAX_BREADTH)
+        fresh = [target for target in targets if target.text not in self._tried]
+        fresh = fresh[: max(0, limit - self._used())]
+        self._tried.update([target.text for target in fresh])
+        self._groups += by_priority(fresh)
+        self.edition += 1
+        return bool(fresh)
+
+    def _used(self) -> int:
+        """So many places it was or will be sent to: its targets, and where some of them are reached instead."""
+        return len(self._tried) + sum([_has_fallen_back(branch) for branch in self._branches])
+
+    def _settle(self, turn: ProxyTurn) -> None:
+        """When no branch is pending: try the next group, or send the best response."""
+        while not self._is_pending():
+            if not self._groups:
+                self._send_best(turn)
+                return
+            self._start_group(self._groups.pop(0), turn)
+
+    def _is_pending(self) -> bool:
+        for branch in self._branches:  # noqa: SIM110
+            if branch.final is None:
+                return True
+        return False
+
+    def _start_group(self, group: list[Target], turn: ProxyTurn) -> None:
+        """Nothing is pending: the group shares the whole breadth, and who finds no place comes next (RFC 5393)."""
+        breadth = self._routing.breadth
+        if len(group) > breadth:
+            self._groups.insert(0, group[breadth:])
+            group = group[:breadth]
+        known = len(self._branches)
+        for target in group:
+            branch = self._make_branch(target, breadth // len(group))
+            if branch is not None:
+                self._branches.append(branch)
+        self.edition += 1
+        for branch in self._branches[known:]:
+            self._resolve(branch, turn)
+
+    def _make_branch(self, target: Target, breadth: int) -> Branch | None:
+        """Return a branch for `target`, None if nothing can be sent there: a URI of a registered phone."""
+        try:
+            return Branch(self, self._env.layer, plan(self._routing, target), breadth)
+        except ParseError as error:
+            self._unplanned = Final(error.status)
+            return None
+
+    def _resolve(self, branch: Branch, turn: ProxyTurn) -> None:
+        hop = literal_hop(branch.plan.hop)
+        if hop is not None:
+            self._send(branch, hop, turn)
+        else:
+            self._env.ask(branch.plan.hop, partial(self._send, branch), turn)
+
+    def _send(self, branch: Branch, hop: Hop | None, turn: ProxyTurn) -> None:
+        """Send the request to `hop`, or where else it may go if nobody can be there."""
+        if branch.final:
+            return
+        turn.touch(self.server)
+        env = self._env
+        flow = env.flow_for(branch.plan, hop)
+        if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
+            self._give_up(branch, 482 if flow else 503, turn)
+            return
+        identity = env.branches.next(self._received.routing_hash)
+        added = self._added_lines(branch, flow)
+        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.port, env.policy, added)
+        if len(raw) > LARGEST_SENT:
+            self._give_up(branch, 513, turn)
+            return
+        method = self._received.method
+        branch.client = env.layer.open_client(identity, method, flow, raw, branch, turn)
+        self.edition += 1
+        if method == "INVITE":
+            branch.watch(turn.now)
+
+    def _give_up(self, branch: Branch, status: int, turn: ProxyTurn) -> None:
+        """Nothing can be sent on this branch."""
+        branch.end(Final(status))
+        self._settle(turn)
+
+    def _added_lines(self, branch: Branch, flow: Flow) -> list[bytes]:
+        has_one = Header.MAX_BREADTH in self._received.message.numbers
+        lines = [b"Max-Breadth: %d" % branch.breadth] if has_one or branch.breadth < MAX_BREADTH else []
+        user = self._routing.user
+        if user and self._env.asserted_domain and flow.host in self._env.policy.trusted:
+            lines.append(f"P-Asserted-Identity: <sip:{quote(user)}@{self._env.asserted_domain}>".encode())
+        return lines
+
+    def _receive_provisional(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+        branch.send_held_cancel(turn)
+        if response.status == 100 or not branch.is_invite:
+            return
+        if branch.final is None:
+            branch.watch(turn.now)
+        if not self.server.is_finished:
+            self._note_ringing(response.status, turn)
+            self._relay(response, turn, branch)
+
+    def _succeed(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+        if response.to_tag not in self._answers:
+            self._answers.add(response.to_tag)
+            self._note_success(response, turn)
+        if self._received.begins_call:  # a repeated one, too: its ACK was lost
+            target = answering_target(response, branch.plan.target)
+            self._env.unconfirmed.await_ack(self._received.message, target, turn.now)
+        self._relay(response, turn, branch)
+        self._cancel_rest(turn, _ANSWERED_ELSEWHERE)
+
+    def _fail(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+        if response.status >= 600:
+            self._cancel_rest(turn)
+        elif self._env.recurse and not self._cancelled and branch.final and not branch.given_up:
+            targets = redirected_targets(response, self._env.policy, turn.at)
+            branch.redirected = self._add(targets)
+            place = self._branches.index(branch)
+            self._led.update((target.text, place) for target in targets if target.text not in self._led)
+        self._settle(turn)
+
+    def _cancel_rest(self, turn: ProxyTurn, reasons: Sequence[bytes] = ()) -> None:
+        if self._groups:
+            self._groups.clear()
+            self.edition += 1
+        for branch in self._branches:
+            branch.cancel(turn, reasons)
+
+    def _send_best(self, turn: ProxyTurn) -> None:
+        if self.server.is_finished:
+            return
+        finals = self._candidates()
+        chosen = best(finals) if finals else self._unplanned or Final(487)
+        if chosen.message is None or self._must_not_pass(chosen.status):
+            self._answer_ourselves(chosen.status, turn)
+            return
+        by = "caller" if self._cancelled and chosen.status == 487 else "callee"
+        self._note(turn, "failed", chosen.status, by)
+        self._note_bye(chosen.status, turn)
+        self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), turn)
+
+    def _candidates(self) -> list[Final]:
+        """The finals to choose from: a redirection only if nothing was sent to where it leads (§16.7 step 4)."""
+        followed = {
+            self._led[branch.plan.target.text]
+            for branch in self._branches
+            if branch.client is not None and branch.plan.target.text in self._led
+        }
+        return [
+            branch.final
+            for place, branch in enumerate(self._branches)
+            if branch.final and not (branch.redirected and place in followed)
+        ]
+
+    def _must_not_pass(self, status: int) -> bool:
+        """Whether a callee's final ends here: a 503 (§16.7 step 6), a 408 to a non-INVITE (RFC 4320 §4.2)."""
+        return status == 503 or (status == 408 and self._received.method != "INVITE")
+
+    def _answer_ourselves(self, status: int, turn: ProxyTurn) -> None:
+        """Send a final of our own: 500 in place of a 503, nothing in place of a 408 that must not pass."""
+        self._note_bye(status, turn)
+        if self._cancelled:
+            status = 487
+        elif status == 503:
+            status = 500
+        elif self._must_not_pass(status):
+            return
+        self._note(turn, "failed", status, "caller" if self._cancelled else "switchboard")
+        request, top_via = self._received.message, self._received.completed_via
+        raw = build_response(request, status, "", self._env.make_tag(), (), top_via)
+        self.server.respond(status, raw, turn)
+
+    def _relay(self, response: Message, turn: ProxyTurn, branch: Branch | None = None) -> None:
+        """Pass a response back (§16.7 steps 3, 8 and 9). `branch`: on which a dialog may have been made."""
+        policy = self._env.policy
+        flow = branch.client.flow if branch is not None and branch.client is not None else None
+        if flow is not None and (lines := unproved_lines(response)) and policy.is_doubted(flow.host):
+            response = without_lines(response, lines)
+        raw = strip_top_via(response)
+        if branch is not None and flow is not None and makes_dialog(response):
+            raw = lead_to_callee(raw, response, self._received, branch.plan.target, flow, policy.seals)
+        self.server.respond(response.status, raw, turn)
+
+    def _note_ringing(self, status: int, turn: ProxyTurn) -> None:
+        if status in _RINGING and not self._rang:
+            self._rang = True
+            self._note(turn, "ringing")
+
+    def _note_success(self, response: Message, turn: ProxyTurn) -> None:
+        """A 2xx: to the INVITE of a call, to a BYE, or to what refreshes its session (RFC 4028 §8)."""
+        received = self._received
+        if received.is_in_dialog:
+            self._note_bye(response.status, turn)
+            if received.method in _REFRESHING:
+                tags = received.message.from_tag, received.message.to_tag
+                turn.events.append(received.event("refreshed", turn.at, *tags, session_expires_s(response)))
+        elif received.begins_call:
+            session_s, record_routed = session_expires_s(response), _RECORD_ROUTE in response.numbers
+            details = response.to_tag, response.status, session_s, record_routed
+            turn.events.append(received.event("answered", turn.at, *details))
+
+    def _note_bye(self, status: int, turn: ProxyTurn) -> None:
+        """The final of a BYE, as the other side gave it: the caller hears 500 for 503, and no 408."""
+        received = self._received
+        if received.method == "BYE" and received.is_in_dialog:
+            came_at = turn.at - self.server.age_s(turn.now)
+            tags = received.message.from_tag, received.message.to_tag
+            turn.events.append(received.event("bye", came_at, *tags, status))
+
+    def _note(self, turn: ProxyTurn, kind: str, *details: object) -> None:
+        if self._received.begins_call:
+            turn.events.append(self._received.event(kind, turn.at, *details))
+
+
+def _has_fallen_back(branch: Branch) -> bool:
+    hop = branch.client.flow.hop if branch.client else None
+    return hop is not None and literal_hop(branch.plan.hop) != hop == branch.plan.fallback
+
+
+def restore_context(
+    env: Environment, server: ServerTransaction, fixed: Fields, changing: Fields, now: float
+) -> ResponseContext:
+    """Return the context that wrote this. `now`: when this process took over."""
+    request, routing, groups, tried, led, branches = fixed
+    cancelled, rang, answers, changed = changing
+    received = Received.restore(request, env.policy.own)
+    context = ResponseContext(env, received, server, Routing.restore(routing))
+    context._groups = [[Target.restore(target) for target in group] for group in groups]
+    context._tried, context._answers = set(tried), set(answers)
+    context._led = dict(led)
+    context._cancelled, context._rang = cancelled, rang
+    for branch, change in zip(branches, changed, strict=True):
+        context._branches.append(restore_branch(context, env.layer, branch, change, now))
+    return context

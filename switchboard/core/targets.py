@@ -1,0 +1,220 @@
+"""The target set of a request (RFC 3261 §16.5): who is called, in which order, and who may call."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from switchboard.auth.failures import Failure, Failures, Reason
+from switchboard.auth.trusted import Trusted
+from switchboard.core.dialog_seal import DialogSeals
+from switchboard.core.domains import OwnDomains
+from switchboard.core.identity import unproved_lines
+from switchboard.core.preprocess import Routing
+from switchboard.core.refusal import Refusal, bad_extension
+from switchboard.core.request import Received
+from switchboard.core.target import Bound, Target, target_of
+from switchboard.sip.address import uri_in
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.translation import is_private
+from switchboard.sip.uri import SipUri, parse_uri
+
+ALLOWED_METHODS = (
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, REFER, SUBSCRIBE, NOTIFY, PRACK, UPDATE"
+)
+_EVENT_METHODS: Final = ("SUBSCRIBE", "PUBLISH")
+ENDINGS: Final = ("ACK", "BYE")
+"""Methods that begin nothing."""
+_MOST_ALIASES: Final = 20
+"""So many users does one lead to whose contacts are users."""
+RETRY_AFTER_S = 5
+"""When to call again while nobody has told us yet who is registered."""
+
+
+class Locations(Protocol):
+    """The location service as a router sees it. `now_at`: epoch s."""
+
+    @property
+    def is_loaded(self) -> bool: ...
+    def lookup(self, user: str, now_at: float) -> Iterable[Bound]: ...
+    def is_known(self, user: str) -> bool: ...
+    def registered_from(self, user: str, host: str, now_at: float) -> bool: ...
+    def registered_at(self, user: str, host: str, port: int, now_at: float) -> bool: ...
+    def binding_at(self, user: str, uri: SipUri, now_at: float) -> Bound | None: ...
+    def is_contact(self, contact: str, now_at: float) -> bool: ...
+
+
+@dataclass(slots=True)
+class TargetPolicy:
+    """Who may be called by whom. `open_relay`: anybody may reach foreign domains. `users`: known by name.
+
+    `seals` makes and reads what our Record-Route proves. `trusted`: networks that may reach anybody.
+    `failures`: where refusals to relay are noted. `keeps_identity`: everybody may assert who calls (`identity`).
+    """
+
+    own: OwnDomains
+    locations: Locations
+    seals: DialogSeals
+    open_relay: bool = False
+    users: Collection[str] = ()
+    trusted: Trusted = field(default_factory=Trusted)
+    failures: Failures = field(default_factory=Failures)
+    keeps_identity: bool = False
+
+    def left_out(self, received: Received) -> list[tuple[int, int]]:
+        """Start and end of the lines of a request that go no further."""
+        message, lines = received.message, received.own_credentials
+        if Header.MAX_BREADTH in message.numbers:
+            lines = lines + message.lines(Header.MAX_BREADTH)
+        doubtful = unproved_lines(message)
+        return lines + doubtful if doubtful and self.is_doubted(received.source.host) else lines
+
+    def is_doubted(self, host: str) -> bool:
+        """Whether who sends from there may not say who calls."""
+        return not (self.keeps_identity or host in self.trusted)
+
+    def select(self, received: Received, routing: Routing, at: float) -> list[Target]:
+        """Return the targets of a request, best q first; `Refusal` if there is none. `at`: epoch s."""
+        if routing.target is not None:
+            return [routing.target]
+        ours = self.own.owns(routing.uri)
+        if routing.routes or not ours:
+            self._check_relay(received, routing, at)
+        if ours and (routing.uri.user or not routing.routes):
+            return self._own_targets(received, routing, at)
+        return [self._foreign_target(routing, at)]
+
+    def expand(self, uri: SipUri, q: float, at: float) -> list[Target]:
+        """Return where a contact that a callee redirected to leads (§16.5, recursion)."""
+        return self.bindings_of(uri.username, at) if self.own.owns(uri) else [Target(str(uri), uri, q)]
+
+    def bindings_of(self, user: str, at: float) -> list[Target]:
+        """Return the contacts of a user of ours that speak SIP, best q first.
+
+        A contact at an address of ours is resolved here, once: nothing is sent to ourselves (RFC 5393 §3).
+        """
+        bounds = list(self.locations.lookup(user, at))
+        if len(bounds) == 1 and (target := target_of(bounds[0], user)) and not self.own.owns(target.uri):
+            return [self._without_own_path(target) if target.path else target]
+        found: dict[str, Target] = {}
+        self._gather(user, 1.0, found, {user}, at)
+        return list(found.values())
+
+    def _refuse_user(self, user: str, at: float) -> Refusal:
+        """What to say of a user of ours who has no contact to send to."""
+        if not self.locations.is_loaded:
+            return Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
+        if any(target_of(bound, user) for bound in self.locations.lookup(user, at)):
+            return Refusal(482)  # there are contacts, and they lead back here
+        return Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
+
+    def note_relay(self, received: Received, routing: Routing) -> None:
+        """Somebody wanted to be brought where strangers are not brought; a side of a dialog is no attacker."""
+        if not routing.is_sealed:
+            source, reason = received.source.host, Reason.FORBIDDEN_RELAY
+            self.failures.note(Failure(source, received.caller, received.method, reason))
+
+    def is_between_users(self, received: Received, routing: Routing, at: float) -> bool:
+        """Whether it is a BYE or ACK of a user agent that goes past Record-Route, yet sends to us.
+
+        It comes from where the user in From is registered, and goes to a contact of the user in To.
+        """
+        if not (received.is_in_dialog and received.method in ENDINGS) or routing.routes:
+            return False
+        source, caller, callee = received.source, received.caller, received.callee
+        if not (caller and callee and self.locations.registered_at(caller, source.host, source.port, at)):
+            return False
+        bound = self.locations.binding_at(callee, routing.uri, at)
+        if bound is not None and (target := target_of(bound, callee)):
+            routing.target = target._replace(text=routing.text)
+        return bound is not None
+
+    def _gather(self, user: str, q: float, found: dict[str, Target], seen: set[str], at: float) -> None:
+        for bound in self.locations.lookup(user, at):
+            target = target_of(bound, user)
+            if target is None:
+                continue
+            if not self.own.owns(target.uri):
+                target = self._without_own_path(target)
+                found.setdefault(target.text, target if q == 1.0 else target._replace(q=q * target.q))
+            elif len(seen) < _MOST_ALIASES and target.uri.username not in seen:
+                seen.add(target.uri.username)
+                self._gather(target.uri.username, q * target.q, found, seen, at)
+
+    def _without_own_path(self, target: Target) -> Target:
+        """A Path that begins with ourselves would have us send to ourselves."""
+        path = target.path
+        while path and self._is_own_route(path[0]):
+            path = path[1:]
+        return target if path == target.path else target._replace(path=path)
+
+    def _is_own_route(self, value: str) -> bool:
+        try:
+            return self.own.owns(parse_uri(uri_in(value)))
+        except ParseError:
+            return False
+
+    def _own_targets(self, received: Received, routing: Routing, at: float) -> list[Target]:
+        user = routing.uri.username
+        if not user:
+            raise _own_answer(received)
+        if received.method in _EVENT_METHODS and received.caller == user and not received.is_in_dialog:
+            raise _bad_event()
+        targets = self.bindings_of(user, at)
+        if received.method == "PUBLISH" and not targets:
+            raise _bad_event()
+        if not targets:
+            raise self._refuse_user(user, at)
+        return targets
+
+    def _foreign_target(self, routing: Routing, at: float) -> Target:
+        """A URI that is none of ours: the contact of the user whom it names, if that has it, else itself.
+
+        Only a private address is looked for, which says nothing to us: the contact of a phone behind address
+        translation, to which a call is transferred.
+        """
+        user = routing.uri.username
+        if user and not routing.routes and is_private(routing.uri.host):
+            bound = self.locations.binding_at(user, routing.uri, at)
+            if bound is not None and (target := target_of(bound, user)):
+                return target._replace(text=routing.text, uri=routing.uri)
+        return Target(routing.text, routing.uri)
+
+    def _check_relay(self, received: Received, routing: Routing, at: float) -> None:
+        if routing.is_led or routing.may_relay:
+            return
+        if not (self._may_relay(received, at) or self._leads_to_a_phone(routing, at)):
+            raise RelayRefusal(403, "Relaying Denied")
+        routing.may_relay = True
+
+    def _may_relay(self, received: Received, at: float) -> bool:
+        caller, host = received.caller, received.source.host
+        if self.open_relay or host in self.trusted:
+            return True
+        return bool(caller) and self.locations.registered_from(caller, host, at)
+
+    def _leads_to_a_phone(self, routing: Routing, at: float) -> bool:
+        """Whether it goes to a registered contact: whoever was admitted may call its user, too."""
+        return not routing.routes and self.locations.is_contact(routing.text, at)
+
+
+class RelayRefusal(Refusal):
+    """Somebody wanted to be brought where strangers are not brought."""
+
+
+class OwnAnswer(Refusal):
+    """Tells anybody who asks that we are there: answered without state, in no more octets than the question."""
+
+
+def _bad_event() -> Refusal:
+    """We keep no event state (RFC 3903 §6, RFC 6665 §4.2.1.1); REFER's own subscriptions pass."""
+    return Refusal(489, headers=[("Allow-Events", "refer")])
+
+
+def _own_answer(received: Received) -> Refusal:
+    """The answer to a request to the switchboard itself (§8.2.2.3, §11.2, RFC 3903 §6)."""
+    if required := received.message.values(Header.REQUIRE):
+        return bad_extension(required)
+    if received.method == "OPTIONS":
+        return OwnAnswer(200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")])
+    return _bad_event() if received.method in _EVENT_METHODS else Refusal(404)

@@ -1,0 +1,180 @@
+"""Finds the transaction of every message and lets timers fire (RFC 3261 §17)."""
+
+from collections.abc import Iterator
+
+from switchboard.core.client_transaction import (
+    ClientTransaction,
+    InviteClientTransaction,
+    NonInviteClientTransaction,
+    restore_client,
+)
+from switchboard.core.commands import Fields, Reader, Turn
+from switchboard.core.dormant import Dormant
+from switchboard.core.repetitions import Repetitions
+from switchboard.core.server_transaction import (
+    InviteServerTransaction,
+    NonInviteServerTransaction,
+    ServerTransaction,
+    restore_server,
+)
+from switchboard.core.timers import Timers, TimerValues, Waiting
+from switchboard.core.transaction_key import ClientKey, ServerKey, client_key
+from switchboard.sip.flow import Flow
+from switchboard.sip.message import Message
+
+
+class TransactionLayer:
+    """Owns every transaction of a router. Terminated ones are forgotten at once.
+
+    `dormant`: those that are in the log alone.
+    """
+
+    def __init__(self, values: TimerValues) -> None:
+        self.values = values
+        self.timers = Timers()
+        self.servers: dict[ServerKey, ServerTransaction] = {}
+        self.clients: dict[ClientKey, ClientTransaction] = {}
+        self.dormant: Dormant | None = None
+        self.repetitions = Repetitions()
+
+    @property
+    def server_count(self) -> int:
+        """How many server transactions there are."""
+        return len(self.servers) + (len(self.dormant.servers) if self.dormant else 0)
+
+    @property
+    def client_count(self) -> int:
+        """How many client transactions there are."""
+        return len(self.clients) + (len(self.dormant.clients) if self.dormant else 0)
+
+    def find_server(self, key: ServerKey) -> ServerTransaction | None:
+        """Return the server transaction with this key, None if there is none."""
+        if self.dormant:
+            self.dormant.meet_server(key)
+        return self.servers.get(key)
+
+    def open_server(self, key: ServerKey, flow: Flow, reader: Reader) -> ServerTransaction:
+        """Start the server transaction of a new request."""
+        transaction: ServerTransaction
+        if key[-1] == "INVITE":
+            transaction = InviteServerTransaction(key, flow, reader, self.timers, self.values)
+        else:
+            transaction = NonInviteServerTransaction(key, flow, reader, self.timers, self.values)
+        self.servers[key] = transaction
+        return transaction
+
+    def withdraw(self, server: ServerTransaction) -> None:
+        """Forget a server transaction: its request is answered without state (§8.2.7)."""
+        self.servers.pop(server.key, None)
+
+    def open_client(
+        self, branch: str, method: str, flow: Flow, raw: bytes, user: object, turn: Turn
+    ) -> ClientTransaction:
+        """Start a client transaction: `raw`, whose top Via bears `branch`, is sent to `flow`."""
+        key = client_key(branch, method)
+        transaction: ClientTransaction
+        if method == "INVITE":
+            transaction = InviteClientTransaction(key, flow, raw, self.timers, self.values, user)
+        else:
+            transaction = NonInviteClientTransaction(key, flow, raw, self.timers, self.values, user)
+        self.clients[key] = transaction
+        transaction.start(turn)
+        return transaction
+
+    def restore_server(self, fixed: Fields, changing: Fields, now: float) -> ServerTransaction:
+        """Take a saved server transaction in again. `now`: when this process took over."""
+        transaction = restore_server(fixed, changing, self.timers, self.values, now)
+        if not transaction.is_over:
+            self.servers[transaction.key] = transaction
+        return transaction
+
+    def restore_client(
+        self, fixed: Fields, changing: Fields, now: float, user: object = None
+    ) -> ClientTransaction:
+        """Take a saved client transaction in again. `now`: when this process took over."""
+        transaction = restore_client(fixed, changing, self.timers, self.values, now, user)
+        if not transaction.is_over:
+            self.clients[transaction.key] = transaction
+        return transaction
+
+    def receive_response(self, response: Message, turn: Turn) -> ClientTransaction | None:
+        """Give a response to its transaction; return that if its user is to see the response.
+
+        A response that nobody waits for ends here (RFC 6026 §8.9).
+        """
+        key = client_key(response.via.branch or "", response.method)
+        if self.dormant:
+            self.dormant.meet_client(key)
+        transaction = self.clients.get(key)
+        if transaction is None:
+            return None
+        self.repetitions.answered(transaction.flow.host)
+        return transaction if transaction.receive(response, turn) else None
+
+    def fail(self, key: ClientKey, flow: Flow, turn: Turn) -> ClientTransaction | None:
+        """What was sent over `flow` with this key cannot be delivered (§18.4).
+
+        Returns the client transaction if that ends it: it had been sent there, and nobody has answered.
+        """
+        if self.dormant:
+            self.dormant.meet_client(key)
+        client = self.clients.get(key)
+        if client is None or not client.flow.is_at(*flow.hop) or not client.fail(turn):
+            return None
+        del self.clients[key]
+        return client
+
+    def let_sleep(
+        self,
+        unit: int,
+        servers: list[ServerTransaction],
+        clients: list[ClientTransaction],
+        until: float,
+    ) -> None:
+        """Let go of transactions that only absorb what is sent twice: they are restored if that happens."""
+        assert self.dormant is not None
+        for server in servers:
+            self.servers.pop(server.key, None)
+            server.armed.clear()
+        for client in clients:
+            self.clients.pop(client.key, None)
+            client.armed.clear()
+            client.user = None
+        self.dormant.add(unit, [each.key for each in servers], [each.key for each in clients], until, True)
+
+    def abandon(self, client: ClientTransaction) -> None:
+        """End a client transaction whose user waits no more (§9.1)."""
+        client.end()
+        self.clients.pop(client.key, None)
+
+    def next_deadline(self) -> float | None:
+        """Return when `handle_timer` is due (monotonic s); None if no timer runs."""
+        awake = self.timers.next_deadline()
+        dormant = self.dormant.next_deadline() if self.dormant else None
+        return awake if dormant is None else dormant if awake is None else min(awake, dormant)
+
+    def handle_timer(self, turn: Turn) -> Iterator[ClientTransaction | tuple[Waiting, str]]:
+        """Let due timers fire.
+
+        Yields each client transaction that has timed out, and `(owner, letter)` for timers that the
+        transaction user armed for itself.
+        """
+        if self.dormant:
+            self.dormant.meet_due(turn.now)
+        while found := self.timers.pop_due(turn.now):
+            owner, letter = found
+            if isinstance(owner, ServerTransaction):
+                owner.fire(letter, turn)
+                if owner.is_over:
+                    self.servers.pop(owner.key, None)
+            elif isinstance(owner, ClientTransaction):
+                if letter == "A" and not self.repetitions.allows(owner.flow.host, turn.now):
+                    owner.skip(turn)
+                    continue
+                timed_out = owner.fire(letter, turn)
+                if owner.is_over:
+                    self.clients.pop(owner.key, None)
+                if timed_out:
+                    yield owner
+            else:
+                yield owner, letter

@@ -1,0 +1,191 @@
+"""What a router must not forget: units of state, each saved in two parts and restored as a whole.
+
+A unit is a server transaction with the response context and the client transactions that belong to it, or
+a client transaction that stands alone (a CANCEL). `base` is what does not change, written when the unit
+begins and again when it gets another branch; `state` is small, and written at every touch:
+
+    base     (is_server, the transaction's fixed fields, the context's or None)
+    state    (saved_at, the transaction's changing fields, the context's or None)
+
+Instants in them are monotonic, so they hold for any process of the same boot.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from switchboard.core.branch import Branch
+from switchboard.core.client_transaction import ClientState, ClientTransaction
+from switchboard.core.commands import Fields
+from switchboard.core.environment import Environment
+from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.core.response_context import ResponseContext, restore_context
+from switchboard.core.server_transaction import ServerState, ServerTransaction
+from switchboard.core.timers import TimerValues
+from switchboard.core.transaction_key import ClientKey, ServerKey
+
+RECENT_S = 2.0
+"""A provisional response that was decided so shortly before the end may not have left: it is sent again."""
+
+Unit = ServerTransaction | ClientTransaction
+Settled = tuple[list[ServerTransaction], list[ClientTransaction], float]
+
+_ENDINGS = frozenset("DIJKLM")
+"""Timers that do nothing but end a transaction which has its final response."""
+
+
+def units_of(touched: Iterable[object]) -> dict[Unit, None]:
+    """Return the units to which the touched transactions belong, each once."""
+    units: dict[Unit, None] = {}
+    for transaction in touched:
+        units[_unit_of(transaction)] = None
+    return units
+
+
+def _unit_of(transaction: object) -> Unit:
+    if isinstance(transaction, ServerTransaction):
+        return transaction
+    assert isinstance(transaction, ClientTransaction)
+    client = transaction
+    if isinstance(client.user, Branch):
+        branch = client.user
+        assert isinstance(branch.context, ResponseContext)
+        context = branch.context
+        return context.server
+    return client
+
+
+def is_over(unit: Unit) -> bool:
+    """Whether nothing can come of the unit any more."""
+    if not unit.is_over:
+        return False
+    context = _context_of(unit)
+    return context is None or not context.is_alive()
+
+
+def edition_of(unit: Unit) -> int:
+    """Return the number of the unit's base: another one when the base has changed."""
+    context = _context_of(unit)
+    return 0 if context is None else context.edition
+
+
+def base_of(unit: Unit) -> Fields:
+    """Return what does not change."""
+    context = _context_of(unit)
+    return isinstance(unit, ServerTransaction), unit.fixed(), None if context is None else context.fixed()
+
+
+def state_of(unit: Unit, now: float) -> Fields:
+    """Return what does."""
+    context = _context_of(unit)
+    return now, unit.changing(), None if context is None else context.changing()
+
+
+def settled(unit: Unit) -> Settled | None:
+    """A unit that has only to absorb what is sent twice: its transactions, and when the last one ends.
+
+    None: more may come of it.
+    """
+    servers, clients = _transactions_of(unit)
+    until = 0.0
+    for part in (*servers, *clients):
+        for letter, when in part.armed.items():
+            if letter not in _ENDINGS:
+                return None
+            until = max(until, when)
+    return (servers, clients, until) if until else None
+
+
+def _transactions_of(unit: Unit) -> tuple[list[ServerTransaction], list[ClientTransaction]]:
+    """Those that are there yet; none while a final response is missing."""
+    if isinstance(unit, ClientTransaction):
+        return [], [unit]
+    context = _context_of(unit)
+    clients = context.lingering() if context else []
+    if clients is None or not unit.is_finished:
+        return [], []
+    return [] if unit.is_over else [unit], clients
+
+
+def forget(unit: Unit) -> None:
+    """Let go of a unit that is done with: its parts refer to each other, and would wait for the collector."""
+    if context := _context_of(unit):
+        context.dissolve()
+    unit.user = None
+
+
+def resume(unit: Unit, saved_at: float, turn: ProxyTurn) -> None:
+    """Go on with a unit that awaits something."""
+    if context := _context_of(unit):
+        context.resume(turn)
+    if isinstance(unit, ServerTransaction) and not unit.is_finished and turn.now - saved_at < RECENT_S:
+        unit.repeat(turn)
+
+
+def _context_of(unit: Unit) -> ResponseContext | None:
+    user = unit.user
+    return user if isinstance(user, ResponseContext) else None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedUnit:
+    """A unit as its predecessor wrote it: what there is to know of it without restoring it."""
+
+    base: Fields
+    state: Fields
+
+    @property
+    def saved_at(self) -> float:
+        """When it was touched last."""
+        at: float = self.state[0]
+        return at
+
+    def is_stale(self, now: float, values: TimerValues) -> bool:
+        """Whether that is so long ago that no phone waits for anything of it any more."""
+        return now - self.saved_at > values.c + values.lifetime
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it must go on at once: a final response is missing, or a name was being resolved."""
+        if self.base[0] and self.state[1][0] <= ServerState.PROCEEDING:
+            return True
+        return any(client is None and not status for *_, status, _, _, client in self._branches)
+
+    @property
+    def due(self) -> float | None:
+        """The first instant at which one of its timers fires."""
+        armed = [*self.state[1][-1].values()]
+        for *_, own, client in self._branches:
+            armed += own.values()
+            if client:
+                armed += client[-1].values()
+        return min(armed, default=None)
+
+    @property
+    def servers(self) -> list[ServerKey]:
+        """The key of its server transaction, if messages may still belong to that."""
+        return [self.base[1][0]] if self.base[0] and self.state[1][0] != ServerState.TERMINATED else []
+
+    @property
+    def clients(self) -> list[ClientKey]:
+        """The keys of its client transactions to which messages may still belong."""
+        over = ClientState.TERMINATED
+        if not self.base[0]:
+            return [self.base[1][0]] if self.state[1][0] != over else []
+        pairs = zip(self.base[2][-1], self._branches, strict=True) if self.base[2] else ()
+        return [fixed[-1][0] for fixed, changing in pairs if changing[-1] and changing[-1][0] != over]
+
+    def restore(self, env: Environment, now: float) -> Unit:
+        """Take it in again. `now`: when this process took over."""
+        is_server, fixed, context = self.base
+        _, changing, context_changing = self.state
+        if not is_server:
+            return env.layer.restore_client(fixed, changing, now)
+        server = env.layer.restore_server(fixed, changing, now)
+        if context:
+            server.user = restore_context(env, server, context, context_changing, now)
+        return server
+
+    @property
+    def _branches(self) -> list[Fields]:
+        branches: list[Fields] = self.state[2][-1] if self.state[2] else []
+        return branches

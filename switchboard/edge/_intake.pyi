@@ -1,0 +1,13 @@
+import socket
+from collections.abc import Sequence
+
+from switchboard.bus.outbox import PackedOutbox
+from switchboard.edge.filter import Gate
+from switchboard.sip.dispatch import Dispatcher
+from switchboard.sip.flow import Flow
+
+class Intake:
+    def __init__(self, dispatcher: Dispatcher, gate: Gate, outboxes: Sequence[PackedOutbox]) -> None: ...
+    def drain(self, sock: socket.socket, now: float) -> int: ...
+    def take(self, data: bytes, flow: Flow, now: float) -> None: ...
+    def stats(self) -> dict[str, float]: ...

@@ -1,0 +1,116 @@
+"""The gate of edge-rx: which datagrams are heard, and which messages may go on."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from switchboard.core.answer import is_ack_of_such
+from switchboard.core.beginning import begins, transaction_of
+from switchboard.core.networks import parse_host
+from switchboard.edge.admission import Entrance
+from switchboard.edge.notices import Notices
+from switchboard.edge.policy import GatePolicy
+from switchboard.edge.rate_limit import Sources
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
+
+TOO_LARGE = 513
+FORBIDDEN = 403
+NEVER_ANSWERED = ("", "ACK")
+_UNPRINTED = re.compile("[^!-~]|=")
+"""In a log line, a value of a stranger's must not look like a field."""
+
+
+_CAUSES = ("forbidden", "scanners", "oversized", "acks_ended", "sent_away_overload")
+
+
+class Refused(Exception):
+    """A message goes no further. `status`: what its sender is told; 0: nothing."""
+
+    def __init__(self, status: int = 0) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Gate:
+    """Owns what is known of the sources. `now` is monotonic; a host is an IP address."""
+
+    def __init__(self, policy: GatePolicy) -> None:
+        self.policy = policy
+        self.sources = Sources(policy)
+        self.entrance = Entrance(self.sources.phones.knows, policy.transaction_s)
+        self.notices = Notices()
+        self._scanners = tuple(name.encode() for name in policy.scanners)
+        self._counters: Counter[str] = Counter(dict.fromkeys(_CAUSES, 0))
+
+    def hears(self, host: str, port: int, now: float) -> bool:
+        """Whether a datagram from `host` is to be read."""
+        return self.sources.hears(self.sources.find(host, now), host, port, now)
+
+    def check(self, message: Message, host: str, now: float) -> None:
+        """Let a message pass that was read; Refused."""
+        if not self.sources.find(host, now).free:
+            self._check_access(message, host)
+        if message.status == 0:
+            self._check_scanner(message, host, now)
+            self._check_ack(message)
+            self._check_size(message, host)
+
+    def admits(self, message: Message, peer: int, host: str, now: float) -> bool:
+        """Whether a message may go to `peer`, by number; False if that has too much to do."""
+        return not begins(message) or self.entrance.admits(peer, transaction_of(message), host, now)
+
+    def send_away(self) -> None:
+        """Count a request whose peer has too much to do."""
+        self._counters["sent_away_overload"] += 1
+
+    def end_ack(self) -> None:
+        """Count an ACK of an answer without a transaction."""
+        self._counters["acks_ended"] += 1
+
+    def tell(self, now: float) -> None:
+        """Make notices of the floods that began."""
+        floods, self.sources.floods = self.sources.floods, []
+        for host in floods:
+            limit, ignored_s = f"{self.policy.rate:g}", f"{self.policy.ignored_s:g}"
+            self.notices.add("flood ignored", host, now, limit_a_second=limit, ignored_s=ignored_s)
+
+    def stats(self) -> Mapping[str, float]:
+        """Datagrams that were not read; messages that went no further, by cause; sources that are known."""
+        return {
+            "datagrams.ignored": self.sources.ignored,
+            "datagrams.denied": self.sources.denied,
+            **self._counters,
+            "sources": self.sources.known,
+            "notices_suppressed": self.notices.suppressed,
+        }
+
+    def _check_access(self, message: Message, host: str) -> None:
+        method = message.method if message.status == 0 else ""
+        if self.policy.lets_in(parse_host(host), method):
+            return
+        self._counters["forbidden"] += 1
+        raise Refused(0 if self.policy.silent or method in NEVER_ANSWERED else FORBIDDEN)
+
+    def _check_scanner(self, message: Message, host: str, now: float) -> None:
+        agent = message.value(Header.USER_AGENT) or b""
+        if agent.lower().startswith(self._scanners):
+            self._counters["scanners"] += 1
+            name = _UNPRINTED.sub("_", agent[:40].decode("latin-1"))
+            self.notices.add("scanner dropped", host, now, user_agent=name)
+            raise Refused
+
+    def _check_ack(self, message: Message) -> None:
+        if is_ack_of_such(message):
+            self.end_ack()
+            raise Refused
+
+    def _check_size(self, message: Message, host: str) -> None:
+        """What begins something is limited while nobody is registered at its source; all else may be as
+        large as a datagram (RFC 3261 §18.1.1).
+        """
+        if len(message.raw) <= self.policy.largest and len(message.numbers) <= self.policy.most_fields:
+            return
+        if begins(message) and not self.sources.phones.knows(host):
+            self._counters["oversized"] += 1
+            raise Refused(TOO_LARGE)

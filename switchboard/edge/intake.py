@@ -1,0 +1,114 @@
+"""What edge-rx does with each datagram: scans it, asks the gate, hands it to whose business it is."""
+
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from switchboard.bus.items import pack_received, pack_sent
+from switchboard.bus.outbox import PackedOutbox
+from switchboard.core.answer import answer_statelessly, try_later
+from switchboard.edge.filter import Gate, Refused
+from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, strip_empty_lines
+from switchboard.sip.dispatch import Dispatcher
+from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
+from switchboard.sip.message import Message
+from switchboard.sip.scan import scan
+from switchboard.transports.udp import receive
+
+DATAGRAMS_A_ROUND: Final = 64
+UNAVAILABLE = 503
+
+
+class IntakeInPython:
+    """The reference of `Intake`. `outboxes`: one a router by number, the registrar's, edge-tx's."""
+
+    def __init__(self, dispatcher: Dispatcher, gate: Gate, outboxes: Sequence[PackedOutbox]) -> None:
+        self._gate = gate
+        *self._peers, self._edge_tx = outboxes
+        self._dispatcher = dispatcher
+        self._taken = dict.fromkeys(Kind, 0)
+        self._refused = self._dropped = self._withheld = 0
+
+    def drain(self, sock: socket.socket, now: float) -> int:
+        """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
+        for count in range(DATAGRAMS_A_ROUND):
+            datagram = receive(sock)
+            if datagram is None:
+                return count
+            self.take(*datagram, now)
+        return DATAGRAMS_A_ROUND
+
+    def take(self, data: bytes, flow: Flow, now: float) -> None:
+        """Put the datagram (untrusted) into the outbox of its peer, or count it."""
+        if self._gate.hears(*flow.hop, now):
+            self.sort(data, flow, now)
+
+    def sort(self, data: bytes, flow: Flow, now: float) -> None:
+        """The same, once its source may be heard."""
+        kind = classify(data)
+        self._taken[kind] += 1
+        if kind is Kind.MESSAGE:
+            self._hand_on(strip_empty_lines(data), flow, now)
+        elif kind is Kind.PING:
+            self._edge_tx.put(pack_sent(flow, PONG))
+
+    def send_away(self, request: Message, flow: Flow) -> None:
+        """Tell the sender of a well-formed request that its peer has too much to do."""
+        self._gate.send_away()
+        self._answer(request, UNAVAILABLE, flow, [try_later(request)])
+
+    def stats(self) -> dict[str, float]:
+        """Datagrams by kind; of the messages, broken requests (refused), what else broke (dropped).
+
+        Of the gate's answers those that would have been longer than their requests (answers_withheld).
+        """
+        kinds = {f"datagrams.{kind.name.lower()}": count for kind, count in self._taken.items()}
+        counters = {"refused": self._refused, "dropped": self._dropped, "answers_withheld": self._withheld}
+        return {**kinds, **counters}
+
+    def _hand_on(self, raw: bytes, flow: Flow, now: float) -> None:
+        try:
+            message = Message(raw, scan(raw))
+            self._gate.check(message, flow.host, now)
+            peer = self._dispatcher.target(raw, message.index.tobytes())
+            is_admitted = self._gate.admits(message, peer, flow.host, now)
+        except ParseError:
+            self._hand_on_unscanned(raw, flow)
+        except Refused as refused:
+            if refused.status:
+                self._answer(message, refused.status, flow)
+        else:
+            if is_admitted:
+                self._peers[peer].put(pack_received(flow, message.index.tobytes(), raw))
+            else:
+                self.send_away(message, flow)
+
+    def _answer(
+        self,
+        request: Message,
+        status: int,
+        flow: Flow,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Tell the sender of a request that goes no further."""
+        answer = answer_statelessly(request, status, flow.hop, headers)
+        if answer is None:
+            self._withheld += 1
+            return
+        response, hop = answer
+        self._edge_tx.put(pack_sent(flow.towards(hop), response))
+
+    def _hand_on_unscanned(self, raw: bytes, flow: Flow) -> None:
+        """To router 0, which answers 400, if it was meant as a request."""
+        if looks_like_request(raw):
+            self._refused += 1
+            self._peers[0].put(pack_received(flow, b"", raw))
+        else:
+            self._dropped += 1
+
+
+try:
+    from switchboard.edge._intake import Intake as Intake
+except ImportError:
+    Intake = IntakeInPython  # type: ignore[assignment, misc]

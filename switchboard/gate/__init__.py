@@ -1,1 +1,0 @@
-"""Who may send at all: limits of rate, access lists, scanners; before anything is routed, without I/O."""

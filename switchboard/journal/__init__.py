@@ -1,0 +1,1 @@
+"""Call events, folded into call detail records."""

@@ -1,0 +1,221 @@
+"""How a router keeps its replica of the bindings up to date (docs/BUS.md, location.*)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.replica import Replica
+from switchboard.registrar.sqlite import read_snapshot
+from switchboard.registrar.store import Page, Snapshot, users_of
+
+SILENT_S = 3.0
+"""The registrar tells its number every second."""
+ASK_AGAIN_S = 1.0
+
+
+class Follower(Protocol):
+    """`now`: monotonic s. Every `number` is the last change's that somebody knows of."""
+
+    snapshots: int
+    """How many were needed so far."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the registrar has told that nothing is missing; from then on each change is heard of."""
+
+    def start(self, now: float) -> None:
+        """Fill the replica for the first time."""
+
+    def changed(self, number: int, records: Sequence[Any], now: float) -> None:
+        """Take a `location.changed`."""
+
+    def told(self, number: int, now: float) -> None:
+        """Take a `location.number`."""
+
+    def take_page(self, item: Sequence[Any], now: float) -> None:
+        """Take an item of `location.page`."""
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timer` wants to be called."""
+
+    def handle_timer(self, now: float) -> None:
+        """The deadline has come."""
+
+    def notes(self, now: float) -> list[str]:
+        """What people are to know of it."""
+
+
+class StoreFollower:
+    """Reads the registrar's own store, which is on this host, whenever a change is missing."""
+
+    def __init__(self, replica: Replica, path: Path) -> None:
+        self.snapshots = 0
+        self._replica = replica
+        self._path = path
+        self._silence = Silence()
+        self.is_current = False
+
+    def start(self, now: float) -> None:
+        self._silence.heard(now)
+        self._load()
+
+    def changed(self, number: int, records: Sequence[Any], now: float) -> None:
+        self._silence.heard(now)
+        if not self._replica.apply(number, users_of(records)):
+            self._load()
+
+    def told(self, number: int, now: float) -> None:
+        self._silence.heard(now)
+        if number != self._replica.number:
+            self._load()
+        self.is_current = True
+
+    def take_page(self, item: Sequence[Any], now: float) -> None:
+        """Nobody was asked for one."""
+
+    def next_deadline(self) -> float | None:
+        return None
+
+    def handle_timer(self, now: float) -> None:
+        """There is no deadline."""
+
+    def notes(self, now: float) -> list[str]:
+        return self._silence.notes(now, "its store")
+
+    def _load(self) -> None:
+        self._replica.load(read_snapshot(self._path))
+        self.snapshots += 1
+
+
+class Copy(Protocol):
+    """The bindings as last known, on the disk of a host that does not have the registrar."""
+
+    def load(self) -> Snapshot | None:
+        """What was kept; None if nothing was."""
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """Keep `snapshot` and nothing else."""
+
+    def put(self, number: int, users: dict[str, list[Binding]]) -> None:
+        """Keep the bindings of these users as of change `number`."""
+
+
+class PageFollower:
+    """Asks the registrar, which is on another host, page by page; until it answers, a copy has to do.
+
+    Changes that are published meanwhile wait for the last page. Each holds all bindings of its users, so one
+    that a page knew already does no harm. `ask` casts `location.wanted` for the users after a name.
+    """
+
+    def __init__(self, replica: Replica, copy: Copy, ask: Callable[[str], None]) -> None:
+        self.snapshots = 0
+        self._replica = replica
+        self._copy = copy
+        self._ask = ask
+        self._silence = Silence()
+        self._pages: list[Page] | None = None
+        self._held: list[tuple[int, dict[str, list[Binding]]]] = []
+        self._ask_at: float | None = None
+        self._is_old = False
+        self._is_told = False
+
+    @property
+    def is_current(self) -> bool:
+        return self._is_told and self._pages is None
+
+    def start(self, now: float) -> None:
+        self._silence.heard(now)
+        kept = self._copy.load()
+        if kept:
+            self._replica.load(kept)
+            self._is_old = True
+        self._begin(now)
+
+    def changed(self, number: int, records: Sequence[Any], now: float) -> None:
+        self._silence.heard(now)
+        self._apply(number, users_of(records), now)
+
+    def told(self, number: int, now: float) -> None:
+        self._silence.heard(now)
+        self._is_told = True
+        if self._pages is None and number != self._replica.number:
+            self._begin(now)
+
+    def take_page(self, item: Sequence[Any], now: float) -> None:
+        page = Page.from_wire(item)
+        if self._pages is None or page.after != self._after() or self._is_stale(page, self._pages):
+            return
+        self._pages.append(page)
+        if page.more:
+            self._ask_next(now)
+        else:
+            self._finish(self._pages, now)
+
+    def next_deadline(self) -> float | None:
+        return self._ask_at
+
+    def handle_timer(self, now: float) -> None:
+        if self._ask_at is not None and now >= self._ask_at:
+            self._ask_next(now)
+
+    def notes(self, now: float) -> list[str]:
+        if not self._replica.is_loaded:
+            return ["no bindings yet: the registrar has not answered, and there is no copy"]
+        return self._silence.notes(now, "its own copy" if self._is_old else "memory")
+
+    def _apply(self, number: int, users: dict[str, list[Binding]], now: float) -> None:
+        if self._pages is not None:
+            self._held.append((number, users))
+        elif number <= self._replica.number:
+            return
+        elif self._replica.apply(number, users):
+            self._copy.put(number, users)
+        else:
+            self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        self._pages, self._held = [], []
+        self._ask_next(now)
+
+    def _after(self) -> str:
+        """The last user that we have, "" before the first page."""
+        return next(reversed(self._pages[-1].users)) if self._pages else ""
+
+    @staticmethod
+    def _is_stale(page: Page, before: Sequence[Page]) -> bool:
+        """Whether it answers a question of an earlier round: what changed since is not among what is held."""
+        return bool(before) and page.number < before[0].number
+
+    def _ask_next(self, now: float) -> None:
+        self._ask(self._after())
+        self._ask_at = now + ASK_AGAIN_S
+
+    def _finish(self, pages: Iterable[Page], now: float) -> None:
+        first, *_ = pages
+        users = {user: bindings for page in pages for user, bindings in page.users.items()}
+        self._replica.load((first.number, users))
+        self._copy.replace((first.number, users))
+        self.snapshots += 1
+        self._is_old = False
+        held, self._held, self._pages, self._ask_at = self._held, [], None, None
+        for number, changed in held:
+            self._apply(number, changed, now)
+
+
+class Silence:
+    """How long nothing has been heard from the registrar."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+
+    def heard(self, now: float) -> None:
+        """Something was."""
+        self._since = now
+
+    def notes(self, now: float, source: str) -> list[str]:
+        """What people are to know; `source` is where the bindings come from."""
+        silent_s = now - self._since
+        if silent_s < SILENT_S:
+            return []
+        return [f"nothing heard from the registrar for {silent_s:.0f} s; bindings are those of {source}"]

@@ -1,0 +1,115 @@
+"""Which bindings a user has after a REGISTER (RFC 3261 §10.3 steps 6 and 7, RFC 5626 §6.1).
+
+They stay in the order in which they were refreshed: the first is the one that goes when there is no room.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from switchboard.core.refusal import Refusal
+from switchboard.registrar.binding import Binding, instance_of
+from switchboard.registrar.contacts import RequestedContact, removes_all, requested_contacts
+from switchboard.registrar.update import Update
+from switchboard.sip.message import Message
+
+MOST_OCTETS: Final = 32_000
+"""Of all contacts of a user: half of a datagram. The rest is for what the 200, which lists them, copies."""
+_SEPARATORS = 32  # octets besides URI and parameters, when a contact is listed
+_NEVER_TOO_BRIEF = 3600  # seconds, §10.3 step 7
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrarPolicy:
+    """What bindings may be like. Expiries in seconds; `max_contacts` of one user."""
+
+    min_expires: int = 60
+    max_expires: int = 7200
+    default_expires: int = 3600
+    max_contacts: int = 20
+
+
+class Rebound(NamedTuple):
+    """A user's bindings after a REGISTER, and those that had to go for want of room."""
+
+    bindings: list[Binding]
+    displaced: Sequence[Binding] = ()
+
+
+def rebind(
+    request: Message, update: Update, bound: list[Binding], policy: RegistrarPolicy, now_at: float
+) -> Rebound:
+    """Return what becomes of `bound`; Refusal if the request cannot be done completely. `now_at`: epoch s."""
+    if removes_all(request):
+        return Rebound(bound if _is_repeated(update, bound) else [])
+    contacts = requested_contacts(request)
+    if len(contacts) > policy.max_contacts + len(bound):
+        raise Refusal(403, "Too Many Contacts")
+    touched = [each for each in bound if _is_among(each, contacts)]
+    if not contacts or _is_repeated(update, touched):
+        return Rebound(bound)
+    kept = [each for each in bound if each not in touched]
+    made: list[Binding] = []
+    for contact in contacts:
+        expires = _granted(contact.expires, policy)
+        made = [each for each in made if not each.matches(contact.uri)]
+        if expires:
+            made.append(update.binding(contact, now_at + expires))
+    return _fit(kept, made, policy.max_contacts) if made else Rebound(kept)
+
+
+def _fit(kept: list[Binding], made: list[Binding], most: int) -> Rebound:
+    """Let those of `kept` go that find no room beside what was just `made`, first refreshed first."""
+    if len(made) > most:
+        raise Refusal(403, "Too Many Contacts")
+    room = MOST_OCTETS - _octets(made)
+    if room < 0:
+        raise Refusal(513)
+    excess, wanted = max(0, len(kept) + len(made) - most), _octets(kept) - room
+    while wanted > _octets(kept[:excess]):
+        excess += 1
+    return Rebound(kept[excess:] + made, kept[:excess])
+
+
+def _octets(bindings: Sequence[Binding]) -> int:
+    texts = [each.contact + each.params for each in bindings]
+    return sum([len(text.encode("utf-8", "surrogateescape")) + _SEPARATORS for text in texts])
+
+
+def _is_among(binding: Binding, contacts: Sequence[RequestedContact]) -> bool:
+    """Whether one of `contacts` takes the place of the binding, or removes it."""
+    for contact in contacts:  # noqa: SIM110 (a generator costs more)
+        if binding.matches(contact.uri) or _is_successor(contact, binding):
+            return True
+    return False
+
+
+def _is_successor(contact: RequestedContact, binding: Binding) -> bool:
+    """Whether it is added for the same instance and flow. Removed is only what the URI names: another
+    contact of the instance may live.
+    """
+    if contact.expires == 0:
+        return False
+    instance = instance_of(contact.params)
+    return instance is not None and instance == instance_of(binding.params)
+
+
+def _is_repeated(update: Update, touched: Sequence[Binding]) -> bool:
+    """Whether the update, a retransmission, has already been applied to the bindings that it touches.
+
+    Refusal if it is out of order: an equal or higher CSeq of the same Call-ID was there first (step 7).
+    """
+    later = [each for each in touched if each.call_id == update.call_id and each.cseq >= update.cseq]
+    for each in later:
+        if (each.cseq, each.branch) != (update.cseq, update.via.branch):
+            raise Refusal(500)
+    return bool(later)
+
+
+def _granted(expires: int | None, policy: RegistrarPolicy) -> int:
+    """The lifetime that a contact gets: an hour is never too brief (§10.3 step 7)."""
+    if expires is None:
+        return policy.default_expires
+    if 0 < expires < min(policy.min_expires, _NEVER_TOO_BRIEF):
+        raise Refusal(423, headers=[("Min-Expires", str(policy.min_expires))])
+    return min(expires, policy.max_expires)

@@ -1,0 +1,212 @@
+"""The registrar's rules (RFC 3261 §10.3, RFC 3327): from a REGISTER to bindings and its response."""
+
+from collections.abc import Callable
+from email.utils import formatdate
+from functools import lru_cache, partial
+from typing import Final, NamedTuple
+
+from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.failures import Reason
+from switchboard.auth.verifier import Attempt
+from switchboard.core.preprocess import check_syntax
+from switchboard.core.refusal import Refusal, bad_extension
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.rebind import RegistrarPolicy, rebind
+from switchboard.registrar.store import Store
+from switchboard.registrar.update import Update
+from switchboard.sip.errors import ParseError
+from switchboard.sip.headers import Header
+from switchboard.sip.host import format_hop
+from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop, build_response, received_via, response_address, warning_of
+from switchboard.sip.stateless import StatelessAnswers
+from switchboard.sip.uri import SipUri
+
+SUPPORTED = frozenset(("path",))
+LARGEST_ANSWER: Final = 65_000
+"""Octets: what a datagram holds over IPv4, less what a translated phrase may add."""
+MOST_DISPLACED: Final = 1000
+"""Noted between two looks at them."""
+_WORD = 2**32 - 1
+
+Headers = list[tuple[str, str]]
+
+
+class Displaced(NamedTuple):
+    """A binding of `user` that went for want of room when a REGISTER came from `source` (host and port)."""
+
+    user: str
+    binding: Binding
+    source: tuple[str, int]
+
+
+class Answer(NamedTuple):
+    """The response to a REGISTER, and whose it is ("": nobody of ours).
+
+    `is_challenge`: it need not be remembered, and goes nowhere but back. b"": there is none.
+    """
+
+    response: bytes
+    user: str = ""
+    is_challenge: bool = False
+
+
+class Registrar:
+    """Owns the rules, not the store: the caller opens a batch of it around `process` and `purge`.
+
+    `is_own` tells the URIs of our domain; `secret` makes our To tags; `authenticator` asks who somebody is
+    (None: nobody is asked). `now_at`: epoch seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        is_own: Callable[[SipUri], bool],
+        policy: RegistrarPolicy,
+        secret: bytes,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        self._authenticator = authenticator
+        self.answers = authenticator.answers if authenticator else StatelessAnswers()
+        self._store = store
+        self._is_own = is_own
+        self._policy = policy
+        self._secret = secret
+        self.displaced = 0
+        self._displaced: list[Displaced] = []
+
+    def process(self, request: Message, source: tuple[str, int], now_at: float) -> Answer:
+        """Do what the REGISTER (scanned, else untrusted) from `source` asks for, all of it or nothing.
+
+        ParseError if not even an answer is possible: its top Via is malformed.
+        """
+        user, tag = "", self._to_tag(request)
+        try:
+            user = self._user(request)
+            if self._authenticator is not None:
+                self._authenticate(self._authenticator, user, request, source, now_at)
+            return Answer(self._register(user, request, source, now_at), user)
+        except Refusal as refusal:
+            status, reason, headers = refusal.status, refusal.reason, list(refusal.headers)
+        except ParseError as error:
+            status, reason, headers = error.status, error.reason, [("Warning", warning_of(error))]
+            tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
+        top_via = received_via(request, source)
+        if status == 401:
+            known = partial(self._is_registered_at, user, response_address(request, source), now_at)
+            made = self.answers.make(
+                request, source, status, reason, headers, to_tag=tag, at=now_at, is_known=known
+            )
+            return Answer(made[0] if made else b"", user, True)
+        response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
+        return Answer(response, user)
+
+    def take_displaced(self) -> list[Displaced]:
+        """The bindings that went for want of room since the last call; `displaced` counts them all."""
+        taken, self._displaced = self._displaced, []
+        return taken
+
+    def purge(self, now_at: float) -> None:
+        """Remove the bindings whose time is over."""
+        for user in self._store.expired_users(now_at):
+            self._store.put(user, self.bindings(user, now_at))
+
+    def bindings(self, user: str, now_at: float) -> list[Binding]:
+        """The valid bindings of `user`."""
+        return [binding for binding in self._store.bindings(user) if binding.expires_at > now_at]
+
+    def _is_registered_at(self, user: str, hop: Hop, now_at: float) -> bool:
+        """Whether `user` is registered where answers to the request go."""
+        source = format_hop(*hop)
+        return any(binding.source == source for binding in self.bindings(user, now_at))
+
+    def _user(self, request: Message) -> str:
+        """Steps 2 to 5: what the request requires, and whose address-of-record its To names."""
+        check_syntax(request)
+        if Header.REQUIRE in request.numbers:
+            _check_require(request)
+        aor = _address_of_record(request)
+        if not (aor.username and self._is_own(aor)):
+            raise Refusal(404)
+        return aor.username
+
+    def _authenticate(
+        self,
+        authenticator: Authenticator,
+        user: str,
+        request: Message,
+        source: tuple[str, int],
+        now_at: float,
+    ) -> None:
+        """Step 3 and 4: only the user itself changes its bindings, or sees them."""
+        if source[0] in authenticator.trusted:
+            return
+        hop, agent = response_address(request, source), request.get(Header.USER_AGENT) or ""
+        attempt = Attempt(request.method, request.uri, hop, self._is_own, now_at, agent)
+        verdict = authenticator.identify(request.all(Header.AUTHORIZATION), attempt)
+        if not verdict.user:
+            raise Refusal(401, headers=authenticator.challenge("WWW-Authenticate", verdict, attempt, user))
+        if verdict.user != user:
+            authenticator.note(attempt, verdict, Reason.NOT_OWN_BINDINGS)
+            raise Refusal(403, "Not Your Address-Of-Record")
+
+    def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> bytes:
+        """Steps 6 to 8: bind and unbind, if a datagram holds the 200."""
+        update = Update.of(request, source)
+        bound = self.bindings(user, now_at)
+        wanted, displaced = rebind(request, update, bound, self._policy, now_at)
+        response = self._ok(request, update, wanted, now_at)
+        if len(response) > LARGEST_ANSWER:
+            raise Refusal(513)
+        if wanted != bound:
+            self._store.put(user, wanted)
+        for binding in displaced:
+            self._note_displaced(Displaced(user, binding, source))
+        return response
+
+    def _ok(self, request: Message, update: Update, wanted: list[Binding], now_at: float) -> bytes:
+        """The 200 lists first what the request bound: some phones read no further."""
+        own = [binding for binding in wanted if update.made(binding)]
+        listed = own + [binding for binding in wanted if not update.made(binding)]
+        headers = [("Contact", _format_contact(binding, now_at)) for binding in listed]
+        if update.path and "path" in map(str.lower, request.values(Header.SUPPORTED)):
+            headers += [("Path", value) for value in update.path]
+        headers.append(("Date", _date(int(now_at))))
+        top_via = received_via(request, update.source)
+        return build_response(request, 200, "", self._to_tag(request), headers, top_via)
+
+    def _note_displaced(self, displaced: Displaced) -> None:
+        self.displaced += 1
+        if len(self._displaced) < MOST_DISPLACED:
+            self._displaced.append(displaced)
+
+    def _to_tag(self, request: Message) -> str:
+        """A tag that a retransmission gets again (§8.2.7)."""
+        number = hash((self._secret, request.call_id, request.cseq, request.via.branch))
+        return f"{number & _WORD:08x}"
+
+
+def _check_require(request: Message) -> None:
+    required = [tag for tag in request.values(Header.REQUIRE) if tag.lower() not in SUPPORTED]
+    if required:
+        raise bad_extension(required)
+
+
+def _address_of_record(request: Message) -> SipUri:
+    """The To URI; that of another scheme is none of ours (404)."""
+    try:
+        return SipUri.parse(request.to_uri)
+    except ParseError as error:
+        if error.status == 416:
+            raise Refusal(404) from error
+        raise ParseError("Malformed To", "To") from error
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+def _format_contact(binding: Binding, now_at: float) -> str:
+    left = max(1, round(binding.expires_at - now_at))
+    return f"<{binding.contact}>{binding.params};expires={left}"

@@ -1,0 +1,81 @@
+"""The hosts of a switchboard, and which of them runs what: the tables `[hosts.NAME]` of the settings."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address, ip_interface
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from switchboard.settings.components import OPTIONAL, Component, workers_of
+
+ROUTER = str(Component.ROUTER)
+
+
+def _check_address(text: str) -> str:
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no IP address") from None
+    if address.is_unspecified:
+        raise ValueError(f"{text} is every address; one that the other hosts reach is wanted")
+    return str(address)
+
+
+def _check_interface(text: str) -> str:
+    try:
+        return str(ip_interface(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is no IP address with a prefix length, such as 10.0.0.1/24") from None
+
+
+class HostSettings(BaseModel):
+    """One host. `sip_addresses`: where phones see the edge, if that is not just `address`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: Annotated[str, AfterValidator(_check_address)]
+    components: tuple[str, ...] = Field(min_length=1)
+    sip_addresses: tuple[Annotated[str, AfterValidator(_check_interface)], ...] = ()
+
+
+def listed_routers(hosts: Mapping[str, HostSettings]) -> int:
+    """How many routers the hosts name one by one (`router.0`)."""
+    return sum(name.startswith(f"{ROUTER}.") for host in hosts.values() for name in host.components)
+
+
+def place(hosts: Mapping[str, HostSettings], routers: int) -> dict[str, str]:
+    """Return the host of each worker (`router.0`); ValueError, for people, if one has none or several."""
+    _check_distinct(hosts)
+    places: dict[str, str] = {}
+    for host, each in hosts.items():
+        for worker in _workers(each.components, host, routers):
+            if worker in places:
+                raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}")
+            places[worker] = host
+    missing = [worker for worker in all_workers(routers) if worker not in places]
+    if missing:
+        raise ValueError(f"hosts: no host has {', '.join(missing)} among its components")
+    return places
+
+
+def all_workers(routers: int) -> list[str]:
+    """Every worker without which a switchboard is not whole."""
+    needed = (each for each in Component if each not in OPTIONAL)
+    return [str(worker) for component in needed for worker in workers_of(component, routers)]
+
+
+def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:
+    seen: dict[str, str] = {}
+    for host, each in hosts.items():
+        if each.address in seen:
+            raise ValueError(f"hosts: {seen[each.address]} and {host} have the same address {each.address}")
+        seen[each.address] = host
+
+
+def _workers(components: Iterable[str], host: str, routers: int) -> Iterator[str]:
+    parts = {str(component): list(map(str, workers_of(component, routers))) for component in Component}
+    parts |= {worker: [worker] for worker in parts[ROUTER]}
+    for name in components:
+        if name not in parts:
+            raise ValueError(f"hosts.{host}: there is no component {name!r}; known are {', '.join(parts)}")
+        yield from parts[name]

@@ -1,0 +1,349 @@
+"""The settings: one frozen tree, read once at the start of each process.
+
+Sources, first wins: environment variables SWITCHBOARD_*, a TOML file (SWITCHBOARD_CONFIG, else
+./switchboard.toml), the defaults below.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UndecodableError
+
+from switchboard.settings.gate import LOOPBACK, SCANNERS, AccessSettings
+from switchboard.settings.hosts import HostSettings, listed_routers, place
+from switchboard.settings.listening import is_loopback, parse_listening
+from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
+from switchboard.settings.password import parse_password_hash
+from switchboard.settings.types import (
+    Address,
+    Algorithms,
+    Collector,
+    ConsoleAddress,
+    ConsoleUrl,
+    Directory,
+    Domain,
+    Domains,
+    LogLevel,
+    Networks,
+    OptionalDirectory,
+    Pins,
+    Realm,
+    Scanners,
+)
+
+__all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_settings", "read_settings"]
+
+MAX_ROUTERS = 64
+DEFAULT_EXPIRES = 3600
+MAX_SOCKET_PATH = 100
+LONGEST_SOCKET_NAME = "/translator.control"
+
+
+def _default_routers(data: Mapping[str, Any]) -> int:
+    """As many as the hosts list one by one; else by the cores of this one."""
+    return listed_routers(data.get("hosts", {})) or min(MAX_ROUTERS, max(1, len(os.sched_getaffinity(0)) - 1))
+
+
+def _default_expires(data: Mapping[str, Any]) -> int:
+    return int(min(max(DEFAULT_EXPIRES, data["min_expires"]), data["max_expires"]))
+
+
+def _default_realm(data: Mapping[str, Any]) -> str:
+    return str(data["domains"][0]) if data.get("domains") else "switchboard"
+
+
+def _setting(default: object, allowed: str, **limits: Any) -> Any:
+    """A field of the tree; `allowed` tells people what it may be."""
+    return Field(default, description=allowed, **limits)
+
+
+def _computed(default: Any, allowed: str, **limits: Any) -> Any:
+    """The same, its default a function, of the fields before it if it takes an argument."""
+    return Field(default_factory=default, description=allowed, **limits)
+
+
+class UserSettings(BaseModel):
+    """What the operator sets for one user: `[users.NAME]` in the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: str | None = None
+    auth_algorithms: Algorithms | None = Field(default=None, min_length=1)
+
+
+class Settings(BaseSettings):
+    """All settings. Each field's description says what is allowed; durations are seconds."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, validate_default=True, allow_inf_nan=False
+    )
+
+    sip_host: Address = _setting("", "an IPv4 or IPv6 address of this machine; empty for all of them")
+    sip_port: int = _setting(5060, "a UDP port from 1 to 65535", ge=1, le=65535)
+    domains: Domains = _setting((), "host names; in the environment comma-separated, in the file a list")
+    data_dir: Directory = _setting(Path("data"), "a directory that the switchboard may write to")
+    language: str = _setting("en", "a catalogue of phrases: en, sk, cs, de, hu, pl, uk or one of your own")
+    hosts: dict[str, HostSettings] = _setting(
+        {}, "tables [hosts.NAME] with address and components; in the environment JSON. None: one host"
+    )
+    host: str = _setting("", "the name of this host in hosts; empty: the machine's host name")
+    bus_port: int = _setting(7100, "the first of some 300 TCP ports, from 1024 to 65000", ge=1024, le=65000)
+    keys_dir: OptionalDirectory = _setting(None, "a directory with the hosts' keys; empty: keys in data_dir")
+    routers: int = _computed(_default_routers, "a number of workers from 1 to 64", ge=1, le=MAX_ROUTERS)
+    min_expires: int = _setting(60, "whole seconds, from 0 to max_expires", ge=0)
+    max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
+    default_expires: int = _computed(_default_expires, "whole seconds, from min_expires to max_expires", ge=1)
+    max_contacts: int = _setting(20, "contacts that one user may register, at least 1", ge=1)
+    phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
+    ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")
+    users: dict[str, UserSettings] = _setting(
+        {},
+        "tables [users.NAME] with a language, or auth_algorithms as below; "
+        'in the environment JSON: {"NAME": {"language": "sk"}}',
+    )
+    relay: Literal["registered", "open"] = _setting(
+        "registered", "registered (foreign domains only for registered users) or open (for everyone)"
+    )
+    auth: Literal["off", "on"] = _setting("off", "off (everybody is believed) or on (users need a password)")
+    realm: Realm = _computed(
+        _default_realm,
+        "text in ASCII that phones show beside the password; passwords hold for one realm only",
+    )
+    auth_algorithms: Algorithms = _setting(
+        ("SHA-256", "MD5"), "SHA-256, MD5 or both, in the order in which they are offered", min_length=1
+    )
+    auth_from: bool = _setting(True, "true (From must name the user who has authenticated) or false")
+    strangers: Literal["refuse", "call"] = _setting(
+        "refuse", "with auth on: refuse (only users may call) or call (anybody may call the users)"
+    )
+    trusted: Networks = _setting(
+        (), "networks that need no password, as 10.1.0.0/16; gateways, other proxies"
+    )
+    identity_headers: Literal["trusted", "all"] = _setting(
+        "trusted", "whose P-Asserted-Identity and its like pass: those of trusted networks only, or of all"
+    )
+    asserted_domain: Domain | Literal[""] = _setting(
+        "", "a domain: trusted networks are told sip:USER@DOMAIN of the user who calls; empty: they are not"
+    )
+    nonce_s: float = _setting(3600.0, "seconds from 10 to 86400 that a challenge holds", ge=10, le=86400)
+    recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
+    max_call_s: float = _setting(43200.0, "seconds above 0; a call unseen for so long counts as ended", gt=0)
+    t1_s: float = _setting(0.5, "seconds above 0 (T1 of RFC 3261)", gt=0)
+    t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
+    t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
+    timer_c_s: float = _setting(185.0, "seconds above 0 (Timer C; RFC 3261 wants more than 180)", gt=0)
+    access: AccessSettings = _setting(
+        AccessSettings(), "a table [access] with allow, deny, answer, methods; in the environment JSON"
+    )
+    rate_limit: float = _setting(400.0, "datagrams a second from one source, or 0 for no limit", ge=0)
+    rate_burst: float = _setting(2000.0, "datagrams that one source may send at once", ge=0)
+    rate_ignored_s: float = _setting(10.0, "seconds above 0 that a flooder is ignored", gt=0)
+    rate_exempt: Networks = _setting(
+        LOOPBACK, "networks; in the environment comma-separated, in the file a list"
+    )
+    scanners: Scanners = _setting(
+        SCANNERS,
+        "how at most 100 User-Agents begin, 4 letters or more; comma-separated, or a list in the file",
+        max_length=100,
+    )
+    max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
+    max_header_fields: int = _setting(200, "header fields of a message, from 20 to 16000", ge=20, le=16000)
+    max_forks: int = _setting(50, "targets that one request is sent to, at least 1", ge=1)
+    max_transactions: int = _setting(200_000, "transactions of one router, at least 100", ge=100)
+    max_source_transactions: int = _setting(
+        5000, "transactions that one source begins in half a minute, at least 10", ge=10
+    )
+    receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
+    tick_s: float = _setting(
+        0.002, "seconds from 0 to 0.02 that datagrams gather at most before they are read", ge=0, le=0.02
+    )
+    pins: Pins = _setting((), "WORKER=PROCESSOR or WORKER.INSTANCE=PROCESSOR, as edge-rx=0, router.1=3")
+    spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
+    hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
+    console: ConsoleAddress = _setting(
+        "127.0.0.1:8080", "ADDRESS:PORT where browsers reach the console, [ADDRESS]:PORT for IPv6, or off"
+    )
+    console_password: str = _setting(
+        "", "what `switchboard console-password` prints; empty only for an address of this machine alone"
+    )
+    console_names: Domains = _setting(
+        (), "host names in the console's address, besides our domains; in the environment comma-separated"
+    )
+    console_url: ConsoleUrl = _setting(
+        "", "https://NAME or https://NAME:PORT of the proxy before the console; empty: none"
+    )
+    history: bool = _setting(True, "true (keep the messages of past calls) or false")
+    history_calls: int = _setting(5000, "calls and registrations that are kept, at least 1", ge=1)
+    history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
+    history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
+    history_rate: int = _setting(
+        2000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
+    )
+    history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
+    hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
+    log_level: LogLevel = _setting("info", "debug, info, warning or error")
+    log_format: Literal["auto", "text", "json"] = _setting(
+        "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_numbers(cls, value: object, field: ValidationInfo) -> object:
+        """TOML has true and false, which Python would count as 1 and 0."""
+        assert field.field_name
+        if isinstance(value, bool) and cls.model_fields[field.field_name].annotation is not bool:
+            raise ValueError("Neither true nor false is meant")
+        return value
+
+    @model_validator(mode="after")
+    def _check_expires(self) -> "Settings":
+        if not self.min_expires <= self.default_expires <= self.max_expires:
+            raise ValueError(
+                f"min_expires {self.min_expires} ≤ default_expires {self.default_expires} "
+                f"≤ max_expires {self.max_expires} is wanted"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_hosts(self) -> "Settings":
+        if not self.hosts:
+            return self
+        if self.here not in self.hosts:
+            known = ", ".join(self.hosts)
+            raise ValueError(f"host {self.here!r} is none of hosts ({known}): say which one this is")
+        if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
+            raise ValueError("routers is wanted, since each of hosts would count its own cores")
+        place(self.hosts, self.routers)
+        return self
+
+    @model_validator(mode="after")
+    def _check_console(self) -> "Settings":
+        address = parse_listening(self.console)
+        if self.console_password:
+            parse_password_hash(self.console_password)
+        elif address is not None and not is_loopback(address[0]):
+            raise ValueError(
+                f"console {self.console} can be reached from other machines and console_password is empty: "
+                "set it to what `switchboard console-password` prints"
+            )
+        elif self.console_url:
+            raise ValueError("console_url lets others in and console_password is empty: set it, too")
+        return self
+
+    @property
+    def here(self) -> str:
+        """The name of this host."""
+        return self.host or socket.gethostname()
+
+    def algorithms_of(self, user: str) -> tuple[str, ...]:
+        """Those by which this user may prove a password, in the order in which they are offered."""
+        chosen = self.users.get(user)
+        return (chosen and chosen.auth_algorithms) or self.auth_algorithms
+
+    @property
+    def keys_path(self) -> Path:
+        """The directory of the hosts' keys."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def run_dir(self) -> Path:
+        """Directory of the sockets and locks; a short one where a socket's path would grow too long."""
+        run_dir = self.data_dir / "run"
+        if len(os.fsencode(run_dir)) + len(LONGEST_SOCKET_NAME) <= MAX_SOCKET_PATH:
+            return run_dir
+        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()
+        return Path(tempfile.gettempdir()) / f"switchboard-{digest[:16]}"
+
+    @property
+    def store_path(self) -> Path:
+        """The registrar's bindings (SQLite)."""
+        return self.data_dir / "location.db"
+
+    @property
+    def users_path(self) -> Path:
+        """The users and their secrets (SQLite)."""
+        return self.data_dir / "users.db"
+
+    @property
+    def auth_key_path(self) -> Path:
+        """The secret key of nonces and Record-Routes: that of all hosts if there is one."""
+        shared = self.shared_key_path
+        return shared if self.hosts and shared.exists() else self.data_dir / "auth.key"
+
+    @property
+    def shared_key_path(self) -> Path:
+        """Where the hosts of one switchboard have that key in common."""
+        return self.keys_path / "auth.key_secret"
+
+    @property
+    def cdr_path(self) -> Path:
+        """The call detail records, one JSON object a line."""
+        return self.data_dir / "cdr.jsonl"
+
+    @property
+    def console_key_path(self) -> Path:
+        """The key with which the console signs its sessions."""
+        return self.data_dir / "console.key"
+
+    @property
+    def history_path(self) -> Path:
+        """The messages of past calls (SQLite)."""
+        return self.data_dir / "history.db"
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's calls in progress (SQLite)."""
+        return self.data_dir / "journal.db"
+
+
+def allowed_values() -> dict[str, str]:
+    """What each setting may be, in words."""
+    return {key: field.description or "" for key, field in Settings.model_fields.items()}
+
+
+def read_settings() -> tuple[Settings, Origins]:
+    """The settings and where each came from. Raises SettingsError with a text for people."""
+    origins = Origins.read()
+    try:
+        return Settings(**origins.from_file()), origins
+    except ValidationError as error:
+        raise explain(error, origins, allowed_values()) from error
+    except UndecodableError as error:
+        raise _undecodable(origins) from error
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises SettingsError with a text for people."""
+    return read_settings()[0]
+
+
+def _undecodable(origins: Origins) -> SettingsError:
+    """The environment says one of the settings in JSON as no JSON."""
+    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts", "access")}
+    key = next(key for key, text in texts.items() if not _is_json(text))
+    message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
+    return SettingsError(message, f"bad setting {key}")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

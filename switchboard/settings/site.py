@@ -1,0 +1,92 @@
+"""How a process of this host reaches the others of the switchboard, as the settings have it."""
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoint, Endpoints
+from switchboard.bus.keys import Keys, KeysError, load_keys
+from switchboard.bus.plan import Plan
+from switchboard.settings.components import OPTIONAL, Component, workers_of
+from switchboard.settings.hosts import all_workers, place
+from switchboard.settings.listening import OFF
+from switchboard.settings.model import Settings, SettingsError
+
+
+def endpoints_of(settings: Settings) -> Endpoints:
+    """Where every process is reached from here."""
+    return Endpoints(settings.run_dir, _plan(settings) if settings.hosts else None)
+
+
+def open_context(settings: Settings) -> BusContext:
+    """Return a context with the keys that this host needs; SettingsError if one is missing."""
+    keys = _load_keys(settings) if settings.hosts else None
+    context = BusContext()
+    context.keys = keys
+    return context
+
+
+def _load_keys(settings: Settings) -> Keys:
+    addresses = {name: host.address for name, host in settings.hosts.items()}
+    try:
+        return load_keys(settings.keys_path, settings.here, addresses)
+    except KeysError as error:
+        raise SettingsError(str(error), "a key is missing") from error
+
+
+def components(settings: Settings) -> list[Component]:
+    """What this switchboard is made of: not all that is optional need be wanted."""
+    return [each for each in Component if each not in OPTIONAL or _is_wanted(each, settings)]
+
+
+def hosts_of(component: Component, settings: Settings) -> list[str]:
+    """The hosts that run workers of `component`; [""] if there is only this one."""
+    return list(dict.fromkeys(host_of(each, settings) for each in workers_of(component, settings.routers)))
+
+
+def host_of(worker: object, settings: Settings) -> str:
+    """The host that runs `worker`; "" if there is only this one."""
+    return place(settings.hosts, settings.routers)[str(worker)] if settings.hosts else ""
+
+
+def is_here(worker: object, settings: Settings) -> bool:
+    """Whether this host runs `worker`."""
+    return host_of(worker, settings) in ("", settings.here)
+
+
+def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
+    """Every parent by a name for people: its component, its host, and the control door."""
+    endpoints = endpoints_of(settings)
+    wanted = components(settings)
+    found = [(component, host) for component in wanted for host in hosts_of(component, settings)]
+    return {
+        f"{component} on {host}" if host else str(component): (
+            component,
+            host,
+            endpoints.control(component, host),
+        )
+        for component, host in found
+    }
+
+
+def _is_wanted(optional: Component, settings: Settings) -> bool:
+    named = {name for host in settings.hosts.values() for name in host.components}
+    on = {Component.CONSOLE: settings.console != OFF, Component.HISTORY: settings.history}
+    return on[optional] and (not settings.hosts or str(optional) in named)
+
+
+def _plan(settings: Settings) -> Plan:
+    places = {worker: [host] for worker, host in place(settings.hosts, settings.routers).items()}
+    parts = {str(each): hosts_of(each, settings) for each in components(settings)}
+    needed = [str(each) for each in Component if each not in OPTIONAL]
+    optional = [str(worker) for each in sorted(OPTIONAL) for worker in (each, *workers_of(each, 1))]
+    return Plan(
+        here=settings.here,
+        addresses={name: host.address for name, host in settings.hosts.items()},
+        owners=[*needed, *_routers_last(all_workers(settings.routers), optional)],
+        places=parts | places,
+        base_port=settings.bus_port,
+    )
+
+
+def _routers_last(workers: list[str], optional: list[str]) -> list[str]:
+    """The order of the ports: routers are as many as the settings say."""
+    routers = [name for name in workers if name.startswith(f"{Component.ROUTER}.")]
+    return [*(name for name in workers if name not in routers), *optional, *routers]

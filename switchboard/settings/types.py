@@ -1,0 +1,103 @@
+"""What single settings may be: each type checks its text, and says in words for people what is wrong."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
+
+from switchboard.settings.gate import Network, check_scanner
+from switchboard.settings.listening import parse_listening
+
+CONSOLE_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.IGNORECASE)
+PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+")
+COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
+REALM = re.compile(r"[!#-\[\]-~]([ !#-\[\]-~]{0,98}[!#-\[\]-~])?")
+DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
+
+
+def _split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
+
+
+def _check_domain(text: str) -> str:
+    if not DOMAIN.fullmatch(text):
+        raise ValueError(f"{text!r} is no host name")
+    return text.lower()
+
+
+def _check_pin(text: str) -> str:
+    if not PIN.fullmatch(text):
+        raise ValueError(f"{text!r} names no worker and processor")
+    return text
+
+
+def _check_address(text: str) -> str:
+    """An IP address without brackets; "" for none and for the wildcards 0.0.0.0 and ::, which mean all."""
+    literal = text.strip().removeprefix("[").removesuffix("]")
+    try:
+        wildcard = not literal or ipaddress.ip_address(literal).is_unspecified
+    except ValueError:
+        raise ValueError("It is no IP address") from None
+    return "" if wildcard else literal
+
+
+def _check_console_address(text: str) -> str:
+    parse_listening(text)
+    return text.strip()
+
+
+def _check_console_url(text: str) -> str:
+    """A scheme, a host, perhaps a port; "" for none."""
+    url = text.strip().removesuffix("/")
+    if url and not CONSOLE_URL.fullmatch(url):
+        raise ValueError(f"{text!r} is no https://NAME or https://NAME:PORT")
+    return url.lower()
+
+
+def _check_collector(text: str) -> str:
+    if text and not COLLECTOR.fullmatch(text):
+        raise ValueError(f"{text!r} is no HOST:PORT")
+    return text
+
+
+def _check_realm(text: str) -> str:
+    if not REALM.fullmatch(text):
+        raise ValueError("It is no text in ASCII without quotes")
+    return text
+
+
+def _check_directory(value: object) -> object:
+    if value == "":
+        raise ValueError("It is empty")
+    return value
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
+Domain = Annotated[str, AfterValidator(_check_domain)]
+Pin = Annotated[str, AfterValidator(_check_pin)]
+Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
+Realm = Annotated[str, AfterValidator(_check_realm)]
+Algorithms = Annotated[tuple[Literal["SHA-256", "MD5"], ...], NoDecode, BeforeValidator(_split_commas)]
+Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_commas)]
+Scanner = Annotated[str, AfterValidator(check_scanner)]
+Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_commas)]
+Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
+Collector = Annotated[str, AfterValidator(_check_collector)]
+OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
+ConsoleUrl = Annotated[str, AfterValidator(_check_console_url)]
+ConsoleAddress = Annotated[str, AfterValidator(_check_console_address)]
+LogLevel = Literal["debug", "info", "warning", "error"]

@@ -1,0 +1,127 @@
+"""How a peer is reached, as a value and as the octets in which it crosses the bus, is kept and is sealed (RFC 5626 §2).
+
+flow         transport, our address, the peer's address, the peer's port (2 octets, big-endian), connection
+transport    1 octet; 1 is UDP
+an address   how many octets, and the octets of an IP address; 0x80 | how many octets, and the text of what is no
+             plain IP address, such as one with a zone; or 0: it is unknown, and the kernel chooses
+connection   the rest; empty for UDP
+"""
+
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+
+from switchboard.sip.translation import address_of
+
+UDP: Final = 1
+
+_TEXT: Final = 0x80
+_REMEMBERED = 4096
+_IP_SIZES = (4, 16)
+_UNKNOWN: Final = b"\0"
+
+
+class FlowError(ValueError):
+    """The octets are no flow."""
+
+
+class Flow(NamedTuple):
+    """Hosts without brackets; `local` is our address facing the peer, "" for any.
+
+    `connection` names one of a transport that has connections.
+    """
+
+    transport: int
+    local: str
+    host: str
+    port: int
+    connection: bytes = b""
+
+    @property
+    def hop(self) -> tuple[str, int]:
+        """The peer's address and port alone."""
+        return self.host, self.port
+
+    def towards(self, hop: tuple[str, int]) -> "Flow":
+        """The same way to another address and port of the peer."""
+        return self if hop == (self.host, self.port) else self._replace(host=hop[0], port=hop[1])
+
+    def is_at(self, host: str, port: int) -> bool:
+        """Whether that is the peer's address, however it is spelled."""
+        return port == self.port and (host == self.host or _is_same(host, self.host))
+
+    def pack(self) -> bytes:
+        """Return the octets of the flow; IP addresses lose their spelling, texts what they have beyond 127 octets."""
+        return _packed(self)
+
+    @staticmethod
+    def unpack(octets: bytes) -> "Flow":
+        """Return what `pack` was asked of. FlowError, whatever the octets are."""
+        return _unpacked(octets)
+
+
+def without_local(octets: bytes) -> bytes:
+    """Return a packed flow (trusted) less our address."""
+    return octets[:1] + octets[_end(octets, 1) :]
+
+
+def with_local(octets: bytes, local: str) -> bytes:
+    """Return the packed flow that was given to `without_local`, if `local` was our address in it."""
+    return octets[:1] + _packed_address(local) + octets[1:]
+
+
+@lru_cache(_REMEMBERED)
+def _packed(flow: Flow) -> bytes:
+    transport, local, host, port, connection = flow
+    addresses = _packed_address(local) + _packed_address(host)
+    return bytes((transport,)) + addresses + port.to_bytes(2, "big") + connection
+
+
+@lru_cache(_REMEMBERED)
+def _unpacked(octets: bytes) -> Flow:
+    try:
+        host_at = _end(octets, 1)
+        port_at = _end(octets, host_at)
+        local, host = _address(octets[1:host_at]), _address(octets[host_at:port_at])
+    except (IndexError, ValueError) as error:
+        raise FlowError("no flow") from error
+    if len(octets) < port_at + 2:
+        raise FlowError("no flow")
+    port = int.from_bytes(octets[port_at : port_at + 2], "big")
+    return Flow(octets[0], local, host, port, octets[port_at + 2 :])
+
+
+def _end(octets: bytes, start: int) -> int:
+    """Behind the address at `start`. IndexError."""
+    return start + 1 + (octets[start] & ~_TEXT)
+
+
+def _packed_address(host: str) -> bytes:
+    if not host:
+        return _UNKNOWN
+    address = None if "%" in host or host.startswith("[") else address_of(host)
+    if address is not None:
+        return bytes((len(address.packed),)) + address.packed
+    octets = host.encode("utf-8", "surrogateescape")[: _TEXT - 1]
+    return bytes((_TEXT | len(octets),)) + octets
+
+
+def _address(octets: bytes) -> str:
+    """Return the host of a whole address. ValueError."""
+    size = octets[0] & ~_TEXT
+    if len(octets) != 1 + size:
+        raise ValueError("cut off")
+    if octets[0] & _TEXT:
+        return octets[1:].decode("utf-8", "surrogateescape")
+    if size == 0:
+        return ""
+    if size not in _IP_SIZES:
+        raise ValueError("no IP address")
+    return str(ip_address(octets[1:]))
+
+
+def _is_same(host: str, other: str) -> bool:
+    try:
+        return ip_address(host) == ip_address(other)
+    except ValueError:
+        return False

@@ -1,0 +1,145 @@
+"""One worker process that loads its code, waits for a go, and serves (`process.py` is its side)."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Self
+
+from switchboard.supervisor.process import GO_FD, LOADED, READY, READY_FD
+from switchboard.supervisor.twin import SUPPORTED, Twin
+
+_LOADED = re.compile(LOADED + rb" (\d+)\n")
+
+
+class Child:
+    """A process, the pipe by which it says how far it is, and the socket by which it is told to go.
+
+    Owned by its Worker, Reserve or Spare; never blocks.
+    """
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes] | Twin", ready_fd: int, go_socket: socket.socket
+    ) -> None:
+        self.loaded = False
+        self.ready = False
+        self.told_to_go = False
+        self.ready_fd: int | None = ready_fd
+        self._process = process
+        self._go_socket = go_socket
+
+    @classmethod
+    def launch(
+        cls, command: Sequence[str], pass_fds: Sequence[int] = (), variables: Mapping[str, str] | None = None
+    ) -> Self:
+        """Start `command`. `variables` add to the environment. OSError: the system has no process to give."""
+        ready_fd, write_fd = os.pipe()
+        ours, its = socket.socketpair()
+        channel = {READY_FD: str(write_fd), GO_FD: str(its.fileno())}
+        try:
+            process = subprocess.Popen(
+                command,
+                pass_fds=(write_fd, its.fileno(), *pass_fds),
+                env={**os.environ, **(variables or {}), **channel},
+                process_group=0,
+            )
+        except OSError:
+            os.close(ready_fd)
+            ours.close()
+            raise
+        finally:
+            os.close(write_fd)
+            its.close()
+        return cls(process, ready_fd, ours)
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id; None for a twin that has not spoken yet, or never will."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, or minus the signal that killed it; None until `reap` has found it ended."""
+        return self._process.returncode
+
+    def hear(self) -> None:
+        """`ready_fd` is readable: take what the process says."""
+        assert self.ready_fd is not None
+        said = os.read(self.ready_fd, 64)
+        if loaded := _LOADED.search(said):
+            self.loaded = True
+            self._process.pid = int(loaded[1])  # news if it is a twin
+        self.ready |= READY in said
+        if not said:
+            self._close_ready()
+
+    def go(self) -> None:
+        """Let it serve: at once if it has loaded, else as soon as it has."""
+        self._send_go()
+
+    def go_and_fork(self) -> "Child | None":
+        """The same; returns the twin that it forks before, loaded as it is. None where that is impossible."""
+        if not SUPPORTED:
+            self._send_go()
+            return None
+        ready_fd, write_fd = os.pipe()
+        ours, its = socket.socketpair()
+        self._send_go(write_fd, its.fileno())
+        os.close(write_fd)
+        its.close()
+        return Child(Twin(), ready_fd, ours)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def dismiss(self) -> None:
+        """End one that has not been told to go. A twin may not be ours to kill: it sees that it is alone."""
+        self._go_socket.close()
+        if not isinstance(self._process, Twin):
+            self._process.kill()
+
+    def reap(self) -> bool:
+        """Whether it has ended; then it is no zombie any more, and both channels are closed."""
+        if self._process.poll() is None and not self._is_lost():
+            return False
+        self._close_ready()
+        self._go_socket.close()
+        return True
+
+    def describe_end(self) -> str:
+        """How it ended, for people. To be asked after `reap`."""
+        code = self.returncode
+        if code is None:
+            return f"(pid {self.pid}) ended"
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
+        return f"(pid {self.pid}) {how}"
+
+    def _send_go(self, *fds: int) -> None:
+        self.told_to_go = True
+        with suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self._go_socket, [b"!"], fds)
+        self._go_socket.close()
+
+    def _is_lost(self) -> bool:
+        """A twin that ended before the process that had forked it."""
+        return isinstance(self._process, Twin) and self.ready_fd is None and not self._process.is_ours
+
+    def _close_ready(self) -> None:
+        if self.ready_fd is not None:
+            os.close(self.ready_fd)
+            self.ready_fd = None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

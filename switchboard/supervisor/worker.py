@@ -1,0 +1,201 @@
+"""One worker as its parent sees it: a process in service, which its reserve follows."""
+
+import signal
+import socket
+from collections.abc import Container, Mapping, Sequence
+from enum import Enum
+from functools import partial
+
+from switchboard.supervisor.child import Child
+from switchboard.supervisor.pauses import Pauses
+from switchboard.supervisor.reserve import Reserve
+
+STEADY_S = 1.0
+"""Who was up that long is restarted at once; who was not, after a growing pause."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+GRACE_S = 4.0
+"""From SIGTERM to SIGKILL."""
+
+
+class State(Enum):
+    """What `status` says of a worker."""
+
+    STARTING = "starting"
+    UP = "up"
+    DOWN = "down"
+
+
+class Worker:
+    """Keeps one process in service. Owned by its parent, which passes `now` (monotonic s).
+
+    Who follows it has loaded its code before it ends, so that nothing but the bind is left to do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        instance: int,
+        command: Sequence[str],
+        pass_fds: Sequence[int] = (),
+        variables: Mapping[str, str] | None = None,
+        grace_s: float = GRACE_S,
+        spares: bool = True,
+        host: str = "",
+        address: str = "",
+    ) -> None:
+        self.name = name
+        self.instance = instance
+        self.starts = 0
+        self.state = State.DOWN
+        self._host = host or socket.gethostname()
+        self._address = address
+        launch = partial(Child.launch, list(command), tuple(pass_fds), dict(variables or {}))
+        self._grace_s = grace_s
+        self._child: Child | None = None
+        self._reserve = Reserve(launch, spares)
+        self._pauses = Pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._up_since: float | None = None
+        self._start_at: float | None = None
+        self._kill_at: float | None = None
+        self._retired = False
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.instance}"
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process in service, None while there is none."""
+        return self._child.pid if self._child else None
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has no process at all."""
+        return not self._children()
+
+    def status(self, now: float) -> dict[str, object]:
+        """The map that docs/BUS.md describes."""
+        up_s = now - self._up_since if self._up_since is not None else 0.0
+        return {
+            "name": self.name,
+            "instance": self.instance,
+            "pid": self.pid,
+            "host": self._host,
+            "state": self.state.value,
+            "uptime_s": round(up_s, 3),
+            "restarts": max(0, self.starts - 1),
+        } | ({"address": self._address} if self._address else {})
+
+    def start(self, now: float) -> None:
+        """Have a process in service from the next `tend` on."""
+        self._start_at = now
+
+    def stop(self, now: float) -> None:
+        """End all processes for good."""
+        self._retired = True
+        self._start_at = None
+        self._terminate(now)
+        self._reserve.dismiss()
+
+    def kill(self) -> None:
+        """End the process in service at once; another one follows it."""
+        if self._child is not None:
+            self._child.kill()
+
+    def restart(self, now: float) -> Child:
+        """Launch the successor, and return it; what is in service ends once that has loaded.
+
+        If it ends before, nothing changes. OSError: it cannot be launched.
+        """
+        successor = self._reserve.launch_successor()
+        if self._child is None:
+            self._start_at = now
+        return successor
+
+    def ready_fds(self) -> list[int]:
+        """What makes `tend` necessary when it is readable; so do signals and `next_deadline`."""
+        return [child.ready_fd for child in self._children() if child.ready_fd is not None]
+
+    def next_deadline(self) -> float | None:
+        """When the next `tend` is due."""
+        own = self._start_at if self._child is None else self._kill_at
+        return min((at for at in (own, self._reserve.next_deadline()) if at is not None), default=None)
+
+    def tend(self, readable: Container[object], now: float) -> list[str]:
+        """Take what the processes say, note who has ended, do what is due. Returns lines for the log."""
+        for child in self._children():
+            if child.ready_fd in readable:
+                child.hear()
+        self._note_progress(now)
+        events = [*self._reserve.tend(now), self._reap(now), self._handle_timer(now)]
+        return [f"{self} {event}" for event in events if event]
+
+    def _children(self) -> list[Child]:
+        in_service = [self._child] if self._child else []
+        return [*in_service, *self._reserve.children()]
+
+    def _note_progress(self, now: float) -> None:
+        if self._reserve.successor_loaded:
+            self._terminate(now)
+        if self.state is State.STARTING and self._child and self._child.ready:
+            self.state = State.UP
+            self._up_since = now
+            self._reserve.plan_spare(now)
+
+    def _reap(self, now: float) -> str | None:
+        """If the process in service has ended: plan the next start; say how, unless that is as asked for."""
+        child = self._child
+        if child is None or not child.reap():
+            return None
+        asked_for = self._kill_at is not None
+        self._plan_next_start(now, asked_for)
+        self._child = self._up_since = self._kill_at = None
+        self.state = State.DOWN
+        if asked_for and child.returncode in (0, -signal.SIGTERM):
+            return None
+        return child.describe_end() + self._describe_start(now)
+
+    def _plan_next_start(self, now: float, asked_for: bool) -> None:
+        if self._retired:
+            return
+        steady = self._up_since is not None and now - self._up_since >= STEADY_S
+        if asked_for or steady:
+            self._pauses.reset()
+            self._start_at = now
+        else:
+            self._start_at = now + self._pauses.next_s()
+
+    def _describe_start(self, now: float) -> str:
+        if self._start_at is None:
+            return ""
+        pause_s = self._start_at - now
+        return f"; restarting in {pause_s:.1f} s" if pause_s > 0 else "; restarting"
+
+    def _handle_timer(self, now: float) -> str | None:
+        """Start after a pause, or kill who did not end on SIGTERM."""
+        if self._child is None and self._start_at is not None and now >= self._start_at:
+            return self._try_to_start(now)
+        if self._child is not None and self._kill_at is not None and now >= self._kill_at:
+            self._child.kill()
+            self._kill_at = now + self._grace_s
+        return None
+
+    def _try_to_start(self, now: float) -> str | None:
+        try:
+            self._start()
+        except OSError as error:
+            self._plan_next_start(now, asked_for=False)
+            return f"cannot be launched: {error.strerror}{self._describe_start(now)}"
+        return None
+
+    def _start(self) -> None:
+        self._child = self._reserve.send()
+        self.starts += 1
+        self.state = State.STARTING
+        self._start_at = None
+
+    def _terminate(self, now: float) -> None:
+        if self._child is not None and self._kill_at is None:
+            self._child.terminate()
+            self._kill_at = now + self._grace_s
+            self.state = State.DOWN

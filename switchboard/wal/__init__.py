@@ -1,0 +1,1 @@
+"""What a router keeps for its successor."""

@@ -1,0 +1,53 @@
+"""A router's own copy of the bindings, for a start while the registrar's host cannot be reached."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from switchboard.codec import pack, unpack
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.store import Snapshot
+from switchboard.wal.keyed_log import KeyedLog
+
+_NUMBER = pack(["number"])
+
+
+class BindingsCopy:
+    """Keeps what it is given in `directory`; each call ends when it is written (no fsync)."""
+
+    def __init__(self, directory: Path) -> None:
+        self._log = KeyedLog(directory)
+
+    def load(self) -> Snapshot | None:
+        """What was kept; None if nothing was."""
+        kept = dict(self._log.items())
+        number = kept.pop(_NUMBER, None)
+        if number is None:
+            return None
+        return unpack(number), {unpack(key)[1]: _bindings(value) for key, value in kept.items()}
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """Keep `snapshot` and nothing else."""
+        number, users = snapshot
+        gone = set(self._log) - set(map(_key, users)) - {_NUMBER}
+        for key in gone:
+            self._log.erase(key)
+        self.put(number, users)
+
+    def put(self, number: int, users: Mapping[str, Sequence[Binding]]) -> None:
+        """Keep the bindings of these users as of change `number`."""
+        for user, bindings in users.items():
+            self._log.put(_key(user), pack([binding.to_wire() for binding in bindings]))
+        self._log.put(_NUMBER, pack(number))
+        self._log.commit()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._log.close()
+
+
+def _key(user: str) -> bytes:
+    return pack(["user", user])
+
+
+def _bindings(value: bytes) -> list[Binding]:
+    return [Binding.from_wire(record) for record in unpack(value)]

@@ -1,0 +1,126 @@
+"""A router's write-ahead log: its units of state, and the call events that the journal has not acknowledged.
+
+What a drain decided is committed in one write before any of it leaves the process. A successor on the same
+boot of the machine takes the units up again; after a reboot only the events are left, since no call is.
+"""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from switchboard.bus.unacknowledged import Unacknowledged
+from switchboard.codec import pack, unpack
+from switchboard.core.environment import Environment
+from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.wal.keyed_log import KeyedLog
+from switchboard.wal.keys import BOOT, EVENT, NONCE, SERIES, event_key, event_number
+from switchboard.wal.unit_log import UnitLog
+
+UNSYNCED = 1_000_000
+"""More events than the system keeps in memory before it writes them to the disk."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class RouterLog:
+    """Keeps one router's state in `directory`. `series` names the numbering of its events."""
+
+    def __init__(self, directory: Path) -> None:
+        self._log = KeyedLog(directory)
+        self._units = UnitLog(self._log)
+        self._touched: dict[object, None] = {}
+        self.events = Unacknowledged()
+        kept = {key: self._log[key] for key in self._log if key[:1] in (BOOT, SERIES, EVENT, NONCE)}
+        rebooted = kept.pop(BOOT, b"") != pack(boot_id())
+        if rebooted:
+            self._units.forget_all()
+            self._log.put(BOOT, pack(boot_id()))
+        self.series, last = unpack(kept.pop(SERIES, pack([secrets.token_hex(4), 0])))
+        self.nonces = self._take_nonces(kept, rebooted)
+        """How often nonces were used, by identity, as the predecessor kept it."""
+        waiting = {event_number(key): unpack(value) for key, value in kept.items()}
+        last = max(waiting, default=last)
+        if rebooted:
+            last = self._number_anew(last, bool(waiting))
+        self.events.restore(last, waiting.items())
+        self._put_series(last)
+
+    def _take_nonces(self, kept: dict[bytes, bytes], rebooted: bool) -> list[tuple[bytes, bytes]]:
+        """Those of another boot are worth nothing: their latest uses may not have reached the disk."""
+        nonces = [(key, kept.pop(key)) for key in list(kept) if key[:1] == NONCE]
+        if rebooted:
+            for key, _ in nonces:
+                self._log.erase(key)
+            return []
+        return [(key[1:], state) for key, state in nonces]
+
+    def keep_nonces(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """What is to be kept of nonces, by identity, is written with the next commit; None: nothing."""
+        for identity, state in changes.items():
+            if state is None:
+                self._log.erase(NONCE + identity)
+            else:
+                self._log.put(NONCE + identity, state)
+
+    def _number_anew(self, last: int, waiting: bool) -> int:
+        """Events that had not reached the disk when the machine went down may be known to the journal."""
+        if waiting:
+            return last + UNSYNCED
+        self.series = secrets.token_hex(4)
+        return 0
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self._log.size
+
+    def __len__(self) -> int:
+        return len(self._log)
+
+    def restore(self, env: Environment, turn: ProxyTurn) -> int:
+        """Take the predecessor's units up again, those that are not over; return how many there were."""
+        return self._units.take_over(env, turn)
+
+    def note(self, turn: ProxyTurn) -> None:
+        """What `turn` touched and told is written with the next commit."""
+        self._touched |= turn.touched
+        for event in turn.events:
+            kind, call_id, from_tag, at, details = event
+            self._put_event([kind, call_id, from_tag, at, *details])
+
+    def acknowledge(self, series: str, number: int, now: float) -> None:
+        """The journal has recorded the events of `series` up to `number`."""
+        if series == self.series:
+            acknowledged = self.events.acknowledge(number, now)
+            for done in acknowledged:
+                self._log.erase(event_key(done))
+            if acknowledged and not self.events.waiting:
+                self._put_series(acknowledged[-1])
+
+    def commit(self, now: float) -> None:
+        """Write what was noted: before anything of it leaves the process."""
+        self._units.save(self._touched, now)
+        self._touched.clear()
+        self._log.commit()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._log.close()
+
+    def _put_event(self, item: list[Any]) -> None:
+        number = self.events.put(item)
+        self._log.put(event_key(number), pack(item))
+        if number > self.events.keep:
+            self._log.erase(event_key(number - self.events.keep))  # what the queue has just dropped, if any
+
+    def _put_series(self, last: int) -> None:
+        """The events tell the last number themselves, as long as one is there."""
+        self._log.put(SERIES, pack([self.series, last]))
+
+
+def boot_id() -> str:
+    """Tells one boot of the machine from another; monotonic instants hold within one."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return "unknown"

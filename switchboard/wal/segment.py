@@ -1,0 +1,92 @@
+"""One file of a keyed log: a header, and behind it what each commit wrote.
+
+    header   b"SWBLOG" + version (1 byte) + b"\\n"
+    commit   crc32 of its records (u32), their length (u32), the records
+    record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
+
+All numbers are little-endian. A commit that was being written when the process was killed ends the file for
+its readers: none of it has happened.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from zlib import crc32
+
+from switchboard.storage.unusable import UnusableFile
+
+VERSION = 2
+ERASED = 0xFFFFFFFF
+
+_MAGIC = b"SWBLOG"
+_HEADER = _MAGIC + bytes([VERSION]) + b"\n"
+_COMMIT = struct.Struct("<II")
+_RECORD = struct.Struct("<HI")
+HEADER_BYTES = len(_HEADER)
+RECORD_BYTES = _RECORD.size
+COMMIT_BYTES = _COMMIT.size
+
+Place = tuple[bytes, int, int]
+"""A key, where its value begins in the file, and how long that is; ERASED: it has none."""
+
+
+class SegmentError(UnusableFile):
+    """The file was written by a later version, or is none of ours."""
+
+
+def record_head(key: bytes, value_length: int) -> bytes:
+    """Return what stands before `key` in the record that sets it, or erases it (ERASED)."""
+    return _RECORD.pack(len(key), value_length)
+
+
+def commit_head(records: bytes) -> bytes:
+    """Return what stands before the records of a commit."""
+    return _COMMIT.pack(crc32(records), len(records))
+
+
+def create(path: Path) -> int:
+    """Create the file and return its descriptor, open for appending."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    os.write(fd, _HEADER)
+    return fd
+
+
+def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yield the (key, value) of each record of whole commits, in order; value None: the key was erased."""
+    data = path.read_bytes()
+    for key, start, length in places(path, data):
+        yield key, None if length == ERASED else data[start : start + length]
+
+
+def places(path: Path, data: bytes) -> Iterator[Place]:
+    """The same, with the places of the values in `data`, what the file holds."""
+    _check_header(path, data)
+    return _records(data)
+
+
+def _records(data: bytes) -> Iterator[Place]:
+    view = memoryview(data)
+    position = len(_HEADER)
+    while position + _COMMIT.size <= len(data):
+        checksum, length = _COMMIT.unpack_from(data, position)
+        position += _COMMIT.size
+        end = position + length
+        if checksum != crc32(view[position:end]):
+            return
+        while position < end:
+            key_length, value_length = _RECORD.unpack_from(data, position)
+            middle = position + _RECORD.size + key_length
+            yield data[middle - key_length : middle], middle, value_length
+            position = middle if value_length == ERASED else middle + value_length
+
+
+def _check_header(path: Path, data: bytes) -> None:
+    if _HEADER.startswith(data[:HEADER_BYTES]):
+        return
+    if data.startswith(_MAGIC) and data[len(_MAGIC)] != VERSION:
+        raise SegmentError(
+            f"{path} is of version {data[len(_MAGIC)]}, this switchboard reads {VERSION}: "
+            "use the one that wrote it, or move its directory away (calls being set up are forgotten)."
+        )
+    raise SegmentError(f"{path} is no log of the switchboard: move it away, or use another data directory.")

@@ -1,0 +1,1 @@
+"""One class a process: the bus on one side, a core on the other."""

@@ -1,0 +1,52 @@
+"""The console: pages for a browser. No call needs it, and nobody asks it anything but how it is."""
+
+import time
+
+from switchboard.bus.actor import Actor
+from switchboard.bus.context import BusContext
+from switchboard.console.app import make_app
+from switchboard.console.key import load_key
+from switchboard.console.server import Server
+from switchboard.console.socket import inherited_socket
+from switchboard.settings.model import Settings
+from switchboard.workers.run import run_actor
+
+LOOK_S = 1.0
+
+
+class ConsoleHung(Exception):
+    """The pages' thread has ended or hangs: another process is to take over."""
+
+
+class ConsoleService(Actor):
+    """Serves the pages from a thread; this one answers the parent.
+
+    UnusableFile if its key cannot be read, ConsoleHung if the thread is lost.
+    """
+
+    name = "console"
+    has_inbox = False
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
+        app = make_app(settings, context, load_key(settings.console_key_path))
+        self._server = Server(app, inherited_socket())
+        self._next_look = time.monotonic() + LOOK_S
+        self._server.start()
+
+    def next_deadline(self) -> float | None:
+        """When to look after the thread again."""
+        return self._next_look
+
+    def handle_timer(self, now: float) -> None:
+        """Look after the thread."""
+        self._next_look = now + LOOK_S
+        if not self._server.alive():
+            raise ConsoleHung("the pages' thread does not answer")
+
+    def close(self) -> None:
+        """End the thread."""
+        self._server.stop()
+
+
+if __name__ == "__main__":
+    run_actor(ConsoleService)

@@ -1,0 +1,149 @@
+"""The edge's read side: hands each datagram to the worker whose business it is."""
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+
+from switchboard.bus.actor import Actor
+from switchboard.bus.context import BusContext
+from switchboard.bus.items import REGISTERED, flow_of
+from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.plan import Kind
+from switchboard.bus.tap import Tap
+from switchboard.bus.tick import Tick
+from switchboard.edge.filter import Gate
+from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
+from switchboard.edge.loads import KEPT, Loads
+from switchboard.edge.undeliverable import Undeliverable
+from switchboard.settings.gate import gate_policy
+from switchboard.settings.local import own_domains
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
+from switchboard.sip.dispatch import Dispatcher
+from switchboard.transports.udp_sockets import inherited_sockets
+from switchboard.workers.run import run_actor
+
+ENOUGH = 3.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
+LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
+
+
+class EdgeRx(Actor):
+    """Owns nothing: reads the UDP sockets that its parent holds, and the errors that wait at them.
+
+    Casts: sip.received to a router or the registrar, who tell by sip.taken how far they are;
+    sip.undeliverable to a router;
+    sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of the registrar -> its gate.
+    Its tap shows what it received.
+    """
+
+    name = "edge-rx"
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: BusContext,
+        instance: int,  # noqa: ARG002
+        sockets: Sequence[socket.socket] | None = None,
+    ) -> None:
+        endpoints = endpoints_of(settings)
+        inbox = endpoints.inbox
+        self._settings = settings
+        self._sockets = inherited_sockets() if sockets is None else sockets
+        peers = [*(inbox("router", number) for number in range(settings.routers)), inbox("registrar")]
+        receivers = [PackedOutbox(context, peer, "sip.received", KEPT) for peer in peers]
+        outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
+        self.outboxes = outboxes
+        self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
+        self._tick = Tick(settings.tick_s, ENOUGH)
+        self._taken = 0  # in this round
+        self._next_look = time.monotonic() + LOOK_AROUND_S
+        self._gate = Gate(gate_policy(settings))
+        self._loads = Loads(receivers, self._gate.entrance)
+        self._bad_items = 0
+        self._intake = Intake(self._dispatcher, self._gate, outboxes)
+        self._undeliverable = Undeliverable(self._sockets, receivers[: settings.routers])
+        taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
+        self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """The UDP sockets, and the tap."""
+        return {sock.fileno(): partial(self._drain, sock) for sock in self._sockets} | self._tap.watch()
+
+    def watch_errors(self) -> dict[int, Callable[[float], None]]:
+        """The UDP sockets."""
+        return self._undeliverable.watch()
+
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Take how far a peer is, and from where phones have registered."""
+        match subject, body:
+            case "sip.taken", [str(name), float(stamp)]:
+                self._bad_items += not self._loads.take(name, stamp)
+            case "source.registered", list(sources):
+                for source in sources:
+                    self._note_phone(source, now)
+            case _:
+                self._bad_items += 1
+
+    def _note_phone(self, source: Any, now: float) -> None:
+        flow = flow_of(source, REGISTERED)
+        if flow is None:
+            self._bad_items += 1
+        else:
+            self._gate.sources.phones.add(*flow.hop, now)
+
+    def next_deadline(self) -> float:
+        """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
+        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at)
+
+    def handle_timer(self, now: float) -> None:
+        """Keep up with the machine's addresses; let the tap tell."""
+        self._tap.handle_timer(now)
+        self._undeliverable.handle_timer(now)
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_AROUND_S
+        self._dispatcher.own(own_domains(self._settings).owns)
+
+    def stats(self) -> dict[str, float]:
+        """Those of the intake, what its gate did not let pass, errors, and how late its peers are."""
+        return {
+            **self._intake.stats(),
+            **self._undeliverable.stats(),
+            **self._gate.stats(),
+            **self._loads.stats(),
+            "bad_items": self._bad_items,
+        }
+
+    def flush(self) -> None:
+        """Send what a drain has yielded; tell operators of attackers."""
+        super().flush()
+        self._undeliverable.flush()
+        self._gate.tell(time.monotonic())
+        for event, details in self._gate.notices.take():
+            structlog.get_logger().warning(event, **details)
+
+    def pause_s(self) -> float:
+        """A tick, under load."""
+        taken, self._taken = self._taken, 0
+        if not taken:
+            return 0.0
+        return self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
+
+    def close(self) -> None:
+        """Have errors wait at the sockets no more."""
+        self._undeliverable.close()
+
+    def _drain(self, sock: socket.socket, now: float) -> None:
+        self._loads.look(now)
+        taken = self._intake.drain(sock, now)
+        self._taken += taken
+        if taken:
+            self._loads.stamp()
+
+
+if __name__ == "__main__":
+    run_actor(EdgeRx)

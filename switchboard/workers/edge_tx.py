@@ -1,0 +1,94 @@
+"""The edge's write side: sends what the other workers want sent."""
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from switchboard.bus import frames
+from switchboard.bus.actor import Actor
+from switchboard.bus.context import BusContext
+from switchboard.bus.items import SENT, flow_of
+from switchboard.bus.plan import Kind
+from switchboard.bus.tap import Tap
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
+from switchboard.transports.udp import Sender
+from switchboard.transports.udp_sockets import inherited_sockets
+from switchboard.workers.run import run_actor
+
+_HEAD = frames.head("sip.send")
+
+
+class EdgeTx(Actor):
+    """Owns nothing: writes to the UDP sockets that its parent holds.
+
+    Casts: sip.send from routers, registrar, translator and edge-rx -> datagrams, at once and in order.
+    Its tap shows what it sends.
+    """
+
+    name = "edge-tx"
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: BusContext,
+        instance: int,  # noqa: ARG002
+        sockets: Sequence[socket.socket] | None = None,
+    ) -> None:
+        self._sender = Sender(inherited_sockets() if sockets is None else sockets)
+        self._sent = self._failed = self._bad_items = 0
+        self._tap = Tap(context, endpoints_of(settings).listen("edge-tx.0", Kind.PUBLISHER), "edge-tx.0")
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """The tap."""
+        return self._tap.watch()
+
+    def next_deadline(self) -> float:
+        """What the tap has to tell."""
+        return self._tap.due_at
+
+    def handle_timer(self, now: float) -> None:
+        """Let the tap tell."""
+        self._tap.handle_timer(now)
+
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Send the datagrams of a sip.send from within the frame, where that can be done."""
+        if self._tap.is_open:
+            self._tap.publish(frame, "", time.time_ns())
+        counts = self._sender.send_items(frame, len(_HEAD)) if frame.startswith(_HEAD) else None
+        if counts is None:
+            return None
+        self._sent += counts[0]
+        self._failed += counts[1]
+        return sum(counts)
+
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Send the datagrams of a sip.send; what is none of these is counted."""
+        if subject != "sip.send" or not isinstance(body, list):
+            self._bad_items += 1
+            return
+        for item in body:
+            self._send(item)
+
+    def stats(self) -> dict[str, float]:
+        """Datagrams that left (some retried) or that the kernel refused, and items that were no datagram."""
+        return {
+            "sent": self._sent,
+            "failed": self._failed,
+            "retried": self._sender.retried,
+            "bad_items": self._bad_items,
+        }
+
+    def _send(self, item: Any) -> None:
+        flow = flow_of(item, SENT)
+        if flow is None:
+            self._bad_items += 1
+        elif self._sender.send(item[1], flow):
+            self._sent += 1
+        else:
+            self._failed += 1
+
+
+if __name__ == "__main__":
+    run_actor(EdgeTx)

@@ -1,0 +1,122 @@
+"""The journal: one call detail record for each call that has ended."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from switchboard.bus.actor import Actor
+from switchboard.bus.context import BusContext
+from switchboard.bus.loop import RETRY_S
+from switchboard.bus.peer import Peer
+from switchboard.journal.deliveries import Router
+from switchboard.journal.journal import Journal
+from switchboard.journal.reader import read_part
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
+from switchboard.workers.run import run_actor
+
+GATHER_S = 0.2
+"""Between two commits: each waits for the disk, however much it holds. Routers tell a little more seldom."""
+
+
+class JournalService(Actor):
+    """Owns the calls in progress and their records.
+
+    Casts: call.happened from routers -> call.acknowledged to that router, once the events are on disk.
+    Questions: call.list -> the calls in progress, oldest first; record.read -> lines of cdr.jsonl.
+    StateError if journal.db cannot be used.
+    """
+
+    name = "journal"
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
+        self._journal = Journal(settings.journal_path, settings.cdr_path, settings.max_call_s, time.time())
+        self._cdr_path = settings.cdr_path
+        self._context = context
+        self._endpoints = endpoints_of(settings)
+        self._routers: dict[int, Peer] = {}
+        self._unsaid: dict[Router, int] = {}
+        self._bad_casts = 0
+        self._has_news = False
+        self._next_commit = 0.0
+
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Fold the events of one router; another cast is counted."""
+        if subject == "call.happened":
+            self._journal.receive(body, time.time())
+            self._has_news = True
+        else:
+            self._bad_casts += 1
+
+    def answer(self, question: str, body: Any) -> Any:
+        """Answer call.list and record.read."""
+        match question, body:
+            case "call.list", _:
+                return self._journal.calls(time.time())
+            case "record.read", int(position):
+                return read_part(self._cdr_path, position)
+        return super().answer(question, body)
+
+    def peers(self) -> Iterable[Peer]:
+        """The routers that it has heard of."""
+        return self._routers.values()
+
+    def next_deadline(self) -> float | None:
+        """When a call has been waited for long enough, or a router that was away may be back."""
+        deadline_at = self._journal.next_deadline_at()
+        waits_s = [] if deadline_at is None else [deadline_at - time.time()]
+        if self._unsaid:
+            waits_s.append(RETRY_S)
+        if self._has_news:
+            waits_s.append(self._next_commit - time.monotonic())
+        return time.monotonic() + min(waits_s) if waits_s else None
+
+    def handle_timer(self, now: float) -> None:  # noqa: ARG002
+        """Give up the calls that have been waited for long enough."""
+        self._journal.expire(time.time())
+        self._has_news = True
+
+    def flush(self) -> None:
+        """Bring the news to disk, at most every GATHER_S, then acknowledge it.
+
+        A router that is away is told when it is back.
+        """
+        if self._has_news and time.monotonic() >= self._next_commit:
+            self._commit()
+        self._acknowledge()
+
+    def _commit(self) -> None:
+        self._unsaid |= self._journal.commit()
+        self._has_news = False
+        self._next_commit = time.monotonic() + GATHER_S
+
+    def _acknowledge(self) -> None:
+        for router, number in list(self._unsaid.items()):
+            if self._peer(router.instance).send("call.acknowledged", [router.incarnation, number]):
+                del self._unsaid[router]
+
+    def stats(self) -> dict[str, float]:
+        """Counters: what the journal has seen, and acknowledgements that wait."""
+        return {
+            **self._journal.stats(),
+            "bad_casts": self._bad_casts,
+            "acknowledgements_waiting": len(self._unsaid),
+            "commits_waiting": int(self._has_news),
+        }
+
+    def close(self) -> None:
+        """Bring the last news to disk, and let go of the files and the routers."""
+        self._commit()
+        self._acknowledge()
+        self._journal.close()
+        for peer in self._routers.values():
+            peer.close()
+
+    def _peer(self, instance: int) -> Peer:
+        if instance not in self._routers:
+            self._routers[instance] = Peer(self._context, self._endpoints.inbox("router", instance))
+        return self._routers[instance]
+
+
+if __name__ == "__main__":
+    run_actor(JournalService)

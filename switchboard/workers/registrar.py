@@ -1,0 +1,245 @@
+"""The registrar: binds the contacts of the users (RFC 3261 §10) and tells the routers of every change."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from switchboard.auth.failure_log import FailureLog
+from switchboard.auth.failures import Failures
+from switchboard.auth.key_file import load_or_make_key
+from switchboard.bus.actor import Actor
+from switchboard.bus.context import BusContext
+from switchboard.bus.items import RECEIVED, SENT, flow_of
+from switchboard.bus.outbox import Outbox
+from switchboard.bus.peer import Peer
+from switchboard.bus.plan import Kind
+from switchboard.bus.publisher import Publisher
+from switchboard.bus.tick import Tick
+from switchboard.registrar.binding_log import BindingLog
+from switchboard.registrar.rebind import RegistrarPolicy
+from switchboard.registrar.rules import Registrar
+from switchboard.registrar.sqlite import SqliteStore
+from switchboard.registrar.store import Change
+from switchboard.registrar.transactions import RegisterTransactions
+from switchboard.settings.local import own_domains
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, is_here
+from switchboard.sip.message import Message
+from switchboard.workers.authenticators import make_authenticator
+from switchboard.workers.run import run_actor
+from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
+
+GATHER_S = 0.008
+"""Between two commits under load: a commit costs as much as several REGISTERs."""
+_OK = b"SIP/2.0 200 "
+TICK_S = 1.0
+"""Between two announcements of the last change's number; expired bindings are removed as often."""
+
+
+class RegistrarService(Actor):
+    """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
+
+    Casts: sip.received from edge-rx -> sip.translate to the translator, or sip.send to edge-tx if it is away;
+    sip.taken and source.registered to edge-rx.
+    location.wanted from a router of another host -> location.page.
+    users.wanted -> users.page.
+    Events: location.changed, location.number, users.number.
+    Questions: location.list, auth.failing, user.*.
+    """
+
+    name = "registrar"
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
+        endpoints = endpoints_of(settings)
+        self._store = SqliteStore(settings.store_path)
+        self._failures, self._failure_log = Failures(), FailureLog()
+        self._binding_log = BindingLog(time.monotonic())
+        key = load_or_make_key(settings.auth_key_path)
+        self._authenticator = make_authenticator(
+            settings, key, f"{self.name} {self._store.series}", self._store.nonces(), self._failures
+        )
+        self._registrar = Registrar(
+            self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
+        )
+        self._transactions = RegisterTransactions(self._registrar, 64 * settings.t1_s)
+        self._publisher = Publisher(context, endpoints.listen(f"{self.name}.{instance}", Kind.PUBLISHER))
+        self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
+        self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
+        self._pages = {
+            number: Outbox(context, endpoints.inbox("router", number), "location.page", PAGES_KEPT)
+            for number in range(settings.routers)
+            if not is_here(f"router.{number}", settings)
+        }
+        self._users = UserRegister(settings, context, self._publisher, self._authenticator)
+        self.outboxes = [
+            self._translator,
+            self._edge,
+            self._sources,
+            *self._pages.values(),
+            *self._users.outboxes,
+        ]
+        self._gathering = Tick(GATHER_S)
+        self._received: list[Any] = []
+        self._taken = 0  # in this round
+        self._tick = 0.0
+        self._untranslated = self._bad_items = 0
+
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Gather the REGISTERs of a round's sip.received; send a router's page."""
+        match subject, body:
+            case "sip.received", list(items):
+                self._received += items
+            case "location.wanted", list(items):
+                for item in items:
+                    self._send_page(item)
+            case "users.wanted", list(items):
+                for item in items:
+                    self._bad_items += not self._users.send_page(item)
+            case _:
+                self._bad_items += 1
+
+    def _send_page(self, item: Any) -> None:
+        match item:
+            case [int(router), str(after)] if router in self._pages:
+                self._pages[router].put(self._store.page(after, USERS_A_PAGE).to_wire())
+            case _:
+                self._bad_items += 1
+
+    def _take_registers(self, now: float) -> None:
+        received, self._received = self._received, []
+        self._taken = len(received)
+        with self._store.batch() as change:
+            items = [self._answer(item, now) for item in received if not isinstance(item, float)]
+            if self._authenticator:
+                self._store.keep_nonces(self._authenticator.take_changes())
+        if failures := self._failures.take():
+            self._failure_log.tell(failures, now)
+        self._binding_log.tell(self._registrar.take_displaced(), now)
+        self._publish(change)
+        for item in filter(None, items):
+            self._translator.put(item)
+        self._tell_edge([item for item in received if isinstance(item, float)])
+
+    def _tell_edge(self, stamps: list[float]) -> None:
+        """How far we are, and from where phones have registered."""
+        self._sources.flush()
+        if stamps:
+            self._edge_rx.send("sip.taken", [f"{self.name}.0", stamps[-1]])
+
+    def _answer(self, item: Any, now: float) -> list[Any] | None:
+        """The item of sip.translate that answers one of sip.received, if it can be answered."""
+        flow = flow_of(item, RECEIVED)
+        if flow is None or not item[1]:
+            self._bad_items += 1
+            return None
+        reply = self._transactions.handle(Message(item[2], item[1]), flow.hop, now, time.time())
+        if reply is None:
+            return None
+        if reply.response.startswith(_OK):
+            self._sources.put([item[0]])
+        answered = flow.towards(reply.target)
+        return [answered.pack(), reply.response, reply.user, reply.accept_language]
+
+    def _publish(self, change: Change) -> None:
+        if change.users:
+            self._publisher.send("location.changed", change.to_wire())
+
+    def next_deadline(self) -> float:
+        """The next tick; the first is at once."""
+        return self._tick
+
+    def handle_timer(self, now: float) -> None:
+        """Remove what has expired and tell the routers the number of the last change."""
+        self._tick = now + TICK_S
+        self._transactions.purge(now)
+        with self._store.batch() as change:
+            self._registrar.purge(time.time())
+        self._publish(change)
+        self._tell_numbers()
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """Routers that begin to listen."""
+        return dict.fromkeys(self._publisher.fds, self._greet)
+
+    def _greet(self, _now: float) -> None:
+        """A router that has just come may have missed a change; it hears at once which is the last."""
+        if self._publisher.has_newcomers():
+            self._tell_numbers()
+
+    def _tell_numbers(self) -> None:
+        self._publisher.send("location.number", [self._store.number])
+        self._users.tell()
+
+    def pause_s(self) -> float:
+        """GATHER_S while so many REGISTERs come that a commit is worth the wait."""
+        taken, self._taken = self._taken, 0
+        return self._gathering.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
+
+    def flush(self) -> None:
+        """Answer what was gathered, after one commit for all; past the translator if it takes nothing."""
+        if self._received:
+            self._take_registers(time.monotonic())
+        if not self._translator.flush():
+            items = self._translator.take_back()
+            self._untranslated += len(items)
+            self._edge.put_all(item[: len(SENT)] for item in items)
+        self._edge.flush()
+        for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
+            pages.flush()
+        self._greet(0.0)
+
+    def answer(self, question: str, body: Any) -> Any:
+        """location.list: all users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
+        if question.startswith("user."):
+            return self._users.answer(question, body)
+        if question == "auth.failing":
+            return self._authenticator.failing.often() if self._authenticator else []
+        if question != "location.list":
+            raise LookupError(question)
+        now_at = time.time()
+        users = sorted(self._store.snapshot()[1].items())
+        return [
+            [user, [each.to_map() for each in found if each.expires_at > now_at]] for user, found in users
+        ]
+
+    def stats(self) -> dict[str, float]:
+        """Counters: replies, retransmissions, useless Vias, bindings displaced, bad items; who is bound."""
+        users, bindings = self._store.count()
+        return {
+            "users": users,
+            "bindings": bindings,
+            "replied": self._transactions.replied,
+            "retransmissions": self._transactions.retransmissions,
+            "unanswerable": self._transactions.unanswerable,
+            "displaced": self._registrar.displaced,
+            "displaced_unlogged": self._binding_log.unlogged,
+            "untranslated": self._untranslated,
+            "bad_items": self._bad_items,
+            "auth_failed": self._failures.count,
+            "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
+            "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
+            "answers_withheld": self._registrar.answers.withheld,
+            "auth_unlogged": self._failure_log.unlogged,
+        }
+
+    def close(self) -> None:
+        """Let go of the store and the peers."""
+        self._store.close()
+        self._users.close()
+        self._publisher.close()
+        self._edge_rx.close()
+        for outbox in self.outboxes:
+            outbox.close()
+
+
+def _policy(settings: Settings) -> RegistrarPolicy:
+    return RegistrarPolicy(
+        settings.min_expires, settings.max_expires, settings.default_expires, settings.max_contacts
+    )
+
+
+if __name__ == "__main__":
+    run_actor(RegistrarService)

@@ -1,0 +1,357 @@
+"""A router: its share of the calls, with their transactions (RFC 3261 §16, §17)."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from switchboard.auth.failure_log import FailureLog
+from switchboard.auth.failures import Failures
+from switchboard.auth.follower import Follower as UserFollower
+from switchboard.auth.follower import PageFollower as PageUserFollower
+from switchboard.auth.follower import StoreFollower as StoreUserFollower
+from switchboard.auth.key_file import load_or_make_key
+from switchboard.auth.trusted import Trusted
+from switchboard.auth.user_store import UserStore, read_page
+from switchboard.bus.actor import Actor
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
+from switchboard.bus.outbox import Outbox
+from switchboard.bus.peer import Peer as BusPeer
+from switchboard.bus.plan import Kind
+from switchboard.bus.tap import Tap
+from switchboard.core.authorization import Admission
+from switchboard.core.dialog_seal import DialogSeals
+from switchboard.core.environment import Environment
+from switchboard.core.limits import Caps
+from switchboard.core.loop import Branches
+from switchboard.core.networks import parse_networks
+from switchboard.core.proxy import Proxy
+from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.core.targets import TargetPolicy
+from switchboard.core.timers import TimerValues
+from switchboard.core.transactions import TransactionLayer
+from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
+from switchboard.registrar.replica import Replica
+from switchboard.settings.local import Facing, own_domains
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, is_here
+from switchboard.transports.resolve import Resolver
+from switchboard.wal.bindings_copy import BindingsCopy
+from switchboard.wal.router_log import RouterLog, boot_id
+from switchboard.workers.authenticators import make_authenticator
+from switchboard.workers.run import run_actor
+from switchboard.workers.turns import hand_out, take_in
+from switchboard.workers.user_register import USERS_A_PAGE
+
+QUESTIONS_KEPT = 1
+TELL_EVERY_S = 0.25
+"""Between two frames to the journal: the events are in the log, and the journal commits no more often."""
+PLAIN = len(SENT)
+"""Elements of an item that nobody is to translate."""
+MANY = 3
+"""Datagrams of a drain that save more by a common frame than a request loses by the way round."""
+LOOK_AROUND_S = 10.0
+"""Between two looks at the machine's addresses."""
+
+
+class RouterService(Actor):
+    """Owns the transactions and response contexts of its calls.
+
+    Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
+    call.happened to the journal until call.acknowledged.
+    Questions: auth.failing. Follows location.changed with a replica of the bindings.
+    """
+
+    name = "router"
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
+        endpoints = endpoints_of(settings)
+        self._settings = settings
+        self._instance = instance
+        self._log = RouterLog(settings.data_dir / f"router-{instance}")
+        self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._journal = BusPeer(context, endpoints.inbox("journal"))
+        self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
+        self.outboxes: list[Outbox] = [self._translator, self._edge]
+        owner = f"router.{instance}"
+        taps = endpoints.listen(owner, Kind.PUBLISHER)
+        self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
+        self._key = load_or_make_key(settings.auth_key_path)
+        self._failures, self._failure_log = Failures(), FailureLog()
+        issuer = f"router.{instance} {boot_id()} {self._log.series}"
+        self._authenticator = make_authenticator(
+            settings, self._key, issuer, self._log.nonces, self._failures
+        )
+        self._users = self._follow_users(context, endpoints)
+        self._facing = Facing(settings)
+        self._resolver = Resolver()
+        self._replica = Replica()
+        self._follower = self._make_follower(context, endpoints)
+        self._caps = self._make_caps()
+        self._hears_lag = is_here("edge-rx.0", settings)
+        self._proxy = self._make_proxy()
+        self._next_look = time.monotonic() + LOOK_AROUND_S
+        self._next_telling = 0.0
+        self._untranslated = self._bad_items = 0
+        self._follower.start(time.monotonic())
+        if self._users:
+            self._users.start()
+        if self._replica.is_loaded:
+            structlog.get_logger().info("bindings loaded", number=self._replica.number)
+        self._take_over()
+
+    def subscriptions(self, endpoints: Endpoints) -> list[str]:
+        """The registrar's changes."""
+        return [endpoints.publisher("registrar")]
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """Names that were resolved, and the tap."""
+        return {self._resolver.fd: self._take_answers} | self._tap.watch()
+
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Take datagrams, the network's errors, changes of the bindings, the journal's acknowledgements."""
+        match subject, body:
+            case "sip.received", list(items):
+                self._take_datagrams(items, now)
+            case "sip.undeliverable", list(items):
+                self._take_undeliverable(items, now)
+            case "location.changed", [int(number), list(records)]:
+                self._follower.changed(number, records, now)
+            case "location.number", [int(number)]:
+                self._follower.told(number, now)
+            case "location.page", list(pages):
+                for page in pages:
+                    self._follower.take_page(page, now)
+            case "users.number", [str(series), int(number)]:
+                if self._users:
+                    self._users.told(series, number)
+            case "users.page", list(pages) if self._users:
+                for page in pages:
+                    self._users.take_page(page)
+            case "call.acknowledged", [str(series), int(number)]:
+                self._log.acknowledge(series, number, now)
+            case _:
+                self._bad_items += 1
+
+    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
+        """auth.failing: whose phones keep failing to prove a password."""
+        if question != "auth.failing":
+            raise LookupError(question)
+        return self._authenticator.failing.often() if self._authenticator else []
+
+    def is_ready(self) -> bool:
+        """Once it hears the registrar: whoever registers may be called at once."""
+        return self._follower.is_current
+
+    def next_deadline(self) -> float | None:
+        """The next transaction's timer, event to be told again, or look around."""
+        events, first = self._log.events, self._next_look
+        deadlines = (self._tap.due_at, self._proxy.next_deadline(), events.next_deadline())
+        for deadline in (*deadlines, self._follower.next_deadline()):
+            if deadline is not None and deadline < first:
+                first = deadline
+        return min(first, self._next_telling) if events.has_news else first
+
+    def handle_timer(self, now: float) -> None:
+        """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
+        self._tap.handle_timer(now)
+        turn = ProxyTurn(now, at=time.time())
+        self._proxy.handle_timer(turn)
+        self._carry_out(turn)
+        self._follower.handle_timer(now)
+        if now >= self._next_look:
+            self._next_look = now + LOOK_AROUND_S
+            self._facing.refresh()
+            self._proxy.env.policy.own = own_domains(self._settings)
+
+    def flush(self) -> None:
+        """Write ahead, then send what the drain decided; responses go past a translator that is away."""
+        if self._authenticator:
+            self._log.keep_nonces(self._authenticator.take_changes())
+        self._log.commit(time.monotonic())
+        self._join()
+        self._edge.flush()  # requests first: their answers are waited for
+        if not self._translator.flush():
+            for item in self._translator.take_back():
+                self._edge.put(item[:PLAIN])
+                self._untranslated += len(item) > PLAIN
+        super().flush()
+        self._tell_journal(time.monotonic())
+
+    def _join(self) -> None:
+        """Many datagrams share one frame: the requests go with the responses, ahead of them."""
+        requests, responses = self._edge.waiting, self._translator.waiting
+        if requests and responses and requests + responses >= MANY:
+            items = self._translator.take_back()
+            self._translator.put_all(self._edge.take_back())
+            self._translator.put_all(items)
+
+    def peers(self) -> Iterable[BusPeer]:
+        """The journal, too."""
+        return (*super().peers(), self._journal)
+
+    def notes(self) -> list[str]:
+        """How well it knows who is registered."""
+        return self._follower.notes(time.monotonic())
+
+    def stats(self) -> dict[str, float]:
+        """Counters of the core, and what it holds."""
+        layer = self._proxy.env.layer
+        return {
+            **self._proxy.counters,
+            "server_transactions": layer.server_count,
+            "client_transactions": layer.client_count,
+            "repetitions_withheld": layer.repetitions.withheld,
+            "lookups_waiting": self._resolver.waiting,
+            "lookups_refused": self._resolver.refused,
+            "untranslated": self._untranslated,
+            "bad_items": self._bad_items,
+            "auth_failed": self._failures.count,
+            "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
+            "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
+            "answers_withheld": self._proxy.env.answers.withheld,
+            "auth_unlogged": self._failure_log.unlogged,
+            "snapshots": self._follower.snapshots,
+            "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
+            "events_waiting": self._log.events.waiting,
+            "events_dropped": self._log.events.dropped,
+            "log_bytes": self._log.size,
+            "log_entries": len(self._log),
+        }
+
+    def close(self) -> None:
+        """Let go of the resolver's threads and the log."""
+        self._resolver.close()
+        self._log.close()
+
+    def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
+        if is_here("registrar.0", self._settings):
+            return StoreFollower(self._replica, self._settings.store_path)
+        registrar = Outbox(context, endpoints.inbox("registrar"), "location.wanted", QUESTIONS_KEPT)
+        self.outboxes.append(registrar)
+        copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
+        return PageFollower(self._replica, copy, lambda after: registrar.put([self._instance, after]))
+
+    def _make_caps(self) -> Caps:
+        settings = self._settings
+        return Caps(
+            self._replica,
+            settings.max_transactions,
+            settings.max_source_transactions,
+            parse_networks(settings.rate_exempt),
+            64 * settings.t1_s,
+        )
+
+    def _follow_users(self, context: BusContext, endpoints: Endpoints) -> UserFollower | None:
+        if self._authenticator is None:
+            return None
+        users, settings = self._authenticator.verifier.users, self._settings
+        if is_here("registrar.0", settings):
+            read = partial(read_page, settings.users_path, at_most=USERS_A_PAGE)
+            return StoreUserFollower(users, read)
+        registrar = Outbox(context, endpoints.inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
+        self.outboxes.append(registrar)
+        copy = UserStore(settings.data_dir / f"router-{self._instance}" / "users.db")
+        return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
+
+    def _make_proxy(self) -> Proxy:
+        settings = self._settings
+        incarnation = secrets.token_hex(3)
+        policy = TargetPolicy(
+            own_domains(settings),
+            self._replica,
+            DialogSeals(self._key),
+            open_relay=settings.relay == "open",
+            users=settings.users,
+            trusted=Trusted(settings.trusted),
+            failures=self._failures,
+            keeps_identity=settings.identity_headers == "all",
+        )
+        admission = (
+            None
+            if self._authenticator is None
+            else Admission(self._authenticator, policy, settings.auth_from, settings.strangers == "call")
+        )
+        values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
+        return Proxy(
+            Environment(
+                layer=TransactionLayer(values),
+                policy=policy,
+                branches=Branches(self._instance, incarnation),
+                facing=self._facing,
+                port=settings.sip_port,
+                incarnation=incarnation,
+                recurse=settings.recurse,
+                max_forks=settings.max_forks,
+                caps=self._caps,
+                admission=admission,
+                asserted_domain=settings.asserted_domain,
+            )
+        )
+
+    def _take_datagrams(self, items: list[Any], now: float) -> None:
+        turn = ProxyTurn(now, at=time.time())
+        others = take_in(self._proxy, items, turn)
+        stamps = [other for other in others if isinstance(other, float)]
+        self._bad_items += len(others) - len(stamps)
+        if stamps:
+            self._tell_how_far(stamps[-1], turn)
+        self._carry_out(turn)
+
+    def _take_undeliverable(self, items: list[Any], now: float) -> None:
+        turn = ProxyTurn(now, at=time.time())
+        for item in items:
+            flow = flow_of(item, UNDELIVERABLE)
+            if flow is None:
+                self._bad_items += 1
+            else:
+                self._proxy.undeliverable(flow, item[1], turn)
+        self._carry_out(turn)
+
+    def _tell_how_far(self, stamp: float, turn: ProxyTurn) -> None:
+        """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
+        self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
+        if self._hears_lag:
+            self._caps.overload.note(turn.at - stamp, turn.now)
+
+    def _take_answers(self, now: float) -> None:
+        turn = ProxyTurn(now, at=time.time())
+        for lookup, hop in self._resolver.answers():
+            self._proxy.resolved(lookup, hop, turn)
+        self._carry_out(turn)
+
+    def _carry_out(self, turn: ProxyTurn) -> None:
+        self._log.note(turn)
+        hand_out(turn, self._edge, self._translator)
+        for lookup in turn.lookups:
+            self._resolver.ask(lookup)
+        if failures := self._failures.take():
+            self._failure_log.tell(failures, turn.now)
+
+    def _tell_journal(self, now: float) -> None:
+        """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
+        if now < self._next_telling:
+            return
+        self._next_telling = now + TELL_EVERY_S
+        events = self._log.events
+        while told := events.take(now):
+            if not self._journal.send("call.happened", [self._instance, self._log.series, told]):
+                return
+            events.told(told[-1][0], now)
+
+    def _take_over(self) -> None:
+        turn = ProxyTurn(time.monotonic(), at=time.time())
+        restored = self._log.restore(self._proxy.env, turn)
+        self._carry_out(turn)
+        if restored:
+            structlog.get_logger().info("transactions taken over", restored=restored)
+
+
+if __name__ == "__main__":
+    run_actor(RouterService)

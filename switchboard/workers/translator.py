@@ -1,0 +1,133 @@
+"""The translator: gives the responses that leave the phrases of their readers' language."""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from switchboard.bus import frames
+from switchboard.bus.actor import Actor
+from switchboard.bus.context import BusContext
+from switchboard.bus.items import SENT, TRANSLATED, flow_of, pack_sent
+from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.plan import Kind
+from switchboard.bus.tap import Tap
+from switchboard.phrases.directory import CatalogueDirectory
+from switchboard.phrases.language import explain_unknown
+from switchboard.phrases.translate import Translator
+from switchboard.settings.model import Settings, SettingsError
+from switchboard.settings.site import endpoints_of
+from switchboard.workers.run import run_actor
+
+try:
+    from switchboard.workers._translator import rewrite
+except ImportError:
+    rewrite = None  # type: ignore[assignment]
+
+_HEAD = frames.head("sip.translate")
+LOOK_S = 0.5
+"""Between two looks at the operator's catalogues."""
+
+
+class TranslatorService(Actor):
+    """Owns the catalogues of phrases.
+
+    Casts: sip.translate from routers and registrar -> sip.send to edge-tx, in the same order; what comes
+    without a reader passes as it is.
+    SettingsError where a setting names a language that has no catalogue.
+    """
+
+    name = "translator"
+
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
+        users = {name: user.language for name, user in settings.users.items() if user.language}
+        self._translator = Translator(settings.language, users, ascii_only=settings.ascii_phrases)
+        self._directory = CatalogueDirectory(settings.phrases_dir)
+        self._next_look = 0.0 if settings.phrases_dir else math.inf
+        self._log = structlog.get_logger()
+        self._bad_items = self._reloads = 0
+        self._by_class: Counter[bytes] = Counter()
+        self._look()
+        wanted = {"language": settings.language}
+        wanted |= {f"users.{name}.language": language for name, language in users.items()}
+        if message := explain_unknown(wanted, self._translator.languages):
+            raise SettingsError(message, "bad setting language")
+        endpoints = endpoints_of(settings)
+        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self.outboxes = [self._edge]
+        taps = endpoints.listen("translator.0", Kind.PUBLISHER)
+        self._tap = Tap(context, taps, "translator.0", [self._edge.peer])
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """The tap."""
+        return self._tap.watch()
+
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Pass the items of a sip.translate on without unpacking them, where that can be done."""
+        if rewrite is None or not frame.startswith(_HEAD):
+            return None
+        rewritten = rewrite(frame, len(_HEAD), self._translator)
+        if rewritten is None:
+            return None
+        items, classes = rewritten
+        self._edge.put_all(items)
+        self._by_class.update(classes)
+        return len(items)
+
+    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+        """Pass the items of a sip.translate on; what is none of these is counted."""
+        if subject != "sip.translate" or not isinstance(body, list):
+            self._bad_items += 1
+            return
+        for item in body:
+            self._pass_on(item)
+
+    def _pass_on(self, item: Any) -> None:
+        if flow := flow_of(item, TRANSLATED):
+            _, raw, user, accept_language = item
+            self._edge.put(pack_sent(flow, self._translator.translate(raw, user, accept_language)))
+            self._by_class[raw[8:9]] += 1
+        elif flow := flow_of(item, SENT):
+            self._edge.put(pack_sent(flow, item[1]))
+        else:
+            self._bad_items += 1
+
+    def next_deadline(self) -> float:
+        """When to look at the operator's catalogues again, if they have any, or the tap has to tell."""
+        return min(self._next_look, self._tap.due_at)
+
+    def handle_timer(self, now: float) -> None:
+        """Put changed catalogues in force; let the tap tell."""
+        self._tap.handle_timer(now)
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_S
+        self._look()
+
+    def _look(self) -> None:
+        changed, problems = self._directory.refresh()
+        for bad in problems:
+            self._log.warning("catalogue not usable", file=bad.file, found=bad.found, remedy=bad.remedy)
+        if changed:
+            self._translator.load(self._directory.catalogues)
+            self._reloads += 1
+            self._log.info("own catalogues in force", languages=sorted(self._directory.catalogues))
+
+    def stats(self) -> dict[str, float]:
+        """Counters: responses passed on, of all and by class, bad items, changes of own catalogues."""
+        return {
+            "responses": self._by_class.total(),
+            **{f"responses.{digit}xx": self._by_class[b"%d" % digit] for digit in range(1, 7)},
+            "bad_items": self._bad_items,
+            "reloads": self._reloads,
+        }
+
+    def close(self) -> None:
+        """Let go of the edge."""
+        self._edge.close()
+
+
+if __name__ == "__main__":
+    run_actor(TranslatorService)

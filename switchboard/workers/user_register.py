@@ -1,0 +1,103 @@
+"""The registrar's other book: the users and their secrets, changed by commands and the console."""
+
+import time
+from typing import Any
+
+import structlog
+
+from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.follower import StoreFollower
+from switchboard.auth.user_store import UserStore
+from switchboard.auth.users import Entry
+from switchboard.bus.context import BusContext
+from switchboard.bus.outbox import Outbox
+from switchboard.bus.publisher import Publisher
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, is_here
+
+USERS_A_PAGE = 500
+PAGES_KEPT = 2
+"""For a router that is away; it asks again."""
+
+
+class UserRegister:
+    """Owns the store of users; a change is on disk before the command hears of it, and in force at once.
+
+    Questions: user.put, user.remove, user.list. Tells routers the last change's number (users.number).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: BusContext,
+        publisher: Publisher,
+        authenticator: Authenticator | None,
+    ) -> None:
+        endpoints = endpoints_of(settings)
+        self._store = UserStore(settings.users_path)
+        self._publisher = publisher
+        self._pages = {
+            number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)
+            for number in range(settings.routers)
+            if authenticator and not is_here(f"router.{number}", settings)
+        }
+        self._users = authenticator.verifier.users if authenticator else None
+        if self._users is not None:
+            self._follower = StoreFollower(self._users, lambda after: self._store.page(after, USERS_A_PAGE))
+            self._catch_up()
+            self._warn()
+
+    @property
+    def outboxes(self) -> list[Outbox]:
+        return list(self._pages.values())
+
+    def send_page(self, item: Any) -> bool:
+        """Answer a `users.wanted`; False if it is none."""
+        match item:
+            case [int(router), int(after)] if router in self._pages:
+                series, _, records, more = self._store.page(after, USERS_A_PAGE)
+                self._pages[router].put([series, after, [list(record) for record in records], more])
+                return True
+        return False
+
+    def answer(self, question: str, body: Any) -> Any:
+        """user.put: how many are new; user.remove: whether there was one; user.list: all of them."""
+        changed: int
+        match question, body:
+            case "user.put", list(entries):
+                changed = self._store.put([Entry(*entry) for entry in entries], time.time())
+            case "user.remove", str(user):
+                changed = self._store.remove(user, time.time())
+            case "user.list", _:
+                return [[each.user, each.realm, each.changed_at] for each in self._store.users()]
+            case _:
+                raise LookupError(question)
+        self.tell()
+        return changed
+
+    def tell(self) -> None:
+        """Take in what has changed, and tell the routers."""
+        if self._users is not None:
+            self._catch_up()
+            self._publisher.send("users.number", list(self._store.state()))
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def _catch_up(self) -> None:
+        self._follower.told(*self._store.state())
+
+    def _warn(self) -> None:
+        assert self._users is not None
+        if not len(self._users):
+            structlog.get_logger().warning(
+                "nobody can register: there are no users yet", todo="switchboard user add NAME"
+            )
+        elif self._users.foreign:
+            structlog.get_logger().warning(
+                "users have passwords for another realm, which are worth nothing in this one",
+                users=self._users.foreign,
+                realm=self._users.realm,
+                todo="set realm as it was, or switchboard user passwd NAME",
+            )

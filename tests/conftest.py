@@ -1,0 +1,24 @@
+"""Real ZeroMQ in a short directory of its own (the path of a Unix socket is limited to 107 bytes)."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bus.contexts import OwningContext
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoints
+
+
+@pytest.fixture
+def context() -> Iterator[BusContext]:
+    context = OwningContext()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def endpoints() -> Iterator[Endpoints]:
+    with tempfile.TemporaryDirectory(prefix="bus") as directory:
+        yield Endpoints(Path(directory))

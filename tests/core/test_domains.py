@@ -1,0 +1,71 @@
+"""What is ours (RFC 3261 §16.4-5)."""
+
+import pytest
+
+from switchboard.core.domains import OwnDomains, canonical_host
+from switchboard.sip.uri import SipUri
+
+
+def domains(port: int = 5060) -> OwnDomains:
+    return OwnDomains(["10.0.0.1", "2001:db8::1"], ["PBX.example."], port)
+
+
+@pytest.mark.parametrize(
+    ("host", "canonical"),
+    [
+        ("PBX.Example", "pbx.example"),
+        ("pbx.example.", "pbx.example"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("[2001:DB8:0::1]", "2001:db8::1"),
+        ("2001:db8:0:0:0:0:0:1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("2001:db8:::1", "2001:db8::1"),
+        ("[::ffff:10.0.0.1]", "10.0.0.1"),
+    ],
+)
+def test_canonical_host(host: str, canonical: str) -> None:
+    assert canonical_host(host) == canonical
+
+
+@pytest.mark.parametrize(
+    ("port", "uri", "is_own"),
+    [
+        (5060, "sip:lenka@10.0.0.1", True),
+        (5060, "sip:10.0.0.1:5060", True),
+        (5060, "sip:lenka@10.0.0.1:5070", False),
+        (5060, "sip:lenka@Pbx.EXAMPLE", True),
+        (5060, "sip:lenka@10.0.0.1;maddr=10.0.0.2", False),
+        (5060, "sip:lenka@pbx.example;maddr=10.0.0.1", True),
+        (5070, "sip:lenka@pbx.example:5060;maddr=10.0.0.1", False),
+        (5060, "sip:lenka@pbx.example.", True),
+        (5060, "sip:lenka@[2001:DB8:0::1]:5060", True),
+        (5060, "sip:lenka@[2001:db8::2]", False),
+        (5060, "sip:lenka@x.pbx.example", False),
+        (5060, "sip:lenka@10.0.0.11", False),
+        (5070, "sip:lenka@10.0.0.1", True),
+        (5070, "sip:lenka@10.0.0.1:5070", True),
+        (5070, "sip:lenka@10.0.0.1:5060", True),
+        (5070, "sip:lenka@10.0.0.1:5080", False),
+    ],
+)
+def test_owns(port: int, uri: str, is_own: bool) -> None:
+    assert domains(port).owns(SipUri.parse(uri)) is is_own
+
+
+@pytest.mark.parametrize(
+    ("listening", "host", "port", "expected"),
+    [
+        (5060, "10.0.0.1", None, True),
+        (5060, "10.0.0.1", 5060, True),
+        (5060, "10.0.0.1", 5070, False),
+        (5060, "[2001:db8::1]", 5060, True),
+        (5060, "pbx.example", 5060, True),
+        (5060, "10.0.0.2", 5060, False),
+        (5070, "10.0.0.1", 5070, True),
+        (5070, "10.0.0.1", 5060, False),
+        (5070, "10.0.0.1", None, False),
+    ],
+)
+def test_is_listening_at(listening: int, host: str, port: int | None, expected: bool) -> None:
+    """Stricter than `owns`: another process may hold port 5060."""
+    assert domains(listening).is_listening_at(host, port) is expected

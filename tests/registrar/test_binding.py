@@ -1,0 +1,58 @@
+"""Bindings and their form on the bus."""
+
+import pytest
+
+from switchboard.bus import frames
+from switchboard.registrar.binding import WIRE_FIELDS, Binding
+
+BINDING = Binding(
+    "sip:a@h:5070",
+    0.5,
+    99.5,
+    "[::1]:5",
+    ("<sip:p;lr>",),
+    ";x",
+    "call",
+    3,
+    "UA",
+    "[2001:db8::7]:5060",
+    "z9hG4bKx",
+)
+
+
+def test_wire_form_has_all_but_the_branch() -> None:
+    _, record = frames.unpack(frames.pack("x", BINDING.to_wire()))
+    restored = Binding.from_wire(record)
+    assert (restored.branch, restored.to_wire()) == ("", BINDING.to_wire())
+    assert restored.path == ("<sip:p;lr>",)
+
+
+def test_map_names_the_wire_form() -> None:
+    found = BINDING.to_map()
+    assert tuple(found) == WIRE_FIELDS
+    assert (found["contact_uri"], found["expires_at"], found["source"]) == (
+        "sip:a@h:5070",
+        99.5,
+        "[2001:db8::7]:5060",
+    )
+
+
+@pytest.mark.parametrize(
+    ("contact", "other", "expected"),
+    [
+        ("sip:a@h", "sip:a@H", True),
+        ("sip:a@h", "sip:A@h", False),
+        ("tel:1", "tel:1", True),
+        ("tel:1", "TEL:1", False),
+        ("sip:a@h", "mailto:a@h", False),
+    ],
+)
+def test_matches(contact: str, other: str, expected: bool) -> None:
+    assert Binding(contact, 1.0, 0.0).matches(other) is expected
+
+
+def test_hosts() -> None:
+    assert BINDING.source_host == "2001:db8::7"
+    assert BINDING.contact_uri is not None
+    assert BINDING.contact_uri.port == 5070
+    assert Binding("tel:1", 1.0, 0.0).contact_uri is None

@@ -1,0 +1,242 @@
+"""How replicas follow the registrar, in whatever order snapshots, pages and changes come."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.follower import ASK_AGAIN_S, SILENT_S, PageFollower, StoreFollower
+from switchboard.registrar.replica import Replica
+from switchboard.registrar.sqlite import SqliteStore
+from switchboard.registrar.store import Snapshot
+
+USERS = ["anna", "eva", "lenka", "lukas", "peter"]
+
+
+def bound(contact: str) -> Binding:
+    return Binding(contact, 1.0, 2e9)
+
+
+class MemoryCopy:
+    """As BindingsCopy, without a file."""
+
+    def __init__(self, kept: Snapshot | None = None) -> None:
+        self.kept = kept
+
+    def load(self) -> Snapshot | None:
+        return self.kept
+
+    def replace(self, snapshot: Snapshot) -> None:
+        number, users = snapshot
+        self.kept = number, dict(users)
+
+    def put(self, number: int, users: dict[str, list[Binding]]) -> None:
+        assert self.kept
+        self.kept = number, self.kept[1] | users
+
+
+class Remote:
+    """A follower on another host than the store's; `asked` is what it wants to know now."""
+
+    def __init__(self, copy: MemoryCopy | None = None) -> None:
+        self.store = SqliteStore(":memory:")
+        self.replica = Replica()
+        self.copy = copy or MemoryCopy()
+        self.asked: list[str] = []
+        self.follower = PageFollower(self.replica, self.copy, self.asked.append)
+
+    def bind(self, user: str, *contacts: str) -> tuple[int, list[Any]]:
+        """Change the store; return the `location.changed` that says so."""
+        with self.store.batch() as change:
+            self.store.put(user, [bound(contact) for contact in contacts])
+        number, records = change.to_wire()
+        return number, records
+
+    def answer_once(self, at_most: int) -> None:
+        """The same, if there is a question."""
+        if self.asked:
+            self.answer(at_most)
+
+    def answer(self, at_most: int = 2, now: float = 0.0) -> None:
+        """The registrar answers the last question."""
+        self.follower.take_page(self.store.page(self.asked.pop(), at_most).to_wire(), now)
+
+    def answer_all(self) -> None:
+        while self.asked:
+            self.answer()
+
+    def assert_same(self) -> None:
+        assert self.replica.snapshot() == self.store.snapshot()
+        assert self.copy.kept == self.store.snapshot()
+
+
+@pytest.fixture
+def remote() -> Remote:
+    return Remote()
+
+
+def test_pages_make_a_snapshot(remote: Remote) -> None:
+    for user in USERS:
+        remote.bind(user, f"sip:{user}@h")
+    remote.follower.start(0.0)
+    assert not remote.replica.is_loaded
+    assert remote.follower.notes(0.0) == [
+        "no bindings yet: the registrar has not answered, and there is no copy"
+    ]
+    remote.answer_all()
+    remote.assert_same()
+    assert remote.follower.notes(0.0) == []
+    assert remote.follower.next_deadline() is None
+    assert remote.follower.snapshots == 1
+
+
+def test_an_empty_store_is_a_snapshot_too(remote: Remote) -> None:
+    remote.follower.start(0.0)
+    remote.answer_all()
+    assert remote.replica.is_loaded
+    remote.assert_same()
+
+
+def test_changes_between_pages_are_not_lost(remote: Remote) -> None:
+    for user in USERS:
+        remote.bind(user, f"sip:{user}@h")
+    remote.follower.start(0.0)
+    remote.answer()
+    remote.follower.changed(*remote.bind("anna", "sip:anna@new"), 0.0)
+    remote.follower.changed(*remote.bind("zoe", "sip:zoe@h"), 0.0)
+    remote.answer_all()
+    remote.assert_same()
+
+
+def test_a_gap_asks_for_all_anew(remote: Remote) -> None:
+    remote.follower.start(0.0)
+    remote.answer_all()
+    remote.bind("anna", "sip:missed@h")
+    remote.follower.changed(*remote.bind("eva", "sip:eva@h"), 0.0)
+    assert remote.asked == [""]
+    remote.answer_all()
+    remote.assert_same()
+    remote.bind("eva")
+    remote.follower.told(remote.store.number, 0.0)
+    remote.answer_all()
+    remote.assert_same()
+
+
+def test_what_is_not_answered_is_asked_again(remote: Remote) -> None:
+    for user in USERS:
+        remote.bind(user, f"sip:{user}@h")
+    remote.follower.start(0.0)
+    remote.answer(now=0.1)
+    assert remote.asked == ["eva"]
+    assert remote.follower.next_deadline() == 0.1 + ASK_AGAIN_S
+    remote.follower.handle_timer(0.5)
+    assert remote.asked == ["eva"]
+    remote.follower.handle_timer(0.1 + ASK_AGAIN_S)
+    assert remote.asked == ["eva", "eva"]
+    remote.answer_all()
+    remote.assert_same()
+
+
+def test_a_page_that_nobody_waits_for_is_passed_over(remote: Remote) -> None:
+    remote.bind("anna", "sip:anna@h")
+    page = remote.store.page("", 5).to_wire()
+    remote.follower.start(0.0)
+    remote.answer_all()
+    remote.bind("anna")
+    remote.follower.take_page(page, 0.0)
+    assert len(remote.replica.lookup("anna", 0.0)) == 1
+
+
+def test_a_page_of_an_earlier_round_is_passed_over(remote: Remote) -> None:
+    """It may be older than the first page of this one, and then a change is in neither."""
+    for user in USERS:
+        remote.bind(user, f"sip:{user}@h")
+    old = remote.store.page("eva", 2).to_wire()
+    remote.bind("lenka", "sip:lenka@new")
+    remote.follower.start(0.0)
+    remote.answer()
+    remote.follower.take_page(old, 0.0)
+    assert remote.asked == ["eva"]
+    remote.answer_all()
+    remote.assert_same()
+
+
+def test_it_is_current_when_it_has_all_pages_and_hears_the_registrar(remote: Remote) -> None:
+    remote.bind("anna", "sip:a@h")
+    remote.follower.start(0.0)
+    remote.follower.told(remote.store.number, 0.0)
+    assert not remote.follower.is_current
+    remote.answer_all()
+    assert remote.follower.is_current
+
+
+def test_the_copy_serves_until_the_registrar_answers() -> None:
+    remote = Remote(MemoryCopy((3, {"lukas": [bound("sip:lukas@old")]})))
+    remote.follower.start(0.0)
+    assert [each.contact for each in remote.replica.lookup("lukas", 0.0)] == ["sip:lukas@old"]
+    (note,) = remote.follower.notes(SILENT_S)
+    assert note == "nothing heard from the registrar for 3 s; bindings are those of its own copy"
+    remote.bind("lukas", "sip:lukas@new")
+    remote.answer_all()
+    remote.assert_same()
+    (note,) = remote.follower.notes(2 * SILENT_S)
+    assert note == "nothing heard from the registrar for 6 s; bindings are those of memory"
+
+
+@given(st.integers(0, 2**32))
+def test_whatever_order(seed: int) -> None:
+    """Changes, pages, questions and losses at random; in the end a number, and all is the same."""
+    chance = random.Random(seed)
+    remote = Remote()
+    remote.follower.start(0.0)
+    deeds: list[Callable[[], object]] = [
+        lambda: remote.bind(chance.choice(USERS), "sip:lost@h"),
+        lambda: remote.follower.changed(*remote.bind(chance.choice(USERS), f"sip:{seed}@h"), 0.0),
+        lambda: remote.answer_once(chance.randint(1, 3)),
+        lambda: remote.follower.told(remote.store.number, 0.0),
+        lambda: remote.asked.clear(),
+    ]
+    for _ in range(30):
+        chance.choice(deeds)()
+    for now in (10.0, 20.0):
+        remote.follower.handle_timer(now)
+        remote.answer_all()
+        remote.follower.told(remote.store.number, now)
+    remote.answer_all()
+    remote.assert_same()
+
+
+def test_where_the_store_is_at_hand_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "location.db"
+    store = SqliteStore(path)
+
+    def bind(contact: str) -> tuple[int, list[Any]]:
+        with store.batch() as change:
+            store.put("anna", [bound(contact)])
+        number, records = change.to_wire()
+        return number, records
+
+    bind("sip:first@h")
+    replica = Replica()
+    follower = StoreFollower(replica, path)
+    follower.start(0.0)
+    assert replica.snapshot() == store.snapshot()
+    follower.changed(*bind("sip:second@h"), 1.0)
+    assert (replica.snapshot(), follower.snapshots) == (store.snapshot(), 1)
+    bind("sip:missed@h")
+    follower.changed(*bind("sip:third@h"), 2.0)
+    assert (replica.snapshot(), follower.snapshots) == (store.snapshot(), 2)
+    bind("sip:missed@h")
+    assert not follower.is_current
+    follower.told(store.number, 3.0)
+    assert follower.is_current
+    assert (replica.snapshot(), follower.snapshots) == (store.snapshot(), 3)
+    assert follower.notes(3.0 + SILENT_S) == [
+        "nothing heard from the registrar for 3 s; bindings are those of its store"
+    ]
+    store.close()

@@ -1,0 +1,225 @@
+"""The store in SQLite: durable, readable while it is written, clear about what is wrong."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.sqlite import SCHEMA_VERSION, SqliteStore, read_snapshot
+from switchboard.registrar.store import StoreError
+from switchboard.sip.errors import UsageError
+
+LATE = 200.0
+FULL = Binding(
+    "sip:a@h",
+    0.5,
+    LATE,
+    "[::1]:5",
+    ("<sip:p;lr>", "<sip:q>"),
+    ';x="\0ž"',
+    "call",
+    3,
+    "UA",
+    "h:5060",
+    "z9hG4bKx",
+)
+PLAIN = Binding("tel:1", 1.0, 100.0)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "odd name%20?" / "location.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    path.parent.mkdir()
+    store = SqliteStore(path)
+    yield store
+    store.close()
+
+
+def put(store: SqliteStore, user: str, *bindings: Binding) -> int:
+    with store.batch() as change:
+        store.put(user, bindings)
+    return change.number
+
+
+def test_bindings_come_back_in_order(store: SqliteStore) -> None:
+    put(store, "lukas", FULL, PLAIN)
+    assert store.bindings("lukas") == [FULL, PLAIN]
+    put(store, "lukas", PLAIN)
+    assert store.bindings("lukas") == [PLAIN]
+    assert store.bindings("nobody") == []
+
+
+def test_what_was_put_is_seen_within_the_batch(store: SqliteStore) -> None:
+    put(store, "lukas", FULL, PLAIN)
+    with store.batch():
+        store.put("lukas", [PLAIN])
+        assert store.bindings("lukas") == [PLAIN]
+        store.put("lukas", [])
+        assert store.bindings("lukas") == []
+    assert store.bindings("lukas") == []
+
+
+def test_changes_are_counted_by_batch(store: SqliteStore) -> None:
+    with store.batch() as change:
+        store.put("lukas", [FULL])
+        store.put("eva", [])
+    assert (change.number, store.number) == (1, 1)
+    assert change.users == {"lukas": [FULL], "eva": []}
+    assert change.to_wire() == [1, [["lukas", [FULL.to_wire()]], ["eva", []]]]
+    with store.batch() as nothing:
+        store.bindings("lukas")
+    assert (nothing.number, nothing.users, store.number) == (1, {}, 1)
+
+
+@pytest.mark.parametrize("before", [[], [PLAIN], [PLAIN, FULL], [FULL, PLAIN, FULL]])
+@pytest.mark.parametrize("after", [[], [FULL], [FULL, PLAIN], [PLAIN, PLAIN, FULL]])
+@pytest.mark.parametrize("are_read", [True, False])
+def test_what_was_put_last_is_there_however_many_there_were(
+    store: SqliteStore, before: list[Binding], after: list[Binding], are_read: bool
+) -> None:
+    put(store, "lukas", *before)
+    with store.batch():
+        if are_read:
+            assert store.bindings("lukas") == before
+        store.put("lukas", [PLAIN])
+        store.put("lukas", after)
+    assert store.snapshot() == (2, {"lukas": after})
+
+
+def test_failed_batch_leaves_no_trace(store: SqliteStore) -> None:
+    put(store, "lukas", FULL)
+    with suppress(ZeroDivisionError), store.batch():
+        store.put("lukas", [])
+        raise ZeroDivisionError
+    assert (store.number, store.bindings("lukas")) == (1, [FULL])
+    assert put(store, "lukas") == 2
+
+
+def test_put_needs_a_batch(store: SqliteStore) -> None:
+    with pytest.raises(UsageError):
+        store.put("lukas", [])
+
+
+@pytest.mark.parametrize(("now_at", "users"), [(99.0, []), (100.0, ["eva"]), (LATE, ["eva", "lukas"])])
+def test_expired_users(store: SqliteStore, now_at: float, users: list[str]) -> None:
+    put(store, "lukas", FULL)
+    put(store, "eva", PLAIN, FULL)
+    assert sorted(store.expired_users(now_at)) == users
+
+
+def test_everything_is_there_after_reopening(store: SqliteStore, path: Path) -> None:
+    put(store, "lukas", FULL)
+    put(store, "eva")
+    store.close()
+    again = SqliteStore(path)
+    assert again.number == 2
+    assert again.snapshot() == (2, {"lukas": [FULL], "eva": []})
+    again.close()
+
+
+def test_snapshot_is_readable_while_a_batch_is_open(store: SqliteStore, path: Path) -> None:
+    put(store, "lukas", FULL)
+    with store.batch():
+        store.put("lukas", [])
+        assert read_snapshot(path) == (1, {"lukas": [FULL]})
+    assert read_snapshot(path) == (2, {"lukas": []})
+
+
+def test_snapshot_without_a_registrar(store: SqliteStore, path: Path) -> None:
+    put(store, "lukas", FULL)
+    store.close()
+    assert read_snapshot(path) == (1, {"lukas": [FULL]})
+
+
+def test_snapshot_of_no_store_or_one_being_made(tmp_path: Path) -> None:
+    path = tmp_path / "location.db"
+    assert read_snapshot(path) == (0, {})
+    path.touch()
+    assert read_snapshot(path) == (0, {})
+
+
+def test_another_schema_is_refused_in_words(store: SqliteStore, path: Path) -> None:
+    store.close()
+    database = sqlite3.connect(path)
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    database.close()
+    for use in (SqliteStore, read_snapshot):
+        with pytest.raises(StoreError, match=r"location\.db has schema 2, this program knows 1"):
+            use(path)
+
+
+def test_another_file_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "location.db"
+    path.write_text("no database at all, " * 100)
+    for use in (SqliteStore, read_snapshot):
+        with pytest.raises(StoreError, match=r"location\.db cannot be used"):
+            use(path)
+
+
+def test_missing_directory_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="unable to open"):
+        SqliteStore(tmp_path / "nowhere" / "location.db")
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from registrar.registers import Desk, register
+from switchboard.registrar.sqlite import SqliteStore
+desk = Desk(store=SqliteStore(Path(sys.argv[1])))
+response = desk.send(register("<sip:lukas@10.0.0.9>", cseq=1, branch="z9hG4bKone"))
+print(response.status, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "location.db"
+    root = Path(__file__).parents[2]
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": f"{root}:{root / 'tests'}"},
+    )
+    deadline = Timer(20, child.kill)
+    deadline.start()
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"200\n"
+        child.send_signal(signal.SIGKILL)
+    deadline.cancel()
+    assert child.returncode == -signal.SIGKILL
+    store = SqliteStore(path)
+    (binding,) = store.bindings("lukas")
+    assert (binding.contact, binding.branch, store.number) == ("sip:lukas@10.0.0.9", "z9hG4bKone", 1)
+    store.close()
+
+
+def test_count_of_users_and_bindings(store: SqliteStore) -> None:
+    put(store, "lukas", FULL, PLAIN)
+    put(store, "lenka", PLAIN)
+    put(store, "gone")
+    assert store.count() == (2, 3)
+
+
+def test_another_store_in_its_place_is_another_series(path: Path, store: SqliteStore) -> None:
+    store.close()
+    again = SqliteStore(path)
+    assert again.series == store.series
+    again.close()
+    path.unlink()
+    other = SqliteStore(path)
+    assert other.series != store.series
+    other.close()

@@ -1,0 +1,70 @@
+"""Server transactions of REGISTERs."""
+
+import pytest
+from registrar.registers import NOW_AT, SOURCE, Desk, register
+
+from switchboard.registrar.transactions import RegisterTransactions, Reply
+from switchboard.sip.message import parse_message
+
+A = "<sip:lukas@10.0.0.9>"
+
+
+class Counter:
+    """A desk with transactions in front of it."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self.transactions = RegisterTransactions(self.desk.registrar, 32.0)
+
+    def handle(self, raw: bytes, now: float = 0.0, source: tuple[str, int] = SOURCE) -> Reply | None:
+        with self.desk.store.batch():
+            return self.transactions.handle(parse_message(raw), source, now, NOW_AT + now)
+
+
+def test_retransmission_gets_the_same_reply() -> None:
+    counter = Counter()
+    raw = register(A)
+    first = counter.handle(raw)
+    assert first is not None
+    assert counter.handle(raw, 31.0) is first
+    assert (counter.transactions.replied, counter.transactions.retransmissions) == (1, 1)
+
+
+def test_retransmission_of_a_refused_one_is_refused_alike() -> None:
+    counter = Counter()
+    counter.handle(register(A, cseq=5))
+    raw = register(A, cseq=4)
+    assert counter.handle(raw) is counter.handle(raw, 1.0)
+
+
+def test_another_branch_is_another_transaction() -> None:
+    counter = Counter()
+    assert counter.handle(register(A)) is not counter.handle(register(A))
+
+
+def test_purge_ends_transactions() -> None:
+    counter = Counter()
+    raw = register(A)
+    counter.handle(raw)
+    counter.transactions.purge(32.0)
+    again = counter.handle(raw, 33.0)
+    assert again is not None
+    assert b";expires=3567" in again.response
+    assert counter.transactions.replied == 2
+
+
+@pytest.mark.parametrize(("rport", "target"), [(b";rport", ("10.0.0.1", 40000)), (b"", ("10.0.0.1", 5060))])
+def test_reply_goes_where_the_via_says(rport: bytes, target: tuple[str, int]) -> None:
+    raw = register(A, extra="Accept-Language: sk, en;q=0.5").replace(b";rport", rport)
+    reply = Counter().handle(raw, source=("10.0.0.1", 40000))
+    assert reply is not None
+    assert (reply.target, reply.user, reply.accept_language) == (target, "lukas", "sk, en;q=0.5")
+
+
+def test_a_malformed_via_is_answered_where_it_came_from() -> None:
+    counter = Counter()
+    reply = counter.handle(register(A, sent_by="a b", extra="User-Agent: a phone"))
+    assert reply is not None
+    assert (reply.target, reply.response[:12]) == (SOURCE, b"SIP/2.0 400 ")
+    assert counter.transactions.unanswerable == 1
+    assert counter.desk.contacts() == []

@@ -1,0 +1,67 @@
+"""The tables of hosts: what runs where, and what is told of those that do not fit."""
+
+import pytest
+from pydantic import ValidationError
+
+from switchboard.settings.hosts import HostSettings, all_workers, listed_routers, place
+
+
+def host(address: str, *components: str, **more: object) -> HostSettings:
+    return HostSettings(address=address, components=components, **more)  # type: ignore[arg-type]
+
+
+TWO = {
+    "alpha": host("10.0.0.1", "edge", "translator", "router.1"),
+    "beta": host("10.0.0.2", "registrar", "router.0", "journal"),
+}
+
+
+def test_every_worker_has_its_host() -> None:
+    places = place(TWO, 2)
+    assert places.keys() == set(all_workers(2))
+    assert [places[name] for name in ("edge-rx.0", "edge-tx.0", "router.0")] == ["alpha", "alpha", "beta"]
+
+
+def test_listed_routers() -> None:
+    assert listed_routers(TWO) == 2
+    assert listed_routers({"alpha": host("10.0.0.1", "router")}) == 0
+
+
+@pytest.mark.parametrize(
+    ("hosts", "routers", "reason"),
+    [
+        ({"alpha": TWO["alpha"]}, 2, "no host has registrar.0, router.0, journal.0 among its components"),
+        (TWO, 3, "no host has router.2 among its components"),
+        (TWO | {"gamma": host("10.0.0.3", "journal")}, 2, "journal.0 is on beta and on gamma"),
+        (TWO | {"gamma": host("10.0.0.2", "journal")}, 2, "beta and gamma have the same address 10.0.0.2"),
+        (
+            TWO | {"gamma": host("10.0.0.3", "router.2")},
+            2,
+            "there is no component 'router.2'; known",
+        ),
+        (TWO | {"gamma": host("10.0.0.3", "edge-rx")}, 2, "there is no component 'edge-rx'"),
+    ],
+)
+def test_misplaced(hosts: dict[str, HostSettings], routers: int, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        place(hosts, routers)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"address": "pbx.example"}, "'pbx.example' is no IP address"),
+        ({"address": "0.0.0.0"}, "one that the other hosts reach is wanted"),
+        ({"components": ()}, "at least 1 item"),
+        ({"sip_addresses": ("10.0.0.300/8",)}, "with a prefix length"),
+        ({"port": 1}, "not permitted"),
+    ],
+)
+def test_bad_host(values: dict[str, object], reason: str) -> None:
+    good: dict[str, object] = {"address": "10.0.0.1", "components": ("edge",)}
+    with pytest.raises(ValidationError, match=reason):
+        HostSettings(**good | values)  # type: ignore[arg-type]
+
+
+def test_address_may_stand_in_brackets() -> None:
+    assert host("[2001:db8:0::1]", "edge").address == "2001:db8::1"

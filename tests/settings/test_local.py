@@ -1,0 +1,113 @@
+"""The machine's addresses. Only what every machine has is taken for granted: the loopback interface."""
+
+from ipaddress import ip_interface
+from pathlib import Path
+
+import pytest
+
+from switchboard.settings.local import Facing, LocalAddresses, interfaces, own_addresses, own_domains
+from switchboard.settings.model import Settings
+from switchboard.sip.uri import SipUri
+
+TWO_NETWORKS = LocalAddresses(
+    tuple(map(ip_interface, ("127.0.0.1/8", "10.0.0.1/8", "10.1.0.1/16", "2001:db8:1::1/64"))),
+    {4: "192.0.2.1", 6: "2001:db8:9::1"},
+)
+
+
+def settings(tmp_path: Path, **values: object) -> Settings:
+    return Settings(data_dir=tmp_path, **values)  # type: ignore[arg-type]
+
+
+def test_interfaces() -> None:
+    found = interfaces()
+    assert ip_interface("127.0.0.1/8") in found
+    assert all(each.version == 4 or not each.ip.is_link_local for each in found)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.9", "127.0.0.1"),
+        ("10.0.0.9", "10.0.0.1"),
+        ("10.1.0.9", "10.1.0.1"),
+        ("198.51.100.1", "192.0.2.1"),
+        ("2001:db8:1::9", "2001:db8:1::1"),
+        ("2001:db8:2::9", "2001:db8:9::1"),
+        ("fe80::1%eth0", "2001:db8:9::1"),
+    ],
+)
+def test_facing(host: str, address: str) -> None:
+    """The address in the narrowest network of the peer's, else the default route's."""
+    assert TWO_NETWORKS.facing(host) == address
+
+
+@pytest.mark.parametrize("host", ["198.51.100.1", "2001:db8::1"])
+def test_facing_nobody(host: str) -> None:
+    assert LocalAddresses((), {}).facing(host) == ""
+
+
+@pytest.mark.parametrize(
+    ("sip_host", "peer", "address"),
+    [
+        ("", "127.0.0.9", "127.0.0.1"),
+        ("127.0.0.2", "127.0.0.9", "127.0.0.2"),
+        ("127.0.0.2", "198.51.100.1", "127.0.0.2"),
+        ("127.0.0.2", "::1", ""),
+        ("::1", "2001:db8::1", "::1"),
+        ("::1", "127.0.0.1", ""),
+    ],
+)
+def test_facing_under_settings(tmp_path: Path, sip_host: str, peer: str, address: str) -> None:
+    """Where we listen at one address, every peer of its family sees that; others cannot be reached."""
+    facing = Facing(settings(tmp_path, sip_host=sip_host))
+    assert facing(peer) == address
+    facing.refresh()
+    assert facing(peer) == address
+
+
+def test_facing_forgets_rather_than_grow(tmp_path: Path) -> None:
+    facing = Facing(settings(tmp_path, sip_host="127.0.0.1"))
+    for number in range(10_001):
+        facing(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert facing("10.0.0.1") == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("sip_host", "addresses"), [("127.0.0.2", ["127.0.0.2"]), ("::1", ["::1"])])
+def test_own_addresses(tmp_path: Path, sip_host: str, addresses: list[str]) -> None:
+    assert own_addresses(settings(tmp_path, sip_host=sip_host)) == addresses
+
+
+def test_all_addresses_are_ours(tmp_path: Path) -> None:
+    assert own_addresses(settings(tmp_path)) == [str(each.ip) for each in interfaces()]
+
+
+def test_own_domains(tmp_path: Path) -> None:
+    own = own_domains(settings(tmp_path, sip_port=5070, domains=("pbx.example",)))
+    for uri in ("sip:a@pbx.example", "sip:a@127.0.0.1:5070"):
+        assert own.owns(SipUri.parse(uri))
+    assert not own.owns(SipUri.parse("sip:a@192.0.2.1"))
+
+
+def test_where_the_edge_is_elsewhere_its_addresses_are_those_of_its_host(tmp_path: Path) -> None:
+    hosts = {
+        "alpha": {
+            "address": "10.9.0.1",
+            "components": ["edge"],
+            "sip_addresses": ["10.0.0.1/8", "192.168.0.1/24", "2001:db8::1/64"],
+        },
+        "beta": {"address": "10.9.0.2", "components": ["registrar", "router", "translator", "journal"]},
+    }
+    far = settings(tmp_path, hosts=hosts, host="beta", routers=1)
+    assert own_addresses(far) == ["10.0.0.1", "192.168.0.1", "2001:db8::1"]
+    facing = Facing(far)
+    peers = ["10.2.3.4", "192.168.0.9", "198.51.100.1", "2001:db8:9::1"]
+    assert [facing(peer) for peer in peers] == ["10.0.0.1", "192.168.0.1", "10.0.0.1", "2001:db8::1"]
+
+
+def test_an_edge_elsewhere_has_at_least_its_hosts_address(tmp_path: Path) -> None:
+    hosts = {
+        "alpha": {"address": "10.9.0.1", "components": ["edge"]},
+        "beta": {"address": "10.9.0.2", "components": ["registrar", "router", "translator", "journal"]},
+    }
+    assert own_addresses(settings(tmp_path, hosts=hosts, host="beta", routers=1)) == ["10.9.0.1"]

@@ -1,0 +1,73 @@
+"""Flows as values and as octets."""
+
+import pytest
+from flows import udp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchboard.sip.flow import Flow, FlowError, with_local, without_local
+
+ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(["fe80::1%eth0", "fe80::1%4", "phone.test", ""])
+FLOWS = st.builds(
+    Flow, st.integers(0, 255), ADDRESSES, ADDRESSES, st.integers(0, 65535), st.binary(max_size=20)
+)
+
+
+@given(FLOWS)
+def test_what_is_packed_comes_back(flow: Flow) -> None:
+    assert Flow.unpack(flow.pack()) == flow
+
+
+@given(FLOWS)
+def test_our_address_can_be_left_out(flow: Flow) -> None:
+    assert with_local(without_local(flow.pack()), flow.local) == flow.pack()
+
+
+def test_the_octets_are_the_documented_ones() -> None:
+    assert udp("192.0.2.9", 5060, "192.0.2.1").pack().hex() == "0104c000020104c0000209" + "13c4"
+    assert udp("2001:db8::1", 5061).pack().hex() == "0100" + "1020010db8000000000000000000000001" + "13c5"
+    assert udp("fe80::1%lo", 0).pack() == b"\1\0\x8afe80::1%lo\0\0"
+
+
+def test_a_text_is_cut_at_127_octets() -> None:
+    assert Flow.unpack(udp("x" * 300, 5060).pack()).host == "x" * 127
+
+
+def test_octets_that_are_no_text_come_back() -> None:
+    assert Flow.unpack(udp("\udcff", 5060).pack()).host == "\udcff"
+
+
+@given(st.binary(max_size=60))
+def test_any_octets_are_a_flow_or_an_error(octets: bytes) -> None:
+    try:
+        flow = Flow.unpack(octets)
+    except FlowError:
+        return
+    assert Flow.unpack(flow.pack()) == flow
+
+
+@given(FLOWS.map(lambda flow: flow._replace(connection=b"")), st.data())
+def test_what_is_cut_is_an_error(flow: Flow, data: st.DataObject) -> None:
+    octets = flow.pack()
+    with pytest.raises(FlowError):
+        Flow.unpack(octets[: data.draw(st.integers(0, len(octets) - 1))])
+
+
+@pytest.mark.parametrize("octets", [b"\1\3abc\0\0\0", b"\1\0\5abcde\0\0", b"\1\x7f" + bytes(130)])
+def test_an_address_of_another_size_is_an_error(octets: bytes) -> None:
+    with pytest.raises(FlowError):
+        Flow.unpack(octets)
+
+
+def test_the_way_back_keeps_our_address() -> None:
+    flow = udp("192.0.2.9", 5070, "192.0.2.1")
+    assert flow.towards(("192.0.2.9", 5060)) == udp("192.0.2.9", 5060, "192.0.2.1")
+    assert flow.towards(flow.hop) is flow
+
+
+def test_an_address_may_be_spelled_otherwise() -> None:
+    assert udp("2001:DB8:0::1", 5060).is_at("2001:db8::1", 5060)
+    assert udp("fe80::1%eth0", 5060).is_at("fe80::1%eth0", 5060)
+    assert not udp("fe80::1%eth0", 5060).is_at("fe80::1%eth1", 5060)
+    assert udp("::ffff:192.0.2.9", 5060).is_at("::ffff:c000:209", 5060)
+    assert not udp("::ffff:192.0.2.9", 5060).is_at("192.0.2.9", 5060)

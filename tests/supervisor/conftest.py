@@ -1,0 +1,14 @@
+"""What real processes of these tests leave behind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from switchboard.supervisor.twin import adopt_orphans
+
+
+@pytest.fixture(autouse=True)
+def _adopt_no_orphans_afterwards() -> Iterator[None]:
+    """Twins become children of this process; the orphans of later tests are not to."""
+    yield
+    adopt_orphans(False)

@@ -1,0 +1,28 @@
+"""A parent of fake workers: `fake_parent.py RUN_DIR MODE…`, one worker `fake.I` for each mode."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.door import Door
+from switchboard.bus.endpoints import Endpoints
+from switchboard.supervisor.parent import Parent, Team
+from switchboard.supervisor.worker import Worker
+
+GRACE_S = 0.3
+WORKER = Path(__file__).with_name("fake_worker.py")
+
+
+def main(run_dir: str, *modes: str) -> int:
+    workers = [
+        Worker("fake", number, [sys.executable, str(WORKER), mode], grace_s=GRACE_S)
+        for number, mode in enumerate(modes)
+    ]
+    door = Door(BusContext(), Endpoints(Path(run_dir)).control("fake"))
+    say = partial(print, flush=True)
+    return Parent([Team(workers, door)], say, on_up=lambda: say("up")).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,41 @@
+"""A worker for tests of its parent: `fake_worker.py MODE`, or `@FILE` that holds the mode when it is loaded.
+
+steady: serves until SIGTERM. `says WORD`: the same, and prints the word when it is ready. stubborn: ignores
+SIGTERM. silent: is never ready. broken: ends while it loads. hangs: never has loaded. unfit: ends at its go.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from switchboard.supervisor.process import await_go, die_with_parent, tell_ready
+
+
+def main(mode: str) -> int:
+    die_with_parent()
+    if mode == "broken":
+        return 3
+    if mode == "hangs":
+        signal.pause()
+    if not await_go():
+        return 0
+    if mode == "unfit":
+        return 4
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM}
+    )  # a handler may miss one that comes before a pause
+    if mode.startswith("says "):
+        print(mode.removeprefix("says "), flush=True)
+    if mode != "silent":
+        tell_ready()
+    signal.sigwait({signal.SIGUSR1 if mode == "stubborn" else signal.SIGTERM})
+    os._exit(0)
+
+
+def loaded(mode: str) -> str:
+    return Path(mode[1:]).read_text() if mode.startswith("@") else mode
+
+
+if __name__ == "__main__":
+    sys.exit(main(loaded(sys.argv[1])))

@@ -1,0 +1,99 @@
+"""Workers that answer or hang. The ticks are made up, the processes are real, the test answers for them."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from supervisor.fake_children import command, tend_until
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.door import Door
+from switchboard.bus.endpoints import Endpoints
+from switchboard.supervisor.watchdog import QUESTIONS, Watchdog
+from switchboard.supervisor.worker import State, Worker
+
+HUNG_AFTER_S = 10.0
+LIMIT_MS = 15_000
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@contextmanager
+def watched(
+    mode: str, context: BusContext, endpoints: Endpoints, said: list[str]
+) -> Iterator[tuple[Worker, Watchdog]]:
+    """A worker that was started and its watchdog."""
+    worker = Worker("fake", 0, command(mode), spares=False)
+    worker.start(0.0)
+    worker.tend((), 0.0)
+    try:
+        yield worker, Watchdog(context, [worker], endpoints.ask, HUNG_AFTER_S, said.append)
+    finally:
+        worker.kill()
+        worker.stop(1000.0)
+        tend_until(worker, lambda: worker.gone, 1001.0)
+
+
+def become_up(worker: Worker) -> None:
+    tend_until(worker, lambda: worker.state is State.UP, 0.0)
+
+
+def test_who_does_not_answer_is_replaced(context: BusContext, endpoints: Endpoints, said: list[str]) -> None:
+    with watched("steady", context, endpoints, said) as (worker, watchdog):
+        become_up(worker)
+        hung = worker.pid
+        for _ in range(QUESTIONS):
+            watchdog.handle_timer(0.0)
+        assert said == []
+        watchdog.handle_timer(0.0)
+        assert said == [f"fake.0 (pid {hung}) has not answered for 10 s"]
+        lines = tend_until(worker, lambda: worker.pid not in (None, hung) and worker.state is State.UP, 5.0)
+        assert lines == [f"fake.0 (pid {hung}) was killed by {signal.SIGKILL.name}; restarting"]
+        for _ in range(QUESTIONS):
+            watchdog.handle_timer(0.0)
+        assert len(said) == 1
+
+
+def test_who_answers_now_and_then_is_left_alone(
+    context: BusContext, endpoints: Endpoints, said: list[str]
+) -> None:
+    door = Door(context, endpoints.ask("fake"))
+    with watched("steady", context, endpoints, said) as (worker, watchdog):
+        become_up(worker)
+        for _ in range(3):
+            for _ in range(QUESTIONS):
+                watchdog.handle_timer(0.0)
+            answer_all(door, watchdog)
+        assert said == []
+
+
+def answer_all(door: Door, watchdog: Watchdog) -> None:
+    """Answer as soon as something is asked, and return when an answer has come."""
+    [(_, pulse)] = watchdog._pulses
+    assert door.sockets[0].poll(LIMIT_MS)
+    while question := door.take():
+        assert question.subject == "stats"
+        question.reply({})
+    assert pulse._socket.poll(LIMIT_MS)
+
+
+def test_who_is_still_starting_is_not_asked(
+    context: BusContext, endpoints: Endpoints, said: list[str]
+) -> None:
+    door = Door(context, endpoints.ask("fake"))
+    with watched("silent", context, endpoints, said) as (worker, watchdog):
+        tend_until(worker, lambda: worker.pid is not None, 0.0)
+        for _ in range(3 * QUESTIONS):
+            watchdog.handle_timer(0.0)
+        assert door.take() is None
+        assert said == []
+
+
+def test_five_questions_in_the_time(context: BusContext, endpoints: Endpoints, said: list[str]) -> None:
+    with watched("steady", context, endpoints, said) as (_, watchdog):
+        watchdog.handle_timer(100.0)
+        assert watchdog.next_deadline() == 100.0 + HUNG_AFTER_S / QUESTIONS

@@ -1,0 +1,234 @@
+"""One supervised worker; `now` is made up, its processes are real (fake_worker.py)."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from supervisor.fake_children import command, tend_until
+
+from switchboard.supervisor.spare import AFTER_S
+from switchboard.supervisor.worker import LONGEST_PAUSE_S, State, Worker
+
+
+@contextmanager
+def working(mode: str = "steady", spares: bool = True) -> Iterator[Worker]:
+    """A worker that was started at the instant 10."""
+    worker = Worker("fake", 0, command(mode), grace_s=1.0, spares=spares)
+    worker.start(10.0)
+    worker.tend((), 10.0)
+    try:
+        yield worker
+    finally:
+        worker.stop(1000.0)
+        tend_until(worker, lambda: worker.gone, 1001.0)
+
+
+@pytest.fixture
+def steady() -> Iterator[Worker]:
+    """A worker that is up since the instant 10."""
+    with working() as worker:
+        become_up(worker)
+        yield worker
+
+
+def become_up(worker: Worker, now: float = 10.0) -> None:
+    tend_until(worker, lambda: worker.state is State.UP, now)
+
+
+def kill(worker: Worker) -> int:
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    return worker.pid
+
+
+def have_spare(worker: Worker, now: float) -> int:
+    """Tend until the spare has loaded; return its pid."""
+    worker.tend((), now)
+    tend_until(worker, lambda: len(processes(worker)) == 2 and None not in processes(worker), now)
+    (spare,) = set(processes(worker)) - {worker.pid}
+    assert spare is not None
+    tend_until(worker, lambda: all(child.loaded for child in worker._children()), now)
+    return spare
+
+
+def processes(worker: Worker) -> list[int | None]:
+    """The ids of all processes of the worker, in service or not."""
+    return [child.pid for child in worker._children()]
+
+
+def test_life(steady: Worker) -> None:
+    assert steady.status(12.5)["uptime_s"] == 2.5
+    assert steady.next_deadline() is None
+    assert steady.tend((), 10.5) == []
+
+
+def test_status_after_stop(steady: Worker) -> None:
+    steady.stop(20.0)
+    assert steady.state is State.DOWN
+    assert steady.next_deadline() == 21.0
+    assert tend_until(steady, lambda: steady.gone, 20.1) == []
+    assert (steady.pid, steady.next_deadline()) == (None, None)
+
+
+def test_stubborn_one_is_killed_after_its_grace() -> None:
+    with working("stubborn") as worker:
+        become_up(worker)
+        pid = worker.pid
+        worker.stop(20.0)
+        worker.tend((), 20.9)
+        assert worker.next_deadline() == 21.0
+        assert tend_until(worker, lambda: worker.gone, 21.0) == [f"fake.0 (pid {pid}) was killed by SIGKILL"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "start_at", "text"),
+    [(10.5, 10.6, " in 0.1 s"), (11.0, None, ""), (11.9, None, "")],
+)
+def test_pause_depends_on_how_long_it_was_up(
+    steady: Worker, ended: float, start_at: float | None, text: str
+) -> None:
+    pid = kill(steady)
+    lines = tend_until(steady, lambda: steady.pid != pid, ended)
+    assert lines == [f"fake.0 (pid {pid}) was killed by SIGKILL; restarting{text}"]
+    assert steady.state is (State.STARTING if start_at is None else State.DOWN)
+    if start_at:
+        assert steady.next_deadline() == pytest.approx(start_at)
+        steady.tend((), start_at + 0.001)
+    assert steady.status(ended)["restarts"] == 1
+
+
+def test_pauses_grow_up_to_a_limit() -> None:
+    with working("broken") as worker:
+        pauses = []
+        now = 10.0
+        for _ in range(8):
+            tend_until(worker, lambda: worker.pid is None, now)
+            start_at = worker.next_deadline()
+            assert start_at is not None
+            pauses.append(round(start_at - now, 3))
+            now = start_at
+            worker.tend((), now)
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
+
+
+def test_one_that_cannot_be_launched_is_tried_again() -> None:
+    worker = Worker("fake", 0, ["/nonexistent/worker"])
+    worker.start(10.0)
+    text = "fake.0 cannot be launched: No such file or directory; restarting in"
+    assert worker.tend((), 10.0) == [f"{text} 0.1 s"]
+    assert worker.tend((), 10.1) == [f"{text} 0.2 s"]
+    with pytest.raises(FileNotFoundError):
+        worker.restart(10.2)
+
+
+def test_the_spare_takes_the_place_of_a_killed_one_and_has_a_spare_itself(steady: Worker) -> None:
+    for now in (12.0, 14.0, 16.0):
+        spare = have_spare(steady, now)
+        kill(steady)
+        tend_until(steady, lambda: steady.pid == spare, now)  # noqa: B023
+        become_up(steady, now)
+    assert steady.status(16.5)["restarts"] == 3
+
+
+def test_a_dead_spare_is_replaced_and_takes_no_place(steady: Worker) -> None:
+    spare = have_spare(steady, 12.0)
+    os.kill(spare, signal.SIGKILL)
+    tend_until(steady, lambda: spare not in processes(steady), 13.0)
+    assert steady.next_deadline() == 13.0 + AFTER_S
+    pid = kill(steady)
+    tend_until(steady, lambda: steady.pid not in (pid, None), 13.5)
+    become_up(steady, 13.5)
+
+
+def test_spare_of_one_that_fails_again_and_again() -> None:
+    with working("unfit") as worker:
+        now = 10.0
+        for _ in range(4):
+            tend_until(worker, lambda: worker.pid is None, now)
+            assert len(processes(worker)) <= 1
+            now = worker.next_deadline() or 0.0
+            worker.tend((), now)
+
+
+def test_no_spare_if_it_is_not_wanted() -> None:
+    with working(spares=False) as worker:
+        become_up(worker)
+        assert worker.next_deadline() is None
+        assert processes(worker) == [worker.pid]
+
+
+def test_stop_ends_the_spare_and_the_successor(steady: Worker) -> None:
+    have_spare(steady, 12.0)
+    steady.restart(12.0)
+    steady.stop(12.0)
+    assert tend_until(steady, lambda: steady.gone, 12.0) == []
+
+
+@pytest.mark.parametrize("spares", [True, False])
+def test_restart_serves_what_is_loaded_now(
+    tmp_path: Path, spares: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = tmp_path / "mode"
+    code.write_text("says old")
+    with working(f"@{code}", spares) as worker:
+        become_up(worker)
+        if spares:
+            have_spare(worker, 12.0)
+        code.write_text("says new")
+        old = worker.pid
+        follower = worker.restart(12.1)
+        assert (worker.pid, worker.state) == (old, State.UP)
+        assert tend_until(worker, lambda: follower.ready, 12.2) == []
+        assert (worker.pid, worker.state) == (follower.pid, State.UP)
+        assert (have_spare(worker, 12.3) in processes(worker)) if spares else worker.next_deadline() is None
+        assert worker.status(12.3)["restarts"] == 1
+    assert capfd.readouterr().out.split() == ["old", "new"]
+
+
+def test_the_old_one_serves_until_the_new_one_has_loaded(steady: Worker) -> None:
+    old = steady.pid
+    assert old is not None
+    os.kill(old, signal.SIGSTOP)
+    follower = steady.restart(10.1)
+    tend_until(steady, lambda: steady.state is not State.UP, 10.1)
+    assert follower.loaded
+    assert not follower.told_to_go
+    assert steady.pid == old
+    os.kill(old, signal.SIGCONT)
+    tend_until(steady, lambda: follower.ready, 10.1)
+    assert (steady.state, steady.pid) == (State.UP, follower.pid)
+
+
+def test_broken_new_code_leaves_the_old_worker_and_its_spare(tmp_path: Path) -> None:
+    code = tmp_path / "mode"
+    code.write_text("steady")
+    with working(f"@{code}") as worker:
+        become_up(worker)
+        old, spare = worker.pid, have_spare(worker, 12.0)
+        code.write_text("broken")
+        follower = worker.restart(12.1)
+        lines = tend_until(worker, lambda: follower.returncode is not None, 12.2)
+        assert lines == [f"fake.0 successor (pid {follower.pid}) ended with status 3"]
+        assert (worker.state, processes(worker)) == (State.UP, [old, spare])
+        kill(worker)
+        tend_until(worker, lambda: worker.pid == spare, 13.0)
+        become_up(worker, 13.0)
+
+
+def test_restart_asked_for_twice_is_one(steady: Worker) -> None:
+    follower = steady.restart(10.1)
+    assert steady.restart(10.1) is follower
+    tend_until(steady, lambda: follower.ready, 10.1)
+    assert (steady.state, steady.starts) == (State.UP, 2)
+
+
+def test_restart_during_a_pause_ends_it() -> None:
+    with working("unfit") as worker:
+        tend_until(worker, lambda: worker.pid is None, 10.0)
+        follower = worker.restart(10.01)
+        assert worker.next_deadline() == 10.01
+        worker.tend((), 10.01)
+        assert worker.pid == follower.pid

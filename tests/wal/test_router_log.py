@@ -1,0 +1,217 @@
+"""A router's log over its lives, and what it keeps of an older boot or of yesterday."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flows import udp
+from playbook import HOST, LUKAS, Board, request
+
+from switchboard.auth.nonce import Nonce
+from switchboard.auth.replay import Replays
+from switchboard.core.proxy_commands import CallEvent, ProxyTurn
+from switchboard.sip.scan import scan
+from switchboard.wal import router_log
+from switchboard.wal.router_log import UNSYNCED, RouterLog
+
+EVENT = CallEvent("ringing", "call-1", "from-1", 1.0)
+INVITE = request("INVITE", "sip:lenka@10.0.0.1")
+
+
+def fresh_board() -> Board:
+    board = Board()
+    board.bind("lenka", "sip:lenka@10.0.0.12:5060")
+    return board
+
+
+def write_call(directory: Path) -> None:
+    """A first life: one call rings, two events wait for the journal."""
+    log = RouterLog(directory)
+    turn = ProxyTurn(1000.0, at=1.0)
+    fresh_board().proxy.receive(INVITE, scan(INVITE), udp(*LUKAS, HOST), turn)
+    turn.events = [EVENT, EVENT]
+    log.note(turn)
+    log.commit(turn.now)
+    log.close()
+
+
+def restored(directory: Path, now: float = 1001.0) -> tuple[int, RouterLog]:
+    """The next life: how many units it takes up."""
+    log = RouterLog(directory)
+    return log.restore(fresh_board().proxy.env, ProxyTurn(now, at=1.0)), log
+
+
+def test_the_next_life_goes_on(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    count, log = restored(tmp_path)
+    assert count == 1
+    assert [number for number, *_ in log.events.take(0.0)] == [1, 2]
+    assert log.events.put(["next"]) == 3
+
+
+def test_acknowledged_events_are_not_told_again(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    _, log = restored(tmp_path)
+    log.acknowledge("another series", 2, 0.0)
+    assert log.events.waiting == 2
+    log.acknowledge(log.series, 1, 0.0)
+    log.commit(1001.0)
+    log.close()
+    _, log = restored(tmp_path)
+    assert [number for number, *_ in log.events.take(0.0)] == [2]
+
+
+def test_what_the_queue_drops_leaves_the_log(tmp_path: Path) -> None:
+    """A journal that is away for long fills neither memory nor the disk."""
+    log = RouterLog(tmp_path)
+    log.events.keep = 3
+    turn = ProxyTurn(1000.0, at=1.0)
+    turn.events = [EVENT] * 5
+    log.note(turn)
+    log.commit(turn.now)
+    log.close()
+    _, log = restored(tmp_path)
+    assert [number for number, *_ in log.events.take(0.0)] == [3, 4, 5]
+
+
+def test_the_series_goes_on_when_all_is_acknowledged(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    _, log = restored(tmp_path)
+    log.acknowledge(log.series, 2, 0.0)
+    log.commit(1001.0)
+    log.close()
+    _, again = restored(tmp_path)
+    assert (again.series, again.events.put(["next"])) == (log.series, 3)
+
+
+@pytest.fixture
+def reboot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let the next life be one after a restart of the machine."""
+    boot_id = tmp_path / "boot_id"
+
+    def happen() -> None:
+        boot_id.write_text("another boot")
+        monkeypatch.setattr(router_log, "_BOOT_ID", boot_id)
+
+    return happen
+
+
+def test_after_a_reboot_only_the_events_are_left(tmp_path: Path, reboot: Callable[[], None]) -> None:
+    write_call(tmp_path / "log")
+    reboot()
+    count, log = restored(tmp_path / "log")
+    assert (count, log.events.waiting) == (0, 2)
+
+
+def test_after_a_reboot_no_number_is_used_again(tmp_path: Path, reboot: Callable[[], None]) -> None:
+    """The journal may have seen numbers that had not reached our disk."""
+    write_call(tmp_path / "log")
+    reboot()
+    _, log = restored(tmp_path / "log")
+    assert log.events.put(["next"]) == 2 + UNSYNCED + 1
+
+
+def test_after_a_reboot_with_nothing_to_tell_the_series_is_new(
+    tmp_path: Path, reboot: Callable[[], None]
+) -> None:
+    write_call(tmp_path / "log")
+    _, log = restored(tmp_path / "log")
+    log.acknowledge(log.series, 2, 0.0)
+    log.commit(1001.0)
+    log.close()
+    reboot()
+    _, again = restored(tmp_path / "log")
+    assert again.series != log.series
+    assert again.events.put(["next"]) == 1
+
+
+def test_the_end_of_an_old_unit_spares_a_new_one_of_its_name(tmp_path: Path) -> None:
+    """A server transaction is over before its client transactions are: its key may be taken again."""
+    log = RouterLog(tmp_path)
+    old, new = fresh_board().proxy, fresh_board().proxy
+    for now, proxy in ((1000.0, old), (1001.0, new)):
+        turn = ProxyTurn(now, at=1.0)
+        proxy.receive(INVITE, scan(INVITE), udp(*LUKAS, HOST), turn)
+        log.note(turn)
+        log.commit(now)
+    turn = ProxyTurn(1100.0, at=1.0)
+    while (deadline := old.next_deadline()) is not None:
+        turn.now = deadline
+        old.handle_timer(turn)
+    turn.events.clear()
+    log.note(turn)
+    log.commit(turn.now)
+    log.close()
+    assert restored(tmp_path)[0] == 1
+
+
+def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    count, log = restored(tmp_path, now=1000.0 + 185 + 33)
+    assert count == 0
+    log.commit(0.0)
+    log.close()
+    assert restored(tmp_path)[0] == 0
+
+
+ONE, OTHER = b"0123456789", b"abcdefghij"
+"""Identities of nonces."""
+
+
+def keep_nonces(directory: Path, *changes: dict[bytes, bytes | None], commit: bool = True) -> None:
+    """A life in which the uses of nonces changed so."""
+    log = RouterLog(directory)
+    for change in changes:
+        log.keep_nonces(change)
+        if commit:
+            log.commit(1000.0)
+    log.close()
+
+
+def kept_nonces(directory: Path) -> dict[bytes, bytes]:
+    """What the next life knows of them."""
+    log = RouterLog(directory)
+    log.close()
+    return dict(log.nonces)
+
+
+def test_the_next_life_knows_the_last_use_of_each_nonce(tmp_path: Path) -> None:
+    keep_nonces(tmp_path, {ONE: b"first", OTHER: b"first"}, {ONE: b"second"})
+    assert kept_nonces(tmp_path) == {ONE: b"second", OTHER: b"first"}
+    assert kept_nonces(tmp_path) == {ONE: b"second", OTHER: b"first"}
+
+
+def test_a_forgotten_nonce_is_forgotten_in_the_next_life(tmp_path: Path) -> None:
+    keep_nonces(tmp_path, {ONE: b"first", OTHER: b"first"}, {ONE: None})
+    assert kept_nonces(tmp_path) == {OTHER: b"first"}
+
+
+def test_uses_are_kept_with_the_commit_and_not_before(tmp_path: Path) -> None:
+    keep_nonces(tmp_path, {ONE: b"first"})
+    keep_nonces(tmp_path, {ONE: b"second"}, commit=False)
+    assert kept_nonces(tmp_path) == {ONE: b"first"}
+
+
+def test_nonces_of_another_boot_are_worth_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_nonces(tmp_path, {ONE: b"first"})
+    monkeypatch.setattr(router_log, "boot_id", lambda: b"another")
+    assert kept_nonces(tmp_path) == {}
+    assert kept_nonces(tmp_path) == {}
+
+
+def test_a_replay_is_refused_in_the_next_life(tmp_path: Path) -> None:
+    """From the count to the log and back."""
+    nonce, used = Nonce(ONE, int.from_bytes(ONE[:4], "big")), Replays(300.0)
+    assert used.use(nonce, 1, nonce.issued_at)
+    keep_nonces(tmp_path, used.take_changes())
+    successor = Replays(300.0, kept_nonces(tmp_path).items())
+    assert not successor.use(nonce, 1, nonce.issued_at)
+    assert successor.use(nonce, 2, nonce.issued_at)
+
+
+def test_calls_and_events_stay_beside_nonces(tmp_path: Path) -> None:
+    write_call(tmp_path)
+    keep_nonces(tmp_path, {ONE: b"first"})
+    count, log = restored(tmp_path)
+    assert (count, dict(log.nonces)) == (1, {ONE: b"first"})
+    assert [number for number, *_ in log.events.take(0.0)] == [1, 2]

@@ -1,0 +1,112 @@
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from bus.inbox import bind_inbox, next_frame
+from journal.scripts import CALLER, answered, bye, invite, item, ringing
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.loop import RETRY_S
+from switchboard.journal.events import CallEvent
+from switchboard.journal.reader import read_records
+from switchboard.settings.model import Settings
+from switchboard.workers.journal import JournalService
+
+LIMIT_S = 2.0
+CALL: list[CallEvent] = [invite(), ringing(), answered(), bye()]
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        (Path(directory) / "run").mkdir()
+        yield Settings(data_dir=Path(directory), max_call_s=1e9)
+
+
+@pytest.fixture
+def service(context: BusContext, settings: Settings) -> Iterator[JournalService]:
+    with closing(JournalService(settings, context, 0)) as service:
+        yield service
+
+
+def tell(service: JournalService, first: int, *events: CallEvent, instance: int = 0) -> None:
+    items = [item(number, event) for number, event in enumerate(events, first)]
+    service.receive("call.happened", [instance, "life", items], 0.0)
+
+
+def flush_within(service: JournalService, *counters: str) -> None:
+    """Flush as the loop does, until none of `counters` (default: all) says that something waits."""
+    until = time.monotonic() + LIMIT_S
+    service.flush()
+    while any(service.stats()[name] for name in counters or ("commits_waiting", "acknowledgements_waiting")):
+        assert time.monotonic() < until, "the router never took its acknowledgement"
+        service.flush()
+
+
+def test_each_router_gets_its_acknowledgement(
+    context: BusContext, settings: Settings, service: JournalService
+) -> None:
+    endpoints = Endpoints(settings.run_dir)
+    routers = [bind_inbox(context, endpoints.inbox("router", instance)) for instance in (0, 1)]
+    tell(service, 1, *CALL)
+    tell(service, 1, invite(call_id="2"), instance=1)
+    flush_within(service)
+    assert next_frame(routers[0]) == ("call.acknowledged", ["life", 4])
+    assert next_frame(routers[1]) == ("call.acknowledged", ["life", 1])
+    assert [record.outcome.value for record in read_records(settings.cdr_path)] == ["answered"]
+
+
+def test_a_router_that_is_away_is_told_the_latest_when_it_is_back(
+    context: BusContext, settings: Settings, service: JournalService
+) -> None:
+    for number, event in enumerate(CALL, 1):
+        tell(service, number, event)
+        flush_within(service, "commits_waiting")
+    assert service.stats()["acknowledgements_waiting"] == 1
+    deadline = service.next_deadline()
+    assert deadline is not None
+    assert deadline <= time.monotonic() + RETRY_S
+    router = bind_inbox(context, Endpoints(settings.run_dir).inbox("router", 0))
+    flush_within(service)
+    assert next_frame(router) == ("call.acknowledged", ["life", 4])
+
+
+def test_a_commit_waits_for_more_after_the_last_one(service: JournalService) -> None:
+    tell(service, 1, *CALL)
+    service.flush()
+    assert service.stats()["commits_waiting"] == 0
+    tell(service, 5, invite(call_id="2"))
+    service._next_commit = math.inf
+    service.flush()
+    assert service.stats()["commits_waiting"] == 1
+
+
+def test_open_calls_are_listed(service: JournalService) -> None:
+    tell(service, 1, invite(), ringing())
+    (call,) = service.answer("call.list", None)
+    assert (call["caller"], call["state"], call["ended_at"]) == (CALLER, "ringing", None)
+    with pytest.raises(LookupError):
+        service.answer("call.count", None)
+
+
+def test_calls_wait_until_their_time(context: BusContext, settings: Settings) -> None:
+    with closing(JournalService(settings.model_copy(update={"max_call_s": 60.0}), context, 0)) as service:
+        assert service.next_deadline() is None
+        tell(service, 1, *CALL[:3])
+        deadline = service.next_deadline()
+        assert deadline is not None
+        service.handle_timer(deadline)
+        assert len(service.answer("call.list", None)) == 1
+
+
+def test_other_casts_are_counted(service: JournalService) -> None:
+    service.receive("sip.received", [], 0.0)
+    service.receive("call.happened", "nonsense", 0.0)
+    service.flush()
+    stats = service.stats()
+    assert (stats["bad_casts"], stats["malformed_events"], stats["acknowledgements_waiting"]) == (1, 1, 0)

@@ -1,0 +1,240 @@
+"""The registrar's process, but for the process: real sockets, a real store."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+from bus.inbox import bind_inbox, next_frame
+from flows import packed
+from registrar.registers import register
+from structlog.testing import capture_logs
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.keys import load_keys, make_keys
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.replica import Replica
+from switchboard.registrar.sqlite import SqliteStore, read_snapshot
+from switchboard.registrar.store import users_of
+from switchboard.settings.model import Settings
+from switchboard.sip.message import parse_message
+from switchboard.sip.scan import scan
+from switchboard.workers.registrar import GATHER_S, TICK_S, RegistrarService
+
+CONTACT = "sip:lukas@10.0.0.9:5060"
+LIMIT_S = 2.0
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        settings = Settings(data_dir=Path(directory), domains=("switchboard.test",))
+        settings.run_dir.mkdir()
+        yield settings
+
+
+FLOW = packed("10.0.0.9", 5060, "10.0.0.1")
+
+
+def received(raw: bytes) -> list[Any]:
+    return [FLOW, scan(raw), raw]
+
+
+def subscribe(context: BusContext, settings: Settings, service: RegistrarService) -> zmq.Socket[bytes]:
+    """A subscriber that has missed nothing since: the service ticks until it hears it."""
+    subscriber = context.socket(zmq.SUB)
+    subscriber.subscribe(b"")
+    subscriber.connect(Endpoints(settings.run_dir).publisher("registrar"))
+    until = time.monotonic() + LIMIT_S
+    while not subscriber.poll(10):
+        assert time.monotonic() < until, "the tick was never heard"
+        service.handle_timer(0.0)
+    while subscriber.poll(0):
+        subscriber.recv()
+    return subscriber
+
+
+def take(service: RegistrarService, *raws: bytes) -> None:
+    """One round of the loop, in which these arrive in one frame."""
+    service.receive("sip.received", [received(raw) for raw in raws], 1.0)
+    service.flush()
+
+
+def flush_to(inbox: zmq.Socket[bytes], service: RegistrarService) -> tuple[str, Any]:
+    """The next frame of `inbox`, however long its connection takes."""
+    until = time.monotonic() + LIMIT_S
+    while not inbox.poll(10):
+        assert time.monotonic() < until, "nothing arrived"
+        service.flush()
+    return next_frame(inbox)
+
+
+def test_one_frame_is_one_change_and_its_answers_go_to_the_translator(
+    context: BusContext, settings: Settings
+) -> None:
+    translator = bind_inbox(context, Endpoints(settings.run_dir).inbox("translator"))
+    service = RegistrarService(settings, context, 0)
+    subscriber = subscribe(context, settings, service)
+    raws = [
+        register(f"<{CONTACT}>"),
+        register("<sip:eva@10.0.0.8>", user="eva", extra="Accept-Language: sk"),
+        register("<bad"),
+    ]
+    until = time.monotonic() + LIMIT_S
+    while not service.outboxes[0].peer.takes_frames:
+        assert time.monotonic() < until, "the translator never took a frame"
+    take(service, *raws)
+    subject, (number, records) = next_frame(subscriber)
+    assert (subject, number, [user for user, _ in records]) == ("location.changed", 1, ["lukas", "eva"])
+    subject, items = next_frame(translator)
+    assert subject == "sip.translate"
+    assert [parse_message(item[1]).status for item in items] == [200, 200, 400]
+    assert [[item[0], *item[2:]] for item in items] == [
+        [FLOW, "lukas", ""],
+        [FLOW, "eva", "sk"],
+        [FLOW, "lukas", ""],
+    ]
+
+
+def test_without_a_translator_answers_go_to_the_edge(context: BusContext, settings: Settings) -> None:
+    edge = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-tx"))
+    service = RegistrarService(settings, context, 0)
+    take(service, register(f"<{CONTACT}>"))
+    subject, [[flow, raw]] = flush_to(edge, service)
+    assert (subject, flow) == ("sip.send", FLOW)
+    assert parse_message(raw).status == 200
+    assert service.stats()["untranslated"] == 1
+
+
+def test_the_frames_of_a_round_are_one_change(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    for user in ("lukas", "eva"):
+        service.receive("sip.received", [received(register(f"<sip:{user}@h>", user=user))], 1.0)
+    assert read_snapshot(settings.store_path) == (0, {})
+    service.flush()
+    assert (service._store.number, len(service._store.snapshot()[1])) == (1, 2)
+
+
+def test_commits_wait_for_more_under_load_only(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    take(service, register(f"<{CONTACT}>"))
+    assert service.pause_s() == 0.0
+    take(service, *[register(f"<{CONTACT}>") for _ in range(1000)])
+    assert service.pause_s() == GATHER_S
+    service.flush()
+    assert service.pause_s() == 0.0
+
+
+def test_answered_means_durable(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    assert read_snapshot(settings.store_path) == (0, {})
+    take(service, register(f"<{CONTACT}>"))
+    number, users = read_snapshot(settings.store_path)
+    assert (number, users["lukas"][0].contact) == (1, CONTACT)
+
+
+def test_replica_follows_snapshot_and_changes(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    take(service, register(f"<{CONTACT}>"))
+    replica = Replica()
+    replica.load(read_snapshot(settings.store_path))
+    subscriber = subscribe(context, settings, service)
+    take(service, register("<sip:b@h>"))
+    number, records = next_frame(subscriber)[1]
+    assert replica.apply(number, users_of(records))
+    assert [each.contact for each in replica.lookup("lukas", time.time())] == [CONTACT, "sip:b@h"]
+
+
+def test_retransmission_is_answered_and_changes_nothing(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    raw = register(f"<{CONTACT}>")
+    take(service, raw, raw)
+    take(service, raw)
+    assert service.outboxes[1].waiting == 3
+    assert (service.stats()["replied"], service.stats()["retransmissions"]) == (1, 2)
+    assert read_snapshot(settings.store_path)[0] == 1
+
+
+def test_tick_removes_what_has_expired_and_tells_the_number(context: BusContext, settings: Settings) -> None:
+    store = SqliteStore(settings.store_path)
+    with store.batch():
+        store.put("lukas", [Binding(CONTACT, 1.0, time.time() + 3600)])
+    store.close()
+    service = RegistrarService(settings, context, 0)
+    assert service.next_deadline() == 0.0
+    subscriber = subscribe(context, settings, service)
+    with service._store.batch():
+        service._store.put("eva", [Binding("sip:eva@h", 1.0, time.time() - 1)])
+    service.handle_timer(5.0)
+    assert next_frame(subscriber) == ("location.changed", [3, [["eva", []]]])
+    assert next_frame(subscriber) == ("location.number", [3])
+    assert service.next_deadline() == 5.0 + TICK_S
+
+
+def test_only_routers_of_other_hosts_are_sent_pages(context: BusContext, settings: Settings) -> None:
+    hosts = {
+        "alpha": {"address": "127.0.0.4", "components": ["edge", "router.0"]},
+        "beta": {"address": "127.0.0.3", "components": ["registrar", "router.1", "translator", "journal"]},
+    }
+    spread = Settings(
+        data_dir=settings.data_dir,
+        domains=settings.domains,
+        hosts=hosts,  # type: ignore[arg-type]
+        host="beta",
+    )
+    make_keys(spread.keys_path, hosts)
+    context.keys = load_keys(spread.keys_path, "beta", {"alpha": "127.0.0.4", "beta": "127.0.0.3"})
+    service = RegistrarService(spread, context, 0)
+    take(service, register(f"<{CONTACT}>"))
+    service.receive("location.wanted", [[0, ""], [1, ""], [2, ""], ["x"]], 2.0)
+    stats = service.stats()
+    names = [outbox.peer.name for outbox in service.outboxes]
+    assert names == ["translator.0", "edge-tx.0", "edge-rx.0", "router.0"]
+    assert service.outboxes[2].take_back() == [[FLOW]], "from where a user has registered"
+    assert (service.outboxes[3].waiting, stats["bad_items"]) == (1, 3)
+    ((_, after, records, more),) = service.outboxes[3].take_back()
+    assert (after, [user for user, _ in records], more) == ("", ["lukas"], False)
+    service.close()
+
+
+def test_list(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    take(service, register("<sip:eva@h>", user="eva"), register(f"<{CONTACT}>;q=0.5"))
+    [[eva, _], [lukas, [binding]]] = service.answer("location.list", None)
+    assert (eva, lukas) == ("eva", "lukas")
+    assert (binding["contact_uri"], binding["q"], binding["source"]) == (CONTACT, 0.5, "10.0.0.9:5060")
+    with pytest.raises(LookupError):
+        service.answer("location.lookup", None)
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("sip.send", []),
+        ("sip.received", None),
+        ("sip.received", [None]),
+        ("sip.received", [[FLOW, b"", b"REGISTER"]]),
+        ("sip.received", [[b"no flow", b"index", b"raw"]]),
+    ],
+)
+def test_bad_items_are_counted(context: BusContext, settings: Settings, subject: str, body: object) -> None:
+    service = RegistrarService(settings, context, 0)
+    service.receive(subject, body, 1.0)
+    service.flush()
+    assert (service.stats()["bad_items"], service.outboxes[0].waiting) == (1, 0)
+    service.close()
+
+
+def test_a_registration_that_had_to_go_is_told(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings.model_copy(update={"max_contacts": 1}), context, 0)
+    with capture_logs() as lines:
+        take(service, register("<sip:lukas@10.0.0.8>"), register(f"<{CONTACT}>"))
+    assert [(line["event"], line["user"], line["contact"]) for line in lines] == [
+        ("registration displaced", "lukas", "sip:lukas@10.0.0.8")
+    ]
+    assert service.stats()["displaced"] == 1
+    service.close()

@@ -1,0 +1,134 @@
+"""What a router sends, and to whom; what it decides is tested in tests/proxy."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+from bus.inbox import bind_inbox, next_frame
+from flows import packed
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoints
+from switchboard.registrar.sqlite import SqliteStore
+from switchboard.settings.model import Settings
+from switchboard.sip.scan import scan
+from switchboard.workers.router import RouterService
+
+LIMIT_S = 2.0
+INVITE = """INVITE sip:bob@127.0.0.2:5070 SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.3:5060;branch=z9hG4bK{number}
+Max-Forwards: 70
+From: <sip:anna@127.0.0.3>;tag=a
+To: <sip:bob@127.0.0.2>
+Call-ID: {number}
+CSeq: 1 INVITE
+Content-Length: 0
+
+""".replace("\n", "\r\n")
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        (Path(directory) / "run").mkdir()
+        made = Settings(data_dir=Path(directory), relay="open")
+        SqliteStore(made.store_path).close()
+        yield made
+
+
+@pytest.fixture
+def service(context: BusContext, settings: Settings) -> Iterator[RouterService]:
+    service = RouterService(settings, context, 0)
+    yield service
+    service.close()
+
+
+def endpoint(settings: Settings, name: str) -> str:
+    return Endpoints(settings.run_dir).inbox(name)
+
+
+def invite(service: RouterService, *numbers: int) -> None:
+    raws = [INVITE.format(number=number).encode() for number in numbers]
+    items = [[packed("127.0.0.3", 5060, "127.0.0.1"), scan(raw), raw] for raw in raws]
+    service.receive("sip.received", items, time.monotonic())
+
+
+def flush_until_taken(service: RouterService) -> None:
+    until = time.monotonic() + LIMIT_S
+    service.flush()
+    while any(outbox.waiting for outbox in service.outboxes):
+        assert time.monotonic() < until, "the peers never took the items"
+        service.flush()
+
+
+def lines(inbox: zmq.Socket[bytes]) -> list[str]:
+    """The first words of the datagrams in the next frame."""
+    return [item[1].partition(b"\r\n")[0].decode() for item in next_frame(inbox)[1]]
+
+
+def ready(service: RouterService, name: str) -> None:
+    """Wait until that peer takes frames: ZeroMQ connects on its own."""
+    peer = next(outbox.peer for outbox in service.outboxes if outbox.peer.name == name)
+    until = time.monotonic() + LIMIT_S
+    while not peer.takes_frames:
+        assert time.monotonic() < until, f"{name} was never reached"
+
+
+FORWARDED, TRYING = "INVITE sip:bob@127.0.0.2:5070 SIP/2.0", "SIP/2.0 100 Trying"
+
+
+def test_a_single_request_takes_the_short_way(
+    service: RouterService, context: BusContext, settings: Settings
+) -> None:
+    edge = bind_inbox(context, endpoint(settings, "edge-tx"))
+    translator = bind_inbox(context, endpoint(settings, "translator"))
+    ready(service, "edge-tx.0")
+    ready(service, "translator.0")
+    invite(service, 1)
+    service.flush()
+    assert (lines(edge), lines(translator)) == ([FORWARDED], [TRYING])
+
+
+def test_many_datagrams_share_one_frame_requests_first(
+    service: RouterService, context: BusContext, settings: Settings
+) -> None:
+    translator = bind_inbox(context, endpoint(settings, "translator"))
+    ready(service, "translator.0")
+    invite(service, 1, 2)
+    service.flush()
+    assert lines(translator) == [FORWARDED, FORWARDED, TRYING, TRYING]
+
+
+def test_past_a_translator_that_is_away_all_goes_straight_to_the_edge(
+    service: RouterService, context: BusContext, settings: Settings
+) -> None:
+    edge = bind_inbox(context, endpoint(settings, "edge-tx"))
+    ready(service, "edge-tx.0")
+    invite(service, 1, 2)
+    flush_until_taken(service)
+    assert lines(edge) == [FORWARDED, FORWARDED, TRYING, TRYING]
+    assert service.stats()["untranslated"] == 2
+
+
+def test_a_request_that_is_lost_is_answered_at_once(
+    service: RouterService, context: BusContext, settings: Settings
+) -> None:
+    """What is no such item is counted."""
+    edge = bind_inbox(context, endpoint(settings, "edge-tx"))
+    ready(service, "edge-tx.0")
+    invite(service, 1)
+    flush_until_taken(service)
+    (forwarded,), (trying,) = next_frame(edge)[1], next_frame(edge)[1]
+    sent = forwarded[1]
+    assert (sent[:7], trying[1][:11]) == (b"INVITE ", b"SIP/2.0 100")
+    lost = [packed("127.0.0.2", 5070), sent[:520]]
+    items = [None, lost[:1], [b"no flow", sent], [packed("127.0.0.9", 5070), sent], lost, lost]
+    for body in (items, None):
+        service.receive("sip.undeliverable", body, time.monotonic())
+    flush_until_taken(service)
+    assert lines(edge) == ["SIP/2.0 500 Server Internal Error"]
+    stats = service.stats()
+    assert (stats["undeliverable"], stats["undeliverable_ignored"], stats["bad_items"]) == (1, 2, 4)

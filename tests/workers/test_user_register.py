@@ -1,0 +1,178 @@
+"""The registrar's book of users: who changes it, who hears of it, who gets pages."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from auth.authenticators import make_authenticator
+from structlog.testing import capture_logs
+
+from switchboard.auth.users import Users, make_entry
+from switchboard.bus.context import BusContext
+from switchboard.bus.keys import load_keys, make_keys
+from switchboard.settings.model import Settings
+from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
+
+REALM = "pbx"
+HOSTS = {
+    "alpha": {"address": "127.0.0.1", "components": ["edge", "registrar", "translator"]},
+    "beta": {"address": "127.0.0.2", "components": ["router", "journal"]},
+}
+
+
+class Told:
+    """A publisher, as far as the register needs one."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Any]] = []
+
+    def send(self, subject: str, body: Any) -> None:
+        self.events.append((subject, body))
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+Make = Callable[..., tuple[UserRegister, Users]]
+
+
+@pytest.fixture
+def make(told: Told) -> Iterator[Make]:
+    """Makes a register and its users in memory; `hosts`: its routers are on another host."""
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        data_dir = Path(directory)
+        make_keys(data_dir / "keys", ["alpha", "beta"])
+        with BusContext() as context:
+            context.keys = load_keys(data_dir / "keys", "alpha", {"alpha": "127.0.0.1", "beta": "127.0.0.2"})
+            made: list[UserRegister] = []
+
+            def start(*, auth: bool = True, hosts: bool = False) -> tuple[UserRegister, Users]:
+                places: dict[str, Any] = {"hosts": HOSTS, "host": "alpha", "routers": 1} if hosts else {}
+                settings = Settings(data_dir=data_dir, realm=REALM, **places)
+                settings.run_dir.mkdir(exist_ok=True)
+                authenticator = make_authenticator(users=Users(REALM)) if auth else None
+                register = UserRegister(settings, context, told, authenticator)  # type: ignore[arg-type]
+                made.append(register)
+                return register, authenticator.verifier.users if authenticator else Users(REALM)
+
+            yield start
+            for register in made:
+                for outbox in register.outboxes:
+                    outbox.close()
+                register.close()
+
+
+def entries(*names: str, realm: str = REALM) -> list[list[str]]:
+    """The body of a user.put."""
+    return [list(make_entry(name, realm, "secret of " + name)) for name in names]
+
+
+def test_a_change_is_in_force_told_and_kept_at_once(make: Make, told: Told) -> None:
+    register, users = make()
+    assert register.answer("user.put", entries("lukas", "lenka")) == 2
+    assert users.find("lukas")
+    [(subject, (series, number))] = told.events
+    assert (subject, number) == ("users.number", users.number)
+    assert register.answer("user.put", entries("lukas")) == 0
+    again, same = make()
+    assert again.answer("user.list", None) == register.answer("user.list", None)
+    assert (same.series, len(same)) == (series, 2)
+
+
+def test_who_is_removed_is_out(make: Make, told: Told) -> None:
+    register, users = make()
+    register.answer("user.put", entries("lukas"))
+    assert register.answer("user.remove", "lukas") is True
+    assert "lukas" not in users
+    assert register.answer("user.remove", "lukas") is False
+    assert [number for _, (_, number) in told.events] == [1, 2, 2]
+
+
+def test_the_list_has_no_secrets(make: Make) -> None:
+    register, _ = make()
+    [[name, realm, sha256, md5]] = entries("lukas")
+    register.answer("user.put", [[name, realm, sha256, md5]])
+    [[user, its_realm, changed_at]] = register.answer("user.list", None)
+    assert (user, its_realm) == (name, realm)
+    assert isinstance(changed_at, float)
+
+
+@pytest.mark.parametrize(
+    ("question", "body"), [("user.put", None), ("user.remove", 5), ("user.what", None), ("", [])]
+)
+def test_other_questions_are_none(make: Make, told: Told, question: str, body: object) -> None:
+    register, _ = make()
+    with pytest.raises(LookupError):
+        register.answer(question, body)
+    assert told.events == []
+
+
+def test_users_are_kept_while_nobody_is_asked(make: Make, told: Told) -> None:
+    register, _ = make(auth=False, hosts=True)
+    register.answer("user.put", entries("lukas"))
+    assert len(register.answer("user.list", None)) == 1
+    assert told.events == []
+    assert register.outboxes == []
+    assert not register.send_page([0, 0])
+
+
+def test_routers_on_this_host_read_the_store_themselves(make: Make) -> None:
+    register, _ = make()
+    assert register.outboxes == []
+    assert not register.send_page([0, 0])
+
+
+def pages(register: UserRegister) -> list[Any]:
+    [outbox] = register.outboxes
+    return outbox.take_back()
+
+
+def test_routers_elsewhere_get_pages(make: Make) -> None:
+    register, users = make(hosts=True)
+    names = [f"u{number}" for number in range(USERS_A_PAGE + 1)]
+    register.answer("user.put", [[name, REALM, "a" * 64, "b" * 32] for name in names])
+    assert register.send_page([0, 0])
+    assert register.send_page([0, USERS_A_PAGE])
+    first, second = pages(register)
+    assert [page[:2] + page[3:] for page in (first, second)] == [
+        [users.series, 0, True],
+        [users.series, USERS_A_PAGE, False],
+    ]
+    assert [len(page[2]) for page in (first, second)] == [USERS_A_PAGE, 1]
+    assert [record[1] for record in second[2]] == names[-1:]
+
+
+def test_few_pages_wait_for_a_router_that_is_away(make: Make) -> None:
+    register, _ = make(hosts=True)
+    for _ in range(PAGES_KEPT + 3):
+        register.send_page([0, 0])
+    assert len(pages(register)) == PAGES_KEPT
+
+
+@pytest.mark.parametrize("item", [None, [], [0], ["0", 0], [0, "0"], [7, 0], [0, 0, 0]])
+def test_what_is_no_wish_for_a_page_is_none(make: Make, item: object) -> None:
+    register, _ = make(hosts=True)
+    assert not register.send_page(item)
+    assert pages(register) == []
+
+
+def test_it_says_when_nobody_can_register(make: Make) -> None:
+    with capture_logs() as logs:
+        make()
+    assert [line["event"] for line in logs] == ["nobody can register: there are no users yet"]
+
+
+def test_it_says_who_has_a_password_for_another_realm(make: Make) -> None:
+    register, _ = make()
+    register.answer("user.put", entries("lukas", realm="elsewhere") + entries("lenka"))
+    with capture_logs() as logs:
+        _, users = make()
+    [line] = logs
+    assert "another realm" in line["event"]
+    assert (line["users"], line["realm"]) == (1, REALM)
+    assert users.find("lukas") is None
+    assert users.find("lenka") is not None
