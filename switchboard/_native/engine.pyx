@@ -176,8 +176,8 @@ cdef class Engine:
     def receive(self, bytes frame, Py_ssize_t start, double now, double at):
         """Take the packed list of items that begins at `start`; return how many there are, None if they are not plain.
 
-        `now`: monotonic s; `at`: epoch s. What is odd is given to `reference.receive` in its turn, a stamp to
-        `reference.stamp`.
+        `now`: monotonic s; `at`: epoch s. What is odd is given to `reference.take_odd` in its turn, a stamp to
+        `reference.take_stamp`.
         """
         cdef Cursor cursor
         cdef Slice flow, index, raw
@@ -191,7 +191,7 @@ cdef class Engine:
         while left:
             left -= 1
             if read_real(&cursor, &stamp):
-                self._reference.stamp(stamp)
+                self._reference.take_stamp(stamp)
                 continue
             read_list(&cursor)
             read_octets(&cursor, &flow)
@@ -200,7 +200,7 @@ cdef class Engine:
             self._now, self._at = now, at
             if not self._take(flow, index, raw):
                 self.odd += 1
-                self._reference.receive(as_bytes(raw), as_bytes(index), as_bytes(flow))
+                self._reference.take_odd(as_bytes(raw), as_bytes(index), as_bytes(flow))
         return count
 
     def take(self, bytes raw, bytes index, bytes flow, double now, double at):
@@ -308,11 +308,16 @@ cdef class Engine:
         events, self._events = self._events, []
         return events
 
+    def drain_records(self):
+        """Return the records that were written until now; units that were touched since are not among them."""
+        taken = as_bytes(content(&self._records))
+        self._records.size = 0
+        return taken
+
     def take_records(self):
         """Return what is to be kept for a successor, as records of the keyed log (durable/segment.py)."""
         self._save_touched()
-        taken = as_bytes(content(&self._records))
-        self._records.size = 0
+        taken = self.drain_records()
         if self._is_out_of_memory():
             raise MemoryError
         return taken

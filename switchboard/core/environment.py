@@ -29,8 +29,8 @@ class Environment:
     """
 
     __slots__ = (
-        "_tags", "admission", "answers", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer",
-        "max_forks", "policy", "port", "recurse", "unconfirmed", "waiting",
+        "admission", "answers", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer", "max_forks",
+        "numbers", "policy", "port", "recurse", "unconfirmed", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -61,12 +61,12 @@ class Environment:
         self.answers = admission.authenticator.answers if admission else StatelessAnswers()
         self.unconfirmed = Unconfirmed(layer.values.lifetime)
         self.waiting: dict[Lookup, list[OnResolved]] = {}
-        self._tags = 0
+        self.numbers = branches.numbers
 
     def make_tag(self) -> str:
         """Return a To tag for a response of our own (§19.3)."""
-        self._tags += 1
-        return f"{self.incarnation}-{self._tags:x}"
+        self.numbers.tags += 1
+        return f"{self.incarnation}-{self.numbers.tags:x}"
 
     def flow_for(self, plan: Plan, hop: Hop | None) -> Flow | None:
         """Return how what is planned leaves: to `hop`, or where else it may go; None if nobody can get it."""

@@ -15,7 +15,7 @@ from switchboard.core.environment import Environment
 from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.wal.keyed_log import KeyedLog
 from switchboard.wal.keys import BOOT, EVENT, NONCE, SERIES, event_key, event_number
-from switchboard.wal.unit_log import UnitLog
+from switchboard.core.unit_log import UnitLog
 
 UNSYNCED = 1_000_000
 """More events than the system keeps in memory before it writes them to the disk."""

@@ -1,1 +1,0 @@
-cpdef bytes seal(bytes key, object use, bytes data, int size=*)

@@ -1,3 +1,0 @@
-cdef class Trusted:
-    cdef list _networks
-    cdef object _cached

@@ -1,2 +1,0 @@
-cpdef str uri_in(str text)
-cpdef list split_values(str text)

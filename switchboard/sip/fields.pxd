@@ -1,2 +1,0 @@
-cpdef bytes unfold(bytes value)
-cpdef str text_of(bytes value)

@@ -1,1 +1,0 @@
-cpdef object find_param(tuple params, str name)
