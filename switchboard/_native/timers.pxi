@@ -2,6 +2,7 @@
 
 cdef struct Waiter:
     double due
+    uint64_t order  # among those who are due at the same instant
     Py_ssize_t place  # in the heap, -1 if it is in none
     void *owner
 
@@ -9,6 +10,11 @@ cdef struct Heap:
     Waiter **waiters
     Py_ssize_t count
     Py_ssize_t room
+    uint64_t order
+
+
+cdef inline bint _is_before(const Waiter *one, const Waiter *other) noexcept nogil:
+    return one.due < other.due or (one.due == other.due and one.order < other.order)
 
 
 cdef inline void _place_at(Heap *heap, Waiter *waiter, Py_ssize_t place) noexcept nogil:
@@ -20,7 +26,7 @@ cdef void _rise(Heap *heap, Waiter *waiter, Py_ssize_t place) noexcept nogil:
     cdef Py_ssize_t above
     while place > 0:
         above = (place - 1) >> 2
-        if heap.waiters[above].due <= waiter.due:
+        if _is_before(heap.waiters[above], waiter):
             break
         _place_at(heap, heap.waiters[above], place)
         place = above
@@ -35,9 +41,9 @@ cdef void _sink(Heap *heap, Waiter *waiter, Py_ssize_t place) noexcept nogil:
             break
         below, last = first, min(first + 4, heap.count)
         for each in range(first + 1, last):
-            if heap.waiters[each].due < heap.waiters[below].due:
+            if _is_before(heap.waiters[each], heap.waiters[below]):
                 below = each
-        if heap.waiters[below].due >= waiter.due:
+        if _is_before(waiter, heap.waiters[below]):
             break
         _place_at(heap, heap.waiters[below], place)
         place = below
@@ -54,14 +60,18 @@ cdef bint wait_until(Heap *heap, Waiter *waiter, double due) noexcept nogil:
             if waiters == NULL:
                 return False
             heap.waiters, heap.room = waiters, 2 * heap.room + 1024
-        waiter.due = due
+        waiter.due, waiter.order = due, heap.order
+        heap.order += 1
         heap.count += 1
         _rise(heap, waiter, heap.count - 1)
         return True
-    waiter.due = due
+    if due == before:
+        return True
+    waiter.due, waiter.order = due, heap.order
+    heap.order += 1
     if due < before:
         _rise(heap, waiter, waiter.place)
-    elif due > before:
+    else:
         _sink(heap, waiter, waiter.place)
     return True
 
@@ -76,7 +86,7 @@ cdef void wait_no_more(Heap *heap, Waiter *waiter) noexcept nogil:
     last = heap.waiters[heap.count]
     if last == waiter:
         return
-    if place > 0 and last.due < heap.waiters[(place - 1) >> 2].due:
+    if place > 0 and _is_before(last, heap.waiters[(place - 1) >> 2]):
         _rise(heap, last, place)
     else:
         _sink(heap, last, place)
