@@ -5,8 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PATHS := switchboard services tests bench
-DECLARED := $(shell find switchboard -name "*.pxd")
-COMPILED := $(shell find switchboard -name "*.pyx") $(DECLARED) $(wildcard $(DECLARED:.pxd=.py))
+COMPILED := $(wildcard switchboard/_native/*.pyx switchboard/_native/*.pxi)
 
 .PHONY: setup lab test check clean
 
@@ -18,6 +17,7 @@ $(STAMP): pyproject.toml setup.py $(COMPILED)
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@find switchboard -name "*.so" -not -path "*/_native/*" -delete  # of older versions: Python prefers them
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
@@ -31,6 +31,7 @@ check: setup
 	$(BIN)/ruff check $(PATHS)
 	$(BIN)/ruff format --check $(PATHS)
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not system and not phones and not load"
 
 clean:

@@ -12,9 +12,9 @@ import psutil
 from bench.phones import Lab
 from bench.watch import Watch
 from switchboard.bus.ask import BusError, ask
-from switchboard.cli.rolling import ORDER
-from switchboard.settings.components import OPTIONAL, Component, workers_of
-from switchboard.supervisor.restart import DEADLINE_S
+from switchboard.cli.restart import ORDER
+from switchboard.settings.hosts import OPTIONAL, Component, workers_of
+from switchboard.supervisor.supervisor import DEADLINE_S
 
 EVERYTHING = "all"
 STOPPED_S = 3.0

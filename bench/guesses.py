@@ -13,8 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from switchboard.auth.digest import ALGORITHMS
-from switchboard.auth.nonce import Nonces
-from switchboard.auth.replay import Replays
+from switchboard.auth.nonce import Nonces, Replays
 from switchboard.auth.users import Page, Record, Users, make_entry
 from switchboard.auth.verifier import Attempt, Verifier
 

@@ -26,7 +26,7 @@ from bench.session import LOAD_S, Session
 from bench.soak import soak
 from bench.subject import Subject
 from bench.two_hosts import TwoHosts
-from switchboard.cli.progress import Step, progress
+from switchboard.cli.output import Step, progress
 
 FAST_WAYS = [Way.KILL, Way.RESTART]
 FAST_CALLS = 2

@@ -16,14 +16,14 @@ from switchboard.bus import frames
 from switchboard.edge.filter import Gate
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard.edge.policy import GatePolicy
-from switchboard.settings.gate import SCANNERS
+from switchboard.settings.types import SCANNERS
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 from switchboard.sip.splice import Forwarding, complete_via, forward_request, replace_reason, strip_top_via
-from switchboard.transports.udp import Sender
+from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.twins import PURE, core
 

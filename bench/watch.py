@@ -11,7 +11,7 @@ from types import TracebackType
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.settings.components import Component
+from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 
 EVERY_S = 0.005

@@ -38,6 +38,6 @@ def unpack(data: bytes, *, lists: bool = True) -> Any:
 
 
 try:
-    from switchboard._codec import pack as pack
+    from switchboard._native.wire import pack as pack
 except ImportError:
     pack = pack_in_python

@@ -14,8 +14,7 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from switchboard.log_levels import LEVELS as LEVELS
-
+LEVELS = ("debug", "info", "warning", "error")
 Style = Literal["auto", "text", "json"]
 TRACE_DIGITS = 32
 """As many as a trace has elsewhere (W3C Trace Context)."""

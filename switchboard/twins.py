@@ -1,50 +1,34 @@
-"""Which twin runs: the compiled module or the Python one. Both do the same, told apart by speed only.
+"""Which twin runs: the compiled one or the Python one. Both do the same, told apart by speed only.
 
-A compiled module either stands beside the .py that it was made of, and Python prefers it; or it is written by
-hand, bears an underscore (`_scan` beside `scan`), and the Python module takes its functions over where it can
-be imported. SWITCHBOARD_PURE=1 hides both kinds. `setup.py` says how they are built.
+What is compiled lies in `switchboard/_native`; a Python module takes over what is there of its own where that
+can be imported. SWITCHBOARD_PURE=1 hides it. `setup.py` says how it is built.
 """
 
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 PURE = "SWITCHBOARD_PURE"
-PACKAGES = ("switchboard",)
-HAND_WRITTEN = (
-    "switchboard.sip._scan",
-    "switchboard.sip._fields",
-    "switchboard.sip._message",
-    "switchboard.sip._splice",
-    "switchboard.sip._grammar",
-    "switchboard.sip._uri",
-    "switchboard.transports._udp",
-    "switchboard.bus._sockets",
-    "switchboard.bus._share",
-    "switchboard._codec",
-    "switchboard.edge._intake",
-    "switchboard.workers._translator",
-)
+PACKAGE = "switchboard._native."
+COMPILED = (f"{PACKAGE}wire", f"{PACKAGE}engine")
 
 
 class PythonOnly:
-    """A meta path finder for the modules within PACKAGES: it sees no compiled ones."""
+    """A meta path finder that hides the compiled modules."""
 
     @staticmethod
     def find_spec(
-        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        name: str,
+        path: Sequence[str] | None = None,  # noqa: ARG004
+        target: ModuleType | None = None,  # noqa: ARG004
     ) -> ModuleSpec | None:
-        """Return the spec of the .py file. ModuleNotFoundError if there is none: nobody else shall look."""
-        if path is None or name.partition(".")[0] not in PACKAGES:
-            return None
-        for directory in path:
-            finder = FileFinder(directory, (SourceFileLoader, SOURCE_SUFFIXES))
-            if spec := finder.find_spec(name, target):
-                return spec
-        raise ModuleNotFoundError(f"{name} is not there in Python, and {PURE} is set", name=name)
+        """Leave `name` to the others, unless it is to be hidden: ModuleNotFoundError."""
+        if name.startswith(PACKAGE):
+            raise ModuleNotFoundError(f"{name} is hidden, for {PURE} is set", name=name)
+        return None
 
 
 def obey_environment() -> None:
@@ -55,18 +39,16 @@ def obey_environment() -> None:
 
 def core() -> str:
     """What this process runs on, in words."""
-    missing = [name for name in HAND_WRITTEN if not _is_there(name)]
+    missing = [name for name in COMPILED if not _is_there(name)]
     if not missing:
         return "compiled core"
-    if len(missing) < len(HAND_WRITTEN):
+    if len(missing) < len(COMPILED):
         return f"compiled core without {', '.join(missing)}"
     return "pure Python"
 
 
 def _is_there(name: str) -> bool:
-    """Asked after its Python twin, which takes it over: some of the compiled ones import their reference."""
     try:
-        import_module(name.replace("._", "."))
         import_module(name)
     except ImportError:
         return False

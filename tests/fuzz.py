@@ -9,7 +9,9 @@ import time
 from array import array
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import zmq
 from compiled import outcome
@@ -29,10 +31,12 @@ from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan, scan_in_python
-from switchboard.sip.uri import parse_uri_in_python, read_uri
-from switchboard.transports.udp import Sender
+from switchboard.sip.uri import SipUri, parse_uri_in_python, read_uri
+from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.twins import core
+from switchboard.wal import segment
+from switchboard.wal.keyed_log import KeyedLog, KeyedLogInPython
 
 A_SEED = 50
 GROWN = 200
@@ -60,6 +64,7 @@ class Fuzzer:
         self.open = ExitStack()
         self.translations = self.open.enter_context(translations())
         self.pair = Pair()
+        self.logs = Path(self.open.enter_context(TemporaryDirectory()))
 
     def close(self) -> None:
         self.pair.close()
@@ -81,6 +86,23 @@ class Fuzzer:
             self.inputs += 1
             self.compare_translation(data)
             self.pair.carry(data)
+        for data in mutations(records_of(raw), A_SEED // 5, self.shape.getrandbits(32)):
+            self.inputs += 1
+            self.compare_logs(data)
+
+    def compare_logs(self, records: bytes) -> None:
+        if self.found(KeyedLog, records) != self.found(KeyedLogInPython, records):
+            raise Disagreement(f"log: {records!r}")
+
+    def found(self, kind: type[KeyedLog | KeyedLogInPython], records: bytes) -> list[tuple[bytes, bytes]]:
+        """What a log finds whose only commit has these octets."""
+        for path in self.logs.iterdir():
+            path.unlink()
+        (self.logs / "0000000001.log").write_bytes(segment.HEADER + segment.commit_head(records) + records)
+        log = kind(self.logs)
+        items = list(log.items())
+        log.close()
+        return items
 
     def compare_scan(self, data: bytes) -> None:
         result = outcome(scan, data)
@@ -126,7 +148,7 @@ class Fuzzer:
 
     def compare_uri(self, text: str) -> None:
         read = read_uri(text)
-        if read is not None and str(read) != str(parse_uri_in_python(text)):
+        if read is not None and str(SipUri(*read)) != str(parse_uri_in_python(text)):
             raise Disagreement(f"URI: {text!r}")
 
     def compare_intake(self, data: bytes) -> None:
@@ -159,6 +181,17 @@ class Fuzzer:
     def sent_one_by_one(self, data: bytes) -> tuple[int, int]:
         sent = [self.sender.send(raw, Flow.unpack(flow)) for flow, raw in codec.unpack(data)]
         return sum(sent), len(sent) - sum(sent)
+
+
+def records_of(raw: bytes) -> bytes:
+    """The records of a commit that sets the lines of a message, and erases a few."""
+    records = []
+    for number, line in enumerate(raw.split(b"\r\n")):
+        key = line[:4]
+        records += [segment.record_head(key, len(line)), key, line]
+        if number % 4 == 3:
+            records += [segment.record_head(key, segment.ERASED), key]
+    return b"".join(records)
 
 
 class Pair:

@@ -13,14 +13,9 @@ PRINT = "from switchboard.sip import scan; from switchboard.edge import intake; 
 
 
 def told(program: str, pure: str) -> str:
-    """What an interpreter prints that runs `program` where the names of PRINT are known."""
-    return run(PRINT + program, pure)
-
-
-def run(program: str, pure: str) -> str:
-    """What an interpreter prints that runs `program` with SWITCHBOARD_PURE as given."""
+    """What an interpreter prints that runs `program` where the names of PRINT are known; SWITCHBOARD_PURE as given."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", PRINT + program],
         env={**os.environ, twins.PURE: pure},
         capture_output=True,
         text=True,
@@ -35,7 +30,6 @@ def test_pure_python_is_forced() -> None:
 
 
 def test_no_module_is_compiled_where_python_is_forced() -> None:
-    """Also those that stand beside their own source."""
     program = """import sys
 from switchboard.workers import edge_rx
 from switchboard.workers import edge_tx
@@ -45,12 +39,6 @@ print({module.__file__.rpartition(".")[2] for module in ours})"""
     assert told(program, pure="1") == "{'py'}"
 
 
-@pytest.mark.parametrize("module", ["switchboard.workers.turns", "switchboard.sip.uri"])
-def test_whatever_is_imported_first_is_python_where_that_is_forced(module: str) -> None:
-    program = f"import {module} as first; print(first.__file__.rpartition('.')[2])"
-    assert run(program, pure="1") == "py"
-
-
 @needs_compiled_core
 @pytest.mark.parametrize("pure", ["", "0"])
 def test_the_compiled_core_is_taken(pure: str) -> None:
@@ -58,9 +46,9 @@ def test_the_compiled_core_is_taken(pure: str) -> None:
 
 
 def test_a_missing_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twins, "HAND_WRITTEN", ("switchboard.sip.scan", "switchboard.sip._none"))
-    assert twins.core() == "compiled core without switchboard.sip._none"
-    monkeypatch.setattr(twins, "HAND_WRITTEN", ("switchboard.sip._none",))
+    monkeypatch.setattr(twins, "COMPILED", ("switchboard.sip.scan", "switchboard._native.none"))
+    assert twins.core() == "compiled core without switchboard._native.none"
+    monkeypatch.setattr(twins, "COMPILED", ("switchboard._native.none",))
     assert twins.core() == "pure Python"
 
 

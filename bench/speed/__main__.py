@@ -29,7 +29,7 @@ from bench.speed.programs import Unavailable
 from bench.speed.rows import Row, make_rows
 from bench.speed.scale import FULL, QUICK, Scale
 from bench.speed.subjects import Kind
-from switchboard.cli.progress import Step, progress
+from switchboard.cli.output import Step, progress
 
 CONSOLE = Console()
 

@@ -13,6 +13,8 @@ import secrets
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 include "octets.pxi"
+include "keyed_log.pxi"
+include "event_ring.pxi"
 include "sums.pxi"
 include "packing.pxi"
 include "reading.pxi"
@@ -590,7 +592,7 @@ cdef class Engine:
         self._text.size = 0
         put_slice(&self._text, self._router)
         put_octet(&self._text, c'-')
-        put_hexadecimal(&self._text, crc32_of(0, message.via.at, message.via.size), 1)
+        put_hexadecimal(&self._text, crc32_on(0, message.via.at, message.via.size), 1)
         put_octet(&self._text, c'.')
         put_hexadecimal(&self._text, _routing_hash(message), 8)
         change.branch = content(&self._text)
@@ -1426,23 +1428,23 @@ cdef inline uint64_t _awaited_key(Slice call_id, Slice tag, uint32_t sequence) n
 
 cdef uint32_t _routing_hash(const Message *message) noexcept nogil:
     """The hash over what decides where a request goes (proxy/loop.py)."""
-    cdef uint32_t sum = crc32_of(0, message.raw + message.uri_start, message.uri_end - message.uri_start)
+    cdef uint32_t sum = crc32_on(0, message.raw + message.uri_start, message.uri_end - message.uri_start)
     cdef Slice sequence = value_of(message, H_CSEQ)
     cdef const Field *field
     cdef int place
-    sum = crc32_of(sum, <const uint8_t *>b"\n", 1)
-    sum = crc32_of(sum, message.from_tag.at, message.from_tag.size)
-    sum = crc32_of(sum, <const uint8_t *>b"\n", 1)
-    sum = crc32_of(sum, message.to_tag.at, message.to_tag.size)
-    sum = crc32_of(sum, <const uint8_t *>b"\n", 1)
-    sum = crc32_of(sum, message.call_id.at, message.call_id.size)
-    sum = crc32_of(sum, <const uint8_t *>b"\n", 1)
-    sum = crc32_of(sum, sequence.at, sequence.size - message.method_text.size - 1)
+    sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+    sum = crc32_on(sum, message.from_tag.at, message.from_tag.size)
+    sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+    sum = crc32_on(sum, message.to_tag.at, message.to_tag.size)
+    sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+    sum = crc32_on(sum, message.call_id.at, message.call_id.size)
+    sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+    sum = crc32_on(sum, sequence.at, sequence.size - message.method_text.size - 1)
     for place in range(message.count):
         field = &message.fields[place]
         if field.number == H_ROUTE:
-            sum = crc32_of(sum, <const uint8_t *>b"\n", 1)
-            sum = crc32_of(sum, message.raw + field.start, field.end - field.start)
+            sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+            sum = crc32_on(sum, message.raw + field.start, field.end - field.start)
     return sum
 
 

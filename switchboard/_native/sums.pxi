@@ -1,6 +1,5 @@
-# Sums and their spellings: CRC-32 (as zlib's), keyed BLAKE2s (RFC 7693), base64url without padding (RFC 4648 §5).
+# Sums and their spellings: keyed BLAKE2s (RFC 7693), base64url without padding (RFC 4648 §5).
 
-cdef uint32_t _crc_table[4][256]
 cdef uint8_t _base64_value[256]
 cdef const char *_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 cdef uint32_t *_IV = [
@@ -16,18 +15,9 @@ cdef struct Blake2s:
 
 
 def _fill_sums():
-    cdef uint32_t sum
-    cdef int octet, bit, row
+    cdef int octet, row
     for octet in range(256):
-        sum = octet
-        for bit in range(8):
-            sum = (sum >> 1) ^ (0xEDB88320 if sum & 1 else 0)
-        _crc_table[0][octet] = sum
         _base64_value[octet] = 255
-    for octet in range(256):
-        for row in range(1, 4):
-            sum = _crc_table[row - 1][octet]
-            _crc_table[row][octet] = (sum >> 8) ^ _crc_table[0][sum & 255]
     for octet in range(64):
         _base64_value[<uint8_t>_BASE64[octet]] = octet
     rows = (
@@ -41,26 +31,6 @@ def _fill_sums():
 
 
 _fill_sums()
-
-
-cdef uint32_t crc32_of(uint32_t sum, const uint8_t *at, Py_ssize_t size) noexcept nogil:
-    """Go on with `sum` (0 at the beginning), four octets at a time."""
-    cdef uint32_t word
-    sum = ~sum
-    while size >= 4:
-        memcpy(&word, at, 4)
-        sum ^= word
-        sum = (
-            _crc_table[3][sum & 255] ^ _crc_table[2][(sum >> 8) & 255]
-            ^ _crc_table[1][(sum >> 16) & 255] ^ _crc_table[0][sum >> 24]
-        )
-        at += 4
-        size -= 4
-    while size > 0:
-        sum = (sum >> 8) ^ _crc_table[0][(sum ^ at[0]) & 255]
-        at += 1
-        size -= 1
-    return ~sum
 
 
 cdef inline uint32_t _rotated(uint32_t word, int bits) noexcept nogil:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from switchboard.auth.failing import FailingBook
-from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
-from switchboard.auth.replay import Changes
+from switchboard.auth.failures import LONGEST_AGENT, FailingBook, Failure, Failures, Reason
+from switchboard.auth.nonce import Changes
 from switchboard.auth.trusted import Trusted
 from switchboard.auth.verifier import Attempt, Verdict, Verifier
 from switchboard.sip.stateless import StatelessAnswers

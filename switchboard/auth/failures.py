@@ -1,9 +1,17 @@
-"""Whom a worker turned away, and why: facts for its log."""
+"""Whom a worker turned away, and why; which users' phones keep failing to prove a password, and what may help them.
 
+User agents differ in what they make of two challenges (RFC 8760 §2.4): some answer the first and compute
+MD5 all the same, some compute one of two answers wrongly, some answer nothing once they see SHA-256.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-MOST: Final = 1000
+from switchboard.auth.digest import MD5
+
+MOST_NOTED: Final = 1000
 """Noted between two looks at them."""
 LONGEST_AGENT: Final = 64
 """Characters that are kept of a User-Agent."""
@@ -35,7 +43,7 @@ class Failure(NamedTuple):
 
 
 class Failures:
-    """Keeps them until somebody looks, MOST at a time; `count` knows of all."""
+    """Keeps them until somebody looks, MOST_NOTED at a time; `count` knows of all."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -44,7 +52,7 @@ class Failures:
     def note(self, failure: Failure) -> None:
         """Somebody is turned away."""
         self.count += 1
-        if len(self._noted) < MOST:
+        if len(self._noted) < MOST_NOTED:
             self._noted.append(failure)
 
     def take(self) -> list[Failure]:
@@ -53,3 +61,78 @@ class Failures:
             return []
         taken, self._noted = self._noted, []
         return taken
+
+
+MOST_FAILING: Final = 1000
+"""Users that are remembered; who failed longest ago is forgotten first."""
+OFTEN: Final = 3
+"""So many failures in a row are no slip: a first request without a password is none."""
+_FAIL_AT_SIGHT = ("freeswitch", "sofia-sip", "baresip v1.0")
+"""How User-Agents begin that are known to give up when SHA-256 is among the challenges."""
+
+
+class Failing(NamedTuple):
+    """One user's failures since its last success. `last_at`: epoch s.
+
+    `source`, `user_agent`: of the last one. `algorithm`: by which it showed a wrong password, "" if it was
+    asked for one and showed none.
+    """
+
+    user: str
+    times: int
+    source: str
+    user_agent: str
+    algorithm: str
+    last_at: float
+
+
+class FailingBook:
+    """One worker's, in the order of their last failures."""
+
+    def __init__(self) -> None:
+        self._failing: OrderedDict[str, Failing] = OrderedDict()
+
+    def note(self, user: str, source: str, user_agent: str, algorithm: str, at: float) -> None:
+        """`user` was asked for a password once more."""
+        before = self._failing.pop(user, None)
+        times = before.times + 1 if before else 1
+        shown = algorithm or (before.algorithm if before else "")
+        self._failing[user] = Failing(user, times, source, user_agent, shown, at)
+        if len(self._failing) > MOST_FAILING:
+            self._failing.popitem(last=False)
+
+    def forget(self, user: str) -> None:
+        """`user` has proved its password."""
+        self._failing.pop(user, None)
+
+    def often(self) -> list[list[Any]]:
+        """Those who failed OFTEN or more, as plain values, the latest first."""
+        return [list(each) for each in reversed(self._failing.values()) if each.times >= OFTEN]
+
+
+def advise(failing: Failing, offered: Sequence[str]) -> str:
+    """What to do about it. `offered`: the algorithms that the user is offered, in order."""
+    setting = f'auth_algorithms = ["MD5"] in [users.{_key(failing.user)}]'
+    if tuple(offered) == (MD5,):
+        return "enter the password in the phone again"
+    if failing.user_agent.lower().startswith(_FAIL_AT_SIGHT):
+        return f"this phone is known to give up when it sees SHA-256: set {setting}"
+    if not failing.algorithm:
+        return f"enter the password in the phone; if it has one, it cannot read the challenges: set {setting}"
+    if failing.algorithm == MD5:
+        why = "it answers with MD5, though that is not offered first, and may mix up the two"
+    else:
+        why = f"it takes the first challenge, and may not really know {failing.algorithm}"
+    return f"enter the password in the phone again; if it is right, {why}: set {setting}"
+
+
+def describe(failing: Failing) -> str:
+    """What happened, for people."""
+    phone = f"{failing.user} at {failing.source} ({failing.user_agent or 'a phone that does not say which'})"
+    shown = f"showed a wrong password by {failing.algorithm}" if failing.algorithm else "showed no password"
+    return f"{phone} was asked {failing.times} times in a row and {shown}"
+
+
+def _key(user: str) -> str:
+    """The name as TOML has it in a table's head."""
+    return user if user.replace("-", "").replace("_", "").isalnum() and user.isascii() else f'"{user}"'

@@ -5,12 +5,10 @@ from hmac import compare_digest
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from switchboard.auth.digest import HA1_BYTES, MD5, QOP, SHA256, Credentials, challenge
+from switchboard.auth.digest import HA1_BYTES, MD5, QOP, SHA256, Credentials, Owns, challenge, names_same
 from switchboard.auth.failures import Reason
 from switchboard.auth.keys import Use, seal
-from switchboard.auth.nonce import Nonces
-from switchboard.auth.replay import Replays
-from switchboard.auth.resource import Owns, names_same
+from switchboard.auth.nonce import Nonces, Replays
 from switchboard.auth.users import Record, Users
 from switchboard.sip.errors import ParseError
 from switchboard.sip.respond import Hop

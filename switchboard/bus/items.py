@@ -19,14 +19,14 @@ REGISTERED: Final[Shape] = (bytes,)
 _MESSAGES: Final = {"sip.received": (RECEIVED,), "sip.send": (SENT,), "sip.translate": (TRANSLATED, SENT)}
 
 
-def pack_received(flow: Flow, index: bytes, raw: bytes) -> bytes:
-    """An item of `sip.received`; an empty `index`: it could not be scanned."""
-    return codec.pack([flow.pack(), index, raw])
+def pack_received(flow: bytes, index: bytes, raw: bytes) -> bytes:
+    """An item of `sip.received` with a packed flow; an empty `index`: it could not be scanned."""
+    return codec.pack([flow, index, raw])
 
 
-def pack_sent(flow: Flow, raw: bytes) -> bytes:
-    """An item of `sip.send`."""
-    return codec.pack([flow.pack(), raw])
+def pack_sent(flow: bytes, raw: bytes) -> bytes:
+    """An item of `sip.send` with a packed flow."""
+    return codec.pack([flow, raw])
 
 
 def has_shape(item: Any, shape: Shape) -> TypeGuard[list[Any]]:

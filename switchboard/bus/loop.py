@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 import zmq
@@ -17,8 +17,6 @@ from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS
 from switchboard.bus.plan import Kind
 from switchboard.bus.reach import Reach
 from switchboard.bus.sockets import Ears
-from switchboard.supervisor.process import StopSignal
-from switchboard.workers.frame_log import FrameLog
 
 FRAMES_A_ROUND = 64
 BYTES_A_ROUND = 128_000
@@ -35,10 +33,27 @@ READY_WITHIN_S = 1.0
 """A worker is ready after so long, though others that it wants to hear of may be away."""
 
 
-class Loop:
-    """Takes frames, fires timers and flushes, in this order, once a round."""
+class Stop(Protocol):
+    """That the worker is to end: a flag, and a descriptor that is readable once it is set."""
 
-    def __init__(self, actor: Actor, context: BusContext, endpoints: Endpoints, instance: int = 0) -> None:
+    is_set: bool
+    fd: int
+
+
+class Loop:
+    """Takes frames, fires timers and flushes, in this order, once a round.
+
+    `tell_frame` gets each frame while the log is at level debug; otherwise nothing is spent on it.
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        context: BusContext,
+        endpoints: Endpoints,
+        instance: int = 0,
+        tell_frame: Callable[[bytes], None] | None = None,
+    ) -> None:
         self.actor = actor
         self.frames_in = 0
         self.items_in = 0
@@ -52,7 +67,8 @@ class Loop:
         self._reach = Reach()
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_firing = 0.0
-        self._frame_log = _frame_log()
+        self._tell_frame = tell_frame
+        self._is_debugging = log.current_level() == "debug"
         self._watched = actor.watch()
         self._watched_for_errors = actor.watch_errors()
         self._listen()
@@ -69,7 +85,7 @@ class Loop:
         for fd in self._watched:
             self._ears.watch(fd)
 
-    def run(self, stop: StopSignal, tell_ready: Callable[[], None]) -> None:
+    def run(self, stop: Stop, tell_ready: Callable[[], None]) -> None:
         """Serve until `stop` is set; `tell_ready` is called once the actor is ready."""
         self._ears.watch(stop.fd)
         self._get_ready(stop)
@@ -80,7 +96,7 @@ class Loop:
                 time.sleep(pause_s)
         self._ears.ignore(stop.fd)
 
-    def _get_ready(self, stop: StopSignal) -> None:
+    def _get_ready(self, stop: Stop) -> None:
         until = time.monotonic() + READY_WITHIN_S
         left_s = READY_WITHIN_S
         while left_s > 0 and not self.actor.is_ready() and not stop.is_set:
@@ -180,8 +196,8 @@ class Loop:
 
     def _take(self, frame: bytes) -> None:
         self.frames_in += 1
-        if self._frame_log is not None:
-            self._frame_log.tell(frame)
+        if self._is_debugging and self._tell_frame is not None:
+            self._tell_frame(frame)
         items = self.actor.receive_frame(frame)
         if items is not None:
             self.items_in += items
@@ -228,7 +244,7 @@ class Loop:
         """Put a level of the log in force, if one was named; return the one that is."""
         if level in log.LEVELS:
             log.set_level(str(level))
-            self._frame_log = _frame_log()
+            self._is_debugging = level == "debug"
         return log.current_level()
 
     def _look_around(self) -> None:
@@ -255,11 +271,6 @@ class Loop:
         """The actor's, but not right after the last one: a round costs as much for one timer as for many."""
         deadline = self.actor.next_deadline()
         return None if deadline is None else max(deadline, self._next_firing)
-
-
-def _frame_log() -> FrameLog | None:
-    """At level debug each message is told; otherwise nothing is spent on it."""
-    return FrameLog() if log.current_level() == "debug" else None
 
 
 def _subscription(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:

@@ -38,6 +38,6 @@ def _is_in_share(item: list[Any], halvings: int) -> bool:
 
 
 try:
-    from switchboard.bus._share import pick as pick
+    from switchboard._native.wire import pick as pick
 except ImportError:
     pick = pick_in_python

@@ -71,8 +71,11 @@ class MouthInPython:
 
 
 try:
-    from switchboard.bus._sockets import Ears as Ears
-    from switchboard.bus._sockets import Mouth as Mouth
+    from switchboard._native.wire import Ears as Ears
+    from switchboard._native.wire import Mouth as Mouth
+    from switchboard._native.wire import find_libzmq
+
+    find_libzmq()
 except ImportError:
     Ears = EarsInPython  # type: ignore[assignment, misc]
     Mouth = MouthInPython  # type: ignore[assignment, misc]

@@ -14,8 +14,7 @@ from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, is_here
 
 if TYPE_CHECKING:
-    from switchboard.doctor.facts import RunningFacts
-    from switchboard.doctor.finding import Finding
+    from switchboard.doctor.facts import Finding, RunningFacts
 
 EDGE = "edge-rx.0"
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
@@ -37,11 +36,10 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
-    from switchboard.doctor.finding import ok
-    from switchboard.doctor.machine import check_machine
+    from switchboard.doctor.facts import ok
+    from switchboard.doctor.machine import check_machine, check_running
     from switchboard.doctor.network import check_network
     from switchboard.doctor.probe import machine_facts, network_facts, running_facts
-    from switchboard.doctor.running import check_running
 
     yield from _check_settings(settings, origins)
     with context_or_exit(settings) as context:
@@ -56,8 +54,8 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
 
 
 def _check_settings(settings: Settings, origins: Origins) -> "Iterator[Finding]":
-    from switchboard.cli.soundness import check_soundness, unknown_variables
-    from switchboard.doctor.finding import ok, problem, warning
+    from switchboard.cli.check import check_soundness, unknown_variables
+    from switchboard.doctor.facts import ok, problem, warning
 
     try:
         check_soundness(settings, origins)

@@ -1,24 +1,130 @@
-"""What the parent of the edge does beyond the others: it holds the UDP sockets and announces the board."""
+"""What the parent of the edge does beyond the others: it holds the UDP sockets, and announces the board.
 
+Once all is up, it prints how to use the switchboard.
+"""
+
+import os
+import shlex
 import socket
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 
 import typer
 
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.socket_buffer import cut, enlarge_buffers
-from switchboard.cli.banner import Announcer, welcome
+from switchboard.cli.check import check_soundness, unknown_variables
 from switchboard.cli.output import say
-from switchboard.cli.soundness import check_soundness, unknown_variables
 from switchboard.cli.start_failure import not_bound, port_taken
-from switchboard.settings.components import Component
+from switchboard.settings.hosts import Component
 from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.origin import Origins
-from switchboard.settings.site import parents
-from switchboard.supervisor.activation import activated_sockets
-from switchboard.transports.udp_sockets import BindError, PortTaken, bind_sockets
+from switchboard.settings.site import host_of, parents
+from switchboard.sip.host import bracketed
+from switchboard.supervisor.resources import activated_sockets
+from switchboard.transports.udp import UDP
+from switchboard.transports.udp_sockets import BindError, PortTaken
+
+DEFAULT_PORT = 5060
+LOOK_EVERY_S = 0.1
+IMPATIENT_AFTER_S = 10.0
+WHERE = ("SWITCHBOARD_CONFIG", "SWITCHBOARD_DATA_DIR", "SWITCHBOARD_HOST")
+"""The variables by which another terminal's commands find this switchboard."""
+
+
+class Announcer:
+    """Watches the board from the parent's loop; announces once that all are up, or who is late.
+
+    `text` makes the announcement; `say` prints.
+    """
+
+    def __init__(self, board: Board, text: Callable[[], str], say: Callable[[str], None]) -> None:
+        self._board = board
+        self._text = text
+        self._say = say
+        self._next: float | None = time.monotonic()
+        self._impatient_at: float | None = self._next + IMPATIENT_AFTER_S
+
+    def next_deadline(self) -> float | None:
+        """When to look again (monotonic s); None once all has been said."""
+        return self._next
+
+    def handle_timer(self, now: float) -> None:
+        """Look at the answers to the last question, and ask again."""
+        self._board.collect()
+        late = self._board.not_up()
+        if not late:
+            self._say(self._text())
+            self._board.close()
+            self._next = None
+            return
+        if self._impatient_at is not None and now >= self._impatient_at:
+            self._say(f"Not up after {IMPATIENT_AFTER_S:g} s: {', '.join(late)}. See the messages above.")
+            self._impatient_at = None
+        self._board.ask()
+        self._next = now + LOOK_EVERY_S
+
+
+def welcome(settings: Settings, addresses: Sequence[str], port: int, console: str = "") -> str:
+    """How to use this switchboard, which is reached at `addresses` (without brackets) and `port`.
+
+    `console`: the URL of its web console, if it has one.
+    """
+    lines = [
+        ("Domain for the phones", _domains(settings, addresses, port)),
+        ("Register a phone", [f"{_who(settings)}; domain: one of the above; transport: UDP"]),
+        ("Place a call", ["dial the user name of another phone"]),
+        ("Call journal", [f"{_journal_place(settings)}   ({_command('cdr')})"]),
+        *([("Console", [console])] if console else []),
+        ("Logs", [_log_place()]),
+        ("State", [_command("status")]),
+        ("Stop", ["Ctrl-C"]),
+    ]
+    body = [
+        f"  {heading if not row else '':<23}{text}"
+        for heading, texts in lines
+        for row, text in enumerate(texts)
+    ]
+    return "\n".join(["", "Switchboard is up.", "", *body, ""])
+
+
+def _who(settings: Settings) -> str:
+    if settings.auth == "off":
+        return "user: any name, no password"
+    return f"user and password: as given by {_command('user add NAME')}"
+
+
+def _domains(settings: Settings, addresses: Sequence[str], port: int) -> list[str]:
+    suffix = "" if port == DEFAULT_PORT else f":{port}"
+    ordered = sorted(addresses, key=lambda each: (ip_address(each).is_loopback, ip_address(each).version))
+    named = [f"{domain}{suffix}" for domain in settings.domains]
+    return named + [f"{bracketed(each)}{suffix}{_remark(each)}" for each in ordered]
+
+
+def _remark(address: str) -> str:
+    return "   (this machine only)" if ip_address(address).is_loopback else ""
+
+
+def _command(name: str) -> str:
+    """The command line as it can be typed in another terminal, in this directory."""
+    program = os.path.relpath(sys.argv[0])
+    variables = [f"{each}={shlex.quote(os.environ[each])}" for each in WHERE if each in os.environ]
+    return " ".join([*variables, "switchboard" if program.startswith("..") else program, name])
+
+
+def _journal_place(settings: Settings) -> str:
+    host = host_of("journal.0", settings)
+    return f"{settings.cdr_path}{'' if host in ('', settings.here) else f' of {host}'}"
+
+
+def _log_place() -> str:
+    if sys.stdout.isatty() or "HONCHO_PROCESS_NAME" in os.environ:
+        return "this terminal"
+    return "the standard error of each component"
 
 
 def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
@@ -52,7 +158,7 @@ def _console(board: Board) -> str:
 
 def _open_sockets(settings: Settings) -> list[socket.socket]:
     try:
-        return activated_sockets() or bind_sockets(settings.sip_host, settings.sip_port)
+        return activated_sockets() or UDP.bind_sockets(settings.sip_host, settings.sip_port)
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:

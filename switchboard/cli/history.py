@@ -1,17 +1,22 @@
-"""What the commands that read the history share: which Call-ID is meant, and its messages."""
+"""`switchboard explain` and `ladder`: what happened to a call, in plain words, and its messages."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
 
-from switchboard.cli.output import FAILED, MISUSED, fail
-from switchboard.cli.running import settings_or_exit
-from switchboard.history.place import history_of
-from switchboard.history.reader import HistoryReader
+from switchboard.bus.ask import BusError, ask
+from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
+from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.history.explain import explain as explain_messages
+from switchboard.history.glance import Glance
+from switchboard.history.ladder import Arrow, Ladder, draw, lines_of
+from switchboard.history.reader import HistoryReader, history_of
 from switchboard.history.seen import Seen
 from switchboard.history.store import HistoryError
-from switchboard.history.summary import Kind
+from switchboard.history.summary import Kind, user_of
+from switchboard.settings.site import endpoints_of
 
 CallIdArgument = Annotated[
     str | None, typer.Argument(metavar="[CALL-ID]", help="As `switchboard calls` shows it.")
@@ -39,3 +44,85 @@ def _last(reader: HistoryReader) -> str:
     if not calls:
         fail("The history has no call yet.", FAILED)
     return calls[0].call_id
+
+
+ANSWER_WITHIN_S = 1.0
+
+
+def explain(call_id: CallIdArgument = None, last: LastOption = False, as_json: JsonOption = False) -> None:
+    """Say what happened to a call or registration, and what to check where it failed.
+
+    Exit status: 0 also for a call that failed, 1 if the history has none, 2 for misuse.
+    """
+    name, messages = chosen(call_id, last)
+    account = explain_messages(messages, _contacts(messages))
+    if as_json:
+        told = {"account": account.sentences, "failed": account.failed, "advice": account.advice}
+        print_json({"call_id": name, **told})
+    else:
+        typer.echo(account.text)
+
+
+def _contacts(messages: Sequence[Seen]) -> list[str] | None:
+    """The contacts of the callee now; None if no registrar answers."""
+    callee = user_of(Glance.of(messages[0]).callee)
+    settings = settings_or_exit()
+    with context_or_exit(settings) as context:
+        door = endpoints_of(settings).ask("registrar")
+        try:
+            users = ask(door, "location.list", None, ANSWER_WITHIN_S, context)
+        except BusError:
+            return None
+    return [each["contact_uri"] for user, bound in users for each in bound if user == callee]
+
+
+HopsOption = Annotated[bool, typer.Option("--hops", help="With the workers, where the history has them.")]
+
+
+def ladder(
+    call_id: CallIdArgument = None,
+    last: LastOption = False,
+    hops: HopsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the ladder of a call or registration. Exit status: 1 if the history has none, 2 for misuse."""
+    name, messages = chosen(call_id, last)
+    drawn = draw(messages, hops=hops)
+    if as_json:
+        print_json({"call_id": name, **_as_map(drawn)})
+        return
+    typer.echo(f"{name}, {_moment(drawn.arrows[0])}")
+    for line in lines_of(drawn):
+        typer.echo(line)
+
+
+def _moment(arrow: Arrow) -> str:
+    return datetime.fromtimestamp(arrow.seen.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _as_map(drawn: Ladder) -> dict[str, Any]:
+    keys = [each.key for each in drawn.participants]
+    return {
+        "participants": [
+            {"key": each.key, "label": each.label, "part": each.part.value} for each in drawn.participants
+        ],
+        "messages": [_arrow_as_map(arrow, keys) for arrow in drawn.arrows],
+    }
+
+
+def _arrow_as_map(arrow: Arrow, keys: list[str]) -> dict[str, Any]:
+    return {
+        "at": arrow.seen.at,
+        "offset_s": arrow.offset_s,
+        "source": keys[arrow.source],
+        "destination": keys[arrow.destination],
+        "label": arrow.label,
+        "retransmission": arrow.retransmission,
+        "answers": arrow.answers,
+        "twin": arrow.twin,
+        "fork": arrow.fork,
+        "changes": [
+            {"what": each.what, "before": each.before, "after": each.after} for each in arrow.changes
+        ],
+        "raw": arrow.seen.raw.decode("utf-8", "replace"),
+    }

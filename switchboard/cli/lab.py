@@ -2,20 +2,43 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Annotated, NoReturn
 
 import typer
 
-from switchboard.cli.lab_users import passwords_of
+from switchboard.auth.users import make_entry
+from switchboard.cli.credentials import ask_password, generate_password
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.running import settings_or_exit
-from switchboard.lab.call import OtherPhones, place_call
-from switchboard.lab.ladder import heading, rung
+from switchboard.cli.user_book import UserBook
+from switchboard.lab.call import OtherPhones, heading, place_call, rung
 from switchboard.lab.phone import CHALLENGES, Declined, Line, NoAnswer, Phone, Seen
 from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
+
+OURS = "lab-"
+"""Users whose names begin so are the lab's own, also those that a killed command has left behind."""
+
+
+@contextmanager
+def passwords_of(users: Sequence[str], settings: Settings) -> Iterator[Mapping[str, str]]:
+    """User -> password; none with `auth` off. Who is a user is asked for; others are users meanwhile."""
+    if settings.auth != "on" or not users:
+        yield {}
+        return
+    book = UserBook(settings)
+    known = {name for name, *_ in book.users() if not name.startswith(OURS)}
+    asked = {user: ask_password(user) for user in users if user in known}
+    made = {user: generate_password() for user in users if user not in known}
+    try:
+        book.put([make_entry(user, settings.realm, password) for user, password in made.items()])
+        yield asked | made
+    finally:
+        for user in made:
+            book.remove(user)
+
 
 lab = typer.Typer(help="Built-in fake phones: see a call before you own a phone.", no_args_is_help=True)
 

@@ -4,22 +4,16 @@ from typing import Annotated
 
 import typer
 
-from switchboard.cli.bindings import bindings
-from switchboard.cli.calls import calls
-from switchboard.cli.cdr import cdr
 from switchboard.cli.check import check
-from switchboard.cli.console_password import console_password
+from switchboard.cli.credentials import console_password, keys
 from switchboard.cli.doctor import doctor
-from switchboard.cli.explain import explain
-from switchboard.cli.keys import keys
+from switchboard.cli.history import explain, ladder
 from switchboard.cli.lab import lab
-from switchboard.cli.ladder import ladder
-from switchboard.cli.log_level import log_level
-from switchboard.cli.metrics import metrics
+from switchboard.cli.listings import bindings, calls, cdr
 from switchboard.cli.output import print_anything
 from switchboard.cli.restart import restart
 from switchboard.cli.start import start
-from switchboard.cli.status import status
+from switchboard.cli.status import log_level, metrics, status
 from switchboard.cli.top import top
 from switchboard.cli.trace import trace
 from switchboard.cli.user import user_app

@@ -1,8 +1,10 @@
-"""How commands print: tables for people, JSON for programs, messages on standard error."""
+"""How commands print: tables and local time for people, JSON for programs, messages and progress on standard error."""
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
@@ -65,3 +67,43 @@ def duration(seconds: float) -> str:
 
 def _cell(value: object) -> str:
     return "" if value is None else str(value)
+
+
+def local_time(instant: str | None) -> str | None:
+    """`2026-11-22T10:00:00.123Z` as `2026-11-22 11:00:00` in Bratislava; None stays None."""
+    if instant is None:
+        return None
+    return datetime.fromisoformat(instant).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+Step = Callable[[str], None]
+
+
+@contextmanager
+def progress(what: str, steps: int) -> Iterator[Step]:
+    """Yield what is to be called after each step, with a line about it ("" for none).
+
+    On a terminal a bar shows how far it is, and goes when all is done; elsewhere there are only the lines.
+    All of it is on standard error.
+    """
+    if not sys.stderr.isatty():
+        yield _say_if_any
+        return
+    from rich.console import Console  # 80 ms that only a terminal needs
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(what, total=steps)
+
+        def step(line: str) -> None:
+            if line:
+                shown.console.print(line, highlight=False, markup=False)
+            shown.advance(task)
+
+        yield step
+
+
+def _say_if_any(line: str) -> None:
+    if line:
+        say(line)

@@ -20,16 +20,15 @@ from switchboard.cli.start_failure import (
     not_writable,
     placed_elsewhere,
 )
-from switchboard.settings.components import OPTIONAL, Component, workers_of
-from switchboard.settings.listening import parse_listening, show_address
+from switchboard.settings.hosts import OPTIONAL, Component, workers_of
 from switchboard.settings.model import Settings, SettingsError, read_settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.site import components as components_of
 from switchboard.settings.site import endpoints_of, hosts_of, is_here, open_context
-from switchboard.supervisor.notify import notify, signs_of_life
-from switchboard.supervisor.parent import Companion, Parent, Team
-from switchboard.supervisor.run_dir import Held, hold, make_data_dir, make_run_dir
-from switchboard.supervisor.watchdog import Watchdog
+from switchboard.settings.types import parse_listening, show_address
+from switchboard.supervisor.health import Watchdog, notify, signs_of_life
+from switchboard.supervisor.resources import Held, hold, make_data_dir, make_run_dir
+from switchboard.supervisor.supervisor import Companion, Parent, Team
 from switchboard.supervisor.worker import Worker
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -127,7 +126,7 @@ def _open_console(components: Sequence[Component], settings: Settings, log: "_Lo
     listening = parse_listening(settings.console)
     if Component.CONSOLE not in components or listening is None:
         return _Held()
-    from switchboard.console.socket import VARIABLE, NoConsoleSocket, listen
+    from switchboard.supervisor.resources import VARIABLE, NoConsoleSocket, listen
 
     try:
         sock = listen(*listening, log)

@@ -1,16 +1,19 @@
-"""`switchboard status`: how the workers of all components are."""
+"""`switchboard status`, `metrics` and `log-level`: how the workers are, and how much they tell."""
 
-from typing import Any
+from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
-from switchboard.cli.output import FAILED, JsonOption, duration, print_json, print_table, say
+from switchboard.cli.output import FAILED, MISUSED, JsonOption, duration, fail, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.settings.hosts import workers_of
 from switchboard.settings.model import Settings
+from switchboard.settings.site import components
+from switchboard.settings.types import LogLevel
 from switchboard.survey.ask import ask_parents, ask_workers, name_of
 from switchboard.survey.reading import UP
 
-HEADINGS = ("name", "instance", "pid", "state", "up for", "restarts", "host")
+STATUS_HEADINGS = ("name", "instance", "pid", "state", "up for", "restarts", "host")
 SILENT = "does not answer"
 
 
@@ -20,7 +23,7 @@ def status(as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"components": components})
     else:
-        print_table(HEADINGS, map(_row, components), "")
+        print_table(STATUS_HEADINGS, map(_status_row, components), "")
         for each in components:
             if address := each.get("address"):
                 say(f"{each['name']}: {address}")
@@ -41,7 +44,7 @@ def _no_notes(worker: dict[str, Any]) -> list[str]:
     return [SILENT] if worker["state"] == UP else []
 
 
-def _row(worker: dict[str, Any]) -> tuple[object, ...]:
+def _status_row(worker: dict[str, Any]) -> tuple[object, ...]:
     up_for = duration(worker["uptime_s"]) if worker["state"] == "up" else None
     return (
         worker["name"],
@@ -52,3 +55,81 @@ def _row(worker: dict[str, Any]) -> tuple[object, ...]:
         worker["restarts"],
         worker["host"],
     )
+
+
+def metrics(as_json: JsonOption = False) -> None:
+    """Print the metrics once, in the text format of Prometheus, as /metrics of the console has them."""
+    from switchboard.metrics.exposition import Exposition
+
+    exposition = Exposition(settings_or_exit())
+    if not as_json:
+        typer.echo(exposition.text(), nl=False)
+        return
+    print_json(
+        {
+            "metrics": [
+                {"name": each.name, "labels": each.labels, "value": each.value}
+                for family in exposition.collect()
+                for each in family.samples
+            ]
+        }
+    )
+
+
+LEVELS = get_args(LogLevel)
+LEVEL_HEADINGS = ("worker", "level")
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME[.INSTANCE]] [LEVEL]", help=f"Whose, and one of {', '.join(LEVELS)}."),
+]
+
+
+def log_level(words: Words = None, as_json: JsonOption = False) -> None:
+    """Show the level of the workers' logs, or change it until they restart."""
+    settings = settings_or_exit()
+    target, level = _understand(words or [], settings)
+    with context_or_exit(settings) as context:
+        wanted = [
+            each for each in ask_parents(context, settings) if _is_meant(name_of(each), target, settings)
+        ]
+        levels = ask_workers(context, settings, wanted, "log.level", level or None)
+    if as_json:
+        print_json({"levels": levels})
+    else:
+        print_table(LEVEL_HEADINGS, levels.items(), "")
+    if silent := [name for each in wanted if (name := name_of(each)) not in levels]:
+        say(f"No answer: {', '.join(silent)}.")
+        raise typer.Exit(FAILED)
+
+
+def _understand(words: list[str], settings: Settings) -> tuple[str, str]:
+    """Target and level; "" for all, and for none."""
+    *targets, last = words or [""]
+    level = last if last in LEVELS else ""
+    if not level:
+        targets = [*targets, last]
+    if len(targets) > 1:
+        _refuse(f"{last!r} is no level", settings)
+    target = targets[0] if targets else ""
+    if target not in ("", *_targets(settings)):
+        _refuse(f"There is neither a worker nor a level {target!r}", settings)
+    return target, level
+
+
+def _refuse(what: str, settings: Settings) -> NoReturn:
+    known = ", ".join(_targets(settings))
+    fail(f"{what}. Workers: {known}. Levels: {', '.join(LEVELS)}.", MISUSED)
+
+
+def _targets(settings: Settings) -> dict[str, list[str]]:
+    """What can be named: name -> the workers that are meant."""
+    found: dict[str, list[str]] = {}
+    for component in components(settings):
+        for worker in workers_of(component, settings.routers):
+            for name in dict.fromkeys((str(component), worker.name, str(worker))):
+                found.setdefault(name, []).append(str(worker))
+    return found
+
+
+def _is_meant(worker: str, target: str, settings: Settings) -> bool:
+    return not target or worker in _targets(settings)[target]

@@ -18,8 +18,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 
 if TYPE_CHECKING:
-    from switchboard.survey.moment import Moment
-    from switchboard.survey.reading import Survey
+    from switchboard.survey.reading import Moment, Survey
 
 FIRST_INTERVAL_S = 0.5
 Once = Annotated[bool, typer.Option("--once", help="Print one picture and end.")]
@@ -53,7 +52,7 @@ class _Views:
 
     def next(self) -> "Moment":
         """What has happened since the last one."""
-        from switchboard.survey.moment import moment
+        from switchboard.survey.reading import moment
 
         before, self._last = self._last, self._survey()
         return moment(before, self._last, self._calls())

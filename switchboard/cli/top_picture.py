@@ -7,10 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from switchboard.cli.calls import state
+from switchboard.cli.listings import state
 from switchboard.cli.output import duration
-from switchboard.survey.moment import Moment, WorkerLine
-from switchboard.survey.reading import UP
+from switchboard.survey.reading import UP, Moment, WorkerLine
 
 CALL_ROWS = 5
 """At least so many calls are shown, however many workers there are."""

@@ -14,12 +14,11 @@ from switchboard.bus.listener import Listener
 from switchboard.bus.tap import topic_of
 from switchboard.cli.output import FAILED, fail, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.history.filter import CallFilter
 from switchboard.history.glance import Glance
 from switchboard.history.ladder import label_of
 from switchboard.history.pcapng import head, packet
 from switchboard.history.seen import Seen
-from switchboard.history.tapped import WIRE_IN, WIRE_OUT, TapReader
+from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.sip.mask import mask

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from switchboard.auth.users import Entry, make_entry
+from switchboard.cli.credentials import generate_password, read_csv, read_password
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
-from switchboard.cli.passwords import generate_password, read_csv, read_password
 from switchboard.cli.running import settings_or_exit
 from switchboard.cli.user_book import UserBook
 from switchboard.settings.model import Settings

@@ -4,9 +4,12 @@ Host and Origin are checked, forms carry the token of their session, and where t
 from other machines (or has a password) only those who have shown it see more than the login.
 """
 
+import ipaddress
+import re
 import secrets
 import socket
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, urlsplit
@@ -15,10 +18,29 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from switchboard.console.hostname import is_known_host
 from switchboard.console.sessions import ID_BYTES, LIFETIME_S, Session, Sessions
-from switchboard.settings.listening import is_loopback, parse_listening
 from switchboard.settings.model import Settings
+from switchboard.settings.types import is_loopback, parse_listening
+
+LOCALHOST = "localhost"
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]{1,5})?")
+
+
+def is_known_host(header: str, names: Collection[str], only_loopback: bool) -> bool:
+    """Whether the Host header (untrusted) is an address, which no name can be rebound to, or one of `names`.
+
+    `only_loopback`: of the addresses only those of this machine alone.
+    """
+    match = _HOST.fullmatch(header)
+    if not match:
+        return False
+    host = (match["v6"] or match["name"]).lower().removesuffix(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == LOCALHOST or host in names
+    return address.is_loopback or not only_loopback
+
 
 COOKIE = "switchboard"
 CSRF_FIELD = "csrf"

@@ -1,15 +1,20 @@
-"""The console as an ASGI application: all routes are gathered here."""
+"""The console as an ASGI application, and the thread that serves it."""
 
 import asyncio
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from switchboard.bus.context import BusContext
@@ -26,6 +31,58 @@ from switchboard.console.sessions import Sessions
 from switchboard.console.watch import Watch
 from switchboard.metrics import routes as metrics
 from switchboard.settings.model import Settings
+
+MAX_CONNECTIONS = 200
+END_S = 1
+ANSWERS_WITHIN_S = 10.0
+
+
+class Server:
+    """uvicorn in a thread; `alive` tells whether its loop still turns."""
+
+    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=END_S,
+        )
+        self._server = uvicorn.Server(config)
+        self._sock = sock
+        self._beat = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="console", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Whether it serves, and has not hung for ANSWERS_WITHIN_S."""
+        return self._thread.is_alive() and time.monotonic() < self._beat + ANSWERS_WITHIN_S
+
+    def stop(self) -> None:
+        """Close the connections and end."""
+        self._server.should_exit = True
+        self._thread.join(2 * END_S)
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        beating = asyncio.create_task(self._beat_on())
+        await self._server.serve(sockets=[self._sock])
+        beating.cancel()
+
+    async def _beat_on(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(1.0)
 
 
 def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:

@@ -13,16 +13,14 @@ from starlette.routing import Route
 
 from switchboard.bus.ask import BusError
 from switchboard.bus.context import BusContext
-from switchboard.console.ladder_view import arrange
-from switchboard.console.message_view import view_message
+from switchboard.console.call_view import arrange, view_message
 from switchboard.console.pages import Pages, event
-from switchboard.console.registered import contacts_of
+from switchboard.console.watch import contacts_of
 from switchboard.history.account import Account
-from switchboard.history.drawing import lines_of
 from switchboard.history.explain import explain
-from switchboard.history.ladder import Ladder, draw
+from switchboard.history.ladder import Ladder, draw, lines_of
 from switchboard.history.pcapng import write
-from switchboard.history.place import history_of
+from switchboard.history.reader import history_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import Summary, user_of

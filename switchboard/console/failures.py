@@ -8,17 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from switchboard.auth.failing import advise, describe
+from switchboard.auth.failures import advise, describe
 from switchboard.bus.context import BusContext
 from switchboard.console.pages import Pages
 from switchboard.history.account import Account
 from switchboard.history.explain import explain
-from switchboard.history.place import history_of
+from switchboard.history.reader import history_of
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import Kind, Summary
 from switchboard.settings.model import Settings
-from switchboard.survey.ask import ask_parents
-from switchboard.survey.failing import failing_phones
+from switchboard.survey.ask import ask_parents, failing_phones
 
 SHOWN = 50
 UNANSWERED_NS = 5_000_000_000

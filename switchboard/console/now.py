@@ -1,7 +1,7 @@
-"""The page Now: what runs, who is registered, which calls there are; live."""
+"""The console's first page: how the switchboard is now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,35 @@ from starlette.routing import Route
 
 from switchboard.bus.ask import BusError, ask
 from switchboard.bus.context import BusContext
-from switchboard.console.chart import Chart, draw
 from switchboard.console.pages import Pages, event, rate
 from switchboard.console.watch import SPAN_S, Look, Watch
-from switchboard.settings.components import Component, workers_of
+from switchboard.settings.hosts import Component, workers_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components, endpoints_of, host_of
-from switchboard.supervisor.restart import DEADLINE_S
+from switchboard.supervisor.supervisor import DEADLINE_S
+
+WIDTH, HEIGHT, PADDING = 240.0, 48.0, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Points of the line, and of the area below it, in a box of WIDTH x HEIGHT; `top`: the scale's end."""
+
+    line: str
+    area: str
+    top: float
+    latest: float
+
+
+def draw(values: Sequence[tuple[float, float]], span_s: float) -> Chart:
+    """Draw at least one value, each with its instant, the latest at the right edge; the width is `span_s`."""
+    until = values[-1][0]
+    top = max(1.0, *(value for _, value in values))
+    across = [WIDTH * (1 - (until - at) / span_s) for at, _ in values]
+    up = [HEIGHT - PADDING - value / top * (HEIGHT - 2 * PADDING) for _, value in values]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, up, strict=True))
+    return Chart(line, f"{across[0]:.1f},{HEIGHT:.0f} {line} {WIDTH:.0f},{HEIGHT:.0f}", top, values[-1][1])
+
 
 SECTIONS = ("figures", "calls", "phones", "workers")
 SHOWN_ROWS = 200

@@ -1,9 +1,10 @@
-"""The page Phones: a link and a QR code with which a Linphone phone sets itself up."""
+"""The console's page of phones: who is to have one, and the password that sets it up."""
 
 import asyncio
 import re
 import secrets
 import time
+from typing import Any
 
 import segno
 import structlog
@@ -11,14 +12,43 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from switchboard.bus.ask import BusError, Refused
+from switchboard.auth.digest import make_ha1
+from switchboard.auth.users import make_entry
+from switchboard.bus.ask import BusError, Refused, ask
 from switchboard.bus.context import BusContext
-from switchboard.console.accounts import Accounts
+from switchboard.cli.credentials import generate_password
 from switchboard.console.pages import Pages
 from switchboard.console.provisioning import TOKEN_BYTES, Credentials, Links, configuration, to_xml
-from switchboard.settings.listening import is_loopback, parse_listening
 from switchboard.settings.local import Facing
 from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
+from switchboard.settings.types import is_loopback, parse_listening
+
+ANSWER_S = 2.0
+
+
+class Accounts:
+    """Asks the registrar, and waits for it; BusError if it does not do what it is asked for."""
+
+    def __init__(self, settings: Settings, context: BusContext) -> None:
+        self._settings = settings
+        self._context = context
+
+    def has(self, user: str) -> bool:
+        """Whether there is a user called so."""
+        return any(name == user for name, *_ in self._ask("user.list", None))
+
+    def give_password(self, user: str) -> Credentials:
+        """Give `user`, new or not, a password that nobody gets to know; return what proves it."""
+        realm, algorithm = self._settings.realm, self._settings.algorithms_of(user)[0]
+        password = generate_password()
+        self._ask("user.put", [list(make_entry(user, realm, password))])
+        return Credentials(realm, algorithm, make_ha1(algorithm, user, realm, password))
+
+    def _ask(self, question: str, body: object) -> Any:
+        door = endpoints_of(self._settings).ask("registrar")
+        return ask(door, question, body, ANSWER_S, self._context)
+
 
 USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}")
 """The user part of a SIP URI (RFC 3261 §25.1)."""

@@ -8,8 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from switchboard.console.pages import Pages
-from switchboard.phrases.catalogue import Catalogue, builtin_catalogues
-from switchboard.phrases.directory import CatalogueDirectory
+from switchboard.phrases.catalogue import Catalogue, CatalogueDirectory, builtin_catalogues
 from switchboard.phrases.language import ENGLISH
 from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
-from switchboard.settings.listening import show_address
+from switchboard.settings.types import show_address
 from switchboard.sip.host import bracketed
 
 LIFETIME_S = 900.0

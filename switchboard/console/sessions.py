@@ -1,8 +1,13 @@
-"""Sessions of browsers, kept in a signed cookie: a restart of the console ends none. Time is an argument."""
+"""The sessions of the console, and the key that proves them."""
 
 import hashlib
 import hmac
+import os
+import secrets
 from dataclasses import dataclass
+from pathlib import Path
+
+from switchboard.storage.unusable import UnusableFile
 
 LIFETIME_S = 12 * 3600.0
 ID_BYTES = 16
@@ -56,3 +61,25 @@ class Sessions:
 
     def _sign(self, what: str, text: str) -> str:
         return hmac.digest(self._key, f"{what}:{text}".encode(), hashlib.sha256).hex()
+
+
+def load_key(path: Path) -> bytes:
+    """Return the key in the file, made if there is none. UnusableFile if that cannot be."""
+    try:
+        if not path.exists():
+            _make(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise UnusableFile(f"The console's key {path} cannot be used: {error.strerror}.") from error
+    if len(key) != KEY_BYTES:
+        raise UnusableFile(f"The console's key {path} is no key of ours: remove it, a new one is made.")
+    return key
+
+
+def _make(path: Path) -> None:
+    """Whole or not at all."""
+    beside = path.with_suffix(".new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+    beside.rename(path)

@@ -1,23 +1,70 @@
-"""Looks at the whole switchboard every PERIOD_S, and tells the pages that are open (asyncio)."""
+"""What the console's first page shows, asked for once for all browsers."""
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from switchboard.bus.ask import BusError, ask
 from switchboard.bus.context import BusContext
-from switchboard.console.registered import RegisteredPhone, registered_phones
+from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
+from switchboard.settings.site import endpoints_of, is_here
 from switchboard.survey.ask import take_survey
-from switchboard.survey.moment import Moment, moment
 from switchboard.survey.ping import answer_s
-from switchboard.survey.reading import Survey
+from switchboard.survey.reading import Moment, Survey, moment
+
+REGISTRAR = "registrar.0"
+LISTED_WITHIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPhone:
+    """One binding as people want it. `expires_at`: epoch s."""
+
+    user: str
+    contact: str
+    user_agent: str
+    source: str
+    expires_at: float
+    q: float
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that it is still registered."""
+        return max(0.0, self.expires_at - time.time())
+
+
+def registered_phones(settings: Settings, context: BusContext, now_at: float) -> list[RegisteredPhone]:
+    """Return all bindings that have not expired, by user. BusError or StoreError if nobody can tell."""
+    found = _stored(settings) if is_here(REGISTRAR, settings) else _asked(settings, context)
+    return sorted((each for each in found if each.expires_at > now_at), key=lambda each: each.user)
+
+
+def contacts_of(user: str, settings: Settings, context: BusContext) -> list[str]:
+    """Return the contacts that a user has now. Errors as above."""
+    return [each.contact for each in registered_phones(settings, context, time.time()) if each.user == user]
+
+
+def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
+    _, users = read_snapshot(settings.store_path)
+    for user, bindings in users.items():
+        for each in bindings:
+            yield RegisteredPhone(user, each.contact, each.user_agent, each.source, each.expires_at, each.q)
+
+
+def _asked(settings: Settings, context: BusContext) -> Iterator[RegisteredPhone]:
+    endpoint = endpoints_of(settings).ask("registrar")
+    for user, bindings in ask(endpoint, "location.list", None, LISTED_WITHIN_S, context):
+        for each in bindings:
+            yield RegisteredPhone(
+                user, each["contact_uri"], each["user_agent"], each["source"], each["expires_at"], each["q"]
+            )
+
 
 PERIOD_S = 2.0
 UNWATCHED_PERIOD_S = 10.0

@@ -1,7 +1,7 @@
 """When more comes than can be served: new work is refused early, so that what was begun is finished.
 
-Compiled from this very file (`overload.pxd`). Judged by how late what comes now will be when its turn comes:
-a phone repeats a request after T1 (0.5 s); work that is later than that is done twice, and capacity is lost.
+Judged by how late what comes now will be when its turn comes: a phone repeats a request after T1 (0.5 s);
+work that is later than that is done twice, and capacity is lost.
 So new requests are admitted at a rate that is found by feedback: the one at which they are late by `LATE_S`.
 """
 

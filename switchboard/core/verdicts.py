@@ -1,7 +1,4 @@
-"""What was decided of a request, so that its copies are told the same (RFC 3261 §8.2.7).
-
-Compiled from this very file (`verdicts.pxd`).
-"""
+"""What was decided of a request, so that its copies are told the same (RFC 3261 §8.2.7)."""
 
 LASTS_S = 32.0
 """64 T1: so long a sender repeats a request, and no transaction lasts longer on its side."""

@@ -1,11 +1,12 @@
-"""What is known about a machine and the switchboard on it: values only."""
+"""What the doctor looks at, and what he says of it: values only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
-from switchboard.auth.failing import Failing
+from switchboard.auth.failures import Failing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,36 @@ class RunningFacts:
     def runs(self) -> bool:
         """Whether any of it is there."""
         return len(self.not_up) < self.workers
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's: which check, what was found; unless all is well, what to do."""
+
+    check: str
+    level: Level
+    found: str
+    remedy: str = ""
+
+
+def ok(check: str, found: str) -> Finding:
+    """All is well."""
+    return Finding(check, Level.OK, found)
+
+
+def warning(check: str, found: str, remedy: str) -> Finding:
+    """It works, but not for everybody or not for ever."""
+    return Finding(check, Level.WARNING, found, remedy)
+
+
+def problem(check: str, found: str, remedy: str) -> Finding:
+    """It does not work."""
+    return Finding(check, Level.PROBLEM, found, remedy)

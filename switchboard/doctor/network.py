@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
-from switchboard.doctor.facts import NetworkCard, NetworkFacts
-from switchboard.doctor.finding import Finding, ok, problem, warning
+from switchboard.doctor.facts import Finding, NetworkCard, NetworkFacts, ok, problem, warning
 from switchboard.sip.host import bracketed
 
 DEFAULT_PORT = 5060

@@ -1,7 +1,7 @@
 """Which new requests go on while their peers are overloaded; what was begun always does.
 
-Compiled from this very file (`entrance.pxd`). A request that is sent again has the same verdict again: a call
-that was admitted is not refused because its INVITE was lost or late.
+A request that is sent again has the same verdict again: a call that was admitted is not refused because its
+INVITE was lost or late.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
-from switchboard.transports.udp import receive
+from switchboard.transports.udp_datagrams import receive
 
 DATAGRAMS_A_ROUND: Final = 64
 UNAVAILABLE = 503
@@ -51,7 +51,7 @@ class IntakeInPython:
         if kind is Kind.MESSAGE:
             self._hand_on(strip_empty_lines(data), flow, now)
         elif kind is Kind.PING:
-            self._edge_tx.put(pack_sent(flow, PONG))
+            self._edge_tx.put(pack_sent(flow.pack(), PONG))
 
     def send_away(self, request: Message, flow: Flow) -> None:
         """Tell the sender of a well-formed request that its peer has too much to do."""
@@ -80,7 +80,7 @@ class IntakeInPython:
                 self._answer(message, refused.status, flow)
         else:
             if is_admitted:
-                self._peers[peer].put(pack_received(flow, message.index.tobytes(), raw))
+                self._peers[peer].put(pack_received(flow.pack(), message.index.tobytes(), raw))
             else:
                 self.send_away(message, flow)
 
@@ -97,18 +97,18 @@ class IntakeInPython:
             self._withheld += 1
             return
         response, hop = answer
-        self._edge_tx.put(pack_sent(flow.towards(hop), response))
+        self._edge_tx.put(pack_sent(flow.towards(hop).pack(), response))
 
     def _hand_on_unscanned(self, raw: bytes, flow: Flow) -> None:
         """To router 0, which answers 400, if it was meant as a request."""
         if looks_like_request(raw):
             self._refused += 1
-            self._peers[0].put(pack_received(flow, b"", raw))
+            self._peers[0].put(pack_received(flow.pack(), b"", raw))
         else:
             self._dropped += 1
 
 
 try:
-    from switchboard.edge._intake import Intake as Intake
+    from switchboard._native.wire import Intake as Intake
 except ImportError:
     Intake = IntakeInPython  # type: ignore[assignment, misc]

@@ -1,6 +1,6 @@
 """How much each source sends: a token bucket for each, and who sends too much is ignored for a while.
 
-Compiled from this very file (`sources.pxd`): edge-rx asks for each datagram, before it reads it.
+Edge-rx asks for each datagram, before it reads it.
 """
 
 from switchboard.core.networks import parse_host

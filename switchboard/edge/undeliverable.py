@@ -7,10 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 from switchboard.bus.outbox import Outbox
-from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.quoted import parse_quoted
-from switchboard.transports.udp_errors import Undelivered, receive_error
-from switchboard.transports.udp_sockets import HAS_ERROR_QUEUE, tell_errors
+from switchboard.transports.transport import Transport, Undelivered
 
 ERRORS_A_ROUND: Final = 32
 ERRORS_A_SECOND: Final = 5_000
@@ -20,7 +18,7 @@ SUBJECT: Final = "sip.undeliverable"
 
 
 class Undeliverable:
-    """Reads the errors at `sockets` and gathers those of a round. `outboxes`: one a router by number.
+    """Reads the errors at `sockets` of `transport` and gathers those of a round. `outboxes`: one a router by number.
 
     They go behind what came before them, or not at all: who has much to do learns it from its timers. So does
     everybody while there are too many: for DEAF_S, until `due_at` (monotonic s), the sockets tell none.
@@ -28,11 +26,13 @@ class Undeliverable:
 
     def __init__(
         self,
+        transport: Transport,
         sockets: Sequence[socket.socket],
         outboxes: Sequence[Outbox],
         most_a_second: int = ERRORS_A_SECOND,
     ) -> None:
         self.due_at = math.inf
+        self._transport = transport
         self._sockets = sockets
         self._outboxes = outboxes
         self._most_a_second = most_a_second
@@ -44,7 +44,7 @@ class Undeliverable:
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """The sockets, where they have errors."""
-        sockets = self._sockets if HAS_ERROR_QUEUE else ()
+        sockets = self._sockets if self._transport.has_errors else ()
         return {sock.fileno(): partial(self._drain, sock) for sock in sockets}
 
     def handle_timer(self, now: float) -> None:
@@ -79,14 +79,14 @@ class Undeliverable:
 
     def _listen(self, wanted: bool) -> None:
         for sock in self._sockets:
-            tell_errors(sock, wanted)
+            self._transport.tell_errors(sock, wanted)
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         """Take what waits, at most ERRORS_A_ROUND."""
         if now >= self._second + 1.0:
             self._second, self._read = now, 0
         for _ in range(ERRORS_A_ROUND):
-            error = receive_error(sock)
+            error = self._transport.receive_error(sock)
             if error is None:
                 return
             self._read += 1
@@ -102,4 +102,4 @@ class Undeliverable:
             self._ignored += 1
         else:
             router = quoted.router % len(self._outboxes)
-            self._gathered[router].append([Flow(UDP, "", error.host, error.port).pack(), error.sent])
+            self._gathered[router].append([error.flow.pack(), error.sent])

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from switchboard.history.account import Account, seconds, unreachable_addresses
+from switchboard.history.account import Account, HangUp, at_fault, hang_ups, seconds, unreachable_addresses
 from switchboard.history.advice import advice_on
 from switchboard.history.explain_registration import CHALLENGES
 from switchboard.history.glance import Glance, host_of, short
-from switchboard.history.hang_up import HangUp, hang_ups
-from switchboard.history.malformed import at_fault
-from switchboard.history.matching import twin_of
+from switchboard.history.ladder import twin_of
 
 RINGING = (180, 183)
 NO_CODEC = (415, 488, 606)

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from switchboard.history.account import Account, unreachable_addresses
+from switchboard.history.account import Account, at_fault, unreachable_addresses
 from switchboard.history.advice import Advice
 from switchboard.history.glance import Glance, host_of, short
-from switchboard.history.malformed import at_fault
 
 CHALLENGES = (401, 407)
 _EXPIRES = re.compile(r";\s*expires\s*=\s*([0-9]+)", re.IGNORECASE)

@@ -1,13 +1,79 @@
-"""Draws the ladder of a call: who took part, each message as an arrow, and what belongs together."""
+"""The ladder of a call: which messages belong together (RFC 3261 §17), what each changed, and its drawing as text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from switchboard.history.changes import Change, changes_between
-from switchboard.history.glance import Glance, short
-from switchboard.history.matching import request_of, twin_of
+from switchboard.history.glance import Glance, long_name, short
 from switchboard.history.seen import Direction, Seen
+
+
+def twin_of(glances: Sequence[Glance], number: int) -> int | None:
+    """Which message came in before it left: one that bears, under our Via, the same branch (§16.6, §16.7)."""
+    glance = glances[number]
+    if not glance.goes_out:
+        return None
+    for earlier in range(number - 1, -1, -1):
+        if glances[earlier].comes_in and _is_same(glances[earlier], glance):
+            return earlier
+    return None
+
+
+def _is_same(incoming: Glance, outgoing: Glance) -> bool:
+    if (incoming.status, incoming.cseq) != (outgoing.status, outgoing.cseq):
+        return False
+    inner, outer = (incoming, outgoing) if incoming.is_request else (outgoing, incoming)
+    return bool(inner.branches) and inner.branches[:1] == outer.branches[1:2] and inner.method == outer.method
+
+
+def request_of(glances: Sequence[Glance], number: int) -> int | None:
+    """The latest request with the same branch and method that went the other way (§17.1.3)."""
+    glance = glances[number]
+    if glance.is_request or glance.seen.direction is Direction.HOP:
+        return None
+    for earlier in range(number - 1, -1, -1):
+        other = glances[earlier]
+        is_other_way = other.seen.direction not in (glance.seen.direction, Direction.HOP)
+        if other.is_request and is_other_way and (other.branch, other.cseq) == (glance.branch, glance.cseq):
+            return earlier
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`what`: `Request-URI`, `reason phrase`, `body`, or a field's name; "" where there was or is nothing.
+
+    Several values of a field stand one a line.
+    """
+
+    what: str
+    before: str
+    after: str
+
+
+def changes_between(incoming: Glance, outgoing: Glance) -> list[Change]:
+    """Return what differs, in the order of a message."""
+    found = [
+        Change("Request-URI", incoming.uri, outgoing.uri),
+        Change("reason phrase", incoming.phrase, outgoing.phrase),
+        *(_change_of(name, incoming, outgoing) for name in _names(incoming, outgoing)),
+        Change("body", _shown(incoming.body), _shown(outgoing.body)),
+    ]
+    return [change for change in found if change.before != change.after]
+
+
+def _names(incoming: Glance, outgoing: Glance) -> list[str]:
+    return list(dict.fromkeys(name for name, _ in (*outgoing.fields, *incoming.fields)))
+
+
+def _change_of(name: str, incoming: Glance, outgoing: Glance) -> Change:
+    before, after = (glance.all(long_name(name)) for glance in (incoming, outgoing))
+    return Change(name, "\n".join(before), "\n".join(after))
+
+
+def _shown(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
+
 
 SWITCHBOARD = "switchboard"
 
@@ -172,3 +238,52 @@ def _first_like(arrows: Sequence[Arrow], number: int) -> int:
     """The first arrow of which this one is a retransmission, else this one."""
     raw = arrows[number].seen.raw
     return next(place for place, arrow in enumerate(arrows) if arrow.seen.raw == raw)
+
+
+TIME_WIDTH = 10
+LEAST_GAP = 24
+LONGEST_LABEL = 44
+
+
+def lines_of(ladder: Ladder) -> Iterator[str]:
+    """Yield the participants' names, then a line an arrow; times are seconds since the first message."""
+    gap = _gap(ladder)
+    yield _titles(gap, [_name(each) for each in ladder.participants])
+    yield _titles(gap, [each.key if each.label else "" for each in ladder.participants])
+    for arrow in ladder.arrows:
+        yield _line(arrow, len(ladder.participants), gap)
+
+
+def _gap(ladder: Ladder) -> int:
+    """Columns from one participant to the next: as many as the longest label needs."""
+    labels = (len(_label(arrow)) + 4 for arrow in ladder.arrows)
+    return max(LEAST_GAP, *labels)
+
+
+def _name(participant: Participant) -> str:
+    return participant.label or participant.key
+
+
+def _titles(gap: int, names: list[str]) -> str:
+    cells = (name[: gap - 1].center(gap) for name in names)
+    return (" " * (TIME_WIDTH + 1) + "".join(cells)).rstrip()
+
+
+def _label(arrow: Arrow) -> str:
+    notes = [f"fork {arrow.fork}"] if arrow.fork else []
+    notes += ["again"] if arrow.retransmission else []
+    text = f"{arrow.label} [{', '.join(notes)}]" if notes else arrow.label
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+
+
+def _line(arrow: Arrow, count: int, gap: int) -> str:
+    """The time, a bar for each participant, and the arrow between two of them."""
+    half = gap // 2
+    row = [" "] * (gap * count)
+    for place in range(count):
+        row[half + place * gap] = "│"
+    left, right = sorted((arrow.source, arrow.destination))
+    begin, end = half + left * gap + 1, half + right * gap
+    shaft = f" {_label(arrow)} ".center(end - begin - 1, "─")
+    row[begin:end] = f"{shaft}▶" if arrow.source <= arrow.destination else f"◀{shaft}"
+    return f"{arrow.offset_s:{TIME_WIDTH}.3f} {''.join(row)}".rstrip()

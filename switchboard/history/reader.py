@@ -1,4 +1,4 @@
-"""Reads the history, without disturbing its writer."""
+"""Reads the history for people's tools, where it is kept."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -6,10 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 from switchboard import codec
-from switchboard.history.peek import readable
-from switchboard.history.seen import Seen
+from switchboard.history.seen import Seen, readable
 from switchboard.history.store import HistoryError, read_summaries
 from switchboard.history.summary import Kind, Summary
+from switchboard.settings.hosts import Component
+from switchboard.settings.model import Settings
+from switchboard.settings.site import components, host_of, is_here
 from switchboard.storage.database import connect_to_read
 
 AT_MOST = 100
@@ -89,3 +91,25 @@ class HistoryReader:
 
     def _unreadable(self, error: sqlite3.Error) -> HistoryError:
         return HistoryError(f"The history {self._path} cannot be read: {error}.")
+
+
+WORKER = "history.0"
+
+
+def history_of(settings: Settings) -> HistoryReader:
+    """A reader, which on another host than the history's tells where to ask."""
+    return HistoryReader(settings.history_path, _elsewhere(settings))
+
+
+def _elsewhere(settings: Settings) -> str:
+    if not settings.hosts or not settings.history:
+        return ""
+    if Component.HISTORY not in components(settings):
+        return "No host keeps a history: name history among the components of one (docs/HOSTS.md)."
+    if is_here(WORKER, settings):
+        return ""
+    host = host_of(WORKER, settings)
+    return (
+        f"The history is kept on the host {host} ({settings.hosts[host].address}), and this is "
+        f"{settings.here}: use `switchboard explain` and `ladder` there, or a console that runs there."
+    )

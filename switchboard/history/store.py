@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from switchboard import codec
-from switchboard.history.peek import readable
-from switchboard.history.seen import Seen
+from switchboard.history.seen import Seen, readable
 from switchboard.history.summary import Kind, Summary, user_of
 from switchboard.sip.mask import mask
 from switchboard.storage.database import connect, schema_version

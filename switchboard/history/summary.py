@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from switchboard.history.peek import method_of, status_of
-from switchboard.history.seen import Direction, Seen
+from switchboard.history.seen import Direction, Seen, method_of, status_of
 from switchboard.journal.outcome import ends_call, outcome_of
 from switchboard.journal.record import Party
 from switchboard.sip.errors import ParseError

@@ -1,4 +1,4 @@
-"""Reads what the taps publish (docs/BUS.md, Taps): frames of the bus become messages that were seen."""
+"""What the taps show: read, sampled when it is too much, filtered for who asked for a part."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -7,7 +7,10 @@ from typing import Any
 
 from switchboard.bus import frames
 from switchboard.bus.items import message_in
-from switchboard.history.seen import Address, Direction, Seen
+from switchboard.bus.share import SMALLEST
+from switchboard.history.glance import Glance
+from switchboard.history.seen import Address, Direction, Seen, call_id_of
+from switchboard.history.summary import user_of
 from switchboard.sip.datagram import PONG
 from switchboard.sip.flow import Flow
 
@@ -91,3 +94,70 @@ class TapReader:
         self._numbers[owner] = number
         if last is not None and number > last:
             self.missed += number - last - 1
+
+
+WINDOW_S = 1.0
+SHORTEST_S = 0.25
+"""After so long a share is made smaller if the messages of a window have come by then."""
+MARGIN = 0.7
+"""The share grows again when the larger one would make less than so much of the limit."""
+
+
+class Sample:
+    """Adapts the share so that at most `limit` messages a second are kept: a call of two, of four, and so on.
+
+    `halvings`: how often the share was halved. `skipped`: about how many messages were left out.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.halvings = 0
+        self.skipped = 0
+        self._limit = limit
+        self._counted = 0
+        self._since = 0.0
+
+    def count(self, messages: int) -> None:
+        """So many messages of the share have come."""
+        self._counted += messages
+        self.skipped += messages * ((1 << self.halvings) - 1)
+
+    def look(self, now: float) -> bool:
+        """Adapt the share to the rate; whether it is another one now. `now`: monotonic s."""
+        elapsed_s = now - self._since
+        if elapsed_s < (SHORTEST_S if self._counted > self._limit else WINDOW_S):
+            return False
+        rate = (self._counted << self.halvings) / elapsed_s
+        before, self._counted, self._since = self.halvings, 0, now
+        while rate > self._limit << self.halvings and self.halvings < SMALLEST:
+            self.halvings += 1
+        while self.halvings and rate < MARGIN * (self._limit << self.halvings - 1):
+            self.halvings -= 1
+        return self.halvings != before
+
+
+_REMEMBERED = 10_000
+
+
+class CallFilter:
+    """`user` and `call_id`: "" for any. A Call-ID in which a user once took part is wanted as a whole."""
+
+    def __init__(self, user: str = "", call_id: str = "") -> None:
+        self._user = user
+        self._call_id = call_id
+        self._theirs: OrderedDict[str, None] = OrderedDict()
+
+    def wants(self, seen: Seen) -> bool:
+        """Whether this message is wanted; to be asked of each one, in order."""
+        call_id = call_id_of(seen.raw)
+        if self._call_id and call_id != self._call_id:
+            return False
+        return not self._user or call_id in self._theirs or self._concerns(seen, call_id)
+
+    def _concerns(self, seen: Seen, call_id: str) -> bool:
+        glance = Glance.of(seen)
+        if self._user not in (user_of(glance.caller), user_of(glance.callee)):
+            return False
+        self._theirs[call_id] = None
+        if len(self._theirs) > _REMEMBERED:
+            self._theirs.popitem(last=False)
+        return True

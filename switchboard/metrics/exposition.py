@@ -1,20 +1,66 @@
-"""One answer to a scrape: asks all workers and probes the edge (I/O rim)."""
+"""The metrics as Prometheus reads them (text format 0.0.4)."""
 
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from switchboard.metrics.delay import DelayHistogram
 from switchboard.metrics.families import PREFIX, families
-from switchboard.metrics.kernel import kernel_drops
 from switchboard.settings.model import Settings
 from switchboard.settings.site import is_here, open_context
 from switchboard.survey.ask import take_survey
 from switchboard.survey.ping import answer_s
 from switchboard.survey.reading import Survey
+
+BOUNDS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Upper bounds: an idle switchboard needs about a millisecond, RFC 3261 repeats a request after 0.5 s."""
+
+
+class DelayHistogram:
+    """Counts delays since its start. Owned by one exposition."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(BOUNDS_S) + 1)
+        self._sum_s = 0.0
+
+    def observe(self, delay_s: float) -> None:
+        """Count one."""
+        self._counts[bisect_left(BOUNDS_S, delay_s)] += 1
+        self._sum_s += delay_s
+
+    def family(self, name: str, documentation: str) -> Metric:
+        """What has been counted, for Prometheus."""
+        bounds = [*map(floatToGoString, BOUNDS_S), "+Inf"]
+        totals = [sum(self._counts[: position + 1]) for position in range(len(bounds))]
+        buckets = list(zip(bounds, totals, strict=True))
+        return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=self._sum_s)
+
+
+_TABLES = ("/proc/net/udp", "/proc/net/udp6")
+
+
+def kernel_drops(port: int) -> int:
+    """How many of those for our UDP port, since its sockets were made (I/O)."""
+    return sum(dropped_at(port, text) for text in _read_tables())
+
+
+def dropped_at(port: int, table: str) -> int:
+    """The drops of that port: of each line the last field, where the second is ADDRESS:PORT in hex."""
+    rows = (line.split() for line in table.splitlines()[1:])
+    return sum(int(row[-1]) for row in rows if row and int(row[1].rpartition(":")[2], 16) == port)
+
+
+def _read_tables() -> Iterator[str]:
+    for path in _TABLES:
+        with suppress(OSError):  # no Linux, or no IPv6
+            yield Path(path).read_text()
+
 
 PROBES = 5
 PROBE_WITHIN_S = 0.5

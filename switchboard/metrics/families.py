@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from switchboard.survey.rates import RESPONSE_CLASSES
-from switchboard.survey.reading import UP, Reading, Survey
+from switchboard.survey.reading import RESPONSE_CLASSES, UP, Reading, Survey
 
 PREFIX = "switchboard_"
 _OF_QUEUES = (".sent", ".dropped", ".waiting")

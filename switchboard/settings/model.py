@@ -25,12 +25,13 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
-from switchboard.settings.gate import LOOPBACK, SCANNERS, AccessSettings
 from switchboard.settings.hosts import HostSettings, listed_routers, place
-from switchboard.settings.listening import is_loopback, parse_listening
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.types import (
+    LOOPBACK,
+    SCANNERS,
+    AccessSettings,
     Address,
     Algorithms,
     Collector,
@@ -45,6 +46,8 @@ from switchboard.settings.types import (
     Pins,
     Realm,
     Scanners,
+    is_loopback,
+    parse_listening,
 )
 
 __all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_settings", "read_settings"]

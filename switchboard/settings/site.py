@@ -4,10 +4,9 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
 from switchboard.bus.keys import Keys, KeysError, load_keys
 from switchboard.bus.plan import Plan
-from switchboard.settings.components import OPTIONAL, Component, workers_of
-from switchboard.settings.hosts import all_workers, place
-from switchboard.settings.listening import OFF
+from switchboard.settings.hosts import OPTIONAL, Component, all_workers, place, workers_of
 from switchboard.settings.model import Settings, SettingsError
+from switchboard.settings.types import OFF
 
 
 def endpoints_of(settings: Settings) -> Endpoints:

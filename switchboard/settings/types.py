@@ -5,17 +5,56 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
-from switchboard.settings.gate import Network, check_scanner
-from switchboard.settings.listening import parse_listening
+from switchboard.core.networks import AccessList, parse_networks
+from switchboard.sip.host import format_hop
+
+OFF = "off"
+_LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
+
+
+def parse_listening(text: str) -> tuple[str, int] | None:
+    """Return the IP address (without brackets) and the port; None for `off`. ValueError, for people."""
+    if text.strip().lower() == OFF:
+        return None
+    match = _LISTENING.fullmatch(text.strip())
+    if not match or not 0 < int(match["port"]) < 65536:
+        raise ValueError(f"{text!r} is no address with a port, such as 127.0.0.1:8080")
+    return str(ipaddress.ip_address(match["v6"] or match["v4"])), int(match["port"])
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches what listens at the IP address."""
+    return ipaddress.ip_address(address).is_loopback
+
+
+def show_address(address: str, port: int) -> str:
+    """As it stands in a URL."""
+    return format_hop(address, port)
+
 
 CONSOLE_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 PIN = re.compile(r"(edge-rx|edge-tx|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+")
 COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
 REALM = re.compile(r"[!#-\[\]-~]([ !#-\[\]-~]{0,98}[!#-\[\]-~])?")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
+
+
+def check_network(text: str) -> str:
+    """A network as `10.0.0.0/8` or one address. ValueError, whose text is for people."""
+    try:
+        return str(*parse_networks([text.strip()]))
+    except ValueError:
+        raise ValueError(f"{text!r} is no network") from None
+
+
+def check_scanner(text: str) -> str:
+    """How a User-Agent begins, in lower case. ValueError."""
+    if len(text.encode()) < 4:
+        raise ValueError(f"{text!r} is shorter than 4 letters")
+    return text.lower()
 
 
 def _split_commas(value: object) -> object:
@@ -85,6 +124,8 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+Network = Annotated[str, AfterValidator(check_network)]
+Method = Annotated[str, Field(pattern="[A-Z]+")]
 Address = Annotated[str, AfterValidator(_check_address)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
 Pin = Annotated[str, AfterValidator(_check_pin)]
@@ -101,3 +142,40 @@ OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 ConsoleUrl = Annotated[str, AfterValidator(_check_console_url)]
 ConsoleAddress = Annotated[str, AfterValidator(_check_console_address)]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+SCANNERS = (
+    "friendly-scanner", "friendly-request", "sipvicious", "sipcli", "pplsip", "sip-scan", "sundayddr", "smap",
+    "iwar", "sivus", "gulp", "siparmyknife",
+)  # fmt: skip
+
+
+class AccessListSettings(BaseModel):
+    """Networks that may, and that may not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allow: tuple[Network, ...] = ()
+    deny: tuple[Network, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [
+            f"{name} {', '.join(each)}" for name, each in (("allow", self.allow), ("deny", self.deny)) if each
+        ]
+        return "; ".join(parts)
+
+    def to_list(self) -> AccessList:
+        """The core's form."""
+        return AccessList(parse_networks(self.allow), parse_networks(self.deny))
+
+
+class AccessSettings(AccessListSettings):
+    """`[access]` and the tables `[access.methods.METHOD]`."""
+
+    answer: Literal["forbidden", "silence"] = "forbidden"
+    methods: dict[Method, AccessListSettings] = Field(default_factory=dict)
+
+    def __str__(self) -> str:
+        methods = (f"{method}: {access}" for method, access in self.methods.items())
+        return "; ".join(filter(None, (super().__str__(), *methods))) or "everybody"

@@ -1,7 +1,7 @@
 """Looks header fields up in a scanned message: where a value stands, trimmed and unfolded (RFC 3261 §7.3.1).
 
 Every function takes the raw message and its offset index as an array of unsigned 16-bit numbers. Those that
-end in `_in_python` are the references of their compiled twins (`_fields.pyx`), or stand in for them.
+end in `_in_python` are the references of their compiled twins, or stand in for them.
 """
 
 import re
@@ -63,10 +63,10 @@ def _trim(raw: bytes, start: int, end: int) -> tuple[int, int]:
 
 
 try:
-    from switchboard.sip._fields import text as text
-    from switchboard.sip._fields import top_via_span as top_via_span
-    from switchboard.sip._fields import value as value
-    from switchboard.sip._fields import value_span as value_span
+    from switchboard._native.wire import text as text
+    from switchboard._native.wire import top_via_span as top_via_span
+    from switchboard._native.wire import value as value
+    from switchboard._native.wire import value_span as value_span
 except ImportError:
     text, top_via_span = text_in_python, top_via_span_in_python
     value, value_span = value_in_python, value_span_in_python

@@ -1,7 +1,4 @@
-"""How hosts are written where a port may follow (RFC 3261 §25.1: IPv6reference, hostport).
-
-Compiled from this very file (`host.pxd`).
-"""
+"""How hosts are written where a port may follow (RFC 3261 §25.1: IPv6reference, hostport)."""
 
 
 def bracketed(host: str) -> str:

@@ -26,7 +26,7 @@ from switchboard.sip.scan import (
 from switchboard.sip.via import Via
 
 try:
-    from switchboard.sip._message import know, row_of
+    from switchboard._native.wire import know, row_of
 except ImportError:
     know = None  # type: ignore[assignment]
     row_of = partial(array, "H")
@@ -62,7 +62,7 @@ class Message:
             self._work_out()
 
     def _work_out(self) -> None:
-        """Find what every message is asked for; the reference of what `_message.pyx` knows at once."""
+        """Find what every message is asked for; the reference of what its compiled twin knows at once."""
         self.numbers = bytes(self.index[FIRST_HEADER::HEADER_WIDTH].tolist())
         self.call_id = self.get(Header.CALL_ID) or ""
         self.cseq = _sequence(self.get(Header.CSEQ) or "")

@@ -126,6 +126,6 @@ def is_one_peer(host: str) -> bool:
 
 
 try:
-    from switchboard.sip._splice import build_response as build_response
+    from switchboard._native.wire import build_response as build_response
 except ImportError:
     build_response = build_response_in_python

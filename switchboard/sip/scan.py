@@ -12,7 +12,7 @@ The result is a row of unsigned 16-bit numbers, packed in the machine's byte ord
 and then four numbers for each header field, in order: its number in `headers.Header`, the start of
 its line, the start and the end of its value (white space around it and folding left in place).
 
-The reference is `scan_in_python`; `scan` is its compiled twin (`_scan.pyx`) where there is one.
+The reference is `scan_in_python`; `scan` is its compiled twin where there is one.
 
 Bare CR or LF, a line without a name and a colon, and a lying Content-Length are the sender's errors. A name
 that is no token is that of a field like any other that nobody here knows.
@@ -115,7 +115,7 @@ def _check_fields(index: "array[int]") -> None:
 
 
 try:
-    from switchboard.sip._scan import scan as _scan
+    from switchboard._native.wire import scan as _scan
 except ImportError:
     scan = scan_in_python
 else:

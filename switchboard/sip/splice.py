@@ -1,8 +1,8 @@
 """The one home of byte surgery: what a proxy changes in a message, and nothing else (RFC 3261 §16.6-7).
 
 Every function takes the bytes that came and returns the bytes that leave. What is not named in its
-arguments is copied as it stands. Those that end in `_in_python` are the references of their compiled twins
-(`_splice.pyx`), or stand in for them.
+arguments is copied as it stands. Those that end in `_in_python` are the references of their compiled
+twins, or stand in for them.
 """
 
 import re
@@ -151,10 +151,10 @@ def _same_transaction(invite: Message, method: bytes, to: bytes, reasons: Sequen
 
 
 try:
-    from switchboard.sip._splice import complete_via as complete_via
-    from switchboard.sip._splice import forward_request as forward_request
-    from switchboard.sip._splice import strip_top_via as strip_top_via
-    from switchboard.sip._splice import top_via_cut as top_via_cut
+    from switchboard._native.wire import complete_via as complete_via
+    from switchboard._native.wire import forward_request as forward_request
+    from switchboard._native.wire import strip_top_via as strip_top_via
+    from switchboard._native.wire import top_via_cut as top_via_cut
 except ImportError:
     complete_via, forward_request = complete_via_in_python, forward_request_in_python
     strip_top_via, top_via_cut = strip_top_via_in_python, top_via_cut_in_python

@@ -9,8 +9,8 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.grammar import HOST, Params, Place, find_param, format_params, read_place
 
 try:
-    from switchboard.sip._uri import read_bracketed as read_bracketed
-    from switchboard.sip._uri import read_uri as read_uri
+    from switchboard._native.wire import read_bracketed as read_bracketed
+    from switchboard._native.wire import read_uri as read_uri
 except ImportError:
 
     def _read_nothing(text: str) -> None:
@@ -144,7 +144,8 @@ def parse_uri(text: str) -> SipUri:
 
 
 def _learn(text: str) -> SipUri:
-    uri = read_uri(text) or parse_uri_in_python(text)
+    parts = read_uri(text)
+    uri = SipUri(*parts) if parts else parse_uri_in_python(text)
     uri._text = text
     if len(text) <= _CACHED_LENGTH:
         if len(_known) >= _MOST_KNOWN:

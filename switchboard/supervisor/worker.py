@@ -7,8 +7,7 @@ from enum import Enum
 from functools import partial
 
 from switchboard.supervisor.child import Child
-from switchboard.supervisor.pauses import Pauses
-from switchboard.supervisor.reserve import Reserve
+from switchboard.supervisor.standby import Pauses, Reserve
 
 STEADY_S = 1.0
 """Who was up that long is restarted at once; who was not, after a growing pause."""

@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from switchboard.auth.failures import Failing
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
-from switchboard.settings.components import Component, workers_of
+from switchboard.settings.hosts import Component, workers_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, host_of, is_here, parents
 from switchboard.survey.reading import UP, Reading, Survey, Usage
@@ -96,3 +97,21 @@ def _usage(worker: dict[str, Any], settings: Settings) -> Usage | None:
             return Usage(times.user + times.system, process.memory_info().rss)
     except psutil.Error:  # it has ended meanwhile
         return None
+
+
+QUESTION = "auth.failing"
+ASKED = ("registrar", "router")
+SHOWN = 20
+
+
+def failing_phones(
+    settings: Settings, context: BusContext, workers: Iterable[dict[str, Any]]
+) -> list[Failing]:
+    """The latest SHOWN, one of each user; none where nobody is asked for a password."""
+    if settings.auth == "off":
+        return []
+    asked = [each for each in workers if each["name"] in ASKED]
+    told = ask_workers(context, settings, asked, QUESTION).values()
+    found = sorted((Failing(*each) for some in told for each in some), key=lambda each: each.last_at)
+    latest = {each.user: each for each in found}
+    return sorted(latest.values(), key=lambda each: -each.last_at)[:SHOWN]

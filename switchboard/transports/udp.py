@@ -1,160 +1,37 @@
-"""Datagrams in and out, each with the address of ours that it came to or is to leave from (RFC 3542).
-
-The one place where the edge meets OSError: what cannot be sent is told by the result, never raised.
-"""
+"""SIP over UDP (RFC 3261 §18): the first transport."""
 
 import socket
-import struct
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Any
+from typing import Final
 
-from switchboard.sip.flow import UDP, Flow
-from switchboard.transports.udp_sockets import IP_PKTINFO, PENDING, TRIES, socket_address
-
-try:
-    from switchboard.transports._udp import BatchSender
-except ImportError:
-    BatchSender = None  # type: ignore[assignment, misc]
-
-Datagram = tuple[bytes, Flow]
-
-MAX_BYTES = 65535
-_ANCILLARY_BYTES = socket.CMSG_SPACE(20)  # struct in6_pktinfo; in_pktinfo is shorter
-_WILDCARDS = ("0.0.0.0", "::")
-_NOWHERE = bytes(4)
-_CACHE = 4096
-
-Ancillary = list[tuple[int, int, bytes]]
+from switchboard.sip import flow
+from switchboard.transports import udp_datagrams, udp_errors, udp_sockets
+from switchboard.transports.transport import Received, Sender, Transport, Undelivered
 
 
-def receive(sock: socket.socket) -> Datagram | None:
-    """Return the next datagram that waits, None if there is none. Hosts may be such as `fe80::1%eth0`.
+class Udp(Transport):
+    """One socket for each family of addresses; a datagram is a message."""
 
-    Our address is "" if the kernel does not know it: the datagram came before its socket was asked for it.
-    """
-    for _ in range(TRIES):
-        try:
-            data, ancillary, _, source = sock.recvmsg(MAX_BYTES, _ANCILLARY_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno not in PENDING:
-                raise
-        else:
-            return _datagram(data, ancillary[0][2], source)
-    return None
+    number = flow.UDP
+    has_errors = udp_sockets.HAS_ERROR_QUEUE
 
+    def bind_sockets(self, host: str, port: int) -> list[socket.socket]:
+        return udp_sockets.bind_sockets(host, port)
 
-def _datagram(data: bytes, pktinfo: bytes, source: Any) -> Datagram:
-    if len(source) == 2:
-        return data, Flow(UDP, _local_ipv4(pktinfo), source[0], source[1])
-    return data, Flow(UDP, _local_ipv6(pktinfo), scoped(source[0], source[3]), source[1])
+    def inherited_sockets(self) -> list[socket.socket]:
+        return udp_sockets.inherited_sockets()
 
+    def receive(self, sock: socket.socket) -> Received | None:
+        return udp_datagrams.receive(sock)
 
-class Sender:
-    """Sends through the socket of the right family, one of each at most."""
+    def make_sender(self, sockets: Iterable[socket.socket]) -> Sender:
+        return udp_datagrams.Sender(sockets)
 
-    def __init__(self, sockets: Iterable[socket.socket]) -> None:
-        self._sockets = {sock.family: sock for sock in sockets}
-        self._wildcard = {
-            family for family, sock in self._sockets.items() if sock.getsockname()[0] in _WILDCARDS
-        }
-        self._batches = self._batch_sender()
-        self._retried = 0
+    def tell_errors(self, sock: socket.socket, wanted: bool) -> None:
+        udp_sockets.tell_errors(sock, wanted)
 
-    @property
-    def retried(self) -> int:
-        """Datagrams that left at a further try: a call had failed, perhaps for another datagram's sake."""
-        return self._retried + (self._batches.retried if self._batches else 0)
-
-    def send(self, data: bytes, flow: Flow) -> bool:
-        """Send to a numeric host, from our address ("": the kernel chooses). False: it has not left."""
-        host, port, local = flow.host, flow.port, flow.local
-        family = _family(host)
-        sock = self._sockets.get(family) if family else None
-        if sock is None or not 0 < port < 65536:
-            return False
-        try:
-            address = (host, port) if "%" not in host else socket_address(host, port)
-        except (OSError, ValueError):  # ValueError: a scope that is no text for the resolver
-            return False
-        source = _leave_from(local, sock.family) if local and family in self._wildcard else []
-        return self._send(sock, data, source, address)
-
-    def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None:
-        """Send the items of sip.send of the packed list at `start` of `frame`.
-
-        Returns how many have left and how many have not. None, with nothing sent: this has to be unpacked and
-        sent one by one, since there is no compiled twin, or an item is not plain.
-        """
-        return self._batches.send_items(frame, start) if self._batches else None
-
-    def _send(self, sock: socket.socket, data: bytes, source: Ancillary, address: Any) -> bool:
-        for tries in range(TRIES):
-            try:
-                sock.sendmsg((data,), source, socket.MSG_DONTWAIT, address)
-            except OSError as error:
-                if error.errno not in PENDING:
-                    break
-            else:
-                self._retried += tries > 0
-                return True
-        return False
-
-    def _batch_sender(self) -> "BatchSender | None":
-        if BatchSender is None:
-            return None
-        ipv4, ipv6 = socket.AF_INET, socket.AF_INET6
-        return BatchSender(self._fd(ipv4), ipv4 in self._wildcard, self._fd(ipv6), ipv6 in self._wildcard)
-
-    def _fd(self, family: socket.AddressFamily) -> int:
-        sock = self._sockets.get(family)
-        return -1 if sock is None else sock.fileno()
+    def receive_error(self, sock: socket.socket) -> Undelivered | None:
+        return udp_errors.receive_error(sock)
 
 
-@lru_cache(_CACHE)
-def _family(host: str) -> socket.AddressFamily | None:
-    """The family of a numeric host; None for any other text."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return family if _packed(family, host) else None
-
-
-def _packed(family: int, host: str) -> bytes:
-    """The address in network order, b"" if there is none in the text."""
-    try:
-        return socket.inet_pton(family, host.partition("%")[0])
-    except (OSError, ValueError):
-        return b""
-
-
-@lru_cache(_CACHE)
-def _leave_from(local: str, family: socket.AddressFamily) -> Ancillary:
-    """The ancillary data that names the source address; none if it is of another family."""
-    packed = _packed(family, local)
-    if not packed:
-        return []
-    if family == socket.AF_INET:
-        return [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=i4s4x", 0, packed))]
-    return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16si", packed, 0))]
-
-
-def _local_ipv4(pktinfo: bytes) -> str:
-    packed = pktinfo[4:8]
-    return socket.inet_ntoa(packed) if packed != _NOWHERE else ""
-
-
-def _local_ipv6(pktinfo: bytes) -> str:
-    packed, interface = struct.unpack("=16si", pktinfo)
-    host = socket.inet_ntop(socket.AF_INET6, packed)
-    return scoped(host, interface if host.startswith("fe80:") else 0)
-
-
-def scoped(host: str, interface: int) -> str:
-    """The host with the name of its interface if it has a meaning only there (0: everywhere)."""
-    if not interface:
-        return host
-    try:
-        return f"{host}%{socket.if_indextoname(interface)}"
-    except OSError:
-        return f"{host}%{interface}"
+UDP: Final = Udp()

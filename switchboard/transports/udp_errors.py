@@ -3,9 +3,11 @@
 import socket
 import struct
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
-from switchboard.transports.udp import scoped
+from switchboard.sip.flow import UDP, Flow
+from switchboard.transports.transport import Undelivered
+from switchboard.transports.udp_datagrams import scoped
 from switchboard.transports.udp_sockets import IP_RECVERR, IPV6_RECVERR
 
 QUOTED_BYTES: Final = 1280
@@ -19,19 +21,6 @@ _UNREACHABLE, _TOO_LARGE, _BAD_HEADER = 3, 4, 12  # of ICMP (RFC 792): types 3 a
 _UNREACHABLE_V6, _BAD_HEADER_V6 = 1, 4  # types of ICMPv6 (RFC 4443)
 
 
-class Undelivered(NamedTuple):
-    """To whom a datagram was sent (host without brackets, port), and as much of it as the error quotes.
-
-    `is_lost`: it will not arrive (RFC 3261 §18.4); False for what says nothing of that, such as its size.
-    Anybody who can send us a packet can have made it up.
-    """
-
-    host: str
-    port: int
-    sent: bytes
-    is_lost: bool
-
-
 def receive_error(sock: socket.socket) -> Undelivered | None:
     """Return the next error that waits, None if there is none. See `tell_errors`."""
     flags = socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT
@@ -40,9 +29,9 @@ def receive_error(sock: socket.socket) -> Undelivered | None:
     except BlockingIOError:
         return None
     if not target:
-        return Undelivered("", 0, sent, is_lost=False)
+        return Undelivered(Flow(UDP, "", "", 0), sent, is_lost=False)
     host = target[0] if len(target) == 2 else scoped(target[0], target[3])
-    return Undelivered(host, target[1], sent, _is_lost(ancillary))
+    return Undelivered(Flow(UDP, "", host, target[1]), sent, _is_lost(ancillary))
 
 
 def _is_lost(ancillary: Iterable[tuple[int, int, bytes]]) -> bool:

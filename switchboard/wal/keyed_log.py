@@ -10,22 +10,19 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
 
 from switchboard.wal import segment
-from switchboard.wal.segment import commit_head, record_head
+from switchboard.wal.bounds import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK
+from switchboard.wal.segment import (
+    COMMIT_BYTES,
+    ERASED,
+    HEADER_BYTES,
+    RECORD_BYTES,
+    commit_head,
+    record_head,
+)
 
-SEGMENT_BYTES = 4_000_000
-SLACK: Final = 3
-"""The log may be so many times as large as what is alive in it, plus two segments."""
-CLEANED_A_COMMIT: Final = 64
-MOST_READ = 16
-"""So many segments are kept open for reading."""
 _SUFFIX = ".log"
-_HEADER_BYTES: Final = segment.HEADER_BYTES
-_COMMIT_BYTES: Final = segment.COMMIT_BYTES
-_RECORD_BYTES: Final = segment.RECORD_BYTES
-_ERASED: Final = segment.ERASED
 
 
 class _Place:
@@ -46,8 +43,8 @@ def _place(segment: int, start: int, length: int) -> _Place:
     return place
 
 
-class KeyedLog:
-    """Keys and values as bytes, in the files of `directory`. One process writes at a time.
+class KeyedLogInPython:
+    """The reference of `KeyedLog`: keys and values as bytes, in the files of `directory`. One process writes at a time.
 
     SegmentError if a file there cannot be read.
     """
@@ -88,8 +85,8 @@ class KeyedLog:
         self._let_go(key)
         number = self._number
         length = len(value)
-        before = _RECORD_BYTES + len(key)
-        self._entries[key] = _place(number, self._end + _COMMIT_BYTES + self._pending_bytes + before, length)
+        before = RECORD_BYTES + len(key)
+        self._entries[key] = _place(number, self._end + COMMIT_BYTES + self._pending_bytes + before, length)
         self._residents[number] += 1
         self._alive += before + length
         self._pending_bytes += before + length
@@ -98,8 +95,16 @@ class KeyedLog:
     def erase(self, key: bytes) -> None:
         """Remove `key` if it is there; durable with the next commit."""
         if self._let_go(key):
-            self._pending_bytes += _RECORD_BYTES + len(key)
-            self._pending += (record_head(key, _ERASED), key)
+            self._pending_bytes += RECORD_BYTES + len(key)
+            self._pending += (record_head(key, ERASED), key)
+
+    def put_records(self, records: bytes) -> None:
+        """Set and erase what stands in `records`, as a segment would have it."""
+        for key, value in segment.records_in(records):
+            if value is None:
+                self.erase(key)
+            else:
+                self.put(key, value)
 
     def commit(self) -> None:
         """Write what was put and erased since the last commit: one write."""
@@ -146,12 +151,12 @@ class KeyedLog:
         place = self._entries.pop(key, None)
         if place is None:
             return False
-        self._alive -= _RECORD_BYTES + len(key) + place.length
+        self._alive -= RECORD_BYTES + len(key) + place.length
         self._residents[place.segment] -= 1
         return True
 
     def _read(self, place: _Place) -> bytes:
-        start = place.start - self._end - _COMMIT_BYTES
+        start = place.start - self._end - COMMIT_BYTES
         if place.segment == self._number and start >= 0:
             return b"".join(self._pending)[start : start + place.length]
         return os.pread(self._reader(place.segment), place.length, place.start)
@@ -174,7 +179,7 @@ class KeyedLog:
             self._replay_segment(path, int(path.stem))
         for key, place in self._entries.items():
             self._residents[place.segment] += 1
-            self._alive += _RECORD_BYTES + len(key) + place.length
+            self._alive += RECORD_BYTES + len(key) + place.length
 
     def _replay_segment(self, path: Path, number: int) -> None:
         data = path.read_bytes()
@@ -184,14 +189,14 @@ class KeyedLog:
         entries = self._entries
         for key, start, length in segment.places(path, data):
             entries.pop(key, None)
-            if length != _ERASED:
+            if length != ERASED:
                 entries[key] = _place(number, start, length)
 
     def _open_segment(self) -> None:
         self._number = max(self._sizes, default=0) + 1
         self._fd = segment.create(self._path(self._number))
         self._sizes[self._number] = self._residents[self._number] = 0
-        self._end = _HEADER_BYTES
+        self._end = HEADER_BYTES
         self._oldest = next(iter(self._sizes))
 
     def _path(self, number: int) -> Path:
@@ -205,3 +210,11 @@ def _write_all(fd: int, head: bytes, data: bytes) -> int:
         while rest:
             rest = rest[os.write(fd, rest) :]
     return len(head) + len(data)
+
+
+try:
+    from switchboard._native import engine
+except ImportError:
+    KeyedLog = KeyedLogInPython
+else:
+    KeyedLog = engine.NativeKeyedLog  # type: ignore[assignment, misc]

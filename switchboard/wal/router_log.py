@@ -5,17 +5,13 @@ boot of the machine takes the units up again; after a reboot only the events are
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from switchboard.bus.unacknowledged import Unacknowledged
 from switchboard.codec import pack, unpack
-from switchboard.core.environment import Environment
-from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.wal.event_ring import EventRing
 from switchboard.wal.keyed_log import KeyedLog
-from switchboard.wal.keys import BOOT, EVENT, NONCE, SERIES, event_key, event_number
-from switchboard.core.unit_log import UnitLog
+from switchboard.wal.keys import BOOT, EVENT, NONCE, SERIES, event_number
 
 UNSYNCED = 1_000_000
 """More events than the system keeps in memory before it writes them to the disk."""
@@ -23,22 +19,23 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class RouterLog:
-    """Keeps one router's state in `directory`. `series` names the numbering of its events."""
+    """Keeps one router's state in `directory`. `series` names the numbering of its events.
+
+    `keyed` holds the units, too, which the core writes (`core/unit_log.py`).
+    """
 
     def __init__(self, directory: Path) -> None:
-        self._log = KeyedLog(directory)
-        self._units = UnitLog(self._log)
-        self._touched: dict[object, None] = {}
-        self.events = Unacknowledged()
-        kept = {key: self._log[key] for key in self._log if key[:1] in (BOOT, SERIES, EVENT, NONCE)}
-        rebooted = kept.pop(BOOT, b"") != pack(boot_id())
+        self.keyed = KeyedLog(directory)
+        self.events = EventRing(self.keyed)
+        kept = {key: self.keyed[key] for key in self.keyed if key[:1] in (BOOT, SERIES, EVENT, NONCE)}
+        rebooted = self.is_rebooted = kept.pop(BOOT, b"") != pack(boot_id())
+        """Whether the units in `keyed` are of no use, since no call is left."""
         if rebooted:
-            self._units.forget_all()
-            self._log.put(BOOT, pack(boot_id()))
+            self.keyed.put(BOOT, pack(boot_id()))
         self.series, last = unpack(kept.pop(SERIES, pack([secrets.token_hex(4), 0])))
         self.nonces = self._take_nonces(kept, rebooted)
         """How often nonces were used, by identity, as the predecessor kept it."""
-        waiting = {event_number(key): unpack(value) for key, value in kept.items()}
+        waiting = {event_number(key): value for key, value in kept.items()}
         last = max(waiting, default=last)
         if rebooted:
             last = self._number_anew(last, bool(waiting))
@@ -50,7 +47,7 @@ class RouterLog:
         nonces = [(key, kept.pop(key)) for key in list(kept) if key[:1] == NONCE]
         if rebooted:
             for key, _ in nonces:
-                self._log.erase(key)
+                self.keyed.erase(key)
             return []
         return [(key[1:], state) for key, state in nonces]
 
@@ -58,9 +55,9 @@ class RouterLog:
         """What is to be kept of nonces, by identity, is written with the next commit; None: nothing."""
         for identity, state in changes.items():
             if state is None:
-                self._log.erase(NONCE + identity)
+                self.keyed.erase(NONCE + identity)
             else:
-                self._log.put(NONCE + identity, state)
+                self.keyed.put(NONCE + identity, state)
 
     def _number_anew(self, last: int, waiting: bool) -> int:
         """Events that had not reached the disk when the machine went down may be known to the journal."""
@@ -72,50 +69,32 @@ class RouterLog:
     @property
     def size(self) -> int:
         """Bytes on disk."""
-        return self._log.size
+        return self.keyed.size
 
     def __len__(self) -> int:
-        return len(self._log)
+        return len(self.keyed)
 
-    def restore(self, env: Environment, turn: ProxyTurn) -> int:
-        """Take the predecessor's units up again, those that are not over; return how many there were."""
-        return self._units.take_over(env, turn)
-
-    def note(self, turn: ProxyTurn) -> None:
-        """What `turn` touched and told is written with the next commit."""
-        self._touched |= turn.touched
-        for event in turn.events:
-            kind, call_id, from_tag, at, details = event
-            self._put_event([kind, call_id, from_tag, at, *details])
+    def note(self, events: Iterable[bytes]) -> None:
+        """Call events that the journal is to have (packed) are written with the next commit."""
+        for event in events:
+            self.events.put(event)
 
     def acknowledge(self, series: str, number: int, now: float) -> None:
         """The journal has recorded the events of `series` up to `number`."""
-        if series == self.series:
-            acknowledged = self.events.acknowledge(number, now)
-            for done in acknowledged:
-                self._log.erase(event_key(done))
-            if acknowledged and not self.events.waiting:
-                self._put_series(acknowledged[-1])
+        if series == self.series and self.events.acknowledge(number, now) and not self.events.waiting:
+            self._put_series(self.events.last)
 
-    def commit(self, now: float) -> None:
+    def commit(self) -> None:
         """Write what was noted: before anything of it leaves the process."""
-        self._units.save(self._touched, now)
-        self._touched.clear()
-        self._log.commit()
+        self.keyed.commit()
 
     def close(self) -> None:
         """Close the file."""
-        self._log.close()
-
-    def _put_event(self, item: list[Any]) -> None:
-        number = self.events.put(item)
-        self._log.put(event_key(number), pack(item))
-        if number > self.events.keep:
-            self._log.erase(event_key(number - self.events.keep))  # what the queue has just dropped, if any
+        self.keyed.close()
 
     def _put_series(self, last: int) -> None:
         """The events tell the last number themselves, as long as one is there."""
-        self._log.put(SERIES, pack([self.series, last]))
+        self.keyed.put(SERIES, pack([self.series, last]))
 
 
 def boot_id() -> str:

@@ -5,7 +5,7 @@
     record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
 
 All numbers are little-endian. A commit that was being written when the process was killed ends the file for
-its readers: none of it has happened.
+its readers: none of it has happened. So does a record that is longer than its commit, which is none of ours.
 """
 
 import os
@@ -20,10 +20,10 @@ VERSION = 2
 ERASED = 0xFFFFFFFF
 
 _MAGIC = b"SWBLOG"
-_HEADER = _MAGIC + bytes([VERSION]) + b"\n"
+HEADER = _MAGIC + bytes([VERSION]) + b"\n"
 _COMMIT = struct.Struct("<II")
 _RECORD = struct.Struct("<HI")
-HEADER_BYTES = len(_HEADER)
+HEADER_BYTES = len(HEADER)
 RECORD_BYTES = _RECORD.size
 COMMIT_BYTES = _COMMIT.size
 
@@ -48,7 +48,7 @@ def commit_head(records: bytes) -> bytes:
 def create(path: Path) -> int:
     """Create the file and return its descriptor, open for appending."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    os.write(fd, _HEADER)
+    os.write(fd, HEADER)
     return fd
 
 
@@ -61,7 +61,7 @@ def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
 
 def places(path: Path, data: bytes) -> Iterator[Place]:
     """The same, with the places of the values in `data`, what the file holds."""
-    _check_header(path, data)
+    check_header(path, data)
     return _records(data)
 
 
@@ -77,22 +77,27 @@ def records_in(data: bytes, position: int = 0) -> Iterator[tuple[bytes, bytes | 
 
 def _records(data: bytes) -> Iterator[Place]:
     view = memoryview(data)
-    position = len(_HEADER)
+    position = len(HEADER)
     while position + _COMMIT.size <= len(data):
         checksum, length = _COMMIT.unpack_from(data, position)
         position += _COMMIT.size
         end = position + length
-        if checksum != crc32(view[position:end]):
+        if end > len(data) or checksum != crc32(view[position:end]):
             return
         while position < end:
+            if position + _RECORD.size > end:
+                return
             key_length, value_length = _RECORD.unpack_from(data, position)
             middle = position + _RECORD.size + key_length
-            yield data[middle - key_length : middle], middle, value_length
             position = middle if value_length == ERASED else middle + value_length
+            if position > end:
+                return
+            yield data[middle - key_length : middle], middle, value_length
 
 
-def _check_header(path: Path, data: bytes) -> None:
-    if _HEADER.startswith(data[:HEADER_BYTES]):
+def check_header(path: Path, data: bytes) -> None:
+    """SegmentError if `data`, what the file holds, does not begin as a segment does, or as one that was being begun."""
+    if HEADER.startswith(data[:HEADER_BYTES]):
         return
     if data.startswith(_MAGIC) and data[len(_MAGIC)] != VERSION:
         raise SegmentError(

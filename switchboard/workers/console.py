@@ -4,11 +4,10 @@ import time
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.console.app import make_app
-from switchboard.console.key import load_key
-from switchboard.console.server import Server
-from switchboard.console.socket import inherited_socket
+from switchboard.console.app import Server, make_app
+from switchboard.console.sessions import load_key
 from switchboard.settings.model import Settings
+from switchboard.supervisor.resources import inherited_socket
 from switchboard.workers.run import run_actor
 
 LOOK_S = 1.0

@@ -15,16 +15,17 @@ from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
+from switchboard.core.networks import parse_networks
 from switchboard.edge.filter import Gate
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
 from switchboard.edge.loads import KEPT, Loads
+from switchboard.edge.policy import GatePolicy
 from switchboard.edge.undeliverable import Undeliverable
-from switchboard.settings.gate import gate_policy
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.sip.dispatch import Dispatcher
-from switchboard.transports.udp_sockets import inherited_sockets
+from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
 ENOUGH = 3.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
@@ -52,7 +53,7 @@ class EdgeRx(Actor):
         endpoints = endpoints_of(settings)
         inbox = endpoints.inbox
         self._settings = settings
-        self._sockets = inherited_sockets() if sockets is None else sockets
+        self._sockets = UDP.inherited_sockets() if sockets is None else sockets
         peers = [*(inbox("router", number) for number in range(settings.routers)), inbox("registrar")]
         receivers = [PackedOutbox(context, peer, "sip.received", KEPT) for peer in peers]
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
@@ -65,7 +66,7 @@ class EdgeRx(Actor):
         self._loads = Loads(receivers, self._gate.entrance)
         self._bad_items = 0
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
-        self._undeliverable = Undeliverable(self._sockets, receivers[: settings.routers])
+        self._undeliverable = Undeliverable(UDP, self._sockets, receivers[: settings.routers])
         taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
@@ -143,6 +144,24 @@ class EdgeRx(Actor):
         self._taken += taken
         if taken:
             self._loads.stamp()
+
+
+def gate_policy(settings: Settings) -> GatePolicy:
+    """What the gate is told."""
+    access = settings.access
+    return GatePolicy(
+        rate=settings.rate_limit,
+        burst=max(settings.rate_limit, settings.rate_burst),
+        ignored_s=settings.rate_ignored_s,
+        exempt=parse_networks(settings.rate_exempt),
+        access=access.to_list(),
+        methods={method: each.to_list() for method, each in access.methods.items()},
+        silent=access.answer == "silence",
+        scanners=settings.scanners,
+        largest=settings.max_message_bytes,
+        most_fields=settings.max_header_fields,
+        transaction_s=64 * settings.t1_s,
+    )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
-from switchboard.transports.udp import Sender
-from switchboard.transports.udp_sockets import inherited_sockets
+from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
 _HEAD = frames.head("sip.send")
@@ -36,7 +35,7 @@ class EdgeTx(Actor):
         instance: int,  # noqa: ARG002
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
-        self._sender = Sender(inherited_sockets() if sockets is None else sockets)
+        self._sender = UDP.make_sender(UDP.inherited_sockets() if sockets is None else sockets)
         self._sent = self._failed = self._bad_items = 0
         self._tap = Tap(context, endpoints_of(settings).listen("edge-tx.0", Kind.PUBLISHER), "edge-tx.0")
 

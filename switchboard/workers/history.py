@@ -11,12 +11,10 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.tap import topic_of
-from switchboard.history.hep_sender import HepSender
-from switchboard.history.peek import call_id_of
-from switchboard.history.sample import Sample
-from switchboard.history.seen import Seen
+from switchboard.history.hep import HepSender
+from switchboard.history.seen import Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
-from switchboard.history.tapped import TapReader
+from switchboard.history.tapped import Sample, TapReader
 from switchboard.settings.model import Settings
 from switchboard.survey.ping import CALL_ID as PROBE
 from switchboard.workers.run import run_actor

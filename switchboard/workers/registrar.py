@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from switchboard.auth.failure_log import FailureLog
 from switchboard.auth.failures import Failures
 from switchboard.auth.key_file import load_or_make_key
 from switchboard.bus.actor import Actor
@@ -16,7 +15,6 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.plan import Kind
 from switchboard.bus.publisher import Publisher
 from switchboard.bus.tick import Tick
-from switchboard.registrar.binding_log import BindingLog
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
@@ -26,9 +24,9 @@ from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.sip.message import Message
-from switchboard.workers.authenticators import make_authenticator
+from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.run import run_actor
-from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
+from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
 
 GATHER_S = 0.008
 """Between two commits under load: a commit costs as much as several REGISTERs."""

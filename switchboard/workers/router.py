@@ -8,14 +8,14 @@ from typing import Any
 
 import structlog
 
-from switchboard.auth.failure_log import FailureLog
 from switchboard.auth.failures import Failures
-from switchboard.auth.follower import Follower as UserFollower
-from switchboard.auth.follower import PageFollower as PageUserFollower
-from switchboard.auth.follower import StoreFollower as StoreUserFollower
 from switchboard.auth.key_file import load_or_make_key
 from switchboard.auth.trusted import Trusted
 from switchboard.auth.user_store import UserStore, read_page
+from switchboard.auth.users import Follower as UserFollower
+from switchboard.auth.users import PageFollower as PageUserFollower
+from switchboard.auth.users import StoreFollower as StoreUserFollower
+from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
@@ -24,6 +24,7 @@ from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
+from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.environment import Environment
@@ -43,10 +44,10 @@ from switchboard.settings.site import endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog, boot_id
-from switchboard.workers.authenticators import make_authenticator
+from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.turns import hand_out, take_in
-from switchboard.workers.user_register import USERS_A_PAGE
+from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.25
@@ -77,6 +78,7 @@ class RouterService(Actor):
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
+        self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
         owner = f"router.{instance}"
@@ -118,9 +120,10 @@ class RouterService(Actor):
         """Take datagrams, the network's errors, changes of the bindings, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
-                self._take_datagrams(items, now)
+                self._core.receive_items(items, now, time.time())
+                self._carry_out()
             case "sip.undeliverable", list(items):
-                self._take_undeliverable(items, now)
+                self._take_undeliverable(items, now, time.time())
             case "location.changed", [int(number), list(records)]:
                 self._follower.changed(number, records, now)
             case "location.number", [int(number)]:
@@ -295,44 +298,40 @@ class RouterService(Actor):
             )
         )
 
-    def _take_datagrams(self, items: list[Any], now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
-        others = take_in(self._proxy, items, turn)
-        stamps = [other for other in others if isinstance(other, float)]
-        self._bad_items += len(others) - len(stamps)
-        if stamps:
-            self._tell_how_far(stamps[-1], turn)
-        self._carry_out(turn)
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Give the items of a `sip.received` to the core as they are packed, where that can be done."""
+        if not frame.startswith(_HEAD):
+            return None
+        items = self._core.receive(frame, len(_HEAD), time.monotonic(), time.time())
+        if items is not None:
+            self._carry_out()
+        return items
 
-    def _take_undeliverable(self, items: list[Any], now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
+    def _take_undeliverable(self, items: list[Any], now: float, at: float) -> None:
         for item in items:
             flow = flow_of(item, UNDELIVERABLE)
             if flow is None:
                 self._bad_items += 1
             else:
-                self._proxy.undeliverable(flow, item[1], turn)
-        self._carry_out(turn)
+                self._core.undeliverable(flow, item[1], now, at)
 
-    def _tell_how_far(self, stamp: float, turn: ProxyTurn) -> None:
+    def _tell_how_far(self, stamp: float) -> None:
         """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
         self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
         if self._hears_lag:
-            self._caps.overload.note(turn.at - stamp, turn.now)
+            self._caps.overload.note(time.time() - stamp, time.monotonic())
 
     def _take_answers(self, now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
         for lookup, hop in self._resolver.answers():
-            self._proxy.resolved(lookup, hop, turn)
-        self._carry_out(turn)
+            self._core.resolved(lookup, hop, now, time.time())
 
-    def _carry_out(self, turn: ProxyTurn) -> None:
-        self._log.note(turn)
-        hand_out(turn, self._edge, self._translator)
-        for lookup in turn.lookups:
-            self._resolver.ask(lookup)
+    def _carry_out(self) -> None:
+        """What goes beyond sending."""
+        stamp, self._core.stamp = self._core.stamp, None
+        if stamp is not None:
+            self._tell_how_far(stamp)
         if failures := self._failures.take():
-            self._failure_log.tell(failures, turn.now)
+            self._failure_log.tell(failures, time.monotonic())
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
@@ -340,15 +339,16 @@ class RouterService(Actor):
             return
         self._next_telling = now + TELL_EVERY_S
         events = self._log.events
-        while told := events.take(now):
-            if not self._journal.send("call.happened", [self._instance, self._log.series, told]):
+        while True:
+            count, octets, last = events.take(now)
+            if not count or not self._journal.send_frame(self._happened + list_head(count) + octets):
                 return
-            events.told(told[-1][0], now)
+            events.told(last, now)
 
     def _take_over(self) -> None:
-        turn = ProxyTurn(time.monotonic(), at=time.time())
-        restored = self._log.restore(self._proxy.env, turn)
-        self._carry_out(turn)
+        if self._log.is_rebooted:
+            self._core.forget_units()
+        restored = self._core.restore(time.monotonic(), time.time())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
 

@@ -1,7 +1,8 @@
-"""Runs the Actor of a worker process: settings, sockets, signals, and its end."""
+"""Runs the Actor of a worker process: settings, processor, sockets, signals, and its end."""
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -16,7 +17,7 @@ from switchboard.bus.peer import LINGER_MS
 from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.site import endpoints_of, open_context
 from switchboard.storage.unusable import UnusableFile
-from switchboard.supervisor.process import (
+from switchboard.supervisor.handshake import (
     ParentGone,
     StopSignal,
     await_go,
@@ -24,7 +25,30 @@ from switchboard.supervisor.process import (
     leave,
     tell_ready,
 )
-from switchboard.workers.affinity import pin
+from switchboard.workers.log_lines import FrameLog
+
+
+def processor_of(name: str, instance: int, pins: Sequence[str]) -> int | None:
+    """Return what `pins` (`NAME=N`, or `NAME.INSTANCE=N` for one of many) say; None for any processor."""
+    numbers = dict(pin.split("=") for pin in pins)
+    number = numbers.get(f"{name}.{instance}", numbers.get(name))
+    return None if number is None else int(number)
+
+
+def pin(name: str, instance: int, pins: Sequence[str]) -> None:
+    """Keep this process on its processor, with the threads that ZeroMQ has started. SettingsError."""
+    number = processor_of(name, instance, pins)
+    if number is None:
+        return
+    try:
+        for thread in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(thread), {number})
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"Bad setting pins: {name}.{instance} cannot run on processor {number}, "
+            f"which is not among those that it may use: {sorted(os.sched_getaffinity(0))}.",
+            "bad setting pins",
+        ) from error
 
 
 def run_actor(
@@ -77,7 +101,7 @@ def _serve(
         actor = make(settings, context, instance)
         pin(actor.name, instance, settings.pins)
         structlog.contextvars.bind_contextvars(worker=f"{actor.name}.{instance}")
-        loop = Loop(actor, context, endpoints_of(settings), instance)
+        loop = Loop(actor, context, endpoints_of(settings), instance, FrameLog().tell)
         _calm_collector()
         loop.run(stop, tell_ready)
         loop.drain()

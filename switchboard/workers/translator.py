@@ -14,7 +14,7 @@ from switchboard.bus.items import SENT, TRANSLATED, flow_of, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
-from switchboard.phrases.directory import CatalogueDirectory
+from switchboard.phrases.catalogue import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings, SettingsError
@@ -22,7 +22,7 @@ from switchboard.settings.site import endpoints_of
 from switchboard.workers.run import run_actor
 
 try:
-    from switchboard.workers._translator import rewrite
+    from switchboard._native.wire import rewrite
 except ImportError:
     rewrite = None  # type: ignore[assignment]
 
@@ -85,12 +85,12 @@ class TranslatorService(Actor):
             self._pass_on(item)
 
     def _pass_on(self, item: Any) -> None:
-        if flow := flow_of(item, TRANSLATED):
-            _, raw, user, accept_language = item
+        if flow_of(item, TRANSLATED):
+            flow, raw, user, accept_language = item
             self._edge.put(pack_sent(flow, self._translator.translate(raw, user, accept_language)))
             self._by_class[raw[8:9]] += 1
-        elif flow := flow_of(item, SENT):
-            self._edge.put(pack_sent(flow, item[1]))
+        elif flow_of(item, SENT):
+            self._edge.put(pack_sent(*item))
         else:
             self._bad_items += 1
 

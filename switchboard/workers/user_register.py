@@ -1,19 +1,42 @@
-"""The registrar's other book: the users and their secrets, changed by commands and the console."""
+"""The users at a worker: the registrar's book, changed by commands and the console, and what proves who somebody is."""
 
+import secrets
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 
 from switchboard.auth.authenticator import Authenticator
-from switchboard.auth.follower import StoreFollower
+from switchboard.auth.failures import Failures
+from switchboard.auth.nonce import Nonces, Replays
+from switchboard.auth.trusted import Trusted
 from switchboard.auth.user_store import UserStore
-from switchboard.auth.users import Entry
+from switchboard.auth.users import Entry, StoreFollower, Users
+from switchboard.auth.verifier import Verifier
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.publisher import Publisher
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
+
+
+def make_authenticator(
+    settings: Settings, key: bytes, issuer: str, kept: Iterable[tuple[bytes, bytes]], failures: Failures
+) -> Authenticator | None:
+    """Return that of the worker `issuer`, None if everybody is believed.
+
+    `kept`: the nonces in use. `issuer` names the store of them, too: what was captured is good nowhere else.
+    """
+    if settings.auth == "off":
+        return None
+    nonces = Nonces(key, issuer, settings.nonce_s, secrets.token_bytes)
+    replays = Replays(settings.nonce_s, kept)
+    chosen = {name: user.auth_algorithms for name, user in settings.users.items() if user.auth_algorithms}
+    users = Users(settings.realm)
+    verifier = Verifier(key, settings.auth_algorithms, users, nonces, replays, chosen)
+    return Authenticator(verifier, Trusted(settings.trusted), failures)
+
 
 USERS_A_PAGE = 500
 PAGES_KEPT = 2

@@ -6,8 +6,7 @@ from itertools import count
 from switchboard.auth.authenticator import Authenticator
 from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.failures import Failures
-from switchboard.auth.nonce import Nonces
-from switchboard.auth.replay import Replays
+from switchboard.auth.nonce import Nonces, Replays
 from switchboard.auth.trusted import Trusted
 from switchboard.auth.users import Page, Record, Users, make_entry
 from switchboard.auth.verifier import Verifier

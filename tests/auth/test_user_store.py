@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from switchboard.auth import user_store
-from switchboard.auth.follower import PageFollower, StoreFollower
 from switchboard.auth.user_store import UserStore, UserStoreError, read_page
-from switchboard.auth.users import Page, Users, make_entry
+from switchboard.auth.users import Page, PageFollower, StoreFollower, Users, make_entry
 
 AT = 1_700_000_000.0
 REALM = "pbx"

@@ -7,7 +7,7 @@ from auth.authenticators import LIFETIME_S, PASSWORDS, REALM, make_authenticator
 from switchboard.auth import digest
 from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.failures import Reason
-from switchboard.auth.replay import Replays
+from switchboard.auth.nonce import Replays
 from switchboard.auth.users import Page, Record, make_entry
 from switchboard.auth.verifier import MOST_SHOWN, Attempt, Verdict, Verifier
 

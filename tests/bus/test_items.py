@@ -41,8 +41,8 @@ def test_shape_of_an_item(item: object, has: bool) -> None:
 @pytest.mark.parametrize(
     ("subject", "item"),
     [
-        ("sip.received", codec.unpack(pack_received(FLOW, b"index", b"raw"))),
-        ("sip.send", codec.unpack(pack_sent(FLOW, b"raw"))),
+        ("sip.received", codec.unpack(pack_received(PACKED, b"index", b"raw"))),
+        ("sip.send", codec.unpack(pack_sent(PACKED, b"raw"))),
         ("sip.translate", [PACKED, b"raw", "lukas", "sk"]),
         ("sip.translate", [PACKED, b"raw"]),
     ],

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 import zmq
 from bus.inbox import DEADLINE_MS, bind_inbox, next_frame
 
@@ -299,6 +300,23 @@ def test_an_unknown_question_is_refused(context: BusContext, endpoints: Endpoint
     subject, text = ask_in_between(context, endpoints, Loop(Recorder(), context, endpoints), "who?", None)
     assert subject == "error"
     assert text == "recorder does not know the question 'who?'"
+
+
+def test_frames_are_told_at_level_debug_only(context: BusContext, endpoints: Endpoints) -> None:
+    told: list[bytes] = []
+    loop = Loop(Recorder(), context, endpoints, tell_frame=told.append)
+    peer = connected(context, endpoints.inbox("recorder"))
+    try:
+        assert ask_in_between(context, endpoints, loop, "log.level", "debug") == ("log.level", "debug")
+        peer.send("loud", None)
+        rounds_until(loop, lambda: loop.frames_in == 2)
+        assert ask_in_between(context, endpoints, loop, "log.level", "info") == ("log.level", "info")
+        peer.send("quiet", None)
+        rounds_until(loop, lambda: loop.frames_in == 3)
+    finally:
+        structlog.reset_defaults()
+    assert frames.pack("loud", None) in told
+    assert frames.pack("quiet", None) not in told
 
 
 def test_stats_are_those_of_loop_outboxes_and_actor(context: BusContext, endpoints: Endpoints) -> None:

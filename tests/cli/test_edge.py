@@ -9,10 +9,90 @@ import net_admin
 import pytest
 from system.harness import free_port
 
+from switchboard.bus.board import Board
+from switchboard.bus.context import BusContext
+from switchboard.bus.door import Door
+from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.socket_buffer import receive_buffer
-from switchboard.cli.edge import open_sockets
-from switchboard.settings.model import read_settings
-from switchboard.supervisor import activation
+from switchboard.cli.edge import IMPATIENT_AFTER_S, Announcer, open_sockets, welcome
+from switchboard.settings.model import Settings, read_settings
+from switchboard.supervisor import resources
+
+POLL_MS = 20
+TURNS = 500
+
+
+@pytest.fixture
+def context() -> Iterator[BusContext]:
+    context = BusContext()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def endpoint(data_dir: Path) -> str:
+    """The control door of the router."""
+    return Endpoints(data_dir).control("router")
+
+
+def test_welcome_comes_once_all_are_up(context: BusContext, endpoint: str) -> None:
+    said: list[str] = []
+    states = ["up", "starting", "starting"]
+    door = Door(context, endpoint)
+    announcer = Announcer(Board(context, {"router": endpoint}), lambda: "welcome", said.append)
+    for _ in range(TURNS):
+        if (deadline := announcer.next_deadline()) is None:
+            break
+        assert "welcome" not in said
+        announcer.handle_timer(deadline)
+        if door.sockets[0].poll(POLL_MS) and (question := door.take()):
+            question.reply([{"state": states.pop() if len(states) > 1 else states[0]}])
+    door.close()
+    assert states == ["up"]
+    assert said.count("welcome") == 1
+
+
+def test_who_is_late_is_said_once(context: BusContext, endpoint: str) -> None:
+    said: list[str] = []
+    board = Board(context, {"router": endpoint})
+    announcer = Announcer(board, lambda: "welcome", said.append)
+    start = announcer.next_deadline()
+    assert start is not None
+    for after_s in (0.0, IMPATIENT_AFTER_S, IMPATIENT_AFTER_S + 1):
+        announcer.handle_timer(start + after_s)
+        assert announcer.next_deadline() == pytest.approx(start + after_s + 0.1)
+    board.close()
+    assert said == ["Not up after 10 s: router. See the messages above."]
+
+
+@pytest.mark.parametrize(
+    ("port", "suffix"),
+    [(5060, ""), (5070, ":5070")],
+)
+def test_welcome(port: int, suffix: str) -> None:
+    settings = Settings(domains=("pbx.example",), data_dir=Path("/var/lib/sb"))
+    lines = welcome(settings, ["127.0.0.1", "2001:db8::1", "10.0.0.1"], port).splitlines()
+    first = next(number for number, line in enumerate(lines) if "Domain for the phones" in line)
+    shown = [line.replace("Domain for the phones", "").strip() for line in lines[first : first + 4]]
+    assert shown[:3] == [f"{domain}{suffix}" for domain in ("pbx.example", "10.0.0.1", "[2001:db8::1]")]
+    assert shown[3] == f"127.0.0.1{suffix}   (this machine only)"
+    text = "\n".join(lines)
+    for words in (
+        "user: any name",
+        "transport: UDP",
+        "no password",
+        "/var/lib/sb/cdr.jsonl",
+        "Ctrl-C",
+        "status",
+    ):
+        assert words in text
+
+
+def test_welcome_where_users_need_a_password() -> None:
+    text = welcome(Settings(auth="on"), ["10.0.0.1"], 5060)
+    assert "user add NAME" in text
+    assert "no password" not in text
+
 
 LIMIT = int(Path("/proc/sys/net/core/rmem_max").read_text())
 HOST = "127.0.0.1"
@@ -32,7 +112,7 @@ def passed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
         held.bind((HOST, 0))
         if request.param != "bound here":
-            monkeypatch.setattr(activation, "FIRST_FD", held.fileno())
+            monkeypatch.setattr(resources, "FIRST_FD", held.fileno())
             monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
             monkeypatch.setenv("LISTEN_FDS", "1")
         yield

@@ -1,5 +1,6 @@
 """How commands print."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,8 +8,7 @@ import time
 
 import pytest
 
-from switchboard.cli.output import duration, print_json, print_table
-from switchboard.cli.when import local_time
+from switchboard.cli.output import duration, local_time, print_json, print_table, progress
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,29 @@ def test_octets_that_are_no_text_end_no_command() -> None:
     strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
     printed = subprocess.run([sys.executable, "-c", script], env=strict, capture_output=True, check=True)
     assert printed.stdout == '"c?ž"\n'.encode()
+
+
+class Terminal(io.StringIO):
+    """What a terminal would show."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress("Restarting", 2) as step:
+        step("journal.0 restarted in 0.5 s")
+    written = terminal.getvalue()
+    assert "journal.0 restarted in 0.5 s" in written
+    assert "Restarting" in written
+    assert "1/2" in written
+
+
+def test_lines_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("Restarting", 2) as step:
+        step("one")
+        step("")
+    assert capsys.readouterr() == ("", "one\n")

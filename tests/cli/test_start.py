@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import LIMIT_S, Run
-from cli.test_keys import HOSTS
+from cli.test_credentials import HOSTS
 
 from switchboard.bus.ask import ask
 from switchboard.bus.endpoints import Endpoints

@@ -18,7 +18,7 @@ from rich.console import Console
 from survey.surveys import reading, survey
 
 from switchboard.cli.top_picture import draw
-from switchboard.survey.moment import moment
+from switchboard.survey.reading import moment
 
 TOP = [sys.executable, "-c", "from switchboard.cli.main import main; main()", "top"]
 SIX_O_CLOCK = 1_790_000_000.0

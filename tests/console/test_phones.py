@@ -106,7 +106,7 @@ def test_a_user_who_has_a_password_keeps_it_unless_a_new_one_is_wanted(
 
 
 def test_the_registrar_is_silent(open_console: Open, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("switchboard.console.accounts.ANSWER_S", 0.05)
+    monkeypatch.setattr("switchboard.console.phones.ANSWER_S", 0.05)
     with BusContext() as context:
         door = Door(context, f"ipc://{data_dir}/run/{REGISTRAR}")
         answer = make_link(open_console(auth="on"), "lukas")

@@ -1,8 +1,11 @@
 """Sessions in signed cookies."""
 
+from pathlib import Path
+
 import pytest
 
-from switchboard.console.sessions import ID_BYTES, LIFETIME_S, Sessions
+from switchboard.console.sessions import ID_BYTES, LIFETIME_S, Sessions, load_key
+from switchboard.storage.unusable import UnusableFile
 
 KEY = b"k" * 32
 NOW = 1_800_000_000.0
@@ -38,3 +41,23 @@ def test_tokens_belong_to_their_session() -> None:
     assert SESSIONS.is_csrf_token(ADMIN, SESSIONS.csrf_token(ADMIN))
     assert not SESSIONS.is_csrf_token(ADMIN, SESSIONS.csrf_token(other))
     assert not SESSIONS.is_csrf_token(ADMIN, "ü")
+
+
+def test_made_once_and_for_us_alone(tmp_path: Path) -> None:
+    path = tmp_path / "console.key"
+    key = load_key(path)
+    assert load_key(path) == key
+    assert len(key) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "console.key"
+    path.write_bytes(b"short")
+    with pytest.raises(UnusableFile, match="remove it"):
+        load_key(path)
+
+
+def test_nowhere_to_write(tmp_path: Path) -> None:
+    with pytest.raises(UnusableFile, match="No such file"):
+        load_key(tmp_path / "none" / "console.key")

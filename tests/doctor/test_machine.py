@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from switchboard.doctor.facts import MachineFacts
-from switchboard.doctor.finding import Level
+from switchboard.doctor.facts import Level, MachineFacts
 from switchboard.doctor.machine import check_machine
 
 GOOD = MachineFacts(

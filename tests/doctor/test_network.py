@@ -5,8 +5,7 @@ from ipaddress import ip_interface
 import pytest
 
 from switchboard.doctor import network
-from switchboard.doctor.facts import NetworkCard, NetworkFacts, Taken
-from switchboard.doctor.finding import Level
+from switchboard.doctor.facts import Level, NetworkCard, NetworkFacts, Taken
 
 LOOPBACK = NetworkCard("lo", ip_interface("127.0.0.1/8"))
 HOME = NetworkCard("eth0", ip_interface("192.168.1.10/24"))

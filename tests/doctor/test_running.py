@@ -2,10 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from switchboard.auth.failing import Failing
-from switchboard.doctor.facts import RunningFacts
-from switchboard.doctor.finding import Level
-from switchboard.doctor.running import check_running
+from switchboard.auth.failures import Failing
+from switchboard.doctor.facts import Level, RunningFacts
+from switchboard.doctor.machine import check_running
 
 GOOD = RunningFacts(2, [], "127.0.0.1", 5060, 0.0021)
 

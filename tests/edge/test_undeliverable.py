@@ -9,7 +9,8 @@ import pytest
 from flows import udp
 
 from switchboard.edge.undeliverable import DEAF_S, ERRORS_A_ROUND, Undeliverable
-from switchboard.transports.udp import Sender
+from switchboard.transports.udp import UDP
+from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import HAS_ERROR_QUEUE, bind_sockets
 
 pytestmark = pytest.mark.skipif(not HAS_ERROR_QUEUE, reason="Linux tells errors")
@@ -25,7 +26,7 @@ def sockets() -> Iterator[list[socket.socket]]:
 
 @pytest.fixture
 def errors(sockets: list[socket.socket]) -> Undeliverable:
-    return Undeliverable(sockets, [], MOST)
+    return Undeliverable(UDP, sockets, [], MOST)
 
 
 def take(errors: Undeliverable, sockets: list[socket.socket], count: int, now: float) -> None:

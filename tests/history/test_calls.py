@@ -4,7 +4,7 @@ from history.wire import LENKA, LUKAS, Wire, call, request, response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.history.calls import calls_of
+from switchboard.history.explain import calls_of
 from switchboard.history.glance import Glance
 from switchboard.history.seen import Seen
 

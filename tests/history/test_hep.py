@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from switchboard.history.hep import TooLongError, encode
+from switchboard.history.hep import HepSender, TooLongError, encode
 from switchboard.history.seen import Address, Direction, Seen
 
 AT_NS = 1_795_556_353_963_342_974
@@ -54,3 +54,24 @@ def test_what_does_not_fit_is_refused(size: int) -> None:
 def test_an_address_of_a_worker_is_refused() -> None:
     with pytest.raises(ValueError, match="router.0 is no IP address"):
         encode(FOUR._replace(source=Address("router.0", 0)), "abc")
+
+
+def test_messages_reach_the_collector_without_secrets() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(2)
+        sender = HepSender(f"127.0.0.1:{collector.getsockname()[1]}")
+        sender.send(FOUR._replace(raw=b"OPTIONS\r\nAuthorization: Digest secret\r\n"), "abc")
+        chunks = decode(collector.recv(65535))
+        sender.close()
+    assert chunks[15] == b"OPTIONS\r\nAuthorization: ***\r\n"
+    assert sender.stats() == {"hep.sent": 1, "hep.dropped": 0}
+
+
+def test_what_cannot_be_sent_is_counted() -> None:
+    sender = HepSender("127.0.0.1:9")
+    sender.send(FOUR._replace(raw=bytes(70_000)), "abc")
+    sender.send(FOUR._replace(source=Address("nowhere", 0)), "abc")
+    sender.send(FOUR._replace(direction=Direction.HOP), "abc")
+    sender.close()
+    assert sender.stats() == {"hep.sent": 0, "hep.dropped": 2}

@@ -1,9 +1,28 @@
 """The ladder of a call, from its messages."""
 
-from history.wire import LENKA, LUKAS, Wire, answered, call, invited, request, response
+from history.wire import BOARD, LENKA, LUKAS, Wire, answered, call, invited, refused, request, response
 
-from switchboard.history.ladder import Part, Participant, draw
+from switchboard.history.glance import Glance
+from switchboard.history.ladder import Change, Part, Participant, changes_between, draw, lines_of
 from switchboard.history.seen import Address, Direction, Seen
+
+
+def glance(raw: bytes) -> Glance:
+    return Glance.of(Seen(1, LUKAS, BOARD, raw, Direction.IN))
+
+
+def test_nothing_changed() -> None:
+    assert changes_between(glance(request("INVITE")), glance(request("INVITE"))) == []
+
+
+def test_fields_that_come_and_go() -> None:
+    before = glance(request("INVITE", extra="Route: <sip:board;lr>\r\n", body=b"one"))
+    after = glance(request("INVITE", extra="Record-Route: <sip:board;lr>\r\n", body=b"two"))
+    assert changes_between(before, after) == [
+        Change("Record-Route", "", "<sip:board;lr>"),
+        Change("Route", "<sip:board;lr>", ""),
+        Change("body", "one", "two"),
+    ]
 
 
 def test_participants_stand_in_the_order_of_the_call() -> None:
@@ -83,3 +102,22 @@ def test_hops_between_workers_are_shown_on_demand() -> None:
     assert [each.key for each in ladder.participants if each.part is Part.WORKER] == ["edge-tx.0", "router.0"]
     assert len(ladder.arrows) == len(seen) + 1
     assert draw([*seen, hop], hops=False) == draw(seen)
+
+
+def test_the_drawing() -> None:
+    lines = list(lines_of(draw(refused(486, "Busy Here", shown="Obsadené"))))
+    assert lines[0].split() == ["lukas", "switchboard", "lenka"]
+    assert lines[1].split() == ["10.0.0.2:5060", "10.0.0.3:5060"]
+    assert len(lines) == 2 + 5
+    assert lines[2].startswith("     0.000")
+    assert "─ INVITE lenka ─" in lines[2]
+    assert lines[2].count("▶") == lines[4].count("▶") == lines[5].count("◀") == 1
+    assert len({line.rindex("│") for line in lines[2:4]}) == 1, "bars stand below each other"
+    assert "486 Obsadené (INVITE)" in lines[6]
+
+
+def test_the_drawing_says_what_was_sent_again() -> None:
+    wire = Wire()
+    invited(wire)
+    wire.leaves(LENKA, wire.seen[2].raw)
+    assert "INVITE lenka [again]" in list(lines_of(draw(wire.seen)))[-1]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from switchboard.settings.gate import AccessSettings
 from switchboard.settings.model import (
     Settings,
     SettingsError,
@@ -16,6 +15,7 @@ from switchboard.settings.model import (
     load_settings,
     read_settings,
 )
+from switchboard.settings.types import AccessSettings
 
 ROOT = Path(__file__).parents[2]
 

@@ -276,7 +276,7 @@ def test_the_same_on_sequence_numbers(cseq: str) -> None:
 
 @needs_compiled_core
 def test_a_plain_message_is_known_beforehand() -> None:
-    from switchboard.sip._message import know
+    from switchboard._native.wire import know
 
     message = message_with("Via", "SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK1;rport")
     assert know(message)
@@ -287,7 +287,7 @@ def test_a_plain_message_is_known_beforehand() -> None:
 @needs_compiled_core
 def test_an_index_of_another_message_is_read_within_bounds() -> None:
     """It never comes so; the compiled core must not trust that it does not."""
-    from switchboard.sip._message import know
+    from switchboard._native.wire import know
 
     raw, index = (
         message_with("Via", "SIP/2.0/UDP h").raw,

@@ -27,7 +27,7 @@ from switchboard.sip.scan import (
 )
 
 with suppress(ImportError):
-    from switchboard.sip import _scan
+    from switchboard._native import wire
 
 HEAD = b"Via: SIP/2.0/UDP h\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 INFO\r\n"
 REQUEST = b"INFO sip:b@h SIP/2.0\r\n" + HEAD
@@ -254,6 +254,6 @@ def test_twins_agree_on_what_is_spoilt(number: int) -> None:
 @needs_compiled_core
 def test_the_compiled_twin_takes_what_is_well_formed() -> None:
     """And does not leave it to the reference."""
-    assert [_scan.scan(data) for data in (REQUEST + b"\r\n", RESPONSE + b"X:y\r\n z\r\n\r\nbody")] == [
+    assert [wire.scan(data) for data in (REQUEST + b"\r\n", RESPONSE + b"X:y\r\n z\r\n\r\nbody")] == [
         scan_in_python(data) for data in (REQUEST + b"\r\n", RESPONSE + b"X:y\r\n z\r\n\r\nbody")
     ]

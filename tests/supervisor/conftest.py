@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from switchboard.supervisor.twin import adopt_orphans
+from switchboard.supervisor.child import adopt_orphans
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from switchboard.bus.context import BusContext
 from switchboard.bus.door import Door
 from switchboard.bus.endpoints import Endpoints
-from switchboard.supervisor.parent import Parent, Team
+from switchboard.supervisor.supervisor import Parent, Team
 from switchboard.supervisor.worker import Worker
 
 GRACE_S = 0.3

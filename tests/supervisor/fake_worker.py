@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from switchboard.supervisor.process import await_go, die_with_parent, tell_ready
+from switchboard.supervisor.handshake import await_go, die_with_parent, tell_ready
 
 
 def main(mode: str) -> int:

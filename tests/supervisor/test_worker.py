@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from supervisor.fake_children import command, tend_until
 
-from switchboard.supervisor.spare import AFTER_S
+from switchboard.supervisor.standby import AFTER_S
 from switchboard.supervisor.worker import LONGEST_PAUSE_S, State, Worker
 
 

@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict, cast
 from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
-from switchboard.settings.components import Component as Name
+from switchboard.settings.hosts import Component as Name
 from switchboard.settings.model import Settings
 
 ANSWER_WITHIN_S = 1.0

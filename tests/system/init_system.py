@@ -11,9 +11,9 @@ import time
 from collections.abc import Mapping
 from types import FrameType
 
-from switchboard.settings.components import Component
+from switchboard.settings.hosts import Component
 from switchboard.settings.model import load_settings
-from switchboard.supervisor.activation import FIRST_FD
+from switchboard.supervisor.resources import FIRST_FD
 from switchboard.transports.udp_sockets import bind_sockets
 
 RESTART_PAUSE_S = 0.1

@@ -8,7 +8,7 @@ from bench.blow import EVERYTHING, Way, all_workers
 from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS
 from bench.ours import PARENT, Ours
 from bench.session import Session
-from switchboard.settings.components import Component
+from switchboard.settings.hosts import Component
 
 pytestmark = pytest.mark.system
 

@@ -10,8 +10,9 @@ from flows import packed, udp
 from switchboard import codec
 from switchboard.bus.sockets import Ears, EarsInPython
 from switchboard.sip.flow import Flow
-from switchboard.transports.udp import Sender, receive
-from switchboard.transports.udp_errors import QUOTED_BYTES, Undelivered, _is_lost, receive_error
+from switchboard.transports.transport import Undelivered
+from switchboard.transports.udp_datagrams import Sender, receive
+from switchboard.transports.udp_errors import QUOTED_BYTES, _is_lost, receive_error
 from switchboard.transports.udp_sockets import (
     HAS_ERROR_QUEUE,
     IP_PKTINFO,
@@ -87,7 +88,7 @@ def test_an_error_tells_whom_and_what(edge: list[socket.socket], send: Send, hos
     port = dead_port(host)
     assert send(b"INVITE", host, port)
     sock = sock_of(edge, host)
-    assert error_at(sock) == Undelivered(host, port, b"INVITE", is_lost=True)
+    assert error_at(sock) == Undelivered(udp(host, port), b"INVITE", is_lost=True)
     assert receive_error(sock) is None
 
 
@@ -107,7 +108,7 @@ def test_an_address_in_ipv4_mapped_spelling_is_told_as_it_was_sent_to() -> None:
         tell_errors(sock, True)
         port = dead_port("127.0.0.1")
         assert Sender([sock]).send(b"x", udp("::ffff:127.0.0.1", port))
-        assert error_at(sock) == Undelivered("::ffff:127.0.0.1", port, b"x", is_lost=True)
+        assert error_at(sock) == Undelivered(udp("::ffff:127.0.0.1", port), b"x", is_lost=True)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -149,7 +150,7 @@ def test_dead_and_living_peers_of_one_frame(edge: list[socket.socket], host: str
     errors = [error_at(sock)]
     while error := receive_error(sock):
         errors.append(error)
-    assert errors == [Undelivered(host, dead, b"lost", is_lost=True)] * 100
+    assert errors == [Undelivered(udp(host, dead), b"lost", is_lost=True)] * 100
 
 
 def test_what_fails_by_itself_is_given_up(edge: list[socket.socket]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from flows import udp
 
 from switchboard.transports import udp_sockets
-from switchboard.transports.udp import receive
+from switchboard.transports.udp_datagrams import receive
 from switchboard.transports.udp_sockets import (
     BindError,
     PortTaken,

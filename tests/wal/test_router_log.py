@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from flows import udp
+from msgpack import Unpacker  # type: ignore[import-untyped]
 from playbook import HOST, LUKAS, Board, request
 
-from switchboard.auth.nonce import Nonce
-from switchboard.auth.replay import Replays
+from switchboard.auth.nonce import Nonce, Replays
+from switchboard.codec import pack
 from switchboard.core.proxy_commands import CallEvent, ProxyTurn
 from switchboard.sip.scan import scan
 from switchboard.wal import router_log
@@ -41,12 +42,20 @@ def restored(directory: Path, now: float = 1001.0) -> tuple[int, RouterLog]:
     return log.restore(fresh_board().proxy.env, ProxyTurn(now, at=1.0)), log
 
 
+def waiting(log: RouterLog) -> list[int]:
+    """The numbers of the events that are to be told to the journal."""
+    _, octets, _ = log.events.take(0.0)
+    unpacker = Unpacker()
+    unpacker.feed(octets)
+    return [number for number, *_ in unpacker]
+
+
 def test_the_next_life_goes_on(tmp_path: Path) -> None:
     write_call(tmp_path)
     count, log = restored(tmp_path)
     assert count == 1
-    assert [number for number, *_ in log.events.take(0.0)] == [1, 2]
-    assert log.events.put(["next"]) == 3
+    assert waiting(log) == [1, 2]
+    assert log.events.put(pack(["next"])) == 3
 
 
 def test_acknowledged_events_are_not_told_again(tmp_path: Path) -> None:
@@ -58,7 +67,7 @@ def test_acknowledged_events_are_not_told_again(tmp_path: Path) -> None:
     log.commit(1001.0)
     log.close()
     _, log = restored(tmp_path)
-    assert [number for number, *_ in log.events.take(0.0)] == [2]
+    assert waiting(log) == [2]
 
 
 def test_what_the_queue_drops_leaves_the_log(tmp_path: Path) -> None:
@@ -71,7 +80,7 @@ def test_what_the_queue_drops_leaves_the_log(tmp_path: Path) -> None:
     log.commit(turn.now)
     log.close()
     _, log = restored(tmp_path)
-    assert [number for number, *_ in log.events.take(0.0)] == [3, 4, 5]
+    assert waiting(log) == [3, 4, 5]
 
 
 def test_the_series_goes_on_when_all_is_acknowledged(tmp_path: Path) -> None:
@@ -81,7 +90,7 @@ def test_the_series_goes_on_when_all_is_acknowledged(tmp_path: Path) -> None:
     log.commit(1001.0)
     log.close()
     _, again = restored(tmp_path)
-    assert (again.series, again.events.put(["next"])) == (log.series, 3)
+    assert (again.series, again.events.put(pack(["next"]))) == (log.series, 3)
 
 
 @pytest.fixture
@@ -108,7 +117,7 @@ def test_after_a_reboot_no_number_is_used_again(tmp_path: Path, reboot: Callable
     write_call(tmp_path / "log")
     reboot()
     _, log = restored(tmp_path / "log")
-    assert log.events.put(["next"]) == 2 + UNSYNCED + 1
+    assert log.events.put(pack(["next"])) == 2 + UNSYNCED + 1
 
 
 def test_after_a_reboot_with_nothing_to_tell_the_series_is_new(
@@ -122,7 +131,7 @@ def test_after_a_reboot_with_nothing_to_tell_the_series_is_new(
     reboot()
     _, again = restored(tmp_path / "log")
     assert again.series != log.series
-    assert again.events.put(["next"]) == 1
+    assert again.events.put(pack(["next"])) == 1
 
 
 def test_the_end_of_an_old_unit_spares_a_new_one_of_its_name(tmp_path: Path) -> None:
@@ -214,4 +223,4 @@ def test_calls_and_events_stay_beside_nonces(tmp_path: Path) -> None:
     keep_nonces(tmp_path, {ONE: b"first"})
     count, log = restored(tmp_path)
     assert (count, dict(log.nonces)) == (1, {ONE: b"first"})
-    assert [number for number, *_ in log.events.take(0.0)] == [1, 2]
+    assert waiting(log) == [1, 2]

@@ -25,7 +25,7 @@ from switchboard.edge.intake import DATAGRAMS_A_ROUND
 from switchboard.edge.undeliverable import ERRORS_A_ROUND
 from switchboard.settings.model import Settings
 from switchboard.sip.scan import scan
-from switchboard.transports.udp import Sender
+from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import HAS_ERROR_QUEUE, bind_sockets
 from switchboard.workers.edge_rx import EdgeRx
 

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from switchboard.bus import frames
 from switchboard.survey.ping import options
-from switchboard.workers.frame_log import FrameLog
+from switchboard.workers.log_lines import FrameLog
 
 RAW = options("127.0.0.1", 6060, "127.0.0.1", 5060)
 CALL_ID = RAW.partition(b"Call-ID: ")[2].partition(b"\r\n")[0].decode()

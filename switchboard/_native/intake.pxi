@@ -1,0 +1,476 @@
+"""Compiled twin of `intake.py`: from the kernel's buffer to the packed item, one object a datagram.
+
+Well-formed messages are its business; whatever else comes it gives to the reference, after all that came before.
+"""
+
+cdef enum:
+    LEAVE_TO_REFERENCE = -1
+    ENDS_HERE = -2
+    SENT_AWAY = -4
+    NO_ROUTER = -1
+    MOST_ROUTER_DIGITS = 3
+    MOST_SCANNERS = 100
+    FIRST_LETTERS = 4  # of a scanner's User-Agent: enough to leave it to the reference
+    DATAGRAMS = 64
+    SLOTS = 1024  # a power of two
+    LOWER_CASE = 0x20202020
+    ADDRESS_ROOM = 1 + 127  # a packed address
+
+cdef enum Place:
+    # of a message in what goes on between two phones
+    GOES_ON
+    BEGINS
+    ODD_PLACE
+
+cdef struct Heard:
+    # a source that was heard of; `_kept` of the intake holds what it points to
+    Py_ssize_t size
+    unsigned char host[ADDRESS_ROOM]  # as it is packed
+    void *text
+    void *source
+
+cdef bytes _PREFIX = b""
+cdef bytes _TAG = b""
+cdef bytes _TAG_PARAM = b""
+cdef long _REGISTRAR = -1
+cdef object _unpack_flow = None
+cdef uint32_t _crc_table[256]
+
+
+cdef int _know_names() except -1:
+    global _PREFIX, _TAG, _TAG_PARAM, _REGISTRAR, _unpack_flow
+    _PREFIX = reference("switchboard.sip.dispatch", "BRANCH_PREFIX").encode()
+    _REGISTRAR = reference("switchboard.sip.dispatch", "REGISTRAR")
+    _TAG = reference("switchboard.core.answer", "TAG").encode()
+    _TAG_PARAM = b";tag=" + _TAG
+    _unpack_flow = reference("switchboard.sip.flow", "Flow").unpack
+    return 0
+
+
+def _fill_table():
+    cdef uint32_t remainder
+    cdef int octet
+    for octet in range(256):
+        remainder = octet
+        for _ in range(8):
+            remainder = remainder >> 1 ^ (<uint32_t>0xedb88320 if remainder & 1 else 0)
+        _crc_table[octet] = remainder
+
+
+_fill_table()
+
+
+cdef class Intake:
+    """Sorts datagrams into the outboxes: one a router by number, the registrar's, edge-tx's."""
+
+    cdef Receiver _receiver
+    cdef uint16_t *_index
+    cdef object _dispatcher, _reference, _gate
+    cdef list _outboxes, _waiting
+    cdef Py_ssize_t _routers, _messages, _largest, _longest_index
+    cdef object _sources, _entrance
+    cdef Heard *_slots
+    cdef list _kept
+    cdef uint32_t _scanners[MOST_SCANNERS]
+    cdef Py_ssize_t _scanner_count
+
+    def __cinit__(self):
+        self._index = <uint16_t *>malloc(longest_index() * sizeof(uint16_t))
+        self._slots = <Heard *>calloc(SLOTS, sizeof(Heard))
+        if self._index == NULL or self._slots == NULL:
+            raise MemoryError
+
+    def __init__(self, dispatcher, gate, outboxes):
+        _know_names()
+        self._receiver = Receiver()
+        self._dispatcher = dispatcher
+        self._reference = reference("switchboard.edge.intake", "IntakeInPython")(dispatcher, gate, outboxes)
+        self._gate = gate
+        self._sources = gate.sources
+        self._entrance = gate.entrance
+        self._largest = gate.policy.largest
+        self._longest_index = FIRST_HEADER + HEADER_WIDTH * gate.policy.most_fields
+        self._kept = [None] * SLOTS
+        self._scanner_count = 0
+        for letters in {_first_letters(name) for name in gate.policy.scanners}:
+            self._scanners[self._scanner_count] = letters
+            self._scanner_count += 1
+        self._routers = dispatcher.routers
+        self._outboxes = list(outboxes)
+        self._waiting = [[] for _ in outboxes]
+        self._messages = 0
+
+    def __dealloc__(self):
+        free(self._index)
+        free(self._slots)
+
+    def drain(self, sock, double now):
+        """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
+        cdef Arrival arrival
+        cdef int number
+        cdef int count = self._receiver.fetch(sock.fileno(), DATAGRAMS)
+        for number in range(count):
+            self._receiver.read(number, &arrival)
+            self._take(&arrival, now)
+        self._hand_over()
+        return count
+
+    def take(self, bytes data, flow, double now):
+        """Put the datagram (untrusted) into the outbox of its peer, or count it."""
+        cdef Arrival arrival
+        cdef FlowParts parts
+        cdef bytes packed = flow.pack()
+        arrival.data = <const unsigned char *>PyBytes_AS_STRING(data)
+        arrival.size = PyBytes_GET_SIZE(data)
+        arrival.flow_size = PyBytes_GET_SIZE(packed)
+        if arrival.flow_size > FLOW_ROOM:
+            raise ValueError("no datagram comes so")
+        memcpy(arrival.flow, PyBytes_AS_STRING(packed), arrival.flow_size)
+        if not read_flow(arrival.flow, arrival.flow_size, &parts):
+            raise ValueError("no flow")
+        arrival.host, arrival.port = parts.host - arrival.flow, parts.port
+        self._take(&arrival, now)
+        self._hand_over()
+
+    def stats(self):
+        """Datagrams by kind; of the messages, broken requests (refused) and what else broke (dropped)."""
+        counters = self._reference.stats()
+        counters["datagrams.message"] += self._messages
+        return counters
+
+    cdef int _take(self, Arrival *arrival, double now) except -1:
+        cdef Py_ssize_t count = LEAVE_TO_REFERENCE, target = LEAVE_TO_REFERENCE
+        cdef Heard *slot = self._slot(arrival, now)
+        source = <object>slot.source
+        if not self._sources.hears(source, <str>slot.text, arrival.port, now):
+            return 0
+        if source.free and arrival.size <= self._largest and arrival.size and _is_letter(arrival.data[0]):
+            count = scan_into(arrival.data, arrival.size, self._index)
+        if count >= 0 and self._passes(arrival.data, count):
+            target = self._target(arrival.data, count)
+        if target >= 0:
+            target = self._admit(arrival.data, count, target, <str>slot.text, now)
+        if target == ENDS_HERE:
+            self._messages += 1
+        elif target == SENT_AWAY:
+            self._messages += 1
+            self._send_away(arrival, count)
+        elif target < 0:
+            self._leave_to_reference(arrival, now)
+        else:
+            self._messages += 1
+            PyList_Append(<list>self._waiting[target], _pack(arrival, self._index, count))
+        return 0
+
+    cdef Heard *_slot(self, const Arrival *arrival, double now) except NULL:
+        """What is known of the source; the address as text is made once for many datagrams."""
+        cdef const unsigned char *packed = arrival.flow + arrival.host
+        cdef Py_ssize_t size = 1 + address_size(packed)
+        cdef uint32_t number = _hash(packed, size) & (SLOTS - 1)
+        cdef Heard *slot = &self._slots[number]
+        if slot.size == size and memcmp(slot.host, packed, size) == 0:
+            return slot
+        cdef str host = _host(arrival)
+        source = self._sources.find(host, now)
+        self._kept[number] = (host, source)
+        slot.size = size
+        memcpy(slot.host, packed, size)
+        slot.text, slot.source = <void *>host, <void *>source
+        return slot
+
+    cdef bint _passes(self, const unsigned char *data, Py_ssize_t count) noexcept:
+        """Whether the gate has nothing against a message of a free source."""
+        if count > self._longest_index:
+            return False
+        if self._index[STATUS]:
+            return True
+        return not self._may_be_scanner(data, count)
+
+    cdef Py_ssize_t _admit(
+        self, const unsigned char *data, Py_ssize_t count, Py_ssize_t target, str host, double now
+    ) except? -3:
+        """The target again; ENDS_HERE, SENT_AWAY, or LEAVE_TO_REFERENCE if it is odd."""
+        if self._index[STATUS]:
+            return target
+        if self._index[METHOD_END] == 3 and memcmp(data, b"ACK", 3) == 0:
+            return self._end_ack(data, count, target)
+        cdef Place place = _place(data, self._index, count)
+        if place == GOES_ON:
+            return target
+        if place == ODD_PLACE or _is_any_folded(data, self._index, count):
+            return LEAVE_TO_REFERENCE
+        cdef long peer = _REGISTRAR if target == self._routers else target
+        cdef uint32_t transaction = _transaction(data, self._index, count)
+        return target if self._entrance.admits(peer, transaction, host, now) else SENT_AWAY
+
+    cdef Py_ssize_t _end_ack(self, const unsigned char *data, Py_ssize_t count, Py_ssize_t target) except? -3:
+        cdef Py_ssize_t start, end
+        if not _ends_here(data, self._index, count):
+            return target
+        if not _params(data, self._index, count, TO, &start, &end):
+            return LEAVE_TO_REFERENCE
+        if end - start < PyBytes_GET_SIZE(_TAG_PARAM):
+            return LEAVE_TO_REFERENCE
+        if memcmp(data + start, PyBytes_AS_STRING(_TAG_PARAM), PyBytes_GET_SIZE(_TAG_PARAM)) != 0:
+            return LEAVE_TO_REFERENCE
+        self._gate.end_ack()
+        return ENDS_HERE
+
+    cdef bint _may_be_scanner(self, const unsigned char *data, Py_ssize_t count) noexcept:
+        """Whether User-Agent begins like a scanner's."""
+        cdef Py_ssize_t at = find_field(self._index, count, USER_AGENT), each
+        cdef uint32_t letters
+        if not at or self._index[at + 3] - self._index[at + 2] < FIRST_LETTERS:
+            return False
+        if data[self._index[at + 2]] <= c' ':
+            return True
+        memcpy(&letters, data + self._index[at + 2], FIRST_LETTERS)
+        letters |= LOWER_CASE
+        for each in range(self._scanner_count):
+            if self._scanners[each] == letters:
+                return True
+        return False
+
+    cdef int _send_away(self, const Arrival *arrival, Py_ssize_t count) except -1:
+        cdef bytes index = PyBytes_FromStringAndSize(<char *>self._index, count * sizeof(uint16_t))
+        cdef bytes raw = PyBytes_FromStringAndSize(<char *>arrival.data, arrival.size)
+        self._reference.send_away(reference("switchboard.sip.message", "Message")(raw, index), _flow(arrival))
+        return 0
+
+    cdef int _leave_to_reference(self, const Arrival *arrival, double now) except -1:
+        self._hand_over()
+        self._reference.sort(arrival.data[: arrival.size], _flow(arrival), now)
+        return 0
+
+    cdef int _hand_over(self) except -1:
+        cdef Py_ssize_t number
+        cdef list items
+        for number in range(PyList_GET_SIZE(self._outboxes)):
+            items = <list>self._waiting[number]
+            if PyList_GET_SIZE(items):
+                self._outboxes[number].put_all(items)
+                items.clear()
+        return 0
+
+    cdef Py_ssize_t _target(self, const unsigned char *data, Py_ssize_t count) except -2:
+        """The number of the outbox; LEAVE_TO_REFERENCE where the fields are not plain."""
+        cdef int router
+        if self._index[STATUS]:
+            router = _own_router(data, self._index, count)
+            if router != NO_ROUTER:
+                return router % self._routers
+        elif self._index[METHOD_END] == 8 and memcmp(data, b"REGISTER", 8) == 0:
+            if find_field(self._index, count, ROUTE):
+                return LEAVE_TO_REFERENCE
+            if self._dispatcher.owns(self._uri(data)):
+                return self._routers
+        return self._by_call_id(data, count)
+
+    cdef str _uri(self, const unsigned char *data):
+        return data[self._index[URI_START] : self._index[URI_END]].decode("utf-8", "surrogateescape")
+
+    cdef Py_ssize_t _by_call_id(self, const unsigned char *data, Py_ssize_t count) noexcept:
+        cdef Py_ssize_t at = find_field(self._index, count, CALL_ID)
+        cdef Py_ssize_t start = self._index[at + 2], end = self._index[at + 3]
+        trim(data, &start, &end)
+        if memchr(data + start, c'\n', end - start) != NULL:
+            return LEAVE_TO_REFERENCE
+        return ~_crc32(0xffffffff, data + start, end - start) % self._routers
+
+
+cdef bint _ends_here(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """Whether an ACK may be for an answer without a transaction."""
+    cdef Py_ssize_t at = find_field(index, count, TO)
+    cdef Py_ssize_t position = index[at + 2], end = index[at + 3] - PyBytes_GET_SIZE(_TAG)
+    while position <= end:
+        if data[position] == _TAG[0] and memcmp(data + position, PyBytes_AS_STRING(_TAG), PyBytes_GET_SIZE(_TAG)) == 0:
+            return True
+        position += 1
+    return False
+
+
+cdef uint32_t _first_letters(str name) except? 0:
+    cdef bytes text = name.encode()
+    cdef uint32_t letters
+    if len(text) < FIRST_LETTERS:
+        raise ValueError(f"{name!r} is too short for a scanner's name")
+    memcpy(&letters, PyBytes_AS_STRING(text), FIRST_LETTERS)
+    return letters | LOWER_CASE
+
+
+cdef inline uint32_t _hash(const unsigned char *octets, Py_ssize_t size) noexcept nogil:
+    cdef uint32_t number = 2166136261
+    cdef Py_ssize_t position
+    for position in range(size):
+        number = (number ^ octets[position]) * <uint32_t>16777619
+    return number ^ number >> 15
+
+
+cdef object _flow(const Arrival *arrival):
+    return _unpack_flow(arrival.flow[: arrival.flow_size])
+
+
+cdef str _host(const Arrival *arrival):
+    """The peer's address as text."""
+    cdef const unsigned char *host = arrival.flow + arrival.host
+    if host[0] == IPV4_SIZE:
+        return f"{host[1]}.{host[2]}.{host[3]}.{host[4]}"
+    return _flow(arrival).host
+
+
+cdef inline bint _is_letter(unsigned char octet) noexcept nogil:
+    return c'a' <= (octet | 0x20) <= c'z'
+
+
+cdef inline uint32_t _crc32(uint32_t remainder, const unsigned char *data, Py_ssize_t size) noexcept nogil:
+    """The remainder after more octets; it begins with all bits set, and is inverted in the end."""
+    cdef Py_ssize_t position
+    for position in range(size):
+        remainder = _crc_table[(remainder ^ data[position]) & 0xff] ^ remainder >> 8
+    return remainder
+
+
+cdef uint32_t _transaction(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """As `switchboard.core.beginning` has it."""
+    cdef uint32_t remainder = 0xffffffff
+    remainder = _crc32(_crc_of(remainder, data, index, count, VIA), b" ", 1)
+    remainder = _crc32(_crc_of(remainder, data, index, count, CALL_ID), b" ", 1)
+    return ~_crc_of(remainder, data, index, count, CSEQ)
+
+
+cdef uint32_t _crc_of(
+    uint32_t remainder, const unsigned char *data, const uint16_t *index, Py_ssize_t count, uint16_t number
+) noexcept:
+    cdef Py_ssize_t at = find_field(index, count, number)
+    cdef Py_ssize_t start = index[at + 2], end = index[at + 3]
+    if not at:
+        return remainder
+    trim(data, &start, &end)
+    return _crc32(remainder, data + start, end - start)
+
+
+cdef bint _is_any_folded(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """Whether one of the fields that make a transaction is."""
+    if _is_folded(data, index, count, VIA) or _is_folded(data, index, count, CSEQ):
+        return True
+    return _is_folded(data, index, count, CALL_ID)
+
+
+cdef bint _is_folded(
+    const unsigned char *data, const uint16_t *index, Py_ssize_t count, uint16_t number
+) noexcept:
+    cdef Py_ssize_t at = find_field(index, count, number)
+    cdef Py_ssize_t start = index[at + 2], end = index[at + 3]
+    if not at:
+        return False
+    trim(data, &start, &end)
+    return memchr(data + start, c'\n', end - start) != NULL
+
+
+cdef Place _place(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """Whether a request that is no ACK begins something; plain ones only."""
+    cdef Py_ssize_t start, end
+    if index[METHOD_END] == 3 and memcmp(data, b"BYE", 3) == 0:
+        return GOES_ON
+    if index[METHOD_END] == 6 and memcmp(data, b"CANCEL", 6) == 0:
+        return GOES_ON
+    if not _params(data, index, count, TO, &start, &end):
+        return ODD_PLACE
+    if start == end:
+        return BEGINS
+    if end - start > 5 and memcmp(data + start, b";tag=", 5) == 0 and _is_word(data + start + 5, end - start - 5):
+        return GOES_ON
+    return ODD_PLACE
+
+
+cdef bint _is_word(const unsigned char *data, Py_ssize_t size) noexcept:
+    """Letters, digits and what else is usual in tags."""
+    cdef Py_ssize_t position
+    for position in range(size):
+        if not (_is_letter(data[position]) or c'0' <= data[position] <= c'9' or data[position] in (c'.', c'-', c'_')):
+            return False
+    return True
+
+
+cdef bint _params(
+    const unsigned char *data, const uint16_t *index, Py_ssize_t count, uint16_t number,
+    Py_ssize_t *start, Py_ssize_t *end,
+) noexcept:
+    """What follows the `>` of an address in one line; False for an odd one."""
+    cdef Py_ssize_t at = find_field(index, count, number)
+    if not at:
+        return False
+    start[0], end[0] = index[at + 2], index[at + 3]
+    trim(data, start, end)
+    cdef const unsigned char *position = data + start[0]
+    cdef const unsigned char *last = data + end[0]
+    if memchr(position, c'\n', last - position) != NULL or memchr(position, c'\\', last - position) != NULL:
+        return False
+    if position < last and position[0] == c'"':
+        position = <const unsigned char *>memchr(position + 1, c'"', last - position - 1)
+        if position == NULL:
+            return False
+        position += 1
+        while position < last and position[0] == c' ':
+            position += 1
+        if position == last or position[0] != c'<':
+            return False
+    cdef const unsigned char *closed = <const unsigned char *>memchr(position, c'>', last - position)
+    if closed == NULL or memchr(position, c'<', closed - position) == NULL:
+        return False
+    if memchr(position, c'"', last - position) != NULL:
+        return False
+    start[0] = closed - data + 1
+    return True
+
+
+cdef int _own_router(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
+    """The router's number in the branch of the topmost Via value, NO_ROUTER if the branch is not of ours."""
+    cdef Py_ssize_t at = find_field(index, count, VIA)
+    cdef Py_ssize_t position = index[at + 2], end = first_value_end(data, index[at + 2], index[at + 3])
+    cdef int router
+    while end - position > 6:
+        if data[position] == c'b' and memcmp(data + position, b"branch", 6) == 0:
+            router = _router_of_branch(data, position + 6, end)
+            if router != NO_ROUTER:
+                return router
+        position += 1
+    return NO_ROUTER
+
+
+cdef int _router_of_branch(const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept:
+    """Read `=` and our prefix with a number from behind the word branch."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(_PREFIX)
+    cdef int digits = 0, router = 0
+    position = _skip_blanks(data, position, end)
+    if position >= end or data[position] != c'=':
+        return NO_ROUTER
+    position = _skip_blanks(data, position + 1, end)
+    if end - position < size or memcmp(data + position, PyBytes_AS_STRING(_PREFIX), size) != 0:
+        return NO_ROUTER
+    position += size
+    while position < end and digits <= MOST_ROUTER_DIGITS and c'0' <= data[position] <= c'9':
+        router = 10 * router + data[position] - c'0'
+        digits += 1
+        position += 1
+    if not 1 <= digits <= MOST_ROUTER_DIGITS or position >= end or data[position] != c'.':
+        return NO_ROUTER
+    return router
+
+
+cdef inline Py_ssize_t _skip_blanks(const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept nogil:
+    while position < end and (data[position] == c' ' or data[position] == c'\t'):
+        position += 1
+    return position
+
+
+cdef bytes _pack(const Arrival *arrival, const uint16_t *index, Py_ssize_t count):
+    """The item of sip.received as the codec writes it."""
+    cdef Py_ssize_t index_size = count * sizeof(uint16_t)
+    cdef Py_ssize_t heads = 1 + binary_head(arrival.flow_size) + binary_head(index_size) + binary_head(arrival.size)
+    cdef bytes item = PyBytes_FromStringAndSize(NULL, heads + arrival.flow_size + index_size + arrival.size)
+    cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(item)
+    to[0] = LIST_OF_THREE
+    to = write_binary(to + 1, arrival.flow, arrival.flow_size)
+    write_binary(write_binary(to, index, index_size), arrival.data, arrival.size)
+    return item

@@ -1,0 +1,159 @@
+"""`switchboard bindings`, `calls`, `cdr`: who is registered and where, the calls of now, and the records."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from switchboard.cli.output import (
+    MISUSED,
+    JsonOption,
+    duration,
+    fail,
+    local_time,
+    print_json,
+    print_table,
+    progress,
+    say,
+)
+from switchboard.cli.running import ask_worker, settings_or_exit
+from switchboard.journal.reader import parse_records, read_records
+from switchboard.journal.record import CallDetailRecord, Party, write_csv
+from switchboard.settings.model import Settings
+from switchboard.settings.site import is_here
+
+BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "user agent")
+
+
+def bindings(as_json: JsonOption = False) -> None:
+    """List the bindings of all users, as the registrar has them now."""
+    users = ask_worker(settings_or_exit(), "registrar", "location.list")
+    found = [{"user": user, **binding} for user, bound in users for binding in bound]
+    if as_json:
+        print_json({"bindings": found})
+    else:
+        now_at = time.time()
+        print_table(
+            BINDING_HEADINGS, (_binding_row(binding, now_at) for binding in found), "Nobody is registered."
+        )
+
+
+def _binding_row(binding: dict[str, Any], now_at: float) -> tuple[object, ...]:
+    return (
+        binding["user"],
+        binding["contact_uri"],
+        f"{binding['q']:g}",
+        duration(binding["expires_at"] - now_at),
+        binding["source"],
+        binding["user_agent"],
+    )
+
+
+CALL_HEADINGS = ("caller", "callee", "state", "started", "answered", "call-id")
+
+
+def calls(as_json: JsonOption = False) -> None:
+    """List the calls that ring or are up now."""
+    found = ask_worker(settings_or_exit(), "journal", "call.list")
+    if as_json:
+        print_json({"calls": found})
+    else:
+        print_table(CALL_HEADINGS, map(_call_row, found), "There is no call now.")
+
+
+def _call_row(call: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        call["caller"],
+        call["callee"],
+        state(call),
+        local_time(call["started_at"]),
+        local_time(call["answered_at"]),
+        call["call_id"],
+    )
+
+
+def state(call: Mapping[str, Any]) -> str:
+    """`up`, `ringing` or `calling`; of a call that goes past the switchboard what follows from that."""
+    if call["answered_at"]:
+        return "up, its end may not be seen" if call.get("past_us") else "up"
+    return "ringing" if call["ringing_at"] else "calling"
+
+
+RECORD_HEADINGS = ("started", "caller", "callee", "outcome", "status", "duration", "ended by")
+JOURNAL = "journal.0"
+RECORDS_A_STEP = 1000
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")]
+
+
+def cdr(as_json: JsonOption = False, as_csv: CsvOption = False) -> None:
+    """Print one record a call that has ended, the newest last."""
+    if as_json and as_csv:
+        fail("Choose one of --json and --csv.", MISUSED)
+    settings = settings_or_exit()
+    records = _with_bar(_records(settings), settings.cdr_path)
+    if as_json:
+        print_json({"records": [record.model_dump(mode="json") for record in records]})
+    elif as_csv:
+        write_csv(records, sys.stdout)
+    else:
+        print_table(RECORD_HEADINGS, map(_record_row, records), "No call has ended yet.")
+
+
+def _with_bar(records: Iterator[CallDetailRecord], path: Path) -> Iterator[CallDetailRecord]:
+    """The records; an export into a file takes seconds for 100,000 of them, and shows how far it is."""
+    if sys.stdout.isatty() or not path.exists():
+        yield from records
+        return
+    with path.open("rb") as file:
+        lines = sum(1 for _ in file)
+    with progress("Reading records", lines // RECORDS_A_STEP) as step:
+        for number, record in enumerate(records, 1):
+            yield record
+            if number % RECORDS_A_STEP == 0:
+                step("")
+
+
+def _records(settings: Settings) -> Iterator[CallDetailRecord]:
+    path = settings.cdr_path
+
+    def tell(line: int) -> None:
+        say(f"{path}, line {line}: no record, left out.")
+
+    try:
+        if is_here(JOURNAL, settings):
+            yield from read_records(path, tell)
+        else:
+            yield from parse_records(_remote_lines(settings), tell)
+    except OSError as error:
+        fail(f"{path} cannot be read: {error.strerror}.")
+
+
+def _remote_lines(settings: Settings) -> Iterator[bytes]:
+    """The lines of the file on the journal's host."""
+    position = 0
+    while lines := ask_worker(settings, "journal", "record.read", position):
+        yield from lines
+        position += sum(map(len, lines))
+
+
+def _record_row(record: CallDetailRecord) -> tuple[object, ...]:
+    dumped = record.model_dump(mode="json")
+    return (
+        local_time(dumped["started_at"]),
+        record.caller,
+        record.callee,
+        record.outcome.value,
+        record.status,
+        _lasted(record),
+        record.ended_by.text,
+    )
+
+
+def _lasted(record: CallDetailRecord) -> str | None:
+    if not record.answered_at:
+        return None
+    lasted = duration(record.duration_s)
+    return f"at least {lasted}" if record.ended_by is Party.UNSEEN else lasted

@@ -1,6 +1,0 @@
-from array import array
-
-from switchboard.sip.message import Message
-
-def know(message: Message) -> bool: ...
-def row_of(index: bytes) -> array[int]: ...

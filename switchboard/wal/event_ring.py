@@ -1,0 +1,119 @@
+"""Call events that the journal must get at least once: numbered, logged, and told again until it has them.
+
+An event is the packed list `[kind, call_id, from_tag, at, detail…]` (docs/BUS.md, `call.happened`) wherever it is
+put and in the log; what is told is the same list with the number before its first element. So a frame to the
+journal is a head and the octets of one event after the other, and nobody packs an event twice.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+from operator import itemgetter
+from typing import Protocol
+
+from switchboard.codec import list_head, pack
+from switchboard.wal.bounds import EVENTS_KEPT, REPEAT_S
+from switchboard.wal.keys import event_key
+
+_FEW, _MANY = range(0x90, 0xA0), 0xDC
+"""First octets of packed lists: of up to 15 elements, and of up to 65,535."""
+
+
+class Store(Protocol):
+    """As much of a KeyedLog as the events need."""
+
+    def put(self, key: bytes, value: bytes) -> None: ...
+    def erase(self, key: bytes) -> None: ...
+
+
+class EventRingInPython:
+    """The reference of `EventRing`: keeps events in order until their number is acknowledged, in memory and in `log`,
+    which others commit; of more than `keep` the oldest are dropped.
+
+    `now`: monotonic s. `dropped` counts. `last`: the number given last, from 1.
+    """
+
+    def __init__(self, log: Store, keep: int = EVENTS_KEPT) -> None:
+        self.keep = keep
+        self.dropped = 0
+        self.last = 0
+        self._log = log
+        self._items: deque[tuple[int, bytes]] = deque()
+        self._told = 0
+        self._quiet_since: float | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many events are not acknowledged."""
+        return len(self._items)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something is to be told now."""
+        return bool(self._items) and self._told < self._items[-1][0]
+
+    def put(self, event: bytes) -> int:
+        """Give `event` the next number, and return that. ValueError: it is no packed list."""
+        number = self.last + 1
+        self._items.append((number, _numbered(number, event)))
+        self._log.put(event_key(number), event)
+        self.last = number
+        if len(self._items) > self.keep:
+            self._log.erase(event_key(self._items.popleft()[0]))
+            self.dropped += 1
+        return number
+
+    def restore(self, last: int, events: Iterable[tuple[int, bytes]]) -> None:
+        """Take over what a predecessor kept: the last number it gave, and what is in the log, by number."""
+        self.last = last
+        self._items.extend((number, _numbered(number, event)) for number, event in sorted(events))
+
+    def take(self, now: float, at_most: int = 256) -> tuple[int, bytes, int]:
+        """Return what is to be told now, oldest first: how many, their octets, the last number; 0, b"", 0: nothing."""
+        if self._quiet_since is not None and now - self._quiet_since >= REPEAT_S:
+            self._told = 0
+            self._quiet_since = now
+        skip = bisect_right(self._items, self._told, key=itemgetter(0))
+        due = list(islice(self._items, skip, skip + at_most))
+        return len(due), b"".join(octets for _, octets in due), due[-1][0] if due else 0
+
+    def told(self, number: int, now: float) -> None:
+        """The journal has been sent everything up to `number`."""
+        self._told = number
+        if self._quiet_since is None:
+            self._quiet_since = now
+
+    def acknowledge(self, number: int, now: float) -> int:
+        """The journal has everything up to `number`; return how many events are kept no more.
+
+        A journal that says the same number again misses what follows it: that is no reason to wait longer.
+        """
+        before = len(self._items)
+        while self._items and self._items[0][0] <= number:
+            self._log.erase(event_key(self._items.popleft()[0]))
+        done = before - len(self._items)
+        if done or not self._items:
+            self._quiet_since = now if self._items else None
+        return done
+
+    def next_deadline(self) -> float | None:
+        """When something is to be told again; None while nothing waits."""
+        return self._quiet_since + REPEAT_S if self._quiet_since is not None else None
+
+
+def _numbered(number: int, event: bytes) -> bytes:
+    """Return the list with `number` before its first element. ValueError: it is no packed list."""
+    if event[:1] and event[0] in _FEW:
+        return list_head(event[0] - _FEW.start + 1) + pack(number) + event[1:]
+    if len(event) >= 3 and event[0] == _MANY:
+        return list_head(int.from_bytes(event[1:3], "big") + 1) + pack(number) + event[3:]
+    raise ValueError(f"no packed list: {event[:16]!r}")
+
+
+try:
+    from switchboard._native import engine
+except ImportError:
+    EventRing = EventRingInPython
+else:
+    EventRing = engine.NativeEventRing  # type: ignore[assignment, misc]

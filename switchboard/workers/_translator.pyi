@@ -1,3 +1,0 @@
-from switchboard.phrases.translate import Translator
-
-def rewrite(frame: bytes, start: int, translator: Translator) -> tuple[list[bytes], list[bytes]] | None: ...

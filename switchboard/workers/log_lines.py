@@ -1,0 +1,128 @@
+"""Lines of the log about single requests, and never too many of them.
+
+Who was turned away (in the form that fail2ban reads), whose registration had to go for want of room, and, at
+level debug, every message in a worker's frames.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import structlog
+
+from switchboard.auth.failures import Failure
+from switchboard.bus import frames
+from switchboard.bus.items import message_in
+from switchboard.core.phones import Allowance
+from switchboard.registrar.rules import Displaced
+from switchboard.sip.errors import ParseError
+from switchboard.sip.host import format_hop
+from switchboard.sip.mask import mask
+from switchboard.sip.message import parse_message
+
+FAILURES_A_SECOND: Final = 10.0
+FAILURES_AT_ONCE: Final = 50.0
+_LONGEST = 64
+_ODD = re.compile(r"[^A-Za-z0-9._+\-@%*]")
+
+
+class FailureLog:
+    """One worker's; `unlogged` counts what was too much. `now`: monotonic s."""
+
+    def __init__(self) -> None:
+        self.unlogged = 0
+        self._room = Allowance(FAILURES_A_SECOND, FAILURES_AT_ONCE, 0.0)
+
+    def tell(self, failures: Iterable[Failure], now: float) -> None:
+        """Write a line for each of them while there is room."""
+        for failure in failures:
+            if not self._room.take(now):
+                self.unlogged += 1
+                continue
+            structlog.get_logger().warning(
+                "auth failed",
+                source=failure.source,
+                user=_ODD.sub("?", failure.user[:_LONGEST]),
+                method=_ODD.sub("?", failure.method[:_LONGEST]),
+                reason=str(failure.reason),
+                **_if_known(algorithm=failure.algorithm, user_agent=failure.user_agent),
+            )
+
+
+def _if_known(**details: str) -> dict[str, str]:
+    return {name: _ODD.sub("?", text) for name, text in details.items() if text}
+
+
+DISPLACED_A_SECOND: Final = 1.0
+DISPLACED_AT_ONCE: Final = 20.0
+_LONGEST_SHOWN = 64
+_UNPRINTED = re.compile("[^!-~]|=")
+
+
+class BindingLog:
+    """The registrar's; `unlogged` counts what was too much. `now`: monotonic s."""
+
+    def __init__(self, now: float) -> None:
+        self.unlogged = 0
+        self._room = Allowance(DISPLACED_A_SECOND, DISPLACED_AT_ONCE, now)
+
+    def tell(self, displaced: Iterable[Displaced], now: float) -> None:
+        """Write a line for each of them while there is room."""
+        for user, binding, source in displaced:
+            if not self._room.take(now):
+                self.unlogged += 1
+                continue
+            structlog.get_logger().warning(
+                "registration displaced",
+                source=source[0],
+                user=_printed(user),
+                contact=_printed(binding.contact),
+                user_agent=_printed(binding.user_agent),
+            )
+
+
+def _printed(text: str) -> str:
+    """What a stranger wrote must not look like a field."""
+    return _UNPRINTED.sub("?", text[:_LONGEST_SHOWN])
+
+
+class FrameLog:
+    """Tells of every message and call event that a worker takes from the bus (docs/BUS.md, Subjects)."""
+
+    def tell(self, frame: bytes) -> None:
+        """A line for each item; none for a frame that cannot be read, which its receiver counts."""
+        try:
+            subject, body = frames.unpack(frame)
+        except frames.FrameError:
+            return
+        match subject, body:
+            case "sip.received" | "sip.send" | "sip.translate", list(items):
+                for item in items:
+                    _tell_message(subject, item)
+            case "call.happened", [_, _, list(events)]:
+                for event in events:
+                    _tell_event(event)
+
+
+def _tell_message(subject: str, item: Any) -> None:
+    if found := message_in(subject, item):
+        flow, raw = found
+        _tell(subject, raw, format_hop(*flow.hop))
+
+
+def _tell(subject: str, raw: bytes, peer: str) -> None:
+    line = mask(raw.partition(b"\r\n")[0]).decode(errors="replace")
+    try:
+        message = parse_message(raw)
+    except ParseError as error:
+        structlog.get_logger().debug(subject, line=line, peer=peer, broken=str(error))
+        return
+    number, method = message.cseq
+    cseq = f"{number} {method}"
+    structlog.get_logger().debug(subject, call_id=message.call_id, line=line, cseq=cseq, peer=peer)
+
+
+def _tell_event(event: Any) -> None:
+    match event:
+        case [int(), str(kind), str(call_id), *_]:
+            structlog.get_logger().debug("call.happened", call_id=call_id, kind=kind)
