@@ -4,8 +4,8 @@ from pathlib import Path
 
 from system.harness import Switchboard
 
-from switchboard.bus.ask import ask
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import ask
 from switchboard.settings.model import Settings
 
 

@@ -11,7 +11,7 @@ import psutil
 
 from bench.phones import Lab
 from bench.watch import Watch
-from switchboard.bus.ask import BusError, ask
+from switchboard.bus.rpc import BusError, ask
 from switchboard.cli.restart import ORDER
 from switchboard.settings.hosts import OPTIONAL, Component, workers_of
 from switchboard.supervisor.supervisor import DEADLINE_S

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
+from switchboard.bus.rpc import Board
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from flows import udp
 
-from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
-from switchboard.auth.trusted import Trusted
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named

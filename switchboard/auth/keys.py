@@ -1,7 +1,12 @@
-"""What is derived from the secret key of a switchboard: one use, one kind of sum."""
+"""The secret key of a switchboard, in a file that only its user reads, and what is derived from it."""
 
+import os
+import secrets
 from enum import Enum
 from hashlib import blake2s
+from pathlib import Path
+
+from switchboard.storage.unusable import UnusableFile
 
 SIZE = 32
 """Bytes of the key."""
@@ -20,3 +25,42 @@ class Use(Enum):
 def seal(key: bytes, use: Use, data: bytes, size: int = 8) -> bytes:
     """The sum of `size` bytes over `data` that only who has `key` can make."""
     return blake2s(data, key=key, digest_size=size, person=use._value_).digest()  # `value` costs a call more
+
+
+class KeyFileError(UnusableFile):
+    """The key cannot be used; the text tells people why and what to do."""
+
+
+def load_or_make_key(path: Path) -> bytes:
+    """The key in the file `path`; a new one, kept there, if there is none yet. KeyFileError.
+
+    Several processes may do so at the same time: all get the same key.
+    """
+    try:
+        if not path.exists():
+            make_key(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"The key {path} cannot be used: {error.strerror}.") from error
+    if len(key) != SIZE:
+        raise KeyFileError(
+            f"The key {path} holds {len(key)} bytes instead of {SIZE}: restore it, or remove it (phones then "
+            "authenticate anew, and calls that are up may not be ended through the switchboard)."
+        )
+    return key
+
+
+def make_key(path: Path) -> bool:
+    """Keep a new key in `path`; False if somebody else was first. OSError."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, secrets.token_bytes(SIZE))
+        os.fsync(descriptor)
+        os.link(fresh, path)  # whole, or not at all
+    except FileExistsError:
+        return False
+    finally:
+        os.close(descriptor)
+        os.unlink(fresh)
+    return True

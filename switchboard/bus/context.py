@@ -1,11 +1,113 @@
-"""The ZeroMQ context of a process: what leaves the host is encrypted, and what comes in is known."""
+"""The ZeroMQ context of a process: what leaves the host is encrypted (CurveZMQ, RFC 26), and what comes in is known.
 
-from collections.abc import Sequence
+Each host has one pair of keys, kept in one directory: `HOST.key` is public and known to every host,
+`HOST.key_secret` never leaves its own. Only hosts of our own switchboard are let in (ZAP, ZeroMQ RFC 27).
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import zmq
+from zmq.utils import z85
 
-from switchboard.bus.guard import Guard
-from switchboard.bus.keys import Keys
+PUBLIC, SECRET = ".key", ".key_secret"
+
+
+class KeysError(Exception):
+    """A key is missing or unusable; the text says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What one host needs: its own pair, and every host's public key by its address. Keys are in Z85."""
+
+    public: bytes
+    secret: bytes
+    publics: Mapping[str, bytes]
+
+    def server_key(self, endpoint: str) -> bytes:
+        """The public key of the host that listens at a TCP endpoint."""
+        address = endpoint.removeprefix("tcp://").rpartition(":")[0]
+        return self.publics[address.strip("[]")]
+
+
+def make_keys(directory: Path, hosts: Iterable[str]) -> list[str]:
+    """Make the pairs of those hosts that have no public key yet; return these hosts. OSError."""
+    from zmq.auth import create_certificates  # 60 ms that a switchboard of one host need not spend
+
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = [host for host in hosts if not (directory / (host + PUBLIC)).exists()]
+    for host in made:
+        create_certificates(directory, host)
+        os.chmod(directory / (host + SECRET), 0o600)
+    return made
+
+
+def load_keys(directory: Path, here: str, addresses: Mapping[str, str]) -> Keys:
+    """Read what the host `here` needs; `addresses`: by host. KeysError if something is missing or no key."""
+    publics = {address: _load(directory / (host + PUBLIC))[0] for host, address in addresses.items()}
+    public, secret = _load(directory / (here + SECRET))
+    if secret is None:
+        raise _unusable(directory / (here + SECRET), "holds no secret key")
+    return Keys(public, secret, publics)
+
+
+def _load(path: Path) -> tuple[bytes, bytes | None]:
+    from zmq.auth import load_certificate
+
+    try:
+        return load_certificate(path)
+    except (OSError, ValueError) as error:
+        raise _unusable(path, "is missing" if not path.exists() else f"cannot be read: {error}") from error
+
+
+def _unusable(path: Path, what: str) -> KeysError:
+    return KeysError(
+        f"The key {path} {what}. Make the keys on one host with `switchboard keys`, then copy to each host "
+        f"all files *{PUBLIC} and its own *{SECRET}."
+    )
+
+
+ENDPOINT = "inproc://zeromq.zap.01"
+_VERSION = b"1.0"
+
+
+class Guard:
+    """Answers libzmq's question whether a key may connect; `socket` is for the poller of the owner.
+
+    `refused` counts those turned away.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], allowed: Iterable[bytes]) -> None:
+        self.refused = 0
+        self._strangers: set[str] = set()
+        self._allowed = frozenset(z85.decode(key) for key in allowed)
+        self.socket = context.socket(zmq.REP)
+        self.socket.set(zmq.LINGER, 0)
+        self.socket.bind(ENDPOINT)
+
+    def serve(self) -> None:
+        """Answer what waits."""
+        while self.socket.poll(0):
+            _, request, _, address, _, mechanism, *credentials = self.socket.recv_multipart()
+            known = mechanism == b"CURVE" and credentials[:1] and credentials[0] in self._allowed
+            if not known:
+                self.refused += 1
+                self._strangers.add(address.decode(errors="replace"))
+            status, text = (b"200", b"OK") if known else (b"400", b"unknown key")
+            self.socket.send_multipart([_VERSION, request, status, text, b"", b""])
+
+    def take_strangers(self) -> list[str]:
+        """The addresses of those turned away since the last call."""
+        strangers, self._strangers = sorted(self._strangers), set()
+        return strangers
+
+    def close(self) -> None:
+        """Answer no more."""
+        self.socket.close()
+
 
 HEARTBEAT_MS = 1_000
 SILENCE_MS = 10_000

@@ -11,11 +11,9 @@ from switchboard import log
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.door import Door, Question
-from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS
-from switchboard.bus.plan import Kind
-from switchboard.bus.reach import Reach
+from switchboard.bus.endpoints import Endpoints, Kind
+from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS, Reach
+from switchboard.bus.rpc import Door, Question
 from switchboard.bus.sockets import Ears
 
 FRAMES_A_ROUND = 64

@@ -1,7 +1,8 @@
-"""One peer that we cast frames to."""
+"""Whom we send frames to: a peer, who listens to what we publish, and which peers cannot be reached."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 import zmq
 
@@ -59,3 +60,78 @@ class Peer:
     def close(self) -> None:
         """Let go of the peer; frames on their way have LINGER_MS to leave."""
         self._socket.close()
+
+
+FRAMES_KEPT = 10_000
+_SUBSCRIBES = b"\x01"
+
+
+class Publisher:
+    """Bound XPUB sockets; each subscriber that is slow misses what goes beyond FRAMES_KEPT."""
+
+    def __init__(self, context: BusContext, endpoints: Sequence[str]) -> None:
+        options = {"sndhwm": FRAMES_KEPT, "linger": LINGER_MS, "xpub_verbose": 1}
+        self._sockets = context.listen(zmq.XPUB, endpoints, **options)
+
+    @property
+    def fds(self) -> list[int]:
+        """Readable when somebody may have subscribed. Sending may silence them: ask after each round, too."""
+        return [int(socket.get(zmq.FD)) for socket in self._sockets]
+
+    def has_newcomers(self) -> bool:
+        """Whether somebody has subscribed since the last time: who has missed what was sent before."""
+        found = False
+        for socket in self._sockets:
+            while int(socket.get(zmq.EVENTS)) & zmq.POLLIN:
+                found |= socket.recv(zmq.NOBLOCK)[:1] == _SUBSCRIBES
+        return found
+
+    def send(self, subject: str, body: object) -> None:
+        """Publish one frame."""
+        frame = frames.pack(subject, body)
+        for socket in self._sockets:
+            socket.send(frame)
+
+    def close(self) -> None:
+        """Let go of the sockets."""
+        for socket in self._sockets:
+            socket.close()
+
+
+AWAY_S = 1.0
+"""A worker that is restarted is back sooner: nobody needs to read of that."""
+
+
+class Reach:
+    """Looks at the peers from time to time. `now`: monotonic s, `at`: epoch s."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[float, float]] = {}
+        self._reported: set[str] = set()
+
+    def look(self, peers: Iterable[Peer], now: float, at: float) -> list[str]:
+        """Return what the log is to know."""
+        return [line for peer in peers if (line := self._look(peer, now, at))]
+
+    def notes(self) -> list[str]:
+        """A line for each peer that has been away for long."""
+        return [_away(where, *self._since[where]) for where in sorted(self._reported)]
+
+    def _look(self, peer: Peer, now: float, at: float) -> str | None:
+        where = f"{peer.name} at {peer.endpoint}"
+        if peer.takes_frames:
+            since, _ = self._since.pop(where, (now, at))
+            if where not in self._reported:
+                return None
+            self._reported.discard(where)
+            return f"{where} can be reached again, after {now - since:.0f} s"
+        since, _ = self._since.setdefault(where, (now, at))
+        if now - since < AWAY_S or where in self._reported:
+            return None
+        self._reported.add(where)
+        return _away(where, *self._since[where])
+
+
+def _away(where: str, _since: float, since_at: float) -> str:
+    moment = datetime.fromtimestamp(since_at).astimezone()
+    return f"{where} cannot be reached since {moment:%Y-%m-%d %H:%M:%S}"

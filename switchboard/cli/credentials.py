@@ -10,8 +10,8 @@ from pathlib import Path
 
 import typer
 
-from switchboard.auth.key_file import make_key
-from switchboard.bus.keys import PUBLIC, SECRET, make_keys
+from switchboard.auth.keys import make_key
+from switchboard.bus.context import PUBLIC, SECRET, make_keys
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.running import settings_or_exit
 from switchboard.settings.password import SALT_BYTES, hash_password

@@ -13,8 +13,8 @@ from ipaddress import ip_address
 
 import typer
 
-from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import Board
 from switchboard.bus.socket_buffer import cut, enlarge_buffers
 from switchboard.cli.check import check_soundness, unknown_variables
 from switchboard.cli.output import say

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from switchboard.bus.ask import BusError, ask
+from switchboard.bus.rpc import BusError, ask
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.history.explain import explain as explain_messages

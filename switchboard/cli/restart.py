@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from switchboard.bus.ask import BusError, ask
-from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
+from switchboard.bus.rpc import Board, BusError, ask
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, progress, say
 from switchboard.cli.running import ask_or_exit, context_or_exit, settings_or_exit
 from switchboard.settings.hosts import Component, workers_of

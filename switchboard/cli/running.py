@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from switchboard.bus.ask import BusError, Refused, ask
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import BusError, Refused, ask
 from switchboard.cli.output import FAILED, MISUSED, fail
 from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.site import endpoints_of, open_context

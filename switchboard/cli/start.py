@@ -10,8 +10,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from switchboard.bus.context import BusContext, NotListeningError
-from switchboard.bus.door import Door
-from switchboard.bus.plan import Kind
+from switchboard.bus.endpoints import Kind
+from switchboard.bus.rpc import Door
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.start_failure import (
     StartFailure,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from switchboard.bus.ask import BusError, ask
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import BusError, ask
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.settings.model import Settings

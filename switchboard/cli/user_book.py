@@ -8,7 +8,7 @@ from typing import Any
 
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import Entry
-from switchboard.bus.ask import BusError, Refused, ask
+from switchboard.bus.rpc import BusError, Refused, ask
 from switchboard.cli.output import fail
 from switchboard.cli.running import context_or_exit
 from switchboard.settings.model import Settings

@@ -1,4 +1,4 @@
-"""The console as an ASGI application, and the thread that serves it."""
+"""The console as an ASGI application with the metrics beside it, and the thread that serves it."""
 
 import asyncio
 import socket
@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -29,8 +30,27 @@ from switchboard.console.phones import Phones
 from switchboard.console.phrases import Phrases
 from switchboard.console.sessions import Sessions
 from switchboard.console.watch import Watch
-from switchboard.metrics import routes as metrics
+from switchboard.metrics.exposition import Exposition
 from switchboard.settings.model import Settings
+
+
+def metrics_routes(settings: Settings) -> list[Route]:
+    """What to mount. The functions ask and wait: Starlette runs them on threads of their own."""
+    exposition = Exposition(settings)
+
+    def metrics(_request: Request) -> Response:
+        return Response(exposition.text(), media_type=CONTENT_TYPE_LATEST)
+
+    def ready(_request: Request) -> Response:
+        not_up = exposition.survey().not_up()
+        return JSONResponse({"ready": not not_up, "not_up": not_up}, 503 if not_up else 200)
+
+    return [
+        Route("/metrics", metrics),
+        Route("/healthz", lambda _request: PlainTextResponse("ok\n")),
+        Route("/readyz", ready),
+    ]
+
 
 MAX_CONNECTIONS = 200
 END_S = 1
@@ -99,7 +119,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Phones(pages, settings, context).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,
-        *metrics.routes(settings),
+        *metrics_routes(settings),
         Mount("/static", StaticFiles(packages=[("switchboard.console", "static")])),
     ]
 

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from switchboard.bus.ask import BusError
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import BusError
 from switchboard.console.call_view import arrange, view_message
 from switchboard.console.pages import Pages, event
 from switchboard.console.watch import contacts_of

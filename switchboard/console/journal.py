@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from switchboard.bus.ask import BusError
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import BusError
 from switchboard.console.pages import Pages
 from switchboard.console.records import Day, Wanted, by_day, find, journal_lines, newest
 from switchboard.journal.record import CallDetailRecord, Outcome, write_csv

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from switchboard.bus.ask import BusError, ask
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import BusError, ask
 from switchboard.console.pages import Pages, event, rate
 from switchboard.console.watch import SPAN_S, Look, Watch
 from switchboard.settings.hosts import Component, workers_of

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from switchboard.auth.digest import make_ha1
 from switchboard.auth.users import make_entry
-from switchboard.bus.ask import BusError, Refused, ask
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import BusError, Refused, ask
 from switchboard.cli.credentials import generate_password
 from switchboard.console.pages import Pages
 from switchboard.console.provisioning import TOKEN_BYTES, Credentials, Links, configuration, to_xml

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from switchboard.bus.ask import ask
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import ask
 from switchboard.journal.reader import read_part
 from switchboard.journal.record import CallDetailRecord, Outcome, parse_line, timestamp
 from switchboard.settings.model import Settings

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from switchboard.bus.ask import BusError, ask
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import BusError, ask
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings

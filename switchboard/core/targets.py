@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failure, Failures, Reason
-from switchboard.auth.trusted import Trusted
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
 from switchboard.core.identity import unproved_lines

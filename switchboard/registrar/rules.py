@@ -11,9 +11,8 @@ from switchboard.auth.verifier import Attempt
 from switchboard.core.preprocess import check_syntax
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.rebind import RegistrarPolicy, rebind
+from switchboard.registrar.rebind import RegistrarPolicy, Update, rebind
 from switchboard.registrar.store import Store
-from switchboard.registrar.update import Update
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.host import format_hop

@@ -1,9 +1,7 @@
 """How a process of this host reaches the others of the switchboard, as the settings have it."""
 
-from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.keys import Keys, KeysError, load_keys
-from switchboard.bus.plan import Plan
+from switchboard.bus.context import BusContext, Keys, KeysError, load_keys
+from switchboard.bus.endpoints import Endpoint, Endpoints, Plan
 from switchboard.settings.hosts import OPTIONAL, Component, all_workers, place, workers_of
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.types import OFF

@@ -8,8 +8,8 @@ from contextlib import suppress
 import zmq
 
 from switchboard.bus import frames
-from switchboard.bus.board import connect
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import connect
 from switchboard.supervisor.worker import State, Worker
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"

@@ -15,8 +15,8 @@ from typing import Protocol, Self
 
 import zmq
 
-from switchboard.bus.door import Door, Question
-from switchboard.bus.guard import Guard
+from switchboard.bus.context import Guard
+from switchboard.bus.rpc import Door, Question
 from switchboard.supervisor.child import Child
 from switchboard.supervisor.worker import State, Worker
 

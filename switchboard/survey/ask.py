@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from switchboard.auth.failures import Failing
-from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
+from switchboard.bus.rpc import Board
 from switchboard.settings.hosts import Component, workers_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, host_of, is_here, parents

@@ -10,9 +10,9 @@ import structlog
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Kind
 from switchboard.bus.items import REGISTERED, flow_of
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
 from switchboard.core.networks import parse_networks

@@ -8,8 +8,8 @@ from typing import Any
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Kind
 from switchboard.bus.items import SENT, flow_of
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of

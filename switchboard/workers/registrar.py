@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from switchboard.auth.failures import Failures
-from switchboard.auth.key_file import load_or_make_key
+from switchboard.auth.keys import load_or_make_key
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Kind
 from switchboard.bus.items import RECEIVED, SENT, flow_of
 from switchboard.bus.outbox import Outbox
-from switchboard.bus.peer import Peer
-from switchboard.bus.plan import Kind
-from switchboard.bus.publisher import Publisher
+from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.tick import Tick
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar

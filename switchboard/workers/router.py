@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
+from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
-from switchboard.auth.key_file import load_or_make_key
-from switchboard.auth.trusted import Trusted
+from switchboard.auth.keys import load_or_make_key
 from switchboard.auth.user_store import UserStore, read_page
 from switchboard.auth.users import Follower as UserFollower
 from switchboard.auth.users import PageFollower as PageUserFollower
@@ -18,11 +18,10 @@ from switchboard.auth.users import StoreFollower as StoreUserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.endpoints import Endpoints, Kind
 from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission

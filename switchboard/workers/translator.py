@@ -10,9 +10,9 @@ import structlog
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Kind
 from switchboard.bus.items import SENT, TRANSLATED, flow_of, pack_sent
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.bus.plan import Kind
 from switchboard.bus.tap import Tap
 from switchboard.phrases.catalogue import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown

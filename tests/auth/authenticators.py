@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from itertools import count
 
-from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
-from switchboard.auth.trusted import Trusted
 from switchboard.auth.users import Page, Record, Users, make_entry
 from switchboard.auth.verifier import Verifier
 

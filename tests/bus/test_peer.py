@@ -1,10 +1,15 @@
-import time
+"""None"""
 
+import time
+from collections.abc import Callable
+
+import zmq
 from bus.inbox import bind_inbox, next_frame
 
+from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.peer import HIGH_WATER_MARK, Peer
+from switchboard.bus.peer import AWAY_S, HIGH_WATER_MARK, Peer, Publisher, Reach
 
 
 def send_within(peer: Peer, body: object, limit_s: float = 2.0) -> None:
@@ -58,3 +63,70 @@ def test_closed_peer_leaves_the_context_free_to_end(context: BusContext, endpoin
     peer = Peer(context, endpoints.inbox("router"))
     peer.close()
     context.term()
+
+
+DEADLINE_MS = 2000
+
+
+def test_all_subscribers_hear_it_at_whatever_endpoint(context: BusContext) -> None:
+    endpoints = ["inproc://one", "inproc://two"]
+    publisher = Publisher(context, endpoints)
+    subscribers = [context.socket(zmq.SUB) for _ in endpoints]
+    for subscriber, endpoint in zip(subscribers, endpoints, strict=True):
+        subscriber.connect(endpoint)
+        subscriber.subscribe(b"")
+    publisher.send("location.number", [1])
+    for subscriber in subscribers:
+        assert subscriber.poll(DEADLINE_MS)
+        assert frames.unpack(subscriber.recv()) == ("location.number", [1])
+    publisher.close()
+
+
+def test_who_has_subscribed_is_noticed_once_each(context: BusContext) -> None:
+    publisher = Publisher(context, ["inproc://one"])
+    assert not publisher.has_newcomers()
+    for _ in range(2):
+        subscriber = context.socket(zmq.SUB)
+        subscriber.connect("inproc://one")
+        subscriber.subscribe(b"")
+        assert publisher.has_newcomers()
+        publisher.send("location.number", [1])
+        assert not publisher.has_newcomers()
+    publisher.close()
+
+
+AT = 1_700_000_000.0
+LIMIT_S = 5.0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < until
+
+
+def test_a_peer_that_stays_away_is_told_once_and_so_is_its_return(
+    context: BusContext, endpoints: Endpoints
+) -> None:
+    here = endpoints.inbox("journal")
+    peer, reach = Peer(context, here), Reach()
+    assert reach.look([peer], 100.0, AT) == []
+    assert reach.notes() == []
+    (line,) = reach.look([peer], 100.0 + AWAY_S, AT + AWAY_S)
+    assert line.startswith(f"journal.0 at {here} cannot be reached since 2023-11-1")
+    assert reach.look([peer], 105.0, AT + 5) == []
+    assert reach.notes() == [line]
+    bind_inbox(context, here)
+    wait_until(lambda: peer.takes_frames)
+    assert reach.look([peer], 110.0, AT + 10) == [f"journal.0 at {here} can be reached again, after 10 s"]
+    assert reach.notes() == []
+
+
+def test_a_short_absence_is_not_worth_a_word(context: BusContext, endpoints: Endpoints) -> None:
+    here = endpoints.inbox("journal")
+    peer, reach = Peer(context, here), Reach()
+    reach.look([peer], 100.0, AT)
+    bind_inbox(context, here)
+    wait_until(lambda: peer.takes_frames)
+    assert reach.look([peer], 100.5, AT) == []
+    peer.close()

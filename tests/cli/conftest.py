@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.door import Door
+from switchboard.bus.rpc import Door
 from switchboard.cli.main import app
 
 LIMIT_S = 20.0

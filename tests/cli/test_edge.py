@@ -9,10 +9,9 @@ import net_admin
 import pytest
 from system.harness import free_port
 
-from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
-from switchboard.bus.door import Door
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.rpc import Board, Door
 from switchboard.bus.socket_buffer import receive_buffer
 from switchboard.cli.edge import IMPATIENT_AFTER_S, Announcer, open_sockets, welcome
 from switchboard.settings.model import Settings, read_settings

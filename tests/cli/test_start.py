@@ -17,8 +17,8 @@ import pytest
 from cli.conftest import LIMIT_S, Run
 from cli.test_credentials import HOSTS
 
-from switchboard.bus.ask import ask
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.rpc import ask
 
 Environment = dict[str, str]
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.door import Door
+from switchboard.bus.rpc import Door
 
 Answering = Callable[[str, str, Any], list[Any]]
 REGISTRAR = "registrar.0.ask"

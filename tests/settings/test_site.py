@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from switchboard.bus.keys import make_keys
-from switchboard.bus.plan import Kind
+from switchboard.bus.context import make_keys
+from switchboard.bus.endpoints import Kind
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.site import endpoints_of, host_of, hosts_of, is_here, open_context, parents

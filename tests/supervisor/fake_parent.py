@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.door import Door
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.rpc import Door
 from switchboard.supervisor.supervisor import Parent, Team
 from switchboard.supervisor.worker import Worker
 

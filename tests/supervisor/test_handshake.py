@@ -14,10 +14,10 @@ from typing import BinaryIO
 import pytest
 from bus.inbox import all_items, bind_inbox
 
-from switchboard.bus.ask import ask
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import Peer
+from switchboard.bus.rpc import ask
 from switchboard.supervisor.handshake import LOADED, READY
 
 TESTS = Path(__file__).parents[1]

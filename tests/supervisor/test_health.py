@@ -11,8 +11,8 @@ import pytest
 from supervisor.fake_children import command, tend_until
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.door import Door
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.rpc import Door
 from switchboard.supervisor.health import QUESTIONS, SignsOfLife, Watchdog, notify, signs_of_life
 from switchboard.supervisor.worker import State, Worker
 

@@ -16,9 +16,8 @@ import pytest
 import zmq
 from supervisor.fake_children import command, tend_until
 
-from switchboard.bus.ask import Refused, ask
-from switchboard.bus.door import Question
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.rpc import Question, Refused, ask
 from switchboard.supervisor.supervisor import Restart, Wakeup
 from switchboard.supervisor.worker import State, Worker
 

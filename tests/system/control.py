@@ -6,9 +6,9 @@
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
-from switchboard.bus.board import Board
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.rpc import Board
 from switchboard.settings.hosts import Component as Name
 from switchboard.settings.model import Settings
 

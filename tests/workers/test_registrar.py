@@ -13,9 +13,8 @@ from flows import packed
 from registrar.registers import register
 from structlog.testing import capture_logs
 
-from switchboard.bus.context import BusContext
+from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.keys import load_keys, make_keys
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot

@@ -10,8 +10,7 @@ from auth.authenticators import make_authenticator
 from structlog.testing import capture_logs
 
 from switchboard.auth.users import Users, make_entry
-from switchboard.bus.context import BusContext
-from switchboard.bus.keys import load_keys, make_keys
+from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.settings.model import Settings
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
 

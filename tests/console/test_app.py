@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from system.harness import free_port
 
-from switchboard.metrics.routes import routes
+from switchboard.console.app import metrics_routes
 from switchboard.settings.model import Settings
 
 pytest_plugins = ["cli.conftest"]
@@ -25,7 +25,7 @@ def client(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
         routers=2,
         history=False,
     )
-    with TestClient(Starlette(routes=routes(settings))) as client:
+    with TestClient(Starlette(routes=metrics_routes(settings))) as client:
         yield client
 
 

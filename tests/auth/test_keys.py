@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from switchboard.auth.key_file import KeyFileError, load_or_make_key, make_key
+from switchboard.auth.keys import KeyFileError, load_or_make_key, make_key
 
 
 def test_it_is_made_once_and_for_nobody_elses_eyes(tmp_path: Path) -> None:

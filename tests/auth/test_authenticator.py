@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchboard.auth.trusted import Trusted
+from switchboard.auth.authenticator import Trusted
 
 
 @pytest.mark.parametrize(
