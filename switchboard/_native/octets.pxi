@@ -111,7 +111,7 @@ cdef inline Slice content(const Buffer *buffer) noexcept nogil:
     return found
 
 
-cdef inline uint64_t _mixed(uint64_t hash, uint64_t word) noexcept nogil:
+cdef inline uint64_t _stirred(uint64_t hash, uint64_t word) noexcept nogil:
     hash = (hash ^ word) * <uint64_t>0x9E3779B97F4A7C15
     return hash ^ (hash >> 29)
 
@@ -123,13 +123,13 @@ cdef uint64_t hash_of(Slice octets, uint64_t start) noexcept nogil:
     cdef uint64_t word, hash = start ^ _secret[0] ^ <uint64_t>octets.size
     while left >= 8:
         memcpy(&word, at, 8)
-        hash = _mixed(hash, word ^ _secret[1])
+        hash = _stirred(hash, word ^ _secret[1])
         at += 8
         left -= 8
     word = 0
     memcpy(&word, at, left)
-    hash = _mixed(hash, word ^ _secret[1])
-    return _mixed(hash, _secret[0])
+    hash = _stirred(hash, word ^ _secret[1])
+    return _stirred(hash, _secret[0])
 
 
 cdef bint open_table(Table *table) noexcept nogil:

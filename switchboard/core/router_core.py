@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from switchboard.codec import pack
+from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.proxy import Proxy
@@ -116,14 +117,18 @@ class RouterCore:
         if self._engine is None:
             return
         if users is None or self._facts.is_full:
-            self.surroundings_changed()
+            self._forget_facts()
             return
         for user in users:
             for key in self._facts.changed(user):
                 self._engine.forget(key)
 
-    def surroundings_changed(self) -> None:
-        """Addresses, domains or whom we trust may be others now."""
+    def own(self, domains: OwnDomains) -> None:
+        """From now on, `domains` are ours."""
+        self._env.policy.own = domains
+        self._forget_facts()
+
+    def _forget_facts(self) -> None:
         if self._engine is not None:
             self._facts.clear()
             self._engine.forget_all()

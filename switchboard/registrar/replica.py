@@ -1,6 +1,6 @@
 """A router's copy of the bindings: a snapshot of the store, kept up to date by numbered changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from switchboard.codec import pack, unpack
 from switchboard.core.dialog_seal import address_named
@@ -27,6 +27,8 @@ class Replica:
         """Whether there has been a snapshot: before, nobody can be said to be unknown."""
         self.number = 0
         """Of the last change that is in here."""
+        self.tell: Callable[[Iterable[str] | None], None] = _tell_nobody
+        """Is told whose bindings have changed; None: of all."""
         self._users: dict[str, bytes] = {}
         self._contacts: dict[HopKey, set[str]] | None = None  # users by contact, once somebody has asked
 
@@ -37,6 +39,7 @@ class Replica:
         self._users, self._contacts = {}, None
         for user, bindings in users.items():
             self._set(user, bindings)
+        self.tell(None)
 
     def apply(self, number: int, users: Mapping[str, list[Binding]]) -> bool:
         """Take one `location.changed`. False: changes are missing before it, a snapshot is needed.
@@ -50,6 +53,7 @@ class Replica:
         for user, bindings in users.items():
             self._set(user, bindings)
         self.number = number
+        self.tell(users)
         return True
 
     def lookup(self, user: str, now_at: float) -> list[Binding]:
@@ -127,6 +131,10 @@ class Replica:
             self._unindex(user, self._bindings(user))
             self._index(user, bindings)
         self._users[user] = pack([binding.to_wire() for binding in bindings]) if bindings else _NOBODY
+
+
+def _tell_nobody(users: Iterable[str] | None) -> None:
+    """Nobody wants to know."""
 
 
 def _hop_key(uri: SipUri) -> HopKey:

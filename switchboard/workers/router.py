@@ -20,18 +20,17 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, Kind
 from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
-from switchboard.bus.outbox import Outbox
+from switchboard.bus.outbox import Outbox, PackedOutbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
-from switchboard.codec import list_head, pack
+from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
 from switchboard.core.networks import parse_networks
-from switchboard.core.proxy import Proxy
-from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.core.router_core import RouterCore, Run
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer
@@ -45,10 +44,10 @@ from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog, boot_id
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
-from switchboard.workers.turns import hand_out, take_in
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
 QUESTIONS_KEPT = 1
+_HEAD = frames.head("sip.received")
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
 PLAIN = len(SENT)
@@ -74,8 +73,8 @@ class RouterService(Actor):
         self._settings = settings
         self._instance = instance
         self._log = RouterLog(settings.data_dir / f"router-{instance}")
-        self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
@@ -96,7 +95,8 @@ class RouterService(Actor):
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
         self._hears_lag = is_here("edge-rx.0", settings)
-        self._proxy = self._make_proxy()
+        self._core = self._make_core()
+        self._replica.tell = self._core.bindings_changed
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_telling = 0.0
         self._untranslated = self._bad_items = 0
@@ -154,7 +154,7 @@ class RouterService(Actor):
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
         events, first = self._log.events, self._next_look
-        deadlines = (self._tap.due_at, self._proxy.next_deadline(), events.next_deadline())
+        deadlines = (self._tap.due_at, self._core.next_deadline, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
                 first = deadline
@@ -163,36 +163,44 @@ class RouterService(Actor):
     def handle_timer(self, now: float) -> None:
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
-        turn = ProxyTurn(now, at=time.time())
-        self._proxy.handle_timer(turn)
-        self._carry_out(turn)
+        self._core.advance(now, time.time())
+        self._carry_out()
         self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._facing.refresh()
-            self._proxy.env.policy.own = own_domains(self._settings)
+            self._core.own(own_domains(self._settings))
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
         if self._authenticator:
             self._log.keep_nonces(self._authenticator.take_changes())
-        self._log.commit(time.monotonic())
-        self._join()
-        self._edge.flush()  # requests first: their answers are waited for
-        if not self._translator.flush():
-            for item in self._translator.take_back():
-                self._edge.put(item[:PLAIN])
-                self._untranslated += len(item) > PLAIN
+        effects = self._core.take(time.monotonic())
+        self._log.note(effects.events)
+        self._log.commit()
+        for lookup in effects.lookups:
+            self._resolver.ask(lookup)
+        self._send(effects.requests, effects.responses)
         super().flush()
         self._tell_journal(time.monotonic())
 
-    def _join(self) -> None:
-        """Many datagrams share one frame: the requests go with the responses, ahead of them."""
-        requests, responses = self._edge.waiting, self._translator.waiting
-        if requests and responses and requests + responses >= MANY:
-            items = self._translator.take_back()
-            self._translator.put_all(self._edge.take_back())
-            self._translator.put_all(items)
+    def _send(self, requests: Run, responses: Run) -> None:
+        """Requests first, whose answers are waited for. Many datagrams share one frame."""
+        is_shared = requests[0] and responses[0] and requests[0] + responses[0] >= MANY
+        if requests[0]:
+            (self._translator if is_shared else self._edge).put(requests)
+        if responses[0]:
+            self._translator.put(responses)
+        self._edge.flush()
+        if not self._translator.flush():
+            for run in self._translator.take_back():
+                self._send_untranslated(run)
+
+    def _send_untranslated(self, run: Run) -> None:
+        count, octets = run
+        for item in unpack(list_head(count) + octets):
+            self._edge.put(pack(item[:PLAIN]))
+            self._untranslated += len(item) > PLAIN
 
     def peers(self) -> Iterable[BusPeer]:
         """The journal, too."""
@@ -204,20 +212,16 @@ class RouterService(Actor):
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
-        layer = self._proxy.env.layer
         return {
-            **self._proxy.counters,
-            "server_transactions": layer.server_count,
-            "client_transactions": layer.client_count,
-            "repetitions_withheld": layer.repetitions.withheld,
+            **self._core.stats(),
             "lookups_waiting": self._resolver.waiting,
             "lookups_refused": self._resolver.refused,
             "untranslated": self._untranslated,
-            "bad_items": self._bad_items,
+            "bad_items": self._bad_items + self._core.bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
-            "answers_withheld": self._proxy.env.answers.withheld,
+            "answers_withheld": self._core.proxy.env.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
@@ -262,7 +266,7 @@ class RouterService(Actor):
         copy = UserStore(settings.data_dir / f"router-{self._instance}" / "users.db")
         return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
 
-    def _make_proxy(self) -> Proxy:
+    def _make_core(self) -> RouterCore:
         settings = self._settings
         incarnation = secrets.token_hex(3)
         policy = TargetPolicy(
@@ -281,7 +285,7 @@ class RouterService(Actor):
             else Admission(self._authenticator, policy, settings.auth_from, settings.strangers == "call")
         )
         values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
-        return Proxy(
+        return RouterCore(
             Environment(
                 layer=TransactionLayer(values),
                 policy=policy,
@@ -294,7 +298,8 @@ class RouterService(Actor):
                 caps=self._caps,
                 admission=admission,
                 asserted_domain=settings.asserted_domain,
-            )
+            ),
+            self._log.keyed,
         )
 
     def receive_frame(self, frame: bytes) -> int | None:
