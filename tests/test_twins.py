@@ -1,14 +1,18 @@
 """The compiled modules and their Python twins: which ones run, in a fresh interpreter."""
 
 import os
+import re
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from compiled import needs_compiled_core
 
 from switchboard import twins
 
+REFERENCE = re.compile(r'reference\("([\w.]+)", "(\w+)"\)|import_module\("([\w.]+)"\)')
 PRINT = "from switchboard.sip import scan; from switchboard.edge import intake; from switchboard.twins import core; "
 
 
@@ -55,3 +59,11 @@ def test_a_missing_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_modules_are_found_as_ever() -> None:
     assert twins.PythonOnly.find_spec("switchboard") is None
     assert twins.PythonOnly.find_spec("json.decoder", ["anywhere"]) is None
+
+
+def test_what_the_compiled_core_looks_up_when_it_is_needed_is_there() -> None:
+    parts = [path.read_text() for path in Path(twins.__file__).with_name("_native").glob("*.pxi")]
+    named = {match for text in parts for match in REFERENCE.findall(text)}
+    assert len(named) > 10
+    for module, name, alone in named:
+        assert hasattr(import_module(module or alone), name or "__name__"), (module, name)

@@ -91,8 +91,19 @@ cdef inline unsigned char *write_big_endian(unsigned char *to, Py_ssize_t number
     return to + octets
 
 
+cdef inline int list_head(Py_ssize_t length) noexcept nogil:
+    return 1 if length < 16 else 3 if length < 0x10000 else 5
+
+
 cdef inline int binary_head(Py_ssize_t size) noexcept nogil:
     return 2 if size < 0x100 else 3 if size < 0x10000 else 5
+
+
+cdef inline unsigned char *write_list_head(unsigned char *to, Py_ssize_t length) noexcept nogil:
+    if length < 16:
+        return write_big_endian(to, 0x90 | length, 1)
+    to[0] = 0xdc if length < 0x10000 else 0xdd
+    return write_big_endian(to + 1, length, list_head(length) - 1)
 
 
 cdef inline unsigned char *write_binary(unsigned char *to, const void *data, Py_ssize_t size) noexcept nogil:

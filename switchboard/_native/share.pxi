@@ -56,16 +56,10 @@ cdef bytes _frame(
     const unsigned char *start, Py_ssize_t head, Py_ssize_t count, const unsigned char *items, Py_ssize_t size
 ):
     """The octets before the list, its head, and its items."""
-    cdef int list_head = 1 if count < 16 else 3
-    cdef bytes frame = PyBytes_FromStringAndSize(NULL, head + list_head + size)
+    cdef bytes frame = PyBytes_FromStringAndSize(NULL, head + list_head(count) + size)
     cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(frame)
     memcpy(to, start, head)
-    to += head
-    if count < 16:
-        to[0] = <unsigned char>(0x90 | count)
-    else:
-        to[0], to[1], to[2] = 0xDC, <unsigned char>(count >> 8), <unsigned char>count
-    memcpy(to + list_head, items, size)
+    memcpy(write_list_head(to + head, count), items, size)
     return frame
 
 

@@ -123,7 +123,7 @@ cdef class Ears:
         self._count -= 1
         self._polled[place] = self._polled[self._count]
 
-    def wait(self, double wait_s):
+    cpdef bint wait(self, double wait_s) except -1:
         """Wait until something may be there. False: nothing came within `wait_s`, rounded up to ms."""
         cdef int wait_ms = <int>ceil(wait_s * 1000)
         cdef int found
@@ -142,19 +142,19 @@ cdef class Ears:
             found += self._worth_a_look[number]
         return found > 0
 
-    def hears(self, Py_ssize_t number):
+    cpdef bint hears(self, Py_ssize_t number):
         """Whether that socket is worth a look."""
-        return bool(self._worth_a_look[number])
+        return self._worth_a_look[number]
 
-    def is_readable(self, int fd):
+    cpdef bint is_readable(self, int fd) except -1:
         """Whether the last `wait` found that descriptor readable."""
         return self._polled[self._place(fd)].revents != 0
 
-    def has_error(self, int fd):
+    cpdef bint has_error(self, int fd) except -1:
         """Whether it found an error there, such as the network tells of what was sent."""
         return self._polled[self._place(fd)].revents & POLLERR != 0
 
-    def take(self, Py_ssize_t number):
+    cpdef bytes take(self, Py_ssize_t number):
         """Return the next frame of a socket, None if there is none. Frames are of one part."""
         cdef zmq_message message
         cdef int got

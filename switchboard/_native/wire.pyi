@@ -1,10 +1,12 @@
 import socket
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import zmq
 
-from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.actor import Actor
+from switchboard.bus.outbox import PackedOutboxInPython
+from switchboard.bus.rounds import Stop
 from switchboard.edge.filter import Gate
 from switchboard.phrases.translate import Translator
 from switchboard.sip.dispatch import Dispatcher
@@ -55,6 +57,30 @@ class Ears:
 class Mouth:
     def __init__(self, socket: zmq.Socket[bytes]) -> None: ...
     def send(self, frame: bytes) -> bool: ...
+
+class Rounds:
+    frames_in: int
+    items_in: int
+    bad_frames: int
+    tell_frame: Callable[[bytes], None] | None
+    watched: dict[int, Callable[[float], None]]
+    watched_for_errors: dict[int, Callable[[float], None]]
+    def __init__(
+        self,
+        actor: Actor,
+        ears: Ears,
+        published: int,
+        cast: int,
+        asked: int,
+        take_questions: Callable[[], None],
+        look_around: Callable[[float], None],
+    ) -> None: ...
+    def run(self, stop: Stop) -> None: ...
+    def round(self, wait_s: float) -> bool: ...
+    def wait_s(self) -> float: ...
+    def outboxes_wait(self) -> bool: ...
+
+class PackedOutbox(PackedOutboxInPython): ...
 
 class BatchSender:
     retried: int

@@ -22,6 +22,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memset, strlen
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from importlib import import_module
 
@@ -53,6 +54,8 @@ include "message.pxi"
 include "splice.pxi"
 include "share.pxi"
 include "sockets.pxi"
+include "rounds.pxi"
+include "outbox.pxi"
 include "datagrams.pxi"
 include "intake.pxi"
 include "translator.pxi"

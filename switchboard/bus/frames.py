@@ -1,6 +1,5 @@
 """The codec of the bus: a frame is the msgpack array `[VERSION, subject, body]` (docs/BUS.md)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from switchboard import codec
@@ -20,11 +19,6 @@ def pack(subject: str, body: object) -> bytes:
 def head(subject: str) -> bytes:
     """Return the octets of a frame that come before its body."""
     return codec.pack([VERSION, subject, None])[:-1]
-
-
-def pack_items(subject: str, items: Sequence[bytes]) -> bytes:
-    """Return the frame whose body is the list of `items`, each packed by the codec already."""
-    return b"".join((head(subject), codec.list_head(len(items)), *items))
 
 
 def unpack(frame: bytes) -> tuple[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
@@ -33,13 +34,13 @@ class Outbox:
         """How many items have not been cast yet."""
         return len(self._items)
 
-    def put(self, item: object) -> None:
+    def put(self, item: Any) -> None:
         """Add an item to the next flush; drops the oldest one if `keep` wait and the peer takes none."""
         self._items.append(item)
         if len(self._items) > self.keep:
             self._make_room()
 
-    def put_all(self, items: Iterable[object]) -> None:
+    def put_all(self, items: Iterable[Any]) -> None:
         """Add items, as `put` does each."""
         self._items.extend(items)
         if len(self._items) > self.keep:
@@ -54,8 +55,7 @@ class Outbox:
             if not self.peer.send_frame(frame):
                 self._blocked = True
                 return False
-            del self._items[:count]
-            self.sent += count
+            self.sent += self._let_go(count)
         self._blocked = False
         return True
 
@@ -75,25 +75,96 @@ class Outbox:
 
     def _make_room(self) -> None:
         if self._blocked or not self.flush():
-            excess = len(self._items) - self.keep
-            del self._items[:excess]
-            self.dropped += excess
+            self.dropped += self._drop()
+
+    def _drop(self) -> int:
+        """Drop the oldest items beyond `keep`; returns how many."""
+        return self._let_go(len(self._items) - self.keep)
+
+    def _let_go(self, number: int) -> int:
+        """Forget the oldest ones; returns how many items they were."""
+        del self._items[:number]
+        return number
 
     def _next_frame(self) -> tuple[bytes, int]:
         """The frame to cast next and how many items it holds; a single item may exceed BYTES_A_FRAME."""
         batch = self._items[:ITEMS_A_FRAME]
-        frame = self._pack(batch)
+        frame = frames.pack(self.subject, batch)
         while len(frame) > BYTES_A_FRAME and len(batch) > 1:
             batch = batch[: len(batch) // 2]
-            frame = self._pack(batch)
+            frame = frames.pack(self.subject, batch)
         return frame, len(batch)
 
-    def _pack(self, batch: list[Any]) -> bytes:
-        return frames.pack(self.subject, batch)
+
+Run = bytes | tuple[int, bytes]
+"""An item that the codec has packed, or how many such items follow each other in the octets beside it."""
 
 
-class PackedOutbox(Outbox):
-    """The same for items that the codec has packed already."""
+class PackedOutboxInPython(Outbox):
+    """The reference of `PackedOutbox`: the same for runs of packed items, which stay together or are dropped whole."""
 
-    def _pack(self, batch: list[bytes]) -> bytes:
-        return frames.pack_items(self.subject, batch)
+    def __init__(self, context: BusContext, endpoint: Endpoint, subject: str, keep: int = 2000) -> None:
+        super().__init__(context, endpoint, subject, keep)
+        self._head = frames.head(subject)
+        self._count = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many items have not been cast yet."""
+        return self._count
+
+    def put(self, item: Run) -> None:
+        """Add a run to the next flush; drops the oldest ones while more than `keep` items wait."""
+        self._items.append(item)
+        self._count += _size(item)
+        if self._count > self.keep:
+            self._make_room()
+
+    def put_all(self, items: Iterable[Run]) -> None:
+        """Add runs, as `put` does each."""
+        before = len(self._items)
+        self._items.extend(items)
+        self._count += sum(map(_size, self._items[before:]))
+        if self._count > self.keep:
+            self._make_room()
+
+    def take_back(self) -> list[Any]:
+        """Remove and return the runs that wait, oldest first."""
+        self._count = 0
+        return super().take_back()
+
+    def _let_go(self, number: int) -> int:
+        gone = sum(map(_size, self._items[:number]))
+        self._count -= gone
+        super()._let_go(number)
+        return gone
+
+    def _drop(self) -> int:
+        """Drop the oldest runs beyond `keep`; returns how many items they held."""
+        number = excess = 0
+        while self._count - excess > self.keep:
+            excess += _size(self._items[number])
+            number += 1
+        return self._let_go(number)
+
+    def _next_frame(self) -> tuple[bytes, int]:
+        runs: list[bytes] = []
+        count = size = 0
+        for run in self._items:
+            more, octets = (1, run) if isinstance(run, bytes) else run
+            if runs and (count + more > ITEMS_A_FRAME or size + len(octets) > BYTES_A_FRAME):
+                break
+            runs.append(octets)
+            count += more
+            size += len(octets)
+        return b"".join((self._head, codec.list_head(count), *runs)), len(runs)
+
+
+def _size(run: Run) -> int:
+    return 1 if isinstance(run, bytes) else run[0]
+
+
+try:
+    from switchboard._native.wire import PackedOutbox as PackedOutbox
+except ImportError:
+    PackedOutbox = PackedOutboxInPython  # type: ignore[assignment, misc]

@@ -6,8 +6,8 @@ from typing import Any
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.loop import RETRY_S
 from switchboard.bus.peer import Peer
+from switchboard.bus.rounds import RETRY_S
 from switchboard.journal.deliveries import Router
 from switchboard.journal.journal import Journal
 from switchboard.journal.reader import read_part

@@ -14,11 +14,19 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.loop import BYTES_A_ROUND, FRAMES_A_ROUND, Loop
+from switchboard.bus.loop import Loop
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
+from switchboard.bus.rounds import BYTES_A_ROUND, FRAMES_A_ROUND, Rounds, RoundsInPython
 
 LIMIT_S = 2.0
+TWINS = list(dict.fromkeys([Rounds, RoundsInPython]))
+
+
+@pytest.fixture(autouse=True, params=TWINS, ids=lambda twin: twin.__name__)
+def twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is told here holds for both."""
+    monkeypatch.setattr("switchboard.bus.loop.Rounds", request.param)
 
 
 class Recorder(Actor):
@@ -85,7 +93,7 @@ def rounds_until(loop: Loop, done: Callable[[], bool]) -> None:
     until = time.monotonic() + LIMIT_S
     while not done():
         assert time.monotonic() < until, "the loop never got there"
-        loop.round(0.05)
+        loop.rounds.round(0.05)
 
 
 def ask_in_between(context: BusContext, endpoints: Endpoints, loop: Loop, question: str, body: object) -> Any:
@@ -112,7 +120,7 @@ def test_casts_reach_the_actor_and_are_counted(context: BusContext, endpoints: E
     peer.send("sip.send", [1, 2, 3])
     rounds_until(loop, lambda: len(actor.casts) == 2)
     assert actor.casts == [("hello", None), ("sip.send", [1, 2, 3])]
-    assert (loop.frames_in, loop.items_in, loop.bad_frames) == (2, 4, 0)
+    assert (loop.rounds.frames_in, loop.rounds.items_in, loop.rounds.bad_frames) == (2, 4, 0)
     assert actor.flushes >= 1
 
 
@@ -123,7 +131,7 @@ def test_an_actor_may_take_a_frame_as_it_came(context: BusContext, endpoints: En
     peer.send("whole", [1, 2, 3])
     rounds_until(loop, lambda: len(actor.casts) == 2)
     assert actor.casts == [("hello", None), ("frame", frames.pack("whole", [1, 2, 3]))]
-    assert (loop.frames_in, loop.items_in) == (2, 4)
+    assert (loop.rounds.frames_in, loop.rounds.items_in) == (2, 4)
 
 
 class StopAfter:
@@ -198,7 +206,7 @@ def test_bad_frames_are_counted_and_harm_nothing(context: BusContext, endpoints:
     peer.send("good", None)
     rounds_until(loop, lambda: ("good", None) in actor.casts)
     assert actor.casts == [("hello", None), ("good", None)]
-    assert (loop.frames_in, loop.bad_frames) == (5, 3)
+    assert (loop.rounds.frames_in, loop.rounds.bad_frames) == (5, 3)
 
 
 def test_a_round_takes_a_bounded_number_of_frames_and_flushes_once(
@@ -215,7 +223,7 @@ def test_a_round_takes_a_bounded_number_of_frames_and_flushes_once(
     taken: list[int] = []
     while sum(taken) < 1 + FRAMES_A_ROUND + 20:
         before = (len(actor.casts), actor.flushes)
-        assert loop.round(LIMIT_S)
+        assert loop.rounds.round(LIMIT_S)
         taken.append(len(actor.casts) - before[0])
         assert actor.flushes == before[1] + 1
     assert max(taken) <= FRAMES_A_ROUND
@@ -232,7 +240,7 @@ def test_what_a_round_yields_does_not_wait_for_a_megabyte_of_input(
     taken: list[int] = []
     while sum(taken) < 1 + 5:
         before = len(actor.casts)
-        assert loop.round(LIMIT_S)
+        assert loop.rounds.round(LIMIT_S)
         taken.append(len(actor.casts) - before)
     assert max(taken) <= 3, "the first of them said hello"
 
@@ -248,7 +256,7 @@ def test_published_frames_come_before_casts(context: BusContext, endpoints: Endp
     publisher.send(frames.pack("location.changed", [7, []]))
     for source in (*loop._subscriptions, *loop._inboxes):
         assert source.poll(DEADLINE_MS)
-    loop.round(0)
+    loop.rounds.round(0)
     assert actor.casts == [("location.changed", [7, []]), ("cast", None)]
 
 
@@ -258,7 +266,7 @@ def test_timers_fire_in_order_and_not_before_they_are_due(context: BusContext, e
     now = time.monotonic()
     deadlines = [now - 1, now, now + 0.02, now + 0.04]
     actor.deadlines = [*reversed(deadlines), now + 60]
-    loop.round(0)
+    loop.rounds.round(0)
     assert actor.fired == deadlines[:2]
     rounds_until(loop, lambda: len(actor.fired) == 4)
     assert actor.fired == deadlines
@@ -275,7 +283,7 @@ def test_the_loop_sleeps_until_the_next_deadline(
     actor = Recorder()
     loop = Loop(actor, context, endpoints)
     actor.deadlines = [] if deadline_in is None else [time.monotonic() + deadline_in]
-    assert loop._wait_s() == pytest.approx(expected, abs=0.1)
+    assert loop.rounds.wait_s() == pytest.approx(expected, abs=0.1)
 
 
 def test_an_outbox_that_waits_is_tried_again_every_10_ms(context: BusContext, endpoints: Endpoints) -> None:
@@ -283,9 +291,9 @@ def test_an_outbox_that_waits_is_tried_again_every_10_ms(context: BusContext, en
     actor.outboxes = [Outbox(context, endpoints.inbox("late"), "s")]
     loop = Loop(actor, context, endpoints)
     actor.outboxes[0].put("patient")
-    loop.round(0)
+    loop.rounds.round(0)
     assert actor.outboxes[0].waiting == 1
-    assert loop._wait_s() == 0.010
+    assert loop.rounds.wait_s() == 0.010
     late = bind_inbox(context, endpoints.inbox("late"))
     rounds_until(loop, lambda: actor.outboxes[0].waiting == 0)
     assert next_frame(late) == ("s", ["patient"])
@@ -309,10 +317,10 @@ def test_frames_are_told_at_level_debug_only(context: BusContext, endpoints: End
     try:
         assert ask_in_between(context, endpoints, loop, "log.level", "debug") == ("log.level", "debug")
         peer.send("loud", None)
-        rounds_until(loop, lambda: loop.frames_in == 2)
+        rounds_until(loop, lambda: loop.rounds.frames_in == 2)
         assert ask_in_between(context, endpoints, loop, "log.level", "info") == ("log.level", "info")
         peer.send("quiet", None)
-        rounds_until(loop, lambda: loop.frames_in == 3)
+        rounds_until(loop, lambda: loop.rounds.frames_in == 3)
     finally:
         structlog.reset_defaults()
     assert frames.pack("loud", None) in told
@@ -326,7 +334,7 @@ def test_stats_are_those_of_loop_outboxes_and_actor(context: BusContext, endpoin
     loop = Loop(actor, context, endpoints)
     peer = connected(context, endpoints.inbox("recorder"))
     peer.send_frame(b"junk")
-    rounds_until(loop, lambda: loop.frames_in == 2)
+    rounds_until(loop, lambda: loop.rounds.frames_in == 2)
     assert ask_in_between(context, endpoints, loop, "stats", None) == (
         "stats",
         {
@@ -349,8 +357,8 @@ def test_watched_descriptors_are_handled_until_the_drain(context: BusContext, en
     actor.watched = {readable: lambda _now: seen.append(os.read(readable, 10))}
     loop = Loop(actor, context, endpoints)
     os.write(writable, b"1")
-    assert loop.round(LIMIT_S)
-    assert not loop.round(0)
+    assert loop.rounds.round(LIMIT_S)
+    assert not loop.rounds.round(0)
     os.write(writable, b"2")
     loop.drain()
     assert seen == [b"1"]
@@ -383,7 +391,7 @@ def test_the_base_offers_a_default_for_everything(context: BusContext, endpoints
     subject, _ = ask_in_between(context, endpoints, loop, "anything", None)
     assert subject == "error"
     assert ask_in_between(context, endpoints, loop, "stats", None)[1]["frames_in"] == 0
-    assert loop._wait_s() == 1.0
+    assert loop.rounds.wait_s() == 1.0
     actor.receive("cast", None, 0.0)
     actor.handle_timer(0.0)
     actor.close()

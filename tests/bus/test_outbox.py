@@ -1,11 +1,16 @@
 import time
+from typing import Any
 
+import pytest
 from bus.inbox import all_items, bind_inbox, next_frame
+from compiled import needs_compiled_core
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from switchboard import codec
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.outbox import BYTES_A_FRAME, ITEMS_A_FRAME, Outbox, PackedOutbox
+from switchboard.bus.outbox import BYTES_A_FRAME, ITEMS_A_FRAME, Outbox, PackedOutbox, PackedOutboxInPython
 from switchboard.bus.peer import HIGH_WATER_MARK
 
 HERE = Endpoint("inproc://peer", "peer.0")
@@ -145,3 +150,94 @@ def test_close_gives_up_what_waits(context: BusContext, endpoints: Endpoints) ->
     outbox.put(1)
     outbox.close()
     context.term()
+
+
+PACKED = list(dict.fromkeys([PackedOutbox, PackedOutboxInPython]))
+
+
+class Takes:
+    """A peer that takes or refuses frames as it is told."""
+
+    name = "peer.0"
+
+    def __init__(self, answers: list[bool]) -> None:
+        self.answers = answers
+        self.frames: list[bytes] = []
+
+    @property
+    def takes_frames(self) -> bool:
+        return not self.answers or self.answers[-1]
+
+    def send_frame(self, frame: bytes) -> bool:
+        if self.answers and not self.answers.pop():
+            return False
+        self.frames.append(frame)
+        return True
+
+
+@pytest.mark.parametrize("make", PACKED)
+def test_runs_of_packed_items_share_a_frame_with_others(
+    context: BusContext, make: type[PackedOutboxInPython]
+) -> None:
+    inbox = bind_inbox(context, HERE)
+    outbox = make(context, HERE, "s")
+    outbox.put(codec.pack("a"))
+    outbox.put((3, codec.pack(1) + codec.pack([b"raw"]) + codec.pack(None)))
+    assert outbox.waiting == 4
+    assert outbox.flush()
+    assert next_frame(inbox) == ("s", ["a", 1, [b"raw"], None])
+    assert (outbox.waiting, outbox.sent, outbox.dropped) == (0, 4, 0)
+
+
+@pytest.mark.parametrize("make", PACKED)
+def test_a_run_stays_together(context: BusContext, make: type[PackedOutboxInPython]) -> None:
+    inbox = bind_inbox(context, HERE)
+    outbox = make(context, HERE, "s")
+    one = codec.pack(1)
+    outbox.put_all([(200, 200 * one), (100, 100 * one), (300, 300 * one), one])
+    assert outbox.flush()
+    assert [len(next_frame(inbox)[1]) for _ in range(4)] == [200, 100, 300, 1]
+
+
+@pytest.mark.parametrize("make", PACKED)
+def test_of_too_many_the_oldest_runs_are_dropped_whole(
+    context: BusContext, endpoints: Endpoints, make: type[PackedOutboxInPython]
+) -> None:
+    outbox = make(context, endpoints.inbox("nobody"), "s", keep=3)
+    outbox.put_all([(2, b"ab"), b"c", b"d"])
+    assert (outbox.waiting, outbox.dropped) == (2, 2)
+    outbox.put((2, b"ef"))
+    assert outbox.take_back() == [b"d", (2, b"ef")]
+    assert (outbox.waiting, outbox.dropped) == (0, 3)
+
+
+runs = st.one_of(
+    st.binary(min_size=1, max_size=4),
+    st.tuples(st.integers(1, 300), st.sampled_from([b"x", b"yy", bytes(BYTES_A_FRAME // 2)])),
+)
+steps = st.one_of(
+    st.tuples(st.just("put"), runs),
+    st.tuples(st.just("put_all"), st.lists(runs, max_size=4)),
+    st.tuples(st.just("flush"), st.none()),
+    st.tuples(st.just("take_back"), st.none()),
+)
+
+
+@needs_compiled_core
+@given(st.lists(steps, max_size=20), st.lists(st.booleans(), max_size=10), st.sampled_from([3, 500]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_the_twins_agree(
+    context: BusContext, steps: list[tuple[str, Any]], answers: list[bool], keep: int
+) -> None:
+    """On runs of any size, over a peer that takes frames or does not."""
+    told = []
+    for make in PACKED:
+        outbox: Any = make(context, Endpoint("inproc://nobody", "peer.0"), "s", keep)
+        outbox.peer.close()
+        outbox.peer = Takes(list(answers))
+        done = [
+            getattr(outbox, step)() if given is None else getattr(outbox, step)(given)
+            for step, given in steps
+        ]
+        told.append((done, outbox.stats(), outbox.peer.frames, outbox.take_back()))
+    assert told[0] == told[1]

@@ -63,7 +63,7 @@ class Edge:
         until = time.monotonic() + LIMIT_S
         while self.taken < datagrams or any(outbox.waiting for outbox in self.service.outboxes):
             assert time.monotonic() < until, f"{self.taken} of {datagrams} datagrams arrived"
-            self.loop.round(0.01)
+            self.loop.rounds.round(0.01)
 
     def lose(self, sent: bytes, host: str = "127.0.0.1") -> int:
         """Send to a port at which nobody listens, which is returned."""
@@ -83,7 +83,7 @@ class Edge:
         until = time.monotonic() + LIMIT_S
         while sum(self.errors()) < errors:
             assert time.monotonic() < until, f"{self.errors()} of {errors} errors were met"
-            self.loop.round(0.01)
+            self.loop.rounds.round(0.01)
 
     @property
     def taken(self) -> float:
@@ -179,7 +179,7 @@ def test_calls_are_shared_among_the_routers(edge: Edge) -> None:
 def test_a_round_takes_a_bounded_number_of_datagrams(edge: Edge) -> None:
     for _ in range(DATAGRAMS_A_ROUND + 1):
         edge.send(b"\0")
-    edge.loop.round(LIMIT_S)
+    edge.loop.rounds.round(LIMIT_S)
     assert edge.taken == DATAGRAMS_A_ROUND
     edge.serve_until_taken(DATAGRAMS_A_ROUND + 1)
 
@@ -191,7 +191,7 @@ def test_under_load_datagrams_gather_for_a_tick(edge: Edge) -> None:
         assert time.monotonic() < until, "it never waits"
         for _ in range(20):
             edge.send(b"\0")
-        edge.loop.round(0.01)
+        edge.loop.rounds.round(0.01)
     assert edge.service.pause_s() == 0.0, "nothing has come since"
 
 
@@ -340,7 +340,7 @@ def test_a_router_that_is_away_is_not_told(edge: Edge) -> None:
     while not edge.errors()[2]:
         assert time.monotonic() < until
         edge.lose(forwarded(0))
-        edge.loop.round(0.01)
+        edge.loop.rounds.round(0.01)
 
 
 @needs_error_queue
@@ -349,7 +349,7 @@ def test_a_round_takes_a_bounded_number_of_errors(edge: Edge) -> None:
     for number in range(ERRORS_A_ROUND + 1):
         edge.lose(response(0))
         edge.send(request(call_id=f"{number}"))
-    edge.loop.round(LIMIT_S)
+    edge.loop.rounds.round(LIMIT_S)
     assert edge.errors() == (0, ERRORS_A_ROUND, 0)
     assert edge.taken
     edge.serve_until_met(ERRORS_A_ROUND + 1)
@@ -360,7 +360,7 @@ def test_a_round_takes_a_bounded_number_of_errors(edge: Edge) -> None:
 def test_after_an_error_there_is_silence(edge: Edge) -> None:
     edge.lose(forwarded(0))
     edge.serve_until_met(1)
-    assert not edge.loop.round(0.05)
+    assert not edge.loop.rounds.round(0.05)
     assert edge.service.next_deadline() > time.monotonic()
 
 

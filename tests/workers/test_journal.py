@@ -11,7 +11,7 @@ from journal.scripts import CALLER, answered, bye, invite, item, ringing
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.loop import RETRY_S
+from switchboard.bus.rounds import RETRY_S
 from switchboard.journal.events import CallEvent
 from switchboard.journal.reader import read_records
 from switchboard.settings.model import Settings
