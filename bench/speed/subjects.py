@@ -1,5 +1,6 @@
 """The proxies that are measured, each behind the same interface, as a process tree that starts and ends."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+from system.control import Component
 from system.harness import PROJECT, Switchboard, free_port, wait_until
 from system.sipmsg import Address
 
@@ -71,10 +73,21 @@ def _kamailio(workers: int, _: Mapping[str, str]) -> Iterator[Subject]:
         yield Subject(Kind.KAMAILIO, kamailio.address, lambda: _tree(kamailio.main))
 
 
+class OtherSwitchboard(Switchboard):
+    """One of other code, whose frames only its own commands read."""
+
+    def _ask_parents(self) -> list[Component]:
+        printed = self.cli("status", "--json", check=False).stdout
+        components: list[Component] = json.loads(printed)["components"] if printed else []
+        return components
+
+
 @contextmanager
-def _ours(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
+def _ours(
+    workers: int, settings: Mapping[str, str], kind: type[Switchboard] = Switchboard
+) -> Iterator[Subject]:
     routers = {"SWITCHBOARD_ROUTERS": str(workers)} if workers else {}
-    with Switchboard({**OURS_SETTINGS, **routers, **settings}) as ours:
+    with kind({**OURS_SETTINGS, **routers, **settings}) as ours:
         yield Subject(Kind.OURS, ours.address, lambda: _our_processes(ours))
 
 
@@ -84,7 +97,7 @@ def _before(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
     checkout = os.environ.get("BENCH_BEFORE")
     if not checkout:
         raise Unavailable("BENCH_BEFORE names no checkout")
-    with _ours(workers, {"PYTHONPATH": checkout, **settings}) as subject:
+    with _ours(workers, {"PYTHONPATH": checkout, **settings}, OtherSwitchboard) as subject:
         yield replace(subject, kind=Kind.BEFORE)
 
 

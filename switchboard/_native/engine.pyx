@@ -926,7 +926,8 @@ cdef class Engine:
         if unit.kind != SENT:
             pass_time(&self._handed, self._now, self._c + 2 * self._lifetime)
             count_one(&self._handed.young, _key_of(part(unit, P_BRANCH), part(unit, P_HOST), unit.port))
-        self._save(unit)
+        if unit.is_touched or not unit.is_based:
+            self._save(unit)
         self._let_go(unit)
         self._forget_touch(unit)
         free_unit(unit)
