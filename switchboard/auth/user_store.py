@@ -2,17 +2,16 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from switchboard.auth.users import Entry, Page, Record
-from switchboard.storage.database import connect, connect_to_read, schema_version
+from switchboard.storage.database import Schema, transaction
 from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
+_TABLES = """
 CREATE TABLE IF NOT EXISTS store (series TEXT NOT NULL, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS users (
     number INTEGER NOT NULL, user TEXT PRIMARY KEY, realm TEXT NOT NULL,
@@ -20,8 +19,6 @@ CREATE TABLE IF NOT EXISTS users (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS users_by_number ON users (number);
 INSERT INTO store SELECT lower(hex(randomblob(8))), 0 WHERE NOT EXISTS (SELECT 1 FROM store);
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
 """
 _COLUMNS = "number, user, realm, sha256, md5, changed_at"
 _SINCE = f"SELECT {_COLUMNS} FROM users WHERE number > ? ORDER BY number LIMIT ?"
@@ -34,6 +31,11 @@ class UserStoreError(UnusableFile):
     """The store cannot be used; the text tells people why and what to do."""
 
 
+_SCHEMA = Schema(
+    "The store of users", SCHEMA_VERSION, _TABLES, "use the program that wrote it.", UserStoreError
+)
+
+
 class UserStore:
     """The owner's end: the registrar's, or a command's while no registrar runs.
 
@@ -43,10 +45,9 @@ class UserStore:
     def __init__(self, path: Path) -> None:
         """Open the store, or make it. UserStoreError if the file cannot be used."""
         self._path = path
-        with self._explained():
+        with _SCHEMA.explained(path):
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._database = connect(path)
-            self._open()
+        self._database = _SCHEMA.open(path)
 
     def state(self) -> tuple[str, int]:
         """The series, and the number of the last change."""
@@ -55,7 +56,7 @@ class UserStore:
 
     def put(self, entries: Sequence[Entry], now_at: float) -> int:
         """Let users have these secrets, durable when this returns; return how many are new."""
-        with self._explained(), self._batch():
+        with _SCHEMA.explained(self._path), transaction(self._database):
             new = sum(self.find(entry.user) is None for entry in entries)
             for entry in entries:
                 self._write(entry, now_at)
@@ -63,7 +64,7 @@ class UserStore:
 
     def remove(self, user: str, now_at: float) -> bool:
         """Let nobody be `user`, durable when this returns; False if nobody was."""
-        with self._explained(), self._batch():
+        with _SCHEMA.explained(self._path), transaction(self._database):
             if self.find(user) is None:
                 return False
             self._write(Entry(user, "", "", ""), now_at)
@@ -80,7 +81,7 @@ class UserStore:
 
     def adopt(self, page: Page) -> None:
         """Hold what `page`, of another store, says: this one becomes a copy of that."""
-        with self._explained(), self._batch():
+        with _SCHEMA.explained(self._path), transaction(self._database):
             if page.after == 0:
                 self._database.execute("DELETE FROM users")
             number = page.records[-1].number if page.records else page.after
@@ -100,48 +101,15 @@ class UserStore:
         self._database.execute("UPDATE store SET number = number + 1")
         self._database.execute(_PUT, (self.state()[1], *entry, now_at))
 
-    @contextmanager
-    def _batch(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            self._database.rollback()
-            raise
-
-    def _open(self) -> None:
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        if schema_version(self._database) == 0:
-            self._database.executescript(_SCHEMA)
-        _check_schema(self._database)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        with explained(self._path):
-            yield
-
 
 def read_page(path: Path, after: int, at_most: int) -> Page | None:
     """As `UserStore.page`, without disturbing the writer; None if there is no store yet."""
-    if not path.exists():
-        return None
-    with explained(path), closing(connect_to_read(path)) as database:
-        if schema_version(database) == 0:
+    with _SCHEMA.explained(path):
+        database = _SCHEMA.open_to_read(path)
+        if database is None:
             return None
-        _check_schema(database)
-        return _read_page(database, after, at_most)
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise UserStoreError(f"The store of users {path} cannot be used: {error}.") from error
-    except UserStoreError as error:
-        raise UserStoreError(f"The store of users {path} {error}") from error
+        with closing(database):
+            return _read_page(database, after, at_most)
 
 
 def _read_page(database: sqlite3.Connection, after: int, at_most: int) -> Page:
@@ -154,11 +122,3 @@ def _read_page(database: sqlite3.Connection, after: int, at_most: int) -> Page:
         database.execute("COMMIT")
     records = [Record(*row) for row in (rows[:at_most] if at_most >= 0 else rows)]
     return Page(series, after, records, more=len(rows) > len(records))
-
-
-def _check_schema(database: sqlite3.Connection) -> None:
-    version = schema_version(database)
-    if version != SCHEMA_VERSION:
-        raise UserStoreError(
-            f"has schema {version}, this program knows {SCHEMA_VERSION}: use the program that wrote it."
-        )

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from switchboard import codec
 from switchboard.history.seen import Seen, readable
-from switchboard.history.store import HistoryError, read_summaries
+from switchboard.history.store import SCHEMA, HistoryError, read_summaries
 from switchboard.history.summary import Kind, Summary
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components, host_of, is_here
-from switchboard.storage.database import connect_to_read
 
 AT_MOST = 100
 
@@ -62,35 +61,24 @@ class HistoryReader:
             "SELECT packed FROM parcels JOIN calls ON calls.id = parcels.call WHERE call_id = ? "
             "ORDER BY parcels.id"
         )
-        with closing(self._open()) as database:
-            try:
-                parcels = database.execute(query, (readable(call_id),)).fetchall()
-            except sqlite3.Error as error:
-                raise self._unreadable(error) from error
+        with closing(self._open()) as database, SCHEMA.explained(self._path):
+            parcels = database.execute(query, (readable(call_id),)).fetchall()
         rows = (row for (packed,) in parcels for row in codec.unpack(packed))
         return sorted(map(Seen.from_row, rows), key=lambda seen: seen.at_ns)
 
     def _read(self, rest: str, values: Sequence[object]) -> list[Summary]:
-        with closing(self._open()) as database:
-            try:
-                return read_summaries(database, rest, values)
-            except sqlite3.Error as error:
-                raise self._unreadable(error) from error
+        with closing(self._open()) as database, SCHEMA.explained(self._path):
+            return read_summaries(database, rest, values)
 
     def _open(self) -> sqlite3.Connection:
         if self._elsewhere:
             raise HistoryError(self._elsewhere)
-        if not self._path.exists():
+        database = SCHEMA.open_to_read(self._path)
+        if database is None:
             raise HistoryError(
                 f"There is no history at {self._path}: none was written yet, or the setting history is off."
             )
-        try:
-            return connect_to_read(self._path)
-        except sqlite3.Error as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: sqlite3.Error) -> HistoryError:
-        return HistoryError(f"The history {self._path} cannot be read: {error}.")
+        return database
 
 
 WORKER = "history.0"

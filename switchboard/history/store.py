@@ -16,7 +16,7 @@ from switchboard import codec
 from switchboard.history.seen import Seen, readable
 from switchboard.history.summary import Kind, Summary, user_of
 from switchboard.sip.mask import mask
-from switchboard.storage.database import connect, schema_version
+from switchboard.storage.database import Schema, transaction
 from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
@@ -26,8 +26,7 @@ REMEMBERED = 20_000
 """Summaries kept in memory: of Call-IDs that are likely to go on."""
 _COLUMNS = tuple(field.name for field in fields(Summary))
 _raw_values = attrgetter(*_COLUMNS)
-_SCHEMA = f"""
-BEGIN;
+_TABLES = f"""
 CREATE TABLE calls (
     id INTEGER PRIMARY KEY, caller_user TEXT NOT NULL, callee_user TEXT NOT NULL, outcome TEXT NOT NULL,
     call_id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, caller TEXT NOT NULL, callee TEXT NOT NULL,
@@ -36,8 +35,6 @@ CREATE TABLE calls (
 CREATE INDEX calls_by_last ON calls (last_ns);
 CREATE TABLE parcels (id INTEGER PRIMARY KEY, call INTEGER NOT NULL, messages INTEGER NOT NULL, packed BLOB);
 CREATE INDEX parcels_by_call ON parcels (call);
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
 """
 _KEYS = ("caller_user", "callee_user", "outcome", *_COLUMNS)
 _PUT = (
@@ -50,6 +47,16 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"
 
 class HistoryError(UnusableFile):
     """The history's file cannot be used; the text tells people why and what to do."""
+
+
+SCHEMA = Schema(
+    "The history",
+    SCHEMA_VERSION,
+    _TABLES,
+    "use the program that wrote it, or delete the file.",
+    HistoryError,
+    synchronous="NORMAL",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +78,17 @@ class HistoryStore:
         """Messages left out since their Call-ID had too many."""
         self.forgotten = 0
         """Call-IDs dropped to keep the limits."""
-        try:
-            self._database = _open(path)
-        except sqlite3.Error as error:
-            raise HistoryError(f"The history {path} cannot be used: {error}. Move it away.") from error
+        with SCHEMA.explained(path):
+            path.touch(mode=0o600)
+        self._database = SCHEMA.open(path)
 
     def add(self, messages: Mapping[str, Sequence[Seen]]) -> None:
         """Keep messages, in order of time, by Call-ID; all in one commit. Secrets are masked."""
-        self._database.execute("BEGIN IMMEDIATE")
         try:
-            for call_id, seen in messages.items():
-                self._add(call_id, seen)
-            self._database.execute("COMMIT")
+            with transaction(self._database):
+                for call_id, seen in messages.items():
+                    self._add(call_id, seen)
         except BaseException:
-            self._database.execute("ROLLBACK")
             self._summaries.clear()
             raise
 
@@ -94,12 +98,11 @@ class HistoryStore:
         doomed = self._silent_since(oldest_ns) + self._too_many() + self._too_large()
         if not doomed:
             return
-        self._database.execute("BEGIN IMMEDIATE")
-        for number, call_id in doomed:
-            self._database.execute("DELETE FROM parcels WHERE call = ?", (number,))
-            self._database.execute("DELETE FROM calls WHERE id = ?", (number,))
-            self._summaries.pop(call_id, None)
-        self._database.execute("COMMIT")
+        with transaction(self._database):
+            for number, call_id in doomed:
+                self._database.execute("DELETE FROM parcels WHERE call = ?", (number,))
+                self._database.execute("DELETE FROM calls WHERE id = ?", (number,))
+                self._summaries.pop(call_id, None)
         self.forgotten += len(doomed)
 
     def close(self) -> None:
@@ -171,19 +174,3 @@ def _to_summary(row: Sequence[Any]) -> Summary:
     summary.kind = Kind(summary.kind)
     summary.cancelled = bool(summary.cancelled)
     return summary
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    path.touch(mode=0o600)
-    database = connect(path)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
-    version = schema_version(database)
-    if version == 0:
-        database.executescript(_SCHEMA)
-    elif version != SCHEMA_VERSION:
-        raise HistoryError(
-            f"The history {path} has schema {version}, this program knows {SCHEMA_VERSION}: "
-            "use the program that wrote it, or delete the file."
-        )
-    return database

@@ -10,7 +10,7 @@ from typing import Any
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.store import Change, Page, Snapshot, StoreError
 from switchboard.sip.errors import UsageError
-from switchboard.storage.database import connect, connect_to_read, schema_version
+from switchboard.storage.database import Schema, transaction
 
 SCHEMA_VERSION = 1
 _PAGE = "SELECT user FROM users WHERE user > ? ORDER BY user LIMIT ?"
@@ -22,8 +22,7 @@ _PUT = f"INSERT OR REPLACE INTO bindings VALUES ({', '.join('?' * 13)})"
 _COUNT = "SELECT TOTAL(position = 0), COUNT(*) FROM bindings"
 _NO_PATH = "[]"
 _TEXT_ERRORS = "surrogateescape"
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
+_TABLES = """
 CREATE TABLE change (number INTEGER NOT NULL);
 INSERT INTO change VALUES (0);
 CREATE TABLE users (user TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -35,9 +34,14 @@ CREATE TABLE bindings (
     PRIMARY KEY (user, position)
 ) WITHOUT ROWID;
 CREATE INDEX bindings_by_expiry ON bindings (expires_at);
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
 """
+_SCHEMA = Schema(
+    "The store of registrations",
+    SCHEMA_VERSION,
+    _TABLES,
+    "use the program that wrote it, or move the file away (user agents register again).",
+    StoreError,
+)
 _NONCES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
@@ -55,8 +59,9 @@ class SqliteStore:
 
     def __init__(self, path: Path | str) -> None:
         """Open the store, or make it. StoreError if the file cannot be used."""
-        with _explained(path):
-            self._database = _open(path)
+        self._database = _SCHEMA.open(path)
+        with _SCHEMA.explained(path):
+            self._database.executescript(_NONCES)  # a store of 0.1 has none
             self.number = _read_number(self._database)
             (self.series,) = self._database.execute("SELECT name FROM nonce_series").fetchone()
         self._change: Change | None = None
@@ -66,24 +71,20 @@ class SqliteStore:
     def batch(self) -> Iterator[Change]:
         """As in `Store`; one commit, synced to the disk if there was a write."""
         self._change = Change()
-        self._database.execute("BEGIN IMMEDIATE")
         try:
-            yield self._change
-            self._commit(self._change)
-        except BaseException:
-            self._database.rollback()
-            raise
+            with transaction(self._database):
+                yield self._change
+                self._settle(self._change)
+            self.number = self._change.number
         finally:
             self._change = None
             self._held.clear()
 
-    def _commit(self, change: Change) -> None:
+    def _settle(self, change: Change) -> None:
         change.number = self.number + bool(change.users)
         if change.users:
             self._write(change.users)
             self._database.execute("UPDATE change SET number = ?", (change.number,))
-        self._database.commit()
-        self.number = change.number
 
     def put(self, user: str, bindings: Sequence[Binding]) -> None:
         """As in `Store`; UsageError outside of a batch."""
@@ -157,44 +158,13 @@ def read_snapshot(path: Path) -> Snapshot:
 
     StoreError if the file cannot be used.
     """
-    if not path.exists():
-        return 0, {}
-    with _explained(path), closing(connect_to_read(path)) as database:
-        if schema_version(database) == 0:
+    with _SCHEMA.explained(path):
+        database = _SCHEMA.open_to_read(path)
+        if database is None:
             return 0, {}
-        _check_schema(database)
-        database.execute("BEGIN")
-        return _read(database)
-
-
-@contextmanager
-def _explained(path: Path | str) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(f"The store of registrations {path} cannot be used: {error}.") from error
-    except StoreError as error:
-        raise StoreError(f"The store of registrations {path} {error}") from error
-
-
-def _open(path: Path | str) -> sqlite3.Connection:
-    database = connect(path)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    if schema_version(database) == 0:
-        database.executescript(_SCHEMA)
-    _check_schema(database)
-    database.executescript(_NONCES)  # a store of 0.1 has none
-    return database
-
-
-def _check_schema(database: sqlite3.Connection) -> None:
-    version = schema_version(database)
-    if version != SCHEMA_VERSION:
-        raise StoreError(
-            f"has schema {version}, this program knows {SCHEMA_VERSION}: "
-            "use the program that wrote it, or move the file away (user agents register again)."
-        )
+        with closing(database):
+            database.execute("BEGIN")
+            return _read(database)
 
 
 def _read(database: sqlite3.Connection) -> Snapshot:

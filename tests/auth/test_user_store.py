@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from switchboard.auth import user_store
 from switchboard.auth.user_store import UserStore, UserStoreError, read_page
 from switchboard.auth.users import Page, PageFollower, StoreFollower, Users, make_entry
+from switchboard.storage import database
 
 AT = 1_700_000_000.0
 REALM = "pbx"
@@ -64,7 +64,7 @@ def test_a_router_that_starts_first_meets_no_half_made_store(
             return super().executescript(script)
 
     monkeypatch.setattr(
-        user_store, "connect", lambda at: sqlite3.connect(at, isolation_level=None, factory=Watched)
+        database, "connect", lambda at: sqlite3.connect(at, isolation_level=None, factory=Watched)
     )
     store = UserStore(path)
     assert seen[0] is None

@@ -135,9 +135,9 @@ def test_a_file_of_somebody_else(path: Path) -> None:
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(HistoryError, match="cannot be used"):
         HistoryStore(path, LIMITS)
-    with pytest.raises(HistoryError, match="cannot be read"):
+    with pytest.raises(HistoryError, match="cannot be used"):
         HistoryReader(path).recent()
-    with pytest.raises(HistoryError, match="cannot be read"):
+    with pytest.raises(HistoryError, match="cannot be used"):
         HistoryReader(path).messages(CALL_ID)
 
 
