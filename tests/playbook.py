@@ -292,12 +292,16 @@ def _kept(log: MemoryLog, now: float) -> dict[bytes, object]:
     The reference ends the client transaction of a unit that it restored for something sent twice, when the time of that
     is over; where the unit has been asleep since, or is the engine's, only the whole unit ends.
     """
-    return {key: _without_overdue(unpack(value), now) if key[:1] == STATE else unpack(value) for key, value in log.items()}
+    kept = {key: unpack(value) for key, value in log.items()}
+    return {key: _without_overdue(value, now) if key[:1] == STATE else value for key, value in kept.items()}
 
 
 def _without_overdue(state: list[Any], now: float) -> list[Any]:
     _, transaction, context = state
-    armed = [transaction[-1], *(each for branch in (context[-1] if context else ()) for each in _armed_of(branch))]
+    armed = [
+        transaction[-1],
+        *(each for branch in (context[-1] if context else ()) for each in _armed_of(branch)),
+    ]
     if any(letter not in "DIJKLM" for timers in armed for letter in timers):
         return state
     for branch in context[-1] if context else ():

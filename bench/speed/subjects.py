@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -84,10 +84,10 @@ class OtherSwitchboard(Switchboard):
 
 @contextmanager
 def _ours(
-    workers: int, settings: Mapping[str, str], kind: type[Switchboard] = Switchboard
+    workers: int, settings: Mapping[str, str], make: type[Switchboard] = Switchboard
 ) -> Iterator[Subject]:
     routers = {"SWITCHBOARD_ROUTERS": str(workers)} if workers else {}
-    with kind({**OURS_SETTINGS, **routers, **settings}) as ours:
+    with make({**OURS_SETTINGS, **routers, **settings}) as ours:
         yield Subject(Kind.OURS, ours.address, lambda: _our_processes(ours))
 
 
@@ -119,7 +119,7 @@ def _relay(_: int, __: Mapping[str, str]) -> Iterator[Subject]:
             yield Subject(Kind.RELAY, address, lambda: {process.pid: "relay"})
 
 
-_STARTERS = {
+_STARTERS: dict[Kind, Callable[[int, Mapping[str, str]], AbstractContextManager[Subject]]] = {
     Kind.KAMAILIO: _kamailio,
     Kind.OURS: _ours,
     Kind.ASSIGNMENT: _assignment,

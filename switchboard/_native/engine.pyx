@@ -3,7 +3,7 @@
 
 It takes the packed items that the edge wrote, and holds transactions, timers and saved units of what is plain: requests
 to one registered contact, and requests within a dialog that our own Route leads. Each rule of SIP is written in Python
-(`proxy`, `transaction`), and only the plain path is written here again. Whatever is odd goes to the reference, with the
+(`switchboard/core`), and only the plain path is written here again. Whatever is odd goes to the reference, with the
 unit that it belongs to: that is in the log, or on its way there, and the reference restores it as a successor would.
 What the reference finds out of texts and addresses is remembered (`facts.pxi`).
 """
@@ -31,7 +31,7 @@ cdef enum:
     MOST_ANSWERED = 20000
     REPETITIONS_A_SECOND = 10
     ERASED = 0xFFFFFFFF
-    # places in the records of facts (proxy/facts.py)
+    # places in the records of facts (core/facts.py)
     F_HOST = 1
     F_USER = 2
     F_SIDE = 3
@@ -79,7 +79,7 @@ cdef inline Slice literal(const char *text, Py_ssize_t size) noexcept nogil:
 cdef class Engine:
     """Serves the plain messages of one router.
 
-    `reference`: the Python core behind it (`proxy/router_core.py`). `values`: t1, t2, t4, c, lifetime, d and
+    `reference`: the Python core behind it (`core/router_core.py`). `facts` finds out what it asks (`core/facts.py`). `values`: t1, t2, t4, c, lifetime, d and
     first_trying (s). `states`: the numbers of TRYING, PROCEEDING, COMPLETED, CONFIRMED and ACCEPTED. `admits_all`:
     whether requests outside dialogs need no proof. `branches`, `tags` and `units` count what was given out, by the
     reference, too. `others`: server transactions of the reference; `others_await`: whether it awaits ACKs.
@@ -89,7 +89,7 @@ cdef class Engine:
     cdef public Py_ssize_t others
     cdef public bint is_pressing, others_await
     cdef readonly uint64_t absorbed, withheld, plain, odd, handed_over
-    cdef object _reference
+    cdef object _reference, _finder
     cdef bytes _key_octets, _prefix_octets, _router_octets, _incarnation_octets
     cdef Slice _key, _prefix, _router, _incarnation
     cdef int _port
@@ -122,10 +122,10 @@ cdef class Engine:
         self._events = []
 
     def __init__(
-        self, reference, *, bytes key, str prefix, str router, str incarnation, int port, values, states,
+        self, reference, facts, *, bytes key, str prefix, str router, str incarnation, int port, values, states,
         bint admits_all, Py_ssize_t transactions, Py_ssize_t of_source,
     ):
-        self._reference = reference
+        self._reference, self._finder = reference, facts
         self._key_octets, self._prefix_octets, self._router_octets = key, prefix.encode(), router.encode()
         self._incarnation_octets = incarnation.encode()
         self._key, self._prefix = slice_in(self._key_octets), slice_in(self._prefix_octets)
@@ -273,7 +273,7 @@ cdef class Engine:
         self._note_answered(slice_in(address))
 
     def allows(self, bytes address, double now):
-        """Whether a request may be repeated to who is there (transaction/repetitions.py)."""
+        """Whether a request may be repeated to who is there (core/repetitions.py)."""
         return bool(self._allows(slice_in(address), now))
 
     def admits(self, str host, double now):
@@ -317,7 +317,7 @@ cdef class Engine:
         return taken
 
     def take_records(self):
-        """Return what is to be kept for a successor, as records of the keyed log (durable/segment.py)."""
+        """Return what is to be kept for a successor, as records of the keyed log (wal/segment.py)."""
         self._save_touched()
         taken = self.drain_records()
         if self._is_out_of_memory():
@@ -389,7 +389,7 @@ cdef class Engine:
         return True
 
     cdef bint _may_begin(self, Fact *caller, bint in_dialog) noexcept:
-        """Whether it is within our caps (proxy/caps.py); with authentication a trusted source is the reference's."""
+        """Whether it is within our caps (core/limits.py); with authentication a trusted source is the reference's."""
         cdef int flags = field_of(caller, 0).at[0]
         if not self._admits_all and flags & IS_TRUSTED:
             return False
@@ -488,7 +488,7 @@ cdef class Engine:
             unit.armed[C_] = self._now + self._c
 
     cdef void _base_of(self, Unit *unit, Message *message, Slice flow, Fact *target, Change *change) noexcept:
-        """Write what does not change (proxy/units.py); the 100 is in `_response`, the copy in `_work`."""
+        """Write what does not change (core/units.py); the 100 is in `_response`, the copy in `_work`."""
         cdef Buffer *base = &unit.base
         cdef Slice raw
         raw.at, raw.size = message.raw, message.size
@@ -905,7 +905,7 @@ cdef class Engine:
         wait_until(&self._heap, &unit.waiter, first_deadline(unit))
 
     cdef void _end(self, Unit *unit) noexcept:
-        """Nothing comes of the unit any more. The ACK of a call that did not come is told (proxy/unconfirmed.py)."""
+        """Nothing comes of the unit any more. The ACK of a call that did not come is told (core/unconfirmed.py)."""
         if unit.awaited.owner != NULL:
             self._begin_event(unit, literal(b"unconfirmed", 11), self._at, 0)
             self._end_event()
@@ -1178,7 +1178,7 @@ cdef class Engine:
             return NULL
         raw.at, raw.size = message.raw, message.size
         key = as_bytes(content(&self._event))
-        learned = self._reference.caller(as_bytes(raw), as_bytes(message.index), as_bytes(flow))
+        learned = self._finder.caller(as_bytes(raw), as_bytes(message.index), as_bytes(flow))
         return self._fact(slice_in(key), learned)
 
     cdef Fact *_callee(self, Message *message, Slice flow) except? NULL:
@@ -1194,7 +1194,7 @@ cdef class Engine:
         if self._event.size > LONGEST_KEY:
             return NULL
         key = as_bytes(content(&self._event))
-        return self._fact(slice_in(key), self._reference.callee(key, as_bytes(uri), self._at))
+        return self._fact(slice_in(key), self._finder.callee(key, as_bytes(uri), self._at))
 
     cdef Fact *_led(self, Message *message) except? NULL:
         """The same of a request within a dialog that our Route leads to where its target was (dialog_routing.py)."""
@@ -1234,11 +1234,11 @@ cdef class Engine:
         if self._event.size > LONGEST_KEY:
             return NULL
         key = as_bytes(content(&self._event))
-        return self._fact(slice_in(key), self._reference.along(as_bytes(uri), as_bytes(flow)))
+        return self._fact(slice_in(key), self._finder.along(as_bytes(uri), as_bytes(flow)))
 
     cdef Fact *_sum_of(self, Slice uri) except? NULL:
         """The sum over the address that a URI names: `[sum]`."""
-        return self._told_of(c'S', uri, self._reference.target_sum)
+        return self._told_of(c'S', uri, self._finder.target_sum)
 
     cdef Fact *_told_of(self, uint8_t kind, Slice text, object ask) except? NULL:
         cdef Fact *fact
@@ -1260,7 +1260,7 @@ cdef class Engine:
         put_slice(&self._text, contact)
         put_octet(&self._text, 0)
         put_slice(&self._text, target)
-        fact = self._told_of(c'P', content(&self._text), self._reference.is_same_place)
+        fact = self._told_of(c'P', content(&self._text), self._finder.is_same_place)
         return fact != NULL and field_of(fact, 0).at[0] == 1
 
     cdef bint _read_routes(self, Message *message, Slice *seal) except -1:
@@ -1290,7 +1290,7 @@ cdef class Engine:
         stop = <const uint8_t *>memchr(at, c';', end - at)
         if stop == NULL or end - stop < 8 or memcmp(stop, b";lr;sb=", 7) != 0:
             return NULL
-        fact = self._told_of(c'O', slice_of(at + 5, stop), self._reference.is_ours)
+        fact = self._told_of(c'O', slice_of(at + 5, stop), self._finder.is_ours)
         if fact == NULL or field_of(fact, 0).at[0] != 1:
             return NULL
         at = stop + 7
@@ -1428,7 +1428,7 @@ cdef inline uint64_t _awaited_key(Slice call_id, Slice tag, uint32_t sequence) n
 
 
 cdef uint32_t _routing_hash(const Message *message) noexcept nogil:
-    """The hash over what decides where a request goes (proxy/loop.py)."""
+    """The hash over what decides where a request goes (core/loop.py)."""
     cdef uint32_t sum = crc32_on(0, message.raw + message.uri_start, message.uri_end - message.uri_start)
     cdef Slice sequence = value_of(message, H_CSEQ)
     cdef const Field *field
@@ -1450,7 +1450,7 @@ cdef uint32_t _routing_hash(const Message *message) noexcept nogil:
 
 
 cdef uint32_t _session_expires_s(const Message *message) noexcept nogil:
-    """What Session-Expires says, 90 at least; 0 if there is none, or no number in it (proxy/session_timer.py)."""
+    """What Session-Expires says, 90 at least; 0 if there is none, or no number in it (core/session_timer.py)."""
     cdef Slice value = value_of(message, H_SESSION_EXPIRES)
     cdef uint32_t number = 0
     cdef Py_ssize_t at = 0

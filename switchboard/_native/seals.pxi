@@ -1,4 +1,4 @@
-# The seal in our Record-Route (proxy/dialog_seal.py): made, and read.
+# The seal in our Record-Route (core/dialog_seal.py): made, and read.
 
 cdef enum:
     SEAL_MAC = 8

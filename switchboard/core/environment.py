@@ -6,6 +6,7 @@ from switchboard.core.authorization import Admission
 from switchboard.core.forwarding import Plan, is_sendable
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
+from switchboard.core.numbers import Numbering
 from switchboard.core.proxy_commands import Lookup, ProxyTurn
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
@@ -61,7 +62,7 @@ class Environment:
         self.answers = admission.authenticator.answers if admission else StatelessAnswers()
         self.unconfirmed = Unconfirmed(layer.values.lifetime)
         self.waiting: dict[Lookup, list[OnResolved]] = {}
-        self.numbers = branches.numbers
+        self.numbers: Numbering = branches.numbers
 
     def make_tag(self) -> str:
         """Return a To tag for a response of our own (§19.3)."""

@@ -17,6 +17,7 @@ from switchboard.core.refusal import Refusal
 from switchboard.core.request import Received, address_of_record
 from switchboard.core.target import Target, along, uri_of
 from switchboard.sip.errors import ParseError
+from switchboard.sip.fields import text_of
 from switchboard.sip.flow import Flow
 from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
@@ -32,20 +33,21 @@ _ADDS_RECEIVED, _IS_EXEMPT, _IS_TRUSTED = 1, 2, 4
 
 
 class Facts:
-    """Answers the engine's questions by the parts of `env`. Texts are octets, as they stand in messages."""
+    """Answers the engine's questions by the parts of `env`. All is octets, as it stands in messages and items."""
 
     def __init__(self, env: Environment) -> None:
         self._env = env
         self._keys: dict[str, set[bytes]] = {}
 
-    def caller(self, message: Message, flow: Flow) -> Record:
-        """Who sends a request over `flow`.
+    def caller(self, raw: bytes, index: bytes, octets: bytes) -> Record:
+        """Who sends a request over a packed flow.
 
         Flags (whether Via gets `received`, whether no cap holds, whether it is trusted), host, user of ours, packed
         side of the dialog, address-of-record, host of ours for Record-Route.
         """
+        flow = Flow.unpack(octets)
         try:
-            received = Received(message, flow, self._env.policy.own)
+            received = Received(Message(raw, index), flow, self._env.policy.own)
             received.reply_to  # noqa: B018 (it may be that nobody can be answered)
         except ParseError:
             return None
@@ -55,11 +57,12 @@ class Facts:
         inner = "" if "%" in flow.local else bracketed(flow.local)
         return _record(bytes((flags,)), flow.host, received.caller, side, received.parties[0], inner)
 
-    def callee(self, key: bytes, text: str, at: float) -> tuple[bytes, float] | None:
-        """Where the Request-URI `text` of a request outside a dialog leads, and until when (epoch s).
+    def callee(self, key: bytes, octets: bytes, at: float) -> tuple[bytes, float] | None:
+        """Where the Request-URI of a request outside a dialog leads, and until when (epoch s).
 
         None unless it is one contact of a user of ours. `key`: what is to be forgotten when that changes.
         """
+        text = text_of(octets)
         try:
             uri = parse_request_uri(text)
         except (Refusal, ParseError):
@@ -74,29 +77,37 @@ class Facts:
         record = self._record_of(text, uri, targets[0], address_of_record(text))
         if record is None:
             return None
-        self._note_user(user, key)
+        self._keys.setdefault(user, set()).add(key)
         return record, bounds[0].expires_at
 
-    def along(self, text: str, flow: Flow) -> Record:
-        """The same for the Request-URI of a request that a dialog leads over `flow`."""
+    def along(self, octets: bytes, flow: bytes) -> Record:
+        """The same for the Request-URI of a request that a dialog leads over a packed flow."""
+        text = text_of(octets)
         uri = uri_of(text)
         own = self._env.policy.own
-        if uri.scheme != "sip" or not uri.has_host or uri.param("maddr") or (uri.user is None and own.owns(uri)):
+        if (
+            uri.scheme != "sip"
+            or not uri.has_host
+            or uri.param("maddr")
+            or (uri.user is None and own.owns(uri))
+        ):
             return None
-        return self._record_of(text, uri, along(text, uri, flow), "")
+        return self._record_of(text, uri, along(text, uri, Flow.unpack(flow)), "")
 
-    def target_sum(self, text: str) -> bytes:
-        """The sum over the address that the Request-URI `text` names, as it is sealed."""
+    def target_sum(self, octets: bytes) -> bytes:
+        """The sum over the address that a Request-URI names, as it is sealed."""
+        text = text_of(octets)
         return _record(self._env.policy.seals.target_of(uri_of(text), text))
 
-    def is_same_place(self, contact: str, target: str) -> bytes:
-        """One octet: whether the value of a Contact names the address of the URI `target`."""
-        return _record(bytes((names_place(contact, target),)))
+    def is_same_place(self, both: bytes) -> bytes:
+        """One octet: whether the value of a Contact names the address of the URI that follows it behind a 0."""
+        contact, _, target = both.partition(b"\0")
+        return _record(bytes((names_place(text_of(contact), text_of(target)),)))
 
-    def is_ours(self, place: str) -> bytes:
+    def is_ours(self, place: bytes) -> bytes:
         """One octet: whether a Route to `place` ("host:port") leads to us."""
         try:
-            return _record(bytes((self._env.policy.own.owns(parse_uri(f"sip:{place};lr")),)))
+            return _record(bytes((self._env.policy.own.owns(parse_uri(f"sip:{text_of(place)};lr")),)))
         except ParseError:
             return _record(b"\0")
 
@@ -112,9 +123,6 @@ class Facts:
     def clear(self) -> None:
         """Everything was forgotten."""
         self._keys.clear()
-
-    def _note_user(self, user: str, key: bytes) -> None:
-        self._keys.setdefault(user, set()).add(key)
 
     def _standing(self, host: str) -> int:
         env = self._env

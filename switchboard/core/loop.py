@@ -7,7 +7,7 @@ decides the routing: a request that comes back with the same hash loops, with an
 from zlib import crc32
 
 from switchboard.core.domains import OwnDomains
-from switchboard.core.numbers import Numbers
+from switchboard.core.numbers import Numbering, Numbers
 from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -24,7 +24,7 @@ class Branches:
     def __init__(self, instance: int, incarnation: str) -> None:
         self.router = f"{BRANCH_PREFIX}{instance}."
         self.prefix = f"{self.router}{incarnation}"
-        self.numbers = Numbers()
+        self.numbers: Numbering = Numbers()
 
     def next(self, routing_hash: str) -> str:
         """Return the branch of a new client transaction."""

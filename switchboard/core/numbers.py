@@ -1,8 +1,18 @@
 """What a router numbers: branches and tags, which must differ, and units of state."""
 
+from typing import Protocol
+
+
+class Numbering(Protocol):
+    """How many of each were given out."""
+
+    branches: int
+    tags: int
+    units: int
+
 
 class Numbers:
-    """How many of each were given out. The engine has the same attributes, where it takes part."""
+    """Counts in Python; where there is an engine, that counts."""
 
     __slots__ = ("branches", "tags", "units")
 

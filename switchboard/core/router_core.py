@@ -16,24 +16,18 @@ from switchboard.codec import pack
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
+from switchboard.core.native import make_engine
 from switchboard.core.proxy import Proxy
 from switchboard.core.proxy_commands import CallEvent, Lookup, ProxyTurn
-from switchboard.core.server_transaction import ServerState
+from switchboard.core.unit_log import Store, UnitLog
 from switchboard.core.units import expect_ack
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow, FlowError, packed_address
+from switchboard.sip.flow import Flow, FlowError
 from switchboard.sip.message import Message
 from switchboard.sip.quoted import parse_quoted
 from switchboard.sip.respond import Hop
-from switchboard.core.unit_log import Store, UnitLog
-
-try:
-    from switchboard._native.engine import Engine
-except ImportError:
-    Engine = None  # type: ignore[assignment, misc]
 
 DEFAULT_PORT: Final = 5060
-_MANY: Final = 1 << 60
 
 Run = tuple[int, bytes]
 """Items, packed one behind the other, and how many they are."""
@@ -66,7 +60,9 @@ class RouterCore:
         self._out: list[list[bytes]] = [[], [], []]
         self._lookups: list[Lookup] = []
         self._touched: dict[object, None] = {}
-        self._engine = self._make_engine() if native and Engine is not None else None
+        self._engine = make_engine(env, self, self._facts) if native else None
+        if self._engine is not None:
+            self._units.numbers = self._engine
 
     def restore(self, now: float, at: float) -> int:
         """Take the predecessor's units up again, those that are not over; return how many there were."""
@@ -75,8 +71,8 @@ class RouterCore:
         if self._engine is not None:
             layer = self._env.layer
             for branch, host, port, *_ in layer.server_keys():
-                if isinstance(port, int):  # another key is of a request that is odd
-                    self._engine.note_handed(_octets(branch), host, port, now)
+                if isinstance(branch, str) and isinstance(host, str) and isinstance(port, int):
+                    self._engine.note_handed(_octets(branch), host, port, now)  # others are of odd requests
         self._hand_out()
         return restored
 
@@ -205,26 +201,6 @@ class RouterCore:
         if contact is not None:
             expect_ack(unit, _text(contact), self._env)
 
-    def caller(self, raw: bytes, index: bytes, flow: bytes) -> bytes | None:
-        """See `Facts`, as for the others."""
-        return self._facts.caller(Message(raw, index), Flow.unpack(flow))
-
-    def callee(self, key: bytes, uri: bytes, at: float) -> tuple[bytes, float] | None:
-        return self._facts.callee(key, _text(uri), at)
-
-    def along(self, uri: bytes, flow: bytes) -> bytes | None:
-        return self._facts.along(_text(uri), Flow.unpack(flow))
-
-    def target_sum(self, uri: bytes) -> bytes:
-        return self._facts.target_sum(_text(uri))
-
-    def is_same_place(self, both: bytes) -> bytes:
-        contact, _, target = both.partition(b"\0")
-        return self._facts.is_same_place(_text(contact), _text(target))
-
-    def is_ours(self, place: bytes) -> bytes:
-        return self._facts.is_ours(_text(place))
-
     def _begin(self, now: float, at: float) -> None:
         self._turn = ProxyTurn(now, at=at)
         engine = self._engine
@@ -256,7 +232,9 @@ class RouterCore:
         if message.method == "CANCEL":
             engine.surrender_server(*key, "INVITE")
         elif message.method == "ACK":
-            engine.surrender_awaiting(_octets(message.call_id), _octets(message.from_tag), max(0, message.cseq[0]))
+            engine.surrender_awaiting(
+                _octets(message.call_id), _octets(message.from_tag), max(0, message.cseq[0])
+            )
         engine.note_handed(*key, self._turn.now)
 
     def _hand_out(self) -> None:
@@ -282,71 +260,6 @@ class RouterCore:
     def _keep(self, records: bytes) -> None:
         if records:
             self._store.put_records(records)
-
-    def _make_engine(self) -> "Engine":
-        env = self._env
-        values, caps = env.layer.values, env.caps
-        engine = Engine(
-            self,
-            key=env.policy.seals.key,
-            prefix=env.branches.prefix,
-            router=env.branches.router,
-            incarnation=env.incarnation,
-            port=env.port,
-            values=(values.t1, values.t2, values.t4, values.c, values.lifetime, values.d, values.first_trying),
-            states=[
-                int(state)
-                for state in (
-                    ServerState.TRYING,
-                    ServerState.PROCEEDING,
-                    ServerState.COMPLETED,
-                    ServerState.CONFIRMED,
-                    ServerState.ACCEPTED,
-                )
-            ],
-            admits_all=env.admission is None,
-            transactions=caps.transactions if caps else _MANY,
-            of_source=caps.recent.limit if caps else _MANY,
-        )
-        engine.units = env.numbers.units
-        env.numbers = env.branches.numbers = self._units.numbers = engine
-        env.layer.elsewhere = engine
-        env.layer.repetitions = SharedRepetitions(engine)
-        if caps:
-            caps.recent = SharedRecent(engine, caps.recent.limit)
-        return engine
-
-
-class SharedRepetitions:
-    """`Repetitions` that the engine counts for both."""
-
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-
-    @property
-    def withheld(self) -> int:
-        """What was not repeated."""
-        return self._engine.withheld
-
-    def answered(self, host: str) -> None:
-        """A request of ours to `host` was answered."""
-        self._engine.answered(packed_address(host))
-
-    def allows(self, host: str, now: float) -> bool:
-        """Whether a request may be repeated to `host` at this moment; it counts as one if it may."""
-        return self._engine.allows(packed_address(host), now)
-
-
-class SharedRecent:
-    """`Recent` that the engine counts for both."""
-
-    def __init__(self, engine: "Engine", limit: int) -> None:
-        self.limit = limit
-        self._engine = engine
-
-    def admits(self, source: str, now: float) -> bool:
-        """Count one more transaction of `source`; False, and it is not counted, if it has too many."""
-        return self._engine.admits(source, now)
 
 
 def _is_datagram(item: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from switchboard.codec import pack, unpack
 from switchboard.core.dormant import Dormant
 from switchboard.core.environment import Environment
-from switchboard.core.numbers import Numbers
+from switchboard.core.numbers import Numbering
 from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.core.transactions import TransactionLayer
 from switchboard.core.units import (
@@ -54,7 +54,7 @@ class _Place:
 class UnitLog:
     """Keeps the units of one router in `log`, which the caller commits."""
 
-    def __init__(self, log: Store, numbers: Numbers) -> None:
+    def __init__(self, log: Store, numbers: Numbering) -> None:
         self._log = log
         self._places: dict[Unit, _Place] = {}
         self._found = [_KEY.unpack(key)[1] for key in log if key[:1] == BASE]

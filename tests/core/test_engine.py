@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playbook import HOST, LENKA, LUKAS, PETER, Board, Sent, request, response
 
-from switchboard.core import router_core
+from switchboard.core.native import IS_COMPILED
 from switchboard.sip.message import Message
 
-pytestmark = pytest.mark.skipif(router_core.Engine is None, reason="the engine is not compiled")
+pytestmark = pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
 
 PHONES = {"lukas": LUKAS, "lenka": LENKA, "peter": PETER}
 LINES = (
@@ -172,7 +172,11 @@ class Stage:
 def _turned(raw: bytes, last: Message) -> bytes:
     """The same with the tags of both sides exchanged."""
     mine, theirs = last.from_tag.encode(), last.to_tag.encode()
-    return raw.replace(b";tag=" + mine, b";tag=#").replace(b";tag=" + theirs, b";tag=" + mine).replace(b"#", theirs)
+    return (
+        raw.replace(b";tag=" + mine, b";tag=#")
+        .replace(b";tag=" + theirs, b";tag=" + mine)
+        .replace(b"#", theirs)
+    )
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -197,7 +201,12 @@ def test_a_plain_call_is_the_engines() -> None:
     board.receive(response(invite, 200, lines=("Contact: <sip:lenka@10.0.0.12:5060>",)), LENKA)
     route = board.answers()[-1].message.values("record-route")[0]
     for method, branch in (("ACK", "z9hG4bKack"), ("BYE", "z9hG4bKbye")):
-        more = {"branch": branch, "to_tag": "to-1", "cseq": 1 + (method == "BYE"), "lines": (f"Route: {route}",)}
+        more = {
+            "branch": branch,
+            "to_tag": "to-1",
+            "cseq": 1 + (method == "BYE"),
+            "lines": (f"Route: {route}",),
+        }
         board.receive(request(method, "sip:lenka@10.0.0.12:5060", **more), LUKAS)  # type: ignore[arg-type]
     board.receive(response(board.sent()[-1].message, 200), LENKA)
     stats = board.core.stats()
