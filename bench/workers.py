@@ -18,7 +18,7 @@ from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.registrar.store import users_of
+from switchboard.registrar.store import Change
 from switchboard.registrar.transactions import RegisterTransactions
 from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.message import Message
@@ -157,7 +157,7 @@ class RegistrarBench:
                 assert reply.response.startswith(b"SIP/2.0 200")
                 to = flow.towards(reply.target).pack()
                 replies.append([to, reply.response, reply.user, reply.accept_language])
-        self.changes.append(frames.pack("location.changed", change.to_wire()))
+        self.changes.append(change.pack())
         return frames.pack("sip.translate", replies)
 
     def measure(self, rounds: int) -> float:
@@ -172,8 +172,9 @@ class RegistrarBench:
         changes = iter(self.changes)
 
         def step() -> None:
-            number, records = frames.unpack(next(changes))[1]
-            assert replica.apply(number, users_of(records))
+            body = next(changes)
+            number, start = Change.split(body)
+            assert replica.apply(number, body, start)
 
         return measured(step, len(self.changes), self.batch)
 

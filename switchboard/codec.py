@@ -5,6 +5,8 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 _TEXT_ERRORS = "surrogateescape"
+_SMALL = 64
+"""Octets that are enough for a small value."""
 
 
 class CodecError(Exception):
@@ -35,6 +37,27 @@ def unpack(data: bytes, *, lists: bool = True) -> Any:
         return msgpack.unpackb(data, unicode_errors=_TEXT_ERRORS, use_list=lists)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
         raise CodecError(f"not msgpack: {error}") from error
+
+
+def unpack_first(data: bytes, start: int) -> tuple[Any, int]:
+    """Return the small value (number or short text) that starts there, and where it ends. CodecError."""
+    unpacker = msgpack.Unpacker(unicode_errors=_TEXT_ERRORS)
+    unpacker.feed(data[start : start + _SMALL])
+    try:
+        return unpacker.unpack(), start + unpacker.tell()
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
+        raise CodecError(f"not msgpack: {error}") from error
+
+
+def list_at(data: bytes, start: int) -> int:
+    """Return how many items the list has that starts there. CodecError."""
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(data[start : start + _SMALL])
+    try:
+        length: int = unpacker.read_array_header()
+    except (ValueError, msgpack.UnpackException) as error:
+        raise CodecError(f"not msgpack: {error}") from error
+    return length
 
 
 try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from playbook import EPOCH, HOST, LENKA, LUKAS, Board, Sent
 
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.user_table import pack_users
 from switchboard.sip.respond import Hop
 from switchboard.sip.uri import SipUri
 
@@ -82,7 +83,7 @@ def new_board(contact: str = AT_LENKA) -> Board:
     board.bind("lukas", "sip:lukas@10.0.0.11:5060")
     next_hop = "" if SipUri.parse(contact).has_host else "10.0.0.12:5060"
     binding = Binding(contact, 1.0, EPOCH + 1e6, next_hop, source="10.0.0.12:5060")
-    board.replica.apply(board.replica.number + 1, {"lenka": [binding]})
+    board.replica.apply(board.replica.number + 1, pack_users({"lenka": [binding]}))
     return board
 
 

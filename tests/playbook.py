@@ -29,6 +29,7 @@ from switchboard.core.transactions import TransactionLayer
 from switchboard.core.unit_log import STATE
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
+from switchboard.registrar.user_table import pack_users
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message, parse_message
@@ -179,7 +180,7 @@ class Board:
             host = uri.partition("@")[2].partition(":")[0].partition(";")[0]
             fields = {"q": float(q or 1), "expires_at": EPOCH + 1e6, "source": f"{host}:5060"} | more
             bindings.append(Binding(uri, **fields))  # type: ignore[arg-type]
-        self.replica.apply(self.replica.number + 1, {user: bindings})
+        self.replica.apply(self.replica.number + 1, pack_users({user: bindings}))
         self.core.bindings_changed([user])
 
     def receive(self, raw: bytes, source: Hop, local: str = HOST) -> None:

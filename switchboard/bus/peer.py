@@ -88,7 +88,10 @@ class Publisher:
 
     def send(self, subject: str, body: object) -> None:
         """Publish one frame."""
-        frame = frames.pack(subject, body)
+        self.send_frame(frames.pack(subject, body))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Publish a packed frame, as `send` does."""
         for socket in self._sockets:
             socket.send(frame)
 

@@ -19,6 +19,7 @@ WIRE_FIELDS: Final = (
     "cseq",
     "user_agent",
     "source",
+    "branch",
 )
 """What the elements of a binding on the bus mean, in order."""
 _PARAM = re.compile(r';\s*+([^=;\s]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+))?')
@@ -46,11 +47,11 @@ class Binding(NamedTuple):
     source: str = ""
     """`host:port` from which the REGISTER came."""
     branch: str = ""
-    """Of the REGISTER's top Via: tells a retransmission after a restart. Stays with the registrar."""
+    """Of the REGISTER's top Via: tells a retransmission after a restart."""
 
     def to_wire(self) -> list[Any]:
         """The elements named in `WIRE_FIELDS`."""
-        return list(self[: len(WIRE_FIELDS)])
+        return list(self)
 
     @classmethod
     def from_wire(cls, record: Sequence[Any]) -> "Binding":

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
-from switchboard.registrar.sqlite import read_snapshot
-from switchboard.registrar.store import Page, Snapshot, users_of
+from switchboard.registrar.sqlite import read_rows
+from switchboard.registrar.store import Page, Snapshot
+from switchboard.registrar.user_table import users_in
 
 SILENT_S = 3.0
 """The registrar tells its number every second."""
@@ -27,8 +28,8 @@ class Follower(Protocol):
     def start(self, now: float) -> None:
         """Fill the replica for the first time."""
 
-    def changed(self, number: int, records: Sequence[Any], now: float) -> None:
-        """Take a `location.changed`."""
+    def changed(self, number: int, records: bytes, start: int, now: float) -> None:
+        """Take a `location.changed`; its packed list of records starts there."""
 
     def told(self, number: int, now: float) -> None:
         """Take a `location.number`."""
@@ -60,9 +61,9 @@ class StoreFollower:
         self._silence.heard(now)
         self._load()
 
-    def changed(self, number: int, records: Sequence[Any], now: float) -> None:
+    def changed(self, number: int, records: bytes, start: int, now: float) -> None:
         self._silence.heard(now)
-        if not self._replica.apply(number, users_of(records)):
+        if not self._replica.apply(number, records, start):
             self._load()
 
     def told(self, number: int, now: float) -> None:
@@ -84,7 +85,7 @@ class StoreFollower:
         return self._silence.notes(now, "its store")
 
     def _load(self) -> None:
-        self._replica.load(read_snapshot(self._path))
+        self._replica.load_rows(read_rows(self._path))
         self.snapshots += 1
 
 
@@ -115,7 +116,7 @@ class PageFollower:
         self._ask = ask
         self._silence = Silence()
         self._pages: list[Page] | None = None
-        self._held: list[tuple[int, dict[str, list[Binding]]]] = []
+        self._held: list[tuple[int, bytes]] = []
         self._ask_at: float | None = None
         self._is_old = False
         self._is_told = False
@@ -132,9 +133,9 @@ class PageFollower:
             self._is_old = True
         self._begin(now)
 
-    def changed(self, number: int, records: Sequence[Any], now: float) -> None:
+    def changed(self, number: int, records: bytes, start: int, now: float) -> None:
         self._silence.heard(now)
-        self._apply(number, users_of(records), now)
+        self._apply(number, records[start:], now)
 
     def told(self, number: int, now: float) -> None:
         self._silence.heard(now)
@@ -164,13 +165,13 @@ class PageFollower:
             return ["no bindings yet: the registrar has not answered, and there is no copy"]
         return self._silence.notes(now, "its own copy" if self._is_old else "memory")
 
-    def _apply(self, number: int, users: dict[str, list[Binding]], now: float) -> None:
+    def _apply(self, number: int, records: bytes, now: float) -> None:
         if self._pages is not None:
-            self._held.append((number, users))
+            self._held.append((number, records))
         elif number <= self._replica.number:
             return
-        elif self._replica.apply(number, users):
-            self._copy.put(number, users)
+        elif self._replica.apply(number, records):
+            self._copy.put(number, users_in(records))
         else:
             self._begin(now)
 
@@ -199,8 +200,8 @@ class PageFollower:
         self.snapshots += 1
         self._is_old = False
         held, self._held, self._pages, self._ask_at = self._held, [], None, None
-        for number, changed in held:
-            self._apply(number, changed, now)
+        for number, records in held:
+            self._apply(number, records, now)
 
 
 class Silence:

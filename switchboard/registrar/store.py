@@ -1,11 +1,13 @@
 """What the registrar needs of a store of bindings; it owns the store, nobody else writes to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from switchboard.codec import CodecError, list_head, pack, unpack_first
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.user_table import pack_records
 from switchboard.storage.unusable import UnusableFile
 
 Snapshot = tuple[int, dict[str, list[Binding]]]
@@ -18,15 +20,23 @@ class StoreError(UnusableFile):
 
 @dataclass(slots=True)
 class Change:
-    """What one batch changed: each user's bindings after it. Without users there is no change."""
+    """What one batch changed: a record for each user that was put, with its bindings then. None: no change."""
 
     number: int = 0
     """Counts the changes without a gap; known once the batch is durable."""
-    users: dict[str, list[Binding]] = field(default_factory=dict)
+    records: list[bytes] = field(default_factory=list)
 
-    def to_wire(self) -> list[Any]:
-        """The body of `location.changed`."""
-        return [self.number, _to_records(self.users)]
+    def pack(self) -> bytes:
+        """The body of `location.changed`, packed."""
+        return list_head(2) + pack(self.number) + pack_records(self.records)
+
+    @staticmethod
+    def split(body: bytes, start: int = 0) -> tuple[int, int]:
+        """The number in what `pack` returned, and where the packed list of records starts. CodecError."""
+        number, records_at = unpack_first(body, start + 1)
+        if body[start : start + 1] != list_head(2) or not isinstance(number, int):
+            raise CodecError("no change")
+        return number, records_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +51,15 @@ class Page:
 
     def to_wire(self) -> list[Any]:
         """An item of `location.page`."""
-        return [self.number, self.after, _to_records(self.users), self.more]
+        records = [[user, [each.to_wire() for each in found]] for user, found in self.users.items()]
+        return [self.number, self.after, records, self.more]
 
     @classmethod
     def from_wire(cls, item: Sequence[Any]) -> "Page":
         """The page of what `to_wire` returned in another process (trusted)."""
         number, after, records, more = item
-        return cls(number, after, users_of(records), more)
-
-
-def users_of(records: Iterable[Sequence[Any]]) -> dict[str, list[Binding]]:
-    """The users of the records of `location.changed` or `location.page`."""
-    return {user: [Binding.from_wire(each) for each in bindings] for user, bindings in records}
-
-
-def _to_records(users: Mapping[str, Sequence[Binding]]) -> list[list[Any]]:
-    return [[user, [binding.to_wire() for binding in found]] for user, found in users.items()]
+        users = {user: [Binding.from_wire(each) for each in bindings] for user, bindings in records}
+        return cls(number, after, users, more)
 
 
 class Store(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 
 from switchboard.auth.failures import Failures
 from switchboard.auth.keys import load_or_make_key
+from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Kind
@@ -30,6 +31,7 @@ from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegi
 GATHER_S = 0.008
 """Between two commits under load: a commit costs as much as several REGISTERs."""
 _OK = b"SIP/2.0 200 "
+_CHANGED = frames.head("location.changed")
 TICK_S = 1.0
 """Between two announcements of the last change's number; expired bindings are removed as often."""
 
@@ -141,8 +143,8 @@ class RegistrarService(Actor):
         return [answered.pack(), reply.response, reply.user, reply.accept_language]
 
     def _publish(self, change: Change) -> None:
-        if change.users:
-            self._publisher.send("location.changed", change.to_wire())
+        if change.records:
+            self._publisher.send_frame(_CHANGED + change.pack())
 
     def next_deadline(self) -> float:
         """The next tick; the first is at once."""

@@ -23,7 +23,7 @@ from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox, PackedOutbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
-from switchboard.codec import list_head, pack, unpack
+from switchboard.codec import CodecError, list_head, pack, unpack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.environment import Environment
@@ -36,6 +36,7 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
+from switchboard.registrar.store import Change
 from switchboard.settings.local import Facing, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
@@ -46,8 +47,8 @@ from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
+_RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 QUESTIONS_KEPT = 1
-_HEAD = frames.head("sip.received")
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
 PLAIN = len(SENT)
@@ -115,16 +116,30 @@ class RouterService(Actor):
         """Names that were resolved, and the tap."""
         return {self._resolver.fd: self._take_answers} | self._tap.watch()
 
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
+        if frame.startswith(_RECEIVED):
+            items = self._core.receive(frame, len(_RECEIVED), time.monotonic(), time.time())
+            if items is not None:
+                self._carry_out()
+            return items
+        if not frame.startswith(_CHANGED):
+            return None
+        try:
+            number, start = Change.split(frame, len(_CHANGED))
+            self._follower.changed(number, frame, start, time.monotonic())
+        except CodecError:
+            return None
+        return 1
+
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Take datagrams, the network's errors, changes of the bindings, the journal's acknowledgements."""
+        """Take datagrams, the network's errors, whoever is registered, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
                 self._core.receive_items(items, now, time.time())
                 self._carry_out()
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now, time.time())
-            case "location.changed", [int(number), list(records)]:
-                self._follower.changed(number, records, now)
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.page", list(pages):
@@ -301,15 +316,6 @@ class RouterService(Actor):
             ),
             self._log.keyed,
         )
-
-    def receive_frame(self, frame: bytes) -> int | None:
-        """Give the items of a `sip.received` to the core as they are packed, where that can be done."""
-        if not frame.startswith(_HEAD):
-            return None
-        items = self._core.receive(frame, len(_HEAD), time.monotonic(), time.time())
-        if items is not None:
-            self._carry_out()
-        return items
 
     def _take_undeliverable(self, items: list[Any], now: float, at: float) -> None:
         for item in items:

@@ -79,8 +79,8 @@ def future_log(path: Path) -> None:
 @pytest.mark.parametrize(
     ("component", "name", "write", "message"),
     [
-        ("registrar", "location.db", future_database, "has schema 99, this program knows 1: use the program"),
-        ("router", "location.db", future_database, "has schema 99, this program knows 1: use the program"),
+        ("registrar", "location.db", future_database, "has schema 99, this program knows 2: use the program"),
+        ("router", "location.db", future_database, "has schema 99, this program knows 2: use the program"),
         (
             "journal",
             "journal.db",

@@ -20,10 +20,10 @@ BINDING = Binding(
 )
 
 
-def test_wire_form_has_all_but_the_branch() -> None:
+def test_wire_form_has_all() -> None:
     _, record = frames.unpack(frames.pack("x", BINDING.to_wire()))
     restored = Binding.from_wire(record)
-    assert (restored.branch, restored.to_wire()) == ("", BINDING.to_wire())
+    assert restored == BINDING
     assert restored.path == ("<sip:p;lr>",)
 
 

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,7 @@ from switchboard.registrar.binding import Binding
 from switchboard.registrar.follower import ASK_AGAIN_S, SILENT_S, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.registrar.store import Snapshot
+from switchboard.registrar.store import Change, Snapshot
 
 USERS = ["anna", "eva", "lenka", "lukas", "peter"]
 
@@ -50,12 +49,13 @@ class Remote:
         self.asked: list[str] = []
         self.follower = PageFollower(self.replica, self.copy, self.asked.append)
 
-    def bind(self, user: str, *contacts: str) -> tuple[int, list[Any]]:
+    def bind(self, user: str, *contacts: str) -> tuple[int, bytes, int]:
         """Change the store; return the `location.changed` that says so."""
         with self.store.batch() as change:
             self.store.put(user, [bound(contact) for contact in contacts])
-        number, records = change.to_wire()
-        return number, records
+        body = change.pack()
+        number, start = Change.split(body)
+        return number, body, start
 
     def answer_once(self, at_most: int) -> None:
         """The same, if there is a question."""
@@ -215,11 +215,12 @@ def test_where_the_store_is_at_hand_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "location.db"
     store = SqliteStore(path)
 
-    def bind(contact: str) -> tuple[int, list[Any]]:
+    def bind(contact: str) -> tuple[int, bytes, int]:
         with store.batch() as change:
             store.put("anna", [bound(contact)])
-        number, records = change.to_wire()
-        return number, records
+        body = change.pack()
+        number, start = Change.split(body)
+        return number, body, start
 
     bind("sip:first@h")
     replica = Replica()

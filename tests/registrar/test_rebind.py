@@ -40,9 +40,9 @@ def test_binding_has_all_of_the_request() -> None:
         RequestedContact("sip:a@h", 0.5, 60, ";q=0.5"), 99.0
     )
     assert binding.to_wire() == [
-        "sip:a@h", 0.5, 99.0, "", ("<sip:p;lr>",), ";q=0.5", "c", 4, "Linphone", "10.0.0.9:5070"
+        "sip:a@h", 0.5, 99.0, "", ("<sip:p;lr>",), ";q=0.5", "c", 4, "Linphone", "10.0.0.9:5070",
+        "z9hG4bKb",
     ]  # fmt: skip
-    assert binding.branch == "z9hG4bKb"
 
 
 def test_user_agent_is_made_text_and_short() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.registrar.store import users_of
+from switchboard.registrar.store import Change
+from switchboard.registrar.user_table import pack_users
 from switchboard.sip.uri import SipUri
 
 LATE = 100.0
@@ -65,11 +66,11 @@ def test_registered_from(host: str, now_at: float, expected: bool) -> None:
 
 def test_apply_counts_without_a_gap() -> None:
     replica = loaded(bound("sip:a@h"))
-    record = {"lukas": [bound("sip:b@h")]}
+    record = pack_users({"lukas": [bound("sip:b@h")]})
     assert replica.apply(9, record) is False
     assert replica.apply(7, record) is True
     assert [each.contact for each in replica.lookup("lukas", 0.0)] == ["sip:a@h"]
-    assert replica.apply(8, record | {"eva": []}) is True
+    assert replica.apply(8, pack_users({"lukas": [bound("sip:b@h")], "eva": []})) is True
     assert [each.contact for each in replica.lookup("lukas", 0.0)] == ["sip:b@h"]
     assert (replica.number, replica.is_known("eva")) == (8, True)
 
@@ -78,7 +79,8 @@ def test_a_binding_is_its_users_alone() -> None:
     """Whoever else registers the same contact."""
     contact = bound("sip:a@192.168.1.2:5060;ob", next_hop="203.0.113.7:4000", source="203.0.113.7:4000")
     replica = loaded(contact)
-    replica.apply(8, {"eva": [contact._replace(next_hop="203.0.113.8:1", source="203.0.113.8:1")]})
+    moved = contact._replace(next_hop="203.0.113.8:1", source="203.0.113.8:1")
+    replica.apply(8, pack_users({"eva": [moved]}))
     found = [
         replica.binding_at(user, SipUri.parse("sip:a@192.168.1.2;gr=x"), 0.0) for user in ("lukas", "eva")
     ]
@@ -126,8 +128,9 @@ def test_changes_and_snapshots_lead_to_what_the_store_holds(
                 store.put(user, found)
         if position == loaded_after:
             replica.load(store.snapshot())
-        if change.users:
-            number, records = change.to_wire()
-            assert replica.apply(number, users_of(records))
+        if change.records:
+            body = change.pack()
+            number, start = Change.split(body)
+            assert replica.apply(number, body, start)
     assert replica.snapshot() == store.snapshot()
     store.close()

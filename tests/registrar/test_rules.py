@@ -4,6 +4,7 @@ import pytest
 from registrar.registers import NOW_AT, Desk, register
 
 from switchboard.registrar.rebind import RegistrarPolicy
+from switchboard.registrar.user_table import pack_records, users_in
 from switchboard.sip.message import Message, parse_message
 
 A, B = "sip:lukas@10.0.0.9:5060", "sip:lukas@10.0.0.8"
@@ -63,7 +64,7 @@ def test_expired_bindings_are_gone_and_purged() -> None:
     assert len(desk.store.bindings("lukas")) == 2
     with desk.store.batch() as change:
         desk.registrar.purge(desk.now_at)
-    assert [each.contact for each in change.users["lukas"]] == [B]
+    assert [each.contact for each in users_in(pack_records(change.records))["lukas"]] == [B]
     assert desk.store.expired_users(desk.now_at) == []
 
 

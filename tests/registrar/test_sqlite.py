@@ -11,8 +11,9 @@ from threading import Timer
 
 import pytest
 
+from switchboard.codec import pack
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.sqlite import SCHEMA_VERSION, SqliteStore, read_snapshot
+from switchboard.registrar.sqlite import SCHEMA_VERSION, SLACK_BYTES, SqliteStore, read_rows, read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.sip.errors import UsageError
 
@@ -75,11 +76,10 @@ def test_changes_are_counted_by_batch(store: SqliteStore) -> None:
         store.put("lukas", [FULL])
         store.put("eva", [])
     assert (change.number, store.number) == (1, 1)
-    assert change.users == {"lukas": [FULL], "eva": []}
-    assert change.to_wire() == [1, [["lukas", [FULL.to_wire()]], ["eva", []]]]
+    assert change.pack() == pack([1, [["lukas", [FULL.to_wire()]], ["eva", []]]])
     with store.batch() as nothing:
         store.bindings("lukas")
-    assert (nothing.number, nothing.users, store.number) == (1, {}, 1)
+    assert (nothing.number, nothing.records, store.number) == (1, [], 1)
 
 
 @pytest.mark.parametrize("before", [[], [PLAIN], [PLAIN, FULL], [FULL, PLAIN, FULL]])
@@ -155,7 +155,7 @@ def test_another_schema_is_refused_in_words(store: SqliteStore, path: Path) -> N
     database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     database.close()
     for use in (SqliteStore, read_snapshot):
-        with pytest.raises(StoreError, match=r"location\.db has schema 2, this program knows 1"):
+        with pytest.raises(StoreError, match=r"location\.db has schema 3, this program knows 2"):
             use(path)
 
 
@@ -223,3 +223,23 @@ def test_another_store_in_its_place_is_another_series(path: Path, store: SqliteS
     other = SqliteStore(path)
     assert other.series != store.series
     other.close()
+
+
+def test_the_file_is_bounded_and_nothing_is_lost(store: SqliteStore, path: Path) -> None:
+    put(store, "quiet", FULL)
+    put(store, "gone")
+    kept = PLAIN._replace(user_agent="x" * 1000)
+    for number in range(3000):
+        put(store, f"user{number % 7}", kept._replace(cseq=number))
+    expected = store.snapshot()
+    assert expected[0] == 3002
+    assert expected[1]["quiet"] == [FULL]
+    assert expected[1]["user3"] == [kept._replace(cseq=2999 - (2999 - 3) % 7)]
+    assert read_snapshot(path) == expected
+    store.close()
+    rows = list(read_rows(path))
+    assert sum(len(records) for _, records in rows) < SLACK_BYTES + 20_000
+    again = SqliteStore(path)
+    assert again.snapshot() == expected
+    assert put(again, "quiet", PLAIN) == 3003
+    again.close()

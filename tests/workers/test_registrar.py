@@ -15,10 +15,11 @@ from structlog.testing import capture_logs
 
 from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.bus.endpoints import Endpoints
+from switchboard.codec import pack
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
-from switchboard.registrar.store import users_of
+from switchboard.registrar.store import Change
 from switchboard.settings.model import Settings
 from switchboard.sip.message import parse_message
 from switchboard.sip.scan import scan
@@ -143,8 +144,9 @@ def test_replica_follows_snapshot_and_changes(context: BusContext, settings: Set
     replica.load(read_snapshot(settings.store_path))
     subscriber = subscribe(context, settings, service)
     take(service, register("<sip:b@h>"))
-    number, records = next_frame(subscriber)[1]
-    assert replica.apply(number, users_of(records))
+    body = pack(next_frame(subscriber)[1])
+    number, start = Change.split(body)
+    assert replica.apply(number, body, start)
     assert [each.contact for each in replica.lookup("lukas", time.time())] == [CONTACT, "sip:b@h"]
 
 

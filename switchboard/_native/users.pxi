@@ -1,0 +1,250 @@
+# Users by name with their packed bindings: the twin of registrar/user_table.py.
+
+cdef struct User:
+    Node node
+    double until  # when the first of its bindings ends
+    int64_t row
+    uint32_t bindings
+    uint32_t name_size
+    uint32_t size  # of the packed list of bindings, which stands behind the name
+
+
+cdef inline uint8_t *data_of(User *user) noexcept nogil:
+    return <uint8_t *>user + sizeof(User)
+
+
+cdef inline Slice name_of(User *user) noexcept nogil:
+    return slice_of(data_of(user), data_of(user) + user.name_size)
+
+
+cdef inline Slice packed_of(User *user) noexcept nogil:
+    return slice_of(data_of(user) + user.name_size, data_of(user) + user.name_size + user.size)
+
+
+cdef User *find_user(const Table *table, Slice name) noexcept nogil:
+    """NULL if there is none of this name."""
+    cdef Node *node = first_in(table, hash_of(name, 0))
+    while node != NULL:
+        if same(name_of(<User *>node.owner), name):
+            return <User *>node.owner
+        node = next_in(node)
+    return NULL
+
+
+cdef bint skip(Cursor *cursor, int depth) noexcept nogil:
+    """Skip a value of any kind but maps; False if none is whole."""
+    cdef int64_t octet = read_big(cursor, 1), size = -1, items = 0
+    if octet < 0 or depth > 4:
+        return False
+    if octet < 0x80 or octet >= 0xE0 or octet == 0xC0 or octet == 0xC2 or octet == 0xC3:
+        return True
+    if 0x90 <= octet <= 0x9F or octet == 0xDC or octet == 0xDD:
+        cursor.at -= 1
+        items = read_list(cursor)
+        while items > 0 and skip(cursor, depth + 1):
+            items -= 1
+        return items == 0
+    if 0xA0 <= octet <= 0xBF:
+        size = octet - 0xA0
+    elif 0xC4 <= octet <= 0xC6:
+        size = read_big(cursor, 1 << (octet - 0xC4))
+    elif 0xD9 <= octet <= 0xDB:
+        size = read_big(cursor, 1 << (octet - 0xD9))
+    elif octet == 0xCA:
+        size = 4
+    elif octet == 0xCB:
+        size = 8
+    elif 0xCC <= octet <= 0xCF:
+        size = 1 << (octet - 0xCC)
+    elif 0xD0 <= octet <= 0xD3:
+        size = 1 << (octet - 0xD0)
+    if size < 0 or cursor.end - cursor.at < size:
+        return False
+    cursor.at += size
+    return True
+
+
+cdef bint read_text(Cursor *cursor, Slice *found) noexcept nogil:
+    """Read a text; False if none begins here."""
+    cdef int64_t octet = read_big(cursor, 1), size = -1
+    if 0xA0 <= octet <= 0xBF:
+        size = octet - 0xA0
+    elif 0xD9 <= octet <= 0xDB:
+        size = read_big(cursor, 1 << (octet - 0xD9))
+    if size < 0 or cursor.end - cursor.at < size:
+        return False
+    found.at, found.size = cursor.at, size
+    cursor.at += size
+    return True
+
+
+cdef bint read_number(Cursor *cursor, double *found) noexcept nogil:
+    """Read a number that is not negative, whole or not."""
+    cdef int64_t octet
+    if cursor.at < cursor.end and cursor.at[0] == 0xCB:
+        return read_real(cursor, found)
+    octet = read_big(cursor, 1)
+    if 0xCC <= octet <= 0xCF:
+        octet = read_big(cursor, 1 << (octet - 0xCC))
+    elif octet > 0x7F:
+        return False
+    found[0] = <double>octet
+    return octet >= 0
+
+
+cdef bint measure(Slice packed, double *until, uint32_t *bindings) noexcept nogil:
+    """How many bindings a packed list has, and when the first ends; False if it is no such list."""
+    cdef Cursor cursor
+    cdef Py_ssize_t count, fields, at, place
+    cdef double end
+    cursor.at, cursor.end = packed.at, packed.at + packed.size
+    count = read_list(&cursor)
+    until[0] = INFINITY
+    if count < 0:
+        return False
+    for at in range(count):
+        fields = read_list(&cursor)
+        if fields < 3 or not (skip(&cursor, 0) and skip(&cursor, 0) and read_number(&cursor, &end)):
+            return False
+        for place in range(fields - 3):
+            if not skip(&cursor, 0):
+                return False
+        if end < until[0]:
+            until[0] = end
+    bindings[0] = <uint32_t>count
+    return cursor.at == cursor.end
+
+
+cdef inline str text_of(Slice octets):
+    return octets.at[: octets.size].decode("utf-8", "surrogateescape")
+
+
+cdef class UserTable:
+    """Users by name: `registrar/user_table.py` says what it does."""
+
+    cdef Table table
+    cdef readonly Py_ssize_t octets, bound, bindings
+    cdef double _earliest  # no binding ends before
+
+    def __cinit__(self):
+        if not open_table(&self.table):
+            raise MemoryError
+        self._earliest = INFINITY
+
+    def __dealloc__(self):
+        cdef Py_ssize_t at
+        cdef Node *node
+        cdef Node *following
+        if self.table.buckets == NULL:
+            return
+        for at in range(self.table.mask + 1):
+            node = self.table.buckets[at]
+            while node != NULL:
+                following = node.next
+                free(node.owner)
+                node = following
+        close_table(&self.table)
+
+    def __len__(self):
+        return self.table.count
+
+    def __contains__(self, str user not None):
+        return self._find(user) != NULL
+
+    def take(self, bytes records not None, Py_ssize_t start=0, int64_t row=0):
+        cdef Cursor cursor
+        cdef Py_ssize_t count, at
+        cdef Slice name, packed
+        cdef list taken = []
+        if not 0 <= start <= PyBytes_GET_SIZE(records):
+            raise _codec_error("no list of records")
+        cursor.at = <const uint8_t *>PyBytes_AS_STRING(records) + start
+        cursor.end = <const uint8_t *>PyBytes_AS_STRING(records) + PyBytes_GET_SIZE(records)
+        count = read_list(&cursor)
+        for at in range(count):
+            if read_list(&cursor) != 2 or not read_text(&cursor, &name):
+                raise _codec_error("no record")
+            packed.at = cursor.at
+            if not skip(&cursor, 0):
+                raise _codec_error("no record")
+            packed.size = cursor.at - packed.at
+            self.set_user(name, packed, row)
+            taken.append(text_of(name))
+        if count < 0 or cursor.at != cursor.end:
+            raise _codec_error("no list of records")
+        return taken
+
+    def get(self, str user not None):
+        cdef User *found = self._find(user)
+        return None if found == NULL else bytes_of(packed_of(found))
+
+    def row(self, str user not None):
+        cdef User *found = self._find(user)
+        return -1 if found == NULL else found.row
+
+    def users(self):
+        return self._names(INFINITY)
+
+    def expired(self, double now_at):
+        cdef double earliest = INFINITY
+        cdef Py_ssize_t at
+        cdef Node *node
+        if now_at < self._earliest:
+            return []
+        for at in range(self.table.mask + 1):
+            node = self.table.buckets[at]
+            while node != NULL:
+                earliest = min(earliest, (<User *>node.owner).until)
+                node = node.next
+        self._earliest = earliest
+        return self._names(now_at) if earliest <= now_at else []
+
+    cdef list _names(self, double until):
+        """Of all who have a binding that ends by then; INFINITY: of all."""
+        cdef list names = []
+        cdef Py_ssize_t at
+        cdef Node *node
+        for at in range(self.table.mask + 1):
+            node = self.table.buckets[at]
+            while node != NULL:
+                if (<User *>node.owner).until <= until:
+                    names.append(text_of(name_of(<User *>node.owner)))
+                node = node.next
+        return names
+
+    cdef User *_find(self, str user):
+        cdef bytes name = user.encode("utf-8", "surrogateescape")
+        return find_user(&self.table, slice_in(name))
+
+    cdef int set_user(self, Slice name, Slice packed, int64_t row) except -1:
+        """Let the user have these bindings. CodecError if they are none."""
+        cdef User *before = find_user(&self.table, name)
+        cdef User *user
+        cdef double until = INFINITY
+        cdef uint32_t bindings = 0
+        if not measure(packed, &until, &bindings):
+            raise _codec_error("no record")
+        user = <User *>malloc(sizeof(User) + name.size + packed.size)
+        if user == NULL:
+            raise MemoryError
+        user.until, user.row, user.bindings = until, row, bindings
+        user.name_size, user.size = <uint32_t>name.size, <uint32_t>packed.size
+        memcpy(data_of(user), name.at, name.size)
+        memcpy(data_of(user) + name.size, packed.at, packed.size)
+        if before != NULL:
+            self._count(before, -1)
+            take_from(&self.table, &before.node)
+            free(before)
+        add_to(&self.table, &user.node, hash_of(name_of(user), 0), user)
+        self._count(user, 1)
+        self._earliest = min(self._earliest, until)
+        return 0
+
+    cdef void _count(self, User *user, int sign) noexcept:
+        self.octets += sign * <Py_ssize_t>(user.name_size + user.size)
+        self.bound += sign * (user.bindings > 0)
+        self.bindings += sign * <Py_ssize_t>user.bindings
+
+
+def _codec_error(text):
+    return reference("switchboard.codec", "CodecError")(text)
