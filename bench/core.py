@@ -1,6 +1,5 @@
 """What the core of a router and its log cost without sockets, in microseconds of CPU a call, and taking them over.
 
-
 python -m bench.core [CALLS] [--reference] [--one]
     calls of INVITE, 180, 200, ACK, BYE, 200 from many users; six messages a batch, with --one each for itself;
     with --reference as it is where nothing was compiled

@@ -125,6 +125,7 @@ class Board:
         self.log = MemoryLog()
         self.lives = 0
         self.core = self._make_core(self.log, self.native)
+        self.replica.tell = self.core.bindings_changed
         self.core.restore(self.now, EPOCH + self.now)
         self.twin = None if not self.native or self.authenticator else Twin(self)
 
@@ -181,7 +182,6 @@ class Board:
             fields = {"q": float(q or 1), "expires_at": EPOCH + 1e6, "source": f"{host}:5060"} | more
             bindings.append(Binding(uri, **fields))  # type: ignore[arg-type]
         self.replica.apply(self.replica.number + 1, pack_users({user: bindings}))
-        self.core.bindings_changed([user])
 
     def receive(self, raw: bytes, source: Hop, local: str = HOST) -> None:
         """A datagram arrives."""
@@ -232,6 +232,7 @@ class Board:
         counters = self.proxy.counters
         self.lives += 1
         self.core = self._make_core(self.log, self.native)
+        self.replica.tell = self.core.bindings_changed
         self.proxy.counters = counters
         self.core.restore(*self._moment)
         if self.twin:

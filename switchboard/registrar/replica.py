@@ -49,10 +49,8 @@ class Replica:
             return True
         if number != self.number + 1:
             return False
-        if self._contacts is None:
-            users = self._users.take(records, start)
-        else:
-            users = self._take_indexed(records[start:])
+        taken = records[start:] if start else records
+        users = self._users.take(taken) if self._contacts is None else self._take_indexed(taken)
         self.number = number
         self.tell(users)
         return True
