@@ -13,7 +13,7 @@ from bench.blow import Way
 from bench.load import Load, Outcome
 from bench.ours import Ours
 from bench.phones import Lab
-from switchboard.journal.recorded import MAX_RECORDED
+from switchboard.journal.changes import MAX_RECORDED
 
 KILL_EVERY_S = 2.0
 QUIET_S = 40.0

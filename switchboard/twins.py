@@ -13,7 +13,7 @@ from types import ModuleType
 
 PURE = "SWITCHBOARD_PURE"
 PACKAGE = "switchboard._native."
-COMPILED = (f"{PACKAGE}wire", f"{PACKAGE}engine", f"{PACKAGE}registrar")
+COMPILED = tuple(PACKAGE + name for name in ("wire", "engine", "journal", "registrar"))
 
 
 class PythonOnly:

@@ -26,7 +26,7 @@ BUFFER_BYTES = "4194304"
 KAMAILIO_MEMORY = ("-m", "2048", "-M", "64", "-x", "fm", "-X", "fm", "-b", BUFFER_BYTES)
 """The allocator fm, since with the package's default, qm, half of its CPU goes into searching free lists."""
 RELAY_SOURCE = Path(__file__).with_name("relay.c")
-BESIDE = "parents, spares, honcho"
+BESIDE = "parents, standby processes, honcho"
 OURS_SETTINGS = {"SWITCHBOARD_LANGUAGE": "sk", "SWITCHBOARD_HISTORY": "off", "SWITCHBOARD_CONSOLE": "off"}
 """So that the translator has something to translate."""
 

@@ -1,4 +1,4 @@
-"""What the parent of the edge does beyond the others: it holds the UDP sockets, and announces the board.
+"""What the parent of the edge does beyond the others: it holds the UDP sockets, and announces the switchboard.
 
 Once all is up, it prints how to use the switchboard.
 """
@@ -14,7 +14,7 @@ from ipaddress import ip_address
 import typer
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import Board
+from switchboard.bus.rpc import RpcGroup
 from switchboard.bus.socket_buffer import cut, enlarge_buffers
 from switchboard.cli.check import check_soundness, unknown_variables
 from switchboard.cli.output import say
@@ -37,13 +37,13 @@ WHERE = ("SWITCHBOARD_CONFIG", "SWITCHBOARD_DATA_DIR", "SWITCHBOARD_HOST")
 
 
 class Announcer:
-    """Watches the board from the parent's loop; announces once that all are up, or who is late.
+    """Watches the switchboard from the parent's loop; announces once that all are up, or who is late.
 
     `text` makes the announcement; `say` prints.
     """
 
-    def __init__(self, board: Board, text: Callable[[], str], say: Callable[[str], None]) -> None:
-        self._board = board
+    def __init__(self, group: RpcGroup, text: Callable[[], str], say: Callable[[str], None]) -> None:
+        self._group = group
         self._text = text
         self._say = say
         self._next: float | None = time.monotonic()
@@ -55,17 +55,17 @@ class Announcer:
 
     def handle_timer(self, now: float) -> None:
         """Look at the answers to the last question, and ask again."""
-        self._board.collect()
-        late = self._board.not_up()
+        self._group.collect()
+        late = self._group.not_up()
         if not late:
             self._say(self._text())
-            self._board.close()
+            self._group.close()
             self._next = None
             return
         if self._impatient_at is not None and now >= self._impatient_at:
             self._say(f"Not up after {IMPATIENT_AFTER_S:g} s: {', '.join(late)}. See the messages above.")
             self._impatient_at = None
-        self._board.ask()
+        self._group.ask()
         self._next = now + LOOK_EVERY_S
 
 
@@ -142,17 +142,17 @@ def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
 
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:
     """Prints the welcome once that all components are up."""
-    board = Board(context, {name: door for name, (_, _, door) in parents(settings).items()})
+    group = RpcGroup(context, {name: server for name, (_, _, server) in parents(settings).items()})
     port = int(sockets[0].getsockname()[1])
 
     def text() -> str:
-        return welcome(settings, own_addresses(settings), port, _console(board))
+        return welcome(settings, own_addresses(settings), port, _console(group))
 
-    return Announcer(board, text, typer.echo)
+    return Announcer(group, text, typer.echo)
 
 
-def _console(board: Board) -> str:
-    workers = board.answers.get(Component.CONSOLE, [])
+def _console(group: RpcGroup) -> str:
+    workers = group.answers.get(Component.CONSOLE, [])
     return next((str(worker["address"]) for worker in workers if "address" in worker), "")
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from switchboard.bus.context import BusContext, NotListeningError
-from switchboard.bus.endpoints import Kind
-from switchboard.bus.rpc import Door
+from switchboard.bus.endpoints import SocketKind
+from switchboard.bus.rpc import RpcServer
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.start_failure import (
     StartFailure,
@@ -155,20 +155,20 @@ def _make_team(component: Component, settings: Settings, context: BusContext, he
             each.command,
             held.pass_fds,
             held.variables,
-            spares=settings.spares and component not in OPTIONAL,
+            standbys=settings.spares and component not in OPTIONAL,
             host=settings.here,
             address=held.address,
         )
         for each in workers_of(component, settings.routers)
         if is_able and component in components_of(settings) and is_here(each, settings)
     ]
-    return Team(workers, _open_door(component, settings, context))
+    return Team(workers, _open_rpc(component, settings, context))
 
 
-def _open_door(component: Component, settings: Settings, context: BusContext) -> Door:
-    endpoints = endpoints_of(settings).listen(component, Kind.CONTROL)
+def _open_rpc(component: Component, settings: Settings, context: BusContext) -> RpcServer:
+    endpoints = endpoints_of(settings).listen(component, SocketKind.CONTROL)
     try:
-        return Door(context, *endpoints)
+        return RpcServer(context, *endpoints)
     except NotListeningError as error:
         raise not_listening(error.endpoint, str(error)) from error
 

@@ -14,8 +14,8 @@ from switchboard.bus.listener import Listener
 from switchboard.bus.tap import topic_of
 from switchboard.cli.output import FAILED, fail, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.history.glance import Glance
 from switchboard.history.ladder import label_of
+from switchboard.history.lenient import LenientMessage
 from switchboard.history.pcapng import head, packet
 from switchboard.history.seen import Seen
 from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
@@ -99,9 +99,9 @@ def _stop_signals() -> list[bool]:
 
 
 def _print(seen: Seen) -> None:
-    glance = Glance.of(seen)
+    parsed = LenientMessage.of(seen)
     moment = datetime.fromtimestamp(seen.at).astimezone().strftime("%H:%M:%S.%f")
-    typer.echo(f"{moment} {seen.source} → {seen.destination}  {label_of(glance)}  {glance.first('call-id')}")
+    typer.echo(f"{moment} {seen.source} → {seen.destination}  {label_of(parsed)}  {parsed.first('call-id')}")
 
 
 def _write(file: BinaryIO, seen: Seen) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from switchboard.bus import frames
 from switchboard.bus.items import message_in
 from switchboard.bus.share import SMALLEST
-from switchboard.history.glance import Glance
+from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Address, Direction, Seen, call_id_of
 from switchboard.history.summary import user_of
 from switchboard.sip.datagram import PONG
@@ -154,8 +154,8 @@ class CallFilter:
         return not self._user or call_id in self._theirs or self._concerns(seen, call_id)
 
     def _concerns(self, seen: Seen, call_id: str) -> bool:
-        glance = Glance.of(seen)
-        if self._user not in (user_of(glance.caller), user_of(glance.callee)):
+        parsed = LenientMessage.of(seen)
+        if self._user not in (user_of(parsed.caller), user_of(parsed.callee)):
             return False
         self._theirs[call_id] = None
         if len(self._theirs) > _REMEMBERED:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from switchboard.journal.events import Answered, Bye, Failed, Invite, Refreshed, Ringing
 from switchboard.journal.outcome import ends_call, outcome_of
@@ -57,11 +57,32 @@ class Call:
     """It ends so long after `seen_at` unless it is refreshed (RFC 4028); 0: not by itself."""
     is_past_us: bool = False
     """A phone seems to ignore Record-Route: the rest of the call, and its end, may go past us."""
+    serial: int = 0
+    """Its number among the calls of a `CallTable`, from 1, in the order in which they began; 0: in none yet."""
 
     @classmethod
     def begin(cls, event: Invite) -> Self:
         """The call that an INVITE opens."""
         return cls(event.call_id, event.from_tag, event.caller, event.callee, event.at, resumed_at=event.at)
+
+    @classmethod
+    def restore(cls, saved: list[Any]) -> Self:
+        """The call that `save` has written."""
+        call = cls(*saved[1:12])
+        call.answered, hung_up, call.seen_at, call.session_s, call.is_past_us = saved[12:]
+        call.serial, call.challenged_by = saved[0], Party(call.challenged_by)
+        call.hung_up = {tag: (at, Party(by)) for tag, (at, by) in hung_up.items()}
+        return call
+
+    def save(self) -> list[object]:
+        """All that is to be known of an open call, in plain values, its serial first."""
+        return [
+            *(self.serial, self.call_id, self.from_tag, self.caller, self.callee),
+            *(self.started_at, self.ringing_at, self.answered_at, self.resumed_at, self.challenged_at),
+            *(self.status, self.challenged_by.value, self.answered),
+            {tag: (at, by.value) for tag, (at, by) in self.hung_up.items()},
+            *(self.seen_at, self.session_s, self.is_past_us),
+        ]
 
     @property
     def key(self) -> Key:

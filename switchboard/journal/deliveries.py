@@ -54,6 +54,11 @@ class Deliveries:
         self._numbers[router] = self._advanced[router] = number
         return True
 
+    def advance(self, router: Router, by: int) -> None:
+        """So many events were taken that had the next numbers; `last` knew the router."""
+        self._gap_since.pop(router, None)
+        self._numbers[router] = self._advanced[router] = self._numbers[router] + by
+
     def last(self, router: Router) -> int | None:
         """The number up to which everything was taken; None if nothing was."""
         return self._numbers.get(router)

@@ -8,10 +8,13 @@ calls are recorded. Killed before the acknowledgement, the numbers say which eve
 
 from pathlib import Path
 
+from switchboard import codec
+from switchboard.journal.changes import Run
 from switchboard.journal.deliveries import Deliveries, Router
 from switchboard.journal.events import EventError, read_event
 from switchboard.journal.fold import CallFolder
 from switchboard.journal.state import StateStore
+from switchboard.journal.table import CallTable, CallTableInPython
 from switchboard.journal.writer import RecordWriter
 
 _TELLING = (int, str, list)
@@ -23,15 +26,43 @@ class Journal:
     Raises StateError at start, OSError and sqlite3.Error when a disk fails: then nothing is acknowledged.
     """
 
-    def __init__(self, state_path: Path, cdr_path: Path, max_call_s: float, now_at: float) -> None:
+    def __init__(
+        self,
+        state_path: Path,
+        cdr_path: Path,
+        max_call_s: float,
+        now_at: float,
+        table: type[CallTableInPython] = CallTable,
+    ) -> None:
         self.malformed = 0
         self.records = 0
         self._deliveries = Deliveries()
-        self._folder = CallFolder(max_call_s)
+        self._table = table(max_call_s)
+        self._folder = CallFolder(self._table)
         self._told: set[Router] = set()
         self._store = StateStore(state_path)
         self._writer = RecordWriter(cdr_path)
         self._restore(now_at)
+
+    def receive_frame(self, frame: bytes, start: int, now_at: float) -> int | None:
+        """Take a `call.happened` whose packed body begins at `start`, and return how many events it has.
+
+        None: it has to be unpacked, for `receive`.
+        """
+        telling = self._table.read_head(frame, start)
+        if telling is None:
+            return None
+        router = Router(telling.instance, telling.incarnation)
+        start, left = telling.start, telling.events
+        while left:
+            run = self._take_plain(router, frame, start, left, now_at)
+            left -= run.taken
+            if left:
+                self._take(router, codec.unpack(frame[run.start : run.end]), now_at)
+                left -= 1
+            start = run.end
+        self._told.add(router)
+        return telling.events
 
     def receive(self, body: object, now_at: float) -> None:
         """Take `[instance, incarnation, [[number, event…], …]]`; what is malformed is counted and left."""
@@ -50,28 +81,29 @@ class Journal:
 
     def next_deadline_at(self) -> float | None:
         """When `expire` has work to do."""
-        return self._folder.next_deadline_at()
+        return self._table.next_deadline_at()
 
     def commit(self) -> dict[Router, int]:
         """Make durable what was taken; then return the last number of each router that told something."""
-        changes, numbers = self._folder.take_changes(), self._deliveries.take_advanced()
+        row = self._store.next_row(len(self._table))
+        changes, numbers = self._table.take_changes(row.number, row.worn), self._deliveries.take_advanced()
         if changes or numbers:
-            mark = self._writer.append(changes.records) if changes.records else self._writer.mark
-            self._store.commit(changes, numbers, self._deliveries.take_retired(), mark)
-            self.records += len(changes.records)
+            mark = self._writer.append(changes.lines.data) if changes.lines.entries else self._writer.mark
+            self._store.commit(row, changes, numbers, self._deliveries.take_retired(), mark)
+            self.records += changes.lines.entries
         told, self._told = self._told, set()
         return {router: last for router in told if (last := self._deliveries.last(router)) is not None}
 
     def calls(self, now_at: float) -> list[dict[str, object]]:
         """The calls in progress, oldest first, as `Call.describe` tells of each."""
-        return self._folder.calls(now_at)
+        return [call.describe(now_at) for call in self._table.calls()]
 
     def stats(self) -> dict[str, float]:
         """What has happened since the start."""
         return {
             "records": self.records,
-            "open_calls": len(self._folder),
-            "recorded_calls": len(self._folder.recorded),
+            "open_calls": len(self._table),
+            "recorded_calls": self._table.recorded,
             "stray_events": self._folder.strays,
             "malformed_events": self.malformed,
             "repeated_events": self._deliveries.repeated,
@@ -87,8 +119,17 @@ class Journal:
     def _restore(self, now_at: float) -> None:
         saved = self._store.load()
         self._deliveries.restore(saved.numbers)
-        self._folder.restore(saved.calls, saved.recorded, now_at)
+        self._table.restore(saved.calls, saved.recorded, now_at)
         self._folder.skip(self._writer.records_beyond(saved.mark))
+
+    def _take_plain(self, router: Router, frame: bytes, start: int, left: int, now_at: float) -> Run:
+        """Take plain events as long as they are the next ones; none of a router that was never heard of."""
+        last = self._deliveries.last(router)
+        number = -1 if last is None or len(self._table) + left > self._folder.max_open else last + 1
+        run = self._table.fold(frame, start, left, number, now_at)
+        if run.taken:
+            self._deliveries.advance(router, run.taken)
+        return run
 
     def _take(self, router: Router, item: object, now_at: float) -> None:
         if not isinstance(item, list) or not item or type(item[0]) is not int:

@@ -44,6 +44,11 @@ class Waits:
         self._queues = self._unanswered, self._challenged, self._up, self._past_us, *self._sessions
         self._queue_by_key: dict[Key, _Queue] = {}
 
+    @property
+    def limits_s(self) -> list[float]:
+        """How long each queue waits: unanswered, challenged, up, past us; then sessions, the shortest first."""
+        return [queue.limit_s for queue in self._queues]
+
     def set(self, call: Call, now_at: float) -> None:
         """Wait for the call as long as its phase allows; a second challenge and a refresh renew the wait."""
         queue, key = self._queue_of(call), call.key

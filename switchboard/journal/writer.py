@@ -30,13 +30,13 @@ class RecordWriter:
         status = os.fstat(self._fd)
         return Mark(status.st_ino, status.st_size)
 
-    def append(self, records: list[CallDetailRecord]) -> Mark:
-        """Append the records and wait until they are on disk; returns where they end.
+    def append(self, lines: bytes) -> Mark:
+        """Append the lines and wait until they are on disk; returns where they end.
 
         A file that was moved or removed meanwhile (log rotation) is left alone, and a new one begun.
         """
         self._reopen_if_moved()
-        rest = memoryview(b"".join(record.to_line() for record in records))
+        rest = memoryview(lines)
         while rest:
             rest = rest[os.write(self._fd, rest) :]
         os.fsync(self._fd)

@@ -19,7 +19,7 @@ _STUN_BINDING_REQUEST: Final = b"\0\1"  # of RFC 3489, without the cookie
 _REQUEST_LINE: Final = re.compile(rb"(?!SIP/)[^\r\n]*[ \t]SIP/[^ \t\r\n]*[ \t]*(?:[\r\n]|\Z)", re.IGNORECASE)
 
 
-class Kind(Enum):
+class DatagramKind(Enum):
     """What to do with a datagram: scan a MESSAGE, answer a PING, take the others silently."""
 
     MESSAGE = auto()
@@ -28,17 +28,17 @@ class Kind(Enum):
     STUN = auto()
 
 
-def classify(data: bytes) -> Kind:
+def classify(data: bytes) -> DatagramKind:
     """Return what `data` (untrusted) is; whatever is none of the others counts as a MESSAGE."""
     if data[:1].isalpha():
-        return Kind.MESSAGE
+        return DatagramKind.MESSAGE
     if data == PING:
-        return Kind.PING
+        return DatagramKind.PING
     if not data.strip(_BLANK):
-        return Kind.KEEP_ALIVE
+        return DatagramKind.KEEP_ALIVE
     if len(data) >= _STUN_HEADER_BYTES and (data[4:8] == _STUN_COOKIE or data[:2] == _STUN_BINDING_REQUEST):
-        return Kind.STUN
-    return Kind.MESSAGE
+        return DatagramKind.STUN
+    return DatagramKind.MESSAGE
 
 
 def strip_empty_lines(data: bytes) -> bytes:

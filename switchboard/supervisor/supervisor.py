@@ -1,6 +1,6 @@
 """The supervisor of components: holds what must outlive their workers, and keeps these running.
 
-One thread and one poller over the control doors, the workers' ready pipes and the signals. A worker that
+One thread and one poller over the control sockets, the workers' ready pipes and the signals. A worker that
 ends is started again; the parent ends on SIGTERM or SIGINT, after its workers. A restart loads new processes
 first and ends the old ones when these serve.
 """
@@ -16,7 +16,7 @@ from typing import Protocol, Self
 import zmq
 
 from switchboard.bus.context import Guard
-from switchboard.bus.rpc import Door, Question
+from switchboard.bus.rpc import Question, RpcServer
 from switchboard.supervisor.child import Child
 from switchboard.supervisor.worker import State, Worker
 
@@ -67,10 +67,10 @@ class Companion(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """The workers of one component on this host, and the door at which they are asked about."""
+    """The workers of one component on this host, and the server that tells of them."""
 
     workers: Sequence[Worker]
-    door: Door
+    server: RpcServer
 
     def status(self, now: float) -> list[dict[str, object]]:
         """How each worker is, as docs/BUS.md describes it. `now`: monotonic s."""
@@ -81,7 +81,7 @@ class Parent:
     """Keeps the workers of `teams` running until SIGTERM.
 
     Control questions (docs/BUS.md): `status`, `restart`. `report` takes one line for the log, `on_up` is
-    called once, when all workers are up for the first time. `guard` serves the doors' TCP sockets.
+    called once, when all workers are up for the first time. `guard` serves the servers' TCP sockets.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Parent:
         if self._guard:
             self._guard.serve()
         for team in self._teams:
-            while question := team.door.take():
+            while question := team.server.take():
                 self._answer(team, question, now)
         self._settle_restarts(now)
         self._tell_up()
@@ -138,7 +138,7 @@ class Parent:
         poller.register(wakeup.fd, zmq.POLLIN)
         if self._guard:
             poller.register(self._guard.socket, zmq.POLLIN)
-        for socket in (socket for team in self._teams for socket in team.door.sockets):
+        for socket in (socket for team in self._teams for socket in team.server.sockets):
             poller.register(socket, zmq.POLLIN)
         for worker in self.workers:
             for fd in worker.ready_fds():

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
@@ -15,6 +16,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.workers.run import run_actor
 
+_HEAD = frames.head("call.happened")
 GATHER_S = 0.2
 """Between two commits: each waits for the disk, however much it holds. Routers tell a little more seldom."""
 
@@ -39,6 +41,14 @@ class JournalService(Actor):
         self._bad_casts = 0
         self._has_news = False
         self._next_commit = 0.0
+
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Fold the events of one router from within the frame, where that can be done."""
+        if not frame.startswith(_HEAD):
+            return None
+        count = self._journal.receive_frame(frame, len(_HEAD), time.time())
+        self._has_news = self._has_news or count is not None
+        return count
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
         """Fold the events of one router; another cast is counted."""

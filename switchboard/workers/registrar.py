@@ -10,7 +10,7 @@ from switchboard.auth.keys import load_or_make_key
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Kind
+from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.items import RECEIVED, SENT, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
@@ -62,7 +62,9 @@ class RegistrarService(Actor):
             self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
         )
         self._transactions = RegisterTransactions(self._registrar, 64 * settings.t1_s)
-        self._publisher = Publisher(context, endpoints.listen(f"{self.name}.{instance}", Kind.PUBLISHER))
+        self._publisher = Publisher(
+            context, endpoints.listen(f"{self.name}.{instance}", SocketKind.PUBLISHER)
+        )
         self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))

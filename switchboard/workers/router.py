@@ -18,7 +18,7 @@ from switchboard.auth.users import StoreFollower as StoreUserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints, Kind
+from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox, PackedOutbox
 from switchboard.bus.peer import Peer as BusPeer
@@ -81,7 +81,7 @@ class RouterService(Actor):
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [self._translator, self._edge]
         owner = f"router.{instance}"
-        taps = endpoints.listen(owner, Kind.PUBLISHER)
+        taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()

@@ -10,7 +10,7 @@ import structlog
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Kind
+from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.items import SENT, TRANSLATED, flow_of, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.tap import Tap
@@ -57,7 +57,7 @@ class TranslatorService(Actor):
         endpoints = endpoints_of(settings)
         self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self.outboxes = [self._edge]
-        taps = endpoints.listen("translator.0", Kind.PUBLISHER)
+        taps = endpoints.listen("translator.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "translator.0", [self._edge.peer])
 
     def watch(self) -> dict[int, Callable[[float], None]]:

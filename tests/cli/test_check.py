@@ -67,7 +67,7 @@ def test_unknown_variable_is_a_warning(switchboard: Run) -> None:
 
 
 def test_version(switchboard: Run) -> None:
-    """It tells which twin runs, too."""
+    """It tells which counterpart runs, too."""
     assert switchboard("--version").stdout == f"switchboard {version('switchboard')} ({core()})\n"
 
 

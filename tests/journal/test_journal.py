@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal.scripts import T0, answered, bye, failed, invite, item, ringing
 
+from switchboard import codec
 from switchboard.journal.deliveries import Router
 from switchboard.journal.events import CallEvent
 from switchboard.journal.journal import Journal
@@ -35,7 +36,9 @@ class Board:
 
     def tell(self, first: int, *events: CallEvent, router: Router = ROUTER) -> None:
         items = [item(number, event) for number, event in enumerate(events, first)]
-        self.journal.receive([router.instance, router.incarnation, items], T0)
+        body = [router.instance, router.incarnation, items]
+        if self.journal.receive_frame(codec.pack(body), 0, T0) is None:
+            self.journal.receive(body, T0)
 
     def crash(self) -> None:
         self.journal.close()
@@ -113,6 +116,15 @@ def test_killed_between_append_and_commit(board: Board, committed: int) -> None:
     board.tell(1 + committed, *CALL[committed:])
     assert board.journal.commit() == {ROUTER: 4}
     assert board.records() == [("c", "answered")]
+
+
+def test_no_call_of_many_has_two_lines_after_that(board: Board) -> None:
+    events = [each for call_id in "123" for each in (invite(call_id=call_id), failed(486, call_id=call_id))]
+    board.tell(1, *events)
+    board.crash_after_append()
+    board.tell(1, *events, invite(9, "2"), failed(603, at=10, call_id="2"))
+    board.journal.commit()
+    assert board.records() == [("1", "busy"), ("2", "busy"), ("3", "busy"), ("2", "declined")]
 
 
 def test_killed_between_append_and_commit_and_again_before_the_router_is_back(board: Board) -> None:

@@ -1,16 +1,18 @@
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from journal.scripts import T0, answered, bye, failed, invite, refreshed
 
+from switchboard import codec
 from switchboard.journal.call import Call
+from switchboard.journal.changes import MAX_RECORDED, Batch, Changes
 from switchboard.journal.deliveries import Router
-from switchboard.journal.fold import Changes
 from switchboard.journal.record import Party
-from switchboard.journal.state import SCHEMA_VERSION, Saved, StateError, StateStore
+from switchboard.journal.state import SCHEMA_VERSION, SLACK, Row, Saved, StateError, StateStore
 from switchboard.journal.writer import Mark
 
 MARK = Mark(5, 77)
@@ -28,17 +30,34 @@ def store(path: Path) -> Iterator[StateStore]:
         yield store
 
 
-def changes(
-    opened: list[Call] | None = None,
-    closed: set[tuple[str, str]] | None = None,
-    recorded: dict[tuple[str, str], float] | None = None,
-    forgotten: set[tuple[str, str]] | None = None,
-) -> Changes:
-    return Changes([], opened or [], closed or set(), recorded or {}, forgotten or set())
+def changes(*entries: Call | int, ended: Sequence[tuple[str, str, float | None]] = ()) -> Changes:
+    """Calls that are open, serials of those that are not, and ends."""
+    calls = [entry if isinstance(entry, int) else entry.save() for entry in entries]
+    return Changes(Batch(b"", 0), batch(calls), batch(ended))
+
+
+def batch(entries: Sequence[object]) -> Batch:
+    return Batch(b"".join(map(codec.pack, entries)), len(entries))
+
+
+def commit(
+    store: StateStore,
+    what: Changes,
+    numbers: dict[Router, int] | None = None,
+    retired: Iterable[Router] = (),
+    mark: Mark = MARK,
+) -> Row:
+    row = store.next_row(len(store.load().calls))
+    store.commit(row, what, numbers or {}, set(retired), mark)
+    return row
+
+
+def call(serial: int) -> Call:
+    return replace(Call.begin(invite(call_id=str(serial))), serial=serial)
 
 
 def rich_call() -> Call:
-    call = Call.begin(invite())
+    call = replace(Call.begin(invite()), serial=7)
     call.fail(failed(401, at=1))
     call.answer(answered(2, "b"))
     call.answer(answered(2.125, "ž'\""))
@@ -52,43 +71,72 @@ def test_a_new_store_is_empty(store: StateStore) -> None:
 
 
 def test_what_was_committed_is_there_after_a_restart(path: Path) -> None:
-    call = rich_call()
+    one = rich_call()
     with closing(StateStore(path)) as store:
-        store.commit(changes([call], recorded={("x", "a"): T0 + 0.1}), {ROUTER: 8}, set(), MARK)
+        commit(store, changes(one, ended=[("x", "a", T0 + 0.1)]), {ROUTER: 8})
     with closing(StateStore(path)) as store:
-        assert store.load() == Saved([call], {("x", "a"): T0 + 0.1}, {ROUTER: 8}, MARK)
+        assert store.load() == Saved([(1, one)], {("x", "a"): T0 + 0.1}, {ROUTER: 8}, MARK)
 
 
 def test_commits_add_up(store: StateStore) -> None:
-    one, two = Call.begin(invite(call_id="1")), Call.begin(invite(call_id="2"))
-    store.commit(changes([one, two], recorded={("x", "a"): 1.0, ("y", "a"): 2.0}), {ROUTER: 8}, set(), MARK)
+    commit(store, changes(call(1), call(2), ended=[("x", "a", 1.0), ("y", "a", 2.0)]), {ROUTER: 8})
+    two = call(2)
     two.answer(answered(call_id="2"))
-    store.commit(
-        changes([two], {one.key}, {("x", "a"): 3.0}, {("y", "a")}),
-        {ROUTER: 9, Router(1, "x"): 1},
-        set(),
-        MARK,
-    )
-    assert store.load() == Saved([two], {("x", "a"): 3.0}, {ROUTER: 9, Router(1, "x"): 1}, MARK)
-    store.commit(changes(), {}, {ROUTER}, Mark(6, 0))
-    assert store.load() == Saved([two], {("x", "a"): 3.0}, {Router(1, "x"): 1}, Mark(6, 0))
+    ended = [("x", "a", 3.0), ("y", "a", None)]
+    commit(store, changes(1, two, ended=ended), {ROUTER: 9, Router(1, "x"): 1})
+    assert store.load() == Saved([(2, two)], {("x", "a"): 3.0}, {ROUTER: 9, Router(1, "x"): 1}, MARK)
+    commit(store, changes(), retired=[ROUTER], mark=Mark(6, 0))
+    assert store.load() == Saved([(2, two)], {("x", "a"): 3.0}, {Router(1, "x"): 1}, Mark(6, 0))
 
 
 def test_everything_comes_back_oldest_first(store: StateStore) -> None:
-    calls = [Call.begin(invite(call_id=name)) for name in "zbka"]
-    store.commit(changes(calls, recorded={(name, "a"): 1.0 for name in "zbka"}), {}, set(), MARK)
-    store.commit(changes(calls[:1], recorded={("b", "a"): 2.0}), {}, set(), MARK)
+    calls = [call(serial) for serial in (7, 3, 5)]
+    commit(store, changes(*calls, ended=[(name, "a", 1.0) for name in "zbka"]))
+    commit(store, changes(calls[0], ended=[("b", "a", 2.0)]))
     saved = store.load()
-    assert saved.calls == calls
+    assert saved.calls == [(1, calls[1]), (1, calls[2]), (2, calls[0])]
     assert [call_id for call_id, _ in saved.recorded] == ["z", "k", "a", "b"]
 
 
 def test_a_commit_that_fails_changes_nothing(store: StateStore) -> None:
-    store.commit(changes(), {ROUTER: 8}, set(), MARK)
+    commit(store, changes(), {ROUTER: 8})
     broken: dict[Router, int] = {ROUTER: 9, Router(1, "x"): None}  # type: ignore[dict-item]
     with pytest.raises(sqlite3.IntegrityError):
-        store.commit(changes([Call.begin(invite())]), broken, set(), Mark(9, 9))
+        commit(store, changes(call(1)), broken, mark=Mark(9, 9))
     assert store.load() == Saved([], {}, {ROUTER: 8}, MARK)
+
+
+def test_of_calls_that_ended_nothing_stays(path: Path) -> None:
+    """The log is written anew from its oldest rows on, a few at a time, and so are calls that stay open in it."""
+    with closing(StateStore(path)) as store:
+        store.load()
+        open_calls = dict.fromkeys(range(1, 501), 1)
+        store.commit(Row(1, 0), changes(*map(call, open_calls)), {}, set(), MARK)
+        for serial in range(1001, 11_001, 200):
+            row = store.next_row(len(open_calls))
+            again = [each for each, written in open_calls.items() if written <= row.worn]
+            passing = range(serial, serial + 200)
+            store.commit(row, changes(*map(call, passing), *map(call, again)), {}, set(), MARK)
+            open_calls |= dict.fromkeys(again, row.number)
+            store.commit(store.next_row(len(open_calls))._replace(worn=0), changes(*passing), {}, set(), MARK)
+        assert entries(store, "calls") <= 3 * 500 + SLACK
+    with closing(StateStore(path)) as store:
+        assert sorted(one.serial for _, one in store.load().calls) == sorted(open_calls)
+
+
+def test_the_ends_of_old_calls_are_forgotten(store: StateStore) -> None:
+    for number in range(3):
+        ended = [(f"{number}-{each}", "a", 1.0) for each in range(MAX_RECORDED // 2)]
+        commit(store, changes(ended=ended))
+    assert next(iter(store.load().recorded)) == ("0-0", "a")
+    commit(store, changes(ended=[("last", "a", 1.0)]))
+    recorded = list(store.load().recorded)
+    assert (recorded[0], recorded[-1]) == (("1-0", "a"), ("last", "a"))
+
+
+def entries(store: StateStore, table: str) -> int:
+    rows = store._db.execute(f"SELECT entries FROM {table}")
+    return sum(len(codec.unpack(packed)) for (packed,) in rows)
 
 
 def test_durability_asked_of_sqlite(store: StateStore) -> None:
@@ -105,13 +153,13 @@ def test_durability_asked_of_sqlite(store: StateStore) -> None:
 
 @pytest.mark.parametrize(
     ("statement", "version"),
-    [(f"PRAGMA user_version = {SCHEMA_VERSION + 1}", 2), ("CREATE TABLE other (x)", 0)],
+    [(f"PRAGMA user_version = {SCHEMA_VERSION + 1}", SCHEMA_VERSION + 1), ("CREATE TABLE other (x)", 0)],
 )
 def test_another_schema_is_refused(path: Path, statement: str, version: int) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute(statement)
     with pytest.raises(
-        StateError, match=f"journal.db has schema version {version}, this switchboard needs 1"
+        StateError, match=f"journal.db has schema version {version}, this switchboard needs {SCHEMA_VERSION}"
     ):
         StateStore(path)
 
@@ -131,15 +179,3 @@ def test_what_is_no_database_is_refused(path: Path) -> None:
 def test_a_directory_that_is_not_there_is_refused(path: Path) -> None:
     with pytest.raises(StateError, match="writable directory"):
         StateStore(path / "deeper")
-
-
-def test_a_call_that_an_older_journal_kept(path: Path) -> None:
-    with closing(StateStore(path)) as store:
-        store.commit(changes([rich_call()]), {}, set(), MARK)
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(
-            "UPDATE open_call SET state = json_remove(state, '$.seen_at', '$.session_s', '$.is_past_us')"
-        )
-    with closing(StateStore(path)) as store:
-        (call,) = store.load().calls
-    assert (call.waits_since, call.session_s, call.is_past_us) == (T0 + 2, 0, False)

@@ -22,7 +22,7 @@ def lines(*records: CallDetailRecord) -> bytes:
 def append(path: Path, *records: CallDetailRecord) -> Mark:
     writer = RecordWriter(path)
     try:
-        return writer.append(list(records))
+        return writer.append(lines(*records))
     finally:
         writer.close()
 
@@ -73,11 +73,11 @@ def test_a_last_line_that_only_lacks_its_newline_gets_it(path: Path) -> None:
 @pytest.mark.parametrize("successor", [None, b"", lines(THREE)])
 def test_a_file_moved_away_is_left_alone(path: Path, successor: bytes | None) -> None:
     writer = RecordWriter(path)
-    writer.append([ONE])
+    writer.append(lines(ONE))
     rotated = path.rename(path.with_suffix(".1"))
     if successor is not None:
         path.write_bytes(successor)
-    mark = writer.append([TWO])
+    mark = writer.append(lines(TWO))
     writer.close()
     assert rotated.read_bytes() == lines(ONE)
     assert path.read_bytes() == (successor or b"") + lines(TWO)
@@ -86,9 +86,9 @@ def test_a_file_moved_away_is_left_alone(path: Path, successor: bytes | None) ->
 
 def test_a_file_cut_in_place_is_gone_on_with(path: Path) -> None:
     writer = RecordWriter(path)
-    writer.append([ONE])
+    writer.append(lines(ONE))
     os.truncate(path, 0)
-    assert writer.append([TWO]).offset == len(lines(TWO))
+    assert writer.append(lines(TWO)).offset == len(lines(TWO))
     writer.close()
     assert path.read_bytes() == lines(TWO)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.sip.datagram import Kind, classify, looks_like_request, strip_empty_lines
+from switchboard.sip.datagram import DatagramKind, classify, looks_like_request, strip_empty_lines
 from switchboard.sip.errors import ParseError
 from switchboard.sip.scan import scan
 
@@ -13,26 +13,26 @@ CLASSIC_STUN = bytes.fromhex("00010000 0102030405060708090a0b0c0d0e0f10")
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"INVITE sip:lukas@10.0.0.1 SIP/2.0\r\n\r\n", Kind.MESSAGE),
-        (b"\r\n\r\nINVITE sip:lukas@10.0.0.1 SIP/2.0\r\n\r\n", Kind.MESSAGE),
-        (b"!method sip:lukas@10.0.0.1 SIP/2.0\r\n\r\n", Kind.MESSAGE),
-        (b"SIP/2.0 200 OK\r\n\r\n", Kind.MESSAGE),
-        (b"jaK\r\n", Kind.MESSAGE),
-        (b"\r\n\r\n", Kind.PING),
-        (b"", Kind.KEEP_ALIVE),
-        (b"\r\n", Kind.KEEP_ALIVE),
-        (b"\r\n\r\n\r\n", Kind.KEEP_ALIVE),
-        (b"\n\n", Kind.KEEP_ALIVE),
-        (b"\0", Kind.KEEP_ALIVE),
-        (b"\0\0\0\0", Kind.KEEP_ALIVE),
-        (b" ", Kind.KEEP_ALIVE),
-        (STUN, Kind.STUN),
-        (CLASSIC_STUN, Kind.STUN),
-        (STUN[:19], Kind.MESSAGE),
-        (b"\x80" + bytes(30), Kind.MESSAGE),
+        (b"INVITE sip:lukas@10.0.0.1 SIP/2.0\r\n\r\n", DatagramKind.MESSAGE),
+        (b"\r\n\r\nINVITE sip:lukas@10.0.0.1 SIP/2.0\r\n\r\n", DatagramKind.MESSAGE),
+        (b"!method sip:lukas@10.0.0.1 SIP/2.0\r\n\r\n", DatagramKind.MESSAGE),
+        (b"SIP/2.0 200 OK\r\n\r\n", DatagramKind.MESSAGE),
+        (b"jaK\r\n", DatagramKind.MESSAGE),
+        (b"\r\n\r\n", DatagramKind.PING),
+        (b"", DatagramKind.KEEP_ALIVE),
+        (b"\r\n", DatagramKind.KEEP_ALIVE),
+        (b"\r\n\r\n\r\n", DatagramKind.KEEP_ALIVE),
+        (b"\n\n", DatagramKind.KEEP_ALIVE),
+        (b"\0", DatagramKind.KEEP_ALIVE),
+        (b"\0\0\0\0", DatagramKind.KEEP_ALIVE),
+        (b" ", DatagramKind.KEEP_ALIVE),
+        (STUN, DatagramKind.STUN),
+        (CLASSIC_STUN, DatagramKind.STUN),
+        (STUN[:19], DatagramKind.MESSAGE),
+        (b"\x80" + bytes(30), DatagramKind.MESSAGE),
     ],
 )
-def test_kinds(data: bytes, kind: Kind) -> None:
+def test_kinds(data: bytes, kind: DatagramKind) -> None:
     assert classify(data) is kind
 
 
@@ -45,7 +45,7 @@ def test_what_can_be_scanned_is_a_message(tail: bytes) -> None:
         scan(data)
     except ParseError:
         return
-    assert classify(data) is Kind.MESSAGE
+    assert classify(data) is DatagramKind.MESSAGE
 
 
 @pytest.mark.parametrize(

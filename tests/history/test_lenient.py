@@ -4,32 +4,32 @@ from history.wire import BOARD, LUKAS, SDP, request, response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.history.glance import Glance, short
+from switchboard.history.lenient import LenientMessage, short
 from switchboard.history.seen import Direction, Seen
 
 
-def glance(raw: bytes) -> Glance:
-    return Glance.of(Seen(1, LUKAS, BOARD, raw, Direction.IN))
+def parsed(raw: bytes) -> LenientMessage:
+    return LenientMessage.of(Seen(1, LUKAS, BOARD, raw, Direction.IN))
 
 
 def test_a_request() -> None:
-    seen = glance(request("INVITE", branches=("one", "two"), body=SDP % b"192.168.1.7"))
+    seen = parsed(request("INVITE", branches=("one", "two"), body=SDP % b"192.168.1.7"))
     assert (seen.method, seen.uri, seen.status) == ("INVITE", "sip:lenka@example.org", 0)
     assert (seen.caller, seen.callee) == ("sip:lukas@example.org", "sip:lenka@example.org")
     assert seen.branches == ["z9hG4bKone", "z9hG4bKtwo"]
     assert (seen.contact_host, seen.media_host) == ("10.0.0.2", "192.168.1.7")
     assert seen.codecs == ["PCMU", "PCMA"]
     assert seen.is_initial
-    assert not glance(request("BYE", to_tag="2")).is_initial
+    assert not parsed(request("BYE", to_tag="2")).is_initial
 
 
 def test_a_response() -> None:
-    seen = glance(response(486, "Obsadené"))
+    seen = parsed(response(486, "Obsadené"))
     assert (seen.status, seen.phrase, seen.method, seen.uri) == (486, "Obsadené", "INVITE", "")
 
 
 def test_fields_by_long_and_short_names() -> None:
-    seen = glance(b"OPTIONS sip:a SIP/2.0\r\nv: one;branch=x,\r\n two;branch=y\r\nVIA: three\r\n\r\n")
+    seen = parsed(b"OPTIONS sip:a SIP/2.0\r\nv: one;branch=x,\r\n two;branch=y\r\nVIA: three\r\n\r\n")
     assert seen.all("via") == ["one;branch=x, two;branch=y", "three"]
     assert seen.branches == ["x", "y", ""]
     assert seen.first("subject") == ""
@@ -43,6 +43,6 @@ def test_names_of_people() -> None:
 
 @given(st.binary(max_size=300))
 def test_nothing_is_refused(raw: bytes) -> None:
-    seen = glance(raw)
+    seen = parsed(raw)
     assert seen.status == 0 or 100 <= seen.status < 700
     assert isinstance((seen.method, seen.uri, seen.branches, seen.codecs, seen.contact_host), tuple)

@@ -20,7 +20,7 @@ _CODEC = re.compile(rb"(?:\A|\n)a=rtpmap:[0-9]+ ([^/\s]+)")
 
 
 @dataclass(frozen=True)
-class Glance:
+class LenientMessage:
     """What a message says. Text is decoded for reading; what is missing is "" or 0."""
 
     seen: Seen
@@ -31,15 +31,15 @@ class Glance:
     _by_name: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, seen: Seen) -> "Glance":
+    def of(cls, seen: Seen) -> "LenientMessage":
         """Take a message apart."""
         head, _, body = seen.raw.partition(b"\r\n\r\n")
         start_line, *lines = _FOLD.sub(" ", head.decode("utf-8", "replace")).split("\r\n")
         fields = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-        glance = cls(seen, start_line, fields, body)
+        parsed = cls(seen, start_line, fields, body)
         for name, value in fields:
-            glance._by_name.setdefault(long_name(name), []).append(value)
-        return glance
+            parsed._by_name.setdefault(long_name(name), []).append(value)
+        return parsed
 
     def all(self, name: str) -> list[str]:
         """The values of all fields of a name in lower case, as they stand."""

@@ -1,0 +1,3 @@
+from switchboard.journal.table import CallTableInPython
+
+class CallTable(CallTableInPython): ...

@@ -1,0 +1,153 @@
+"""What the journal remembers: open calls, how long each is waited for, calls recorded, and what is to be written.
+
+`CallTable` is the compiled twin (`_native/journal.pyx`) where that is there. It keeps plain calls in C and folds
+their plain events straight from the packed frame; `Call` and `fold.py` have the rules, for all others.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from switchboard import codec
+from switchboard.journal.call import Call, Key
+from switchboard.journal.changes import MAX_RECORDED, Batch, Changes, Run, Telling
+from switchboard.journal.record import CallDetailRecord
+from switchboard.journal.waits import Waits
+
+
+class CallTableInPython:
+    """The reference. `now_at`, here as elsewhere: epoch s."""
+
+    def __init__(self, max_call_s: float, max_recorded: int = MAX_RECORDED) -> None:
+        self._max_recorded = max_recorded
+        self._last_serial = 0
+        self._open: OrderedDict[Key, Call] = OrderedDict()
+        self._waits = Waits(max_call_s)
+        self._changed: dict[int, Call] = {}
+        self._written: OrderedDict[int, tuple[int, Call]] = OrderedDict()
+        self._ended_at: OrderedDict[Key, float] = OrderedDict()
+        self._lines: list[bytes] = []
+        self._closed: list[bytes] = []
+        self._ended: list[bytes] = []
+
+    def __len__(self) -> int:
+        """How many calls are open."""
+        return len(self._open)
+
+    @property
+    def recorded(self) -> int:
+        """How many recorded calls are remembered."""
+        return len(self._ended_at)
+
+    def restore(self, saved: list[tuple[int, Call]], ended: dict[Key, float], now_at: float) -> None:
+        """Take over what the store has kept: calls with the rows that they were written in, oldest row first."""
+        self._ended_at.update(ended)
+        self._written.update((call.serial, (row, call)) for row, call in saved)
+        calls = sorted((call for _, call in saved), key=lambda call: call.serial)
+        self._open.update((call.key, call) for call in calls)
+        self._last_serial = calls[-1].serial if calls else 0
+        for call in sorted(calls, key=lambda call: call.waits_since):
+            self._waits.set(call, now_at)
+
+    def find(self, key: Key) -> Call | None:
+        """The open call of that key. Who changes it has to `keep` it, or to `end` it."""
+        return self._open.get(key)
+
+    def oldest(self) -> Call:
+        """The open call that began first; there is one."""
+        return next(iter(self._open.values()))
+
+    def calls(self) -> list[Call]:
+        """The open calls, oldest first."""
+        return list(self._open.values())
+
+    def keep(self, call: Call, now_at: float) -> None:
+        """The call is new or has changed, and stays open."""
+        if not call.serial:
+            self._last_serial += 1
+            call.serial = self._last_serial
+            self._open[call.key] = call
+        self._changed[call.serial] = call
+        self._waits.set(call, now_at)
+
+    def end(self, call: Call, record: CallDetailRecord) -> None:
+        """The call has its record."""
+        self._lines.append(record.to_line())
+        self.add_end(call.key, call.ended_at or 0.0)
+        self.close(call)
+
+    def close(self, call: Call) -> None:
+        """The call is not open any more."""
+        del self._open[call.key]
+        self._waits.drop(call.key)
+        self._changed.pop(call.serial, None)
+        if self._written.pop(call.serial, None):
+            self._closed.append(codec.pack(call.serial))
+
+    def due(self, now_at: float) -> list[Call]:
+        """The calls that have been waited for long enough; they are waited for no longer."""
+        return [self._open[key] for key in self._waits.due(now_at)]
+
+    def next_deadline_at(self) -> float | None:
+        """When a call will be due; None while none is open."""
+        return self._waits.next_deadline_at()
+
+    def ended_at(self, key: Key) -> float | None:
+        """When the recorded call of that key ended."""
+        return self._ended_at.get(key)
+
+    def add_end(self, key: Key, ended_at: float) -> None:
+        """Remember a recorded call; the oldest goes if there are too many."""
+        self._ended_at.pop(key, None)
+        self._ended_at[key] = ended_at
+        self._ended.append(codec.pack((*key, ended_at)))
+        if len(self._ended_at) > self._max_recorded:
+            self._ended_at.popitem(last=False)
+
+    def forget_end(self, key: Key) -> None:
+        """Remember it no longer."""
+        del self._ended_at[key]
+        self._ended.append(codec.pack((*key, None)))
+
+    def take_changes(self, row: int, worn: int) -> Changes:
+        """Return what is to be written in row `row` of the log, and what is in rows up to `worn` once more."""
+        calls = [*self._closed, *self._pack(row, self._changed), *self._pack(row, self._worn(worn))]
+        changes = Changes(_batch(self._lines), _batch(calls), _batch(self._ended))
+        self._lines, self._closed, self._ended, self._changed = [], [], [], {}
+        return changes
+
+    def _worn(self, worn: int) -> dict[int, Call]:
+        calls = {}
+        for serial, (row, call) in self._written.items():
+            if row > worn:
+                break
+            calls[serial] = call
+        return calls
+
+    def _pack(self, row: int, calls: dict[int, Call]) -> Iterable[bytes]:
+        for serial, call in calls.items():
+            self._written[serial] = row, call
+            self._written.move_to_end(serial)
+            yield codec.pack(call.save())
+
+    def read_head(self, frame: bytes, start: int) -> Telling | None:  # noqa: ARG002
+        """The head of a packed `call.happened`, whose body begins at `start`; None if `fold` cannot read it.
+
+        The compiled twin alone can.
+        """
+        return None
+
+    def fold(self, frame: bytes, start: int, count: int, number: int, now_at: float) -> Run:
+        """Take the `count` events from `start` on, the first of which has that number, up to one that is not
+        plain: it is of a call that is not, has another number, or is no event. `frame` has a head that was read.
+        """
+        raise NotImplementedError
+
+
+def _batch(entries: list[bytes]) -> Batch:
+    return Batch(b"".join(entries), len(entries))
+
+
+try:
+    from switchboard._native.journal import CallTable as CallTable
+except ImportError:
+    CallTable = CallTableInPython  # type: ignore[assignment, misc]
