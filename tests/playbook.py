@@ -264,12 +264,15 @@ class Twin:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._log = MemoryLog()
+        self.unconfirmed = 0
+        """How many calls whose ACK did not come it has told of; the engine may tell of them in an earlier step."""
         self.crash()
 
     def step(self, step: Callable[[RouterCore], object], effects: Effects) -> None:
         """Take the step, too, and compare."""
         step(self._core)
         expected = self._core.take(self._board.now)
+        self.unconfirmed += list(map(_is_hint, expected.events)).count(True)
         assert _sorted(effects) == _sorted(expected)
         now = self._board.now
         assert _kept(self._board.log, now) == _kept(self._log, now)
@@ -285,7 +288,12 @@ class Twin:
 def _sorted(effects: Effects) -> list[list[object]]:
     """What is due at the same instant comes in any order."""
     runs = [unpack(list_head(count) + items) for count, items in (effects.requests, effects.responses)]
-    return [sorted(each) for each in (*runs, effects.events, effects.lookups)]
+    events = [event for event in effects.events if not _is_hint(event)]
+    return [sorted(each) for each in (*runs, events, effects.lookups)]
+
+
+def _is_hint(event: bytes) -> bool:
+    return bool(unpack(event)[0] == "unconfirmed")
 
 
 def _kept(log: MemoryLog, now: float) -> dict[bytes, object]:

@@ -26,12 +26,14 @@ from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, parents
 from switchboard.sip.host import bracketed
 from switchboard.supervisor.resources import activated_sockets
+from switchboard.transports.lending import NAME
 from switchboard.transports.udp import UDP
 from switchboard.transports.udp_sockets import BindError, PortTaken
 
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1
 IMPATIENT_AFTER_S = 10.0
+LET_GO_S = 2.0
 WHERE = ("SWITCHBOARD_CONFIG", "SWITCHBOARD_DATA_DIR", "SWITCHBOARD_HOST")
 """The variables by which another terminal's commands find this switchboard."""
 
@@ -158,8 +160,20 @@ def _console(group: RpcGroup) -> str:
 
 def _open_sockets(settings: Settings) -> list[socket.socket]:
     try:
-        return activated_sockets() or UDP.bind_sockets(settings.sip_host, settings.sip_port)
+        return activated_sockets() or _bind(settings)
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:
         raise not_bound(str(error)) from error
+
+
+def _bind(settings: Settings) -> list[socket.socket]:
+    """Bind them. Whom a predecessor has lent its own to needs a moment to see that it has gone."""
+    patient_until = time.monotonic() + (LET_GO_S if (settings.run_dir / NAME).exists() else 0.0)
+    while True:
+        try:
+            return UDP.bind_sockets(settings.sip_host, settings.sip_port)
+        except PortTaken:
+            if time.monotonic() >= patient_until:
+                raise
+            time.sleep(LOOK_EVERY_S)

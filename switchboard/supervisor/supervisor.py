@@ -8,10 +8,10 @@ first and ends the old ones when these serve.
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 import zmq
 
@@ -91,7 +91,9 @@ class Parent:
         companions: Sequence[Companion] = (),
         on_up: Callable[[], None] | None = None,
         guard: Guard | None = None,
+        watched: Mapping[int, Callable[[], None]] | None = None,
     ) -> None:
+        self._watched = watched or {}
         self.workers = [worker for team in teams for worker in team.workers]
         self._teams = teams
         self._guard = guard
@@ -124,6 +126,8 @@ class Parent:
         for worker in self.workers:
             for line in worker.tend(readable, now):
                 self._report(line)
+        for fd in readable & self._watched.keys():
+            self._watched[cast(int, fd)]()
         if self._guard:
             self._guard.serve()
         for team in self._teams:
@@ -140,6 +144,8 @@ class Parent:
             poller.register(self._guard.socket, zmq.POLLIN)
         for socket in (socket for team in self._teams for socket in team.server.sockets):
             poller.register(socket, zmq.POLLIN)
+        for fd in self._watched:
+            poller.register(fd, zmq.POLLIN)
         for worker in self.workers:
             for fd in worker.ready_fds():
                 poller.register(fd, zmq.POLLIN)

@@ -2,11 +2,12 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
+import zmq
 
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
@@ -19,18 +20,18 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
-from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
-from switchboard.bus.outbox import Outbox, PackedOutbox
+from switchboard.bus.items import UNDELIVERABLE, flow_of
+from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
-from switchboard.codec import CodecError, list_head, pack, unpack
+from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
 from switchboard.core.networks import parse_networks
-from switchboard.core.router_core import RouterCore, Run
+from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer
@@ -41,20 +42,18 @@ from switchboard.settings.local import Facing, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
+from switchboard.transports.sender import TABLES
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog, boot_id
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
+from switchboard.workers.sending import make_sender
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
 _RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
-PLAIN = len(SENT)
-"""Elements of an item that nobody is to translate."""
-MANY = 3
-"""Datagrams of a drain that save more by a common frame than a request loses by the way round."""
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -62,9 +61,9 @@ LOOK_AROUND_S = 10.0
 class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
-    Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
-    call.happened to the journal until call.acknowledged.
-    Questions: auth.failing. Follows location.changed with a replica of the bindings.
+    Casts: sip.received from edge-rx -> sip.taken to it, datagrams on the edge's sockets or else sip.send to edge-tx
+    and sip.translate to the translator, call.happened to the journal until call.acknowledged.
+    Questions: auth.failing. Follows location.changed with a replica of the bindings, and phrases.tables.
     """
 
     name = "router"
@@ -74,15 +73,14 @@ class RouterService(Actor):
         self._settings = settings
         self._instance = instance
         self._log = RouterLog(settings.data_dir / f"router-{instance}")
-        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
-        self.outboxes: list[Outbox] = [self._translator, self._edge]
+        self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
-        self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
+        self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
         issuer = f"router.{instance} {boot_id()} {self._log.series}"
@@ -100,7 +98,7 @@ class RouterService(Actor):
         self._replica.tell = self._core.bindings_changed
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_telling = 0.0
-        self._untranslated = self._bad_items = 0
+        self._bad_items = 0
         self._follower.start(time.monotonic())
         if self._users:
             self._users.start()
@@ -109,8 +107,14 @@ class RouterService(Actor):
         self._take_over()
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
-        """The registrar's changes."""
-        return [endpoints.publisher("registrar")]
+        """The registrar's changes, and the translator's tables."""
+        return [endpoints.publisher("registrar"), endpoints.publisher("translator")]
+
+    def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """All that the registrar publishes; the translator's tap is another's business."""
+        registrar, translator = sockets
+        registrar.subscribe(b"")
+        translator.subscribe(frames.head(TABLES))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Names that were resolved, and the tap."""
@@ -151,6 +155,8 @@ class RouterService(Actor):
             case "users.page", list(pages) if self._users:
                 for page in pages:
                     self._users.take_page(page)
+            case "phrases.tables", tables:
+                self._bad_items += not self._sender.take_tables(tables)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
             case _:
@@ -168,7 +174,7 @@ class RouterService(Actor):
 
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
-        events, first = self._log.events, self._next_look
+        events, first = self._log.events, min(self._next_look, self._sender.due_at)
         deadlines = (self._tap.due_at, self._core.next_deadline, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
@@ -178,6 +184,7 @@ class RouterService(Actor):
     def handle_timer(self, now: float) -> None:
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
+        self._sender.handle_timer(now)
         self._core.advance(now, time.time())
         self._carry_out()
         self._follower.handle_timer(now)
@@ -195,27 +202,11 @@ class RouterService(Actor):
         self._log.commit()
         for lookup in effects.lookups:
             self._resolver.ask(lookup)
-        self._send(effects.requests, effects.responses)
+        self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
+        self._sender.put_packed(*effects.responses)
+        self._sender.flush()
         super().flush()
         self._tell_journal(time.monotonic())
-
-    def _send(self, requests: Run, responses: Run) -> None:
-        """Requests first, whose answers are waited for. Many datagrams share one frame."""
-        is_shared = requests[0] and responses[0] and requests[0] + responses[0] >= MANY
-        if requests[0]:
-            (self._translator if is_shared else self._edge).put(requests)
-        if responses[0]:
-            self._translator.put(responses)
-        self._edge.flush()
-        if not self._translator.flush():
-            for run in self._translator.take_back():
-                self._send_untranslated(run)
-
-    def _send_untranslated(self, run: Run) -> None:
-        count, octets = run
-        for item in unpack(list_head(count) + octets):
-            self._edge.put(pack(item[:PLAIN]))
-            self._untranslated += len(item) > PLAIN
 
     def peers(self) -> Iterable[BusPeer]:
         """The journal, too."""
@@ -231,7 +222,7 @@ class RouterService(Actor):
             **self._core.stats(),
             "lookups_waiting": self._resolver.waiting,
             "lookups_refused": self._resolver.refused,
-            "untranslated": self._untranslated,
+            **self._sender.stats(),
             "bad_items": self._bad_items + self._core.bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
@@ -249,6 +240,7 @@ class RouterService(Actor):
     def close(self) -> None:
         """Let go of the resolver's threads and the log."""
         self._resolver.close()
+        self._sender.close()
         self._log.close()
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:

@@ -190,6 +190,9 @@ def test_both_decide_the_same(steps: list[tuple[int, int, int, int]]) -> None:
         stage.resolve()
     stage.board.advance(400)
     assert not [key for key in stage.board.log if key[:1] in b"UT"]
+    assert stage.board.twin is None or stage.board.twin.unconfirmed == stage.board.kinds().count(
+        "unconfirmed"
+    )
 
 
 def test_a_plain_call_is_the_engines() -> None:
