@@ -15,13 +15,13 @@ from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
+from switchboard.core.commands import CallEvent, Lookup
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
 from switchboard.core.proxy import Proxy
-from switchboard.core.proxy_commands import CallEvent, Lookup
 from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues

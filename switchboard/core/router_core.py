@@ -13,18 +13,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from switchboard.codec import pack
+from switchboard.core.commands import CallEvent, Lookup, ProxyTurn
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.native import make_engine
 from switchboard.core.proxy import Proxy
-from switchboard.core.proxy_commands import CallEvent, Lookup, ProxyTurn
 from switchboard.core.unit_log import Store, UnitLog
 from switchboard.core.units import expect_ack
+from switchboard.sip.dispatch import parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, FlowError
 from switchboard.sip.message import Message
-from switchboard.sip.quoted import parse_quoted
 from switchboard.sip.respond import Hop
 
 DEFAULT_PORT: Final = 5060

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from switchboard.codec import pack, unpack
-from switchboard.wal.event_ring import EventRing
+from switchboard.wal.event_ring import BOOT, EVENT, NONCE, SERIES, EventRing, event_number
 from switchboard.wal.keyed_log import KeyedLog
-from switchboard.wal.keys import BOOT, EVENT, NONCE, SERIES, event_number
 
 UNSYNCED = 1_000_000
 """More events than the system keeps in memory before it writes them to the disk."""
