@@ -65,7 +65,7 @@ class Bench:
         self.sender.handle_timer(1.0 + HEAD_START_S)
         assert self.sender.is_direct
 
-    def received(self, count: int) -> list[bytes]:
+    def incoming(self, count: int) -> list[bytes]:
         return [self.phone.recv(2000) for _ in range(count)]
 
     def inbox(self, name: str) -> Any:
@@ -115,7 +115,7 @@ def test_directly_in_order_with_the_phrases_of_the_readers(bench: Bench) -> None
     bench.sender.put_packed(3, b"".join(map(codec.pack, run)))
     bench.sender.flush()
     german = BUSY.replace(b"Busy Here", b"Besetzt")
-    assert bench.received(4) == [REQUEST, SLOVAK, german, REQUEST]
+    assert bench.incoming(4) == [REQUEST, SLOVAK, german, REQUEST]
     stats = bench.sender.stats()
     assert (stats["sent"], stats["failed"], stats["responses.4xx"], stats["untranslated"]) == (4, 0, 2, 0)
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_sent_is_counted(bench: Bench) -> None:
     bench.sender.put([packed("no address", 5060), REQUEST])
     bench.sender.put(bench.request())
     bench.sender.flush()
-    assert bench.received(1) == [REQUEST]
+    assert bench.incoming(1) == [REQUEST]
     assert (bench.sender.stats()["sent"], bench.sender.stats()["failed"]) == (1, 1)
 
 
@@ -170,7 +170,7 @@ def test_what_took_the_way_round_has_a_start(bench: Bench) -> None:
     assert bench.sender.stats()["sent"] == 0
     bench.sender.handle_timer(bench.sender.due_at)
     bench.sender.flush()
-    assert bench.received(1) == [SLOVAK]
+    assert bench.incoming(1) == [SLOVAK]
 
 
 def test_what_still_waits_for_others_goes_first_when_the_way_opens(bench: Bench) -> None:
@@ -180,7 +180,7 @@ def test_what_still_waits_for_others_goes_first_when_the_way_opens(bench: Bench)
     bench.open()
     bench.sender.put(bench.response())
     bench.sender.flush()
-    assert bench.received(2) == [REQUEST, SLOVAK]
+    assert bench.incoming(2) == [REQUEST, SLOVAK]
 
 
 def test_when_the_lender_has_gone_others_send_again(bench: Bench) -> None:
@@ -200,7 +200,7 @@ def test_new_tables_are_in_force_at_once(bench: Bench) -> None:
     assert bench.sender.is_direct
     bench.sender.put(bench.response())
     bench.sender.flush()
-    assert bench.received(1) == [BUSY.replace(b"Busy Here", b"Foglalt")]
+    assert bench.incoming(1) == [BUSY.replace(b"Busy Here", b"Foglalt")]
     assert not bench.sender.take_tables(["hu"])
 
 
@@ -222,7 +222,7 @@ def test_a_tap_is_shown_the_wire(bench: Bench) -> None:
     _, (owner, number, ((_, peer, frame),)) = frames.unpack(listener.recv())
     assert (owner, number, peer) == ("router.0", 1, "")
     assert frames.unpack(frame) == ("sip.send", [[bench.flow, SLOVAK]])
-    assert bench.received(1) == [SLOVAK]
+    assert bench.incoming(1) == [SLOVAK]
 
 
 STATUS_LINES = st.sampled_from(
