@@ -11,7 +11,7 @@ import psutil
 
 from bench.phones import Lab
 from bench.watch import Watch
-from switchboard.bus.rpc import BusError, ask
+from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.cli.restart import ORDER
 from switchboard.settings.hosts import OPTIONAL, Component, workers_of
 from switchboard.supervisor.supervisor import DEADLINE_S
@@ -127,8 +127,8 @@ class ComponentBlow:
 
     def _ask_restart(self, component: str, worker: str | None) -> None:
         try:
-            ask(self._watch.doors[component], "restart", worker, DEADLINE_S + 1)
-        except BusError as error:
+            call_rpc(self._watch.servers[component], "restart", worker, DEADLINE_S + 1)
+        except RpcError as error:
             self.errors.append(f"restart of {worker or component}: {error}")
 
 

@@ -8,7 +8,7 @@ from system.sipmsg import Address
 
 from bench.blow import EVERYTHING, SPREAD_S, ComponentBlow, Way, all_workers
 from bench.ledger import Ledger
-from bench.watch import Watch, doors_of
+from bench.watch import Watch, servers_of
 
 PARENT = "parent of "
 PARENT_SPREAD_S = 1.5
@@ -25,7 +25,7 @@ class Ours:
         self.workers = all_workers(routers)
         self.switchboard = Switchboard({"SWITCHBOARD_ROUTERS": str(routers)}, runner=INIT_SYSTEM)
         self.ledger: Ledger | None = Ledger(self.switchboard.data_dir / "cdr.jsonl")
-        self._watch = Watch(doors_of(self.switchboard.data_dir))
+        self._watch = Watch(servers_of(self.switchboard.data_dir))
 
     def __enter__(self) -> Self:
         self.switchboard.__enter__()

@@ -13,7 +13,7 @@ from bench.blow import EVERYTHING, SPREAD_S, ComponentBlow, Way, all_workers
 from bench.ledger import Ledger
 from bench.phones import Lab
 from bench.subject import Blow
-from bench.watch import Watch, doors_of
+from bench.watch import Watch, servers_of
 
 LINK = "the link"
 CUT_S = 5.0
@@ -35,9 +35,9 @@ class TwoHosts:
             self.hosts = enter(Hosts(self._lan, self.routers))
             dirs = {name: board.data_dir for name, board in self.hosts.boards.items()}
             self.ledger: Ledger | None = Ledger(dirs[BETA] / "cdr.jsonl")
-            doors = {each: doors_of(dirs[name])[each] for name, has in COMPONENTS.items() for each in has}
+            servers = {each: servers_of(dirs[name])[each] for name, has in COMPONENTS.items() for each in has}
             enter(self._lan.entered(PHONES))
-            self._watch = enter(Watch(doors))
+            self._watch = enter(Watch(servers))
             self._stack = self._stack.pop_all()
         return self
 

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.rpc import Board
+from switchboard.bus.rpc import RpcGroup
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 
@@ -27,8 +27,8 @@ class Spell:
     pid: int | None
 
 
-def doors_of(data_dir: Path) -> dict[str, Endpoint]:
-    """The doors of the parents in a data directory."""
+def servers_of(data_dir: Path) -> dict[str, Endpoint]:
+    """The control sockets of the parents in a data directory."""
     endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
     return {str(name): endpoints.control(name) for name in Component}
 
@@ -36,11 +36,11 @@ def doors_of(data_dir: Path) -> dict[str, Endpoint]:
 class Watch:
     """The history of every worker (`NAME.INSTANCE`) inside the `with` block.
 
-    `doors`: component -> the control door of its parent.
+    `servers`: component -> the control socket of its parent.
     """
 
-    def __init__(self, doors: Mapping[str, Endpoint]) -> None:
-        self.doors = doors
+    def __init__(self, servers: Mapping[str, Endpoint]) -> None:
+        self.servers = servers
         self._spells: dict[str, list[Spell]] = defaultdict(list)
         self._focus: frozenset[str] = frozenset()
         self._stop = threading.Event()
@@ -86,7 +86,7 @@ class Watch:
 
     def _run(self) -> None:
         with BusContext() as context:
-            boards = {name: Board(context, {name: door}) for name, door in self.doors.items()}
+            boards = {name: RpcGroup(context, {name: server}) for name, server in self.servers.items()}
             try:
                 while not self._stop.wait(EVERY_S):
                     for name in self._focus:
@@ -95,12 +95,12 @@ class Watch:
                 for board in boards.values():
                     board.close()
 
-    def _look(self, board: Board) -> None:
+    def _look(self, board: RpcGroup) -> None:
         board.answers.clear()
         board.wait(1.0)
         self._note(board, time.monotonic())
 
-    def _note(self, board: Board, now: float) -> None:
+    def _note(self, board: RpcGroup, now: float) -> None:
         for workers in board.answers.values():
             for one in workers:
                 spells = self._spells[f"{one['name']}.{one['instance']}"]

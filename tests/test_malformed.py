@@ -8,7 +8,7 @@ from switchboard.core.domains import OwnDomains
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.sip.datagram import Kind, classify, strip_empty_lines
+from switchboard.sip.dispatch import DatagramKind, classify, strip_empty_lines
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import parse_message
 
@@ -17,7 +17,7 @@ def receive(raw: bytes) -> Board:
     """The board after it received `raw`."""
     board = Board(open_relay=True)
     board.bind("lenka", f"sip:lenka@{LENKA[0]}:{LENKA[1]}")
-    if classify(raw) is Kind.MESSAGE:
+    if classify(raw) is DatagramKind.MESSAGE:
         board.receive(strip_empty_lines(raw), LUKAS)
     return board
 

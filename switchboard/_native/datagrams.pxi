@@ -358,6 +358,8 @@ cdef class BatchSender:
 
     cdef void _fill(self, int number, Outgoing *item) noexcept:
         cdef msghdr *header = &self._slots.headers[number].msg_hdr
+        header.msg_iov = &self._slots.slots[number].vector
+        header.msg_iovlen = 1
         self._slots.slots[number].vector.iov_base = <void *>item.data
         self._slots.slots[number].vector.iov_len = item.size
         memset(header.msg_name, 0, sizeof(sockaddr_storage))

@@ -41,9 +41,11 @@ cdef int _know_names() except -1:
     global _PREFIX, _TAG, _TAG_PARAM, _REGISTRAR, _unpack_flow
     _PREFIX = reference("switchboard.sip.dispatch", "BRANCH_PREFIX").encode()
     _REGISTRAR = reference("switchboard.sip.dispatch", "REGISTRAR")
-    _TAG = reference("switchboard.core.answer", "TAG").encode()
+    _TAG = reference("switchboard.core.refusal", "TAG").encode()
     _TAG_PARAM = b";tag=" + _TAG
     _unpack_flow = reference("switchboard.sip.flow", "Flow").unpack
+    if DATAGRAMS != reference("switchboard.edge.intake", "DATAGRAMS_A_ROUND"):
+        raise ValueError("the compiled intake was built for another number of datagrams a round")
     return 0
 
 
@@ -141,9 +143,10 @@ cdef class Intake:
     cdef int _take(self, Arrival *arrival, double now) except -1:
         cdef Py_ssize_t count = LEAVE_TO_REFERENCE, target = LEAVE_TO_REFERENCE
         cdef Heard *slot = self._slot(arrival, now)
-        source = <object>slot.source
-        if not self._sources.hears(source, <str>slot.text, arrival.port, now):
-            return 0
+        cdef Source source = <Source>slot.source
+        if not is_heard(source, now):
+            if not self._sources.hears(source, <str>slot.text, arrival.port, now):
+                return 0
         if source.free and arrival.size <= self._largest and arrival.size and _is_letter(arrival.data[0]):
             count = scan_into(arrival.data, arrival.size, self._index)
         if count >= 0 and self._passes(arrival.data, count):
@@ -171,7 +174,7 @@ cdef class Intake:
         if slot.size == size and memcmp(slot.host, packed, size) == 0:
             return slot
         cdef str host = _host(arrival)
-        source = self._sources.find(host, now)
+        cdef Source source = self._sources.find(host, now)
         self._kept[number] = (host, source)
         slot.size = size
         memcpy(slot.host, packed, size)
@@ -331,7 +334,7 @@ cdef inline uint32_t _crc32(uint32_t remainder, const unsigned char *data, Py_ss
 
 
 cdef uint32_t _transaction(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
-    """As `switchboard.core.beginning` has it."""
+    """As `switchboard.core.refusal` has it."""
     cdef uint32_t remainder = 0xffffffff
     remainder = _crc32(_crc_of(remainder, data, index, count, VIA), b" ", 1)
     remainder = _crc32(_crc_of(remainder, data, index, count, CALL_ID), b" ", 1)

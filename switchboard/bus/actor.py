@@ -1,6 +1,6 @@
 """What a worker process is: an Actor holds one core, and its loop (`loop.py`) calls it.
 
-Three doors only (after Erlang's gen_server): `receive` for casts, `answer` for questions, `watch` for the
+Three ways in only (after Erlang's gen_server): `receive` for casts, `answer` for questions, `watch` for the
 rest. One thread, no locks: the callbacks of an actor never overlap.
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 
-class Kind(StrEnum):
+class SocketKind(StrEnum):
     """What a socket is for: the end of its name, and its place among the ports of its owner."""
 
     INBOX = "in"
@@ -17,7 +17,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HostPlan:
     """A switchboard of several hosts, the same on all of them but for `here`.
 
     `addresses`: host -> IP address without brackets. `owners`: all that have sockets, in the order of their
@@ -34,15 +34,15 @@ class Plan:
         """Whether this host runs `owner`."""
         return self.here in self.places[owner]
 
-    def endpoint(self, owner: str, kind: Kind, host: str = "") -> str:
+    def endpoint(self, owner: str, kind: SocketKind, host: str = "") -> str:
         """Where other hosts reach a socket of `owner` on `host` (default: the first that runs it)."""
         address = self.addresses[host or self.places[owner][0]]
         shown = f"[{address}]" if ":" in address else address
         return f"tcp://{shown}:{self.port(owner, kind)}"
 
-    def port(self, owner: str, kind: Kind) -> int:
+    def port(self, owner: str, kind: SocketKind) -> int:
         """The TCP port of a socket of `owner`."""
-        kinds = list(Kind)
+        kinds = list(SocketKind)
         return self.base_port + self.owners.index(owner) * len(kinds) + kinds.index(kind)
 
 
@@ -64,38 +64,38 @@ class Endpoints:
     With a `plan` of several hosts: the TCP sockets of what runs elsewhere.
     """
 
-    def __init__(self, run_dir: Path, plan: Plan | None = None) -> None:
+    def __init__(self, run_dir: Path, plan: HostPlan | None = None) -> None:
         self.run_dir = run_dir
         self.plan = plan
 
     def inbox(self, name: str, instance: int = 0) -> Endpoint:
         """The PULL socket at which a worker takes casts."""
-        return self._reach(f"{name}.{instance}", Kind.INBOX)
+        return self._reach(f"{name}.{instance}", SocketKind.INBOX)
 
     def publisher(self, name: str, instance: int = 0) -> Endpoint:
         """The PUB socket at which a worker tells everyone what has happened."""
-        return self._reach(f"{name}.{instance}", Kind.PUBLISHER)
+        return self._reach(f"{name}.{instance}", SocketKind.PUBLISHER)
 
     def ask(self, name: str, instance: int = 0) -> Endpoint:
         """The ROUTER socket at which a worker answers questions."""
-        return self._reach(f"{name}.{instance}", Kind.ASK)
+        return self._reach(f"{name}.{instance}", SocketKind.ASK)
 
     def control(self, component: str, host: str = "") -> Endpoint:
         """The ROUTER socket at which the parent of a component on `host` answers questions.
 
         Without `host`: on this one, if it runs the component, else on the first that does.
         """
-        return self._reach(component, Kind.CONTROL, host)
+        return self._reach(component, SocketKind.CONTROL, host)
 
-    def listen(self, owner: str, kind: Kind) -> list[str]:
+    def listen(self, owner: str, kind: SocketKind) -> list[str]:
         """All endpoints of a socket of ours: of a worker (`router.0`) or of a component's parent."""
         local = self._local(owner, kind)
         return [local, self.plan.endpoint(owner, kind, self.plan.here)] if self.plan else [local]
 
-    def _reach(self, owner: str, kind: Kind, host: str = "") -> Endpoint:
+    def _reach(self, owner: str, kind: SocketKind, host: str = "") -> Endpoint:
         if self.plan is None or host == self.plan.here or (not host and self.plan.is_here(owner)):
             return self._local(owner, kind)
         return Endpoint(self.plan.endpoint(owner, kind, host), owner)
 
-    def _local(self, owner: str, kind: Kind) -> Endpoint:
+    def _local(self, owner: str, kind: SocketKind) -> Endpoint:
         return Endpoint(f"ipc://{self.run_dir}/{owner}.{kind}", owner)

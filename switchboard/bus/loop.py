@@ -10,10 +10,10 @@ import zmq
 from switchboard import log
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints, Kind
+from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS, Reach
 from switchboard.bus.rounds import FRAMES_A_ROUND, Rounds, Stop
-from switchboard.bus.rpc import Door, Question
+from switchboard.bus.rpc import Question, RpcServer
 from switchboard.bus.sockets import Ears
 
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
@@ -41,8 +41,10 @@ class Loop:
         self._subscriptions = [_subscription(context, each) for each in actor.subscriptions(endpoints)]
         actor.subscribed(self._subscriptions)
         owner = f"{actor.name}.{instance}"
-        self._inboxes = _inboxes(context, endpoints.listen(owner, Kind.INBOX)) if actor.has_inbox else []
-        self._door = Door(context, *endpoints.listen(owner, Kind.ASK))
+        self._inboxes = (
+            _inboxes(context, endpoints.listen(owner, SocketKind.INBOX)) if actor.has_inbox else []
+        )
+        self._server = RpcServer(context, *endpoints.listen(owner, SocketKind.ASK))
         self._guard = context.guard
         self._reach = Reach()
         self._tell_frame = tell_frame
@@ -52,7 +54,7 @@ class Loop:
     def _listen(self) -> None:
         guarded = [self._guard.socket] if self._guard else []
         takers = [*self._subscriptions, *self._inboxes]
-        self._askers = [*self._door.sockets, *guarded]
+        self._askers = [*self._server.sockets, *guarded]
         self._ears = Ears([*takers, *self._askers])
         counts = len(self._subscriptions), len(self._inboxes), len(self._askers)
         self.rounds = Rounds(self.actor, self._ears, *counts, self._take_questions, self._look_around)
@@ -93,7 +95,7 @@ class Loop:
         counters: dict[str, float] = {
             "frames_in": self.rounds.frames_in,
             "items_in": self.rounds.items_in,
-            "bad_frames": self.rounds.bad_frames + self._door.bad_frames,
+            "bad_frames": self.rounds.bad_frames + self._server.bad_frames,
             "strangers_refused": self._guard.refused if self._guard else 0,
         }
         for outbox in self.actor.outboxes:
@@ -105,7 +107,7 @@ class Loop:
         if self._guard:
             self._guard.serve()
         for _ in range(FRAMES_A_ROUND):
-            question = self._door.take()
+            question = self._server.take()
             if question is None:
                 break
             self._answer(question)

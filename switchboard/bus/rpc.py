@@ -1,6 +1,6 @@
-"""Remote procedure calls between processes: the `ask` and `control` doors, and who asks at one or at many.
+"""Remote procedure calls between processes: the `ask` and `control` sockets, and who asks at one or at many.
 
-A board asks many doors the same question at once: as a rule the parents, how their workers are.
+A group asks many servers the same question at once: as a rule the parents, how their workers are.
 """
 
 import math
@@ -36,7 +36,7 @@ class Question:
         _send(self.socket, self.asker, ERROR, text)
 
 
-class Door:
+class RpcServer:
     """Bound ROUTER sockets: take questions and reply to them, in any order and at any time.
 
     A reply to an asker that has gone is dropped. `sockets`: one an endpoint, for the owner's poller.
@@ -74,15 +74,15 @@ def _send(socket: zmq.Socket[bytes], asker: bytes, subject: str, body: object) -
     socket.send_multipart([asker, frames.pack(subject, body)], zmq.NOBLOCK)
 
 
-class BusError(Exception):
+class RpcError(Exception):
     """A question got no answer: nobody there, too late, or refused; the text says which, for people."""
 
 
-class Refused(BusError):
+class RpcRefused(RpcError):
     """Somebody is there and says why there is no answer."""
 
 
-def ask(
+def call_rpc(
     endpoint: str,
     question: str,
     body: object = None,
@@ -98,7 +98,7 @@ def ask(
         ours.connect(socket, endpoint)
         socket.send(frames.pack(question, body))
         if not socket.poll(math.ceil(timeout_s * 1000)):
-            raise BusError(f"{endpoint} did not answer {question!r} within {timeout_s:g} s")
+            raise RpcError(f"{endpoint} did not answer {question!r} within {timeout_s:g} s")
         return _answer(socket.recv())
 
 
@@ -106,9 +106,9 @@ def _answer(frame: bytes) -> Any:
     try:
         subject, body = frames.unpack(frame)
     except frames.FrameError as error:
-        raise BusError(f"the answer is no frame: {error}") from error
+        raise RpcError(f"the answer is no frame: {error}") from error
     if subject == ERROR:
-        raise Refused(str(body))
+        raise RpcRefused(str(body))
     return body
 
 
@@ -118,10 +118,10 @@ PATIENCE_S = 0.5
 """Who was reached and does not answer for so long is asked once more: its successor may not have heard it."""
 
 
-class Board:
+class RpcGroup:
     """A view of a whole switchboard; nothing here blocks but `wait`.
 
-    `endpoints`: name -> door. `answers`: by the same names; to `status` a list of workers each.
+    `endpoints`: name -> its socket. `answers`: by the same names; to `status` a list of workers each.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Board:
             self._ask(name)
 
     def _ask(self, name: str) -> bool:
-        """False: who is behind that door cannot be reached now."""
+        """False: who serves there cannot be reached now."""
         try:
             self._sockets[name].send(self._question, zmq.NOBLOCK)
         except zmq.Again:
@@ -183,7 +183,7 @@ class Board:
 
 
 def connect(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
-    """A socket that asks at a door and keeps no question for one that is not there."""
+    """A socket that asks a server and keeps no question for one that is not there."""
     socket = context.socket(zmq.DEALER)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.IMMEDIATE, 1)

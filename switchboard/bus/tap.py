@@ -40,16 +40,18 @@ class Tap:
 
     While it is open, each frame that one of `peers` takes is told, and what is given to `publish`: gathered
     for GATHER_S, until `due_at` (monotonic s), for each share of the calls that somebody has chosen.
+    `greeting`: what whoever comes is to hear, in a frame of its own.
     """
 
     def __init__(
         self, context: BusContext, endpoints: Sequence[str], owner: str, peers: Iterable[Peer] = ()
     ) -> None:
+        self.greeting = b""
         self.is_open = False
         self.due_at = math.inf
         self._owner = owner
         self._peers = list(peers)
-        self._sockets = context.listen(zmq.XPUB, endpoints, sndhwm=FRAMES_KEPT, linger=0)
+        self._sockets = context.listen(zmq.XPUB, endpoints, sndhwm=FRAMES_KEPT, linger=0, xpub_verbose=1)
         self._listened: dict[zmq.Socket[bytes], set[bytes]] = {each: set() for each in self._sockets}
         self._gathered: dict[int, list[Passed]] = {}
         self._size = 0
@@ -84,6 +86,12 @@ class Tap:
             self._next_look_ns = at_ns + int(LOOK_S * 1e9)
             self._look(0.0)
 
+    def greet(self, frame: bytes) -> None:
+        """Publish `frame`, now and to everybody again when somebody has come."""
+        self.greeting = frame
+        for socket in self._listened:
+            socket.send(frame, zmq.NOBLOCK)
+
     def handle_timer(self, now: float) -> None:
         """Tell what was gathered, if it is time."""
         if now >= self.due_at:
@@ -107,15 +115,19 @@ class Tap:
 
     def _look(self, _now: float) -> None:
         """Take subscriptions. The descriptor speaks once, and sending may silence it: so all are taken."""
+        has_come = False
         for socket, topics in self._listened.items():
             while int(socket.get(zmq.EVENTS)) & zmq.POLLIN:
                 change = socket.recv(zmq.NOBLOCK)
+                has_come |= change[0] == _SUBSCRIBES
                 (topics.add if change[0] == _SUBSCRIBES else topics.discard)(change[1:])
         wanted = {
             _HALVINGS[topic] for topics in self._listened.values() for topic in topics & _HALVINGS.keys()
         }
         if wanted != self.shares:
             self._share_out(wanted)
+        if has_come and self.greeting:
+            self.greet(self.greeting)
 
     def _share_out(self, wanted: set[int]) -> None:
         """Gather for these shares. What was gathered for another one goes to who has changed the share."""

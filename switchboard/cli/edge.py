@@ -1,4 +1,4 @@
-"""What the parent of the edge does beyond the others: it holds the UDP sockets, and announces the board.
+"""What the parent of the edge does beyond the others: it holds the UDP sockets, and announces the switchboard.
 
 Once all is up, it prints how to use the switchboard.
 """
@@ -14,7 +14,7 @@ from ipaddress import ip_address
 import typer
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import Board
+from switchboard.bus.rpc import RpcGroup
 from switchboard.bus.socket_buffer import cut, enlarge_buffers
 from switchboard.cli.check import check_soundness, unknown_variables
 from switchboard.cli.output import say
@@ -26,24 +26,27 @@ from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, parents
 from switchboard.sip.host import bracketed
 from switchboard.supervisor.resources import activated_sockets
+from switchboard.transports.lending import NAME
 from switchboard.transports.udp import UDP
 from switchboard.transports.udp_sockets import BindError, PortTaken
+from switchboard.twins import core, interpreter
 
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1
 IMPATIENT_AFTER_S = 10.0
+LET_GO_S = 2.0
 WHERE = ("SWITCHBOARD_CONFIG", "SWITCHBOARD_DATA_DIR", "SWITCHBOARD_HOST")
 """The variables by which another terminal's commands find this switchboard."""
 
 
 class Announcer:
-    """Watches the board from the parent's loop; announces once that all are up, or who is late.
+    """Watches the switchboard from the parent's loop; announces once that all are up, or who is late.
 
     `text` makes the announcement; `say` prints.
     """
 
-    def __init__(self, board: Board, text: Callable[[], str], say: Callable[[str], None]) -> None:
-        self._board = board
+    def __init__(self, group: RpcGroup, text: Callable[[], str], say: Callable[[str], None]) -> None:
+        self._group = group
         self._text = text
         self._say = say
         self._next: float | None = time.monotonic()
@@ -55,17 +58,17 @@ class Announcer:
 
     def handle_timer(self, now: float) -> None:
         """Look at the answers to the last question, and ask again."""
-        self._board.collect()
-        late = self._board.not_up()
+        self._group.collect()
+        late = self._group.not_up()
         if not late:
             self._say(self._text())
-            self._board.close()
+            self._group.close()
             self._next = None
             return
         if self._impatient_at is not None and now >= self._impatient_at:
             self._say(f"Not up after {IMPATIENT_AFTER_S:g} s: {', '.join(late)}. See the messages above.")
             self._impatient_at = None
-        self._board.ask()
+        self._group.ask()
         self._next = now + LOOK_EVERY_S
 
 
@@ -82,6 +85,7 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
         *([("Console", [console])] if console else []),
         ("Logs", [_log_place()]),
         ("State", [_command("status")]),
+        ("Runs on", [f"{core()}, {interpreter()}"]),
         ("Stop", ["Ctrl-C"]),
     ]
     body = [
@@ -142,24 +146,36 @@ def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
 
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:
     """Prints the welcome once that all components are up."""
-    board = Board(context, {name: door for name, (_, _, door) in parents(settings).items()})
+    group = RpcGroup(context, {name: server for name, (_, _, server) in parents(settings).items()})
     port = int(sockets[0].getsockname()[1])
 
     def text() -> str:
-        return welcome(settings, own_addresses(settings), port, _console(board))
+        return welcome(settings, own_addresses(settings), port, _console(group))
 
-    return Announcer(board, text, typer.echo)
+    return Announcer(group, text, typer.echo)
 
 
-def _console(board: Board) -> str:
-    workers = board.answers.get(Component.CONSOLE, [])
+def _console(group: RpcGroup) -> str:
+    workers = group.answers.get(Component.CONSOLE, [])
     return next((str(worker["address"]) for worker in workers if "address" in worker), "")
 
 
 def _open_sockets(settings: Settings) -> list[socket.socket]:
     try:
-        return activated_sockets() or UDP.bind_sockets(settings.sip_host, settings.sip_port)
+        return activated_sockets() or _bind(settings)
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:
         raise not_bound(str(error)) from error
+
+
+def _bind(settings: Settings) -> list[socket.socket]:
+    """Bind them. Whom a predecessor has lent its own to needs a moment to see that it has gone."""
+    patient_until = time.monotonic() + (LET_GO_S if (settings.run_dir / NAME).exists() else 0.0)
+    while True:
+        try:
+            return UDP.bind_sockets(settings.sip_host, settings.sip_port)
+        except PortTaken:
+            if time.monotonic() >= patient_until:
+                raise
+            time.sleep(LOOK_EVERY_S)

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from switchboard.bus.rpc import BusError, ask
+from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.history.explain import explain as explain_messages
-from switchboard.history.glance import Glance
 from switchboard.history.ladder import Arrow, Ladder, draw, lines_of
+from switchboard.history.lenient import LenientMessage
 from switchboard.history.reader import HistoryReader, history_of
 from switchboard.history.seen import Seen
 from switchboard.history.store import HistoryError
-from switchboard.history.summary import Kind, user_of
+from switchboard.history.summary import SummaryKind, user_of
 from switchboard.settings.site import endpoints_of
 
 CallIdArgument = Annotated[
@@ -40,7 +40,7 @@ def chosen(call_id: str | None, last: bool) -> tuple[str, Sequence[Seen]]:
 
 
 def _last(reader: HistoryReader) -> str:
-    calls = reader.recent(Kind.CALL, at_most=1)
+    calls = reader.recent(SummaryKind.CALL, at_most=1)
     if not calls:
         fail("The history has no call yet.", FAILED)
     return calls[0].call_id
@@ -65,13 +65,13 @@ def explain(call_id: CallIdArgument = None, last: LastOption = False, as_json: J
 
 def _contacts(messages: Sequence[Seen]) -> list[str] | None:
     """The contacts of the callee now; None if no registrar answers."""
-    callee = user_of(Glance.of(messages[0]).callee)
+    callee = user_of(LenientMessage.of(messages[0]).callee)
     settings = settings_or_exit()
     with context_or_exit(settings) as context:
-        door = endpoints_of(settings).ask("registrar")
+        server = endpoints_of(settings).ask("registrar")
         try:
-            users = ask(door, "location.list", None, ANSWER_WITHIN_S, context)
-        except BusError:
+            users = call_rpc(server, "location.list", None, ANSWER_WITHIN_S, context)
+        except RpcError:
             return None
     return [each["contact_uri"] for user, bound in users for each in bound if user == callee]
 
@@ -119,7 +119,7 @@ def _arrow_as_map(arrow: Arrow, keys: list[str]) -> dict[str, Any]:
         "label": arrow.label,
         "retransmission": arrow.retransmission,
         "answers": arrow.answers,
-        "twin": arrow.twin,
+        "twin": arrow.counterpart,
         "fork": arrow.fork,
         "changes": [
             {"what": each.what, "before": each.before, "after": each.after} for each in arrow.changes

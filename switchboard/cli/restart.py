@@ -7,9 +7,9 @@ import typer
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
-from switchboard.bus.rpc import Board, BusError, ask
+from switchboard.bus.rpc import RpcError, RpcGroup, call_rpc
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, progress, say
-from switchboard.cli.running import ask_or_exit, context_or_exit, settings_or_exit
+from switchboard.cli.running import call_or_exit, context_or_exit, settings_or_exit
 from switchboard.settings.hosts import Component, workers_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components, endpoints_of, host_of, parents
@@ -34,11 +34,11 @@ def _restart_all(settings: Settings, context: BusContext) -> list[str]:
     done = 0
     try:
         with progress("Restarting", len(workers)) as step:
-            for worker, door in workers:
-                took_s = _restart_worker(worker, door, context)
+            for worker, server in workers:
+                took_s = _restart_worker(worker, server, context)
                 step(f"{worker} restarted in {took_s:.1f} s")
                 done += 1
-    except BusError as error:
+    except RpcError as error:
         fail(
             f"Stopped: {error}.\n"
             f"Restarted: {', '.join(names[:done]) or 'none'}. Not restarted: {', '.join(names[done:])}."
@@ -46,27 +46,27 @@ def _restart_all(settings: Settings, context: BusContext) -> list[str]:
     return names
 
 
-def _restart_worker(worker: str, control_door: str, context: BusContext) -> float:
+def _restart_worker(worker: str, control_socket: str, context: BusContext) -> float:
     """Restart one worker; returns the seconds that it took. BusError: it was not."""
     begun = time.monotonic()
-    ask(control_door, "restart", worker, DEADLINE_S + 1, context)
+    call_rpc(control_socket, "restart", worker, DEADLINE_S + 1, context)
     return time.monotonic() - begun
 
 
 def _workers(settings: Settings, context: BusContext) -> list[tuple[str, Endpoint]]:
-    """The workers that the parents have now, in ORDER, each with its parent's door."""
-    doors = {name: door for name, (_, _, door) in parents(settings).items()}
-    board = Board(context, doors)
-    board.wait(ANSWER_WITHIN_S)
-    board.close()
-    if silent := [name for name in doors if name not in board.answers]:
+    """The workers that the parents have now, in ORDER, each with its parent's socket."""
+    servers = {name: server for name, (_, _, server) in parents(settings).items()}
+    group = RpcGroup(context, servers)
+    group.wait(ANSWER_WITHIN_S)
+    group.close()
+    if silent := [name for name in servers if name not in group.answers]:
         fail(
             f"Nothing was restarted: in the data directory {settings.data_dir} "
             f"there is no answer from {', '.join(silent)}. See `switchboard status`."
         )
-    found = [(worker, door) for name, door in doors.items() for worker in board.answers[name]]
+    found = [(worker, server) for name, server in servers.items() for worker in group.answers[name]]
     found.sort(key=lambda each: (ORDER.index(each[0]["name"]), each[0]["instance"]))
-    return [(f"{worker['name']}.{worker['instance']}", door) for worker, door in found]
+    return [(f"{worker['name']}.{worker['instance']}", server) for worker, server in found]
 
 
 Target = Annotated[
@@ -94,8 +94,8 @@ def _restart(settings: Settings, target: str) -> list[str]:
     endpoints = endpoints_of(settings)
     all_restarted: list[str] = []
     for host in _hosts(component, wanted, settings):
-        door = endpoints.control(component, host)
-        restarted = ask_or_exit(settings, door, "restart", wanted, DEADLINE_S + 1)
+        server = endpoints.control(component, host)
+        restarted = call_or_exit(settings, server, "restart", wanted, DEADLINE_S + 1)
         say(f"Restarted: {', '.join(restarted)}.")
         all_restarted += restarted
     return all_restarted

@@ -3,7 +3,7 @@
 from typing import Any
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import BusError, Refused, ask
+from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.output import FAILED, MISUSED, fail
 from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.site import endpoints_of, open_context
@@ -27,17 +27,17 @@ def context_or_exit(settings: Settings) -> BusContext:
 
 def ask_worker(settings: Settings, name: str, question: str, body: object = None) -> Any:
     """Ask instance 0 of a worker; without an answer the command ends with status 1."""
-    return ask_or_exit(settings, endpoints_of(settings).ask(name), question, body)
+    return call_or_exit(settings, endpoints_of(settings).ask(name), question, body)
 
 
-def ask_or_exit(
+def call_or_exit(
     settings: Settings, endpoint: str, question: str, body: object = None, timeout_s: float = 2.0
 ) -> Any:
-    """Ask at any door; without an answer the command ends with status 1 and says why."""
+    """Ask any server; without an answer the command ends with status 1 and says why."""
     with context_or_exit(settings) as context:
         try:
-            return ask(endpoint, question, body, timeout_s, context)
-        except Refused as refused:
+            return call_rpc(endpoint, question, body, timeout_s, context)
+        except RpcRefused as refused:
             fail(f"{refused}.", FAILED)
-        except BusError as error:
+        except RpcError as error:
             fail(f"No switchboard with the data directory {settings.data_dir} answers: {error}.", FAILED)

@@ -3,15 +3,15 @@
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from switchboard.bus.context import BusContext, NotListeningError
-from switchboard.bus.endpoints import Kind
-from switchboard.bus.rpc import Door
+from switchboard.bus.endpoints import SocketKind
+from switchboard.bus.rpc import RpcServer
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.start_failure import (
     StartFailure,
@@ -78,7 +78,7 @@ def _run(wanted: Sequence[Component]) -> int:
         _make_team(component, settings, context, held.get(component, _Held())) for component in components
     ]
     companions = [*edge.companions, *signs_of_life(), *_watchdogs(teams, settings, context, log)]
-    return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard).run()
+    return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard, edge.watched).run()
 
 
 def _choose(wanted: Sequence[Component], settings: Settings) -> list[Component]:
@@ -103,6 +103,7 @@ class _Held:
     sockets: Sequence[socket.socket] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     companions: Sequence[Companion] = ()
+    watched: Mapping[int, Callable[[], None]] = field(default_factory=dict)
     address: str = ""
 
     @property
@@ -112,13 +113,13 @@ class _Held:
 
 def _open_edge(settings: Settings, origins: Origins, context: BusContext) -> _Held:
     from switchboard.cli.edge import make_announcer, open_sockets
-    from switchboard.transports.udp_sockets import (  # with psutil: only the edge needs it
-        SOCKETS,
-        pass_sockets,
-    )
+    from switchboard.transports.lending import NAME, Lender  # only the edge needs them
+    from switchboard.transports.udp_sockets import SOCKETS, pass_sockets
 
     sockets = open_sockets(settings, origins)
-    return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, [make_announcer(settings, sockets, context)])
+    lender = Lender(settings.run_dir / NAME, sockets)
+    variables = {SOCKETS: pass_sockets(sockets)}
+    return _Held(sockets, variables, [make_announcer(settings, sockets, context)], lender.watch())
 
 
 def _open_console(components: Sequence[Component], settings: Settings, log: "_Log") -> _Held:
@@ -155,20 +156,20 @@ def _make_team(component: Component, settings: Settings, context: BusContext, he
             each.command,
             held.pass_fds,
             held.variables,
-            spares=settings.spares and component not in OPTIONAL,
+            standbys=settings.spares and component not in OPTIONAL,
             host=settings.here,
             address=held.address,
         )
         for each in workers_of(component, settings.routers)
         if is_able and component in components_of(settings) and is_here(each, settings)
     ]
-    return Team(workers, _open_door(component, settings, context))
+    return Team(workers, _open_rpc(component, settings, context))
 
 
-def _open_door(component: Component, settings: Settings, context: BusContext) -> Door:
-    endpoints = endpoints_of(settings).listen(component, Kind.CONTROL)
+def _open_rpc(component: Component, settings: Settings, context: BusContext) -> RpcServer:
+    endpoints = endpoints_of(settings).listen(component, SocketKind.CONTROL)
     try:
-        return Door(context, *endpoints)
+        return RpcServer(context, *endpoints)
     except NotListeningError as error:
         raise not_listening(error.endpoint, str(error)) from error
 

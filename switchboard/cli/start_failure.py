@@ -67,5 +67,5 @@ def placed_elsewhere(component: str, hosts: Sequence[str], here: str) -> StartFa
 
 
 def not_listening(endpoint: str, reason: str) -> StartFailure:
-    """The door for other hosts cannot be opened."""
+    """The socket for other hosts cannot be opened."""
     return StartFailure(f"{reason}.", f"{endpoint} not bound")

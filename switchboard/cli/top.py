@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import BusError, ask
+from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.settings.model import Settings
@@ -64,8 +64,8 @@ class _Views:
 
     def _calls(self) -> list[Any]:
         try:
-            found = ask(endpoints_of(self._settings).ask("journal"), "call.list", context=self._context)
-        except BusError:  # the picture shows that it is down
+            found = call_rpc(endpoints_of(self._settings).ask("journal"), "call.list", context=self._context)
+        except RpcError:  # the picture shows that it is down
             return []
         return list(found)
 

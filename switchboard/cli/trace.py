@@ -14,8 +14,8 @@ from switchboard.bus.listener import Listener
 from switchboard.bus.tap import topic_of
 from switchboard.cli.output import FAILED, fail, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.history.glance import Glance
 from switchboard.history.ladder import label_of
+from switchboard.history.lenient import LenientMessage
 from switchboard.history.pcapng import head, packet
 from switchboard.history.seen import Seen
 from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
@@ -60,6 +60,7 @@ def _follow(settings: Settings, wanted: CallFilter, take: Callable[[Seen], None]
     with context_or_exit(settings) as context:
         endpoints = endpoints_of(settings)
         taps = [endpoints.publisher(owner.removesuffix(".0")) for owner in (WIRE_IN, WIRE_OUT)]
+        taps += [endpoints.publisher("router", number) for number in range(settings.routers)]
         with closing(Listener(context, taps, topic_of(0))) as listener:
             if not listener.connected(FIRST_CONTACT_S):
                 fail(f"No switchboard with the data directory {settings.data_dir} answers.", FAILED)
@@ -99,9 +100,9 @@ def _stop_signals() -> list[bool]:
 
 
 def _print(seen: Seen) -> None:
-    glance = Glance.of(seen)
+    parsed = LenientMessage.of(seen)
     moment = datetime.fromtimestamp(seen.at).astimezone().strftime("%H:%M:%S.%f")
-    typer.echo(f"{moment} {seen.source} → {seen.destination}  {label_of(glance)}  {glance.first('call-id')}")
+    typer.echo(f"{moment} {seen.source} → {seen.destination}  {label_of(parsed)}  {parsed.first('call-id')}")
 
 
 def _write(file: BinaryIO, seen: Seen) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import Entry
-from switchboard.bus.rpc import BusError, Refused, ask
+from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.output import fail
 from switchboard.cli.running import context_or_exit
 from switchboard.settings.model import Settings
@@ -53,10 +53,10 @@ class UserBook:
         endpoint = endpoints_of(self._settings).ask("registrar")
         with context_or_exit(self._settings) as context:
             try:
-                return ask(endpoint, question, body, ANSWER_S, context)
-            except Refused as refused:
+                return call_rpc(endpoint, question, body, ANSWER_S, context)
+            except RpcRefused as refused:
                 fail(f"The registrar refuses: {refused}.")
-            except BusError:
+            except RpcError:
                 if not is_here("registrar.0", self._settings):
                     fail("The registrar does not answer, and it keeps the users on another host.")
         return None

@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from switchboard.bus.context import BusContext
 from switchboard.console.access import Access, Rules
-from switchboard.console.call import Call
+from switchboard.console.call import CallPage
 from switchboard.console.failures import Failures
 from switchboard.console.journal import Journal
 from switchboard.console.login import Login
@@ -114,7 +114,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     routes: list[BaseRoute] = [
         *Now(pages, watch, settings, context).routes,
         *Journal(pages, settings, context).routes,
-        *Call(pages, settings, context).routes,
+        *CallPage(pages, settings, context).routes,
         *Failures(pages, settings, context).routes,
         *Phones(pages, settings, context).routes,
         *Phrases(pages, settings).routes,

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import BusError
+from switchboard.bus.rpc import RpcError
 from switchboard.console.call_view import arrange, view_message
 from switchboard.console.pages import Pages, event
 from switchboard.console.watch import contacts_of
@@ -76,7 +76,7 @@ class Asked:
         return f"{page}?{query}{'&workers=1' if shown else ''}{f'&message={message}' if message else ''}"
 
 
-class Call:
+class CallPage:
     """Owns the pages of a call."""
 
     def __init__(self, pages: Pages, settings: Settings, context: BusContext) -> None:
@@ -157,7 +157,7 @@ class Call:
     def _contacts(self, user: str) -> list[str] | None:
         try:
             return contacts_of(user, self._settings, self._context)
-        except (BusError, StoreError):
+        except (RpcError, StoreError):
             return None
 
     async def _news(self, asked: Asked) -> AsyncIterator[str]:

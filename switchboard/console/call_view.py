@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from switchboard.history.glance import Glance, long_name
 from switchboard.history.headers import Note, describe
 from switchboard.history.ladder import Arrow, Change, Ladder, Part, Participant
+from switchboard.history.lenient import LenientMessage, long_name
 
 TIME_WIDTH = 76
 MARGIN = 78
@@ -103,7 +103,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """`number`, `twin`, `answers` count messages from 1; 0: none. `start_changed`: the first line does."""
+    """`number`, `counterpart`, `answers` count messages from 1; 0: none. `start_changed`: the first line does."""
 
     number: int
     arrow: Arrow
@@ -111,7 +111,7 @@ class MessageView:
     start_changed: bool
     fields: Sequence[Field]
     body: str
-    twin: int
+    counterpart: int
     answers: int
 
     @property
@@ -125,17 +125,17 @@ def view_message(ladder: Ladder, number: int) -> MessageView | None:
     if not 1 <= number <= len(ladder.arrows):
         return None
     arrow = ladder.arrows[number - 1]
-    glance = Glance.of(arrow.seen)
+    parsed = LenientMessage.of(arrow.seen)
     changed = {long_name(change.what) for change in arrow.changes}
     return MessageView(
         number=number,
         arrow=arrow,
-        start_line=glance.start_line,
+        start_line=parsed.start_line,
         start_changed=not changed.isdisjoint({long_name("Request-URI"), long_name("reason phrase")}),
         fields=[
-            Field(name, value, describe(name), long_name(name) in changed) for name, value in glance.fields
+            Field(name, value, describe(name), long_name(name) in changed) for name, value in parsed.fields
         ],
-        body=glance.body.decode("utf-8", "replace"),
-        twin=0 if arrow.twin is None else arrow.twin + 1,
+        body=parsed.body.decode("utf-8", "replace"),
+        counterpart=0 if arrow.counterpart is None else arrow.counterpart + 1,
         answers=0 if arrow.answers is None else arrow.answers + 1,
     )

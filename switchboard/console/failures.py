@@ -15,7 +15,7 @@ from switchboard.history.account import Account
 from switchboard.history.explain import explain
 from switchboard.history.reader import history_of
 from switchboard.history.store import HistoryError
-from switchboard.history.summary import Kind, Summary
+from switchboard.history.summary import Summary, SummaryKind
 from switchboard.settings.model import Settings
 from switchboard.survey.ask import ask_parents, failing_phones
 
@@ -74,7 +74,7 @@ class Failures:
 
     def _read(self, user: str) -> list[Failure]:
         found = self._history.recent(
-            Kind.REGISTRATION, user=user, outcomes=("refused", "open"), at_most=SHOWN
+            SummaryKind.REGISTRATION, user=user, outcomes=("refused", "open"), at_most=SHOWN
         )
         now_ns = time.time_ns()
         failed = [each for each in found if each.status or each.last_ns < now_ns - UNANSWERED_NS]

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import BusError
+from switchboard.bus.rpc import RpcError
 from switchboard.console.pages import Pages
 from switchboard.console.records import Day, Wanted, by_day, find, journal_lines, newest
 from switchboard.journal.record import CallDetailRecord, Outcome, write_csv
@@ -85,7 +85,7 @@ class Journal:
             return await asyncio.to_thread(read), ""
         except ValueError as error:
             return nothing, f"{error}."
-        except (OSError, BusError) as error:
+        except (OSError, RpcError) as error:
             return nothing, f"The journal cannot be read: {error}."
 
 

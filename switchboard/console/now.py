@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import BusError, ask
+from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.console.pages import Pages, event, rate
 from switchboard.console.watch import SPAN_S, Look, Watch
 from switchboard.settings.hosts import Component, workers_of
@@ -103,10 +103,10 @@ class Now:
         return RedirectResponse(f"/?said={'restarted' if done else 'not-restarted'}", 303)
 
     def _restart(self, component: Component, worker: str, timeout_s: float) -> bool:
-        door = endpoints_of(self._settings).control(component, host_of(worker, self._settings))
+        server = endpoints_of(self._settings).control(component, host_of(worker, self._settings))
         try:
-            ask(door, "restart", worker, timeout_s, self._context)
-        except BusError as error:
+            call_rpc(server, "restart", worker, timeout_s, self._context)
+        except RpcError as error:
             structlog.get_logger().warning("not restarted", worker_wanted=worker, why=str(error))
             return False
         return True

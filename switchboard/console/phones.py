@@ -15,7 +15,7 @@ from starlette.routing import Route
 from switchboard.auth.digest import make_ha1
 from switchboard.auth.users import make_entry
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import BusError, Refused, ask
+from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.credentials import generate_password
 from switchboard.console.pages import Pages
 from switchboard.console.provisioning import TOKEN_BYTES, Credentials, Links, configuration, to_xml
@@ -46,8 +46,8 @@ class Accounts:
         return Credentials(realm, algorithm, make_ha1(algorithm, user, realm, password))
 
     def _ask(self, question: str, body: object) -> Any:
-        door = endpoints_of(self._settings).ask("registrar")
-        return ask(door, question, body, ANSWER_S, self._context)
+        server = endpoints_of(self._settings).ask("registrar")
+        return call_rpc(server, question, body, ANSWER_S, self._context)
 
 
 USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}")
@@ -84,7 +84,7 @@ class Phones:
             return self._link(request, user, None)
         try:
             return await self._give_password(request, user, self._accounts)
-        except BusError as error:
+        except RpcError as error:
             structlog.get_logger().warning("no password given", user=user, why=str(error))
             return self._page(request, _why_not(error), 503)
 
@@ -149,8 +149,8 @@ class Phones:
         return next(iter(self._settings.domains), "") or Facing(self._settings)(phone)
 
 
-def _why_not(error: BusError) -> str:
-    if isinstance(error, Refused):
+def _why_not(error: RpcError) -> str:
+    if isinstance(error, RpcRefused):
         return f"The registrar refuses: {error}. No link was made."
     return (
         "The registrar, which keeps the passwords, does not answer. No link was made. "

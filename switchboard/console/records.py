@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import ask
-from switchboard.journal.reader import read_part
+from switchboard.bus.rpc import call_rpc
+from switchboard.journal.file import read_part
 from switchboard.journal.record import CallDetailRecord, Outcome, parse_line, timestamp
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
@@ -111,7 +111,7 @@ def by_day(records: Iterable[CallDetailRecord]) -> list[Day]:
 
 
 def journal_lines(settings: Settings, context: BusContext) -> Iterator[bytes]:
-    """Yield the lines of the journal, wherever it is. OSError or BusError if it cannot be read."""
+    """Yield the lines of the journal, wherever it is. OSError or RpcError if it cannot be read."""
     position = 0
     while part := _part(settings, context, position):
         yield from part
@@ -122,7 +122,7 @@ def _part(settings: Settings, context: BusContext, position: int) -> list[bytes]
     if is_here(JOURNAL, settings):
         return read_part(settings.cdr_path, position)
     endpoint = endpoints_of(settings).ask("journal")
-    lines: list[bytes] = ask(endpoint, "record.read", position, ANSWER_WITHIN_S, context)
+    lines: list[bytes] = call_rpc(endpoint, "record.read", position, ANSWER_WITHIN_S, context)
     return lines
 
 

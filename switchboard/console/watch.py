@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import BusError, ask
+from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
@@ -40,7 +40,7 @@ class RegisteredPhone:
 
 
 def registered_phones(settings: Settings, context: BusContext, now_at: float) -> list[RegisteredPhone]:
-    """Return all bindings that have not expired, by user. BusError or StoreError if nobody can tell."""
+    """Return all bindings that have not expired, by user. RpcError or StoreError if nobody can tell."""
     found = _stored(settings) if is_here(REGISTRAR, settings) else _asked(settings, context)
     return sorted((each for each in found if each.expires_at > now_at), key=lambda each: each.user)
 
@@ -59,7 +59,7 @@ def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
 
 def _asked(settings: Settings, context: BusContext) -> Iterator[RegisteredPhone]:
     endpoint = endpoints_of(settings).ask("registrar")
-    for user, bindings in ask(endpoint, "location.list", None, LISTED_WITHIN_S, context):
+    for user, bindings in call_rpc(endpoint, "location.list", None, LISTED_WITHIN_S, context):
         for each in bindings:
             yield RegisteredPhone(
                 user, each["contact_uri"], each["user_agent"], each["source"], each["expires_at"], each["q"]
@@ -166,14 +166,14 @@ class Watch:
 
     def _calls(self) -> Sequence[Mapping[str, Any]] | None:
         try:
-            door = endpoints_of(self._settings).ask("journal")
-            found: list[dict[str, Any]] = ask(door, "call.list", None, ANSWER_WITHIN_S, self._context)
-        except BusError:
+            server = endpoints_of(self._settings).ask("journal")
+            found: list[dict[str, Any]] = call_rpc(server, "call.list", None, ANSWER_WITHIN_S, self._context)
+        except RpcError:
             return None
         return found
 
     def _phones(self) -> Sequence[RegisteredPhone] | None:
         try:
             return registered_phones(self._settings, self._context, time.time())
-        except (BusError, StoreError):
+        except (RpcError, StoreError):
             return None

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-Address = IPv4Address | IPv6Address
+IpAddress = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
@@ -13,12 +13,12 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     return tuple(map(ip_network, texts))
 
 
-def parse_host(host: str) -> Address:
+def parse_host(host: str) -> IpAddress:
     """Return the address of a datagram's source, the name of its interface left out."""
     return ip_address(host.partition("%")[0])
 
 
-def is_within(address: Address, networks: Iterable[Network]) -> bool:
+def is_within(address: IpAddress, networks: Iterable[Network]) -> bool:
     """Whether one of the networks holds the address."""
     return any(address in network for network in networks)
 
@@ -30,6 +30,6 @@ class AccessList:
     allow: tuple[Network, ...] = ()
     deny: tuple[Network, ...] = ()
 
-    def lets_in(self, address: Address) -> bool:
+    def lets_in(self, address: IpAddress) -> bool:
         """Whether `address` may."""
         return not is_within(address, self.deny) and (not self.allow or is_within(address, self.allow))

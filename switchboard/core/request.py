@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from switchboard.auth.digest import realm_of
-from switchboard.core.commands import Fields, Reader
+from switchboard.core.commands import CallEvent, Fields, Reader
 from switchboard.core.domains import OwnDomains
 from switchboard.core.loop import own_passes, routing_hash
-from switchboard.core.proxy_commands import CallEvent
-from switchboard.core.transaction_key import server_key
+from switchboard.sip.dispatch import server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
@@ -114,7 +113,7 @@ class Received:
     @property
     def parties(self) -> tuple[str, str]:
         """Who calls whom, for the journal: addresses-of-record, without parameters."""
-        return _address_of_record(self.message.from_uri), _address_of_record(self.message.uri)
+        return address_of_record(self.message.from_uri), address_of_record(self.message.uri)
 
     def event(self, kind: str, at: float, *details: object) -> CallEvent:
         """What happened to the call of this request, for the journal. `at`: epoch s."""
@@ -139,7 +138,8 @@ def _user_of(text: str, own: OwnDomains) -> str:
     return uri.username if own.owns(uri) else ""
 
 
-def _address_of_record(text: str) -> str:
+def address_of_record(text: str) -> str:
+    """Return the address-of-record that a URI names, the text itself if it is none."""
     try:
         return parse_uri(text).address_of_record
     except ParseError:

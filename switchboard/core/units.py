@@ -15,13 +15,12 @@ from dataclasses import dataclass
 
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientState, ClientTransaction
-from switchboard.core.commands import Fields
+from switchboard.core.commands import Fields, ProxyTurn
 from switchboard.core.environment import Environment
-from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.core.response_context import ResponseContext, restore_context
 from switchboard.core.server_transaction import ServerState, ServerTransaction
 from switchboard.core.timers import TimerValues
-from switchboard.core.transaction_key import ClientKey, ServerKey
+from switchboard.sip.dispatch import ClientKey, ServerKey
 
 RECENT_S = 2.0
 """A provisional response that was decided so shortly before the end may not have left: it is sent again."""
@@ -119,6 +118,13 @@ def resume(unit: Unit, saved_at: float, turn: ProxyTurn) -> None:
         context.resume(turn)
     if isinstance(unit, ServerTransaction) and not unit.is_finished and turn.now - saved_at < RECENT_S:
         unit.repeat(turn)
+
+
+def expect_ack(unit: Unit, contact: str, env: Environment) -> None:
+    """The ACK for the 2xx with this Contact, which an INVITE's unit passed on, is still to come."""
+    context = _context_of(unit)
+    if context is not None:
+        context.expect_ack(contact, unit.armed["L"] - env.layer.values.lifetime)
 
 
 def _context_of(unit: Unit) -> ResponseContext | None:

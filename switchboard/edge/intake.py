@@ -4,12 +4,18 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from switchboard.bus.items import pack_received, pack_sent
+from switchboard.bus.frames import pack_received, pack_sent
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.core.answer import answer_statelessly, try_later
+from switchboard.core.refusal import answer_statelessly, try_later
 from switchboard.edge.filter import Gate, Refused
-from switchboard.sip.datagram import PONG, Kind, classify, looks_like_request, strip_empty_lines
-from switchboard.sip.dispatch import Dispatcher
+from switchboard.sip.dispatch import (
+    PONG,
+    DatagramKind,
+    Dispatcher,
+    classify,
+    looks_like_request,
+    strip_empty_lines,
+)
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
@@ -27,7 +33,7 @@ class IntakeInPython:
         self._gate = gate
         *self._peers, self._edge_tx = outboxes
         self._dispatcher = dispatcher
-        self._taken = dict.fromkeys(Kind, 0)
+        self._taken = dict.fromkeys(DatagramKind, 0)
         self._refused = self._dropped = self._withheld = 0
 
     def drain(self, sock: socket.socket, now: float) -> int:
@@ -48,9 +54,9 @@ class IntakeInPython:
         """The same, once its source may be heard."""
         kind = classify(data)
         self._taken[kind] += 1
-        if kind is Kind.MESSAGE:
+        if kind is DatagramKind.MESSAGE:
             self._hand_on(strip_empty_lines(data), flow, now)
-        elif kind is Kind.PING:
+        elif kind is DatagramKind.PING:
             self._edge_tx.put(pack_sent(flow.pack(), PONG))
 
     def send_away(self, request: Message, flow: Flow) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from switchboard.core.networks import AccessList, Address, Network, is_within
+from switchboard.core.networks import AccessList, IpAddress, Network, is_within
 from switchboard.core.verdicts import LASTS_S
 
 
@@ -28,17 +28,17 @@ class GatePolicy:
     most_fields: int = 16_000
     transaction_s: float = LASTS_S
 
-    def is_exempt(self, address: Address) -> bool:
+    def is_exempt(self, address: IpAddress) -> bool:
         """Whether the datagrams of `address` are not counted."""
         return not self.rate or is_within(address, self.exempt)
 
-    def is_free(self, address: Address) -> bool:
+    def is_free(self, address: IpAddress) -> bool:
         """Whether `address` may send whatever it likes."""
         return self.access.lets_in(address) and all(
             access.lets_in(address) for access in self.methods.values()
         )
 
-    def lets_in(self, address: Address, method: str) -> bool:
+    def lets_in(self, address: IpAddress, method: str) -> bool:
         """Whether `address` may send a request of this method; "": a response."""
         access = self.methods.get(method)
         return self.access.lets_in(address) and (access is None or access.lets_in(address))

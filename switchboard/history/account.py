@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from switchboard.history.glance import Glance
-from switchboard.journal.outcome import ends_call
+from switchboard.history.lenient import LenientMessage
+from switchboard.journal.record import ends_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +23,19 @@ class Account:
         return "\n".join((" ".join(self.sentences), *(f"- {line}" for line in self.advice)))
 
 
-def unreachable_addresses(glance: Glance, who: str) -> list[str]:
+def unreachable_addresses(parsed: LenientMessage, who: str) -> list[str]:
     """What is wrong with the addresses that a phone announced in a message that came from it."""
-    source = glance.seen.source.host
+    source = parsed.seen.source.host
     found = []
-    if _leads_nowhere(glance.contact_host, source):
+    if _leads_nowhere(parsed.contact_host, source):
         found.append(
-            f"The phone of {who} says that it is reached at {glance.contact_host}, but its messages come "
+            f"The phone of {who} says that it is reached at {parsed.contact_host}, but its messages come "
             f"from {source}: behind address translation (NAT). Switch on STUN or ICE in the phone, or "
             "keep-alives (RFC 5626), so that the path stays open."
         )
-    if _leads_nowhere(glance.media_host, source):
+    if _leads_nowhere(parsed.media_host, source):
         found.append(
-            f"The phone of {who} wants to hear at {glance.media_host}, but its messages come from {source}: "
+            f"The phone of {who} wants to hear at {parsed.media_host}, but its messages come from {source}: "
             "where that address cannot be reached, there is no sound in its direction. Switch on STUN or ICE "
             "in the phone."
         )
@@ -63,16 +63,16 @@ def _leads_nowhere(announced: str, source: str) -> bool:
 _OUR_WARNING = re.compile(r'399 switchboard "(.*)"')
 
 
-def at_fault(glances: Sequence[Glance]) -> Iterator[str]:
+def at_fault(parsed_messages: Sequence[LenientMessage]) -> Iterator[str]:
     """Yield a sentence for each request that was answered 400 with a Warning of ours."""
-    for answer in glances:
+    for answer in parsed_messages:
         match = _OUR_WARNING.match(answer.first("warning"))
         if match and answer.goes_out and answer.status == 400:
-            yield from _sentence(answer, match[1], glances)
+            yield from _sentence(answer, match[1], parsed_messages)
 
 
-def _sentence(answer: Glance, why: str, glances: Sequence[Glance]) -> Iterator[str]:
-    for request in glances:
+def _sentence(answer: LenientMessage, why: str, parsed_messages: Sequence[LenientMessage]) -> Iterator[str]:
+    for request in parsed_messages:
         if request.comes_in and (request.branch, request.cseq) == (answer.branch, answer.cseq):
             agent = request.first("user-agent")
             phone = f"{agent} at {request.seen.source}" if agent else f"The phone at {request.seen.source}"
@@ -88,9 +88,9 @@ _NOT_DELIVERED = 500
 class HangUp:
     """`request` as it came, `passed` as it left, `answer` as its sender got it; None: that was not seen."""
 
-    request: Glance
-    passed: Glance | None
-    answer: Glance | None
+    request: LenientMessage
+    passed: LenientMessage | None
+    answer: LenientMessage | None
     by_phone: bool
     """Whether the answer is that of the other phone."""
 
@@ -103,17 +103,17 @@ class HangUp:
         return undelivered or ends_call(self.answer.status)
 
 
-def hang_ups(glances: Sequence[Glance]) -> Iterator[HangUp]:
+def hang_ups(parsed_messages: Sequence[LenientMessage]) -> Iterator[HangUp]:
     """Yield each BYE among the messages of a call, retransmissions once."""
     known: set[str] = set()
-    byes = [each for each in glances if each.method == "BYE"]
+    byes = [each for each in parsed_messages if each.method == "BYE"]
     for request in byes:
         if request.is_request and request.comes_in and request.branch not in known:
             known.add(request.branch)
             yield _hang_up(request, byes)
 
 
-def _hang_up(request: Glance, byes: Sequence[Glance]) -> HangUp:
+def _hang_up(request: LenientMessage, byes: Sequence[LenientMessage]) -> HangUp:
     below = [each for each in byes if each.branches[1:2] == [request.branch]]
     passed = next((each for each in below if each.goes_out and each.is_request), None)
     finals = [each for each in byes if each.goes_out and each.status >= 200 and each.branch == request.branch]

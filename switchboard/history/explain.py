@@ -5,43 +5,45 @@ from collections.abc import Iterable, Iterator, Sequence
 from switchboard.history.account import Account, at_fault
 from switchboard.history.explain_call import explain_call
 from switchboard.history.explain_registration import explain_registration
-from switchboard.history.glance import Glance, short
+from switchboard.history.lenient import LenientMessage, short
 from switchboard.history.seen import Direction, Seen
 
 
-def calls_of(glances: Sequence[Glance]) -> list[list[Glance]]:
+def calls_of(parsed_messages: Sequence[LenientMessage]) -> list[list[LenientMessage]]:
     """The messages of each call, oldest first, in the order in which the calls began.
 
     Calls differ in their caller's tag; one that is over when the next INVITE comes, in no more than time.
     """
-    tags = list(dict.fromkeys(each.from_tag for each in glances if _begins(each)))
+    tags = list(dict.fromkeys(each.from_tag for each in parsed_messages if _begins(each)))
     if len(tags) == 1:
-        calls = list(_in_time(glances))
+        calls = list(_in_time(parsed_messages))
     else:
-        calls = [call for tag in tags for call in _in_time([each for each in glances if _bears(each, tag)])]
+        calls = [
+            call for tag in tags for call in _in_time([each for each in parsed_messages if _bears(each, tag)])
+        ]
     return sorted(calls, key=lambda call: call[0].seen.at_ns)
 
 
-def _begins(glance: Glance) -> bool:
-    return glance.method == "INVITE" and glance.is_initial
+def _begins(parsed: LenientMessage) -> bool:
+    return parsed.method == "INVITE" and parsed.is_initial
 
 
-def _bears(glance: Glance, tag: str) -> bool:
-    return glance.from_tag == tag or (bool(tag) and glance.to_tag == tag)
+def _bears(parsed: LenientMessage, tag: str) -> bool:
+    return parsed.from_tag == tag or (bool(tag) and parsed.to_tag == tag)
 
 
-def _in_time(glances: Sequence[Glance]) -> Iterator[list[Glance]]:
+def _in_time(parsed_messages: Sequence[LenientMessage]) -> Iterator[list[LenientMessage]]:
     """Split the messages before each INVITE that comes after one was accepted."""
-    call: list[Glance] = []
+    call: list[LenientMessage] = []
     has_begun, accepted = False, ""
-    for glance in glances:
-        if accepted and glance.comes_in and _begins(glance) and glance.branch != accepted:
+    for parsed in parsed_messages:
+        if accepted and parsed.comes_in and _begins(parsed) and parsed.branch != accepted:
             yield call
             call, has_begun, accepted = [], False, ""
-        call.append(glance)
-        has_begun = has_begun or _begins(glance)
-        if has_begun and glance.goes_out and glance.method == "INVITE" and 200 <= glance.status < 300:
-            accepted = accepted or glance.branch
+        call.append(parsed)
+        has_begun = has_begun or _begins(parsed)
+        if has_begun and parsed.goes_out and parsed.method == "INVITE" and 200 <= parsed.status < 300:
+            accepted = accepted or parsed.branch
     yield call
 
 
@@ -54,15 +56,15 @@ def explain(messages: Iterable[Seen], registered: Sequence[str] | None = None) -
 
     `registered`: the contacts that the callee has now; None if nobody asked.
     """
-    glances = [Glance.of(seen) for seen in messages if seen.direction is not Direction.HOP]
-    glances.sort(key=lambda glance: glance.seen.at_ns)
-    if not glances:
+    parsed_messages = [LenientMessage.of(seen) for seen in messages if seen.direction is not Direction.HOP]
+    parsed_messages.sort(key=lambda parsed: parsed.seen.at_ns)
+    if not parsed_messages:
         return Account(["Nothing is known of it."], failed=False, advice=[])
-    if any(glance.is_initial and glance.method == "INVITE" for glance in glances):
-        return _explain_calls([explain_call(each, registered) for each in calls_of(glances)])
-    if glances[0].method == "REGISTER":
-        return explain_registration(glances)
-    return _explain_other(glances)
+    if any(parsed.is_initial and parsed.method == "INVITE" for parsed in parsed_messages):
+        return _explain_calls([explain_call(each, registered) for each in calls_of(parsed_messages)])
+    if parsed_messages[0].method == "REGISTER":
+        return explain_registration(parsed_messages)
+    return _explain_other(parsed_messages)
 
 
 def _explain_calls(accounts: Sequence[Account]) -> Account:
@@ -79,12 +81,12 @@ def _explain_calls(accounts: Sequence[Account]) -> Account:
     return Account(sentences, any(account.failed for _, account in told), advice)
 
 
-def _explain_other(glances: Sequence[Glance]) -> Account:
-    first = glances[0]
-    answers = [each for each in glances if each.goes_out and each.status >= 200]
+def _explain_other(parsed_messages: Sequence[LenientMessage]) -> Account:
+    first = parsed_messages[0]
+    answers = [each for each in parsed_messages if each.goes_out and each.status >= 200]
     asked = f"{short(first.caller)} sent {first.method} to {short(first.callee)}."
     if not answers:
         return Account([asked, "No answer has been seen."], failed=False, advice=[])
     answer = answers[-1]
     text = f"The answer was {answer.status} {answer.phrase}."
-    return Account([asked, text], failed=answer.status >= 300, advice=list(at_fault(glances)))
+    return Account([asked, text], failed=answer.status >= 300, advice=list(at_fault(parsed_messages)))

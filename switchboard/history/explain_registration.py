@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from switchboard.history.account import Account, at_fault, unreachable_addresses
 from switchboard.history.advice import Advice
-from switchboard.history.glance import Glance, host_of, short
+from switchboard.history.lenient import LenientMessage, host_of, short
 
 CHALLENGES = (401, 407)
 _EXPIRES = re.compile(r";\s*expires\s*=\s*([0-9]+)", re.IGNORECASE)
@@ -38,13 +38,13 @@ _REFUSALS = {
 }
 
 
-def explain_registration(glances: Sequence[Glance]) -> Account:
+def explain_registration(parsed_messages: Sequence[LenientMessage]) -> Account:
     """The account of REGISTERs with one Call-ID, oldest first: how the last one ended."""
-    request = [each for each in glances if each.comes_in and each.is_request][-1:]
+    request = [each for each in parsed_messages if each.comes_in and each.is_request][-1:]
     if not request:
         return Account(["Only answers to a registration were seen, not the request."], False, [])
     last = request[0]
-    answer = next((each for each in glances if each.goes_out and _answers(each, last)), None)
+    answer = next((each for each in parsed_messages if each.goes_out and _answers(each, last)), None)
     user, source = short(last.callee), last.seen.source
     agent = f" ({last.first('user-agent')})" if last.first("user-agent") else ""
     asked = f"The phone of {user} at {source}{agent} "
@@ -55,7 +55,7 @@ def explain_registration(glances: Sequence[Glance]) -> Account:
     return _done(asked, last, answer)
 
 
-def _answers(answer: Glance, request: Glance) -> bool:
+def _answers(answer: LenientMessage, request: LenientMessage) -> bool:
     return answer.status >= 200 and (answer.branch, answer.cseq) == (request.branch, request.cseq)
 
 
@@ -67,7 +67,7 @@ def _unanswered(sentence: str) -> Account:
     return Account([sentence], failed=True, advice=checks)
 
 
-def _done(asked: str, request: Glance, answer: Glance) -> Account:
+def _done(asked: str, request: LenientMessage, answer: LenientMessage) -> Account:
     if not answer.all("contact") or _lasts_s(request) == "0":
         return Account([f"{asked}withdrew its registration."], failed=False, advice=[])
     lasts_s = _lasts_s(answer) or _lasts_s(request)
@@ -75,13 +75,13 @@ def _done(asked: str, request: Glance, answer: Glance) -> Account:
     return Account([sentence], False, unreachable_addresses(request, short(request.callee)))
 
 
-def _lasts_s(glance: Glance) -> str:
+def _lasts_s(parsed: LenientMessage) -> str:
     """Seconds as they stand in Contact or Expires; "" if in neither."""
-    match = _EXPIRES.search(glance.first("contact"))
-    return match[1] if match else glance.first("expires")
+    match = _EXPIRES.search(parsed.first("contact"))
+    return match[1] if match else parsed.first("expires")
 
 
-def _refused(asked: str, request: Glance, answer: Glance) -> Account:
+def _refused(asked: str, request: LenientMessage, answer: LenientMessage) -> Account:
     shown = f"{answer.status} {answer.phrase}"
     if answer.status in CHALLENGES:
         return _unauthorized(asked, request, answer, shown)
@@ -92,7 +92,7 @@ def _refused(asked: str, request: Glance, answer: Glance) -> Account:
     return Account([asked, f"{advice.sentence} ({shown})."], failed=True, advice=checks)
 
 
-def _unauthorized(asked: str, request: Glance, answer: Glance, shown: str) -> Account:
+def _unauthorized(asked: str, request: LenientMessage, answer: LenientMessage, shown: str) -> Account:
     if "stale=true" in answer.first("www-authenticate"):
         checks = ["A phone answers the new question at once: look whether it registered after this."]
         sentence = f"Its password is right, and proved for an old question; it was asked anew ({shown})."

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from switchboard.history.glance import long_name
+from switchboard.history.lenient import long_name
 
 
 class Note(NamedTuple):

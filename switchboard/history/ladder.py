@@ -4,37 +4,37 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from switchboard.history.glance import Glance, long_name, short
+from switchboard.history.lenient import LenientMessage, long_name, short
 from switchboard.history.seen import Direction, Seen
 
 
-def twin_of(glances: Sequence[Glance], number: int) -> int | None:
+def counterpart_of(parsed_messages: Sequence[LenientMessage], number: int) -> int | None:
     """Which message came in before it left: one that bears, under our Via, the same branch (§16.6, §16.7)."""
-    glance = glances[number]
-    if not glance.goes_out:
+    parsed = parsed_messages[number]
+    if not parsed.goes_out:
         return None
     for earlier in range(number - 1, -1, -1):
-        if glances[earlier].comes_in and _is_same(glances[earlier], glance):
+        if parsed_messages[earlier].comes_in and _is_same(parsed_messages[earlier], parsed):
             return earlier
     return None
 
 
-def _is_same(incoming: Glance, outgoing: Glance) -> bool:
+def _is_same(incoming: LenientMessage, outgoing: LenientMessage) -> bool:
     if (incoming.status, incoming.cseq) != (outgoing.status, outgoing.cseq):
         return False
     inner, outer = (incoming, outgoing) if incoming.is_request else (outgoing, incoming)
     return bool(inner.branches) and inner.branches[:1] == outer.branches[1:2] and inner.method == outer.method
 
 
-def request_of(glances: Sequence[Glance], number: int) -> int | None:
+def request_of(parsed_messages: Sequence[LenientMessage], number: int) -> int | None:
     """The latest request with the same branch and method that went the other way (§17.1.3)."""
-    glance = glances[number]
-    if glance.is_request or glance.seen.direction is Direction.HOP:
+    parsed = parsed_messages[number]
+    if parsed.is_request or parsed.seen.direction is Direction.HOP:
         return None
     for earlier in range(number - 1, -1, -1):
-        other = glances[earlier]
-        is_other_way = other.seen.direction not in (glance.seen.direction, Direction.HOP)
-        if other.is_request and is_other_way and (other.branch, other.cseq) == (glance.branch, glance.cseq):
+        other = parsed_messages[earlier]
+        is_other_way = other.seen.direction not in (parsed.seen.direction, Direction.HOP)
+        if other.is_request and is_other_way and (other.branch, other.cseq) == (parsed.branch, parsed.cseq):
             return earlier
     return None
 
@@ -51,7 +51,7 @@ class Change:
     after: str
 
 
-def changes_between(incoming: Glance, outgoing: Glance) -> list[Change]:
+def changes_between(incoming: LenientMessage, outgoing: LenientMessage) -> list[Change]:
     """Return what differs, in the order of a message."""
     found = [
         Change("Request-URI", incoming.uri, outgoing.uri),
@@ -62,12 +62,12 @@ def changes_between(incoming: Glance, outgoing: Glance) -> list[Change]:
     return [change for change in found if change.before != change.after]
 
 
-def _names(incoming: Glance, outgoing: Glance) -> list[str]:
+def _names(incoming: LenientMessage, outgoing: LenientMessage) -> list[str]:
     return list(dict.fromkeys(name for name, _ in (*outgoing.fields, *incoming.fields)))
 
 
-def _change_of(name: str, incoming: Glance, outgoing: Glance) -> Change:
-    before, after = (glance.all(long_name(name)) for glance in (incoming, outgoing))
+def _change_of(name: str, incoming: LenientMessage, outgoing: LenientMessage) -> Change:
+    before, after = (parsed.all(long_name(name)) for parsed in (incoming, outgoing))
     return Change(name, "\n".join(before), "\n".join(after))
 
 
@@ -111,12 +111,12 @@ class Arrow:
     """The same bytes went the same way before."""
     answers: int | None
     """Which arrow this response is an answer to."""
-    twin: int | None
+    counterpart: int | None
     """Of what left: which arrow came in as this message; None: the switchboard made it itself."""
     fork: int
     """1, 2, …: one of several branches of a request; 0: it was not forked."""
     changes: Sequence[Change]
-    """What differs from the twin."""
+    """What differs from the counterpart."""
 
     @property
     def direction(self) -> Direction:
@@ -133,26 +133,28 @@ class Ladder:
 
 def draw(messages: Iterable[Seen], *, hops: bool = True) -> Ladder:
     """Return the ladder of the messages of one Call-ID; without `hops` as seen from outside."""
-    glances = [Glance.of(seen) for seen in messages if hops or seen.direction is not Direction.HOP]
-    glances.sort(key=lambda glance: glance.seen.at_ns)
-    participants = _participants(glances)
+    parsed_messages = [
+        LenientMessage.of(seen) for seen in messages if hops or seen.direction is not Direction.HOP
+    ]
+    parsed_messages.sort(key=lambda parsed: parsed.seen.at_ns)
+    participants = _participants(parsed_messages)
     places = {participant.key: place for place, participant in enumerate(participants)}
-    arrows = [_arrow(glances, number, places) for number in range(len(glances))]
-    return Ladder(participants, _number_forks(glances, arrows))
+    arrows = [_arrow(parsed_messages, number, places) for number in range(len(parsed_messages))]
+    return Ladder(participants, _number_forks(parsed_messages, arrows))
 
 
-def _participants(glances: Sequence[Glance]) -> list[Participant]:
+def _participants(parsed_messages: Sequence[LenientMessage]) -> list[Participant]:
     """The caller, the switchboard, its workers, and whom it reached."""
-    labels = _labels(glances)
-    keys = list(dict.fromkeys(key for glance in glances for key in _ends(glance)))
-    phones = [key for key in keys if _part_of(key, glances) is Part.PHONE]
-    workers = sorted(key for key in keys if _part_of(key, glances) is Part.WORKER)
+    labels = _labels(parsed_messages)
+    keys = list(dict.fromkeys(key for parsed in parsed_messages for key in _ends(parsed)))
+    phones = [key for key in keys if _part_of(key, parsed_messages) is Part.PHONE]
+    workers = sorted(key for key in keys if _part_of(key, parsed_messages) is Part.WORKER)
     ordered = [*phones[:1], *([SWITCHBOARD] if SWITCHBOARD in keys else []), *workers, *phones[1:]]
-    return [Participant(key, labels.get(key, ""), _part_of(key, glances)) for key in ordered]
+    return [Participant(key, labels.get(key, ""), _part_of(key, parsed_messages)) for key in ordered]
 
 
-def _ends(glance: Glance) -> tuple[str, str]:
-    seen = glance.seen
+def _ends(parsed: LenientMessage) -> tuple[str, str]:
+    seen = parsed.seen
     if seen.direction is Direction.HOP:
         return seen.source.host, seen.destination.host
     if seen.direction is Direction.IN:
@@ -160,78 +162,78 @@ def _ends(glance: Glance) -> tuple[str, str]:
     return SWITCHBOARD, str(seen.destination)
 
 
-def _part_of(key: str, glances: Sequence[Glance]) -> Part:
+def _part_of(key: str, parsed_messages: Sequence[LenientMessage]) -> Part:
     if key == SWITCHBOARD:
         return Part.SWITCHBOARD
-    hops = (glance for glance in glances if glance.seen.direction is Direction.HOP)
-    return Part.WORKER if any(key in _ends(glance) for glance in hops) else Part.PHONE
+    hops = (parsed for parsed in parsed_messages if parsed.seen.direction is Direction.HOP)
+    return Part.WORKER if any(key in _ends(parsed) for parsed in hops) else Part.PHONE
 
 
-def _labels(glances: Sequence[Glance]) -> dict[str, str]:
+def _labels(parsed_messages: Sequence[LenientMessage]) -> dict[str, str]:
     """Address -> the user there, as the requests that begin something tell."""
     labels: dict[str, str] = {}
-    for glance in glances:
-        if not glance.is_initial or glance.method == "ACK":
+    for parsed in parsed_messages:
+        if not parsed.is_initial or parsed.method == "ACK":
             continue
-        if glance.comes_in:
-            labels.setdefault(str(glance.seen.source), short(glance.caller))
-        elif glance.goes_out:
-            labels.setdefault(str(glance.seen.destination), short(glance.callee) or short(glance.uri))
+        if parsed.comes_in:
+            labels.setdefault(str(parsed.seen.source), short(parsed.caller))
+        elif parsed.goes_out:
+            labels.setdefault(str(parsed.seen.destination), short(parsed.callee) or short(parsed.uri))
     return labels
 
 
-def _arrow(glances: Sequence[Glance], number: int, places: dict[str, int]) -> Arrow:
-    glance = glances[number]
-    source, destination = _ends(glance)
-    twin = twin_of(glances, number)
-    before = glances[max(0, number - 1)]
+def _arrow(parsed_messages: Sequence[LenientMessage], number: int, places: dict[str, int]) -> Arrow:
+    parsed = parsed_messages[number]
+    source, destination = _ends(parsed)
+    counterpart = counterpart_of(parsed_messages, number)
+    before = parsed_messages[max(0, number - 1)]
     return Arrow(
-        seen=glance.seen,
+        seen=parsed.seen,
         source=places[source],
         destination=places[destination],
-        label=label_of(glance),
-        offset_s=(glance.seen.at_ns - glances[0].seen.at_ns) / 1e9,
-        since_s=(glance.seen.at_ns - before.seen.at_ns) / 1e9,
-        retransmission=_is_repeated(glances, number),
-        answers=request_of(glances, number),
-        twin=twin,
+        label=label_of(parsed),
+        offset_s=(parsed.seen.at_ns - parsed_messages[0].seen.at_ns) / 1e9,
+        since_s=(parsed.seen.at_ns - before.seen.at_ns) / 1e9,
+        retransmission=_is_repeated(parsed_messages, number),
+        answers=request_of(parsed_messages, number),
+        counterpart=counterpart,
         fork=0,
-        changes=() if twin is None else changes_between(glances[twin], glance),
+        changes=() if counterpart is None else changes_between(parsed_messages[counterpart], parsed),
     )
 
 
-def label_of(glance: Glance) -> str:
+def label_of(parsed: LenientMessage) -> str:
     """`INVITE lenka`, `486 Busy Here (INVITE)`."""
-    if glance.status:
-        return f"{glance.status} {glance.phrase} ({glance.method})"
-    target = short(glance.callee) if glance.method == "REGISTER" else short(glance.uri)
-    return f"{glance.method} {target}"
+    if parsed.status:
+        return f"{parsed.status} {parsed.phrase} ({parsed.method})"
+    target = short(parsed.callee) if parsed.method == "REGISTER" else short(parsed.uri)
+    return f"{parsed.method} {target}"
 
 
-def _is_repeated(glances: Sequence[Glance], number: int) -> bool:
-    seen = glances[number].seen
+def _is_repeated(parsed_messages: Sequence[LenientMessage], number: int) -> bool:
+    seen = parsed_messages[number].seen
     return any(
         earlier.seen.raw == seen.raw and earlier.seen._replace(at_ns=seen.at_ns) == seen
-        for earlier in glances[:number]
+        for earlier in parsed_messages[:number]
     )
 
 
-def _number_forks(glances: Sequence[Glance], arrows: Sequence[Arrow]) -> list[Arrow]:
+def _number_forks(parsed_messages: Sequence[LenientMessage], arrows: Sequence[Arrow]) -> list[Arrow]:
     """Branches of one request differ in our branch; a retransmission has the number of its first."""
     forks: dict[int, list[str]] = {}
-    for glance, arrow in zip(glances, arrows, strict=True):
-        if glance.is_request and glance.method != "ACK" and arrow.twin is not None:
-            origin = _first_like(arrows, arrow.twin)
+    for parsed, arrow in zip(parsed_messages, arrows, strict=True):
+        if parsed.is_request and parsed.method != "ACK" and arrow.counterpart is not None:
+            origin = _first_like(arrows, arrow.counterpart)
             branches = forks.setdefault(origin, [])
-            if glance.branch not in branches:
-                branches.append(glance.branch)
+            if parsed.branch not in branches:
+                branches.append(parsed.branch)
     numbers = {
         branch: place
         for branches in forks.values()
         if len(branches) > 1
         for place, branch in enumerate(branches, 1)
     }
-    return [replace(a, fork=numbers.get(g.branch, 0)) for g, a in zip(glances, arrows, strict=True)]
+    return [replace(a, fork=numbers.get(g.branch, 0)) for g, a in zip(parsed_messages, arrows, strict=True)]
 
 
 def _first_like(arrows: Sequence[Arrow], number: int) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from switchboard import codec
 from switchboard.history.seen import Seen, readable
 from switchboard.history.store import SCHEMA, HistoryError, read_summaries
-from switchboard.history.summary import Kind, Summary
+from switchboard.history.summary import Summary, SummaryKind
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components, host_of, is_here
@@ -29,7 +29,7 @@ class HistoryReader:
 
     def recent(
         self,
-        kind: Kind | None = Kind.CALL,
+        kind: SummaryKind | None = SummaryKind.CALL,
         *,
         user: str = "",
         outcomes: Sequence[str] = (),

@@ -14,7 +14,7 @@ from typing import Any
 
 from switchboard import codec
 from switchboard.history.seen import Seen, readable
-from switchboard.history.summary import Kind, Summary, user_of
+from switchboard.history.summary import Summary, SummaryKind, user_of
 from switchboard.sip.mask import mask
 from switchboard.storage.database import Schema, transaction
 from switchboard.storage.unusable import UnusableFile
@@ -171,6 +171,6 @@ def _storable(value: object) -> Any:
 
 def _to_summary(row: Sequence[Any]) -> Summary:
     summary = Summary(*row)
-    summary.kind = Kind(summary.kind)
+    summary.kind = SummaryKind(summary.kind)
     summary.cancelled = bool(summary.cancelled)
     return summary

@@ -1,12 +1,11 @@
-"""What is known of one Call-ID at a glance: who, when, and how it ended."""
+"""What is known of one Call-ID at a message: who, when, and how it ended."""
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from switchboard.history.seen import Direction, Seen, method_of, status_of
-from switchboard.journal.outcome import ends_call, outcome_of
-from switchboard.journal.record import Party
+from switchboard.journal.record import Party, ends_call, outcome_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import parse_message
 from switchboard.sip.uri import SipUri
@@ -17,7 +16,7 @@ _NOT_DELIVERED = 500
 _TAGGED_TO = re.compile(rb"\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[^\r\n]", re.IGNORECASE)
 
 
-class Kind(StrEnum):
+class SummaryKind(StrEnum):
     """What the messages of a Call-ID are about."""
 
     CALL = "call"
@@ -25,7 +24,7 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-_KINDS = {"INVITE": Kind.CALL, "REGISTER": Kind.REGISTRATION}
+_KINDS = {"INVITE": SummaryKind.CALL, "REGISTER": SummaryKind.REGISTRATION}
 
 
 @dataclass(slots=True)
@@ -33,7 +32,7 @@ class Summary:
     """One Call-ID. Instants are epoch ns, 0: it did not happen (yet)."""
 
     call_id: str
-    kind: Kind = Kind.OTHER
+    kind: SummaryKind = SummaryKind.OTHER
     caller: str = ""
     """The URI in From; of a registration the address-of-record, as in `callee`."""
     callee: str = ""
@@ -53,7 +52,7 @@ class Summary:
     @property
     def outcome(self) -> str:
         """`calling`, `ringing`, `up`, or a journal's `Outcome`; of others `open`, `done`, `refused`."""
-        if self.kind is Kind.CALL:
+        if self.kind is SummaryKind.CALL:
             return self._outcome_of_call()
         if not self.status:
             return "open"
@@ -76,12 +75,12 @@ class Summary:
             self._begin(seen)
         if seen.direction is Direction.OUT and seen.raw.startswith(b"SIP/"):
             self._note_response(seen)
-        elif seen.direction is Direction.IN and self.kind is Kind.CALL:
+        elif seen.direction is Direction.IN and self.kind is SummaryKind.CALL:
             self._note_request(seen)
 
     def _begin(self, seen: Seen) -> None:
         self.started_ns = seen.at_ns
-        self.kind = _KINDS.get(method_of(seen.raw), Kind.OTHER)
+        self.kind = _KINDS.get(method_of(seen.raw), SummaryKind.OTHER)
         self._name_parties(seen)
 
     def _name_parties(self, seen: Seen) -> None:
@@ -110,14 +109,14 @@ class Summary:
         method = method_of(seen.raw)
         if method == "BYE" and status >= 300 and status != _NOT_DELIVERED and not ends_call(status):
             self.ended_ns = 0
-        if self.answered_ns or (self.kind is Kind.CALL and method != "INVITE"):
+        if self.answered_ns or (self.kind is SummaryKind.CALL and method != "INVITE"):
             return
         if status < 200:
             if status in (180, 183):
                 self.ringing_ns = self.ringing_ns or seen.at_ns
             return
         self.status, self.phrase = status, phrase
-        if self.kind is Kind.CALL:
+        if self.kind is SummaryKind.CALL:
             self._end_call(status, seen.at_ns)
 
     def _end_call(self, status: int, at_ns: int) -> None:

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from switchboard.bus import frames
-from switchboard.bus.items import message_in
+from switchboard.bus.frames import message_in
 from switchboard.bus.share import SMALLEST
-from switchboard.history.glance import Glance
+from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Address, Direction, Seen, call_id_of
 from switchboard.history.summary import user_of
-from switchboard.sip.datagram import PONG
+from switchboard.sip.dispatch import PONG
 from switchboard.sip.flow import Flow
 
 WIRE_IN, WIRE_OUT = "edge-rx.0", "edge-tx.0"
@@ -20,11 +20,13 @@ _PHONES_KNOWN = 10_000
 
 class TapReader:
     """Unpacks frames. `sip_host` ("": all addresses) and `sip_port`: where the switchboard listens.
+    `hops`: whether to read what workers tell each other, too.
 
     `missed` counts frames that a publisher numbered and that never came; `bad` counts what is no such frame.
     """
 
-    def __init__(self, sip_host: str, sip_port: int) -> None:
+    def __init__(self, sip_host: str, sip_port: int, *, hops: bool = False) -> None:
+        self._hops = hops
         self.missed = 0
         self.bad = 0
         self._sip_host = sip_host
@@ -59,7 +61,8 @@ class TapReader:
         except (frames.FrameError, TypeError, ValueError):
             self.bad += 1
             return
-        if inner != "sip.received" or owner == WIRE_IN:
+        is_from_wire = inner == "sip.received" and owner == WIRE_IN
+        if is_from_wire or (inner != "sip.received" and (self._hops or not peer)):
             for flow, raw in filter(None, map(partial(message_in, inner), items)):
                 if inner == "sip.received":
                     yield self._received(at_ns, flow, raw, peer)
@@ -72,7 +75,7 @@ class TapReader:
         return Seen(at_ns, Address(*flow.hop), self._ours(flow), raw, Direction.IN, peer)
 
     def _sent(self, owner: str, at_ns: int, flow: Flow, raw: bytes, peer: str) -> Seen:
-        if owner == WIRE_OUT:
+        if not peer:  # to the wire
             return Seen(at_ns, self._ours(flow), Address(*flow.hop), raw, Direction.OUT)
         return Seen(at_ns, Address(owner, 0), Address(peer, 0), raw, Direction.HOP, peer)
 
@@ -154,8 +157,8 @@ class CallFilter:
         return not self._user or call_id in self._theirs or self._concerns(seen, call_id)
 
     def _concerns(self, seen: Seen, call_id: str) -> bool:
-        glance = Glance.of(seen)
-        if self._user not in (user_of(glance.caller), user_of(glance.callee)):
+        parsed = LenientMessage.of(seen)
+        if self._user not in (user_of(parsed.caller), user_of(parsed.callee)):
             return False
         self._theirs[call_id] = None
         if len(self._theirs) > _REMEMBERED:

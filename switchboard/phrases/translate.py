@@ -1,39 +1,19 @@
-"""Puts the reader's phrase in place of a response's own, and changes nothing else (RFC 3261 §7.2, §21.1).
+"""Puts the reader's phrase in place of a response's own, and changes nothing else (RFC 3261 §7.2, §21.1)."""
 
-Progress (1xx) and success (2xx) other than 100 and 180 tell the caller what the callee has to say
-(§21.1.3-5). There, only the standard English phrase gives way; words of the callee's own are kept.
-"""
-
-import re
 from collections.abc import Collection, Mapping
-from functools import lru_cache
-from typing import Final
 
 from switchboard.phrases.catalogue import Catalogue, builtin_catalogues
 from switchboard.phrases.fold import to_ascii
-from switchboard.phrases.language import ENGLISH, MAX_LENGTH, choose_language, match_language
-from switchboard.sip.splice import replace_reason
-
-CHOICES: Final = 1024
-"""Choices of language that are remembered, by user and Accept-Language (of bounded length)."""
-
-Table = dict[bytes, bytes]
-"""Status code, three digits -> phrase in UTF-8."""
-
-_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)\r\n", re.IGNORECASE)
-_ALWAYS_REPLACED: Final = frozenset((b"100", b"180"))
+from switchboard.phrases.language import ENGLISH
+from switchboard.phrases.phrases import Phrases, Table
 
 
-class Translator:
-    """Holds a table a language. `language`: the switchboard's; `users`: user -> the language set for them."""
+class Translator(Phrases):
+    """Makes the tables of phrases out of the catalogues."""
 
     def __init__(self, language: str, users: Mapping[str, str], *, ascii_only: bool = False) -> None:
-        self._language = language
-        self._users = users
+        super().__init__(language, users, {}, _standard_phrases())
         self._ascii_only = ascii_only
-        self._tables: dict[str, Table] = {}
-        self._standard = _standard_phrases()
-        self._choose = lru_cache(CHOICES)(self._choose_table)
         self.load({})
 
     @property
@@ -49,35 +29,6 @@ class Translator:
             for language in {*builtin, *own}
         }
         self._choose.cache_clear()
-
-    def translate(self, raw: bytes, user: str, accept_language: str) -> bytes:
-        """Return the response `raw` with the phrase for its reader; what is no response passes unchanged.
-
-        `user`: who reads it, "" if none of ours. `accept_language`: as the request has it (untrusted), or "".
-        """
-        line = _STATUS_LINE.match(raw)
-        if not line:
-            return raw
-        code, said = line.groups()
-        phrase = self.phrases(user, accept_language).get(code)
-        if phrase is None or (code < b"300" and self._says_more(code, said)):
-            return raw
-        return replace_reason(raw, phrase)
-
-    def phrases(self, user: str, accept_language: str) -> Table:
-        """The phrases of that reader's language, by code; as `translate` takes them."""
-        return self._choose(user, accept_language[: MAX_LENGTH + 1])
-
-    def _says_more(self, code: bytes, said: bytes) -> bool:
-        said = said.strip().lower()
-        return code not in _ALWAYS_REPLACED and said not in (b"", self._standard.get(code))
-
-    def _choose_table(self, user: str, accept_language: str) -> Table:
-        language = match_language(self._users.get(user, ""), self._tables)
-        if language is None:
-            default = match_language(self._language, self._tables) or ENGLISH
-            language = choose_language(accept_language, self._tables, default)
-        return self._tables[language]
 
     def _make_table(self, language: str, builtin: Catalogue | None, own: Catalogue | None) -> Table:
         phrases = dict(builtin.phrases) if builtin and language != ENGLISH else {}

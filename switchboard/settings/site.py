@@ -1,7 +1,7 @@
 """How a process of this host reaches the others of the switchboard, as the settings have it."""
 
 from switchboard.bus.context import BusContext, Keys, KeysError, load_keys
-from switchboard.bus.endpoints import Endpoint, Endpoints, Plan
+from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
 from switchboard.settings.hosts import OPTIONAL, Component, all_workers, place, workers_of
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.types import OFF
@@ -49,7 +49,7 @@ def is_here(worker: object, settings: Settings) -> bool:
 
 
 def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
-    """Every parent by a name for people: its component, its host, and the control door."""
+    """Every parent by a name for people: its component, its host, and the control socket."""
     endpoints = endpoints_of(settings)
     wanted = components(settings)
     found = [(component, host) for component in wanted for host in hosts_of(component, settings)]
@@ -69,12 +69,12 @@ def _is_wanted(optional: Component, settings: Settings) -> bool:
     return on[optional] and (not settings.hosts or str(optional) in named)
 
 
-def _plan(settings: Settings) -> Plan:
+def _plan(settings: Settings) -> HostPlan:
     places = {worker: [host] for worker, host in place(settings.hosts, settings.routers).items()}
     parts = {str(each): hosts_of(each, settings) for each in components(settings)}
     needed = [str(each) for each in Component if each not in OPTIONAL]
     optional = [str(worker) for each in sorted(OPTIONAL) for worker in (each, *workers_of(each, 1))]
-    return Plan(
+    return HostPlan(
         here=settings.here,
         addresses={name: host.address for name, host in settings.hosts.items()},
         owners=[*needed, *_routers_last(all_workers(settings.routers), optional)],

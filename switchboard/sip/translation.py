@@ -18,7 +18,7 @@ _LONGEST = 255
 _SENDER_ITSELF = ("localhost", "localhost.localdomain")
 _EVERYBODY = IPv4Address("255.255.255.255")
 
-Address = IPv4Address | IPv6Address
+IpAddress = IPv4Address | IPv6Address
 
 
 def is_translated(contact: str, via: str, source: str) -> bool:
@@ -43,13 +43,13 @@ def is_private(host: str) -> bool:
     return address is not None and not address.is_global
 
 
-def address_of(host: str) -> Address | None:
+def address_of(host: str) -> IpAddress | None:
     """Return the IP address that `host` is, its zone left out; None for a name, or other text of any length."""
     return _address_cached(host) if len(host) <= _LONGEST else None
 
 
 @lru_cache(maxsize=4096)
-def _address_cached(host: str) -> Address | None:
+def _address_cached(host: str) -> IpAddress | None:
     if not (host[:1].isdigit() or ":" in host):
         return None
     try:

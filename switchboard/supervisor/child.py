@@ -17,7 +17,7 @@ SUPPORTED = sys.platform == "linux"
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-class Twin:
+class ForkedProcess:
     """As much of `subprocess.Popen` as a Child needs. Owned by its Child, which learns the `pid`."""
 
     def __init__(self) -> None:
@@ -64,11 +64,11 @@ _LOADED = re.compile(LOADED + rb" (\d+)\n")
 class Child:
     """A process, the pipe by which it says how far it is, and the socket by which it is told to go.
 
-    Owned by its Worker, Reserve or Spare; never blocks.
+    Owned by its Worker, Successors or Standby; never blocks.
     """
 
     def __init__(
-        self, process: "subprocess.Popen[bytes] | Twin", ready_fd: int, go_socket: socket.socket
+        self, process: "subprocess.Popen[bytes] | ForkedProcess", ready_fd: int, go_socket: socket.socket
     ) -> None:
         self.loaded = False
         self.ready = False
@@ -103,7 +103,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process's id; None for a twin that has not spoken yet, or never will."""
+        """The process's id; None for a fork that has not spoken yet, or never will."""
         return self._process.pid
 
     @property
@@ -117,7 +117,7 @@ class Child:
         said = os.read(self.ready_fd, 64)
         if loaded := _LOADED.search(said):
             self.loaded = True
-            self._process.pid = int(loaded[1])  # news if it is a twin
+            self._process.pid = int(loaded[1])  # news if it is a fork
         self.ready |= READY in said
         if not said:
             self._close_ready()
@@ -127,7 +127,7 @@ class Child:
         self._send_go()
 
     def go_and_fork(self) -> "Child | None":
-        """The same; returns the twin that it forks before, loaded as it is. None where that is impossible."""
+        """The same; returns the process that it forks before, loaded as it is. None where that is impossible."""
         if not SUPPORTED:
             self._send_go()
             return None
@@ -136,7 +136,7 @@ class Child:
         self._send_go(write_fd, its.fileno())
         os.close(write_fd)
         its.close()
-        return Child(Twin(), ready_fd, ours)
+        return Child(ForkedProcess(), ready_fd, ours)
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -147,9 +147,9 @@ class Child:
         self._process.kill()
 
     def dismiss(self) -> None:
-        """End one that has not been told to go. A twin may not be ours to kill: it sees that it is alone."""
+        """End one that has not been told to go. A fork may not be ours to kill: it sees that it is alone."""
         self._go_socket.close()
-        if not isinstance(self._process, Twin):
+        if not isinstance(self._process, ForkedProcess):
             self._process.kill()
 
     def reap(self) -> bool:
@@ -175,8 +175,10 @@ class Child:
         self._go_socket.close()
 
     def _is_lost(self) -> bool:
-        """A twin that ended before the process that had forked it."""
-        return isinstance(self._process, Twin) and self.ready_fd is None and not self._process.is_ours
+        """A fork that ended before the process that had forked it."""
+        return (
+            isinstance(self._process, ForkedProcess) and self.ready_fd is None and not self._process.is_ours
+        )
 
     def _close_ready(self) -> None:
         if self.ready_fd is not None:

@@ -50,16 +50,16 @@ def die_with_parent() -> None:
 def await_go() -> bool:
     """Tell the parent, if it asked by SWITCHBOARD_GO_FD, that all is loaded, and wait until it says go.
 
-    A go may bring the two descriptors of a spare: this process forks, and its twin waits with those for a
+    A go may bring the two descriptors of a standby process: this process forks, and its child waits with those for a
     go of its own, without the time and memory of another import. False: the parent closed the socket or
     died. ParentGone if it died before.
     """
     fd = os.environ.pop(GO_FD, "")
     while fd:
         said, fds = _hear_go(int(fd))
-        if not (fds and _is_twin()):
+        if not (fds and _is_fork()):
             _close(fds)
-            die_with_parent()  # a twin has another one now than when it was forked
+            die_with_parent()  # a fork has another one now than when it was forked
             return said
         _close([int(os.environ[READY_FD])])
         os.environ[READY_FD], fd = map(str, fds)
@@ -94,9 +94,9 @@ def _hear_go(fd: int) -> tuple[bool, list[int]]:
     return bool(said), fds
 
 
-def _is_twin() -> bool:
-    """Fork; true in the new process. If the system has none to give, there is just no twin."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a twin that dies before this process is nobody's zombie
+def _is_fork() -> bool:
+    """Fork; true in the new process. If the system has none to give, there is just none."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a fork that dies before this process is nobody's zombie
     try:
         return os.fork() == 0
     except OSError:

@@ -58,25 +58,27 @@ def signs_of_life() -> list[SignsOfLife]:
 QUESTIONS = 5
 """So many in a row without an answer are a worker's end."""
 
-AskDoor = Callable[[str, int], str]
+RpcEndpoint = Callable[[str, int], str]
 
 
 class Watchdog:
     """A companion of a parent: asks its workers for their `stats`, and kills one that has not answered.
 
     It counts questions, not seconds: when the whole machine, or this parent, stood still, nobody is hung.
-    `hung_after_s` above 0. `door`: name and instance of a worker -> its `ask` endpoint.
+    `hung_after_s` above 0. `server`: name and instance of a worker -> its `ask` endpoint.
     """
 
     def __init__(
         self,
         context: BusContext,
         workers: Sequence[Worker],
-        door: AskDoor,
+        server: RpcEndpoint,
         hung_after_s: float,
         report: Callable[[str], None],
     ) -> None:
-        self._pulses = [(each, _Pulse(connect(context, door(each.name, each.instance)))) for each in workers]
+        self._pulses = [
+            (each, _Pulse(connect(context, server(each.name, each.instance)))) for each in workers
+        ]
         self._hung_after_s = hung_after_s
         self._report = report
         self._next = 0.0

@@ -1,6 +1,6 @@
 """The processes that may follow the one in service, loaded, so that a killed one is replaced without an import.
 
-As a rule it is the twin of the one in service, there from the start; one is launched where there is none.
+As a rule it is the fork of the one in service, there from the start; one is launched where there is none.
 None of these has been told to go.
 """
 
@@ -36,8 +36,8 @@ AFTER_S = 2.0
 LONGEST_PAUSE_S = 60.0
 
 
-class Spare:
-    """At most one waiting child. Owned by a Reserve, which passes `now` (monotonic s)."""
+class Standby:
+    """At most one waiting child. Owned by Successors, which passes `now` (monotonic s)."""
 
     def __init__(self, launch: Callable[[], Child], wanted: bool) -> None:
         self.child: Child | None = None
@@ -47,7 +47,7 @@ class Spare:
         self._pauses = Pauses(AFTER_S, LONGEST_PAUSE_S)
 
     def send(self, child: Child) -> None:
-        """Let `child` serve; its twin is the next to wait."""
+        """Let `child` serve; its fork is the next to wait."""
         if self._wanted:
             self.child = child.go_and_fork()
         else:
@@ -67,7 +67,7 @@ class Spare:
     def reap(self, now: float) -> str | None:
         """If the child has ended: plan another one after a growing pause; says so from the second time on.
 
-        A twin that was never forked is not replaced before the next `plan`.
+        A process that was never forked is not replaced before the next `plan`.
         """
         if self.child is None or not self.child.reap():
             return None
@@ -93,18 +93,18 @@ class Spare:
         again = self._pauses.count > 1
         pause_s = self._pauses.next_s()
         self._launch_at = now + pause_s
-        return f"spare {how}; the next one in {pause_s:g} s" if again else None
+        return f"standby process {how}; the next one in {pause_s:g} s" if again else None
 
 
-class Reserve:
-    """The spare waits for a death; the successor is the new code that a restart loads. Owned by a Worker.
+class Successors:
+    """The standby process waits for a death; the successor is the new code that a restart loads. Owned by a Worker.
 
-    The spare stays until the successor is taken, which may prove to be broken. `now` is monotonic s.
+    The standby process stays until the successor is taken, which may prove to be broken. `now` is monotonic s.
     """
 
-    def __init__(self, launch: Callable[[], Child], spares: bool) -> None:
+    def __init__(self, launch: Callable[[], Child], standbys: bool) -> None:
         self._launch = launch
-        self._spare = Spare(launch, spares)
+        self._standby = Standby(launch, standbys)
         self._successor: Child | None = None
         self._dismissed: list[Child] = []
 
@@ -115,7 +115,7 @@ class Reserve:
 
     def children(self) -> Iterator[Child]:
         """All of them, those that were dismissed and have not ended yet included."""
-        yield from (child for child in (self._successor, self._spare.child) if child)
+        yield from (child for child in (self._successor, self._standby.child) if child)
         yield from self._dismissed
 
     def launch_successor(self) -> Child:
@@ -124,38 +124,38 @@ class Reserve:
             self._successor = self._launch()
         return self._successor
 
-    def plan_spare(self, now: float) -> None:
-        """A process in service is up: have a spare some time later."""
-        self._spare.plan(now)
+    def plan_standby(self, now: float) -> None:
+        """A process in service is up: have a standby process some time later."""
+        self._standby.plan(now)
 
     def send(self) -> Child:
-        """Let the successor serve, else the spare, else a new process; return it. OSError: there is none."""
+        """Let the successor serve, else the standby process, else a new process; return it. OSError: there is none."""
         child = self._take()
-        self._spare.send(child)
+        self._standby.send(child)
         return child
 
     def dismiss(self) -> None:
         """End them all."""
-        self._dismiss(self._spare.take())
+        self._dismiss(self._standby.take())
         self._dismiss(self._successor)
         self._successor = None
 
     def next_deadline(self) -> float | None:
         """When `tend` is due."""
-        return self._spare.next_deadline()
+        return self._standby.next_deadline()
 
     def tend(self, now: float) -> list[str]:
-        """Note who has ended, launch the spare when it is time. Returns what the log is to know."""
+        """Note who has ended, launch the standby process when it is time. Returns what the log is to know."""
         self._dismissed = [child for child in self._dismissed if not child.reap()]
-        events = (self._reap_successor(), self._spare.reap(now), self._spare.handle_timer(now))
+        events = (self._reap_successor(), self._standby.reap(now), self._standby.handle_timer(now))
         return [event for event in events if event]
 
     def _take(self) -> Child:
         successor, self._successor = self._successor, None
-        spare = self._spare.take()
-        if successor is None and spare and spare.pid is not None:
-            return spare
-        self._dismiss(spare)
+        standby = self._standby.take()
+        if successor is None and standby and standby.pid is not None:
+            return standby
+        self._dismiss(standby)
         return successor or self._launch()
 
     def _reap_successor(self) -> str | None:

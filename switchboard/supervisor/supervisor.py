@@ -1,6 +1,6 @@
 """The supervisor of components: holds what must outlive their workers, and keeps these running.
 
-One thread and one poller over the control doors, the workers' ready pipes and the signals. A worker that
+One thread and one poller over the control sockets, the workers' ready pipes and the signals. A worker that
 ends is started again; the parent ends on SIGTERM or SIGINT, after its workers. A restart loads new processes
 first and ends the old ones when these serve.
 """
@@ -8,15 +8,15 @@ first and ends the old ones when these serve.
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 import zmq
 
 from switchboard.bus.context import Guard
-from switchboard.bus.rpc import Door, Question
+from switchboard.bus.rpc import Question, RpcServer
 from switchboard.supervisor.child import Child
 from switchboard.supervisor.worker import State, Worker
 
@@ -67,10 +67,10 @@ class Companion(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """The workers of one component on this host, and the door at which they are asked about."""
+    """The workers of one component on this host, and the server that tells of them."""
 
     workers: Sequence[Worker]
-    door: Door
+    server: RpcServer
 
     def status(self, now: float) -> list[dict[str, object]]:
         """How each worker is, as docs/BUS.md describes it. `now`: monotonic s."""
@@ -81,7 +81,7 @@ class Parent:
     """Keeps the workers of `teams` running until SIGTERM.
 
     Control questions (docs/BUS.md): `status`, `restart`. `report` takes one line for the log, `on_up` is
-    called once, when all workers are up for the first time. `guard` serves the doors' TCP sockets.
+    called once, when all workers are up for the first time. `guard` serves the servers' TCP sockets.
     """
 
     def __init__(
@@ -91,7 +91,9 @@ class Parent:
         companions: Sequence[Companion] = (),
         on_up: Callable[[], None] | None = None,
         guard: Guard | None = None,
+        watched: Mapping[int, Callable[[], None]] | None = None,
     ) -> None:
+        self._watched = watched or {}
         self.workers = [worker for team in teams for worker in team.workers]
         self._teams = teams
         self._guard = guard
@@ -124,10 +126,12 @@ class Parent:
         for worker in self.workers:
             for line in worker.tend(readable, now):
                 self._report(line)
+        for fd in readable & self._watched.keys():
+            self._watched[cast(int, fd)]()
         if self._guard:
             self._guard.serve()
         for team in self._teams:
-            while question := team.door.take():
+            while question := team.server.take():
                 self._answer(team, question, now)
         self._settle_restarts(now)
         self._tell_up()
@@ -138,8 +142,10 @@ class Parent:
         poller.register(wakeup.fd, zmq.POLLIN)
         if self._guard:
             poller.register(self._guard.socket, zmq.POLLIN)
-        for socket in (socket for team in self._teams for socket in team.door.sockets):
+        for socket in (socket for team in self._teams for socket in team.server.sockets):
             poller.register(socket, zmq.POLLIN)
+        for fd in self._watched:
+            poller.register(fd, zmq.POLLIN)
         for worker in self.workers:
             for fd in worker.ready_fds():
                 poller.register(fd, zmq.POLLIN)

@@ -1,4 +1,4 @@
-"""One worker as its parent sees it: a process in service, which its reserve follows."""
+"""One worker as its parent sees it: a process in service, which its successors follow."""
 
 import signal
 import socket
@@ -7,7 +7,7 @@ from enum import Enum
 from functools import partial
 
 from switchboard.supervisor.child import Child
-from switchboard.supervisor.standby import Pauses, Reserve
+from switchboard.supervisor.standby import Pauses, Successors
 
 STEADY_S = 1.0
 """Who was up that long is restarted at once; who was not, after a growing pause."""
@@ -39,7 +39,7 @@ class Worker:
         pass_fds: Sequence[int] = (),
         variables: Mapping[str, str] | None = None,
         grace_s: float = GRACE_S,
-        spares: bool = True,
+        standbys: bool = True,
         host: str = "",
         address: str = "",
     ) -> None:
@@ -52,7 +52,7 @@ class Worker:
         launch = partial(Child.launch, list(command), tuple(pass_fds), dict(variables or {}))
         self._grace_s = grace_s
         self._child: Child | None = None
-        self._reserve = Reserve(launch, spares)
+        self._successors = Successors(launch, standbys)
         self._pauses = Pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         self._up_since: float | None = None
         self._start_at: float | None = None
@@ -94,7 +94,7 @@ class Worker:
         self._retired = True
         self._start_at = None
         self._terminate(now)
-        self._reserve.dismiss()
+        self._successors.dismiss()
 
     def kill(self) -> None:
         """End the process in service at once; another one follows it."""
@@ -106,7 +106,7 @@ class Worker:
 
         If it ends before, nothing changes. OSError: it cannot be launched.
         """
-        successor = self._reserve.launch_successor()
+        successor = self._successors.launch_successor()
         if self._child is None:
             self._start_at = now
         return successor
@@ -118,7 +118,7 @@ class Worker:
     def next_deadline(self) -> float | None:
         """When the next `tend` is due."""
         own = self._start_at if self._child is None else self._kill_at
-        return min((at for at in (own, self._reserve.next_deadline()) if at is not None), default=None)
+        return min((at for at in (own, self._successors.next_deadline()) if at is not None), default=None)
 
     def tend(self, readable: Container[object], now: float) -> list[str]:
         """Take what the processes say, note who has ended, do what is due. Returns lines for the log."""
@@ -126,20 +126,20 @@ class Worker:
             if child.ready_fd in readable:
                 child.hear()
         self._note_progress(now)
-        events = [*self._reserve.tend(now), self._reap(now), self._handle_timer(now)]
+        events = [*self._successors.tend(now), self._reap(now), self._handle_timer(now)]
         return [f"{self} {event}" for event in events if event]
 
     def _children(self) -> list[Child]:
         in_service = [self._child] if self._child else []
-        return [*in_service, *self._reserve.children()]
+        return [*in_service, *self._successors.children()]
 
     def _note_progress(self, now: float) -> None:
-        if self._reserve.successor_loaded:
+        if self._successors.successor_loaded:
             self._terminate(now)
         if self.state is State.STARTING and self._child and self._child.ready:
             self.state = State.UP
             self._up_since = now
-            self._reserve.plan_spare(now)
+            self._successors.plan_standby(now)
 
     def _reap(self, now: float) -> str | None:
         """If the process in service has ended: plan the next start; say how, unless that is as asked for."""
@@ -188,7 +188,7 @@ class Worker:
         return None
 
     def _start(self) -> None:
-        self._child = self._reserve.send()
+        self._child = self._successors.send()
         self.starts += 1
         self.state = State.STARTING
         self._start_at = None

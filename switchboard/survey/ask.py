@@ -7,7 +7,7 @@ from typing import Any
 from switchboard.auth.failures import Failing
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
-from switchboard.bus.rpc import Board
+from switchboard.bus.rpc import RpcGroup
 from switchboard.settings.hosts import Component, workers_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, host_of, is_here, parents
@@ -29,11 +29,11 @@ def take_survey(settings: Settings, context: BusContext) -> Survey:
 
 def ask_parents(context: BusContext, settings: Settings) -> list[dict[str, Any]]:
     """What the parents say of each worker (docs/BUS.md, `status`); one whose parent is silent is down."""
-    doors = parents(settings)
-    answers = _ask({name: door for name, (_, _, door) in doors.items()}, "status", context)
+    servers = parents(settings)
+    answers = _ask({name: server for name, (_, _, server) in servers.items()}, "status", context)
     return [
         worker
-        for name, (component, host, _) in doors.items()
+        for name, (component, host, _) in servers.items()
         for worker in answers.get(name) or _silent(component, host, settings)
     ]
 
@@ -48,8 +48,8 @@ def ask_workers(
     """What those that are up answer, by NAME.INSTANCE; who does not answer is left out."""
     endpoints = endpoints_of(settings)
     up = (each for each in workers if each["state"] == UP)
-    doors = {name_of(each): endpoints.ask(each["name"], each["instance"]) for each in up}
-    return _ask(doors, question, context, body)
+    servers = {name_of(each): endpoints.ask(each["name"], each["instance"]) for each in up}
+    return _ask(servers, question, context, body)
 
 
 def name_of(worker: dict[str, Any]) -> str:
@@ -58,14 +58,14 @@ def name_of(worker: dict[str, Any]) -> str:
 
 
 def _ask(
-    doors: Mapping[str, Endpoint], question: str, context: BusContext, body: object = None
+    servers: Mapping[str, Endpoint], question: str, context: BusContext, body: object = None
 ) -> dict[str, Any]:
-    board = Board(context, doors, question, body)
+    group = RpcGroup(context, servers, question, body)
     try:
-        board.wait(ANSWER_WITHIN_S)
+        group.wait(ANSWER_WITHIN_S)
     finally:
-        board.close()
-    return {name: board.answers[name] for name in doors if name in board.answers}
+        group.close()
+    return {name: group.answers[name] for name in servers if name in group.answers}
 
 
 def _silent(component: Component, host: str, settings: Settings) -> list[dict[str, Any]]:

@@ -90,15 +90,18 @@ def worker_rates(before: Survey, after: Survey) -> dict[str, WorkerRates]:
 def rates(before: Survey, after: Survey) -> Rates:
     """What went through all of it. A worker that has begun anew counts from 0."""
 
-    def a_second(name: str, *counters: str) -> float:
-        return sum(_growth(before, after, name, counter) for counter in counters) / (after.now - before.now)
+    def a_second(names: Sequence[str], *counters: str) -> float:
+        grown = (_growth(before, after, name, counter) for name in names for counter in counters)
+        return sum(grown) / (after.now - before.now)
 
     return Rates(
-        received_s=a_second("edge-rx", "datagrams.message"),
-        sent_s=a_second("edge-tx", "sent"),
-        calls_s=a_second("journal", "records", "open_calls"),
-        registers_s=a_second("registrar", "replied"),
-        responses_s={each: a_second("translator", f"responses.{each}") for each in RESPONSE_CLASSES},
+        received_s=a_second(["edge-rx"], "datagrams.message"),
+        sent_s=a_second(["edge-tx", "router"], "sent"),
+        calls_s=a_second(["journal"], "records", "open_calls"),
+        registers_s=a_second(["registrar"], "replied"),
+        responses_s={
+            each: a_second(["translator", "router"], f"responses.{each}") for each in RESPONSE_CLASSES
+        },
     )
 
 

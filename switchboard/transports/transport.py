@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from switchboard.phrases.phrases import Phrases
 from switchboard.sip.flow import Flow
 
 Received = tuple[bytes, Flow]
@@ -26,7 +27,7 @@ class Undelivered(NamedTuple):
     is_lost: bool
 
 
-class Sender(Protocol):
+class SocketSender(Protocol):
     """Sends through the sockets that it was made with."""
 
     @property
@@ -40,6 +41,14 @@ class Sender(Protocol):
         """Send the packed list of items of `sip.send` at `start`. Returns how many have left and how many have not.
 
         None, with nothing sent: this has to be unpacked and sent one by one.
+        """
+
+    def send_run(
+        self, count: int, items: bytes, phrases: Phrases, by_class: list[int]
+    ) -> tuple[int, int] | None:
+        """Send `count` packed items of `sip.send` and `sip.translate`, as `send_items` does.
+
+        Responses get the `phrases` of their readers, and are counted `by_class`: the first digit of their code.
         """
 
 
@@ -60,7 +69,7 @@ class Transport(Protocol):
     def receive(self, sock: socket.socket) -> Received | None:
         """Return the next message that waits, None if there is none. OSError."""
 
-    def make_sender(self, sockets: Iterable[socket.socket]) -> Sender:
+    def make_sender(self, sockets: Iterable[socket.socket]) -> SocketSender:
         """Return what sends through these."""
 
     def tell_errors(self, sock: socket.socket, wanted: bool) -> None:

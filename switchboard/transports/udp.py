@@ -6,7 +6,7 @@ from typing import Final
 
 from switchboard.sip import flow
 from switchboard.transports import udp_datagrams, udp_errors, udp_sockets
-from switchboard.transports.transport import Received, Sender, Transport, Undelivered
+from switchboard.transports.transport import Received, SocketSender, Transport, Undelivered
 
 
 class Udp(Transport):
@@ -24,7 +24,7 @@ class Udp(Transport):
     def receive(self, sock: socket.socket) -> Received | None:
         return udp_datagrams.receive(sock)
 
-    def make_sender(self, sockets: Iterable[socket.socket]) -> Sender:
+    def make_sender(self, sockets: Iterable[socket.socket]) -> SocketSender:
         return udp_datagrams.Sender(sockets)
 
     def tell_errors(self, sock: socket.socket, wanted: bool) -> None:

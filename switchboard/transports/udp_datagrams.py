@@ -9,14 +9,15 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from switchboard.phrases.phrases import Phrases
 from switchboard.sip.flow import UDP, Flow
 from switchboard.transports.transport import Received
 from switchboard.transports.udp_sockets import IP_PKTINFO, PENDING, TRIES, socket_address
 
 try:
-    from switchboard._native.wire import BatchSender
+    from switchboard._native.wire import RunSender
 except ImportError:
-    BatchSender = None  # type: ignore[assignment, misc]
+    RunSender = None  # type: ignore[assignment, misc]
 
 MAX_BYTES = 65535
 _ANCILLARY_BYTES = socket.CMSG_SPACE(20)  # struct in6_pktinfo; in_pktinfo is shorter
@@ -89,6 +90,12 @@ class Sender:
         """
         return self._batches.send_items(frame, start) if self._batches else None
 
+    def send_run(
+        self, count: int, items: bytes, phrases: Phrases, by_class: list[int]
+    ) -> tuple[int, int] | None:
+        """Send `count` packed items of sip.send and sip.translate, with phrases; None as `send_items` says."""
+        return self._batches.send_run(count, items, phrases, by_class) if self._batches else None
+
     def _send(self, sock: socket.socket, data: bytes, source: Ancillary, address: Any) -> bool:
         for tries in range(TRIES):
             try:
@@ -101,11 +108,11 @@ class Sender:
                 return True
         return False
 
-    def _batch_sender(self) -> "BatchSender | None":
-        if BatchSender is None:
+    def _batch_sender(self) -> "RunSender | None":
+        if RunSender is None:
             return None
         ipv4, ipv6 = socket.AF_INET, socket.AF_INET6
-        return BatchSender(self._fd(ipv4), ipv4 in self._wildcard, self._fd(ipv6), ipv6 in self._wildcard)
+        return RunSender(self._fd(ipv4), ipv4 in self._wildcard, self._fd(ipv6), ipv6 in self._wildcard)
 
     def _fd(self, family: socket.AddressFamily) -> int:
         sock = self._sockets.get(family)

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import psutil
-
 SOCKETS = "SWITCHBOARD_SOCKETS"  # environment of a worker: inherited file descriptors, comma-separated
 
 # Python 3.11 does not name them.
@@ -157,6 +155,8 @@ def _holder(port: int) -> tuple[int | None, str]:
 
     Of several that share the socket, the one that handed it to the others.
     """
+    import psutil  # 20 ms, for a complaint only
+
     try:
         pids = {
             connection.pid

@@ -10,15 +10,15 @@ import structlog
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Kind
-from switchboard.bus.items import REGISTERED, flow_of
+from switchboard.bus.endpoints import SocketKind
+from switchboard.bus.frames import REGISTERED, flow_of
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
 from switchboard.core.networks import parse_networks
+from switchboard.edge.admission import KEPT, Loads
 from switchboard.edge.filter import Gate
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
-from switchboard.edge.loads import KEPT, Loads
 from switchboard.edge.policy import GatePolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains
@@ -67,7 +67,7 @@ class EdgeRx(Actor):
         self._bad_items = 0
         self._intake = Intake(self._dispatcher, self._gate, outboxes)
         self._undeliverable = Undeliverable(UDP, self._sockets, receivers[: settings.routers])
-        taps = endpoints.listen("edge-rx.0", Kind.PUBLISHER)
+        taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
 
     def watch(self) -> dict[int, Callable[[float], None]]:

@@ -8,8 +8,8 @@ from typing import Any
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Kind
-from switchboard.bus.items import SENT, flow_of
+from switchboard.bus.endpoints import SocketKind
+from switchboard.bus.frames import SENT, flow_of
 from switchboard.bus.tap import Tap
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
@@ -37,7 +37,9 @@ class EdgeTx(Actor):
     ) -> None:
         self._sender = UDP.make_sender(UDP.inherited_sockets() if sockets is None else sockets)
         self._sent = self._failed = self._bad_items = 0
-        self._tap = Tap(context, endpoints_of(settings).listen("edge-tx.0", Kind.PUBLISHER), "edge-tx.0")
+        self._tap = Tap(
+            context, endpoints_of(settings).listen("edge-tx.0", SocketKind.PUBLISHER), "edge-tx.0"
+        )
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """The tap."""

@@ -31,7 +31,7 @@ WAITING = 50_000
 class HistoryService(Actor):
     """Owns the messages of past calls and registrations; nobody waits for it.
 
-    Subscribes to the taps of the edge; with `history_hops` also to those of routers and translator.
+    Subscribes to the taps of edge and routers; with `history_hops` also to the translator's.
     HistoryError if history.db cannot be used.
     """
 
@@ -42,7 +42,7 @@ class HistoryService(Actor):
         limits = Limits(settings.history_calls, settings.history_hours * 3600, settings.history_mb << 20)
         self._settings = settings
         self._store = HistoryStore(settings.history_path, limits)
-        self._reader = TapReader(settings.sip_host, settings.sip_port)
+        self._reader = TapReader(settings.sip_host, settings.sip_port, hops=settings.history_hops)
         self._hep = HepSender(settings.hep) if settings.hep else None
         self._sample = Sample(settings.history_rate)
         self._sockets: Sequence[zmq.Socket[bytes]] = ()
@@ -146,8 +146,8 @@ class HistoryService(Actor):
 def tapped_workers(settings: Settings) -> Iterable[tuple[str, int]]:
     """Names and instances of the workers to whose taps the history listens."""
     yield from (("edge-rx", 0), ("edge-tx", 0))
+    yield from (("router", number) for number in range(settings.routers))
     if settings.history_hops:
-        yield from (("router", number) for number in range(settings.routers))
         yield ("translator", 0)
 
 

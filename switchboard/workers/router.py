@@ -2,11 +2,12 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
+import zmq
 
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
@@ -18,8 +19,8 @@ from switchboard.auth.users import StoreFollower as StoreUserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints, Kind
-from switchboard.bus.items import SENT, UNDELIVERABLE, flow_of
+from switchboard.bus.endpoints import Endpoints, SocketKind
+from switchboard.bus.frames import UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
@@ -30,8 +31,7 @@ from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
 from switchboard.core.networks import parse_networks
-from switchboard.core.proxy import Proxy
-from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer
@@ -42,21 +42,18 @@ from switchboard.settings.local import Facing, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
+from switchboard.transports.sender import TABLES
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog, boot_id
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
-from switchboard.workers.turns import hand_out, take_in
+from switchboard.workers.sending import make_sender
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
-_CHANGED = frames.head("location.changed")
+_RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
-PLAIN = len(SENT)
-"""Elements of an item that nobody is to translate."""
-MANY = 3
-"""Datagrams of a drain that save more by a common frame than a request loses by the way round."""
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -64,9 +61,9 @@ LOOK_AROUND_S = 10.0
 class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
-    Casts: sip.received from edge-rx -> sip.taken to it, sip.send to edge-tx, sip.translate to the translator,
-    call.happened to the journal until call.acknowledged.
-    Questions: auth.failing. Follows location.changed with a replica of the bindings.
+    Casts: sip.received from edge-rx -> sip.taken to it, datagrams on the edge's sockets or else sip.send to edge-tx
+    and sip.translate to the translator, call.happened to the journal until call.acknowledged.
+    Questions: auth.failing. Follows location.changed with a replica of the bindings, and phrases.tables.
     """
 
     name = "router"
@@ -76,15 +73,14 @@ class RouterService(Actor):
         self._settings = settings
         self._instance = instance
         self._log = RouterLog(settings.data_dir / f"router-{instance}")
-        self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
-        self.outboxes: list[Outbox] = [self._translator, self._edge]
+        self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
-        taps = endpoints.listen(owner, Kind.PUBLISHER)
-        self._tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
+        taps = endpoints.listen(owner, SocketKind.PUBLISHER)
+        self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
         issuer = f"router.{instance} {boot_id()} {self._log.series}"
@@ -98,10 +94,11 @@ class RouterService(Actor):
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
         self._hears_lag = is_here("edge-rx.0", settings)
-        self._proxy = self._make_proxy()
+        self._core = self._make_core()
+        self._replica.tell = self._core.bindings_changed
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_telling = 0.0
-        self._untranslated = self._bad_items = 0
+        self._bad_items = 0
         self._follower.start(time.monotonic())
         if self._users:
             self._users.start()
@@ -110,15 +107,26 @@ class RouterService(Actor):
         self._take_over()
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
-        """The registrar's changes."""
-        return [endpoints.publisher("registrar")]
+        """The registrar's changes, and the translator's tables."""
+        return [endpoints.publisher("registrar"), endpoints.publisher("translator")]
+
+    def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """All that the registrar publishes; the translator's tap is another's business."""
+        registrar, translator = sockets
+        registrar.subscribe(b"")
+        translator.subscribe(frames.head(TABLES))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Names that were resolved, and the tap."""
         return {self._resolver.fd: self._take_answers} | self._tap.watch()
 
     def receive_frame(self, frame: bytes) -> int | None:
-        """Take changes of the bindings, whose records stay packed."""
+        """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
+        if frame.startswith(_RECEIVED):
+            items = self._core.receive(frame, len(_RECEIVED), time.monotonic(), time.time())
+            if items is not None:
+                self._carry_out()
+            return items
         if not frame.startswith(_CHANGED):
             return None
         try:
@@ -132,9 +140,10 @@ class RouterService(Actor):
         """Take datagrams, the network's errors, whoever is registered, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
-                self._take_datagrams(items, now)
+                self._core.receive_items(items, now, time.time())
+                self._carry_out()
             case "sip.undeliverable", list(items):
-                self._take_undeliverable(items, now)
+                self._take_undeliverable(items, now, time.time())
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.page", list(pages):
@@ -146,6 +155,8 @@ class RouterService(Actor):
             case "users.page", list(pages) if self._users:
                 for page in pages:
                     self._users.take_page(page)
+            case "phrases.tables", tables:
+                self._bad_items += not self._sender.take_tables(tables)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
             case _:
@@ -163,8 +174,8 @@ class RouterService(Actor):
 
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
-        events, first = self._log.events, self._next_look
-        deadlines = (self._tap.due_at, self._proxy.next_deadline(), events.next_deadline())
+        events, first = self._log.events, min(self._next_look, self._sender.due_at)
+        deadlines = (self._tap.due_at, self._core.next_deadline, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
                 first = deadline
@@ -173,36 +184,29 @@ class RouterService(Actor):
     def handle_timer(self, now: float) -> None:
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
-        turn = ProxyTurn(now, at=time.time())
-        self._proxy.handle_timer(turn)
-        self._carry_out(turn)
+        self._sender.handle_timer(now)
+        self._core.advance(now, time.time())
+        self._carry_out()
         self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._facing.refresh()
-            self._proxy.env.policy.own = own_domains(self._settings)
+            self._core.own(own_domains(self._settings))
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
         if self._authenticator:
             self._log.keep_nonces(self._authenticator.take_changes())
-        self._log.commit(time.monotonic())
-        self._join()
-        self._edge.flush()  # requests first: their answers are waited for
-        if not self._translator.flush():
-            for item in self._translator.take_back():
-                self._edge.put(item[:PLAIN])
-                self._untranslated += len(item) > PLAIN
+        effects = self._core.take(time.monotonic())
+        self._log.note(effects.events)
+        self._log.commit()
+        for lookup in effects.lookups:
+            self._resolver.ask(lookup)
+        self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
+        self._sender.put_packed(*effects.responses)
+        self._sender.flush()
         super().flush()
         self._tell_journal(time.monotonic())
-
-    def _join(self) -> None:
-        """Many datagrams share one frame: the requests go with the responses, ahead of them."""
-        requests, responses = self._edge.waiting, self._translator.waiting
-        if requests and responses and requests + responses >= MANY:
-            items = self._translator.take_back()
-            self._translator.put_all(self._edge.take_back())
-            self._translator.put_all(items)
 
     def peers(self) -> Iterable[BusPeer]:
         """The journal, too."""
@@ -214,20 +218,16 @@ class RouterService(Actor):
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
-        layer = self._proxy.env.layer
         return {
-            **self._proxy.counters,
-            "server_transactions": layer.server_count,
-            "client_transactions": layer.client_count,
-            "repetitions_withheld": layer.repetitions.withheld,
+            **self._core.stats(),
             "lookups_waiting": self._resolver.waiting,
             "lookups_refused": self._resolver.refused,
-            "untranslated": self._untranslated,
-            "bad_items": self._bad_items,
+            **self._sender.stats(),
+            "bad_items": self._bad_items + self._core.bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
-            "answers_withheld": self._proxy.env.answers.withheld,
+            "answers_withheld": self._core.proxy.env.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
@@ -240,6 +240,7 @@ class RouterService(Actor):
     def close(self) -> None:
         """Let go of the resolver's threads and the log."""
         self._resolver.close()
+        self._sender.close()
         self._log.close()
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
@@ -272,7 +273,7 @@ class RouterService(Actor):
         copy = UserStore(settings.data_dir / f"router-{self._instance}" / "users.db")
         return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
 
-    def _make_proxy(self) -> Proxy:
+    def _make_core(self) -> RouterCore:
         settings = self._settings
         incarnation = secrets.token_hex(3)
         policy = TargetPolicy(
@@ -291,7 +292,7 @@ class RouterService(Actor):
             else Admission(self._authenticator, policy, settings.auth_from, settings.strangers == "call")
         )
         values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
-        return Proxy(
+        return RouterCore(
             Environment(
                 layer=TransactionLayer(values),
                 policy=policy,
@@ -304,47 +305,35 @@ class RouterService(Actor):
                 caps=self._caps,
                 admission=admission,
                 asserted_domain=settings.asserted_domain,
-            )
+            ),
+            self._log.keyed,
         )
 
-    def _take_datagrams(self, items: list[Any], now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
-        others = take_in(self._proxy, items, turn)
-        stamps = [other for other in others if isinstance(other, float)]
-        self._bad_items += len(others) - len(stamps)
-        if stamps:
-            self._tell_how_far(stamps[-1], turn)
-        self._carry_out(turn)
-
-    def _take_undeliverable(self, items: list[Any], now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
+    def _take_undeliverable(self, items: list[Any], now: float, at: float) -> None:
         for item in items:
             flow = flow_of(item, UNDELIVERABLE)
             if flow is None:
                 self._bad_items += 1
             else:
-                self._proxy.undeliverable(flow, item[1], turn)
-        self._carry_out(turn)
+                self._core.undeliverable(flow, item[1], now, at)
 
-    def _tell_how_far(self, stamp: float, turn: ProxyTurn) -> None:
+    def _tell_how_far(self, stamp: float) -> None:
         """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
         self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
         if self._hears_lag:
-            self._caps.overload.note(turn.at - stamp, turn.now)
+            self._caps.overload.note(time.time() - stamp, time.monotonic())
 
     def _take_answers(self, now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
         for lookup, hop in self._resolver.answers():
-            self._proxy.resolved(lookup, hop, turn)
-        self._carry_out(turn)
+            self._core.resolved(lookup, hop, now, time.time())
 
-    def _carry_out(self, turn: ProxyTurn) -> None:
-        self._log.note(turn)
-        hand_out(turn, self._edge, self._translator)
-        for lookup in turn.lookups:
-            self._resolver.ask(lookup)
+    def _carry_out(self) -> None:
+        """What goes beyond sending."""
+        stamp, self._core.stamp = self._core.stamp, None
+        if stamp is not None:
+            self._tell_how_far(stamp)
         if failures := self._failures.take():
-            self._failure_log.tell(failures, turn.now)
+            self._failure_log.tell(failures, time.monotonic())
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
@@ -359,9 +348,9 @@ class RouterService(Actor):
             events.told(last, now)
 
     def _take_over(self) -> None:
-        turn = ProxyTurn(time.monotonic(), at=time.time())
-        restored = self._log.restore(self._proxy.env, turn)
-        self._carry_out(turn)
+        if self._log.is_rebooted:
+            self._core.forget_units()
+        restored = self._core.restore(time.monotonic(), time.time())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
 

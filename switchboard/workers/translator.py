@@ -10,8 +10,8 @@ import structlog
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Kind
-from switchboard.bus.items import SENT, TRANSLATED, flow_of, pack_sent
+from switchboard.bus.endpoints import SocketKind
+from switchboard.bus.frames import SENT, TRANSLATED, flow_of, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.tap import Tap
 from switchboard.phrases.catalogue import CatalogueDirectory
@@ -19,6 +19,7 @@ from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.site import endpoints_of
+from switchboard.transports.sender import TABLES
 from switchboard.workers.run import run_actor
 
 try:
@@ -35,7 +36,7 @@ class TranslatorService(Actor):
     """Owns the catalogues of phrases.
 
     Casts: sip.translate from routers and registrar -> sip.send to edge-tx, in the same order; what comes
-    without a reader passes as it is.
+    without a reader passes as it is. Publishes phrases.tables to those who put phrases in themselves.
     SettingsError where a setting names a language that has no catalogue.
     """
 
@@ -49,16 +50,17 @@ class TranslatorService(Actor):
         self._log = structlog.get_logger()
         self._bad_items = self._reloads = 0
         self._by_class: Counter[bytes] = Counter()
+        endpoints = endpoints_of(settings)
+        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self.outboxes = [self._edge]
+        taps = endpoints.listen("translator.0", SocketKind.PUBLISHER)
+        self._tap = Tap(context, taps, "translator.0", [self._edge.peer])
         self._look()
         wanted = {"language": settings.language}
         wanted |= {f"users.{name}.language": language for name, language in users.items()}
         if message := explain_unknown(wanted, self._translator.languages):
             raise SettingsError(message, "bad setting language")
-        endpoints = endpoints_of(settings)
-        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self.outboxes = [self._edge]
-        taps = endpoints.listen("translator.0", Kind.PUBLISHER)
-        self._tap = Tap(context, taps, "translator.0", [self._edge.peer])
+        self._tell()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """The tap."""
@@ -113,7 +115,12 @@ class TranslatorService(Actor):
         if changed:
             self._translator.load(self._directory.catalogues)
             self._reloads += 1
+            self._tell()
             self._log.info("own catalogues in force", languages=sorted(self._directory.catalogues))
+
+    def _tell(self) -> None:
+        """Let those know the tables who put phrases in themselves."""
+        self._tap.greet(frames.pack(TABLES, self._translator.to_wire()))
 
     def stats(self) -> dict[str, float]:
         """Counters: responses passed on, of all and by class, bad items, changes of own catalogues."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from switchboard.bus.endpoints import Endpoints, Kind, Plan
+from switchboard.bus.endpoints import Endpoints, HostPlan, SocketKind
 
-PLAN = Plan(
+PLAN = HostPlan(
     here="alpha",
     addresses={"alpha": "10.0.0.1", "beta": "2001:db8::2"},
     owners=["edge", "router", "edge-tx.0", "router.0", "router.1"],
@@ -24,19 +24,19 @@ PLAN = Plan(
 @pytest.mark.parametrize(
     ("owner", "kind", "host", "endpoint"),
     [
-        ("edge", Kind.CONTROL, "", "tcp://10.0.0.1:7103"),
-        ("router", Kind.CONTROL, "", "tcp://10.0.0.1:7107"),
-        ("router", Kind.CONTROL, "beta", "tcp://[2001:db8::2]:7107"),
-        ("router.1", Kind.INBOX, "", "tcp://[2001:db8::2]:7116"),
-        ("router.1", Kind.ASK, "", "tcp://[2001:db8::2]:7118"),
+        ("edge", SocketKind.CONTROL, "", "tcp://10.0.0.1:7103"),
+        ("router", SocketKind.CONTROL, "", "tcp://10.0.0.1:7107"),
+        ("router", SocketKind.CONTROL, "beta", "tcp://[2001:db8::2]:7107"),
+        ("router.1", SocketKind.INBOX, "", "tcp://[2001:db8::2]:7116"),
+        ("router.1", SocketKind.ASK, "", "tcp://[2001:db8::2]:7118"),
     ],
 )
-def test_endpoint(owner: str, kind: Kind, host: str, endpoint: str) -> None:
+def test_endpoint(owner: str, kind: SocketKind, host: str, endpoint: str) -> None:
     assert PLAN.endpoint(owner, kind, host) == endpoint
 
 
 def test_no_two_sockets_share_a_port() -> None:
-    ports = [PLAN.port(owner, kind) for owner in PLAN.owners for kind in Kind]
+    ports = [PLAN.port(owner, kind) for owner in PLAN.owners for kind in SocketKind]
     assert len(set(ports)) == len(ports)
 
 
@@ -51,18 +51,18 @@ def test_every_door_has_its_own_socket() -> None:
     assert at.publisher("registrar") == "ipc:///run/sb/registrar.0.pub"
     assert at.ask("router", 1) == "ipc:///run/sb/router.1.ask"
     assert at.control("router") == "ipc:///run/sb/router.control"
-    assert at.listen("router.1", Kind.ASK) == [at.ask("router", 1)]
+    assert at.listen("router.1", SocketKind.ASK) == [at.ask("router", 1)]
 
 
 def test_what_runs_elsewhere_is_reached_by_tcp() -> None:
     at = Endpoints(Path("/run/sb"), PLAN)
     assert at.inbox("router", 0) == "ipc:///run/sb/router.0.in"
-    assert at.inbox("router", 1) == PLAN.endpoint("router.1", Kind.INBOX)
+    assert at.inbox("router", 1) == PLAN.endpoint("router.1", SocketKind.INBOX)
     assert at.control("router") == at.control("router", "alpha") == "ipc:///run/sb/router.control"
-    assert at.control("router", "beta") == PLAN.endpoint("router", Kind.CONTROL, "beta")
-    assert at.listen("router.0", Kind.INBOX) == [
+    assert at.control("router", "beta") == PLAN.endpoint("router", SocketKind.CONTROL, "beta")
+    assert at.listen("router.0", SocketKind.INBOX) == [
         "ipc:///run/sb/router.0.in",
-        PLAN.endpoint("router.0", Kind.INBOX),
+        PLAN.endpoint("router.0", SocketKind.INBOX),
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import Door
+from switchboard.bus.rpc import RpcServer
 from switchboard.cli.main import app
 
 LIMIT_S = 20.0
@@ -69,7 +69,7 @@ def switchboard(environment: dict[str, str], data_dir: Path, monkeypatch: pytest
 
 @pytest.fixture
 def answering(data_dir: Path) -> Iterator[Callable[[str, str, Any], list[Any]]]:
-    """Let a door answer a question: `answering(door, question, answer)` -> the bodies that it was asked."""
+    """Let a server answer a question: `answering(server, question, answer)` -> the bodies that it was asked."""
     run_dir = data_dir / "run"
     run_dir.mkdir(exist_ok=True)
     stop = threading.Event()
@@ -82,8 +82,8 @@ def answering(data_dir: Path) -> Iterator[Callable[[str, str, Any], list[Any]]]:
             answers[question] = body
             if name not in known:
                 known[name] = answers, asked
-                door = Door(context, f"ipc://{run_dir}/{name}")
-                threads.append(threading.Thread(target=_serve, args=(door, answers, asked, stop)))
+                server = RpcServer(context, f"ipc://{run_dir}/{name}")
+                threads.append(threading.Thread(target=_serve, args=(server, answers, asked, stop)))
                 threads[-1].start()
             return asked
 
@@ -93,12 +93,12 @@ def answering(data_dir: Path) -> Iterator[Callable[[str, str, Any], list[Any]]]:
             thread.join(LIMIT_S)
 
 
-def _serve(door: Door, answers: dict[str, Any], asked: list[Any], stop: threading.Event) -> None:
+def _serve(server: RpcServer, answers: dict[str, Any], asked: list[Any], stop: threading.Event) -> None:
     while not stop.is_set():
-        if door.sockets[0].poll(10) and (got := door.take()):
+        if server.sockets[0].poll(10) and (got := server.take()):
             asked.append(got.body)
             if got.subject in answers:
                 got.reply(answers[got.subject])
             else:
                 got.refuse("another question")
-    door.close()
+    server.close()

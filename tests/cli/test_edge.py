@@ -1,6 +1,7 @@
 """The sockets that the parent of the edge holds."""
 
 import os
+import platform
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from system.harness import free_port
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.rpc import Board, Door
+from switchboard.bus.rpc import RpcGroup, RpcServer
 from switchboard.bus.socket_buffer import receive_buffer
 from switchboard.cli.edge import IMPATIENT_AFTER_S, Announcer, open_sockets, welcome
 from switchboard.settings.model import Settings, read_settings
@@ -30,37 +31,37 @@ def context() -> Iterator[BusContext]:
 
 @pytest.fixture
 def endpoint(data_dir: Path) -> str:
-    """The control door of the router."""
+    """the control socket of the router."""
     return Endpoints(data_dir).control("router")
 
 
 def test_welcome_comes_once_all_are_up(context: BusContext, endpoint: str) -> None:
     said: list[str] = []
     states = ["up", "starting", "starting"]
-    door = Door(context, endpoint)
-    announcer = Announcer(Board(context, {"router": endpoint}), lambda: "welcome", said.append)
+    server = RpcServer(context, endpoint)
+    announcer = Announcer(RpcGroup(context, {"router": endpoint}), lambda: "welcome", said.append)
     for _ in range(TURNS):
         if (deadline := announcer.next_deadline()) is None:
             break
         assert "welcome" not in said
         announcer.handle_timer(deadline)
-        if door.sockets[0].poll(POLL_MS) and (question := door.take()):
+        if server.sockets[0].poll(POLL_MS) and (question := server.take()):
             question.reply([{"state": states.pop() if len(states) > 1 else states[0]}])
-    door.close()
+    server.close()
     assert states == ["up"]
     assert said.count("welcome") == 1
 
 
 def test_who_is_late_is_said_once(context: BusContext, endpoint: str) -> None:
     said: list[str] = []
-    board = Board(context, {"router": endpoint})
-    announcer = Announcer(board, lambda: "welcome", said.append)
+    group = RpcGroup(context, {"router": endpoint})
+    announcer = Announcer(group, lambda: "welcome", said.append)
     start = announcer.next_deadline()
     assert start is not None
     for after_s in (0.0, IMPATIENT_AFTER_S, IMPATIENT_AFTER_S + 1):
         announcer.handle_timer(start + after_s)
         assert announcer.next_deadline() == pytest.approx(start + after_s + 0.1)
-    board.close()
+    group.close()
     assert said == ["Not up after 10 s: router. See the messages above."]
 
 
@@ -83,6 +84,7 @@ def test_welcome(port: int, suffix: str) -> None:
         "/var/lib/sb/cdr.jsonl",
         "Ctrl-C",
         "status",
+        f"Python {platform.python_version()}",
     ):
         assert words in text
 

@@ -18,7 +18,7 @@ from cli.conftest import LIMIT_S, Run
 from cli.test_credentials import HOSTS
 
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.rpc import ask
+from switchboard.bus.rpc import call_rpc
 
 Environment = dict[str, str]
 
@@ -105,7 +105,7 @@ def test_a_file_of_the_future_is_refused(
         watchdog.start()
         assert process.stderr
         said = list(takewhile(lambda line: "ended with status 2" not in line, process.stderr))
-        workers = ask(Endpoints(data_dir / "run").control(component), "status", timeout_s=LIMIT_S)
+        workers = call_rpc(Endpoints(data_dir / "run").control(component), "status", timeout_s=LIMIT_S)
         assert workers[0]["state"] in ("starting", "down")
         process.terminate()
         said.append(process.communicate()[1])
@@ -151,7 +151,9 @@ def test_life_of_a_component(environment: Environment, data_dir: Path, switchboa
             heard: set[bytes] = set()
             while heard != {b"READY=1", b"WATCHDOG=1"}:
                 heard.add(systemd.recv(64))
-            (worker,) = ask(Endpoints(data_dir / "run").control("translator"), "status", timeout_s=LIMIT_S)
+            (worker,) = call_rpc(
+                Endpoints(data_dir / "run").control("translator"), "status", timeout_s=LIMIT_S
+            )
             assert (worker["name"], worker["state"]) == ("translator", "up")
             workers = json.loads(switchboard("status", "--json").stdout)["components"]
             assert [each["name"] for each in workers if each["state"] == "up"] == ["translator"]

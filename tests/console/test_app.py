@@ -1,4 +1,4 @@
-"""The pages, in the console's place, over real doors."""
+"""The pages, in the console's place, over real servers."""
 
 from collections.abc import Iterator
 from pathlib import Path

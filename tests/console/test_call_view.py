@@ -25,7 +25,7 @@ LADDER = draw(
 def test_what_the_switchboard_changed_is_marked() -> None:
     shown = view_message(LADDER, 2)
     assert shown
-    assert (shown.number, shown.twin, shown.answers, shown.body) == (2, 1, 0, "body")
+    assert (shown.number, shown.counterpart, shown.answers, shown.body) == (2, 1, 0, "body")
     assert shown.start_changed
     assert {field.name for field in shown.fields if field.changed} == {"Via"}
 

@@ -1,4 +1,4 @@
-"""The page Now, beside doors that answer as a switchboard would."""
+"""The page Now, beside sockets that answer as a switchboard would."""
 
 import time
 from collections.abc import Callable

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import Door
+from switchboard.bus.rpc import RpcServer
 
 Answering = Callable[[str, str, Any], list[Any]]
 REGISTRAR = "registrar.0.ask"
@@ -108,9 +108,9 @@ def test_a_user_who_has_a_password_keeps_it_unless_a_new_one_is_wanted(
 def test_the_registrar_is_silent(open_console: Open, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("switchboard.console.phones.ANSWER_S", 0.05)
     with BusContext() as context:
-        door = Door(context, f"ipc://{data_dir}/run/{REGISTRAR}")
+        server = RpcServer(context, f"ipc://{data_dir}/run/{REGISTRAR}")
         answer = make_link(open_console(auth="on"), "lukas")
-        door.close()
+        server.close()
     assert answer.status_code == 503
     assert "The registrar, which keeps the passwords, does not answer. No link was made." in answer.text
 

@@ -4,7 +4,7 @@ import pytest
 from history.wire import LENKA, LUKAS, Wire, hung_up, request, response
 
 from switchboard.history.account import HangUp, at_fault, hang_ups
-from switchboard.history.glance import Glance
+from switchboard.history.lenient import LenientMessage
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_at_fault(agent: str, status: int, warning: str, sentence: str) -> None:
     wire = Wire()
     wire.comes(LUKAS, request("INVITE", extra=agent))
     wire.leaves(LUKAS, response(status, "Phrase", extra=warning))
-    assert list(at_fault([Glance.of(seen) for seen in wire.seen])) == ([sentence] if sentence else [])
+    assert list(at_fault([LenientMessage.of(seen) for seen in wire.seen])) == ([sentence] if sentence else [])
 
 
 def found(wire: Wire) -> list[HangUp]:
-    return list(hang_ups([Glance.of(seen) for seen in wire.seen]))
+    return list(hang_ups([LenientMessage.of(seen) for seen in wire.seen]))
 
 
 def bye(*branches: str) -> bytes:

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchboard.history.explain import calls_of
-from switchboard.history.glance import Glance
+from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Seen
 
 
-def glances(seen: list[Seen]) -> list[Glance]:
-    return [Glance.of(each) for each in seen]
+def parsed_messages(seen: list[Seen]) -> list[LenientMessage]:
+    return [LenientMessage.of(each) for each in seen]
 
 
 def with_tag(seen: list[Seen], tag: str, later_ns: int = 1) -> list[Seen]:
@@ -22,20 +22,20 @@ def with_tag(seen: list[Seen], tag: str, later_ns: int = 1) -> list[Seen]:
 
 
 def test_one_call() -> None:
-    found = glances(call())
+    found = parsed_messages(call())
     assert calls_of(found) == [found]
 
 
 @given(st.permutations(range(26)))
 def test_calls_of_two_callers_however_they_mix(order: list[int]) -> None:
-    both = glances([*call(), *with_tag(call(), "77")])
-    mixed = sorted((both[place] for place in order), key=lambda glance: glance.seen.at_ns)
+    both = parsed_messages([*call(), *with_tag(call(), "77")])
+    mixed = sorted((both[place] for place in order), key=lambda parsed: parsed.seen.at_ns)
     first, second = calls_of(mixed)
     assert (first, second) == (both[:13], both[13:])
 
 
 def test_a_caller_without_a_tag() -> None:
-    both = glances([*call(), *with_tag(call(), "")])
+    both = parsed_messages([*call(), *with_tag(call(), "")])
     assert [len(each) for each in calls_of(both)] == [13, 11]  # nothing tells whose the callee's BYE is
 
 
@@ -49,4 +49,4 @@ def test_the_next_call_begins_with_an_invite_after_an_answer() -> None:
     wire.comes(LUKAS, request("INVITE", branches=("i3",), cseq=3, to_tag="2"))
     wire.comes(LENKA, request("BYE", branches=("bye",), cseq=1, to_tag="1"))
     wire.comes(LUKAS, request("INVITE", branches=("i4",), cseq=2))
-    assert [len(each) for each in calls_of(glances(wire.seen))] == [7, 1]
+    assert [len(each) for each in calls_of(parsed_messages(wire.seen))] == [7, 1]

@@ -2,22 +2,22 @@
 
 from history.wire import BOARD, LENKA, LUKAS, Wire, answered, call, invited, refused, request, response
 
-from switchboard.history.glance import Glance
 from switchboard.history.ladder import Change, Part, Participant, changes_between, draw, lines_of
+from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Address, Direction, Seen
 
 
-def glance(raw: bytes) -> Glance:
-    return Glance.of(Seen(1, LUKAS, BOARD, raw, Direction.IN))
+def parsed(raw: bytes) -> LenientMessage:
+    return LenientMessage.of(Seen(1, LUKAS, BOARD, raw, Direction.IN))
 
 
 def test_nothing_changed() -> None:
-    assert changes_between(glance(request("INVITE")), glance(request("INVITE"))) == []
+    assert changes_between(parsed(request("INVITE")), parsed(request("INVITE"))) == []
 
 
 def test_fields_that_come_and_go() -> None:
-    before = glance(request("INVITE", extra="Route: <sip:board;lr>\r\n", body=b"one"))
-    after = glance(request("INVITE", extra="Record-Route: <sip:board;lr>\r\n", body=b"two"))
+    before = parsed(request("INVITE", extra="Route: <sip:board;lr>\r\n", body=b"one"))
+    after = parsed(request("INVITE", extra="Record-Route: <sip:board;lr>\r\n", body=b"two"))
     assert changes_between(before, after) == [
         Change("Record-Route", "", "<sip:board;lr>"),
         Change("Route", "<sip:board;lr>", ""),
@@ -42,8 +42,10 @@ def test_what_leaves_is_matched_with_what_came() -> None:
         "180 Ringing (INVITE)",
         "180 Zvoní (INVITE)",
     ]
-    twins = [(place, arrow.twin) for place, arrow in enumerate(arrows) if arrow.twin is not None]
-    assert twins == [(2, 0), (4, 3), (6, 5), (8, 7), (10, 9), (12, 11)]
+    counterparts = [
+        (place, arrow.counterpart) for place, arrow in enumerate(arrows) if arrow.counterpart is not None
+    ]
+    assert counterparts == [(2, 0), (4, 3), (6, 5), (8, 7), (10, 9), (12, 11)]
 
 
 def test_responses_are_matched_with_their_requests() -> None:

@@ -1,4 +1,4 @@
-"""The glance at a message that is only kept."""
+"""The message at a message that is only kept."""
 
 import pytest
 from history.wire import CALL_ID, request, response

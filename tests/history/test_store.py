@@ -11,7 +11,7 @@ from history.wire import CALL_ID, SECOND, START, call, refused, request
 from switchboard.history.reader import HistoryReader
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import MESSAGES_A_CALL, HistoryError, HistoryStore, Limits
-from switchboard.history.summary import Kind
+from switchboard.history.summary import SummaryKind
 
 LIMITS = Limits(calls=100, age_s=3600, bytes=1 << 20)
 
@@ -80,7 +80,7 @@ def test_recent(store: HistoryStore, path: Path) -> None:
     assert names() == ["three", "two", "one"]
     assert names(at_most=1) == ["three"]
     assert names(user="lenka") == names(user="lukas") == names()
-    assert names(user="nobody") == names(kind=Kind.REGISTRATION) == []
+    assert names(user="nobody") == names(kind=SummaryKind.REGISTRATION) == []
     assert names(kind=None, outcomes=["busy", "answered"]) == ["two", "one"]
     assert names(since_ns=START + SECOND) == ["three", "two"]
     assert names(until_ns=START + SECOND) == ["one"]

@@ -1,11 +1,11 @@
-"""What is known of a call at a glance, message by message."""
+"""What is known of a call at a message, message by message."""
 
 import pytest
 from history.test_explain import registration
 from history.wire import CALL_ID, LUKAS, Wire, answered, call, hung_up, invited, refused, request, response
 
 from switchboard.history.seen import Seen
-from switchboard.history.summary import Kind, Summary, user_of
+from switchboard.history.summary import Summary, SummaryKind, user_of
 
 
 def summary(seen: list[Seen]) -> Summary:
@@ -19,7 +19,7 @@ def test_a_whole_call() -> None:
     seen = call(ring_s=4.0)
     found = summary(seen)
     assert (found.kind, found.outcome, found.status, found.phrase) == (
-        Kind.CALL,
+        SummaryKind.CALL,
         "answered",
         200,
         "V poriadku",
@@ -98,12 +98,12 @@ def test_a_challenge_is_no_end() -> None:
 )
 def test_registrations(seen: list[Seen], outcome: str) -> None:
     found = summary(seen)
-    assert (found.kind, found.outcome) == (Kind.REGISTRATION, outcome)
+    assert (found.kind, found.outcome) == (SummaryKind.REGISTRATION, outcome)
     assert user_of(found.callee) == "lukas"
 
 
 def test_what_cannot_be_parsed_is_kept_too() -> None:
     wire = Wire()
     wire.comes(LUKAS, b"INVITE broken")
-    assert (summary(wire.seen).kind, summary(wire.seen).caller) == (Kind.CALL, "")
+    assert (summary(wire.seen).kind, summary(wire.seen).caller) == (SummaryKind.CALL, "")
     assert user_of("no uri") == ""

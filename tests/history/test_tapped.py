@@ -50,7 +50,8 @@ def test_what_went_out(sip_host: str, local: str, learnt: bool, source: str) -> 
 def test_what_passed_between_workers() -> None:
     item = [packed("10.0.0.2", 5062), b"x", "lukas", "sk"]
     body = passed("router.1", 1, "translator.0", "sip.translate", [item])
-    (seen,) = TapReader("", 5060).read(body)
+    assert list(TapReader("", 5060).read(body)) == []
+    (seen,) = TapReader("", 5060, hops=True).read(body)
     assert (seen.source.host, seen.destination.host, seen.direction) == (
         "router.1",
         "translator.0",

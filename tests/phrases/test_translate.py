@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchboard.phrases.catalogue import Catalogue, builtin_catalogues
-from switchboard.phrases.translate import CHOICES, Translator
+from switchboard.phrases.phrases import CHOICES
+from switchboard.phrases.translate import Translator
 from switchboard.sip.splice import replace_reason
 
 REST = b'Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nWarning: 399 h "SIP/2.0 486 Busy Here"\r\n\r\nv=0\r\n'

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from switchboard.bus.context import make_keys
-from switchboard.bus.endpoints import Kind
+from switchboard.bus.endpoints import SocketKind
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.site import endpoints_of, host_of, hosts_of, is_here, open_context, parents
@@ -62,8 +62,8 @@ def test_all_hosts_agree_on_the_ports(tmp_path: Path) -> None:
     assert plans[1]
     owners = plans[0].owners
     assert owners == plans[1].owners
-    assert [plans[0].port(owner, Kind.ASK) for owner in owners] == [
-        plans[1].port(owner, Kind.ASK) for owner in owners
+    assert [plans[0].port(owner, SocketKind.ASK) for owner in owners] == [
+        plans[1].port(owner, SocketKind.ASK) for owner in owners
     ]
 
 
@@ -80,8 +80,8 @@ def test_ports_do_not_depend_on_the_order_of_the_tables(tmp_path: Path) -> None:
 
 
 def test_parents_of_all_hosts(tmp_path: Path) -> None:
-    doors = parents(settings(tmp_path))
-    assert {name: door.partition(":")[0] for name, (_, _, door) in doors.items()} == {
+    servers = parents(settings(tmp_path))
+    assert {name: server.partition(":")[0] for name, (_, _, server) in servers.items()} == {
         "edge on alpha": "ipc",
         "registrar on beta": "tcp",
         "router on beta": "tcp",

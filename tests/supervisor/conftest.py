@@ -9,6 +9,6 @@ from switchboard.supervisor.child import adopt_orphans
 
 @pytest.fixture(autouse=True)
 def _adopt_no_orphans_afterwards() -> Iterator[None]:
-    """Twins become children of this process; the orphans of later tests are not to."""
+    """Forks become children of this process; the orphans of later tests are not to."""
     yield
     adopt_orphans(False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.rpc import Door
+from switchboard.bus.rpc import RpcServer
 from switchboard.supervisor.supervisor import Parent, Team
 from switchboard.supervisor.worker import Worker
 
@@ -19,9 +19,9 @@ def main(run_dir: str, *modes: str) -> int:
         Worker("fake", number, [sys.executable, str(WORKER), mode], grace_s=GRACE_S)
         for number, mode in enumerate(modes)
     ]
-    door = Door(BusContext(), Endpoints(Path(run_dir)).control("fake"))
+    server = RpcServer(BusContext(), Endpoints(Path(run_dir)).control("fake"))
     say = partial(print, flush=True)
-    return Parent([Team(workers, door)], say, on_up=lambda: say("up")).run()
+    return Parent([Team(workers, server)], say, on_up=lambda: say("up")).run()
 
 
 if __name__ == "__main__":

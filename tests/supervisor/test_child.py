@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from supervisor.fake_children import await_end, hear_until, launch, loaded, reap
 
-from switchboard.supervisor.child import Child, Twin
+from switchboard.supervisor.child import Child, ForkedProcess
 
 LIMIT_S = 15.0
 LOOK_S = 0.01
@@ -26,32 +26,32 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_is_ours_when_the_process_that_forked_it_has_ended(number: signal.Signals) -> None:
-    twin = Twin()
+    fork = ForkedProcess()
     with subprocess.Popen([sys.executable, "-c", FORK], stdout=subprocess.PIPE) as forker:
         assert forker.stdout
-        twin.pid = int(forker.stdout.readline())
-        assert (twin.poll(), twin.is_ours) == (None, False)
+        fork.pid = int(forker.stdout.readline())
+        assert (fork.poll(), fork.is_ours) == (None, False)
         forker.kill()
-    assert (twin.poll(), twin.is_ours) == (None, True)
-    twin.terminate() if number == signal.SIGTERM else twin.kill()
-    until(lambda: twin.poll() is not None)
-    assert twin.returncode == -number
-    twin.kill()
+    assert (fork.poll(), fork.is_ours) == (None, True)
+    fork.terminate() if number == signal.SIGTERM else fork.kill()
+    until(lambda: fork.poll() is not None)
+    assert fork.returncode == -number
+    fork.kill()
 
 
 def test_one_that_never_spoke() -> None:
-    twin = Twin()
-    twin.terminate()
-    assert (twin.poll(), twin.pid, twin.is_ours) == (None, None, False)
+    fork = ForkedProcess()
+    fork.terminate()
+    assert (fork.poll(), fork.pid, fork.is_ours) == (None, None, False)
 
 
 def test_one_that_is_gone() -> None:
-    twin = Twin()
+    fork = ForkedProcess()
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        twin.pid = ended.pid
-    twin.kill()
-    assert (twin.poll(), twin.is_ours) == (None, False)
-    assert os.getpid() != twin.pid
+        fork.pid = ended.pid
+    fork.kill()
+    assert (fork.poll(), fork.is_ours) == (None, False)
+    assert os.getpid() != fork.pid
 
 
 @pytest.fixture
@@ -137,48 +137,48 @@ def test_environment_and_descriptors() -> None:
     assert child.reap()
 
 
-def test_a_twin_waits_and_outlives_the_process_that_forked_it(child: Child) -> None:
-    twin = child.go_and_fork()
-    assert twin
-    assert twin.pid is None
+def test_a_fork_waits_and_outlives_the_process_that_forked_it(child: Child) -> None:
+    fork = child.go_and_fork()
+    assert fork
+    assert fork.pid is None
     hear_until(child, lambda: child.ready)
-    hear_until(twin, lambda: twin.loaded)
-    assert twin.pid not in (None, child.pid)
-    assert not twin.reap()
+    hear_until(fork, lambda: fork.loaded)
+    assert fork.pid not in (None, child.pid)
+    assert not fork.reap()
     child.kill()
     await_end(child)
     assert child.reap()
-    assert not twin.reap()
-    next_one = twin.go_and_fork()
+    assert not fork.reap()
+    next_one = fork.go_and_fork()
     assert next_one
-    hear_until(twin, lambda: twin.ready)
-    twin.terminate()
-    reap(twin)
-    assert twin.returncode == 0
+    hear_until(fork, lambda: fork.ready)
+    fork.terminate()
+    reap(fork)
+    assert fork.returncode == 0
     next_one.dismiss()
     reap(next_one)
 
 
-def test_a_twin_that_is_dismissed_while_the_other_serves(child: Child) -> None:
-    twin = child.go_and_fork()
-    assert twin
-    hear_until(twin, lambda: twin.loaded)
-    twin.dismiss()
-    hear_until(twin, lambda: twin.ready_fd is None)
-    assert twin.reap()
-    assert (twin.returncode, twin.describe_end()) == (None, f"(pid {twin.pid}) ended")
+def test_a_fork_that_is_dismissed_while_the_other_serves(child: Child) -> None:
+    fork = child.go_and_fork()
+    assert fork
+    hear_until(fork, lambda: fork.loaded)
+    fork.dismiss()
+    hear_until(fork, lambda: fork.ready_fd is None)
+    assert fork.reap()
+    assert (fork.returncode, fork.describe_end()) == (None, f"(pid {fork.pid}) ended")
     assert not child.reap()
 
 
-def test_there_is_no_twin_of_what_never_loads() -> None:
+def test_there_is_no_fork_of_what_never_loads() -> None:
     child = launch("broken")
-    twin = child.go_and_fork()
-    assert twin
-    hear_until(twin, lambda: twin.ready_fd is None)
-    assert twin.reap()
-    assert twin.pid is None
-    twin.terminate()
-    twin.kill()
+    fork = child.go_and_fork()
+    assert fork
+    hear_until(fork, lambda: fork.ready_fd is None)
+    assert fork.reap()
+    assert fork.pid is None
+    fork.terminate()
+    fork.kill()
     reap(child)
 
 

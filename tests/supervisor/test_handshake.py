@@ -17,7 +17,7 @@ from bus.inbox import all_items, bind_inbox
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import Peer
-from switchboard.bus.rpc import ask
+from switchboard.bus.rpc import call_rpc
 from switchboard.supervisor.handshake import LOADED, READY
 
 TESTS = Path(__file__).parents[1]
@@ -60,7 +60,7 @@ def started(at: Endpoints, *arguments: str) -> Iterator["subprocess.Popen[bytes]
 
 def test_ready_means_that_the_doors_are_open(at: Endpoints) -> None:
     with started(at, "--instance", "2"):
-        assert ask(at.ask("forwarder", 2), "stats", timeout_s=LIMIT_S)["collector.2.forwarded.sent"] == 0
+        assert call_rpc(at.ask("forwarder", 2), "stats", timeout_s=LIMIT_S)["collector.2.forwarded.sent"] == 0
         assert at.run_dir.stat().st_mode & 0o777 == 0o700
 
 
@@ -87,7 +87,7 @@ def test_sigterm_wakes_a_worker_that_sleeps(at: Endpoints) -> None:
 def test_sigint_is_left_to_the_parent(at: Endpoints) -> None:
     with started(at) as worker:
         worker.send_signal(signal.SIGINT)
-        assert ask(at.ask("forwarder"), "stats", timeout_s=LIMIT_S)["frames_in"] == 0
+        assert call_rpc(at.ask("forwarder"), "stats", timeout_s=LIMIT_S)["frames_in"] == 0
         assert worker.poll() is None
 
 
@@ -131,7 +131,7 @@ def test_a_worker_that_waits_binds_nothing_until_its_go(at: Endpoints) -> None:
         assert not at.run_dir.exists()
         go.send(b"!")
         assert ready.readline() == READY
-        assert ask(at.ask("forwarder"), "stats", timeout_s=LIMIT_S)["frames_in"] == 0
+        assert call_rpc(at.ask("forwarder"), "stats", timeout_s=LIMIT_S)["frames_in"] == 0
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(LIMIT_S) == 0
 
@@ -149,19 +149,19 @@ def test_sigterm_ends_a_worker_that_waits(at: Endpoints) -> None:
         assert worker.wait(LIMIT_S) == -signal.SIGTERM
 
 
-def test_a_go_with_descriptors_leaves_a_twin_that_waits(at: Endpoints) -> None:
-    twin_fd, write_fd = os.pipe()
+def test_a_go_with_descriptors_leaves_a_fork_that_waits(at: Endpoints) -> None:
+    fork_fd, write_fd = os.pipe()
     ours, its = socket.socketpair()
-    with waiting(at) as (worker, go, ready), os.fdopen(twin_fd, "rb") as twin_ready:
+    with waiting(at) as (worker, go, ready), os.fdopen(fork_fd, "rb") as fork_ready:
         socket.send_fds(go, [b"!"], [write_fd, its.fileno()])
         os.close(write_fd)
         its.close()
         assert (ready.readline(), ready.read()) == (READY, b"")
-        word, pid = twin_ready.readline().split()
+        word, pid = fork_ready.readline().split()
         assert word == LOADED
         assert int(pid) != worker.pid
         ours.close()
-        assert twin_ready.read() == b""
+        assert fork_ready.read() == b""
         assert worker.poll() is None
 
 

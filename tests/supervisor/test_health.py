@@ -12,7 +12,7 @@ from supervisor.fake_children import command, tend_until
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.rpc import Door
+from switchboard.bus.rpc import RpcServer
 from switchboard.supervisor.health import QUESTIONS, SignsOfLife, Watchdog, notify, signs_of_life
 from switchboard.supervisor.worker import State, Worker
 
@@ -72,7 +72,7 @@ def watched(
     mode: str, context: BusContext, endpoints: Endpoints, said: list[str]
 ) -> Iterator[tuple[Worker, Watchdog]]:
     """A worker that was started and its watchdog."""
-    worker = Worker("fake", 0, command(mode), spares=False)
+    worker = Worker("fake", 0, command(mode), standbys=False)
     worker.start(0.0)
     worker.tend((), 0.0)
     try:
@@ -106,21 +106,21 @@ def test_who_does_not_answer_is_replaced(context: BusContext, endpoints: Endpoin
 def test_who_answers_now_and_then_is_left_alone(
     context: BusContext, endpoints: Endpoints, said: list[str]
 ) -> None:
-    door = Door(context, endpoints.ask("fake"))
+    server = RpcServer(context, endpoints.ask("fake"))
     with watched("steady", context, endpoints, said) as (worker, watchdog):
         become_up(worker)
         for _ in range(3):
             for _ in range(QUESTIONS):
                 watchdog.handle_timer(0.0)
-            answer_all(door, watchdog)
+            answer_all(server, watchdog)
         assert said == []
 
 
-def answer_all(door: Door, watchdog: Watchdog) -> None:
+def answer_all(server: RpcServer, watchdog: Watchdog) -> None:
     """Answer as soon as something is asked, and return when an answer has come."""
     [(_, pulse)] = watchdog._pulses
-    assert door.sockets[0].poll(LIMIT_MS)
-    while question := door.take():
+    assert server.sockets[0].poll(LIMIT_MS)
+    while question := server.take():
         assert question.subject == "stats"
         question.reply({})
     assert pulse._socket.poll(LIMIT_MS)
@@ -129,12 +129,12 @@ def answer_all(door: Door, watchdog: Watchdog) -> None:
 def test_who_is_still_starting_is_not_asked(
     context: BusContext, endpoints: Endpoints, said: list[str]
 ) -> None:
-    door = Door(context, endpoints.ask("fake"))
+    server = RpcServer(context, endpoints.ask("fake"))
     with watched("silent", context, endpoints, said) as (worker, watchdog):
         tend_until(worker, lambda: worker.pid is not None, 0.0)
         for _ in range(3 * QUESTIONS):
             watchdog.handle_timer(0.0)
-        assert door.take() is None
+        assert server.take() is None
         assert said == []
 
 

@@ -17,7 +17,7 @@ import zmq
 from supervisor.fake_children import command, tend_until
 
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.rpc import Question, Refused, ask
+from switchboard.bus.rpc import Question, RpcRefused, call_rpc
 from switchboard.supervisor.supervisor import Restart, Wakeup
 from switchboard.supervisor.worker import State, Worker
 
@@ -46,7 +46,7 @@ class Supervised:
     """A running fake parent and what it says."""
 
     def __init__(self, run_dir: Path, *modes: str) -> None:
-        self.door = Endpoints(run_dir).control("fake")
+        self.server = Endpoints(run_dir).control("fake")
         self.process = subprocess.Popen(
             [sys.executable, str(FAKE_PARENT), str(run_dir), *modes],
             stdout=subprocess.PIPE,
@@ -62,7 +62,7 @@ class Supervised:
 
     def status(self) -> list[dict[str, Any]]:
         """The answer to `status`."""
-        workers: list[dict[str, Any]] = ask(self.door, "status", timeout_s=LIMIT_S)
+        workers: list[dict[str, Any]] = call_rpc(self.server, "status", timeout_s=LIMIT_S)
         return workers
 
     def status_when(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -72,15 +72,15 @@ class Supervised:
             assert time.monotonic() < until, worker
         return worker
 
-    def spare_of(self, pid: int) -> int:
+    def standby_of(self, pid: int) -> int:
         """The process that waits behind the worker `pid`, as soon as there is one."""
         parent = psutil.Process(self.process.pid)
         until = time.monotonic() + LIMIT_S
-        while not (spares := {child.pid for child in parent.children(recursive=True)} - {pid}):
-            assert time.monotonic() < until, "there is no spare"
+        while not (standbys := {child.pid for child in parent.children(recursive=True)} - {pid}):
+            assert time.monotonic() < until, "there is no standby process"
             select.select([], [], [], LOOK_S)
-        (spare,) = spares
-        return spare
+        (standby,) = standbys
+        return standby
 
 
 @contextmanager
@@ -123,31 +123,31 @@ def test_killed_worker_is_back_within_a_second(tmp_path: Path) -> None:
         assert parent.line() == f"fake.0 (pid {before['pid']}) was killed by SIGKILL; restarting"
 
 
-def test_the_spare_takes_the_place_of_a_killed_worker(tmp_path: Path) -> None:
+def test_the_standby_takes_the_place_of_a_killed_worker(tmp_path: Path) -> None:
     with supervised(tmp_path, "steady") as parent:
         before = parent.status_when(up)
-        spare = parent.spare_of(before["pid"])
+        standby = parent.standby_of(before["pid"])
         os.kill(before["pid"], signal.SIGKILL)
         after = parent.status_when(lambda worker: worker["restarts"] == 1 and up(worker))
-        assert after["pid"] == spare
-        assert parent.spare_of(spare) not in (before["pid"], spare)
+        assert after["pid"] == standby
+        assert parent.standby_of(standby) not in (before["pid"], standby)
         assert len(parent.status()) == 1
 
 
-def test_no_spare_survives_its_parent(tmp_path: Path) -> None:
+def test_no_standby_survives_its_parent(tmp_path: Path) -> None:
     with supervised(tmp_path, "steady") as parent:
-        spare = psutil.Process(parent.spare_of(parent.status_when(up)["pid"]))
+        standby = psutil.Process(parent.standby_of(parent.status_when(up)["pid"]))
         parent.process.kill()
-        psutil.wait_procs([spare], LIMIT_S)
-        assert not spare.is_running()
+        psutil.wait_procs([standby], LIMIT_S)
+        assert not standby.is_running()
 
 
-def test_stop_ends_the_spare(tmp_path: Path) -> None:
+def test_stop_ends_the_standby(tmp_path: Path) -> None:
     with supervised(tmp_path, "steady") as parent:
-        spare = psutil.Process(parent.spare_of(parent.status_when(up)["pid"]))
+        standby = psutil.Process(parent.standby_of(parent.status_when(up)["pid"]))
         parent.process.terminate()
         assert parent.process.wait(LIMIT_S) == 0
-        assert not spare.is_running()
+        assert not standby.is_running()
 
 
 def test_worker_that_ends_at_once_is_started_after_growing_pauses(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_graceful_restart_is_answered_when_the_new_workers_are_up(tmp_path: Path
     with supervised(tmp_path, "steady", "steady") as parent:
         assert parent.line() == "up"
         before = [worker["pid"] for worker in parent.status()]
-        answer = ask(parent.door, "restart", wanted, LIMIT_S)
+        answer = call_rpc(parent.server, "restart", wanted, LIMIT_S)
         after = parent.status()
     assert answer == (["fake.1"] if wanted == "fake.1" else ["fake.0", "fake.1"])
     assert all(up(worker) for worker in after)
@@ -177,13 +177,13 @@ def test_restart_runs_new_code_and_keeps_the_old_if_that_is_broken(tmp_path: Pat
     with supervised(tmp_path, f"@{code}") as parent:
         assert (parent.line(), parent.line()) == ("old", "up")
         code.write_text("says new")
-        assert ask(parent.door, "restart", None, LIMIT_S) == ["fake.0"]
+        assert call_rpc(parent.server, "restart", None, LIMIT_S) == ["fake.0"]
         assert parent.line() == "new"
         before = parent.status()[0]
         code.write_text("broken")
         text = r"fake\.0: the new process .* ended with status 3 before it was ready, the old one goes on"
-        with pytest.raises(Refused, match=text):
-            ask(parent.door, "restart", None, LIMIT_S)
+        with pytest.raises(RpcRefused, match=text):
+            call_rpc(parent.server, "restart", None, LIMIT_S)
         after = parent.status()[0]
         assert (after["state"], after["pid"], after["restarts"]) == ("up", before["pid"], 1)
         assert parent.line().endswith("ended with status 3")
@@ -194,14 +194,14 @@ def test_restart_while_the_parent_stops_is_refused(tmp_path: Path) -> None:
         assert parent.line() == "up"
         parent.process.terminate()
         parent.status_when(lambda worker: worker["state"] == "down")
-        with pytest.raises(Refused, match="the component is being stopped"):
-            ask(parent.door, "restart", None, LIMIT_S)
+        with pytest.raises(RpcRefused, match="the component is being stopped"):
+            call_rpc(parent.server, "restart", None, LIMIT_S)
 
 
 def test_restart_of_a_stubborn_worker_ends_in_sigkill(tmp_path: Path) -> None:
     with supervised(tmp_path, "stubborn") as parent:
         assert parent.line() == "up"
-        assert ask(parent.door, "restart", None, LIMIT_S) == ["fake.0"]
+        assert call_rpc(parent.server, "restart", None, LIMIT_S) == ["fake.0"]
         assert "was killed by SIGKILL; restarting" in parent.line()
 
 
@@ -210,8 +210,8 @@ def test_restart_of_a_stubborn_worker_ends_in_sigkill(tmp_path: Path) -> None:
     [("restart", "fake.7", "there is no worker 'fake.7'"), ("sing", None, "unknown question 'sing'")],
 )
 def test_refused_questions(tmp_path: Path, question: str, body: str | None, text: str) -> None:
-    with supervised(tmp_path, "steady") as parent, pytest.raises(Refused, match=text):
-        ask(parent.door, question, body, LIMIT_S)
+    with supervised(tmp_path, "steady") as parent, pytest.raises(RpcRefused, match=text):
+        call_rpc(parent.server, question, body, LIMIT_S)
 
 
 def test_worker_that_is_not_ready_is_starting_and_left_alone(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def restarting(code: Path, new: str) -> Iterator[tuple[Restart, Worker]]:
     """A worker is up, and has been asked at the instant 10 to restart in the mode `new`."""
     code.write_text("steady")
     nobody: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    worker = Worker("fake", 0, command(f"@{code}"), spares=False)
+    worker = Worker("fake", 0, command(f"@{code}"), standbys=False)
     worker.start(0.0)
     try:
         tend_until(worker, lambda: worker.state is State.UP, 0.0)

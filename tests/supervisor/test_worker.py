@@ -14,9 +14,9 @@ from switchboard.supervisor.worker import LONGEST_PAUSE_S, State, Worker
 
 
 @contextmanager
-def working(mode: str = "steady", spares: bool = True) -> Iterator[Worker]:
+def working(mode: str = "steady", standbys: bool = True) -> Iterator[Worker]:
     """A worker that was started at the instant 10."""
-    worker = Worker("fake", 0, command(mode), grace_s=1.0, spares=spares)
+    worker = Worker("fake", 0, command(mode), grace_s=1.0, standbys=standbys)
     worker.start(10.0)
     worker.tend((), 10.0)
     try:
@@ -44,14 +44,14 @@ def kill(worker: Worker) -> int:
     return worker.pid
 
 
-def have_spare(worker: Worker, now: float) -> int:
-    """Tend until the spare has loaded; return its pid."""
+def have_standby(worker: Worker, now: float) -> int:
+    """Tend until the standby process has loaded; return its pid."""
     worker.tend((), now)
     tend_until(worker, lambda: len(processes(worker)) == 2 and None not in processes(worker), now)
-    (spare,) = set(processes(worker)) - {worker.pid}
-    assert spare is not None
+    (standby,) = set(processes(worker)) - {worker.pid}
+    assert standby is not None
     tend_until(worker, lambda: all(child.loaded for child in worker._children()), now)
-    return spare
+    return standby
 
 
 def processes(worker: Worker) -> list[int | None]:
@@ -124,26 +124,26 @@ def test_one_that_cannot_be_launched_is_tried_again() -> None:
         worker.restart(10.2)
 
 
-def test_the_spare_takes_the_place_of_a_killed_one_and_has_a_spare_itself(steady: Worker) -> None:
+def test_the_standby_takes_the_place_of_a_killed_one_and_has_a_standby_itself(steady: Worker) -> None:
     for now in (12.0, 14.0, 16.0):
-        spare = have_spare(steady, now)
+        standby = have_standby(steady, now)
         kill(steady)
-        tend_until(steady, lambda: steady.pid == spare, now)  # noqa: B023
+        tend_until(steady, lambda: steady.pid == standby, now)  # noqa: B023
         become_up(steady, now)
     assert steady.status(16.5)["restarts"] == 3
 
 
-def test_a_dead_spare_is_replaced_and_takes_no_place(steady: Worker) -> None:
-    spare = have_spare(steady, 12.0)
-    os.kill(spare, signal.SIGKILL)
-    tend_until(steady, lambda: spare not in processes(steady), 13.0)
+def test_a_dead_standby_is_replaced_and_takes_no_place(steady: Worker) -> None:
+    standby = have_standby(steady, 12.0)
+    os.kill(standby, signal.SIGKILL)
+    tend_until(steady, lambda: standby not in processes(steady), 13.0)
     assert steady.next_deadline() == 13.0 + AFTER_S
     pid = kill(steady)
     tend_until(steady, lambda: steady.pid not in (pid, None), 13.5)
     become_up(steady, 13.5)
 
 
-def test_spare_of_one_that_fails_again_and_again() -> None:
+def test_standby_of_one_that_fails_again_and_again() -> None:
     with working("unfit") as worker:
         now = 10.0
         for _ in range(4):
@@ -153,37 +153,39 @@ def test_spare_of_one_that_fails_again_and_again() -> None:
             worker.tend((), now)
 
 
-def test_no_spare_if_it_is_not_wanted() -> None:
-    with working(spares=False) as worker:
+def test_no_standby_if_it_is_not_wanted() -> None:
+    with working(standbys=False) as worker:
         become_up(worker)
         assert worker.next_deadline() is None
         assert processes(worker) == [worker.pid]
 
 
-def test_stop_ends_the_spare_and_the_successor(steady: Worker) -> None:
-    have_spare(steady, 12.0)
+def test_stop_ends_the_standby_and_the_successor(steady: Worker) -> None:
+    have_standby(steady, 12.0)
     steady.restart(12.0)
     steady.stop(12.0)
     assert tend_until(steady, lambda: steady.gone, 12.0) == []
 
 
-@pytest.mark.parametrize("spares", [True, False])
+@pytest.mark.parametrize("standbys", [True, False])
 def test_restart_serves_what_is_loaded_now(
-    tmp_path: Path, spares: bool, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, standbys: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     code = tmp_path / "mode"
     code.write_text("says old")
-    with working(f"@{code}", spares) as worker:
+    with working(f"@{code}", standbys) as worker:
         become_up(worker)
-        if spares:
-            have_spare(worker, 12.0)
+        if standbys:
+            have_standby(worker, 12.0)
         code.write_text("says new")
         old = worker.pid
         follower = worker.restart(12.1)
         assert (worker.pid, worker.state) == (old, State.UP)
         assert tend_until(worker, lambda: follower.ready, 12.2) == []
         assert (worker.pid, worker.state) == (follower.pid, State.UP)
-        assert (have_spare(worker, 12.3) in processes(worker)) if spares else worker.next_deadline() is None
+        assert (
+            (have_standby(worker, 12.3) in processes(worker)) if standbys else worker.next_deadline() is None
+        )
         assert worker.status(12.3)["restarts"] == 1
     assert capfd.readouterr().out.split() == ["old", "new"]
 
@@ -202,19 +204,19 @@ def test_the_old_one_serves_until_the_new_one_has_loaded(steady: Worker) -> None
     assert (steady.state, steady.pid) == (State.UP, follower.pid)
 
 
-def test_broken_new_code_leaves_the_old_worker_and_its_spare(tmp_path: Path) -> None:
+def test_broken_new_code_leaves_the_old_worker_and_its_standby(tmp_path: Path) -> None:
     code = tmp_path / "mode"
     code.write_text("steady")
     with working(f"@{code}") as worker:
         become_up(worker)
-        old, spare = worker.pid, have_spare(worker, 12.0)
+        old, standby = worker.pid, have_standby(worker, 12.0)
         code.write_text("broken")
         follower = worker.restart(12.1)
         lines = tend_until(worker, lambda: follower.returncode is not None, 12.2)
         assert lines == [f"fake.0 successor (pid {follower.pid}) ended with status 3"]
-        assert (worker.state, processes(worker)) == (State.UP, [old, spare])
+        assert (worker.state, processes(worker)) == (State.UP, [old, standby])
         kill(worker)
-        tend_until(worker, lambda: worker.pid == spare, 13.0)
+        tend_until(worker, lambda: worker.pid == standby, 13.0)
         become_up(worker, 13.0)
 
 

@@ -1,4 +1,4 @@
-"""Surveys over real doors."""
+"""Surveys over real servers."""
 
 import os
 from collections.abc import Callable

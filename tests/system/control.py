@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict, cast
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.rpc import Board
+from switchboard.bus.rpc import RpcGroup
 from switchboard.settings.hosts import Component as Name
 from switchboard.settings.model import Settings
 
@@ -35,7 +35,7 @@ def ask_parents(data_dir: Path) -> list[Component]:
     """The workers of all components; [] unless every parent answers within a second."""
     endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
     with BusContext() as context:
-        board = Board(context, {name: endpoints.control(name) for name in Name})
+        board = RpcGroup(context, {name: endpoints.control(name) for name in Name})
         try:
             board.wait(ANSWER_WITHIN_S)
         finally:

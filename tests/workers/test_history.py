@@ -81,14 +81,14 @@ def test_a_message_without_a_name_is_counted(service: HistoryService) -> None:
     assert service.stats()["nameless"] == 1
 
 
-def test_it_listens_to_the_edge_and_on_demand_to_the_others(
+def test_it_listens_to_the_wire_and_on_demand_to_the_others(
     service: HistoryService, settings: Settings
 ) -> None:
     endpoints = Endpoints(settings.run_dir)
-    places = [endpoints.publisher("edge-rx"), endpoints.publisher("edge-tx")]
-    assert service.subscriptions(endpoints) == places
+    wire = [("edge-rx", 0), ("edge-tx", 0), ("router", 0), ("router", 1)]
+    assert service.subscriptions(endpoints) == [endpoints.publisher(*each) for each in wire]
     with_hops = settings.model_copy(update={"history_hops": True})
-    assert list(tapped_workers(with_hops))[2:] == [("router", 0), ("router", 1), ("translator", 0)]
+    assert list(tapped_workers(with_hops)) == [*wire, ("translator", 0)]
 
 
 class Topics:

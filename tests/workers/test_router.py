@@ -1,5 +1,6 @@
 """What a router sends, and to whom; what it decides is tested in tests/proxy."""
 
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,9 +13,12 @@ from flows import packed
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
+from switchboard.phrases.translate import Translator
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.settings.model import Settings
 from switchboard.sip.scan import scan
+from switchboard.transports.lending import NAME, Lender
+from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.workers.router import RouterService
 
 LIMIT_S = 2.0
@@ -80,19 +84,7 @@ def ready(service: RouterService, name: str) -> None:
 FORWARDED, TRYING = "INVITE sip:bob@127.0.0.2:5070 SIP/2.0", "SIP/2.0 100 Trying"
 
 
-def test_a_single_request_takes_the_short_way(
-    service: RouterService, context: BusContext, settings: Settings
-) -> None:
-    edge = bind_inbox(context, endpoint(settings, "edge-tx"))
-    translator = bind_inbox(context, endpoint(settings, "translator"))
-    ready(service, "edge-tx.0")
-    ready(service, "translator.0")
-    invite(service, 1)
-    service.flush()
-    assert (lines(edge), lines(translator)) == ([FORWARDED], [TRYING])
-
-
-def test_many_datagrams_share_one_frame_requests_first(
+def test_requests_share_the_frame_of_the_responses_and_go_first(
     service: RouterService, context: BusContext, settings: Settings
 ) -> None:
     translator = bind_inbox(context, endpoint(settings, "translator"))
@@ -100,6 +92,39 @@ def test_many_datagrams_share_one_frame_requests_first(
     invite(service, 1, 2)
     service.flush()
     assert lines(translator) == [FORWARDED, FORWARDED, TRYING, TRYING]
+
+
+def test_all_leaves_on_the_sockets_of_the_edge_once_they_are_lent(
+    service: RouterService, settings: Settings
+) -> None:
+    """With the phrases that the translator has told."""
+    sockets = bind_sockets("127.0.0.2", 0)
+    lender = Lender(settings.run_dir / NAME, sockets)
+    service.receive("phrases.tables", Translator("sk", {}).to_wire(), time.monotonic())
+    until = time.monotonic() + LIMIT_S
+    while not service.stats()["sends_directly"]:
+        assert time.monotonic() < until, "nothing was lent"
+        service.handle_timer(time.monotonic())
+        lender.lend()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.2", 0))
+        phone.settimeout(LIMIT_S)
+        port = phone.getsockname()[1]
+        raw = INVITE.format(number=1).replace(":5070", f":{port}").encode()
+        item = [packed("127.0.0.2", port, "127.0.0.2"), scan(raw), raw]
+        service.receive("sip.received", [item], time.monotonic())
+        service.flush()
+        received = [phone.recv(2000).partition(b"\r\n")[0] for _ in range(1)]
+    assert received == [f"INVITE sip:bob@127.0.0.2:{port} SIP/2.0".encode()]
+    assert service.stats()["sent"] == 2
+    lender.close()
+    for sock in sockets:
+        sock.close()
+
+
+def test_other_tables_are_counted(service: RouterService) -> None:
+    service.receive("phrases.tables", ["sk"], time.monotonic())
+    assert service.stats()["bad_items"] == 1
 
 
 def test_past_a_translator_that_is_away_all_goes_straight_to_the_edge(
@@ -121,7 +146,7 @@ def test_a_request_that_is_lost_is_answered_at_once(
     ready(service, "edge-tx.0")
     invite(service, 1)
     flush_until_taken(service)
-    (forwarded,), (trying,) = next_frame(edge)[1], next_frame(edge)[1]
+    forwarded, trying = next_frame(edge)[1]
     sent = forwarded[1]
     assert (sent[:7], trying[1][:11]) == (b"INVITE ", b"SIP/2.0 100")
     lost = [packed("127.0.0.2", 5070), sent[:520]]

@@ -1,0 +1,219 @@
+"""What a worker has to send: on the edge's own sockets where these are lent to it, else by way of others.
+
+The direct way needs the edge's sockets (`lending.py`) and the tables of phrases, which the translator publishes: then
+a drain's messages leave with one system call, in the order in which they were put. Without either, responses go by
+way of the translator, with what is put beside them, and requests alone to edge-tx; so what one peer is sent stays in
+order there, too. What has left by others may still be on its way when the direct way opens: it has a start of
+HEAD_START_S.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgpack  # type: ignore[import-untyped]
+
+from switchboard import codec
+from switchboard.bus import frames
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.frames import SENT, pack_sent
+from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.tap import Tap
+from switchboard.phrases.phrases import Phrases
+from switchboard.sip.flow import Flow
+from switchboard.transports.lending import Borrower
+from switchboard.transports.transport import SocketSender
+from switchboard.transports.udp import UDP
+
+try:
+    from switchboard._native.wire import rewrite
+except ImportError:
+    rewrite = None  # type: ignore[assignment]
+
+HEAD_START_S: Final = 0.02
+"""For what one peer is sent, to stay in order."""
+TABLES: Final = "phrases.tables"
+RESPONSE_CLASSES: Final = range(1, 7)
+_HEAD = frames.head("sip.send")
+_PLAIN = len(SENT)
+_HEAD_OF_SENT = codec.list_head(_PLAIN)
+Run = tuple[int, bytes]
+"""How many packed items, and these, one behind the other."""
+
+
+class Sender:
+    """Takes items of `sip.send` and `sip.translate`, and sends them when it is flushed. `borrower`: of the edge's
+    sockets, None on another host than the edge's. `tap` is shown what goes to the wire.
+    """
+
+    def __init__(self, context: BusContext, endpoints: Endpoints, borrower: Borrower | None) -> None:
+        self.tap: Tap | None = None
+        self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self._borrower = borrower
+        self._phrases: Phrases | None = None
+        self._sockets: SocketSender | None = None
+        self._runs: list[Run] = []
+        self._opens_at = math.inf
+        self._sent = self._failed = self._untranslated = self._retried = 0
+        self._by_class = [0] * (RESPONSE_CLASSES.stop)
+
+    @property
+    def outboxes(self) -> Sequence[PackedOutbox]:
+        """Those to the translator and edge-tx, for the loop."""
+        return self._translator, self._edge
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether all goes straight to the wire."""
+        return self._opens_at == -math.inf
+
+    @property
+    def due_at(self) -> float:
+        """When `handle_timer` has something to do (monotonic s)."""
+        look_at = self._borrower.due_at if self._borrower else math.inf
+        return min(look_at, self._opens_at if self._opens_at > 0 else math.inf)
+
+    def put_packed(self, count: int, items: bytes) -> None:
+        """Add `count` packed items of one subject, one behind the other."""
+        if count:
+            self._runs.append((count, items))
+
+    def put(self, item: Sequence[Any]) -> None:
+        """Add an item that is not packed yet."""
+        self.put_packed(1, codec.pack(item))
+
+    def flush(self) -> None:
+        """Send all of it."""
+        if self._runs:
+            if self.is_direct:
+                self._send(sum(count for count, _ in self._runs), b"".join(items for _, items in self._runs))
+            elif self._opens_at == math.inf:
+                self._pass_on()
+            else:
+                return  # in a moment
+            self._runs.clear()
+        if not self._translator.flush():
+            self._go_past_translator()
+        self._edge.flush()
+
+    def take_tables(self, body: Any) -> bool:
+        """Take the translator's tables of phrases; False if they are none."""
+        try:
+            self._phrases = Phrases.from_wire(body)
+        except ValueError:
+            return False
+        self._look(time.monotonic())
+        return True
+
+    def handle_timer(self, now: float) -> None:
+        """See whether the direct way is open."""
+        if self._borrower is not None and self._borrower.look(now):
+            self._note_retried()
+            sockets = self._borrower.sockets
+            self._sockets = UDP.make_sender(sockets) if sockets else None
+        self._look(now)
+
+    def stats(self) -> dict[str, float]:
+        """Datagrams that left (some retried) or that the kernel refused; responses by class, and those of them
+        that went past an absent translator; whether the direct way is open.
+        """
+        by_class = {f"responses.{digit}xx": self._by_class[digit] for digit in RESPONSE_CLASSES}
+        return {
+            "sent": self._sent,
+            "failed": self._failed,
+            "retried": self._retried + (self._sockets.retried if self._sockets else 0),
+            **by_class,
+            "untranslated": self._untranslated,
+            "sends_directly": int(self.is_direct),
+        }
+
+    def close(self) -> None:
+        """Let go of the sockets."""
+        if self._borrower is not None:
+            self._borrower.close()
+
+    def _look(self, now: float) -> None:
+        if self._sockets is None or self._phrases is None:
+            self._opens_at = math.inf
+        elif self._opens_at == math.inf:
+            self._opens_at = now + HEAD_START_S
+        elif -math.inf < self._opens_at <= now:
+            self._opens_at = -math.inf
+            waiting = [run for outbox in (self._edge, self._translator) for run in outbox.take_back()]
+            self._runs = [*map(_counted, waiting), *self._runs]
+
+    def _send(self, count: int, items: bytes) -> None:
+        assert self._sockets is not None
+        assert self._phrases is not None
+        counts = None
+        if not (self.tap and self.tap.is_open):
+            counts = self._sockets.send_run(count, items, self._phrases, self._by_class)
+        if counts is None:
+            counts = self._send_shown(count, items)
+        self._sent += counts[0]
+        self._failed += counts[1]
+
+    def _send_shown(self, count: int, items: bytes) -> tuple[int, int]:
+        """The same in two steps, with a frame in between, as edge-tx would have had it."""
+        assert self._sockets is not None
+        frame = b"".join((_HEAD, codec.list_head(count), *self._translated(count, items)))
+        if self.tap and self.tap.is_open:
+            self.tap.publish(frame, "", time.time_ns())
+        counts = self._sockets.send_items(frame, len(_HEAD))
+        if counts is None:
+            left = [self._sockets.send(raw, Flow.unpack(flow)) for flow, raw in frames.unpack(frame)[1]]
+            return sum(left), len(left) - sum(left)
+        return counts
+
+    def _translated(self, count: int, items: bytes) -> list[bytes]:
+        """The items of `sip.send`, packed."""
+        assert self._phrases is not None
+        rewritten = None
+        if rewrite is not None:
+            rewritten = rewrite(codec.list_head(count) + items, 0, self._phrases)
+        if rewritten is None:
+            return [self._translate(item) for item in _unpacked(items)]
+        packed, classes = rewritten
+        for digit in classes:
+            self._count_class(digit)
+        return packed
+
+    def _translate(self, item: list[Any]) -> bytes:
+        assert self._phrases is not None
+        flow, raw, *reader = item
+        if reader:
+            self._count_class(raw[8:9])
+            raw = self._phrases.translate(raw, *reader)
+        return pack_sent(flow, raw)
+
+    def _count_class(self, digit: bytes) -> None:
+        if digit.isdigit() and int(digit) in RESPONSE_CLASSES:
+            self._by_class[int(digit)] += 1
+
+    def _pass_on(self) -> None:
+        is_any_response = any(items[:1] != _HEAD_OF_SENT for _, items in self._runs)
+        outbox = self._translator if is_any_response else self._edge
+        outbox.put_all(self._runs)
+
+    def _go_past_translator(self) -> None:
+        for _, items in map(_counted, self._translator.take_back()):
+            for item in _unpacked(items):
+                self._edge.put(pack_sent(*item[:_PLAIN]))
+                self._untranslated += len(item) > _PLAIN
+
+    def _note_retried(self) -> None:
+        if self._sockets is not None:
+            self._retried += self._sockets.retried
+
+
+def _counted(run: bytes | Run) -> Run:
+    return (1, run) if isinstance(run, bytes) else run
+
+
+def _unpacked(items: bytes) -> Iterable[list[Any]]:
+    unpacker = msgpack.Unpacker(unicode_errors="surrogateescape", max_buffer_size=len(items) + 1)
+    unpacker.feed(items)
+    return unpacker  # type: ignore[no-any-return]

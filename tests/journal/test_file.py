@@ -1,0 +1,114 @@
+"""None"""
+
+import os
+from pathlib import Path
+
+import pytest
+from journal.scripts import finished
+
+from switchboard.journal.file import Mark, RecordWriter, read_records
+from switchboard.journal.record import CallDetailRecord
+
+ONE, TWO, THREE = (finished(name) for name in ("one", "two", "three"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cdr.jsonl"
+
+
+def lines(*records: CallDetailRecord) -> bytes:
+    return b"".join(record.to_line() for record in records)
+
+
+def append(path: Path, *records: CallDetailRecord) -> Mark:
+    writer = RecordWriter(path)
+    try:
+        return writer.append(lines(*records))
+    finally:
+        writer.close()
+
+
+def beyond(path: Path, mark: Mark) -> list[CallDetailRecord]:
+    writer = RecordWriter(path)
+    try:
+        return writer.records_beyond(mark)
+    finally:
+        writer.close()
+
+
+def test_appends_and_says_where_it_is(path: Path) -> None:
+    assert append(path, ONE) == (path.stat().st_ino, len(lines(ONE)))
+    assert append(path, TWO, THREE).offset == path.stat().st_size
+    assert path.read_bytes() == lines(ONE, TWO, THREE)
+
+
+def test_records_beyond_a_mark(path: Path) -> None:
+    mark = append(path, ONE)
+    assert beyond(path, mark) == []
+    append(path, TWO, THREE)
+    assert beyond(path, mark) == [TWO, THREE]
+    assert beyond(path, Mark(0, 0)) == [ONE, TWO, THREE]
+
+
+def test_of_another_or_a_shorter_file_all_is_beyond(path: Path) -> None:
+    mark = append(path, ONE, TWO)
+    assert beyond(path, Mark(mark.inode + 1, mark.offset)) == [ONE, TWO]
+    os.truncate(path, len(lines(ONE)))
+    assert beyond(path, mark) == [ONE]
+
+
+@pytest.mark.parametrize("torn", [b"{", lines(TWO)[:-2], b"\0" * 100, b"no record"])
+@pytest.mark.parametrize("before", [b"", lines(ONE), b"\n"])
+def test_a_torn_last_line_is_removed(path: Path, before: bytes, torn: bytes) -> None:
+    path.write_bytes(before + torn)
+    append(path, THREE)
+    assert path.read_bytes() == before + lines(THREE)
+
+
+def test_a_last_line_that_only_lacks_its_newline_gets_it(path: Path) -> None:
+    path.write_bytes(lines(ONE, TWO)[:-1])
+    append(path, THREE)
+    assert path.read_bytes() == lines(ONE, TWO, THREE)
+
+
+@pytest.mark.parametrize("successor", [None, b"", lines(THREE)])
+def test_a_file_moved_away_is_left_alone(path: Path, successor: bytes | None) -> None:
+    writer = RecordWriter(path)
+    writer.append(lines(ONE))
+    rotated = path.rename(path.with_suffix(".1"))
+    if successor is not None:
+        path.write_bytes(successor)
+    mark = writer.append(lines(TWO))
+    writer.close()
+    assert rotated.read_bytes() == lines(ONE)
+    assert path.read_bytes() == (successor or b"") + lines(TWO)
+    assert mark == (path.stat().st_ino, path.stat().st_size)
+
+
+def test_a_file_cut_in_place_is_gone_on_with(path: Path) -> None:
+    writer = RecordWriter(path)
+    writer.append(lines(ONE))
+    os.truncate(path, 0)
+    assert writer.append(lines(TWO)).offset == len(lines(TWO))
+    writer.close()
+    assert path.read_bytes() == lines(TWO)
+
+
+def test_a_directory_that_is_not_there_is_an_error(path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        RecordWriter(path / "deeper")
+
+
+def test_no_file_means_no_calls(tmp_path: Path) -> None:
+    assert list(read_records(tmp_path / "cdr.jsonl")) == []
+
+
+def test_records_in_order_and_torn_or_foreign_lines_told(tmp_path: Path) -> None:
+    path = tmp_path / "cdr.jsonl"
+    one, two = finished("one"), finished("two")
+    path.write_bytes(b"# notes\n" + one.to_line() + b"\n" + two.to_line() + one.to_line()[:50])
+    skipped: list[int] = []
+    assert list(read_records(path, skipped.append)) == [one, two]
+    assert skipped == [1, 3, 5]
+    assert list(read_records(path)) == [one, two]
