@@ -68,6 +68,11 @@ class Gate:
         """Count an ACK of an answer without a transaction."""
         self._counters["acks_ended"] += 1
 
+    @property
+    def has_news(self) -> bool:
+        """Whether operators are to be told something."""
+        return bool(self.sources.floods) or self.notices.waiting
+
     def tell(self, now: float) -> None:
         """Make notices of the floods that began."""
         floods, self.sources.floods = self.sources.floods, []

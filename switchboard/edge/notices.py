@@ -39,6 +39,11 @@ class Notices:
         self._told[key] = now
         self._waiting.append((event, {"source": source, **details}))
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something has been gathered."""
+        return bool(self._waiting)
+
     def take(self) -> list[Notice]:
         """Return what has been gathered since the last call."""
         waiting, self._waiting = self._waiting, []
