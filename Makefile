@@ -5,7 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PATHS := switchboard services tests bench
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 COMPILED := $(wildcard switchboard/_native/*.pyx switchboard/_native/*.pxi)
+
+# The core is compiled while pip installs what else is needed.
+define REQUIREMENTS
+import tomllib
+from pathlib import Path
+told = tomllib.loads(Path("pyproject.toml").read_text())
+needed = told["project"]["dependencies"] + told["project"]["optional-dependencies"]["dev"]
+Path("$(VENV)/build.txt").write_text("\n".join(told["build-system"]["requires"]))
+Path("$(VENV)/run.txt").write_text("\n".join(needed))
+endef
+export REQUIREMENTS
 
 .PHONY: setup lab test check clean
 
@@ -18,7 +30,9 @@ $(STAMP): pyproject.toml setup.py $(COMPILED)
 		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@find switchboard -name "*.so" -not -path "*/_native/*" -delete  # of older versions: Python prefers them
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -c "$$REQUIREMENTS"
+	$(PIP) --requirement $(VENV)/build.txt
+	$(PIP) --no-deps --no-build-isolation --editable . & $(PIP) --requirement $(VENV)/run.txt && wait $$!
 	@touch $(STAMP)
 
 lab: setup

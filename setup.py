@@ -8,7 +8,7 @@ from setuptools import Extension, setup
 
 NATIVE = Path("switchboard/_native")
 # Annotations are for mypy: compiled code takes whatever the Python twin takes.
-DIRECTIVES = {"language_level": "3", "annotation_typing": False, "auto_pickle": False}
+DIRECTIVES = {"language_level": "3", "annotation_typing": False, "auto_pickle": False, "binding": False}
 
 
 def extensions() -> list[Extension]:

@@ -21,7 +21,7 @@ from bench.messages import INVITE
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.items import message_in
+from switchboard.bus.frames import message_in
 from switchboard.bus.peer import Peer
 from switchboard.settings.model import Settings
 from switchboard.transports.udp_sockets import SOCKETS, bind_sockets

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import psutil
 
+from switchboard.twins import interpreter
+
 
 def describe_machine() -> str:
     """Processor, cores, memory, operating system, Python."""
     memory_gb = psutil.virtual_memory().total / 2**30
     return (
         f"{_processor()}, {os.cpu_count()} cores, {memory_gb:.0f} GB; "
-        f"{platform.system()} {platform.release()}; Python {platform.python_version()}"
+        f"{platform.system()} {platform.release()}; {interpreter()}"
     )
 
 

@@ -12,6 +12,7 @@ from time import process_time
 
 from bench.messages import RESPONSE
 from switchboard.bus import frames
+from switchboard.codec import list_head
 from switchboard.journal.journal import Journal
 from switchboard.phrases.translate import Translator
 from switchboard.registrar.rebind import RegistrarPolicy
@@ -19,10 +20,9 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.store import Change
-from switchboard.registrar.transactions import RegisterTransactions
 from switchboard.sip.flow import UDP, Flow
-from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
+from switchboard.workers.reception import RECEIVED_HEAD, make_reception
 
 ROUNDS = 200
 NOW_AT = 1_800_000_000.0
@@ -133,7 +133,7 @@ class RegistrarBench:
     def __init__(self, path: Path, batch: int) -> None:
         self.store = SqliteStore(path)
         registrar = Registrar(self.store, lambda uri: uri.host == LOCAL, RegistrarPolicy(), b"secret")
-        self.transactions = RegisterTransactions(registrar, 32.0)
+        self.reception = make_reception(registrar, 32.0)
         self.batch = batch
         self.numbers = count()
         self.now_at = NOW_AT
@@ -152,17 +152,11 @@ class RegistrarBench:
     def step(self, frame: bytes) -> bytes:
         """As the service does it: the frame of replies."""
         self.now_at += 0.05
-        replies = []
         with self.store.batch() as change:
-            for packed, index, raw in frames.unpack(frame)[1]:
-                message, flow = Message(raw, index), Flow.unpack(packed)
-                reply = self.transactions.handle(message, flow.hop, self.now_at, self.now_at)
-                assert reply
-                assert reply.response.startswith(b"SIP/2.0 200")
-                to = flow.towards(reply.target).pack()
-                replies.append([to, reply.response, reply.user, reply.accept_language])
+            answers = self.reception.take(frame, len(RECEIVED_HEAD), self.now_at, self.now_at)
+        assert all(b"SIP/2.0 200" in answer for answer in answers)
         self.changes.append(change.pack())
-        return frames.pack("sip.translate", replies)
+        return b"".join((frames.head("sip.translate"), list_head(len(answers)), *answers))
 
     def measure(self, rounds: int) -> float:
         """Microseconds a REGISTER, the making of the requests left out."""

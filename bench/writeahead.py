@@ -13,7 +13,7 @@ from time import process_time
 
 from playbook import HOST, LENKA, LUKAS, Board, Sent, request, response
 
-from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.core.commands import ProxyTurn
 from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.scan import scan
 from switchboard.wal.keyed_log import KeyedLog

@@ -7,9 +7,8 @@ from sip.messages import TORTURE
 
 from switchboard.core.domains import OwnDomains
 from switchboard.core.networks import AccessList, parse_networks
-from switchboard.edge.filter import Gate
+from switchboard.edge.filter import Gate, Notice
 from switchboard.edge.intake import Intake, IntakeInPython
-from switchboard.edge.notices import Notice
 from switchboard.edge.policy import GatePolicy
 from switchboard.sip.dispatch import Dispatcher
 

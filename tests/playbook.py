@@ -12,13 +12,13 @@ from flows import udp
 from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.core.authorization import Admission
+from switchboard.core.commands import CallEvent, Lookup, ProxyTurn
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
 from switchboard.core.proxy import Proxy
-from switchboard.core.proxy_commands import CallEvent, Lookup, ProxyTurn
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer

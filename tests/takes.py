@@ -9,8 +9,7 @@ from playbook import HOST, LENKA, LUKAS, PETER, PORT, Board, request, response
 from registrar.registers import Desk
 
 from switchboard.core.domains import OwnDomains
-from switchboard.sip.datagram import DatagramKind, classify, strip_empty_lines
-from switchboard.sip.dispatch import REGISTRAR, Dispatcher
+from switchboard.sip.dispatch import REGISTRAR, DatagramKind, Dispatcher, classify, strip_empty_lines
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 

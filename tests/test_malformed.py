@@ -8,7 +8,7 @@ from switchboard.core.domains import OwnDomains
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.sip.datagram import DatagramKind, classify, strip_empty_lines
+from switchboard.sip.dispatch import DatagramKind, classify, strip_empty_lines
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import parse_message
 

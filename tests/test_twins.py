@@ -1,6 +1,7 @@
 """The compiled modules and their Python twins: which ones run, in a fresh interpreter."""
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -67,3 +68,23 @@ def test_what_the_compiled_core_looks_up_when_it_is_needed_is_there() -> None:
     assert len(named) > 10
     for module, name, alone in named:
         assert hasattr(import_module(module or alone), name or "__name__"), (module, name)
+
+
+@pytest.mark.parametrize(
+    ("built", "expected"),
+    [
+        ({"CONFIG_ARGS": "'--enable-optimizations' '--with-lto'"}, "PGO and LTO"),
+        ({"CONFIG_ARGS": "'--with-lto'"}, "LTO"),
+        (
+            {"PGO_PROF_GEN_FLAG": "-fprofile-generate", "PGO_PROF_USE_FLAG": "-fprofile-use"},
+            "neither PGO nor LTO",
+        ),
+        ({"PGO_PROF_GEN_FLAG": "-fprofile-generate", "PGO_PROF_USE_FLAG": ""}, "PGO"),
+        ({}, "neither PGO nor LTO"),
+    ],
+)
+def test_it_is_told_how_the_interpreter_was_built(
+    monkeypatch: pytest.MonkeyPatch, built: dict[str, str], expected: str
+) -> None:
+    monkeypatch.setattr("sysconfig.get_config_var", built.get)
+    assert twins.interpreter() == f"Python {platform.python_version()} built with {expected}"

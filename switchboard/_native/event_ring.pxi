@@ -7,7 +7,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from switchboard.wal.bounds import EVENTS_KEPT, REPEAT_S
-from switchboard.wal.keys import EVENT
+from switchboard.wal.event_ring import EVENT
 
 cdef enum:
     RING_ROOM = 256  # of the first ring, a power of two

@@ -41,9 +41,11 @@ cdef int _know_names() except -1:
     global _PREFIX, _TAG, _TAG_PARAM, _REGISTRAR, _unpack_flow
     _PREFIX = reference("switchboard.sip.dispatch", "BRANCH_PREFIX").encode()
     _REGISTRAR = reference("switchboard.sip.dispatch", "REGISTRAR")
-    _TAG = reference("switchboard.core.answer", "TAG").encode()
+    _TAG = reference("switchboard.core.refusal", "TAG").encode()
     _TAG_PARAM = b";tag=" + _TAG
     _unpack_flow = reference("switchboard.sip.flow", "Flow").unpack
+    if DATAGRAMS != reference("switchboard.edge.intake", "DATAGRAMS_A_ROUND"):
+        raise ValueError("the compiled intake was built for another number of datagrams a round")
     return 0
 
 
@@ -331,7 +333,7 @@ cdef inline uint32_t _crc32(uint32_t remainder, const unsigned char *data, Py_ss
 
 
 cdef uint32_t _transaction(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
-    """As `switchboard.core.beginning` has it."""
+    """As `switchboard.core.refusal` has it."""
     cdef uint32_t remainder = 0xffffffff
     remainder = _crc32(_crc_of(remainder, data, index, count, VIA), b" ", 1)
     remainder = _crc32(_crc_of(remainder, data, index, count, CALL_ID), b" ", 1)

@@ -24,7 +24,7 @@ from switchboard import codec
 from switchboard.journal.call import CHALLENGES, Call
 from switchboard.journal.changes import MAX_RECORDED, Batch, Changes, Run, Telling
 from switchboard.journal.events import _END_OF_TIME, MAX_TEXT
-from switchboard.journal.outcome import ends_call, outcome_of
+from switchboard.journal.record import ends_call, outcome_of
 from switchboard.journal.record import Outcome, Party
 from switchboard.journal.waits import GRACE_S, Waits
 

@@ -1,5 +1,5 @@
 """What crosses the bus as compiled code reads and writes it, plain ones only: the codec's packed values
-(switchboard.codec, msgpack), flows (switchboard.sip.flow) and the items made of them (switchboard.bus.items).
+(switchboard.codec, msgpack), flows (switchboard.sip.flow) and the items made of them (switchboard.bus.frames).
 """
 
 cdef enum:

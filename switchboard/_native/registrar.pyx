@@ -1,11 +1,16 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
-"""The registrar's part of the compiled core: its table of users, which routers have as well."""
+"""The registrar's part of the compiled core: its table of users, which routers have as well, and the plain REGISTER."""
 
 import secrets
 from importlib import import_module
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.math cimport INFINITY
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.math cimport INFINITY, rint
+from libc.stdint cimport uintptr_t
+from libc.stdio cimport snprintf
+from libc.string cimport strlen
 
 
 cdef object reference(str module, str name):
@@ -14,6 +19,9 @@ cdef object reference(str module, str name):
 
 include "octets.pxi"
 include "packing.pxi"
+include "sums.pxi"
+include "reading.pxi"
+include "facts.pxi"
 
 
 cdef inline bytes bytes_of(Slice octets):
@@ -34,3 +42,6 @@ def _choose_secret():
 _choose_secret()
 
 include "users.pxi"
+include "answered.pxi"
+include "contacts.pxi"
+include "reception.pxi"

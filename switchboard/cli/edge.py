@@ -29,6 +29,7 @@ from switchboard.supervisor.resources import activated_sockets
 from switchboard.transports.lending import NAME
 from switchboard.transports.udp import UDP
 from switchboard.transports.udp_sockets import BindError, PortTaken
+from switchboard.twins import core, interpreter
 
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1
@@ -84,6 +85,7 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
         *([("Console", [console])] if console else []),
         ("Logs", [_log_place()]),
         ("State", [_command("status")]),
+        ("Runs on", [f"{core()}, {interpreter()}"]),
         ("Stop", ["Ctrl-C"]),
     ]
     body = [

@@ -20,7 +20,7 @@ from switchboard.cli.output import (
     say,
 )
 from switchboard.cli.running import ask_worker, settings_or_exit
-from switchboard.journal.reader import parse_records, read_records
+from switchboard.journal.file import parse_records, read_records
 from switchboard.journal.record import CallDetailRecord, Party, write_csv
 from switchboard.settings.model import Settings
 from switchboard.settings.site import is_here

@@ -17,7 +17,7 @@ from switchboard.cli.status import log_level, metrics, status
 from switchboard.cli.top import top
 from switchboard.cli.trace import trace
 from switchboard.cli.user import user_app
-from switchboard.twins import core
+from switchboard.twins import core, interpreter
 
 app = typer.Typer(
     help="A SIP proxy and registrar. Data goes to standard output, messages to standard error.",
@@ -38,7 +38,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version  # 50 ms
 
-        typer.echo(f"switchboard {version('switchboard')} ({core()})")
+        typer.echo(f"switchboard {version('switchboard')}: {core()}, {interpreter()}")
         raise typer.Exit
 
 

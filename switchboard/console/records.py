@@ -7,7 +7,7 @@ from datetime import datetime
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import call_rpc
-from switchboard.journal.reader import read_part
+from switchboard.journal.file import read_part
 from switchboard.journal.record import CallDetailRecord, Outcome, parse_line, timestamp
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here

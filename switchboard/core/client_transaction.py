@@ -5,7 +5,7 @@ from typing import Final
 
 from switchboard.core.commands import Fields, Turn
 from switchboard.core.timers import Timers, TimerValues, Waiting
-from switchboard.core.transaction_key import ClientKey
+from switchboard.sip.dispatch import ClientKey
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import make_ack

@@ -1,4 +1,4 @@
-"""What the transaction layer and its user ask the outside to do: nothing else leaves the core."""
+"""What the core asks the outside to do: to send, to resolve names, to tell the journal. Nothing else leaves it."""
 
 from typing import Any, NamedTuple
 
@@ -58,3 +58,32 @@ class Turn:
     def touch(self, transaction: object) -> None:
         """Note that the state of `transaction` changes: it is written ahead of what this turn sends."""
         self.touched[transaction] = None
+
+
+class Lookup(NamedTuple):
+    """A host to resolve as RFC 3263 §4 says; no port means that SRV records may choose it."""
+
+    host: str
+    port: int | None
+
+
+class CallEvent(NamedTuple):
+    """Something that happened to a call (docs/BUS.md, `call.happened`)."""
+
+    kind: str
+    call_id: str
+    from_tag: str
+    at: float
+    details: tuple[Any, ...] = ()
+
+
+class ProxyTurn(Turn):
+    """A turn of the proxy. `at` is its moment by the wall clock (epoch s): bindings and records need it."""
+
+    __slots__ = ("at", "events", "lookups")
+
+    def __init__(self, now: float, *, at: float) -> None:
+        Turn.__init__(self, now)
+        self.at = at
+        self.lookups: list[Lookup] = []
+        self.events: list[CallEvent] = []

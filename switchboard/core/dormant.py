@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
-from switchboard.core.transaction_key import ClientKey, ServerKey
+from switchboard.sip.dispatch import ClientKey, ServerKey
 
 Sleeper = tuple[float, int, bool, Sequence[ServerKey], Sequence[ClientKey]]
 """Its deadline, the unit, whether it ends then, and its keys."""

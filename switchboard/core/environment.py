@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from switchboard.core.authorization import Admission
+from switchboard.core.calls import Unconfirmed
+from switchboard.core.commands import Lookup, ProxyTurn
 from switchboard.core.forwarding import Plan, is_sendable
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
-from switchboard.core.proxy_commands import Lookup, ProxyTurn
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
-from switchboard.core.unconfirmed import Unconfirmed
 from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.respond import Hop
 from switchboard.sip.stateless import StatelessAnswers

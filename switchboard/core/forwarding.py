@@ -5,10 +5,9 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from switchboard.core.commands import Fields
+from switchboard.core.commands import Fields, Lookup
 from switchboard.core.domains import DEFAULT_PORT
 from switchboard.core.preprocess import Routing
-from switchboard.core.proxy_commands import Lookup
 from switchboard.core.record_route import is_recorded, record_routes
 from switchboard.core.request import Received
 from switchboard.core.target import Target, is_spoken

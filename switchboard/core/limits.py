@@ -4,13 +4,11 @@ A new request outside a dialog may be refused, without a transaction. What belon
 begun, and every CANCEL, is always served.
 """
 
-from switchboard.core.answer import tag_of, try_later
-from switchboard.core.commands import Reader
+from switchboard.core.commands import ProxyTurn, Reader
 from switchboard.core.networks import Network, is_within, parse_host
 from switchboard.core.overload import Overload
-from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.core.recent import Recent
-from switchboard.core.refusal import Refusal
+from switchboard.core.refusal import Refusal, tag_of, try_later
 from switchboard.core.request import Received
 from switchboard.core.targets import Locations
 from switchboard.core.verdicts import LASTS_S, Verdicts

@@ -6,18 +6,16 @@ Datagrams, timers and resolved names go in; what is to be done comes out in a `P
 from collections import Counter
 from functools import partial
 
-from switchboard.core.answer import is_ack_of_such
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Reader
+from switchboard.core.commands import Lookup, ProxyTurn, Reader
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.preprocess import Routing, preprocess
-from switchboard.core.proxy_commands import Lookup, ProxyTurn
-from switchboard.core.refusal import Refusal
+from switchboard.core.refusal import Refusal, is_ack_of_such
 from switchboard.core.request import Received
 from switchboard.core.response_context import ResponseContext
 from switchboard.core.server_transaction import (
@@ -26,11 +24,10 @@ from switchboard.core.server_transaction import (
     ServerTransaction,
 )
 from switchboard.core.targets import OwnAnswer, RelayRefusal
-from switchboard.core.transaction_key import client_key, server_key
+from switchboard.sip.dispatch import client_key, parse_quoted, server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.quoted import parse_quoted
 from switchboard.sip.respond import Hop, build_response, warning_of
 from switchboard.sip.splice import top_via_cut
 

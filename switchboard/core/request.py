@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from switchboard.auth.digest import realm_of
-from switchboard.core.commands import Fields, Reader
+from switchboard.core.commands import CallEvent, Fields, Reader
 from switchboard.core.domains import OwnDomains
 from switchboard.core.loop import own_passes, routing_hash
-from switchboard.core.proxy_commands import CallEvent
-from switchboard.core.transaction_key import server_key
+from switchboard.sip.dispatch import server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header

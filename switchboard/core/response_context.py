@@ -4,21 +4,18 @@ from collections.abc import Sequence
 from functools import partial
 from urllib.parse import quote
 
-from switchboard.core.best import Final, best, gathered_challenges, with_challenges
-from switchboard.core.branch import Branch, restore_branch
+from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
+from switchboard.core.calls import session_expires_s
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Fields
+from switchboard.core.commands import Fields, ProxyTurn
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
-from switchboard.core.identity import unproved_lines
-from switchboard.core.preprocess import MAX_BREADTH, Routing
-from switchboard.core.proxy_commands import ProxyTurn
+from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog
-from switchboard.core.recursion import redirected_targets
 from switchboard.core.request import Received
 from switchboard.core.server_transaction import ServerTransaction
-from switchboard.core.session_timer import session_expires_s
 from switchboard.core.target import Target, by_priority
+from switchboard.core.targets import redirected_targets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header

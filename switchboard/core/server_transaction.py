@@ -8,7 +8,7 @@ from typing import Final
 
 from switchboard.core.commands import Fields, Reader, Turn
 from switchboard.core.timers import Timers, TimerValues, Waiting
-from switchboard.core.transaction_key import ServerKey
+from switchboard.sip.dispatch import ServerKey
 from switchboard.sip.flow import Flow
 
 

@@ -1,5 +1,6 @@
-"""The target set of a request (RFC 3261 §16.5): who is called, in which order, and who may call."""
+"""The target set of a request (RFC 3261 §16.5), and what a redirection adds to it (§16.7 step 4)."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -8,14 +9,14 @@ from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failure, Failures, Reason
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
-from switchboard.core.identity import unproved_lines
-from switchboard.core.preprocess import Routing
+from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.core.request import Received
 from switchboard.core.target import Bound, Target, target_of
-from switchboard.sip.address import uri_in
+from switchboard.sip.address import NameAddr, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
+from switchboard.sip.message import Message
 from switchboard.sip.translation import is_private
 from switchboard.sip.uri import SipUri, parse_uri
 
@@ -218,3 +219,35 @@ def _own_answer(received: Received) -> Refusal:
     if received.method == "OPTIONS":
         return OwnAnswer(200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")])
     return _bad_event() if received.method in _EVENT_METHODS else Refusal(404)
+
+
+_FOLLOWED = (300, 301, 302)
+_IN_USER = r"A-Za-z0-9\-_.!~*'()&=+$,;?/:%"
+_IN_PARAM = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
+_WELL_FORMED = re.compile(
+    rf"sip:(?:[{_IN_USER}]++@)?[^;?@]++(?:;[{_IN_PARAM}]++(?:=[{_IN_PARAM}]++)?)*+", re.IGNORECASE
+)
+"""What we may write as a Request-URI of our own making; anything else is the caller's to follow."""
+
+
+def redirected_targets(response: Message, policy: TargetPolicy, at: float) -> list[Target]:
+    """Return where the contacts of `response` lead; none if it is no redirection that a proxy follows."""
+    if response.status not in _FOLLOWED:
+        return []
+    try:
+        contacts = response.values(Header.CONTACT)
+    except ParseError:
+        return []
+    return [target for contact in contacts for target in _targets(contact, policy, at)]
+
+
+def _targets(value: str, policy: TargetPolicy, at: float) -> list[Target]:
+    try:
+        contact = NameAddr.parse(value)
+        uri = SipUri.parse(contact.uri)
+        if not (_WELL_FORMED.fullmatch(contact.uri) and uri.has_host):
+            return []
+        q = float(contact.param("q") or 1.0)
+    except (ParseError, ValueError):
+        return []
+    return policy.expand(uri, q, at)

@@ -18,7 +18,7 @@ from switchboard.core.server_transaction import (
     restore_server,
 )
 from switchboard.core.timers import Timers, TimerValues, Waiting
-from switchboard.core.transaction_key import ClientKey, ServerKey, client_key
+from switchboard.sip.dispatch import ClientKey, ServerKey, client_key
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
 

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientState, ClientTransaction
-from switchboard.core.commands import Fields
+from switchboard.core.commands import Fields, ProxyTurn
 from switchboard.core.environment import Environment
-from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.core.response_context import ResponseContext, restore_context
 from switchboard.core.server_transaction import ServerState, ServerTransaction
 from switchboard.core.timers import TimerValues
-from switchboard.core.transaction_key import ClientKey, ServerKey
+from switchboard.sip.dispatch import ClientKey, ServerKey
 
 RECENT_S = 2.0
 """A provisional response that was decided so shortly before the end may not have left: it is sent again."""

@@ -1,13 +1,64 @@
-"""Which new requests go on while their peers are overloaded; what was begun always does.
+"""Admission control: which new requests go on while their peers are overloaded; what was begun always does.
 
 A request that is sent again has the same verdict again: a call that was admitted is not refused because its
-INVITE was lost or late.
+INVITE was lost or late. How much the peers have to do is known from how late they take what they are sent.
 """
 
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 
+from switchboard import codec
+from switchboard.bus.outbox import Outbox
 from switchboard.core.overload import Overload
 from switchboard.core.verdicts import LASTS_S, Verdicts
+
+RATE_MEMORY_S = 0.2
+"""Over about so long of work the peer's rate is averaged."""
+STAMPS_KEPT = 1_000
+AWAY_S = 1.0
+"""Who is silent for longer was not at work, but away: that says nothing of the rate."""
+_SHORTEST_S = 1e-4
+
+
+class Backlog:
+    """Of one peer; its rate is learnt while it always has something to do.
+
+    Instants are those of the stamps (epoch s); items are counted from the beginning.
+    """
+
+    def __init__(self) -> None:
+        self._stamps: deque[tuple[float, int]] = deque(maxlen=STAMPS_KEPT)
+        self._taken = 0
+        self._told_at = 0.0
+        self._was_busy = False
+        self._rate = 0.0
+
+    def stamp(self, at: float, items: int) -> None:
+        """So many items were handed on up to `at`."""
+        self._stamps.append((at, items))
+
+    def take(self, stamp: float, at: float) -> None:
+        """The peer has, `at` this moment, taken all before that stamp. Those before our time tell nothing."""
+        taken, worked_s = self._taken, at - self._told_at
+        while self._stamps and self._stamps[0][0] <= stamp:
+            taken = self._stamps.popleft()[1]
+        if taken > self._taken and self._was_busy:
+            self._learn(taken - self._taken, max(worked_s, _SHORTEST_S))
+        self._taken, self._told_at, self._was_busy = max(self._taken, taken), at, bool(self._stamps)
+
+    @property
+    def delay_s(self) -> float:
+        """How long what was stamped last will have waited when its turn comes; 0 if all is taken."""
+        if not self._stamps or not self._rate:
+            return 0.0
+        return (self._stamps[-1][1] - self._taken) / self._rate
+
+    def _learn(self, items: int, work_s: float) -> None:
+        if self._rate and work_s > AWAY_S:
+            return
+        weight = min(1.0, work_s / RATE_MEMORY_S) if self._rate else 1.0
+        self._rate += weight * (items / work_s - self._rate)
 
 
 class Entrance:
@@ -38,3 +89,98 @@ class Entrance:
         if overload is None:
             return False
         return overload.refuses(now, overload.is_pressing(now) and self._is_user(host))
+
+
+KEPT = 10_000
+"""Items that edge-rx keeps for a peer: what calls that were begun have yet to say is not to be lost."""
+FULL = 1_000
+"""Items beyond which nothing new is taken on."""
+LOOK_EVERY_S = 0.005
+STAMP_EVERY_S = 0.02
+STAMP_ITEMS = 64
+"""So many are stamped sooner: a burst has to be seen while it comes."""
+
+
+class Load:
+    """Of one peer: stamps what `outbox` has for it, and hears when that was taken."""
+
+    def __init__(self, outbox: Outbox, overload: Overload) -> None:
+        self._outbox = outbox
+        self._overload = overload
+        self._backlog = Backlog()
+        self._has_heard = False
+        self._stamped_at = 0.0
+        self._stamped = 0
+
+    @property
+    def name(self) -> str:
+        """NAME.INSTANCE of the peer."""
+        return self._outbox.peer.name
+
+    @property
+    def lag_s(self) -> float:
+        """How late what goes to it will be."""
+        return self._backlog.delay_s
+
+    def look(self, now: float) -> None:
+        """Tell the entrance how it is now; measured is only what the peer has said last."""
+        self._overload.lag_s = self._backlog.delay_s
+        if self._has_heard:
+            self._overload.note(self._overload.lag_s, now)
+            self._has_heard = False
+        self._overload.is_full = self._outbox.waiting > FULL
+
+    def stamp(self, at: float) -> None:
+        """Say when, behind what waits for it."""
+        waiting = self._outbox.waiting
+        if not waiting:
+            return
+        items = self._outbox.sent + self._outbox.dropped + waiting + 1
+        is_early = 0.0 <= at - self._stamped_at < STAMP_EVERY_S
+        if is_early and items - self._stamped < STAMP_ITEMS:
+            return
+        self._stamped_at, self._stamped = at, items
+        self._outbox.put(codec.pack(at))
+        self._backlog.stamp(at, items)
+
+    def take(self, stamp: float) -> None:
+        """The peer has taken what came before the stamp."""
+        self._backlog.take(stamp, time.time())
+        self._has_heard = True
+
+
+class Loads:
+    """All of them; `outboxes`: one a router by number, and the registrar's."""
+
+    def __init__(self, outboxes: Sequence[Outbox], entrance: Entrance) -> None:
+        numbers = [*range(len(outboxes) - 1), -1]
+        self._loads = [
+            Load(outbox, entrance.overload(number)) for number, outbox in zip(numbers, outboxes, strict=True)
+        ]
+        self._looked_at = 0.0
+        self._by_name = {load.name: load for load in self._loads}
+
+    def look(self, now: float) -> None:
+        """Before more is taken in."""
+        if 0.0 <= now - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        for load in self._loads:
+            load.look(now)
+
+    def stamp(self) -> None:
+        """After it."""
+        at = time.time()
+        for load in self._loads:
+            load.stamp(at)
+
+    def take(self, name: str, stamp: float) -> bool:
+        """That peer has taken what came before the stamp; False if there is none of this name."""
+        load = self._by_name.get(name)
+        if load is not None:
+            load.take(stamp)
+        return load is not None
+
+    def stats(self) -> dict[str, float]:
+        """How late each will be."""
+        return {f"{load.name}.lag_ms": round(load.lag_s * 1e3, 1) for load in self._loads}

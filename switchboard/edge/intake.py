@@ -4,12 +4,18 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from switchboard.bus.items import pack_received, pack_sent
+from switchboard.bus.frames import pack_received, pack_sent
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.core.answer import answer_statelessly, try_later
+from switchboard.core.refusal import answer_statelessly, try_later
 from switchboard.edge.filter import Gate, Refused
-from switchboard.sip.datagram import PONG, DatagramKind, classify, looks_like_request, strip_empty_lines
-from switchboard.sip.dispatch import Dispatcher
+from switchboard.sip.dispatch import (
+    PONG,
+    DatagramKind,
+    Dispatcher,
+    classify,
+    looks_like_request,
+    strip_empty_lines,
+)
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from switchboard.bus.outbox import Outbox
-from switchboard.sip.quoted import parse_quoted
+from switchboard.sip.dispatch import parse_quoted
 from switchboard.transports.transport import Transport, Undelivered
 
 ERRORS_A_ROUND: Final = 32

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from switchboard.history.lenient import LenientMessage
-from switchboard.journal.outcome import ends_call
+from switchboard.journal.record import ends_call
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from switchboard.history.seen import Direction, Seen, method_of, status_of
-from switchboard.journal.outcome import ends_call, outcome_of
-from switchboard.journal.record import Party
+from switchboard.journal.record import Party, ends_call, outcome_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import parse_message
 from switchboard.sip.uri import SipUri

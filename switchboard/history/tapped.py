@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from switchboard.bus import frames
-from switchboard.bus.items import message_in
+from switchboard.bus.frames import message_in
 from switchboard.bus.share import SMALLEST
 from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Address, Direction, Seen, call_id_of
 from switchboard.history.summary import user_of
-from switchboard.sip.datagram import PONG
+from switchboard.sip.dispatch import PONG
 from switchboard.sip.flow import Flow
 
 WIRE_IN, WIRE_OUT = "edge-rx.0", "edge-tx.0"

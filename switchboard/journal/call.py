@@ -5,8 +5,15 @@ from enum import StrEnum
 from typing import Any, Self
 
 from switchboard.journal.events import Answered, Bye, Failed, Invite, Refreshed, Ringing
-from switchboard.journal.outcome import ends_call, outcome_of
-from switchboard.journal.record import CallDetailRecord, Outcome, Party, milliseconds, timestamp
+from switchboard.journal.record import (
+    CallDetailRecord,
+    Outcome,
+    Party,
+    ends_call,
+    milliseconds,
+    outcome_of,
+    timestamp,
+)
 
 Key = tuple[str, str]
 """Call-ID and the caller's tag: what is the same in every message of a call, whatever its forks."""

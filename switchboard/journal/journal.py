@@ -12,10 +12,10 @@ from switchboard import codec
 from switchboard.journal.changes import Run
 from switchboard.journal.deliveries import Deliveries, Router
 from switchboard.journal.events import EventError, read_event
+from switchboard.journal.file import RecordWriter
 from switchboard.journal.fold import CallFolder
 from switchboard.journal.state import StateStore
 from switchboard.journal.table import CallTable, CallTableInPython
-from switchboard.journal.writer import RecordWriter
 
 _TELLING = (int, str, list)
 

@@ -14,7 +14,7 @@ from switchboard import codec
 from switchboard.journal.call import Call, Key
 from switchboard.journal.changes import MAX_RECORDED, Batch, Changes
 from switchboard.journal.deliveries import Router
-from switchboard.journal.writer import Mark
+from switchboard.journal.file import Mark
 from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 2

@@ -70,10 +70,12 @@ class Update(NamedTuple):
 
     def _is_translated(self, contact: str) -> bool:
         """Whether the user agent is reached where the request came from, and not at the contact."""
-        if not is_sip(contact):
-            return False
-        uri = SipUri.parse(contact)
-        return not (uri.has_host and uri.port != 0) or is_translated(uri.host, self.via.host, self.source[0])
+        return is_sip(contact) and is_behind_translation(SipUri.parse(contact), self.via.host, self.source[0])
+
+
+def is_behind_translation(contact: SipUri, via: str, source: str) -> bool:
+    """The same of the host in the top Via and the address that the request came from."""
+    return not (contact.has_host and contact.port != 0) or is_translated(contact.host, via, source)
 
 
 def _path(request: Message) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache, partial
+from hashlib import blake2s
 from typing import Final, NamedTuple
 
 from switchboard.auth.authenticator import Authenticator
@@ -11,7 +12,7 @@ from switchboard.auth.verifier import Attempt
 from switchboard.core.preprocess import check_syntax
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.rebind import RegistrarPolicy, Update, rebind
+from switchboard.registrar.rebind import RegistrarPolicy, Update, is_behind_translation, rebind
 from switchboard.registrar.store import Store
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -26,7 +27,6 @@ LARGEST_ANSWER: Final = 65_000
 """Octets: what a datagram holds over IPv4, less what a translated phrase may add."""
 MOST_DISPLACED: Final = 1000
 """Noted between two looks at them."""
-_WORD = 2**32 - 1
 
 Headers = list[tuple[str, str]]
 
@@ -66,11 +66,9 @@ class Registrar:
         authenticator: Authenticator | None = None,
     ) -> None:
         self._authenticator = authenticator
+        self.store, self.policy, self.secret = store, policy, secret
         self.answers = authenticator.answers if authenticator else StatelessAnswers()
-        self._store = store
         self._is_own = is_own
-        self._policy = policy
-        self._secret = secret
         self.displaced = 0
         self._displaced: list[Displaced] = []
 
@@ -79,7 +77,7 @@ class Registrar:
 
         ParseError if not even an answer is possible: its top Via is malformed.
         """
-        user, tag = "", self._to_tag(request)
+        user, tag = "", to_tag(self.secret, request)
         try:
             user = self._user(request)
             if self._authenticator is not None:
@@ -100,6 +98,11 @@ class Registrar:
         response = build_response(request, status, reason, to_tag=tag, headers=headers, top_via=top_via)
         return Answer(response, user)
 
+    @property
+    def asks_for_passwords(self) -> bool:
+        """Whether somebody has to prove who it is."""
+        return self._authenticator is not None
+
     def take_displaced(self) -> list[Displaced]:
         """The bindings that went for want of room since the last call; `displaced` counts them all."""
         taken, self._displaced = self._displaced, []
@@ -107,12 +110,29 @@ class Registrar:
 
     def purge(self, now_at: float) -> None:
         """Remove the bindings whose time is over."""
-        for user in self._store.expired_users(now_at):
-            self._store.put(user, self.bindings(user, now_at))
+        for user in self.store.expired_users(now_at):
+            self.store.put(user, self.bindings(user, now_at))
 
     def bindings(self, user: str, now_at: float) -> list[Binding]:
         """The valid bindings of `user`."""
-        return [binding for binding in self._store.bindings(user) if binding.expires_at > now_at]
+        return [binding for binding in self.store.bindings(user) if binding.expires_at > now_at]
+
+    def owns(self, place: str) -> bool:
+        """Whether a URI with this host, and port if there is one, is of our domain."""
+        try:
+            return self._is_own(SipUri.parse(f"sip:{place}"))
+        except ParseError:
+            return False
+
+    @staticmethod
+    def is_translated(place: str, via: str, source: str) -> bool:
+        """Whether who has a contact at this host and port is reached at `source` instead (see `Update`)."""
+        return is_behind_translation(SipUri.parse(f"sip:{place}"), via, source)
+
+    @staticmethod
+    def date(second: int) -> str:
+        """The value of Date at that epoch second."""
+        return _date(second)
 
     def _is_registered_at(self, user: str, hop: Hop, now_at: float) -> bool:
         """Whether `user` is registered where answers to the request go."""
@@ -153,12 +173,12 @@ class Registrar:
         """Steps 6 to 8: bind and unbind, if a datagram holds the 200."""
         update = Update.of(request, source)
         bound = self.bindings(user, now_at)
-        wanted, displaced = rebind(request, update, bound, self._policy, now_at)
+        wanted, displaced = rebind(request, update, bound, self.policy, now_at)
         response = self._ok(request, update, wanted, now_at)
         if len(response) > LARGEST_ANSWER:
             raise Refusal(513)
         if wanted != bound:
-            self._store.put(user, wanted)
+            self.store.put(user, wanted)
         for binding in displaced:
             self._note_displaced(Displaced(user, binding, source))
         return response
@@ -172,17 +192,19 @@ class Registrar:
             headers += [("Path", value) for value in update.path]
         headers.append(("Date", _date(int(now_at))))
         top_via = received_via(request, update.source)
-        return build_response(request, 200, "", self._to_tag(request), headers, top_via)
+        return build_response(request, 200, "", to_tag(self.secret, request), headers, top_via)
 
     def _note_displaced(self, displaced: Displaced) -> None:
         self.displaced += 1
         if len(self._displaced) < MOST_DISPLACED:
             self._displaced.append(displaced)
 
-    def _to_tag(self, request: Message) -> str:
-        """A tag that a retransmission gets again (§8.2.7)."""
-        number = hash((self._secret, request.call_id, request.cseq, request.via.branch))
-        return f"{number & _WORD:08x}"
+
+def to_tag(secret: bytes, request: Message) -> str:
+    """A tag that a retransmission gets again (§8.2.7)."""
+    text = f"{request.call_id}\0{request.cseq[0]}\0{request.via.branch}"
+    octets = text.encode("utf-8", "surrogateescape")
+    return blake2s(octets, digest_size=4, key=secret, person=b"to-tag").hexdigest()
 
 
 def _check_require(request: Message) -> None:

@@ -1,12 +1,19 @@
-"""Which worker handles a message: the same call always meets the same router.
+"""What a datagram is, and whose business: the worker's that handles its message, and the transaction's.
 
-Requests go by their Call-ID. Responses carry the router's number in the branch that it made, so they
-find it even while the number of routers changes.
+Most datagrams at the SIP port are messages, some only keep a path open. Empty lines before a start line mean nothing
+(RFC 3261 §7.5); CRLFCRLF is a ping that wants CRLF as its pong (RFC 5626 §3.5.1, §4.4.1); phones also send a few zero
+bytes; STUN (RFC 8489) shares the port (RFC 5626 §4.4.2).
+
+The same call always meets the same router. Requests go by their Call-ID. Responses carry the router's number in the
+branch that it made, so they find it even while the number of routers changes. There, a message belongs to a
+transaction by its branch (RFC 3261 §17.1.3, §17.2.3). A request of ours as an ICMP error quotes it, cut anywhere,
+bears that branch, too (RFC 792, RFC 1812, RFC 4443).
 """
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from enum import Enum, auto
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from switchboard.sip.address import NameAddr
@@ -14,6 +21,49 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri
+from switchboard.sip.via import Via
+
+PING: Final = b"\r\n\r\n"
+PONG: Final = b"\r\n"
+
+_BLANK: Final = b"\r\n\0 \t"
+_STUN_HEADER_BYTES: Final = 20
+_STUN_COOKIE: Final = b"\x21\x12\xa4\x42"
+_STUN_BINDING_REQUEST: Final = b"\0\1"  # of RFC 3489, without the cookie
+_REQUEST_LINE: Final = re.compile(rb"(?!SIP/)[^\r\n]*[ \t]SIP/[^ \t\r\n]*[ \t]*(?:[\r\n]|\Z)", re.IGNORECASE)
+
+
+class DatagramKind(Enum):
+    """What to do with a datagram: scan a MESSAGE, answer a PING, take the others silently."""
+
+    MESSAGE = auto()
+    PING = auto()
+    KEEP_ALIVE = auto()
+    STUN = auto()
+
+
+def classify(data: bytes) -> DatagramKind:
+    """Return what `data` (untrusted) is; whatever is none of the others counts as a MESSAGE."""
+    if data[:1].isalpha():
+        return DatagramKind.MESSAGE
+    if data == PING:
+        return DatagramKind.PING
+    if not data.strip(_BLANK):
+        return DatagramKind.KEEP_ALIVE
+    if len(data) >= _STUN_HEADER_BYTES and (data[4:8] == _STUN_COOKIE or data[:2] == _STUN_BINDING_REQUEST):
+        return DatagramKind.STUN
+    return DatagramKind.MESSAGE
+
+
+def strip_empty_lines(data: bytes) -> bytes:
+    """Return `data` from its start line on (RFC 3261 §7.5)."""
+    return data.lstrip(b"\r\n")
+
+
+def looks_like_request(raw: bytes) -> bool:
+    """Whether bytes that could not be scanned were meant as a request, so that 400 is due, not silence."""
+    return _REQUEST_LINE.match(raw) is not None
+
 
 REGISTRAR: Final = -1
 BRANCH_COOKIE: Final = "z9hG4bK"
@@ -76,3 +126,55 @@ class Dispatcher:
 def _routes(request: Message) -> Iterator[str]:
     """The URIs in Route. ParseError."""
     return (NameAddr.parse(value).uri for value in request.values(Header.ROUTE))
+
+
+ServerKey = tuple[str | int, ...]
+ClientKey = tuple[str, str]
+
+_COOKIE = BRANCH_COOKIE.lower()
+
+
+def server_key(request: Message, via: Via, method: str = "") -> ServerKey:
+    """Return the key of the server transaction for `request`, whose top Via is `via`.
+
+    `method` overrides the request's: a CANCEL looks for the INVITE (§9.2). An ACK always does.
+    A branch without the magic cookie comes from an RFC 2543 element: then the fields of §17.2.3 decide;
+    so they do for a cookie without anything behind it (RFC 4475 §3.2.1).
+    """
+    method = method or ("INVITE" if request.method == "ACK" else request.method)
+    branch = via.branch.lower()
+    if branch.startswith(_COOKIE) and branch != _COOKIE:
+        return branch, via.host, via.port or 5060, method
+    sequence = request.cseq[0]
+    return request.uri, request.from_tag, request.call_id, sequence, request.top_via, method
+
+
+def client_key(branch: str, method: str) -> ClientKey:
+    """Return the key of the client transaction that sent `method` with our `branch`."""
+    return branch, method
+
+
+_START = re.compile(rb"([!-.0-~]+) [^\r\n]+ SIP/2\.0\r?\n")
+_OWN_VIA = re.compile(
+    rb"\nVia: SIP/2\.0/UDP [^\r\n;]+;branch=(" + BRANCH_PREFIX.encode() + rb"([0-9]{1,3})\.[!-~]+)\r"
+)
+
+
+class Quoted(NamedTuple):
+    """The method, our branch, and the number of the router that made it."""
+
+    method: str
+    branch: str
+    router: int
+
+
+def parse_quoted(sent: bytes) -> Quoted | None:
+    """Return what `sent` (untrusted) is; None if it is no request of ours, or ends before our Via does.
+
+    Our Via is on top and as we write it, for we wrote it.
+    """
+    start = _START.match(sent)
+    via = _OWN_VIA.search(sent, start.end() - 1) if start else None
+    if not start or not via:
+        return None
+    return Quoted(start[1].decode("ascii"), via[1].decode("ascii"), int(via[2]))

@@ -5,8 +5,8 @@ import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
+from switchboard.core.commands import Lookup
 from switchboard.core.domains import DEFAULT_PORT
-from switchboard.core.proxy_commands import Lookup
 from switchboard.sip.grammar import read_place
 from switchboard.sip.respond import Hop
 

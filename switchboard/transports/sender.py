@@ -18,7 +18,7 @@ from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.items import SENT, pack_sent
+from switchboard.bus.frames import SENT, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.tap import Tap
 from switchboard.phrases.phrases import Phrases

@@ -2,19 +2,38 @@
 
 An event is the packed list `[kind, call_id, from_tag, at, detail…]` (docs/BUS.md, `call.happened`) wherever it is
 put and in the log; what is told is the same list with the number before its first element. So a frame to the
-journal is a head and the octets of one event after the other, and nobody packs an event twice.
+journal is a head and the octets of one event after the other, and nobody packs an event twice. Its key in a
+router's log is EVENT and the number; what else that log holds has a first byte of its own here.
 """
 
+import struct
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 from operator import itemgetter
-from typing import Protocol
+from typing import Final, Protocol
 
 from switchboard.codec import list_head, pack
 from switchboard.wal.bounds import EVENTS_KEPT, REPEAT_S
-from switchboard.wal.keys import event_key
+
+BOOT: Final = b"B"
+SERIES: Final = b"S"
+EVENT: Final = b"E"
+NONCE: Final = b"N"
+_EVENT = struct.Struct(">cQ")
+
+
+def event_key(number: int) -> bytes:
+    """Return the key of the call event `number`."""
+    return _EVENT.pack(EVENT, number)
+
+
+def event_number(key: bytes) -> int:
+    """Return the number in that key."""
+    number: int = _EVENT.unpack(key)[1]
+    return number
+
 
 _FEW, _MANY = range(0x90, 0xA0), 0xDC
 """First octets of packed lists: of up to 15 elements, and of up to 65,535."""

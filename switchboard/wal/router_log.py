@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from switchboard.codec import pack, unpack
+from switchboard.core.commands import ProxyTurn
 from switchboard.core.environment import Environment
-from switchboard.core.proxy_commands import ProxyTurn
-from switchboard.wal.event_ring import EventRing
+from switchboard.wal.event_ring import BOOT, EVENT, NONCE, SERIES, EventRing, event_number
 from switchboard.wal.keyed_log import KeyedLog
-from switchboard.wal.keys import BOOT, EVENT, NONCE, SERIES, event_number
 from switchboard.wal.unit_log import UnitLog
 
 UNSYNCED = 1_000_000

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Final, Protocol
 
 from switchboard.codec import pack, unpack
+from switchboard.core.commands import ProxyTurn
 from switchboard.core.dormant import Dormant
 from switchboard.core.environment import Environment
-from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.core.transactions import TransactionLayer
 from switchboard.core.units import (
     SavedUnit,

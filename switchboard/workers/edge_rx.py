@@ -11,14 +11,14 @@ import structlog
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
-from switchboard.bus.items import REGISTERED, flow_of
+from switchboard.bus.frames import REGISTERED, flow_of
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
 from switchboard.core.networks import parse_networks
+from switchboard.edge.admission import KEPT, Loads
 from switchboard.edge.filter import Gate
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
-from switchboard.edge.loads import KEPT, Loads
 from switchboard.edge.policy import GatePolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains

@@ -9,7 +9,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
-from switchboard.bus.items import SENT, flow_of
+from switchboard.bus.frames import SENT, flow_of
 from switchboard.bus.tap import Tap
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of

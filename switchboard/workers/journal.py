@@ -10,8 +10,8 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.bus.rounds import RETRY_S
 from switchboard.journal.deliveries import Router
+from switchboard.journal.file import read_part
 from switchboard.journal.journal import Journal
-from switchboard.journal.reader import read_part
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.workers.run import run_actor

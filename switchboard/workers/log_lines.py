@@ -12,7 +12,7 @@ import structlog
 
 from switchboard.auth.failures import Failure
 from switchboard.bus import frames
-from switchboard.bus.items import message_in
+from switchboard.bus.frames import message_in
 from switchboard.core.phones import Allowance
 from switchboard.registrar.rules import Displaced
 from switchboard.sip.errors import ParseError

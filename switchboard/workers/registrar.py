@@ -11,26 +11,25 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
-from switchboard.bus.items import RECEIVED, SENT, flow_of
-from switchboard.bus.outbox import Outbox
+from switchboard.bus.frames import SENT
+from switchboard.bus.outbox import Outbox, PackedOutbox
 from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.tick import Tick
+from switchboard.codec import CodecError, list_at, unpack
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.store import Change
-from switchboard.registrar.transactions import RegisterTransactions
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
-from switchboard.sip.message import Message
 from switchboard.workers.log_lines import BindingLog, FailureLog
+from switchboard.workers.reception import RECEIVED_HEAD, make_reception
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
 
 GATHER_S = 0.008
 """Between two commits under load: a commit costs as much as several REGISTERs."""
-_OK = b"SIP/2.0 200 "
 _CHANGED = frames.head("location.changed")
 TICK_S = 1.0
 """Between two announcements of the last change's number; expired bindings are removed as often."""
@@ -61,11 +60,11 @@ class RegistrarService(Actor):
         self._registrar = Registrar(
             self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
         )
-        self._transactions = RegisterTransactions(self._registrar, 64 * settings.t1_s)
+        self._reception = make_reception(self._registrar, 64 * settings.t1_s)
         self._publisher = Publisher(
             context, endpoints.listen(f"{self.name}.{instance}", SocketKind.PUBLISHER)
         )
-        self._translator = Outbox(context, endpoints.inbox("translator"), "sip.translate")
+        self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
@@ -83,16 +82,26 @@ class RegistrarService(Actor):
             *self._users.outboxes,
         ]
         self._gathering = Tick(GATHER_S)
-        self._received: list[Any] = []
+        self._frames: list[bytes] = []
         self._taken = 0  # in this round
         self._tick = 0.0
         self._untranslated = self._bad_items = 0
 
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Gather a round's sip.received."""
+        if not frame.startswith(RECEIVED_HEAD):
+            return None
+        try:
+            count = list_at(frame, len(RECEIVED_HEAD))
+        except CodecError:
+            return None
+        self._frames.append(frame)
+        self._taken += count
+        return count
+
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
-        """Gather the REGISTERs of a round's sip.received; send a router's page."""
+        """Send a router's page."""
         match subject, body:
-            case "sip.received", list(items):
-                self._received += items
             case "location.wanted", list(items):
                 for item in items:
                     self._send_page(item)
@@ -110,39 +119,32 @@ class RegistrarService(Actor):
                 self._bad_items += 1
 
     def _take_registers(self, now: float) -> None:
-        received, self._received = self._received, []
-        self._taken = len(received)
+        taken, self._frames = self._frames, []
         with self._store.batch() as change:
-            items = [self._answer(item, now) for item in received if not isinstance(item, float)]
+            items = [item for frame in taken for item in self._answers(frame, now)]
             if self._authenticator:
                 self._store.keep_nonces(self._authenticator.take_changes())
         if failures := self._failures.take():
             self._failure_log.tell(failures, now)
         self._binding_log.tell(self._registrar.take_displaced(), now)
         self._publish(change)
-        for item in filter(None, items):
-            self._translator.put(item)
-        self._tell_edge([item for item in received if isinstance(item, float)])
+        self._translator.put_all(items)
+        self._tell_edge()
 
-    def _tell_edge(self, stamps: list[float]) -> None:
-        """How far we are, and from where phones have registered."""
-        self._sources.flush()
-        if stamps:
-            self._edge_rx.send("sip.taken", [f"{self.name}.0", stamps[-1]])
-
-    def _answer(self, item: Any, now: float) -> list[Any] | None:
-        """The item of sip.translate that answers one of sip.received, if it can be answered."""
-        flow = flow_of(item, RECEIVED)
-        if flow is None or not item[1]:
+    def _answers(self, frame: bytes, now: float) -> list[bytes]:
+        try:
+            return self._reception.take(frame, len(RECEIVED_HEAD), now, time.time())
+        except CodecError:
             self._bad_items += 1
-            return None
-        reply = self._transactions.handle(Message(item[2], item[1]), flow.hop, now, time.time())
-        if reply is None:
-            return None
-        if reply.response.startswith(_OK):
-            self._sources.put([item[0]])
-        answered = flow.towards(reply.target)
-        return [answered.pack(), reply.response, reply.user, reply.accept_language]
+            return []
+
+    def _tell_edge(self) -> None:
+        """How far we are, and from where phones have registered."""
+        for source in self._reception.take_sources():
+            self._sources.put([source])
+        self._sources.flush()
+        if (stamp := self._reception.take_stamp()) is not None:
+            self._edge_rx.send("sip.taken", [f"{self.name}.0", stamp])
 
     def _publish(self, change: Change) -> None:
         if change.records:
@@ -155,7 +157,7 @@ class RegistrarService(Actor):
     def handle_timer(self, now: float) -> None:
         """Remove what has expired and tell the routers the number of the last change."""
         self._tick = now + TICK_S
-        self._transactions.purge(now)
+        self._reception.purge(now)
         with self._store.batch() as change:
             self._registrar.purge(time.time())
         self._publish(change)
@@ -181,12 +183,12 @@ class RegistrarService(Actor):
 
     def flush(self) -> None:
         """Answer what was gathered, after one commit for all; past the translator if it takes nothing."""
-        if self._received:
+        if self._frames:
             self._take_registers(time.monotonic())
         if not self._translator.flush():
             items = self._translator.take_back()
             self._untranslated += len(items)
-            self._edge.put_all(item[: len(SENT)] for item in items)
+            self._edge.put_all(unpack(item)[: len(SENT)] for item in items)
         self._edge.flush()
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()
@@ -207,18 +209,17 @@ class RegistrarService(Actor):
         ]
 
     def stats(self) -> dict[str, float]:
-        """Counters: replies, retransmissions, useless Vias, bindings displaced, bad items; who is bound."""
+        """Those of the reception; bindings displaced; who is bound."""
         users, bindings = self._store.count()
+        counters = self._reception.stats()
         return {
+            **counters,
             "users": users,
             "bindings": bindings,
-            "replied": self._transactions.replied,
-            "retransmissions": self._transactions.retransmissions,
-            "unanswerable": self._transactions.unanswerable,
             "displaced": self._registrar.displaced,
             "displaced_unlogged": self._binding_log.unlogged,
             "untranslated": self._untranslated,
-            "bad_items": self._bad_items,
+            "bad_items": counters["bad_items"] + self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_repeated": self._authenticator.repeated if self._authenticator else 0,

@@ -20,19 +20,19 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
-from switchboard.bus.items import UNDELIVERABLE, flow_of
+from switchboard.bus.frames import UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
+from switchboard.core.commands import ProxyTurn
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
 from switchboard.core.networks import parse_networks
 from switchboard.core.proxy import Proxy
-from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer

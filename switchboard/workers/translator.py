@@ -11,7 +11,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
-from switchboard.bus.items import SENT, TRANSLATED, flow_of, pack_sent
+from switchboard.bus.frames import SENT, TRANSLATED, flow_of, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.tap import Tap
 from switchboard.phrases.catalogue import CatalogueDirectory

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from switchboard.bus.items import RECEIVED, flow_of
+from switchboard.bus.frames import RECEIVED, flow_of
+from switchboard.core.commands import ProxyTurn
 from switchboard.core.proxy import Proxy
-from switchboard.core.proxy_commands import ProxyTurn
 from switchboard.transports.sender import Sender
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cli.conftest import Run
 
-from switchboard.twins import core
+from switchboard.twins import core, interpreter
 
 
 def test_good_settings(switchboard: Run, data_dir: Path) -> None:
@@ -68,7 +68,8 @@ def test_unknown_variable_is_a_warning(switchboard: Run) -> None:
 
 def test_version(switchboard: Run) -> None:
     """It tells which counterpart runs, too."""
-    assert switchboard("--version").stdout == f"switchboard {version('switchboard')} ({core()})\n"
+    told = f"switchboard {version('switchboard')}: {core()}, {interpreter()}\n"
+    assert switchboard("--version").stdout == told
 
 
 def test_unknown_command(switchboard: Run) -> None:

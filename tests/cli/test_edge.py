@@ -1,6 +1,7 @@
 """The sockets that the parent of the edge holds."""
 
 import os
+import platform
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,7 @@ def test_welcome(port: int, suffix: str) -> None:
         "/var/lib/sb/cdr.jsonl",
         "Ctrl-C",
         "status",
+        f"Python {platform.python_version()}",
     ):
         assert words in text
 

@@ -6,7 +6,7 @@ import pytest
 from playbook import LENKA, LUKAS, PETER, Board, Sent, own_route, request, response
 
 from switchboard.auth.failures import Failures
-from switchboard.core.proxy_commands import Lookup
+from switchboard.core.commands import Lookup
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop
 

@@ -3,7 +3,7 @@
 import pytest
 
 from switchboard.core.dormant import Dormant
-from switchboard.core.transaction_key import ClientKey, ServerKey
+from switchboard.sip.dispatch import ClientKey, ServerKey
 
 INVITE: ServerKey = ("z9hg4bk1", "192.0.2.9", 5060, "INVITE")
 FORKS: list[ClientKey] = [("z9hG4bKsb0.1", "INVITE"), ("z9hG4bKsb0.2", "INVITE")]

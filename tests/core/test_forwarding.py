@@ -5,8 +5,8 @@ import re
 import pytest
 from playbook import LENKA, LUKAS, Board, request, response
 
+from switchboard.core.commands import Lookup
 from switchboard.core.forwarding import is_sendable, literal_hop
-from switchboard.core.proxy_commands import Lookup
 
 
 @pytest.fixture

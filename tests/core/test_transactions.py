@@ -17,8 +17,8 @@ from switchboard.core.server_transaction import (
     ServerTransaction,
 )
 from switchboard.core.timers import TimerValues, Waiting
-from switchboard.core.transaction_key import server_key
 from switchboard.core.transactions import TransactionLayer
+from switchboard.sip.dispatch import server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message, parse_message
 

@@ -9,8 +9,8 @@ from journal.tables import TABLES, opened, saved
 
 from switchboard.journal.changes import Changes
 from switchboard.journal.events import CallEvent, Ringing
+from switchboard.journal.file import parse_records
 from switchboard.journal.fold import MAX_OPEN, CallFolder
-from switchboard.journal.reader import parse_records
 from switchboard.journal.record import CallDetailRecord
 from switchboard.journal.waits import CHALLENGE_S, GRACE_S, INVITE_S, PAST_US_S
 

@@ -19,8 +19,8 @@ from journal.scripts import T0, answered, bye, failed, invite, item, ringing
 from switchboard import codec
 from switchboard.journal.deliveries import Router
 from switchboard.journal.events import CallEvent
+from switchboard.journal.file import read_records
 from switchboard.journal.journal import Journal
-from switchboard.journal.reader import read_records
 
 MAX_CALL_S = 43_200.0
 FOREVER_AT = T0 + 10 * MAX_CALL_S

@@ -1,10 +1,20 @@
+"""None"""
+
 import io
 import json
 from datetime import datetime
 
 import pytest
 
-from switchboard.journal.record import CallDetailRecord, Outcome, Party, parse_line, timestamp, write_csv
+from switchboard.journal.record import (
+    CallDetailRecord,
+    Outcome,
+    Party,
+    outcome_of,
+    parse_line,
+    timestamp,
+    write_csv,
+)
 
 RECORD = CallDetailRecord(
     call_id="a84b4c76e66710",
@@ -108,3 +118,27 @@ def test_csv_holds_no_formulas(text: str, cell: str) -> None:
     stream = io.StringIO()
     write_csv([RECORD.model_copy(update={"call_id": text})], stream)
     assert stream.getvalue().split("\n")[1].startswith(cell + ",sip:lukas@10.0.0.1,")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "by", "rang", "outcome"),
+    [
+        ((487, 408), "caller", True, "cancelled"),
+        ((487, 408), "caller", False, "cancelled"),
+        ((486, 600), "callee", True, "busy"),
+        ((486, 600), "callee", False, "busy"),
+        ((486,), "caller", True, "busy"),
+        ((603, 607, 608), "callee", True, "declined"),
+        ((603, 607, 608), "callee", False, "declined"),
+        ((408, 480), "callee", True, "no_answer"),
+        ((408, 480), "switchboard", True, "no_answer"),
+        ((408, 480, 404, 410, 502, 503, 504, 604), "switchboard", False, "unreachable"),
+        ((404, 410, 502, 503, 504, 604), "callee", True, "unreachable"),
+        ((487,), "callee", True, "failed"),
+        ((487,), "switchboard", False, "failed"),
+        ((500,), "switchboard", False, "unreachable"),
+        ((300, 302, 400, 401, 403, 420, 482, 483, 488, 500, 501, 513, 606, 699), "callee", True, "failed"),
+    ],
+)
+def test_outcomes(statuses: tuple[int, ...], by: str, rang: bool, outcome: str) -> None:
+    assert {outcome_of(status, Party(by), rang).value for status in statuses} == {outcome}

@@ -11,9 +11,9 @@ from switchboard import codec
 from switchboard.journal.call import Call
 from switchboard.journal.changes import MAX_RECORDED, Batch, Changes
 from switchboard.journal.deliveries import Router
+from switchboard.journal.file import Mark
 from switchboard.journal.record import Party
 from switchboard.journal.state import SCHEMA_VERSION, SLACK, Row, Saved, StateError, StateStore
-from switchboard.journal.writer import Mark
 
 MARK = Mark(5, 77)
 ROUTER = Router(0, "first")

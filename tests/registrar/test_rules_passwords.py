@@ -9,6 +9,7 @@ from switchboard.auth.failures import Failure, Failures, Reason
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.transactions import RegisterTransactions
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.message import parse_message
 
 CONTACT = "<sip:lukas@10.0.0.9:5060>"
@@ -84,21 +85,27 @@ def test_users_and_others_are_asked_alike(desk: Desk, user: str) -> None:
 
 def test_a_challenge_goes_back_and_nowhere_else(desk: Desk) -> None:
     """Whoever is named by maddr has asked for nothing."""
-    transactions = RegisterTransactions(desk.registrar, 32.0)
+    transactions = RegisterTransactions(desk.registrar, 32.0, lambda _, reply: reply)
     raw = register(CONTACT).replace(b";rport", b";maddr=203.0.113.5")
-    reply = transactions.handle(parse_message(raw), SOURCE, 0.0, NOW_AT)
+    reply = transactions.handle(parse_message(raw), Flow(UDP, "", *SOURCE), 0.0, NOW_AT)
     assert reply is not None
     assert reply.target == SOURCE
 
 
 def test_a_short_register_is_not_challenged_without_end(desk: Desk) -> None:
-    transactions = RegisterTransactions(desk.registrar, 32.0)
-    replies = [transactions.handle(parse_message(register()), SOURCE, 0.0, NOW_AT) for _ in range(100)]
+    transactions = RegisterTransactions(desk.registrar, 32.0, lambda _, reply: reply)
+    replies = [
+        transactions.handle(parse_message(register()), Flow(UDP, "", *SOURCE), 0.0, NOW_AT)
+        for _ in range(100)
+    ]
     assert 5 < replies.index(None) < 50
     assert desk.registrar.answers.withheld == replies.count(None)
 
 
 def test_but_that_of_a_registered_user_is(desk: Desk) -> None:
     assert sign_in(desk) == 200
-    transactions = RegisterTransactions(desk.registrar, 32.0)
-    assert all(transactions.handle(parse_message(register()), SOURCE, 0.0, NOW_AT) for _ in range(100))
+    transactions = RegisterTransactions(desk.registrar, 32.0, lambda _, reply: reply)
+    assert all(
+        transactions.handle(parse_message(register()), Flow(UDP, "", *SOURCE), 0.0, NOW_AT)
+        for _ in range(100)
+    )

@@ -3,31 +3,37 @@
 import pytest
 from registrar.registers import NOW_AT, SOURCE, Desk, register
 
-from switchboard.registrar.transactions import Answered, RegisterTransactions, Reply
+from switchboard.registrar.transactions import Answered, AnsweredInPython, RegisterTransactions, Reply
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.message import parse_message
 
-
-def test_answer_is_found_until_its_time_is_over() -> None:
-    answered: Answered[str] = Answered(32.0)
-    answered.add("a", "one", 100.0)
-    assert [answered.find("a", now) for now in (100.0, 131.9, 132.0)] == ["one", "one", None]
-    assert answered.find("b", 100.0) is None
+TWINS = pytest.mark.parametrize("twin", [Answered, AnsweredInPython])
 
 
-def test_purge_forgets_what_is_over() -> None:
-    answered: Answered[str] = Answered(32.0)
+@TWINS
+def test_answer_is_found_until_its_time_is_over(twin: type[Answered]) -> None:
+    answered = twin(32.0)
+    answered.add(b"a", "one", 100.0)
+    assert [answered.find(b"a", now) for now in (100.0, 131.9, 132.0)] == ["one", "one", None]
+    assert answered.find(b"b", 100.0) is None
+
+
+@TWINS
+def test_purge_forgets_what_is_over(twin: type[Answered]) -> None:
+    answered = twin(32.0)
     for number in range(5):
-        answered.add(number, "x", float(number))
-    answered.add(0, "y", 10.0)
+        answered.add(b"%d" % number, "x", float(number))
+    answered.add(b"0", "y", 10.0)
     answered.purge(34.5)
-    assert (len(answered), answered.find(2, 34.5), answered.find(0, 34.5)) == (3, None, "y")
+    assert (len(answered), answered.find(b"2", 34.5), answered.find(b"0", 34.5)) == (3, None, "y")
 
 
-def test_the_oldest_go_first() -> None:
-    answered: Answered[str] = Answered(32.0, keep=2)
-    for name in "abc":
+@TWINS
+def test_the_oldest_go_first(twin: type[Answered]) -> None:
+    answered = twin(32.0, keep=2)
+    for name in (b"a", b"b", b"a", b"c"):
         answered.add(name, name, 0.0)
-    assert [answered.find(name, 0.0) for name in "abc"] == [None, "b", "c"]
+    assert [answered.find(name, 0.0) for name in (b"a", b"b", b"c")] == [b"a", None, b"c"]
 
 
 A = "<sip:lukas@10.0.0.9>"
@@ -38,11 +44,11 @@ class Counter:
 
     def __init__(self) -> None:
         self.desk = Desk()
-        self.transactions = RegisterTransactions(self.desk.registrar, 32.0)
+        self.transactions = RegisterTransactions(self.desk.registrar, 32.0, lambda _, reply: reply)
 
     def handle(self, raw: bytes, now: float = 0.0, source: tuple[str, int] = SOURCE) -> Reply | None:
         with self.desk.store.batch():
-            return self.transactions.handle(parse_message(raw), source, now, NOW_AT + now)
+            return self.transactions.handle(parse_message(raw), Flow(UDP, "", *source), now, NOW_AT + now)
 
 
 def test_retransmission_gets_the_same_reply() -> None:

@@ -12,7 +12,7 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from switchboard.core.proxy_commands import Lookup
+from switchboard.core.commands import Lookup
 from switchboard.transports.resolve import MOST_WAITING, Resolver, resolve
 
 DEADLINE_S = 10.0

@@ -11,9 +11,8 @@ from playbook import MemoryLog
 
 from switchboard.codec import pack
 from switchboard.wal.bounds import REPEAT_S
-from switchboard.wal.event_ring import EventRing, EventRingInPython
+from switchboard.wal.event_ring import EventRing, EventRingInPython, event_key
 from switchboard.wal.keyed_log import KeyedLog, KeyedLogInPython
-from switchboard.wal.keys import event_key
 
 Ring = EventRing | EventRingInPython
 MakeRing = Callable[..., Ring]

@@ -10,7 +10,7 @@ from playbook import HOST, LUKAS, Board, request
 
 from switchboard.auth.nonce import Nonce, Replays
 from switchboard.codec import pack
-from switchboard.core.proxy_commands import CallEvent, ProxyTurn
+from switchboard.core.commands import CallEvent, ProxyTurn
 from switchboard.sip.scan import scan
 from switchboard.wal import router_log
 from switchboard.wal.router_log import UNSYNCED, RouterLog

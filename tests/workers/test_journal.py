@@ -13,7 +13,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rounds import RETRY_S
 from switchboard.journal.events import CallEvent
-from switchboard.journal.reader import read_records
+from switchboard.journal.file import read_records
 from switchboard.settings.model import Settings
 from switchboard.workers.journal import JournalService
 

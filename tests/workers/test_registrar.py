@@ -13,6 +13,7 @@ from flows import packed
 from registrar.registers import register
 from structlog.testing import capture_logs
 
+from switchboard.bus import frames
 from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.bus.endpoints import Endpoints
 from switchboard.codec import pack
@@ -60,7 +61,7 @@ def subscribe(context: BusContext, settings: Settings, service: RegistrarService
 
 def take(service: RegistrarService, *raws: bytes) -> None:
     """One round of the loop, in which these arrive in one frame."""
-    service.receive("sip.received", [received(raw) for raw in raws], 1.0)
+    service.receive_frame(frames.pack("sip.received", [received(raw) for raw in raws]))
     service.flush()
 
 
@@ -113,7 +114,8 @@ def test_without_a_translator_answers_go_to_the_edge(context: BusContext, settin
 def test_the_frames_of_a_round_are_one_change(context: BusContext, settings: Settings) -> None:
     service = RegistrarService(settings, context, 0)
     for user in ("lukas", "eva"):
-        service.receive("sip.received", [received(register(f"<sip:{user}@h>", user=user))], 1.0)
+        register_of = received(register(f"<sip:{user}@h>", user=user))
+        service.receive_frame(frames.pack("sip.received", [register_of]))
     assert read_snapshot(settings.store_path) == (0, {})
     service.flush()
     assert (service._store.number, len(service._store.snapshot()[1])) == (1, 2)
@@ -224,7 +226,8 @@ def test_list(context: BusContext, settings: Settings) -> None:
 )
 def test_bad_items_are_counted(context: BusContext, settings: Settings, subject: str, body: object) -> None:
     service = RegistrarService(settings, context, 0)
-    service.receive(subject, body, 1.0)
+    if service.receive_frame(frames.pack(subject, body)) is None:
+        service.receive(subject, body, 1.0)
     service.flush()
     assert (service.stats()["bad_items"], service.outboxes[0].waiting) == (1, 0)
     service.close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchboard.core.best import Final, best
+from switchboard.core.branch import Final, best
 
 
 @pytest.mark.parametrize(

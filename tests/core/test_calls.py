@@ -1,12 +1,34 @@
-"""Calls whose ACK has not come past us."""
+"""Session-Expires in a 2xx (RFC 4028 §4)."""
 
-from playbook import request
+import pytest
+from playbook import request, response
 
-from switchboard.core.proxy_commands import CallEvent
+from switchboard.core.calls import LONGEST, Unconfirmed, session_expires_s
+from switchboard.core.commands import CallEvent
 from switchboard.core.target import Target
-from switchboard.core.unconfirmed import LONGEST, Unconfirmed
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.uri import SipUri
+
+
+@pytest.mark.parametrize(
+    ("line", "session_s"),
+    [
+        ("Session-Expires: 1800;refresher=uac", 1800),
+        ("x: 600", 600),
+        ("SESSION-EXPIRES :\r\n 4000 ; refresher=uas", 4000),
+        ("Session-Expires: 1", 90),
+        ("Session-Expires: 0", 90),
+        ("Session-Expires: 999999999", 999_999_999),
+        ("Session-Expires: 9999999999", 0),
+        ("Session-Expires: soon", 0),
+        ("Session-Expires:", 0),
+        ("X-Session-Expires: 1800", 0),
+    ],
+)
+def test_seconds(line: str, session_s: int) -> None:
+    answer = response(parse_message(request("INVITE", "sip:lenka@10.0.0.1")), 200, lines=(line,))
+    assert session_expires_s(parse_message(answer)) == session_s
+
 
 PATIENCE_S = 32.0
 TARGET = Target("sip:lenka@10.0.0.12", SipUri.parse("sip:lenka@10.0.0.12"))

@@ -1,11 +1,13 @@
+"""None"""
+
 import os
 from pathlib import Path
 
 import pytest
 from journal.scripts import finished
 
+from switchboard.journal.file import Mark, RecordWriter, read_records
 from switchboard.journal.record import CallDetailRecord
-from switchboard.journal.writer import Mark, RecordWriter
 
 ONE, TWO, THREE = (finished(name) for name in ("one", "two", "three"))
 
@@ -96,3 +98,17 @@ def test_a_file_cut_in_place_is_gone_on_with(path: Path) -> None:
 def test_a_directory_that_is_not_there_is_an_error(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         RecordWriter(path / "deeper")
+
+
+def test_no_file_means_no_calls(tmp_path: Path) -> None:
+    assert list(read_records(tmp_path / "cdr.jsonl")) == []
+
+
+def test_records_in_order_and_torn_or_foreign_lines_told(tmp_path: Path) -> None:
+    path = tmp_path / "cdr.jsonl"
+    one, two = finished("one"), finished("two")
+    path.write_bytes(b"# notes\n" + one.to_line() + b"\n" + two.to_line() + one.to_line()[:50])
+    skipped: list[int] = []
+    assert list(read_records(path, skipped.append)) == [one, two]
+    assert skipped == [1, 3, 5]
+    assert list(read_records(path)) == [one, two]

@@ -1,12 +1,30 @@
-"""Calls whose 2xx was passed on and whose ACK has not come: a hint that the caller ignores Record-Route.
+"""What the journal is told of calls besides their messages: how long a session lasts that nobody refreshes (RFC 4028),
+and calls whose 2xx was passed on and whose ACK has not come, a hint that the caller ignores Record-Route.
 
 It is no more than a hint, so it is not written ahead: of calls that were answered within 64 · T1 before the
 process ended, nothing is told.
 """
 
-from switchboard.core.proxy_commands import CallEvent
+import re
+
+from switchboard.core.commands import CallEvent
 from switchboard.core.target import Target
+from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
+
+LEAST_S = 90
+"""No session timer is shorter (§4)."""
+_SESSION_EXPIRES = bytes((Header.SESSION_EXPIRES,))
+_DELTA_SECONDS = re.compile(r"[0-9]{1,9}(?![0-9])")
+
+
+def session_expires_s(response: Message) -> int:
+    """What Session-Expires in a 2xx says, at least LEAST_S; 0 if there is none, or no number in it."""
+    if _SESSION_EXPIRES not in response.numbers:
+        return 0
+    match = _DELTA_SECONDS.match(response.get(Header.SESSION_EXPIRES) or "")
+    return max(LEAST_S, int(match[0])) if match else 0
+
 
 MOST = 100_000
 """Calls that are waited for; of more the oldest is forgotten."""

@@ -1,0 +1,109 @@
+"""The registrar's way from frames of sip.received to the items that answer them."""
+
+from typing import Any, Final
+
+from switchboard.bus import frames
+from switchboard.bus.frames import RECEIVED, flow_of, pack_translated
+from switchboard.codec import CodecError, unpack
+from switchboard.registrar.rules import Registrar
+from switchboard.registrar.transactions import RegisterTransactions, Reply
+from switchboard.sip.flow import Flow
+from switchboard.sip.message import Message
+
+try:
+    from switchboard._native.registrar import Reception as Reception
+except ImportError:
+    Reception = None  # type: ignore[assignment, misc]
+
+RECEIVED_HEAD: Final = frames.head("sip.received")
+TOLD_AGAIN_S: Final = 60.0
+"""A source that is used again and again is told of so often: the edge may have forgotten it, or be a new one."""
+MOST_TOLD: Final = 20_000
+_OK = b"SIP/2.0 200 "
+
+
+class ReceptionInPython:
+    """Gives REGISTERs to the registrar, each within the batch that its caller has opened.
+
+    `lifetime_s`: 64*T1. `now`: monotonic seconds, `now_at`: epoch seconds.
+    """
+
+    def __init__(self, registrar: Registrar, lifetime_s: float) -> None:
+        self._transactions = RegisterTransactions(registrar, lifetime_s, self._form)
+        self.answered = self._transactions.answered
+        self._bad_items = 0
+        self._stamp: float | None = None
+        self._told: dict[bytes, float] = {}
+        self._sources: list[bytes] = []
+        self._now = 0.0
+
+    def take(self, frame: bytes, start: int, now: float, now_at: float) -> list[bytes]:
+        """Return the packed items of sip.translate that answer those in the packed list at `start`, in order.
+
+        CodecError if there is no list.
+        """
+        items = unpack(frame[start:])
+        if not isinstance(items, list):
+            raise CodecError("no list")
+        answers = []
+        for item in items:
+            if isinstance(item, float):
+                self._stamp = item
+            elif answer := self.answer(item, now, now_at):
+                answers.append(answer)
+        return answers
+
+    def answer(self, item: Any, now: float, now_at: float) -> bytes | None:
+        """Return the answer to one item; None if it gets none."""
+        flow = flow_of(item, RECEIVED)
+        if flow is None or not item[1]:
+            self._bad_items += 1
+            return None
+        self._now = now
+        return self._transactions.handle(Message(item[2], item[1]), flow, now, now_at)
+
+    def note_registered(self, flow: bytes, now: float) -> None:
+        """A REGISTER along the packed flow got a 200: the edge is to hear of its source, if that is news."""
+        if self._told.get(flow, now) > now:
+            return
+        if len(self._told) >= MOST_TOLD:
+            self._told.clear()
+        self._told[flow] = now + TOLD_AGAIN_S
+        self._sources.append(flow)
+
+    def take_sources(self) -> list[bytes]:
+        """The packed flows from which somebody has registered, which the edge is to hear of."""
+        taken, self._sources = self._sources, []
+        return taken
+
+    def take_stamp(self) -> float | None:
+        """When what was taken last had been read; None if no later stamp has come since the last time."""
+        taken, self._stamp = self._stamp, None
+        return taken
+
+    def purge(self, now: float) -> None:
+        """Forget the transactions whose time is over."""
+        self._transactions.purge(now)
+
+    def stats(self) -> dict[str, float]:
+        """Counters: replies, retransmissions, useless Vias, bad items."""
+        return {
+            "replied": self._transactions.replied,
+            "retransmissions": self._transactions.retransmissions,
+            "unanswerable": self._transactions.unanswerable,
+            "bad_items": self._bad_items,
+        }
+
+    def _form(self, flow: Flow, reply: Reply) -> bytes:
+        if reply.response.startswith(_OK):
+            self.note_registered(flow.pack(), self._now)
+        to = flow.towards(reply.target).pack()
+        return pack_translated(to, reply.response, reply.user, reply.accept_language)
+
+
+def make_reception(registrar: Registrar, lifetime_s: float) -> "ReceptionInPython | Reception":
+    """The reception of a registrar; who is to prove a password does so in Python."""
+    in_python = ReceptionInPython(registrar, lifetime_s)
+    if Reception is None or registrar.asks_for_passwords:
+        return in_python
+    return Reception(in_python, registrar)

@@ -1,0 +1,313 @@
+"""From frames of REGISTERs to their answers: the compiled way does what the reference does."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from compiled import needs_compiled_core
+from flows import packed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from registrar.registers import NOW_AT, is_own, register
+
+from switchboard.bus import frames
+from switchboard.codec import CodecError, pack, unpack
+from switchboard.registrar.rebind import RegistrarPolicy
+from switchboard.registrar.rules import Registrar
+from switchboard.registrar.sqlite import SqliteStore
+from switchboard.sip.errors import ParseError
+from switchboard.sip.message import parse_message
+from switchboard.sip.scan import scan
+from switchboard.workers.reception import (
+    MOST_TOLD,
+    RECEIVED_HEAD,
+    TOLD_AGAIN_S,
+    Reception,
+    ReceptionInPython,
+    make_reception,
+)
+
+POLICY = RegistrarPolicy(max_contacts=3)
+FLOW = packed("10.0.0.9", 5060, "10.0.0.1")
+UUID = "urn:uuid:00000000-0000-1000-8000-aabbccddeeff"
+PHONE = f'+sip.instance="<{UUID}>"'
+
+
+class Desk:
+    """A reception with a store in memory; `now` is time since the beginning, too."""
+
+    def __init__(self, *, in_python: bool) -> None:
+        self.store = SqliteStore(":memory:")
+        registrar = Registrar(self.store, is_own, POLICY, b"secret")
+        self.reception = ReceptionInPython(registrar, 32.0) if in_python else make_reception(registrar, 32.0)
+        self.now = 0.0
+
+    def take(self, *items: Any) -> list[Any]:
+        """The answers to one frame, unpacked."""
+        frame = frames.pack("sip.received", items)
+        with self.store.batch() as change:
+            answers = self.reception.take(frame, len(RECEIVED_HEAD), self.now, NOW_AT + self.now)
+        self.changed = change.records
+        return list(map(unpack, answers))
+
+    def seen(self) -> object:
+        return (
+            self.changed,
+            self.store.snapshot(),
+            self.reception.take_sources(),
+            self.reception.take_stamp(),
+            self.reception.stats(),
+        )
+
+    def plain(self) -> int:
+        """How many were answered in compiled code."""
+        assert isinstance(self.reception, Reception)
+        return self.reception.replied + self.reception.retransmissions
+
+
+def item(raw: bytes, flow: bytes = FLOW) -> list[bytes]:
+    return [flow, scan(raw), raw]
+
+
+@needs_compiled_core
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "<sip:lukas@10.0.0.9:5060>",
+        "<sip:lukas@10.0.0.9>;expires=60",
+        "<sip:lukas@10.0.0.9;transport=udp;ob>;q=0.5",
+        f'<sip:10.0.0.9:5062>;{PHONE};reg-id=1;methods="INVITE,ACK"',
+        '"Lukas N." <sip:lukas@host.test:5070>;expires=7200;audio',
+        "<sip:lukas@192.168.1.5:5060;line=abc>",
+        "<sip:lukas@[2001:db8::1]:5060>",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    "extra", ["", "Expires: 600", "User-Agent: phone 1.0\nAccept-Language: sk, en;q=0.5"]
+)
+@pytest.mark.parametrize("source", [("10.0.0.9", 5060), ("2001:db8::7", 40000)])
+def test_what_user_agents_send_is_plain(contact: str, extra: str, source: tuple[str, int]) -> None:
+    contacts = [contact] if contact else []
+    raws = [
+        register(*contacts, extra=extra),
+        register(*contacts, extra=extra),
+        register(*contacts, extra=extra, sent_by="phone.test"),
+    ]
+    raws += [raws[0].replace(b";rport", b"")] if source[0] == "10.0.0.9" else []
+    found = []
+    for in_python in (True, False):
+        desk = Desk(in_python=in_python)
+        answers = desk.take(*[item(raw, packed(*source)) for raw in raws])
+        assert [parse_message(answer[1]).status for answer in answers] == [200] * len(raws)
+        found.append((answers, desk.seen()))
+    assert found[0] == found[1]
+    assert desk.plain() == len(raws)
+
+
+users = st.sampled_from(["lukas", "eva", "l%75kas", "ž", "nobody@elsewhere", ""])
+contacts = st.lists(
+    st.builds(
+        "{}{}".format,
+        st.sampled_from(
+            [
+                "<sip:lukas@10.0.0.9:5060>",
+                "<sip:lukas@10.0.0.9>",
+                "<sip:lukas@10.0.0.8:5060;ob>",
+                "<sip:lukas@10.0.0.8:5060;x=1>",
+                "<sip:l%75kas@10.0.0.9>",
+                "<SIP:lukas@10.0.0.9>",
+                "<sip:eva@h:05060>",
+                "<sip:eva@[2001:DB8::1]>",
+                "<sip:eva@[2001:db8::1]>",
+                "<sip:eva@10.0.0.9:0>",
+                "<sip:nowhere.invalid>",
+                "<sips:eva@h>",
+                "<tel:123>",
+                "sip:eva@10.0.0.9",
+                '"ž" <sip:eva@h.test?x=1>',
+                "<sip:eva@h.test:99999>",
+                "*",
+                "<bad",
+                "",
+            ]
+        ),
+        st.sampled_from(
+            [
+                "",
+                ";expires=0",
+                ";expires=61",
+                ";expires=30",
+                ";expires=99999999999",
+                ";expires=x",
+                ";q=0.5",
+                ";q=.5",
+                ";q=1.000",
+                ";q=0.0",
+                ";q=0.123;expires=100",
+                ";q=1.5",
+                ";q=0.",
+                f";{PHONE}",
+                f";{PHONE.upper()}",
+                f";{PHONE};reg-id=1",
+                f";{PHONE};reg-id=2;q=0.25",
+                f";reg-id=1;{PHONE};expires=0",
+                ';+sip.instance="<a>"',
+                ";+sip.instance=a",
+                ';+sip.instance="a"',
+                ';flag;other="x;y"',
+                "; q = 0.5",
+                ";Q=0.5",
+                ";q=0.5;q=0.6",
+            ]
+        ),
+    ),
+    max_size=2,
+)
+extras = st.sampled_from(
+    [
+        "",
+        "",
+        "",
+        "Expires: 0",
+        "Expires: 600",
+        'Expires: "90"',
+        "Expires: now",
+        "Path: <sip:p;lr>",
+        "Require: path",
+    ]
+    + [
+        "Require: gruu",
+        "User-Agent: ž",
+        "User-Agent: " + "x" * 250,
+        "Accept-Language: sk",
+        "Route: <sip:x;lr>",
+    ]
+    + ["Via: SIP/2.0/UDP 10.0.0.7;branch=z9hG4bKbelow", "User-Agent: one\nUser-Agent: two"]
+)
+sent_bys = st.sampled_from(
+    [
+        "10.0.0.9:5060",
+        "10.0.0.8",
+        "[2001:DB8::7]:5",
+        "[2001:db8::7]",
+        "Phone.test",
+        "h:0",
+        "h;received=1.1.1.1",
+    ]
+)
+flows = st.sampled_from(
+    [
+        FLOW,
+        packed("10.0.0.9", 40000),
+        packed("2001:db8::7", 5),
+        packed("::ffff:10.0.0.9", 5),
+        packed("fe80::1%eth0", 5),
+    ]
+)
+tos = st.sampled_from(
+    [None, None, None, "<sip:lukas@switchboard.test;x=y>", "<sip:lukas@127.0.0.1>;tag=b", "<bad"]
+)
+requests = st.builds(
+    lambda contacts, user, to, extra, sent_by, number, branch, call_id, rport, flow: item_of(
+        register(
+            *contacts,
+            user=user,
+            to=to,
+            extra=extra,
+            sent_by=sent_by,
+            cseq=number,
+            branch=branch,
+            call_id=call_id,
+        ),
+        rport,
+        flow,
+    ),
+    contacts,
+    users,
+    tos,
+    extras,
+    sent_bys,
+    st.sampled_from([1, 2, 3, 2**31]),
+    st.sampled_from(["z9hG4bKa", "z9hG4bKA", "z9hG4bKb", "z9hG4bKc", "z9hG4bKd", "old", "z9hG4bK"]),
+    st.sampled_from(["one", "two", "ž"]),
+    st.booleans(),
+    flows,
+)
+
+
+def item_of(raw: bytes, rport: bool, flow: bytes) -> list[bytes]:
+    raw = raw if rport else raw.replace(b";rport", b"")
+    try:
+        return item(raw, flow)
+    except ParseError:
+        return [flow, b"", raw]
+
+
+@needs_compiled_core
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(requests | st.sampled_from([1.5, [b"no flow", b"index", b"raw"], None, []]), max_size=6),
+            st.sampled_from([0.0, 0.4, 31.0, 61.0]),
+        ),
+        max_size=6,
+    )
+)
+def test_twins_answer_alike(rounds: Sequence[tuple[list[Any], float]]) -> None:
+    desks = Desk(in_python=True), Desk(in_python=False)
+    for items, pause in rounds:
+        expected, found = (desk.take(*items) for desk in desks)
+        assert found == expected
+        one, other = (desk.seen() for desk in desks)
+        assert one == other
+        for desk in desks:
+            desk.now += pause
+
+
+@pytest.mark.parametrize("in_python", [True, False])
+def test_a_restart_and_a_failed_batch_leave_what_is_on_the_disk(in_python: bool) -> None:
+    desk = Desk(in_python=in_python)
+    desk.take(item(register("<sip:lukas@10.0.0.9>")))
+    before = desk.store.snapshot()
+    with suppress(ZeroDivisionError), desk.store.batch():
+        frame = frames.pack("sip.received", [item(register("<sip:lukas@10.0.0.8>"))])
+        assert desk.reception.take(frame, len(RECEIVED_HEAD), 0.0, NOW_AT)
+        raise ZeroDivisionError
+    assert desk.store.snapshot() == before
+    desk.take(item(register("<sip:lukas@10.0.0.8>")))
+    assert [each.contact for each in desk.store.bindings("lukas")] == [
+        "sip:lukas@10.0.0.9",
+        "sip:lukas@10.0.0.8",
+    ]
+
+
+@pytest.mark.parametrize("in_python", [True, False])
+@pytest.mark.parametrize("body", [b"", pack(None), pack([[b"a"]])[:-1], b"\x92\xc0"])
+def test_what_is_no_list_is_refused(in_python: bool, body: bytes) -> None:
+    desk = Desk(in_python=in_python)
+    with desk.store.batch(), pytest.raises(CodecError):
+        desk.reception.take(RECEIVED_HEAD + body, len(RECEIVED_HEAD), 0.0, NOW_AT)
+
+
+@pytest.mark.parametrize("in_python", [True, False])
+def test_a_source_is_told_once_in_a_while(in_python: bool) -> None:
+    desk = Desk(in_python=in_python)
+    for _ in range(2):
+        desk.take(item(register("<sip:lukas@10.0.0.9>")), item(register("<bad"), packed("10.0.0.8", 1)))
+    assert desk.reception.take_sources() == [FLOW]
+    desk.now = TOLD_AGAIN_S
+    desk.take(item(register("<sip:lukas@10.0.0.9>")))
+    assert desk.reception.take_sources() == [FLOW]
+
+
+def test_sources_that_are_remembered_are_bounded() -> None:
+    desk = Desk(in_python=True)
+    assert isinstance(desk.reception, ReceptionInPython)
+    for number in range(MOST_TOLD + 1):
+        desk.reception.note_registered(b"%d" % number, 0.0)
+    desk.reception.take_sources()
+    desk.reception.note_registered(b"0", 1.0)
+    assert desk.reception.take_sources() == [b"0"]
