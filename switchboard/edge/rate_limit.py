@@ -21,7 +21,7 @@ PHONES = 20_000
 """That are remembered without having registered again since so many others did."""
 
 
-class Bucket(TokenBucket):
+class BucketInPython(TokenBucket):
     """The tokens of one source, or of one IPv6 site. Instants are monotonic seconds."""
 
     __slots__ = ("ignored_until",)
@@ -31,16 +31,24 @@ class Bucket(TokenBucket):
         self.ignored_until = 0.0
 
 
-class Source:
+class SourceInPython:
     """One address: its bucket; whether it is not counted (`exempt`), never heard (`silent`), or `free` to
     send requests of every method.
     """
 
-    def __init__(self, bucket: Bucket, exempt: bool, silent: bool, free: bool) -> None:
+    def __init__(self, bucket: "Bucket", exempt: bool, silent: bool, free: bool) -> None:
         self.bucket = bucket
         self.exempt = exempt
         self.silent = silent
         self.free = free
+
+
+try:
+    from switchboard._native.wire import Bucket as Bucket
+    from switchboard._native.wire import Source as Source
+except ImportError:
+    Bucket = BucketInPython  # type: ignore[assignment, misc]
+    Source = SourceInPython  # type: ignore[assignment, misc]
 
 
 class Household:
