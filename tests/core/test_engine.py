@@ -126,7 +126,11 @@ class Stage:
         lines = ANSWER_LINES[three % len(ANSWER_LINES)]
         raw = response(sent.message, status, tag=tag, lines=lines)
         if three % 2:  # as some write it
-            raw = raw.replace(b"\r\nVia: ", b"\0", 1).replace(b"\r\nVia: ", b" ,  ").replace(b"\0", b"\r\nVia: ", 1)
+            raw = (
+                raw.replace(b"\r\nVia: ", b"\0", 1)
+                .replace(b"\r\nVia: ", b" ,  ")
+                .replace(b"\0", b"\r\nVia: ", 1)
+            )
         self.receive(raw, sent.to)
 
     def follow(self, one: int, two: int, three: int) -> None:
