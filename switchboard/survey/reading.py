@@ -87,6 +87,9 @@ def worker_rates(before: Survey, after: Survey) -> dict[str, WorkerRates]:
     }
 
 
+SENDERS = ("edge-tx", "router")
+
+
 def rates(before: Survey, after: Survey) -> Rates:
     """What went through all of it. A worker that has begun anew counts from 0."""
 
@@ -96,11 +99,12 @@ def rates(before: Survey, after: Survey) -> Rates:
 
     return Rates(
         received_s=a_second(["edge-rx"], "datagrams.message"),
-        sent_s=a_second(["edge-tx", "router"], "sent"),
+        sent_s=a_second(SENDERS, "sent"),
         calls_s=a_second(["journal"], "records", "open_calls"),
         registers_s=a_second(["registrar"], "replied"),
         responses_s={
-            each: a_second(["translator", "router"], f"responses.{each}") for each in RESPONSE_CLASSES
+            each: a_second(["translator", "router", "registrar"], f"responses.{each}")
+            for each in RESPONSE_CLASSES
         },
     )
 

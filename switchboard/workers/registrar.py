@@ -2,20 +2,21 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import zmq
 
 from switchboard.auth.failures import Failures
 from switchboard.auth.keys import load_or_make_key
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import SocketKind
-from switchboard.bus.frames import SENT
-from switchboard.bus.outbox import Outbox, PackedOutbox
+from switchboard.bus.endpoints import Endpoints, SocketKind
+from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.tick import Tick
-from switchboard.codec import CodecError, list_at, unpack
+from switchboard.codec import CodecError, list_at
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
@@ -23,6 +24,7 @@ from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
+from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, make_reception
 from switchboard.workers.run import run_actor
@@ -38,7 +40,7 @@ TICK_S = 1.0
 class RegistrarService(Actor):
     """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
 
-    Casts: sip.received from edge-rx -> sip.translate to the translator, or sip.send to edge-tx if it is away;
+    Casts: sip.received from edge-rx -> sip.send to edge-tx, or sip.translate to the translator without its tables;
     sip.taken and source.registered to edge-rx.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
@@ -64,8 +66,8 @@ class RegistrarService(Actor):
         self._publisher = Publisher(
             context, endpoints.listen(f"{self.name}.{instance}", SocketKind.PUBLISHER)
         )
-        self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
-        self._edge = Outbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
+        self._sender = Sender(context, endpoints, None)
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
         self._pages = {
@@ -75,8 +77,7 @@ class RegistrarService(Actor):
         }
         self._users = UserRegister(settings, context, self._publisher, self._authenticator)
         self.outboxes = [
-            self._translator,
-            self._edge,
+            *self._sender.outboxes,
             self._sources,
             *self._pages.values(),
             *self._users.outboxes,
@@ -85,7 +86,16 @@ class RegistrarService(Actor):
         self._frames: list[bytes] = []
         self._taken = 0  # in this round
         self._tick = 0.0
-        self._untranslated = self._bad_items = 0
+        self._bad_items = 0
+
+    def subscriptions(self, endpoints: Endpoints) -> list[str]:
+        """The translator's tables."""
+        return [endpoints.publisher("translator")]
+
+    def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """Its tap is another's business."""
+        for each in sockets:
+            each.subscribe(frames.head(TABLES))
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Gather a round's sip.received."""
@@ -99,7 +109,7 @@ class RegistrarService(Actor):
         self._taken += count
         return count
 
-    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
+    def receive(self, subject: str, body: Any, now: float) -> None:
         """Send a router's page."""
         match subject, body:
             case "location.wanted", list(items):
@@ -108,6 +118,8 @@ class RegistrarService(Actor):
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
+            case "phrases.tables", tables:
+                self._bad_items += not self._sender.take_tables(tables, now)
             case _:
                 self._bad_items += 1
 
@@ -128,7 +140,7 @@ class RegistrarService(Actor):
             self._failure_log.tell(failures, now)
         self._binding_log.tell(self._registrar.take_displaced(), now)
         self._publish(change)
-        self._translator.put_all(items)
+        self._sender.put_packed(len(items), b"".join(items))
         self._tell_edge()
 
     def _answers(self, frame: bytes, now: float) -> list[bytes]:
@@ -151,11 +163,14 @@ class RegistrarService(Actor):
             self._publisher.send_frame(_CHANGED + change.pack())
 
     def next_deadline(self) -> float:
-        """The next tick; the first is at once."""
-        return self._tick
+        """The next tick, of which the first is at once, or what the sender has to do."""
+        return min(self._tick, self._sender.due_at)
 
     def handle_timer(self, now: float) -> None:
-        """Remove what has expired and tell the routers the number of the last change."""
+        """Remove what has expired and tell the routers the number of the last change, once a tick."""
+        self._sender.handle_timer(now)
+        if now < self._tick:
+            return
         self._tick = now + TICK_S
         self._reception.purge(now)
         with self._store.batch() as change:
@@ -182,14 +197,10 @@ class RegistrarService(Actor):
         return self._gathering.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
 
     def flush(self) -> None:
-        """Answer what was gathered, after one commit for all; past the translator if it takes nothing."""
+        """Answer what was gathered, after one commit for all."""
         if self._frames:
             self._take_registers(time.monotonic())
-        if not self._translator.flush():
-            items = self._translator.take_back()
-            self._untranslated += len(items)
-            self._edge.put_all(unpack(item)[: len(SENT)] for item in items)
-        self._edge.flush()
+        self._sender.flush()
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()
         self._greet(0.0)
@@ -218,7 +229,7 @@ class RegistrarService(Actor):
             "bindings": bindings,
             "displaced": self._registrar.displaced,
             "displaced_unlogged": self._binding_log.unlogged,
-            "untranslated": self._untranslated,
+            **self._sender.stats(),
             "bad_items": counters["bad_items"] + self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
@@ -232,6 +243,7 @@ class RegistrarService(Actor):
         self._store.close()
         self._users.close()
         self._publisher.close()
+        self._sender.close()
         self._edge_rx.close()
         for outbox in self.outboxes:
             outbox.close()

@@ -156,7 +156,7 @@ class RouterService(Actor):
                 for page in pages:
                     self._users.take_page(page)
             case "phrases.tables", tables:
-                self._bad_items += not self._sender.take_tables(tables)
+                self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
             case _:
