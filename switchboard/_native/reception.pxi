@@ -283,9 +283,7 @@ cdef class Reception:
         cdef object found
         if not (read_source(flow, &register.source) and read_register(register, raw, index)):
             return None
-        if register.message.via_host.at[0] == c'[' and not (
-            register.message.rport or is_host(register.message.via_host, register.source.host)
-        ):
+        if register.message.via_host.at[0] == c'[' and not is_host(register.message.via_host, register.source.host):
             return None  # it may be another spelling of the address
         self._note_key()
         found = self._answered.found(content(&self._key), now)

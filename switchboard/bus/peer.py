@@ -1,7 +1,7 @@
 """Whom we send frames to: a peer, who listens to what we publish, and which peers cannot be reached."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import zmq
@@ -60,45 +60,6 @@ class Peer:
     def close(self) -> None:
         """Let go of the peer; frames on their way have LINGER_MS to leave."""
         self._socket.close()
-
-
-FRAMES_KEPT = 10_000
-_SUBSCRIBES = b"\x01"
-
-
-class Publisher:
-    """Bound XPUB sockets; each subscriber that is slow misses what goes beyond FRAMES_KEPT."""
-
-    def __init__(self, context: BusContext, endpoints: Sequence[str]) -> None:
-        options = {"sndhwm": FRAMES_KEPT, "linger": LINGER_MS, "xpub_verbose": 1}
-        self._sockets = context.listen(zmq.XPUB, endpoints, **options)
-
-    @property
-    def fds(self) -> list[int]:
-        """Readable when somebody may have subscribed. Sending may silence them: ask after each round, too."""
-        return [int(socket.get(zmq.FD)) for socket in self._sockets]
-
-    def has_newcomers(self) -> bool:
-        """Whether somebody has subscribed since the last time: who has missed what was sent before."""
-        found = False
-        for socket in self._sockets:
-            while int(socket.get(zmq.EVENTS)) & zmq.POLLIN:
-                found |= socket.recv(zmq.NOBLOCK)[:1] == _SUBSCRIBES
-        return found
-
-    def send(self, subject: str, body: object) -> None:
-        """Publish one frame."""
-        self.send_frame(frames.pack(subject, body))
-
-    def send_frame(self, frame: bytes) -> None:
-        """Publish a packed frame, as `send` does."""
-        for socket in self._sockets:
-            socket.send(frame)
-
-    def close(self) -> None:
-        """Let go of the sockets."""
-        for socket in self._sockets:
-            socket.close()
 
 
 AWAY_S = 1.0

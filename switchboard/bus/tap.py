@@ -13,7 +13,7 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.share import SMALLEST, pick
 
 FRAMES_KEPT = 100
-"""For a listener that is slow; it misses what goes beyond, and the numbers show the gap."""
+"""Of a tap that nobody depends on; the numbers show the gap."""
 GATHER_S = 0.05
 GATHER_BYTES = 1 << 18
 LOOK_S = 1.0
@@ -40,18 +40,26 @@ class Tap:
 
     While it is open, each frame that one of `peers` takes is told, and what is given to `publish`: gathered
     for GATHER_S, until `due_at` (monotonic s), for each share of the calls that somebody has chosen.
-    `greeting`: what whoever comes is to hear, in a frame of its own.
+    `greeting`: what whoever comes is to hear, in a frame of its own; or `on_arrival` is called. `keep`: frames for a
+    listener that is slow, which misses what goes beyond. `linger_ms`: how long frames have to leave at the end.
     """
 
     def __init__(
-        self, context: BusContext, endpoints: Sequence[str], owner: str, peers: Iterable[Peer] = ()
+        self,
+        context: BusContext,
+        endpoints: Sequence[str],
+        owner: str,
+        peers: Iterable[Peer] = (),
+        keep: int = FRAMES_KEPT,
+        linger_ms: int = 0,
     ) -> None:
         self.greeting = b""
+        self.on_arrival: Callable[[], None] | None = None
         self.is_open = False
         self.due_at = math.inf
         self._owner = owner
         self._peers = list(peers)
-        self._sockets = context.listen(zmq.XPUB, endpoints, sndhwm=FRAMES_KEPT, linger=0, xpub_verbose=1)
+        self._sockets = context.listen(zmq.XPUB, endpoints, sndhwm=keep, linger=linger_ms, xpub_verbose=1)
         self._listened: dict[zmq.Socket[bytes], set[bytes]] = {each: set() for each in self._sockets}
         self._gathered: dict[int, list[Passed]] = {}
         self._size = 0
@@ -70,7 +78,7 @@ class Tap:
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """What the loop is to watch: a subscription wakes it."""
-        return {int(each.get(zmq.FD)): self._look for each in self._sockets}
+        return {int(each.get(zmq.FD)): self.look for each in self._sockets}
 
     def publish(self, frame: bytes, peer: str, at_ns: int) -> None:
         """Tell, soon, that `frame` went to `peer` ("" for the wire) at that moment (epoch ns)."""
@@ -84,11 +92,15 @@ class Tap:
             self.due_at = time.monotonic() + GATHER_S
         if at_ns >= self._next_look_ns:
             self._next_look_ns = at_ns + int(LOOK_S * 1e9)
-            self._look(0.0)
+            self.look(0.0)
 
     def greet(self, frame: bytes) -> None:
         """Publish `frame`, now and to everybody again when somebody has come."""
         self.greeting = frame
+        self.tell_all(frame)
+
+    def tell_all(self, frame: bytes) -> None:
+        """Publish a frame that is none of the tap's at the same sockets."""
         for socket in self._listened:
             socket.send(frame, zmq.NOBLOCK)
 
@@ -113,7 +125,7 @@ class Tap:
             if topic in topics:
                 socket.send(frame, zmq.NOBLOCK)
 
-    def _look(self, _now: float) -> None:
+    def look(self, _now: float) -> None:
         """Take subscriptions. The descriptor speaks once, and sending may silence it: so all are taken."""
         has_come = False
         for socket, topics in self._listened.items():
@@ -128,6 +140,8 @@ class Tap:
             self._share_out(wanted)
         if has_come and self.greeting:
             self.greet(self.greeting)
+        if has_come and self.on_arrival:
+            self.on_arrival()
 
     def _share_out(self, wanted: set[int]) -> None:
         """Gather for these shares. What was gathered for another one goes to who has changed the share."""

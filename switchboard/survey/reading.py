@@ -96,11 +96,12 @@ def rates(before: Survey, after: Survey) -> Rates:
 
     return Rates(
         received_s=a_second(["edge-rx"], "datagrams.message"),
-        sent_s=a_second(["edge-tx", "router"], "sent"),
+        sent_s=a_second(["edge-tx", "router", "registrar"], "sent"),
         calls_s=a_second(["journal"], "records", "open_calls"),
         registers_s=a_second(["registrar"], "replied"),
         responses_s={
-            each: a_second(["translator", "router"], f"responses.{each}") for each in RESPONSE_CLASSES
+            each: a_second(["translator", "router", "registrar"], f"responses.{each}")
+            for each in RESPONSE_CLASSES
         },
     )
 

@@ -112,9 +112,10 @@ class RouterService(Actor):
         return [endpoints.publisher("registrar"), endpoints.publisher("translator")]
 
     def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """All that the registrar publishes; the translator's tap is another's business."""
+        """All but what their taps show."""
         registrar, translator = sockets
-        registrar.subscribe(b"")
+        for subject in ("location.changed", "location.number", "users.number"):
+            registrar.subscribe(frames.head(subject))
         translator.subscribe(frames.head(TABLES))
 
     def watch(self) -> dict[int, Callable[[float], None]]:

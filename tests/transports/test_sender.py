@@ -214,7 +214,7 @@ def test_a_tap_is_shown_the_wire(bench: Bench) -> None:
     until = time.monotonic() + LIMIT_S
     while not tap.is_open:
         assert time.monotonic() < until, "the tap was never asked"
-        tap._look(0.0)
+        tap.look(0.0)
     bench.open()
     bench.sender.put(bench.response())
     bench.sender.flush()
