@@ -17,6 +17,9 @@ import zmq
 from compiled import outcome
 from flows import packed, udp
 from intakes import MESSAGES, Bench
+from journal.scripts import item
+from journal.tables import IN_MEMORY, LIVES, Twin
+from journal.tables import twins as journals
 from sip.messages import TORTURE, known_otherwise, mutations
 from sip.test_splice_twins import ROUTES, assert_alike
 from translations import frame_of, translations
@@ -89,6 +92,9 @@ class Fuzzer:
         for data in mutations(records_of(raw), A_SEED // 5, self.shape.getrandbits(32)):
             self.inputs += 1
             self.compare_logs(data)
+        for data in mutations(self.telling(raw), A_SEED // 5, self.shape.getrandbits(32)):
+            self.inputs += 1
+            self.compare_journals(data)
 
     def compare_logs(self, records: bytes) -> None:
         if self.found(KeyedLog, records) != self.found(KeyedLogInPython, records):
@@ -103,6 +109,17 @@ class Fuzzer:
         items = list(log.items())
         log.close()
         return items
+
+    def telling(self, raw: bytes) -> bytes:
+        """The events of a few calls, packed; a message has their Call-IDs."""
+        names = raw.decode("utf-8", "surrogateescape").splitlines()[:3] or [""]
+        events = [event for name in names for event in self.shape.choice(LIVES)(name)]
+        return codec.pack([0, "first", [item(number, event) for number, event in enumerate(events, 1)]])
+
+    def compare_journals(self, body: bytes) -> None:
+        with journals(IN_MEMORY) as both:
+            if made_of(body, both[0]) != made_of(body, both[1]):
+                raise Disagreement(f"journal: {body!r}")
 
     def compare_scan(self, data: bytes) -> None:
         result = outcome(scan, data)
@@ -181,6 +198,15 @@ class Fuzzer:
     def sent_one_by_one(self, data: bytes) -> tuple[int, int]:
         sent = [self.sender.send(raw, Flow.unpack(flow)) for flow, raw in codec.unpack(data)]
         return sum(sent), len(sent) - sum(sent)
+
+
+def made_of(body: bytes, journal: Twin) -> object:
+    """What a journal makes of a packed telling."""
+    try:
+        journal.take(body)
+    except codec.CodecError as error:
+        return str(error)
+    return journal.known(), journal.changes()
 
 
 def records_of(raw: bytes) -> bytes:

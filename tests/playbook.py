@@ -4,33 +4,39 @@
 collected; `sent` and `answers` take what is new.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from flows import udp
 
 from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
+from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
-from switchboard.core.commands import CallEvent, Lookup, ProxyTurn
+from switchboard.core.commands import CallEvent, Lookup
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
 from switchboard.core.proxy import Proxy
+from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer
+from switchboard.core.unit_log import STATE
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.user_table import pack_users
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
 from switchboard.sip.uri import SipUri
-from switchboard.wal.unit_log import UnitLog
+from switchboard.wal.segment import records_in
 
 HOST = "10.0.0.1"
 PORT = 5060
@@ -40,6 +46,8 @@ LENKA_TABLET = ("10.0.0.22", 5070)
 PETER = ("10.0.0.13", 5060)
 FRAGILE = [False]
 """Whether the boards of a test crash after every step (`tests/core/conftest.py`)."""
+NATIVE = [True]
+"""Whether they have an engine, where it was compiled."""
 KEY = b"k" * 32
 REALM = "pbx.example"
 EPOCH = 1_800_000_000.0
@@ -80,6 +88,13 @@ class MemoryLog(dict[bytes, bytes]):
     def erase(self, key: bytes) -> None:
         self.pop(key, None)
 
+    def put_records(self, records: bytes) -> None:
+        for key, value in records_in(records):
+            if value is None:
+                self.erase(key)
+            else:
+                self.put(key, value)
+
 
 @dataclass
 class Board:
@@ -97,6 +112,7 @@ class Board:
     asserted_domain: str = ""
     failures: Failures = field(default_factory=Failures)
     fragile: bool = field(default_factory=lambda: FRAGILE[0])
+    native: bool = field(default_factory=lambda: NATIVE[0])
     now: float = 1000.0
     requests: list[Sent] = field(default_factory=list)
     responses: list[Sent] = field(default_factory=list)
@@ -107,14 +123,23 @@ class Board:
         self.replica = Replica()
         self.replica.load((0, {}))
         self.log = MemoryLog()
-        self.units = UnitLog(self.log)
         self.lives = 0
-        self.proxy = self._make_proxy()
-        self.units.take_over(self.proxy.env, self._turn())
+        self.core = self._make_core(self.log, self.native)
+        self.replica.tell = self.core.bindings_changed
+        self.core.restore(self.now, EPOCH + self.now)
+        self.twin = None if not self.native or self.authenticator else Twin(self)
 
-    def _make_proxy(self) -> Proxy:
-        self.lives += 1
-        self.caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
+    @property
+    def proxy(self) -> Proxy:
+        """The reference, to whom everything odd goes."""
+        return self.core.proxy
+
+    def _make_core(self, log: MemoryLog, native: bool) -> RouterCore:
+        caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
+        if log is self.log:
+            self.caps = caps
+        else:
+            caps.overload = self.caps.overload
         realm = REALM if self.authenticator else ""
         own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm)
         trusted = Trusted(self.trusted)
@@ -125,10 +150,10 @@ class Board:
             seals,
             self.open_relay,
             trusted=trusted,
-            failures=self.failures,
+            failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,
         )
-        return Proxy(
+        return RouterCore(
             Environment(
                 layer=TransactionLayer(TimerValues()),
                 policy=policy,
@@ -141,9 +166,11 @@ class Board:
                 incarnation=f"t{self.lives}",
                 recurse=self.recurse,
                 max_forks=self.max_forks,
-                caps=self.caps,
+                caps=caps,
                 asserted_domain=self.asserted_domain,
-            )
+            ),
+            log,
+            native=native,
         )
 
     def bind(self, user: str, *contacts: str, **more: object) -> None:
@@ -162,31 +189,25 @@ class Board:
             index = scan(raw)
         except ParseError:
             index = b""
-        turn = self._turn()
-        self.proxy.receive(raw, index, udp(*source, local), turn)
-        self._take(turn)
+        items = pack([[udp(*source, local).pack(), index, raw]])
+        self._step(lambda core: _receive(core, items, *self._moment))
 
     def lose(self, sent: Sent, octets: int = 520, to: Hop | None = None) -> None:
         """The network says that it could not deliver what was sent, of which it quotes so many `octets`."""
-        turn = self._turn()
-        self.proxy.undeliverable(udp(*(to or sent.to)), sent.raw[:octets], turn)
-        self._take(turn)
+        flow = udp(*(to or sent.to))
+        self._step(lambda core: core.undeliverable(flow, sent.raw[:octets], *self._moment))
 
     def advance(self, seconds: float) -> None:
         """Let time pass, timer by timer."""
         end = self.now + seconds
-        while (deadline := self.proxy.next_deadline()) is not None and deadline <= end:
+        while (deadline := self.core.next_deadline) is not None and deadline <= end:
             self.now = max(self.now, deadline)
-            turn = self._turn()
-            self.proxy.handle_timer(turn)
-            self._take(turn)
+            self._step(lambda core: core.advance(*self._moment))
         self.now = end
 
     def resolve(self, lookup: Lookup, hop: Hop | None) -> None:
         """The answer to a look-up of a name arrives."""
-        turn = self._turn()
-        self.proxy.resolved(lookup, hop, turn)
-        self._take(turn)
+        self._step(lambda core: core.resolved(lookup, hop, *self._moment))
 
     def sent(self) -> list[Sent]:
         """The requests that left since the last call."""
@@ -209,24 +230,111 @@ class Board:
     def crash(self) -> list[Sent]:
         """The process dies and its successor goes on with what was written ahead; returns what it repeats."""
         counters = self.proxy.counters
-        self.proxy = self._make_proxy()
+        self.lives += 1
+        self.core = self._make_core(self.log, self.native)
+        self.replica.tell = self.core.bindings_changed
         self.proxy.counters = counters
-        turn = self._turn()
-        self.units = UnitLog(self.log)
-        self.units.take_over(self.proxy.env, turn)
-        return [Sent(to.hop, raw) for to, raw, _ in turn.responses]
+        self.core.restore(*self._moment)
+        if self.twin:
+            self.twin.crash()
+        return _sent_in(self.core.take(self.now).responses)
 
-    def _turn(self) -> ProxyTurn:
-        return ProxyTurn(self.now, at=EPOCH + self.now)
+    @property
+    def _moment(self) -> tuple[float, float]:
+        return self.now, EPOCH + self.now
 
-    def _take(self, turn: ProxyTurn) -> None:
-        self.requests += (Sent(to.hop, raw) for to, raw in turn.requests)
-        self.responses += (Sent(to.hop, raw) for to, raw, _ in turn.responses)
-        self.events += turn.events
-        self.lookups += turn.lookups
-        self.units.save(turn.touched, self.now)
+    def _step(self, step: Callable[[RouterCore], object]) -> None:
+        step(self.core)
+        effects = self.core.take(self.now)
+        if self.twin:
+            self.twin.step(step, effects)
+        self.requests += _sent_in(effects.requests)
+        self.responses += _sent_in(effects.responses)
+        for event in effects.events:
+            kind, call_id, from_tag, at, *details = unpack(event)
+            self.events.append(CallEvent(kind, call_id, from_tag, at, tuple(details)))
+        self.lookups += effects.lookups
         if self.fragile:
             self.crash()
+
+
+class Twin:
+    """The reference alone, told the same as a board with an engine: both decide, and keep, the same."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._log = MemoryLog()
+        self.unconfirmed = 0
+        """How many calls whose ACK did not come it has told of; the engine may tell of them in an earlier step."""
+        self.crash()
+
+    def step(self, step: Callable[[RouterCore], object], effects: Effects) -> None:
+        """Take the step, too, and compare."""
+        step(self._core)
+        expected = self._core.take(self._board.now)
+        self.unconfirmed += list(map(_is_hint, expected.events)).count(True)
+        assert _sorted(effects) == _sorted(expected)
+        now = self._board.now
+        assert _kept(self._board.log, now) == _kept(self._log, now)
+
+    def crash(self) -> None:
+        """Die, too."""
+        board = self._board
+        self._core = board._make_core(self._log, False)
+        self._core.restore(board.now, EPOCH + board.now)
+        self._core.take(board.now)
+
+
+def _sorted(effects: Effects) -> list[list[object]]:
+    """What is due at the same instant comes in any order."""
+    runs = [unpack(list_head(count) + items) for count, items in (effects.requests, effects.responses)]
+    events = [event for event in effects.events if not _is_hint(event)]
+    return [sorted(each) for each in (*runs, events, effects.lookups)]
+
+
+def _is_hint(event: bytes) -> bool:
+    return bool(unpack(event)[0] == "unconfirmed")
+
+
+def _kept(log: MemoryLog, now: float) -> dict[bytes, object]:
+    """What a successor finds.
+
+    The reference ends the client transaction of a unit that it restored for something sent twice, when the time of that
+    is over; where the unit has been asleep since, or is the engine's, only the whole unit ends.
+    """
+    kept = {key: unpack(value) for key, value in log.items()}
+    return {key: _without_overdue(value, now) if key[:1] == STATE else value for key, value in kept.items()}
+
+
+def _without_overdue(state: list[Any], now: float) -> list[Any]:
+    _, transaction, context = state
+    armed = [
+        transaction[-1],
+        *(each for branch in (context[-1] if context else ()) for each in _armed_of(branch)),
+    ]
+    if any(letter not in "DIJKLM" for timers in armed for letter in timers):
+        return state
+    for branch in context[-1] if context else ():
+        client = branch[-1]
+        if client and all(when <= now for when in client[-1].values()):
+            branch[-1] = None
+    return [None, transaction, context]
+
+
+def _armed_of(branch: list[Any]) -> Iterator[dict[str, float]]:
+    yield branch[-2]
+    if branch[-1]:
+        yield branch[-1][-1]
+
+
+def _receive(core: RouterCore, items: bytes, now: float, at: float) -> None:
+    if core.receive(items, 0, now, at) is None:
+        core.receive_items(unpack(items), now, at)
+
+
+def _sent_in(run: Run) -> list[Sent]:
+    count, items = run
+    return [Sent(Flow.unpack(item[0]).hop, item[1]) for item in unpack(list_head(count) + items)]
 
 
 def request(

@@ -1,16 +1,18 @@
 """The proxies that are measured, each behind the same interface, as a process tree that starts and ends."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+from system.control import Component
 from system.harness import PROJECT, Switchboard, free_port, wait_until
 from system.sipmsg import Address
 
@@ -71,10 +73,21 @@ def _kamailio(workers: int, _: Mapping[str, str]) -> Iterator[Subject]:
         yield Subject(Kind.KAMAILIO, kamailio.address, lambda: _tree(kamailio.main))
 
 
+class OtherSwitchboard(Switchboard):
+    """One of other code, whose frames only its own commands read."""
+
+    def _ask_parents(self) -> list[Component]:
+        printed = self.cli("status", "--json", check=False).stdout
+        components: list[Component] = json.loads(printed)["components"] if printed else []
+        return components
+
+
 @contextmanager
-def _ours(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
+def _ours(
+    workers: int, settings: Mapping[str, str], make: type[Switchboard] = Switchboard
+) -> Iterator[Subject]:
     routers = {"SWITCHBOARD_ROUTERS": str(workers)} if workers else {}
-    with Switchboard({**OURS_SETTINGS, **routers, **settings}) as ours:
+    with make({**OURS_SETTINGS, **routers, **settings}) as ours:
         yield Subject(Kind.OURS, ours.address, lambda: _our_processes(ours))
 
 
@@ -84,7 +97,7 @@ def _before(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
     checkout = os.environ.get("BENCH_BEFORE")
     if not checkout:
         raise Unavailable("BENCH_BEFORE names no checkout")
-    with _ours(workers, {"PYTHONPATH": checkout, **settings}) as subject:
+    with _ours(workers, {"PYTHONPATH": checkout, **settings}, OtherSwitchboard) as subject:
         yield replace(subject, kind=Kind.BEFORE)
 
 
@@ -106,7 +119,7 @@ def _relay(_: int, __: Mapping[str, str]) -> Iterator[Subject]:
             yield Subject(Kind.RELAY, address, lambda: {process.pid: "relay"})
 
 
-_STARTERS = {
+_STARTERS: dict[Kind, Callable[[int, Mapping[str, str]], AbstractContextManager[Subject]]] = {
     Kind.KAMAILIO: _kamailio,
     Kind.OURS: _ours,
     Kind.ASSIGNMENT: _assignment,

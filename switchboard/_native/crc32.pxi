@@ -38,7 +38,12 @@ cdef inline uint32_t _crc_of_word(uint32_t word, int followed) noexcept nogil:
 
 cdef uint32_t crc32_of(const unsigned char *data, size_t size) noexcept nogil:
     """Return zlib.crc32 of these octets."""
-    cdef uint32_t crc = 0xFFFFFFFF
+    return crc32_on(0, data, size)
+
+
+cdef uint32_t crc32_on(uint32_t crc, const unsigned char *data, size_t size) noexcept nogil:
+    """Go on with a sum."""
+    crc = ~crc
     while size >= CRC_STEP:
         crc = (
             _crc_of_word(crc ^ _crc_word(data), 12)

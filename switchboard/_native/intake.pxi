@@ -143,9 +143,10 @@ cdef class Intake:
     cdef int _take(self, Arrival *arrival, double now) except -1:
         cdef Py_ssize_t count = LEAVE_TO_REFERENCE, target = LEAVE_TO_REFERENCE
         cdef Heard *slot = self._slot(arrival, now)
-        source = <object>slot.source
-        if not self._sources.hears(source, <str>slot.text, arrival.port, now):
-            return 0
+        cdef Source source = <Source>slot.source
+        if not is_heard(source, now):
+            if not self._sources.hears(source, <str>slot.text, arrival.port, now):
+                return 0
         if source.free and arrival.size <= self._largest and arrival.size and _is_letter(arrival.data[0]):
             count = scan_into(arrival.data, arrival.size, self._index)
         if count >= 0 and self._passes(arrival.data, count):
@@ -173,7 +174,7 @@ cdef class Intake:
         if slot.size == size and memcmp(slot.host, packed, size) == 0:
             return slot
         cdef str host = _host(arrival)
-        source = self._sources.find(host, now)
+        cdef Source source = self._sources.find(host, now)
         self._kept[number] = (host, source)
         slot.size = size
         memcpy(slot.host, packed, size)

@@ -107,7 +107,7 @@ cdef struct Entry:
     int queue  # that it waits in, else -1
     bint has_changed
     PyObject *call  # owned; NULL while it is plain
-    bint is_second  # under its key there is a recorded call
+    bint is_second  # under its key there is, or was, a recorded call
     double due_at, ended_at
     double started_at, ringing_at, answered_at, resumed_at, challenged_at, seen_at
     int64_t session_s
@@ -205,7 +205,7 @@ cdef int _make_room(Table *table) except -1:
 
 
 cdef int _insert(Table *table, Entry *entry) except -1:
-    if table.count > table.mask:
+    if 2 * table.count > table.mask:
         _make_room(table)
     entry.colliding = table.buckets[entry.hash & table.mask]
     table.buckets[entry.hash & table.mask] = entry
@@ -1041,7 +1041,8 @@ cdef class CallTable:
     cdef int _end(self, Entry *entry) except -1:
         """Move an open call to the recorded ones. (Its line is written.)"""
         self._close(entry)
-        self._forget_same(entry)
+        if entry.is_second:
+            self._forget_same(entry)
         _lighten(entry)
         self._add_end(entry)
         _pack_end(&self._ended_batch, entry.call_id, entry.from_tag, entry.ended_at)
@@ -1141,9 +1142,13 @@ cdef class CallTable:
     cdef int _remember(self, str call_id, str from_tag, double ended_at) except -1:
         cdef Text nothing
         cdef Entry *entry
+        cdef Entry *second
         nothing.data, nothing.size = "", 0
         entry = _new_entry(_view(call_id), _view(from_tag), nothing, nothing)
         entry.ended_at = ended_at
+        second = _look_up(&self._open, entry.call_id, entry.from_tag, entry.hash)
+        if second != NULL:
+            second.is_second = True
         self._forget_same(entry)
         self._add_end(entry)
         return 0

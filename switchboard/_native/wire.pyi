@@ -8,6 +8,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.outbox import PackedOutboxInPython
 from switchboard.bus.rounds import Stop
 from switchboard.edge.filter import Gate
+from switchboard.edge.rate_limit import BucketInPython, SourceInPython
 from switchboard.phrases.phrases import Phrases
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.flow import Flow
@@ -91,6 +92,9 @@ class RunSender(BatchSender):
     def send_run(
         self, count: int, items: bytes, phrases: Phrases, by_class: list[int]
     ) -> tuple[int, int] | None: ...
+
+class Bucket(BucketInPython): ...
+class Source(SourceInPython): ...
 
 class Intake:
     def __init__(self, dispatcher: Dispatcher, gate: Gate, outboxes: Sequence[PackedOutbox]) -> None: ...

@@ -71,14 +71,14 @@ class DialogSeals:
     """Makes and reads seals with the switchboard's `key`."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self.key = key
         self._targets: dict[str, bytes] = {}
         self._user = lru_cache(_REMEMBERED)(self._user_of)
 
     def make(self, sides: Sides, call_id: str, tag: str) -> str:
         """Return the value of the parameter. `tag`: the caller's."""
         is_same = sides.caller.flow.local == sides.callee.flow.local
-        caller, callee = _packed_side(sides.caller, True), _packed_side(sides.callee, not is_same)
+        caller, callee = packed_side(sides.caller, True), packed_side(sides.callee, not is_same)
         flags = _VERSION | _SAME_LOCAL if is_same else _VERSION
         claim = bytes((flags, len(caller))) + caller + callee
         octets = b2a_base64(self._mac(call_id, tag, claim) + claim, newline=False)
@@ -115,7 +115,7 @@ class DialogSeals:
     def tag(self, call_id: str, tag: str, number: int, branch: str) -> str:
         """A To tag that is the same for all copies of one request: 32 bits, as RFC 3261 §19.3 wants it."""
         text = f"{call_id}\n{tag}\n{number}\n{branch}".encode("utf-8", "surrogateescape")
-        return seal(self._key, Use.TAG, text, 4).hex()
+        return seal(self.key, Use.TAG, text, 4).hex()
 
     def _opened(self, sealed: bytes, call_id: str, tag: str) -> Sides | None:
         claim = sealed[_MAC:]
@@ -130,7 +130,7 @@ class DialogSeals:
 
     def _mac(self, call_id: str, tag: str, claim: bytes) -> bytes:
         text = f"{call_id}\n{tag}\n".encode("utf-8", "surrogateescape")
-        return seal(self._key, Use.DIALOG, text + claim, _MAC)
+        return seal(self.key, Use.DIALOG, text + claim, _MAC)
 
     def _learn(self, text: str, uri: SipUri | None) -> bytes:
         named = text
@@ -148,7 +148,7 @@ class DialogSeals:
         return self._sum(f"/{name}") if name else NOBODY
 
     def _sum(self, text: str) -> bytes:
-        return seal(self._key, Use.HOST, text.encode("utf-8", "surrogateescape"), _SUM)
+        return seal(self.key, Use.HOST, text.encode("utf-8", "surrogateescape"), _SUM)
 
 
 def address_named(uri: SipUri) -> tuple[str, int]:
@@ -170,7 +170,8 @@ def _decoded(text: str) -> bytes:
 
 
 @lru_cache(_REMEMBERED)
-def _packed_side(side: Side, has_local: bool) -> bytes:
+def packed_side(side: Side, has_local: bool) -> bytes:
+    """Return the octets of a side, with our address in its flow or without."""
     kind = _TRANSLATED if side.is_translated else 0
     kind |= _NAMED if side.is_named else 0
     kind |= _MAY_FOLLOW if side.may_follow else 0
@@ -181,7 +182,7 @@ def _packed_side(side: Side, has_local: bool) -> bytes:
 
 @lru_cache(_REMEMBERED)
 def _side(packed: bytes, local: str | None) -> Side:
-    """Return the side of what `_packed_side` made. `local`: our address, if that is not in it."""
+    """Return the side of what `packed_side` made. `local`: our address, if that is not in it."""
     kind, target, owner = packed[0], packed[1 : 1 + _SUM], packed[1 + _SUM : 1 + 2 * _SUM]
     flow = packed[1 + 2 * _SUM :]
     kinds = [kind & each != 0 for each in (_TRANSLATED, _NAMED, _MAY_FOLLOW, _CLAIMED)]

@@ -8,6 +8,7 @@ from switchboard.core.commands import Lookup, ProxyTurn
 from switchboard.core.forwarding import Plan, is_sendable
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
+from switchboard.core.numbers import Numbering
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
 from switchboard.sip.flow import UDP, Flow
@@ -29,8 +30,8 @@ class Environment:
     """
 
     __slots__ = (
-        "_tags", "admission", "answers", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer",
-        "max_forks", "policy", "port", "recurse", "unconfirmed", "waiting",
+        "admission", "answers", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer", "max_forks",
+        "numbers", "policy", "port", "recurse", "unconfirmed", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -61,12 +62,12 @@ class Environment:
         self.answers = admission.authenticator.answers if admission else StatelessAnswers()
         self.unconfirmed = Unconfirmed(layer.values.lifetime)
         self.waiting: dict[Lookup, list[OnResolved]] = {}
-        self._tags = 0
+        self.numbers: Numbering = branches.numbers
 
     def make_tag(self) -> str:
         """Return a To tag for a response of our own (§19.3)."""
-        self._tags += 1
-        return f"{self.incarnation}-{self._tags:x}"
+        self.numbers.tags += 1
+        return f"{self.incarnation}-{self.numbers.tags:x}"
 
     def flow_for(self, plan: Plan, hop: Hop | None) -> Flow | None:
         """Return how what is planned leaves: to `hop`, or where else it may go; None if nobody can get it."""

@@ -7,7 +7,7 @@ begun, and every CANCEL, is always served.
 from switchboard.core.commands import ProxyTurn, Reader
 from switchboard.core.networks import Network, is_within, parse_host
 from switchboard.core.overload import Overload
-from switchboard.core.recent import Recent
+from switchboard.core.recent import Recency, Recent
 from switchboard.core.refusal import Refusal, tag_of, try_later
 from switchboard.core.request import Received
 from switchboard.core.targets import Locations
@@ -38,8 +38,8 @@ class Caps:
     ) -> None:
         self.overload = Overload(LATE_S)
         self._locations = locations
-        self._transactions = transactions
-        self._recent = Recent(of_source, lasts_s)
+        self.transactions = transactions
+        self.recent: Recency = Recent(of_source, lasts_s)
         self._refused = Verdicts(lasts_s)
         self._exempt = exempt
         self._known: dict[str, bool] = {}
@@ -57,19 +57,20 @@ class Caps:
         return cause
 
     def _cause_now(self, received: Received, transactions: int, turn: ProxyTurn) -> str:
-        if transactions >= self._transactions:
+        if transactions >= self.transactions:
             return "transactions"
         if self.overload.refuses(turn.now, self._is_of_user(received, turn)):
             return "overload"
         host = received.source.host
-        return "" if self._is_exempt(host) or self._recent.admits(host, turn.now) else "source"
+        return "" if self.is_exempt(host) or self.recent.admits(host, turn.now) else "source"
 
     def _is_of_user(self, received: Received, turn: ProxyTurn) -> bool:
         if not self.overload.is_pressing(turn.now) or not received.caller:
             return False
         return self._locations.registered_from(received.caller, received.source.host, turn.at)
 
-    def _is_exempt(self, host: str) -> bool:
+    def is_exempt(self, host: str) -> bool:
+        """Whether no cap holds for what comes from there."""
         known = self._known.get(host)
         if known is None:
             if len(self._known) >= 1000:

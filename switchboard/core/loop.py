@@ -7,6 +7,7 @@ decides the routing: a request that comes back with the same hash loops, with an
 from zlib import crc32
 
 from switchboard.core.domains import OwnDomains
+from switchboard.core.numbers import Numbering, Numbers
 from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -21,21 +22,21 @@ class Branches:
     """Makes the branches of router number `instance`; `incarnation` differs at each of its starts."""
 
     def __init__(self, instance: int, incarnation: str) -> None:
-        self._router = f"{BRANCH_PREFIX}{instance}."
-        self._prefix = f"{self._router}{incarnation}"
-        self._number = 0
+        self.router = f"{BRANCH_PREFIX}{instance}."
+        self.prefix = f"{self.router}{incarnation}"
+        self.numbers: Numbering = Numbers()
 
     def next(self, routing_hash: str) -> str:
         """Return the branch of a new client transaction."""
-        self._number += 1
-        return f"{self._prefix}{self._number:x}.{routing_hash}"
+        self.numbers.branches += 1
+        return f"{self.prefix}{self.numbers.branches:x}.{routing_hash}"
 
     def stateless(self, via: Via, routing_hash: str) -> str:
         """Return the branch of an ACK that is passed on: the same for its retransmissions (§16.11).
 
         Also after a restart: it does not depend on the incarnation.
         """
-        return f"{self._router}-{crc32(str(via).encode('utf-8', 'surrogateescape')):x}.{routing_hash}"
+        return f"{self.router}-{crc32(str(via).encode('utf-8', 'surrogateescape')):x}.{routing_hash}"
 
 
 def routing_hash(request: Message) -> str:

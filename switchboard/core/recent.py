@@ -1,6 +1,16 @@
 """How many transactions each source began lately: they are remembered for so long at least."""
 
+from typing import Protocol
+
 from switchboard.core.verdicts import LASTS_S
+
+
+class Recency(Protocol):
+    """Who counts them."""
+
+    limit: int
+
+    def admits(self, source: str, now: float) -> bool: ...
 
 
 class Recent:
@@ -11,7 +21,7 @@ class Recent:
     """
 
     def __init__(self, limit: int, lasts_s: float = LASTS_S) -> None:
-        self._limit = limit
+        self.limit = limit
         self._lasts_s = lasts_s
         self._began_at = 0.0
         self._counts: dict[str, int] = {}
@@ -22,7 +32,7 @@ class Recent:
         if now - self._began_at >= self._lasts_s:
             self._turn(now)
         count = self._counts.get(source, 0)
-        if count + self._before.get(source, 0) >= self._limit:
+        if count + self._before.get(source, 0) >= self.limit:
             return False
         self._counts[source] = count + 1
         return True

@@ -13,7 +13,7 @@ from typing import Final
 from switchboard.core.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
 from switchboard.core.request import Received
 from switchboard.core.target import NOBODY, Target, uri_of
-from switchboard.sip.address import uri_in
+from switchboard.sip.address import split_values, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
 from switchboard.sip.flow import Flow
@@ -59,8 +59,8 @@ def record_routes(
     outer, local = bracketed(to.local), received.source.local
     inner = outer if "%" in local else bracketed(local) or outer
     hosts = (outer,) if inner == outer else (outer, inner)
-    caller = _caller_side(received, seals, may_relay)
-    sides = _new(Sides, (caller, _first_callee_side(target, routes, to, seals)))
+    caller = caller_side(received, seals, may_relay)
+    sides = _new(Sides, (caller, first_callee_side(target, routes, to, seals)))
     seal = seals.make(sides, received.message.call_id, received.message.from_tag)
     return [f"<sip:{host}:{port};lr;{PARAM}={seal}>".encode() for host in hosts]
 
@@ -72,9 +72,14 @@ def makes_dialog(response: Message) -> bool:
 
 def answering_target(response: Message, target: Target) -> Target:
     """Return where a callee who was called at `target` is, by the Contact of its answer."""
-    if (text_of(response.value(_CONTACT) or b""))[1:-1] == target.text:
+    return target_answering(text_of(response.value(_CONTACT) or b""), target)
+
+
+def target_answering(contact: str, target: Target) -> Target:
+    """The same by the value of that Contact."""
+    if contact[1:-1] == target.text:
         return target
-    text = _first_uri(response, Header.CONTACT)
+    text = _first_uri_in(contact)
     uri = _parsed(text)
     if uri is None or address_named(uri) == address_named(target.uri):
         return target._replace(text=text)
@@ -90,7 +95,7 @@ def lead_to_callee(
     """
     if _RECORD_ROUTE not in response.numbers or _is_where_expected(response, target):
         return raw
-    found = _seal_in(response, _caller_side(received, seals, False), seals)
+    found = _seal_in(response, caller_side(received, seals, False), seals)
     if found is None:
         return raw
     old, sides, text = found
@@ -108,10 +113,18 @@ def _is_where_expected(response: Message, target: Target) -> bool:
     contact = response.get(_CONTACT_FIELD)
     if not contact or contact[1:-1] == target.text:  # as most write it, in brackets
         return True
-    text = _first_uri(response, _CONTACT_FIELD)
-    if max(len(text), len(target.text)) > _REMEMBERED_LENGTH:
-        return _names_same_place(text, target.text)
-    return _names_same_place_cached(text, target.text)
+    return _is_at(_first_uri(response, _CONTACT_FIELD), target.text)
+
+
+def names_place(contact: str, target: str) -> bool:
+    """Whether the value of a Contact names the address of the URI `target`."""
+    return _is_at(_first_uri_in(contact), target)
+
+
+def _is_at(text: str, target: str) -> bool:
+    if max(len(text), len(target)) > _REMEMBERED_LENGTH:
+        return _names_same_place(text, target)
+    return _names_same_place_cached(text, target)
 
 
 @lru_cache(_REMEMBERED)
@@ -125,7 +138,8 @@ def _names_same_place(text: str, other: str) -> bool:
     return one is not None and two is not None and address_named(one) == address_named(two)
 
 
-def _caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Side:
+def caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Side:
+    """Return the caller as it names itself. `may_relay`: whether it may follow the callee wherever that moves."""
     message, source = received.message, received.source
     is_passed_on = Header.RECORD_ROUTE in message.numbers
     text = _first_uri(message, Header.RECORD_ROUTE if is_passed_on else Header.CONTACT)
@@ -149,7 +163,7 @@ def _make_caller_side(
 _caller_side_at = lru_cache(_REMEMBERED)(_make_caller_side)
 
 
-def _first_callee_side(target: Target, routes: Sequence[str], to: Flow, seals: DialogSeals) -> Side:
+def first_callee_side(target: Target, routes: Sequence[str], to: Flow, seals: DialogSeals) -> Side:
     """Where the callee is as far as is known when it is called: at its contact, or over the flow that leads there."""
     sums = seals.target_of(target.uri, target.text), seals.user(target.user)
     may_follow = bool(target.user)
@@ -191,7 +205,10 @@ def _is_behind(uri: SipUri, target: Target, flow: Flow) -> bool:
 
 def _first_uri(message: Message, header: Header) -> str:
     """The URI of the first value of Contact or Record-Route; as it stands if it is none."""
-    text = message.get(header) or ""
+    return _first_uri_in(message.get(header) or "")
+
+
+def _first_uri_in(text: str) -> str:
     if not text:
         return ""
     try:
@@ -199,8 +216,8 @@ def _first_uri(message: Message, header: Header) -> str:
     except ParseError:
         pass
     try:
-        return uri_in(message.values(header)[0])
-    except (ParseError, IndexError):
+        return uri_in(next(filter(None, split_values(text))))
+    except (ParseError, StopIteration):
         return text
 
 

@@ -5,12 +5,21 @@ times (timers A and E). Whoever has answered a request of ours once is repeated 
 one address together get so many repetitions a second.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 A_SECOND: Final = 10
 """Repetitions to one address that has never answered."""
 ADDRESSES: Final = 20_000
 """That are remembered of those who have answered, since so many others did."""
+
+
+class Repeating(Protocol):
+    """Who counts them."""
+
+    @property
+    def withheld(self) -> int: ...
+    def answered(self, host: str) -> None: ...
+    def allows(self, host: str, now: float) -> bool: ...
 
 
 class Repetitions:

@@ -113,7 +113,7 @@ class Received:
     @property
     def parties(self) -> tuple[str, str]:
         """Who calls whom, for the journal: addresses-of-record, without parameters."""
-        return _address_of_record(self.message.from_uri), _address_of_record(self.message.uri)
+        return address_of_record(self.message.from_uri), address_of_record(self.message.uri)
 
     def event(self, kind: str, at: float, *details: object) -> CallEvent:
         """What happened to the call of this request, for the journal. `at`: epoch s."""
@@ -138,7 +138,8 @@ def _user_of(text: str, own: OwnDomains) -> str:
     return uri.username if own.owns(uri) else ""
 
 
-def _address_of_record(text: str) -> str:
+def address_of_record(text: str) -> str:
+    """Return the address-of-record that a URI names, the text itself if it is none."""
     try:
         return parse_uri(text).address_of_record
     except ParseError:

@@ -11,7 +11,7 @@ from switchboard.core.commands import Fields, ProxyTurn
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
-from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog
+from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
 from switchboard.core.request import Received
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.target import Target, by_priority
@@ -170,6 +170,11 @@ class ResponseContext:
         self._cancelled = True
         self._cancel_rest(turn, reasons)
         self._settle(turn)
+
+    def expect_ack(self, contact: str, since: float) -> None:
+        """A 2xx with this Contact was passed on then (monotonic s), and its ACK has not come."""
+        target = target_answering(contact, self._branches[0].plan.target)
+        self._env.unconfirmed.await_ack(self._received.message, target, since)
 
     def _add(self, targets: list[Target]) -> bool:
         """Put `targets` that were not tried yet behind those that wait; False if there is none.

@@ -1,6 +1,7 @@
 """Finds the transaction of every message and lets timers fire (RFC 3261 §17)."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from switchboard.core.client_transaction import (
     ClientTransaction,
@@ -10,7 +11,7 @@ from switchboard.core.client_transaction import (
 )
 from switchboard.core.commands import Fields, Reader, Turn
 from switchboard.core.dormant import Dormant
-from switchboard.core.repetitions import Repetitions
+from switchboard.core.repetitions import Repeating, Repetitions
 from switchboard.core.server_transaction import (
     InviteServerTransaction,
     NonInviteServerTransaction,
@@ -23,10 +24,19 @@ from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
 
 
+class Elsewhere(Protocol):
+    """Who holds transactions of this router besides."""
+
+    @property
+    def server_count(self) -> int: ...
+    @property
+    def client_count(self) -> int: ...
+
+
 class TransactionLayer:
     """Owns every transaction of a router. Terminated ones are forgotten at once.
 
-    `dormant`: those that are in the log alone.
+    `dormant`: those that are in the log alone. `elsewhere`: who counts those that the engine holds.
     """
 
     def __init__(self, values: TimerValues) -> None:
@@ -35,17 +45,30 @@ class TransactionLayer:
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self.clients: dict[ClientKey, ClientTransaction] = {}
         self.dormant: Dormant | None = None
-        self.repetitions = Repetitions()
+        self.repetitions: Repeating = Repetitions()
+        self.elsewhere: Elsewhere | None = None
 
     @property
     def server_count(self) -> int:
-        """How many server transactions there are."""
+        """How many server transactions there are, here and elsewhere."""
+        return self.own_server_count + (self.elsewhere.server_count if self.elsewhere else 0)
+
+    @property
+    def own_server_count(self) -> int:
+        """How many there are here."""
         return len(self.servers) + (len(self.dormant.servers) if self.dormant else 0)
+
+    def server_keys(self) -> Iterator[ServerKey]:
+        """The keys of those."""
+        yield from self.servers
+        if self.dormant:
+            yield from self.dormant.servers
 
     @property
     def client_count(self) -> int:
-        """How many client transactions there are."""
-        return len(self.clients) + (len(self.dormant.clients) if self.dormant else 0)
+        """The same for client transactions."""
+        elsewhere = self.elsewhere.client_count if self.elsewhere else 0
+        return len(self.clients) + (len(self.dormant.clients) if self.dormant else 0) + elsewhere
 
     def find_server(self, key: ServerKey) -> ServerTransaction | None:
         """Return the server transaction with this key, None if there is none."""

@@ -120,6 +120,13 @@ def resume(unit: Unit, saved_at: float, turn: ProxyTurn) -> None:
         unit.repeat(turn)
 
 
+def expect_ack(unit: Unit, contact: str, env: Environment) -> None:
+    """The ACK for the 2xx with this Contact, which an INVITE's unit passed on, is still to come."""
+    context = _context_of(unit)
+    if context is not None:
+        context.expect_ack(contact, unit.armed["L"] - env.layer.values.lifetime)
+
+
 def _context_of(unit: Unit) -> ResponseContext | None:
     user = unit.user
     return user if isinstance(user, ResponseContext) else None

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from switchboard.bounded import Cache
 from switchboard.core.networks import parse_host
 from switchboard.core.refusal import begins, is_ack_of_such, transaction_of
 from switchboard.edge.admission import Entrance
@@ -27,7 +28,7 @@ class Notices:
 
     def __init__(self) -> None:
         self.suppressed = 0
-        self._told: dict[tuple[str, str], float] = {}
+        self._told: Cache[tuple[str, str], float] = Cache(REMEMBERED)
         self._waiting: list[Notice] = []
         self._second = 0.0
         self._left = LINES_A_SECOND
@@ -44,9 +45,7 @@ class Notices:
             self.suppressed += 1
             return
         self._left -= 1
-        if len(self._told) >= REMEMBERED:
-            self._told.clear()
-        self._told[key] = now
+        self._told.keep(key, now)
         self._waiting.append((event, {"source": source, **details}))
 
     def take(self) -> list[Notice]:

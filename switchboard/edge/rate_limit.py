@@ -1,10 +1,12 @@
 """How much each source sends: a token bucket for each, and who sends too much is ignored for a while.
 
-Edge-rx asks for each datagram, before it reads it.
+Edge-rx asks for each datagram, before it reads it. Phones may share a flooder's address: whoever registered from an
+address and port is heard a little all the same. All phones of one address together may send what one source may, so
+that whoever registers from many ports gains as much again, and no more.
 """
 
+from switchboard.bounded import Generations, TokenBucket
 from switchboard.core.networks import parse_host
-from switchboard.core.phones import Phones
 from switchboard.edge.policy import GatePolicy
 
 GENERATION = 10_000
@@ -13,27 +15,93 @@ FORGIVEN_S = 60.0
 """A source that is ignored again within so long has not stopped: that is no news."""
 IPV6_SITE = 64
 """Bits of an IPv6 address that stand for one source: it has the others for itself."""
+SHARE = 0.05
+"""Of what a source may send: 20 datagrams a second, 100 at once, by default. A call takes some 10."""
+PHONES = 20_000
+"""That are remembered without having registered again since so many others did."""
 
 
-class Bucket:
+class BucketInPython(TokenBucket):
     """The tokens of one source, or of one IPv6 site. Instants are monotonic seconds."""
 
-    def __init__(self, tokens: float, now: float) -> None:
-        self.tokens = tokens
-        self.filled_at = now
+    __slots__ = ("ignored_until",)
+
+    def __init__(self, rate: float, most: float, now: float) -> None:
+        super().__init__(rate, most, now)
         self.ignored_until = 0.0
 
 
-class Source:
+class SourceInPython:
     """One address: its bucket; whether it is not counted (`exempt`), never heard (`silent`), or `free` to
     send requests of every method.
     """
 
-    def __init__(self, bucket: Bucket, exempt: bool, silent: bool, free: bool) -> None:
+    def __init__(self, bucket: "Bucket", exempt: bool, silent: bool, free: bool) -> None:
         self.bucket = bucket
         self.exempt = exempt
         self.silent = silent
         self.free = free
+
+
+try:
+    from switchboard._native.wire import Bucket as Bucket
+    from switchboard._native.wire import Source as Source
+except ImportError:
+    Bucket = BucketInPython  # type: ignore[assignment, misc]
+    Source = SourceInPython  # type: ignore[assignment, misc]
+
+
+class Household:
+    """The phones of one address, by port."""
+
+    def __init__(self, together: TokenBucket) -> None:
+        self.together = together
+        self.phones: dict[int, TokenBucket] = {}
+
+
+class Phones:
+    """`rate` and `burst`: what one source may send. `now` is monotonic."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._households: Generations[str, Household] = Generations(PHONES)
+        self._added = 0
+
+    def add(self, host: str, port: int, now: float) -> None:
+        """A user registered from there."""
+        if self._added >= PHONES:
+            self._households.turn()
+            self._added = 0
+        household = self._households.young.get(host)
+        if household is None:
+            before = self._households.old.get(host)
+            together = before.together if before else TokenBucket(self._rate, self._burst, now)
+            household = self._households.young[host] = Household(together)
+        if port not in household.phones:
+            household.phones[port] = self._find(host, port) or self._allow(now)
+            self._added += 1
+
+    def knows(self, host: str) -> bool:
+        """Whether a user registered from that address."""
+        return host in self._households
+
+    def hears(self, host: str, port: int, now: float) -> bool:
+        """Whether a datagram from an address that is ignored is to be read all the same."""
+        phone = self._find(host, port)
+        if phone is None or not phone.take(now):
+            return False
+        household = self._households.get(host)
+        return household is not None and household.together.take(now)
+
+    def _allow(self, now: float) -> TokenBucket:
+        return TokenBucket(SHARE * self._rate, max(1.0, SHARE * self._burst), now)
+
+    def _find(self, host: str, port: int) -> TokenBucket | None:
+        for households in (self._households.young, self._households.old):
+            household = households.get(host)
+            if household is not None and port in household.phones:
+                return household.phones[port]
+        return None
 
 
 class Sources:
@@ -44,10 +112,8 @@ class Sources:
         self._rate = policy.rate
         self._burst = policy.burst
         self._ignored_s = policy.ignored_s
-        self._young: dict[str, Source] = {}
-        self._old: dict[str, Source] = {}
-        self._sites: dict[str, Bucket] = {}
-        self._old_sites: dict[str, Bucket] = {}
+        self._sources: Generations[str, Source] = Generations(GENERATION)
+        self._sites: Generations[str, Bucket] = Generations(GENERATION)
         self.phones = Phones(policy.rate, policy.burst)
         self.ignored = 0
         self.denied = 0
@@ -55,7 +121,7 @@ class Sources:
 
     def find(self, host: str, now: float) -> Source:
         """Return what is known of `host`, an IP address."""
-        source = self._young.get(host)
+        source = self._sources.young.get(host)
         if source is None:
             source = self._meet(host, now)
         return source
@@ -73,20 +139,15 @@ class Sources:
                 return True
             self.ignored += 1
             return False
-        tokens = bucket.tokens + (now - bucket.filled_at) * self._rate
-        if tokens > self._burst:
-            tokens = self._burst
-        bucket.filled_at = now
-        bucket.tokens = tokens - 1.0
-        if tokens < 1.0:
-            self._ignore(bucket, host, now)
-            return False
-        return True
+        if bucket.take(now):
+            return True
+        self._ignore(bucket, host, now)
+        return False
 
     @property
     def known(self) -> int:
         """How many sources are remembered."""
-        return len(self._young) + len(self._old)
+        return len(self._sources)
 
     def _ignore(self, bucket: Bucket, host: str, now: float) -> None:
         """For a while; then it may send as much as in a second, not a whole burst."""
@@ -98,26 +159,20 @@ class Sources:
         bucket.tokens = 0.0
 
     def _meet(self, host: str, now: float) -> Source:
-        source = self._old.get(host)
-        if source is None:
-            source = self._make(host, now)
-        if len(self._young) >= GENERATION:
-            self._old, self._young = self._young, {}
-        self._young[host] = source
+        source = self._sources.old.get(host) or self._make(host, now)
+        self._sources.put(host, source)
         return source
 
     def _make(self, host: str, now: float) -> Source:
         address = parse_host(host)
         policy = self._policy
-        bucket = self._site(host, now) if address.version == 6 else Bucket(self._burst, now)
+        bucket = self._site(host, now) if address.version == 6 else Bucket(self._rate, self._burst, now)
         silent = policy.silent and not policy.access.lets_in(address)
         return Source(bucket, policy.is_exempt(address), silent, policy.is_free(address))
 
     def _site(self, host: str, now: float) -> Bucket:
         """The bucket that all addresses of an IPv6 site share."""
         site = parse_host(host).packed[: IPV6_SITE // 8].hex()
-        bucket = self._sites.get(site) or self._old_sites.get(site) or Bucket(self._burst, now)
-        if len(self._sites) >= GENERATION:
-            self._old_sites, self._sites = self._sites, {}
-        self._sites[site] = bucket
+        bucket = self._sites.get(site) or Bucket(self._rate, self._burst, now)
+        self._sites.put(site, bucket)
         return bucket

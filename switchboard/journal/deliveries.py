@@ -31,8 +31,7 @@ class Deliveries:
         self.missed = 0
         self._numbers: dict[Router, int] = {}
         self._gap_since: dict[Router, float] = {}
-        self._advanced: dict[Router, int] = {}
-        self._retired: set[Router] = set()
+        self._have_changed = False
 
     def restore(self, numbers: dict[Router, int]) -> None:
         """Take over what the store has kept."""
@@ -51,27 +50,29 @@ class Deliveries:
             return False
         if self._gap_since:
             self._gap_since.pop(router, None)
-        self._numbers[router] = self._advanced[router] = number
+        self._numbers[router] = number
+        self._have_changed = True
         return True
 
     def advance(self, router: Router, by: int) -> None:
         """So many events were taken that had the next numbers; `last` knew the router."""
         self._gap_since.pop(router, None)
-        self._numbers[router] = self._advanced[router] = self._numbers[router] + by
+        self._numbers[router] += by
+        self._have_changed = True
 
     def last(self, router: Router) -> int | None:
         """The number up to which everything was taken; None if nothing was."""
         return self._numbers.get(router)
 
-    def take_advanced(self) -> dict[Router, int]:
-        """The routers whose last number has grown since the last time, and that number."""
-        advanced, self._advanced = self._advanced, {}
-        return advanced
+    @property
+    def numbers(self) -> dict[Router, int]:
+        """The last number of each router."""
+        return self._numbers
 
-    def take_retired(self) -> set[Router]:
-        """The routers that were forgotten since the last time."""
-        retired, self._retired = self._retired, set()
-        return retired
+    def have_changed(self) -> bool:
+        """Whether a number was taken since the last time."""
+        changed, self._have_changed = self._have_changed, False
+        return changed
 
     def _welcome(self, router: Router, number: int) -> int:
         """Begin to count; of a worker's earlier lives, only the last ones may have frames under way."""
@@ -84,8 +85,6 @@ class Deliveries:
     def _retire(self, router: Router) -> None:
         del self._numbers[router]
         self._gap_since.pop(router, None)
-        self._advanced.pop(router, None)
-        self._retired.add(router)
 
     def _skip_gap(self, router: Router, size: int, now: float) -> bool:
         """True if the gap has been open for so long that nobody will fill it."""

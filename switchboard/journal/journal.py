@@ -86,10 +86,10 @@ class Journal:
     def commit(self) -> dict[Router, int]:
         """Make durable what was taken; then return the last number of each router that told something."""
         row = self._store.next_row(len(self._table))
-        changes, numbers = self._table.take_changes(row.number, row.worn), self._deliveries.take_advanced()
-        if changes or numbers:
+        changes = self._table.take_changes(row.number, row.worn)
+        if self._deliveries.have_changed() or changes:
             mark = self._writer.append(changes.lines.data) if changes.lines.entries else self._writer.mark
-            self._store.commit(row, changes, numbers, self._deliveries.take_retired(), mark)
+            self._store.commit(row, changes, self._deliveries.numbers, mark)
             self.records += changes.lines.entries
         told, self._told = self._told, set()
         return {router: last for router in told if (last := self._deliveries.last(router)) is not None}

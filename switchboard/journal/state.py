@@ -5,7 +5,7 @@ SQLite in WAL mode with synchronous=FULL: what was committed survives a crash of
 
 import sqlite3
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,13 +34,11 @@ _SCHEMA = f"""
 BEGIN;
 CREATE TABLE calls (row INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE ended (row INTEGER PRIMARY KEY, entries BLOB NOT NULL);
-CREATE TABLE router (instance INT, incarnation TEXT, number INT NOT NULL, UNIQUE (instance, incarnation));
-CREATE TABLE mark (id INTEGER PRIMARY KEY CHECK (id = 1), inode INT NOT NULL, place INT NOT NULL);
+CREATE TABLE head (
+    id INTEGER PRIMARY KEY CHECK (id = 1), numbers BLOB NOT NULL, inode INT NOT NULL, place INT NOT NULL
+);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
-"""
-_ADVANCE = """
-INSERT INTO router VALUES (?, ?, ?) ON CONFLICT (instance, incarnation) DO UPDATE SET number = excluded.number
 """
 
 
@@ -93,12 +91,14 @@ class _Log:
             yield from ((row, entry) for entry in entries)
 
     def worn(self, keep: int) -> int:
-        """The last of the rows that may go, so that `keep` entries or more are left; 0: none may.
+        """The last of the rows that may go, so that `keep` entries or more are left; 0: none may, or it is too early.
 
-        It is one after the other, not many at once: twice as many entries as were last written.
+        Not all go at once: of calls that are still open, the entries have to be written again.
         """
+        if self._total < keep + SLACK:
+            return 0
         left, worn = self._total, 0
-        at_least = max(keep, left - max(SLACK, 2 * self._counts[-1][1])) if self._counts else keep
+        at_least = max(keep, left - max(2 * SLACK, 2 * self._counts[-1][1]))
         for row, count in self._counts:
             left -= count
             if left < at_least:
@@ -142,30 +142,28 @@ class StateStore:
 
     def load(self) -> Saved:
         """Read everything. To be called before the first commit."""
-        rows = self._db.execute
-        numbers = rows("SELECT instance, incarnation, number FROM router ORDER BY rowid")
+        head = self._db.execute("SELECT numbers, inode, place FROM head").fetchone()
+        numbers, *mark = head or (codec.pack([]), 0, 0)
         return Saved(
             calls=self._load_calls(),
             recorded=self._load_ended(),
-            numbers={Router(instance, incarnation): number for instance, incarnation, number in numbers},
-            mark=Mark(*(rows("SELECT inode, place FROM mark").fetchone() or (0, 0))),
+            numbers={Router(*router): number for *router, number in codec.unpack(numbers)},
+            mark=Mark(*mark),
         )
 
     def next_row(self, open_calls: int) -> Row:
-        """Where the next changes go. The log of calls is kept below some three times what is open."""
+        """Where the next changes go. The log of calls has two to four times what is open."""
         last = max(self._calls.last_row, self._ended.last_row)
         return Row(last + 1, self._calls.worn(2 * open_calls + SLACK))
 
-    def commit(
-        self, row: Row, changes: Changes, numbers: dict[Router, int], retired: set[Router], mark: Mark
-    ) -> None:
+    def commit(self, row: Row, changes: Changes, numbers: dict[Router, int], mark: Mark) -> None:
         """Make all of this durable, or, if it raises, nothing; then it must be loaded again."""
         with self._db:
             self._db.execute("BEGIN")
             self._calls.write(row.number, changes.calls, row.worn)
             self._ended.write(row.number, changes.ended, self._ended.worn(MAX_RECORDED))
-            self._follow_routers(numbers, retired)
-            self._db.execute("INSERT OR REPLACE INTO mark VALUES (1, ?, ?)", mark)
+            packed = codec.pack([[*router, number] for router, number in numbers.items()])
+            self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?)", (packed, *mark))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -175,10 +173,11 @@ class StateStore:
         """In the order in which they were last written."""
         saved: dict[int, tuple[int, list[Any]]] = {}
         for row, entry in self._calls.load():
-            serial = entry if isinstance(entry, int) else entry[0]
-            saved.pop(serial, None)
-            if entry is not serial:
-                saved[serial] = row, entry
+            if isinstance(entry, int):
+                saved.pop(entry, None)
+            else:
+                saved.pop(entry[0], None)
+                saved[entry[0]] = row, entry
         return [(row, Call.restore(entry)) for row, entry in saved.values()]
 
     def _load_ended(self) -> dict[Key, float]:
@@ -188,17 +187,6 @@ class StateStore:
             if ended_at is not None:
                 ended[call_id, from_tag] = ended_at
         return ended
-
-    def _follow_routers(self, numbers: dict[Router, int], retired: set[Router]) -> None:
-        many = self._many
-        gone = [(router.instance, router.incarnation) for router in retired]
-        advanced = [(router.instance, router.incarnation, number) for router, number in numbers.items()]
-        many("DELETE FROM router WHERE instance = ? AND incarnation = ?", gone)
-        many(_ADVANCE, advanced)
-
-    def _many(self, statement: str, rows: Collection[tuple[object, ...]]) -> None:
-        if rows:
-            self._db.executemany(statement, rows)
 
     def _prepare(self, path: Path) -> None:
         self._db.executescript(_PRAGMAS)

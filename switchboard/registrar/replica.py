@@ -1,6 +1,6 @@
 """A router's copy of the bindings: a snapshot of the store, kept up to date by numbered changes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from switchboard.core.dialog_seal import address_named
 from switchboard.core.domains import canonical_host
@@ -22,6 +22,8 @@ class Replica:
         """Whether there has been a snapshot: before, nobody can be said to be unknown."""
         self.number = 0
         """Of the last change that is in here."""
+        self.tell: Callable[[Iterable[str] | None], None] = _tell_nobody
+        """Is told whose bindings have changed; None: of all."""
         self._users = UserTable()
         self._contacts: dict[HopKey, set[str]] | None = None  # users by contact, once somebody has asked
 
@@ -36,6 +38,7 @@ class Replica:
         self._users, self._contacts = UserTable(), None
         for self.number, records in rows:
             self._users.take(records)
+        self.tell(None)
 
     def apply(self, number: int, records: bytes, start: int = 0) -> bool:
         """Take one `location.changed`, whose packed list of records starts there.
@@ -46,11 +49,10 @@ class Replica:
             return True
         if number != self.number + 1:
             return False
-        if self._contacts is None:
-            self._users.take(records, start)
-        else:
-            self._take_indexed(records[start:])
+        taken = records[start:] if start else records
+        users = self._users.take(taken) if self._contacts is None else self._take_indexed(taken)
         self.number = number
+        self.tell(users)
         return True
 
     def lookup(self, user: str, now_at: float) -> list[Binding]:
@@ -122,13 +124,18 @@ class Replica:
                 if not users:
                     self._contacts.pop(_hop_key(uri), None)
 
-    def _take_indexed(self, records: bytes) -> None:
+    def _take_indexed(self, records: bytes) -> list[str]:
         changed = users_in(records)
         for user in changed:
             self._unindex(user, self._bindings(user))
         self._users.take(records)
         for user, bindings in changed.items():
             self._index(user, bindings)
+        return list(changed)
+
+
+def _tell_nobody(users: Iterable[str] | None) -> None:
+    """Nobody wants to know."""
 
 
 def _hop_key(uri: SipUri) -> HopKey:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
 import psutil
 
+from switchboard.bounded import Cache
 from switchboard.core.domains import OwnDomains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import host_of, is_here
@@ -81,7 +82,7 @@ class Facing:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[str, str] = {}
+        self._known: Cache[str, str] = Cache(_REMEMBERED)
         self.refresh()
 
     def refresh(self) -> None:
@@ -93,9 +94,7 @@ class Facing:
         """As `LocalAddresses.facing`."""
         found = self._known.get(host)
         if found is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            found = self._known[host] = self._addresses.facing(host)
+            found = self._known.keep(host, self._addresses.facing(host))
         return found
 
 

@@ -16,6 +16,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 from zlib import crc32
 
+from switchboard.bounded import Cache
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -84,7 +85,7 @@ class Dispatcher:
     def own(self, owns: Callable[[SipUri], bool]) -> None:
         """Tell our own URIs by `owns` from now on."""
         self._owns = owns
-        self._known: dict[str, bool] = {}
+        self._known: Cache[str, bool] = Cache(_KNOWN)
 
     def target(self, raw: bytes, index: bytes) -> int:
         """Return the router's number, or `REGISTRAR`, for the scanned message."""
@@ -117,9 +118,7 @@ class Dispatcher:
         except ParseError:
             owns = False
         if len(uri) <= _KNOWN_LENGTH:
-            if len(self._known) >= _KNOWN:
-                self._known.clear()
-            self._known[uri] = owns
+            self._known.keep(uri, owns)
         return owns
 
 

@@ -67,13 +67,13 @@ def without_local(octets: bytes) -> bytes:
 
 def with_local(octets: bytes, local: str) -> bytes:
     """Return the packed flow that was given to `without_local`, if `local` was our address in it."""
-    return octets[:1] + _packed_address(local) + octets[1:]
+    return octets[:1] + packed_address(local) + octets[1:]
 
 
 @lru_cache(_REMEMBERED)
 def _packed(flow: Flow) -> bytes:
     transport, local, host, port, connection = flow
-    addresses = _packed_address(local) + _packed_address(host)
+    addresses = packed_address(local) + packed_address(host)
     return bytes((transport,)) + addresses + port.to_bytes(2, "big") + connection
 
 
@@ -96,7 +96,8 @@ def _end(octets: bytes, start: int) -> int:
     return start + 1 + (octets[start] & ~_TEXT)
 
 
-def _packed_address(host: str) -> bytes:
+def packed_address(host: str) -> bytes:
+    """Return an address as it stands in a packed flow."""
     if not host:
         return _UNKNOWN
     address = None if "%" in host or host.startswith("[") else address_of(host)

@@ -77,7 +77,7 @@ def received_via(request: Message, source: Hop) -> bytes:
 def complete_value(value: bytes, via: Via, source: Hop) -> bytes:
     """The same of the Via `value`, which is `via`."""
     host, port = source
-    return complete_via(value, host.encode(), port, not _same_host(via.host, host))
+    return complete_via(value, host.encode(), port, not is_same_host(via.host, host))
 
 
 def response_address(request: Message, source: Hop) -> Hop:
@@ -109,7 +109,8 @@ def warning_of(error: ParseError) -> str:
     return f'399 switchboard "{error.reason}"'
 
 
-def _same_host(host: str, source: str) -> bool:
+def is_same_host(host: str, source: str) -> bool:
+    """Whether the host in a Via is the address that the datagram came from."""
     if host.strip("[]") == source:
         return True
     named = address_of(host)

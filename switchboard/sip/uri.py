@@ -5,6 +5,7 @@ from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from switchboard.bounded import Cache
 from switchboard.sip.errors import ParseError
 from switchboard.sip.grammar import HOST, Params, Place, find_param, format_params, read_place
 
@@ -29,7 +30,7 @@ _NEVER_DEFAULT = frozenset(("user", "ttl", "method", "maddr", "transport"))
 _CACHED_LENGTH = 256  # longer texts are parsed afresh, which bounds the cache's memory
 _MOST_KNOWN = 4096
 _PARTS = ("scheme", "user", "password", "host", "port", "params", "headers", "has_host")
-_known: "dict[str, SipUri]" = {}
+_known: "Cache[str, SipUri]" = Cache(_MOST_KNOWN)
 
 
 class SipUri:
@@ -148,9 +149,7 @@ def _learn(text: str) -> SipUri:
     uri = SipUri(*parts) if parts else parse_uri_in_python(text)
     uri._text = text
     if len(text) <= _CACHED_LENGTH:
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        _known[text] = uri
+        _known.keep(text, uri)
     return uri
 
 

@@ -98,6 +98,14 @@ class KeyedLogInPython:
             self._pending_bytes += RECORD_BYTES + len(key)
             self._pending += (record_head(key, ERASED), key)
 
+    def put_records(self, records: bytes) -> None:
+        """Set and erase what stands in `records`, as a segment would have it."""
+        for key, value in segment.records_in(records):
+            if value is None:
+                self.erase(key)
+            else:
+                self.put(key, value)
+
     def commit(self) -> None:
         """Write what was put and erased since the last commit: one write."""
         if not self._pending:

@@ -5,15 +5,12 @@ boot of the machine takes the units up again; after a reboot only the events are
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from switchboard.codec import pack, unpack
-from switchboard.core.commands import ProxyTurn
-from switchboard.core.environment import Environment
 from switchboard.wal.event_ring import BOOT, EVENT, NONCE, SERIES, EventRing, event_number
 from switchboard.wal.keyed_log import KeyedLog
-from switchboard.wal.unit_log import UnitLog
 
 UNSYNCED = 1_000_000
 """More events than the system keeps in memory before it writes them to the disk."""
@@ -21,17 +18,18 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class RouterLog:
-    """Keeps one router's state in `directory`. `series` names the numbering of its events."""
+    """Keeps one router's state in `directory`. `series` names the numbering of its events.
+
+    `keyed` holds the units, too, which the core writes (`core/unit_log.py`).
+    """
 
     def __init__(self, directory: Path) -> None:
         self.keyed = KeyedLog(directory)
-        self._units = UnitLog(self.keyed)
-        self._touched: dict[object, None] = {}
         self.events = EventRing(self.keyed)
         kept = {key: self.keyed[key] for key in self.keyed if key[:1] in (BOOT, SERIES, EVENT, NONCE)}
-        rebooted = kept.pop(BOOT, b"") != pack(boot_id())
+        rebooted = self.is_rebooted = kept.pop(BOOT, b"") != pack(boot_id())
+        """Whether the units in `keyed` are of no use, since no call is left."""
         if rebooted:
-            self._units.forget_all()
             self.keyed.put(BOOT, pack(boot_id()))
         self.series, last = unpack(kept.pop(SERIES, pack([secrets.token_hex(4), 0])))
         self.nonces = self._take_nonces(kept, rebooted)
@@ -75,26 +73,18 @@ class RouterLog:
     def __len__(self) -> int:
         return len(self.keyed)
 
-    def restore(self, env: Environment, turn: ProxyTurn) -> int:
-        """Take the predecessor's units up again, those that are not over; return how many there were."""
-        return self._units.take_over(env, turn)
-
-    def note(self, turn: ProxyTurn) -> None:
-        """What `turn` touched and told is written with the next commit."""
-        self._touched |= turn.touched
-        for event in turn.events:
-            kind, call_id, from_tag, at, details = event
-            self.events.put(pack([kind, call_id, from_tag, at, *details]))
+    def note(self, events: Iterable[bytes]) -> None:
+        """Call events that the journal is to have (packed) are written with the next commit."""
+        for event in events:
+            self.events.put(event)
 
     def acknowledge(self, series: str, number: int, now: float) -> None:
         """The journal has recorded the events of `series` up to `number`."""
         if series == self.series and self.events.acknowledge(number, now) and not self.events.waiting:
             self._put_series(self.events.last)
 
-    def commit(self, now: float) -> None:
+    def commit(self) -> None:
         """Write what was noted: before anything of it leaves the process."""
-        self._units.save(self._touched, now)
-        self._touched.clear()
         self.keyed.commit()
 
     def close(self) -> None:

@@ -65,6 +65,16 @@ def places(path: Path, data: bytes) -> Iterator[Place]:
     return _records(data)
 
 
+def records_in(data: bytes, position: int = 0) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yield the (key, value) of records that stand one behind the other; None for one that erases."""
+    while position < len(data):
+        key_length, value_length = _RECORD.unpack_from(data, position)
+        start = position + _RECORD.size
+        middle = start + key_length
+        position = middle if value_length == ERASED else middle + value_length
+        yield data[start:middle], None if value_length == ERASED else data[middle:position]
+
+
 def _records(data: bytes) -> Iterator[Place]:
     view = memoryview(data)
     position = len(HEADER)

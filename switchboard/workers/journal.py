@@ -17,8 +17,8 @@ from switchboard.settings.site import endpoints_of
 from switchboard.workers.run import run_actor
 
 _HEAD = frames.head("call.happened")
-GATHER_S = 0.2
-"""Between two commits: each waits for the disk, however much it holds. Routers tell a little more seldom."""
+GATHER_S = 0.25
+"""Between two commits: each waits for the disk, however much it holds. Routers tell as often (each its part)."""
 
 
 class JournalService(Actor):

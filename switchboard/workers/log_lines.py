@@ -11,9 +11,9 @@ from typing import Any, Final
 import structlog
 
 from switchboard.auth.failures import Failure
+from switchboard.bounded import TokenBucket
 from switchboard.bus import frames
 from switchboard.bus.frames import message_in
-from switchboard.core.phones import Allowance
 from switchboard.registrar.rules import Displaced
 from switchboard.sip.errors import ParseError
 from switchboard.sip.host import format_hop
@@ -31,7 +31,7 @@ class FailureLog:
 
     def __init__(self) -> None:
         self.unlogged = 0
-        self._room = Allowance(FAILURES_A_SECOND, FAILURES_AT_ONCE, 0.0)
+        self._room = TokenBucket(FAILURES_A_SECOND, FAILURES_AT_ONCE, 0.0)
 
     def tell(self, failures: Iterable[Failure], now: float) -> None:
         """Write a line for each of them while there is room."""
@@ -64,7 +64,7 @@ class BindingLog:
 
     def __init__(self, now: float) -> None:
         self.unlogged = 0
-        self._room = Allowance(DISPLACED_A_SECOND, DISPLACED_AT_ONCE, now)
+        self._room = TokenBucket(DISPLACED_A_SECOND, DISPLACED_AT_ONCE, now)
 
     def tell(self, displaced: Iterable[Displaced], now: float) -> None:
         """Write a line for each of them while there is room."""

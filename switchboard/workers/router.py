@@ -26,13 +26,12 @@ from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
-from switchboard.core.commands import ProxyTurn
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
 from switchboard.core.networks import parse_networks
-from switchboard.core.proxy import Proxy
+from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer
@@ -49,10 +48,9 @@ from switchboard.wal.router_log import RouterLog, boot_id
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.sending import make_sender
-from switchboard.workers.turns import hand_out, take_in
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
-_CHANGED = frames.head("location.changed")
+_RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 QUESTIONS_KEPT = 1
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
@@ -96,7 +94,8 @@ class RouterService(Actor):
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
         self._hears_lag = is_here("edge-rx.0", settings)
-        self._proxy = self._make_proxy()
+        self._core = self._make_core()
+        self._replica.tell = self._core.bindings_changed
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_telling = 0.0
         self._bad_items = 0
@@ -123,7 +122,12 @@ class RouterService(Actor):
         return {self._resolver.fd: self._take_answers} | self._tap.watch()
 
     def receive_frame(self, frame: bytes) -> int | None:
-        """Take changes of the bindings, whose records stay packed."""
+        """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
+        if frame.startswith(_RECEIVED):
+            items = self._core.receive(frame, len(_RECEIVED), time.monotonic(), time.time())
+            if items is not None:
+                self._carry_out()
+            return items
         if not frame.startswith(_CHANGED):
             return None
         try:
@@ -137,9 +141,10 @@ class RouterService(Actor):
         """Take datagrams, the network's errors, whoever is registered, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
-                self._take_datagrams(items, now)
+                self._core.receive_items(items, now, time.time())
+                self._carry_out()
             case "sip.undeliverable", list(items):
-                self._take_undeliverable(items, now)
+                self._take_undeliverable(items, now, time.time())
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.page", list(pages):
@@ -171,7 +176,7 @@ class RouterService(Actor):
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
         events, first = self._log.events, min(self._next_look, self._sender.due_at)
-        deadlines = (self._tap.due_at, self._proxy.next_deadline(), events.next_deadline())
+        deadlines = (self._tap.due_at, self._core.next_deadline, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
                 first = deadline
@@ -181,20 +186,25 @@ class RouterService(Actor):
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
         self._sender.handle_timer(now)
-        turn = ProxyTurn(now, at=time.time())
-        self._proxy.handle_timer(turn)
-        self._carry_out(turn)
+        self._core.advance(now, time.time())
+        self._carry_out()
         self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._facing.refresh()
-            self._proxy.env.policy.own = own_domains(self._settings)
+            self._core.own(own_domains(self._settings))
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
         if self._authenticator:
             self._log.keep_nonces(self._authenticator.take_changes())
-        self._log.commit(time.monotonic())
+        effects = self._core.take(time.monotonic())
+        self._log.note(effects.events)
+        self._log.commit()
+        for lookup in effects.lookups:
+            self._resolver.ask(lookup)
+        self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
+        self._sender.put_packed(*effects.responses)
         self._sender.flush()
         super().flush()
         self._tell_journal(time.monotonic())
@@ -209,20 +219,16 @@ class RouterService(Actor):
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
-        layer = self._proxy.env.layer
         return {
-            **self._proxy.counters,
-            "server_transactions": layer.server_count,
-            "client_transactions": layer.client_count,
-            "repetitions_withheld": layer.repetitions.withheld,
+            **self._core.stats(),
             "lookups_waiting": self._resolver.waiting,
             "lookups_refused": self._resolver.refused,
             **self._sender.stats(),
-            "bad_items": self._bad_items,
+            "bad_items": self._bad_items + self._core.bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
-            "answers_withheld": self._proxy.env.answers.withheld,
+            "answers_withheld": self._core.proxy.env.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
@@ -268,7 +274,7 @@ class RouterService(Actor):
         copy = UserStore(settings.data_dir / f"router-{self._instance}" / "users.db")
         return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
 
-    def _make_proxy(self) -> Proxy:
+    def _make_core(self) -> RouterCore:
         settings = self._settings
         incarnation = secrets.token_hex(3)
         policy = TargetPolicy(
@@ -287,7 +293,7 @@ class RouterService(Actor):
             else Admission(self._authenticator, policy, settings.auth_from, settings.strangers == "call")
         )
         values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
-        return Proxy(
+        return RouterCore(
             Environment(
                 layer=TransactionLayer(values),
                 policy=policy,
@@ -300,47 +306,35 @@ class RouterService(Actor):
                 caps=self._caps,
                 admission=admission,
                 asserted_domain=settings.asserted_domain,
-            )
+            ),
+            self._log.keyed,
         )
 
-    def _take_datagrams(self, items: list[Any], now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
-        others = take_in(self._proxy, items, turn)
-        stamps = [other for other in others if isinstance(other, float)]
-        self._bad_items += len(others) - len(stamps)
-        if stamps:
-            self._tell_how_far(stamps[-1], turn)
-        self._carry_out(turn)
-
-    def _take_undeliverable(self, items: list[Any], now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
+    def _take_undeliverable(self, items: list[Any], now: float, at: float) -> None:
         for item in items:
             flow = flow_of(item, UNDELIVERABLE)
             if flow is None:
                 self._bad_items += 1
             else:
-                self._proxy.undeliverable(flow, item[1], turn)
-        self._carry_out(turn)
+                self._core.undeliverable(flow, item[1], now, at)
 
-    def _tell_how_far(self, stamp: float, turn: ProxyTurn) -> None:
+    def _tell_how_far(self, stamp: float) -> None:
         """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
         self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
         if self._hears_lag:
-            self._caps.overload.note(turn.at - stamp, turn.now)
+            self._caps.overload.note(time.time() - stamp, time.monotonic())
 
     def _take_answers(self, now: float) -> None:
-        turn = ProxyTurn(now, at=time.time())
         for lookup, hop in self._resolver.answers():
-            self._proxy.resolved(lookup, hop, turn)
-        self._carry_out(turn)
+            self._core.resolved(lookup, hop, now, time.time())
 
-    def _carry_out(self, turn: ProxyTurn) -> None:
-        self._log.note(turn)
-        hand_out(turn, self._sender)
-        for lookup in turn.lookups:
-            self._resolver.ask(lookup)
+    def _carry_out(self) -> None:
+        """What goes beyond sending."""
+        stamp, self._core.stamp = self._core.stamp, None
+        if stamp is not None:
+            self._tell_how_far(stamp)
         if failures := self._failures.take():
-            self._failure_log.tell(failures, turn.now)
+            self._failure_log.tell(failures, time.monotonic())
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
@@ -355,9 +349,9 @@ class RouterService(Actor):
             events.told(last, now)
 
     def _take_over(self) -> None:
-        turn = ProxyTurn(time.monotonic(), at=time.time())
-        restored = self._log.restore(self._proxy.env, turn)
-        self._carry_out(turn)
+        if self._log.is_rebooted:
+            self._core.forget_units()
+        restored = self._core.restore(time.monotonic(), time.time())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
 

@@ -278,7 +278,7 @@ def test_another_spelling_of_an_address_is_the_same_address(board: Board) -> Non
         board, caller=STRANGER, source=PETER, answered_by="sip:lenka@[2001:db8::12]", callee=at_lenka
     )
     assert hop(call.by_caller("INFO", "sip:lenka@[2001:DB8:0::12]")) == at_lenka
-    assert hop(call.by_caller("BYE", "sip:lenka@[2001:DB8:0::12]:6000")) == ("2001:db8:0::12", 6000)
+    assert hop(call.by_caller("BYE", "sip:lenka@[2001:DB8:0::12]:6000")) == ("2001:db8::12", 6000)
 
 
 class TestBehindAnotherProxy:

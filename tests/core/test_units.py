@@ -3,7 +3,7 @@
 from playbook import LENKA, LUKAS, Board, Sent, request, response
 
 from switchboard.core.commands import Lookup
-from switchboard.wal.unit_log import STATE
+from switchboard.core.unit_log import STATE
 
 CALLEE = "sip:lenka@10.0.0.1"
 

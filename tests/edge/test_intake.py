@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from sip.messages import anything, mutations
 
 from switchboard import codec
 from switchboard.bus.socket_buffer import enlarge_buffers
+from switchboard.core.networks import parse_networks
 from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake, IntakeInPython
 from switchboard.edge.policy import GatePolicy
 from switchboard.sip.dispatch import REGISTRAR
@@ -96,6 +98,27 @@ def test_twins_agree_on_the_gate(host: str) -> None:
                     bench.intake.take(data, udp(host, 5060 + number), 100.0 + again / 10)
                 bench.gate.tell(101.0)
             assert benches[0].outcome() == benches[1].outcome(), data
+
+
+@needs_compiled_core
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["10.0.0.12", "10.0.0.14", "10.0.0.15"]), st.floats(0, 1.5)), max_size=30
+    ),
+    st.booleans(),
+)
+@settings(deadline=None)
+def test_twins_agree_on_who_sends_too_much(sent: list[tuple[str, float]], silent: bool) -> None:
+    """Within the limit, beyond it, ignored and forgiven; exempt, and never heard."""
+    policy = replace(STRICT, exempt=parse_networks(["10.0.0.15"]), silent=silent)
+    benches = [Bench(Intake, policy), Bench(IntakeInPython, policy)]
+    for bench in benches:
+        now = 100.0
+        for host, pause_s in sent:
+            now += pause_s
+            bench.intake.take(MESSAGES[0], udp(host, 5060), now)
+        bench.gate.tell(now)
+    assert benches[0].outcome() == benches[1].outcome()
 
 
 @pytest.mark.parametrize("make", [Intake, IntakeInPython])

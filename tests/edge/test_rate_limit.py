@@ -3,10 +3,13 @@
 from ipaddress import ip_network
 
 import pytest
+from compiled import needs_compiled_core
+from hypothesis import given
+from hypothesis import strategies as st
 
 from switchboard.core.networks import AccessList
 from switchboard.edge.policy import GatePolicy
-from switchboard.edge.rate_limit import FORGIVEN_S, GENERATION, Sources
+from switchboard.edge.rate_limit import FORGIVEN_S, GENERATION, Bucket, BucketInPython, Sources
 
 POLICY = GatePolicy(rate=10.0, burst=20.0, ignored_s=5.0)
 HOST = "192.0.2.1"
@@ -90,3 +93,15 @@ def test_spoofed_sources_are_forgotten_but_a_busy_one_is_not(form: str) -> None:
         if number % 1000 == 0:
             assert not hears(sources, 100.0)
     assert sources.known <= 2 * GENERATION
+
+
+@needs_compiled_core
+@given(st.lists(st.floats(0.0, 2.0), max_size=60), st.floats(0.1, 5.0), st.floats(0.5, 5.0))
+def test_the_buckets_of_both_twins_hold_the_same(pauses: list[float], rate: float, most: float) -> None:
+    buckets = [Bucket(rate, most, 10.0), BucketInPython(rate, most, 10.0)]
+    now = 10.0
+    for pause in pauses:
+        now += pause
+        taken, expected = (bucket.take(now) for bucket in buckets)
+        assert taken is expected
+    assert buckets[0].tokens == buckets[1].tokens

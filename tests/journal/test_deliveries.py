@@ -12,8 +12,10 @@ def test_each_number_once_and_in_order() -> None:
     assert accepted(deliveries, 1, 2, 2, 1, 3) == [1, 2, 3]
     assert deliveries.repeated == 2
     assert deliveries.last(ROUTER) == 3
-    assert deliveries.take_advanced() == {ROUTER: 3}
-    assert deliveries.take_advanced() == {}
+    assert (deliveries.have_changed(), deliveries.have_changed()) == (True, False)
+    deliveries.advance(ROUTER, 4)
+    assert deliveries.have_changed()
+    assert deliveries.numbers == {ROUTER: 7}
 
 
 def test_a_router_never_heard_of_starts_with_1() -> None:
@@ -64,6 +66,4 @@ def test_old_lives_are_forgotten() -> None:
     other = Router(1, "x")
     for router in (other, *lives):
         deliveries.accept(router, 1, 0.0)
-    assert deliveries.take_retired() == set(lives[:2])
-    assert deliveries.take_retired() == set()
-    assert deliveries.take_advanced() == dict.fromkeys((other, *lives[2:]), 1)
+    assert deliveries.numbers == dict.fromkeys((other, *lives[2:]), 1)

@@ -1,26 +1,19 @@
 """The compiled table and the reference do the same: on disk, in what they acknowledge, and in what they remember."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count, cycle, pairwise
-from pathlib import Path
+from itertools import cycle, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journal.scripts import CALLER, T0, answered, bye, failed, invite, item, refreshed, ringing, unconfirmed
-from journal.tables import TABLES
+from journal.scripts import CALLER, T0, answered, bye, invite, item, ringing
+from journal.tables import IN_MEMORY, LIVES, MAX_CALL_S, TABLES, twins
 
 from switchboard import codec
 from switchboard.journal.events import MAX_TEXT, CallEvent
 from switchboard.journal.fold import CallFolder
-from switchboard.journal.journal import Journal
 from switchboard.journal.table import CallTableInPython
 
 pytestmark = pytest.mark.skipif(len(TABLES) < 2, reason="the compiled core is not there")
-MAX_CALL_S = 7200.0
 
 
 @given(
@@ -96,34 +89,6 @@ NO_EVENTS: st.SearchStrategy[object] = st.lists(
     st.none() | st.booleans() | st.integers(-(1 << 40), 1 << 62) | st.floats() | st.binary(max_size=3),
     max_size=8,
 ) | st.integers(0, 5)
-LIVES: list[Callable[[str], list[CallEvent]]] = [
-    lambda name: [invite(0, name), ringing(1, name), answered(2, call_id=name), bye(at=5, call_id=name)],
-    lambda name: [invite(0, name), answered(2, call_id=name), bye("b", "a", 5, name)],
-    lambda name: [invite(0, name), ringing(1, name), failed(487, "caller", 2, name)],
-    lambda name: [
-        invite(0, name),
-        failed(407, at=1, call_id=name),
-        invite(2, name),
-        answered(3, call_id=name),
-    ],
-    lambda name: [
-        invite(0, name),
-        failed(302, at=1, call_id=name),
-        invite(2, name),
-        answered(3, call_id=name),
-    ],
-    lambda name: [invite(0, name), answered(1, call_id=name), answered(2, "d", name), bye("a", "d", 3, name)],
-    lambda name: [
-        invite(0, name),
-        answered(1, call_id=name),
-        bye(call_id=name, status=401),
-        bye("b", "a", 9, name),
-    ],
-    lambda name: [invite(0, name), failed(401, at=1, call_id=name), failed(407, "switchboard", 1, name)],
-    lambda name: [invite(0, name), answered(1, call_id=name, session_s=90), unconfirmed(33, name)],
-    lambda name: [invite(0, name), answered(1, call_id=name, record_routed=False)],
-    lambda name: [invite(0, name), answered(1, call_id=name), refreshed(2, 1800)._replace(call_id=name)],
-]
 
 
 @st.composite
@@ -148,60 +113,6 @@ def tellings(
     return [told[begin:end] for begin, end in pairwise([0, *cuts, len(told)])]
 
 
-@dataclass
-class Twin:
-    """A journal with one kind of table."""
-
-    kind: type[CallTableInPython]
-    state: Path
-    lines: Path
-    now_at: float = T0
-
-    def __post_init__(self) -> None:
-        self.journal = Journal(self.state, self.lines, MAX_CALL_S, self.now_at, self.kind)
-
-    def tell(self, told: list[object], first: int) -> int:
-        """Tell events, the first of which has that number; return the number of the next one."""
-        numbers = count(first)
-        items = [[next(numbers), *each] if isinstance(each, list) else each for each in told]
-        frame = codec.pack([0, "first", items])
-        if self.journal.receive_frame(frame, 0, self.now_at) is None:
-            self.journal.receive(codec.unpack(frame), self.now_at)
-        return next(numbers)
-
-    def expire(self, after_s: float) -> None:
-        self.now_at += after_s
-        self.journal.expire(self.now_at)
-
-    def known(self) -> object:
-        return self.journal.calls(self.now_at), self.journal.stats(), self.journal.next_deadline_at()
-
-    def on_disk(self) -> object:
-        """All of it, after a commit and a restart; and what was acknowledged."""
-        acknowledged = self.journal.commit()
-        rows = self.journal._store._db.execute
-        tables = [
-            rows(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in ("calls", "ended", "router")
-        ]
-        self.journal.close()
-        self.__post_init__()
-        return acknowledged, tables, self.lines.read_bytes()
-
-
-@contextmanager
-def twins(state: str) -> Iterator[list[Twin]]:
-    """One of each kind, their databases at `state` in directories of their own."""
-    with tempfile.TemporaryDirectory() as directory:
-        both = []
-        for kind in TABLES:
-            (place := Path(directory) / kind.__name__).mkdir()
-            both.append(Twin(kind, place / state if state != IN_MEMORY else Path(state), place / "cdr.jsonl"))
-        yield both
-        for twin in both:
-            twin.journal.close()
-
-
-IN_MEMORY = ":memory:"
 SHIFTS = st.lists(st.sampled_from([-2, -1, 0, 0, 0, 1]), min_size=1, max_size=4)
 WAITS_S = st.lists(st.sampled_from([0.0, 0.0, 0.5, 40.0, 4000.0]), min_size=1, max_size=4)
 
@@ -217,7 +128,7 @@ def test_both_make_the_same_of_few_calls(parts: list[list[object]], waits_s: lis
             for twin in both:
                 after = twin.tell(told, first)
                 twin.expire(wait_s)
-                outcomes.append((twin.known(), twin.journal._table.take_changes(row, row - 2)))
+                outcomes.append((twin.known(), twin.changes(row, row - 2)))
             assert outcomes[0] == outcomes[1]
             first = after
 

@@ -177,7 +177,10 @@ class Switchboard:
 
     def components(self) -> list[Component]:
         """All components as their parents tell; AssertionError if a parent is silent."""
-        return wait_until(lambda: ask_parents(self.data_dir) or None, "an answer of every parent")
+        return wait_until(lambda: self._ask_parents() or None, "an answer of every parent")
+
+    def _ask_parents(self) -> list[Component]:
+        return ask_parents(self.data_dir)
 
     def component(self, name: str, instance: int = 0) -> Component:
         """One of the components."""
@@ -256,7 +259,7 @@ class Switchboard:
     def _all_up(self) -> bool:
         assert self._honcho is not None, "it was not started"
         assert self._honcho.poll() is None, f"honcho ended with {self._honcho.returncode}"
-        components = ask_parents(self.data_dir)
+        components = self._ask_parents()
         return bool(components) and all(one["state"] == "up" for one in components)
 
     def _answers(self, timeout_s: float) -> bool:

@@ -10,36 +10,43 @@ from playbook import HOST, LUKAS, Board, request
 
 from switchboard.auth.nonce import Nonce, Replays
 from switchboard.codec import pack
-from switchboard.core.commands import CallEvent, ProxyTurn
+from switchboard.core.router_core import RouterCore
 from switchboard.sip.scan import scan
 from switchboard.wal import router_log
 from switchboard.wal.router_log import UNSYNCED, RouterLog
 
-EVENT = CallEvent("ringing", "call-1", "from-1", 1.0)
+EVENT = pack(["ringing", "call-1", "from-1", 1.0])
 INVITE = request("INVITE", "sip:lenka@10.0.0.1")
 
 
-def fresh_board() -> Board:
-    board = Board()
+def make_core(log: RouterLog) -> RouterCore:
+    """A core that keeps its units in `log`."""
+    board = Board(fragile=False)
     board.bind("lenka", "sip:lenka@10.0.0.12:5060")
-    return board
+    core = RouterCore(board.proxy.env, log.keyed, native=False)
+    if log.is_rebooted:
+        core.forget_units()
+    return core
+
+
+def begin_call(core: RouterCore, now: float) -> None:
+    core.receive_items([[udp(*LUKAS, HOST).pack(), scan(INVITE), INVITE]], now, now)
+    core.take(now)
 
 
 def write_call(directory: Path) -> None:
     """A first life: one call rings, two events wait for the journal."""
     log = RouterLog(directory)
-    turn = ProxyTurn(1000.0, at=1.0)
-    fresh_board().proxy.receive(INVITE, scan(INVITE), udp(*LUKAS, HOST), turn)
-    turn.events = [EVENT, EVENT]
-    log.note(turn)
-    log.commit(turn.now)
+    begin_call(make_core(log), 1000.0)
+    log.note([EVENT, EVENT])
+    log.commit()
     log.close()
 
 
 def restored(directory: Path, now: float = 1001.0) -> tuple[int, RouterLog]:
     """The next life: how many units it takes up."""
     log = RouterLog(directory)
-    return log.restore(fresh_board().proxy.env, ProxyTurn(now, at=1.0)), log
+    return make_core(log).restore(now, now), log
 
 
 def waiting(log: RouterLog) -> list[int]:
@@ -64,7 +71,7 @@ def test_acknowledged_events_are_not_told_again(tmp_path: Path) -> None:
     log.acknowledge("another series", 2, 0.0)
     assert log.events.waiting == 2
     log.acknowledge(log.series, 1, 0.0)
-    log.commit(1001.0)
+    log.commit()
     log.close()
     _, log = restored(tmp_path)
     assert waiting(log) == [2]
@@ -74,10 +81,8 @@ def test_what_the_queue_drops_leaves_the_log(tmp_path: Path) -> None:
     """A journal that is away for long fills neither memory nor the disk."""
     log = RouterLog(tmp_path)
     log.events.keep = 3
-    turn = ProxyTurn(1000.0, at=1.0)
-    turn.events = [EVENT] * 5
-    log.note(turn)
-    log.commit(turn.now)
+    log.note([EVENT] * 5)
+    log.commit()
     log.close()
     _, log = restored(tmp_path)
     assert waiting(log) == [3, 4, 5]
@@ -87,7 +92,7 @@ def test_the_series_goes_on_when_all_is_acknowledged(tmp_path: Path) -> None:
     write_call(tmp_path)
     _, log = restored(tmp_path)
     log.acknowledge(log.series, 2, 0.0)
-    log.commit(1001.0)
+    log.commit()
     log.close()
     _, again = restored(tmp_path)
     assert (again.series, again.events.put(pack(["next"]))) == (log.series, 3)
@@ -126,7 +131,7 @@ def test_after_a_reboot_with_nothing_to_tell_the_series_is_new(
     write_call(tmp_path / "log")
     _, log = restored(tmp_path / "log")
     log.acknowledge(log.series, 2, 0.0)
-    log.commit(1001.0)
+    log.commit()
     log.close()
     reboot()
     _, again = restored(tmp_path / "log")
@@ -137,19 +142,16 @@ def test_after_a_reboot_with_nothing_to_tell_the_series_is_new(
 def test_the_end_of_an_old_unit_spares_a_new_one_of_its_name(tmp_path: Path) -> None:
     """A server transaction is over before its client transactions are: its key may be taken again."""
     log = RouterLog(tmp_path)
-    old, new = fresh_board().proxy, fresh_board().proxy
-    for now, proxy in ((1000.0, old), (1001.0, new)):
-        turn = ProxyTurn(now, at=1.0)
-        proxy.receive(INVITE, scan(INVITE), udp(*LUKAS, HOST), turn)
-        log.note(turn)
-        log.commit(now)
-    turn = ProxyTurn(1100.0, at=1.0)
-    while (deadline := old.next_deadline()) is not None:
-        turn.now = deadline
-        old.handle_timer(turn)
-    turn.events.clear()
-    log.note(turn)
-    log.commit(turn.now)
+    old = make_core(log)
+    new = make_core(log)
+    new._units.numbers = old._units.numbers
+    for now, core in ((1000.0, old), (1001.0, new)):
+        begin_call(core, now)
+        log.commit()
+    while (deadline := old.next_deadline) is not None:
+        old.advance(deadline, deadline)
+        old.take(deadline)
+    log.commit()
     log.close()
     assert restored(tmp_path)[0] == 1
 
@@ -158,7 +160,7 @@ def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
     write_call(tmp_path)
     count, log = restored(tmp_path, now=1000.0 + 185 + 33)
     assert count == 0
-    log.commit(0.0)
+    log.commit()
     log.close()
     assert restored(tmp_path)[0] == 0
 
@@ -173,7 +175,7 @@ def keep_nonces(directory: Path, *changes: dict[bytes, bytes | None], commit: bo
     for change in changes:
         log.keep_nonces(change)
         if commit:
-            log.commit(1000.0)
+            log.commit()
     log.close()
 
 

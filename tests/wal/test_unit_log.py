@@ -5,7 +5,8 @@ import gc
 import pytest
 from playbook import LENKA, LUKAS, Board, MemoryLog, request, response
 
-from switchboard.wal.unit_log import BASE, STATE, UnitLog
+from switchboard.core.numbers import Numbers
+from switchboard.core.unit_log import BASE, STATE, UnitLog
 
 CALLEE = "sip:lenka@10.0.0.1"
 
@@ -63,7 +64,7 @@ def test_a_unit_of_yesterday_is_erased(board: Board) -> None:
 
 def test_forget_all(board: Board) -> None:
     answered_call(board, 1)
-    UnitLog(board.log).forget_all()
+    UnitLog(board.log, Numbers()).forget_all()
     assert not board.log
 
 

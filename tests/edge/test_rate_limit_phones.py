@@ -2,9 +2,8 @@
 
 import pytest
 
-from switchboard.core.phones import PHONES, SHARE, Phones
 from switchboard.edge.policy import GatePolicy
-from switchboard.edge.rate_limit import Sources
+from switchboard.edge.rate_limit import PHONES, SHARE, Phones, Sources
 
 HOST, PHONE, FLOODER = "192.0.2.1", 5060, 40_000
 RATE, BURST = 100.0, 400.0

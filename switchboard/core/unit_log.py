@@ -9,6 +9,7 @@ from switchboard.codec import pack, unpack
 from switchboard.core.commands import ProxyTurn
 from switchboard.core.dormant import Dormant
 from switchboard.core.environment import Environment
+from switchboard.core.numbers import Numbering
 from switchboard.core.transactions import TransactionLayer
 from switchboard.core.units import (
     SavedUnit,
@@ -29,12 +30,13 @@ _KEY = struct.Struct(">cQ")
 
 
 class Store(Protocol):
-    """As much of a KeyedLog as the units need."""
+    """As much of a KeyedLog as the units need. `put_records`: what its segments would hold (`wal/segment.py`)."""
 
     def put(self, key: bytes, value: bytes) -> None: ...
     def erase(self, key: bytes) -> None: ...
     def __iter__(self) -> Iterator[bytes]: ...
     def __getitem__(self, key: bytes) -> bytes: ...
+    def put_records(self, records: bytes) -> None: ...
 
 
 class _Place:
@@ -52,11 +54,12 @@ class _Place:
 class UnitLog:
     """Keeps the units of one router in `log`, which the caller commits."""
 
-    def __init__(self, log: Store) -> None:
+    def __init__(self, log: Store, numbers: Numbering) -> None:
         self._log = log
         self._places: dict[Unit, _Place] = {}
         self._found = [_KEY.unpack(key)[1] for key in log if key[:1] == BASE]
-        self._last = max(self._found, default=0)
+        self.numbers = numbers
+        numbers.units = max(self._found, default=0)
         self._layer: TransactionLayer | None = None
 
     def save(self, touched: Iterable[object], now: float) -> None:
@@ -102,6 +105,10 @@ class UnitLog:
             resume(unit, saved_at, turn)
         return len(restored) + len(dormant)
 
+    def adopt(self, number: int, env: Environment, now: float) -> Unit:
+        """Go on with the unit of this number, which somebody else has kept in the log until now."""
+        return self._restore(env, now, number)
+
     def _restore(self, env: Environment, now: float, number: int) -> Unit:
         unit = self._read(number).restore(env, now)
         self._places[unit] = _Place(number, edition_of(unit))
@@ -111,8 +118,8 @@ class UnitLog:
         edition = edition_of(unit)
         place = self._places.get(unit)
         if place is None:
-            self._last += 1
-            place = self._places[unit] = _Place(self._last)
+            self.numbers.units += 1
+            place = self._places[unit] = _Place(self.numbers.units)
         if place.edition != edition:
             place.edition = edition
             self._log.put(place.base, pack(base_of(unit)))

@@ -1,0 +1,154 @@
+# The seal in our Record-Route (core/dialog_seal.py): made, and read.
+
+cdef enum:
+    SEAL_MAC = 8
+    SEAL_SUM = 4
+    SIDE_FLOW = 9  # kind, target and owner stand before it
+    SEAL_VERSION = 0x01
+    SEAL_SAME_LOCAL = 0x10
+    SEAL_VERSIONS = 0x0F
+    SIDE_TRANSLATED = 0x01
+    SIDE_NAMED = 0x02
+    SIDE_CLAIMED = 0x08
+    LONGEST_SEAL = 700
+    SHORTEST_SEAL = 28
+    TEXT_ADDRESS = 0x80
+    LARGEST_FLOW = 300
+
+cdef Slice _NEWLINE
+_NEWLINE.at, _NEWLINE.size = <const uint8_t *>b"\n", 1
+
+cdef struct Side:
+    uint8_t kind
+    const uint8_t *target
+    const uint8_t *owner
+    uint8_t flow[LARGEST_FLOW]
+    Py_ssize_t flow_size
+
+
+cdef inline Py_ssize_t address_size(Slice octets) noexcept nogil:
+    """How many octets the address that begins here takes, its length included; -1 if it is cut."""
+    cdef Py_ssize_t size
+    if octets.size < 1:
+        return -1
+    size = 1 + (octets.at[0] & ~TEXT_ADDRESS)
+    return size if size <= octets.size else -1
+
+
+cdef inline Slice our_address(Slice flow) noexcept nogil:
+    """Our address in a flow of our own making, with its length."""
+    cdef Slice found
+    found.at, found.size = flow.at + 1, flow.size - 1
+    found.size = max(0, address_size(found))
+    return found
+
+
+cdef inline Slice peer_address(Slice flow) noexcept nogil:
+    cdef Slice found = our_address(flow)
+    found.at += found.size
+    found.size = flow.at + flow.size - found.at
+    found.size = max(0, address_size(found))
+    return found
+
+
+cdef inline int flow_port(Slice flow) noexcept nogil:
+    cdef Slice peer = peer_address(flow)
+    return peer.at[peer.size] << 8 | peer.at[peer.size + 1]
+
+
+cdef bint is_flow(Slice flow) noexcept nogil:
+    """Whether it is a flow over UDP, written as we do (bus/frames)."""
+    cdef Slice rest
+    cdef Py_ssize_t size
+    if flow.size < 5 or flow.size > LARGEST_FLOW - 2 or flow.at[0] != 1:
+        return False
+    rest.at, rest.size = flow.at + 1, flow.size - 1
+    size = address_size(rest)
+    if size < 0:
+        return False
+    rest.at += size
+    rest.size -= size
+    size = address_size(rest)
+    return size > 0 and rest.size == size + 2
+
+
+cdef void _sum_dialog(uint8_t *to, Slice key, Slice call_id, Slice tag, Slice claim) noexcept nogil:
+    cdef Blake2s sum
+    begin_sum(&sum, key.at, <int>key.size, <const uint8_t *>b"dialog\0\0", SEAL_MAC)
+    add_to_sum(&sum, call_id)
+    add_to_sum(&sum, _NEWLINE)
+    add_to_sum(&sum, tag)
+    add_to_sum(&sum, _NEWLINE)
+    add_to_sum(&sum, claim)
+    end_sum(&sum, to, SEAL_MAC)
+
+
+cdef bint put_seal(Buffer *to, Slice key, Slice caller, Slice callee, Slice call_id, Slice tag) noexcept nogil:
+    """Write the seal of two sides, each with our address; False if they are too long."""
+    cdef uint8_t octets[2 * LARGEST_FLOW + 64]
+    cdef Slice claim, flow, ours
+    cdef uint8_t *at = octets + SEAL_MAC
+    if caller.size > 255 or callee.size > LARGEST_FLOW or caller.size < 14 or callee.size < 14:
+        return False
+    flow = slice_of(callee.at + SIDE_FLOW, callee.at + callee.size)
+    ours = our_address(flow)
+    at[0] = SEAL_VERSION
+    if same(ours, our_address(slice_of(caller.at + SIDE_FLOW, caller.at + caller.size))):
+        at[0] |= SEAL_SAME_LOCAL
+    at[1] = <uint8_t>caller.size
+    memcpy(at + 2, caller.at, caller.size)
+    claim.at, at = at, at + 2 + caller.size
+    if claim.at[0] & SEAL_SAME_LOCAL:
+        memcpy(at, callee.at, SIDE_FLOW + 1)
+        at += SIDE_FLOW + 1
+        memcpy(at, ours.at + ours.size, callee.at + callee.size - ours.at - ours.size)
+        at += callee.at + callee.size - ours.at - ours.size
+    else:
+        memcpy(at, callee.at, callee.size)
+        at += callee.size
+    claim.size = at - claim.at
+    _sum_dialog(octets, key, call_id, tag, claim)
+    put_base64(to, octets, SEAL_MAC + claim.size)
+    return True
+
+
+cdef bint _read_side(Side *side, Slice octets, Slice local) noexcept nogil:
+    """Read a side. `local`: our address if it is not in there, else nothing."""
+    cdef Slice flow
+    if octets.size < SIDE_FLOW + 1 or octets.size + local.size > LARGEST_FLOW:
+        return False
+    side.kind, side.target, side.owner = octets.at[0], octets.at + 1, octets.at + 1 + SEAL_SUM
+    side.flow[0] = octets.at[SIDE_FLOW]
+    memcpy(side.flow + 1, local.at, local.size)
+    side.flow_size = 1 + local.size + octets.size - SIDE_FLOW - 1
+    memcpy(side.flow + 1 + local.size, octets.at + SIDE_FLOW + 1, octets.size - SIDE_FLOW - 1)
+    flow.at, flow.size = side.flow, side.flow_size
+    return is_flow(flow)
+
+
+cdef bint read_seal(Slice text, Slice key, Slice call_id, Slice tag, uint8_t *octets, Side *caller,
+                    Side *callee) noexcept nogil:
+    """Read a seal (untrusted) that was made for a caller with this `tag`; False if it is none. `octets`: room for it."""
+    cdef uint8_t sum[SEAL_MAC]
+    cdef uint8_t differs = 0
+    cdef Slice claim, local = nothing()
+    cdef Py_ssize_t size, end
+    cdef int at
+    if text.size > LONGEST_SEAL:
+        return False
+    size = read_base64(text, octets, LONGEST_SEAL)
+    if size <= SHORTEST_SEAL:
+        return False
+    claim.at, claim.size = octets + SEAL_MAC, size - SEAL_MAC
+    _sum_dialog(sum, key, call_id, tag, claim)
+    for at in range(SEAL_MAC):
+        differs |= sum[at] ^ octets[at]
+    end = 2 + claim.at[1]
+    if differs or (claim.at[0] & SEAL_VERSIONS) != SEAL_VERSION or end > claim.size:
+        return False
+    if not _read_side(caller, slice_of(claim.at + 2, claim.at + end), nothing()):
+        return False
+    if claim.at[0] & SEAL_SAME_LOCAL:
+        local.at, local.size = caller.flow, caller.flow_size
+        local = our_address(local)
+    return _read_side(callee, slice_of(claim.at + end, claim.at + claim.size), local)

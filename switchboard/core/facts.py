@@ -1,0 +1,157 @@
+"""What a router's engine has to know of texts and addresses, found out once by the rules that are written in Python.
+
+A fact is a record of octets: fields, each with its length in two octets before it (`_native/facts.pxi`). The engine
+remembers records by the octets that they were asked for, and asks again when it was told to forget them. None says
+that what was asked for is odd: whatever bears it is then the reference's.
+"""
+
+from typing import Final
+
+from switchboard.codec import pack
+from switchboard.core.dialog_seal import packed_side
+from switchboard.core.environment import Environment
+from switchboard.core.forwarding import literal_hop, plan
+from switchboard.core.preprocess import Routing, parse_request_uri
+from switchboard.core.record_route import caller_side, first_callee_side, names_place
+from switchboard.core.refusal import Refusal
+from switchboard.core.request import Received, address_of_record
+from switchboard.core.target import Target, along, uri_of
+from switchboard.sip.errors import ParseError
+from switchboard.sip.fields import text_of
+from switchboard.sip.flow import Flow
+from switchboard.sip.host import bracketed
+from switchboard.sip.message import Message
+from switchboard.sip.respond import is_same_host
+from switchboard.sip.uri import SipUri, parse_uri
+
+Record = bytes | None
+
+MOST_USERS: Final = 100_000
+"""Users of whom it is known by which Request-URIs they were called; of more, all facts are forgotten."""
+
+_ADDS_RECEIVED, _IS_EXEMPT, _IS_TRUSTED = 1, 2, 4
+
+
+class Facts:
+    """Answers the engine's questions by the parts of `env`. All is octets, as it stands in messages and items."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._keys: dict[str, set[bytes]] = {}
+
+    def caller(self, raw: bytes, index: bytes, octets: bytes) -> Record:
+        """Who sends a request over a packed flow.
+
+        Flags (whether Via gets `received`, whether no cap holds, whether it is trusted), host, user of ours, packed
+        side of the dialog, address-of-record, host of ours for Record-Route.
+        """
+        flow = Flow.unpack(octets)
+        try:
+            received = Received(Message(raw, index), flow, self._env.policy.own)
+            received.reply_to  # noqa: B018 (it may be that nobody can be answered)
+        except ParseError:
+            return None
+        flags = 0 if is_same_host(received.via.host, flow.host) else _ADDS_RECEIVED
+        flags |= self._standing(flow.host)
+        side = packed_side(caller_side(received, self._env.policy.seals, may_relay=False), has_local=True)
+        inner = "" if "%" in flow.local else bracketed(flow.local)
+        return _record(bytes((flags,)), flow.host, received.caller, side, received.parties[0], inner)
+
+    def callee(self, key: bytes, octets: bytes, at: float) -> tuple[bytes, float] | None:
+        """Where the Request-URI of a request outside a dialog leads, and until when (epoch s).
+
+        None unless it is one contact of a user of ours. `key`: what is to be forgotten when that changes.
+        """
+        text = text_of(octets)
+        try:
+            uri = parse_request_uri(text)
+        except (Refusal, ParseError):
+            return None
+        user, policy = uri.username, self._env.policy
+        if not user or uri.param("maddr") or not policy.own.owns(uri):
+            return None
+        bounds = list(policy.locations.lookup(user, at))
+        targets = policy.bindings_of(user, at) if len(bounds) == 1 else []
+        if len(targets) != 1 or targets[0].user != user or targets[0].path:
+            return None
+        record = self._record_of(text, uri, targets[0], address_of_record(text))
+        if record is None:
+            return None
+        self._keys.setdefault(user, set()).add(key)
+        return record, bounds[0].expires_at
+
+    def along(self, octets: bytes, flow: bytes) -> Record:
+        """The same for the Request-URI of a request that a dialog leads over a packed flow."""
+        text = text_of(octets)
+        uri = uri_of(text)
+        own = self._env.policy.own
+        if (
+            uri.scheme != "sip"
+            or not uri.has_host
+            or uri.param("maddr")
+            or (uri.user is None and own.owns(uri))
+        ):
+            return None
+        return self._record_of(text, uri, along(text, uri, Flow.unpack(flow)), "")
+
+    def target_sum(self, octets: bytes) -> bytes:
+        """The sum over the address that a Request-URI names, as it is sealed."""
+        text = text_of(octets)
+        return _record(self._env.policy.seals.target_of(uri_of(text), text))
+
+    def is_same_place(self, both: bytes) -> bytes:
+        """One octet: whether the value of a Contact names the address of the URI that follows it behind a 0."""
+        contact, _, target = both.partition(b"\0")
+        return _record(bytes((names_place(text_of(contact), text_of(target)),)))
+
+    def is_ours(self, place: bytes) -> bytes:
+        """One octet: whether a Route to `place` ("host:port") leads to us."""
+        try:
+            return _record(bytes((self._env.policy.own.owns(parse_uri(f"sip:{text_of(place)};lr")),)))
+        except ParseError:
+            return _record(b"\0")
+
+    def changed(self, user: str) -> set[bytes]:
+        """The bindings of `user` have changed: return the keys of what is not true any more."""
+        return self._keys.pop(user, set())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more is known than can be forgotten one by one."""
+        return len(self._keys) >= MOST_USERS
+
+    def clear(self) -> None:
+        """Everything was forgotten."""
+        self._keys.clear()
+
+    def _standing(self, host: str) -> int:
+        env = self._env
+        exempt = _IS_EXEMPT if env.caps is None or env.caps.is_exempt(host) else 0
+        trusted = env.admission is not None and host in env.admission.authenticator.trusted
+        return exempt | (_IS_TRUSTED if trusted else 0)
+
+    def _record_of(self, text: str, uri: SipUri, target: Target, called: str) -> Record:
+        """Target, flow, our place and host, packed side, address-of-record, saved target, saved look-up."""
+        env = self._env
+        try:
+            planned = plan(Routing(text, uri, [], 1), target)
+        except ParseError:
+            return None
+        hop = literal_hop(planned.hop)
+        flow = None if hop is None else env.flow_for(planned, hop)
+        if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
+            return None
+        side = packed_side(first_callee_side(target, (), flow, env.policy.seals), has_local=True)
+        host = bracketed(flow.local)
+        place = f"{host}:{env.port}"
+        return _record(
+            target.text, flow.pack(), place, host, side, called, pack(target.saved()), pack(planned.hop)
+        )
+
+
+def _record(*fields: bytes | str) -> bytes:
+    record = b""
+    for each in fields:
+        octets = each if isinstance(each, bytes) else each.encode("utf-8", "surrogateescape")
+        record += len(octets).to_bytes(2, "big") + octets
+    return record

@@ -1,0 +1,283 @@
+"""A router's core as a step machine: packed batches, answers and instants go in, effects come out.
+
+Two do the work. The engine (`_native/engine.pyx`), where it was compiled, holds what is plain. The reference (`Proxy`,
+with its transactions) takes what is odd, and everything where there is no engine. A unit of state is with one of them
+at a time. It goes from the engine to the reference as it goes from a process to its successor: by what is in the store;
+it never goes back. So whatever belongs to a unit of the engine and is not plain has the unit handed over first.
+
+A step ends with `take`: what is to be sent, told and resolved. What has to be kept for a successor is in the store by
+then, and the caller commits that before anything is sent.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from switchboard.codec import pack
+from switchboard.core.commands import CallEvent, Lookup, ProxyTurn
+from switchboard.core.domains import OwnDomains
+from switchboard.core.environment import Environment
+from switchboard.core.facts import Facts
+from switchboard.core.native import make_engine
+from switchboard.core.proxy import Proxy
+from switchboard.core.unit_log import Store, UnitLog
+from switchboard.core.units import expect_ack
+from switchboard.sip.dispatch import parse_quoted
+from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow, FlowError
+from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop
+
+DEFAULT_PORT: Final = 5060
+
+Run = tuple[int, bytes]
+"""Items, packed one behind the other, and how many they are."""
+
+
+class Effects(NamedTuple):
+    """What a step has to have done: `sip.send` and `sip.translate` items, packed call events, names to resolve."""
+
+    requests: Run
+    responses: Run
+    events: Sequence[bytes]
+    lookups: Sequence[Lookup]
+
+
+class RouterCore:
+    """The core of one router. `store` keeps its units; `native`: whether an engine serves what is plain.
+
+    `now` is monotonic, `at` epoch seconds. `bad_items` counts what is no item. `stamp`: the last that came.
+    """
+
+    def __init__(self, env: Environment, store: Store, *, native: bool = True) -> None:
+        self.proxy = Proxy(env)
+        self.bad_items = 0
+        self.stamp: float | None = None
+        self._env = env
+        self._store = store
+        self._units = UnitLog(store, env.numbers)
+        self._facts = Facts(env)
+        self._turn = ProxyTurn(0.0, at=0.0)
+        self._out: list[list[bytes]] = [[], [], []]
+        self._lookups: list[Lookup] = []
+        self._touched: dict[object, None] = {}
+        self._engine = make_engine(env, self, self._facts) if native else None
+        if self._engine is not None:
+            self._units.numbers = self._engine
+
+    def restore(self, now: float, at: float) -> int:
+        """Take the predecessor's units up again, those that are not over; return how many there were."""
+        self._begin(now, at)
+        restored = self._units.take_over(self._env, self._turn)
+        if self._engine is not None:
+            layer = self._env.layer
+            for branch, host, port, *_ in layer.server_keys():
+                if isinstance(branch, str) and isinstance(host, str) and isinstance(port, int):
+                    self._engine.note_handed(_octets(branch), host, port, now)  # others are of odd requests
+        self._hand_out()
+        return restored
+
+    def receive(self, frame: bytes, start: int, now: float, at: float) -> int | None:
+        """Take the packed list of `sip.received` items that begins at `start`; None if it has to be unpacked."""
+        if self._engine is None:
+            return None
+        self._begin(now, at)
+        return self._engine.receive(frame, start, now, at)
+
+    def receive_items(self, items: Iterable[Any], now: float, at: float) -> None:
+        """Take unpacked items."""
+        self._begin(now, at)
+        for item in items:
+            if isinstance(item, float):
+                self.stamp = item
+            elif _is_datagram(item):
+                self._take(*item)
+            else:
+                self.bad_items += 1
+
+    def undeliverable(self, flow: Flow, sent: bytes, now: float, at: float) -> None:
+        """The network says that it could not deliver over `flow` what begins like `sent` (untrusted)."""
+        self._begin(now, at)
+        if self._engine is not None and (quoted := parse_quoted(sent)):
+            self._engine.surrender_client(_octets(quoted.branch), quoted.method)
+        self.proxy.undeliverable(flow, sent, self._turn)
+        self._hand_out()
+
+    def resolved(self, lookup: Lookup, hop: Hop | None, now: float, at: float) -> None:
+        """The answer to a `Lookup`: None if the name leads nowhere."""
+        self._begin(now, at)
+        self.proxy.resolved(lookup, hop, self._turn)
+        self._hand_out()
+
+    def bindings_changed(self, users: Iterable[str] | None) -> None:
+        """The bindings of these users are others now; None: of any."""
+        if self._engine is None:
+            return
+        if users is None or self._facts.is_full:
+            self._forget_facts()
+            return
+        for user in users:
+            for key in self._facts.changed(user):
+                self._engine.forget(key)
+
+    def own(self, domains: OwnDomains) -> None:
+        """From now on, `domains` are ours."""
+        self._env.policy.own = domains
+        self._forget_facts()
+
+    def _forget_facts(self) -> None:
+        if self._engine is not None:
+            self._facts.clear()
+            self._engine.forget_all()
+
+    def advance(self, now: float, at: float) -> None:
+        """Let every timer fire whose time has come."""
+        self._begin(now, at)
+        if self._engine is not None:
+            self._engine.advance(now, at)
+        self.proxy.handle_timer(self._turn)
+        self._hand_out()
+
+    def take(self, now: float) -> Effects:
+        """End the step: put into the store what a successor needs, and return what is to be done."""
+        self._units.save(self._touched, now)
+        self._touched.clear()
+        lookups, self._lookups = self._lookups, []
+        if self._engine is None:
+            requests, responses, events = self._out
+            self._out = [[], [], []]
+            return Effects(_run(requests), _run(responses), events, lookups)
+        self._keep(self._engine.take_records())
+        engine = self._engine
+        return Effects(engine.take_requests(), engine.take_responses(), engine.take_events(), lookups)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `advance` is due."""
+        reference = self.proxy.next_deadline()
+        native = None if self._engine is None else self._engine.next_deadline
+        return min((each for each in (reference, native) if each is not None), default=None)
+
+    def forget_units(self) -> None:
+        """The machine was started anew: no unit of the predecessor is of use."""
+        self._units.forget_all()
+
+    def stats(self) -> dict[str, float]:
+        """Counters, and what is held."""
+        layer, engine = self._env.layer, self._engine
+        counters: dict[str, float] = {
+            **self.proxy.counters,
+            "server_transactions": layer.server_count,
+            "client_transactions": layer.client_count,
+            "repetitions_withheld": layer.repetitions.withheld,
+        }
+        if engine is not None:
+            absorbed = counters.get("responses_absorbed", 0)
+            counters["responses_absorbed"] = absorbed + engine.absorbed
+            counters |= {"plain": engine.plain, "odd": engine.odd, "handed_over": engine.handed_over}
+        return counters
+
+    # what the engine asks of its reference
+
+    def take_odd(self, raw: bytes, index: bytes, octets: bytes) -> None:
+        """Take what is not plain, with the unit that it belongs to."""
+        try:
+            flow = Flow.unpack(octets)
+        except FlowError:
+            self.bad_items += 1
+            return
+        self._surrender(raw, index)
+        self.proxy.receive(raw, index, flow, self._turn)
+        self._hand_out()
+
+    def take_stamp(self, stamp: float) -> None:
+        """A stamp of the edge came."""
+        self.stamp = stamp
+
+    def adopt(self, number: int, contact: bytes | None) -> None:
+        """Take a unit over. `contact`: of the 2xx whose ACK is awaited, None if none is."""
+        assert self._engine is not None
+        self._keep(self._engine.drain_records())
+        unit = self._units.adopt(number, self._env, self._turn.now)
+        if contact is not None:
+            expect_ack(unit, _text(contact), self._env)
+
+    def _begin(self, now: float, at: float) -> None:
+        self._turn = ProxyTurn(now, at=at)
+        engine = self._engine
+        if engine is not None:
+            caps = self._env.caps
+            engine.is_pressing = caps is not None and caps.overload.is_pressing(now)
+            engine.others = self._env.layer.own_server_count
+
+    def _take(self, flow: bytes, index: bytes, raw: bytes) -> None:
+        if self._engine is not None and self._engine.take(raw, index, flow, self._turn.now, self._turn.at):
+            return
+        self.take_odd(raw, index, flow)
+
+    def _surrender(self, raw: bytes, index: bytes) -> None:
+        """Have the engine hand over the units to which an odd message may belong."""
+        engine = self._engine
+        if engine is None or not index:
+            return
+        try:
+            message = Message(raw, index)
+            via = message.via
+        except ParseError:
+            return
+        if message.status:
+            engine.surrender_client(_octets(via.branch), message.method)
+            return
+        key = _octets(via.branch.lower()), via.host, via.port or DEFAULT_PORT
+        engine.surrender_server(*key, message.method)
+        if message.method == "CANCEL":
+            engine.surrender_server(*key, "INVITE")
+        elif message.method == "ACK":
+            engine.surrender_awaiting(
+                _octets(message.call_id), _octets(message.from_tag), max(0, message.cseq[0])
+            )
+        engine.note_handed(*key, self._turn.now)
+
+    def _hand_out(self) -> None:
+        """Put what the reference decided behind what was decided before it."""
+        turn, engine = self._turn, self._engine
+        self._touched |= turn.touched
+        self._lookups += turn.lookups
+        events = [_packed(event) for event in turn.events]
+        if engine is None:
+            self._out[0] += [pack([to.pack(), raw]) for to, raw in turn.requests]
+            self._out[1] += [pack([to.pack(), raw, *reader]) for to, raw, reader in turn.responses]
+            self._out[2] += events
+        else:
+            for to, raw in turn.requests:
+                engine.send(to.pack(), raw)
+            for to, raw, reader in turn.responses:
+                engine.answer(to.pack(), raw, *reader)
+            for event in events:
+                engine.tell(event)
+            engine.others_await = len(self._env.unconfirmed) > 0
+        self._turn = ProxyTurn(turn.now, at=turn.at)
+
+    def _keep(self, records: bytes) -> None:
+        if records:
+            self._store.put_records(records)
+
+
+def _is_datagram(item: Any) -> bool:
+    return isinstance(item, list) and len(item) == 3 and all(isinstance(each, bytes) for each in item)
+
+
+def _run(items: list[bytes]) -> Run:
+    return len(items), b"".join(items)
+
+
+def _packed(event: CallEvent) -> bytes:
+    kind, call_id, from_tag, at, details = event
+    return pack([kind, call_id, from_tag, at, *details])
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
