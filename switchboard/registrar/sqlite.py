@@ -123,7 +123,10 @@ class SqliteStore:
 
     @property
     def records(self) -> list[bytes]:
-        """Those of the batch. Who adds one lets `table` take it, with the row `number` + 1. UsageError outside of a batch."""
+        """Those of the batch: who adds one lets `table` take it, with the row `number` + 1.
+
+        UsageError outside of a batch.
+        """
         if self._change is None:
             raise UsageError("bindings are put within a batch")
         return self._change.records

@@ -33,8 +33,8 @@ from switchboard.workers.run import run_actor
 from switchboard.workers.sending import make_sender
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
 
-GATHER_S = 0.008
-"""Between two commits under load: a commit costs as much as several REGISTERs."""
+GATHER_S = 0.016
+"""From a commit to the next one under load: its sync to the disk costs as much as forty REGISTERs."""
 _CHANGED = frames.head("location.changed")
 CHANGE_FIRST_S = 0.002
 """So much earlier than the answers the routers are told of a change: who is registered may be called."""
@@ -93,7 +93,8 @@ class RegistrarService(Actor):
         ]
         self._gathering = Tick(GATHER_S)
         self._frames: list[bytes] = []
-        self._taken = 0  # in this round
+        self._taken = 0  # since the last commit
+        self._commits_at = -math.inf
         self._tick = 0.0
         self._answers_at = math.inf
         self._bad_items = 0
@@ -161,6 +162,9 @@ class RegistrarService(Actor):
         if change.records:
             self._publish(change)
             self._answers_at = now + CHANGE_FIRST_S
+        committed_at = time.monotonic()
+        self._commits_at = committed_at + self._gathering.pause_s(committed_at, self._taken, backlog=False)
+        self._taken = 0
         self._sender.put_packed(len(items), b"".join(items))
         self._tell_edge()
 
@@ -184,7 +188,8 @@ class RegistrarService(Actor):
 
     def next_deadline(self) -> float:
         """The next tick, of which the first is at once; what sender and tap have to do."""
-        return min(self._tick, self._sender.due_at, self._tap.due_at, self._answers_at)
+        commits_at = self._commits_at if self._frames else math.inf
+        return min(self._tick, self._sender.due_at, self._tap.due_at, self._answers_at, commits_at)
 
     def handle_timer(self, now: float) -> None:
         """Remove what has expired and tell the routers the number of the last change."""
@@ -209,9 +214,10 @@ class RegistrarService(Actor):
         self._users.tell()
 
     def pause_s(self) -> float:
-        """GATHER_S while so many REGISTERs come that a commit is worth the wait."""
-        taken, self._taken = self._taken, 0
-        return self._gathering.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
+        """Until the next answers or commit, while so many REGISTERs come that a commit is worth the wait."""
+        if self._answers_at < math.inf and self._sender.is_direct:
+            return max(0.0, self._answers_at - time.monotonic())
+        return max(0.0, self._commits_at - time.monotonic())
 
     def flush(self) -> None:
         """Answer what was gathered, after one commit for all. On the edge's sockets answers would overtake the change
@@ -221,7 +227,7 @@ class RegistrarService(Actor):
         if now >= self._answers_at:
             self._answers_at = math.inf
             self._sender.flush()
-        if self._frames:
+        if self._frames and now >= self._commits_at:
             self._take_registers(now)
         if self._answers_at == math.inf or not self._sender.is_direct:
             self._sender.flush()
@@ -263,7 +269,11 @@ class RegistrarService(Actor):
         }
 
     def close(self) -> None:
-        """Let go of the store and the peers."""
+        """Answer what was held back; let go of the store and the peers."""
+        self._commits_at = -math.inf
+        self.flush()
+        self._answers_at = -math.inf
+        self.flush()
         self._store.close()
         self._users.close()
         self._sender.close()
