@@ -672,7 +672,7 @@ cdef class Engine:
 
     cdef bint _take_response(self, Message *message) except -1:
         cdef Unit *unit = self._find_client(message.branch, message.method)
-        if unit == NULL or (message.seen[H_VIA] < 2 and unit.kind == PROXIED):
+        if unit == NULL or (message.seen[H_VIA] < 2 and message.next_via == NULL and unit.kind == PROXIED):
             return False
         if unit.kind == SENT:
             self._take_of_cancel(unit, message)

@@ -82,8 +82,9 @@ cdef struct Message:
     int count
     int seen[NUMBERS]  # how many fields have this number
     int first[NUMBERS]  # the first of them
-    # the top Via
+    # the top Via, and where in a response the next value of its line begins, NULL if none does
     Slice via
+    const uint8_t *next_via
     Slice via_host
     Slice branch
     int port
@@ -203,8 +204,9 @@ cdef bint _read_fields(Message *message) noexcept nogil:
         _trim(message.raw, field)
         if memchr(message.raw + field.start, c'\n', field.end - field.start) != NULL:
             return False
-        if number == H_VIA and memchr(message.raw + field.start, c',', field.end - field.start) != NULL:
-            return False
+        if number == H_VIA and not message.status:  # a request with more values in a line would have all of them read
+            if memchr(message.raw + field.start, c',', field.end - field.start) != NULL:
+                return False
         if message.seen[number] == 0:
             message.first[number] = at
         message.seen[number] += 1
@@ -259,6 +261,16 @@ cdef bint _read_via(Message *message) noexcept nogil:
     cdef const uint8_t *at = value.at
     cdef const uint8_t *end = value.at + value.size
     cdef const uint8_t *stop
+    message.next_via = NULL
+    stop = <const uint8_t *>memchr(at, c',', value.size) if message.status else NULL
+    if stop != NULL:
+        message.next_via = _after_comma(stop, end)
+        if message.next_via == NULL:
+            return False
+        end = stop
+        while end > at and ((end - 1)[0] == c' ' or (end - 1)[0] == c'\t'):
+            end -= 1
+        value = slice_of(at, end)
     if value.size < 13 or memcmp(at, b"SIP/2.0/UDP ", 12) != 0:
         return False
     at += 12
@@ -284,6 +296,14 @@ cdef bint _read_via(Message *message) noexcept nogil:
         if at == stop or at[0] == c'0' or not 0 < message.port <= 65535:
             return False
     return _read_via_params(message, stop, end)
+
+
+cdef const uint8_t *_after_comma(const uint8_t *at, const uint8_t *end) noexcept nogil:
+    """Where the value behind a comma begins; NULL if there is none."""
+    at += 1
+    while at < end and (at[0] == c' ' or at[0] == c'\t'):
+        at += 1
+    return at if at < end else NULL
 
 
 cdef bint _read_via_params(Message *message, const uint8_t *at, const uint8_t *end) noexcept nogil:

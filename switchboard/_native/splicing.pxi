@@ -159,8 +159,12 @@ cdef void put_response(Buffer *to, const Message *message, const Change *change,
 
 
 cdef void put_without_via(Buffer *to, const Message *message) noexcept nogil:
-    """Write a response without the line of its top Via, which holds no other (§16.7 step 3)."""
+    """Write a response without its top Via: the line, or the value where another one follows it (§16.7 step 3)."""
     cdef int place = message.first[H_VIA]
-    cdef const uint8_t *end = line_end(message, place)
-    put(to, message.raw, message.fields[place].line)
+    cdef const uint8_t *end = message.next_via
+    if end != NULL:
+        put(to, message.raw, message.fields[place].start)
+    else:
+        end = line_end(message, place)
+        put(to, message.raw, message.fields[place].line)
     put(to, end, message.raw + message.body_end - end)

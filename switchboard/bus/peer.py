@@ -1,7 +1,7 @@
 """Whom we send frames to: a peer, who listens to what we publish, and which peers cannot be reached."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import zmq
@@ -60,6 +60,68 @@ class Peer:
     def close(self) -> None:
         """Let go of the peer; frames on their way have LINGER_MS to leave."""
         self._socket.close()
+
+
+FRAMES_KEPT = 10_000
+_SUBSCRIBES = 1
+
+
+class Publisher:
+    """Bound XPUB sockets; each subscriber that is slow misses what goes beyond `keep` frames.
+
+    `topics`: what has been subscribed to at each.
+    """
+
+    def __init__(
+        self, context: BusContext, endpoints: Sequence[str], keep: int = FRAMES_KEPT, linger: int = LINGER_MS
+    ) -> None:
+        self._sockets = context.listen(zmq.XPUB, endpoints, sndhwm=keep, linger=linger, xpub_verbose=1)
+        self._topics: dict[zmq.Socket[bytes], set[bytes]] = {each: set() for each in self._sockets}
+        self._has_come = False
+
+    @property
+    def fds(self) -> list[int]:
+        """Readable when somebody may have subscribed. Sending may silence them: ask after each round, too."""
+        return [int(socket.get(zmq.FD)) for socket in self._sockets]
+
+    @property
+    def topics(self) -> set[bytes]:
+        """All that somebody has subscribed to."""
+        return set().union(*self._topics.values())
+
+    def look(self) -> None:
+        """Take subscriptions. A descriptor speaks once, and sending may silence it: so all are taken."""
+        for socket, topics in self._topics.items():
+            while int(socket.get(zmq.EVENTS)) & zmq.POLLIN:
+                change = socket.recv(zmq.NOBLOCK)
+                self._has_come |= change[0] == _SUBSCRIBES
+                (topics.add if change[0] == _SUBSCRIBES else topics.discard)(change[1:])
+
+    def has_newcomers(self) -> bool:
+        """Whether somebody has subscribed since the last time: who has missed what was sent before."""
+        self.look()
+        has_come, self._has_come = self._has_come, False
+        return has_come
+
+    def send(self, subject: str, body: object) -> None:
+        """Publish one frame."""
+        self.send_frame(frames.pack(subject, body))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Publish a packed frame."""
+        for socket in self._sockets:
+            socket.send(frame, zmq.NOBLOCK)
+
+    def send_to(self, topic: bytes, frame: bytes) -> None:
+        """Publish a packed frame where somebody has subscribed to just this `topic`, with which it begins."""
+        for socket, topics in self._topics.items():
+            if topic in topics:
+                socket.send(frame, zmq.NOBLOCK)
+
+    def close(self) -> None:
+        """Let go of the sockets."""
+        for socket in self._sockets:
+            socket.close()
 
 
 AWAY_S = 1.0

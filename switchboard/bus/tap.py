@@ -5,21 +5,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-import zmq
-
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
-from switchboard.bus.peer import Peer
+from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.share import SMALLEST, pick
 
 FRAMES_KEPT = 100
-"""Of a tap that nobody depends on; the numbers show the gap."""
+"""For a listener that is slow; it misses what goes beyond, and the numbers show the gap."""
 GATHER_S = 0.05
 GATHER_BYTES = 1 << 18
 LOOK_S = 1.0
 Passed = tuple[int, str, bytes]
 """When a frame left (epoch ns), whose it is then, and the frame."""
-_SUBSCRIBES = 1
 
 
 def subject_of(halvings: int) -> str:
@@ -40,8 +37,7 @@ class Tap:
 
     While it is open, each frame that one of `peers` takes is told, and what is given to `publish`: gathered
     for GATHER_S, until `due_at` (monotonic s), for each share of the calls that somebody has chosen.
-    `greeting`: what whoever comes is to hear, in a frame of its own; or `on_arrival` is called. `keep`: frames for a
-    listener that is slow, which misses what goes beyond. `linger_ms`: how long frames have to leave at the end.
+    `greeting`: what whoever comes is to hear, in a frame of its own.
     """
 
     def __init__(
@@ -50,17 +46,13 @@ class Tap:
         endpoints: Sequence[str],
         owner: str,
         peers: Iterable[Peer] = (),
-        keep: int = FRAMES_KEPT,
-        linger_ms: int = 0,
     ) -> None:
         self.greeting = b""
-        self.on_arrival: Callable[[], None] | None = None
         self.is_open = False
         self.due_at = math.inf
         self._owner = owner
         self._peers = list(peers)
-        self._sockets = context.listen(zmq.XPUB, endpoints, sndhwm=keep, linger=linger_ms, xpub_verbose=1)
-        self._listened: dict[zmq.Socket[bytes], set[bytes]] = {each: set() for each in self._sockets}
+        self._publisher = Publisher(context, endpoints, FRAMES_KEPT, linger=0)
         self._gathered: dict[int, list[Passed]] = {}
         self._size = 0
         self._numbers: Counter[int] = Counter()
@@ -78,7 +70,7 @@ class Tap:
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """What the loop is to watch: a subscription wakes it."""
-        return {int(each.get(zmq.FD)): self.look for each in self._sockets}
+        return dict.fromkeys(self._publisher.fds, self.look)
 
     def publish(self, frame: bytes, peer: str, at_ns: int) -> None:
         """Tell, soon, that `frame` went to `peer` ("" for the wire) at that moment (epoch ns)."""
@@ -92,17 +84,12 @@ class Tap:
             self.due_at = time.monotonic() + GATHER_S
         if at_ns >= self._next_look_ns:
             self._next_look_ns = at_ns + int(LOOK_S * 1e9)
-            self.look(0.0)
+            self.look()
 
     def greet(self, frame: bytes) -> None:
         """Publish `frame`, now and to everybody again when somebody has come."""
         self.greeting = frame
-        self.tell_all(frame)
-
-    def tell_all(self, frame: bytes) -> None:
-        """Publish a frame that is none of the tap's at the same sockets."""
-        for socket in self._listened:
-            socket.send(frame, zmq.NOBLOCK)
+        self._publisher.send_frame(frame)
 
     def handle_timer(self, now: float) -> None:
         """Tell what was gathered, if it is time."""
@@ -115,33 +102,19 @@ class Tap:
             if gathered:
                 self._numbers[halvings] += 1
                 body = (self._owner, self._numbers[halvings], gathered)
-                self._send(topic_of(halvings), frames.pack(subject_of(halvings), body))
+                self._publisher.send_to(topic_of(halvings), frames.pack(subject_of(halvings), body))
                 gathered.clear()
         self._size = 0
         self.due_at = math.inf
 
-    def _send(self, topic: bytes, frame: bytes) -> None:
-        for socket, topics in self._listened.items():
-            if topic in topics:
-                socket.send(frame, zmq.NOBLOCK)
-
-    def look(self, _now: float) -> None:
-        """Take subscriptions. The descriptor speaks once, and sending may silence it: so all are taken."""
-        has_come = False
-        for socket, topics in self._listened.items():
-            while int(socket.get(zmq.EVENTS)) & zmq.POLLIN:
-                change = socket.recv(zmq.NOBLOCK)
-                has_come |= change[0] == _SUBSCRIBES
-                (topics.add if change[0] == _SUBSCRIBES else topics.discard)(change[1:])
-        wanted = {
-            _HALVINGS[topic] for topics in self._listened.values() for topic in topics & _HALVINGS.keys()
-        }
+    def look(self, _now: float = 0.0) -> None:
+        """See who has subscribed, and to what."""
+        self._publisher.look()
+        wanted = {_HALVINGS[topic] for topic in self._publisher.topics & _HALVINGS.keys()}
         if wanted != self.shares:
             self._share_out(wanted)
-        if has_come and self.greeting:
+        if self.greeting and self._publisher.has_newcomers():
             self.greet(self.greeting)
-        if has_come and self.on_arrival:
-            self.on_arrival()
 
     def _share_out(self, wanted: set[int]) -> None:
         """Gather for these shares. What was gathered for another one goes to who has changed the share."""

@@ -4,7 +4,7 @@ import math
 
 WORTH = 2.0
 """Datagrams that the longest tick has to gather; below, it would only delay them."""
-LEAST = 0.25
+LEAST = 0.5
 """The part of the longest tick that one lasts at any rate."""
 MEMORY_S = 0.05
 """Over about so long the rate is averaged."""

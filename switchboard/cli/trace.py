@@ -59,7 +59,7 @@ def _follow(settings: Settings, wanted: CallFilter, take: Callable[[Seen], None]
     count = 0
     with context_or_exit(settings) as context:
         endpoints = endpoints_of(settings)
-        taps = [endpoints.publisher(owner.removesuffix(".0")) for owner in (WIRE_IN, WIRE_OUT, "registrar.0")]
+        taps = [endpoints.publisher(owner.removesuffix(".0")) for owner in (WIRE_IN, WIRE_OUT)]
         taps += [endpoints.publisher("router", number) for number in range(settings.routers)]
         with closing(Listener(context, taps, topic_of(0))) as listener:
             if not listener.connected(FIRST_CONTACT_S):

@@ -95,6 +95,7 @@ KEPT = 10_000
 """Items that edge-rx keeps for a peer: what calls that were begun have yet to say is not to be lost."""
 FULL = 1_000
 """Items beyond which nothing new is taken on."""
+LOOK_EVERY_S = 0.005
 STAMP_EVERY_S = 0.02
 STAMP_ITEMS = 64
 """So many are stamped sooner: a burst has to be seen while it comes."""
@@ -131,9 +132,12 @@ class Load:
 
     def stamp(self, at: float) -> None:
         """Say when, behind what waits for it."""
-        items = self._outbox.sent + self._outbox.dropped + self._outbox.waiting + 1
+        waiting = self._outbox.waiting
+        if not waiting:
+            return
+        items = self._outbox.sent + self._outbox.dropped + waiting + 1
         is_early = 0.0 <= at - self._stamped_at < STAMP_EVERY_S
-        if not self._outbox.waiting or (is_early and items - self._stamped < STAMP_ITEMS):
+        if is_early and items - self._stamped < STAMP_ITEMS:
             return
         self._stamped_at, self._stamped = at, items
         self._outbox.put(codec.pack(at))
@@ -153,10 +157,14 @@ class Loads:
         self._loads = [
             Load(outbox, entrance.overload(number)) for number, outbox in zip(numbers, outboxes, strict=True)
         ]
+        self._looked_at = 0.0
         self._by_name = {load.name: load for load in self._loads}
 
     def look(self, now: float) -> None:
         """Before more is taken in."""
+        if 0.0 <= now - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = now
         for load in self._loads:
             load.look(now)
 

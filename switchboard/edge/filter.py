@@ -48,6 +48,11 @@ class Notices:
         self._told.keep(key, now)
         self._waiting.append((event, {"source": source, **details}))
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something has been gathered."""
+        return bool(self._waiting)
+
     def take(self) -> list[Notice]:
         """Return what has been gathered since the last call."""
         waiting, self._waiting = self._waiting, []
@@ -107,6 +112,11 @@ class Gate:
     def end_ack(self) -> None:
         """Count an ACK of an answer without a transaction."""
         self._counters["acks_ended"] += 1
+
+    @property
+    def has_news(self) -> bool:
+        """Whether operators are to be told something."""
+        return bool(self.sources.floods) or self.notices.waiting
 
     def tell(self, now: float) -> None:
         """Make notices of the floods that began."""

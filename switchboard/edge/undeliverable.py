@@ -37,6 +37,7 @@ class Undeliverable:
         self._outboxes = outboxes
         self._most_a_second = most_a_second
         self._gathered: list[list[Any]] = [[] for _ in outboxes]
+        self._has_news = False
         self._second = 0.0
         self._read = 0  # in this second
         self._told = self._ignored = self._dropped = self._floods = 0
@@ -55,6 +56,9 @@ class Undeliverable:
 
     def flush(self) -> None:
         """Cast what was gathered; to be called when the outboxes have been flushed."""
+        if not self._has_news:
+            return
+        self._has_news = False
         for outbox, items in zip(self._outboxes, self._gathered, strict=True):
             if not items:
                 continue
@@ -102,4 +106,5 @@ class Undeliverable:
             self._ignored += 1
         else:
             router = quoted.router % len(self._outboxes)
+            self._has_news = True
             self._gathered[router].append([error.flow.pack(), error.sent])

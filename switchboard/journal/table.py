@@ -5,7 +5,7 @@ their plain events straight from the packed frame; `Call` and `fold.py` have the
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from switchboard import codec
 from switchboard.journal.call import Call, Key
@@ -26,8 +26,8 @@ class CallTableInPython:
         self._written: OrderedDict[int, tuple[int, Call]] = OrderedDict()
         self._ended_at: OrderedDict[Key, float] = OrderedDict()
         self._lines: list[bytes] = []
-        self._closed: list[bytes] = []
-        self._ended: list[bytes] = []
+        self._closed: list[int] = []
+        self._ended: list[tuple[str, str, float | None]] = []
 
     def __len__(self) -> int:
         """How many calls are open."""
@@ -62,11 +62,11 @@ class CallTableInPython:
 
     def keep(self, call: Call, now_at: float) -> None:
         """The call is new or has changed, and stays open."""
-        if not call.serial:
-            self._last_serial += 1
-            call.serial = self._last_serial
+        serial = call.serial
+        if not serial:
+            serial = call.serial = self._last_serial = self._last_serial + 1
             self._open[call.key] = call
-        self._changed[call.serial] = call
+        self._changed[serial] = call
         self._waits.set(call, now_at)
 
     def end(self, call: Call, record: CallDetailRecord) -> None:
@@ -77,11 +77,12 @@ class CallTableInPython:
 
     def close(self, call: Call) -> None:
         """The call is not open any more."""
-        del self._open[call.key]
-        self._waits.drop(call.key)
-        self._changed.pop(call.serial, None)
-        if self._written.pop(call.serial, None):
-            self._closed.append(codec.pack(call.serial))
+        key, serial = call.key, call.serial
+        del self._open[key]
+        self._waits.drop(key)
+        self._changed.pop(serial, None)
+        if self._written.pop(serial, None):
+            self._closed.append(serial)
 
     def due(self, now_at: float) -> list[Call]:
         """The calls that have been waited for long enough; they are waited for no longer."""
@@ -99,19 +100,20 @@ class CallTableInPython:
         """Remember a recorded call; the oldest goes if there are too many."""
         self._ended_at.pop(key, None)
         self._ended_at[key] = ended_at
-        self._ended.append(codec.pack((*key, ended_at)))
+        self._ended.append((*key, ended_at))
         if len(self._ended_at) > self._max_recorded:
             self._ended_at.popitem(last=False)
 
     def forget_end(self, key: Key) -> None:
         """Remember it no longer."""
         del self._ended_at[key]
-        self._ended.append(codec.pack((*key, None)))
+        self._ended.append((*key, None))
 
     def take_changes(self, row: int, worn: int) -> Changes:
         """Return what is to be written in row `row` of the log, and what is in rows up to `worn` once more."""
-        calls = [*self._closed, *self._pack(row, self._changed), *self._pack(row, self._worn(worn))]
-        changes = Changes(_batch(self._lines), _batch(calls), _batch(self._ended))
+        calls = [*self._closed, *self._save(row, self._changed), *self._save(row, self._worn(worn))]
+        lines = Batch(b"".join(self._lines), len(self._lines))
+        changes = Changes(lines, _packed(calls), _packed(self._ended))
         self._lines, self._closed, self._ended, self._changed = [], [], [], {}
         return changes
 
@@ -123,11 +125,11 @@ class CallTableInPython:
             calls[serial] = call
         return calls
 
-    def _pack(self, row: int, calls: dict[int, Call]) -> Iterable[bytes]:
+    def _save(self, row: int, calls: dict[int, Call]) -> Iterable[object]:
         for serial, call in calls.items():
             self._written[serial] = row, call
             self._written.move_to_end(serial)
-            yield codec.pack(call.save())
+            yield call.save()
 
     def read_head(self, frame: bytes, start: int) -> Telling | None:  # noqa: ARG002
         """The head of a packed `call.happened`, whose body begins at `start`; None if `fold` cannot read it.
@@ -143,8 +145,9 @@ class CallTableInPython:
         raise NotImplementedError
 
 
-def _batch(entries: list[bytes]) -> Batch:
-    return Batch(b"".join(entries), len(entries))
+def _packed(entries: Sequence[object]) -> Batch:
+    head = codec.list_head(len(entries))
+    return Batch(codec.pack(entries)[len(head) :], len(entries))
 
 
 try:

@@ -87,6 +87,9 @@ def worker_rates(before: Survey, after: Survey) -> dict[str, WorkerRates]:
     }
 
 
+SENDERS = ("edge-tx", "router")
+
+
 def rates(before: Survey, after: Survey) -> Rates:
     """What went through all of it. A worker that has begun anew counts from 0."""
 
@@ -96,7 +99,7 @@ def rates(before: Survey, after: Survey) -> Rates:
 
     return Rates(
         received_s=a_second(["edge-rx"], "datagrams.message"),
-        sent_s=a_second(["edge-tx", "router", "registrar"], "sent"),
+        sent_s=a_second(SENDERS, "sent"),
         calls_s=a_second(["journal"], "records", "open_calls"),
         registers_s=a_second(["registrar"], "replied"),
         responses_s={

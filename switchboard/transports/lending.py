@@ -5,7 +5,6 @@ connection stays open, and its end says that the lender has gone: then the borro
 long as somebody holds them nobody else can bind their port. It asks again until there is another lender.
 """
 
-import math
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -61,7 +60,7 @@ class Borrower:
 
     def __init__(self, path: Path) -> None:
         self.sockets: list[socket.socket] = []
-        self.due_at = -math.inf
+        self.due_at = 0.0
         self._path = path
         self._lender: socket.socket | None = None
 

@@ -1,15 +1,15 @@
-"""What a worker has to send: on the edge's own sockets where these are lent to it, else by way of others.
+"""What a worker has to send: on the edge's own sockets, or by way of others.
 
-The direct way needs the edge's sockets (`lending.py`) and the tables of phrases, which the translator publishes: then
-a drain's messages leave with one system call, in the order in which they were put. Without either, responses go by
-way of the translator, with what is put beside them, and requests alone to edge-tx; so what one peer is sent stays in
-order there, too. What has left by others may still be on its way when the direct way opens: it has a start of
-HEAD_START_S.
+Three ways, each shorter than the next one. On the sockets of the edge, where these are lent (`lending.py`): a drain's
+messages leave with one system call. By way of edge-tx, which has them. By way of the translator, while the tables of
+phrases that it publishes are not known yet: on the other ways the phrases are put in here. On each way what is sent
+stays in order; what took a longer way has a start of HEAD_START_S when a shorter one opens.
 """
 
 import math
 import time
 from collections.abc import Iterable, Sequence
+from enum import IntEnum
 from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]
@@ -43,6 +43,14 @@ Run = tuple[int, bytes]
 """How many packed items, and these, one behind the other."""
 
 
+class Way(IntEnum):
+    """How messages leave; a higher number is a shorter way."""
+
+    TRANSLATOR = 0
+    EDGE_TX = 1
+    DIRECT = 2
+
+
 class Sender:
     """Takes items of `sip.send` and `sip.translate`, and sends them when it is flushed. `borrower`: of the edge's
     sockets, None on another host than the edge's. `tap` is shown what goes to the wire.
@@ -56,7 +64,8 @@ class Sender:
         self._phrases: Phrases | None = None
         self._sockets: SocketSender | None = None
         self._runs: list[Run] = []
-        self._opens_at = math.inf
+        self._way = Way.TRANSLATOR
+        self._opens_at = math.inf  # a shorter one
         self._sent = self._failed = self._untranslated = self._retried = 0
         self._by_class = [0] * (RESPONSE_CLASSES.stop)
 
@@ -68,13 +77,13 @@ class Sender:
     @property
     def is_direct(self) -> bool:
         """Whether all goes straight to the wire."""
-        return self._opens_at == -math.inf
+        return self._way is Way.DIRECT
 
     @property
     def due_at(self) -> float:
         """When `handle_timer` has something to do (monotonic s)."""
         look_at = self._borrower.due_at if self._borrower else math.inf
-        return min(look_at, self._opens_at if self._opens_at > 0 else math.inf)
+        return min(look_at, self._opens_at)
 
     def put_packed(self, count: int, items: bytes) -> None:
         """Add `count` packed items of one subject, one behind the other."""
@@ -86,26 +95,20 @@ class Sender:
         self.put_packed(1, codec.pack(item))
 
     def flush(self) -> None:
-        """Send all of it."""
-        if self._runs:
-            if self.is_direct:
-                self._send(sum(count for count, _ in self._runs), b"".join(items for _, items in self._runs))
-            elif self._opens_at == math.inf:
-                self._pass_on()
-            else:
-                return  # in a moment
-            self._runs.clear()
+        """Send all of it; in a moment, if a shorter way is about to open."""
+        if self._runs and self._opens_at == math.inf:
+            self._flush_runs()
         if not self._translator.flush():
             self._go_past_translator()
         self._edge.flush()
 
-    def take_tables(self, body: Any) -> bool:
-        """Take the translator's tables of phrases; False if they are none."""
+    def take_tables(self, body: Any, now: float) -> bool:
+        """Take the translator's tables of phrases; False if they are none. `now`: monotonic s."""
         try:
             self._phrases = Phrases.from_wire(body)
         except ValueError:
             return False
-        self._look(time.monotonic())
+        self._look(now)
         return True
 
     def handle_timer(self, now: float) -> None:
@@ -136,14 +139,29 @@ class Sender:
             self._borrower.close()
 
     def _look(self, now: float) -> None:
-        if self._sockets is None or self._phrases is None:
-            self._opens_at = math.inf
+        """Choose the way: a longer one at once, a shorter one after a while."""
+        way = Way.TRANSLATOR
+        if self._phrases is not None:
+            way = Way.EDGE_TX if self._sockets is None else Way.DIRECT
+        if way <= self._way:
+            self._way, self._opens_at = way, math.inf
         elif self._opens_at == math.inf:
             self._opens_at = now + HEAD_START_S
-        elif -math.inf < self._opens_at <= now:
-            self._opens_at = -math.inf
+        elif now >= self._opens_at:
+            self._way, self._opens_at = way, math.inf
             waiting = [run for outbox in (self._edge, self._translator) for run in outbox.take_back()]
             self._runs = [*map(_counted, waiting), *self._runs]
+
+    def _flush_runs(self) -> None:
+        count, items = sum(count for count, _ in self._runs), b"".join(items for _, items in self._runs)
+        match self._way:
+            case Way.DIRECT:
+                self._send(count, items)
+            case Way.EDGE_TX:
+                self._edge.put((count, b"".join(self._translated(count, items))))
+            case Way.TRANSLATOR:
+                self._pass_on()
+        self._runs.clear()
 
     def _send(self, count: int, items: bytes) -> None:
         assert self._sockets is not None

@@ -28,7 +28,7 @@ from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
-ENOUGH = 3.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
+ENOUGH = 6.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
 REGISTERS_EVERY_S = 0.005
 """Between two frames to the registrar, which gathers for longer before it commits."""
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
@@ -133,7 +133,11 @@ class EdgeRx(Actor):
             self._registers_at = now + REGISTERS_EVERY_S
             self._registers.flush()
         self._undeliverable.flush()
-        self._gate.tell(now)
+        if self._gate.has_news:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._gate.tell(time.monotonic())
         for event, details in self._gate.notices.take():
             structlog.get_logger().warning(event, **details)
 

@@ -145,7 +145,7 @@ class HistoryService(Actor):
 
 def tapped_workers(settings: Settings) -> Iterable[tuple[str, int]]:
     """Names and instances of the workers to whose taps the history listens."""
-    yield from (("edge-rx", 0), ("edge-tx", 0), ("registrar", 0))
+    yield from (("edge-rx", 0), ("edge-tx", 0))
     yield from (("router", number) for number in range(settings.routers))
     if settings.history_hops:
         yield ("translator", 0)

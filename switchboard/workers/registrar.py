@@ -1,6 +1,5 @@
 """The registrar: binds the contacts of the users (RFC 3261 §10) and tells the routers of every change."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +14,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.outbox import Outbox
-from switchboard.bus.peer import LINGER_MS, Peer
-from switchboard.bus.tap import Tap
+from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.tick import Tick
 from switchboard.codec import CodecError, list_at
 from switchboard.registrar.rebind import RegistrarPolicy
@@ -26,20 +24,15 @@ from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
-from switchboard.transports.sender import TABLES
+from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, make_reception
 from switchboard.workers.run import run_actor
-from switchboard.workers.sending import make_sender
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
 
 GATHER_S = 0.016
-"""From a commit to the next one under load: its sync to the disk costs as much as forty REGISTERs."""
+"""Between two commits under load: its sync to the disk costs as much as forty REGISTERs."""
 _CHANGED = frames.head("location.changed")
-CHANGE_FIRST_S = 0.002
-"""So much earlier than the answers the routers are told of a change: who is registered may be called."""
-CHANGES_KEPT = 10_000
-"""For a router that is slow; it misses what goes beyond, and reads a new snapshot."""
 TICK_S = 1.0
 """Between two announcements of the last change's number; expired bindings are removed as often."""
 
@@ -47,22 +40,17 @@ TICK_S = 1.0
 class RegistrarService(Actor):
     """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
 
-    Casts: sip.received from edge-rx -> datagrams on the edge's sockets, or else sip.translate to the translator or
-    sip.send to edge-tx; sip.taken and source.registered to edge-rx.
+    Casts: sip.received from edge-rx -> sip.send to edge-tx, or sip.translate to the translator without its tables;
+    sip.taken and source.registered to edge-rx.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
     Events: location.changed, location.number, users.number.
-    Questions: location.list, auth.failing, user.*. Follows phrases.tables.
+    Questions: location.list, auth.failing, user.*.
     """
 
     name = "registrar"
 
-    def __init__(
-        self,
-        settings: Settings,
-        context: BusContext,
-        instance: int,  # noqa: ARG002
-    ) -> None:
+    def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
         endpoints = endpoints_of(settings)
         self._store = SqliteStore(settings.store_path)
         self._failures, self._failure_log = Failures(), FailureLog()
@@ -75,8 +63,11 @@ class RegistrarService(Actor):
             self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
         )
         self._reception = make_reception(self._registrar, 64 * settings.t1_s)
-        self._sender = make_sender(settings, context, endpoints)
-        self._tap = self._make_tap(context, endpoints)
+        self._publisher = Publisher(
+            context, endpoints.listen(f"{self.name}.{instance}", SocketKind.PUBLISHER)
+        )
+        # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
+        self._sender = Sender(context, endpoints, None)
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
         self._pages = {
@@ -84,7 +75,7 @@ class RegistrarService(Actor):
             for number in range(settings.routers)
             if not is_here(f"router.{number}", settings)
         }
-        self._users = UserRegister(settings, context, self._tap, self._authenticator)
+        self._users = UserRegister(settings, context, self._publisher, self._authenticator)
         self.outboxes = [
             *self._sender.outboxes,
             self._sources,
@@ -93,20 +84,9 @@ class RegistrarService(Actor):
         ]
         self._gathering = Tick(GATHER_S)
         self._frames: list[bytes] = []
-        self._taken = 0  # since the last commit
-        self._commits_at = -math.inf
+        self._taken = 0  # in this round
         self._tick = 0.0
-        self._answers_at = math.inf
         self._bad_items = 0
-
-    def _make_tap(self, context: BusContext, endpoints: Endpoints) -> Tap:
-        """What publishes all changes, and shows what is sent."""
-        owner = f"{self.name}.0"
-        peers = [each.peer for each in self._sender.outboxes]
-        sockets = endpoints.listen(owner, SocketKind.PUBLISHER)
-        tap = self._sender.tap = Tap(context, sockets, owner, peers, CHANGES_KEPT, LINGER_MS)
-        tap.on_arrival = self._tell_numbers
-        return tap
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The translator's tables."""
@@ -114,8 +94,8 @@ class RegistrarService(Actor):
 
     def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
         """Its tap is another's business."""
-        for translator in sockets:
-            translator.subscribe(frames.head(TABLES))
+        for each in sockets:
+            each.subscribe(frames.head(TABLES))
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Gather a round's sip.received."""
@@ -129,17 +109,17 @@ class RegistrarService(Actor):
         self._taken += count
         return count
 
-    def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
-        """Send a router's page; take the tables of phrases."""
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Send a router's page."""
         match subject, body:
-            case "phrases.tables", tables:
-                self._bad_items += not self._sender.take_tables(tables)
             case "location.wanted", list(items):
                 for item in items:
                     self._send_page(item)
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
+            case "phrases.tables", tables:
+                self._bad_items += not self._sender.take_tables(tables, now)
             case _:
                 self._bad_items += 1
 
@@ -159,12 +139,7 @@ class RegistrarService(Actor):
         if failures := self._failures.take():
             self._failure_log.tell(failures, now)
         self._binding_log.tell(self._registrar.take_displaced(), now)
-        if change.records:
-            self._publish(change)
-            self._answers_at = now + CHANGE_FIRST_S
-        committed_at = time.monotonic()
-        self._commits_at = committed_at + self._gathering.pause_s(committed_at, self._taken, backlog=False)
-        self._taken = 0
+        self._publish(change)
         self._sender.put_packed(len(items), b"".join(items))
         self._tell_edge()
 
@@ -184,16 +159,15 @@ class RegistrarService(Actor):
             self._edge_rx.send("sip.taken", [f"{self.name}.0", stamp])
 
     def _publish(self, change: Change) -> None:
-        self._tap.tell_all(_CHANGED + change.pack())
+        if change.records:
+            self._publisher.send_frame(_CHANGED + change.pack())
 
     def next_deadline(self) -> float:
-        """The next tick, of which the first is at once; what sender and tap have to do."""
-        commits_at = self._commits_at if self._frames else math.inf
-        return min(self._tick, self._sender.due_at, self._tap.due_at, self._answers_at, commits_at)
+        """The next tick, of which the first is at once, or what the sender has to do."""
+        return min(self._tick, self._sender.due_at)
 
     def handle_timer(self, now: float) -> None:
-        """Remove what has expired and tell the routers the number of the last change."""
-        self._tap.handle_timer(now)
+        """Remove what has expired and tell the routers the number of the last change, once a tick."""
         self._sender.handle_timer(now)
         if now < self._tick:
             return
@@ -201,39 +175,35 @@ class RegistrarService(Actor):
         self._reception.purge(now)
         with self._store.batch() as change:
             self._registrar.purge(time.time())
-        if change.records:
-            self._publish(change)
+        self._publish(change)
         self._tell_numbers()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
-        """Routers that begin to listen: one may have missed a change, and hears at once which is the last."""
-        return self._tap.watch()
+        """Routers that begin to listen."""
+        return dict.fromkeys(self._publisher.fds, self._greet)
+
+    def _greet(self, _now: float) -> None:
+        """A router that has just come may have missed a change; it hears at once which is the last."""
+        if self._publisher.has_newcomers():
+            self._tell_numbers()
 
     def _tell_numbers(self) -> None:
-        self._tap.tell_all(frames.pack("location.number", [self._store.number]))
+        self._publisher.send("location.number", [self._store.number])
         self._users.tell()
 
     def pause_s(self) -> float:
-        """Until the next answers or commit, while so many REGISTERs come that a commit is worth the wait."""
-        if self._answers_at < math.inf and self._sender.is_direct:
-            return max(0.0, self._answers_at - time.monotonic())
-        return max(0.0, self._commits_at - time.monotonic())
+        """GATHER_S while so many REGISTERs come that a commit is worth the wait."""
+        taken, self._taken = self._taken, 0
+        return self._gathering.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
 
     def flush(self) -> None:
-        """Answer what was gathered, after one commit for all. On the edge's sockets answers would overtake the change
-        that they speak of: they leave a moment later, with the next round if there is much to do.
-        """
-        now = time.monotonic()
-        if now >= self._answers_at:
-            self._answers_at = math.inf
-            self._sender.flush()
-        if self._frames and now >= self._commits_at:
-            self._take_registers(now)
-        if self._answers_at == math.inf or not self._sender.is_direct:
-            self._sender.flush()
+        """Answer what was gathered, after one commit for all."""
+        if self._frames:
+            self._take_registers(time.monotonic())
+        self._sender.flush()
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()
-        self._tap.look(0.0)
+        self._greet(0.0)
 
     def answer(self, question: str, body: Any) -> Any:
         """location.list: all users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
@@ -254,12 +224,12 @@ class RegistrarService(Actor):
         users, bindings = self._store.count()
         counters = self._reception.stats()
         return {
-            **self._sender.stats(),
             **counters,
             "users": users,
             "bindings": bindings,
             "displaced": self._registrar.displaced,
             "displaced_unlogged": self._binding_log.unlogged,
+            **self._sender.stats(),
             "bad_items": counters["bad_items"] + self._bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
@@ -269,13 +239,10 @@ class RegistrarService(Actor):
         }
 
     def close(self) -> None:
-        """Answer what was held back; let go of the store and the peers."""
-        self._commits_at = -math.inf
-        self.flush()
-        self._answers_at = -math.inf
-        self.flush()
+        """Let go of the store and the peers."""
         self._store.close()
         self._users.close()
+        self._publisher.close()
         self._sender.close()
         self._edge_rx.close()
         for outbox in self.outboxes:

@@ -111,10 +111,9 @@ class RouterService(Actor):
         return [endpoints.publisher("registrar"), endpoints.publisher("translator")]
 
     def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """All but what their taps show."""
+        """All that the registrar publishes; the translator's tap is another's business."""
         registrar, translator = sockets
-        for subject in ("location.changed", "location.number", "users.number"):
-            registrar.subscribe(frames.head(subject))
+        registrar.subscribe(b"")
         translator.subscribe(frames.head(TABLES))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
@@ -157,7 +156,7 @@ class RouterService(Actor):
                 for page in pages:
                     self._users.take_page(page)
             case "phrases.tables", tables:
-                self._bad_items += not self._sender.take_tables(tables)
+                self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
             case _:

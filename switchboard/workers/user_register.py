@@ -13,10 +13,9 @@ from switchboard.auth.nonce import Nonces, Replays
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import Entry, StoreFollower, Users
 from switchboard.auth.verifier import Verifier
-from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
-from switchboard.bus.tap import Tap
+from switchboard.bus.peer import Publisher
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 
@@ -53,12 +52,12 @@ class UserRegister:
         self,
         settings: Settings,
         context: BusContext,
-        tap: Tap,
+        publisher: Publisher,
         authenticator: Authenticator | None,
     ) -> None:
         endpoints = endpoints_of(settings)
         self._store = UserStore(settings.users_path)
-        self._tap = tap
+        self._publisher = publisher
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)
             for number in range(settings.routers)
@@ -102,7 +101,7 @@ class UserRegister:
         """Take in what has changed, and tell the routers."""
         if self._users is not None:
             self._catch_up()
-            self._tap.tell_all(frames.pack("users.number", list(self._store.state())))
+            self._publisher.send("users.number", list(self._store.state()))
 
     def close(self) -> None:
         """Let go of the store."""

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable
 
+import zmq
 from bus.inbox import bind_inbox, next_frame
 
+from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.peer import AWAY_S, HIGH_WATER_MARK, Peer, Reach
+from switchboard.bus.peer import AWAY_S, HIGH_WATER_MARK, Peer, Publisher, Reach
 
 
 def send_within(peer: Peer, body: object, limit_s: float = 2.0) -> None:
@@ -61,6 +63,36 @@ def test_closed_peer_leaves_the_context_free_to_end(context: BusContext, endpoin
     peer = Peer(context, endpoints.inbox("router"))
     peer.close()
     context.term()
+
+
+DEADLINE_MS = 2000
+
+
+def test_all_subscribers_hear_it_at_whatever_endpoint(context: BusContext) -> None:
+    endpoints = ["inproc://one", "inproc://two"]
+    publisher = Publisher(context, endpoints)
+    subscribers = [context.socket(zmq.SUB) for _ in endpoints]
+    for subscriber, endpoint in zip(subscribers, endpoints, strict=True):
+        subscriber.connect(endpoint)
+        subscriber.subscribe(b"")
+    publisher.send("location.number", [1])
+    for subscriber in subscribers:
+        assert subscriber.poll(DEADLINE_MS)
+        assert frames.unpack(subscriber.recv()) == ("location.number", [1])
+    publisher.close()
+
+
+def test_who_has_subscribed_is_noticed_once_each(context: BusContext) -> None:
+    publisher = Publisher(context, ["inproc://one"])
+    assert not publisher.has_newcomers()
+    for _ in range(2):
+        subscriber = context.socket(zmq.SUB)
+        subscriber.connect("inproc://one")
+        subscriber.subscribe(b"")
+        assert publisher.has_newcomers()
+        publisher.send("location.number", [1])
+        assert not publisher.has_newcomers()
+    publisher.close()
 
 
 AT = 1_700_000_000.0

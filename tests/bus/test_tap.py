@@ -151,33 +151,3 @@ def test_who_is_not_there_is_not_reached(context: BusContext, place: str) -> Non
     with closing(Listener(context, [place])) as listener:
         assert not listener.connected(0.05)
         assert list(listener.frames(0.01)) == []
-
-
-def test_all_listeners_hear_what_is_told_all_at_whatever_endpoint(context: BusContext) -> None:
-    endpoints = ["inproc://one", "inproc://two"]
-    tap = Tap(context, endpoints, "registrar.0")
-    listeners = [context.socket(zmq.SUB) for _ in endpoints]
-    for listener, endpoint in zip(listeners, endpoints, strict=True):
-        listener.connect(endpoint)
-        listener.subscribe(frames.head("location.number"))
-    tap.look(0.0)
-    tap.tell_all(frames.pack("location.number", [1]))
-    for listener in listeners:
-        assert listener.poll(2000)
-        assert frames.unpack(listener.recv()) == ("location.number", [1])
-    assert not tap.is_open
-
-
-def test_who_has_come_is_noticed_once_each(context: BusContext) -> None:
-    tap = Tap(context, ["inproc://one"], "registrar.0")
-    arrivals: list[int] = []
-    tap.on_arrival = lambda: arrivals.append(1)
-    tap.look(0.0)
-    assert not arrivals
-    for number in (1, 2):
-        listener = context.socket(zmq.SUB)
-        listener.connect("inproc://one")
-        listener.subscribe(b"")
-        tap.look(0.0)
-        tap.look(0.0)
-        assert len(arrivals) == number

@@ -124,7 +124,14 @@ class Stage:
             return
         tag = ("to-1", "to-1", "to-1", "", "to-2")[three % 5] if status > 100 else ""
         lines = ANSWER_LINES[three % len(ANSWER_LINES)]
-        self.receive(response(sent.message, status, tag=tag, lines=lines), sent.to)
+        raw = response(sent.message, status, tag=tag, lines=lines)
+        if three % 2:  # as some write it
+            raw = (
+                raw.replace(b"\r\nVia: ", b"\0", 1)
+                .replace(b"\r\nVia: ", b" ,  ")
+                .replace(b"\0", b"\r\nVia: ", 1)
+            )
+        self.receive(raw, sent.to)
 
     def follow(self, one: int, two: int, three: int) -> None:
         """A request within a dialog, or an ACK, of one of both sides."""

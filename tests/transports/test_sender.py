@@ -57,8 +57,8 @@ class Bench:
 
     def open(self) -> None:
         """The direct way."""
-        assert self.sender.take_tables(PHRASES.to_wire())
-        self.sender.handle_timer(0.0)
+        assert self.sender.take_tables(PHRASES.to_wire(), 0.0)
+        self.sender.handle_timer(HEAD_START_S)
         self.lender.lend()
         self.sender.handle_timer(1.0)
         assert not self.sender.is_direct
@@ -141,13 +141,25 @@ def test_without_tables_responses_go_by_way_of_the_translator_with_what_is_besid
     assert next_frame(translator) == ("sip.translate", [bench.request(), bench.response()])
 
 
-def test_without_sockets_requests_go_to_the_edge(bench: Bench) -> None:
+def test_without_tables_requests_go_to_the_edge(bench: Bench) -> None:
     edge = bench.inbox("edge-tx")
-    bench.sender.take_tables(PHRASES.to_wire())
     bench.sender.put(bench.request())
     bench.sender.flush()
     assert next_frame(edge) == ("sip.send", [bench.request()])
     assert bench.sender.stats()["sends_directly"] == 0
+
+
+@pytest.mark.usefixtures("twin")
+def test_with_tables_alone_all_goes_by_way_of_the_edge_with_phrases(bench: Bench) -> None:
+    edge = bench.inbox("edge-tx")
+    bench.sender.take_tables(PHRASES.to_wire(), 0.0)
+    bench.sender.handle_timer(HEAD_START_S)
+    bench.sender.put(bench.request())
+    bench.sender.put(bench.response())
+    bench.sender.flush()
+    assert next_frame(edge) == ("sip.send", [bench.request(), [bench.flow, SLOVAK]])
+    stats = bench.sender.stats()
+    assert (stats["sends_directly"], stats["responses.4xx"], stats["untranslated"]) == (0, 1, 0)
 
 
 def test_past_a_translator_that_is_away(bench: Bench) -> None:
@@ -160,8 +172,8 @@ def test_past_a_translator_that_is_away(bench: Bench) -> None:
 
 
 def test_what_took_the_way_round_has_a_start(bench: Bench) -> None:
-    assert bench.sender.take_tables(PHRASES.to_wire())
-    bench.sender.handle_timer(0.0)
+    assert bench.sender.take_tables(PHRASES.to_wire(), 0.0)
+    bench.sender.handle_timer(HEAD_START_S)
     bench.lender.lend()
     bench.sender.handle_timer(1.0)
     bench.sender.put(bench.response())
@@ -196,12 +208,12 @@ def test_when_the_lender_has_gone_others_send_again(bench: Bench) -> None:
 
 def test_new_tables_are_in_force_at_once(bench: Bench) -> None:
     bench.open()
-    assert bench.sender.take_tables(Translator("hu", {}).to_wire())
+    assert bench.sender.take_tables(Translator("hu", {}).to_wire(), 2.0)
     assert bench.sender.is_direct
     bench.sender.put(bench.response())
     bench.sender.flush()
     assert bench.received(1) == [BUSY.replace(b"Busy Here", b"Foglalt")]
-    assert not bench.sender.take_tables(["hu"])
+    assert not bench.sender.take_tables(["hu"], 2.0)
 
 
 def test_a_tap_is_shown_the_wire(bench: Bench) -> None:
@@ -214,7 +226,7 @@ def test_a_tap_is_shown_the_wire(bench: Bench) -> None:
     until = time.monotonic() + LIMIT_S
     while not tap.is_open:
         assert time.monotonic() < until, "the tap was never asked"
-        tap.look(0.0)
+        tap.look()
     bench.open()
     bench.sender.put(bench.response())
     bench.sender.flush()

@@ -10,7 +10,6 @@ from auth.authenticators import make_authenticator
 from structlog.testing import capture_logs
 
 from switchboard.auth.users import Users, make_entry
-from switchboard.bus import frames
 from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.settings.model import Settings
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
@@ -23,13 +22,13 @@ HOSTS = {
 
 
 class Told:
-    """A tap, as far as the register needs one."""
+    """A publisher, as far as the register needs one."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
 
-    def tell_all(self, frame: bytes) -> None:
-        self.events.append(frames.unpack(frame))
+    def send(self, subject: str, body: Any) -> None:
+        self.events.append((subject, body))
 
 
 @pytest.fixture
