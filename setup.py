@@ -32,7 +32,7 @@ def extensions() -> list[Extension]:
     )
     for module in compiled:
         module.optional = True  # cythonize forgets it if it is said before
-    return compiled
+    return sorted(compiled, key=lambda module: -Path(module.sources[0]).stat().st_size)  # the longest first
 
 
 setup(ext_modules=extensions(), options={"build_ext": {"parallel": os.cpu_count() or 1}})

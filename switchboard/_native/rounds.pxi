@@ -13,7 +13,7 @@ cdef class Rounds:
     cdef readonly long frames_in, items_in, bad_frames
     cdef public object tell_frame
     cdef public dict watched, watched_for_errors
-    cdef object _actor, _take_questions, _look_around
+    cdef object _actor, _take_questions, _look_around, _deadline
     cdef Ears _ears
     cdef Py_ssize_t _published, _cast, _asked, _most_frames, _most_bytes
     cdef double _next_look, _next_firing, _idle_s, _retry_s, _grain_s, _look_around_s
@@ -28,6 +28,7 @@ cdef class Rounds:
         self._take_questions, self._look_around = take_questions, look_around
         self._know_limits(import_module("switchboard.bus.rounds"))
         self._next_look = _monotonic() + self._look_around_s
+        self._deadline = _monotonic()
 
     cdef int _know_limits(self, module) except -1:
         self._most_frames, self._most_bytes = module.FRAMES_A_ROUND, module.BYTES_A_ROUND
@@ -53,6 +54,7 @@ cdef class Rounds:
         now = _monotonic()
         self._fire_timer(now)
         self._actor.flush()
+        self._deadline = self._actor.next_deadline()
         if now >= self._next_look:
             self._next_look = now + self._look_around_s
             self._look_around(now)
@@ -61,10 +63,9 @@ cdef class Rounds:
     cpdef double wait_s(self) except -1:
         """How long the next round may wait for input."""
         cdef double wait_s = self._retry_s if self.outboxes_wait() else self._idle_s
-        deadline = self._actor.next_deadline()
-        if deadline is None:
+        if self._deadline is None:
             return wait_s
-        return min(wait_s, max(0.0, max(<double>deadline, self._next_firing) - _monotonic()))
+        return min(wait_s, max(0.0, max(<double>self._deadline, self._next_firing) - _monotonic()))
 
     cpdef bint outboxes_wait(self) except -1:
         """Whether something could not be cast yet."""
@@ -141,8 +142,7 @@ cdef class Rounds:
     cdef int _fire_timer(self, double now) except -1:
         if now < self._next_firing:
             return 0
-        deadline = self._actor.next_deadline()
-        if deadline is not None and <double>deadline <= now:
+        if self._deadline is not None and <double>self._deadline <= now:
             self._next_firing = now + self._grain_s
             self._actor.handle_timer(now)
         return 0

@@ -57,6 +57,7 @@ class RoundsInPython:
         self._look_around = look_around
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_firing = 0.0
+        self._deadline: float | None = time.monotonic()  # as it was when the last round ended
 
     def run(self, stop: Stop) -> None:
         """Go on until `stop` is set."""
@@ -73,6 +74,7 @@ class RoundsInPython:
         now = time.monotonic()
         self._fire_timer(now)
         self._actor.flush()
+        self._deadline = self._actor.next_deadline()
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._look_around(now)
@@ -81,11 +83,10 @@ class RoundsInPython:
     def wait_s(self) -> float:
         """How long the next round may wait for input."""
         wait_s = RETRY_S if self.outboxes_wait() else IDLE_S
-        deadline = self._actor.next_deadline()
-        if deadline is None:
+        if self._deadline is None:
             return wait_s
         # not right after the last firing: a round costs as much for one timer as for many
-        return min(wait_s, max(0.0, max(deadline, self._next_firing) - time.monotonic()))
+        return min(wait_s, max(0.0, max(self._deadline, self._next_firing) - time.monotonic()))
 
     def outboxes_wait(self) -> bool:
         """Whether something could not be cast yet."""
@@ -155,8 +156,7 @@ class RoundsInPython:
     def _fire_timer(self, now: float) -> None:
         if now < self._next_firing:
             return
-        deadline = self._actor.next_deadline()
-        if deadline is not None and deadline <= now:
+        if self._deadline is not None and self._deadline <= now:
             self._next_firing = now + TIMER_GRAIN_S
             self._actor.handle_timer(now)
 

@@ -60,6 +60,8 @@ class RouterCore:
         self._out: list[list[bytes]] = [[], [], []]
         self._lookups: list[Lookup] = []
         self._touched: dict[object, None] = {}
+        self._is_stirred = True  # whether the reference may have done something since the last step
+        self._due: float | None = None  # the deadline of the reference
         self._engine = make_engine(env, self, self._facts) if native else None
         if self._engine is not None:
             self._units.numbers = self._engine
@@ -134,13 +136,17 @@ class RouterCore:
         self._begin(now, at)
         if self._engine is not None:
             self._engine.advance(now, at)
-        self.proxy.handle_timer(self._turn)
-        self._hand_out()
+        if self._is_stirred or (self._due is not None and self._due <= now) or len(self._env.unconfirmed):
+            self.proxy.handle_timer(self._turn)
+            self._hand_out()
 
     def take(self, now: float) -> Effects:
         """End the step: put into the store what a successor needs, and return what is to be done."""
-        self._units.save(self._touched, now)
-        self._touched.clear()
+        if self._is_stirred:
+            self._units.save(self._touched, now)
+            self._touched.clear()
+            self._due = self.proxy.next_deadline()
+            self._is_stirred = False
         lookups, self._lookups = self._lookups, []
         if self._engine is None:
             requests, responses, events = self._out
@@ -153,9 +159,11 @@ class RouterCore:
     @property
     def next_deadline(self) -> float | None:
         """When `advance` is due."""
-        reference = self.proxy.next_deadline()
+        due = self.proxy.next_deadline() if self._is_stirred else self._due
         native = None if self._engine is None else self._engine.next_deadline
-        return min((each for each in (reference, native) if each is not None), default=None)
+        if native is None:
+            return due
+        return native if due is None or native < due else due
 
     def forget_units(self) -> None:
         """The machine was started anew: no unit of the predecessor is of use."""
@@ -196,13 +204,14 @@ class RouterCore:
     def adopt(self, number: int, contact: bytes | None) -> None:
         """Take a unit over. `contact`: of the 2xx whose ACK is awaited, None if none is."""
         assert self._engine is not None
+        self._is_stirred = True
         self._keep(self._engine.drain_records())
         unit = self._units.adopt(number, self._env, self._turn.now)
         if contact is not None:
             expect_ack(unit, _text(contact), self._env)
 
     def _begin(self, now: float, at: float) -> None:
-        self._turn = ProxyTurn(now, at=at)
+        self._turn.now, self._turn.at = now, at  # it is unused: whoever uses it hands it out
         engine = self._engine
         if engine is not None:
             caps = self._env.caps
@@ -240,6 +249,7 @@ class RouterCore:
     def _hand_out(self) -> None:
         """Put what the reference decided behind what was decided before it."""
         turn, engine = self._turn, self._engine
+        self._is_stirred = True
         self._touched |= turn.touched
         self._lookups += turn.lookups
         events = [_packed(event) for event in turn.events]

@@ -197,8 +197,10 @@ class RouterService(Actor):
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
         if self._authenticator:
             self._log.keep_nonces(self._authenticator.take_changes())
-        effects = self._core.take(time.monotonic())
-        self._log.note(effects.events)
+        now = time.monotonic()
+        effects = self._core.take(now)
+        if effects.events:
+            self._log.note(effects.events)
         self._log.commit()
         for lookup in effects.lookups:
             self._resolver.ask(lookup)
@@ -206,7 +208,8 @@ class RouterService(Actor):
         self._sender.put_packed(*effects.responses)
         self._sender.flush()
         super().flush()
-        self._tell_journal(time.monotonic())
+        if now >= self._next_telling:
+            self._tell_journal(now)
 
     def peers(self) -> Iterable[BusPeer]:
         """The journal, too."""
