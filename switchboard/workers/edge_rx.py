@@ -29,6 +29,8 @@ from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
 ENOUGH = 6.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
+REGISTERS_EVERY_S = 0.005
+"""Between two frames to the registrar, which gathers for longer before it commits."""
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
 
@@ -58,6 +60,9 @@ class EdgeRx(Actor):
         receivers = [PackedOutbox(context, peer, "sip.received", KEPT) for peer in peers]
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
+        self._registers = receivers[-1]
+        self._registers_at = 0.0
+        self._prompt = [each for each in outboxes if each is not self._registers]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
         self._tick = Tick(settings.tick_s, ENOUGH)
         self._taken = 0  # in this round
@@ -121,7 +126,12 @@ class EdgeRx(Actor):
 
     def flush(self) -> None:
         """Send what a drain has yielded; tell operators of attackers."""
-        super().flush()
+        now = time.monotonic()
+        for outbox in self._prompt:
+            outbox.flush()
+        if self._registers.waiting and now >= self._registers_at:
+            self._registers_at = now + REGISTERS_EVERY_S
+            self._registers.flush()
         self._undeliverable.flush()
         if self._edge_filter.has_news:
             self._tell()
