@@ -29,7 +29,7 @@ from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
 ENOUGH = 6.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
-REGISTERS_EVERY_S = 0.005
+REGISTERS_EVERY_S = 0.008
 """Between two frames to the registrar, which gathers for longer before it commits."""
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 

@@ -125,8 +125,8 @@ def test_commits_wait_for_more_under_load_only(context: BusContext, settings: Se
     service = RegistrarService(settings, context, 0)
     take(service, register(f"<{CONTACT}>"))
     assert service.pause_s() == 0.0
-    take(service, *[register(f"<{CONTACT}>") for _ in range(1000)])
-    assert service.pause_s() == GATHER_S
+    take(service, *[register(f"<{CONTACT}>") for _ in range(100)])
+    assert 0.0 < service.pause_s() < GATHER_S
     service.flush()
     assert service.pause_s() == 0.0
 
