@@ -89,7 +89,7 @@ cdef struct Message:
     Slice branch
     int port
     Py_ssize_t rport  # where the flag ends in the value, 0 if there is none
-    Slice from_uri, from_tag, to_tag, call_id
+    Slice from_uri, from_tag, to_uri, to_tag, call_id
     uint32_t sequence
 
 cdef uint8_t _parts[256]
@@ -337,10 +337,9 @@ cdef bint _read_via_params(Message *message, const uint8_t *at, const uint8_t *e
 
 
 cdef bint _read_parties(Message *message) noexcept nogil:
-    cdef Slice to_uri
     if not _read_address(value_of(message, H_FROM), &message.from_uri, &message.from_tag):
         return False
-    if not _read_address(value_of(message, H_TO), &to_uri, &message.to_tag):
+    if not _read_address(value_of(message, H_TO), &message.to_uri, &message.to_tag):
         return False
     return message.from_tag.size > 0 and message.from_tag.size + message.call_id.size <= LONGEST_NAME
 
