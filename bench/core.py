@@ -83,7 +83,7 @@ class Bench:
 
 
 def make_core(log: RouterLog, native: bool) -> RouterCore:
-    """A core that knows the users, and keeps its units in `log`."""
+    """A core that knows the users, and keeps its saved transactions in `log`."""
     board = Board(fragile=False, native=False)
     for number in range(USERS):
         board.bind(f"u{number}", TARGET)
@@ -119,7 +119,7 @@ def messages_in(run: Run) -> Iterator[Message]:
 
 
 def take_over(directory: Path, now: float, native: bool) -> tuple[float, float, int]:
-    """CPU seconds to read the log and to take the units up, and how many there are."""
+    """CPU seconds to read the log and to take the saved transactions up, and how many there are."""
     begin = process_time()
     log = RouterLog(directory)
     middle = process_time()
@@ -145,8 +145,10 @@ def main(arguments: Sequence[str]) -> None:
             f"log {bench.log.size / 1e6:.1f} MB, {len(bench.log)} entries; {time.monotonic() - began:.0f} s"
         )
         bench.log.close()
-        reading_s, restoring_s, units = take_over(Path(directory), bench.now, native)
-        print(f"take over {units} units: read {1e3 * reading_s:.0f} ms, restore {1e3 * restoring_s:.0f} ms")
+        reading_s, restoring_s, saved_transactions = take_over(Path(directory), bench.now, native)
+        print(
+            f"take over {saved_transactions}: read {1e3 * reading_s:.0f} ms, restore {1e3 * restoring_s:.0f} ms"
+        )
 
 
 if __name__ == "__main__":

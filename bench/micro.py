@@ -13,9 +13,9 @@ from typing import Any
 from bench.messages import INVITE, RESPONSE
 from switchboard import codec
 from switchboard.bus import frames
-from switchboard.edge.filter import Gate
-from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.filter import EdgeFilter
+from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress
+from switchboard.edge.policy import FilterPolicy
 from switchboard.settings.types import SCANNERS
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.flow import UDP, Flow
@@ -56,10 +56,10 @@ def microseconds(operation: Callable[[], object], each: int = 1) -> float:
     return min(timer.repeat(ROUNDS, number)) / number / each * 1e6
 
 
-def make_intake() -> Intake:
+def make_ingress() -> Ingress:
     outboxes: list[Any] = [Box() for _ in range(4)]
-    gate = Gate(GatePolicy(rate=1e9, burst=1e9, ignored_s=1.0, scanners=SCANNERS))
-    return Intake(Dispatcher(2, lambda _: True), gate, outboxes)
+    edge_filter = EdgeFilter(FilterPolicy(rate=1e9, burst=1e9, ignored_s=1.0, scanners=SCANNERS))
+    return Ingress(Dispatcher(2, lambda _: True), edge_filter, outboxes)
 
 
 def edge() -> dict[str, float]:
@@ -77,13 +77,13 @@ def edge() -> dict[str, float]:
 
 def draining(edge: socket.socket, phone: socket.socket) -> float:
     """Microseconds a datagram that has arrived takes to its outbox; the fastest round."""
-    intake = make_intake()
+    ingress = make_ingress()
     fastest = float("inf")
     for _ in range(20 * ROUNDS):
         for _ in range(DATAGRAMS_A_ROUND):
             phone.sendto(INVITE, edge.getsockname())
         begin = time.perf_counter()
-        assert intake.drain(edge, time.monotonic()) == DATAGRAMS_A_ROUND
+        assert ingress.drain(edge, time.monotonic()) == DATAGRAMS_A_ROUND
         fastest = min(fastest, time.perf_counter() - begin)
     return fastest / DATAGRAMS_A_ROUND * 1e6
 
@@ -96,7 +96,7 @@ def send_frame(sender: Sender, frame: bytes) -> None:
 
 
 def core_operations() -> dict[str, float]:
-    intake = make_intake()
+    ingress = make_ingress()
     index, response_index = scan(INVITE), scan(RESPONSE)
     request, response = Message(INVITE, index), Message(RESPONSE, response_index)
     via = request.value(Header.VIA) or b""
@@ -104,7 +104,7 @@ def core_operations() -> dict[str, float]:
     flow = Flow(UDP, "10.0.0.1", "10.0.0.11", 5060)
 
     def take(raw: bytes) -> Callable[[], object]:
-        return lambda: intake.take(raw, flow, 0.0)
+        return lambda: ingress.take(raw, flow, 0.0)
 
     frame = codec.pack([[flow.pack(), index, INVITE]])
     operations: dict[str, Callable[[], object]] = {

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import zmq
 from compiled import outcome
 from flows import packed, udp
-from intakes import MESSAGES, Bench
+from ingresses import MESSAGES, Bench
 from journal.scripts import item
 from journal.tables import IN_MEMORY, LIVES, Twin
 from journal.tables import twins as journals
@@ -27,7 +27,7 @@ from translations import frame_of, translations
 from bench.messages import INVITE, RESPONSE
 from switchboard import codec
 from switchboard.bus.sockets import Ears, Mouth
-from switchboard.edge.intake import Intake, IntakeInPython
+from switchboard.edge.ingress import Ingress, IngressInPython
 from switchboard.sip import fields
 from switchboard.sip.address import NameAddr, read_bracketed
 from switchboard.sip.flow import Flow
@@ -63,7 +63,7 @@ class Fuzzer:
             "127.0.0.1", 0
         )  # reaches this machine only, whatever addresses chance makes
         self.sender = Sender(self.sockets)
-        self.edges = (Bench(Intake), Bench(IntakeInPython))
+        self.edges = (Bench(Ingress), Bench(IngressInPython))
         self.open = ExitStack()
         self.translations = self.open.enter_context(translations())
         self.pair = Pair()
@@ -81,7 +81,7 @@ class Fuzzer:
         for data in mutations(raw or b"\0", A_SEED, self.shape.getrandbits(32)):
             self.inputs += 1
             self.compare_scan(data)
-            self.compare_intake(data)
+            self.compare_ingress(data)
         for data in mutations(self.frame(raw), A_SEED, self.shape.getrandbits(32)):
             self.inputs += 1
             self.compare_sending(data)
@@ -168,13 +168,13 @@ class Fuzzer:
         if read is not None and str(SipUri(*read)) != str(parse_uri_in_python(text)):
             raise Disagreement(f"URI: {text!r}")
 
-    def compare_intake(self, data: bytes) -> None:
+    def compare_ingress(self, data: bytes) -> None:
         port = self.shape.choice((0, 127, 128, 255, 256, 5060))
         for edge in self.edges:
-            edge.intake.take(data, udp("10.0.0.11", port), 0.0)
+            edge.ingress.take(data, udp("10.0.0.11", port), 0.0)
         outcome, expected = (edge.outcome() for edge in self.edges)
         if outcome != expected:
-            raise Disagreement(f"intake: {data!r}")
+            raise Disagreement(f"ingress: {data!r}")
         for edge in self.edges:
             for box in edge.boxes:
                 box.items.clear()

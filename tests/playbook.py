@@ -25,8 +25,8 @@ from switchboard.core.proxy import Proxy
 from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
+from switchboard.core.transaction_log import STATE
 from switchboard.core.transactions import TransactionLayer
-from switchboard.core.unit_log import STATE
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.user_table import pack_users
@@ -161,7 +161,7 @@ class Board:
                 if self.authenticator
                 else None,
                 branches=Branches(0, f"t{self.lives}-"),
-                facing=lambda host: HOST,  # noqa: ARG005
+                source_address=lambda host: HOST,  # noqa: ARG005
                 port=PORT,
                 incarnation=f"t{self.lives}",
                 recurse=self.recurse,

@@ -14,7 +14,7 @@ from compiled import needs_compiled_core
 from switchboard import twins
 
 REFERENCE = re.compile(r'reference\("([\w.]+)", "(\w+)"\)|import_module\("([\w.]+)"\)')
-PRINT = "from switchboard.sip import scan; from switchboard.edge import intake; from switchboard.twins import core; "
+PRINT = "from switchboard.sip import scan; from switchboard.edge import ingress; from switchboard.twins import core; "
 
 
 def told(program: str, pure: str) -> str:
@@ -30,7 +30,7 @@ def told(program: str, pure: str) -> str:
 
 
 def test_pure_python_is_forced() -> None:
-    program = "print(core(), intake.Intake is intake.IntakeInPython, scan.scan is scan.scan_in_python)"
+    program = "print(core(), ingress.Ingress is ingress.IngressInPython, scan.scan is scan.scan_in_python)"
     assert told(program, pure="1") == "pure Python True True"
 
 
@@ -47,7 +47,7 @@ print({module.__file__.rpartition(".")[2] for module in ours})"""
 @needs_compiled_core
 @pytest.mark.parametrize("pure", ["", "0"])
 def test_the_compiled_core_is_taken(pure: str) -> None:
-    assert told("print(core(), intake.Intake is intake.IntakeInPython)", pure) == "compiled core False"
+    assert told("print(core(), ingress.Ingress is ingress.IngressInPython)", pure) == "compiled core False"
 
 
 def test_a_missing_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

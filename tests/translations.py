@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flows import packed
+from flows import items_of, packed
 
 from switchboard import codec
 from switchboard.bus import frames
@@ -42,7 +42,7 @@ class Translations:
     @staticmethod
     def _outcome(translator: TranslatorService) -> Outcome:
         """Unpacked, since the compiled one passes on a number that was packed longer than need be."""
-        return [codec.unpack(item) for item in translator.outboxes[0].take_back()], translator.stats()
+        return list(items_of(translator.outboxes[0].take_back())), translator.stats()
 
     @property
     def _both(self) -> tuple[TranslatorService, TranslatorService]:

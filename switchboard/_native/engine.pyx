@@ -488,7 +488,7 @@ cdef class Engine:
             unit.armed[C_] = self._now + self._c
 
     cdef void _base_of(self, Unit *unit, Message *message, Slice flow, Fact *target, Change *change) noexcept:
-        """Write what does not change (core/units.py); the 100 is in `_response`, the copy in `_work`."""
+        """Write what does not change (core/saved_transaction.py); the 100 is in `_response`, the copy in `_work`."""
         cdef Buffer *base = &unit.base
         cdef Slice raw
         raw.at, raw.size = message.raw, message.size

@@ -106,9 +106,13 @@ cdef inline unsigned char *write_list_head(unsigned char *to, Py_ssize_t length)
     return write_big_endian(to + 1, length, list_head(length) - 1)
 
 
-cdef inline unsigned char *write_binary(unsigned char *to, const void *data, Py_ssize_t size) noexcept nogil:
+cdef inline unsigned char *write_binary_head(unsigned char *to, Py_ssize_t size) noexcept nogil:
     to[0] = 0xc4 if size < 0x100 else 0xc5 if size < 0x10000 else 0xc6
-    to = write_big_endian(to + 1, size, binary_head(size) - 1)
+    return write_big_endian(to + 1, size, binary_head(size) - 1)
+
+
+cdef inline unsigned char *write_binary(unsigned char *to, const void *data, Py_ssize_t size) noexcept nogil:
+    to = write_binary_head(to, size)
     memcpy(to, data, size)
     return to + size
 

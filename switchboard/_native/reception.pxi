@@ -191,6 +191,8 @@ cdef class Reception:
     cdef readonly uint64_t replied, retransmissions
     cdef object _stamp, _reference, _registrar, _store
     cdef UserTable _table
+    cdef list _records  # of the batch
+    cdef int64_t _row
     cdef Answered _answered
     cdef bytes _secret, _date
     cdef int64_t _date_second, _min_expires, _max_expires, _default_expires
@@ -246,7 +248,7 @@ cdef class Reception:
             raise _codec_error("no list")
         cursor.at = <const uint8_t *>PyBytes_AS_STRING(frame) + start
         cursor.end = <const uint8_t *>PyBytes_AS_STRING(frame) + PyBytes_GET_SIZE(frame)
-        self._table = self._store.table
+        self._table, self._records, self._row = self._store.table, self._store.records, self._store.number + 1
         count = read_list(&cursor)
         for at in range(count):
             if read_real(&cursor, &stamp):
@@ -283,9 +285,7 @@ cdef class Reception:
         cdef object found
         if not (read_source(flow, &register.source) and read_register(register, raw, index)):
             return None
-        if register.message.via_host.at[0] == c'[' and not (
-            register.message.rport or is_host(register.message.via_host, register.source.host)
-        ):
+        if register.message.via_host.at[0] == c'[' and not is_host(register.message.via_host, register.source.host):
             return None  # it may be another spelling of the address
         self._note_key()
         found = self._answered.found(content(&self._key), now)
@@ -350,8 +350,9 @@ cdef class Reception:
         """What the registrar says to the question, remembered by the key in `_text`."""
         cdef Fact *fact = find_fact(&self._facts, content(&self._text), 0)
         cdef uint8_t answer[3]
-        cdef list about = [text_of(place)]
+        cdef list about
         if fact == NULL:
+            about = [text_of(place)]
             if question == "is_translated":
                 about += [text_of(self._register.message.via_host), text_of(self._register.source.host)]
             answer[0], answer[1], answer[2] = 0, 1, getattr(self._registrar, question)(*about)
@@ -432,8 +433,13 @@ cdef class Reception:
 
     cdef int _put_record(self) except -1:
         """Let the record be in force."""
-        self._store.put_record(bytes_of(content(&self._record)))
-        return 0
+        cdef Slice record = content(&self._record)
+        cdef Cursor cursor
+        cdef Slice user
+        cursor.at, cursor.end = record.at + 1, record.at + record.size
+        read_text(&cursor, &user)
+        self._records.append(bytes_of(record))
+        return self._table.set_user(user, slice_of(cursor.at, cursor.end), self._row)
 
     cdef int _write_response(self, double now_at) except -1:
         """Write the 200 (`_ok` of rules.py, `build_response`)."""

@@ -15,35 +15,26 @@ cdef class RunSender(BatchSender):
     """Sends runs of packed items of sip.send and sip.translate, in order."""
 
     cdef Parts _parts[BATCH]
-    cdef list _by_class
-    cdef object _phrases
-    cdef bytes _user, _accepted
-    cdef dict _table
 
-    def __init__(self, *_arguments):
-        self._user = self._accepted = b""
+    def send_run(self, Py_ssize_t count, bytes items not None, Phrasing phrasing not None, list by_class not None):
+        """Send `count` packed items, responses with what `phrasing` says. Returns (sent, failed).
 
-    def send_run(self, Py_ssize_t count, bytes items not None, phrases not None, list by_class not None):
-        """Send `count` packed items, responses with what `phrases` says. Returns (sent, failed). `by_class`: counts
-        responses by the first digit of their code.
-
-        None, and nothing is sent, if not all of it is plain: the reference is to look at it.
+        Responses are counted `by_class`. None, and nothing is sent, if not all of it is plain: the reference is to
+        look at it.
         """
         cdef Cursor cursor
         cdef Translated item
         cdef Outgoing outgoing
-        for _ in range(_begin_run(&cursor, items, count)):
+        _begin_run(&cursor, items, 0)
+        for _ in range(count):
             if not (_read_translated(&cursor, &item) and self._read_target(&item, &outgoing)):
                 return None
         if cursor.at != cursor.end:
             return None
-        self._by_class = by_class
-        if phrases is not self._phrases:
-            self._phrases, self._table = phrases, None
-        _begin_run(&cursor, items, count)
-        return self._send_parts(&cursor, count)
+        _begin_run(&cursor, items, 0)
+        return self._send_parts(&cursor, count, phrasing, by_class)
 
-    cdef tuple _send_parts(self, Cursor *cursor, Py_ssize_t count):
+    cdef tuple _send_parts(self, Cursor *cursor, Py_ssize_t count, Phrasing phrasing, list by_class):
         cdef Translated item
         cdef Outgoing outgoing
         cdef Py_ssize_t sent = 0
@@ -59,7 +50,9 @@ cdef class RunSender(BatchSender):
             outgoing.data, outgoing.size = item.raw, item.raw_size
             self._fill(waiting, &outgoing)
             if item.elements == RESPONSE_ITEM:
-                self._splice(waiting, &item, kept)
+                said = phrasing.say(&item, by_class)
+                kept.append(said)
+                self._splice(waiting, &item, said)
             waiting += 1
         sent += self._flush(family, waiting)
         return sent, count - sent
@@ -69,53 +62,23 @@ cdef class RunSender(BatchSender):
         read_flow(item.flow, item.flow_size, &parts)
         return parts.transport == UDP_FLOW and parts.port and self._read_flow(&parts, outgoing)
 
-    cdef int _splice(self, int number, Translated *item, list kept) except -1:
-        """Put the reader's phrase into datagram `number`."""
-        cdef const unsigned char *line_end = <const unsigned char *>memchr(item.raw, c'\r', item.raw_size)
-        cdef bytes phrase
-        if item.raw_size > CODE and c'1' <= item.raw[CODE] <= c'6':
-            self._by_class[item.raw[CODE] - c'0'] += 1
-        if not _is_plain(item, line_end):
-            phrase = self._phrases.translate(item.raw[: item.raw_size], _text(item.user, item.user_size), _text(item.accepted, item.accepted_size))
-            kept.append(phrase)
-            self._point(number, 0, <const unsigned char *>PyBytes_AS_STRING(phrase), PyBytes_GET_SIZE(phrase), 1)
+    cdef int _splice(self, int number, Translated *item, said) except -1:
+        """Have datagram `number` say that."""
+        cdef const unsigned char *line_end
+        if said is None:
             return 0
-        phrase = _phrase_for(item, line_end, self._choose(item), self._phrases.standard)
-        if phrase is None:
+        if isinstance(said, tuple):
+            self._point(number, 0, 1, PyBytes_AS_STRING(<bytes>said[0]), PyBytes_GET_SIZE(<bytes>said[0]))
             return 0
-        kept.append(phrase)
-        self._point(number, 0, item.raw, PHRASE, PARTS)
-        self._point(number, 1, <const unsigned char *>PyBytes_AS_STRING(phrase), PyBytes_GET_SIZE(phrase), PARTS)
-        self._point(number, 2, line_end, item.raw + item.raw_size - line_end, PARTS)
+        line_end = _status_end(item)
+        self._point(number, 0, PARTS, item.raw, PHRASE)
+        self._point(number, 1, PARTS, PyBytes_AS_STRING(<bytes>said), PyBytes_GET_SIZE(<bytes>said))
+        self._point(number, 2, PARTS, line_end, item.raw + item.raw_size - line_end)
         return 0
 
-    cdef void _point(self, int number, int part, const unsigned char *data, Py_ssize_t size, int parts) noexcept:
+    cdef void _point(self, int number, int part, int parts, const void *data, Py_ssize_t size) noexcept:
         cdef msghdr *header = &self._slots.headers[number].msg_hdr
         header.msg_iov = self._parts[number].vectors
         header.msg_iovlen = parts
         self._parts[number].vectors[part].iov_base = <void *>data
         self._parts[number].vectors[part].iov_len = size
-
-    cdef dict _choose(self, Translated *item):
-        """The table of this reader: most often that of the one before."""
-        if self._table is None or not (
-            _is_same(self._user, item.user, item.user_size) and _is_same(self._accepted, item.accepted, item.accepted_size)
-        ):
-            self._user = item.user[: item.user_size]
-            self._accepted = item.accepted[: item.accepted_size]
-            self._table = self._phrases.phrases(_text(item.user, item.user_size), _text(item.accepted, item.accepted_size))
-        return self._table
-
-
-cdef Py_ssize_t _begin_run(Cursor *cursor, bytes items, Py_ssize_t count):
-    cursor.at = <const unsigned char *>PyBytes_AS_STRING(items)
-    cursor.end = cursor.at + PyBytes_GET_SIZE(items)
-    return count
-
-
-cdef inline bint _is_same(bytes known, const unsigned char *octets, Py_ssize_t size) noexcept:
-    return PyBytes_GET_SIZE(known) == size and memcmp(PyBytes_AS_STRING(known), octets, size) == 0
-
-
-cdef inline str _text(const unsigned char *octets, Py_ssize_t size):
-    return octets[:size].decode("utf-8", "surrogateescape")

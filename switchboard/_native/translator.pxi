@@ -1,4 +1,4 @@
-"""Compiled twin of what `translator.py` does with a sip.translate: from frame to packed items, the rest untouched.
+"""Compiled twin of `transports/phrasing.py`: from packed items to packed items, the rest untouched.
 
 Plain status lines are its business; whatever else comes it gives to the Phrases.
 """
@@ -21,34 +21,6 @@ cdef struct Translated:
     Py_ssize_t accepted_size
 
 
-def rewrite(bytes frame not None, Py_ssize_t start, phrases):
-    """Rewrite the packed list of items at `start`. Returns the packed items of sip.send, and the first digit of each
-    response's code.
-
-    None if not all of it is plain: the reference is to look at it.
-    """
-    cdef Cursor cursor
-    cdef Translated item
-    cdef Py_ssize_t count
-    cdef list items = [], classes = []
-    if not 0 <= start <= PyBytes_GET_SIZE(frame):
-        return None
-    cursor.at = <const unsigned char *>PyBytes_AS_STRING(frame) + start
-    cursor.end = <const unsigned char *>PyBytes_AS_STRING(frame) + PyBytes_GET_SIZE(frame)
-    count = read_array(&cursor)
-    for _ in range(count):
-        if not _read_translated(&cursor, &item):
-            return None
-        if item.elements == RESPONSE_ITEM:
-            items.append(_rewritten(&item, phrases))
-            classes.append(item.raw[CODE : CODE + 1] if item.raw_size > CODE else b"")
-        else:
-            items.append(_item_with(&item, item.raw, item.raw_size))
-    if count < 0 or cursor.at != cursor.end:
-        return None
-    return items, classes
-
-
 cdef bint _read_translated(Cursor *cursor, Translated *item) noexcept nogil:
     cdef FlowParts parts
     item.elements = read_array(cursor)
@@ -61,19 +33,6 @@ cdef bint _read_translated(Cursor *cursor, Translated *item) noexcept nogil:
     if item.elements == PLAIN_ITEM:
         return True
     return read_text(cursor, &item.user, &item.user_size) and read_text(cursor, &item.accepted, &item.accepted_size)
-
-
-cdef bytes _rewritten(Translated *item, phrases):
-    cdef const unsigned char *line_end = <const unsigned char *>memchr(item.raw, c'\r', item.raw_size)
-    cdef bytes raw, phrase
-    cdef str user = _text(item.user, item.user_size), accepted = _text(item.accepted, item.accepted_size)
-    if not _is_plain(item, line_end):
-        raw = phrases.translate(item.raw[: item.raw_size], user, accepted)
-        return _item_with(item, <const unsigned char *>PyBytes_AS_STRING(raw), PyBytes_GET_SIZE(raw))
-    phrase = _phrase_for(item, line_end, phrases.phrases(user, accepted), phrases.standard)
-    if phrase is None:
-        return _item_with(item, item.raw, item.raw_size)
-    return _spliced(item, phrase, line_end)
 
 
 cdef bint _is_plain(Translated *item, const unsigned char *line_end) noexcept nogil:
@@ -118,21 +77,122 @@ cdef inline bint _is_blank(unsigned char octet) noexcept nogil:
     return octet == c' ' or 9 <= octet <= 13
 
 
-cdef bytes _spliced(Translated *item, bytes phrase, const unsigned char *line_end):
-    cdef Py_ssize_t phrase_size = PyBytes_GET_SIZE(phrase), rest = item.raw + item.raw_size - line_end
-    cdef bytes raw = PyBytes_FromStringAndSize(NULL, PHRASE + phrase_size + rest)
-    cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(raw)
-    memcpy(to, item.raw, PHRASE)
-    memcpy(to + PHRASE, PyBytes_AS_STRING(phrase), phrase_size)
-    memcpy(to + PHRASE + phrase_size, line_end, rest)
-    return _item_with(item, to, PyBytes_GET_SIZE(raw))
+cdef class Phrasing:
+    """Puts the phrases of `phrases` as they are now into packed items."""
+
+    cdef object _phrases
+    cdef bytes _user, _accepted
+    cdef dict _table, _standard
+
+    def __init__(self, phrases):
+        self._phrases, self._standard = phrases, phrases.standard
+        self._user = self._accepted = b""
+
+    def rewrite(self, bytes octets not None, Py_ssize_t start, Py_ssize_t count, list by_class not None):
+        """Return as packed items of sip.send the `count` items that stand at `start` and end with the octets.
+
+        Responses are counted `by_class`. None, and nothing is counted, if not all of it is plain.
+        """
+        cdef Cursor cursor
+        cdef Translated item
+        cdef list said = []
+        cdef Py_ssize_t size = 0
+        if not _begin_run(&cursor, octets, start):
+            return None
+        for _ in range(count):
+            if not _read_translated(&cursor, &item):
+                return None
+        if cursor.at != cursor.end:
+            return None
+        _begin_run(&cursor, octets, start)
+        for _ in range(count):
+            _read_translated(&cursor, &item)
+            phrase = self.say(&item, by_class) if item.elements == RESPONSE_ITEM else None
+            said.append(phrase)
+            size += _size_with(&item, phrase)
+        _begin_run(&cursor, octets, start)
+        return _rewritten(&cursor, said, size)
+
+    cdef object say(self, Translated *item, list by_class):
+        """What a response is to say: its phrase, or None for what stands there. All of it in a tuple, if it is odd."""
+        cdef const unsigned char *line_end = _status_end(item)
+        cdef int digit = item.raw[CODE] - c'0' if item.raw_size > CODE and c'1' <= item.raw[CODE] <= c'6' else 0
+        by_class[digit] += 1
+        if not _is_plain(item, line_end):
+            user, accepted = _text(item.user, item.user_size), _text(item.accepted, item.accepted_size)
+            return (self._phrases.translate(item.raw[: item.raw_size], user, accepted),)
+        return _phrase_for(item, line_end, self._choose(item), self._standard)
+
+    cdef dict _choose(self, Translated *item):
+        """The table of this reader: most often that of the one before."""
+        if self._table is None or not (
+            _is_same(self._user, item.user, item.user_size)
+            and _is_same(self._accepted, item.accepted, item.accepted_size)
+        ):
+            self._user = item.user[: item.user_size]
+            self._accepted = item.accepted[: item.accepted_size]
+            self._table = self._phrases.phrases(
+                _text(item.user, item.user_size), _text(item.accepted, item.accepted_size)
+            )
+        return self._table
 
 
-cdef bytes _item_with(Translated *item, const unsigned char *raw, Py_ssize_t size):
-    """The item of sip.send as the codec writes it."""
-    cdef Py_ssize_t head = 1 + binary_head(item.flow_size) + item.flow_size
-    cdef bytes packed = PyBytes_FromStringAndSize(NULL, head + binary_head(size) + size)
-    cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(packed)
+cdef bint _begin_run(Cursor *cursor, bytes octets, Py_ssize_t start):
+    cursor.at = <const unsigned char *>PyBytes_AS_STRING(octets) + start
+    cursor.end = <const unsigned char *>PyBytes_AS_STRING(octets) + PyBytes_GET_SIZE(octets)
+    return 0 <= start <= PyBytes_GET_SIZE(octets)
+
+
+cdef inline const unsigned char *_status_end(Translated *item) noexcept nogil:
+    return <const unsigned char *>memchr(item.raw, c'\r', item.raw_size)
+
+
+cdef Py_ssize_t _raw_size_with(Translated *item, said) except -1:
+    """Octets of the message when it says that."""
+    if said is None:
+        return item.raw_size
+    if isinstance(said, tuple):
+        return PyBytes_GET_SIZE(<bytes>said[0])
+    return PHRASE + PyBytes_GET_SIZE(<bytes>said) + (item.raw + item.raw_size - _status_end(item))
+
+
+cdef Py_ssize_t _size_with(Translated *item, said) except -1:
+    """Octets of the packed item when its message says that."""
+    cdef Py_ssize_t size = _raw_size_with(item, said)
+    return 1 + binary_head(item.flow_size) + item.flow_size + binary_head(size) + size
+
+
+cdef bytes _rewritten(Cursor *cursor, list said, Py_ssize_t size):
+    cdef Translated item
+    cdef bytes run = PyBytes_FromStringAndSize(NULL, size)
+    cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(run)
+    for each in said:
+        _read_translated(cursor, &item)
+        to = _write_item(to, &item, each)
+    return run
+
+
+cdef unsigned char *_write_item(unsigned char *to, Translated *item, said) except NULL:
+    """Write the item of sip.send as the codec does."""
+    cdef const unsigned char *line_end
     to[0] = LIST_OF_TWO
-    write_binary(write_binary(to + 1, item.flow, item.flow_size), raw, size)
-    return packed
+    to = write_binary(to + 1, item.flow, item.flow_size)
+    if said is None:
+        return write_binary(to, item.raw, item.raw_size)
+    if isinstance(said, tuple):
+        return write_binary(to, PyBytes_AS_STRING(<bytes>said[0]), PyBytes_GET_SIZE(<bytes>said[0]))
+    line_end = _status_end(item)
+    to = write_binary_head(to, _raw_size_with(item, said))
+    memcpy(to, item.raw, PHRASE)
+    memcpy(to + PHRASE, PyBytes_AS_STRING(<bytes>said), PyBytes_GET_SIZE(<bytes>said))
+    to += PHRASE + PyBytes_GET_SIZE(<bytes>said)
+    memcpy(to, line_end, item.raw + item.raw_size - line_end)
+    return to + (item.raw + item.raw_size - line_end)
+
+
+cdef inline bint _is_same(bytes known, const unsigned char *octets, Py_ssize_t size) noexcept:
+    return PyBytes_GET_SIZE(known) == size and memcmp(PyBytes_AS_STRING(known), octets, size) == 0
+
+
+cdef inline str _text(const unsigned char *octets, Py_ssize_t size):
+    return octets[:size].decode("utf-8", "surrogateescape")

@@ -1,7 +1,7 @@
 # Saved transactions in C: what the engine holds of a server transaction, its branch and its client transaction.
 #
 # States and letters are those of core/server_transaction.py and client_transaction.py; the engine is given them at its start. A unit
-# is written as core/units.py says, so that the reference, in this process or the next, can go on with it.
+# is written as core/saved_transaction.py says, so that the reference, in this process or the next, can go on with it.
 
 cdef enum:
     # letters of timers, by their place in `Unit.armed`

@@ -182,6 +182,24 @@ cdef class UserTable:
         cdef User *found = self._find(user)
         return -1 if found == NULL else found.row
 
+    def in_force(self, bytes records not None, int64_t row):
+        cdef Cursor cursor
+        cdef Py_ssize_t at
+        cdef const uint8_t *start
+        cdef Slice name
+        cdef User *user
+        cdef dict found = {}
+        cursor.at = <const uint8_t *>PyBytes_AS_STRING(records)
+        cursor.end = cursor.at + PyBytes_GET_SIZE(records)
+        for at in range(read_list(&cursor)):
+            start = cursor.at
+            if read_list(&cursor) != 2 or not (read_text(&cursor, &name) and skip(&cursor, 0)):
+                raise _codec_error("no record")
+            user = find_user(&self.table, name)
+            if user != NULL and user.row == row:
+                found[bytes_of(name)] = bytes_of(slice_of(start, cursor.at))
+        return list(found.values())
+
     def users(self):
         return self._names(INFINITY)
 

@@ -19,7 +19,7 @@ from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.credentials import generate_password
 from switchboard.console.pages import Pages
 from switchboard.console.provisioning import TOKEN_BYTES, Credentials, Links, configuration, to_xml
-from switchboard.settings.local import Facing
+from switchboard.settings.local import SourceAddresses
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.settings.types import is_loopback, parse_listening
@@ -146,7 +146,7 @@ class Phones:
 
     def _host(self, phone: str) -> str:
         """Where the phone shall register: our first domain, else our address as the phone sees it."""
-        return next(iter(self._settings.domains), "") or Facing(self._settings)(phone)
+        return next(iter(self._settings.domains), "") or SourceAddresses(self._settings)(phone)
 
 
 def _why_not(error: RpcError) -> str:

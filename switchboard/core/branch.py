@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Fields, Turn
+from switchboard.core.commands import Fields, TransactionEffects
 from switchboard.core.forwarding import Plan
 from switchboard.core.timers import Waiting
 from switchboard.core.transactions import TransactionLayer
@@ -129,7 +129,7 @@ class Branch(Waiting):
         self.final = final
         self.armed.clear()
 
-    def cancel(self, turn: Turn, reasons: Sequence[bytes] = ()) -> None:
+    def cancel(self, effects: TransactionEffects, reasons: Sequence[bytes] = ()) -> None:
         """End this branch: by a CANCEL as soon as a provisional response allows it (§9.1)."""
         if self.final or self._cancel_wanted:
             return
@@ -138,17 +138,17 @@ class Branch(Waiting):
         elif self.is_invite:
             self._cancel_wanted = True
             self._reasons = reasons
-            self.send_held_cancel(turn)
+            self.send_held_cancel(effects)
 
-    def send_held_cancel(self, turn: Turn) -> None:
+    def send_held_cancel(self, effects: TransactionEffects) -> None:
         """Send the CANCEL if one is wanted, none was sent, and the callee has been heard of."""
         client = self.client
         if not self._cancel_wanted or "X" in self.armed or client is None or not client.is_proceeding:
             return
         raw = make_cancel(parse_message(client.raw), self._reasons)
-        self.layer.open_client(client.key[0], "CANCEL", client.flow, raw, None, turn)
+        self.layer.open_client(client.key[0], "CANCEL", client.flow, raw, None, effects)
         self.armed.clear()
-        self.layer.timers.arm(self, "X", turn.now + self.layer.values.lifetime)
+        self.layer.timers.arm(self, "X", effects.now + self.layer.values.lifetime)
 
 
 def restore_branch(

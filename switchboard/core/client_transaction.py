@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final
 
-from switchboard.core.commands import Fields, Turn
+from switchboard.core.commands import Fields, TransactionEffects
 from switchboard.core.timers import Timers, TimerValues, Waiting
 from switchboard.sip.dispatch import ClientKey
 from switchboard.sip.flow import Flow
@@ -71,56 +71,56 @@ class ClientTransaction(Waiting):
         """What `restore_client` needs besides, in another process of this machine."""
         return self.state, self._interval, self.armed
 
-    def start(self, turn: Turn) -> None:
+    def start(self, effects: TransactionEffects) -> None:
         """Send the request for the first time."""
-        turn.touch(self)
-        self._send(turn)
-        self._timers.arm(self, "A", turn.now + self._interval)
-        self._timers.arm(self, "B", turn.now + self._values.lifetime)
+        effects.touch(self)
+        self._send(effects)
+        self._timers.arm(self, "A", effects.now + self._interval)
+        self._timers.arm(self, "B", effects.now + self._values.lifetime)
 
-    def receive(self, response: Message, turn: Turn) -> bool:
+    def receive(self, response: Message, effects: TransactionEffects) -> bool:
         """Take a response; True if the transaction user is to see it."""
         raise NotImplementedError
 
-    def fire(self, letter: str, turn: Turn) -> bool:
+    def fire(self, letter: str, effects: TransactionEffects) -> bool:
         """Timers A (E) and B (F); D, K and M end the transaction."""
-        turn.touch(self)
+        effects.touch(self)
         if letter == "A":
-            self._retransmit(turn)
+            self._retransmit(effects)
             return False
         self.end()
         return letter == "B"
 
-    def fail(self, turn: Turn) -> bool:
+    def fail(self, effects: TransactionEffects) -> bool:
         """The request cannot be delivered (§17.1.4, §18.4): the end, if nobody has answered anything yet.
 
         True: it is; the user takes it as a 503 (§16.9).
         """
         if self.state != _TRYING:
             return False
-        turn.touch(self)
+        effects.touch(self)
         self.end()
         return True
 
-    def skip(self, turn: Turn) -> None:
+    def skip(self, effects: TransactionEffects) -> None:
         """Timer A (E) fired, and nothing is to be sent."""
-        turn.touch(self)
-        self._wait(turn)
+        effects.touch(self)
+        self._wait(effects)
 
-    def _retransmit(self, turn: Turn) -> None:
-        self._send(turn)
-        self._wait(turn)
+    def _retransmit(self, effects: TransactionEffects) -> None:
+        self._send(effects)
+        self._wait(effects)
 
-    def _wait(self, turn: Turn) -> None:
+    def _wait(self, effects: TransactionEffects) -> None:
         raise NotImplementedError
 
-    def _finish(self, state: int, letter: str, after: float, turn: Turn) -> None:
+    def _finish(self, state: int, letter: str, after: float, effects: TransactionEffects) -> None:
         self.state = state
         self.armed.clear()
-        self._timers.arm(self, letter, turn.now + after)
+        self._timers.arm(self, letter, effects.now + after)
 
-    def _send(self, turn: Turn) -> None:
-        turn.send_request(self.flow, self.raw)
+    def _send(self, effects: TransactionEffects) -> None:
+        effects.send_request(self.flow, self.raw)
 
     def end(self) -> None:
         """Nothing is sent and nothing is awaited any more."""
@@ -133,30 +133,30 @@ class InviteClientTransaction(ClientTransaction):
 
     __slots__ = ()
 
-    def receive(self, response: Message, turn: Turn) -> bool:
+    def receive(self, response: Message, effects: TransactionEffects) -> bool:
         status = response.status
-        turn.touch(self)
+        effects.touch(self)
         if self.state <= _PROCEEDING:
             if status < 200:
                 self.state = _PROCEEDING
                 self.armed.clear()
             elif status < 300:
-                self._finish(_ACCEPTED, "M", self._values.lifetime, turn)
+                self._finish(_ACCEPTED, "M", self._values.lifetime, effects)
                 self.raw = b""
             else:
-                self._acknowledge(response, turn)
-                self._finish(_COMPLETED, "D", self._values.d, turn)
+                self._acknowledge(response, effects)
+                self._finish(_COMPLETED, "D", self._values.d, effects)
             return True
         if self.state == _COMPLETED and status >= 300:
-            self._acknowledge(response, turn)
+            self._acknowledge(response, effects)
         return self.state == _ACCEPTED and 200 <= status < 300
 
-    def _wait(self, turn: Turn) -> None:
+    def _wait(self, effects: TransactionEffects) -> None:
         self._interval *= 2
-        self._timers.arm(self, "A", turn.now + self._interval)
+        self._timers.arm(self, "A", effects.now + self._interval)
 
-    def _acknowledge(self, response: Message, turn: Turn) -> None:
-        turn.send_request(self.flow, make_ack(parse_message(self.raw), response))
+    def _acknowledge(self, response: Message, effects: TransactionEffects) -> None:
+        effects.send_request(self.flow, make_ack(parse_message(self.raw), response))
 
 
 class NonInviteClientTransaction(ClientTransaction):
@@ -164,20 +164,20 @@ class NonInviteClientTransaction(ClientTransaction):
 
     __slots__ = ()
 
-    def receive(self, response: Message, turn: Turn) -> bool:
+    def receive(self, response: Message, effects: TransactionEffects) -> bool:
         if self.state >= _COMPLETED:
             return False
-        turn.touch(self)
+        effects.touch(self)
         if response.status < 200:
             self.state = _PROCEEDING
         else:
-            self._finish(_COMPLETED, "K", self._values.t4, turn)
+            self._finish(_COMPLETED, "K", self._values.t4, effects)
         return True
 
-    def _wait(self, turn: Turn) -> None:
+    def _wait(self, effects: TransactionEffects) -> None:
         calm = self.state == _PROCEEDING
         self._interval = self._values.t2 if calm else min(2 * self._interval, self._values.t2)
-        self._timers.arm(self, "A", turn.now + self._interval)
+        self._timers.arm(self, "A", effects.now + self._interval)
 
 
 def restore_client(

@@ -33,7 +33,7 @@ class SendResponse(NamedTuple):
     reader: Reader
 
 
-class Turn:
+class TransactionEffects:
     """One moment (`now`, monotonic s) and the commands that were decided in it, in order.
 
     Whatever the core is told, it is told with a turn; the service carries out what the turn then holds.
@@ -56,7 +56,7 @@ class Turn:
         self.responses.append(_new(SendResponse, (to, raw, reader)))
 
     def touch(self, transaction: object) -> None:
-        """Note that the state of `transaction` changes: it is written ahead of what this turn sends."""
+        """Note that the state of `transaction` changes: it is written ahead of what is sent."""
         self.touched[transaction] = None
 
 
@@ -77,13 +77,13 @@ class CallEvent(NamedTuple):
     details: tuple[Any, ...] = ()
 
 
-class ProxyTurn(Turn):
-    """A turn of the proxy. `at` is its moment by the wall clock (epoch s): bindings and records need it."""
+class ProxyEffects(TransactionEffects):
+    """What the proxy has decided. `at` is the moment by the wall clock (epoch s): bindings and records need it."""
 
     __slots__ = ("at", "events", "lookups")
 
     def __init__(self, now: float, *, at: float) -> None:
-        Turn.__init__(self, now)
+        TransactionEffects.__init__(self, now)
         self.at = at
         self.lookups: list[Lookup] = []
         self.events: list[CallEvent] = []

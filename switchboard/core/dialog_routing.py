@@ -20,7 +20,7 @@ once may not begin anything elsewhere by it.
 from switchboard.core.dialog_seal import NOBODY, Side, address_named
 from switchboard.core.domains import canonical_host
 from switchboard.core.preprocess import Routing
-from switchboard.core.request import Received
+from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Target, along, is_spoken, target_of, uri_of
 from switchboard.core.targets import ENDINGS, TargetPolicy
 from switchboard.sip.address import uri_in
@@ -30,15 +30,19 @@ from switchboard.sip.uri import SipUri
 
 
 def follow(
-    policy: TargetPolicy, received: Received, routing: Routing, at: float, answered_at: Target | None = None
+    policy: TargetPolicy,
+    incoming: IncomingRequest,
+    routing: Routing,
+    at: float,
+    answered_at: Target | None = None,
 ) -> None:
     """Note in `routing` whether the Route of a dialog leads the request, and where. `at`: epoch s.
 
     An ACK that has no Route, but fits an INVITE of which is known where it was `answered_at`, is led there.
     What is wrong with a Request-URI that nothing leads is raised.
     """
-    if routing.seal and received.is_in_dialog:
-        message = received.message
+    if routing.seal and incoming.is_in_dialog:
+        message = incoming.message
         sides = policy.seals.lead(routing.seal, message.call_id, message.from_tag, message.to_tag)
         if sides is not None:
             routing.is_sealed = True
@@ -46,7 +50,7 @@ def follow(
             if message.from_tag == message.to_tag and _names(policy, routing, here):
                 there, here = here, there
             routing.is_nobodys = here.owner == NOBODY
-            _lead(policy, there, here, received, routing, at)
+            _lead(policy, there, here, incoming, routing, at)
     elif answered_at is not None and not routing.routes and routing.text == answered_at.text:
         routing.target, routing.is_led = answered_at, True
     if routing.unreadable and not routing.is_led:
@@ -54,20 +58,20 @@ def follow(
 
 
 def _lead(
-    policy: TargetPolicy, there: Side, here: Side, received: Received, routing: Routing, at: float
+    policy: TargetPolicy, there: Side, here: Side, incoming: IncomingRequest, routing: Routing, at: float
 ) -> None:
     """Lead a request from the side `here` to the other one."""
-    if there.is_claimed and received.method != "ACK" and not _comes_from(here, received):
+    if there.is_claimed and incoming.method != "ACK" and not _comes_from(here, incoming):
         return
     _, uri = _next(routing)
     if _names(policy, routing, there):
-        routing.target = _unmoved(policy, there, received, routing, uri, at)
+        routing.target = _unmoved(policy, there, incoming, routing, uri, at)
     elif not routing.routes and policy.own.owns(routing.uri):
         user = routing.uri.username
         routing.is_led = bool(user) and policy.seals.user(user) == there.owner
         return
     else:
-        routing.target = _moved(policy, there, here, received, routing, uri, at)
+        routing.target = _moved(policy, there, here, incoming, routing, uri, at)
     routing.is_led = routing.target is not None
 
 
@@ -89,11 +93,11 @@ def _next(routing: Routing) -> tuple[str, SipUri]:
 
 
 def _unmoved(
-    policy: TargetPolicy, there: Side, received: Received, routing: Routing, uri: SipUri, at: float
+    policy: TargetPolicy, there: Side, incoming: IncomingRequest, routing: Routing, uri: SipUri, at: float
 ) -> Target:
     target = along(routing.text, routing.uri, there.flow)
     is_looked_for = there.is_translated and not routing.routes
-    bound = _registered(policy, there, received, uri, at) if is_looked_for else None
+    bound = _registered(policy, there, incoming, uri, at) if is_looked_for else None
     if bound is not None and bound.next_hop not in ("", target.next_hop):
         return target._replace(next_hop=bound.next_hop, local="")  # its address translator gave it another
     if there.is_named and uri.scheme == "sip" and is_spoken(uri):
@@ -105,16 +109,16 @@ def _moved(
     policy: TargetPolicy,
     there: Side,
     here: Side,
-    received: Received,
+    incoming: IncomingRequest,
     routing: Routing,
     uri: SipUri,
     at: float,
 ) -> Target | None:
-    if not routing.routes and (bound := _registered(policy, there, received, uri, at)):
+    if not routing.routes and (bound := _registered(policy, there, incoming, uri, at)):
         return bound
     if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
         return along(routing.text, routing.uri, there.flow)
-    may_follow = here.may_follow and received.method in ENDINGS and _comes_from(here, received)
+    may_follow = here.may_follow and incoming.method in ENDINGS and _comes_from(here, incoming)
     if uri.has_host and (may_follow or _is_near(there, uri)):
         return Target(routing.text, routing.uri)
     return None
@@ -127,17 +131,17 @@ def _is_near(there: Side, uri: SipUri) -> bool:
     return is_same and (not there.is_translated or port == there.flow.port)
 
 
-def _comes_from(here: Side, received: Received) -> bool:
+def _comes_from(here: Side, incoming: IncomingRequest) -> bool:
     """Whether its sender is where that side is: behind address translation others share the address."""
-    source, flow = received.source, here.flow
+    source, flow = incoming.source, here.flow
     return source.host == flow.host and (source.port == flow.port or not here.is_translated)
 
 
 def _registered(
-    policy: TargetPolicy, there: Side, received: Received, uri: SipUri, at: float
+    policy: TargetPolicy, there: Side, incoming: IncomingRequest, uri: SipUri, at: float
 ) -> Target | None:
     """The binding of the user who that side is, if that is where it says to be now."""
-    user = received.callee
+    user = incoming.callee
     if not user or policy.seals.user(user) != there.owner:
         return None
     bound = policy.locations.binding_at(user, uri, at)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from switchboard.core.authorization import Admission
 from switchboard.core.calls import Unconfirmed
-from switchboard.core.commands import Lookup, ProxyTurn
+from switchboard.core.commands import Lookup, ProxyEffects
 from switchboard.core.forwarding import Plan, is_sendable
 from switchboard.core.limits import Caps
 from switchboard.core.loop import Branches
@@ -16,13 +16,13 @@ from switchboard.sip.respond import Hop
 from switchboard.sip.stateless import StatelessAnswers
 
 _new = tuple.__new__
-OnResolved = Callable[[Hop | None, ProxyTurn], None]
+OnResolved = Callable[[Hop | None, ProxyEffects], None]
 
 
 class Environment:
     """The router's parts, made once.
 
-    `facing`: our address towards an IP address ("" if unknown). `recurse`: whether a 3xx is followed.
+    `source_address`: our address towards an IP address ("" if unknown). `recurse`: whether a 3xx is followed.
     `max_forks`: targets of one request, redirections included. `caps`: what is refused at all.
     `incarnation` makes the tags of this process differ from its predecessors'. `admission`: who may send
     requests; None: everybody. `asserted_domain`: in which trusted peers are told who calls (RFC 3325), "" if they
@@ -30,8 +30,8 @@ class Environment:
     """
 
     __slots__ = (
-        "admission", "answers", "asserted_domain", "branches", "caps", "facing", "incarnation", "layer", "max_forks",
-        "numbers", "policy", "port", "recurse", "unconfirmed", "waiting",
+        "admission", "answers", "asserted_domain", "branches", "caps", "incarnation", "layer",
+        "max_forks", "numbers", "policy", "port", "recurse", "source_address", "unconfirmed", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -39,7 +39,7 @@ class Environment:
         layer: TransactionLayer,
         policy: TargetPolicy,
         branches: Branches,
-        facing: Callable[[str], str],
+        source_address: Callable[[str], str],
         port: int,
         incarnation: str,
         recurse: bool = True,
@@ -51,7 +51,7 @@ class Environment:
         self.layer = layer
         self.policy = policy
         self.branches = branches
-        self.facing = facing
+        self.source_address = source_address
         self.port = port
         self.incarnation = incarnation
         self.recurse = recurse
@@ -78,13 +78,13 @@ class Environment:
         if hop is None or not is_sendable(hop):
             return None
         if not (local and self.policy.own.is_listening_at(local, self.port)):
-            local = self.facing(hop[0])
+            local = self.source_address(hop[0])
         return _new(Flow, (UDP, local, *hop, b"")) if local else None
 
-    def ask(self, lookup: Lookup, then: OnResolved, turn: ProxyTurn) -> None:
+    def ask(self, lookup: Lookup, then: OnResolved, effects: ProxyEffects) -> None:
         """Call `then` with the hop for `lookup`, which is no `literal_hop`, when the answer is here."""
         if lookup in self.waiting:
             self.waiting[lookup].append(then)
         else:
             self.waiting[lookup] = [then]
-            turn.lookups.append(lookup)
+            effects.lookups.append(lookup)

@@ -14,7 +14,7 @@ from switchboard.core.forwarding import literal_hop, plan
 from switchboard.core.preprocess import Routing, parse_request_uri
 from switchboard.core.record_route import caller_side, first_callee_side, names_place
 from switchboard.core.refusal import Refusal
-from switchboard.core.request import Received, address_of_record, user_of
+from switchboard.core.request import IncomingRequest, address_of_record, user_of
 from switchboard.core.target import Target, along, uri_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
@@ -42,20 +42,20 @@ class Facts:
     def caller(self, raw: bytes, index: bytes, octets: bytes) -> Record:
         """Who sends a request over a packed flow.
 
-        Flags (whether Via gets `received`, whether no cap holds, whether it is trusted), host, user of ours, packed
+        Flags (whether Via gets `incoming`, whether no cap holds, whether it is trusted), host, user of ours, packed
         side of the dialog, address-of-record, host of ours for Record-Route.
         """
         flow = Flow.unpack(octets)
         try:
-            received = Received(Message(raw, index), flow, self._env.policy.own)
-            received.reply_to  # noqa: B018 (it may be that nobody can be answered)
+            incoming = IncomingRequest(Message(raw, index), flow, self._env.policy.own)
+            incoming.reply_to  # noqa: B018 (it may be that nobody can be answered)
         except ParseError:
             return None
-        flags = 0 if is_same_host(received.via.host, flow.host) else _ADDS_RECEIVED
+        flags = 0 if is_same_host(incoming.via.host, flow.host) else _ADDS_RECEIVED
         flags |= self._standing(flow.host)
-        side = packed_side(caller_side(received, self._env.policy.seals, may_relay=False), has_local=True)
+        side = packed_side(caller_side(incoming, self._env.policy.seals, may_relay=False), has_local=True)
         inner = "" if "%" in flow.local else bracketed(flow.local)
-        return _record(bytes((flags,)), flow.host, received.caller, side, received.parties[0], inner)
+        return _record(bytes((flags,)), flow.host, incoming.caller, side, incoming.parties[0], inner)
 
     def callee(self, key: bytes, octets: bytes, at: float) -> tuple[bytes, float] | None:
         """Where the Request-URI of a request outside a dialog leads, and until when (epoch s).

@@ -9,7 +9,7 @@ from switchboard.core.commands import Fields, Lookup
 from switchboard.core.domains import DEFAULT_PORT
 from switchboard.core.preprocess import Routing
 from switchboard.core.record_route import is_recorded, record_routes
-from switchboard.core.request import Received
+from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Target, is_spoken
 from switchboard.core.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
@@ -105,7 +105,7 @@ def is_sendable(hop: Hop) -> bool:
 
 
 def compose(
-    received: Received,
+    incoming: IncomingRequest,
     plan: Plan,
     routing: Routing,
     branch: str,
@@ -119,16 +119,16 @@ def compose(
     Credentials that were meant for us stay here (§22.3), and so does what only trusted senders may say. `added`:
     header lines.
     """
-    request = received.message
+    request = incoming.message
     uri = plan.text.encode("utf-8", "surrogateescape")
     via = f"SIP/2.0/UDP {bracketed(to.local)}:{port};branch={branch}".encode()
     recorded: list[bytes] = []
-    if is_recorded(received.method):
+    if is_recorded(incoming.method):
         may_relay, target = routing.may_relay, plan.target
-        recorded = record_routes(received, target, plan.routes, to, port, policy.seals, may_relay)
-    routes, left_out = _changed_routes(request, plan), policy.left_out(received)
+        recorded = record_routes(incoming, target, plan.routes, to, port, policy.seals, may_relay)
+    routes, left_out = _changed_routes(request, plan), policy.left_out(incoming)
     hops = routing.max_forwards
-    change = (uri, via, received.completed_via, hops, recorded, routes, left_out, added)
+    change = (uri, via, incoming.completed_via, hops, recorded, routes, left_out, added)
     return forward_request(request, _new(Forwarding, change))
 
 

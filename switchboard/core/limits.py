@@ -4,12 +4,12 @@ A new request outside a dialog may be refused, without a transaction. What belon
 begun, and every CANCEL, is always served.
 """
 
-from switchboard.core.commands import ProxyTurn, Reader
+from switchboard.core.commands import ProxyEffects, Reader
 from switchboard.core.networks import Network, is_within, parse_host
 from switchboard.core.overload import Overload
 from switchboard.core.recent import Recency, Recent
 from switchboard.core.refusal import Refusal, tag_of, try_later
-from switchboard.core.request import Received
+from switchboard.core.request import IncomingRequest
 from switchboard.core.targets import Locations
 from switchboard.core.verdicts import LASTS_S, Verdicts
 from switchboard.sip.headers import Header
@@ -44,30 +44,30 @@ class Caps:
         self._exempt = exempt
         self._known: dict[str, bool] = {}
 
-    def cause(self, received: Received, transactions: int, turn: ProxyTurn) -> str:
+    def cause(self, incoming: IncomingRequest, transactions: int, effects: ProxyEffects) -> str:
         """Why a request that begins a transaction is refused; "" if it is not. ParseError."""
-        if received.method == "CANCEL" or received.is_in_dialog:
+        if incoming.method == "CANCEL" or incoming.is_in_dialog:
             return ""
-        number = hash(received.key)
-        if self._refused.find(number, turn.now) is not None:
+        number = hash(incoming.key)
+        if self._refused.find(number, effects.now) is not None:
             return "again"
-        cause = self._cause_now(received, transactions, turn)
+        cause = self._cause_now(incoming, transactions, effects)
         if cause:
-            self._refused.add(number, False, turn.now)
+            self._refused.add(number, False, effects.now)
         return cause
 
-    def _cause_now(self, received: Received, transactions: int, turn: ProxyTurn) -> str:
+    def _cause_now(self, incoming: IncomingRequest, transactions: int, effects: ProxyEffects) -> str:
         if transactions >= self.transactions:
             return "transactions"
-        if self.overload.refuses(turn.now, self._is_of_user(received, turn)):
+        if self.overload.refuses(effects.now, self._is_of_user(incoming, effects)):
             return "overload"
-        host = received.source.host
-        return "" if self.is_exempt(host) or self.recent.admits(host, turn.now) else "source"
+        host = incoming.source.host
+        return "" if self.is_exempt(host) or self.recent.admits(host, effects.now) else "source"
 
-    def _is_of_user(self, received: Received, turn: ProxyTurn) -> bool:
-        if not self.overload.is_pressing(turn.now) or not received.caller:
+    def _is_of_user(self, incoming: IncomingRequest, effects: ProxyEffects) -> bool:
+        if not self.overload.is_pressing(effects.now) or not incoming.caller:
             return False
-        return self._locations.registered_from(received.caller, received.source.host, turn.at)
+        return self._locations.registered_from(incoming.caller, incoming.source.host, effects.at)
 
     def is_exempt(self, host: str) -> bool:
         """Whether no cap holds for what comes from there."""
@@ -79,18 +79,18 @@ class Caps:
         return known
 
 
-def send_away(received: Received, answers: StatelessAnswers, turn: ProxyTurn) -> None:
+def send_away(incoming: IncomingRequest, answers: StatelessAnswers, effects: ProxyEffects) -> None:
     """Answer 503 without a transaction, and say when to try again."""
-    message, source, later = received.message, received.source.hop, [try_later(received.message)]
-    answer = answers.make(message, source, 503, optional=later, to_tag=tag_of(message), at=turn.at)
+    message, source, later = incoming.message, incoming.source.hop, [try_later(incoming.message)]
+    answer = answers.make(message, source, 503, optional=later, to_tag=tag_of(message), at=effects.at)
     if answer:
         response, hop = answer
-        turn.send_response(received.source.towards(hop), response, _NOBODY)
+        effects.send_response(incoming.source.towards(hop), response, _NOBODY)
 
 
-def check_passed(received: Received) -> None:
+def check_passed(incoming: IncomingRequest) -> None:
     """Refuse a request with more Via or Route values than an honest one can have collected."""
-    request = received.message
+    request = incoming.message
     for number in (Header.VIA, Header.ROUTE):
         if request.raw.count(b",") + request.numbers.count(number) <= MOST_PASSED:
             continue

@@ -1,4 +1,4 @@
-"""What a router numbers: branches and tags, which must differ, and units of state."""
+"""What a router numbers: branches and tags, which must differ, and saved transactions."""
 
 from typing import Protocol
 

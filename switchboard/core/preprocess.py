@@ -12,7 +12,7 @@ from switchboard.core.commands import Fields
 from switchboard.core.dialog_seal import PARAM
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.refusal import Refusal, bad_extension
-from switchboard.core.request import Received
+from switchboard.core.request import IncomingRequest
 from switchboard.core.target import NOBODY, Target
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
@@ -115,23 +115,23 @@ def check_syntax(request: Message) -> None:
         raise ParseError("Malformed To", "To")
 
 
-def preprocess(received: Received, own: OwnDomains) -> Routing:
+def preprocess(incoming: IncomingRequest, own: OwnDomains) -> Routing:
     """Validate a request and work its Route off; `Refusal` or `ParseError` if it goes no further."""
-    request = received.message
+    request = incoming.message
     check_syntax(request)
     uri, unreadable = _read_uri(request.uri)
-    if unreadable and not received.is_in_dialog:
+    if unreadable and not incoming.is_in_dialog:
         raise unreadable
-    if uri.headers and not (received.is_in_dialog or own.owns(uri)):  # nobody was to send them (§19.1.1)
+    if uri.headers and not (incoming.is_in_dialog or own.owns(uri)):  # nobody was to send them (§19.1.1)
         raise ParseError("Header Fields In The Request-URI", "Request-URI")
     hops = _max_forwards(request)
-    _check_loop(received)
+    _check_loop(incoming)
     _check_proxy_require(request)
-    routing = Routing(request.uri, uri, _routes(received), hops - 1)
+    routing = Routing(request.uri, uri, _routes(incoming), hops - 1)
     routing.unreadable = unreadable
     if Header.MAX_BREADTH in request.numbers:
         routing.breadth = _max_breadth(request)
-    _undo_strict_routing(routing, own, received.is_in_dialog)
+    _undo_strict_routing(routing, own, incoming.is_in_dialog)
     _take_maddr(routing, own)
     while routing.routes and own.owns(route := _route_uri(routing.routes[0])):
         del routing.routes[0]
@@ -186,12 +186,12 @@ def _max_forwards(request: Message) -> int:
     return int(digits)
 
 
-def _check_loop(received: Received) -> None:
+def _check_loop(incoming: IncomingRequest) -> None:
     """§16.3 step 4, RFC 5393 §4.2: the same request again; or one that spirals without end."""
-    if not received.passes:
+    if not incoming.passes:
         return
-    end = f".{received.routing_hash}"
-    if len(received.passes) > MOST_PASSES or [branch for branch in received.passes if branch.endswith(end)]:
+    end = f".{incoming.routing_hash}"
+    if len(incoming.passes) > MOST_PASSES or [branch for branch in incoming.passes if branch.endswith(end)]:
         raise Refusal(482)
 
 
@@ -200,16 +200,16 @@ def _check_proxy_require(request: Message) -> None:
         raise bad_extension(required)
 
 
-def _routes(received: Received) -> list[str]:
+def _routes(incoming: IncomingRequest) -> list[str]:
     """The Route values, bare URIs in brackets (§20.34).
 
     Within a dialog they are the Record-Route values of others, of which those lead nowhere that are no URI.
     """
-    request = received.message
+    request = incoming.message
     if Header.ROUTE not in request.numbers:
         return []
     routes = [value if "<" in value else f"<{value}>" for value in request.values(Header.ROUTE)]
-    return list(filter(_is_route, routes)) if received.is_in_dialog else routes
+    return list(filter(_is_route, routes)) if incoming.is_in_dialog else routes
 
 
 def _is_route(value: str) -> bool:

@@ -1,6 +1,6 @@
 """The proxy core: a transaction-stateful proxy without sockets or clock (RFC 3261 §16).
 
-Datagrams, timers and resolved names go in; what is to be done comes out in a `ProxyTurn`.
+Datagrams, timers and resolved names go in; what is to be done comes out in a `ProxyEffects`.
 """
 
 from collections import Counter
@@ -9,14 +9,14 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Lookup, ProxyTurn, Reader
+from switchboard.core.commands import Lookup, ProxyEffects, Reader
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.preprocess import Routing, preprocess
 from switchboard.core.refusal import Refusal, is_ack_of_such
-from switchboard.core.request import Received
+from switchboard.core.request import IncomingRequest
 from switchboard.core.response_context import ResponseContext
 from switchboard.core.server_transaction import (
     InviteServerTransaction,
@@ -41,240 +41,246 @@ class Proxy:
         self.env = env
         self.counters: Counter[str] = Counter()
 
-    def receive(self, raw: bytes, index: bytes, source: Flow, turn: ProxyTurn) -> None:
+    def receive(self, raw: bytes, index: bytes, source: Flow, effects: ProxyEffects) -> None:
         """Take a datagram; `source.local` is where it arrived. An empty `index`: it could not be scanned."""
         try:
             if not index:
-                self._reject(raw, _error_of(raw), source, turn)
+                self._reject(raw, _error_of(raw), source, effects)
                 return
             message = Message(raw, index)
             if message.status:
-                self._receive_response(message, turn)
+                self._receive_response(message, effects)
             else:
-                self._receive_request(Received(message, source, self.env.policy.own), turn)
+                self._receive_request(IncomingRequest(message, source, self.env.policy.own), effects)
         except ParseError as error:
-            self._reject(raw, error, source, turn)
+            self._reject(raw, error, source, effects)
 
     def next_deadline(self) -> float | None:
         """Return when `handle_timer` is due (monotonic s)."""
         return self.env.layer.next_deadline()
 
-    def handle_timer(self, turn: ProxyTurn) -> None:
+    def handle_timer(self, effects: ProxyEffects) -> None:
         """Let every timer fire whose time has come."""
-        for fired in self.env.layer.handle_timer(turn):
+        for fired in self.env.layer.handle_timer(effects):
             if isinstance(fired, ClientTransaction):
                 if isinstance(fired.user, Branch):
-                    _context(fired.user).time_out(fired.user, turn)
+                    _context(fired.user).time_out(fired.user, effects)
             elif isinstance(fired[0], Branch):
-                _context(fired[0]).fire(fired[0], fired[1], turn)
-        turn.events += self.env.unconfirmed.take_overdue(turn.now, turn.at)
+                _context(fired[0]).fire(fired[0], fired[1], effects)
+        effects.events += self.env.unconfirmed.take_overdue(effects.now, effects.at)
 
-    def resolved(self, lookup: Lookup, hop: Hop | None, turn: ProxyTurn) -> None:
+    def resolved(self, lookup: Lookup, hop: Hop | None, effects: ProxyEffects) -> None:
         """Take the answer to a `Lookup`: None if the name leads nowhere."""
         for then in self.env.waiting.pop(lookup, ()):
-            then(hop, turn)
+            then(hop, effects)
 
-    def undeliverable(self, flow: Flow, sent: bytes, turn: ProxyTurn) -> None:
+    def undeliverable(self, flow: Flow, sent: bytes, effects: ProxyEffects) -> None:
         """The network says that it could not deliver what begins like `sent` (untrusted; §16.9, §18.4).
 
         Who made that up had to know the branch of a request that nobody has answered yet, and where it went.
         """
         quoted = parse_quoted(sent)
         layer = self.env.layer
-        client = layer.fail(client_key(quoted.branch, quoted.method), flow, turn) if quoted else None
+        client = layer.fail(client_key(quoted.branch, quoted.method), flow, effects) if quoted else None
         if client is None:
             self.counters["undeliverable_ignored"] += 1
             return
         self.counters["undeliverable"] += 1
         if isinstance(client.user, Branch):
-            _context(client.user).fail_to_deliver(client.user, turn)
+            _context(client.user).fail_to_deliver(client.user, effects)
 
-    def _reject(self, raw: bytes, error: ParseError, source: Flow, turn: ProxyTurn) -> None:
+    def _reject(self, raw: bytes, error: ParseError, source: Flow, effects: ProxyEffects) -> None:
         """Answer a request that cannot be read, if its sender can be told (§16.3 step 1)."""
         self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
-        rejected = self.env.answers.reject(raw, error, source.hop, turn.at)
+        rejected = self.env.answers.reject(raw, error, source.hop, effects.at)
         if rejected:
             response, hop = rejected
-            turn.send_response(source.towards(hop), response, _NOBODY)
+            effects.send_response(source.towards(hop), response, _NOBODY)
 
-    def _receive_response(self, response: Message, turn: ProxyTurn) -> None:
+    def _receive_response(self, response: Message, effects: ProxyEffects) -> None:
         if response.method != "CANCEL":
             top_via_cut(response)  # before its transaction takes it: what cannot be passed on never came
-        client = self.env.layer.receive_response(response, turn)
+        client = self.env.layer.receive_response(response, effects)
         if client is None:
             self.counters["responses_absorbed"] += 1
         elif isinstance(client.user, Branch):
-            _context(client.user).receive(client.user, response, turn)
+            _context(client.user).receive(client.user, response, effects)
 
-    def _receive_request(self, received: Received, turn: ProxyTurn) -> None:
-        if received.method == "ACK":
-            self._receive_ack(received, turn)
+    def _receive_request(self, incoming: IncomingRequest, effects: ProxyEffects) -> None:
+        if incoming.method == "ACK":
+            self._receive_ack(incoming, effects)
             return
-        known = self.env.layer.find_server(received.key)
+        known = self.env.layer.find_server(incoming.key)
         if known:
-            known.repeat(turn)
+            known.repeat(effects)
             return
-        if self._sends_away(received, turn):
+        if self._sends_away(incoming, effects):
             return
-        server = self.env.layer.open_server(received.key, received.reply_to, received.reader)
-        if received.method == "CANCEL":
-            self._receive_cancel(received, server, turn)
+        server = self.env.layer.open_server(incoming.key, incoming.reply_to, incoming.reader)
+        if incoming.method == "CANCEL":
+            self._receive_cancel(incoming, server, effects)
         else:
-            self._process(received, server, turn)
+            self._process(incoming, server, effects)
 
-    def _sends_away(self, received: Received, turn: ProxyTurn) -> bool:
+    def _sends_away(self, incoming: IncomingRequest, effects: ProxyEffects) -> bool:
         """Whether a new request is more than we take on; its sender is told."""
         caps = self.env.caps
-        cause = caps.cause(received, self.env.layer.server_count, turn) if caps else ""
+        cause = caps.cause(incoming, self.env.layer.server_count, effects) if caps else ""
         if cause:
             self.counters[f"sent_away_{cause}"] += 1
-            send_away(received, self.env.answers, turn)
+            send_away(incoming, self.env.answers, effects)
         return bool(cause)
 
-    def _process(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
+    def _process(self, incoming: IncomingRequest, server: ServerTransaction, effects: ProxyEffects) -> None:
         """Validate, route and forward a new request; answer it if it goes no further (§16.3-6)."""
         try:
-            check_passed(received)
-            routing = preprocess(received, self.env.policy.own)
-            follow(self.env.policy, received, routing, turn.at)
+            check_passed(incoming)
+            routing = preprocess(incoming, self.env.policy.own)
+            follow(self.env.policy, incoming, routing, effects.at)
             if self.env.admission is not None:
-                self.env.admission.admit(received, routing, turn.at)
-            self._note_invite(received, turn)
-            targets = self.env.policy.select(received, routing, turn.at)
+                self.env.admission.admit(incoming, routing, effects.at)
+            self._note_invite(incoming, effects)
+            targets = self.env.policy.select(incoming, routing, effects.at)
         except (Challenge, OwnAnswer) as answer:
             self.env.layer.withdraw(server)
-            self._answer_without_state(received, answer, turn)
+            self._answer_without_state(incoming, answer, effects)
         except ParseError as error:
             self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
             warning = [("Warning", warning_of(error))]
-            self._refuse(received, server, Refusal(error.status, error.reason, warning), turn)
+            self._refuse(incoming, server, Refusal(error.status, error.reason, warning), effects)
         except RelayRefusal as refusal:
-            self.env.policy.note_relay(received, routing)
-            self._refuse(received, server, refusal, turn)
+            self.env.policy.note_relay(incoming, routing)
+            self._refuse(incoming, server, refusal, effects)
         except Refusal as refusal:
-            self._refuse(received, server, refusal, turn)
+            self._refuse(incoming, server, refusal, effects)
         else:
-            self._promise(received, server, turn)
-            server.user = context = ResponseContext(self.env, received, server, routing)
-            context.start(targets, turn)
+            self._promise(incoming, server, effects)
+            server.user = context = ResponseContext(self.env, incoming, server, routing)
+            context.start(targets, effects)
 
     def _refuse(
-        self, received: Received, server: ServerTransaction, refusal: Refusal, turn: ProxyTurn
+        self, incoming: IncomingRequest, server: ServerTransaction, refusal: Refusal, effects: ProxyEffects
     ) -> None:
         self.counters[f"answered_{refusal.status}"] += 1
-        self._answer(received, server, refusal, turn)
-        if received.begins_call:
-            turn.events.append(received.event("failed", turn.at, refusal.status, "switchboard"))
+        self._answer(incoming, server, refusal, effects)
+        if incoming.begins_call:
+            effects.events.append(incoming.event("failed", effects.at, refusal.status, "switchboard"))
 
-    def _promise(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
+    def _promise(self, incoming: IncomingRequest, server: ServerTransaction, effects: ProxyEffects) -> None:
         """Send the 100 of an INVITE at once (§16.2); keep the others' ready (RFC 4320 §4.1)."""
-        trying = build_response(received.message, 100, "", "", (), received.completed_via)
+        trying = build_response(incoming.message, 100, "", "", (), incoming.completed_via)
         if isinstance(server, NonInviteServerTransaction):
-            server.expect(trying, turn)
+            server.expect(trying, effects)
         else:
-            server.respond(100, trying, turn)
+            server.respond(100, trying, effects)
 
-    def _receive_cancel(self, received: Received, server: ServerTransaction, turn: ProxyTurn) -> None:
+    def _receive_cancel(
+        self, incoming: IncomingRequest, server: ServerTransaction, effects: ProxyEffects
+    ) -> None:
         """A CANCEL is answered here, whatever becomes of the INVITE (§9.2, §16.10)."""
-        invite = self.env.layer.find_server(server_key(received.message, received.via, "INVITE"))
+        invite = self.env.layer.find_server(server_key(incoming.message, incoming.via, "INVITE"))
         context = invite.user if invite and isinstance(invite.user, ResponseContext) else None
-        if context and not context.may_be_cancelled_by(received):
+        if context and not context.may_be_cancelled_by(incoming):
             self.counters["cancels_of_others"] += 1
             self.env.layer.withdraw(server)  # the caller's own CANCEL is to be no repetition of this one
-            self._answer_without_state(received, Refusal(481), turn)
+            self._answer_without_state(incoming, Refusal(481), effects)
             return
-        self._answer(received, server, Refusal(481 if invite is None else 200), turn)
+        self._answer(incoming, server, Refusal(481 if invite is None else 200), effects)
         if invite and context:
-            reasons = [reason.encode("utf-8", "surrogateescape") for reason in received.message.all("reason")]
-            context.cancel(reasons, turn)
+            reasons = [reason.encode("utf-8", "surrogateescape") for reason in incoming.message.all("reason")]
+            context.cancel(reasons, effects)
 
-    def _receive_ack(self, received: Received, turn: ProxyTurn) -> None:
+    def _receive_ack(self, incoming: IncomingRequest, effects: ProxyEffects) -> None:
         """An ACK ends here if it is for a non-2xx; the ACK for a 2xx is passed on without state (§16.11)."""
-        server = self.env.layer.find_server(received.key)
-        if isinstance(server, InviteServerTransaction) and server.acknowledge(turn):
+        server = self.env.layer.find_server(incoming.key)
+        if isinstance(server, InviteServerTransaction) and server.acknowledge(effects):
             return
-        if is_ack_of_such(received.message):
+        if is_ack_of_such(incoming.message):
             self.counters["acks_ended"] += 1
             return
-        answered_at = self.env.unconfirmed.confirm(received.message)
-        if self.env.admission is not None and received.message.to_tag == self._stateless_tag(received):
+        answered_at = self.env.unconfirmed.confirm(incoming.message)
+        if self.env.admission is not None and incoming.message.to_tag == self._stateless_tag(incoming):
             return  # for what was answered without state
         try:
-            routing = preprocess(received, self.env.policy.own)
-            follow(self.env.policy, received, routing, turn.at, answered_at)
+            routing = preprocess(incoming, self.env.policy.own)
+            follow(self.env.policy, incoming, routing, effects.at, answered_at)
             if self.env.admission is not None:
-                self.env.admission.admit_ack(received, routing, turn.at)
-            found = plan(routing, self.env.policy.select(received, routing, turn.at)[0])
+                self.env.admission.admit_ack(incoming, routing, effects.at)
+            found = plan(routing, self.env.policy.select(incoming, routing, effects.at)[0])
         except (Refusal, ParseError):
             self.counters["stray_acks"] += 1
         else:
-            self._pass_on(received, found, routing, turn)
+            self._pass_on(incoming, found, routing, effects)
 
-    def _pass_on(self, received: Received, found: Plan, routing: Routing, turn: ProxyTurn) -> None:
+    def _pass_on(
+        self, incoming: IncomingRequest, found: Plan, routing: Routing, effects: ProxyEffects
+    ) -> None:
         hop = literal_hop(found.hop)
         if hop is not None:
-            self._send_ack(received, found, routing, hop, turn)
+            self._send_ack(incoming, found, routing, hop, effects)
         else:
-            self.env.ask(found.hop, partial(self._send_ack, received, found, routing), turn)
+            self.env.ask(found.hop, partial(self._send_ack, incoming, found, routing), effects)
 
     def _send_ack(
-        self, received: Received, found: Plan, routing: Routing, hop: Hop | None, turn: ProxyTurn
+        self, incoming: IncomingRequest, found: Plan, routing: Routing, hop: Hop | None, effects: ProxyEffects
     ) -> None:
         flow = self.env.flow_for(found, hop)
         if flow is None or self.env.policy.own.is_listening_at(flow.host, flow.port):
             self.counters["unreachable_acks"] += 1
             return
-        branch = self.env.branches.stateless(received.via, received.routing_hash)
-        raw = compose(received, found, routing, branch, flow, self.env.port, self.env.policy)
+        branch = self.env.branches.stateless(incoming.via, incoming.routing_hash)
+        raw = compose(incoming, found, routing, branch, flow, self.env.port, self.env.policy)
         if len(raw) > LARGEST_SENT:
             self.counters["oversized_acks"] += 1
             return
-        turn.send_request(flow, raw)
+        effects.send_request(flow, raw)
 
-    def _answer_without_state(self, received: Received, answer: Refusal, turn: ProxyTurn) -> None:
+    def _answer_without_state(
+        self, incoming: IncomingRequest, answer: Refusal, effects: ProxyEffects
+    ) -> None:
         """Nothing is remembered, nothing repeated: the sender asks again if it heard nothing (§8.2.7)."""
         self.counters[f"answered_{answer.status}"] += 1
         made = self.env.answers.make(
-            received.message,
-            received.source.hop,
+            incoming.message,
+            incoming.source.hop,
             answer.status,
             answer.reason,
             answer.headers,
             answer.optional,
-            to_tag=self._stateless_tag(received),
-            at=turn.at,
-            is_known=partial(self._is_registered_at, received, turn.at),
+            to_tag=self._stateless_tag(incoming),
+            at=effects.at,
+            is_known=partial(self._is_registered_at, incoming, effects.at),
         )
         if made:
             raw, hop = made
-            turn.send_response(received.source.towards(hop), raw, received.reader)
+            effects.send_response(incoming.source.towards(hop), raw, incoming.reader)
 
-    def _is_registered_at(self, received: Received, at: float) -> bool:
+    def _is_registered_at(self, incoming: IncomingRequest, at: float) -> bool:
         """Whether whom From names is registered where answers to the request go."""
-        locations, caller = self.env.policy.locations, received.caller
-        return bool(caller) and locations.registered_at(caller, *received.reply_to.hop, at)
+        locations, caller = self.env.policy.locations, incoming.caller
+        return bool(caller) and locations.registered_at(caller, *incoming.reply_to.hop, at)
 
-    def _stateless_tag(self, received: Received) -> str:
+    def _stateless_tag(self, incoming: IncomingRequest) -> str:
         """A To tag that the retransmissions of a request get again, and its ACK bears."""
-        message, via = received.message, received.via
+        message, via = incoming.message, incoming.via
         return self.env.policy.seals.tag(message.call_id, message.from_tag, message.cseq[0], via.branch)
 
     def _answer(
-        self, received: Received, server: ServerTransaction, answer: Refusal, turn: ProxyTurn
+        self, incoming: IncomingRequest, server: ServerTransaction, answer: Refusal, effects: ProxyEffects
     ) -> None:
         raw = build_response(
-            received.message,
+            incoming.message,
             answer.status,
             answer.reason,
             self.env.make_tag(),
             answer.headers,
-            received.completed_via,
+            incoming.completed_via,
         )
-        server.respond(answer.status, raw, turn)
+        server.respond(answer.status, raw, effects)
 
-    def _note_invite(self, received: Received, turn: ProxyTurn) -> None:
-        if received.begins_call:
-            turn.events.append(received.event("invite", turn.at, *received.parties))
+    def _note_invite(self, incoming: IncomingRequest, effects: ProxyEffects) -> None:
+        if incoming.begins_call:
+            effects.events.append(incoming.event("invite", effects.at, *incoming.parties))
 
 
 def _error_of(raw: bytes) -> ParseError:

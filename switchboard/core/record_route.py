@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from switchboard.core.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
-from switchboard.core.request import Received
+from switchboard.core.request import IncomingRequest
 from switchboard.core.target import NOBODY, Target, uri_of
 from switchboard.sip.address import split_values, uri_in
 from switchboard.sip.errors import ParseError
@@ -43,7 +43,7 @@ def is_recorded(method: str) -> bool:
 
 
 def record_routes(
-    received: Received,
+    incoming: IncomingRequest,
     target: Target,
     routes: Sequence[str],
     to: Flow,
@@ -56,12 +56,12 @@ def record_routes(
     The target's side is on top (RFC 5658 §3). `routes`: what is left of Route. `may_relay`: whether the caller may
     follow the callee wherever it moves.
     """
-    outer, local = bracketed(to.local), received.source.local
+    outer, local = bracketed(to.local), incoming.source.local
     inner = outer if "%" in local else bracketed(local) or outer
     hosts = (outer,) if inner == outer else (outer, inner)
-    caller = caller_side(received, seals, may_relay)
+    caller = caller_side(incoming, seals, may_relay)
     sides = _new(Sides, (caller, first_callee_side(target, routes, to, seals)))
-    seal = seals.make(sides, received.message.call_id, received.message.from_tag)
+    seal = seals.make(sides, incoming.message.call_id, incoming.message.from_tag)
     return [f"<sip:{host}:{port};lr;{PARAM}={seal}>".encode() for host in hosts]
 
 
@@ -87,7 +87,7 @@ def target_answering(contact: str, target: Target) -> Target:
 
 
 def lead_to_callee(
-    raw: bytes, response: Message, received: Received, target: Target, flow: Flow, seals: DialogSeals
+    raw: bytes, response: Message, incoming: IncomingRequest, target: Target, flow: Flow, seals: DialogSeals
 ) -> bytes:
     """Return `raw`, the `response` without our Via, with a seal that knows where the callee at `flow` is now.
 
@@ -95,11 +95,11 @@ def lead_to_callee(
     """
     if _RECORD_ROUTE not in response.numbers or _is_where_expected(response, target):
         return raw
-    found = _seal_in(response, caller_side(received, seals, False), seals)
+    found = _seal_in(response, caller_side(incoming, seals, False), seals)
     if found is None:
         return raw
     old, sides, text = found
-    side = _callee_side(received, target, flow, text, seals)
+    side = _callee_side(incoming, target, flow, text, seals)
     head = response.headers_end - (response.index[BODY_END] - len(raw))
     new = seals.make(Sides(sides.caller, side), response.call_id, response.from_tag).encode()
     return raw[:head].replace(old, new) + raw[head:]
@@ -138,15 +138,15 @@ def _names_same_place(text: str, other: str) -> bool:
     return one is not None and two is not None and address_named(one) == address_named(two)
 
 
-def caller_side(received: Received, seals: DialogSeals, may_relay: bool) -> Side:
+def caller_side(incoming: IncomingRequest, seals: DialogSeals, may_relay: bool) -> Side:
     """Return the caller as it names itself. `may_relay`: whether it may follow the callee wherever that moves."""
-    message, source = received.message, received.source
+    message, source = incoming.message, incoming.source
     is_passed_on = Header.RECORD_ROUTE in message.numbers
     text = _first_uri(message, Header.RECORD_ROUTE if is_passed_on else Header.CONTACT)
     uri = _parsed(text)
-    is_ours = uri is not None and received.owns(uri)
+    is_ours = uri is not None and incoming.owns(uri)
     make = _caller_side_at if len(text) <= _REMEMBERED_LENGTH else _make_caller_side
-    return make(text, received.via.host, source, received.caller, may_relay, is_ours, seals)
+    return make(text, incoming.via.host, source, incoming.caller, may_relay, is_ours, seals)
 
 
 def _make_caller_side(
@@ -175,11 +175,13 @@ def first_callee_side(target: Target, routes: Sequence[str], to: Flow, seals: Di
     return _new(Side, (to, *sums, False, is_named, may_follow, is_named and not may_follow))
 
 
-def _callee_side(received: Received, target: Target, flow: Flow, text: str, seals: DialogSeals) -> Side:
+def _callee_side(
+    incoming: IncomingRequest, target: Target, flow: Flow, text: str, seals: DialogSeals
+) -> Side:
     uri = _parsed(text)
     sums = seals.target_of(uri, text), seals.user(target.user)
     may_follow = bool(target.user)
-    if uri is None or received.owns(uri) or _is_behind(uri, target, flow):
+    if uri is None or incoming.owns(uri) or _is_behind(uri, target, flow):
         return _new(Side, (flow, *sums, True, False, may_follow, False))
     return _side_at(uri, flow, sums, may_follow)
 

@@ -18,7 +18,7 @@ _new = tuple.__new__
 _CREDENTIALS = (Header.PROXY_AUTHORIZATION, Header.AUTHORIZATION)
 
 
-class Received:
+class IncomingRequest:
     """A request, where it came from, and our view of its sender.
 
     `source.local` is the address of ours at which it arrived. `ParseError` if its top Via is malformed.
@@ -49,7 +49,7 @@ class Received:
         return self.message.raw, self.source.pack()
 
     @classmethod
-    def restore(cls, saved: Fields, own: OwnDomains) -> "Received":
+    def restore(cls, saved: Fields, own: OwnDomains) -> "IncomingRequest":
         """Return what `saved` was asked of."""
         raw, source = saved
         return cls(parse_message(raw), Flow.unpack(source), own)

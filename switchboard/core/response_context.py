@@ -7,12 +7,12 @@ from urllib.parse import quote
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.calls import session_expires_s
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Fields, ProxyTurn
+from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
-from switchboard.core.request import Received
+from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.target import Target, by_priority
 from switchboard.core.targets import redirected_targets
@@ -44,10 +44,10 @@ class ResponseContext:
     )  # fmt: skip
 
     def __init__(
-        self, env: Environment, received: Received, server: ServerTransaction, routing: Routing
+        self, env: Environment, incoming: IncomingRequest, server: ServerTransaction, routing: Routing
     ) -> None:
         self._env = env
-        self._received = received
+        self._received = incoming
         self.server = server
         self._routing = routing
         self._branches: list[Branch] = []
@@ -96,63 +96,63 @@ class ResponseContext:
             branch.client = None
         self._branches.clear()
 
-    def resume(self, turn: ProxyTurn) -> None:
+    def resume(self, effects: ProxyEffects) -> None:
         """Go on after a restart: names that were being resolved are asked for again."""
         for branch in self._branches:
             if branch.client is None and branch.final is None:
-                self._resolve(branch, turn)
+                self._resolve(branch, effects)
 
-    def start(self, targets: list[Target], turn: ProxyTurn) -> None:
+    def start(self, targets: list[Target], effects: ProxyEffects) -> None:
         """Send the request to the first group of `targets` (§16.6)."""
-        turn.touch(self.server)
+        effects.touch(self.server)
         self._add(targets)
-        self._settle(turn)
+        self._settle(effects)
 
-    def receive(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+    def receive(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
         """Process a response that came on `branch` (§16.7)."""
-        turn.touch(self.server)
+        effects.touch(self.server)
         if response.status < 200:
-            self._receive_provisional(branch, response, turn)
+            self._receive_provisional(branch, response, effects)
             return
         if branch.final is None:
             branch.end(
                 Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
             )
         if response.status < 300:
-            self._succeed(branch, response, turn)
+            self._succeed(branch, response, effects)
         elif not self.server.is_finished:
-            self._fail(branch, response, turn)
+            self._fail(branch, response, effects)
 
-    def time_out(self, branch: Branch, turn: ProxyTurn) -> None:
+    def time_out(self, branch: Branch, effects: ProxyEffects) -> None:
         """Nobody answered on `branch` (timer B or F): as if it were a 408 (§16.7 step 1)."""
-        turn.touch(self.server)
+        effects.touch(self.server)
         if branch.final is None:
             branch.end(Final(408))
-            self._settle(turn)
+            self._settle(effects)
 
-    def fail_to_deliver(self, branch: Branch, turn: ProxyTurn) -> None:
+    def fail_to_deliver(self, branch: Branch, effects: ProxyEffects) -> None:
         """Nobody is where `branch` leads: it goes where else it may, or ends as if a 503 had come (§16.9)."""
-        turn.touch(self.server)
+        effects.touch(self.server)
         if branch.final is not None:
             return
         fallback, tried = branch.plan.fallback, branch.client.flow.hop if branch.client else None
         if fallback is None or fallback == tried or self._cancelled or self._used() >= MAX_BREADTH:
-            self._give_up(branch, 503, turn)
+            self._give_up(branch, 503, effects)
         else:
-            self._send(branch, fallback, turn)
+            self._send(branch, fallback, effects)
 
-    def fire(self, branch: Branch, letter: str, turn: ProxyTurn) -> None:
+    def fire(self, branch: Branch, letter: str, effects: ProxyEffects) -> None:
         """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
-        turn.touch(self.server)
+        effects.touch(self.server)
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
-            branch.cancel(turn)
+            branch.cancel(effects)
             return
         if branch.client:
             self._env.layer.abandon(branch.client)
-        self.time_out(branch, turn)
+        self.time_out(branch, effects)
 
-    def may_be_cancelled_by(self, cancel: Received) -> bool:
+    def may_be_cancelled_by(self, cancel: IncomingRequest) -> bool:
         """Whether a CANCEL comes from where its INVITE came, or shows the same credentials (§9.1, §22.1)."""
         invite, header = self._received, Header.PROXY_AUTHORIZATION
         if cancel.source.hop == invite.source.hop:
@@ -162,14 +162,14 @@ class ResponseContext:
         shown = cancel.message.all(header)
         return bool(shown) and shown == invite.message.all(header)
 
-    def cancel(self, reasons: Sequence[bytes], turn: ProxyTurn) -> None:
+    def cancel(self, reasons: Sequence[bytes], effects: ProxyEffects) -> None:
         """The caller gave up (§16.10)."""
         if self.server.is_finished:
             return
-        turn.touch(self.server)
+        effects.touch(self.server)
         self._cancelled = True
-        self._cancel_rest(turn, reasons)
-        self._settle(turn)
+        self._cancel_rest(effects, reasons)
+        self._settle(effects)
 
     def expect_ack(self, contact: str, since: float) -> None:
         """A 2xx with this Contact was passed on then (monotonic s), and its ACK has not come."""
@@ -195,13 +195,13 @@ class ResponseContext:
         """So many places it was or will be sent to: its targets, and where some of them are reached instead."""
         return len(self._tried) + sum([_has_fallen_back(branch) for branch in self._branches])
 
-    def _settle(self, turn: ProxyTurn) -> None:
+    def _settle(self, effects: ProxyEffects) -> None:
         """When no branch is pending: try the next group, or send the best response."""
         while not self._is_pending():
             if not self._groups:
-                self._send_best(turn)
+                self._send_best(effects)
                 return
-            self._start_group(self._groups.pop(0), turn)
+            self._start_group(self._groups.pop(0), effects)
 
     def _is_pending(self) -> bool:
         for branch in self._branches:  # noqa: SIM110
@@ -209,7 +209,7 @@ class ResponseContext:
                 return True
         return False
 
-    def _start_group(self, group: list[Target], turn: ProxyTurn) -> None:
+    def _start_group(self, group: list[Target], effects: ProxyEffects) -> None:
         """Nothing is pending: the group shares the whole breadth, and who finds no place comes next (RFC 5393)."""
         breadth = self._routing.breadth
         if len(group) > breadth:
@@ -222,7 +222,7 @@ class ResponseContext:
                 self._branches.append(branch)
         self.edition += 1
         for branch in self._branches[known:]:
-            self._resolve(branch, turn)
+            self._resolve(branch, effects)
 
     def _make_branch(self, target: Target, breadth: int) -> Branch | None:
         """Return a branch for `target`, None if nothing can be sent there: a URI of a registered phone."""
@@ -232,39 +232,39 @@ class ResponseContext:
             self._unplanned = Final(error.status)
             return None
 
-    def _resolve(self, branch: Branch, turn: ProxyTurn) -> None:
+    def _resolve(self, branch: Branch, effects: ProxyEffects) -> None:
         hop = literal_hop(branch.plan.hop)
         if hop is not None:
-            self._send(branch, hop, turn)
+            self._send(branch, hop, effects)
         else:
-            self._env.ask(branch.plan.hop, partial(self._send, branch), turn)
+            self._env.ask(branch.plan.hop, partial(self._send, branch), effects)
 
-    def _send(self, branch: Branch, hop: Hop | None, turn: ProxyTurn) -> None:
+    def _send(self, branch: Branch, hop: Hop | None, effects: ProxyEffects) -> None:
         """Send the request to `hop`, or where else it may go if nobody can be there."""
         if branch.final:
             return
-        turn.touch(self.server)
+        effects.touch(self.server)
         env = self._env
         flow = env.flow_for(branch.plan, hop)
         if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
-            self._give_up(branch, 482 if flow else 503, turn)
+            self._give_up(branch, 482 if flow else 503, effects)
             return
         identity = env.branches.next(self._received.routing_hash)
         added = self._added_lines(branch, flow)
         raw = compose(self._received, branch.plan, self._routing, identity, flow, env.port, env.policy, added)
         if len(raw) > LARGEST_SENT:
-            self._give_up(branch, 513, turn)
+            self._give_up(branch, 513, effects)
             return
         method = self._received.method
-        branch.client = env.layer.open_client(identity, method, flow, raw, branch, turn)
+        branch.client = env.layer.open_client(identity, method, flow, raw, branch, effects)
         self.edition += 1
         if method == "INVITE":
-            branch.watch(turn.now)
+            branch.watch(effects.now)
 
-    def _give_up(self, branch: Branch, status: int, turn: ProxyTurn) -> None:
+    def _give_up(self, branch: Branch, status: int, effects: ProxyEffects) -> None:
         """Nothing can be sent on this branch."""
         branch.end(Final(status))
-        self._settle(turn)
+        self._settle(effects)
 
     def _added_lines(self, branch: Branch, flow: Flow) -> list[bytes]:
         has_one = Header.MAX_BREADTH in self._received.message.numbers
@@ -274,55 +274,55 @@ class ResponseContext:
             lines.append(f"P-Asserted-Identity: <sip:{quote(user)}@{self._env.asserted_domain}>".encode())
         return lines
 
-    def _receive_provisional(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
-        branch.send_held_cancel(turn)
+    def _receive_provisional(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
+        branch.send_held_cancel(effects)
         if response.status == 100 or not branch.is_invite:
             return
         if branch.final is None:
-            branch.watch(turn.now)
+            branch.watch(effects.now)
         if not self.server.is_finished:
-            self._note_ringing(response.status, turn)
-            self._relay(response, turn, branch)
+            self._note_ringing(response.status, effects)
+            self._relay(response, effects, branch)
 
-    def _succeed(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+    def _succeed(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
-            self._note_success(response, turn)
+            self._note_success(response, effects)
         if self._received.begins_call:  # a repeated one, too: its ACK was lost
             target = answering_target(response, branch.plan.target)
-            self._env.unconfirmed.await_ack(self._received.message, target, turn.now)
-        self._relay(response, turn, branch)
-        self._cancel_rest(turn, _ANSWERED_ELSEWHERE)
+            self._env.unconfirmed.await_ack(self._received.message, target, effects.now)
+        self._relay(response, effects, branch)
+        self._cancel_rest(effects, _ANSWERED_ELSEWHERE)
 
-    def _fail(self, branch: Branch, response: Message, turn: ProxyTurn) -> None:
+    def _fail(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
         if response.status >= 600:
-            self._cancel_rest(turn)
+            self._cancel_rest(effects)
         elif self._env.recurse and not self._cancelled and branch.final and not branch.given_up:
-            targets = redirected_targets(response, self._env.policy, turn.at)
+            targets = redirected_targets(response, self._env.policy, effects.at)
             branch.redirected = self._add(targets)
             place = self._branches.index(branch)
             self._led.update((target.text, place) for target in targets if target.text not in self._led)
-        self._settle(turn)
+        self._settle(effects)
 
-    def _cancel_rest(self, turn: ProxyTurn, reasons: Sequence[bytes] = ()) -> None:
+    def _cancel_rest(self, effects: ProxyEffects, reasons: Sequence[bytes] = ()) -> None:
         if self._groups:
             self._groups.clear()
             self.edition += 1
         for branch in self._branches:
-            branch.cancel(turn, reasons)
+            branch.cancel(effects, reasons)
 
-    def _send_best(self, turn: ProxyTurn) -> None:
+    def _send_best(self, effects: ProxyEffects) -> None:
         if self.server.is_finished:
             return
         finals = self._candidates()
         chosen = best(finals) if finals else self._unplanned or Final(487)
         if chosen.message is None or self._must_not_pass(chosen.status):
-            self._answer_ourselves(chosen.status, turn)
+            self._answer_ourselves(chosen.status, effects)
             return
         by = "caller" if self._cancelled and chosen.status == 487 else "callee"
-        self._note(turn, "failed", chosen.status, by)
-        self._note_bye(chosen.status, turn)
-        self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), turn)
+        self._note(effects, "failed", chosen.status, by)
+        self._note_bye(chosen.status, effects)
+        self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), effects)
 
     def _candidates(self) -> list[Final]:
         """The finals to choose from: a redirection only if nothing was sent to where it leads (§16.7 step 4)."""
@@ -341,21 +341,21 @@ class ResponseContext:
         """Whether a callee's final ends here: a 503 (§16.7 step 6), a 408 to a non-INVITE (RFC 4320 §4.2)."""
         return status == 503 or (status == 408 and self._received.method != "INVITE")
 
-    def _answer_ourselves(self, status: int, turn: ProxyTurn) -> None:
+    def _answer_ourselves(self, status: int, effects: ProxyEffects) -> None:
         """Send a final of our own: 500 in place of a 503, nothing in place of a 408 that must not pass."""
-        self._note_bye(status, turn)
+        self._note_bye(status, effects)
         if self._cancelled:
             status = 487
         elif status == 503:
             status = 500
         elif self._must_not_pass(status):
             return
-        self._note(turn, "failed", status, "caller" if self._cancelled else "switchboard")
+        self._note(effects, "failed", status, "caller" if self._cancelled else "switchboard")
         request, top_via = self._received.message, self._received.completed_via
         raw = build_response(request, status, "", self._env.make_tag(), (), top_via)
-        self.server.respond(status, raw, turn)
+        self.server.respond(status, raw, effects)
 
-    def _relay(self, response: Message, turn: ProxyTurn, branch: Branch | None = None) -> None:
+    def _relay(self, response: Message, effects: ProxyEffects, branch: Branch | None = None) -> None:
         """Pass a response back (§16.7 steps 3, 8 and 9). `branch`: on which a dialog may have been made."""
         policy = self._env.policy
         flow = branch.client.flow if branch is not None and branch.client is not None else None
@@ -364,37 +364,39 @@ class ResponseContext:
         raw = strip_top_via(response)
         if branch is not None and flow is not None and makes_dialog(response):
             raw = lead_to_callee(raw, response, self._received, branch.plan.target, flow, policy.seals)
-        self.server.respond(response.status, raw, turn)
+        self.server.respond(response.status, raw, effects)
 
-    def _note_ringing(self, status: int, turn: ProxyTurn) -> None:
+    def _note_ringing(self, status: int, effects: ProxyEffects) -> None:
         if status in _RINGING and not self._rang:
             self._rang = True
-            self._note(turn, "ringing")
+            self._note(effects, "ringing")
 
-    def _note_success(self, response: Message, turn: ProxyTurn) -> None:
+    def _note_success(self, response: Message, effects: ProxyEffects) -> None:
         """A 2xx: to the INVITE of a call, to a BYE, or to what refreshes its session (RFC 4028 §8)."""
-        received = self._received
-        if received.is_in_dialog:
-            self._note_bye(response.status, turn)
-            if received.method in _REFRESHING:
-                tags = received.message.from_tag, received.message.to_tag
-                turn.events.append(received.event("refreshed", turn.at, *tags, session_expires_s(response)))
-        elif received.begins_call:
+        incoming = self._received
+        if incoming.is_in_dialog:
+            self._note_bye(response.status, effects)
+            if incoming.method in _REFRESHING:
+                tags = incoming.message.from_tag, incoming.message.to_tag
+                effects.events.append(
+                    incoming.event("refreshed", effects.at, *tags, session_expires_s(response))
+                )
+        elif incoming.begins_call:
             session_s, record_routed = session_expires_s(response), _RECORD_ROUTE in response.numbers
             details = response.to_tag, response.status, session_s, record_routed
-            turn.events.append(received.event("answered", turn.at, *details))
+            effects.events.append(incoming.event("answered", effects.at, *details))
 
-    def _note_bye(self, status: int, turn: ProxyTurn) -> None:
+    def _note_bye(self, status: int, effects: ProxyEffects) -> None:
         """The final of a BYE, as the other side gave it: the caller hears 500 for 503, and no 408."""
-        received = self._received
-        if received.method == "BYE" and received.is_in_dialog:
-            came_at = turn.at - self.server.age_s(turn.now)
-            tags = received.message.from_tag, received.message.to_tag
-            turn.events.append(received.event("bye", came_at, *tags, status))
+        incoming = self._received
+        if incoming.method == "BYE" and incoming.is_in_dialog:
+            came_at = effects.at - self.server.age_s(effects.now)
+            tags = incoming.message.from_tag, incoming.message.to_tag
+            effects.events.append(incoming.event("bye", came_at, *tags, status))
 
-    def _note(self, turn: ProxyTurn, kind: str, *details: object) -> None:
+    def _note(self, effects: ProxyEffects, kind: str, *details: object) -> None:
         if self._received.begins_call:
-            turn.events.append(self._received.event(kind, turn.at, *details))
+            effects.events.append(self._received.event(kind, effects.at, *details))
 
 
 def _has_fallen_back(branch: Branch) -> bool:
@@ -408,8 +410,8 @@ def restore_context(
     """Return the context that wrote this. `now`: when this process took over."""
     request, routing, groups, tried, led, branches = fixed
     cancelled, rang, answers, changed = changing
-    received = Received.restore(request, env.policy.own)
-    context = ResponseContext(env, received, server, Routing.restore(routing))
+    incoming = IncomingRequest.restore(request, env.policy.own)
+    context = ResponseContext(env, incoming, server, Routing.restore(routing))
     context._groups = [[Target.restore(target) for target in group] for group in groups]
     context._tried, context._answers = set(tried), set(answers)
     context._led = dict(led)

@@ -1,9 +1,9 @@
 """A router's core as a step machine: packed batches, answers and instants go in, effects come out.
 
 Two do the work. The engine (`_native/engine.pyx`), where it was compiled, holds what is plain. The reference (`Proxy`,
-with its transactions) takes what is odd, and everything where there is no engine. A unit of state is with one of them
-at a time. It goes from the engine to the reference as it goes from a process to its successor: by what is in the store;
-it never goes back. So whatever belongs to a unit of the engine and is not plain has the unit handed over first.
+with its transactions) takes what is odd, and everything where there is no engine. A transaction is with one of them at
+a time. It goes from the engine to the reference as it goes from a process to its successor: by what is in the store;
+it never goes back. So whatever belongs to a transaction of the engine and is not plain has that handed over first.
 
 A step ends with `take`: what is to be sent, told and resolved. What has to be kept for a successor is in the store by
 then, and the caller commits that before anything is sent.
@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from switchboard.codec import pack
-from switchboard.core.commands import CallEvent, Lookup, ProxyTurn
+from switchboard.core.commands import CallEvent, Lookup, ProxyEffects
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.native import make_engine
 from switchboard.core.proxy import Proxy
-from switchboard.core.unit_log import Store, UnitLog
-from switchboard.core.units import expect_ack
+from switchboard.core.saved_transaction import expect_ack
+from switchboard.core.transaction_log import Store, TransactionLog
 from switchboard.sip.dispatch import parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, FlowError
@@ -43,7 +43,7 @@ class Effects(NamedTuple):
 
 
 class RouterCore:
-    """The core of one router. `store` keeps its units; `native`: whether an engine serves what is plain.
+    """The core of one router. `store` keeps its saved transactions; `native`: whether an engine serves what is plain.
 
     `now` is monotonic, `at` epoch seconds. `bad_items` counts what is no item. `stamp`: the last that came.
     """
@@ -54,9 +54,9 @@ class RouterCore:
         self.stamp: float | None = None
         self._env = env
         self._store = store
-        self._units = UnitLog(store, env.numbers)
+        self._saved = TransactionLog(store, env.numbers)
         self._facts = Facts(env)
-        self._turn = ProxyTurn(0.0, at=0.0)
+        self._effects = ProxyEffects(0.0, at=0.0)
         self._out: list[list[bytes]] = [[], [], []]
         self._lookups: list[Lookup] = []
         self._touched: dict[object, None] = {}
@@ -64,12 +64,12 @@ class RouterCore:
         self._due: float | None = None  # the deadline of the reference
         self._engine = make_engine(env, self, self._facts) if native else None
         if self._engine is not None:
-            self._units.numbers = self._engine
+            self._saved.numbers = self._engine
 
     def restore(self, now: float, at: float) -> int:
-        """Take the predecessor's units up again, those that are not over; return how many there were."""
+        """Take the predecessor's saved transactions up again, those that are not over; return how many there were."""
         self._begin(now, at)
-        restored = self._units.take_over(self._env, self._turn)
+        restored = self._saved.take_over(self._env, self._effects)
         if self._engine is not None:
             layer = self._env.layer
             for branch, host, port, *_ in layer.server_keys():
@@ -101,13 +101,13 @@ class RouterCore:
         self._begin(now, at)
         if self._engine is not None and (quoted := parse_quoted(sent)):
             self._engine.surrender_client(_octets(quoted.branch), quoted.method)
-        self.proxy.undeliverable(flow, sent, self._turn)
+        self.proxy.undeliverable(flow, sent, self._effects)
         self._hand_out()
 
     def resolved(self, lookup: Lookup, hop: Hop | None, now: float, at: float) -> None:
         """The answer to a `Lookup`: None if the name leads nowhere."""
         self._begin(now, at)
-        self.proxy.resolved(lookup, hop, self._turn)
+        self.proxy.resolved(lookup, hop, self._effects)
         self._hand_out()
 
     def bindings_changed(self, users: Iterable[str] | None) -> None:
@@ -137,13 +137,13 @@ class RouterCore:
         if self._engine is not None:
             self._engine.advance(now, at)
         if self._is_stirred or (self._due is not None and self._due <= now) or len(self._env.unconfirmed):
-            self.proxy.handle_timer(self._turn)
+            self.proxy.handle_timer(self._effects)
             self._hand_out()
 
     def take(self, now: float) -> Effects:
         """End the step: put into the store what a successor needs, and return what is to be done."""
         if self._is_stirred:
-            self._units.save(self._touched, now)
+            self._saved.save(self._touched, now)
             self._touched.clear()
             self._due = self.proxy.next_deadline()
             self._is_stirred = False
@@ -167,7 +167,7 @@ class RouterCore:
 
     def forget_units(self) -> None:
         """The machine was started anew: no unit of the predecessor is of use."""
-        self._units.forget_all()
+        self._saved.forget_all()
 
     def stats(self) -> dict[str, float]:
         """Counters, and what is held."""
@@ -187,14 +187,14 @@ class RouterCore:
     # what the engine asks of its reference
 
     def take_odd(self, raw: bytes, index: bytes, octets: bytes) -> None:
-        """Take what is not plain, with the unit that it belongs to."""
+        """Take what is not plain, with the saved transaction that it belongs to."""
         try:
             flow = Flow.unpack(octets)
         except FlowError:
             self.bad_items += 1
             return
         self._surrender(raw, index)
-        self.proxy.receive(raw, index, flow, self._turn)
+        self.proxy.receive(raw, index, flow, self._effects)
         self._hand_out()
 
     def take_stamp(self, stamp: float) -> None:
@@ -202,16 +202,16 @@ class RouterCore:
         self.stamp = stamp
 
     def adopt(self, number: int, contact: bytes | None) -> None:
-        """Take a unit over. `contact`: of the 2xx whose ACK is awaited, None if none is."""
+        """Take a saved transaction over. `contact`: of the 2xx whose ACK is awaited, None if none is."""
         assert self._engine is not None
         self._is_stirred = True
         self._keep(self._engine.drain_records())
-        unit = self._units.adopt(number, self._env, self._turn.now)
+        saved = self._saved.adopt(number, self._env, self._effects.now)
         if contact is not None:
-            expect_ack(unit, _text(contact), self._env)
+            expect_ack(saved, _text(contact), self._env)
 
     def _begin(self, now: float, at: float) -> None:
-        self._turn.now, self._turn.at = now, at  # it is unused: whoever uses it hands it out
+        self._effects.now, self._effects.at = now, at  # it is unused: whoever uses it hands it out
         engine = self._engine
         if engine is not None:
             caps = self._env.caps
@@ -219,12 +219,14 @@ class RouterCore:
             engine.others = self._env.layer.own_server_count
 
     def _take(self, flow: bytes, index: bytes, raw: bytes) -> None:
-        if self._engine is not None and self._engine.take(raw, index, flow, self._turn.now, self._turn.at):
+        if self._engine is not None and self._engine.take(
+            raw, index, flow, self._effects.now, self._effects.at
+        ):
             return
         self.take_odd(raw, index, flow)
 
     def _surrender(self, raw: bytes, index: bytes) -> None:
-        """Have the engine hand over the units to which an odd message may belong."""
+        """Have the engine hand over the saved transactions to which an odd message may belong."""
         engine = self._engine
         if engine is None or not index:
             return
@@ -244,28 +246,28 @@ class RouterCore:
             engine.surrender_awaiting(
                 _octets(message.call_id), _octets(message.from_tag), max(0, message.cseq[0])
             )
-        engine.note_handed(*key, self._turn.now)
+        engine.note_handed(*key, self._effects.now)
 
     def _hand_out(self) -> None:
         """Put what the reference decided behind what was decided before it."""
-        turn, engine = self._turn, self._engine
+        effects, engine = self._effects, self._engine
         self._is_stirred = True
-        self._touched |= turn.touched
-        self._lookups += turn.lookups
-        events = [_packed(event) for event in turn.events]
+        self._touched |= effects.touched
+        self._lookups += effects.lookups
+        events = [_packed(event) for event in effects.events]
         if engine is None:
-            self._out[0] += [pack([to.pack(), raw]) for to, raw in turn.requests]
-            self._out[1] += [pack([to.pack(), raw, *reader]) for to, raw, reader in turn.responses]
+            self._out[0] += [pack([to.pack(), raw]) for to, raw in effects.requests]
+            self._out[1] += [pack([to.pack(), raw, *reader]) for to, raw, reader in effects.responses]
             self._out[2] += events
         else:
-            for to, raw in turn.requests:
+            for to, raw in effects.requests:
                 engine.send(to.pack(), raw)
-            for to, raw, reader in turn.responses:
+            for to, raw, reader in effects.responses:
                 engine.answer(to.pack(), raw, *reader)
             for event in events:
                 engine.tell(event)
             engine.others_await = len(self._env.unconfirmed) > 0
-        self._turn = ProxyTurn(turn.now, at=turn.at)
+        self._effects = ProxyEffects(effects.now, at=effects.at)
 
     def _keep(self, records: bytes) -> None:
         if records:

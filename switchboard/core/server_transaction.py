@@ -6,7 +6,7 @@ Each absorbs retransmissions and answers them from its state. States and timers 
 from enum import IntEnum
 from typing import Final
 
-from switchboard.core.commands import Fields, Reader, Turn
+from switchboard.core.commands import Fields, Reader, TransactionEffects
 from switchboard.core.timers import Timers, TimerValues, Waiting
 from switchboard.sip.dispatch import ServerKey
 from switchboard.sip.flow import Flow
@@ -80,19 +80,19 @@ class ServerTransaction(Waiting):
         ends = self.armed.get("J")
         return 0.0 if ends is None or self.is_finished else now + 2 * self._values.lifetime - ends
 
-    def repeat(self, turn: Turn) -> None:
+    def repeat(self, effects: TransactionEffects) -> None:
         """Answer a retransmission of the request from the state."""
         if self.last is not None:
-            self._send(self.last, turn)
+            self._send(self.last, effects)
 
-    def respond(self, status: int, raw: bytes, turn: Turn) -> None:
+    def respond(self, status: int, raw: bytes, effects: TransactionEffects) -> None:
         raise NotImplementedError
 
-    def fire(self, letter: str, turn: Turn) -> None:
+    def fire(self, letter: str, effects: TransactionEffects) -> None:
         raise NotImplementedError
 
-    def _send(self, raw: bytes, turn: Turn) -> None:
-        turn.send_response(self.flow, raw, self.reader)
+    def _send(self, raw: bytes, effects: TransactionEffects) -> None:
+        effects.send_response(self.flow, raw, self.reader)
 
     def _terminate(self) -> None:
         self.state = _TERMINATED
@@ -110,58 +110,58 @@ class InviteServerTransaction(ServerTransaction):
         ServerTransaction.__init__(self, key, flow, reader, timers, values)
         self.state = _PROCEEDING
 
-    def repeat(self, turn: Turn) -> None:
+    def repeat(self, effects: TransactionEffects) -> None:
         """Send the last response again; an accepted or confirmed INVITE is only absorbed."""
         if self.state == _PROCEEDING or self.state == _COMPLETED:
-            ServerTransaction.repeat(self, turn)
+            ServerTransaction.repeat(self, effects)
 
-    def respond(self, status: int, raw: bytes, turn: Turn) -> None:
+    def respond(self, status: int, raw: bytes, effects: TransactionEffects) -> None:
         """Send a response of the transaction user; what the state does not allow any more is dropped."""
-        turn.touch(self)
+        effects.touch(self)
         if self.state == _ACCEPTED:
             if 200 <= status < 300:
-                self._send(raw, turn)
+                self._send(raw, effects)
         elif self.state == _PROCEEDING:
-            self._send(raw, turn)
+            self._send(raw, effects)
             is_first, self.last = self.last is None, raw
             if 200 <= status < 300:
-                self._accept(turn)
+                self._accept(effects)
             elif status >= 300:
-                self._complete(turn, not is_first)
+                self._complete(effects, not is_first)
 
-    def acknowledge(self, turn: Turn) -> bool:
+    def acknowledge(self, effects: TransactionEffects) -> bool:
         """Take an ACK; False if it is none of this transaction's business (the ACK for a 2xx, §13.2.2.4)."""
         if self.state == _COMPLETED:
-            turn.touch(self)
+            effects.touch(self)
             self.state = _CONFIRMED
             self.last = None
             self.armed.clear()
-            self._timers.arm(self, "I", turn.now + self._values.t4)
+            self._timers.arm(self, "I", effects.now + self._values.t4)
         return self.state != _ACCEPTED
 
-    def fire(self, letter: str, turn: Turn) -> None:
+    def fire(self, letter: str, effects: TransactionEffects) -> None:
         """Timer G repeats the final response; H, I and L end the transaction."""
-        turn.touch(self)
+        effects.touch(self)
         if letter != "G":
             self._terminate()
             return
-        self.repeat(turn)
+        self.repeat(effects)
         self._interval = min(2 * self._interval, self._values.t2)
-        self._timers.arm(self, "G", turn.now + self._interval)
+        self._timers.arm(self, "G", effects.now + self._interval)
 
-    def _accept(self, turn: Turn) -> None:
+    def _accept(self, effects: TransactionEffects) -> None:
         self.state = _ACCEPTED
         self.last = None
-        self._timers.arm(self, "L", turn.now + self._values.lifetime)
+        self._timers.arm(self, "L", effects.now + self._values.lifetime)
 
-    def _complete(self, turn: Turn, repeat: bool) -> None:
+    def _complete(self, effects: TransactionEffects, repeat: bool) -> None:
         """A refusal that nothing preceded is not repeated by itself: who heard nothing repeats the INVITE,
         and who forged its source cannot have us send more than he sends.
         """
         self.state = _COMPLETED
         if repeat:
-            self._timers.arm(self, "G", turn.now + self._interval)
-        self._timers.arm(self, "H", turn.now + self._values.lifetime)
+            self._timers.arm(self, "G", effects.now + self._interval)
+        self._timers.arm(self, "H", effects.now + self._values.lifetime)
 
 
 class NonInviteServerTransaction(ServerTransaction):
@@ -169,32 +169,32 @@ class NonInviteServerTransaction(ServerTransaction):
 
     __slots__ = ()
 
-    def expect(self, trying: bytes, turn: Turn) -> None:
+    def expect(self, trying: bytes, effects: TransactionEffects) -> None:
         """Have the 100 `trying` ready for a request that is being forwarded."""
-        turn.touch(self)
+        effects.touch(self)
         self.trying = trying
-        self._timers.arm(self, "T", turn.now + self._values.first_trying)
-        self._timers.arm(self, "J", turn.now + 2 * self._values.lifetime)
+        self._timers.arm(self, "T", effects.now + self._values.first_trying)
+        self._timers.arm(self, "J", effects.now + 2 * self._values.lifetime)
 
-    def respond(self, status: int, raw: bytes, turn: Turn) -> None:
+    def respond(self, status: int, raw: bytes, effects: TransactionEffects) -> None:
         """Send a response of the transaction user; after a final one nothing more leaves."""
         if self.is_finished:
             return
-        turn.touch(self)
-        self._send(raw, turn)
+        effects.touch(self)
+        self._send(raw, effects)
         self.last = raw
         if status < 200:
             self.state = _PROCEEDING
             return
         self.state = _COMPLETED
         self.armed.pop("T", None)
-        self._timers.arm(self, "J", turn.now + self._values.lifetime)
+        self._timers.arm(self, "J", effects.now + self._values.lifetime)
 
-    def fire(self, letter: str, turn: Turn) -> None:
+    def fire(self, letter: str, effects: TransactionEffects) -> None:
         """ "T" sends the 100; timer J ends the transaction, answered or given up (RFC 4320 §4.2)."""
-        turn.touch(self)
+        effects.touch(self)
         if letter == "T":
-            self.respond(100, self.trying, turn)
+            self.respond(100, self.trying, effects)
         else:
             self._terminate()
 

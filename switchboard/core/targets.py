@@ -11,7 +11,7 @@ from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
 from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.refusal import Refusal, bad_extension
-from switchboard.core.request import Received
+from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Bound, Target, target_of
 from switchboard.sip.address import NameAddr, uri_in
 from switchboard.sip.errors import ParseError
@@ -62,27 +62,27 @@ class TargetPolicy:
     failures: Failures = field(default_factory=Failures)
     keeps_identity: bool = False
 
-    def left_out(self, received: Received) -> list[tuple[int, int]]:
+    def left_out(self, incoming: IncomingRequest) -> list[tuple[int, int]]:
         """Start and end of the lines of a request that go no further."""
-        message, lines = received.message, received.own_credentials
+        message, lines = incoming.message, incoming.own_credentials
         if Header.MAX_BREADTH in message.numbers:
             lines = lines + message.lines(Header.MAX_BREADTH)
         doubtful = unproved_lines(message)
-        return lines + doubtful if doubtful and self.is_doubted(received.source.host) else lines
+        return lines + doubtful if doubtful and self.is_doubted(incoming.source.host) else lines
 
     def is_doubted(self, host: str) -> bool:
         """Whether who sends from there may not say who calls."""
         return not (self.keeps_identity or host in self.trusted)
 
-    def select(self, received: Received, routing: Routing, at: float) -> list[Target]:
+    def select(self, incoming: IncomingRequest, routing: Routing, at: float) -> list[Target]:
         """Return the targets of a request, best q first; `Refusal` if there is none. `at`: epoch s."""
         if routing.target is not None:
             return [routing.target]
         ours = self.own.owns(routing.uri)
         if routing.routes or not ours:
-            self._check_relay(received, routing, at)
+            self._check_relay(incoming, routing, at)
         if ours and (routing.uri.user or not routing.routes):
-            return self._own_targets(received, routing, at)
+            return self._own_targets(incoming, routing, at)
         return [self._foreign_target(routing, at)]
 
     def expand(self, uri: SipUri, q: float, at: float) -> list[Target]:
@@ -109,20 +109,20 @@ class TargetPolicy:
             return Refusal(482)  # there are contacts, and they lead back here
         return Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
 
-    def note_relay(self, received: Received, routing: Routing) -> None:
+    def note_relay(self, incoming: IncomingRequest, routing: Routing) -> None:
         """Somebody wanted to be brought where strangers are not brought; a side of a dialog is no attacker."""
         if not routing.is_sealed:
-            source, reason = received.source.host, Reason.FORBIDDEN_RELAY
-            self.failures.note(Failure(source, received.caller, received.method, reason))
+            source, reason = incoming.source.host, Reason.FORBIDDEN_RELAY
+            self.failures.note(Failure(source, incoming.caller, incoming.method, reason))
 
-    def is_between_users(self, received: Received, routing: Routing, at: float) -> bool:
+    def is_between_users(self, incoming: IncomingRequest, routing: Routing, at: float) -> bool:
         """Whether it is a BYE or ACK of a user agent that goes past Record-Route, yet sends to us.
 
         It comes from where the user in From is registered, and goes to a contact of the user in To.
         """
-        if not (received.is_in_dialog and received.method in ENDINGS) or routing.routes:
+        if not (incoming.is_in_dialog and incoming.method in ENDINGS) or routing.routes:
             return False
-        source, caller, callee = received.source, received.caller, received.callee
+        source, caller, callee = incoming.source, incoming.caller, incoming.callee
         if not (caller and callee and self.locations.registered_at(caller, source.host, source.port, at)):
             return False
         bound = self.locations.binding_at(callee, routing.uri, at)
@@ -155,14 +155,14 @@ class TargetPolicy:
         except ParseError:
             return False
 
-    def _own_targets(self, received: Received, routing: Routing, at: float) -> list[Target]:
+    def _own_targets(self, incoming: IncomingRequest, routing: Routing, at: float) -> list[Target]:
         user = routing.uri.username
         if not user:
-            raise _own_answer(received)
-        if received.method in _EVENT_METHODS and received.caller == user and not received.is_in_dialog:
+            raise _own_answer(incoming)
+        if incoming.method in _EVENT_METHODS and incoming.caller == user and not incoming.is_in_dialog:
             raise _bad_event()
         targets = self.bindings_of(user, at)
-        if received.method == "PUBLISH" and not targets:
+        if incoming.method == "PUBLISH" and not targets:
             raise _bad_event()
         if not targets:
             raise self._refuse_user(user, at)
@@ -181,15 +181,15 @@ class TargetPolicy:
                 return target._replace(text=routing.text, uri=routing.uri)
         return Target(routing.text, routing.uri)
 
-    def _check_relay(self, received: Received, routing: Routing, at: float) -> None:
+    def _check_relay(self, incoming: IncomingRequest, routing: Routing, at: float) -> None:
         if routing.is_led or routing.may_relay:
             return
-        if not (self._may_relay(received, at) or self._leads_to_a_phone(routing, at)):
+        if not (self._may_relay(incoming, at) or self._leads_to_a_phone(routing, at)):
             raise RelayRefusal(403, "Relaying Denied")
         routing.may_relay = True
 
-    def _may_relay(self, received: Received, at: float) -> bool:
-        caller, host = received.caller, received.source.host
+    def _may_relay(self, incoming: IncomingRequest, at: float) -> bool:
+        caller, host = incoming.caller, incoming.source.host
         if self.open_relay or host in self.trusted:
             return True
         return bool(caller) and self.locations.registered_from(caller, host, at)
@@ -212,13 +212,13 @@ def _bad_event() -> Refusal:
     return Refusal(489, headers=[("Allow-Events", "refer")])
 
 
-def _own_answer(received: Received) -> Refusal:
+def _own_answer(incoming: IncomingRequest) -> Refusal:
     """The answer to a request to the switchboard itself (§8.2.2.3, §11.2, RFC 3903 §6)."""
-    if required := received.message.values(Header.REQUIRE):
+    if required := incoming.message.values(Header.REQUIRE):
         return bad_extension(required)
-    if received.method == "OPTIONS":
+    if incoming.method == "OPTIONS":
         return OwnAnswer(200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")])
-    return _bad_event() if received.method in _EVENT_METHODS else Refusal(404)
+    return _bad_event() if incoming.method in _EVENT_METHODS else Refusal(404)
 
 
 _FOLLOWED = (300, 301, 302)

@@ -9,7 +9,7 @@ from switchboard.core.client_transaction import (
     NonInviteClientTransaction,
     restore_client,
 )
-from switchboard.core.commands import Fields, Reader, Turn
+from switchboard.core.commands import Fields, Reader, TransactionEffects
 from switchboard.core.dormant import Dormant
 from switchboard.core.repetitions import Repeating, Repetitions
 from switchboard.core.server_transaction import (
@@ -91,7 +91,7 @@ class TransactionLayer:
         self.servers.pop(server.key, None)
 
     def open_client(
-        self, branch: str, method: str, flow: Flow, raw: bytes, user: object, turn: Turn
+        self, branch: str, method: str, flow: Flow, raw: bytes, user: object, effects: TransactionEffects
     ) -> ClientTransaction:
         """Start a client transaction: `raw`, whose top Via bears `branch`, is sent to `flow`."""
         key = client_key(branch, method)
@@ -101,7 +101,7 @@ class TransactionLayer:
         else:
             transaction = NonInviteClientTransaction(key, flow, raw, self.timers, self.values, user)
         self.clients[key] = transaction
-        transaction.start(turn)
+        transaction.start(effects)
         return transaction
 
     def restore_server(self, fixed: Fields, changing: Fields, now: float) -> ServerTransaction:
@@ -120,7 +120,7 @@ class TransactionLayer:
             self.clients[transaction.key] = transaction
         return transaction
 
-    def receive_response(self, response: Message, turn: Turn) -> ClientTransaction | None:
+    def receive_response(self, response: Message, effects: TransactionEffects) -> ClientTransaction | None:
         """Give a response to its transaction; return that if its user is to see the response.
 
         A response that nobody waits for ends here (RFC 6026 §8.9).
@@ -132,9 +132,9 @@ class TransactionLayer:
         if transaction is None:
             return None
         self.repetitions.answered(transaction.flow.host)
-        return transaction if transaction.receive(response, turn) else None
+        return transaction if transaction.receive(response, effects) else None
 
-    def fail(self, key: ClientKey, flow: Flow, turn: Turn) -> ClientTransaction | None:
+    def fail(self, key: ClientKey, flow: Flow, effects: TransactionEffects) -> ClientTransaction | None:
         """What was sent over `flow` with this key cannot be delivered (§18.4).
 
         Returns the client transaction if that ends it: it had been sent there, and nobody has answered.
@@ -142,14 +142,14 @@ class TransactionLayer:
         if self.dormant:
             self.dormant.meet_client(key)
         client = self.clients.get(key)
-        if client is None or not client.flow.is_at(*flow.hop) or not client.fail(turn):
+        if client is None or not client.flow.is_at(*flow.hop) or not client.fail(effects):
             return None
         del self.clients[key]
         return client
 
     def let_sleep(
         self,
-        unit: int,
+        saved: int,
         servers: list[ServerTransaction],
         clients: list[ClientTransaction],
         until: float,
@@ -163,7 +163,7 @@ class TransactionLayer:
             self.clients.pop(client.key, None)
             client.armed.clear()
             client.user = None
-        self.dormant.add(unit, [each.key for each in servers], [each.key for each in clients], until, True)
+        self.dormant.add(saved, [each.key for each in servers], [each.key for each in clients], until, True)
 
     def abandon(self, client: ClientTransaction) -> None:
         """End a client transaction whose user waits no more (§9.1)."""
@@ -176,25 +176,25 @@ class TransactionLayer:
         dormant = self.dormant.next_deadline() if self.dormant else None
         return awake if dormant is None else dormant if awake is None else min(awake, dormant)
 
-    def handle_timer(self, turn: Turn) -> Iterator[ClientTransaction | tuple[Waiting, str]]:
+    def handle_timer(self, effects: TransactionEffects) -> Iterator[ClientTransaction | tuple[Waiting, str]]:
         """Let due timers fire.
 
         Yields each client transaction that has timed out, and `(owner, letter)` for timers that the
         transaction user armed for itself.
         """
         if self.dormant:
-            self.dormant.meet_due(turn.now)
-        while found := self.timers.pop_due(turn.now):
+            self.dormant.meet_due(effects.now)
+        while found := self.timers.pop_due(effects.now):
             owner, letter = found
             if isinstance(owner, ServerTransaction):
-                owner.fire(letter, turn)
+                owner.fire(letter, effects)
                 if owner.is_over:
                     self.servers.pop(owner.key, None)
             elif isinstance(owner, ClientTransaction):
-                if letter == "A" and not self.repetitions.allows(owner.flow.host, turn.now):
-                    owner.skip(turn)
+                if letter == "A" and not self.repetitions.allows(owner.flow.host, effects.now):
+                    owner.skip(effects)
                     continue
-                timed_out = owner.fire(letter, turn)
+                timed_out = owner.fire(letter, effects)
                 if owner.is_over:
                     self.clients.pop(owner.key, None)
                 if timed_out:

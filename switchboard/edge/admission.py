@@ -61,7 +61,7 @@ class Backlog:
         self._rate += weight * (items / work_s - self._rate)
 
 
-class Entrance:
+class AdmissionControl:
     """`is_user` tells whether a user registered from an address; a verdict holds for `lasts_s` at least.
 
     Peers go by number; `now` is monotonic.
@@ -123,7 +123,7 @@ class Load:
         return self._backlog.delay_s
 
     def look(self, now: float) -> None:
-        """Tell the entrance how it is now; measured is only what the peer has said last."""
+        """Tell the admission control how it is now; measured is only what the peer has said last."""
         self._overload.lag_s = self._backlog.delay_s
         if self._has_heard:
             self._overload.note(self._overload.lag_s, now)
@@ -152,10 +152,11 @@ class Load:
 class Loads:
     """All of them; `outboxes`: one a router by number, and the registrar's."""
 
-    def __init__(self, outboxes: Sequence[Outbox], entrance: Entrance) -> None:
+    def __init__(self, outboxes: Sequence[Outbox], admission_control: AdmissionControl) -> None:
         numbers = [*range(len(outboxes) - 1), -1]
         self._loads = [
-            Load(outbox, entrance.overload(number)) for number, outbox in zip(numbers, outboxes, strict=True)
+            Load(outbox, admission_control.overload(number))
+            for number, outbox in zip(numbers, outboxes, strict=True)
         ]
         self._looked_at = 0.0
         self._by_name = {load.name: load for load in self._loads}

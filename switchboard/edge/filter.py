@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from switchboard.bounded import Cache
 from switchboard.core.networks import parse_host
 from switchboard.core.refusal import begins, is_ack_of_such, transaction_of
-from switchboard.edge.admission import Entrance
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.admission import AdmissionControl
+from switchboard.edge.policy import FilterPolicy
 from switchboard.edge.rate_limit import Sources
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
@@ -77,13 +77,13 @@ class Refused(Exception):
         self.status = status
 
 
-class Gate:
+class EdgeFilter:
     """Owns what is known of the sources. `now` is monotonic; a host is an IP address."""
 
-    def __init__(self, policy: GatePolicy) -> None:
+    def __init__(self, policy: FilterPolicy) -> None:
         self.policy = policy
         self.sources = Sources(policy)
-        self.entrance = Entrance(self.sources.phones.knows, policy.transaction_s)
+        self.admission_control = AdmissionControl(self.sources.phones.knows, policy.transaction_s)
         self.notices = Notices()
         self._scanners = tuple(name.encode() for name in policy.scanners)
         self._counters: Counter[str] = Counter(dict.fromkeys(_CAUSES, 0))
@@ -103,7 +103,7 @@ class Gate:
 
     def admits(self, message: Message, peer: int, host: str, now: float) -> bool:
         """Whether a message may go to `peer`, by number; False if that has too much to do."""
-        return not begins(message) or self.entrance.admits(peer, transaction_of(message), host, now)
+        return not begins(message) or self.admission_control.admits(peer, transaction_of(message), host, now)
 
     def send_away(self) -> None:
         """Count a request whose peer has too much to do."""

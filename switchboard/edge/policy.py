@@ -1,4 +1,4 @@
-"""What the gate is told by the settings."""
+"""What the filter is told by the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from switchboard.core.verdicts import LASTS_S
 
 
 @dataclass(frozen=True, slots=True)
-class GatePolicy:
+class FilterPolicy:
     """`rate`: datagrams a second from one source, 0 for no limit; `burst`: so many at once; `ignored_s`:
     so long nobody listens to who sent more. `exempt` are not counted. `access` is for every datagram,
     `methods` for requests besides; `silent`: whoever may not is not answered. `scanners`: how the User-Agent

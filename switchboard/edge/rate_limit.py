@@ -7,7 +7,7 @@ that whoever registers from many ports gains as much again, and no more.
 
 from switchboard.bounded import Generations, TokenBucket
 from switchboard.core.networks import parse_host
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.policy import FilterPolicy
 
 GENERATION = 10_000
 """Sources that are remembered without having been heard of since so many others were."""
@@ -107,7 +107,7 @@ class Phones:
 class Sources:
     """Every source that was heard of lately: a bounded number, however many there are."""
 
-    def __init__(self, policy: GatePolicy) -> None:
+    def __init__(self, policy: FilterPolicy) -> None:
         self._policy = policy
         self._rate = policy.rate
         self._burst = policy.burst

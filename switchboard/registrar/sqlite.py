@@ -18,7 +18,6 @@ from switchboard.registrar.user_table import (
     bindings_in,
     pack_record,
     pack_records,
-    still_in_force,
     users_in,
 )
 from switchboard.sip.errors import UsageError
@@ -109,7 +108,7 @@ class SqliteStore:
         if self._octets < WORTH * self.table.octets + SLACK_BYTES:
             return []
         rows = self._database.execute(_OLDEST, (number,)).fetchall()
-        kept = [each for row, records in rows for each in still_in_force(records, row, self.table)]
+        kept = [each for row, records in rows for each in self.table.in_force(records, row)]
         self._database.execute("DELETE FROM changes WHERE number <= ?", (rows[-1][0],))
         self._octets -= sum(len(records) for _, records in rows)
         for record in kept:
@@ -118,14 +117,19 @@ class SqliteStore:
 
     def put(self, user: str, bindings: Sequence[Binding]) -> None:
         """As in `Store`; UsageError outside of a batch."""
-        self.put_record(pack_record(user, bindings))
+        record = pack_record(user, bindings)
+        self.records.append(record)
+        self.table.take(pack_records([record]), 0, self.number + 1)
 
-    def put_record(self, record: bytes) -> None:
-        """Let the user of `record` have its bindings. Only within a batch: UsageError."""
+    @property
+    def records(self) -> list[bytes]:
+        """Those of the batch: who adds one lets `table` take it, with the row `number` + 1.
+
+        UsageError outside of a batch.
+        """
         if self._change is None:
             raise UsageError("bindings are put within a batch")
-        self._change.records.append(record)
-        self.table.take(pack_records([record]), 0, self.number + 1)
+        return self._change.records
 
     def keep_nonces(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Keep how often nonces were used, by identity; None: forget it. Only within a batch."""

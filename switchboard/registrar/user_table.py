@@ -62,6 +62,14 @@ class UserTableInPython:
         found = self._users.get(user)
         return found.row if found else -1
 
+    def in_force(self, records: bytes, row: int) -> list[bytes]:
+        """Those records of a packed list that came with this row and are still their users' last."""
+        return [
+            pack_record(user, bindings)
+            for user, bindings in users_in(records).items()
+            if self.row(user) == row
+        ]
+
     def users(self) -> list[str]:
         """All names, in no order."""
         return list(self._users)
@@ -113,13 +121,6 @@ def bindings_in(packed: bytes | None) -> list[Binding]:
 def users_in(records: bytes) -> dict[str, list[Binding]]:
     """The users of a packed list of records (trusted); of several records of one the last counts."""
     return {user: [Binding.from_wire(each) for each in bindings] for user, bindings in unpack(records)}
-
-
-def still_in_force(records: bytes, row: int, table: UserTable) -> Iterator[bytes]:
-    """Those records of a row that are their users' last."""
-    for user in users_in(records):
-        if table.row(user) == row and (packed := table.get(user)):
-            yield pack(user).join((list_head(2), packed))
 
 
 def _records(octets: bytes) -> Iterator[tuple[str, list[Any]]]:

@@ -66,7 +66,7 @@ class LocalAddresses:
     networks: tuple[Interface, ...]
     defaults: dict[int, str]
 
-    def facing(self, host: str) -> str:
+    def source_address(self, host: str) -> str:
         """Return our address towards the IP address `host`, without brackets; "" if we have none there."""
         peer = ip_address(host.partition("%")[0])
         best = max(
@@ -77,7 +77,7 @@ class LocalAddresses:
         return str(best.ip) if best else self.defaults.get(peer.version, "")
 
 
-class Facing:
+class SourceAddresses:
     """Remembers which address of ours each peer sees, until the machine is looked at again."""
 
     def __init__(self, settings: Settings) -> None:
@@ -91,10 +91,10 @@ class Facing:
         self._known.clear()
 
     def __call__(self, host: str) -> str:
-        """As `LocalAddresses.facing`."""
+        """As `LocalAddresses.source_address`."""
         found = self._known.get(host)
         if found is None:
-            found = self._known.keep(host, self._addresses.facing(host))
+            found = self._known.keep(host, self._addresses.source_address(host))
         return found
 
 

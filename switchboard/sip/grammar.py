@@ -55,7 +55,7 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-class Place(NamedTuple):
+class HostPort(NamedTuple):
     """`host` or `host:port` as it stands in a URI or in Via's sent-by.
 
     `is_host`: whether `host`, in lower case, is a host name or an address; else it is some text.
@@ -66,16 +66,16 @@ class Place(NamedTuple):
     is_host: bool
 
 
-def read_place(text: str) -> Place:
+def read_host_port(text: str) -> HostPort:
     """Read host and port, of whatever stands there; a port that is none, or out of range, counts as text."""
     match = _PLACE.fullmatch(text)
     if match and check_host(match[1]) and (port := _port(match[2])) != _NO_PORT:
-        return Place(match[1].lower(), port, True)
+        return HostPort(match[1].lower(), port, True)
     host, colon, digits = text.rpartition(":")
     host = host.rstrip(_BLANKS)
     if colon and (":" not in host or host[-1] == "]") and (port := _port(digits.strip(_BLANKS))) != _NO_PORT:
-        return Place(host.lower(), port, False)
-    return Place(text.lower(), None, False)
+        return HostPort(host.lower(), port, False)
+    return HostPort(text.lower(), None, False)
 
 
 def _port(text: str | None) -> int | None:

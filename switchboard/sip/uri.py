@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from switchboard.bounded import Cache
 from switchboard.sip.errors import ParseError
-from switchboard.sip.grammar import HOST, Params, Place, find_param, format_params, read_place
+from switchboard.sip.grammar import HOST, HostPort, Params, find_param, format_params, read_host_port
 
 try:
     from switchboard._native.wire import read_bracketed as read_bracketed
@@ -165,7 +165,7 @@ def parse_uri_in_python(text: str) -> SipUri:
     return SipUri(scheme.lower(), user, password, host, port, _parse_params(params), headers, is_host)
 
 
-def _find_host(rest: str) -> tuple[int, int, Place]:
+def _find_host(rest: str) -> tuple[int, int, HostPort]:
     """Where host and port start and end in what follows the scheme, and what they are."""
     at = rest.find("@")
     first = at + 1
@@ -177,15 +177,15 @@ def _find_host(rest: str) -> tuple[int, int, Place]:
         return place
     ends = [end for mark in ";?" if (end := rest.find(mark, first)) >= 0]
     end = min(ends, default=len(rest))
-    return first, end, read_place(rest[first:end])
+    return first, end, read_host_port(rest[first:end])
 
 
-def _place_at(rest: str, start: int) -> tuple[int, int, Place] | None:
+def _place_at(rest: str, start: int) -> tuple[int, int, HostPort] | None:
     """The same for what starts there, if it is a host."""
     match = _HOST_PORT.match(rest, start)
     if match is None:
         return None
-    place = read_place(match[0])
+    place = read_host_port(match[0])
     return (*match.span(), place) if place.is_host else None
 
 

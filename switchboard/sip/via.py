@@ -10,8 +10,8 @@ from switchboard.sip.grammar import (
     Params,
     find_param,
     format_params,
+    read_host_port,
     read_params,
-    read_place,
 )
 
 _PROTOCOL = rf"({TOKEN}){SWS}/{SWS}({TOKEN}){SWS}/{SWS}({TOKEN})"
@@ -58,7 +58,7 @@ class Via:
         if match is None:
             raise ParseError("Malformed Via", "Via")
         name, version, transport, sent_by, params = match.groups()
-        host, port, _ = read_place(sent_by)
+        host, port, _ = read_host_port(sent_by)
         parsed = read_params(params) if params else ()
         if not _is_told(host) and find_param(parsed, "rport") is None:
             raise ParseError("Malformed Via", "Via")

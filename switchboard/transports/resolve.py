@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 
 from switchboard.core.commands import Lookup
 from switchboard.core.domains import DEFAULT_PORT
-from switchboard.sip.grammar import read_place
+from switchboard.sip.grammar import read_host_port
 from switchboard.sip.respond import Hop
 
 TIMEOUT_S = 3.0
@@ -65,7 +65,7 @@ class Resolver:
 def resolve(lookup: Lookup) -> Hop | None:
     """Return the first hop that `lookup` leads to, None if there is none. May block for seconds."""
     host, port = lookup
-    if not read_place(host).is_host:  # the system's resolver takes 10.1 for an address
+    if not read_host_port(host).is_host:  # the system's resolver takes 10.1 for an address
         return None
     if port is None:
         host, port = _service(host) or (host, DEFAULT_PORT)

@@ -24,18 +24,13 @@ from switchboard.bus.tap import Tap
 from switchboard.phrases.phrases import Phrases
 from switchboard.sip.flow import Flow
 from switchboard.transports.lending import Borrower
+from switchboard.transports.phrasing import CLASSES, Phrasing
 from switchboard.transports.transport import SocketSender
 from switchboard.transports.udp import UDP
-
-try:
-    from switchboard._native.wire import rewrite
-except ImportError:
-    rewrite = None  # type: ignore[assignment]
 
 HEAD_START_S: Final = 0.02
 """For what one peer is sent, to stay in order."""
 TABLES: Final = "phrases.tables"
-RESPONSE_CLASSES: Final = range(1, 7)
 _HEAD = frames.head("sip.send")
 _PLAIN = len(SENT)
 _HEAD_OF_SENT = codec.list_head(_PLAIN)
@@ -61,13 +56,13 @@ class Sender:
         self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._borrower = borrower
-        self._phrases: Phrases | None = None
+        self._phrasing: Phrasing | None = None
         self._sockets: SocketSender | None = None
         self._runs: list[Run] = []
         self._way = Way.TRANSLATOR
         self._opens_at = math.inf  # a shorter one
         self._sent = self._failed = self._untranslated = self._retried = 0
-        self._by_class = [0] * (RESPONSE_CLASSES.stop)
+        self._by_class = [0] * CLASSES
 
     @property
     def outboxes(self) -> Sequence[PackedOutbox]:
@@ -105,7 +100,7 @@ class Sender:
     def take_tables(self, body: Any, now: float) -> bool:
         """Take the translator's tables of phrases; False if they are none. `now`: monotonic s."""
         try:
-            self._phrases = Phrases.from_wire(body)
+            self._phrasing = Phrasing(Phrases.from_wire(body))
         except ValueError:
             return False
         self._look(now)
@@ -123,7 +118,7 @@ class Sender:
         """Datagrams that left (some retried) or that the kernel refused; responses by class, and those of them
         that went past an absent translator; whether the direct way is open.
         """
-        by_class = {f"responses.{digit}xx": self._by_class[digit] for digit in RESPONSE_CLASSES}
+        by_class = {f"responses.{digit}xx": self._by_class[digit] for digit in range(1, CLASSES)}
         return {
             "sent": self._sent,
             "failed": self._failed,
@@ -141,7 +136,7 @@ class Sender:
     def _look(self, now: float) -> None:
         """Choose the way: a longer one at once, a shorter one after a while."""
         way = Way.TRANSLATOR
-        if self._phrases is not None:
+        if self._phrasing is not None:
             way = Way.EDGE_TX if self._sockets is None else Way.DIRECT
         if way <= self._way:
             self._way, self._opens_at = way, math.inf
@@ -158,17 +153,17 @@ class Sender:
             case Way.DIRECT:
                 self._send(count, items)
             case Way.EDGE_TX:
-                self._edge.put((count, b"".join(self._translated(count, items))))
+                self._edge.put(self._translated(count, items))
             case Way.TRANSLATOR:
                 self._pass_on()
         self._runs.clear()
 
     def _send(self, count: int, items: bytes) -> None:
         assert self._sockets is not None
-        assert self._phrases is not None
+        assert self._phrasing is not None
         counts = None
         if not (self.tap and self.tap.is_open):
-            counts = self._sockets.send_run(count, items, self._phrases, self._by_class)
+            counts = self._sockets.send_run(count, items, self._phrasing, self._by_class)
         if counts is None:
             counts = self._send_shown(count, items)
         self._sent += counts[0]
@@ -177,7 +172,8 @@ class Sender:
     def _send_shown(self, count: int, items: bytes) -> tuple[int, int]:
         """The same in two steps, with a frame in between, as edge-tx would have had it."""
         assert self._sockets is not None
-        frame = b"".join((_HEAD, codec.list_head(count), *self._translated(count, items)))
+        count, translated = self._translated(count, items)
+        frame = b"".join((_HEAD, codec.list_head(count), translated))
         if self.tap and self.tap.is_open:
             self.tap.publish(frame, "", time.time_ns())
         counts = self._sockets.send_items(frame, len(_HEAD))
@@ -186,30 +182,14 @@ class Sender:
             return sum(left), len(left) - sum(left)
         return counts
 
-    def _translated(self, count: int, items: bytes) -> list[bytes]:
-        """The items of `sip.send`, packed."""
-        assert self._phrases is not None
-        rewritten = None
-        if rewrite is not None:
-            rewritten = rewrite(codec.list_head(count) + items, 0, self._phrases)
+    def _translated(self, count: int, items: bytes) -> Run:
+        """The items of `sip.send`, packed; none of what is no such run."""
+        assert self._phrasing is not None
+        rewritten = self._phrasing.rewrite(items, 0, count, self._by_class)
         if rewritten is None:
-            return [self._translate(item) for item in _unpacked(items)]
-        packed, classes = rewritten
-        for digit in classes:
-            self._count_class(digit)
-        return packed
-
-    def _translate(self, item: list[Any]) -> bytes:
-        assert self._phrases is not None
-        flow, raw, *reader = item
-        if reader:
-            self._count_class(raw[8:9])
-            raw = self._phrases.translate(raw, *reader)
-        return pack_sent(flow, raw)
-
-    def _count_class(self, digit: bytes) -> None:
-        if digit.isdigit() and int(digit) in RESPONSE_CLASSES:
-            self._by_class[int(digit)] += 1
+            self._failed += count
+            return 0, b""
+        return count, rewritten
 
     def _pass_on(self) -> None:
         is_any_response = any(items[:1] != _HEAD_OF_SENT for _, items in self._runs)

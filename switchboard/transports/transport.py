@@ -8,8 +8,8 @@ import socket
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from switchboard.phrases.phrases import Phrases
 from switchboard.sip.flow import Flow
+from switchboard.transports.phrasing import Phrasing
 
 Received = tuple[bytes, Flow]
 """A message and how it came."""
@@ -44,11 +44,11 @@ class SocketSender(Protocol):
         """
 
     def send_run(
-        self, count: int, items: bytes, phrases: Phrases, by_class: list[int]
+        self, count: int, items: bytes, phrasing: Phrasing, by_class: list[int]
     ) -> tuple[int, int] | None:
         """Send `count` packed items of `sip.send` and `sip.translate`, as `send_items` does.
 
-        Responses get the `phrases` of their readers, and are counted `by_class`: the first digit of their code.
+        Responses say what `phrasing` has for their readers, and are counted `by_class`.
         """
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from switchboard.phrases.phrases import Phrases
 from switchboard.sip.flow import UDP, Flow
+from switchboard.transports.phrasing import Phrasing
 from switchboard.transports.transport import Received
 from switchboard.transports.udp_sockets import IP_PKTINFO, PENDING, TRIES, socket_address
 
@@ -91,10 +91,10 @@ class Sender:
         return self._batches.send_items(frame, start) if self._batches else None
 
     def send_run(
-        self, count: int, items: bytes, phrases: Phrases, by_class: list[int]
+        self, count: int, items: bytes, phrasing: Phrasing, by_class: list[int]
     ) -> tuple[int, int] | None:
         """Send `count` packed items of sip.send and sip.translate, with phrases; None as `send_items` says."""
-        return self._batches.send_run(count, items, phrases, by_class) if self._batches else None
+        return self._batches.send_run(count, items, phrasing, by_class) if self._batches else None
 
     def _send(self, sock: socket.socket, data: bytes, source: Ancillary, address: Any) -> bool:
         for tries in range(TRIES):

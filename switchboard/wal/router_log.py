@@ -1,7 +1,7 @@
-"""A router's write-ahead log: its units of state, and the call events that the journal has not acknowledged.
+"""A router's write-ahead log: its saved transactions, and the call events that the journal has not acknowledged.
 
 What a drain decided is committed in one write before any of it leaves the process. A successor on the same
-boot of the machine takes the units up again; after a reboot only the events are left, since no call is.
+boot of the machine takes the saved transactions up again; after a reboot only the events are left, since no call is.
 """
 
 import secrets
@@ -20,7 +20,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class RouterLog:
     """Keeps one router's state in `directory`. `series` names the numbering of its events.
 
-    `keyed` holds the units, too, which the core writes (`core/unit_log.py`).
+    `keyed` holds the saved transactions, too, which the core writes (`core/transaction_log.py`).
     """
 
     def __init__(self, directory: Path) -> None:
@@ -28,7 +28,7 @@ class RouterLog:
         self.events = EventRing(self.keyed)
         kept = {key: self.keyed[key] for key in self.keyed if key[:1] in (BOOT, SERIES, EVENT, NONCE)}
         rebooted = self.is_rebooted = kept.pop(BOOT, b"") != pack(boot_id())
-        """Whether the units in `keyed` are of no use, since no call is left."""
+        """Whether the saved transactions in `keyed` are of no use, since no call is left."""
         if rebooted:
             self.keyed.put(BOOT, pack(boot_id()))
         self.series, last = unpack(kept.pop(SERIES, pack([secrets.token_hex(4), 0])))

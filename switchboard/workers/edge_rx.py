@@ -17,9 +17,9 @@ from switchboard.bus.tap import Tap
 from switchboard.bus.tick import Tick
 from switchboard.core.networks import parse_networks
 from switchboard.edge.admission import KEPT, Loads
-from switchboard.edge.filter import Gate
-from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.filter import EdgeFilter
+from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress
+from switchboard.edge.policy import FilterPolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
@@ -29,6 +29,8 @@ from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
 ENOUGH = 6.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
+REGISTERS_EVERY_S = 0.005
+"""Between two frames to the registrar, which gathers for longer before it commits."""
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
 
@@ -37,7 +39,7 @@ class EdgeRx(Actor):
 
     Casts: sip.received to a router or the registrar, who tell by sip.taken how far they are;
     sip.undeliverable to a router;
-    sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of the registrar -> its gate.
+    sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of the registrar -> its filter.
     Its tap shows what it received.
     """
 
@@ -58,14 +60,17 @@ class EdgeRx(Actor):
         receivers = [PackedOutbox(context, peer, "sip.received", KEPT) for peer in peers]
         outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
+        self._registers = receivers[-1]
+        self._registers_at = 0.0
+        self._prompt = [each for each in outboxes if each is not self._registers]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
         self._tick = Tick(settings.tick_s, ENOUGH)
         self._taken = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
-        self._gate = Gate(gate_policy(settings))
-        self._loads = Loads(receivers, self._gate.entrance)
+        self._edge_filter = EdgeFilter(filter_policy(settings))
+        self._loads = Loads(receivers, self._edge_filter.admission_control)
         self._bad_items = 0
-        self._intake = Intake(self._dispatcher, self._gate, outboxes)
+        self._ingress = Ingress(self._dispatcher, self._edge_filter, outboxes)
         self._undeliverable = Undeliverable(UDP, self._sockets, receivers[: settings.routers])
         taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
@@ -94,7 +99,7 @@ class EdgeRx(Actor):
         if flow is None:
             self._bad_items += 1
         else:
-            self._gate.sources.phones.add(*flow.hop, now)
+            self._edge_filter.sources.phones.add(*flow.hop, now)
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
@@ -110,25 +115,30 @@ class EdgeRx(Actor):
         self._dispatcher.own(own_domains(self._settings).owns)
 
     def stats(self) -> dict[str, float]:
-        """Those of the intake, what its gate did not let pass, errors, and how late its peers are."""
+        """Those of the ingress, what its filter did not let pass, errors, and how late its peers are."""
         return {
-            **self._intake.stats(),
+            **self._ingress.stats(),
             **self._undeliverable.stats(),
-            **self._gate.stats(),
+            **self._edge_filter.stats(),
             **self._loads.stats(),
             "bad_items": self._bad_items,
         }
 
     def flush(self) -> None:
         """Send what a drain has yielded; tell operators of attackers."""
-        super().flush()
+        now = time.monotonic()
+        for outbox in self._prompt:
+            outbox.flush()
+        if self._registers.waiting and now >= self._registers_at:
+            self._registers_at = now + REGISTERS_EVERY_S
+            self._registers.flush()
         self._undeliverable.flush()
-        if self._gate.has_news:
+        if self._edge_filter.has_news:
             self._tell()
 
     def _tell(self) -> None:
-        self._gate.tell(time.monotonic())
-        for event, details in self._gate.notices.take():
+        self._edge_filter.tell(time.monotonic())
+        for event, details in self._edge_filter.notices.take():
             structlog.get_logger().warning(event, **details)
 
     def pause_s(self) -> float:
@@ -144,16 +154,16 @@ class EdgeRx(Actor):
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)
-        taken = self._intake.drain(sock, now)
+        taken = self._ingress.drain(sock, now)
         self._taken += taken
         if taken:
             self._loads.stamp()
 
 
-def gate_policy(settings: Settings) -> GatePolicy:
-    """What the gate is told."""
+def filter_policy(settings: Settings) -> FilterPolicy:
+    """What the filter is told."""
     access = settings.access
-    return GatePolicy(
+    return FilterPolicy(
         rate=settings.rate_limit,
         burst=max(settings.rate_limit, settings.rate_burst),
         ignored_s=settings.rate_ignored_s,

@@ -30,8 +30,8 @@ from switchboard.workers.reception import RECEIVED_HEAD, make_reception
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
 
-GATHER_S = 0.008
-"""Between two commits under load: a commit costs as much as several REGISTERs."""
+GATHER_S = 0.016
+"""Between two commits under load: its sync to the disk costs as much as forty REGISTERs."""
 _CHANGED = frames.head("location.changed")
 TICK_S = 1.0
 """Between two announcements of the last change's number; expired bindings are removed as often."""

@@ -38,7 +38,7 @@ from switchboard.core.transactions import TransactionLayer
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
-from switchboard.settings.local import Facing, own_domains
+from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
@@ -88,7 +88,7 @@ class RouterService(Actor):
             settings, self._key, issuer, self._log.nonces, self._failures
         )
         self._users = self._follow_users(context, endpoints)
-        self._facing = Facing(settings)
+        self._source_address = SourceAddresses(settings)
         self._resolver = Resolver()
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
@@ -190,7 +190,7 @@ class RouterService(Actor):
         self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
-            self._facing.refresh()
+            self._source_address.refresh()
             self._core.own(own_domains(self._settings))
 
     def flush(self) -> None:
@@ -300,7 +300,7 @@ class RouterService(Actor):
                 layer=TransactionLayer(values),
                 policy=policy,
                 branches=Branches(self._instance, incarnation),
-                facing=self._facing,
+                source_address=self._source_address,
                 port=settings.sip_port,
                 incarnation=incarnation,
                 recurse=settings.recurse,

@@ -1,12 +1,12 @@
 """The translator: gives the responses that leave the phrases of their readers' language."""
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
@@ -19,13 +19,9 @@ from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.site import endpoints_of
+from switchboard.transports.phrasing import CLASSES, Phrasing
 from switchboard.transports.sender import TABLES
 from switchboard.workers.run import run_actor
-
-try:
-    from switchboard._native.wire import rewrite
-except ImportError:
-    rewrite = None  # type: ignore[assignment]
 
 _HEAD = frames.head("sip.translate")
 LOOK_S = 0.5
@@ -45,11 +41,12 @@ class TranslatorService(Actor):
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
         users = {name: user.language for name, user in settings.users.items() if user.language}
         self._translator = Translator(settings.language, users, ascii_only=settings.ascii_phrases)
+        self._phrasing = Phrasing(self._translator)
         self._directory = CatalogueDirectory(settings.phrases_dir)
         self._next_look = 0.0 if settings.phrases_dir else math.inf
         self._log = structlog.get_logger()
         self._bad_items = self._reloads = 0
-        self._by_class: Counter[bytes] = Counter()
+        self._by_class = [0] * CLASSES
         endpoints = endpoints_of(settings)
         self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self.outboxes = [self._edge]
@@ -68,15 +65,16 @@ class TranslatorService(Actor):
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Pass the items of a sip.translate on without unpacking them, where that can be done."""
-        if rewrite is None or not frame.startswith(_HEAD):
+        if not frame.startswith(_HEAD):
             return None
-        rewritten = rewrite(frame, len(_HEAD), self._translator)
-        if rewritten is None:
+        try:
+            count = codec.list_at(frame, len(_HEAD))
+        except codec.CodecError:
             return None
-        items, classes = rewritten
-        self._edge.put_all(items)
-        self._by_class.update(classes)
-        return len(items)
+        items = self._phrasing.rewrite(frame, len(_HEAD) + len(codec.list_head(count)), count, self._by_class)
+        if items is not None:
+            self._edge.put((count, items))
+        return None if items is None else count
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
         """Pass the items of a sip.translate on; what is none of these is counted."""
@@ -90,7 +88,7 @@ class TranslatorService(Actor):
         if flow_of(item, TRANSLATED):
             flow, raw, user, accept_language = item
             self._edge.put(pack_sent(flow, self._translator.translate(raw, user, accept_language)))
-            self._by_class[raw[8:9]] += 1
+            self._by_class[int(raw[8:9]) if b"1" <= raw[8:9] <= b"6" else 0] += 1
         elif flow_of(item, SENT):
             self._edge.put(pack_sent(*item))
         else:
@@ -114,6 +112,7 @@ class TranslatorService(Actor):
             self._log.warning("catalogue not usable", file=bad.file, found=bad.found, remedy=bad.remedy)
         if changed:
             self._translator.load(self._directory.catalogues)
+            self._phrasing = Phrasing(self._translator)
             self._reloads += 1
             self._tell()
             self._log.info("own catalogues in force", languages=sorted(self._directory.catalogues))
@@ -125,8 +124,8 @@ class TranslatorService(Actor):
     def stats(self) -> dict[str, float]:
         """Counters: responses passed on, of all and by class, bad items, changes of own catalogues."""
         return {
-            "responses": self._by_class.total(),
-            **{f"responses.{digit}xx": self._by_class[b"%d" % digit] for digit in range(1, 7)},
+            "responses": sum(self._by_class),
+            **{f"responses.{digit}xx": self._by_class[digit] for digit in range(1, CLASSES)},
             "bad_items": self._bad_items,
             "reloads": self._reloads,
         }

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from flows import udp
 
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Reader, SendRequest, SendResponse, Turn
+from switchboard.core.commands import Reader, SendRequest, SendResponse, TransactionEffects
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.timers import Timers, TimerValues
 
@@ -25,13 +25,13 @@ class Bench:
         self.timed_out: list[float] = []
 
     @contextmanager
-    def turn(self) -> Iterator[Turn]:
+    def effects(self) -> Iterator[TransactionEffects]:
         """A turn now; what it decides to send is kept."""
-        turn = Turn(self.now)
-        yield turn
-        commands: list[SendRequest | SendResponse] = [*turn.requests, *turn.responses]
+        effects = TransactionEffects(self.now)
+        yield effects
+        commands: list[SendRequest | SendResponse] = [*effects.requests, *effects.responses]
         assert all(command.to == FLOW for command in commands)
-        assert all(command.reader == READER for command in turn.responses)
+        assert all(command.reader == READER for command in effects.responses)
         self.sent += ((self.now, command.raw) for command in commands)
 
     def advance(self, seconds: float) -> None:
@@ -52,8 +52,8 @@ class Bench:
         return [instant for instant, _ in self.sent]
 
     def _fire(self) -> None:
-        with self.turn() as turn:
+        with self.effects() as effects:
             for owner, letter in self.timers.due(self.now):
                 assert isinstance(owner, ClientTransaction | ServerTransaction)
-                if owner.fire(letter, turn):
+                if owner.fire(letter, effects):
                     self.timed_out.append(self.now)

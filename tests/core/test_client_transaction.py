@@ -26,17 +26,17 @@ def response(status: int, tag: str = "t") -> Message:
 
 def start(kind: type[ClientTransaction], raw: bytes, bench: Bench) -> ClientTransaction:
     transaction = kind((BRANCH, "INVITE"), FLOW, raw, bench.timers, bench.values, user="branch")
-    with bench.turn() as turn:
-        transaction.start(turn)
+    with bench.effects() as effects:
+        transaction.start(effects)
     return transaction
 
 
 def tell(transaction: ClientTransaction, event: int | str, bench: Bench) -> bool:
     """Let a response come, or a timer fire; return whether the user is told."""
-    with bench.turn() as turn:
+    with bench.effects() as effects:
         if isinstance(event, int):
-            return transaction.receive(response(event), turn)
-        return transaction.fire(event, turn)
+            return transaction.receive(response(event), effects)
+        return transaction.fire(event, effects)
 
 
 def in_state(
@@ -101,9 +101,9 @@ def test_a_request_that_is_lost(kind: type[ClientTransaction], state: ClientStat
     """§17.1.4, §18.4: it ends, quietly, but not once that anybody has answered it."""
     transaction = in_state(kind, INVITE if kind is InviteClientTransaction else INFO, state, bench)
     armed = dict(transaction.armed)
-    with bench.turn() as turn:
-        assert transaction.fail(turn) is (state is TRYING)
-        assert list(turn.touched) == ([transaction] if state is TRYING else [])
+    with bench.effects() as effects:
+        assert transaction.fail(effects) is (state is TRYING)
+        assert list(effects.touched) == ([transaction] if state is TRYING else [])
     assert transaction.state == (TERMINATED if state is TRYING else state)
     assert transaction.armed == ({} if state is TRYING else armed)
     assert not bench.taken()
@@ -111,8 +111,8 @@ def test_a_request_that_is_lost(kind: type[ClientTransaction], state: ClientStat
 
 def test_an_accepted_invite_is_not_lost(bench: Bench) -> None:
     transaction = in_state(InviteClientTransaction, INVITE, ACCEPTED, bench)
-    with bench.turn() as turn:
-        assert not transaction.fail(turn)
+    with bench.effects() as effects:
+        assert not transaction.fail(effects)
     assert transaction.state == ACCEPTED
 
 
@@ -158,9 +158,9 @@ def test_response_ends_the_repetitions(bench: Bench, status: int) -> None:
 def test_ack(bench: Bench) -> None:
     """§17.1.1.3: to the same hop, on the same branch and route, with the To of the response; each time."""
     transaction = in_state(InviteClientTransaction, INVITE, PROCEEDING, bench)
-    with bench.turn() as turn:
+    with bench.effects() as effects:
         for tag in ("first", "second"):
-            transaction.receive(response(486, tag), turn)
+            transaction.receive(response(486, tag), effects)
     first, second = map(parse_message, bench.taken())
     assert (first.method, first.uri, first.cseq) == ("ACK", "sip:b@h", (1, "ACK"))
     assert first.values("via") == parse_message(INVITE).values("via")

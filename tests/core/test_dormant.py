@@ -1,4 +1,4 @@
-"""Units that sleep: who wakes them, once."""
+"""Saved transactions that sleep: who wakes them, once."""
 
 import pytest
 

@@ -69,9 +69,9 @@ def test_cseq_method_mismatch(board: Board) -> None:
     assert board.answers()[0].line == "SIP/2.0 400 CSeq Does Not Match The Method"
 
 
-@pytest.mark.parametrize(("received", "forwarded"), [("70", "69"), ("1", "0"), ("", "70"), ("0068", "67")])
-def test_max_forwards(board: Board, received: str, forwarded: str) -> None:
-    board.receive(request("MESSAGE", CALLEE, max_forwards=received), LUKAS)
+@pytest.mark.parametrize(("incoming", "forwarded"), [("70", "69"), ("1", "0"), ("", "70"), ("0068", "67")])
+def test_max_forwards(board: Board, incoming: str, forwarded: str) -> None:
+    board.receive(request("MESSAGE", CALLEE, max_forwards=incoming), LUKAS)
     assert board.sent()[0].message.get("max-forwards") == forwarded
 
 

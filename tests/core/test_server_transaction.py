@@ -23,16 +23,16 @@ OTHER_PATHS: dict[ServerState, list[str]] = {TRYING: [], PROCEEDING: ["100"], CO
 
 def tell(transaction: ServerTransaction, event: str, bench: Bench) -> bool | None:
     """Let `event` happen: a request, an ACK, or a response of the user, which is its code in bytes."""
-    with bench.turn() as turn:
+    with bench.effects() as effects:
         if event == "request":
-            transaction.repeat(turn)
+            transaction.repeat(effects)
         elif event == "ACK":
             assert isinstance(transaction, InviteServerTransaction)
-            return transaction.acknowledge(turn)
+            return transaction.acknowledge(effects)
         elif event in RESPONSES:
-            transaction.respond(RESPONSES[event], event.encode(), turn)
+            transaction.respond(RESPONSES[event], event.encode(), effects)
         else:
-            transaction.fire(event, turn)
+            transaction.fire(event, effects)
     return None
 
 
@@ -205,8 +205,8 @@ def test_timers_of_non_invite(bench: Bench, state: ServerState, armed: dict[str,
 
 def expecting(bench: Bench) -> NonInviteServerTransaction:
     transaction = other_in(TRYING, bench)
-    with bench.turn() as turn:
-        transaction.expect(b"100", turn)
+    with bench.effects() as effects:
+        transaction.expect(b"100", effects)
     return transaction
 
 

@@ -9,7 +9,7 @@ from switchboard.core.client_transaction import (
     InviteClientTransaction,
     NonInviteClientTransaction,
 )
-from switchboard.core.commands import Reader, Turn
+from switchboard.core.commands import Reader, TransactionEffects
 from switchboard.core.server_transaction import (
     InviteServerTransaction,
     NonInviteServerTransaction,
@@ -45,7 +45,7 @@ def open_client(
     layer: TransactionLayer, method: str, branch: str = BRANCH, now: float = 0.0
 ) -> ClientTransaction:
     raw = request(method, "sip:b@h", branch=branch)
-    return layer.open_client(branch, method, FLOW, raw, f"user of {method}", Turn(now))
+    return layer.open_client(branch, method, FLOW, raw, f"user of {method}", TransactionEffects(now))
 
 
 def response(status: int, method: str, branch: str = BRANCH, sent_by: str = "h") -> Message:
@@ -56,7 +56,7 @@ def response(status: int, method: str, branch: str = BRANCH, sent_by: str = "h")
 
 
 def pass_time(layer: TransactionLayer, now: float) -> list[object]:
-    return list(layer.handle_timer(Turn(now)))
+    return list(layer.handle_timer(TransactionEffects(now)))
 
 
 def test_server_transactions_are_found(layer: TransactionLayer) -> None:
@@ -81,11 +81,11 @@ def test_open_server_says_nothing_by_itself(layer: TransactionLayer) -> None:
 
 
 def test_client_transaction_sends_at_once(layer: TransactionLayer) -> None:
-    turn = Turn(7.0)
+    effects = TransactionEffects(7.0)
     raw = request("INVITE", "sip:b@h", branch=BRANCH)
-    client = layer.open_client(BRANCH, "INVITE", FLOW, raw, "user", turn)
+    client = layer.open_client(BRANCH, "INVITE", FLOW, raw, "user", effects)
     assert isinstance(client, InviteClientTransaction)
-    assert turn.requests == [(FLOW, raw)]
+    assert effects.requests == [(FLOW, raw)]
     assert client.user == "user"
     assert layer.next_deadline() == 7.5
 
@@ -94,9 +94,9 @@ def test_responses_find_their_transaction(layer: TransactionLayer) -> None:
     """By branch and CSeq method: a CANCEL's answer is not its INVITE's (§17.1.3)."""
     invite, cancel = open_client(layer, "INVITE"), open_client(layer, "CANCEL")
     assert isinstance(cancel, NonInviteClientTransaction)
-    assert layer.receive_response(response(180, "INVITE"), Turn(0.1)) is invite
-    assert layer.receive_response(response(200, "CANCEL"), Turn(0.1)) is cancel
-    assert layer.receive_response(response(200, "INVITE"), Turn(0.1)) is invite
+    assert layer.receive_response(response(180, "INVITE"), TransactionEffects(0.1)) is invite
+    assert layer.receive_response(response(200, "CANCEL"), TransactionEffects(0.1)) is cancel
+    assert layer.receive_response(response(200, "INVITE"), TransactionEffects(0.1)) is invite
 
 
 @pytest.mark.parametrize(
@@ -113,19 +113,19 @@ def test_response_that_nobody_waits_for(
 ) -> None:
     """RFC 6026 §8.9: it ends here."""
     open_client(layer, "INVITE")
-    turn = Turn(0.1)
-    assert layer.receive_response(response(status, method, branch), turn) is None
-    assert (turn.requests, turn.responses) == ([], [])
+    effects = TransactionEffects(0.1)
+    assert layer.receive_response(response(status, method, branch), effects) is None
+    assert (effects.requests, effects.responses) == ([], [])
 
 
 def test_response_with_a_malformed_via(layer: TransactionLayer) -> None:
     with pytest.raises(ParseError):
-        layer.receive_response(response(200, "INVITE", sent_by="two words"), Turn(0.0))
+        layer.receive_response(response(200, "INVITE", sent_by="two words"), TransactionEffects(0.0))
 
 
 def test_retransmitted_final_response_is_absorbed(layer: TransactionLayer) -> None:
     invite = open_client(layer, "INVITE")
-    first, second = Turn(0.1), Turn(0.2)
+    first, second = TransactionEffects(0.1), TransactionEffects(0.2)
     assert layer.receive_response(response(486, "INVITE"), first) is invite
     assert layer.receive_response(response(486, "INVITE"), second) is None
     assert len(first.requests) == len(second.requests) == 1
@@ -135,7 +135,7 @@ def test_late_response(layer: TransactionLayer) -> None:
     """Behind the end of its transaction nothing is forwarded (RFC 4320 §4.3)."""
     open_client(layer, "INFO")
     pass_time(layer, 32.0)
-    assert layer.receive_response(response(200, "INFO"), Turn(33.0)) is None
+    assert layer.receive_response(response(200, "INFO"), TransactionEffects(33.0)) is None
 
 
 @pytest.mark.parametrize(("method", "until"), [("INVITE", 32.0), ("INFO", 32.0)])
@@ -155,7 +155,7 @@ def test_client_transactions_are_forgotten(
     layer: TransactionLayer, method: str, status: int, until: float
 ) -> None:
     open_client(layer, method)
-    layer.receive_response(response(status, method), Turn(0.1))
+    layer.receive_response(response(status, method), TransactionEffects(0.1))
     assert pass_time(layer, until - 0.001) == []
     assert layer.clients
     assert pass_time(layer, until) == []
@@ -164,7 +164,7 @@ def test_client_transactions_are_forgotten(
 
 @pytest.mark.parametrize(("method", "status"), [("INVITE", 200), ("INVITE", 486), ("INFO", 200)])
 def test_server_transactions_are_forgotten(layer: TransactionLayer, method: str, status: int) -> None:
-    open_server(layer, request(method, "sip:b@h")).respond(status, b"raw", Turn(0.0))
+    open_server(layer, request(method, "sip:b@h")).respond(status, b"raw", TransactionEffects(0.0))
     pass_time(layer, 31.999)
     assert layer.servers
     assert pass_time(layer, 32.0) == []
@@ -189,15 +189,15 @@ def test_what_was_not_delivered_where_it_went_ends(
     layer: TransactionLayer, method: str, host: str, port: int, there: bool
 ) -> None:
     client = open_client(layer, method)
-    turn = Turn(0.0)
-    assert layer.fail((BRANCH, method), udp(host, port), turn) is (client if there else None)
+    effects = TransactionEffects(0.0)
+    assert layer.fail((BRANCH, method), udp(host, port), effects) is (client if there else None)
     assert client.is_over is there
     assert layer.client_count == (not there)
-    assert layer.fail((BRANCH, "FOO"), udp(host, port), turn) is None
+    assert layer.fail((BRANCH, "FOO"), udp(host, port), effects) is None
 
 
 def test_who_has_answered_is_not_lost(layer: TransactionLayer) -> None:
     open_client(layer, "INVITE")
-    layer.receive_response(response(100, "INVITE"), Turn(0.0))
-    assert layer.fail((BRANCH, "INVITE"), FLOW, Turn(0.0)) is None
+    layer.receive_response(response(100, "INVITE"), TransactionEffects(0.0))
+    assert layer.fail((BRANCH, "INVITE"), FLOW, TransactionEffects(0.0)) is None
     assert layer.client_count == 1

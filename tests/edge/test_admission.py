@@ -19,8 +19,8 @@ from switchboard.edge.admission import (
     STAMP_EVERY_S,
     STAMP_ITEMS,
     STAMPS_KEPT,
+    AdmissionControl,
     Backlog,
-    Entrance,
     Load,
 )
 
@@ -136,68 +136,68 @@ PEER, OTHER = 0, -1
 USER, STRANGER = "10.0.0.11", "10.0.0.99"
 
 
-def make_entrance() -> Entrance:
-    entrance = Entrance(lambda host: host == USER)
+def make_admission_control() -> AdmissionControl:
+    admission_control = AdmissionControl(lambda host: host == USER)
     for peer in (PEER, OTHER):
-        entrance.overload(peer)
-    return entrance
+        admission_control.overload(peer)
+    return admission_control
 
 
-def press(entrance: Entrance, now: float) -> None:
+def press(admission_control: AdmissionControl, now: float) -> None:
     for past_s in (1.5 * SOON_S, 0.0):
-        entrance.overload(PEER).note(HOPELESS_S, now - past_s)
+        admission_control.overload(PEER).note(HOPELESS_S, now - past_s)
 
 
 def test_all_may_enter_while_there_is_no_overload() -> None:
-    entrance = make_entrance()
-    assert all(entrance.admits(PEER, number, STRANGER, 100.0) for number in range(100))
+    admission_control = make_admission_control()
+    assert all(admission_control.admits(PEER, number, STRANGER, 100.0) for number in range(100))
 
 
 def test_only_the_peer_that_is_overloaded_is_spared() -> None:
-    entrance = make_entrance()
-    press(entrance, 100.0)
-    assert not entrance.admits(PEER, 1, USER, 100.0)
-    assert entrance.admits(OTHER, 2, STRANGER, 100.0)
+    admission_control = make_admission_control()
+    press(admission_control, 100.0)
+    assert not admission_control.admits(PEER, 1, USER, 100.0)
+    assert admission_control.admits(OTHER, 2, STRANGER, 100.0)
 
 
 def test_users_enter_when_strangers_do_no_longer() -> None:
-    entrance = make_entrance()
-    press(entrance, 100.0)
-    entrance.overload(PEER).note(LATE_S, 100.1)
+    admission_control = make_admission_control()
+    press(admission_control, 100.0)
+    admission_control.overload(PEER).note(LATE_S, 100.1)
     now = 100.0 + 1.5 / LEAST_AT_FIRST
-    assert not entrance.admits(PEER, 1, STRANGER, now)
-    assert entrance.admits(PEER, 2, USER, now)
+    assert not admission_control.admits(PEER, 1, STRANGER, now)
+    assert admission_control.admits(PEER, 2, USER, now)
 
 
 def test_what_was_admitted_stays_so_and_what_was_refused_too() -> None:
-    entrance = make_entrance()
-    assert entrance.admits(PEER, 1, STRANGER, 100.0)
-    press(entrance, 101.0)
-    assert not entrance.admits(PEER, 2, STRANGER, 101.0)
-    assert entrance.admits(PEER, 1, STRANGER, 101.0)
-    entrance.overload(PEER).note(0.0, 110.0)  # after so long a silence it is over
-    assert not entrance.admits(PEER, 2, STRANGER, 110.0)
-    assert not entrance.admits(PEER, 2, STRANGER, 101.0 + LASTS_S - 1)
-    assert entrance.admits(PEER, 1, STRANGER, 101.0 + LASTS_S - 1)
+    admission_control = make_admission_control()
+    assert admission_control.admits(PEER, 1, STRANGER, 100.0)
+    press(admission_control, 101.0)
+    assert not admission_control.admits(PEER, 2, STRANGER, 101.0)
+    assert admission_control.admits(PEER, 1, STRANGER, 101.0)
+    admission_control.overload(PEER).note(0.0, 110.0)  # after so long a silence it is over
+    assert not admission_control.admits(PEER, 2, STRANGER, 110.0)
+    assert not admission_control.admits(PEER, 2, STRANGER, 101.0 + LASTS_S - 1)
+    assert admission_control.admits(PEER, 1, STRANGER, 101.0 + LASTS_S - 1)
 
 
 def test_verdicts_are_forgotten() -> None:
-    entrance = make_entrance()
-    press(entrance, 101.0)
-    assert not entrance.admits(PEER, 2, STRANGER, 101.0)
-    entrance.admits(PEER, 3, STRANGER, 101.0 + LASTS_S)
-    entrance.admits(PEER, 4, STRANGER, 101.0 + 2 * LASTS_S)
-    assert entrance.admits(PEER, 2, STRANGER, 101.0 + 2 * LASTS_S)
+    admission_control = make_admission_control()
+    press(admission_control, 101.0)
+    assert not admission_control.admits(PEER, 2, STRANGER, 101.0)
+    admission_control.admits(PEER, 3, STRANGER, 101.0 + LASTS_S)
+    admission_control.admits(PEER, 4, STRANGER, 101.0 + 2 * LASTS_S)
+    assert admission_control.admits(PEER, 2, STRANGER, 101.0 + 2 * LASTS_S)
 
 
 def test_a_bounded_number_is_remembered() -> None:
-    entrance = make_entrance()
-    press(entrance, 100.0)
-    assert not entrance.admits(PEER, 1, STRANGER, 100.0)
-    entrance.overload(PEER).note(0.0, 110.0)
+    admission_control = make_admission_control()
+    press(admission_control, 100.0)
+    assert not admission_control.admits(PEER, 1, STRANGER, 100.0)
+    admission_control.overload(PEER).note(0.0, 110.0)
     for number in range(2, 2 * MOST + 3):
-        entrance.admits(PEER, number, STRANGER, 110.0)
-    assert entrance.admits(PEER, 1, STRANGER, 110.0)
+        admission_control.admits(PEER, number, STRANGER, 110.0)
+    assert admission_control.admits(PEER, 1, STRANGER, 110.0)
 
 
 @pytest.fixture

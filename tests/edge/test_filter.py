@@ -1,12 +1,12 @@
-"""What the gate lets pass."""
+"""What the filter lets pass."""
 
 from typing import Any
 
 import pytest
 
 from switchboard.core.networks import AccessList, parse_networks
-from switchboard.edge.filter import AGAIN_S, LINES_A_SECOND, Gate, Notices, Refused
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.filter import AGAIN_S, LINES_A_SECOND, EdgeFilter, Notices, Refused
+from switchboard.edge.policy import FilterPolicy
 from switchboard.sip.message import Message, parse_message
 
 
@@ -46,19 +46,22 @@ def message(start: str = "OPTIONS sip:a@b SIP/2.0", lines: str = "") -> Message:
     )
 
 
-def refused(policy: GatePolicy, received: Message, host: str = STRANGER) -> int | None:
+def refused(policy: FilterPolicy, received: Message, host: str = STRANGER) -> int | None:
     """The status of the refusal; None: it passed."""
-    gate = Gate(policy)
+    edge_filter = EdgeFilter(policy)
     try:
-        gate.check(received, host, 100.0)
+        edge_filter.check(received, host, 100.0)
     except Refused as refusal:
-        assert sum(gate.stats()[name] for name in ("forbidden", "scanners", "oversized", "acks_ended")) == 1
+        assert (
+            sum(edge_filter.stats()[name] for name in ("forbidden", "scanners", "oversized", "acks_ended"))
+            == 1
+        )
         return refusal.status
     return None
 
 
 def test_all_passes_by_default() -> None:
-    assert refused(GatePolicy(), message()) is None
+    assert refused(FilterPolicy(), message()) is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_all_passes_by_default() -> None:
     ],
 )
 def test_access(policy: dict[str, Any], host: str, start: str, expected: int | None) -> None:
-    assert refused(GatePolicy(**policy), message(start), host) == expected
+    assert refused(FilterPolicy(**policy), message(start), host) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,17 +91,17 @@ def test_access(policy: dict[str, Any], host: str, start: str, expected: int | N
     ],
 )
 def test_scanners_are_dropped(lines: str, expected: int | None) -> None:
-    policy = GatePolicy(scanners=("friendly-scanner", "sipvicious"))
+    policy = FilterPolicy(scanners=("friendly-scanner", "sipvicious"))
     assert refused(policy, message(lines=lines)) == expected
 
 
 def test_a_response_may_say_what_it_likes() -> None:
-    policy = GatePolicy(scanners=("friendly-scanner",))
+    policy = FilterPolicy(scanners=("friendly-scanner",))
     assert refused(policy, message("SIP/2.0 200 OK", "User-Agent: friendly-scanner\r\n")) is None
 
 
-@pytest.mark.parametrize("policy", [GatePolicy(largest=200), GatePolicy(most_fields=5)])
-def test_what_is_too_large_is_refused(policy: GatePolicy) -> None:
+@pytest.mark.parametrize("policy", [FilterPolicy(largest=200), FilterPolicy(most_fields=5)])
+def test_what_is_too_large_is_refused(policy: FilterPolicy) -> None:
     lines = f"Subject: {100 * 'x'}\r\n"
     assert refused(policy, message(lines=lines)) == 513
     assert refused(policy, message("A sip:a@b SIP/2.0")) is None
@@ -107,7 +110,7 @@ def test_what_is_too_large_is_refused(policy: GatePolicy) -> None:
 @pytest.mark.parametrize("start", ["ACK sip:a@b SIP/2.0", "BYE sip:a@b SIP/2.0", "SIP/2.0 200 Very Well"])
 def test_what_was_begun_may_be_large(start: str) -> None:
     assert (
-        refused(GatePolicy(largest=200, most_fields=5), message(start, f"Subject: {100 * 'x'}\r\n")) is None
+        refused(FilterPolicy(largest=200, most_fields=5), message(start, f"Subject: {100 * 'x'}\r\n")) is None
     )
 
 
@@ -115,33 +118,33 @@ def test_what_was_begun_may_be_large(start: str) -> None:
 def test_so_may_what_belongs_to_a_dialog(method: str) -> None:
     raw = message(f"{method} sip:a@b SIP/2.0", f"Subject: {100 * 'x'}\r\n").raw
     within = parse_message(raw.replace(b"To: <sip:a@b>", b"To: <sip:a@b>;tag=1"))
-    assert refused(GatePolicy(largest=200, most_fields=5), within) is None
+    assert refused(FilterPolicy(largest=200, most_fields=5), within) is None
 
 
 def test_so_may_what_a_registered_phone_sends() -> None:
-    gate, large = (
-        Gate(GatePolicy(largest=200)),
+    edge_filter, large = (
+        EdgeFilter(FilterPolicy(largest=200)),
         message("INVITE sip:a@b SIP/2.0", f"Subject: {100 * 'x'}\r\n"),
     )
-    gate.sources.phones.add(STRANGER, 5060, 100.0)
-    gate.check(large, STRANGER, 100.0)
+    edge_filter.sources.phones.add(STRANGER, 5060, 100.0)
+    edge_filter.check(large, STRANGER, 100.0)
     with pytest.raises(Refused):
-        gate.check(large, LOCAL, 100.0)
+        edge_filter.check(large, LOCAL, 100.0)
 
 
 def test_an_ack_of_a_stateless_answer_ends() -> None:
     raw = message("ACK sip:a@b SIP/2.0").raw.replace(b"To: <sip:a@b>", b"To: <sip:a@b>;tag=sbr.1")
-    assert refused(GatePolicy(), parse_message(raw)) == 0
+    assert refused(FilterPolicy(), parse_message(raw)) == 0
 
 
 def test_operators_are_told_of_floods_and_scanners() -> None:
-    gate = Gate(GatePolicy(rate=1.0, burst=2.0, ignored_s=5.0, scanners=("evil",)))
+    edge_filter = EdgeFilter(FilterPolicy(rate=1.0, burst=2.0, ignored_s=5.0, scanners=("evil",)))
     with pytest.raises(Refused):
-        gate.check(message(lines="User-Agent: evil source=1.2.3.4 \x1b\xe9\r\n"), STRANGER, 100.0)
-    assert [gate.hears(STRANGER, 5060, 100.0) for _ in range(4)] == [True, True, False, False]
-    gate.tell(100.0)
-    assert gate.notices.take() == [
+        edge_filter.check(message(lines="User-Agent: evil source=1.2.3.4 \x1b\xe9\r\n"), STRANGER, 100.0)
+    assert [edge_filter.hears(STRANGER, 5060, 100.0) for _ in range(4)] == [True, True, False, False]
+    edge_filter.tell(100.0)
+    assert edge_filter.notices.take() == [
         ("scanner dropped", {"source": STRANGER, "user_agent": "evil_source_1.2.3.4____"}),
         ("flood ignored", {"source": STRANGER, "limit_a_second": "1", "ignored_s": "5"}),
     ]
-    assert gate.stats()["datagrams.ignored"] == 2
+    assert edge_filter.stats()["datagrams.ignored"] == 2

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchboard.core.networks import AccessList
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.policy import FilterPolicy
 from switchboard.edge.rate_limit import FORGIVEN_S, GENERATION, Bucket, BucketInPython, Sources
 
-POLICY = GatePolicy(rate=10.0, burst=20.0, ignored_s=5.0)
+POLICY = FilterPolicy(rate=10.0, burst=20.0, ignored_s=5.0)
 HOST = "192.0.2.1"
 
 
@@ -61,15 +61,15 @@ def test_one_flooder_costs_the_others_nothing() -> None:
 
 @pytest.mark.parametrize(
     "policy",
-    [GatePolicy(), GatePolicy(rate=1.0, burst=1.0, ignored_s=1.0, exempt=(ip_network("192.0.2.0/24"),))],
+    [FilterPolicy(), FilterPolicy(rate=1.0, burst=1.0, ignored_s=1.0, exempt=(ip_network("192.0.2.0/24"),))],
 )
-def test_who_is_not_counted_is_always_heard(policy: GatePolicy) -> None:
+def test_who_is_not_counted_is_always_heard(policy: FilterPolicy) -> None:
     assert hears(Sources(policy), 100.0, 1000) == 1000
 
 
 def test_a_denied_source_is_not_read_if_silence_is_wanted() -> None:
     access = AccessList(deny=(ip_network("192.0.2.0/24"),))
-    sources = Sources(GatePolicy(access=access, silent=True))
+    sources = Sources(FilterPolicy(access=access, silent=True))
     assert hears(sources, 100.0, 3) == 0
     assert sources.denied == 3
     assert hears(sources, 100.0, 3, "198.51.100.1") == 3

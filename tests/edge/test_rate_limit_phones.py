@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.policy import FilterPolicy
 from switchboard.edge.rate_limit import PHONES, SHARE, Phones, Sources
 
 HOST, PHONE, FLOODER = "192.0.2.1", 5060, 40_000
@@ -11,7 +11,7 @@ RATE, BURST = 100.0, 400.0
 
 def flooded() -> Sources:
     """A registered phone, and a flooder at the same address who is ignored."""
-    sources = Sources(GatePolicy(rate=RATE, burst=BURST, ignored_s=1e6))
+    sources = Sources(FilterPolicy(rate=RATE, burst=BURST, ignored_s=1e6))
     sources.phones.add(HOST, PHONE, 100.0)
     hears(sources, FLOODER, 100.0, int(BURST) + 1)
     assert hears(sources, FLOODER, 100.0, 100) == 0

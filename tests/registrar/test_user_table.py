@@ -16,7 +16,6 @@ from switchboard.registrar.user_table import (
     pack_record,
     pack_records,
     pack_users,
-    still_in_force,
 )
 
 A, B = Binding("sip:a@h", 1.0, 100.0), Binding("sip:b@h", 0.5, 200.0, path=("<sip:p;lr>",))
@@ -107,9 +106,18 @@ def test_many_users(twin: type[UserTable]) -> None:
     assert all(bindings_in(table.get(str(number))) == [A] for number in range(5000))
 
 
-def test_what_still_counts_of_a_row() -> None:
-    table = UserTable()
+@TWINS
+def test_what_is_in_force_of_a_row(twin: type[UserTable]) -> None:
+    table = twin()
     table.take(row := pack_users({"lukas": [A], "eva": [B], "gone": []}), row=1)
     table.take(pack_users({"eva": [A]}), row=2)
-    assert list(still_in_force(row, 1, table)) == [pack_record("lukas", [A]), pack_record("gone", [])]
-    assert pack_records(list(still_in_force(row, 3, table))) == pack([])
+    assert table.in_force(row, 1) == [pack_record("lukas", [A]), pack_record("gone", [])]
+    assert table.in_force(row, 3) == []
+
+
+@TWINS
+def test_of_two_records_of_a_user_the_last_is_in_force(twin: type[UserTable]) -> None:
+    table = twin()
+    row = pack_records([pack_record("lukas", each) for each in ([A], [B])])
+    assert table.take(row, row=1) == ["lukas", "lukas"]
+    assert table.in_force(row, 1) == [pack_record("lukas", [B])]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from switchboard.settings.local import Facing, LocalAddresses, interfaces, own_addresses, own_domains
+from switchboard.settings.local import LocalAddresses, SourceAddresses, interfaces, own_addresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.sip.uri import SipUri
 
@@ -39,12 +39,12 @@ def test_interfaces() -> None:
 )
 def test_facing(host: str, address: str) -> None:
     """The address in the narrowest network of the peer's, else the default route's."""
-    assert TWO_NETWORKS.facing(host) == address
+    assert TWO_NETWORKS.source_address(host) == address
 
 
 @pytest.mark.parametrize("host", ["198.51.100.1", "2001:db8::1"])
 def test_facing_nobody(host: str) -> None:
-    assert LocalAddresses((), {}).facing(host) == ""
+    assert LocalAddresses((), {}).source_address(host) == ""
 
 
 @pytest.mark.parametrize(
@@ -60,17 +60,17 @@ def test_facing_nobody(host: str) -> None:
 )
 def test_facing_under_settings(tmp_path: Path, sip_host: str, peer: str, address: str) -> None:
     """Where we listen at one address, every peer of its family sees that; others cannot be reached."""
-    facing = Facing(settings(tmp_path, sip_host=sip_host))
-    assert facing(peer) == address
-    facing.refresh()
-    assert facing(peer) == address
+    source_address = SourceAddresses(settings(tmp_path, sip_host=sip_host))
+    assert source_address(peer) == address
+    source_address.refresh()
+    assert source_address(peer) == address
 
 
 def test_facing_forgets_rather_than_grow(tmp_path: Path) -> None:
-    facing = Facing(settings(tmp_path, sip_host="127.0.0.1"))
+    source_address = SourceAddresses(settings(tmp_path, sip_host="127.0.0.1"))
     for number in range(10_001):
-        facing(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
-    assert facing("10.0.0.1") == "127.0.0.1"
+        source_address(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert source_address("10.0.0.1") == "127.0.0.1"
 
 
 @pytest.mark.parametrize(("sip_host", "addresses"), [("127.0.0.2", ["127.0.0.2"]), ("::1", ["::1"])])
@@ -100,9 +100,9 @@ def test_where_the_edge_is_elsewhere_its_addresses_are_those_of_its_host(tmp_pat
     }
     far = settings(tmp_path, hosts=hosts, host="beta", routers=1)
     assert own_addresses(far) == ["10.0.0.1", "192.168.0.1", "2001:db8::1"]
-    facing = Facing(far)
+    source_address = SourceAddresses(far)
     peers = ["10.2.3.4", "192.168.0.9", "198.51.100.1", "2001:db8:9::1"]
-    assert [facing(peer) for peer in peers] == ["10.0.0.1", "192.168.0.1", "10.0.0.1", "2001:db8::1"]
+    assert [source_address(peer) for peer in peers] == ["10.0.0.1", "192.168.0.1", "10.0.0.1", "2001:db8::1"]
 
 
 def test_an_edge_elsewhere_has_at_least_its_hosts_address(tmp_path: Path) -> None:

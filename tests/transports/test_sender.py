@@ -24,6 +24,7 @@ from switchboard.bus.tap import Tap, topic_of
 from switchboard.phrases.translate import Translator
 from switchboard.transports import sender as sender_module
 from switchboard.transports.lending import NAME, Borrower, Lender
+from switchboard.transports.phrasing import Phrasing, PhrasingInPython
 from switchboard.transports.sender import HEAD_START_S, Sender
 from switchboard.transports.udp_datagrams import Sender as SocketSender
 from switchboard.transports.udp_sockets import bind_sockets
@@ -104,7 +105,7 @@ def twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
     if request.param == "reference":
         monkeypatch.setattr(SocketSender, "send_run", lambda *_: None)
         monkeypatch.setattr(SocketSender, "send_items", lambda *_: None)
-        monkeypatch.setattr(sender_module, "rewrite", None)
+        monkeypatch.setattr(sender_module, "Phrasing", PhrasingInPython)
 
 
 @pytest.mark.usefixtures("twin")
@@ -263,7 +264,9 @@ def test_the_twins_send_the_same(items: list[tuple[bytes, str, bool]]) -> None:
             [flow, line + b"\r\nX: y\r\n\r\n", *([user, ""] if reads else [])] for line, user, reads in items
         ]
         by_class = [0] * 7
-        counts = SocketSender(sockets).send_run(len(run), b"".join(map(codec.pack, run)), PHRASES, by_class)
+        counts = SocketSender(sockets).send_run(
+            len(run), b"".join(map(codec.pack, run)), Phrasing(PHRASES), by_class
+        )
         assert counts == (len(run), 0)
         assert [phone.recv(2000) for _ in run] == [
             PHRASES.translate(raw, *reader) if reader else raw for _, raw, *reader in run
@@ -278,5 +281,16 @@ def test_a_run_that_is_odd_is_left_to_the_reference(cut: int, octets: bytes, cou
     with sockets[0]:
         sender = SocketSender(sockets)
         run = codec.pack([packed("127.0.0.1", 9, "127.0.0.1"), REQUEST]) * 2
-        counts = sender.send_run(count, run[:cut] + octets + run[cut + 1 :], PHRASES, [0] * 7)
+        counts = sender.send_run(count, run[:cut] + octets + run[cut + 1 :], Phrasing(PHRASES), [0] * 7)
         assert counts is None or sum(counts) == count
+
+
+@pytest.mark.usefixtures("twin")
+def test_what_is_no_run_is_counted_and_goes_nowhere(bench: Bench) -> None:
+    bench.open()
+    bench.sender.put_packed(2, codec.pack(bench.request()))
+    bench.sender.flush()
+    bench.sender.put(bench.request())
+    bench.sender.flush()
+    assert bench.received(1) == [REQUEST]
+    assert (bench.sender.stats()["sent"], bench.sender.stats()["failed"]) == (1, 2)

@@ -20,7 +20,7 @@ INVITE = request("INVITE", "sip:lenka@10.0.0.1")
 
 
 def make_core(log: RouterLog) -> RouterCore:
-    """A core that keeps its units in `log`."""
+    """A core that keeps its saved transactions in `log`."""
     board = Board(fragile=False)
     board.bind("lenka", "sip:lenka@10.0.0.12:5060")
     core = RouterCore(board.proxy.env, log.keyed, native=False)
@@ -44,7 +44,7 @@ def write_call(directory: Path) -> None:
 
 
 def restored(directory: Path, now: float = 1001.0) -> tuple[int, RouterLog]:
-    """The next life: how many units it takes up."""
+    """The next life: how many saved transactions it takes up."""
     log = RouterLog(directory)
     return make_core(log).restore(now, now), log
 
@@ -144,7 +144,7 @@ def test_the_end_of_an_old_unit_spares_a_new_one_of_its_name(tmp_path: Path) -> 
     log = RouterLog(tmp_path)
     old = make_core(log)
     new = make_core(log)
-    new._units.numbers = old._units.numbers
+    new._saved.numbers = old._saved.numbers
     for now, core in ((1000.0, old), (1001.0, new)):
         begin_call(core, now)
         log.commit()

@@ -1,4 +1,4 @@
-"""Units in a log: numbered, written in two parts, restored one by one."""
+"""Saved transactions in a log: numbered, written in two parts, restored one by one."""
 
 import gc
 
@@ -6,7 +6,7 @@ import pytest
 from playbook import LENKA, LUKAS, Board, MemoryLog, request, response
 
 from switchboard.core.numbers import Numbers
-from switchboard.core.unit_log import BASE, STATE, UnitLog
+from switchboard.core.transaction_log import BASE, STATE, TransactionLog
 
 CALLEE = "sip:lenka@10.0.0.1"
 
@@ -64,7 +64,7 @@ def test_a_unit_of_yesterday_is_erased(board: Board) -> None:
 
 def test_forget_all(board: Board) -> None:
     answered_call(board, 1)
-    UnitLog(board.log, Numbers()).forget_all()
+    TransactionLog(board.log, Numbers()).forget_all()
     assert not board.log
 
 

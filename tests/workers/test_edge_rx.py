@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.loop import Loop
-from switchboard.edge.intake import DATAGRAMS_A_ROUND
+from switchboard.edge.ingress import DATAGRAMS_A_ROUND
 from switchboard.edge.undeliverable import ERRORS_A_ROUND
 from switchboard.settings.model import Settings
 from switchboard.sip.scan import scan
@@ -243,7 +243,7 @@ def test_own_addresses_are_looked_at_again(edge: Edge) -> None:
 )
 def test_no_datagram_can_stop_it(edge: Edge, data: bytes) -> None:
     before = edge.taken
-    edge.service._intake.take(data, udp("127.0.0.1", 5060, "127.0.0.1"), 100.0)
+    edge.service._ingress.take(data, udp("127.0.0.1", 5060, "127.0.0.1"), 100.0)
     assert edge.taken == before + 1
 
 
@@ -282,7 +282,7 @@ def test_who_registered_is_heard_beside_a_flooder_of_the_same_address(edge: Edge
     edge.service.receive(
         "source.registered", [[packed("192.0.2.1", 5060)], "nonsense", [b"nonsense"]], time.monotonic()
     )
-    phones = edge.service._gate.sources.phones
+    phones = edge.service._edge_filter.sources.phones
     assert phones.hears("192.0.2.1", 5060, time.monotonic())
     assert not phones.hears("192.0.2.1", 5061, time.monotonic())
     assert edge.service.stats()["bad_items"] == 2

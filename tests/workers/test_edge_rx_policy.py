@@ -1,13 +1,13 @@
-"""How the settings become the policy of the edge's gate."""
+"""How the settings become the policy of the edge's filter."""
 
 from switchboard.core.networks import parse_host
 from switchboard.settings.model import Settings
 from switchboard.settings.types import AccessSettings
-from switchboard.workers.edge_rx import gate_policy
+from switchboard.workers.edge_rx import filter_policy
 
 
 def test_defaults_count_everybody_but_ourselves() -> None:
-    policy = gate_policy(Settings())
+    policy = filter_policy(Settings())
     assert (policy.rate, policy.burst, policy.ignored_s) == (400.0, 2000.0, 10.0)
     assert [policy.is_exempt(parse_host(host)) for host in ("127.0.0.9", "::1", "192.0.2.1")] == [
         True,
@@ -21,7 +21,7 @@ def test_access_by_method() -> None:
     access = AccessSettings.model_validate(
         {"deny": ["192.0.2.0/24"], "answer": "silence", "methods": {"REGISTER": {"allow": ["10.0.0.0/8"]}}}
     )
-    policy = gate_policy(Settings(access=access))
+    policy = filter_policy(Settings(access=access))
     assert policy.silent
     far, near = parse_host("198.51.100.1"), parse_host("10.0.0.1")
     assert [policy.lets_in(far, method) for method in ("REGISTER", "INVITE")] == [False, True]
@@ -30,4 +30,4 @@ def test_access_by_method() -> None:
 
 
 def test_a_burst_is_not_less_than_a_second() -> None:
-    assert gate_policy(Settings(rate_limit=100.0, rate_burst=1.0)).burst == 100.0
+    assert filter_policy(Settings(rate_limit=100.0, rate_burst=1.0)).burst == 100.0

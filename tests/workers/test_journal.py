@@ -9,6 +9,7 @@ import pytest
 from bus.inbox import bind_inbox, next_frame
 from journal.scripts import CALLER, answered, bye, invite, item, ringing
 
+from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rounds import RETRY_S
@@ -36,7 +37,9 @@ def service(context: BusContext, settings: Settings) -> Iterator[JournalService]
 
 def tell(service: JournalService, first: int, *events: CallEvent, instance: int = 0) -> None:
     items = [item(number, event) for number, event in enumerate(events, first)]
-    service.receive("call.happened", [instance, "life", items], 0.0)
+    frame = frames.pack("call.happened", [instance, "life", items])
+    if service.receive_frame(frame) is None:
+        service.receive(*frames.unpack(frame), 0.0)
 
 
 def flush_within(service: JournalService, *counters: str) -> None:
@@ -105,6 +108,7 @@ def test_calls_wait_until_their_time(context: BusContext, settings: Settings) ->
 
 
 def test_other_casts_are_counted(service: JournalService) -> None:
+    assert service.receive_frame(frames.pack("sip.received", [0, "life", []])) is None
     service.receive("sip.received", [], 0.0)
     service.receive("call.happened", "nonsense", 0.0)
     service.flush()

@@ -209,32 +209,6 @@ flows = st.sampled_from(
 tos = st.sampled_from(
     [None, None, None, "<sip:lukas@switchboard.test;x=y>", "<sip:lukas@127.0.0.1>;tag=b", "<bad"]
 )
-requests = st.builds(
-    lambda contacts, user, to, extra, sent_by, number, branch, call_id, rport, flow: item_of(
-        register(
-            *contacts,
-            user=user,
-            to=to,
-            extra=extra,
-            sent_by=sent_by,
-            cseq=number,
-            branch=branch,
-            call_id=call_id,
-        ),
-        rport,
-        flow,
-    ),
-    contacts,
-    users,
-    tos,
-    extras,
-    sent_bys,
-    st.sampled_from([1, 2, 3, 2**31]),
-    st.sampled_from(["z9hG4bKa", "z9hG4bKA", "z9hG4bKb", "z9hG4bKc", "z9hG4bKd", "old", "z9hG4bK"]),
-    st.sampled_from(["one", "two", "ž"]),
-    st.booleans(),
-    flows,
-)
 
 
 def item_of(raw: bytes, rport: bool, flow: bytes) -> list[bytes]:
@@ -245,12 +219,66 @@ def item_of(raw: bytes, rport: bool, flow: bytes) -> list[bytes]:
         return [flow, b"", raw]
 
 
+def requests_of(
+    contacts: Any, users: Any, tos: Any, extras: Any, sent_bys: Any, branches: Any, flows: Any
+) -> Any:
+    """A strategy of items of sip.received."""
+    return st.builds(
+        item_of,
+        st.builds(
+            lambda contacts, **parts: register(*contacts, **parts),
+            contacts,
+            user=users,
+            to=tos,
+            extra=extras,
+            sent_by=sent_bys,
+            cseq=st.sampled_from([1, 2, 3, 3, 4, 2**31]),
+            branch=branches,
+            call_id=st.sampled_from(["one", "two", "two@h", "ž"]),
+        ),
+        st.booleans(),
+        flows,
+    )
+
+
+odd_branches = st.sampled_from(["z9hG4bKa", "z9hG4bKA", "z9hG4bKb", "z9hG4bKc", "old", "z9hG4bK"])
+branches = st.integers(0, 30).map("z9hG4bK{}".format)
+requests = requests_of(contacts, users, tos, extras, sent_bys, odd_branches | branches, flows)
+plain_requests = requests_of(
+    st.lists(
+        st.builds(
+            "<sip:{}>{}".format,
+            st.sampled_from(
+                ["lukas@10.0.0.9:5060", "lukas@10.0.0.8", "eva@h.test;ob", "lukas@10.0.0.7:5062;x=1"]
+            ),
+            st.sampled_from(
+                ["", "", ";expires=0", ";expires=90", ";q=0.5", f";{PHONE};reg-id=1", f";{PHONE}"]
+                + [f";{PHONE.replace('ff', 'fe')}", f";{PHONE};expires=0", ";flag;expires=61"]
+            ),
+        ),
+        max_size=1,
+    ),
+    st.sampled_from(["lukas", "lukas", "eva"]),
+    st.none(),
+    st.sampled_from(["", "", "Expires: 0", "Expires: 600", "User-Agent: one", "Accept-Language: sk"]),
+    st.sampled_from(["10.0.0.9:5060", "10.0.0.8", "phone.test", "[2001:db8::7]:5"]),
+    branches,
+    st.sampled_from([FLOW, packed("10.0.0.8", 40000), packed("2001:db8::7", 5)]),
+)
+
+
 @needs_compiled_core
 @settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
-            st.lists(requests | st.sampled_from([1.5, [b"no flow", b"index", b"raw"], None, []]), max_size=6),
+            st.lists(
+                plain_requests
+                | plain_requests
+                | requests
+                | st.sampled_from([1.5, [b"no flow", b"index", b"raw"], None, []]),
+                max_size=8,
+            ),
             st.sampled_from([0.0, 0.4, 31.0, 61.0]),
         ),
         max_size=6,

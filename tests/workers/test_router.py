@@ -114,8 +114,8 @@ def test_all_leaves_on_the_sockets_of_the_edge_once_they_are_lent(
         item = [packed("127.0.0.2", port, "127.0.0.2"), scan(raw), raw]
         service.receive("sip.received", [item], time.monotonic())
         service.flush()
-        received = [phone.recv(2000).partition(b"\r\n")[0] for _ in range(1)]
-    assert received == [f"INVITE sip:bob@127.0.0.2:{port} SIP/2.0".encode()]
+        incoming = [phone.recv(2000).partition(b"\r\n")[0] for _ in range(1)]
+    assert incoming == [f"INVITE sip:bob@127.0.0.2:{port} SIP/2.0".encode()]
     assert service.stats()["sent"] == 2
     lender.close()
     for sock in sockets:

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from bus.inbox import bind_inbox, next_frame
 from compiled import needs_compiled_core
-from flows import packed
+from flows import items_of, packed
 from structlog.testing import capture_logs
 
-from switchboard import codec
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
@@ -47,7 +46,7 @@ def flush_within(service: TranslatorService, limit_s: float = 2.0) -> None:
 def said(service: TranslatorService, item: list[object] | None = None) -> str:
     """What becomes of the phrase of one item, read from the edge's outbox."""
     service.receive("sip.translate", [item or busy()], 0.0)
-    (sent,) = map(codec.unpack, service.outboxes[0].take_back())
+    (sent,) = items_of(service.outboxes[0].take_back())
     raw = sent[1]
     assert isinstance(raw, bytes)
     return raw[12 : raw.index(b"\r\n")].decode()
@@ -70,7 +69,7 @@ def test_a_drain_reaches_the_edge_in_one_frame(context: BusContext, data_dir: Pa
 
 def taken(service: TranslatorService) -> list[object]:
     """What waits for the edge."""
-    return [codec.unpack(each) for each in service.outboxes[0].take_back()]
+    return list(items_of(service.outboxes[0].take_back()))
 
 
 def answer(status_line: str, rest: bytes = b"Call-ID: x\r\n\r\n") -> bytes:

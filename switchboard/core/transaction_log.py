@@ -1,4 +1,4 @@
-"""Which units are in the log, and under which number; a successor restores them one by one, when needed."""
+"""Which saved transactions are in the log, and under which number; a successor restores each when needed."""
 
 import struct
 from collections.abc import Iterable, Iterator
@@ -6,14 +6,13 @@ from functools import partial
 from typing import Final, Protocol
 
 from switchboard.codec import pack, unpack
-from switchboard.core.commands import ProxyTurn
+from switchboard.core.commands import ProxyEffects
 from switchboard.core.dormant import Dormant
 from switchboard.core.environment import Environment
 from switchboard.core.numbers import Numbering
-from switchboard.core.transactions import TransactionLayer
-from switchboard.core.units import (
-    SavedUnit,
-    Unit,
+from switchboard.core.saved_transaction import (
+    SavedTransaction,
+    Transaction,
     base_of,
     edition_of,
     forget,
@@ -21,8 +20,9 @@ from switchboard.core.units import (
     resume,
     settled,
     state_of,
-    units_of,
+    transactions_of,
 )
+from switchboard.core.transactions import TransactionLayer
 
 BASE: Final = b"U"
 STATE: Final = b"T"
@@ -30,7 +30,7 @@ _KEY = struct.Struct(">cQ")
 
 
 class Store(Protocol):
-    """As much of a KeyedLog as the units need. `put_records`: what its segments would hold (`wal/segment.py`)."""
+    """As much of a KeyedLog as is needed. `put_records`: what its segments would hold (`wal/segment.py`)."""
 
     def put(self, key: bytes, value: bytes) -> None: ...
     def erase(self, key: bytes) -> None: ...
@@ -40,7 +40,7 @@ class Store(Protocol):
 
 
 class _Place:
-    """Where a unit is in the log, and which edition of its base."""
+    """Where a saved transaction is in the log, and which edition of its base."""
 
     __slots__ = ("base", "edition", "number", "state")
 
@@ -51,31 +51,31 @@ class _Place:
         self.state = _KEY.pack(STATE, number)
 
 
-class UnitLog:
-    """Keeps the units of one router in `log`, which the caller commits."""
+class TransactionLog:
+    """Keeps the saved transactions of one router in `log`, which the caller commits."""
 
     def __init__(self, log: Store, numbers: Numbering) -> None:
         self._log = log
-        self._places: dict[Unit, _Place] = {}
+        self._places: dict[Transaction, _Place] = {}
         self._found = [_KEY.unpack(key)[1] for key in log if key[:1] == BASE]
         self.numbers = numbers
         numbers.units = max(self._found, default=0)
         self._layer: TransactionLayer | None = None
 
     def save(self, touched: Iterable[object], now: float) -> None:
-        """Write the units of the `touched` transactions; those that are over are erased.
+        """Write the saved transactions of the `touched` transactions; those that are over are erased.
 
         Those of which only what is sent twice can come are in the log alone from now on.
         """
-        for unit in units_of(touched):
-            if is_over(unit):
-                place = self._places.pop(unit, None)
+        for saved in transactions_of(touched):
+            if is_over(saved):
+                place = self._places.pop(saved, None)
                 if place is not None:
                     self._erase(place.number)
-                forget(unit)
+                forget(saved)
             else:
-                self._put(unit, now)
-                self._let_sleep(unit)
+                self._put(saved, now)
+                self._let_sleep(saved)
 
     def forget_all(self) -> None:
         """Erase what the predecessor left."""
@@ -83,59 +83,59 @@ class UnitLog:
             self._erase(number)
         self._found.clear()
 
-    def take_over(self, env: Environment, turn: ProxyTurn) -> int:
-        """Go on with the predecessor's units that are not over; return how many there are.
+    def take_over(self, env: Environment, effects: ProxyEffects) -> int:
+        """Go on with the predecessor's saved transactions that are not over; return how many there are.
 
         Those that await something are restored at once, the others when a message or a timer concerns them.
         """
-        dormant = env.layer.dormant = Dormant(partial(self._restore, env, turn.now), self._erase)
+        dormant = env.layer.dormant = Dormant(partial(self._restore, env, effects.now), self._erase)
         self._layer = env.layer
         restored = []
         found, self._found = self._found, []
         for number in found:
             saved = self._read(number)
             due = saved.due
-            if saved.is_stale(turn.now, env.layer.values):
+            if saved.is_stale(effects.now, env.layer.values):
                 self._erase(number)
             elif due is None or saved.awaits:
-                restored.append((self._restore(env, turn.now, number), saved.saved_at))
+                restored.append((self._restore(env, effects.now, number), saved.saved_at))
             else:
                 dormant.add(number, saved.servers, saved.clients, due)
-        for unit, saved_at in restored:
-            resume(unit, saved_at, turn)
+        for transaction, saved_at in restored:
+            resume(transaction, saved_at, effects)
         return len(restored) + len(dormant)
 
-    def adopt(self, number: int, env: Environment, now: float) -> Unit:
-        """Go on with the unit of this number, which somebody else has kept in the log until now."""
+    def adopt(self, number: int, env: Environment, now: float) -> Transaction:
+        """Go on with the saved transaction of this number, which somebody else has kept in the log until now."""
         return self._restore(env, now, number)
 
-    def _restore(self, env: Environment, now: float, number: int) -> Unit:
-        unit = self._read(number).restore(env, now)
-        self._places[unit] = _Place(number, edition_of(unit))
-        return unit
+    def _restore(self, env: Environment, now: float, number: int) -> Transaction:
+        saved = self._read(number).restore(env, now)
+        self._places[saved] = _Place(number, edition_of(saved))
+        return saved
 
-    def _put(self, unit: Unit, now: float) -> None:
-        edition = edition_of(unit)
-        place = self._places.get(unit)
+    def _put(self, saved: Transaction, now: float) -> None:
+        edition = edition_of(saved)
+        place = self._places.get(saved)
         if place is None:
             self.numbers.units += 1
-            place = self._places[unit] = _Place(self.numbers.units)
+            place = self._places[saved] = _Place(self.numbers.units)
         if place.edition != edition:
             place.edition = edition
-            self._log.put(place.base, pack(base_of(unit)))
-        self._log.put(place.state, pack(state_of(unit, now)))
+            self._log.put(place.base, pack(base_of(saved)))
+        self._log.put(place.state, pack(state_of(saved, now)))
 
-    def _let_sleep(self, unit: Unit) -> None:
-        rest = settled(unit)
+    def _let_sleep(self, saved: Transaction) -> None:
+        rest = settled(saved)
         if rest is not None and self._layer is not None:
             servers, clients, until = rest
-            place = self._places.pop(unit)
+            place = self._places.pop(saved)
             self._layer.let_sleep(place.number, servers, clients, until)
-            forget(unit)
+            forget(saved)
 
-    def _read(self, number: int) -> SavedUnit:
+    def _read(self, number: int) -> SavedTransaction:
         base, state = self._log[_KEY.pack(BASE, number)], self._log[_KEY.pack(STATE, number)]
-        return SavedUnit(unpack(base, lists=False), unpack(state, lists=False))
+        return SavedTransaction(unpack(base, lists=False), unpack(state, lists=False))
 
     def _erase(self, number: int) -> None:
         self._log.erase(_KEY.pack(STATE, number))

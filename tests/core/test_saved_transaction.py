@@ -1,9 +1,9 @@
-"""Units of state over a restart; that nothing is lost in one is shown by every other test of this floor."""
+"""Saved transactions over a restart; that nothing is lost in one is shown by every other test of this floor."""
 
 from playbook import LENKA, LUKAS, Board, Sent, request, response
 
 from switchboard.core.commands import Lookup
-from switchboard.core.unit_log import STATE
+from switchboard.core.transaction_log import STATE
 
 CALLEE = "sip:lenka@10.0.0.1"
 
@@ -65,7 +65,7 @@ def test_a_provisional_that_may_not_have_left_is_sent_again() -> None:
 
 
 def sleepers(board: Board) -> int:
-    """How many units are still to be restored."""
+    """How many saved transactions are still to be restored."""
     dormant = board.proxy.env.layer.dormant
     return len(dormant) if dormant else 0
 

@@ -1,7 +1,7 @@
-"""What a router must not forget: units of state, each saved in two parts and restored as a whole.
+"""What a router must not forget: saved transactions, each saved in two parts and restored as a whole.
 
-A unit is a server transaction with the response context and the client transactions that belong to it, or
-a client transaction that stands alone (a CANCEL). `base` is what does not change, written when the unit
+A saved transaction is a server transaction with the response context and the client transactions that belong to it, or
+a client transaction that stands alone (a CANCEL). `base` is what does not change, written when the saved transaction
 begins and again when it gets another branch; `state` is small, and written at every touch:
 
     base     (is_server, the transaction's fixed fields, the context's or None)
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientState, ClientTransaction
-from switchboard.core.commands import Fields, ProxyTurn
+from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.environment import Environment
 from switchboard.core.response_context import ResponseContext, restore_context
 from switchboard.core.server_transaction import ServerState, ServerTransaction
@@ -25,22 +25,22 @@ from switchboard.sip.dispatch import ClientKey, ServerKey
 RECENT_S = 2.0
 """A provisional response that was decided so shortly before the end may not have left: it is sent again."""
 
-Unit = ServerTransaction | ClientTransaction
+Transaction = ServerTransaction | ClientTransaction
 Settled = tuple[list[ServerTransaction], list[ClientTransaction], float]
 
 _ENDINGS = frozenset("DIJKLM")
 """Timers that do nothing but end a transaction which has its final response."""
 
 
-def units_of(touched: Iterable[object]) -> dict[Unit, None]:
-    """Return the units to which the touched transactions belong, each once."""
-    units: dict[Unit, None] = {}
+def transactions_of(touched: Iterable[object]) -> dict[Transaction, None]:
+    """Return the saved transactions to which the touched transactions belong, each once."""
+    transactions: dict[Transaction, None] = {}
     for transaction in touched:
-        units[_unit_of(transaction)] = None
-    return units
+        transactions[_unit_of(transaction)] = None
+    return transactions
 
 
-def _unit_of(transaction: object) -> Unit:
+def _unit_of(transaction: object) -> Transaction:
     if isinstance(transaction, ServerTransaction):
         return transaction
     assert isinstance(transaction, ClientTransaction)
@@ -53,38 +53,42 @@ def _unit_of(transaction: object) -> Unit:
     return client
 
 
-def is_over(unit: Unit) -> bool:
-    """Whether nothing can come of the unit any more."""
-    if not unit.is_over:
+def is_over(transaction: Transaction) -> bool:
+    """Whether nothing can come of the saved transaction any more."""
+    if not transaction.is_over:
         return False
-    context = _context_of(unit)
+    context = _context_of(transaction)
     return context is None or not context.is_alive()
 
 
-def edition_of(unit: Unit) -> int:
-    """Return the number of the unit's base: another one when the base has changed."""
-    context = _context_of(unit)
+def edition_of(transaction: Transaction) -> int:
+    """Return the number of the saved transaction's base: another one when the base has changed."""
+    context = _context_of(transaction)
     return 0 if context is None else context.edition
 
 
-def base_of(unit: Unit) -> Fields:
+def base_of(transaction: Transaction) -> Fields:
     """Return what does not change."""
-    context = _context_of(unit)
-    return isinstance(unit, ServerTransaction), unit.fixed(), None if context is None else context.fixed()
+    context = _context_of(transaction)
+    return (
+        isinstance(transaction, ServerTransaction),
+        transaction.fixed(),
+        None if context is None else context.fixed(),
+    )
 
 
-def state_of(unit: Unit, now: float) -> Fields:
+def state_of(transaction: Transaction, now: float) -> Fields:
     """Return what does."""
-    context = _context_of(unit)
-    return now, unit.changing(), None if context is None else context.changing()
+    context = _context_of(transaction)
+    return now, transaction.changing(), None if context is None else context.changing()
 
 
-def settled(unit: Unit) -> Settled | None:
-    """A unit that has only to absorb what is sent twice: its transactions, and when the last one ends.
+def settled(transaction: Transaction) -> Settled | None:
+    """A saved transaction that has only to absorb what is sent twice: its transactions, and when the last one ends.
 
     None: more may come of it.
     """
-    servers, clients = _transactions_of(unit)
+    servers, clients = _transactions_of(transaction)
     until = 0.0
     for part in (*servers, *clients):
         for letter, when in part.armed.items():
@@ -94,47 +98,51 @@ def settled(unit: Unit) -> Settled | None:
     return (servers, clients, until) if until else None
 
 
-def _transactions_of(unit: Unit) -> tuple[list[ServerTransaction], list[ClientTransaction]]:
+def _transactions_of(transaction: Transaction) -> tuple[list[ServerTransaction], list[ClientTransaction]]:
     """Those that are there yet; none while a final response is missing."""
-    if isinstance(unit, ClientTransaction):
-        return [], [unit]
-    context = _context_of(unit)
+    if isinstance(transaction, ClientTransaction):
+        return [], [transaction]
+    context = _context_of(transaction)
     clients = context.lingering() if context else []
-    if clients is None or not unit.is_finished:
+    if clients is None or not transaction.is_finished:
         return [], []
-    return [] if unit.is_over else [unit], clients
+    return [] if transaction.is_over else [transaction], clients
 
 
-def forget(unit: Unit) -> None:
-    """Let go of a unit that is done with: its parts refer to each other, and would wait for the collector."""
-    if context := _context_of(unit):
+def forget(transaction: Transaction) -> None:
+    """Let go of one that is done with: its parts refer to each other, and would wait for the collector."""
+    if context := _context_of(transaction):
         context.dissolve()
-    unit.user = None
+    transaction.user = None
 
 
-def resume(unit: Unit, saved_at: float, turn: ProxyTurn) -> None:
-    """Go on with a unit that awaits something."""
-    if context := _context_of(unit):
-        context.resume(turn)
-    if isinstance(unit, ServerTransaction) and not unit.is_finished and turn.now - saved_at < RECENT_S:
-        unit.repeat(turn)
+def resume(transaction: Transaction, saved_at: float, effects: ProxyEffects) -> None:
+    """Go on with a saved transaction that awaits something."""
+    if context := _context_of(transaction):
+        context.resume(effects)
+    if (
+        isinstance(transaction, ServerTransaction)
+        and not transaction.is_finished
+        and effects.now - saved_at < RECENT_S
+    ):
+        transaction.repeat(effects)
 
 
-def expect_ack(unit: Unit, contact: str, env: Environment) -> None:
+def expect_ack(transaction: Transaction, contact: str, env: Environment) -> None:
     """The ACK for the 2xx with this Contact, which an INVITE's unit passed on, is still to come."""
-    context = _context_of(unit)
+    context = _context_of(transaction)
     if context is not None:
-        context.expect_ack(contact, unit.armed["L"] - env.layer.values.lifetime)
+        context.expect_ack(contact, transaction.armed["L"] - env.layer.values.lifetime)
 
 
-def _context_of(unit: Unit) -> ResponseContext | None:
-    user = unit.user
+def _context_of(transaction: Transaction) -> ResponseContext | None:
+    user = transaction.user
     return user if isinstance(user, ResponseContext) else None
 
 
 @dataclass(frozen=True, slots=True)
-class SavedUnit:
-    """A unit as its predecessor wrote it: what there is to know of it without restoring it."""
+class SavedTransaction:
+    """A saved transaction as its predecessor wrote it: what there is to know of it without restoring it."""
 
     base: Fields
     state: Fields
@@ -180,7 +188,7 @@ class SavedUnit:
         pairs = zip(self.base[2][-1], self._branches, strict=True) if self.base[2] else ()
         return [fixed[-1][0] for fixed, changing in pairs if changing[-1] and changing[-1][0] != over]
 
-    def restore(self, env: Environment, now: float) -> Unit:
+    def restore(self, env: Environment, now: float) -> Transaction:
         """Take it in again. `now`: when this process took over."""
         is_server, fixed, context = self.base
         _, changing, context_changing = self.state

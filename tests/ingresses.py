@@ -1,4 +1,4 @@
-"""Both twins of edge-rx's intake with outboxes that keep everything, and messages that tell them apart."""
+"""Both twins of edge-rx's ingress with outboxes that keep everything, and messages that tell them apart."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,15 +7,15 @@ from sip.messages import TORTURE
 
 from switchboard.core.domains import OwnDomains
 from switchboard.core.networks import AccessList, parse_networks
-from switchboard.edge.filter import Gate, Notice
-from switchboard.edge.intake import Intake, IntakeInPython
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.filter import EdgeFilter, Notice
+from switchboard.edge.ingress import Ingress, IngressInPython
+from switchboard.edge.policy import FilterPolicy
 from switchboard.sip.dispatch import Dispatcher
 
 ROUTERS = 3
 OWN = OwnDomains(["10.0.0.1"], ["pbx.example"], 5060)
-LENIENT = GatePolicy(scanners=("friendly-scanner",))
-STRICT = GatePolicy(
+LENIENT = FilterPolicy(scanners=("friendly-scanner",))
+STRICT = FilterPolicy(
     rate=1.0, burst=2.0, ignored_s=1.0,
     access=AccessList(deny=parse_networks(["10.0.0.12"])),
     methods={"REGISTER": AccessList(deny=parse_networks(["10.0.0.13"]))},
@@ -38,16 +38,16 @@ class Box:
 
 
 class Bench:
-    """An intake, its gate, and the outboxes of its peers."""
+    """An ingress, its filter, and the outboxes of its peers."""
 
-    def __init__(self, make: type[Intake] | type[IntakeInPython], policy: GatePolicy = LENIENT) -> None:
+    def __init__(self, make: type[Ingress] | type[IngressInPython], policy: FilterPolicy = LENIENT) -> None:
         self.boxes: list[Any] = [Box() for _ in range(ROUTERS + 2)]
-        self.gate = Gate(policy)
-        self.intake = make(Dispatcher(ROUTERS, OWN.owns), self.gate, self.boxes)
+        self.edge_filter = EdgeFilter(policy)
+        self.ingress = make(Dispatcher(ROUTERS, OWN.owns), self.edge_filter, self.boxes)
 
     def outcome(self) -> tuple[list[list[bytes]], dict[str, float], list[Notice]]:
-        stats = {**self.intake.stats(), **self.gate.stats()}
-        return [box.items for box in self.boxes], stats, self.gate.notices.take()
+        stats = {**self.ingress.stats(), **self.edge_filter.stats()}
+        return [box.items for box in self.boxes], stats, self.edge_filter.notices.take()
 
 
 def response(via: bytes) -> bytes:

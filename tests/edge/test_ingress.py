@@ -1,4 +1,4 @@
-"""Both twins of the intake: the same datagram goes the same way, as the same octets."""
+"""Both twins of the ingress: the same datagram goes the same way, as the same octets."""
 
 import socket
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from compiled import needs_compiled_core
 from flows import packed, udp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from intakes import LENIENT, MESSAGES, ROUTERS, STRICT, Bench, register, response
+from ingresses import LENIENT, MESSAGES, ROUTERS, STRICT, Bench, register, response
 from sip.messages import anything, mutations
 
 from switchboard import codec
 from switchboard.bus.socket_buffer import enlarge_buffers
 from switchboard.core.networks import parse_networks
-from switchboard.edge.intake import DATAGRAMS_A_ROUND, Intake, IntakeInPython
-from switchboard.edge.policy import GatePolicy
+from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress, IngressInPython
+from switchboard.edge.policy import FilterPolicy
 from switchboard.sip.dispatch import REGISTRAR
 from switchboard.sip.scan import scan_in_python
 from switchboard.transports.udp_sockets import bind_sockets
@@ -37,9 +37,9 @@ def sockets() -> Iterator[list[socket.socket]]:
 
 def agree(data: bytes, host: str = "10.0.0.11", port: int = 5060, local: str = "10.0.0.1") -> None:
     for policy in (LENIENT, STRICT):
-        benches = [Bench(Intake, policy), Bench(IntakeInPython, policy)]
+        benches = [Bench(Ingress, policy), Bench(IngressInPython, policy)]
         for bench in benches:
-            bench.intake.take(data, udp(host, port, local), 100.0)
+            bench.ingress.take(data, udp(host, port, local), 100.0)
         compiled, reference = (bench.outcome() for bench in benches)
         assert compiled == reference, data
 
@@ -67,10 +67,10 @@ def test_twins_agree_on_anything(data: bytes, host: str, port: int, local: str) 
     agree(data, host, port, local)
 
 
-@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
 @pytest.mark.parametrize(("family", "host"), [(0, "127.0.0.2"), (1, "::1")])
 def test_what_waits_is_drained_in_order(
-    make: type[Intake] | type[IntakeInPython], sockets: list[socket.socket], family: int, host: str
+    make: type[Ingress] | type[IngressInPython], sockets: list[socket.socket], family: int, host: str
 ) -> None:
     """A full round of the largest and smallest datagrams, then the rest, then nothing."""
     bench = Bench(make)
@@ -81,22 +81,22 @@ def test_what_waits_is_drained_in_order(
         for number in range(DATAGRAMS_A_ROUND + 6):
             phone.sendto(raws[number % 3], (host, sock.getsockname()[1]))
         port = phone.getsockname()[1]
-    assert [bench.intake.drain(sock, 100.0) for _ in range(3)] == [DATAGRAMS_A_ROUND, 6, 0]
+    assert [bench.ingress.drain(sock, 100.0) for _ in range(3)] == [DATAGRAMS_A_ROUND, 6, 0]
     expected = [[packed(host, port, host), scan_in_python(raw), raw] for raw in raws]
     assert [codec.unpack(item) for item in bench.boxes[1].items] == (expected * 24)[: DATAGRAMS_A_ROUND + 6]
 
 
 @needs_compiled_core
 @pytest.mark.parametrize("host", ["10.0.0.12", "10.0.0.13", "10.0.0.14", "2001:db8::1"])
-def test_twins_agree_on_the_gate(host: str) -> None:
+def test_twins_agree_on_the_filter(host: str) -> None:
     """Denied altogether, denied to register, free; floods among all that can come."""
     for number, data in enumerate(MESSAGES):
         for policy in (LENIENT, STRICT):
-            benches = [Bench(Intake, policy), Bench(IntakeInPython, policy)]
+            benches = [Bench(Ingress, policy), Bench(IngressInPython, policy)]
             for bench in benches:
                 for again in range(4):
-                    bench.intake.take(data, udp(host, 5060 + number), 100.0 + again / 10)
-                bench.gate.tell(101.0)
+                    bench.ingress.take(data, udp(host, 5060 + number), 100.0 + again / 10)
+                bench.edge_filter.tell(101.0)
             assert benches[0].outcome() == benches[1].outcome(), data
 
 
@@ -111,24 +111,24 @@ def test_twins_agree_on_the_gate(host: str) -> None:
 def test_twins_agree_on_who_sends_too_much(sent: list[tuple[str, float]], silent: bool) -> None:
     """Within the limit, beyond it, ignored and forgiven; exempt, and never heard."""
     policy = replace(STRICT, exempt=parse_networks(["10.0.0.15"]), silent=silent)
-    benches = [Bench(Intake, policy), Bench(IntakeInPython, policy)]
+    benches = [Bench(Ingress, policy), Bench(IngressInPython, policy)]
     for bench in benches:
         now = 100.0
         for host, pause_s in sent:
             now += pause_s
-            bench.intake.take(MESSAGES[0], udp(host, 5060), now)
-        bench.gate.tell(now)
+            bench.ingress.take(MESSAGES[0], udp(host, 5060), now)
+        bench.edge_filter.tell(now)
     assert benches[0].outcome() == benches[1].outcome()
 
 
-@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
 @pytest.mark.parametrize(("host", "status"), [("10.0.0.12", b"403"), ("10.0.0.14", b"513")])
 def test_a_refusal_leaves_at_once(
-    make: type[Intake] | type[IntakeInPython], host: str, status: bytes
+    make: type[Ingress] | type[IngressInPython], host: str, status: bytes
 ) -> None:
     bench = Bench(make, STRICT)
     raw = register(b"sip:10.0.0.1", b"Subject: a\r\n" * 10).replace(b"UDP h", b"UDP h:5070")
-    bench.intake.take(raw, udp(host, 5060, "10.0.0.1"), 100.0)
+    bench.ingress.take(raw, udp(host, 5060, "10.0.0.1"), 100.0)
     *others, answers = bench.boxes
     (item,) = answers.items
     flow, response = codec.unpack(item)
@@ -137,7 +137,7 @@ def test_a_refusal_leaves_at_once(
     assert not any(box.items for box in others)
 
 
-@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
 @pytest.mark.parametrize(
     ("method", "to", "is_user", "passes"),
     [
@@ -150,18 +150,18 @@ def test_a_refusal_leaves_at_once(
 )
 @pytest.mark.parametrize("lines", [30 * b"X: y\r\n", b"Subject: " + 60_000 * b"x" + b"\r\n"])
 def test_only_who_begins_something_unregistered_has_to_be_brief(
-    make: type[Intake] | type[IntakeInPython],
+    make: type[Ingress] | type[IngressInPython],
     method: bytes,
     to: bytes,
     is_user: bool,
     passes: bool,
     lines: bytes,
 ) -> None:
-    bench = Bench(make, GatePolicy(largest=1500, most_fields=20))
+    bench = Bench(make, FilterPolicy(largest=1500, most_fields=20))
     if is_user:
-        bench.gate.sources.phones.add("10.0.0.11", 5060, 99.0)
+        bench.edge_filter.sources.phones.add("10.0.0.11", 5060, 99.0)
     raw = asked(method, to, lines).replace(b"Subject: any\r\n", b"")
-    bench.intake.take(raw, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+    bench.ingress.take(raw, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
     *peers, answers = bench.boxes
     assert [codec.unpack(item)[2] for box in peers for item in box.items] == [raw] * passes
     assert [codec.unpack(item)[1][:11] for item in answers.items] == [b"SIP/2.0 513"] * (not passes)
@@ -169,25 +169,25 @@ def test_only_who_begins_something_unregistered_has_to_be_brief(
 
 @needs_compiled_core
 def test_odd_datagrams_keep_their_place(sockets: list[socket.socket]) -> None:
-    bench = Bench(Intake)
+    bench = Bench(Ingress)
     refused = b"INVITE sip:a@b SIP/2.0\r\nnonsense"
     raws = [response(b"h;branch=z9hG4bKsb0.x"), refused, response(b"h;branch=z9hG4bKsb0.y")]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         for raw in raws:
             phone.sendto(raw, ("127.0.0.1", sockets[0].getsockname()[1]))
-    assert bench.intake.drain(sockets[0], 100.0) == 3
+    assert bench.ingress.drain(sockets[0], 100.0) == 3
     assert [codec.unpack(item)[2] for item in bench.boxes[0].items] == raws
 
 
-@pytest.mark.parametrize("make", [Intake, IntakeInPython])
-def test_a_socket_that_is_none_is_an_error(make: type[Intake] | type[IntakeInPython]) -> None:
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
+def test_a_socket_that_is_none_is_an_error(make: type[Ingress] | type[IngressInPython]) -> None:
     with socket.socket() as sock:
         pass
     with pytest.raises(OSError, match="Bad file descriptor"):
-        Bench(make).intake.drain(sock, 100.0)
+        Bench(make).ingress.drain(sock, 100.0)
 
 
-def hurried(make: type[Intake] | type[IntakeInPython], policy: GatePolicy = LENIENT) -> Bench:
+def hurried(make: type[Ingress] | type[IngressInPython], policy: FilterPolicy = LENIENT) -> Bench:
     """All its peers are so late that they take nothing new."""
     bench = Bench(make, policy)
     press(bench)
@@ -197,16 +197,16 @@ def hurried(make: type[Intake] | type[IntakeInPython], policy: GatePolicy = LENI
 def press(bench: Bench) -> None:
     for peer in (*range(ROUTERS), REGISTRAR):
         for at in (99.0, 99.5, 100.0):
-            bench.gate.entrance.overload(peer).note(10.0, at)
+            bench.edge_filter.admission_control.overload(peer).note(10.0, at)
 
 
 @needs_compiled_core
 @pytest.mark.parametrize("number", range(len(MESSAGES)))
 def test_twins_agree_on_what_is_new(number: int) -> None:
     for data in (MESSAGES[number], *mutations(MESSAGES[number] or b"x", 50, seed=number)):
-        benches = hurried(Intake), hurried(IntakeInPython)
+        benches = hurried(Ingress), hurried(IngressInPython)
         for bench in benches:
-            bench.intake.take(data, udp("10.0.0.11", 5060), 100.0)
+            bench.ingress.take(data, udp("10.0.0.11", 5060), 100.0)
         assert benches[0].outcome() == benches[1].outcome(), data
 
 
@@ -215,7 +215,7 @@ def asked(method: bytes, to: bytes = b"<sip:b@h>", lines: bytes = b"") -> bytes:
     return raw.replace(b"To: <sip:b@h>", b"To: " + to)
 
 
-@pytest.mark.parametrize("make", [Intake, IntakeInPython])
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
 @pytest.mark.parametrize(
     ("raw", "goes_on"),
     [
@@ -242,12 +242,12 @@ def asked(method: bytes, to: bytes = b"<sip:b@h>", lines: bytes = b"") -> bytes:
     ],
 )
 def test_under_overload_only_what_was_begun_goes_on(
-    make: type[Intake] | type[IntakeInPython], raw: bytes, goes_on: bool
+    make: type[Ingress] | type[IngressInPython], raw: bytes, goes_on: bool
 ) -> None:
     """Whoever is refused is told when to try again, at each retransmission the same."""
     bench = hurried(make)
     for _ in range(2):
-        bench.intake.take(raw, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+        bench.ingress.take(raw, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
     *peers, answers = bench.boxes
     assert sum(len(box.items) for box in peers) == 2 * goes_on
     assert len(answers.items) == 2 * (not goes_on)
@@ -256,19 +256,19 @@ def test_under_overload_only_what_was_begun_goes_on(
         text = codec.unpack(item)[1]
         assert text.startswith(b"SIP/2.0 503 ")
         assert b"\r\nRetry-After: " in text
-    assert bench.gate.stats()["sent_away_overload"] == 2 * (not goes_on)
+    assert bench.edge_filter.stats()["sent_away_overload"] == 2 * (not goes_on)
 
 
-@pytest.mark.parametrize("make", [Intake, IntakeInPython])
-def test_the_ack_of_a_refusal_ends(make: type[Intake] | type[IntakeInPython]) -> None:
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
+def test_the_ack_of_a_refusal_ends(make: type[Ingress] | type[IngressInPython]) -> None:
     bench = hurried(make)
-    bench.intake.take(asked(b"INVITE"), udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+    bench.ingress.take(asked(b"INVITE"), udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
     refusal = codec.unpack(bench.boxes[-1].items[0])[1]
     to = next(line for line in refusal.split(b"\r\n") if line.startswith(b"To: "))
-    bench.intake.take(asked(b"ACK", to[4:]), udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+    bench.ingress.take(asked(b"ACK", to[4:]), udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
     assert not any(box.items for box in bench.boxes[:-1])
-    assert bench.gate.stats()["acks_ended"] == 1
-    bench.intake.take(
+    assert bench.edge_filter.stats()["acks_ended"] == 1
+    bench.ingress.take(
         asked(b"ACK", b'";tag=sbr." <sip:b@h>;tag=1'), udp("10.0.0.11", 5060, "10.0.0.1"), 100.0
     )
     assert sum(len(box.items) for box in bench.boxes[:-1]) == 1
@@ -278,9 +278,9 @@ def test_the_ack_of_a_refusal_ends(make: type[Intake] | type[IntakeInPython]) ->
 def test_a_retransmission_is_known_to_both_twins() -> None:
     """What one of them admitted, the other would admit, too: they tell requests apart alike."""
     for data in MESSAGES:
-        bench, other = Bench(Intake), hurried(IntakeInPython)
-        bench.intake.take(data, udp("10.0.0.11", 5060), 100.0)
-        other.gate.entrance = bench.gate.entrance
+        bench, other = Bench(Ingress), hurried(IngressInPython)
+        bench.ingress.take(data, udp("10.0.0.11", 5060), 100.0)
+        other.edge_filter.admission_control = bench.edge_filter.admission_control
         press(bench)
-        other.intake.take(data, udp("10.0.0.11", 5060), 100.0)
-        assert not other.gate.stats()["sent_away_overload"], data
+        other.ingress.take(data, udp("10.0.0.11", 5060), 100.0)
+        assert not other.edge_filter.stats()["sent_away_overload"], data

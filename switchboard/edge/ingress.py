@@ -1,4 +1,4 @@
-"""What edge-rx does with each datagram: scans it, asks the gate, hands it to whose business it is."""
+"""What edge-rx does with each datagram: scans it, asks the filter, hands it to whose business it is."""
 
 import socket
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 from switchboard.bus.frames import pack_received, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.core.refusal import answer_statelessly, try_later
-from switchboard.edge.filter import Gate, Refused
+from switchboard.edge.filter import EdgeFilter, Refused
 from switchboard.sip.dispatch import (
     PONG,
     DatagramKind,
@@ -26,11 +26,13 @@ DATAGRAMS_A_ROUND: Final = 64
 UNAVAILABLE = 503
 
 
-class IntakeInPython:
-    """The reference of `Intake`. `outboxes`: one a router by number, the registrar's, edge-tx's."""
+class IngressInPython:
+    """The reference of `Ingress`. `outboxes`: one a router by number, the registrar's, edge-tx's."""
 
-    def __init__(self, dispatcher: Dispatcher, gate: Gate, outboxes: Sequence[PackedOutbox]) -> None:
-        self._gate = gate
+    def __init__(
+        self, dispatcher: Dispatcher, edge_filter: EdgeFilter, outboxes: Sequence[PackedOutbox]
+    ) -> None:
+        self._edge_filter = edge_filter
         *self._peers, self._edge_tx = outboxes
         self._dispatcher = dispatcher
         self._taken = dict.fromkeys(DatagramKind, 0)
@@ -47,7 +49,7 @@ class IntakeInPython:
 
     def take(self, data: bytes, flow: Flow, now: float) -> None:
         """Put the datagram (untrusted) into the outbox of its peer, or count it."""
-        if self._gate.hears(*flow.hop, now):
+        if self._edge_filter.hears(*flow.hop, now):
             self.sort(data, flow, now)
 
     def sort(self, data: bytes, flow: Flow, now: float) -> None:
@@ -61,13 +63,13 @@ class IntakeInPython:
 
     def send_away(self, request: Message, flow: Flow) -> None:
         """Tell the sender of a well-formed request that its peer has too much to do."""
-        self._gate.send_away()
+        self._edge_filter.send_away()
         self._answer(request, UNAVAILABLE, flow, [try_later(request)])
 
     def stats(self) -> dict[str, float]:
         """Datagrams by kind; of the messages, broken requests (refused), what else broke (dropped).
 
-        Of the gate's answers those that would have been longer than their requests (answers_withheld).
+        Of the filter's answers those that would have been longer than their requests (answers_withheld).
         """
         kinds = {f"datagrams.{kind.name.lower()}": count for kind, count in self._taken.items()}
         counters = {"refused": self._refused, "dropped": self._dropped, "answers_withheld": self._withheld}
@@ -76,9 +78,9 @@ class IntakeInPython:
     def _hand_on(self, raw: bytes, flow: Flow, now: float) -> None:
         try:
             message = Message(raw, scan(raw))
-            self._gate.check(message, flow.host, now)
+            self._edge_filter.check(message, flow.host, now)
             peer = self._dispatcher.target(raw, message.index.tobytes())
-            is_admitted = self._gate.admits(message, peer, flow.host, now)
+            is_admitted = self._edge_filter.admits(message, peer, flow.host, now)
         except ParseError:
             self._hand_on_unscanned(raw, flow)
         except Refused as refused:
@@ -115,6 +117,6 @@ class IntakeInPython:
 
 
 try:
-    from switchboard._native.wire import Intake as Intake
+    from switchboard._native.wire import Ingress as Ingress
 except ImportError:
-    Intake = IntakeInPython  # type: ignore[assignment, misc]
+    Ingress = IngressInPython  # type: ignore[assignment, misc]

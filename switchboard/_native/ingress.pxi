@@ -1,4 +1,4 @@
-"""Compiled twin of `intake.py`: from the kernel's buffer to the packed item, one object a datagram.
+"""Compiled twin of `ingress.py`: from the kernel's buffer to the packed item, one object a datagram.
 
 Well-formed messages are its business; whatever else comes it gives to the reference, after all that came before.
 """
@@ -23,7 +23,7 @@ cdef enum Place:
     ODD_PLACE
 
 cdef struct Heard:
-    # a source that was heard of; `_kept` of the intake holds what it points to
+    # a source that was heard of; `_kept` of the ingress holds what it points to
     Py_ssize_t size
     unsigned char host[ADDRESS_ROOM]  # as it is packed
     void *text
@@ -44,8 +44,8 @@ cdef int _know_names() except -1:
     _TAG = reference("switchboard.core.refusal", "TAG").encode()
     _TAG_PARAM = b";tag=" + _TAG
     _unpack_flow = reference("switchboard.sip.flow", "Flow").unpack
-    if DATAGRAMS != reference("switchboard.edge.intake", "DATAGRAMS_A_ROUND"):
-        raise ValueError("the compiled intake was built for another number of datagrams a round")
+    if DATAGRAMS != reference("switchboard.edge.ingress", "DATAGRAMS_A_ROUND"):
+        raise ValueError("the compiled ingress was built for another number of datagrams a round")
     return 0
 
 
@@ -62,15 +62,15 @@ def _fill_table():
 _fill_table()
 
 
-cdef class Intake:
+cdef class Ingress:
     """Sorts datagrams into the outboxes: one a router by number, the registrar's, edge-tx's."""
 
     cdef Receiver _receiver
     cdef uint16_t *_index
-    cdef object _dispatcher, _reference, _gate
+    cdef object _dispatcher, _reference, _edge_filter
     cdef list _outboxes, _waiting
     cdef Py_ssize_t _routers, _messages, _largest, _longest_index
-    cdef object _sources, _entrance
+    cdef object _sources, _admission_control
     cdef Heard *_slots
     cdef list _kept
     cdef uint32_t _scanners[MOST_SCANNERS]
@@ -82,19 +82,19 @@ cdef class Intake:
         if self._index == NULL or self._slots == NULL:
             raise MemoryError
 
-    def __init__(self, dispatcher, gate, outboxes):
+    def __init__(self, dispatcher, edge_filter, outboxes):
         _know_names()
         self._receiver = Receiver()
         self._dispatcher = dispatcher
-        self._reference = reference("switchboard.edge.intake", "IntakeInPython")(dispatcher, gate, outboxes)
-        self._gate = gate
-        self._sources = gate.sources
-        self._entrance = gate.entrance
-        self._largest = gate.policy.largest
-        self._longest_index = FIRST_HEADER + HEADER_WIDTH * gate.policy.most_fields
+        self._reference = reference("switchboard.edge.ingress", "IngressInPython")(dispatcher, edge_filter, outboxes)
+        self._edge_filter = edge_filter
+        self._sources = edge_filter.sources
+        self._admission_control = edge_filter.admission_control
+        self._largest = edge_filter.policy.largest
+        self._longest_index = FIRST_HEADER + HEADER_WIDTH * edge_filter.policy.most_fields
         self._kept = [None] * SLOTS
         self._scanner_count = 0
-        for letters in {_first_letters(name) for name in gate.policy.scanners}:
+        for letters in {_first_letters(name) for name in edge_filter.policy.scanners}:
             self._scanners[self._scanner_count] = letters
             self._scanner_count += 1
         self._routers = dispatcher.routers
@@ -182,7 +182,7 @@ cdef class Intake:
         return slot
 
     cdef bint _passes(self, const unsigned char *data, Py_ssize_t count) noexcept:
-        """Whether the gate has nothing against a message of a free source."""
+        """Whether the edge_filter has nothing against a message of a free source."""
         if count > self._longest_index:
             return False
         if self._index[STATUS]:
@@ -204,7 +204,7 @@ cdef class Intake:
             return LEAVE_TO_REFERENCE
         cdef long peer = _REGISTRAR if target == self._routers else target
         cdef uint32_t transaction = _transaction(data, self._index, count)
-        return target if self._entrance.admits(peer, transaction, host, now) else SENT_AWAY
+        return target if self._admission_control.admits(peer, transaction, host, now) else SENT_AWAY
 
     cdef Py_ssize_t _end_ack(self, const unsigned char *data, Py_ssize_t count, Py_ssize_t target) except? -3:
         cdef Py_ssize_t start, end
@@ -216,7 +216,7 @@ cdef class Intake:
             return LEAVE_TO_REFERENCE
         if memcmp(data + start, PyBytes_AS_STRING(_TAG_PARAM), PyBytes_GET_SIZE(_TAG_PARAM)) != 0:
             return LEAVE_TO_REFERENCE
-        self._gate.end_ack()
+        self._edge_filter.end_ack()
         return ENDS_HERE
 
     cdef bint _may_be_scanner(self, const unsigned char *data, Py_ssize_t count) noexcept:
