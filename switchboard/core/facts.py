@@ -18,8 +18,7 @@ from switchboard.core.request import IncomingRequest, address_of_record
 from switchboard.core.target import Target, along, uri_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
-from switchboard.sip.flow import Flow
-from switchboard.sip.host import bracketed
+from switchboard.sip.flow import Flow, bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import is_same_host
 from switchboard.sip.uri import SipUri, parse_uri

@@ -15,7 +15,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
-from switchboard.bus.tick import Tick
+from switchboard.bus.rounds import BatchInterval
 from switchboard.codec import CodecError, list_at
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
@@ -33,7 +33,7 @@ from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegi
 GATHER_S = 0.016
 """Between two commits under load: its sync to the disk costs as much as forty REGISTERs."""
 _CHANGED = frames.head("location.changed")
-TICK_S = 1.0
+BATCH_INTERVAL_S = 1.0
 """Between two announcements of the last change's number; expired bindings are removed as often."""
 
 
@@ -82,10 +82,10 @@ class RegistrarService(Actor):
             *self._pages.values(),
             *self._users.outboxes,
         ]
-        self._gathering = Tick(GATHER_S)
+        self._gathering = BatchInterval(GATHER_S)
         self._frames: list[bytes] = []
         self._taken = 0  # in this round
-        self._tick = 0.0
+        self._batch_interval = 0.0
         self._bad_items = 0
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
@@ -163,15 +163,15 @@ class RegistrarService(Actor):
             self._publisher.send_frame(_CHANGED + change.pack())
 
     def next_deadline(self) -> float:
-        """The next tick, of which the first is at once, or what the sender has to do."""
-        return min(self._tick, self._sender.due_at)
+        """The next batch interval, of which the first is at once, or what the sender has to do."""
+        return min(self._batch_interval, self._sender.due_at)
 
     def handle_timer(self, now: float) -> None:
-        """Remove what has expired and tell the routers the number of the last change, once a tick."""
+        """Remove what has expired and tell the routers the number of the last change, once a batch interval."""
         self._sender.handle_timer(now)
-        if now < self._tick:
+        if now < self._batch_interval:
             return
-        self._tick = now + TICK_S
+        self._batch_interval = now + BATCH_INTERVAL_S
         self._reception.purge(now)
         with self._store.batch() as change:
             self._registrar.purge(time.time())
