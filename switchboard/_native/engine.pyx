@@ -1211,7 +1211,7 @@ cdef class Engine:
             here, there = &sides[1], &sides[0]
             if not read_seal(seal, self._key, message.call_id, message.to_tag, octets, there, here):
                 return NULL
-        if there.kind & (SIDE_NAMED | SIDE_CLAIMED) or (there.kind & SIDE_TRANSLATED and not _is_nobody(there.owner)):
+        if there.kind & (SIDE_NAMED | SIDE_CLAIMED):
             return NULL
         if not self._admits_all and _is_nobody(here.owner):
             return NULL
@@ -1219,14 +1219,22 @@ cdef class Engine:
         if fact == NULL or memcmp(field_of(fact, 0).at, there.target, SEAL_SUM) != 0:
             return NULL
         flow.at, flow.size = there.flow, there.flow_size
-        return self._along(uri, flow)
+        if there.kind & SIDE_TRANSLATED and not _is_nobody(there.owner):
+            return self._along(uri, flow, there.owner, message.to_uri)
+        return self._along(uri, flow, NULL, nothing())
 
-    cdef Fact *_along(self, Slice uri, Slice flow) except? NULL:
+    cdef Fact *_along(self, Slice uri, Slice flow, const uint8_t *owner, Slice callee) except? NULL:
+        """`owner`, `callee`: of a side behind address translation that is a user of ours, who may be elsewhere by now."""
         cdef Fact *fact
+        cdef bytes proof = b"" if owner == NULL else owner[:SEAL_SUM]
         self._event.size = 0
         put_octet(&self._event, c'D')
         put_octet(&self._event, <uint8_t>flow.size)
         put_slice(&self._event, flow)
+        put_slice(&self._event, slice_in(proof))
+        put_octet(&self._event, 0)
+        put_slice(&self._event, callee)
+        put_octet(&self._event, 0)
         put_slice(&self._event, uri)
         fact = find_fact(&self._facts, content(&self._event), self._at)
         if fact != NULL:
@@ -1234,7 +1242,11 @@ cdef class Engine:
         if self._event.size > LONGEST_KEY:
             return NULL
         key = as_bytes(content(&self._event))
-        return self._fact(slice_in(key), self._finder.along(as_bytes(uri), as_bytes(flow)))
+        if owner == NULL:
+            return self._fact(slice_in(key), self._finder.along(as_bytes(uri), as_bytes(flow)))
+        moment = self._at
+        learned = self._finder.along_translated(key, as_bytes(uri), as_bytes(flow), proof, as_bytes(callee), moment)
+        return self._fact(slice_in(key), learned)
 
     cdef Fact *_sum_of(self, Slice uri) except? NULL:
         """The sum over the address that a URI names: `[sum]`."""

@@ -89,7 +89,7 @@ cdef struct Message:
     Slice branch
     int port
     Py_ssize_t rport  # where the flag ends in the value, 0 if there is none
-    Slice from_uri, from_tag, to_tag, call_id
+    Slice from_uri, from_tag, to_uri, to_tag, call_id
     uint32_t sequence
 
 cdef uint8_t _parts[256]
@@ -337,19 +337,22 @@ cdef bint _read_via_params(Message *message, const uint8_t *at, const uint8_t *e
 
 
 cdef bint _read_parties(Message *message) noexcept nogil:
-    cdef Slice to_uri
     if not _read_address(value_of(message, H_FROM), &message.from_uri, &message.from_tag):
         return False
-    if not _read_address(value_of(message, H_TO), &to_uri, &message.to_tag):
+    if not _read_address(value_of(message, H_TO), &message.to_uri, &message.to_tag):
         return False
     return message.from_tag.size > 0 and message.from_tag.size + message.call_id.size <= LONGEST_NAME
 
 
 cdef bint _read_address(Slice text, Slice *uri, Slice *tag) noexcept nogil:
-    """Read `display <uri>;one=parameter`: its URI, and its tag if there is one."""
+    """Read `display <uri>;one=parameter`, or a bare `uri;one=parameter`: its URI, and its tag if there is one."""
     cdef const uint8_t *at = text.at
     cdef const uint8_t *end = text.at + text.size
-    cdef const uint8_t *stop
+    cdef const uint8_t *stop = run(at, end, IN_SCHEME)
+    if stop > at and stop < end and stop[0] == c':':
+        stop = _bare_end(stop + 1, end)
+        uri[0] = slice_of(at, stop)
+        return c'a' <= at[0] | 0x20 <= c'z' and (stop - 1)[0] != c':' and _read_tag(stop, end, tag)
     if at < end and at[0] == c'"':
         at = run(at + 1, end, IN_DISPLAY)
         if at == end or at[0] != c'"':
@@ -369,6 +372,13 @@ cdef bint _read_address(Slice text, Slice *uri, Slice *tag) noexcept nogil:
         return False
     uri[0] = slice_of(at + 1, stop)
     return _read_tag(stop + 1, end, tag)
+
+
+cdef const uint8_t *_bare_end(const uint8_t *at, const uint8_t *end) noexcept nogil:
+    """Where a URI without brackets ends: the first semicolon begins the parameters of the field (§20.10)."""
+    while at < end and at[0] != c';' and _parts[at[0]] & IN_URI:
+        at += 1
+    return at
 
 
 cdef bint _read_tag(const uint8_t *at, const uint8_t *end, Slice *tag) noexcept nogil:

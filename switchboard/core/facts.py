@@ -14,7 +14,7 @@ from switchboard.core.forwarding import literal_hop, plan
 from switchboard.core.preprocess import Routing, parse_request_uri
 from switchboard.core.record_route import caller_side, first_callee_side, names_place
 from switchboard.core.refusal import Refusal
-from switchboard.core.request import IncomingRequest, address_of_record
+from switchboard.core.request import IncomingRequest, address_of_record, user_of
 from switchboard.core.target import Target, along, uri_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
@@ -81,17 +81,30 @@ class Facts:
 
     def along(self, octets: bytes, flow: bytes) -> Record:
         """The same for the Request-URI of a request that a dialog leads over a packed flow."""
-        text = text_of(octets)
-        uri = uri_of(text)
-        own = self._env.policy.own
-        if (
-            uri.scheme != "sip"
-            or not uri.has_host
-            or uri.param("maddr")
-            or (uri.user is None and own.owns(uri))
-        ):
+        target = self._led_target(text_of(octets), Flow.unpack(flow))
+        return None if target is None else self._record_of(target.text, target.uri, target, "")
+
+    def along_translated(
+        self, key: bytes, octets: bytes, flow: bytes, owner: bytes, callee: bytes, at: float
+    ) -> tuple[bytes, float] | None:
+        """The same for a user of ours behind address translation, and until when.
+
+        It has another address if the user has registered the same contact from there since. `owner`: the sum over the
+        user's name, from the seal; `callee`: the URI in To. `key`: as for `callee`.
+        """
+        target = self._led_target(text_of(octets), Flow.unpack(flow))
+        if target is None:
             return None
-        return self._record_of(text, uri, along(text, uri, Flow.unpack(flow)), "")
+        policy, user, until = self._env.policy, user_of(text_of(callee), self._env.policy.own), 0.0
+        if user and policy.seals.user(user) == owner:
+            self._keys.setdefault(user, set()).add(key)
+            bound = policy.locations.binding_at(user, target.uri, at)
+            if bound is not None:
+                until = bound.expires_at
+                if bound.next_hop not in ("", target.next_hop):
+                    target = target._replace(next_hop=bound.next_hop, local="")
+        record = self._record_of(target.text, target.uri, target, "")
+        return None if record is None else (record, until)
 
     def target_sum(self, octets: bytes) -> bytes:
         """The sum over the address that a Request-URI names, as it is sealed."""
@@ -122,6 +135,14 @@ class Facts:
     def clear(self) -> None:
         """Everything was forgotten."""
         self._keys.clear()
+
+    def _led_target(self, text: str, flow: Flow) -> Target | None:
+        """Where a Request-URI leads over `flow`; None for one that is not simply that of the other side."""
+        uri, own = uri_of(text), self._env.policy.own
+        is_simple = uri.scheme == "sip" and uri.has_host and not uri.param("maddr")
+        if not is_simple or (uri.user is None and own.owns(uri)):
+            return None
+        return along(text, uri, flow)
 
     def _standing(self, host: str) -> int:
         env = self._env

@@ -83,14 +83,14 @@ class IncomingRequest:
     def caller(self) -> str:
         """The user of ours whom From names, "" if the sender is none."""
         if self._caller is None:
-            self._caller = _user_of(self.message.from_uri, self._own)
+            self._caller = user_of(self.message.from_uri, self._own)
         return self._caller
 
     @property
     def callee(self) -> str:
         """The user of ours whom To names, "" if that is none."""
         if self._callee is None:
-            self._callee = _user_of(self.message.to_uri, self._own)
+            self._callee = user_of(self.message.to_uri, self._own)
         return self._callee
 
     def owns(self, uri: SipUri) -> bool:
@@ -130,7 +130,8 @@ class IncomingRequest:
         return self.source.towards(response_address(self.message, self.source.hop))
 
 
-def _user_of(text: str, own: OwnDomains) -> str:
+def user_of(text: str, own: OwnDomains) -> str:
+    """Return the user of ours whom a URI names, "" if it names none."""
     try:
         uri = parse_uri(text)
     except ParseError:

@@ -114,6 +114,9 @@ class Stage:
             lines=LINES[three % len(LINES)],
             max_forwards=("70", "70", "", "1", "0", "007")[two % 6],
         )
+        if three % 4 == 3:  # as Linphone writes it
+            uri = f"sip:{callee}@{HOST}"
+            raw = raw.replace(f"To: <{uri}>".encode(), f"To: {uri}".encode())
         self.receive(raw.replace(b";rport", b"") if one % 5 == 4 else raw, LUKAS)
 
     def answer(self, one: int, status: int, three: int) -> None:
