@@ -67,7 +67,8 @@ class Actor:
     def flush(self) -> None:
         """Send what a drain has yielded; called once after each, and every RETRY_S while an outbox waits."""
         for outbox in self.outboxes:
-            outbox.flush()
+            if outbox.waiting:
+                outbox.flush()
 
     def stats(self) -> dict[str, float]:
         """Counters of this actor, added to those of its loop."""

@@ -158,7 +158,8 @@ class Loads:
             Load(outbox, admission_control.overload(number))
             for number, outbox in zip(numbers, outboxes, strict=True)
         ]
-        self._looked_at = 0.0
+        self._looked_at = self._stamped_at = 0.0
+        self._taken = 0  # since
         self._by_name = {load.name: load for load in self._loads}
 
     def look(self, now: float) -> None:
@@ -169,9 +170,13 @@ class Loads:
         for load in self._loads:
             load.look(now)
 
-    def stamp(self) -> None:
-        """After it."""
+    def stamp(self, taken: int) -> None:
+        """After it, unless so little was `taken` that this says no more than a moment ago."""
         at = time.time()
+        self._taken += taken
+        if self._taken < STAMP_ITEMS and 0.0 <= at - self._stamped_at < LOOK_EVERY_S:
+            return
+        self._taken, self._stamped_at = 0, at
         for load in self._loads:
             load.stamp(at)
 

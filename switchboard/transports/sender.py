@@ -48,11 +48,13 @@ class Way(IntEnum):
 
 class Sender:
     """Takes items of `sip.send` and `sip.translate`, and sends them when it is flushed. `borrower`: of the edge's
-    sockets, None on another host than the edge's. `tap` is shown what goes to the wire.
+    sockets, None on another host than the edge's. `tap` is shown what goes to the wire. `due_at`: when `handle_timer`
+    has something to do (monotonic s).
     """
 
     def __init__(self, context: BusContext, endpoints: Endpoints, borrower: Borrower | None) -> None:
         self.tap: Tap | None = None
+        self.due_at = math.inf if borrower is None else borrower.due_at
         self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._borrower = borrower
@@ -74,12 +76,6 @@ class Sender:
         """Whether all goes straight to the wire."""
         return self._way is Way.DIRECT
 
-    @property
-    def due_at(self) -> float:
-        """When `handle_timer` has something to do (monotonic s)."""
-        look_at = self._borrower.due_at if self._borrower else math.inf
-        return min(look_at, self._opens_at)
-
     def put_packed(self, count: int, items: bytes) -> None:
         """Add `count` packed items of one subject, one behind the other."""
         if count:
@@ -93,9 +89,10 @@ class Sender:
         """Send all of it; in a moment, if a shorter way is about to open."""
         if self._runs and self._opens_at == math.inf:
             self._flush_runs()
-        if not self._translator.flush():
+        if self._translator.waiting and not self._translator.flush():
             self._go_past_translator()
-        self._edge.flush()
+        if self._edge.waiting:
+            self._edge.flush()
 
     def take_tables(self, body: Any, now: float) -> bool:
         """Take the translator's tables of phrases; False if they are none. `now`: monotonic s."""
@@ -146,9 +143,12 @@ class Sender:
             self._way, self._opens_at = way, math.inf
             waiting = [run for outbox in (self._edge, self._translator) for run in outbox.take_back()]
             self._runs = [*map(_counted, waiting), *self._runs]
+        self.due_at = min(self._borrower.due_at if self._borrower else math.inf, self._opens_at)
 
     def _flush_runs(self) -> None:
-        count, items = sum(count for count, _ in self._runs), b"".join(items for _, items in self._runs)
+        count, items = self._runs[0]
+        for more, others in self._runs[1:]:
+            count, items = count + more, items + others
         match self._way:
             case Way.DIRECT:
                 self._send(count, items)

@@ -126,15 +126,19 @@ class EdgeRx(Actor):
 
     def flush(self) -> None:
         """Send what a drain has yielded; tell operators of attackers."""
-        now = time.monotonic()
         for outbox in self._prompt:
-            outbox.flush()
-        if self._registers.waiting and now >= self._registers_at:
-            self._registers_at = now + REGISTERS_EVERY_S
-            self._registers.flush()
+            if outbox.waiting:
+                outbox.flush()
+        if self._registers.waiting:
+            self._flush_registers(time.monotonic())
         self._undeliverable.flush()
         if self._edge_filter.has_news:
             self._tell()
+
+    def _flush_registers(self, now: float) -> None:
+        if now >= self._registers_at:
+            self._registers_at = now + REGISTERS_EVERY_S
+            self._registers.flush()
 
     def _tell(self) -> None:
         self._edge_filter.tell(time.monotonic())
@@ -157,7 +161,7 @@ class EdgeRx(Actor):
         taken = self._ingress.drain(sock, now)
         self._taken += taken
         if taken:
-            self._loads.stamp()
+            self._loads.stamp(taken)
 
 
 def filter_policy(settings: Settings) -> FilterPolicy:
