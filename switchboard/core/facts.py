@@ -38,8 +38,8 @@ class Facts:
         self._env = env
         self._keys: dict[str, set[bytes]] = {}
 
-    def caller(self, raw: bytes, index: bytes, octets: bytes) -> Record:
-        """Who sends a request over a packed flow.
+    def caller(self, raw: bytes, index: bytes, octets: bytes, may_relay: bool) -> Record:
+        """Who sends a request over a packed flow. `may_relay`: whether it has authenticated.
 
         Flags (whether Via gets `incoming`, whether no cap holds, whether it is trusted), host, user of ours, packed
         side of the dialog, address-of-record, host of ours for Record-Route.
@@ -52,7 +52,7 @@ class Facts:
             return None
         flags = 0 if is_same_host(incoming.via.host, flow.host) else _ADDS_RECEIVED
         flags |= self._standing(flow.host)
-        side = packed_side(caller_side(incoming, self._env.policy.seals, may_relay=False), has_local=True)
+        side = packed_side(caller_side(incoming, self._env.policy.seals, may_relay), has_local=True)
         inner = "" if "%" in flow.local else bracketed(flow.local)
         return _record(bytes((flags,)), flow.host, incoming.caller, side, incoming.parties[0], inner)
 
