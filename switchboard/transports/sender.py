@@ -22,10 +22,11 @@ from switchboard.bus.frames import SENT, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.tap import Tap
 from switchboard.phrases.phrases import Phrases
+from switchboard.settings.model import Settings
+from switchboard.settings.site import is_here
 from switchboard.sip.flow import Flow
-from switchboard.transports.lending import Borrower
-from switchboard.transports.phrasing import CLASSES, Phrasing
-from switchboard.transports.transport import SocketSender
+from switchboard.transports.lending import NAME, Borrower
+from switchboard.transports.transport import CLASSES, Phrasing, SocketSender
 from switchboard.transports.udp import UDP
 
 HEAD_START_S: Final = 0.02
@@ -215,3 +216,9 @@ def _unpacked(items: bytes) -> Iterable[list[Any]]:
     unpacker = msgpack.Unpacker(unicode_errors="surrogateescape", max_buffer_size=len(items) + 1)
     unpacker.feed(items)
     return unpacker  # type: ignore[no-any-return]
+
+
+def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints) -> Sender:
+    """One that borrows the edge's sockets, if the edge is on this host."""
+    is_beside_edge = is_here("edge-tx.0", settings)
+    return Sender(context, endpoints, Borrower(settings.run_dir / NAME) if is_beside_edge else None)

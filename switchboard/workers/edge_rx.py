@@ -13,9 +13,9 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.frames import REGISTERED, flow_of
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.rounds import BatchInterval
 from switchboard.bus.tap import Tap
-from switchboard.bus.tick import Tick
-from switchboard.core.networks import parse_networks
+from switchboard.core.domains import parse_networks
 from switchboard.edge.admission import KEPT, Loads
 from switchboard.edge.filter import EdgeFilter
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress
@@ -28,11 +28,11 @@ from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
-ENOUGH = 6.0  # datagrams of a tick: with more a frame costs little less, and each waits longer
+ENOUGH = 6.0  # datagrams of a batch interval: with more a frame costs little less, and each waits longer
 REGISTERS_EVERY_S = 0.005
 """Between two frames to the registrar, which gathers for longer before it commits."""
-REGISTERS_TICKS = 3
-"""So many times as long as the longest tick is one after a drain that had REGISTERs only."""
+REGISTERS_INTERVALS = 3
+"""So many times the longest batch interval is one after a drain that had REGISTERs only."""
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
 
@@ -66,7 +66,7 @@ class EdgeRx(Actor):
         self._registers_at = 0.0
         self._prompt = [each for each in outboxes if each is not self._registers]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
-        self._tick = Tick(settings.tick_s, ENOUGH)
+        self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
         self._taken = self._taken_registers = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._edge_filter = EdgeFilter(filter_policy(settings))
@@ -148,13 +148,13 @@ class EdgeRx(Actor):
             structlog.get_logger().warning(event, **details)
 
     def pause_s(self) -> float:
-        """A tick, under load; several where REGISTERs come and nothing else."""
+        """A batch interval, under load; a longer one where REGISTERs come and nothing else."""
         taken, self._taken = self._taken, 0
         registers, self._taken_registers = self._taken_registers, 0
         if not taken:
             return 0.0
-        pause_s = self._tick.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
-        return REGISTERS_TICKS * self._settings.tick_s if pause_s and registers == taken else pause_s
+        pause_s = self._batch_interval.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
+        return REGISTERS_INTERVALS * self._settings.tick_s if pause_s and registers == taken else pause_s
 
     def close(self) -> None:
         """Have errors wait at the sockets no more."""

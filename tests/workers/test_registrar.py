@@ -24,7 +24,7 @@ from switchboard.registrar.store import Change
 from switchboard.settings.model import Settings
 from switchboard.sip.message import parse_message
 from switchboard.sip.scan import scan
-from switchboard.workers.registrar import GATHER_S, TICK_S, RegistrarService
+from switchboard.workers.registrar import GATHER_S, TELL_EVERY_S, RegistrarService
 
 CONTACT = "sip:lukas@10.0.0.9:5060"
 LIMIT_S = 2.0
@@ -177,7 +177,7 @@ def test_tick_removes_what_has_expired_and_tells_the_number(context: BusContext,
     assert next_frame(subscriber) == ("location.number", [3])
     service.handle_timer(5.5)
     assert not subscriber.poll(20), "once a tick"
-    service.handle_timer(5.0 + TICK_S)
+    service.handle_timer(5.0 + TELL_EVERY_S)
     assert next_frame(subscriber) == ("location.number", [3])
 
 
