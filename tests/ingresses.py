@@ -5,8 +5,7 @@ from typing import Any
 
 from sip.messages import TORTURE
 
-from switchboard.core.domains import OwnDomains
-from switchboard.core.networks import AccessList, parse_networks
+from switchboard.core.domains import AccessList, OwnDomains, parse_networks
 from switchboard.edge.filter import EdgeFilter, Notice
 from switchboard.edge.ingress import Ingress, IngressInPython
 from switchboard.edge.policy import FilterPolicy

@@ -20,7 +20,7 @@ from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, addre
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
-from switchboard.core.loop import Branches
+from switchboard.core.loop_detection import Branches
 from switchboard.core.proxy import Proxy
 from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.targets import TargetPolicy

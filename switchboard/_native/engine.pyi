@@ -37,9 +37,13 @@ class NativeEventRing:
     def next_deadline(self) -> float | None: ...
 
 class Reference(Protocol):
-    """Takes what is odd, stamps, and units. `adopt`: `contact` is that of a 2xx whose ACK is awaited."""
+    """Takes what is odd, stamps, and units. `adopt`: `contact` is that of a 2xx whose ACK is awaited.
+
+    `admit`: the user whose credentials a request shows; None: it has been refused.
+    """
 
     def take_odd(self, raw: bytes, index: bytes, octets: bytes) -> None: ...
+    def admit(self, raw: bytes, index: bytes, octets: bytes) -> bytes | None: ...
     def take_stamp(self, stamp: float) -> None: ...
     def adopt(self, number: int, contact: bytes | None) -> None: ...
 
@@ -79,6 +83,8 @@ class Engine:
         values: Sequence[float],
         states: Sequence[int],
         admits_all: bool,
+        realm: str,
+        asserts: bool,
         transactions: int,
         of_source: int,
     ) -> None: ...

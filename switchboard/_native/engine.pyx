@@ -30,6 +30,7 @@ cdef enum:
     FULL_BREADTH = 60
     MOST_ANSWERED = 20000
     REPETITIONS_A_SECOND = 10
+    MOST_PROVED = 60000  # octets of a request whose copy is no larger than a datagram, whatever is added
     ERASED = 0xFFFFFFFF
     # places in the records of facts (core/facts.py)
     F_HOST = 1
@@ -81,7 +82,8 @@ cdef class Engine:
 
     `reference`: the Python core behind it (`core/router_core.py`). `facts` finds out what it asks (`core/facts.py`). `values`: t1, t2, t4, c, lifetime, d and
     first_trying (s). `states`: the numbers of TRYING, PROCEEDING, COMPLETED, CONFIRMED and ACCEPTED. `admits_all`:
-    whether requests outside dialogs need no proof. `branches`, `tags` and `units` count what was given out, by the
+    whether requests outside dialogs need no proof; else they show credentials for `realm`, and `reference.admit` says
+    whose they are. `asserts`: whether some peers are told who that is. `branches`, `tags` and `units` count what was given out, by the
     reference, too. `others`: server transactions of the reference; `others_await`: whether it awaits ACKs.
     """
 
@@ -90,10 +92,11 @@ cdef class Engine:
     cdef public bint is_pressing, others_await
     cdef readonly uint64_t absorbed, withheld, plain, odd, handed_over
     cdef object _reference, _finder
-    cdef bytes _key_octets, _prefix_octets, _router_octets, _incarnation_octets
+    cdef bytes _key_octets, _prefix_octets, _router_octets, _incarnation_octets, _shown_octets
     cdef Slice _key, _prefix, _router, _incarnation
+    cdef Slice _shown  # of credentials that are for us: `realm="…"`
     cdef int _port
-    cdef bint _admits_all
+    cdef bint _admits_all, _asserts
     cdef Py_ssize_t _most, _most_of_source
     cdef double _t1, _t2, _t4, _c, _lifetime, _d, _first_trying
     cdef double _now, _at
@@ -123,14 +126,16 @@ cdef class Engine:
 
     def __init__(
         self, reference, facts, *, bytes key, str prefix, str router, str incarnation, int port, values, states,
-        bint admits_all, Py_ssize_t transactions, Py_ssize_t of_source,
+        bint admits_all, str realm, bint asserts, Py_ssize_t transactions, Py_ssize_t of_source,
     ):
         self._reference, self._finder = reference, facts
         self._key_octets, self._prefix_octets, self._router_octets = key, prefix.encode(), router.encode()
         self._incarnation_octets = incarnation.encode()
         self._key, self._prefix = slice_in(self._key_octets), slice_in(self._prefix_octets)
         self._router, self._incarnation = slice_in(self._router_octets), slice_in(self._incarnation_octets)
-        self._port, self._admits_all = port, admits_all
+        self._shown_octets = f'realm="{realm}"'.encode() if realm else b""
+        self._shown = slice_in(self._shown_octets)
+        self._port, self._admits_all, self._asserts = port, admits_all, asserts
         self._most, self._most_of_source = transactions, of_source
         self._t1, self._t2, self._t4, self._c, self._lifetime, self._d, self._first_trying = values
         for place, number in enumerate(states):
@@ -345,7 +350,7 @@ cdef class Engine:
         cdef uint8_t lowered[LONGEST_NAME]
         cdef Slice branch = _lower_branch(message, lowered)
         cdef Unit *unit
-        if _is_odd_request(message):
+        if _is_odd_request(message) or not self._knows_credentials(message):
             return False
         unit = self._find_server(branch, message.via_host, message.port, message.method)
         if unit == NULL and self._is_handed(_key_of(branch, message.via_host, message.port)):
@@ -362,20 +367,28 @@ cdef class Engine:
     cdef bint _begin(self, Message *message, Slice flow, Slice branch) except -1:
         """Forward a new request, if it has one target that leads by an address (§16.3-6)."""
         cdef bint in_dialog = message.to_tag.size > 0
+        cdef bint needs_proof = not in_dialog and not self._admits_all
         cdef int hops = _hops(message)
         cdef Fact *caller
         cdef Fact *target
         cdef Change change
-        if hops < 1 or (not in_dialog and (self.is_pressing or not self._admits_all)):
+        cdef object user = b""
+        if hops < 1 or (not in_dialog and self.is_pressing):
+            return False
+        if needs_proof and (self._asserts or not message.seen[H_PROXY_AUTHORIZATION] or message.size > MOST_PROVED):
             return False
         if not in_dialog and (message.seen[H_ROUTE] or not _is_plain_outside(message.method)):
             return False
         target = self._led(message) if in_dialog else self._callee(message, flow)
         if target == NULL:
             return False
-        caller = self._caller(message, flow)  # it may have the facts grow old, but not those of this message
+        caller = self._caller(message, flow, needs_proof)  # facts may grow old by it, but not those of this message
         if caller == NULL or not self._may_begin(caller, in_dialog):
             return False
+        if needs_proof:
+            user = self._reference.admit(as_bytes(_whole(message)), as_bytes(message.index), as_bytes(flow))
+            if user is None:
+                return True  # it was refused
         self._fill_change(&change, message, flow, caller, target, hops)
         if not self._seal_dialog(message, &change, caller, target):
             return False
@@ -385,8 +398,24 @@ cdef class Engine:
         if self._work.size > LARGEST_SENT:
             return False
         self.branches += 1
-        self._forward(message, flow, branch, caller, target, &change)
+        self._forward(message, flow, branch, caller, target, &change, slice_in(user))
         return True
+
+    cdef bint _knows_credentials(self, Message *message) noexcept:
+        """Whether what a request shows, if anything, is for us; where nobody is asked for it, it only travels."""
+        cdef Slice value = value_of(message, H_PROXY_AUTHORIZATION)
+        cdef const uint8_t *at = value.at
+        cdef Py_ssize_t left = value.size - self._shown.size
+        if message.seen[H_PROXY_AUTHORIZATION] > 1 or (self._shown.size and message.seen[H_AUTHORIZATION]):
+            return False
+        if not value.size or not self._shown.size:
+            return True
+        while left > 0:
+            at += 1
+            left -= 1
+            if memcmp(at, self._shown.at, self._shown.size) == 0:
+                return (at - 1)[0] == c' ' or (at - 1)[0] == c','
+        return False
 
     cdef bint _may_begin(self, Fact *caller, bint in_dialog) noexcept:
         """Whether it is within our caps (core/limits.py); with authentication a trusted source is the reference's."""
@@ -404,6 +433,7 @@ cdef class Engine:
         change.uri, change.via_place = field_of(target, F_TARGET), field_of(target, F_PLACE)
         change.outer, change.inner = field_of(target, F_OUTER), field_of(caller, F_INNER)
         change.max_forwards, change.port, change.seal = hops - 1, self._port, nothing()
+        change.keeps_credentials = self._shown.size == 0
         self._fill_source(change, flow, caller)
 
     cdef void _fill_source(self, Change *change, Slice flow, Fact *caller) noexcept:
@@ -430,7 +460,7 @@ cdef class Engine:
         change.branch = content(&self._text)
 
     cdef int _forward(self, Message *message, Slice flow, Slice branch, Fact *caller, Fact *target,
-                      Change *change) except -1:
+                      Change *change, Slice user) except -1:
         """Begin the unit of a request whose copy is in `_work`, answer 100 or keep it ready, and send the copy."""
         cdef Slice parts[PARTS]
         cdef Unit *unit
@@ -450,7 +480,7 @@ cdef class Engine:
         put_response(&self._response, message, change, literal(b"SIP/2.0 100 Trying", 18), nothing())
         self._begin_server(unit)
         self._begin_client(unit)
-        self._base_of(unit, message, flow, target, change)
+        self._base_of(unit, message, flow, target, change, user)
         keep(&unit.sent, content(&self._work))
         unit.spans = self._spans
         self._send(part(unit, P_HOP), content(&self._work))
@@ -487,23 +517,25 @@ cdef class Engine:
         if unit.method == INVITE and unit.kind == PROXIED:
             unit.armed[C_] = self._now + self._c
 
-    cdef void _base_of(self, Unit *unit, Message *message, Slice flow, Fact *target, Change *change) noexcept:
-        """Write what does not change (core/saved_transaction.py); the 100 is in `_response`, the copy in `_work`."""
+    cdef void _base_of(self, Unit *unit, Message *message, Slice flow, Fact *target, Change *change,
+                       Slice user) noexcept:
+        """Write what does not change (core/saved_transaction.py); the 100 is in `_response`, the copy in `_work`.
+
+        `user`: who has authenticated, and so may relay.
+        """
         cdef Buffer *base = &unit.base
-        cdef Slice raw
-        raw.at, raw.size = message.raw, message.size
         self._server_base(unit, nothing() if unit.method == INVITE else content(&self._response), message.method_text)
         pack_list(base, 6)
         pack_list(base, 2)
-        pack_octets(base, raw)
+        pack_octets(base, _whole(message))
         pack_octets(base, flow)
         pack_list(base, 6)
         pack_text(base, slice_of(message.raw + message.uri_start, message.raw + message.uri_end))
         pack_list(base, 0)
         pack_number(base, change.max_forwards)
-        pack_truth(base, False)
+        pack_truth(base, user.size > 0)
         pack_number(base, FULL_BREADTH)
-        pack_text(base, nothing())
+        pack_text(base, user)
         pack_list(base, 0)
         pack_list(base, 1)
         pack_text(base, change.uri)
@@ -565,7 +597,7 @@ cdef class Engine:
         target = self._led(message)
         if target == NULL:
             return False
-        caller = self._caller(message, flow)
+        caller = self._caller(message, flow, False)
         if caller == NULL or not self._may_begin(caller, True):
             return False
         self._fill_change(&change, message, flow, caller, target, hops)
@@ -608,7 +640,7 @@ cdef class Engine:
         is_finished = invite.server_state > _state[PROCEEDING]
         if not is_finished and invite.client_state != _state[PROCEEDING] and not invite.cancel_wanted:
             return False
-        caller = self._caller(message, flow)
+        caller = self._caller(message, flow, False)
         if caller == NULL:
             return False
         self._fill_source(&change, flow, caller)
@@ -1157,13 +1189,12 @@ cdef class Engine:
             raise MemoryError
         return fact
 
-    cdef Fact *_caller(self, Message *message, Slice flow) except? NULL:
+    cdef Fact *_caller(self, Message *message, Slice flow, bint may_relay) except? NULL:
         """Who sends: `[flags, host, user, side, address-of-record, host of Record-Route]`."""
         cdef Fact *fact
         cdef Slice contact = value_of(message, H_CONTACT)
-        cdef Slice raw
         self._event.size = 0
-        put_octet(&self._event, c'C')
+        put_octet(&self._event, c'A' if may_relay else c'C')
         put_octet(&self._event, <uint8_t>flow.size)
         put_slice(&self._event, flow)
         put_slice(&self._event, message.via_host)
@@ -1176,9 +1207,8 @@ cdef class Engine:
             return fact
         if self._event.size > LONGEST_KEY:
             return NULL
-        raw.at, raw.size = message.raw, message.size
         key = as_bytes(content(&self._event))
-        learned = self._finder.caller(as_bytes(raw), as_bytes(message.index), as_bytes(flow))
+        learned = self._finder.caller(as_bytes(_whole(message)), as_bytes(message.index), as_bytes(flow), may_relay)
         return self._fact(slice_in(key), learned)
 
     cdef Fact *_callee(self, Message *message, Slice flow) except? NULL:
@@ -1346,6 +1376,13 @@ cdef bint _is_due_otherwise(const Unit *unit, double now) noexcept nogil:
     return False
 
 
+cdef inline Slice _whole(const Message *message) noexcept nogil:
+    """The datagram."""
+    cdef Slice found
+    found.at, found.size = message.raw, message.size
+    return found
+
+
 cdef bint _is_odd_request(const Message *message) noexcept nogil:
     """Whether it has what the engine knows nothing of, or has been here before."""
     cdef int number
@@ -1353,9 +1390,7 @@ cdef bint _is_odd_request(const Message *message) noexcept nogil:
     cdef const uint8_t *end = message.raw + message.headers_end
     if message.seen[H_PROXY_REQUIRE] or message.seen[H_TIMESTAMP] or message.seen[H_MAX_BREADTH]:
         return True
-    if message.seen[H_PROXY_AUTHORIZATION] or message.seen[H_AUTHORIZATION] or message.seen[H_RECORD_ROUTE]:
-        return True
-    if message.seen[H_MAX_FORWARDS] > 1 or message.seen[H_ACCEPT_LANGUAGE] > 1:
+    if message.seen[H_RECORD_ROUTE] or message.seen[H_MAX_FORWARDS] > 1 or message.seen[H_ACCEPT_LANGUAGE] > 1:
         return True
     for number in range(H_P_ASSERTED_IDENTITY, H_CALL_INFO + 1):
         if message.seen[number]:
@@ -1458,6 +1493,10 @@ cdef uint32_t _routing_hash(const Message *message) noexcept nogil:
         if field.number == H_ROUTE:
             sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
             sum = crc32_on(sum, message.raw + field.start, field.end - field.start)
+    if message.seen[H_PROXY_AUTHORIZATION]:
+        field = &message.fields[message.first[H_PROXY_AUTHORIZATION]]
+        sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+        sum = crc32_on(sum, message.raw + field.start, field.end - field.start)
     return sum
 
 

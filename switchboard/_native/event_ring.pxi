@@ -6,7 +6,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from switchboard.wal.bounds import EVENTS_KEPT, REPEAT_S
+from switchboard.wal.segment import EVENTS_KEPT, REPEAT_S
 from switchboard.wal.event_ring import EVENT
 
 cdef enum:

@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset, strlen
 
 import os
 
-from switchboard.wal.bounds import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK
+from switchboard.wal.segment import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK
 from switchboard.wal.segment import HEADER, check_header
 
 include "crc32.pxi"

@@ -13,6 +13,7 @@ cdef struct Change:
     Slice inner
     Slice seal
     int port
+    bint keeps_credentials
 
 
 cdef void put_via(Buffer *to, const Message *message, const Change *change) noexcept nogil:
@@ -85,7 +86,7 @@ cdef void _put_fields(Buffer *to, const Message *message, const Change *change, 
             put(to, at, raw + field.start - at)
             put_decimal(to, change.max_forwards)
             at = raw + field.end
-        elif field.number == H_ROUTE:
+        elif field.number == H_ROUTE or (field.number == H_PROXY_AUTHORIZATION and not change.keeps_credentials):
             put(to, at, raw + field.line - at)
             at = line_end(message, place)
         elif field.number == H_FROM or field.number == H_TO or field.number == H_CALL_ID:

@@ -1,5 +1,9 @@
-"""What a worker does round after round: takes frames, fires timers, flushes. `loop.py` does what comes seldom."""
+"""What a worker does round after round: takes frames, fires timers, flushes. `loop.py` does what comes seldom.
 
+Under load, input gathers a little before the next round, since cost is per drain: the adaptive batch interval.
+"""
+
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -7,6 +11,41 @@ from typing import Protocol
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.sockets import Ears
+
+WORTH = 2.0
+"""Datagrams that the longest batch interval has to gather; below, it would only delay them."""
+LEAST = 0.5
+"""The part of the longest batch interval that one lasts at any rate."""
+MEMORY_S = 0.05
+"""Over about so long the rate is averaged."""
+
+
+class BatchInterval:
+    """Decides after each drain how long to wait before the next one. `longest_s`: 0 for never.
+
+    A batch interval is over when about `enough` datagrams have gathered, by the present rate, but has its bounds.
+    What comes after a pause is drained at once: the wait follows a drain, it does not precede one.
+    """
+
+    def __init__(self, longest_s: float, enough: float = math.inf) -> None:
+        self._longest_s = longest_s
+        self._enough = enough
+        self._drained_at = 0.0
+        self._rate = 0.0
+
+    def pause_s(self, now: float, taken: int, backlog: bool) -> float:
+        """Return the wait, from `now` on (monotonic s), of a drain that yielded `taken` datagrams.
+
+        `backlog`: more are there already, so that there is nothing to wait for.
+        """
+        elapsed_s = now - self._drained_at
+        self._drained_at = now
+        weight = min(1.0, elapsed_s / MEMORY_S)
+        self._rate += weight * (taken / max(elapsed_s, 1e-6) - self._rate)
+        if backlog or self._rate * self._longest_s < WORTH:
+            return 0.0
+        return min(self._longest_s, max(self._enough / self._rate, LEAST * self._longest_s))
+
 
 FRAMES_A_ROUND = 64
 BYTES_A_ROUND = 128_000

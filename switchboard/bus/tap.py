@@ -1,14 +1,59 @@
-"""Shows what a worker sends to whoever listens (docs/BUS.md, Taps); costs nothing while nobody does."""
+"""Shows what a worker sends to whoever listens (docs/BUS.md, Taps); costs nothing while nobody does.
+
+Who listens may want a sample only: whole calls, by their Call-ID. Commands of people listen from outside of a worker.
+"""
 
 import math
+import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+from zlib import crc32
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer, Publisher
-from switchboard.bus.share import SMALLEST, pick
+
+SMALLEST = 10
+"""As a power of two: one call of 1024."""
+_CALL_ID = re.compile(rb"\n(?:[Cc][Aa][Ll][Ll]-[Ii][Dd]|[Ii])[ \t]*:[ \t]*([^\r\n]*)")
+"""Without IGNORECASE, with which each octet would be tried."""
+
+
+def call_id_on_wire(message: bytes) -> bytes:
+    """The Call-ID of a SIP message (untrusted) as it stands; b"" if there is none."""
+    match = _CALL_ID.search(message)
+    return match[1].strip(b" \t") if match else b""
+
+
+def pick_in_python(frame: bytes, halvings: int) -> bytes:
+    """Return the frame with those items only whose calls are in the sample, one call of 2 to the `halvings`.
+
+    b"" if there are none. What has no Call-ID is in no sample but the whole. FrameError.
+    """
+    if not halvings:
+        return frame
+    subject, items = frames.unpack(frame)
+    picked = [item for item in items if isinstance(item, list) and _is_sampled(item, halvings)]
+    return frames.pack(subject, picked) if picked else b""
+
+
+def _is_sampled(item: list[Any], halvings: int) -> bool:
+    """The higher bits of the CRC decide, for its remainder chooses the router."""
+    message = next((value for value in reversed(item) if isinstance(value, bytes)), b"")
+    call_id = call_id_on_wire(message)
+    return bool(call_id) and not crc32(call_id) >> 16 & (1 << halvings) - 1
+
+
+try:
+    from switchboard._native.wire import pick as pick
+except ImportError:
+    pick = pick_in_python
+
 
 FRAMES_KEPT = 100
 """For a listener that is slow; it misses what goes beyond, and the numbers show the gap."""
@@ -25,7 +70,7 @@ def subject_of(halvings: int) -> str:
 
 
 def topic_of(halvings: int) -> bytes:
-    """What to subscribe to for that share of the calls."""
+    """What to subscribe to for that sample of the calls."""
     return frames.head(subject_of(halvings))
 
 
@@ -36,7 +81,7 @@ class Tap:
     """Bound XPUB sockets; `is_open` while somebody has subscribed. `owner`: whose tap it is (`router.0`).
 
     While it is open, each frame that one of `peers` takes is told, and what is given to `publish`: gathered
-    for GATHER_S, until `due_at` (monotonic s), for each share of the calls that somebody has chosen.
+    for GATHER_S, until `due_at` (monotonic s), for each sample of the calls that somebody has chosen.
     `greeting`: what whoever comes is to hear, in a frame of its own.
     """
 
@@ -64,18 +109,26 @@ class Tap:
         return self._numbers.total()
 
     @property
-    def shares(self) -> set[int]:
-        """How often the shares are halved that somebody has chosen."""
+    def samples(self) -> set[int]:
+        """How often the samples are halved that somebody has chosen."""
         return set(self._gathered)
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """What the loop is to watch: a subscription wakes it."""
         return dict.fromkeys(self._publisher.fds, self.look)
 
-    def publish(self, frame: bytes, peer: str, at_ns: int) -> None:
-        """Tell, soon, that `frame` went to `peer` ("" for the wire) at that moment (epoch ns)."""
+    def publish(
+        self, frame: bytes, peer: str, at_ns: int, show: Callable[[bytes], bytes] | None = None
+    ) -> None:
+        """Tell, soon, that `frame` went to `peer` ("" for the wire) at that moment (epoch ns).
+
+        `show` makes what is shown of what was picked out of the frame.
+        """
         for halvings, gathered in self._gathered.items():
-            if picked := pick(frame, halvings):
+            picked = pick(frame, halvings)
+            if picked and show is not None:
+                picked = show(picked)
+            if picked:
                 gathered.append((at_ns, peer, picked))
                 self._size += len(picked)
         if self._size >= GATHER_BYTES:
@@ -111,13 +164,13 @@ class Tap:
         """See who has subscribed, and to what."""
         self._publisher.look()
         wanted = {_HALVINGS[topic] for topic in self._publisher.topics & _HALVINGS.keys()}
-        if wanted != self.shares:
-            self._share_out(wanted)
+        if wanted != self.samples:
+            self._sample_anew(wanted)
         if self.greeting and self._publisher.has_newcomers():
             self.greet(self.greeting)
 
-    def _share_out(self, wanted: set[int]) -> None:
-        """Gather for these shares. What was gathered for another one goes to who has changed the share."""
+    def _sample_anew(self, wanted: set[int]) -> None:
+        """Gather for these samples. What was gathered for another one goes to who has changed the sample."""
         fullest = self._gathered[min(self._gathered)] if self._gathered else []
         self._gathered = {each: self._gathered.get(each) or _part(fullest, each) for each in wanted}
         self.is_open = bool(wanted)
@@ -130,3 +183,53 @@ class Tap:
 def _part(gathered: Iterable[Passed], halvings: int) -> list[Passed]:
     parts = ((at_ns, peer, pick(frame, halvings)) for at_ns, peer, frame in gathered)
     return [part for part in parts if part[2]]
+
+
+LISTENED_FRAMES = 10_000
+
+
+class Listener:
+    """SUB sockets, one for each endpoint; a publisher that restarts is found again.
+
+    `topic`: how the frames begin that are wanted.
+    """
+
+    def __init__(self, context: BusContext, endpoints: Iterable[str], topic: bytes = b"") -> None:
+        self._poller = zmq.Poller()
+        self._sockets = []
+        self._monitors = []
+        for endpoint in endpoints:
+            socket = context.socket(zmq.SUB)
+            socket.set(zmq.RCVHWM, LISTENED_FRAMES)
+            socket.set(zmq.LINGER, 0)
+            self._monitors.append(socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED))
+            socket.subscribe(topic)
+            context.connect(socket, endpoint)
+            self._sockets.append(socket)
+            self._poller.register(socket, zmq.POLLIN)
+
+    def connected(self, timeout_s: float) -> bool:
+        """Wait until all publishers are reached; False: one is not, within the time."""
+        deadline = time.monotonic() + timeout_s
+        for monitor in self._monitors:
+            left_s = max(0.0, deadline - time.monotonic())
+            if not monitor.poll(int(left_s * 1000)):
+                return False
+            recv_monitor_message(monitor)
+        return True
+
+    def frames(self, timeout_s: float) -> Iterator[tuple[str, Any]]:
+        """Yield (subject, body) of what has come, or comes in time; what is no frame is left out."""
+        for socket, _ in self._poller.poll(int(timeout_s * 1000)):
+            while socket.get(zmq.EVENTS) & zmq.POLLIN:
+                try:
+                    yield frames.unpack(socket.recv(zmq.NOBLOCK))
+                except frames.FrameError:
+                    continue
+
+    def close(self) -> None:
+        """Let go of the sockets."""
+        for socket, monitor in zip(self._sockets, self._monitors, strict=True):
+            socket.disable_monitor()
+            monitor.close(linger=0)
+            socket.close()

@@ -15,7 +15,6 @@ import typer
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcGroup
-from switchboard.bus.socket_buffer import cut, enlarge_buffers
 from switchboard.cli.check import check_soundness, unknown_variables
 from switchboard.cli.output import say
 from switchboard.cli.start_failure import not_bound, port_taken
@@ -24,11 +23,11 @@ from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, parents
-from switchboard.sip.host import bracketed
+from switchboard.sip.flow import bracketed
 from switchboard.supervisor.resources import activated_sockets
 from switchboard.transports.lending import NAME
 from switchboard.transports.udp import UDP
-from switchboard.transports.udp_sockets import BindError, PortTaken
+from switchboard.transports.udp_sockets import BindError, PortTaken, cut, enlarge_buffers
 from switchboard.twins import core, interpreter
 
 DEFAULT_PORT = 5060

@@ -10,18 +10,16 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from switchboard.bus.listener import Listener
-from switchboard.bus.tap import topic_of
+from switchboard.bus.tap import Listener, topic_of
 from switchboard.cli.output import FAILED, fail, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.history.ladder import label_of
 from switchboard.history.lenient import LenientMessage
 from switchboard.history.pcapng import head, packet
-from switchboard.history.seen import Seen
+from switchboard.history.seen import Seen, mask
 from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
-from switchboard.sip.mask import mask
 
 FIRST_CONTACT_S = 3.0
 LOOK_S = 0.05

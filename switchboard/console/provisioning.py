@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
 from switchboard.settings.types import show_address
-from switchboard.sip.host import bracketed
+from switchboard.sip.flow import bracketed
 
 LIFETIME_S = 900.0
 MAX_LINKS = 200

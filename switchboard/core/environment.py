@@ -7,8 +7,7 @@ from switchboard.core.calls import Unconfirmed
 from switchboard.core.commands import Lookup, ProxyEffects
 from switchboard.core.forwarding import Plan, is_sendable
 from switchboard.core.limits import Caps
-from switchboard.core.loop import Branches
-from switchboard.core.numbers import Numbering
+from switchboard.core.loop_detection import Branches, Numbering
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
 from switchboard.sip.flow import UDP, Flow

@@ -18,8 +18,7 @@ from switchboard.core.request import IncomingRequest, address_of_record, user_of
 from switchboard.core.target import Target, along, uri_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
-from switchboard.sip.flow import Flow
-from switchboard.sip.host import bracketed
+from switchboard.sip.flow import Flow, bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import is_same_host
 from switchboard.sip.uri import SipUri, parse_uri
@@ -39,8 +38,8 @@ class Facts:
         self._env = env
         self._keys: dict[str, set[bytes]] = {}
 
-    def caller(self, raw: bytes, index: bytes, octets: bytes) -> Record:
-        """Who sends a request over a packed flow.
+    def caller(self, raw: bytes, index: bytes, octets: bytes, may_relay: bool) -> Record:
+        """Who sends a request over a packed flow. `may_relay`: whether it has authenticated.
 
         Flags (whether Via gets `incoming`, whether no cap holds, whether it is trusted), host, user of ours, packed
         side of the dialog, address-of-record, host of ours for Record-Route.
@@ -53,7 +52,7 @@ class Facts:
             return None
         flags = 0 if is_same_host(incoming.via.host, flow.host) else _ADDS_RECEIVED
         flags |= self._standing(flow.host)
-        side = packed_side(caller_side(incoming, self._env.policy.seals, may_relay=False), has_local=True)
+        side = packed_side(caller_side(incoming, self._env.policy.seals, may_relay), has_local=True)
         inner = "" if "%" in flow.local else bracketed(flow.local)
         return _record(bytes((flags,)), flow.host, incoming.caller, side, incoming.parties[0], inner)
 

@@ -14,9 +14,8 @@ from switchboard.core.target import Target, is_spoken
 from switchboard.core.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import Flow, bracketed
 from switchboard.sip.headers import Header
-from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, is_one_peer
 from switchboard.sip.splice import Forwarding, forward_request

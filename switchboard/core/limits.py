@@ -1,19 +1,58 @@
 """What a router takes on: not more than it can finish, nor all of it from one source (503, RFC 3261 §21.5.4).
 
 A new request outside a dialog may be refused, without a transaction. What belongs to something that was
-begun, and every CANCEL, is always served.
+begun, and every CANCEL, is always served. How many transactions each source began lately is counted.
 """
 
+from typing import Protocol
+
 from switchboard.core.commands import ProxyEffects, Reader
-from switchboard.core.networks import Network, is_within, parse_host
-from switchboard.core.overload import Overload
-from switchboard.core.recent import Recency, Recent
+from switchboard.core.domains import Network, is_within, parse_host
+from switchboard.core.overload import LASTS_S, Overload, Verdicts
 from switchboard.core.refusal import Refusal, tag_of, try_later
 from switchboard.core.request import IncomingRequest
 from switchboard.core.targets import Locations
-from switchboard.core.verdicts import LASTS_S, Verdicts
 from switchboard.sip.headers import Header
 from switchboard.sip.stateless import StatelessAnswers
+
+
+class Recency(Protocol):
+    """Who counts them."""
+
+    limit: int
+
+    def admits(self, source: str, now: float) -> bool: ...
+
+
+class Recent:
+    """Counts by source over the epoch that runs and the one before, `lasts_s` each: a bounded memory.
+
+    A server transaction outlives its final response by 64 T1. `limit`: of one source in that time. `now` is
+    monotonic.
+    """
+
+    def __init__(self, limit: int, lasts_s: float = LASTS_S) -> None:
+        self.limit = limit
+        self._lasts_s = lasts_s
+        self._began_at = 0.0
+        self._counts: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+
+    def admits(self, source: str, now: float) -> bool:
+        """Count one more transaction of `source`; False, and it is not counted, if it has too many."""
+        if now - self._began_at >= self._lasts_s:
+            self._turn(now)
+        count = self._counts.get(source, 0)
+        if count + self._before.get(source, 0) >= self.limit:
+            return False
+        self._counts[source] = count + 1
+        return True
+
+    def _turn(self, now: float) -> None:
+        self._before = self._counts if now - self._began_at < 2 * self._lasts_s else {}
+        self._counts = {}
+        self._began_at = now
+
 
 LATE_S = 0.3
 """So late, a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""

@@ -45,6 +45,8 @@ def make_engine(env: Environment, reference: "Reference", facts: Facts) -> "Engi
         values=(values.t1, values.t2, values.t4, values.c, values.lifetime, values.d, values.first_trying),
         states=[int(state) for state in _STATES],
         admits_all=env.admission is None,
+        realm=env.policy.own.realm,
+        asserts=bool(env.asserted_domain),
         transactions=caps.transactions if caps else _MANY,
         of_source=caps.recent.limit if caps else _MANY,
     )

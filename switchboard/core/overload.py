@@ -3,9 +3,40 @@
 Judged by how late what comes now will be when its turn comes: a phone repeats a request after T1 (0.5 s);
 work that is later than that is done twice, and capacity is lost.
 So new requests are admitted at a rate that is found by feedback: the one at which they are late by `LATE_S`.
+What was decided of a request is remembered, so that its copies are told the same (RFC 3261 §8.2.7).
 """
 
 from math import exp
+
+from switchboard.bounded import Generations
+from switchboard.core.timers import TimerValues
+
+LASTS_S = TimerValues().lifetime
+"""64 T1, where nobody says what T1 is: so long a sender repeats a request, and no transaction lasts longer there."""
+MOST = 100_000
+"""That are remembered of one generation."""
+
+
+class Verdicts:
+    """Whether requests were admitted, by a number that their copies have, too.
+
+    Each is remembered for `lasts_s` at least and less than three times that, while there are not too many. `now` is
+    monotonic.
+    """
+
+    def __init__(self, lasts_s: float = LASTS_S) -> None:
+        self._known: Generations[int, bool] = Generations(MOST, lasts_s)
+
+    def find(self, number: int, now: float) -> bool | None:
+        """What was decided; None if nothing is remembered."""
+        self._known.age(now)
+        return self._known.get(number)
+
+    def add(self, number: int, verdict: bool, now: float) -> None:
+        """Remember what was decided of a request of which nothing was."""
+        self._known.age(now)
+        self._known.put(number, verdict, now)
+
 
 LATE_S = 0.08
 """What is wanted under overload: there is always something to do, and nothing waits long."""

@@ -89,6 +89,17 @@ class Proxy:
         if isinstance(client.user, Branch):
             _context(client.user).fail_to_deliver(client.user, effects)
 
+    def admit(self, incoming: IncomingRequest, effects: ProxyEffects) -> str | None:
+        """Return who sends a request outside a dialog that is fine otherwise; None if it is refused (§22.3)."""
+        assert self.env.admission is not None
+        routing = preprocess(incoming, self.env.policy.own)
+        try:
+            self.env.admission.admit(incoming, routing, effects.at)
+        except Challenge as answer:
+            self._answer_without_state(incoming, answer, effects)
+            return None
+        return routing.user
+
     def _reject(self, raw: bytes, error: ParseError, source: Flow, effects: ProxyEffects) -> None:
         """Answer a request that cannot be read, if its sender can be told (§16.3 step 1)."""
         self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1

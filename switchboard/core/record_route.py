@@ -16,9 +16,8 @@ from switchboard.core.target import NOBODY, Target, uri_of
 from switchboard.sip.address import split_values, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import Flow, bracketed
 from switchboard.sip.headers import Header
-from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.scan import BODY_END
 from switchboard.sip.translation import address_of, is_private, is_translated

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from switchboard.auth.digest import realm_of
 from switchboard.core.commands import CallEvent, Fields, Reader
 from switchboard.core.domains import OwnDomains
-from switchboard.core.loop import own_passes, routing_hash
+from switchboard.core.loop_detection import own_passes, routing_hash
 from switchboard.sip.dispatch import server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow

@@ -19,6 +19,7 @@ from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.native import make_engine
 from switchboard.core.proxy import Proxy
+from switchboard.core.request import IncomingRequest
 from switchboard.core.saved_transaction import expect_ack
 from switchboard.core.transaction_log import Store, TransactionLog
 from switchboard.sip.dispatch import parse_quoted
@@ -196,6 +197,14 @@ class RouterCore:
         self._surrender(raw, index)
         self.proxy.receive(raw, index, flow, self._effects)
         self._hand_out()
+
+    def admit(self, raw: bytes, index: bytes, octets: bytes) -> bytes | None:
+        """Return the user who sends a plain request outside a dialog; None if it is refused, which it is told."""
+        incoming = IncomingRequest(Message(raw, index), Flow.unpack(octets), self._env.policy.own)
+        user = self.proxy.admit(incoming, self._effects)
+        if user is None:
+            self._hand_out()
+        return None if user is None else _octets(user)
 
     def take_stamp(self, stamp: float) -> None:
         """A stamp of the edge came."""

@@ -6,8 +6,7 @@ from typing import NamedTuple, Protocol
 
 from switchboard.core.commands import Fields
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow
-from switchboard.sip.host import format_hop
+from switchboard.sip.flow import Flow, format_hop
 from switchboard.sip.uri import SipUri, parse_uri
 
 NOBODY = SipUri("", None, None, "", None, has_host=False)

@@ -9,7 +9,7 @@ from switchboard.codec import pack, unpack
 from switchboard.core.commands import ProxyEffects
 from switchboard.core.dormant import Dormant
 from switchboard.core.environment import Environment
-from switchboard.core.numbers import Numbering
+from switchboard.core.loop_detection import Numbering
 from switchboard.core.saved_transaction import (
     SavedTransaction,
     Transaction,

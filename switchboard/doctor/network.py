@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
 from switchboard.doctor.facts import Finding, NetworkCard, NetworkFacts, ok, problem, warning
-from switchboard.sip.host import bracketed
+from switchboard.sip.flow import bracketed
 
 DEFAULT_PORT = 5060
 _INTERNAL_CARDS = ("docker", "br-", "veth", "virbr", "podman", "cni", "lxc", "lxd")

@@ -16,14 +16,13 @@ import psutil
 import zmq
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.socket_buffer import cut, enlarge_buffers
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
 from switchboard.survey.ask import ask_parents, failing_phones, name_of
 from switchboard.survey.ping import NobodyListens, ping
 from switchboard.survey.reading import UP
-from switchboard.transports.udp_sockets import BindError, PortTaken, bind_sockets
+from switchboard.transports.udp_sockets import BindError, PortTaken, bind_sockets, cut, enlarge_buffers
 from switchboard.twins import core
 
 ANSWERED_WITHIN_S = 2.0

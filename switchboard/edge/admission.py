@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 
 from switchboard import codec
 from switchboard.bus.outbox import Outbox
-from switchboard.core.overload import Overload
-from switchboard.core.verdicts import LASTS_S, Verdicts
+from switchboard.core.overload import LASTS_S, Overload, Verdicts
 
 RATE_MEMORY_S = 0.2
 """Over about so long of work the peer's rate is averaged."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from switchboard.bounded import Cache
-from switchboard.core.networks import parse_host
+from switchboard.core.domains import parse_host
 from switchboard.core.refusal import begins, is_ack_of_such, transaction_of
 from switchboard.edge.admission import AdmissionControl
 from switchboard.edge.policy import FilterPolicy

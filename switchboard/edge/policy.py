@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from switchboard.core.networks import AccessList, IpAddress, Network, is_within
-from switchboard.core.verdicts import LASTS_S
+from switchboard.core.domains import AccessList, IpAddress, Network, is_within
+from switchboard.core.overload import LASTS_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ that whoever registers from many ports gains as much again, and no more.
 """
 
 from switchboard.bounded import Generations, TokenBucket
-from switchboard.core.networks import parse_host
+from switchboard.core.domains import parse_host
 from switchboard.edge.policy import FilterPolicy
 
 GENERATION = 10_000

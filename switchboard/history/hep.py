@@ -8,8 +8,7 @@ import socket
 import struct
 from typing import Any
 
-from switchboard.history.seen import Address, Direction, Seen
-from switchboard.sip.mask import mask
+from switchboard.history.seen import Address, Direction, Seen, mask
 
 UDP = 17
 SIP = 1

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from switchboard import codec
-from switchboard.history.seen import Seen, readable
+from switchboard.history.seen import Seen, mask, readable
 from switchboard.history.summary import Summary, SummaryKind, user_of
-from switchboard.sip.mask import mask
 from switchboard.storage.database import Schema, transaction
 from switchboard.storage.unusable import UnusableFile
 

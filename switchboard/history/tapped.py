@@ -7,7 +7,7 @@ from typing import Any
 
 from switchboard.bus import frames
 from switchboard.bus.frames import message_in
-from switchboard.bus.share import SMALLEST
+from switchboard.bus.tap import SMALLEST
 from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Address, Direction, Seen, call_id_of
 from switchboard.history.summary import user_of
@@ -101,15 +101,15 @@ class TapReader:
 
 WINDOW_S = 1.0
 SHORTEST_S = 0.25
-"""After so long a share is made smaller if the messages of a window have come by then."""
+"""After so long a sample is made smaller if the messages of a window have come by then."""
 MARGIN = 0.7
-"""The share grows again when the larger one would make less than so much of the limit."""
+"""The sample grows again when the larger one would make less than so much of the limit."""
 
 
 class Sample:
-    """Adapts the share so that at most `limit` messages a second are kept: a call of two, of four, and so on.
+    """Adapts the sample so that at most `limit` messages a second are kept: a call of two, of four, and so on.
 
-    `halvings`: how often the share was halved. `skipped`: about how many messages were left out.
+    `halvings`: how often the sample was halved. `skipped`: about how many messages were left out.
     """
 
     def __init__(self, limit: int) -> None:
@@ -120,12 +120,12 @@ class Sample:
         self._since = 0.0
 
     def count(self, messages: int) -> None:
-        """So many messages of the share have come."""
+        """So many messages of the sample have come."""
         self._counted += messages
         self.skipped += messages * ((1 << self.halvings) - 1)
 
     def look(self, now: float) -> bool:
-        """Adapt the share to the rate; whether it is another one now. `now`: monotonic s."""
+        """Adapt the sample to the rate; whether it is another one now. `now`: monotonic s."""
         elapsed_s = now - self._since
         if elapsed_s < (SHORTEST_S if self._counted > self._limit else WINDOW_S):
             return False

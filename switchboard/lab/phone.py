@@ -9,8 +9,8 @@ from secrets import token_hex
 
 from switchboard.lab.requests import PhoneIdentity
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import bracketed
 from switchboard.sip.headers import Header
-from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message, parse_message
 from switchboard.transports.udp_sockets import socket_address
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from switchboard.auth.digest import answer_to
 from switchboard.sip.address import NameAddr
+from switchboard.sip.flow import bracketed
 from switchboard.sip.headers import Header
-from switchboard.sip.host import bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import build_response
 

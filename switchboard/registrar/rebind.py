@@ -12,8 +12,8 @@ from switchboard.registrar.binding import Binding, instance_of, returned_params
 from switchboard.registrar.contacts import RequestedContact, removes_all, requested_contacts
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import format_hop
 from switchboard.sip.headers import Header
-from switchboard.sip.host import format_hop
 from switchboard.sip.message import Message
 from switchboard.sip.translation import is_translated
 from switchboard.sip.uri import SipUri, is_sip

@@ -8,7 +8,7 @@ from switchboard.registrar.binding import Binding
 from switchboard.registrar.store import Snapshot
 from switchboard.registrar.user_table import UserTable, bindings_in, pack_users, users_in
 from switchboard.sip.errors import ParseError
-from switchboard.sip.host import format_hop
+from switchboard.sip.flow import format_hop
 from switchboard.sip.uri import SipUri
 
 HopKey = tuple[str, str, int]

@@ -15,8 +15,8 @@ from switchboard.registrar.binding import Binding
 from switchboard.registrar.rebind import RegistrarPolicy, Update, is_behind_translation, rebind
 from switchboard.registrar.store import Store
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import format_hop
 from switchboard.sip.headers import Header
-from switchboard.sip.host import format_hop
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response, received_via, response_address, warning_of
 from switchboard.sip.stateless import StatelessAnswers

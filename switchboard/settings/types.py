@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
-from switchboard.core.networks import AccessList, parse_networks
-from switchboard.sip.host import format_hop
+from switchboard.core.domains import AccessList, parse_networks
+from switchboard.sip.flow import format_hop
 
 OFF = "off"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")

@@ -13,6 +13,17 @@ from typing import Final, NamedTuple
 
 from switchboard.sip.translation import address_of
 
+
+def bracketed(host: str) -> str:
+    """Return `host`, an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def format_hop(host: str, port: int) -> str:
+    """`host:port`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 UDP: Final = 1
 
 _TEXT: Final = 0x80

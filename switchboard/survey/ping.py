@@ -6,7 +6,7 @@ from secrets import token_hex
 
 from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
-from switchboard.sip.host import bracketed
+from switchboard.sip.flow import bracketed
 from switchboard.transports.udp_sockets import socket_address
 
 CALL_ID = "switchboard-probe-"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from switchboard.sip import flow
-from switchboard.transports import udp_datagrams, udp_errors, udp_sockets
+from switchboard.transports import udp_datagrams, udp_sockets
 from switchboard.transports.transport import Received, SocketSender, Transport, Undelivered
 
 
@@ -31,7 +31,7 @@ class Udp(Transport):
         udp_sockets.tell_errors(sock, wanted)
 
     def receive_error(self, sock: socket.socket) -> Undelivered | None:
-        return udp_errors.receive_error(sock)
+        return udp_datagrams.receive_error(sock)
 
 
 UDP: Final = Udp()

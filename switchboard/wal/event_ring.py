@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Final, Protocol
 
 from switchboard.codec import list_head, pack
-from switchboard.wal.bounds import EVENTS_KEPT, REPEAT_S
+from switchboard.wal.segment import EVENTS_KEPT, REPEAT_S
 
 BOOT: Final = b"B"
 SERIES: Final = b"S"

@@ -12,12 +12,15 @@ from itertools import islice
 from pathlib import Path
 
 from switchboard.wal import segment
-from switchboard.wal.bounds import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK
 from switchboard.wal.segment import (
+    CLEANED_A_COMMIT,
     COMMIT_BYTES,
     ERASED,
     HEADER_BYTES,
+    MOST_READ,
     RECORD_BYTES,
+    SEGMENT_BYTES,
+    SLACK,
     commit_head,
     record_head,
 )

@@ -1,4 +1,4 @@
-"""One file of a keyed log: a header, and behind it what each commit wrote.
+"""One file of a keyed log: a header, and behind it what each commit wrote; and how much a log holds.
 
     header   b"SWBLOG" + version (1 byte) + b"\\n"
     commit   crc32 of its records (u32), their length (u32), the records
@@ -12,9 +12,22 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 from zlib import crc32
 
 from switchboard.storage.unusable import UnusableFile
+
+SEGMENT_BYTES: Final = 4_000_000
+SLACK: Final = 3
+"""The log may be so many times as large as what is alive in it, plus two segments."""
+CLEANED_A_COMMIT: Final = 64
+MOST_READ: Final = 16
+"""So many segments are kept open for reading."""
+EVENTS_KEPT: Final = 100_000
+"""More call events than this do not wait for the journal: the oldest are dropped, and counted."""
+REPEAT_S: Final = 1.0
+"""How long an acknowledgement of events is waited for before all of them are told again."""
+
 
 VERSION = 2
 ERASED = 0xFFFFFFFF

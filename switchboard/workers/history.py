@@ -60,7 +60,7 @@ class HistoryService(Actor):
         self._listen(b"", topic_of(self._sample.halvings))
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
-        """Take the messages of one frame of a tap, unless it is late; under load choose another share."""
+        """Take the messages of one frame of a tap, unless it is late; under load choose another sample."""
         if _is_late(body):
             self._late += 1
             self._reader.skip(body)

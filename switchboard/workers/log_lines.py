@@ -14,10 +14,10 @@ from switchboard.auth.failures import Failure
 from switchboard.bounded import TokenBucket
 from switchboard.bus import frames
 from switchboard.bus.frames import message_in
+from switchboard.history.seen import mask
 from switchboard.registrar.rules import Displaced
 from switchboard.sip.errors import ParseError
-from switchboard.sip.host import format_hop
-from switchboard.sip.mask import mask
+from switchboard.sip.flow import format_hop
 from switchboard.sip.message import parse_message
 
 FAILURES_A_SECOND: Final = 10.0

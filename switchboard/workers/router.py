@@ -27,10 +27,10 @@ from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
+from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
-from switchboard.core.loop import Branches
-from switchboard.core.networks import parse_networks
+from switchboard.core.loop_detection import Branches
 from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
@@ -42,12 +42,11 @@ from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
-from switchboard.transports.sender import TABLES
+from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog, boot_id
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
-from switchboard.workers.sending import make_sender
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
 
 _RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")

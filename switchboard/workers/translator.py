@@ -19,8 +19,8 @@ from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.site import endpoints_of
-from switchboard.transports.phrasing import CLASSES, Phrasing
 from switchboard.transports.sender import TABLES
+from switchboard.transports.transport import CLASSES, Phrasing
 from switchboard.workers.run import run_actor
 
 _HEAD = frames.head("sip.translate")

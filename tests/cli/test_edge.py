@@ -13,12 +13,12 @@ from system.harness import free_port
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rpc import RpcGroup, RpcServer
-from switchboard.bus.socket_buffer import receive_buffer
 from switchboard.cli.edge import IMPATIENT_AFTER_S, Announcer, open_sockets, welcome
 from switchboard.cli.start_failure import StartFailure
 from switchboard.settings.model import Settings, read_settings
 from switchboard.supervisor import resources
 from switchboard.transports.lending import NAME
+from switchboard.transports.udp_sockets import receive_buffer
 
 POLL_MS = 20
 TURNS = 500

@@ -73,6 +73,25 @@ class TestUsers:
         assert (sent.to, sent.message.method) == (LENKA, method)
         assert board.failures.take() == []
 
+    @pytest.mark.parametrize("method", ["INVITE", "MESSAGE"])
+    def test_are_the_engines_once_they_are_admitted(self, board: Board, method: str) -> None:
+        raw = with_password(board, method, CALLEE)
+        plain = board.core.stats().get("plain")
+        board.receive(raw, LUKAS)
+        board.receive(response(board.sent()[0].message, 200, lines=(f"Contact: <{CONTACT}>",)), LENKA)
+        if plain is not None and not board.fragile:
+            assert board.core.stats()["plain"] == plain + 2
+        assert board.statuses()[-1] == 200
+
+    def test_who_fails_the_proof_is_asked_again(self, board: Board) -> None:
+        raw = with_password(board, "INVITE", CALLEE, password="wrong")
+        board.receive(raw, LUKAS)
+        assert board.statuses() == [407]
+        assert (board.sent(), [failure.reason for failure in board.failures.take()]) == (
+            [],
+            [Reason.WRONG_PASSWORD],
+        )
+
     def test_our_credentials_stay_here_and_others_go_on(self, board: Board) -> None:
         theirs = 'Proxy-Authorization: Digest username="a",realm="else",nonce="n",uri="u",response="r"'
         ours = 'Authorization: Digest username="a",realm="pbx.example",nonce="n",uri="u",response="r"'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchboard.core.domains import OwnDomains, canonical_host
+from switchboard.core.domains import AccessList, OwnDomains, canonical_host, parse_host, parse_networks
 from switchboard.sip.uri import SipUri
 
 
@@ -69,3 +69,28 @@ def test_owns(port: int, uri: str, is_own: bool) -> None:
 def test_is_listening_at(listening: int, host: str, port: int | None, expected: bool) -> None:
     """Stricter than `owns`: another process may hold port 5060."""
     assert domains(listening).is_listening_at(host, port) is expected
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "host", "expected"),
+    [
+        ((), (), "192.0.2.1", True),
+        ((), ("192.0.2.0/24",), "192.0.2.1", False),
+        ((), ("192.0.2.0/24",), "192.0.3.1", True),
+        (("10.0.0.0/8",), (), "10.1.2.3", True),
+        (("10.0.0.0/8",), (), "192.0.2.1", False),
+        (("10.0.0.0/8",), ("10.1.0.0/16",), "10.1.2.3", False),
+        (("10.0.0.0/8",), (), "2001:db8::1", False),
+        (("fe80::/10", "::1"), (), "fe80::1%eth0", True),
+        (("fe80::/10", "::1"), (), "::1", True),
+    ],
+)
+def test_who_is_let_in(allow: tuple[str, ...], deny: tuple[str, ...], host: str, expected: bool) -> None:
+    access = AccessList(parse_networks(allow), parse_networks(deny))
+    assert access.lets_in(parse_host(host)) is expected
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "example.com", "", "10.0.0.0/33"])
+def test_what_is_no_network(text: str) -> None:
+    with pytest.raises(ValueError, match="."):
+        parse_networks([text])

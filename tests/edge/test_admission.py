@@ -10,8 +10,16 @@ from switchboard import codec
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.core.overload import HOPELESS_S, LATE_S, LEAST_AT_FIRST, PERSISTS_S, SOON_S, Overload
-from switchboard.core.verdicts import LASTS_S, MOST
+from switchboard.core.overload import (
+    HOPELESS_S,
+    LASTS_S,
+    LATE_S,
+    LEAST_AT_FIRST,
+    MOST,
+    PERSISTS_S,
+    SOON_S,
+    Overload,
+)
 from switchboard.edge.admission import (
     AWAY_S,
     FULL,

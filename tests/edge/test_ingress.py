@@ -14,13 +14,12 @@ from ingresses import LENIENT, MESSAGES, ROUTERS, STRICT, Bench, register, respo
 from sip.messages import anything, mutations
 
 from switchboard import codec
-from switchboard.bus.socket_buffer import enlarge_buffers
-from switchboard.core.networks import parse_networks
+from switchboard.core.domains import parse_networks
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress, IngressInPython
 from switchboard.edge.policy import FilterPolicy
 from switchboard.sip.dispatch import REGISTRAR
 from switchboard.sip.scan import scan_in_python
-from switchboard.transports.udp_sockets import bind_sockets
+from switchboard.transports.udp_sockets import bind_sockets, enlarge_buffers
 
 BUFFER_BYTES = 4 << 20
 

@@ -1,6 +1,6 @@
 """What the settings let whom do."""
 
-from switchboard.core.networks import AccessList, parse_host, parse_networks
+from switchboard.core.domains import AccessList, parse_host, parse_networks
 from switchboard.edge.policy import FilterPolicy
 
 HERE, THERE = parse_host("10.0.0.1"), parse_host("192.0.2.1")

@@ -7,7 +7,7 @@ from compiled import needs_compiled_core
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.core.networks import AccessList
+from switchboard.core.domains import AccessList
 from switchboard.edge.policy import FilterPolicy
 from switchboard.edge.rate_limit import FORGIVEN_S, GENERATION, Bucket, BucketInPython, Sources
 

@@ -7,7 +7,7 @@ from flows import packed
 from history.wire import CALL_ID, call
 
 from switchboard.bus import frames
-from switchboard.bus.share import SMALLEST
+from switchboard.bus.tap import SMALLEST
 from switchboard.history.seen import Address, Direction, Seen
 from switchboard.history.tapped import CallFilter, Sample, TapReader
 
@@ -90,7 +90,7 @@ def test_what_is_no_frame_of_a_tap_is_counted(body: Any) -> None:
 
 
 def after(sample: Sample, messages: int, now: float) -> bool:
-    """Whether the share is another one when so many have come by then."""
+    """Whether the sample is another one when so many have come by then."""
     sample.count(messages)
     return sample.look(now)
 

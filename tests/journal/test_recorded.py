@@ -2,7 +2,7 @@ import pytest
 from journal.scripts import T0, finished, invite
 from journal.tables import TABLES, saved
 
-from switchboard.journal.recorded import Recorded
+from switchboard.journal.fold import Recorded
 from switchboard.journal.table import CallTableInPython
 
 KEY = ("c", "a")

@@ -1,11 +1,55 @@
+"""None"""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from switchboard.phrases.catalogue import Catalogue, builtin_catalogues
 from switchboard.phrases.phrases import CHOICES
-from switchboard.phrases.translate import Translator
+from switchboard.phrases.translate import Translator, to_ascii
 from switchboard.sip.splice import replace_reason
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Obsadené", "sk", "Obsadene"),
+        ("Žiadosť zrušená", "sk", "Ziadost zrusena"),
+        ("Neprijateľné", "sk", "Neprijatelne"),
+        ("Příliš žluťoučký kůň", "cs", "Prilis zlutoucky kun"),
+        ("Ścieżka złożona, Łódź", "pl", "Sciezka zlozona, Lodz"),
+        ("Időtúllépés", "hu", "Idotullepes"),
+        ("Überall größer", "de", "Ueberall groesser"),
+        ("Überall", "de-at", "Ueberall"),
+        ("Đorđe, Ærø", "", "Dorde, AEro".replace("AE", "Ae")),
+        ("„Obsadené“ – skúste neskôr…", "sk", "'Obsadene' - skuste neskor..."),
+        ("Obsadene\u0301", "sk", "Obsadene"),
+        ("Busy Here", "en", "Busy Here"),
+        ("Спроба з’єднання", "uk", "Sproba ziednannia"),
+        ("Згода", "uk", "Zghoda"),
+        ("Розгалуження", "uk", "Rozghaluzhennia"),
+        ("Їжак Юрій", "uk", "Yizhak Yurii"),
+        ("Єнакієве, Гаєвич, Короп’є", "uk", "Yenakiieve, Haievych, Koropie"),
+        ("Йосипівка, Стрий", "uk", "Yosypivka, Stryi"),
+        ("Яготин, Ічня", "uk", "Yahotyn, Ichnia"),
+        ("Щербухи, Гоща, Ґалаґан", "uk", "Shcherbukhy, Hoshcha, Galagan"),
+        ("ЗБІЙ", "uk", "ZBII"),
+        ("Я", "uk", "Ya"),
+        ("忙碌", "zh", None),
+        ("Κατειλημμένο", "el", None),
+    ],
+)
+def test_to_ascii(text: str, language: str, expected: str | None) -> None:
+    assert to_ascii(text, language) == expected
+
+
+@pytest.mark.parametrize("language", list(builtin_catalogues()))
+def test_every_built_in_phrase_has_an_ascii_form(language: str) -> None:
+    for code, phrase in builtin_catalogues()[language].phrases.items():
+        folded = to_ascii(phrase, language)
+        assert folded, code
+        assert folded.isprintable(), code
+
 
 REST = b'Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nWarning: 399 h "SIP/2.0 486 Busy Here"\r\n\r\nv=0\r\n'
 

@@ -5,7 +5,16 @@ from flows import udp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.sip.flow import Flow, FlowError, with_local, without_local
+from switchboard.sip.flow import Flow, FlowError, bracketed, format_hop, with_local, without_local
+
+
+def test_format_hop() -> None:
+    assert (format_hop("h", 1), format_hop("::1", 2)) == ("h:1", "[::1]:2")
+
+
+def test_bracketed() -> None:
+    assert (bracketed("h"), bracketed("127.0.0.1"), bracketed("::1")) == ("h", "127.0.0.1", "[::1]")
+
 
 ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(["fe80::1%eth0", "fe80::1%4", "phone.test", ""])
 FLOWS = st.builds(

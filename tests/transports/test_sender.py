@@ -24,8 +24,8 @@ from switchboard.bus.tap import Tap, topic_of
 from switchboard.phrases.translate import Translator
 from switchboard.transports import sender as sender_module
 from switchboard.transports.lending import NAME, Borrower, Lender
-from switchboard.transports.phrasing import Phrasing, PhrasingInPython
 from switchboard.transports.sender import HEAD_START_S, Sender
+from switchboard.transports.transport import Phrasing, PhrasingInPython
 from switchboard.transports.udp_datagrams import Sender as SocketSender
 from switchboard.transports.udp_sockets import bind_sockets
 

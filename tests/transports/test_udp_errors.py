@@ -11,8 +11,7 @@ from switchboard import codec
 from switchboard.bus.sockets import Ears, EarsInPython
 from switchboard.sip.flow import Flow
 from switchboard.transports.transport import Undelivered
-from switchboard.transports.udp_datagrams import Sender, receive
-from switchboard.transports.udp_errors import QUOTED_BYTES, _is_lost, receive_error
+from switchboard.transports.udp_datagrams import QUOTED_BYTES, Sender, _is_lost, receive, receive_error
 from switchboard.transports.udp_sockets import (
     HAS_ERROR_QUEUE,
     IP_PKTINFO,

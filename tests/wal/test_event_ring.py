@@ -10,9 +10,9 @@ from msgpack import Unpacker  # type: ignore[import-untyped]
 from playbook import MemoryLog
 
 from switchboard.codec import pack
-from switchboard.wal.bounds import REPEAT_S
 from switchboard.wal.event_ring import EventRing, EventRingInPython, event_key
 from switchboard.wal.keyed_log import KeyedLog, KeyedLogInPython
+from switchboard.wal.segment import REPEAT_S
 
 Ring = EventRing | EventRingInPython
 MakeRing = Callable[..., Ring]

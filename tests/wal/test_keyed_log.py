@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchboard.wal import segment
-from switchboard.wal.bounds import MOST_READ
 from switchboard.wal.keyed_log import KeyedLog, KeyedLogInPython
-from switchboard.wal.segment import SegmentError, read
+from switchboard.wal.segment import MOST_READ, SegmentError, read
 
 Log = KeyedLog | KeyedLogInPython
 MakeLog = Callable[..., Log]

@@ -5,7 +5,7 @@ import gc
 import pytest
 from playbook import LENKA, LUKAS, Board, MemoryLog, request, response
 
-from switchboard.core.numbers import Numbers
+from switchboard.core.loop_detection import Numbers
 from switchboard.core.transaction_log import BASE, STATE, TransactionLog
 
 CALLEE = "sip:lenka@10.0.0.1"

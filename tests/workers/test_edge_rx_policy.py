@@ -1,6 +1,6 @@
 """How the settings become the policy of the edge's filter."""
 
-from switchboard.core.networks import parse_host
+from switchboard.core.domains import parse_host
 from switchboard.settings.model import Settings
 from switchboard.settings.types import AccessSettings
 from switchboard.workers.edge_rx import filter_policy

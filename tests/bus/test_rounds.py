@@ -1,10 +1,10 @@
-"""How long input gathers: never when quiet, a tick under load."""
+"""How long input gathers: never when quiet, a batch interval under load."""
 
 import math
 
 import pytest
 
-from switchboard.bus.tick import LEAST, WORTH, Tick
+from switchboard.bus.rounds import LEAST, WORTH, BatchInterval
 
 LONGEST_S = 0.002
 
@@ -13,13 +13,13 @@ def pauses(
     rate: float, longest_s: float = LONGEST_S, seconds: float = 1.0, enough: float = math.inf
 ) -> list[float]:
     """The waits while `rate` datagrams a second arrive evenly and are drained as soon as each is over."""
-    tick = Tick(longest_s, enough)
+    batch_interval = BatchInterval(longest_s, enough)
     now, arrived, result = 0.0, 0, []
     while now < seconds:
         now = max(now, (arrived + 1) / rate)
         taken = int(now * rate + 1e-9) - arrived
         arrived += taken
-        result.append(tick.pause_s(now, taken, backlog=False))
+        result.append(batch_interval.pause_s(now, taken, backlog=False))
         now += result[-1]
     return result
 
@@ -48,20 +48,20 @@ def test_a_tick_of_0_never_waits() -> None:
 
 
 def test_a_backlog_is_taken_at_once() -> None:
-    tick = Tick(LONGEST_S)
-    assert [tick.pause_s(number / 1000, 64, backlog=True) for number in range(1000)] == [0.0] * 1000
-    assert tick.pause_s(1.0, 64, backlog=False) == LONGEST_S
+    batch_interval = BatchInterval(LONGEST_S)
+    assert [batch_interval.pause_s(number / 1000, 64, backlog=True) for number in range(1000)] == [0.0] * 1000
+    assert batch_interval.pause_s(1.0, 64, backlog=False) == LONGEST_S
 
 
 @pytest.mark.parametrize("pause_s", [0.2, 10.0])
 def test_what_comes_after_a_pause_is_followed_by_none(pause_s: float) -> None:
-    tick = Tick(LONGEST_S)
+    batch_interval = BatchInterval(LONGEST_S)
     for number in range(100):
-        tick.pause_s(number / 500, 10, backlog=False)
-    assert tick.pause_s(0.2 + pause_s, 1, backlog=False) == 0.0
+        batch_interval.pause_s(number / 500, 10, backlog=False)
+    assert batch_interval.pause_s(0.2 + pause_s, 1, backlog=False) == 0.0
 
 
 def test_two_drains_in_the_same_instant() -> None:
-    tick = Tick(LONGEST_S)
-    tick.pause_s(1.0, 1, backlog=False)
-    assert tick.pause_s(1.0, 1, backlog=False) == 0.0
+    batch_interval = BatchInterval(LONGEST_S)
+    batch_interval.pause_s(1.0, 1, backlog=False)
+    assert batch_interval.pause_s(1.0, 1, backlog=False) == 0.0

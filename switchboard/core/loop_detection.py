@@ -2,17 +2,38 @@
 
 A branch is `z9hG4bKsb`, the router's number, a token that no other transaction has, and a hash over what
 decides the routing: a request that comes back with the same hash loops, with another one it spirals.
+What a router numbers must differ: branches, tags, and saved transactions.
 """
 
+from typing import Protocol
 from zlib import crc32
 
 from switchboard.core.domains import OwnDomains
-from switchboard.core.numbers import Numbering, Numbers
 from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.via import Via
+
+
+class Numbering(Protocol):
+    """How many of each were given out."""
+
+    branches: int
+    tags: int
+    units: int
+
+
+class Numbers:
+    """Counts in Python; where there is an engine, that counts."""
+
+    __slots__ = ("branches", "tags", "units")
+
+    def __init__(self) -> None:
+        self.branches = 0
+        self.tags = 0
+        self.units = 0
+
 
 _PREFIX = BRANCH_PREFIX.encode()
 _ROUTING_FIELDS = (Header.ROUTE, Header.PROXY_REQUIRE, Header.PROXY_AUTHORIZATION)

@@ -6,7 +6,7 @@ import pytest
 from playbook import request
 
 from switchboard.core.domains import OwnDomains
-from switchboard.core.loop import Branches, own_passes, routing_hash
+from switchboard.core.loop_detection import Branches, own_passes, routing_hash
 from switchboard.sip.message import parse_message
 from switchboard.sip.via import Via
 

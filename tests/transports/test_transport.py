@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from switchboard import codec
 from switchboard.phrases.translate import Translator
-from switchboard.transports.phrasing import CLASSES, Phrasing, PhrasingInPython
+from switchboard.transports.transport import CLASSES, Phrasing, PhrasingInPython
 
 PHRASES = Translator("sk", {"anna": "de"})
 FLOW = packed("10.0.0.1", 5060, "10.0.0.9")

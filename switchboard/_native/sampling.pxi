@@ -1,4 +1,4 @@
-"""Compiled twin of `share.py`: picks items out of a packed frame; what is not plain is left to the reference."""
+"""Compiled twin of `sample.py`: picks items out of a packed frame; what is not plain is left to the reference."""
 
 cdef enum:
     NOT_PLAIN = -1
@@ -29,7 +29,7 @@ def pick(bytes frame not None, int halvings):
         _version = reference("switchboard.bus.frames", "VERSION")
     cursor.at, cursor.end = start, start + PyBytes_GET_SIZE(frame)
     if read_array(&cursor) != 3 or read_number(&cursor, 1) != _version or not read_text(&cursor, &subject, &size):
-        return reference("switchboard.bus.share", "pick_in_python")(frame, halvings)
+        return reference("switchboard.bus.tap", "pick_in_python")(frame, halvings)
     head = cursor.at - start
     count = read_array(&cursor)
     room = to = <unsigned char *>PyMem_Malloc(PyBytes_GET_SIZE(frame) + 1)
@@ -46,7 +46,7 @@ def pick(bytes frame not None, int halvings):
                 to += cursor.at - item
                 kept += 1
         if count < 0 or found == NOT_PLAIN or cursor.at != cursor.end:
-            return reference("switchboard.bus.share", "pick_in_python")(frame, halvings)
+            return reference("switchboard.bus.tap", "pick_in_python")(frame, halvings)
         return _frame(start, head, kept, room, to - room) if kept else b""
     finally:
         PyMem_Free(room)
@@ -64,7 +64,7 @@ cdef bytes _frame(
 
 
 cdef int _take_item(Cursor *cursor, uint32_t mask) noexcept:
-    """Go behind the next item. Whether its call is in the share; NOT_PLAIN."""
+    """Go behind the next item. Whether its call is in the sample; NOT_PLAIN."""
     cdef const unsigned char *message = NULL
     cdef Py_ssize_t count, number, size = 0
     if cursor.at < cursor.end and cursor.at[0] == FLOAT:
@@ -74,7 +74,7 @@ cdef int _take_item(Cursor *cursor, uint32_t mask) noexcept:
     for number in range(count):
         if not _take_value(cursor, &message, &size):
             return NOT_PLAIN
-    return NOT_PLAIN if count < 0 else message != NULL and _is_in_share(message, size, mask)
+    return NOT_PLAIN if count < 0 else message != NULL and _is_sampled(message, size, mask)
 
 
 cdef bint _take_value(Cursor *cursor, const unsigned char **message, Py_ssize_t *size) noexcept:
@@ -98,7 +98,7 @@ cdef inline bint _skip(Cursor *cursor, Py_ssize_t octets) noexcept:
     return True
 
 
-cdef bint _is_in_share(const unsigned char *message, Py_ssize_t size, uint32_t mask) noexcept:
+cdef bint _is_sampled(const unsigned char *message, Py_ssize_t size, uint32_t mask) noexcept:
     cdef const unsigned char *end = message + size
     cdef const unsigned char *at = message
     cdef const unsigned char *value
