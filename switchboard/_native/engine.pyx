@@ -90,7 +90,7 @@ cdef class Engine:
     cdef public uint64_t branches, tags, units
     cdef public Py_ssize_t others
     cdef public bint is_pressing, others_await
-    cdef readonly uint64_t absorbed, withheld, plain, odd, handed_over
+    cdef readonly uint64_t absorbed, withheld, plain, odd, handed_over, learned
     cdef object _reference, _finder
     cdef bytes _key_octets, _prefix_octets, _router_octets, _incarnation_octets, _shown_octets
     cdef Slice _key, _prefix, _router, _incarnation
@@ -107,7 +107,7 @@ cdef class Engine:
     cdef Tally _repeated
     cdef long _second
     cdef Unit *_touched
-    cdef Buffer _requests, _responses, _records, _work, _response, _text, _seal, _event
+    cdef Buffer _requests, _responses, _records, _work, _response, _text, _seal, _event, _base
     cdef Py_ssize_t _request_count, _response_count
     cdef list _events
     cdef Message _message
@@ -162,6 +162,7 @@ cdef class Engine:
         release(&self._text)
         release(&self._seal)
         release(&self._event)
+        release(&self._base)
 
     @property
     def server_count(self):
@@ -333,6 +334,7 @@ cdef class Engine:
         return (
             self._requests.failed or self._responses.failed or self._records.failed or self._work.failed
             or self._response.failed or self._text.failed or self._seal.failed or self._event.failed
+            or self._base.failed
         )
 
     # one datagram
@@ -481,6 +483,7 @@ cdef class Engine:
         self._begin_server(unit)
         self._begin_client(unit)
         self._base_of(unit, message, flow, target, change, user)
+        self._save_base(unit)
         keep(&unit.sent, content(&self._work))
         unit.spans = self._spans
         self._send(part(unit, P_HOP), content(&self._work))
@@ -523,7 +526,7 @@ cdef class Engine:
 
         `user`: who has authenticated, and so may relay.
         """
-        cdef Buffer *base = &unit.base
+        cdef Buffer *base = &self._base
         self._server_base(unit, nothing() if unit.method == INVITE else content(&self._response), message.method_text)
         pack_list(base, 6)
         pack_list(base, 2)
@@ -544,7 +547,8 @@ cdef class Engine:
         self._branch_base(unit, message, target)
 
     cdef void _server_base(self, Unit *unit, Slice trying, Slice method) noexcept:
-        cdef Buffer *base = &unit.base
+        cdef Buffer *base = &self._base
+        base.size = 0
         pack_list(base, 3)
         pack_truth(base, True)
         pack_list(base, 4)
@@ -560,7 +564,7 @@ cdef class Engine:
         pack_octets(base, trying)
 
     cdef void _branch_base(self, Unit *unit, Message *message, Fact *target) noexcept:
-        cdef Buffer *base = &unit.base
+        cdef Buffer *base = &self._base
         pack_list(base, 6)
         pack_text(base, field_of(target, F_TARGET))
         pack_list(base, 0)
@@ -666,7 +670,8 @@ cdef class Engine:
         self._response.size = 0
         put_response(&self._response, message, change, literal(b"SIP/2.0 200 OK", 14), content(&self._text))
         self._server_base(unit, nothing(), message.method_text)
-        pack_nil(&unit.base)
+        pack_nil(&self._base)
+        self._save_base(unit)
         unit.server_state = _state[COMPLETED]
         unit.armed[J_] = self._now + self._lifetime
         keep(&unit.last, content(&self._response))
@@ -691,10 +696,12 @@ cdef class Engine:
         memset(parts, 0, sizeof(parts))
         parts[P_OWN_BRANCH], parts[P_HOP] = part(invite, P_OWN_BRANCH), part(invite, P_HOP)
         unit = self._open(SENT, &self._message, parts)  # the message is the CANCEL that came
-        pack_list(&unit.base, 3)
-        pack_truth(&unit.base, False)
-        self._client_base(&unit.base, unit, literal(b"CANCEL", 6), content(&self._work))
-        pack_nil(&unit.base)
+        self._base.size = 0
+        pack_list(&self._base, 3)
+        pack_truth(&self._base, False)
+        self._client_base(&self._base, unit, literal(b"CANCEL", 6), content(&self._work))
+        pack_nil(&self._base)
+        self._save_base(unit)
         keep(&unit.sent, content(&self._work))
         self._begin_client(unit)
         self._send(part(unit, P_HOP), content(&self._work))
@@ -958,7 +965,7 @@ cdef class Engine:
         if unit.kind != SENT:
             pass_time(&self._handed, self._now, self._c + 2 * self._lifetime)
             count_one(&self._handed.young, _key_of(part(unit, P_BRANCH), part(unit, P_HOST), unit.port))
-        if unit.is_touched or not unit.is_based:
+        if unit.is_touched:
             self._save(unit)
         self._let_go(unit)
         self._forget_touch(unit)
@@ -1003,9 +1010,8 @@ cdef class Engine:
     cdef void _settle(self, Unit *unit) noexcept:
         cdef double last
         if unit.is_over:
-            if unit.is_based:
-                self._record(c'T', unit.number, nothing(), True)
-                self._record(c'U', unit.number, nothing(), True)
+            self._record(c'T', unit.number, nothing(), True)
+            self._record(c'U', unit.number, nothing(), True)
             free_unit(unit)
             return
         self._save(unit)
@@ -1013,11 +1019,11 @@ cdef class Engine:
         unit.is_settled = last > 0
         wait_until(&self._heap, &unit.waiter, last if unit.is_settled else first_deadline(unit))
 
+    cdef void _save_base(self, Unit *unit) noexcept:
+        """What does not change is written as the unit begins; it is in `_base`."""
+        self._record(c'U', unit.number, content(&self._base), False)
+
     cdef void _save(self, Unit *unit) noexcept:
-        if not unit.is_based:
-            self._record(c'U', unit.number, content(&unit.base), False)
-            release(&unit.base)
-            unit.is_based = True
         self._work.size = 0
         pack_state(&self._work, unit, self._now)
         self._record(c'T', unit.number, content(&self._work), False)
@@ -1184,6 +1190,7 @@ cdef class Engine:
         if isinstance(learned, tuple):
             learned, until = learned
         record = learned
+        self.learned += 1
         fact = learn_fact(&self._facts, key, slice_in(record), until)
         if fact == NULL:
             raise MemoryError

@@ -299,9 +299,19 @@ cdef class Reception:
         if self._bindings.is_changed or self._bindings.until:
             self._put_record()
         self._answered.keep(content(&self._key), found, now)
-        self._reference.note_registered(bytes_of(flow), now)
+        self._note_registered(flow, now)
         self.replied += 1
         return found
+
+    cdef int _note_registered(self, Slice flow, double now) except -1:
+        cdef double until
+        self._text.size = 0
+        put(&self._text, b"src", 3)
+        put_slice(&self._text, flow)
+        if find_fact(&self._facts, content(&self._text), now) == NULL:
+            until = self._reference.note_registered(bytes_of(flow), now)
+            learn_fact(&self._facts, content(&self._text), nothing(), until)
+        return 0
 
     cdef void _note_key(self) noexcept:
         """The packed key of its server transaction (`server_key`)."""

@@ -51,9 +51,8 @@ cdef struct Unit:
     double server_interval
     double client_interval
     double armed[LETTERS]  # 0 for a timer that does not run
-    bint in_dialog, begins_call, rang, cancelled, cancel_wanted, is_touched, is_based, is_over, is_settled
+    bint in_dialog, begins_call, rang, cancelled, cancel_wanted, is_touched, is_over, is_settled
     Unit *next_touched
-    Buffer base  # until it is written
     Buffer last  # the response that is repeated
     Buffer sent  # the request, until nothing of it is needed
     Buffer ack  # for the final response
@@ -97,7 +96,6 @@ cdef Unit *make_unit(int kind, int method, Slice *parts) noexcept nogil:
 
 
 cdef void free_unit(Unit *unit) noexcept nogil:
-    free(unit.base.data)
     free(unit.last.data)
     free(unit.sent.data)
     free(unit.ack.data)

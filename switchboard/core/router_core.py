@@ -182,7 +182,12 @@ class RouterCore:
         if engine is not None:
             absorbed = counters.get("responses_absorbed", 0)
             counters["responses_absorbed"] = absorbed + engine.absorbed
-            counters |= {"plain": engine.plain, "odd": engine.odd, "handed_over": engine.handed_over}
+            counters |= {
+                "plain": engine.plain,
+                "odd": engine.odd,
+                "handed_over": engine.handed_over,
+                "facts_learned": engine.learned,
+            }
         return counters
 
     # what the engine asks of its reference

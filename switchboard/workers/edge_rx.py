@@ -31,6 +31,8 @@ from switchboard.workers.run import run_actor
 ENOUGH = 6.0  # datagrams of a batch interval: with more a frame costs little less, and each waits longer
 REGISTERS_EVERY_S = 0.005
 """Between two frames to the registrar, which gathers for longer before it commits."""
+REGISTERS_INTERVALS = 3
+"""So many times the longest batch interval is one after a drain that had REGISTERs only."""
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
 
@@ -65,7 +67,7 @@ class EdgeRx(Actor):
         self._prompt = [each for each in outboxes if each is not self._registers]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
-        self._taken = 0  # in this round
+        self._taken = self._taken_registers = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._edge_filter = EdgeFilter(filter_policy(settings))
         self._loads = Loads(receivers, self._edge_filter.admission_control)
@@ -146,11 +148,13 @@ class EdgeRx(Actor):
             structlog.get_logger().warning(event, **details)
 
     def pause_s(self) -> float:
-        """A batch interval, under load."""
+        """A batch interval, under load; a longer one where REGISTERs come and nothing else."""
         taken, self._taken = self._taken, 0
+        registers, self._taken_registers = self._taken_registers, 0
         if not taken:
             return 0.0
-        return self._batch_interval.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
+        pause_s = self._batch_interval.pause_s(time.monotonic(), taken, backlog=taken >= DATAGRAMS_A_ROUND)
+        return REGISTERS_INTERVALS * self._settings.tick_s if pause_s and registers == taken else pause_s
 
     def close(self) -> None:
         """Have errors wait at the sockets no more."""
@@ -158,7 +162,9 @@ class EdgeRx(Actor):
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)
+        held = self._registers.waiting
         taken = self._ingress.drain(sock, now)
+        self._taken_registers += self._registers.waiting - held
         self._taken += taken
         if taken:
             self._loads.stamp(taken)

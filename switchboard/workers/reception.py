@@ -62,14 +62,19 @@ class ReceptionInPython:
         self._now = now
         return self._transactions.handle(Message(item[2], item[1]), flow, now, now_at)
 
-    def note_registered(self, flow: bytes, now: float) -> None:
-        """A REGISTER along the packed flow got a 200: the edge is to hear of its source, if that is news."""
-        if self._told.get(flow, now) > now:
-            return
+    def note_registered(self, flow: bytes, now: float) -> float:
+        """A REGISTER along the packed flow got a 200: the edge is to hear of its source, if that is news.
+
+        Returns until when it is none.
+        """
+        until = self._told.get(flow, now)
+        if until > now:
+            return until
         if len(self._told) >= MOST_TOLD:
             self._told.clear()
-        self._told[flow] = now + TOLD_AGAIN_S
+        until = self._told[flow] = now + TOLD_AGAIN_S
         self._sources.append(flow)
+        return until
 
     def take_sources(self) -> list[bytes]:
         """The packed flows from which somebody has registered, which the edge is to hear of."""

@@ -27,7 +27,7 @@ from switchboard.settings.model import Settings
 from switchboard.sip.scan import scan
 from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import HAS_ERROR_QUEUE, bind_sockets
-from switchboard.workers.edge_rx import EdgeRx
+from switchboard.workers.edge_rx import REGISTERS_INTERVALS, EdgeRx
 
 LIMIT_S = 2.0
 
@@ -193,6 +193,18 @@ def test_under_load_datagrams_gather_for_a_tick(edge: Edge) -> None:
             edge.send(b"\0")
         edge.loop.rounds.round(0.01)
     assert edge.service.pause_s() == 0.0, "nothing has come since"
+
+
+def test_registers_alone_gather_for_longer_and_leave_in_fewer_frames(edge: Edge) -> None:
+    until = time.monotonic() + LIMIT_S
+    pauses = {0.0}
+    while max(pauses) < REGISTERS_INTERVALS * edge.service._settings.tick_s:
+        assert time.monotonic() < until, "it never waits for so long"
+        for _ in range(20):
+            edge.send(request("REGISTER", "sip:switchboard.test"))
+        edge.loop.rounds.round(0.01)
+        pauses.add(edge.service.pause_s())
+    assert pauses == {0.0, REGISTERS_INTERVALS * edge.service._settings.tick_s}
 
 
 def test_a_ping_has_its_pong_from_where_it_came_to(edge: Edge) -> None:

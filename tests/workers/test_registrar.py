@@ -24,7 +24,7 @@ from switchboard.registrar.store import Change
 from switchboard.settings.model import Settings
 from switchboard.sip.message import parse_message
 from switchboard.sip.scan import scan
-from switchboard.workers.registrar import BATCH_INTERVAL_S, GATHER_S, RegistrarService
+from switchboard.workers.registrar import GATHER_S, TELL_EVERY_S, RegistrarService
 
 CONTACT = "sip:lukas@10.0.0.9:5060"
 LIMIT_S = 2.0
@@ -125,8 +125,8 @@ def test_commits_wait_for_more_under_load_only(context: BusContext, settings: Se
     service = RegistrarService(settings, context, 0)
     take(service, register(f"<{CONTACT}>"))
     assert service.pause_s() == 0.0
-    take(service, *[register(f"<{CONTACT}>") for _ in range(1000)])
-    assert service.pause_s() == GATHER_S
+    take(service, *[register(f"<{CONTACT}>") for _ in range(20)])
+    assert 0.0 < service.pause_s() < GATHER_S
     service.flush()
     assert service.pause_s() == 0.0
 
@@ -177,7 +177,7 @@ def test_tick_removes_what_has_expired_and_tells_the_number(context: BusContext,
     assert next_frame(subscriber) == ("location.number", [3])
     service.handle_timer(5.5)
     assert not subscriber.poll(20), "once a tick"
-    service.handle_timer(5.0 + BATCH_INTERVAL_S)
+    service.handle_timer(5.0 + TELL_EVERY_S)
     assert next_frame(subscriber) == ("location.number", [3])
 
 
