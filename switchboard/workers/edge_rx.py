@@ -19,7 +19,7 @@ from switchboard.core.domains import parse_networks
 from switchboard.edge.admission import KEPT, Loads
 from switchboard.edge.filter import EdgeFilter
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress
-from switchboard.edge.policy import FilterPolicy
+from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
