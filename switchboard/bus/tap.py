@@ -117,10 +117,18 @@ class Tap:
         """What the loop is to watch: a subscription wakes it."""
         return dict.fromkeys(self._publisher.fds, self.look)
 
-    def publish(self, frame: bytes, peer: str, at_ns: int) -> None:
-        """Tell, soon, that `frame` went to `peer` ("" for the wire) at that moment (epoch ns)."""
+    def publish(
+        self, frame: bytes, peer: str, at_ns: int, show: Callable[[bytes], bytes] | None = None
+    ) -> None:
+        """Tell, soon, that `frame` went to `peer` ("" for the wire) at that moment (epoch ns).
+
+        `show` makes what is shown of what was picked out of the frame.
+        """
         for halvings, gathered in self._gathered.items():
-            if picked := pick(frame, halvings):
+            picked = pick(frame, halvings)
+            if picked and show is not None:
+                picked = show(picked)
+            if picked:
                 gathered.append((at_ns, peer, picked))
                 self._size += len(picked)
         if self._size >= GATHER_BYTES:

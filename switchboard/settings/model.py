@@ -196,7 +196,7 @@ class Settings(BaseSettings):
     history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
     history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
     history_rate: int = _setting(
-        2000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
+        1000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
     )
     history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
     hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")

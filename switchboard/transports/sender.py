@@ -32,7 +32,7 @@ from switchboard.transports.udp import UDP
 HEAD_START_S: Final = 0.02
 """For what one peer is sent, to stay in order."""
 TABLES: Final = "phrases.tables"
-_HEAD = frames.head("sip.send")
+_SEND, _TRANSLATE = frames.head("sip.send"), frames.head("sip.translate")
 _PLAIN = len(SENT)
 _HEAD_OF_SENT = codec.list_head(_PLAIN)
 Run = tuple[int, bytes]
@@ -162,26 +162,31 @@ class Sender:
     def _send(self, count: int, items: bytes) -> None:
         assert self._sockets is not None
         assert self._phrasing is not None
-        counts = None
-        if not (self.tap and self.tap.is_open):
-            counts = self._sockets.send_run(count, items, self._phrasing, self._by_class)
+        if self.tap and self.tap.is_open:
+            frame = b"".join((_TRANSLATE, codec.list_head(count), items))
+            self.tap.publish(frame, "", time.time_ns(), self._as_sent)
+        counts = self._sockets.send_run(count, items, self._phrasing, self._by_class)
         if counts is None:
-            counts = self._send_shown(count, items)
+            counts = self._send_frame(*self._translated(count, items))
         self._sent += counts[0]
         self._failed += counts[1]
 
-    def _send_shown(self, count: int, items: bytes) -> tuple[int, int]:
-        """The same in two steps, with a frame in between, as edge-tx would have had it."""
+    def _send_frame(self, count: int, items: bytes) -> tuple[int, int]:
         assert self._sockets is not None
-        count, translated = self._translated(count, items)
-        frame = b"".join((_HEAD, codec.list_head(count), translated))
-        if self.tap and self.tap.is_open:
-            self.tap.publish(frame, "", time.time_ns())
-        counts = self._sockets.send_items(frame, len(_HEAD))
+        frame = b"".join((_SEND, codec.list_head(count), items))
+        counts = self._sockets.send_items(frame, len(_SEND))
         if counts is None:
             left = [self._sockets.send(raw, Flow.unpack(flow)) for flow, raw in frames.unpack(frame)[1]]
             return sum(left), len(left) - sum(left)
         return counts
+
+    def _as_sent(self, frame: bytes) -> bytes:
+        """A frame of `sip.translate`, as edge-tx would have been told it; b"" of what is none."""
+        assert self._phrasing is not None
+        head = codec.list_head(codec.list_at(frame, len(_TRANSLATE)))
+        start, count = len(_TRANSLATE) + len(head), codec.list_at(frame, len(_TRANSLATE))
+        items = self._phrasing.rewrite(frame, start, count, [0] * CLASSES)
+        return b"" if items is None else b"".join((_SEND, head, items))
 
     def _translated(self, count: int, items: bytes) -> Run:
         """The items of `sip.send`, packed; none of what is no such run."""

@@ -14,8 +14,10 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rpc import RpcGroup, RpcServer
 from switchboard.cli.edge import IMPATIENT_AFTER_S, Announcer, open_sockets, welcome
+from switchboard.cli.start_failure import StartFailure
 from switchboard.settings.model import Settings, read_settings
 from switchboard.supervisor import resources
+from switchboard.transports.lending import NAME
 from switchboard.transports.udp_sockets import receive_buffer
 
 POLL_MS = 20
@@ -133,3 +135,42 @@ def test_a_buffer_that_the_system_cuts_is_told_once(
     assert capsys.readouterr().err.count("sysctl -w net.core.rmem_max=") == complaints
     for sock in sockets:
         sock.close()
+
+
+@pytest.fixture
+def lent() -> Iterator[socket.socket]:
+    """A socket that somebody has borrowed of an edge that has gone."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock
+
+
+def test_whom_a_predecessor_has_lent_its_sockets_has_a_moment_to_let_go(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path, lent: socket.socket
+) -> None:
+    monkeypatch.setenv("SWITCHBOARD_SIP_HOST", "127.0.0.1")
+    monkeypatch.setenv("SWITCHBOARD_SIP_PORT", str(lent.getsockname()[1]))
+    monkeypatch.setenv("SWITCHBOARD_DATA_DIR", str(data_dir))
+    settings, origins = read_settings()
+    settings.run_dir.mkdir(exist_ok=True)
+    (settings.run_dir / NAME).touch()
+    waits: list[float] = []
+
+    def let_go(wait_s: float) -> None:
+        waits.append(wait_s)
+        lent.close()
+
+    monkeypatch.setattr("switchboard.cli.edge.time.sleep", let_go)
+    (sock,) = open_sockets(settings, origins)
+    sock.close()
+    assert len(waits) == 1
+
+
+def test_a_port_that_nobody_has_borrowed_is_taken(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path, lent: socket.socket
+) -> None:
+    monkeypatch.setenv("SWITCHBOARD_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("SWITCHBOARD_SIP_HOST", "127.0.0.1")
+    monkeypatch.setenv("SWITCHBOARD_SIP_PORT", str(lent.getsockname()[1]))
+    with pytest.raises(StartFailure):
+        open_sockets(*read_settings())

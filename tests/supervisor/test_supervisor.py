@@ -18,7 +18,7 @@ from supervisor.fake_children import command, tend_until
 
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rpc import Question, RpcRefused, call_rpc
-from switchboard.supervisor.supervisor import Restart, Wakeup
+from switchboard.supervisor.supervisor import Parent, Restart, Wakeup
 from switchboard.supervisor.worker import State, Worker
 
 
@@ -304,3 +304,19 @@ def test_follower_that_is_never_ready(tmp_path: Path, new: str, goes_on: bool) -
         else:
             worker.tend((), 25.0)
             assert worker.pid == follower.pid
+
+
+def test_what_else_is_watched_is_dealt_with() -> None:
+    """As the edge's lender is."""
+    reading, writing = os.pipe()
+    os.write(writing, b"x")
+    taken: list[bytes] = []
+
+    def take() -> None:
+        taken.append(os.read(reading, 1))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert Parent([], print, watched={reading: take}).run() == 0
+    assert taken == [b"x"]
+    os.close(reading)
+    os.close(writing)
