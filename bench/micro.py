@@ -15,7 +15,7 @@ from switchboard import codec
 from switchboard.bus import frames
 from switchboard.edge.filter import EdgeFilter
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress
-from switchboard.edge.policy import FilterPolicy
+from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.settings.types import SCANNERS
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.flow import UDP, Flow

@@ -5,6 +5,8 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 _TEXT_ERRORS = "surrogateescape"
+_LIST_SIZES = {b"\xdc": 2, b"\xdd": 4}
+"""Octets of the length of a list, by the one before it."""
 _SMALL = 64
 """Octets that are enough for a small value."""
 
@@ -51,13 +53,13 @@ def unpack_first(data: bytes, start: int) -> tuple[Any, int]:
 
 def list_at(data: bytes, start: int) -> int:
     """Return how many items the list has that starts there. CodecError."""
-    unpacker = msgpack.Unpacker()
-    unpacker.feed(data[start : start + _SMALL])
-    try:
-        length: int = unpacker.read_array_header()
-    except (ValueError, msgpack.UnpackException) as error:
-        raise CodecError(f"not msgpack: {error}") from error
-    return length
+    head = data[start : start + 1]
+    if b"\x90" <= head <= b"\x9f":
+        return head[0] - 0x90
+    size = _LIST_SIZES.get(head, 0)
+    if not size or len(data) <= start + size:
+        raise CodecError("no list")
+    return int.from_bytes(data[start + 1 : start + 1 + size], "big")
 
 
 try:

@@ -20,8 +20,10 @@ from ingresses import MESSAGES, Bench
 from journal.scripts import item
 from journal.tables import IN_MEMORY, LIVES, Twin
 from journal.tables import twins as journals
+from playbook import Board
 from sip.messages import TORTURE, known_otherwise, mutations
 from sip.test_splice_twins import ROUTES, assert_alike
+from stage import BOUNDS, play
 from translations import frame_of, translations
 
 from bench.messages import INVITE, RESPONSE
@@ -95,6 +97,19 @@ class Fuzzer:
         for data in mutations(self.telling(raw), A_SEED // 5, self.shape.getrandbits(32)):
             self.inputs += 1
             self.compare_journals(data)
+        for _ in range(A_SEED // 5):
+            self.inputs += 1
+            self.compare_calls()
+
+    def compare_calls(self) -> None:
+        """Calls at random, by the engine and by its reference."""
+        steps = [
+            tuple(self.shape.randint(0, most) for most in BOUNDS) for _ in range(self.shape.randint(1, 40))
+        ]
+        try:
+            play(Board(fragile=self.shape.random() < 0.2), steps)
+        except AssertionError as error:
+            raise Disagreement(f"calls: {steps}") from error
 
     def compare_logs(self, records: bytes) -> None:
         if self.found(KeyedLog, records) != self.found(KeyedLogInPython, records):

@@ -8,7 +8,7 @@ from sip.messages import TORTURE
 from switchboard.core.domains import AccessList, OwnDomains, parse_networks
 from switchboard.edge.filter import EdgeFilter, Notice
 from switchboard.edge.ingress import Ingress, IngressInPython
-from switchboard.edge.policy import FilterPolicy
+from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.sip.dispatch import Dispatcher
 
 ROUTERS = 3

@@ -11,7 +11,7 @@ from compiled import needs_compiled_core
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.codec import CodecError, list_head, pack, pack_in_python, unpack
+from switchboard.codec import CodecError, list_at, list_head, pack, pack_in_python, unpack, unpack_first
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,25 @@ _ENDLESS.append(_ENDLESS)
 )  # fmt: skip
 def test_the_twins_agree_on_what_is_not_plain(value: object) -> None:
     assert _outcome(pack, value) == _outcome(pack_in_python, value)
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 65_535, 65_536])
+def test_the_length_of_a_list_is_read_without_its_items(length: int) -> None:
+    assert list_at(b"x" + pack([None] * length)[:5], 1) == length
+
+
+@pytest.mark.parametrize("octets", [b"", pack("text"), pack(None), pack([0] * 16)[:2], b"\xdd\0\0\0"])
+def test_what_is_no_list_has_no_length(octets: bytes) -> None:
+    with pytest.raises(CodecError):
+        list_at(octets, 0)
+
+
+@pytest.mark.parametrize("value", [0, 2**40, "name", None])
+def test_the_first_value_is_read_and_where_it_ends(value: object) -> None:
+    packed = pack(value)
+    assert unpack_first(b"x" + packed + b"more", 1) == (value, 1 + len(packed))
+
+
+def test_a_first_value_that_is_cut_off_is_refused() -> None:
+    with pytest.raises(CodecError):
+        unpack_first(pack("name")[:3], 0)

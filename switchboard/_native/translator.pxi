@@ -1,4 +1,4 @@
-"""Compiled twin of `transports/phrasing.py`: from packed items to packed items, the rest untouched.
+"""Compiled twin of `transports/transport.py`: from packed items to packed items, the rest untouched.
 
 Plain status lines are its business; whatever else comes it gives to the Phrases.
 """
@@ -82,10 +82,10 @@ cdef class Phrasing:
 
     cdef object _phrases
     cdef bytes _user, _accepted
-    cdef dict _table, _standard
+    cdef dict _table, _standard, _users
 
     def __init__(self, phrases):
-        self._phrases, self._standard = phrases, phrases.standard
+        self._phrases, self._standard, self._users = phrases, phrases.standard, dict(phrases.users)
         self._user = self._accepted = b""
 
     def rewrite(self, bytes octets not None, Py_ssize_t start, Py_ssize_t count, list by_class not None):
@@ -126,8 +126,8 @@ cdef class Phrasing:
     cdef dict _choose(self, Translated *item):
         """The table of this reader: most often that of the one before."""
         if self._table is None or not (
-            _is_same(self._user, item.user, item.user_size)
-            and _is_same(self._accepted, item.accepted, item.accepted_size)
+            _is_same(self._accepted, item.accepted, item.accepted_size)
+            and (not self._users or _is_same(self._user, item.user, item.user_size))
         ):
             self._user = item.user[: item.user_size]
             self._accepted = item.accepted[: item.accepted_size]

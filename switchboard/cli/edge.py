@@ -15,7 +15,7 @@ import typer
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcGroup
-from switchboard.cli.check import check_soundness, unknown_variables
+from switchboard.cli.doctor import check_soundness, unknown_variables
 from switchboard.cli.output import say
 from switchboard.cli.start_failure import not_bound, port_taken
 from switchboard.settings.hosts import Component

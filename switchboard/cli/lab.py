@@ -12,7 +12,7 @@ from switchboard.auth.users import make_entry
 from switchboard.cli.credentials import ask_password, generate_password
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.running import settings_or_exit
-from switchboard.cli.user_book import UserBook
+from switchboard.cli.user import UserBook
 from switchboard.lab.call import OtherPhones, heading, place_call, rung
 from switchboard.lab.phone import CHALLENGES, Declined, Line, NoAnswer, Phone, Seen
 from switchboard.settings.local import own_addresses

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from switchboard.cli.check import check
 from switchboard.cli.credentials import console_password, keys
-from switchboard.cli.doctor import doctor
+from switchboard.cli.doctor import check, doctor
 from switchboard.cli.history import explain, ladder
 from switchboard.cli.lab import lab
 from switchboard.cli.listings import bindings, calls, cdr

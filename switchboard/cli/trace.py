@@ -13,9 +13,9 @@ import typer
 from switchboard.bus.tap import Listener, topic_of
 from switchboard.cli.output import FAILED, fail, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.history.export import head, packet
 from switchboard.history.ladder import label_of
 from switchboard.history.lenient import LenientMessage
-from switchboard.history.pcapng import head, packet
 from switchboard.history.seen import Seen, mask
 from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
 from switchboard.settings.model import Settings

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from switchboard.bus.context import BusContext
-from switchboard.console.access import Access, Rules
+from switchboard.console.access import Access, Rules, Sessions
 from switchboard.console.call import CallPage
 from switchboard.console.failures import Failures
 from switchboard.console.journal import Journal
@@ -28,7 +28,6 @@ from switchboard.console.now import Now
 from switchboard.console.pages import Pages
 from switchboard.console.phones import Phones
 from switchboard.console.phrases import Phrases
-from switchboard.console.sessions import Sessions
 from switchboard.console.watch import Watch
 from switchboard.metrics.exposition import Exposition
 from switchboard.settings.model import Settings

@@ -18,8 +18,8 @@ from switchboard.console.pages import Pages, event
 from switchboard.console.watch import contacts_of
 from switchboard.history.account import Account
 from switchboard.history.explain import explain
+from switchboard.history.export import write
 from switchboard.history.ladder import Ladder, draw, lines_of
-from switchboard.history.pcapng import write
 from switchboard.history.reader import history_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import HistoryError

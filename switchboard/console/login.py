@@ -10,9 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from switchboard.console.access import set_session
+from switchboard.console.access import ID_BYTES, set_session
 from switchboard.console.pages import Pages
-from switchboard.console.sessions import ID_BYTES
 from switchboard.settings.password import parse_password_hash
 
 PERIOD_S = 300.0

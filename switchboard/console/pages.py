@@ -10,8 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from switchboard.cli.output import duration
-from switchboard.console.access import Rules
-from switchboard.console.sessions import Session, Sessions
+from switchboard.console.access import Rules, Session, Sessions
 
 NAV = (
     ("/", "Now"),

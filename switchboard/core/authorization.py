@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.authenticator import Attempt, Authenticator, Verdict
 from switchboard.auth.failures import Reason
-from switchboard.auth.verifier import Attempt, Verdict
 from switchboard.core.preprocess import Routing
 from switchboard.core.refusal import Refusal
 from switchboard.core.request import IncomingRequest

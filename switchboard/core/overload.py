@@ -7,11 +7,12 @@ What was decided of a request is remembered, so that its copies are told the sam
 """
 
 from math import exp
+from typing import Final
 
 from switchboard.bounded import Generations
 from switchboard.core.timers import TimerValues
 
-LASTS_S = TimerValues().lifetime
+LASTS_S: Final[float] = TimerValues().lifetime
 """64 T1, where nobody says what T1 is: so long a sender repeats a request, and no transaction lasts longer there."""
 MOST = 100_000
 """That are remembered of one generation."""

@@ -7,7 +7,6 @@ from typing import Final, Protocol
 
 from switchboard.codec import pack, unpack
 from switchboard.core.commands import ProxyEffects
-from switchboard.core.dormant import Dormant
 from switchboard.core.environment import Environment
 from switchboard.core.loop_detection import Numbering
 from switchboard.core.saved_transaction import (
@@ -22,6 +21,7 @@ from switchboard.core.saved_transaction import (
     state_of,
     transactions_of,
 )
+from switchboard.core.timers import Dormant
 from switchboard.core.transactions import TransactionLayer
 
 BASE: Final = b"U"

@@ -15,14 +15,13 @@ from switchboard.core.client_transaction import (
     restore_client,
 )
 from switchboard.core.commands import Fields, Reader, TransactionEffects
-from switchboard.core.dormant import Dormant
 from switchboard.core.server_transaction import (
     InviteServerTransaction,
     NonInviteServerTransaction,
     ServerTransaction,
     restore_server,
 )
-from switchboard.core.timers import Timers, TimerValues, Waiting
+from switchboard.core.timers import Dormant, Timers, TimerValues, Waiting
 from switchboard.sip.dispatch import ClientKey, ServerKey, client_key
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message

@@ -8,8 +8,7 @@ from switchboard.bounded import Cache
 from switchboard.core.domains import parse_host
 from switchboard.core.refusal import begins, is_ack_of_such, transaction_of
 from switchboard.edge.admission import AdmissionControl
-from switchboard.edge.policy import FilterPolicy
-from switchboard.edge.rate_limit import Sources
+from switchboard.edge.rate_limit import FilterPolicy, Sources
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 

@@ -3,8 +3,15 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from switchboard.history.account import Account, HangUp, at_fault, hang_ups, seconds, unreachable_addresses
-from switchboard.history.advice import advice_on
+from switchboard.history.account import (
+    Account,
+    HangUp,
+    advice_on,
+    at_fault,
+    hang_ups,
+    seconds,
+    unreachable_addresses,
+)
 from switchboard.history.explain_registration import CHALLENGES
 from switchboard.history.ladder import counterpart_of
 from switchboard.history.lenient import LenientMessage, host_of, short

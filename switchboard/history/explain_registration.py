@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from switchboard.history.account import Account, at_fault, unreachable_addresses
-from switchboard.history.advice import Advice
+from switchboard.history.account import Account, Advice, at_fault, unreachable_addresses
 from switchboard.history.lenient import LenientMessage, host_of, short
 
 CHALLENGES = (401, 407)

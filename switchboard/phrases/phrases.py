@@ -13,7 +13,7 @@ from switchboard.phrases.language import ENGLISH, MAX_LENGTH, choose_language, m
 from switchboard.sip.splice import replace_reason
 
 CHOICES: Final = 1024
-"""Choices of language that are remembered, by user and Accept-Language (of bounded length)."""
+"""Choices of language that are remembered, by the language set for a reader and Accept-Language (of bounded length)."""
 
 Table = dict[bytes, bytes]
 """Status code, three digits -> phrase in UTF-8."""
@@ -32,7 +32,7 @@ class Phrases:
         self, language: str, users: Mapping[str, str], tables: Mapping[str, Table], standard: Table
     ) -> None:
         self._language = language
-        self._users = users
+        self.users = users
         self._tables = tables
         self.standard = standard
         self._choose = lru_cache(CHOICES)(self._choose_table)
@@ -47,7 +47,7 @@ class Phrases:
 
     def to_wire(self) -> list[Any]:
         """All of it as plain values."""
-        return [self._language, dict(self._users), dict(self._tables), self.standard]
+        return [self._language, dict(self.users), dict(self._tables), self.standard]
 
     def translate(self, raw: bytes, user: str, accept_language: str) -> bytes:
         """Return the response `raw` with the phrase for its reader; what is no response passes unchanged.
@@ -65,14 +65,14 @@ class Phrases:
 
     def phrases(self, user: str, accept_language: str) -> Table:
         """The phrases of that reader's language, by code; as `translate` takes them."""
-        return self._choose(user, accept_language[: MAX_LENGTH + 1])
+        return self._choose(self.users.get(user, ""), accept_language[: MAX_LENGTH + 1])
 
     def _says_more(self, code: bytes, said: bytes) -> bool:
         said = said.strip().lower()
         return code not in _ALWAYS_REPLACED and said not in (b"", self.standard.get(code))
 
-    def _choose_table(self, user: str, accept_language: str) -> Table:
-        language = match_language(self._users.get(user, ""), self._tables)
+    def _choose_table(self, set_language: str, accept_language: str) -> Table:
+        language = match_language(set_language, self._tables)
         if language is None:
             default = match_language(self._language, self._tables) or ENGLISH
             language = choose_language(accept_language, self._tables, default)

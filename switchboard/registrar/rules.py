@@ -6,9 +6,8 @@ from functools import lru_cache, partial
 from hashlib import blake2s
 from typing import Final, NamedTuple
 
-from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.authenticator import Attempt, Authenticator
 from switchboard.auth.failures import Reason
-from switchboard.auth.verifier import Attempt
 from switchboard.core.preprocess import check_syntax
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.registrar.binding import Binding

@@ -4,8 +4,8 @@ import time
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
+from switchboard.console.access import load_key
 from switchboard.console.app import Server, make_app
-from switchboard.console.sessions import load_key
 from switchboard.settings.model import Settings
 from switchboard.supervisor.resources import inherited_socket
 from switchboard.workers.run import run_actor

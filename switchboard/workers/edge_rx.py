@@ -19,7 +19,7 @@ from switchboard.core.domains import parse_networks
 from switchboard.edge.admission import KEPT, Loads
 from switchboard.edge.filter import EdgeFilter
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress
-from switchboard.edge.policy import FilterPolicy
+from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
@@ -29,9 +29,9 @@ from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
 ENOUGH = 6.0  # datagrams of a batch interval: with more a frame costs little less, and each waits longer
-REGISTERS_EVERY_S = 0.005
+REGISTERS_EVERY_S = 0.006
 """Between two frames to the registrar, which gathers for longer before it commits."""
-REGISTERS_INTERVALS = 3
+REGISTERS_INTERVALS = 4
 """So many times the longest batch interval is one after a drain that had REGISTERs only."""
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 

@@ -11,7 +11,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.tap import topic_of
-from switchboard.history.hep import HepSender
+from switchboard.history.export import HepSender
 from switchboard.history.seen import Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import Sample, TapReader

@@ -30,7 +30,7 @@ from switchboard.workers.reception import RECEIVED_HEAD, make_reception
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
 
-GATHER_S = 0.03
+GATHER_S = 0.04
 """From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
 _CHANGED = frames.head("location.changed")
 TELL_EVERY_S = 1.0

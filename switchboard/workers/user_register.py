@@ -7,12 +7,11 @@ from typing import Any
 
 import structlog
 
-from switchboard.auth.authenticator import Authenticator, Trusted
+from switchboard.auth.authenticator import Authenticator, Trusted, Verifier
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import Entry, StoreFollower, Users
-from switchboard.auth.verifier import Verifier
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher

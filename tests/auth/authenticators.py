@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from itertools import count
 
-from switchboard.auth.authenticator import Authenticator, Trusted
+from switchboard.auth.authenticator import Authenticator, Trusted, Verifier
 from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
 from switchboard.auth.users import Page, Record, Users, make_entry
-from switchboard.auth.verifier import Verifier
 
 KEY = b"k" * 32
 REALM = "pbx.example"

@@ -4,7 +4,7 @@ import pytest
 from auth.answering import answer
 from auth.authenticators import PASSWORDS, make_authenticator
 
-from switchboard.auth.authenticator import Authenticator
+from switchboard.auth.authenticator import Attempt, Authenticator
 from switchboard.auth.failures import (
     MOST_FAILING,
     MOST_NOTED,
@@ -17,7 +17,6 @@ from switchboard.auth.failures import (
     advise,
     describe,
 )
-from switchboard.auth.verifier import Attempt
 
 
 def test_they_are_taken_once_and_their_number_is_bounded() -> None:

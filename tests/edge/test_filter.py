@@ -6,7 +6,7 @@ import pytest
 
 from switchboard.core.domains import AccessList, parse_networks
 from switchboard.edge.filter import AGAIN_S, LINES_A_SECOND, EdgeFilter, Notices, Refused
-from switchboard.edge.policy import FilterPolicy
+from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.sip.message import Message, parse_message
 
 

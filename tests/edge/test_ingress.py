@@ -16,7 +16,7 @@ from sip.messages import anything, mutations
 from switchboard import codec
 from switchboard.core.domains import parse_networks
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress, IngressInPython
-from switchboard.edge.policy import FilterPolicy
+from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.sip.dispatch import REGISTRAR
 from switchboard.sip.scan import scan_in_python
 from switchboard.transports.udp_sockets import bind_sockets, enlarge_buffers

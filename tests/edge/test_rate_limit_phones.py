@@ -2,8 +2,7 @@
 
 import pytest
 
-from switchboard.edge.policy import FilterPolicy
-from switchboard.edge.rate_limit import PHONES, SHARE, Phones, Sources
+from switchboard.edge.rate_limit import PHONES, SHARE, FilterPolicy, Phones, Sources
 
 HOST, PHONE, FLOODER = "192.0.2.1", 5060, 40_000
 RATE, BURST = 100.0, 400.0

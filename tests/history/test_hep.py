@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from switchboard.history.hep import HepSender, TooLongError, encode
+from switchboard.history.export import HepSender, TooLongError, encode
 from switchboard.history.seen import Address, Direction, Seen
 
 AT_NS = 1_795_556_353_963_342_974

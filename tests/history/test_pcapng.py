@@ -7,7 +7,7 @@ import struct
 import pytest
 from history.wire import call
 
-from switchboard.history.pcapng import head, packet, write
+from switchboard.history.export import head, packet, write
 from switchboard.history.seen import Address, Direction, Seen
 
 AT_NS = 1_795_556_353_963_342_974

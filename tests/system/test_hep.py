@@ -10,7 +10,7 @@ from history.wire import CALL_ID, call
 from system.harness import free_port, wait_until
 from system.tools import require_tools
 
-from switchboard.history.hep import HepSender
+from switchboard.history.export import HepSender
 from switchboard.history.seen import Address, Direction, Seen
 
 pytestmark = pytest.mark.system
