@@ -25,6 +25,7 @@ from sip.messages import TORTURE, known_otherwise, mutations
 from sip.test_splice_twins import ROUTES, assert_alike
 from stage import BOUNDS, play
 from translations import frame_of, translations
+from workers.test_reception import FLOW, REGISTERS, Desk
 
 from bench.messages import INVITE, RESPONSE
 from switchboard import codec
@@ -97,9 +98,21 @@ class Fuzzer:
         for data in mutations(self.telling(raw), A_SEED // 5, self.shape.getrandbits(32)):
             self.inputs += 1
             self.compare_journals(data)
+        desks = Desk(in_python=True), Desk(in_python=False)
+        for data in mutations(self.shape.choice(REGISTERS), A_SEED // 5, self.shape.getrandbits(32)):
+            self.inputs += 1
+            self.compare_registrars(desks, data)
         for _ in range(A_SEED // 5):
             self.inputs += 1
             self.compare_calls()
+
+    def compare_registrars(self, desks: tuple[Desk, Desk], register: bytes) -> None:
+        """A REGISTER, by both ways from the frame to its answer."""
+        index = outcome(scan, register)
+        if isinstance(index, bytes) and len(register) <= LARGEST:
+            answers = [(desk.take([FLOW, index, register]), desk.seen()) for desk in desks]
+            if answers[0] != answers[1]:
+                raise Disagreement(f"REGISTER: {register!r}")
 
     def compare_calls(self) -> None:
         """Calls at random, by the engine and by its reference."""

@@ -138,7 +138,7 @@ cdef bint _read_params(const uint8_t *at, const uint8_t *end, Wanted *wanted) no
             if value.size == 0:
                 return False
         if is_text(name, b"expires", 7):
-            if wanted.expires >= 0 or _past_digits(value.at, at, 9, &wanted.expires) != at:
+            if wanted.expires >= 0 or value.size == 0 or _past_digits(value.at, at, 9, &wanted.expires) != at:
                 return False
         elif is_text(name, b"q", 1):
             if wanted.q >= 0 or not _read_q(value, &wanted.q):

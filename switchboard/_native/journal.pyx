@@ -69,7 +69,7 @@ cdef bint _ends_call[700]
 
 
 cdef int _read_tables() except -1:
-    """Take the rules of `call.py` and `outcome.py` over, rather than write them a second time."""
+    """Take the rules of `call.py` and `record.py` over, rather than write them a second time."""
     cdef int status, by, rang
     for by in range(PARTIES):
         _party_texts[by] = PyBytes_AS_STRING(_kept_texts[by])

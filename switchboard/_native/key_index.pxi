@@ -24,8 +24,12 @@ cdef struct LogEntry:
     uint32_t hash
     uint16_t key_size  # the key follows this struct
 
+cdef struct IndexSlot:
+    LogEntry *entry  # NULL: the slot is free
+    uint32_t hash  # the entry's: who looks for another one need not touch its memory
+
 cdef struct KeyIndex:
-    LogEntry **slots
+    IndexSlot *slots
     size_t room
     size_t count
     uint64_t seed
@@ -63,24 +67,25 @@ cdef LogEntry *index_find(KeyIndex *index, const unsigned char *key, Py_ssize_t 
     hashed = _hash_of(index.seed, key, size)
     slot = hashed & (index.room - 1)
     while True:
-        entry = index.slots[slot]
+        entry = index.slots[slot].entry
         if entry == NULL:
             return NULL
-        if entry.hash == hashed and entry.key_size == size and memcmp(entry_key(entry), key, size) == 0:
-            return entry
+        if index.slots[slot].hash == hashed and entry.key_size == size:
+            if memcmp(entry_key(entry), key, size) == 0:
+                return entry
         slot = (slot + 1) & (index.room - 1)
 
 
 cdef inline void _index_place(KeyIndex *index, LogEntry *entry) noexcept nogil:
     cdef size_t slot = entry.hash & (index.room - 1)
-    while index.slots[slot] != NULL:
+    while index.slots[slot].entry != NULL:
         slot = (slot + 1) & (index.room - 1)
-    index.slots[slot] = entry
+    index.slots[slot].entry, index.slots[slot].hash = entry, entry.hash
 
 
 cdef int _index_grow(KeyIndex *index) noexcept nogil:
     cdef size_t room = 2 * index.room if index.room else INDEX_ROOM
-    cdef LogEntry **slots = <LogEntry **>calloc(room, sizeof(LogEntry *))
+    cdef IndexSlot *slots = <IndexSlot *>calloc(room, sizeof(IndexSlot))
     cdef LogEntry *entry = index.oldest
     if slots == NULL:
         return -1
@@ -112,15 +117,15 @@ cdef LogEntry *index_add(KeyIndex *index, const unsigned char *key, Py_ssize_t s
 cdef void index_remove(KeyIndex *index, LogEntry *entry) noexcept nogil:
     """Free the entry; those behind it that could stand in its slot move up."""
     cdef size_t mask = index.room - 1, hole = entry.hash & mask, slot
-    while index.slots[hole] != entry:
+    while index.slots[hole].entry != entry:
         hole = (hole + 1) & mask
     slot = (hole + 1) & mask
-    while index.slots[slot] != NULL:
+    while index.slots[slot].entry != NULL:
         if ((slot - index.slots[slot].hash) & mask) >= ((slot - hole) & mask):
             index.slots[hole] = index.slots[slot]
             hole = slot
         slot = (slot + 1) & mask
-    index.slots[hole] = NULL
+    index.slots[hole].entry = NULL
     index.count -= 1
     _index_unlink(index, entry)
     free(entry)

@@ -96,11 +96,25 @@ cdef bint read_register(Register *register, Slice raw, Slice index) noexcept nog
     message.method_text = slice_of(raw.at, raw.at + offset_in(message, I_METHOD_END))
     return (
         is_text(message.method_text, b"REGISTER", 8)
-        and _read_fields(message) and _read_order(message) and _read_via(message)
+        and _read_fields(message) and _are_printable(message) and _read_order(message) and _read_via(message)
         and _read_address(value_of(message, H_FROM), &message.from_uri, &message.from_tag)
         and _read_address(value_of(message, H_TO), &register.to_uri, &message.to_tag)
         and _read_wishes(register)
     )
+
+
+cdef bint _are_printable(const Message *message) noexcept nogil:
+    """Whether no field that has a number holds a control character: the reference takes some of them off."""
+    cdef const Field *field
+    cdef int place, at
+    for place in range(message.count):
+        field = &message.fields[place]
+        if field.number == H_OTHER:
+            continue
+        for at in range(field.start, field.end):
+            if message.raw[at] < 0x20 or message.raw[at] == 0x7F:
+                return False
+    return True
 
 
 cdef bint _read_order(Message *message) noexcept nogil:

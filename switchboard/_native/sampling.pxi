@@ -1,4 +1,4 @@
-"""Compiled twin of `sample.py`: picks items out of a packed frame; what is not plain is left to the reference."""
+"""Compiled twin of `bus/tap.py`: picks items out of a packed frame; what is not plain is left to the reference."""
 
 cdef enum:
     NOT_PLAIN = -1

@@ -1,4 +1,4 @@
-"""Compiled twin of `transports/phrasing.py`: from packed items to packed items, the rest untouched.
+"""Compiled twin of `transports/transport.py`: from packed items to packed items, the rest untouched.
 
 Plain status lines are its business; whatever else comes it gives to the Phrases.
 """

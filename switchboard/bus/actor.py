@@ -70,6 +70,9 @@ class Actor:
             if outbox.waiting:
                 outbox.flush()
 
+    def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
+        """Let `tell` have what leaves past the bus, as a frame: at level debug. None: nobody."""
+
     def stats(self) -> dict[str, float]:
         """Counters of this actor, added to those of its loop."""
         return {}

@@ -141,7 +141,9 @@ class Loop:
         return log.current_level()
 
     def _tell_frames(self) -> None:
-        self.rounds.tell_frame = self._tell_frame if log.current_level() == "debug" else None
+        tell = self._tell_frame if log.current_level() == "debug" else None
+        self.rounds.tell_frame = tell
+        self.actor.tell_frames(tell)
 
     def _look_around(self, now: float) -> None:
         """Tell whom we cannot reach, and who may not reach us."""

@@ -22,6 +22,7 @@ from hmac import compare_digest
 from typing import Final, NamedTuple
 
 from switchboard.auth.keys import Use, seal
+from switchboard.bounded import Cache
 from switchboard.core.domains import DEFAULT_PORT, canonical_host
 from switchboard.sip.flow import Flow, with_local, without_local
 from switchboard.sip.uri import SipUri
@@ -72,7 +73,7 @@ class DialogSeals:
 
     def __init__(self, key: bytes) -> None:
         self.key = key
-        self._targets: dict[str, bytes] = {}
+        self._targets: Cache[str, bytes] = Cache(_REMEMBERED)
         self._user = lru_cache(_REMEMBERED)(self._user_of)
 
     def make(self, sides: Sides, call_id: str, tag: str) -> str:
@@ -139,9 +140,7 @@ class DialogSeals:
             named = f"{canonical_host(host)}:{port}"
         target = self._sum(named)
         if len(text) <= _REMEMBERED_LENGTH:
-            if len(self._targets) >= _REMEMBERED:
-                self._targets.clear()
-            self._targets[text] = target
+            self._targets.keep(text, target)
         return target
 
     def _user_of(self, name: str) -> bytes:

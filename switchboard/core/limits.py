@@ -6,9 +6,10 @@ begun, and every CANCEL, is always served. How many transactions each source beg
 
 from typing import Protocol
 
+from switchboard.bounded import Cache, Generations
 from switchboard.core.commands import ProxyEffects, Reader
 from switchboard.core.domains import Network, is_within, parse_host
-from switchboard.core.overload import LASTS_S, Overload, Verdicts
+from switchboard.core.overload import LASTS_S, MOST, Overload, Verdicts
 from switchboard.core.refusal import Refusal, tag_of, try_later
 from switchboard.core.request import IncomingRequest
 from switchboard.core.targets import Locations
@@ -25,7 +26,7 @@ class Recency(Protocol):
 
 
 class Recent:
-    """Counts by source over the epoch that runs and the one before, `lasts_s` each: a bounded memory.
+    """Counts by source over the generation that runs and the one before, `lasts_s` each: a bounded memory.
 
     A server transaction outlives its final response by 64 T1. `limit`: of one source in that time. `now` is
     monotonic.
@@ -33,25 +34,19 @@ class Recent:
 
     def __init__(self, limit: int, lasts_s: float = LASTS_S) -> None:
         self.limit = limit
-        self._lasts_s = lasts_s
-        self._began_at = 0.0
-        self._counts: dict[str, int] = {}
-        self._before: dict[str, int] = {}
+        self._counts: Generations[str, int] = Generations(MOST, lasts_s)
 
     def admits(self, source: str, now: float) -> bool:
         """Count one more transaction of `source`; False, and it is not counted, if it has too many."""
-        if now - self._began_at >= self._lasts_s:
-            self._turn(now)
-        count = self._counts.get(source, 0)
-        if count + self._before.get(source, 0) >= self.limit:
+        self._counts.age(now)
+        count = self._counts.young.get(source, 0)
+        if count + self._counts.old.get(source, 0) >= self.limit:
             return False
-        self._counts[source] = count + 1
+        if count:
+            self._counts.young[source] = count + 1
+        else:
+            self._counts.put(source, 1, now)
         return True
-
-    def _turn(self, now: float) -> None:
-        self._before = self._counts if now - self._began_at < 2 * self._lasts_s else {}
-        self._counts = {}
-        self._began_at = now
 
 
 LATE_S = 0.3
@@ -81,7 +76,7 @@ class Caps:
         self.recent: Recency = Recent(of_source, lasts_s)
         self._refused = Verdicts(lasts_s)
         self._exempt = exempt
-        self._known: dict[str, bool] = {}
+        self._known: Cache[str, bool] = Cache(1000)
 
     def cause(self, incoming: IncomingRequest, transactions: int, effects: ProxyEffects) -> str:
         """Why a request that begins a transaction is refused; "" if it is not. ParseError."""
@@ -112,9 +107,7 @@ class Caps:
         """Whether no cap holds for what comes from there."""
         known = self._known.get(host)
         if known is None:
-            if len(self._known) >= 1000:
-                self._known.clear()
-            known = self._known[host] = is_within(parse_host(host), self._exempt)
+            known = self._known.keep(host, is_within(parse_host(host), self._exempt))
         return known
 
 

@@ -8,6 +8,7 @@ one address together get so many repetitions a second.
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from switchboard.bounded import Generations
 from switchboard.core.client_transaction import (
     ClientTransaction,
     InviteClientTransaction,
@@ -46,22 +47,18 @@ class Repetitions:
 
     def __init__(self) -> None:
         self.withheld = 0
-        self._young: set[str] = set()
-        self._old: set[str] = set()
+        self._answered: Generations[str, bool] = Generations(ADDRESSES)
         self._second = 0
         self._sent: dict[str, int] = {}
 
     def answered(self, host: str) -> None:
         """A request of ours to `host` was answered."""
-        if host in self._young:
-            return
-        if len(self._young) >= ADDRESSES:
-            self._old, self._young = self._young, set()
-        self._young.add(host)
+        if host not in self._answered.young:
+            self._answered.put(host, True)
 
     def allows(self, host: str, now: float) -> bool:
         """Whether a request may be repeated to `host` at this moment; it counts as one if it may."""
-        if host in self._young or host in self._old:
+        if host in self._answered:
             return True
         if int(now) != self._second:
             self._second, self._sent = int(now), {}

@@ -8,7 +8,7 @@ stays in order; what took a longer way has a start of HEAD_START_S when a shorte
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
@@ -48,13 +48,15 @@ class Way(IntEnum):
 
 
 class Sender:
-    """Takes items of `sip.send` and `sip.translate`, and sends them when it is flushed. `borrower`: of the edge's
-    sockets, None on another host than the edge's. `tap` is shown what goes to the wire. `due_at`: when `handle_timer`
-    has something to do (monotonic s).
+    """Takes items of `sip.send` and `sip.translate`, and sends them when it is flushed.
+
+    `borrower`: of the edge's sockets, None on another host than the edge's. `tap` is shown what goes to the wire, and
+    so is `tell`, as frames. `due_at`: when `handle_timer` has something to do (monotonic s).
     """
 
     def __init__(self, context: BusContext, endpoints: Endpoints, borrower: Borrower | None) -> None:
         self.tap: Tap | None = None
+        self.tell: Callable[[bytes], None] | None = None
         self.due_at = math.inf if borrower is None else borrower.due_at
         self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
@@ -162,14 +164,19 @@ class Sender:
     def _send(self, count: int, items: bytes) -> None:
         assert self._sockets is not None
         assert self._phrasing is not None
-        if self.tap and self.tap.is_open:
-            frame = b"".join((_TRANSLATE, codec.list_head(count), items))
-            self.tap.publish(frame, "", time.time_ns(), self._as_sent)
+        if self.tell or (self.tap and self.tap.is_open):
+            self._show(b"".join((_TRANSLATE, codec.list_head(count), items)))
         counts = self._sockets.send_run(count, items, self._phrasing, self._by_class)
         if counts is None:
             counts = self._send_frame(*self._translated(count, items))
         self._sent += counts[0]
         self._failed += counts[1]
+
+    def _show(self, frame: bytes) -> None:
+        if self.tell:
+            self.tell(self._as_sent(frame))
+        if self.tap and self.tap.is_open:
+            self.tap.publish(frame, "", time.time_ns(), self._as_sent)
 
     def _send_frame(self, count: int, items: bytes) -> tuple[int, int]:
         assert self._sockets is not None

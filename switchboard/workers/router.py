@@ -210,6 +210,10 @@ class RouterService(Actor):
         if now >= self._next_telling:
             self._tell_journal(now)
 
+    def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
+        """What it sends on the edge's sockets."""
+        self._sender.tell = tell
+
     def peers(self) -> Iterable[BusPeer]:
         """The journal, too."""
         return (*super().peers(), self._journal)

@@ -38,7 +38,10 @@ def test_metrics_of_a_call() -> None:
     assert found["switchboard_ready",] == 1
     assert found["switchboard_call_records_total", "journal.0"] == 1
     assert found["switchboard_registers_answered_total", "registrar.0"] == 4
-    assert found["switchboard_responses_total", "translator.0", "2xx"] >= 6
+    successes = [
+        found[name] for name in found if name[0] == "switchboard_responses_total" and name[2] == "2xx"
+    ]
+    assert sum(successes) >= 6
     assert found["switchboard_probe_seconds_count",] == 5
     assert found["switchboard_probes_unanswered_total",] == 0
     assert sum(value for (name, *_), value in found.items() if name == "switchboard_dropped_total") == 0

@@ -238,6 +238,16 @@ def test_a_tap_is_shown_the_wire(bench: Bench) -> None:
     assert bench.received(1) == [SLOVAK]
 
 
+@pytest.mark.usefixtures("twin")
+def test_what_leaves_is_told(bench: Bench) -> None:
+    told: list[bytes] = []
+    bench.open()
+    bench.sender.tell = told.append
+    bench.sender.put(bench.response())
+    bench.sender.flush()
+    assert [frames.unpack(frame) for frame in told] == [("sip.send", [[bench.flow, SLOVAK]])]
+
+
 STATUS_LINES = st.sampled_from(
     [b"SIP/2.0 100 Trying", b"SIP/2.0 180 x", b"SIP/2.0 200 OK", b"SIP/2.0 200 \tok ", b"SIP/2.0 200 Yes"]
     + [

@@ -141,6 +141,8 @@ contacts = st.lists(
                 ";expires=30",
                 ";expires=99999999999",
                 ";expires=x",
+                ";expires",
+                ";q;reg-id;+sip.instance",
                 ";q=0.5",
                 ";q=.5",
                 ";q=1.000",
@@ -339,3 +341,48 @@ def test_sources_that_are_remembered_are_bounded() -> None:
     desk.reception.take_sources()
     desk.reception.note_registered(b"0", 1.0)
     assert desk.reception.take_sources() == [b"0"]
+
+
+REGISTERS = [
+    register("<sip:lukas@10.0.0.9:5060>;q=0.5;expires=90", extra="User-Agent: x\nAccept-Language: sk"),
+    register(f'"A" <sip:lukas@10.0.0.8;ob>;{PHONE};reg-id=1', extra="Expires: 600"),
+    register("<sip:eva@[2001:db8::1]:5>", user="eva"),
+    register(f"<sip:lukas@10.0.0.9>;{PHONE};expires=0"),
+]
+PIECES = [
+    b'"',
+    b"<",
+    b">",
+    b";",
+    b"=",
+    b",",
+    b"%41",
+    b"\xc5\xbe",
+    b"\0",
+    b"\x0c",
+    b" ",
+    b":",
+    b"@",
+    b"[",
+    b"]",
+    b"1",
+]
+changes = st.tuples(
+    st.sampled_from(REGISTERS),
+    st.integers(9, 400),
+    st.integers(0, 12),
+    st.sampled_from(PIECES) | st.binary(max_size=2),
+)
+
+
+@needs_compiled_core
+@settings(deadline=None)
+@given(st.lists(changes, min_size=1, max_size=12))
+def test_twins_answer_alike_whatever_is_damaged(drawn: Sequence[tuple[bytes, int, int, bytes]]) -> None:
+    desks = Desk(in_python=True), Desk(in_python=False)
+    for raw, at, cut, piece in drawn:
+        damaged = item_of(raw[:at] + piece + raw[at + cut :], True, FLOW)
+        expected, found = (desk.take(damaged) for desk in desks)
+        assert found == expected
+    one, other = (desk.seen() for desk in desks)
+    assert one == other
