@@ -37,7 +37,7 @@ class NativeEventRing:
     def next_deadline(self) -> float | None: ...
 
 class Reference(Protocol):
-    """Takes what is odd, stamps, and units. `adopt`: `contact` is that of a 2xx whose ACK is awaited.
+    """Takes what is odd, stamps, and saved transactions. `adopt`: `contact` is that of a 2xx whose ACK is awaited.
 
     `admit`: the user whose credentials a request shows; None: it has been refused.
     """
@@ -50,7 +50,7 @@ class Reference(Protocol):
 class Engine:
     branches: int
     tags: int
-    units: int
+    saved: int
     others: int
     is_pressing: bool
     others_await: bool

@@ -128,7 +128,7 @@ cdef bint _read_side(Side *side, Slice octets, Slice local) noexcept nogil:
 
 cdef bint read_seal(Slice text, Slice key, Slice call_id, Slice tag, uint8_t *octets, Side *caller,
                     Side *callee) noexcept nogil:
-    """Read a seal (untrusted) that was made for a caller with this `tag`; False if it is none. `octets`: room for it."""
+    """Read a seal (untrusted) made for a caller with this `tag`; False if it is none. `octets`: room for it."""
     cdef uint8_t sum[SEAL_MAC]
     cdef uint8_t differs = 0
     cdef Slice claim, local = nothing()

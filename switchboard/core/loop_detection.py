@@ -21,18 +21,18 @@ class Numbering(Protocol):
 
     branches: int
     tags: int
-    units: int
+    saved: int
 
 
 class Numbers:
     """Counts in Python; where there is an engine, that counts."""
 
-    __slots__ = ("branches", "tags", "units")
+    __slots__ = ("branches", "tags", "saved")
 
     def __init__(self) -> None:
         self.branches = 0
         self.tags = 0
-        self.units = 0
+        self.saved = 0
 
 
 _PREFIX = BRANCH_PREFIX.encode()

@@ -50,7 +50,7 @@ def make_engine(env: Environment, reference: "Reference", facts: Facts) -> "Engi
         transactions=caps.transactions if caps else _MANY,
         of_source=caps.recent.limit if caps else _MANY,
     )
-    engine.units = env.numbers.units
+    engine.saved = env.numbers.saved
     env.numbers = env.branches.numbers = engine
     env.layer.elsewhere = engine
     env.layer.repetitions = SharedRepetitions(engine)

@@ -59,7 +59,7 @@ class TransactionLog:
         self._places: dict[Transaction, _Place] = {}
         self._found = [_KEY.unpack(key)[1] for key in log if key[:1] == BASE]
         self.numbers = numbers
-        numbers.units = max(self._found, default=0)
+        numbers.saved = max(self._found, default=0)
         self._layer: TransactionLayer | None = None
 
     def save(self, touched: Iterable[object], now: float) -> None:
@@ -118,8 +118,8 @@ class TransactionLog:
         edition = edition_of(saved)
         place = self._places.get(saved)
         if place is None:
-            self.numbers.units += 1
-            place = self._places[saved] = _Place(self.numbers.units)
+            self.numbers.saved += 1
+            place = self._places[saved] = _Place(self.numbers.saved)
         if place.edition != edition:
             place.edition = edition
             self._log.put(place.base, pack(base_of(saved)))

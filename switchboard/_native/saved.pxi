@@ -1,10 +1,10 @@
 # Saved transactions in C: what the engine holds of a server transaction, its branch and its client transaction.
 #
-# States and letters are those of core/server_transaction.py and client_transaction.py; the engine is given them at its start. A unit
-# is written as core/saved_transaction.py says, so that the reference, in this process or the next, can go on with it.
+# States are those of core/server_transaction.py and client_transaction.py; the engine is given their numbers at its start.
+# They are written as core/saved_transaction.py says, so that the reference, in this process or the next, can go on.
 
 cdef enum:
-    # letters of timers, by their place in `Unit.armed`
+    # letters of timers, by their place in `Saved.armed`
     A_, B_, C_, D_, G_, H_, I_, J_, K_, L_, M_, T_, X_
     LETTERS
 
@@ -16,7 +16,7 @@ cdef enum Kind:
     SENT  # a CANCEL that we sent
 
 cdef enum:
-    # parts of `Unit.texts`, in their order
+    # parts of `Saved.texts`, in their order
     P_BRANCH  # of the caller's Via, in lower case
     P_HOST
     P_REPLY  # flow
@@ -35,7 +35,7 @@ cdef struct Spans:
     # Where in a request that we sent stands what its ACK and its CANCEL repeat.
     uint16_t uri, uri_end, via, via_end, from_, from_end, to, to_end, call_id, call_id_end
 
-cdef struct Unit:
+cdef struct Saved:
     Node server
     Node client
     Node awaited  # by Call-ID, tag and sequence, until the ACK for a 2xx comes
@@ -52,7 +52,7 @@ cdef struct Unit:
     double client_interval
     double armed[LETTERS]  # 0 for a timer that does not run
     bint in_dialog, begins_call, rang, cancelled, cancel_wanted, is_touched, is_over, is_settled
-    Unit *next_touched
+    Saved *next_touched
     Buffer last  # the response that is repeated
     Buffer sent  # the request, until nothing of it is needed
     Buffer ack  # for the final response
@@ -63,45 +63,45 @@ cdef struct Unit:
     uint16_t sizes[PARTS]
 
 
-cdef Slice part(const Unit *unit, int number) noexcept nogil:
+cdef Slice part(const Saved *saved, int number) noexcept nogil:
     cdef Slice found
     cdef int each
-    found.at = unit.texts
+    found.at = saved.texts
     for each in range(number):
-        found.at += unit.sizes[each]
-    found.size = unit.sizes[number]
+        found.at += saved.sizes[each]
+    found.size = saved.sizes[number]
     return found
 
 
-cdef Unit *make_unit(int kind, int method, Slice *parts) noexcept nogil:
-    """A unit with copies of its `parts`; NULL if there is no memory."""
-    cdef Unit *unit
+cdef Saved *make_saved(int kind, int method, Slice *parts) noexcept nogil:
+    """A saved with copies of its `parts`; NULL if there is no memory."""
+    cdef Saved *saved
     cdef Py_ssize_t size = 0
     cdef uint8_t *at
     cdef int each
     for each in range(PARTS):
         size += parts[each].size
-    unit = <Unit *>calloc(1, sizeof(Unit) + size)
-    if unit == NULL:
+    saved = <Saved *>calloc(1, sizeof(Saved) + size)
+    if saved == NULL:
         return NULL
-    unit.texts = at = <uint8_t *>unit + sizeof(Unit)
+    saved.texts = at = <uint8_t *>saved + sizeof(Saved)
     for each in range(PARTS):
-        unit.sizes[each] = <uint16_t>parts[each].size
+        saved.sizes[each] = <uint16_t>parts[each].size
         if parts[each].size:
             memcpy(at, parts[each].at, parts[each].size)
         at += parts[each].size
-    unit.kind, unit.method = kind, method
-    unit.waiter.place, unit.waiter.owner = -1, unit
-    return unit
+    saved.kind, saved.method = kind, method
+    saved.waiter.place, saved.waiter.owner = -1, saved
+    return saved
 
 
-cdef void free_unit(Unit *unit) noexcept nogil:
-    free(unit.last.data)
-    free(unit.sent.data)
-    free(unit.ack.data)
-    free(unit.tag.data)
-    free(unit.contact.data)
-    free(unit)
+cdef void free_saved(Saved *saved) noexcept nogil:
+    free(saved.last.data)
+    free(saved.sent.data)
+    free(saved.ack.data)
+    free(saved.tag.data)
+    free(saved.contact.data)
+    free(saved)
 
 
 cdef void release(Buffer *buffer) noexcept nogil:
@@ -121,44 +121,44 @@ cdef void keep(Buffer *buffer, Slice octets) noexcept nogil:
     buffer.data, buffer.size, buffer.room = data, octets.size, octets.size + 1
 
 
-cdef void disarm(Unit *unit, const int *letters, int count) noexcept nogil:
+cdef void disarm(Saved *saved, const int *letters, int count) noexcept nogil:
     cdef int each
     for each in range(count):
-        unit.armed[letters[each]] = 0
+        saved.armed[letters[each]] = 0
 
 
-cdef double first_deadline(const Unit *unit) noexcept nogil:
+cdef double first_deadline(const Saved *saved) noexcept nogil:
     """When the first of its timers fires; 0 if none runs."""
     cdef double first = 0
     cdef int letter
     for letter in range(LETTERS):
-        if unit.armed[letter] and (first == 0 or unit.armed[letter] < first):
-            first = unit.armed[letter]
+        if saved.armed[letter] and (first == 0 or saved.armed[letter] < first):
+            first = saved.armed[letter]
     return first
 
 
-cdef double last_ending(const Unit *unit) noexcept nogil:
+cdef double last_ending(const Saved *saved) noexcept nogil:
     """When the last of its timers fires, if all of them do nothing but end a transaction; else 0."""
     cdef double last = 0
     cdef int letter
     for letter in range(LETTERS):
-        if unit.armed[letter] == 0:
+        if saved.armed[letter] == 0:
             continue
         if letter in (A_, B_, C_, G_, H_, T_, X_):
             return 0
-        last = max(last, unit.armed[letter])
+        last = max(last, saved.armed[letter])
     return last
 
 
-cdef void _pack_armed(Buffer *buffer, const Unit *unit, const int *letters, int count) noexcept nogil:
+cdef void _pack_armed(Buffer *buffer, const Saved *saved, const int *letters, int count) noexcept nogil:
     cdef int each, running = 0
     for each in range(count):
-        running += unit.armed[letters[each]] != 0
+        running += saved.armed[letters[each]] != 0
     pack_map(buffer, running)
     for each in range(count):
-        if unit.armed[letters[each]]:
+        if saved.armed[letters[each]]:
             pack_letter(buffer, _LETTERS[letters[each]])
-            pack_real(buffer, unit.armed[letters[each]])
+            pack_real(buffer, saved.armed[letters[each]])
 
 
 cdef int *_OF_SERVER = [T_, J_, G_, H_, I_, L_]
@@ -166,49 +166,49 @@ cdef int *_OF_BRANCH = [C_, X_]
 cdef int *_OF_CLIENT = [A_, B_, D_, K_, M_]
 
 
-cdef void pack_state(Buffer *buffer, const Unit *unit, double now) noexcept nogil:
-    """Write the state of a unit as `units.state_of` gives it."""
+cdef void pack_state(Buffer *buffer, const Saved *saved, double now) noexcept nogil:
+    """Write the state of a saved transaction as `saved_transaction.state_of` gives it."""
     pack_list(buffer, 3)
     pack_real(buffer, now)
-    if unit.kind == SENT:
-        _pack_client(buffer, unit)
+    if saved.kind == SENT:
+        _pack_client(buffer, saved)
         pack_nil(buffer)
         return
     pack_list(buffer, 4)
-    pack_number(buffer, unit.server_state)
-    pack_real(buffer, unit.server_interval)
-    if unit.last.size:
-        pack_octets(buffer, content(&unit.last))
+    pack_number(buffer, saved.server_state)
+    pack_real(buffer, saved.server_interval)
+    if saved.last.size:
+        pack_octets(buffer, content(&saved.last))
     else:
         pack_nil(buffer)
-    _pack_armed(buffer, unit, _OF_SERVER, 6)
-    if unit.kind == ANSWERED:
+    _pack_armed(buffer, saved, _OF_SERVER, 6)
+    if saved.kind == ANSWERED:
         pack_nil(buffer)
     else:
-        _pack_context(buffer, unit)
+        _pack_context(buffer, saved)
 
 
-cdef void _pack_client(Buffer *buffer, const Unit *unit) noexcept nogil:
+cdef void _pack_client(Buffer *buffer, const Saved *saved) noexcept nogil:
     pack_list(buffer, 3)
-    pack_number(buffer, unit.client_state)
-    pack_real(buffer, unit.client_interval)
-    _pack_armed(buffer, unit, _OF_CLIENT, 5)
+    pack_number(buffer, saved.client_state)
+    pack_real(buffer, saved.client_interval)
+    _pack_armed(buffer, saved, _OF_CLIENT, 5)
 
 
-cdef void _pack_context(Buffer *buffer, const Unit *unit) noexcept nogil:
+cdef void _pack_context(Buffer *buffer, const Saved *saved) noexcept nogil:
     pack_list(buffer, 4)
-    pack_truth(buffer, unit.cancelled)
-    pack_truth(buffer, unit.rang)
-    pack_list(buffer, 1 if unit.tag.size else 0)
-    if unit.tag.size:
-        pack_text(buffer, content(&unit.tag))
+    pack_truth(buffer, saved.cancelled)
+    pack_truth(buffer, saved.rang)
+    pack_list(buffer, 1 if saved.tag.size else 0)
+    if saved.tag.size:
+        pack_text(buffer, content(&saved.tag))
     pack_list(buffer, 1)
     pack_list(buffer, 8)
     pack_truth(buffer, False)
     pack_truth(buffer, False)
-    pack_truth(buffer, unit.cancel_wanted)
+    pack_truth(buffer, saved.cancel_wanted)
     pack_list(buffer, 0)
-    pack_number(buffer, unit.final_status)
+    pack_number(buffer, saved.final_status)
     pack_nil(buffer)
-    _pack_armed(buffer, unit, _OF_BRANCH, 2)
-    _pack_client(buffer, unit)
+    _pack_armed(buffer, saved, _OF_BRANCH, 2)
+    _pack_client(buffer, saved)

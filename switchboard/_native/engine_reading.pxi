@@ -1,0 +1,165 @@
+# What the engine asks of a message besides its fields.
+
+cdef bint _are_plain(Cursor cursor) noexcept nogil:
+    """Whether a list of items of `sip.received` and stamps, and nothing else, begins here."""
+    cdef Py_ssize_t left = read_list(&cursor)
+    cdef Slice octets
+    cdef double stamp
+    cdef int each
+    if left < 0:
+        return False
+    while left:
+        left -= 1
+        if read_real(&cursor, &stamp):
+            continue
+        if read_list(&cursor) != 3:
+            return False
+        for each in range(3):
+            if not read_octets(&cursor, &octets):
+                return False
+    return cursor.at == cursor.end
+
+
+cdef bint _is_due_otherwise(const Saved *saved, double now) noexcept nogil:
+    cdef int letter
+    for letter in range(LETTERS):
+        if letter != A_ and saved.armed[letter] and saved.armed[letter] <= now:
+            return True
+    return False
+
+
+cdef inline Slice _whole(const Message *message) noexcept nogil:
+    """The datagram."""
+    cdef Slice found
+    found.at, found.size = message.raw, message.size
+    return found
+
+
+cdef bint _is_odd_request(const Message *message) noexcept nogil:
+    """Whether it has what the engine knows nothing of, or has been here before."""
+    cdef int number
+    cdef const uint8_t *at = message.raw + message.headers_start
+    cdef const uint8_t *end = message.raw + message.headers_end
+    if message.seen[H_PROXY_REQUIRE] or message.seen[H_TIMESTAMP] or message.seen[H_MAX_BREADTH]:
+        return True
+    if message.seen[H_RECORD_ROUTE] or message.seen[H_MAX_FORWARDS] > 1 or message.seen[H_ACCEPT_LANGUAGE] > 1:
+        return True
+    for number in range(H_P_ASSERTED_IDENTITY, H_CALL_INFO + 1):
+        if message.seen[number]:
+            return True
+    while end - at >= 9:
+        at = <const uint8_t *>memchr(at, c'z', end - at - 8)
+        if at == NULL:
+            return False
+        if memcmp(at, b"z9hG4bKsb", 9) == 0:
+            return True
+        at += 1
+    return False
+
+
+cdef inline bint _is_plain_outside(int method) noexcept nogil:
+    return method == INVITE or method == MESSAGE or method == OPTIONS or method == INFO or method == UPDATE
+
+
+cdef inline bint _is_recorded(int method) noexcept nogil:
+    return method == INVITE or method == UPDATE or method == REFER or method == NOTIFY
+
+
+cdef inline bint _may_pass(int status, int method) noexcept nogil:
+    """Whether a final response is the caller's as it is: no redirection, no 503, no 408 to who is no INVITE."""
+    return status >= 400 and status != 503 and (status != 408 or method == INVITE)
+
+
+cdef inline bint _begins_with(Slice text, const char *start, Py_ssize_t size) noexcept nogil:
+    return text.size >= size and memcmp(text.at, start, size) == 0
+
+
+cdef inline bint _is_nobody(const uint8_t *owner) noexcept nogil:
+    return not (owner[0] or owner[1] or owner[2] or owner[3])
+
+
+cdef int _hops(const Message *message) noexcept nogil:
+    """Max-Forwards, or one more than what a request gets that has none (§16.6 step 3); 0 for what is odd."""
+    cdef Slice value = value_of(message, H_MAX_FORWARDS)
+    cdef int number = 0
+    cdef Py_ssize_t at
+    if not message.seen[H_MAX_FORWARDS]:
+        return 71
+    if not 0 < value.size <= 3 or value.at[0] == c'0':
+        return 0
+    for at in range(value.size):
+        if not c'0' <= value.at[at] <= c'9':
+            return 0
+        number = number * 10 + value.at[at] - c'0'
+    return number if number <= 255 else 0
+
+
+cdef Slice _lower_branch(const Message *message, uint8_t *to) noexcept nogil:
+    cdef Py_ssize_t at
+    cdef Slice found
+    for at in range(message.branch.size):
+        to[at] = _lowered[message.branch.at[at]]
+    found.at, found.size = to, message.branch.size
+    return found
+
+
+cdef Slice _reply_flow(const Message *message, Slice flow, uint8_t *to) noexcept nogil:
+    """Where responses go: back, to the port that Via names if it asks for nothing else (§18.2.2, RFC 3581 §4)."""
+    cdef Slice found
+    if message.rport:
+        return flow
+    memcpy(to, flow.at, flow.size)
+    to[flow.size - 2], to[flow.size - 1] = <uint8_t>(message.port >> 8), <uint8_t>message.port
+    found.at, found.size = to, flow.size
+    return found
+
+
+cdef inline uint64_t _key_of(Slice branch, Slice host, int port) noexcept nogil:
+    return hash_of(branch, hash_of(host, <uint64_t>port))
+
+
+cdef inline uint64_t _client_key(Slice branch, int method) noexcept nogil:
+    return hash_of(branch, <uint64_t>method)
+
+
+cdef inline uint64_t _awaited_key(Slice call_id, Slice tag, uint32_t sequence) noexcept nogil:
+    return hash_of(call_id, hash_of(tag, sequence))
+
+
+cdef uint32_t _routing_hash(const Message *message) noexcept nogil:
+    """The hash over what decides where a request goes (core/loop.py)."""
+    cdef uint32_t sum = crc32_on(0, message.raw + message.uri_start, message.uri_end - message.uri_start)
+    cdef Slice sequence = value_of(message, H_CSEQ)
+    cdef const Field *field
+    cdef int place
+    sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+    sum = crc32_on(sum, message.from_tag.at, message.from_tag.size)
+    sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+    sum = crc32_on(sum, message.to_tag.at, message.to_tag.size)
+    sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+    sum = crc32_on(sum, message.call_id.at, message.call_id.size)
+    sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+    sum = crc32_on(sum, sequence.at, sequence.size - message.method_text.size - 1)
+    for place in range(message.count):
+        field = &message.fields[place]
+        if field.number == H_ROUTE:
+            sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+            sum = crc32_on(sum, message.raw + field.start, field.end - field.start)
+    if message.seen[H_PROXY_AUTHORIZATION]:
+        field = &message.fields[message.first[H_PROXY_AUTHORIZATION]]
+        sum = crc32_on(sum, <const uint8_t *>b"\n", 1)
+        sum = crc32_on(sum, message.raw + field.start, field.end - field.start)
+    return sum
+
+
+cdef uint32_t _session_expires_s(const Message *message) noexcept nogil:
+    """What Session-Expires says, 90 at least; 0 if there is none, or no number in it (core/session_timer.py)."""
+    cdef Slice value = value_of(message, H_SESSION_EXPIRES)
+    cdef uint32_t number = 0
+    cdef Py_ssize_t at = 0
+    while at < value.size and c'0' <= value.at[at] <= c'9':
+        if at == 9:
+            return 0
+        number = number * 10 + value.at[at] - c'0'
+        at += 1
+    return max(number, <uint32_t>90) if at else 0

@@ -1,0 +1,234 @@
+# Responses, and what the state of their transaction lets pass (RFC 3261 §16.7, §17.1).
+
+
+cdef bint _take_response(Engine self, Message *message) except -1:
+    cdef Saved *saved = _find_client(self, message.branch, message.method)
+    if saved == NULL or (message.seen[H_VIA] < 2 and message.next_via == NULL and saved.kind == PROXIED):
+        return False
+    if saved.kind == SENT:
+        _take_of_cancel(self, saved, message)
+        return True
+    if saved.method == INVITE:
+        return _take_of_invite(self, saved, message)
+    return _take_of_other(self, saved, message)
+
+
+cdef void _take_of_cancel(Engine self, Saved *saved, Message *message) noexcept:
+    _note_answered(self, peer_address(part(saved, P_HOP)))
+    if saved.client_state >= _state[COMPLETED]:
+        self.absorbed += 1
+        return
+    _touch(self, saved)
+    if message.status < 200:
+        saved.client_state = _state[PROCEEDING]
+    else:
+        _finish_client(self, saved, COMPLETED, K_, self._t4)
+        release(&saved.sent)
+
+
+cdef bint _take_of_invite(Engine self, Saved *saved, Message *message) except -1:
+    """§17.1.1, §16.7: what the state of the client transaction lets pass goes to the caller."""
+    cdef int status = message.status
+    if saved.client_state <= _state[PROCEEDING]:
+        if status < 200:
+            return _take_provisional(self, saved, message)
+        if status < 300:
+            return _take_success(self, saved, message)
+        return _take_failure(self, saved, message)
+    if saved.client_state == _state[ACCEPTED] and 200 <= status < 300:
+        return _take_success(self, saved, message)
+    if saved.client_state == _state[COMPLETED] and status >= 300:
+        return _acknowledge_again(self, saved, message)
+    _note_answered(self, peer_address(part(saved, P_HOP)))
+    _touch(self, saved)
+    self.absorbed += 1
+    return True
+
+
+cdef bint _take_provisional(Engine self, Saved *saved, Message *message) except -1:
+    if message.status > 100 and not _may_relay(self, saved, message):
+        return False
+    _note_answered(self, peer_address(part(saved, P_HOP)))
+    _touch(self, saved)
+    saved.client_state = _state[PROCEEDING]
+    disarm(saved, _OF_CLIENT, 5)
+    if message.status == 100:
+        return True
+    if not saved.armed[X_]:
+        saved.armed[C_] = self._now + self._c
+    if (message.status == 180 or message.status == 183) and not saved.rang:
+        saved.rang = True
+        if saved.begins_call:
+            _begin_event(self, saved, literal(b"ringing", 7), self._at, 0)
+            _end_event(self)
+    _relay(self, saved, message)
+    return True
+
+
+cdef bint _take_success(Engine self, Saved *saved, Message *message) except -1:
+    """A 2xx, the first or a repeated one."""
+    cdef bint is_first = saved.tag.size == 0
+    if message.to_tag.size == 0 or not _may_relay(self, saved, message):
+        return False
+    if not is_first and not same(content(&saved.tag), message.to_tag):
+        return False
+    _note_answered(self, peer_address(part(saved, P_HOP)))
+    _touch(self, saved)
+    if saved.client_state <= _state[PROCEEDING]:
+        _finish_client(self, saved, ACCEPTED, M_, self._lifetime)
+        release(&saved.sent)
+    if not saved.final_status:
+        _end_branch(self, saved, message.status)
+    if is_first:
+        keep(&saved.tag, message.to_tag)
+        _note_success(self, saved, message)
+        _await_ack(self, saved, message)
+    _relay(self, saved, message)
+    return True
+
+
+cdef void _await_ack(Engine self, Saved *saved, Message *message) noexcept:
+    if saved.begins_call:
+        keep(&saved.contact, value_of(message, H_CONTACT))
+        add_to(
+            &self._awaited, &saved.awaited,
+            _awaited_key(part(saved, P_CALL_ID), part(saved, P_FROM_TAG), saved.sequence), saved,
+        )
+
+
+cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
+    """A final response of the only branch, which the caller is to have as it is."""
+    if not _may_pass(message.status, saved.method):
+        return False
+    _note_answered(self, peer_address(part(saved, P_HOP)))
+    _touch(self, saved)
+    if saved.method == INVITE:
+        _acknowledge(self, saved, message)
+        _finish_client(self, saved, COMPLETED, D_, self._d)
+    else:
+        _finish_client(self, saved, COMPLETED, K_, self._t4)
+    release(&saved.sent)
+    _end_branch(self, saved, message.status)
+    if saved.begins_call:
+        _begin_event(self, saved, literal(b"failed", 6), self._at, 2)
+        pack_number(&self._event, message.status)
+        if saved.cancelled and message.status == 487:
+            pack_text(&self._event, literal(b"caller", 6))
+        else:
+            pack_text(&self._event, literal(b"callee", 6))
+        _end_event(self)
+    _note_bye(self, saved, message.status)
+    _relay(self, saved, message)
+    return True
+
+
+cdef void _acknowledge(Engine self, Saved *saved, Message *message) noexcept:
+    self._work.size = 0
+    put_of_same(
+        &self._work, &saved.sent, &saved.spans, literal(b"ACK", 3), value_of(message, H_TO), saved.sequence
+    )
+    keep(&saved.ack, content(&self._work))
+    keep(&saved.contact, value_of(message, H_TO))
+    _send_request(self, part(saved, P_HOP), content(&self._work))
+
+
+cdef bint _acknowledge_again(Engine self, Saved *saved, Message *message) except -1:
+    """The same response once more; one with another To is the reference's."""
+    if not same(content(&saved.contact), value_of(message, H_TO)):
+        return False
+    _note_answered(self, peer_address(part(saved, P_HOP)))
+    _touch(self, saved)
+    _send_request(self, part(saved, P_HOP), content(&saved.ack))
+    self.absorbed += 1
+    return True
+
+
+cdef bint _take_of_other(Engine self, Saved *saved, Message *message) except -1:
+    """§17.1.2, §16.7: of a request that is no INVITE only the final response passes (RFC 4320 §4.1)."""
+    if saved.client_state >= _state[COMPLETED]:
+        _note_answered(self, peer_address(part(saved, P_HOP)))
+        self.absorbed += 1
+        return True
+    if message.status >= 300:
+        return _take_failure(self, saved, message)
+    if message.status >= 200 and (message.to_tag.size == 0 or not _may_relay(self, saved, message)):
+        return False
+    _note_answered(self, peer_address(part(saved, P_HOP)))
+    _touch(self, saved)
+    if message.status < 200:
+        saved.client_state = _state[PROCEEDING]
+        return True
+    _finish_client(self, saved, COMPLETED, K_, self._t4)
+    release(&saved.sent)
+    _end_branch(self, saved, message.status)
+    keep(&saved.tag, message.to_tag)
+    _note_success(self, saved, message)
+    _relay(self, saved, message)
+    return True
+
+
+cdef void _finish_client(Engine self, Saved *saved, int state, int letter, double after) noexcept:
+    saved.client_state = _state[state]
+    disarm(saved, _OF_CLIENT, 5)
+    saved.armed[letter] = self._now + after
+
+
+cdef void _end_branch(Engine self, Saved *saved, int status) noexcept:
+    saved.final_status = status
+    disarm(saved, _OF_BRANCH, 2)
+
+
+cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:
+    """Whether a response passes as it came: nothing in it is doubted, and its dialog is sealed already."""
+    cdef Slice contact, target
+    cdef int number
+    for number in range(H_P_ASSERTED_IDENTITY, H_CALL_INFO + 1):
+        if message.seen[number]:
+            return False
+    if not _is_recorded(saved.method) or message.to_tag.size == 0 or not message.seen[H_RECORD_ROUTE]:
+        return True
+    contact = value_of(message, H_RECORD_ROUTE)
+    if message.seen[H_RECORD_ROUTE] > 1 or memchr(contact.at, c',', contact.size) != NULL:
+        return False
+    contact, target = value_of(message, H_CONTACT), part(saved, P_TARGET)
+    if contact.size == 0:
+        return True
+    if contact.size == target.size + 2 and memcmp(contact.at + 1, target.at, target.size) == 0:
+        return True
+    return _is_same_place(self, contact, target)
+
+
+cdef void _relay(Engine self, Saved *saved, Message *message) noexcept:
+    """Pass a response back, less our Via (§16.7 steps 3 and 9)."""
+    cdef int status = message.status
+    self._response.size = 0
+    put_without_via(&self._response, message)
+    if saved.method != INVITE:
+        _complete_other(self, saved, status)
+    elif saved.server_state == _state[PROCEEDING]:
+        if status < 200:
+            keep(&saved.last, content(&self._response))
+        elif status < 300:
+            saved.server_state = _state[ACCEPTED]
+            release(&saved.last)
+            saved.armed[L_] = self._now + self._lifetime
+        else:
+            saved.server_state = _state[COMPLETED]
+            keep(&saved.last, content(&self._response))
+            saved.armed[G_] = self._now + saved.server_interval
+            saved.armed[H_] = self._now + self._lifetime
+    _answer(self, saved, content(&self._response))
+
+
+cdef void _complete_other(Engine self, Saved *saved, int status) noexcept:
+    saved.server_state = _state[COMPLETED]
+    saved.armed[T_] = 0
+    saved.armed[J_] = self._now + self._lifetime
+    keep(&saved.last, content(&self._response))
+
+
+cdef void _repeat_answer(Engine self, Saved *saved) noexcept:
+    """Answer a retransmission of the request from the state (§17.2)."""
+    cdef int state = saved.server_state
+    if saved.last.size and (saved.method != INVITE or state == _state[PROCEEDING] or state == _state[COMPLETED]):
+        _answer(self, saved, content(&saved.last))
