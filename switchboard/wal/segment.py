@@ -29,7 +29,7 @@ REPEAT_S: Final = 1.0
 """How long an acknowledgement of events is waited for before all of them are told again."""
 
 
-VERSION = 2
+VERSION = 3
 ERASED = 0xFFFFFFFF
 
 _MAGIC = b"SWBLOG"
