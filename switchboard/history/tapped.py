@@ -51,7 +51,7 @@ class TapReader:
                 self._count(owner, number)
 
     def begin_anew(self) -> None:
-        """Another share of the calls is told from now on, and numbered by itself."""
+        """Another sample of the calls is told from now on, and numbered by itself."""
         self._numbers.clear()
 
     def _unpack(self, owner: str, passed: Any) -> Iterator[Seen]:

@@ -165,11 +165,11 @@ class RegistrarService(Actor):
             self._publisher.send_frame(_CHANGED + change.pack())
 
     def next_deadline(self) -> float:
-        """The next batch interval, of which the first is at once, or what the sender has to do."""
+        """The next announcement, of which the first is at once, or what the sender has to do."""
         return min(self._next_telling, self._sender.due_at)
 
     def handle_timer(self, now: float) -> None:
-        """Remove what has expired and tell the routers the number of the last change, once a batch interval."""
+        """Remove what has expired and tell the routers the number of the last change, once in TELL_EVERY_S."""
         self._sender.handle_timer(now)
         if now < self._next_telling:
             return
