@@ -134,6 +134,8 @@ class Stage:
             lines=LINES[three % len(LINES)],
             max_forwards=("70", "70", "", "1", "0", "007")[two % 6],
         )
+        if three % 5 == 2:
+            raw = raw.replace(b"From: <", 'From: "Ľuboš" <'.encode())
         if three % 4 == 3:  # as Linphone writes it
             uri = f"sip:{callee}@{HOST}"
             raw = raw.replace(f"To: <{uri}>".encode(), f"To: {uri}".encode())

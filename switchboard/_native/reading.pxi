@@ -58,6 +58,7 @@ cdef enum:
     IN_DISPLAY = 16
     IN_HOST = 32
     IN_LOWER = 64
+    IN_ADDRESS = 128
 
     MOST_FIELDS = 200
     MOST_VIAS = 10
@@ -106,9 +107,10 @@ def _know_octets():
             | (IN_VIA_VALUE if one in b":[]" else 0)
             | (IN_URI if 0x20 < octet < 0x7F and one not in b'<>"' else 0)
             | (IN_SCHEME if one.isalnum() or one in b"+.-" else 0)
-            | (IN_DISPLAY if 0x20 <= octet < 0x7F and one not in b'"\\' else 0)
+            | (IN_DISPLAY if octet > 0x7F or (0x20 <= octet < 0x7F and one not in b'"\\') else 0)
             | (IN_HOST if (one.isalnum() and one == one.lower()) or one in b"-." else 0)
             | (IN_LOWER if token and one == one.lower() else 0)
+            | (IN_ADDRESS if one in b"0123456789abcdef:." else 0)
         )
 
 
@@ -202,6 +204,8 @@ cdef bint _read_fields(Message *message) noexcept nogil:
         if number == H_OTHER:
             continue
         _trim(message.raw, field)
+        if field.end > field.start and (message.raw[field.start] < 0x20 or message.raw[field.end - 1] < 0x20):
+            return False  # there is more white space than blanks and tabs
         if memchr(message.raw + field.start, c'\n', field.end - field.start) != NULL:
             return False
         if number == H_VIA and not message.status:  # a request with more values in a line would have all of them read
@@ -278,6 +282,8 @@ cdef bint _read_via(Message *message) noexcept nogil:
     if at[0] == c'[':
         stop = <const uint8_t *>memchr(at, c']', end - at)
         if stop == NULL:
+            return False
+        if run(at + 1, stop, IN_ADDRESS) != stop:
             return False
         stop += 1
     else:

@@ -62,7 +62,7 @@ class Unconfirmed:
         """Return an event for each call that has waited for long enough, once. `at`: now in epoch s."""
         overdue = []
         for key, (since, _) in self._since.items():
-            if since > now - self._patience_s:
+            if since + self._patience_s > now:  # the very instant at which its transaction ends
                 break
             overdue.append(key)
         for key in overdue:
