@@ -36,7 +36,7 @@ class SendResponse(NamedTuple):
 class TransactionEffects:
     """One moment (`now`, monotonic s) and the commands that were decided in it, in order.
 
-    Whatever the core is told, it is told with a turn; the service carries out what the turn then holds.
+    Whatever the core is told, it is told with its effects; the worker carries out what these then hold.
     """
 
     __slots__ = ("now", "requests", "responses", "touched")
