@@ -136,10 +136,6 @@ class Board:
 
     def _make_core(self, log: MemoryLog, native: bool) -> RouterCore:
         caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
-        if log is self.log:
-            self.caps = caps
-        else:
-            caps.overload = self.caps.overload
         realm = REALM if self.authenticator else ""
         own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm)
         trusted = Trusted(self.trusted)
@@ -191,6 +187,10 @@ class Board:
             index = b""
         items = pack([[udp(*source, local).pack(), index, raw]])
         self._step(lambda core: _receive(core, items, *self._moment))
+
+    def note_lag(self, lag_s: float, now: float) -> None:
+        """What came up to `now` was late by so much."""
+        self._step(lambda core: core.note_lag(lag_s, now))
 
     def lose(self, sent: Sent, octets: int = 520, to: Hop | None = None) -> None:
         """The network says that it could not deliver what was sent, of which it quotes so many `octets`."""

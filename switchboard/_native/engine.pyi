@@ -54,6 +54,7 @@ class Engine:
     others: int
     is_pressing: bool
     others_await: bool
+    admitted: int
     @property
     def absorbed(self) -> int: ...
     @property

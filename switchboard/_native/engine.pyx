@@ -86,12 +86,14 @@ cdef class Engine:
     CONFIRMED and ACCEPTED. `admits_all`: whether requests outside dialogs need no proof; else they show credentials for
     `realm`, and `reference.admit` says whose they are. `asserts`: whether some peers are told who that is. `branches`,
     `tags` and `saved` count what was given out, by the reference, too. `others`: server transactions of the reference;
-    `others_await`: whether it awaits ACKs.
+    `others_await`: whether it awaits ACKs. `is_pressing`: whether new requests may have to be
+    refused, which the reference decides; `admitted` counts the others.
     """
 
     cdef public uint64_t branches, tags, saved
     cdef public Py_ssize_t others
     cdef public bint is_pressing, others_await
+    cdef public uint64_t admitted
     cdef readonly uint64_t absorbed, withheld, plain, odd, handed_over, learned
     cdef object _reference, _finder
     cdef bytes _key_octets, _prefix_octets, _router_octets, _incarnation_octets, _shown_octets

@@ -64,6 +64,7 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     if self._work.size > LARGEST_SENT:
         return False
     self.branches += 1
+    self.admitted += not in_dialog
     _forward(self, message, flow, branch, caller, target, &change, slice_in(user))
     return True
 

@@ -104,6 +104,10 @@ class Overload:
         self._turn(now)
         self._admitted, self._has_refused = 0, False
 
+    def count(self, admitted: int) -> None:
+        """So many new requests were taken on that `refuses` was not asked about."""
+        self._admitted += admitted
+
     def is_pressing(self, now: float) -> bool:
         """Whether anything at all may have to be refused."""
         return self.is_full or (self._is_on and now - self._noted_at <= STALE_S)

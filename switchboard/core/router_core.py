@@ -132,6 +132,18 @@ class RouterCore:
             self._facts.clear()
             self._engine.forget_all()
 
+    def note_lag(self, lag_s: float, now: float) -> None:
+        """What came up to now was late by so much (monotonic s)."""
+        caps, engine = self._env.caps, self._engine
+        if caps is None:
+            return
+        if engine is not None:
+            caps.overload.count(engine.admitted)
+            engine.admitted = 0
+        caps.overload.note(lag_s, now)
+        if engine is not None:
+            engine.is_pressing = caps.overload.is_pressing(now)
+
     def advance(self, now: float, at: float) -> None:
         """Let every timer fire whose time has come."""
         self._begin(now, at)
@@ -225,12 +237,7 @@ class RouterCore:
             expect_ack(saved, _text(contact), self._env)
 
     def _begin(self, now: float, at: float) -> None:
-        self._effects.now, self._effects.at = now, at  # it is unused: whoever uses it hands it out
-        engine = self._engine
-        if engine is not None:
-            caps = self._env.caps
-            engine.is_pressing = caps is not None and caps.overload.is_pressing(now)
-            engine.others = self._env.layer.own_server_count
+        self._effects.now, self._effects.at = now, at  # they are unused: whoever uses them hands them out
 
     def _take(self, flow: bytes, index: bytes, raw: bytes) -> None:
         if self._engine is not None and self._engine.take(
@@ -281,6 +288,7 @@ class RouterCore:
             for event in events:
                 engine.tell(event)
             engine.others_await = len(self._env.unconfirmed) > 0
+            engine.others = self._env.layer.own_server_count
         self._effects = ProxyEffects(effects.now, at=effects.at)
 
     def _keep(self, records: bytes) -> None:

@@ -327,7 +327,7 @@ class RouterService(Actor):
         """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
         self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
         if self._hears_lag:
-            self._caps.overload.note(time.time() - stamp, time.monotonic())
+            self._core.note_lag(time.time() - stamp, time.monotonic())
 
     def _take_answers(self, now: float) -> None:
         for lookup, hop in self._resolver.answers():
@@ -335,8 +335,8 @@ class RouterService(Actor):
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""
-        stamp, self._core.stamp = self._core.stamp, None
-        if stamp is not None:
+        if (stamp := self._core.stamp) is not None:
+            self._core.stamp = None
             self._tell_how_far(stamp)
         if failures := self._failures.take():
             self._failure_log.tell(failures, time.monotonic())

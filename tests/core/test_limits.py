@@ -85,7 +85,6 @@ def test_one_source_has_its_share_and_the_others_theirs() -> None:
 
 def test_under_overload_strangers_are_sent_away_first() -> None:
     board = make_board()
-    board.twin = None  # each that is asked changes who is refused next
     press(board)
     assert begin(board, 1, PETER) == [503], "From names a user who is registered elsewhere"
     assert begin(board, 2, LUKAS) == [100]
@@ -94,7 +93,7 @@ def test_under_overload_strangers_are_sent_away_first() -> None:
 
 def press(board: Board) -> None:
     for past_s in (0.22, 0.02, 0.0):
-        board.caps.overload.note(0.5, board.now - past_s)
+        board.note_lag(0.5, board.now - past_s)
 
 
 @pytest.mark.parametrize("later_s", [1.5, 4.0, LASTS_S])
