@@ -70,8 +70,8 @@ EDGE = "edge-rx.0"
 class Exposition(Collector):
     """Collects when it is asked, one scrape at a time; costs nothing while nobody asks.
 
-    The delay is that of OPTIONS requests, PROBES a scrape: they pass edge-rx, a router, the translator and
-    edge-tx as calls do, so the forwarding path measures nothing itself.
+    The delay is that of OPTIONS requests, PROBES a scrape: they pass edge-rx and a router as calls do, so the
+    forwarding path measures nothing itself.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -103,7 +103,7 @@ class Exposition(Collector):
                 self._probe()
             yield from families(survey)
             yield self._delays.family(
-                f"{PREFIX}probe_seconds", "How long an OPTIONS took through edge, router and translator."
+                f"{PREFIX}probe_seconds", "How long an OPTIONS took through edge and router."
             )
             yield _counter("probes_unanswered", "OPTIONS without an answer.", self._unanswered)
             if is_here(EDGE, self._settings):

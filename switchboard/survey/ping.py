@@ -20,7 +20,7 @@ class NobodyListens(Exception):
 def ping(host: str, port: int, timeout_s: float) -> float | None:
     """Send one OPTIONS; return how long its answer took (s), None for no answer in time. NobodyListens.
 
-    It passes edge-rx, a router, the translator and edge-tx, as any request does that is answered here.
+    It passes edge-rx and a router, as any request does that is answered here.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
