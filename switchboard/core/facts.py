@@ -41,7 +41,7 @@ class Facts:
     def caller(self, raw: bytes, index: bytes, octets: bytes, may_relay: bool) -> Record:
         """Who sends a request over a packed flow. `may_relay`: whether it has authenticated.
 
-        Flags (whether Via gets `incoming`, whether no cap holds, whether it is trusted), host, user of ours, packed
+        Flags (whether Via gets `received`, whether no cap holds, whether it is trusted), host, user of ours, packed
         side of the dialog, address-of-record, host of ours for Record-Route.
         """
         flow = Flow.unpack(octets)

@@ -179,7 +179,7 @@ class RouterCore:
         return native if due is None or native < due else due
 
     def forget_units(self) -> None:
-        """The machine was started anew: no unit of the predecessor is of use."""
+        """The machine was started anew: no saved transaction of the predecessor is of use."""
         self._saved.forget_all()
 
     def stats(self) -> dict[str, float]:

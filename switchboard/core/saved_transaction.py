@@ -129,7 +129,7 @@ def resume(transaction: Transaction, saved_at: float, effects: ProxyEffects) -> 
 
 
 def expect_ack(transaction: Transaction, contact: str, env: Environment) -> None:
-    """The ACK for the 2xx with this Contact, which an INVITE's unit passed on, is still to come."""
+    """The ACK for the 2xx with this Contact, which an INVITE passed on, is still to come."""
     context = _context_of(transaction)
     if context is not None:
         context.expect_ack(contact, transaction.armed["L"] - env.layer.values.lifetime)
