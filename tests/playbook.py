@@ -299,7 +299,7 @@ def _is_hint(event: bytes) -> bool:
 def _kept(log: MemoryLog, now: float) -> dict[bytes, object]:
     """What a successor finds.
 
-    The reference ends the client transaction of a unit that it restored for something sent twice, when the time of that
+    The reference ends a transaction of a unit that it restored for something sent twice, when the time of that
     is over; where the unit has been asleep since, or is the engine's, only the whole unit ends.
     """
     kept = {key: unpack(value) for key, value in log.items()}
@@ -318,7 +318,8 @@ def _without_overdue(state: list[Any], now: float) -> list[Any]:
         client = branch[-1]
         if client and all(when <= now for when in client[-1].values()):
             branch[-1] = None
-    return [None, transaction, context]
+    is_overdue = all(when <= now for when in transaction[-1].values())
+    return [None, None if is_overdue else transaction, context]
 
 
 def _armed_of(branch: list[Any]) -> Iterator[dict[str, float]]:

@@ -57,6 +57,40 @@ cdef bint _is_odd_request(const Message *message) noexcept nogil:
     return False
 
 
+cdef bint _is_at(Slice contact, Slice target) noexcept nogil:
+    """Whether a Contact in brackets plainly names the host and port that the URI `target` does, as it is written."""
+    cdef const uint8_t *end = contact.at + contact.size
+    cdef const uint8_t *stop = run(contact.at + 1, end, IN_URI)
+    cdef Slice place
+    if contact.at[0] != c'<' or stop == end or stop[0] != c'>':
+        return False
+    place = _place_in(slice_of(contact.at + 1, stop))
+    return place.size > 0 and same(place, _place_in(target))
+
+
+cdef Slice _place_in(Slice uri) noexcept nogil:
+    """`host:port` of a URI; nothing where something else may say where it leads."""
+    cdef const uint8_t *at = uri.at + 4
+    cdef const uint8_t *end = uri.at + uri.size
+    cdef const uint8_t *stop
+    if uri.size < 5 or memcmp(uri.at, b"sip:", 4) != 0:
+        return nothing()
+    stop = run(at, end, IN_TOKEN)
+    if stop < end and stop[0] == c'@':
+        at = stop + 1
+    stop = run(at, end, IN_HOST)
+    if stop < end and stop[0] == c':':
+        stop = run(stop + 1, end, IN_HOST)
+    if stop < end and stop[0] != c';':
+        return nothing()
+    uri = slice_of(at, stop)
+    while end - stop >= 5:
+        if (stop[0] | 0x20) == c'm' and (stop[1] | 0x20) == c'a' and (stop[2] | 0x20) == c'd':
+            return nothing()  # maddr, or something like it
+        stop += 1
+    return uri
+
+
 cdef inline bint _is_plain_outside(int method) noexcept nogil:
     return method == INVITE or method == MESSAGE or method == OPTIONS or method == INFO or method == UPDATE
 

@@ -195,6 +195,8 @@ cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:
         return True
     if contact.size == target.size + 2 and memcmp(contact.at + 1, target.at, target.size) == 0:
         return True
+    if _is_at(contact, target):
+        return True
     return _is_same_place(self, contact, target)
 
 

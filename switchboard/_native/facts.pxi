@@ -5,7 +5,7 @@
 # what is in use stays. A fact may have an end (epoch s), and is forgotten with what it came from.
 
 cdef enum:
-    MOST_FACTS = 65536  # of a generation
+    MOST_FACTS = 131072  # of a generation
     LONGEST_KEY = 2048
 
 cdef struct Fact:

@@ -83,12 +83,15 @@ class SourceAddresses:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._known: Cache[str, str] = Cache(_REMEMBERED)
-        self.refresh()
+        self._addresses = _local_addresses(settings)
 
-    def refresh(self) -> None:
-        """Look at the machine's addresses and routes as they are now."""
-        self._addresses = _local_addresses(self._settings)
+    def refresh(self) -> bool:
+        """Look at the machine's addresses and routes as they are now; return whether they have changed."""
+        before, self._addresses = self._addresses, _local_addresses(self._settings)
+        if self._addresses == before:
+            return False
         self._known.clear()
+        return True
 
     def __call__(self, host: str) -> str:
         """As `LocalAddresses.source_address`."""

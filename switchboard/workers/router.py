@@ -189,8 +189,8 @@ class RouterService(Actor):
         self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
-            self._source_address.refresh()
-            self._core.own(own_domains(self._settings))
+            if self._source_address.refresh():
+                self._core.own(own_domains(self._settings))
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""

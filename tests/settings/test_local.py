@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from switchboard.settings import local
 from switchboard.settings.local import LocalAddresses, SourceAddresses, interfaces, own_addresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.sip.uri import SipUri
@@ -64,6 +65,16 @@ def test_facing_under_settings(tmp_path: Path, sip_host: str, peer: str, address
     assert source_address(peer) == address
     source_address.refresh()
     assert source_address(peer) == address
+
+
+def test_a_look_around_tells_whether_an_address_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source_address = SourceAddresses(settings(tmp_path))
+    assert not source_address.refresh()
+    monkeypatch.setattr(local, "interfaces", lambda: [ip_interface("10.9.8.7/24")])
+    assert source_address.refresh()
+    assert source_address("10.9.8.1") == "10.9.8.7"
 
 
 def test_facing_forgets_rather_than_grow(tmp_path: Path) -> None:
