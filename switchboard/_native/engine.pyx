@@ -30,6 +30,7 @@ cdef enum:
     LARGEST_SENT = 65507
     FULL_BREADTH = 60
     MOST_ANSWERED = 20000
+    MOST_HANDED = 1 << 20  # keys of a generation
     REPETITIONS_A_SECOND = 10
     MOST_PROVED = 60000  # octets of a request whose copy is no larger than a datagram, whatever is added
     ERASED = 0xFFFFFFFF
@@ -261,8 +262,7 @@ cdef class Engine:
     def note_handed(self, bytes branch, str host, int port, double now):
         """A request with this branch in its Via is the reference's: so are its repetitions, its ACK and its CANCEL."""
         cdef bytes name = host.encode("utf-8", "surrogateescape")
-        pass_time(&self._handed, now, self._c + 2 * self._lifetime)
-        count_one(&self._handed.young, _key_of(slice_in(branch), slice_in(name), port))
+        _note_handed(self, _key_of(slice_in(branch), slice_in(name), port), now)
 
     def send(self, bytes flow, bytes raw):
         """Put a request of the reference into the run of those that leave."""

@@ -39,6 +39,14 @@ cdef Saved *_find_awaited(Engine self, Slice call_id, Slice tag, uint32_t sequen
     return NULL
 
 
+cdef void _note_handed(Engine self, uint64_t key, double now) noexcept:
+    """What bears this key is the reference's, as long as a transaction may last, and while there are not too many."""
+    pass_time(&self._handed, now, self._c + 2 * self._lifetime)
+    if self._handed.young.used >= MOST_HANDED:
+        next_generation(&self._handed, True)
+    count_one(&self._handed.young, key)
+
+
 cdef bint _is_handed(Engine self, uint64_t key) noexcept:
     return counted(&self._handed.young, key) or counted(&self._handed.old, key)
 

@@ -39,8 +39,7 @@ cdef int _hand_over(Engine self, Saved *saved) except -1:
     cdef object contact = as_bytes(content(&saved.contact)) if saved.awaited.owner != NULL else None
     cdef uint64_t number = saved.number
     if saved.kind != SENT:
-        pass_time(&self._handed, self._now, self._c + 2 * self._lifetime)
-        count_one(&self._handed.young, _key_of(part(saved, P_BRANCH), part(saved, P_HOST), saved.port))
+        _note_handed(self, _key_of(part(saved, P_BRANCH), part(saved, P_HOST), saved.port), self._now)
     if saved.is_touched:
         _save(self, saved)
     _let_go(self, saved)

@@ -6,7 +6,8 @@
 
 cdef enum:
     MOST_FACTS = 131072  # of a generation
-    LONGEST_KEY = 2048
+    MOST_FACT_OCTETS = 1 << 25  # of a generation, whatever strangers write
+    LONGEST_KEY = 1024
 
 cdef struct Fact:
     Node node
@@ -18,10 +19,16 @@ cdef struct Fact:
 cdef struct Facts:
     Table young
     Table old
+    Py_ssize_t octets  # of the young
 
 
 cdef bint open_facts(Facts *facts) noexcept nogil:
+    facts.octets = 0
     return open_table(&facts.young) and open_table(&facts.old)
+
+
+cdef inline Py_ssize_t _room_of(const Fact *fact) noexcept nogil:
+    return sizeof(Fact) + fact.key_size + fact.size
 
 
 cdef Node *_find_fact(const Table *table, Slice key, uint64_t hash) noexcept nogil:
@@ -47,6 +54,7 @@ cdef Fact *find_fact(Facts *facts, Slice key, double at) noexcept nogil:
         fact = <Fact *>node.owner
         take_from(&facts.old, node)
         add_to(&facts.young, node, hash, fact)
+        facts.octets += _room_of(fact)
     fact = <Fact *>node.owner
     if fact.until and fact.until <= at:
         forget_fact(facts, key)
@@ -66,10 +74,11 @@ cdef Fact *learn_fact(Facts *facts, Slice key, Slice record, double until) noexc
     fact.until, fact.key_size, fact.size = until, key.size, record.size
     memcpy(fact.data, key.at, key.size)
     memcpy(fact.data + key.size, record.at, record.size)
-    if facts.young.count >= MOST_FACTS:
+    if facts.young.count >= MOST_FACTS or facts.octets >= MOST_FACT_OCTETS:
         _clear(&facts.old)
         table = facts.old
-        facts.old, facts.young = facts.young, table
+        facts.old, facts.young, facts.octets = facts.young, table, 0
+    facts.octets += _room_of(fact)
     add_to(&facts.young, &fact.node, hash_of(key, 1), fact)
     return fact
 
@@ -80,6 +89,7 @@ cdef void forget_fact(Facts *facts, Slice key) noexcept nogil:
     cdef Fact *fact
     if node != NULL:
         fact = <Fact *>node.owner
+        facts.octets -= _room_of(fact)
         take_from(&facts.young, node)
         free(fact)
     node = _find_fact(&facts.old, key, hash)
@@ -92,6 +102,7 @@ cdef void forget_fact(Facts *facts, Slice key) noexcept nogil:
 cdef void forget_facts(Facts *facts) noexcept nogil:
     _clear(&facts.young)
     _clear(&facts.old)
+    facts.octets = 0
 
 
 cdef void close_facts(Facts *facts) noexcept nogil:
