@@ -87,7 +87,7 @@ def future_log(path: Path) -> None:
             future_database,
             "has schema version 99, this switchboard needs 2. Run the",
         ),
-        ("router", "router-0/0000000007.log", future_log, "is of version 99, this switchboard reads 2:"),
+        ("router", "router-0/0000000007.log", future_log, "is of version 99, this switchboard reads 3:"),
     ],
 )
 def test_a_file_of_the_future_is_refused(
