@@ -31,6 +31,7 @@ cdef enum:
     FULL_BREADTH = 60
     MOST_ANSWERED = 20000
     MOST_HANDED = 1 << 20  # keys of a generation
+    MOST_SOURCES = 100000  # of a generation
     REPETITIONS_A_SECOND = 10
     MOST_PROVED = 60000  # octets of a request whose copy is no larger than a datagram, whatever is added
     ERASED = 0xFFFFFFFF
@@ -239,17 +240,15 @@ cdef class Engine:
     def surrender_server(self, bytes branch, str host, int port, str method):
         """Hand over the saved transaction with this key, if it is here."""
         cdef bytes name = host.encode("utf-8", "surrogateescape")
-        cdef Saved *saved = _find_server(self, 
-            slice_in(branch), slice_in(name), port, method_of(slice_in(method.encode("utf-8", "surrogateescape")))
-        )
+        cdef bytes named = method.encode("utf-8", "surrogateescape")
+        cdef Saved *saved = _find_server(self, slice_in(branch), slice_in(name), port, method_of(slice_in(named)))
         if saved != NULL:
             _hand_over(self, saved)
 
     def surrender_client(self, bytes branch, str method):
         """The same for a client transaction."""
-        cdef Saved *saved = _find_client(self, 
-            slice_in(branch), method_of(slice_in(method.encode("utf-8", "surrogateescape")))
-        )
+        cdef bytes named = method.encode("utf-8", "surrogateescape")
+        cdef Saved *saved = _find_client(self, slice_in(branch), method_of(slice_in(named)))
         if saved != NULL:
             _hand_over(self, saved)
 

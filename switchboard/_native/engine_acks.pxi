@@ -14,7 +14,7 @@ cdef bint _take_ack(Engine self, Message *message, Slice flow, Saved *saved) exc
     if message.to_tag.size == 0 or hops < 1 or _begins_with(message.to_tag, b"sbr.", 4):
         return False
     awaiting = _find_awaited(self, message.call_id, message.from_tag, message.sequence)
-    if awaiting == NULL and self.others_await:
+    if awaiting == NULL and (self.others_await or self.others):  # it may be for a refusal of the reference
         return False
     target = _led(self, message)
     if target == NULL:

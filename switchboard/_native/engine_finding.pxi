@@ -79,6 +79,8 @@ cdef bint _admits(Engine self, Slice host, double now) noexcept:
     pass_time(&self._recent, now, self._lifetime)
     if <Py_ssize_t>counted(&self._recent.young, key) + counted(&self._recent.old, key) >= self._most_of_source:
         return False
+    if self._recent.young.used >= MOST_SOURCES:
+        next_generation(&self._recent, True)
     count_one(&self._recent.young, key)
     return True
 
@@ -224,8 +226,8 @@ cdef bint _is_same_place(Engine self, Slice contact, Slice target) except -1:
 
 
 cdef bint _read_routes(Engine self, Message *message, Slice *seal) except -1:
-    """Whether all Route values are ours, as we write them; `seal` is that of the last."""
-    cdef int place
+    """Whether all Route values are ours, as we write them, and few; `seal` is that of the last."""
+    cdef int place, values = 0
     cdef const Field *field
     cdef const uint8_t *at
     cdef const uint8_t *end
@@ -237,7 +239,8 @@ cdef bint _read_routes(Engine self, Message *message, Slice *seal) except -1:
         at, end = message.raw + field.start, message.raw + field.end
         while at < end:
             at = _read_route(self, at, end, seal)
-            if at == NULL:
+            values += 1
+            if at == NULL or values > MOST_ROUTES:
                 return False
     return seal.size > 0
 
@@ -248,8 +251,8 @@ cdef const uint8_t *_read_route(Engine self, const uint8_t *at, const uint8_t *e
     cdef Fact *fact
     if end - at < 16 or memcmp(at, b"<sip:", 5) != 0:
         return NULL
-    stop = <const uint8_t *>memchr(at, c';', end - at)
-    if stop == NULL or end - stop < 8 or memcmp(stop, b";lr;sb=", 7) != 0:
+    stop = run(at + 5, end, IN_VIA_VALUE)
+    if end - stop < 8 or memcmp(stop, b";lr;sb=", 7) != 0:
         return NULL
     fact = _told_of(self, c'O', slice_of(at + 5, stop), self._finder.is_ours)
     if fact == NULL or field_of(fact, 0).at[0] != 1:
@@ -261,7 +264,7 @@ cdef const uint8_t *_read_route(Engine self, const uint8_t *at, const uint8_t *e
     if stop == end or stop[0] != c'>' or stop == at:
         return NULL
     seal[0] = slice_of(at, stop)
-    at = stop + 1
-    while at < end and (at[0] == c' ' or at[0] == c','):
-        at += 1
-    return at
+    stop += 1
+    while stop < end and stop[0] == c' ':
+        stop += 1
+    return stop if stop == end else _after_comma(stop, end) if stop[0] == c',' else NULL

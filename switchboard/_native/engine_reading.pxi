@@ -64,6 +64,8 @@ cdef bint _is_at(Slice contact, Slice target) noexcept nogil:
     cdef Slice place
     if contact.at[0] != c'<' or stop == end or stop[0] != c'>':
         return False
+    if stop + 1 < end and stop[1] != c';' and stop[1] != c',':
+        return False
     place = _place_in(slice_of(contact.at + 1, stop))
     return place.size > 0 and same(place, _place_in(target))
 
@@ -83,6 +85,8 @@ cdef Slice _place_in(Slice uri) noexcept nogil:
         stop = run(stop + 1, end, IN_HOST)
     if stop < end and stop[0] != c';':
         return nothing()
+    if memchr(stop, c'@', end - stop) != NULL:
+        return nothing()  # what looked like the host is a part of the user
     uri = slice_of(at, stop)
     while end - stop >= 5:
         if (stop[0] | 0x20) == c'm' and (stop[1] | 0x20) == c'a' and (stop[2] | 0x20) == c'd':
@@ -102,6 +106,16 @@ cdef inline bint _is_recorded(int method) noexcept nogil:
 cdef inline bint _may_pass(int status, int method) noexcept nogil:
     """Whether a final response is the caller's as it is: no redirection, no 503, no 408 to who is no INVITE."""
     return status >= 400 and status != 503 and (status != 408 or method == INVITE)
+
+
+cdef int _how_often(Slice text, Slice wanted) noexcept nogil:
+    """How often it stands there, behind a blank or a comma."""
+    cdef Py_ssize_t at
+    cdef int found = 0
+    for at in range(1, text.size - wanted.size + 1):
+        if text.at[at] == wanted.at[0] and memcmp(text.at + at, wanted.at, wanted.size) == 0:
+            found += text.at[at - 1] == c' ' or text.at[at - 1] == c','
+    return found
 
 
 cdef inline bint _begins_with(Slice text, const char *start, Py_ssize_t size) noexcept nogil:

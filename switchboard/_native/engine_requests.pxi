@@ -51,6 +51,7 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     caller = _caller(self, message, flow, needs_proof)  # facts may grow old by it, but not those of this message
     if caller == NULL or not _may_begin(self, caller, in_dialog):
         return False
+    self.admitted += not in_dialog
     if needs_proof:
         user = self._reference.admit(as_bytes(_whole(message)), as_bytes(message.index), as_bytes(flow))
         if user is None:
@@ -64,7 +65,6 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     if self._work.size > LARGEST_SENT:
         return False
     self.branches += 1
-    self.admitted += not in_dialog
     _forward(self, message, flow, branch, caller, target, &change, slice_in(user))
     return True
 
@@ -72,18 +72,14 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
 cdef bint _knows_credentials(Engine self, Message *message) noexcept:
     """Whether what a request shows, if anything, is for us; where nobody is asked for it, it only travels."""
     cdef Slice value = value_of(message, H_PROXY_AUTHORIZATION)
-    cdef const uint8_t *at = value.at
-    cdef Py_ssize_t left = value.size - self._shown.size
     if message.seen[H_PROXY_AUTHORIZATION] > 1 or (self._shown.size and message.seen[H_AUTHORIZATION]):
         return False
     if not value.size or not self._shown.size:
         return True
-    while left > 0:
-        at += 1
-        left -= 1
-        if memcmp(at, self._shown.at, self._shown.size) == 0:
-            return (at - 1)[0] == c' ' or (at - 1)[0] == c','
-    return False
+    return _begins_with(value, b"Digest ", 7) and _how_often(value, literal(b"realm=", 6)) == 1 \
+        and _how_often(value, self._shown) == 1 and _how_often(value, literal(b'username="', 10)) == 1 \
+        and _how_often(value, literal(b'nonce="', 7)) >= 1 and _how_often(value, literal(b'uri="', 5)) == 1 \
+        and _how_often(value, literal(b'response="', 10)) == 1 and memchr(value.at, c'\\', value.size) == NULL
 
 
 cdef bint _may_begin(Engine self, Fact *caller, bint in_dialog) noexcept:

@@ -111,25 +111,29 @@ cdef inline Slice content(const Buffer *buffer) noexcept nogil:
     return found
 
 
-cdef inline uint64_t _stirred(uint64_t hash, uint64_t word) noexcept nogil:
-    hash = (hash ^ word) * <uint64_t>0x9E3779B97F4A7C15
-    return hash ^ (hash >> 29)
+cdef extern from *:
+    """
+    static inline uint64_t folded(uint64_t one, uint64_t other) {
+        unsigned __int128 product = (unsigned __int128)one * other;
+        return (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
+    """
+    uint64_t folded(uint64_t one, uint64_t other) nogil
 
 
 cdef uint64_t hash_of(Slice octets, uint64_t start) noexcept nogil:
-    """A hash that nobody outside can foresee: it begins and ends with a secret of the process."""
+    """A hash that nobody outside can foresee: both halves of products with secrets of the process, folded."""
     cdef const uint8_t *at = octets.at
     cdef Py_ssize_t left = octets.size
-    cdef uint64_t word, hash = start ^ _secret[0] ^ <uint64_t>octets.size
-    while left >= 8:
-        memcpy(&word, at, 8)
-        hash = _stirred(hash, word ^ _secret[1])
-        at += 8
-        left -= 8
-    word = 0
-    memcpy(&word, at, left)
-    hash = _stirred(hash, word ^ _secret[1])
-    return _stirred(hash, _secret[0])
+    cdef uint64_t words[2]
+    cdef uint64_t hash = folded(start ^ _secret[0], _secret[1])
+    while left > 0:
+        words[0] = words[1] = 0
+        memcpy(words, at, min(left, <Py_ssize_t>16))
+        hash = folded(words[0] ^ _secret[0], words[1] ^ _secret[1] ^ hash)
+        at += 16
+        left -= 16
+    return folded(hash ^ _secret[1], <uint64_t>octets.size ^ _secret[0])
 
 
 cdef bint open_table(Table *table) noexcept nogil:

@@ -25,6 +25,8 @@ from switchboard.sip.uri import SipUri, parse_uri
 
 Record = bytes | None
 
+MOST_KEYS: Final = 64
+"""Facts that hang on the bindings of one user, which strangers can call by any parameters; others are odd."""
 MOST_USERS: Final = 100_000
 """Users of whom it is known by which Request-URIs they were called; of more, all facts are forgotten."""
 
@@ -74,9 +76,8 @@ class Facts:
         if len(targets) != 1 or targets[0].user != user or targets[0].path:
             return None
         record = self._record_of(text, uri, targets[0], address_of_record(text))
-        if record is None:
+        if record is None or not self._note_user(user, key):
             return None
-        self._keys.setdefault(user, set()).add(key)
         return record, bounds[0].expires_at
 
     def along(self, octets: bytes, flow: bytes) -> Record:
@@ -97,7 +98,8 @@ class Facts:
             return None
         policy, user, until = self._env.policy, user_of(text_of(callee), self._env.policy.own), 0.0
         if user and policy.seals.user(user) == owner:
-            self._keys.setdefault(user, set()).add(key)
+            if not self._note_user(user, key):
+                return None
             bound = policy.locations.binding_at(user, target.uri, at)
             if bound is not None:
                 until = bound.expires_at
@@ -135,6 +137,13 @@ class Facts:
     def clear(self) -> None:
         """Everything was forgotten."""
         self._keys.clear()
+
+    def _note_user(self, user: str, key: bytes) -> bool:
+        """Note what is to be forgotten when the bindings of `user` change; False if that is too much already."""
+        keys = self._keys.setdefault(user, set())
+        if len(keys) < MOST_KEYS:
+            keys.add(key)
+        return key in keys
 
     def _led_target(self, text: str, flow: Flow) -> Target | None:
         """Where a Request-URI leads over `flow`; None for one that is not simply that of the other side."""
