@@ -3,8 +3,8 @@
 
 It takes the packed items that the edge wrote, and holds the transactions and timers of what is plain: requests
 to one registered contact, and requests within a dialog that our own Route leads. Each rule of SIP is written in Python
-(`switchboard/core`), and only the plain path is written here again. Whatever is odd goes to the reference, with the
-saved that it belongs to: that is in the log, or on its way there, and the reference restores it as a successor would.
+(`switchboard/core`), and only the plain path is written here again. Whatever is odd goes to the reference, with its
+saved transaction: that is in the log, or on its way there, and the reference restores it as a successor would.
 What the reference finds out of texts and addresses is remembered (`facts.pxi`).
 """
 

@@ -68,7 +68,7 @@ cdef void _forget_touch(Engine self, Saved *saved) noexcept:
 
 
 cdef void _save_touched(Engine self) noexcept:
-    """Write what was touched, the first first; what is over are erased."""
+    """Write what was touched, the first first; what is over is erased."""
     cdef Saved *saved
     cdef Saved *following
     cdef Saved *first = NULL

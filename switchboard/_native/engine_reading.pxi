@@ -175,7 +175,7 @@ cdef inline uint64_t _awaited_key(Slice call_id, Slice tag, uint32_t sequence) n
 
 
 cdef uint32_t _routing_hash(const Message *message) noexcept nogil:
-    """The hash over what decides where a request goes (core/loop.py)."""
+    """The hash over what decides where a request goes (core/loop_detection.py)."""
     cdef uint32_t sum = crc32_on(0, message.raw + message.uri_start, message.uri_end - message.uri_start)
     cdef Slice sequence = value_of(message, H_CSEQ)
     cdef const Field *field
@@ -201,7 +201,7 @@ cdef uint32_t _routing_hash(const Message *message) noexcept nogil:
 
 
 cdef uint32_t _session_expires_s(const Message *message) noexcept nogil:
-    """What Session-Expires says, 90 at least; 0 if there is none, or no number in it (core/session_timer.py)."""
+    """What Session-Expires says, 90 at least; 0 if there is none, or no number in it (core/calls.py)."""
     cdef Slice value = value_of(message, H_SESSION_EXPIRES)
     cdef uint32_t number = 0
     cdef Py_ssize_t at = 0

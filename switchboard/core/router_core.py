@@ -10,11 +10,11 @@ then, and the caller commits that before anything is sent.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from switchboard.codec import pack
 from switchboard.core.commands import CallEvent, Lookup, ProxyEffects
-from switchboard.core.domains import OwnDomains
+from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.native import make_engine
@@ -24,11 +24,10 @@ from switchboard.core.saved_transaction import expect_ack
 from switchboard.core.transaction_log import Store, TransactionLog
 from switchboard.sip.dispatch import parse_quoted
 from switchboard.sip.errors import ParseError
+from switchboard.sip.fields import text_of
 from switchboard.sip.flow import Flow, FlowError
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop
-
-DEFAULT_PORT: Final = 5060
 
 Run = tuple[int, bytes]
 """Items, packed one behind the other, and how many they are."""
@@ -234,7 +233,7 @@ class RouterCore:
         self._keep(self._engine.drain_records())
         saved = self._saved.adopt(number, self._env, self._effects.now)
         if contact is not None:
-            expect_ack(saved, _text(contact), self._env)
+            expect_ack(saved, text_of(contact), self._env)
 
     def _begin(self, now: float, at: float) -> None:
         self._effects.now, self._effects.at = now, at  # they are unused: whoever uses them hands them out
@@ -311,7 +310,3 @@ def _packed(event: CallEvent) -> bytes:
 
 def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "surrogateescape")

@@ -343,8 +343,6 @@ class RouterService(Actor):
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
-        if now < self._next_telling:
-            return
         self._next_telling = now + TELL_EVERY_S
         events = self._log.events
         while True:
