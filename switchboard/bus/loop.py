@@ -15,6 +15,7 @@ from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS, Reach
 from switchboard.bus.rounds import FRAMES_A_ROUND, Rounds, Stop
 from switchboard.bus.rpc import Question, RpcServer
 from switchboard.bus.sockets import Ears
+from switchboard.storage.unusable import NotWritten
 
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
 DRAIN_S = 0.250  # an end must not wait for peers that never fall silent
@@ -120,6 +121,8 @@ class Loop:
             answer = self._answer_to(question)
         except LookupError:
             question.refuse(f"{self.actor.name} does not know the question {question.subject!r}")
+        except NotWritten as error:
+            question.refuse(str(error))
         else:
             question.reply(answer)
 
