@@ -12,6 +12,7 @@ import zmq
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
+from switchboard.storage.writing import Writing
 
 
 class Actor:
@@ -20,6 +21,8 @@ class Actor:
     name: ClassVar[str]
     has_inbox: ClassVar[bool] = True
     outboxes: Sequence[Outbox] = ()
+    writings: Sequence[Writing] = ()
+    """Of each store that it writes; looked at once a second."""
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:  # noqa: ARG002
         """The publishers whose frames `receive` is to have as well."""
