@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 class Damaged(Exception):
-    """Here is no row."""
+    """Here is no row, or not all of it."""
 
 
 class Rescue:
@@ -91,7 +91,7 @@ class Rescue:
     def _overflow(self, number: int, size: int) -> bytes:
         parts, seen = [], []
         while size > 0:
-            if not 0 < number <= len(self._image) or number in seen or number in self._free:
+            if not 0 < number <= len(self._image) or number in seen or number in self._free | self._image.stale:
                 raise Damaged
             seen.append(number)
             page = self._image.page(number)
