@@ -12,6 +12,7 @@ import zmq
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
+from switchboard.storage.writing import Writing
 
 
 class FastPath(Protocol):
@@ -45,6 +46,8 @@ class Actor:
     name: ClassVar[str]
     has_inbox: ClassVar[bool] = True
     outboxes: Sequence[Outbox] = ()
+    writings: Sequence[Writing] = ()
+    """Of each store that it writes; looked at once a second."""
     fast_path: FastPath | None = None
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:  # noqa: ARG002
