@@ -68,7 +68,8 @@ def _takes(fd: int, octets: bytes) -> bool:
     try:
         return os.write(fd, octets) > 0
     except OSError as error:
-        assert error.errno == errno.ENOSPC, error
+        if error.errno != errno.ENOSPC:
+            raise
         return False
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from switchboard.busy import still_busy
+
 MAGIC: Final = b"SQLite format 3\0"
 PAGE_BYTES: Final = 4096
 """Of a file whose header cannot be read: all of ours have it."""
@@ -118,6 +120,7 @@ def frames_of(wal: bytes, page_size: int) -> Iterator[Frame]:
     step = _FRAME.size + page_size
     waiting: list[Frame] = []
     for start in range(_WAL_HEADER.size, len(wal) - step + 1, step):
+        still_busy()
         page, size, *_ = _FRAME.unpack_from(wal, start)
         stored = _stored(wal, start + 16)
         octets = wal[start + _FRAME.size : start + step]

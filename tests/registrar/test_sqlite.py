@@ -219,12 +219,17 @@ def locked(path: Path) -> Iterator[None]:
         stranger.execute("ROLLBACK")
 
 
+def put_two(store: SqliteStore, one: str, other: str) -> None:
+    with store.batch():
+        store.put(one, [])
+        store.put(other, [PLAIN])
+
+
 def test_nothing_is_in_force_that_could_not_be_written(store: SqliteStore, path: Path) -> None:
     put(store, "lukas", FULL)
     with locked(path):
-        with pytest.raises(NotWritten), store.batch():
-            store.put("lukas", [])
-            store.put("eva", [PLAIN])
+        with pytest.raises(NotWritten):
+            put_two(store, "lukas", "eva")
         assert store.snapshot() == (1, {"lukas": [FULL]})
         with pytest.raises(NotWritten), store.batch():
             store.put("eva", [PLAIN])

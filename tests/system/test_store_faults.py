@@ -55,13 +55,19 @@ def locked(path: Path) -> Iterator[None]:
 
 @needs_mounts
 def test_full_disk(tmp_path: Path) -> None:
-    with small_disk(tmp_path, ROOM), running(tmp_path / "data", SWITCHBOARD_HISTORY="off") as (switchboard, net):
+    with (
+        small_disk(tmp_path, ROOM),
+        running(tmp_path / "data", SWITCHBOARD_HISTORY="off") as (switchboard, net),
+    ):
         phone, other = registered(net, "lukas"), UserAgent(net, "eva")
         before = switchboard.component("registrar")["pid"]
         with filled(tmp_path):
             assert_refuses_changes(phone, [phone.contact])
             other.register(expires=600).expect(503)
-            assert "registrar.0: up, but cannot write: No space left" in switchboard.cli("status", check=False).stderr
+            assert (
+                "registrar.0: up, but cannot write: No space left"
+                in switchboard.cli("status", check=False).stderr
+            )
         assert_back(phone)
         other.register(expires=600).expect(200)
         assert switchboard.component("registrar")["pid"] == before
