@@ -15,6 +15,7 @@ from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS, Reach
 from switchboard.bus.rounds import FRAMES_A_ROUND, Rounds, Stop
 from switchboard.bus.rpc import Question, RpcServer
 from switchboard.bus.sockets import Ears
+from switchboard.busy import EVERY_S, still_busy
 from switchboard.storage.writing import ERROR, FAILURES, Writing
 
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
@@ -74,7 +75,8 @@ class Loop:
         until = time.monotonic() + READY_WITHIN_S
         left_s = READY_WITHIN_S
         while left_s > 0 and not self.actor.is_ready() and not stop.is_set:
-            self.rounds.round(min(left_s, self.rounds.wait_s()))
+            still_busy()
+            self.rounds.round(min(left_s, self.rounds.wait_s(), EVERY_S))
             left_s = until - time.monotonic()
 
     def close(self) -> None:
