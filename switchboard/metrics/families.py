@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from switchboard.storage.writing import ERROR, FAILURES
 from switchboard.survey.reading import RESPONSE_CLASSES, UP, Reading, Survey
 
 PREFIX = "switchboard_"
@@ -57,6 +58,10 @@ _RULES = (
     _rule("registers_answered_total", "replied", "REGISTERs answered."),
     _rule("log_bytes", "log_bytes", "Size of a router's write-ahead log."),
     _rule("log_entries", "log_entries", "Living entries of a router's write-ahead log."),
+    _rule(
+        "worker_write_error", ERROR, "0 if a worker can write what it keeps, else the system's error number."
+    ),
+    _rule("worker_write_failures_total", FAILURES, "Tries to write that failed."),
     Rule(
         "dropped_total",
         "What a worker lost or could not use, by cause.",

@@ -67,3 +67,9 @@ def test_a_count_without_a_metric_of_its_own_is_not_lost() -> None:
 def test_samples_of_a_family_share_their_labels() -> None:
     for family in families(FULL):
         assert len({tuple(each.labels) for each in family.samples}) == 1
+
+
+def test_who_cannot_write() -> None:
+    found = samples(survey(0.0, reading("router.0", write_error=28, write_failures=4)))
+    assert found["switchboard_worker_write_error", "router.0"] == 28
+    assert found["switchboard_worker_write_failures_total", "router.0"] == 4
