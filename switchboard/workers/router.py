@@ -94,7 +94,7 @@ class RouterService(Actor):
         )
         self._users = self._follow_users(context, endpoints)
         self._source_address = SourceAddresses(settings)
-        self._resolver = Resolver()
+        self._resolver = Resolver(self._source_address)
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
@@ -208,8 +208,8 @@ class RouterService(Actor):
         if effects.events:
             self._log.note(effects.events)
         self._log.commit()
-        for lookup in effects.lookups:
-            self._resolver.ask(lookup)
+        for question in effects.lookups:
+            self._resolver.ask(question)
         self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
         self._sender.put_packed(*effects.responses)
         self._sender.flush()
@@ -228,15 +228,14 @@ class RouterService(Actor):
         return (*super().peers(), self._journal)
 
     def notes(self) -> list[str]:
-        """How well it knows who is registered."""
-        return self._follower.notes(time.monotonic())
+        """How well it knows who is registered, and whether names are answered."""
+        return [*self._follower.notes(time.monotonic()), *self._resolver.notes()]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
         return {
             **self._core.stats(),
-            "lookups_waiting": self._resolver.waiting,
-            "lookups_refused": self._resolver.refused,
+            **self._resolver.stats(),
             **self._sender.stats(),
             **self._datagrams(),
             "bad_items": self._bad_items + self._core.bad_items,
