@@ -38,6 +38,8 @@ CREATE TABLE nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROW
 CREATE TABLE nonce_series (name TEXT NOT NULL);
 INSERT INTO nonce_series SELECT lower(hex(randomblob(8)));
 """
+_GRACE = "CREATE TABLE IF NOT EXISTS grace (boot TEXT PRIMARY KEY, number INTEGER NOT NULL)"
+"""See `grace.py`; only a start with a wrong clock makes it."""
 _SCHEMA = Schema(
     "The store of registrations",
     SCHEMA_VERSION,
@@ -138,6 +140,20 @@ class SqliteStore:
     def nonces(self) -> list[tuple[bytes, bytes]]:
         """What was kept of nonces, by identity; the oldest first."""
         return self._database.execute("SELECT identity, state FROM nonces ORDER BY identity").fetchall()
+
+    def begin_grace(self, boot: str) -> int:
+        """The number of the last change when this was first asked for in this boot; 0: the grace has ended."""
+        with transaction(self._database):
+            self._database.execute(_GRACE)
+            found = self._database.execute("SELECT number FROM grace WHERE boot = ?", (boot,)).fetchone()
+            if found is None:
+                self._database.execute("DELETE FROM grace")
+                self._database.execute("INSERT INTO grace VALUES (?, ?)", (boot, self.number))
+        return int(found[0]) if found else self.number
+
+    def end_grace(self) -> None:
+        """There is nothing left to do in this boot. Takes effect with the batch, or if that has no changes, at once."""
+        self._database.execute("UPDATE grace SET number = 0")
 
     def bindings(self, user: str) -> list[Binding]:
         """As in `Store`."""

@@ -8,13 +8,13 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from switchboard.clock import boot_id
 from switchboard.codec import pack, unpack
 from switchboard.wal.event_ring import BOOT, EVENT, NONCE, SERIES, EventRing, event_number
 from switchboard.wal.keyed_log import KeyedLog
 
 UNSYNCED = 1_000_000
 """More events than the system keeps in memory before it writes them to the disk."""
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class RouterLog:
@@ -94,11 +94,3 @@ class RouterLog:
     def _put_series(self, last: int) -> None:
         """The events tell the last number themselves, as long as one is there."""
         self.keyed.put(SERIES, pack([self.series, last]))
-
-
-def boot_id() -> str:
-    """Tells one boot of the machine from another; monotonic instants hold within one."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return "unknown"

@@ -24,6 +24,7 @@ from switchboard.bus.frames import UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
+from switchboard.clock import boot_id
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
@@ -40,11 +41,11 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, is_here
+from switchboard.settings.site import clock_of, endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
-from switchboard.wal.router_log import RouterLog, boot_id
+from switchboard.wal.router_log import RouterLog
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
@@ -71,10 +72,12 @@ class RouterService(Actor):
         endpoints = endpoints_of(settings)
         self._settings = settings
         self._instance = instance
+        self._clock = clock_of(settings)
         self._log = RouterLog(settings.data_dir / f"router-{instance}")
         self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
+        self._tells_clock = not is_here("journal.0", settings)
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
@@ -122,7 +125,7 @@ class RouterService(Actor):
     def receive_frame(self, frame: bytes) -> int | None:
         """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
         if frame.startswith(_RECEIVED):
-            items = self._core.receive(frame, len(_RECEIVED), time.monotonic(), time.time())
+            items = self._core.receive(frame, len(_RECEIVED), time.monotonic(), self._clock.at())
             if items is not None:
                 self._carry_out()
             return items
@@ -139,12 +142,14 @@ class RouterService(Actor):
         """Take datagrams, the network's errors, whoever is registered, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
-                self._core.receive_items(items, now, time.time())
+                self._core.receive_items(items, now, self._clock.at())
                 self._carry_out()
             case "sip.undeliverable", list(items):
-                self._take_undeliverable(items, now, time.time())
+                self._take_undeliverable(items, now, self._clock.at())
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
+            case "location.clock", [float(at)]:
+                self._follower.told_clock(at, now)
             case "location.page", list(pages):
                 for page in pages:
                     self._follower.take_page(page, now)
@@ -184,7 +189,7 @@ class RouterService(Actor):
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
         self._sender.handle_timer(now)
-        self._core.advance(now, time.time())
+        self._core.advance(now, self._clock.at())
         self._carry_out()
         self._follower.handle_timer(now)
         if now >= self._next_look:
@@ -255,7 +260,9 @@ class RouterService(Actor):
         registrar = Outbox(context, endpoints.inbox("registrar"), "location.wanted", QUESTIONS_KEPT)
         self.outboxes.append(registrar)
         copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
-        return PageFollower(self._replica, copy, lambda after: registrar.put([self._instance, after]))
+        return PageFollower(
+            self._replica, copy, lambda after: registrar.put([self._instance, after]), self._clock.at
+        )
 
     def _make_caps(self) -> Caps:
         settings = self._settings
@@ -327,11 +334,12 @@ class RouterService(Actor):
         """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
         self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
         if self._hears_lag:
-            self._core.note_lag(time.time() - stamp, time.monotonic())
+            now = time.monotonic()
+            self._core.note_lag(now - stamp, now)
 
     def _take_answers(self, now: float) -> None:
         for lookup, hop in self._resolver.answers():
-            self._core.resolved(lookup, hop, now, time.time())
+            self._core.resolved(lookup, hop, now, self._clock.at())
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""
@@ -345,6 +353,8 @@ class RouterService(Actor):
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
         self._next_telling = now + TELL_EVERY_S
         events = self._log.events
+        if self._tells_clock and events.has_news:
+            self._journal.send("clock.told", [self._instance, self._log.series, self._clock.at()])
         while True:
             count, octets, last = events.take(now)
             if not count or not self._journal.send_frame(self._happened + list_head(count) + octets):
@@ -354,7 +364,7 @@ class RouterService(Actor):
     def _take_over(self) -> None:
         if self._log.is_rebooted:
             self._core.forget_units()
-        restored = self._core.restore(time.monotonic(), time.time())
+        restored = self._core.restore(time.monotonic(), self._clock.at())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
 
