@@ -85,7 +85,8 @@ class SteadyClock:
         if known is None or known.boot != sources.boot():
             known = self._begin_boot(longest_s)
         self._boot = known.boot
-        self._offset = known.offset
+        self.offset = known.offset
+        """Add it to the boot time."""
         self.correction_s = known.correction
         """Add it to an instant of this clock to have what the wall clock shows; as of the last `look`."""
         self.doubt = known.doubt
@@ -93,12 +94,12 @@ class SteadyClock:
 
     def at(self) -> float:
         """This moment."""
-        return self._boot_time() + self._offset
+        return self._boot_time() + self.offset
 
     def look(self) -> float:
         """See whether the wall clock was set; return by how many seconds, 0.0: it was not."""
         before, wall, after = self._boot_time(), self._sources.wall(), self._boot_time()
-        correction = wall - (before + after) / 2 - self._offset
+        correction = wall - (before + after) / 2 - self.offset
         step = correction - self.correction_s
         if abs(step) < STEP_S or after - before > _READ_WITHIN_S:
             return 0.0
@@ -155,7 +156,7 @@ class SteadyClock:
         return correction
 
     def _write(self, correction: float) -> None:
-        state = State(self._boot, self._offset, correction, self.at(), self.doubt)
+        state = State(self._boot, self.offset, correction, self.at(), self.doubt)
         _write(self._directory, state, self._sources.wall())
 
 

@@ -9,7 +9,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Literal
+from contextlib import suppress
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -20,6 +21,18 @@ TRACE_DIGITS = 32
 """As many as a trace has elsewhere (W3C Trace Context)."""
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _JOURNAL = "JOURNAL_STREAM"
+
+
+class _StandardError:
+    """Loses lines rather than a process: they may go to a disk that is full, or to a reader that has gone."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
 
 
 def configure(level: str = "info", style: Style = "auto") -> None:
@@ -36,7 +49,7 @@ def configure(level: str = "info", style: Style = "auto") -> None:
             _add_trace,
             *processors,
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _StandardError())),
     )
     set_level(level)
 

@@ -99,3 +99,9 @@ structlog.get_logger().debug("d")
     assert len(first["trace"]) == 32
     assert "trace" not in second
     assert [third["event"], fourth["event"]] == ["error", "d"]
+
+
+def test_a_log_that_cannot_be_written_ends_nobody() -> None:
+    """/dev/full answers each write as a full disk does."""
+    with Path("/dev/full").open("w") as full:
+        subprocess.run(command("info"), stderr=full, check=True, timeout=10)

@@ -80,6 +80,13 @@ cdef inline Slice literal(const char *text, Py_ssize_t size) noexcept nogil:
     return found
 
 
+cdef object _ask(Engine engine):
+    """Return the reference, which is about to be asked something at this instant."""
+    engine.asked = True
+    engine._reference.begin(engine._now, engine._at)
+    return engine._reference
+
+
 cdef class Engine:
     """Serves the plain messages of one router.
 
@@ -89,12 +96,13 @@ cdef class Engine:
     `realm`, and `reference.admit` says whose they are. `asserts`: whether some peers are told who that is. `branches`,
     `tags` and `saved` count what was given out, by the reference, too. `others`: server transactions of the reference;
     `others_await`: whether it awaits ACKs. `is_pressing`: whether new requests may have to be
-    refused, which the reference decides; `admitted` counts the others.
+    refused, which the reference decides; `admitted` counts the others. `asked`: whether the reference was, since that
+    was reset: then the step ends with what it decided.
     """
 
     cdef public uint64_t branches, tags, saved
     cdef public Py_ssize_t others
-    cdef public bint is_pressing, others_await
+    cdef public bint is_pressing, others_await, asked
     cdef public uint64_t admitted
     cdef readonly uint64_t absorbed, withheld, plain, odd, handed_over, learned
     cdef object _reference, _finder
@@ -201,20 +209,20 @@ cdef class Engine:
         cursor.end = <const uint8_t *>PyBytes_AS_STRING(frame) + PyBytes_GET_SIZE(frame)
         if not _are_plain(cursor):
             return None
+        self._now, self._at = now, at
         count = left = read_list(&cursor)
         while left:
             left -= 1
             if read_real(&cursor, &stamp):
-                self._reference.take_stamp(stamp)
+                _ask(self).take_stamp(stamp)
                 continue
             read_list(&cursor)
             read_octets(&cursor, &flow)
             read_octets(&cursor, &index)
             read_octets(&cursor, &raw)
-            self._now, self._at = now, at
             if not _take(self, flow, index, raw):
                 self.odd += 1
-                self._reference.take_odd(as_bytes(raw), as_bytes(index), as_bytes(flow))
+                _ask(self).take_odd(as_bytes(raw), as_bytes(index), as_bytes(flow))
         return count
 
     def take(self, bytes raw, bytes index, bytes flow, double now, double at):
@@ -346,3 +354,4 @@ include "engine_acks.pxi"
 include "engine_responses.pxi"
 include "engine_keeping.pxi"
 include "engine_finding.pxi"
+include "engine_fast_path.pxi"

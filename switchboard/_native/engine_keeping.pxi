@@ -46,7 +46,7 @@ cdef int _hand_over(Engine self, Saved *saved) except -1:
     _forget_touch(self, saved)
     free_saved(saved)
     self.handed_over += 1
-    self._reference.adopt(number, contact)
+    _ask(self).adopt(number, contact)
     return 0
 
 

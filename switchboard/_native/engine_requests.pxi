@@ -53,7 +53,7 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         return False
     self.admitted += not in_dialog
     if needs_proof:
-        user = self._reference.admit(as_bytes(_whole(message)), as_bytes(message.index), as_bytes(flow))
+        user = _ask(self).admit(as_bytes(_whole(message)), as_bytes(message.index), as_bytes(flow))
         if user is None:
             return True  # it was refused
     _fill_change(self, &change, message, flow, caller, target, hops)

@@ -151,6 +151,24 @@ cdef int log_erase(Log *log, const unsigned char *key, Py_ssize_t key_size) noex
     return 1
 
 
+cdef int log_put_records(Log *log, const unsigned char *at, Py_ssize_t size) noexcept nogil:
+    """Set and erase what stands in these records, as a segment would have it. -1: out of memory."""
+    cdef const unsigned char *end = at + size
+    cdef Py_ssize_t key_size
+    cdef uint32_t length
+    cdef int error = 0
+    while at < end and error >= 0:
+        key_size, length = at[0] | at[1] << 8, _log_number(at + 2)
+        at += LOG_RECORD_BYTES
+        if length == LOG_ERASED:
+            error = log_erase(log, at, key_size)
+            at += key_size
+        else:
+            error = log_put(log, at, key_size, at + key_size, length)
+            at += key_size + length
+    return min(error, 0)
+
+
 cdef int log_commit(Log *log) noexcept nogil:
     """Write what was put and erased since the last commit: one write."""
     cdef Py_ssize_t size
@@ -490,23 +508,9 @@ cdef class NativeKeyedLog:
         if log_erase(&self.log, <const unsigned char *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)) < 0:
             raise MemoryError
 
-    def put_records(self, bytes records):
+    def put_records(self, bytes records not None):
         """Set and erase what stands in `records` (trusted), as a segment would have it."""
-        cdef const unsigned char *at = <const unsigned char *>PyBytes_AS_STRING(records)
-        cdef const unsigned char *end = at + PyBytes_GET_SIZE(records)
-        cdef Py_ssize_t key_size
-        cdef uint32_t length
-        cdef int error = 0
-        while at < end and error >= 0:
-            key_size, length = at[0] | at[1] << 8, _log_number(at + 2)
-            at += LOG_RECORD_BYTES
-            if length == LOG_ERASED:
-                error = log_erase(&self.log, at, key_size)
-                at += key_size
-            else:
-                error = log_put(&self.log, at, key_size, at + key_size, length)
-                at += key_size + length
-        if error < 0:
+        if log_put_records(&self.log, <const unsigned char *>PyBytes_AS_STRING(records), PyBytes_GET_SIZE(records)) < 0:
             raise MemoryError
 
     def commit(self):

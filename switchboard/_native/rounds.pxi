@@ -8,27 +8,31 @@ cdef inline double _monotonic() noexcept nogil:
 
 
 cdef class Rounds:
-    """What a worker does round after round."""
+    """What a worker does round after round. A round of its fast path alone runs no Python of the actor."""
 
     cdef readonly long frames_in, items_in, bad_frames
     cdef public object tell_frame
     cdef public dict watched, watched_for_errors
-    cdef object _actor, _take_questions, _look_around, _deadline
+    cdef object _actor, _fast_path, _take_questions, _look_around
     cdef Ears _ears
     cdef Py_ssize_t _published, _cast, _asked, _most_frames, _most_bytes
+    cdef double _deadline, _fast_deadline  # monotonic s, infinite for never
     cdef double _next_look, _next_firing, _idle_s, _retry_s, _grain_s, _look_around_s
+    cdef bint _is_stirred  # whether the actor was called in this round
+    cdef bint _has_waiting  # whether something could not be cast when the actor's last round ended
 
     def __init__(
         self, actor, Ears ears not None, Py_ssize_t published, Py_ssize_t cast, Py_ssize_t asked,
         take_questions, look_around,
     ):
         self.watched, self.watched_for_errors = actor.watch(), actor.watch_errors()
-        self._actor, self._ears = actor, ears
+        self._actor, self._fast_path, self._ears = actor, actor.fast_path, ears
         self._published, self._cast, self._asked = published, published + cast, published + cast + asked
         self._take_questions, self._look_around = take_questions, look_around
         self._know_limits(import_module("switchboard.bus.rounds"))
         self._next_look = _monotonic() + self._look_around_s
-        self._deadline = _monotonic()
+        self._deadline, self._fast_deadline = _monotonic(), INFINITY
+        self._is_stirred = True
 
     cdef int _know_limits(self, module) except -1:
         self._most_frames, self._most_bytes = module.FRAMES_A_ROUND, module.BYTES_A_ROUND
@@ -39,9 +43,10 @@ cdef class Rounds:
     def run(self, stop):
         """Go on until `stop` is set."""
         sleep = reference("time", "sleep")
+        paced = self._actor if self._fast_path is None else self._fast_path
         while not stop.is_set:
             self.round(self.wait_s())
-            pause_s = self._actor.pause_s()
+            pause_s = paced.pause_s()
             if pause_s:
                 sleep(pause_s)
 
@@ -53,19 +58,29 @@ cdef class Rounds:
             self._take_input()
         now = _monotonic()
         self._fire_timer(now)
-        self._actor.flush()
-        self._deadline = self._actor.next_deadline()
+        if self._fast_path is None or self._is_stirred or not self._fast_path.settle(now):
+            self._flush()
+        if self._fast_path is not None:
+            self._fast_deadline = self._fast_path.next_deadline()
         if now >= self._next_look:
             self._next_look = now + self._look_around_s
             self._look_around(now)
         return found
 
+    cdef int _flush(self) except -1:
+        """End the round as the actor does."""
+        self._is_stirred = False
+        self._actor.flush()
+        deadline = self._actor.next_deadline()
+        self._deadline = INFINITY if deadline is None else deadline
+        self._has_waiting = self.outboxes_wait()
+        return 0
+
     cpdef double wait_s(self) except -1:
         """How long the next round may wait for input."""
-        cdef double wait_s = self._retry_s if self.outboxes_wait() else self._idle_s
-        if self._deadline is None:
-            return wait_s
-        return min(wait_s, max(0.0, max(<double>self._deadline, self._next_firing) - _monotonic()))
+        cdef double wait_s = self._retry_s if self._has_waiting else self._idle_s
+        cdef double due = min(self._deadline, self._fast_deadline)
+        return min(wait_s, max(0.0, max(due, self._next_firing) - _monotonic()))
 
     cpdef bint outboxes_wait(self) except -1:
         """Whether something could not be cast yet."""
@@ -84,15 +99,22 @@ cdef class Rounds:
                 self._take_casts(number)
         for number in range(self._cast, self._asked):
             if self._ears.hears(number):
+                self._is_stirred = True
                 self._take_questions()
                 break
         for fd, handle in self.watched_for_errors.items():
             if self._ears.has_error(fd):
+                self._is_stirred = True
                 handle(_monotonic())
         for fd, handle in self.watched.items():
-            if self._ears.is_readable(fd):
+            if self._ears.is_readable(fd) and not self._is_drained(fd):
+                self._is_stirred = True
                 handle(_monotonic())
         return 0
+
+    cdef bint _is_drained(self, int fd) except -1:
+        """Whether the fast path has read it."""
+        return self._fast_path is not None and self._fast_path.drain(fd, _monotonic())
 
     cdef int _take_published(self) except -1:
         cdef Py_ssize_t number
@@ -125,7 +147,10 @@ cdef class Rounds:
         self.frames_in += 1
         if self.tell_frame is not None:
             self.tell_frame(frame)
-        items = self._actor.receive_frame(frame)
+        items = None if self._fast_path is None else self._fast_path.receive(frame, _monotonic())
+        if items is None:
+            self._is_stirred = True
+            items = self._actor.receive_frame(frame)
         if items is not None:
             self.items_in += items
             return 0
@@ -142,7 +167,11 @@ cdef class Rounds:
     cdef int _fire_timer(self, double now) except -1:
         if now < self._next_firing:
             return 0
-        if self._deadline is not None and <double>self._deadline <= now:
+        if self._deadline <= now:
             self._next_firing = now + self._grain_s
+            self._is_stirred = True
             self._actor.handle_timer(now)
+        elif self._fast_deadline <= now:
+            self._next_firing = now + self._grain_s
+            self._fast_path.advance(now)
         return 0

@@ -5,13 +5,39 @@ rest. One thread, no locks: the callbacks of an actor never overlap.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import zmq
 
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
+from switchboard.storage.writing import Writing
+
+
+class FastPath(Protocol):
+    """Compiled code that serves what is plain of an actor, without its Python. `now` is `time.monotonic()`.
+
+    Only the compiled `Rounds` ask for it. What it takes has the effects that the actor's callbacks would have.
+    """
+
+    def receive(self, frame: bytes, now: float) -> int | None:
+        """Take a frame and return how many items it held; None: the actor has to take it."""
+
+    def drain(self, fd: int, now: float) -> bool:
+        """Read a descriptor of `watch` that is readable; False: the actor has to."""
+
+    def advance(self, now: float) -> None:
+        """Fire what is due."""
+
+    def settle(self, now: float) -> bool:
+        """End a round in which the actor was not called; False: nothing was done, and the actor has to flush."""
+
+    def next_deadline(self) -> float:
+        """When `advance` is to be called next, infinite for never."""
+
+    def pause_s(self) -> float:
+        """As the actor's."""
 
 
 class Actor:
@@ -20,6 +46,9 @@ class Actor:
     name: ClassVar[str]
     has_inbox: ClassVar[bool] = True
     outboxes: Sequence[Outbox] = ()
+    writings: Sequence[Writing] = ()
+    """Of each store that it writes; looked at once a second."""
+    fast_path: FastPath | None = None
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:  # noqa: ARG002
         """The publishers whose frames `receive` is to have as well."""

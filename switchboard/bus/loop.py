@@ -15,6 +15,8 @@ from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS, Reach
 from switchboard.bus.rounds import FRAMES_A_ROUND, Rounds, Stop
 from switchboard.bus.rpc import Question, RpcServer
 from switchboard.bus.sockets import Ears
+from switchboard.busy import EVERY_S, still_busy
+from switchboard.storage.writing import ERROR, FAILURES
 
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
 DRAIN_S = 0.250  # an end must not wait for peers that never fall silent
@@ -73,7 +75,8 @@ class Loop:
         until = time.monotonic() + READY_WITHIN_S
         left_s = READY_WITHIN_S
         while left_s > 0 and not self.actor.is_ready() and not stop.is_set:
-            self.rounds.round(min(left_s, self.rounds.wait_s()))
+            still_busy()
+            self.rounds.round(min(left_s, self.rounds.wait_s(), EVERY_S))
             left_s = until - time.monotonic()
 
     def close(self) -> None:
@@ -100,6 +103,9 @@ class Loop:
         }
         for outbox in self.actor.outboxes:
             counters |= outbox.stats()
+        if writings := self.actor.writings:
+            counters[ERROR] = max(each.error for each in writings)
+            counters[FAILURES] = sum(each.failures for each in writings)
         return counters | self.actor.stats()
 
     def _take_questions(self) -> None:
@@ -128,7 +134,8 @@ class Loop:
             case "stats":
                 return self.stats()
             case "notes":
-                return [*self.actor.notes(), *self._reach.notes()]
+                cannot_write = filter(None, (each.note() for each in self.actor.writings))
+                return [*cannot_write, *self.actor.notes(), *self._reach.notes()]
             case "log.level":
                 return self._choose_level(question.body)
         return self.actor.answer(question.subject, question.body)
@@ -146,7 +153,10 @@ class Loop:
         self.actor.tell_frames(tell)
 
     def _look_around(self, now: float) -> None:
-        """Tell whom we cannot reach, and who may not reach us."""
+        """Tell whom we cannot reach, who may not reach us, and what we cannot write."""
+        for each in self.actor.writings:
+            if news := each.news():
+                structlog.get_logger().warning(news)
         for line in self._reach.look(self.actor.peers(), now, time.time()):
             structlog.get_logger().warning(line)
         if self._guard and (strangers := self._guard.take_strangers()):

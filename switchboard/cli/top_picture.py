@@ -48,6 +48,8 @@ def _first_line(moment: Moment, place: str, at: float) -> Text:
     health = ("all up", "green")
     if moment.not_up:
         health = (f"NOT UP: {', '.join(moment.not_up)}", "bold red")
+    elif moment.cannot_write:
+        health = (f"CANNOT WRITE: {', '.join(moment.cannot_write)}", "bold red")
     line = Text.assemble((f"Switchboard {place}", "bold"), f"   {clock}   ", health)
     line.truncate(79, overflow="ellipsis")
     return line

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from switchboard.codec import pack
-from switchboard.core.commands import CallEvent, Lookup, ProxyEffects
+from switchboard.core.commands import CallEvent, Lookup, ProxyEffects, Question
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
@@ -39,7 +39,7 @@ class Effects(NamedTuple):
     requests: Run
     responses: Run
     events: Sequence[bytes]
-    lookups: Sequence[Lookup]
+    lookups: Sequence[Question]
 
 
 class RouterCore:
@@ -58,36 +58,35 @@ class RouterCore:
         self._facts = Facts(env)
         self._effects = ProxyEffects(0.0, at=0.0)
         self._out: list[list[bytes]] = [[], [], []]
-        self._lookups: list[Lookup] = []
+        self._lookups: list[Question] = []
         self._touched: dict[object, None] = {}
         self._is_stirred = True  # whether the reference may have done something since the last step
         self._due: float | None = None  # the deadline of the reference
-        self._engine = make_engine(env, self, self._facts) if native else None
-        if self._engine is not None:
-            self._saved.numbers = self._engine
+        self.engine = make_engine(env, self, self._facts) if native else None
+        if self.engine is not None:
+            self._saved.numbers = self.engine
 
     def restore(self, now: float, at: float) -> int:
         """Take the predecessor's saved transactions up again, those that are not over; return how many there were."""
-        self._begin(now, at)
+        self.begin(now, at)
         restored = self._saved.take_over(self._env, self._effects)
-        if self._engine is not None:
+        if self.engine is not None:
             layer = self._env.layer
             for branch, host, port, *_ in layer.server_keys():
                 if isinstance(branch, str) and isinstance(host, str) and isinstance(port, int):
-                    self._engine.note_handed(_octets(branch), host, port, now)  # others are of odd requests
+                    self.engine.note_handed(_octets(branch), host, port, now)  # others are of odd requests
         self._hand_out()
         return restored
 
     def receive(self, frame: bytes, start: int, now: float, at: float) -> int | None:
         """Take the packed list of `sip.received` items that begins at `start`; None if it has to be unpacked."""
-        if self._engine is None:
+        if self.engine is None:
             return None
-        self._begin(now, at)
-        return self._engine.receive(frame, start, now, at)
+        return self.engine.receive(frame, start, now, at)
 
     def receive_items(self, items: Iterable[Any], now: float, at: float) -> None:
         """Take unpacked items."""
-        self._begin(now, at)
+        self.begin(now, at)
         for item in items:
             if isinstance(item, float):
                 self.stamp = item
@@ -98,28 +97,28 @@ class RouterCore:
 
     def undeliverable(self, flow: Flow, sent: bytes, now: float, at: float) -> None:
         """The network says that it could not deliver over `flow` what begins like `sent` (untrusted)."""
-        self._begin(now, at)
-        if self._engine is not None and (quoted := parse_quoted(sent)):
-            self._engine.surrender_client(_octets(quoted.branch), quoted.method)
+        self.begin(now, at)
+        if self.engine is not None and (quoted := parse_quoted(sent)):
+            self.engine.surrender_client(_octets(quoted.branch), quoted.method)
         self.proxy.undeliverable(flow, sent, self._effects)
         self._hand_out()
 
     def resolved(self, lookup: Lookup, hop: Hop | None, now: float, at: float) -> None:
         """The answer to a `Lookup`: None if the name leads nowhere."""
-        self._begin(now, at)
+        self.begin(now, at)
         self.proxy.resolved(lookup, hop, self._effects)
         self._hand_out()
 
     def bindings_changed(self, users: Iterable[str] | None) -> None:
         """The bindings of these users are others now; None: of any."""
-        if self._engine is None:
+        if self.engine is None:
             return
         if users is None or self._facts.is_full:
             self._forget_facts()
             return
         for user in users:
             for key in self._facts.changed(user):
-                self._engine.forget(key)
+                self.engine.forget(key)
 
     def own(self, domains: OwnDomains) -> None:
         """From now on, `domains` are ours."""
@@ -127,13 +126,13 @@ class RouterCore:
         self._forget_facts()
 
     def _forget_facts(self) -> None:
-        if self._engine is not None:
+        if self.engine is not None:
             self._facts.clear()
-            self._engine.forget_all()
+            self.engine.forget_all()
 
     def note_lag(self, lag_s: float, now: float) -> None:
         """What came up to now was late by so much (monotonic s)."""
-        caps, engine = self._env.caps, self._engine
+        caps, engine = self._env.caps, self.engine
         if caps is None:
             return
         if engine is not None:
@@ -145,9 +144,9 @@ class RouterCore:
 
     def advance(self, now: float, at: float) -> None:
         """Let every timer fire whose time has come."""
-        self._begin(now, at)
-        if self._engine is not None:
-            self._engine.advance(now, at)
+        self.begin(now, at)
+        if self.engine is not None:
+            self.engine.advance(now, at)
         if self._is_stirred or (self._due is not None and self._due <= now) or len(self._env.unconfirmed):
             self.proxy.handle_timer(self._effects)
             self._hand_out()
@@ -160,22 +159,28 @@ class RouterCore:
             self._due = self.proxy.next_deadline()
             self._is_stirred = False
         lookups, self._lookups = self._lookups, []
-        if self._engine is None:
+        if self.engine is None:
             requests, responses, events = self._out
             self._out = [[], [], []]
             return Effects(_run(requests), _run(responses), events, lookups)
-        self._keep(self._engine.take_records())
-        engine = self._engine
+        self._keep(self.engine.take_records())
+        engine = self.engine
+        engine.asked = False
         return Effects(engine.take_requests(), engine.take_responses(), engine.take_events(), lookups)
 
     @property
     def next_deadline(self) -> float | None:
         """When `advance` is due."""
-        due = self.proxy.next_deadline() if self._is_stirred else self._due
-        native = None if self._engine is None else self._engine.next_deadline
+        due = self.reference_deadline
+        native = None if self.engine is None else self.engine.next_deadline
         if native is None:
             return due
         return native if due is None or native < due else due
+
+    @property
+    def reference_deadline(self) -> float | None:
+        """When it is due for what the reference holds."""
+        return self.proxy.next_deadline() if self._is_stirred else self._due
 
     def forget_units(self) -> None:
         """The machine was started anew: no saved transaction of the predecessor is of use."""
@@ -183,7 +188,7 @@ class RouterCore:
 
     def stats(self) -> dict[str, float]:
         """Counters, and what is held."""
-        layer, engine = self._env.layer, self._engine
+        layer, engine = self._env.layer, self.engine
         counters: dict[str, float] = {
             **self.proxy.counters,
             "server_transactions": layer.server_count,
@@ -202,6 +207,10 @@ class RouterCore:
         return counters
 
     # what the engine asks of its reference
+
+    def begin(self, now: float, at: float) -> None:
+        """What comes now comes at this instant."""
+        self._effects.now, self._effects.at = now, at  # they are unused: whoever uses them hands them out
 
     def take_odd(self, raw: bytes, index: bytes, octets: bytes) -> None:
         """Take what is not plain, with the saved transaction that it belongs to."""
@@ -228,18 +237,15 @@ class RouterCore:
 
     def adopt(self, number: int, contact: bytes | None) -> None:
         """Take a saved transaction over. `contact`: of the 2xx whose ACK is awaited, None if none is."""
-        assert self._engine is not None
+        assert self.engine is not None
         self._is_stirred = True
-        self._keep(self._engine.drain_records())
+        self._keep(self.engine.drain_records())
         saved = self._saved.adopt(number, self._env, self._effects.now)
         if contact is not None:
             expect_ack(saved, text_of(contact), self._env)
 
-    def _begin(self, now: float, at: float) -> None:
-        self._effects.now, self._effects.at = now, at  # they are unused: whoever uses them hands them out
-
     def _take(self, flow: bytes, index: bytes, raw: bytes) -> None:
-        if self._engine is not None and self._engine.take(
+        if self.engine is not None and self.engine.take(
             raw, index, flow, self._effects.now, self._effects.at
         ):
             return
@@ -247,7 +253,7 @@ class RouterCore:
 
     def _surrender(self, raw: bytes, index: bytes) -> None:
         """Have the engine hand over the saved transactions to which an odd message may belong."""
-        engine = self._engine
+        engine = self.engine
         if engine is None or not index:
             return
         try:
@@ -270,7 +276,7 @@ class RouterCore:
 
     def _hand_out(self) -> None:
         """Put what the reference decided behind what was decided before it."""
-        effects, engine = self._effects, self._engine
+        effects, engine = self._effects, self.engine
         self._is_stirred = True
         self._touched |= effects.touched
         self._lookups += effects.lookups

@@ -75,6 +75,8 @@ class RunningFacts:
     answer_s: float | None
     failing: Sequence[tuple[Failing, Sequence[str]]] = ()
     """Users whose phones keep failing to prove a password, with the algorithms that they are offered."""
+    cannot_write: Sequence[str] = ()
+    """What workers say that cannot write what they keep."""
 
     @property
     def runs(self) -> bool:

@@ -119,6 +119,8 @@ def check_running(facts: RunningFacts) -> Iterator[Finding]:
     else:
         yield ok("running", f"all {facts.workers} workers are up")
     yield _check_answer(facts)
+    for said in facts.cannot_write:
+        yield problem("writing", said, "make room, or mend the disk: what waits is then written by itself")
     for failing, offered in facts.failing:
         yield warning("password", describe(failing), advise(failing, offered))
 

@@ -20,7 +20,8 @@ from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
-from switchboard.survey.ask import ask_parents, failing_phones, name_of
+from switchboard.storage.writing import ERROR, words_of
+from switchboard.survey.ask import ask_parents, ask_workers, failing_phones, name_of
 from switchboard.survey.ping import NobodyListens, ping
 from switchboard.survey.reading import UP
 from switchboard.transports.udp_sockets import BindError, PortTaken, bind_sockets, cut, enlarge_buffers
@@ -87,6 +88,11 @@ def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
         answer_s=_ping(address, settings.sip_port) if len(not_up) < len(workers) else None,
         failing=[
             (each, settings.algorithms_of(each.user)) for each in failing_phones(settings, context, workers)
+        ],
+        cannot_write=[
+            f"{name} is up, but cannot write: {words_of(round(counters[ERROR]))}"
+            for name, counters in ask_workers(context, settings, workers, "stats").items()
+            if counters.get(ERROR)
         ],
     )
 

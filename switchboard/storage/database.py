@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from switchboard.busy import still_busy
 from switchboard.storage.unusable import UnusableFile
 
 BUSY_S = 5.0
 """How long who meets somebody else's lock waits for it."""
+STEPS = 1000
+"""Of SQLite's machine, microseconds in all, from one word about long work to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,19 @@ class Schema:
 
 def connect(path: Path | str) -> sqlite3.Connection:
     """Open `path` to write; transactions begin when we say so. sqlite3.Error."""
-    return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+    return _telling(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None))
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open a file that is there, without a way to change it. sqlite3.Error."""
     name = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(name, timeout=BUSY_S, isolation_level=None, uri=True)
+    return _telling(sqlite3.connect(name, timeout=BUSY_S, isolation_level=None, uri=True))
+
+
+def _telling(database: sqlite3.Connection) -> sqlite3.Connection:
+    """Reading or checking all of a large file takes long: that is told."""
+    database.set_progress_handler(still_busy, STEPS)
+    return database
 
 
 def schema_version(database: sqlite3.Connection) -> int:

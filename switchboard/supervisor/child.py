@@ -3,15 +3,17 @@
 import ctypes
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
-from switchboard.supervisor.handshake import GO_FD, LOADED, READY, READY_FD
+from switchboard.supervisor.handshake import ASKED, FORKED, GO, GO_FD, LOADED, READY, READY_FD
 
 SUPPORTED = sys.platform == "linux"
 _PR_SET_CHILD_SUBREAPER = 36
@@ -58,13 +60,20 @@ def adopt_orphans(adopt: bool) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt))
 
 
-_LOADED = re.compile(LOADED + rb" (\d+)\n")
+LOOKS = 5
+"""So many in a row without a sign of life are the end of a process that starts or waits."""
+LONGEST_SPIN = 6 * LOOKS
+"""And so many without a word, whatever it computes meanwhile."""
+_NUMBERED = re.compile(rb"(%s|%s) (\d+)" % (LOADED, FORKED))
+_USED_TICKS = slice(11, 13)
+"""Where `/proc/PID/stat` has, behind the name, the time of the processors that it has used."""
 
 
 class Child:
-    """A process, the pipe by which it says how far it is, and the socket by which it is told to go.
+    """A process, the pipe by which it says how far it is, and the socket by which it is asked and told to go.
 
-    Owned by its Worker, Successors or Standby; never blocks.
+    Owned by its Worker, Successors or Standby; never blocks. `silent`: how many looks in a row, the last ones, have
+    found no sign of life: a word or, of one that need not answer, use of a processor.
     """
 
     def __init__(
@@ -73,7 +82,13 @@ class Child:
         self.loaded = False
         self.ready = False
         self.told_to_go = False
+        self.silent = 0
         self.ready_fd: int | None = ready_fd
+        self._rest = b""  # of a line
+        self._spoke = True
+        self._wordless = 0
+        self._used_ticks = 0
+        self._fork: ForkedProcess | None = None
         self._process = process
         self._go_socket = go_socket
 
@@ -114,13 +129,42 @@ class Child:
     def hear(self) -> None:
         """`ready_fd` is readable: take what the process says."""
         assert self.ready_fd is not None
-        said = os.read(self.ready_fd, 64)
-        if loaded := _LOADED.search(said):
-            self.loaded = True
-            self._process.pid = int(loaded[1])  # news if it is a fork
-        self.ready |= READY in said
+        said = os.read(self.ready_fd, 4096)
+        *lines, self._rest = (self._rest + said).split(b"\n")
+        for line in lines:
+            self._take(line)
         if not said:
             self._close_ready()
+
+    def _take(self, line: bytes) -> None:
+        self._spoke = True
+        self.ready |= line == READY.strip()
+        if (numbered := _NUMBERED.fullmatch(line)) is None:
+            return
+        if numbered[1] == LOADED:
+            self.loaded = True
+            self._process.pid = int(numbered[2])  # news if it is a fork
+        elif self._fork:
+            self._fork.pid = int(numbered[2])
+
+    def look(self) -> None:
+        """Note whether there was a sign of life since the last look; ask one that waits for the next."""
+        used_ticks = 0 if self._waits else _used_ticks(self.pid)
+        self.silent = 0 if self._spoke or used_ticks > self._used_ticks else self.silent + 1
+        self._wordless = 0 if self._spoke else self._wordless + 1
+        self._spoke, self._used_ticks = False, used_ticks
+        if self._waits:
+            with suppress(OSError):  # who cannot be asked does not answer
+                self._go_socket.send(ASKED, socket.MSG_DONTWAIT)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it starts or waits, and has given no sign of life, or said nothing, for too many looks."""
+        return not self.ready and (self.silent >= LOOKS or self._wordless >= LONGEST_SPIN)
+
+    @property
+    def _waits(self) -> bool:
+        return self.loaded and not self.told_to_go
 
     def go(self) -> None:
         """Let it serve: at once if it has loaded, else as soon as it has."""
@@ -136,7 +180,8 @@ class Child:
         self._send_go(write_fd, its.fileno())
         os.close(write_fd)
         its.close()
-        return Child(ForkedProcess(), ready_fd, ours)
+        self._fork = ForkedProcess()
+        return Child(self._fork, ready_fd, ours)
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -144,13 +189,24 @@ class Child:
 
     def kill(self) -> None:
         """End it at once."""
+        self.silent = self._wordless = 0  # it may take a while to end
         self._process.kill()
 
     def dismiss(self) -> None:
-        """End one that has not been told to go. A fork may not be ours to kill: it sees that it is alone."""
+        """End one that has not been told to go.
+
+        The number of a fork that is not ours may be another's once it has ended; its pipe is open as long as it lives.
+        """
         self._go_socket.close()
-        if not isinstance(self._process, ForkedProcess):
+        if not isinstance(self._process, ForkedProcess) or self._is_there():
             self._process.kill()
+
+    def _is_there(self) -> bool:
+        if self.ready_fd is None:
+            return False
+        poller = select.poll()
+        poller.register(self.ready_fd, 0)  # what is told in any case: that the other end is closed
+        return not poller.poll(0)
 
     def reap(self) -> bool:
         """Whether it has ended; then it is no zombie any more, and both channels are closed."""
@@ -171,7 +227,7 @@ class Child:
     def _send_go(self, *fds: int) -> None:
         self.told_to_go = True
         with suppress(BrokenPipeError, ConnectionResetError):
-            socket.send_fds(self._go_socket, [b"!"], fds)
+            socket.send_fds(self._go_socket, [GO], fds)
         self._go_socket.close()
 
     def _is_lost(self) -> bool:
@@ -184,6 +240,15 @@ class Child:
         if self.ready_fd is not None:
             os.close(self.ready_fd)
             self.ready_fd = None
+
+
+def _used_ticks(pid: int | None) -> int:
+    """Of all its threads, in ticks of the clock; 0 where that cannot be known."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0
+    return sum(map(int, stat.rpartition(b")")[2].split()[_USED_TICKS]))
 
 
 def _signal_name(number: int) -> str:

@@ -9,10 +9,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NoReturn
 
+from switchboard.busy import still_busy
+
 READY_FD = "SWITCHBOARD_READY_FD"
 GO_FD = "SWITCHBOARD_GO_FD"
 LOADED = b"LOADED"
+FORKED = b"FORKED"
+BUSY = b"BUSY\n"
 READY = b"READY\n"
+GO = b"!"
+ASKED = b"?"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -50,9 +56,9 @@ def die_with_parent() -> None:
 def await_go() -> bool:
     """Tell the parent, if it asked by SWITCHBOARD_GO_FD, that all is loaded, and wait until it says go.
 
-    A go may bring the two descriptors of a standby process: this process forks, and its child waits with those for a
-    go of its own, without the time and memory of another import. False: the parent closed the socket or
-    died. ParentGone if it died before.
+    While it waits it answers the parent's questions whether it is there. A go may bring the two descriptors of a
+    standby process: this process forks, and its child waits with those for a go of its own, without the time and
+    memory of another import. False: the parent closed the socket or died. ParentGone if it died before.
     """
     fd = os.environ.pop(GO_FD, "")
     while fd:
@@ -60,6 +66,7 @@ def await_go() -> bool:
         if not (fds and _is_fork()):
             _close(fds)
             die_with_parent()  # a fork has another one now than when it was forked
+            still_busy.tell = _tell_busy
             return said
         _close([int(os.environ[READY_FD])])
         os.environ[READY_FD], fd = map(str, fds)
@@ -68,6 +75,7 @@ def await_go() -> bool:
 
 def tell_ready() -> None:
     """Tell the parent, if it asked by SWITCHBOARD_READY_FD, that this worker is up; ParentGone if it died."""
+    still_busy.tell = None
     try:
         _tell_parent(READY)
     finally:
@@ -88,19 +96,28 @@ def leave(status: int) -> NoReturn:
 
 def _hear_go(fd: int) -> tuple[bool, list[int]]:
     """Whether the parent said go, and the descriptors that came with it."""
+    said, fds = ASKED, list[int]()
     with socket.socket(fileno=fd) as go:
-        _tell_parent(b"%s %d\n" % (LOADED, os.getpid()))
-        said, fds, _, _ = socket.recv_fds(go, 1, 2)
-    return bool(said), fds
+        while said == ASKED:
+            _tell_parent(b"%s %d\n" % (LOADED, os.getpid()))
+            said, fds, _, _ = socket.recv_fds(go, 1, 2)
+    return said == GO, fds
 
 
 def _is_fork() -> bool:
     """Fork; true in the new process. If the system has none to give, there is just none."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a fork that dies before this process is nobody's zombie
     try:
-        return os.fork() == 0
+        pid = os.fork()
     except OSError:
         return False
+    if pid:
+        _tell_parent(b"%s %d\n" % (FORKED, pid))
+    return pid == 0
+
+
+def _tell_busy() -> None:
+    _tell_parent(BUSY)
 
 
 def _close(fds: Iterable[int]) -> None:

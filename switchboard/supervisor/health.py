@@ -10,6 +10,7 @@ import zmq
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import connect
+from switchboard.supervisor.child import LOOKS
 from switchboard.supervisor.worker import State, Worker
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
@@ -55,16 +56,14 @@ def signs_of_life() -> list[SignsOfLife]:
     return [SignsOfLife(int(wanted_us) / 2e6)] if wanted_us and is_for_us else []
 
 
-QUESTIONS = 5
-"""So many in a row without an answer are a worker's end."""
-
 RpcEndpoint = Callable[[str, int], str]
 
 
 class Watchdog:
     """A companion of a parent: asks its workers for their `stats`, and kills one that has not answered.
 
-    It counts questions, not seconds: when the whole machine, or this parent, stood still, nobody is hung.
+    Those that start, or wait behind one that is up, give other signs of life (`Worker.look`). It counts questions,
+    not seconds: when the whole machine, or this parent, stood still, nobody is hung.
     `hung_after_s` above 0. `server`: name and instance of a worker -> its `ask` endpoint.
     """
 
@@ -89,10 +88,12 @@ class Watchdog:
 
     def handle_timer(self, now: float) -> None:
         """See who has answered, and ask again."""
-        self._next = now + self._hung_after_s / QUESTIONS
+        self._next = now + self._hung_after_s / LOOKS
         for worker, pulse in self._pulses:
+            for line in worker.look():
+                self._report(line)
             pulse.take(worker.pid if worker.state is State.UP else None)
-            if pulse.missed >= QUESTIONS:
+            if pulse.missed >= LOOKS:
                 pulse.missed = 0  # it may take a while to end
                 self._report(f"{worker} (pid {worker.pid}) has not answered for {self._hung_after_s:g} s")
                 worker.kill()

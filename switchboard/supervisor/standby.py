@@ -150,10 +150,21 @@ class Successors:
         events = (self._reap_successor(), self._standby.reap(now), self._standby.handle_timer(now))
         return [event for event in events if event]
 
+    def look(self) -> list[str]:
+        """Look for signs of life, and end who hangs; the log is to know of it. To be called again and again."""
+        events = []
+        for child in self.children():
+            child.look()
+            if child.hangs and child.pid is not None:
+                child.kill()
+                kind = "successor" if child is self._successor else "standby process"
+                events.append(f"{kind} (pid {child.pid}) hangs and is killed")
+        return events
+
     def _take(self) -> Child:
         successor, self._successor = self._successor, None
         standby = self._standby.take()
-        if successor is None and standby and standby.pid is not None:
+        if successor is None and standby and standby.pid is not None and not standby.silent:
             return standby
         self._dismiss(standby)
         return successor or self._launch()

@@ -101,6 +101,19 @@ class Worker:
         if self._child is not None:
             self._child.kill()
 
+    def look(self) -> list[str]:
+        """Look for signs of life of whoever starts or waits, and end who hangs. Returns lines for the log.
+
+        LOOKS in a row without one are too many. Who is up is asked by the Watchdog.
+        """
+        events = self._successors.look()
+        if self._child is not None and self.state is State.STARTING:
+            self._child.look()
+            if self._child.hangs:
+                events.append(f"(pid {self.pid}) hangs while it starts and is killed")
+                self._child.kill()
+        return [f"{self} {event}" for event in events]
+
     def restart(self, now: float) -> Child:
         """Launch the successor, and return it; what is in service ends once that has loaded.
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from switchboard.storage.writing import ERROR, words_of
+
 UP = "up"
 
 
@@ -37,6 +39,11 @@ class Reading:
     def __str__(self) -> str:
         return f"{self.name}.{self.instance}"
 
+    @property
+    def cannot_write(self) -> str:
+        """Why it cannot write what it keeps, for people; "" if it can."""
+        return words_of(round(self.counters.get(ERROR, 0)))
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
@@ -48,6 +55,10 @@ class Survey:
     def not_up(self) -> list[str]:
         """The workers that are not up."""
         return [str(each) for each in self.workers if each.state != UP]
+
+    def cannot_write(self) -> dict[str, str]:
+        """The workers that are up and cannot write what they keep, and why."""
+        return {str(each): each.cannot_write for each in self.workers if each.cannot_write}
 
     def total(self, name: str, counter: str) -> float:
         """The sum of a counter over all instances of the worker `name`."""
@@ -168,6 +179,7 @@ class WorkerLine:
             **asdict(self.rates),
             "waiting": self.waiting,
             "lost": self.lost,
+            "cannot_write": reading.cannot_write,
         }
 
 
@@ -181,6 +193,7 @@ class Moment:
     bindings: int
     calls: Sequence[Mapping[str, Any]]
     not_up: Sequence[str]
+    cannot_write: Mapping[str, str]
 
     def to_map(self) -> dict[str, Any]:
         """For JSON."""
@@ -190,6 +203,7 @@ class Moment:
             "registered": {"users": self.users, "bindings": self.bindings},
             "calls": list(self.calls),
             "not_up": list(self.not_up),
+            "cannot_write": dict(self.cannot_write),
         }
 
 
@@ -203,4 +217,5 @@ def moment(before: Survey, after: Survey, calls: Sequence[Mapping[str, Any]]) ->
         bindings=round(after.total("registrar", "bindings")),
         calls=calls,
         not_up=after.not_up(),
+        cannot_write=after.cannot_write(),
     )

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgpack  # type: ignore[import-untyped]
 
@@ -29,6 +29,9 @@ from switchboard.transports.lending import NAME, Borrower
 from switchboard.transports.transport import CLASSES, Phrasing, SocketSender
 from switchboard.transports.udp import UDP
 
+if TYPE_CHECKING:
+    from switchboard._native.wire import RunSender
+
 HEAD_START_S: Final = 0.02
 """For what one peer is sent, to stay in order."""
 TABLES: Final = "phrases.tables"
@@ -37,6 +40,8 @@ _PLAIN = len(SENT)
 _HEAD_OF_SENT = codec.list_head(_PLAIN)
 Run = tuple[int, bytes]
 """How many packed items, and these, one behind the other."""
+Direct = tuple["RunSender", Phrasing, list[int]]
+"""The arguments of `send_run` that are always the same, and whose it is."""
 
 
 class Way(IntEnum):
@@ -50,14 +55,16 @@ class Way(IntEnum):
 class Sender:
     """Takes items of `sip.send` and `sip.translate`, and sends them when it is flushed.
 
-    `borrower`: of the edge's sockets, None on another host than the edge's. `tap` is shown what goes to the wire, and
-    so is `tell`, as frames. `due_at`: when `handle_timer` has something to do (monotonic s).
+    `borrower`: of the edge's sockets, None on another host than the edge's. `tap` is shown what goes to the wire.
+    `due_at`: when `handle_timer` has something to do (monotonic s). `direct`: how compiled code sends what leaves now;
+    None: it has to be put here.
     """
 
     def __init__(self, context: BusContext, endpoints: Endpoints, borrower: Borrower | None) -> None:
         self.tap: Tap | None = None
-        self.tell: Callable[[bytes], None] | None = None
+        self._tell: Callable[[bytes], None] | None = None
         self.due_at = math.inf if borrower is None else borrower.due_at
+        self.direct: Direct | None = None
         self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
         self._borrower = borrower
@@ -66,7 +73,8 @@ class Sender:
         self._runs: list[Run] = []
         self._way = Way.TRANSLATOR
         self._opens_at = math.inf  # a shorter one
-        self._sent = self._failed = self._untranslated = self._retried = 0
+        self.sent = self.failed = 0
+        self._untranslated = self._retried = 0
         self._by_class = [0] * CLASSES
 
     @property
@@ -114,14 +122,19 @@ class Sender:
             self._sockets = UDP.make_sender(sockets) if sockets else None
         self._look(now)
 
+    def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
+        """Show `tell`, too, what goes to the wire, as frames; None: nobody."""
+        self._tell = tell
+        self.direct = self._find_direct()
+
     def stats(self) -> dict[str, float]:
         """Datagrams that left (some retried) or that the kernel refused; responses by class, and those of them
         that went past an absent translator; whether the direct way is open.
         """
         by_class = {f"responses.{digit}xx": self._by_class[digit] for digit in range(1, CLASSES)}
         return {
-            "sent": self._sent,
-            "failed": self._failed,
+            "sent": self.sent,
+            "failed": self.failed,
             "retried": self._retried + (self._sockets.retried if self._sockets else 0),
             **by_class,
             "untranslated": self._untranslated,
@@ -147,6 +160,13 @@ class Sender:
             waiting = [run for outbox in (self._edge, self._translator) for run in outbox.take_back()]
             self._runs = [*map(_counted, waiting), *self._runs]
         self.due_at = min(self._borrower.due_at if self._borrower else math.inf, self._opens_at)
+        self.direct = self._find_direct()
+
+    def _find_direct(self) -> Direct | None:
+        if not self.is_direct or self._sockets is None or self._phrasing is None or self._tell is not None:
+            return None
+        batches = self._sockets.batches
+        return None if batches is None else (batches, self._phrasing, self._by_class)
 
     def _flush_runs(self) -> None:
         count, items = self._runs[0]
@@ -154,27 +174,28 @@ class Sender:
             count, items = count + more, items + others
         match self._way:
             case Way.DIRECT:
-                self._send(count, items)
+                self.send(count, items)
             case Way.EDGE_TX:
                 self._edge.put(self._translated(count, items))
             case Way.TRANSLATOR:
                 self._pass_on()
         self._runs.clear()
 
-    def _send(self, count: int, items: bytes) -> None:
+    def send(self, count: int, items: bytes) -> None:
+        """Send a run at once, on the direct way."""
         assert self._sockets is not None
         assert self._phrasing is not None
-        if self.tell or (self.tap and self.tap.is_open):
+        if self._tell or (self.tap and self.tap.is_open):
             self._show(b"".join((_TRANSLATE, codec.list_head(count), items)))
         counts = self._sockets.send_run(count, items, self._phrasing, self._by_class)
         if counts is None:
             counts = self._send_frame(*self._translated(count, items))
-        self._sent += counts[0]
-        self._failed += counts[1]
+        self.sent += counts[0]
+        self.failed += counts[1]
 
     def _show(self, frame: bytes) -> None:
-        if self.tell:
-            self.tell(self._as_sent(frame))
+        if self._tell:
+            self._tell(self._as_sent(frame))
         if self.tap and self.tap.is_open:
             self.tap.publish(frame, "", time.time_ns(), self._as_sent)
 
@@ -200,7 +221,7 @@ class Sender:
         assert self._phrasing is not None
         rewritten = self._phrasing.rewrite(items, 0, count, self._by_class)
         if rewritten is None:
-            self._failed += count
+            self.failed += count
             return 0, b""
         return count, rewritten
 

@@ -6,13 +6,16 @@ inherit them. Whoever is behind the edge knows flows only. A phrasing puts phras
 
 import socket
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgpack  # type: ignore[import-untyped]
 
 from switchboard.bus.frames import SENT, TRANSLATED, flow_of, pack_sent
 from switchboard.phrases.phrases import Phrases
 from switchboard.sip.flow import Flow
+
+if TYPE_CHECKING:
+    from switchboard._native.wire import RunSender
 
 CLASSES = 7
 """Of responses, by the first digit of their code; 0 is none."""
@@ -75,6 +78,9 @@ class Undelivered(NamedTuple):
 
 class SocketSender(Protocol):
     """Sends through the sockets that it was made with."""
+
+    batches: "RunSender | None"
+    """Compiled code that sends whole runs as `send_run` does."""
 
     @property
     def retried(self) -> int:

@@ -60,20 +60,20 @@ def _datagram(data: bytes, pktinfo: bytes, source: Any) -> Received:
 
 
 class Sender:
-    """Sends through the socket of the right family, one of each at most."""
+    """Sends through the socket of the right family, one of each at most. `batches` sends runs, if it was compiled."""
 
     def __init__(self, sockets: Iterable[socket.socket]) -> None:
         self._sockets = {sock.family: sock for sock in sockets}
         self._wildcard = {
             family for family, sock in self._sockets.items() if sock.getsockname()[0] in _WILDCARDS
         }
-        self._batches = self._batch_sender()
+        self.batches = self._batch_sender()
         self._retried = 0
 
     @property
     def retried(self) -> int:
         """Datagrams that left at a further try: a call had failed, perhaps for another datagram's sake."""
-        return self._retried + (self._batches.retried if self._batches else 0)
+        return self._retried + (self.batches.retried if self.batches else 0)
 
     def send(self, data: bytes, flow: Flow) -> bool:
         """Send to a numeric host, from our address ("": the kernel chooses). False: it has not left."""
@@ -95,13 +95,13 @@ class Sender:
         Returns how many have left and how many have not. None, with nothing sent: this has to be unpacked and
         sent one by one, since there is no compiled twin, or an item is not plain.
         """
-        return self._batches.send_items(frame, start) if self._batches else None
+        return self.batches.send_items(frame, start) if self.batches else None
 
     def send_run(
         self, count: int, items: bytes, phrasing: Phrasing, by_class: list[int]
     ) -> tuple[int, int] | None:
         """Send `count` packed items of sip.send and sip.translate, with phrases; None as `send_items` says."""
-        return self._batches.send_run(count, items, phrasing, by_class) if self._batches else None
+        return self.batches.send_run(count, items, phrasing, by_class) if self.batches else None
 
     def _send(self, sock: socket.socket, data: bytes, source: Ancillary, address: Any) -> bool:
         for tries in range(TRIES):

@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import zmq
@@ -46,9 +46,13 @@ from switchboard.transports.resolve import Resolver
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog
+from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
+
+if TYPE_CHECKING:
+    from switchboard._native.engine import FastPath
 
 _RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 QUESTIONS_KEPT = 1
@@ -67,6 +71,7 @@ class RouterService(Actor):
     """
 
     name = "router"
+    fast_path: "FastPath | None" = None
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
         endpoints = endpoints_of(settings)
@@ -91,13 +96,14 @@ class RouterService(Actor):
         )
         self._users = self._follow_users(context, endpoints)
         self._source_address = SourceAddresses(settings)
-        self._resolver = Resolver()
+        self._resolver = Resolver(self._source_address)
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
         self._hears_lag = is_here("edge-rx.0", settings)
         self._core = self._make_core()
         self._replica.tell = self._core.bindings_changed
+        self.fast_path = make_fast_path(_RECEIVED, self._core, self._log, self._sender, self._clock.offset)
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_telling = 0.0
         self._bad_items = 0
@@ -125,10 +131,7 @@ class RouterService(Actor):
     def receive_frame(self, frame: bytes) -> int | None:
         """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
         if frame.startswith(_RECEIVED):
-            items = self._core.receive(frame, len(_RECEIVED), time.monotonic(), self._clock.at())
-            if items is not None:
-                self._carry_out()
-            return items
+            return self._core.receive(frame, len(_RECEIVED), time.monotonic(), self._clock.at())
         if not frame.startswith(_CHANGED):
             return None
         try:
@@ -143,7 +146,6 @@ class RouterService(Actor):
         match subject, body:
             case "sip.received", list(items):
                 self._core.receive_items(items, now, self._clock.at())
-                self._carry_out()
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now, self._clock.at())
             case "location.number", [int(number)]:
@@ -178,8 +180,9 @@ class RouterService(Actor):
 
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, or look around."""
-        events, first = self._log.events, min(self._next_look, self._sender.due_at)
-        deadlines = (self._tap.due_at, self._core.next_deadline, events.next_deadline())
+        events, first, core = self._log.events, min(self._next_look, self._sender.due_at), self._core
+        due = core.next_deadline if self.fast_path is None else core.reference_deadline
+        deadlines = (self._tap.due_at, due, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
                 first = deadline
@@ -190,7 +193,6 @@ class RouterService(Actor):
         self._tap.handle_timer(now)
         self._sender.handle_timer(now)
         self._core.advance(now, self._clock.at())
-        self._carry_out()
         self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
@@ -199,6 +201,7 @@ class RouterService(Actor):
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
+        self._carry_out()
         if self._authenticator:
             self._log.keep_nonces(self._authenticator.take_changes())
         now = time.monotonic()
@@ -206,34 +209,36 @@ class RouterService(Actor):
         if effects.events:
             self._log.note(effects.events)
         self._log.commit()
-        for lookup in effects.lookups:
-            self._resolver.ask(lookup)
+        for question in effects.lookups:
+            self._resolver.ask(question)
         self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
         self._sender.put_packed(*effects.responses)
         self._sender.flush()
         super().flush()
         if now >= self._next_telling:
             self._tell_journal(now)
+        if self.fast_path is not None:
+            self.fast_path.tell_at = self._next_telling
 
     def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
         """What it sends on the edge's sockets."""
-        self._sender.tell = tell
+        self._sender.tell_frames(tell)
 
     def peers(self) -> Iterable[BusPeer]:
         """The journal, too."""
         return (*super().peers(), self._journal)
 
     def notes(self) -> list[str]:
-        """How well it knows who is registered."""
-        return self._follower.notes(time.monotonic())
+        """How well it knows who is registered, and whether names are answered."""
+        return [*self._follower.notes(time.monotonic()), *self._resolver.notes()]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
         return {
             **self._core.stats(),
-            "lookups_waiting": self._resolver.waiting,
-            "lookups_refused": self._resolver.refused,
+            **self._resolver.stats(),
             **self._sender.stats(),
+            **self._datagrams(),
             "bad_items": self._bad_items + self._core.bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
@@ -247,6 +252,12 @@ class RouterService(Actor):
             "log_bytes": self._log.size,
             "log_entries": len(self._log),
         }
+
+    def _datagrams(self) -> dict[str, float]:
+        """Those that left, and that the kernel refused, whoever sent them."""
+        path, sender = self.fast_path, self._sender
+        more, refused = (0, 0) if path is None else (path.sent, path.failed)
+        return {"sent": sender.sent + more, "failed": sender.failed + refused}
 
     def close(self) -> None:
         """Let go of the resolver's threads and the log."""

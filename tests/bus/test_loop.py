@@ -1,5 +1,6 @@
 """The loop in this process, over real sockets; `run_actor` is tested in a process of its own."""
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from switchboard.bus.loop import Loop
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer
 from switchboard.bus.rounds import BYTES_A_ROUND, FRAMES_A_ROUND, Rounds, RoundsInPython
+from switchboard.storage.writing import Writing
 
 LIMIT_S = 2.0
 TWINS = list(dict.fromkeys([Rounds, RoundsInPython]))
@@ -349,6 +351,24 @@ def test_stats_are_those_of_loop_outboxes_and_actor(context: BusContext, endpoin
             "fired": 0,
         },
     )
+
+
+def test_what_cannot_be_written_is_told_in_log_notes_and_stats(
+    context: BusContext, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("switchboard.bus.rounds.LOOK_AROUND_S", 0.01)
+    actor = Recorder()
+    actor.writings = [Writing("a", "b goes on"), Writing("c", "d goes on")]
+    loop = Loop(actor, context, endpoints)
+    actor.writings[1].failed(errno.ENOSPC)
+    with structlog.testing.capture_logs() as lines:
+        rounds_until(loop, lambda: bool(lines))
+    why = "cannot write: No space left on device (c); d goes on"
+    assert [each["event"] for each in lines] == [why]
+    assert ask_in_between(context, endpoints, loop, "notes", None)[1] == [f"up, but {why}"]
+    assert (loop.stats()["write_error"], loop.stats()["write_failures"]) == (errno.ENOSPC, 1)
+    actor.writings[1].worked()
+    assert (loop.stats()["write_error"], loop.stats()["write_failures"]) == (0, 1)
 
 
 def test_watched_descriptors_are_handled_until_the_drain(context: BusContext, endpoints: Endpoints) -> None:

@@ -75,6 +75,15 @@ def test_calls_phones_and_workers(open_console: Open) -> None:
     assert "1m 05s" in page
 
 
+@pytest.mark.usefixtures("running")
+def test_a_worker_that_cannot_write(open_console: Open, answering: Answering) -> None:
+    browser = open_console()
+    assert "cannot write" not in browser.get("/").text
+    answering("journal.0.ask", "stats", {"items_in": 4, "write_error": 28})
+    page = open_console().get("/").text
+    assert "journal.0 is up, but cannot write: No space left on device." in page
+
+
 def test_a_call_that_goes_past_the_switchboard(open_console: Open, answering: Answering) -> None:
     answering("journal.0.ask", "call.list", [{**CALL, "state": "up", "past_us": True}])
     assert "its end may not be seen" in open_console().get("/").text

@@ -32,3 +32,10 @@ def test_phones_that_keep_failing() -> None:
     assert (finding.check, finding.level) == ("password", Level.WARNING)
     assert finding.found.startswith("lukas at 10.0.0.9 (Phone/1) was asked 5 times in a row")
     assert "auth_algorithms" in finding.remedy
+
+
+def test_who_cannot_write() -> None:
+    said = "router.0 is up, but cannot write: No space left on device"
+    *_, finding = check_running(replace(GOOD, cannot_write=[said]))
+    assert (finding.check, finding.level, finding.found) == ("writing", Level.PROBLEM, said)
+    assert "make room" in finding.remedy

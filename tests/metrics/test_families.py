@@ -17,6 +17,8 @@ FULL = survey(
         answered_404=2,
         events_waiting=4,
         snapshots=1,
+        lookups=7,
+        lookups_waiting=5,
     ),
     reading("journal.0", state="down"),
 )
@@ -41,6 +43,8 @@ def test_counters_become_metrics() -> None:
     assert found["switchboard_transactions", "server", "router.0"] == 3
     assert found["switchboard_dropped_total", "no_request", "edge-rx.0"] == 1
     assert found["switchboard_requests_answered_total", "404", "router.0"] == 2
+    assert found["switchboard_lookups_total", "made", "router.0"] == 7
+    assert found["switchboard_queue_items", "names", "router.0"] == 5
     assert found["switchboard_worker_cpu_seconds_total", "router.0"] == 2.0
 
 
@@ -67,3 +71,9 @@ def test_a_count_without_a_metric_of_its_own_is_not_lost() -> None:
 def test_samples_of_a_family_share_their_labels() -> None:
     for family in families(FULL):
         assert len({tuple(each.labels) for each in family.samples}) == 1
+
+
+def test_who_cannot_write() -> None:
+    found = samples(survey(0.0, reading("router.0", write_error=28, write_failures=4)))
+    assert found["switchboard_worker_write_error", "router.0"] == 28
+    assert found["switchboard_worker_write_failures_total", "router.0"] == 4

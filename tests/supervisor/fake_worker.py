@@ -2,6 +2,7 @@
 
 steady: serves until SIGTERM. `says WORD`: the same, and prints the word when it is ready. stubborn: ignores
 SIGTERM. silent: is never ready. broken: ends while it loads. hangs: never has loaded. unfit: ends at its go.
+spins: computes for ever while it loads. busy: the same after its go, and says so.
 """
 
 import os
@@ -9,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+from switchboard.busy import still_busy
 from switchboard.supervisor.handshake import await_go, die_with_parent, tell_ready
 
 
@@ -18,10 +20,14 @@ def main(mode: str) -> int:
         return 3
     if mode == "hangs":
         signal.pause()
+    while mode == "spins":
+        pass
     if not await_go():
         return 0
     if mode == "unfit":
         return 4
+    while mode == "busy":
+        still_busy()
     signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGTERM}
     )  # a handler may miss one that comes before a pause

@@ -1,7 +1,9 @@
 """One launched process and its two pipes."""
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from supervisor.fake_children import await_end, hear_until, launch, loaded, reap
 
-from switchboard.supervisor.child import Child, ForkedProcess
+from switchboard.supervisor.child import LONGEST_SPIN, LOOKS, Child, ForkedProcess, _used_ticks
 
 LIMIT_S = 15.0
 LOOK_S = 0.01
@@ -140,7 +142,6 @@ def test_environment_and_descriptors() -> None:
 def test_a_fork_waits_and_outlives_the_process_that_forked_it(child: Child) -> None:
     fork = child.go_and_fork()
     assert fork
-    assert fork.pid is None
     hear_until(child, lambda: child.ready)
     hear_until(fork, lambda: fork.loaded)
     assert fork.pid not in (None, child.pid)
@@ -168,6 +169,91 @@ def test_a_fork_that_is_dismissed_while_the_other_serves(child: Child) -> None:
     assert fork.reap()
     assert (fork.returncode, fork.describe_end()) == (None, f"(pid {fork.pid}) ended")
     assert not child.reap()
+
+
+def hear_all(child: Child) -> None:
+    """Take what the child has said by now."""
+    assert child.ready_fd is not None
+    while select.select([child.ready_fd], [], [], 0)[0]:
+        child.hear()
+
+
+def test_who_waits_answers_a_look(child: Child) -> None:
+    child.look()
+    for _ in range(2 * LOOKS):
+        assert child.ready_fd is not None
+        assert select.select([child.ready_fd], [], [], LIMIT_S)[0]
+        hear_all(child)
+        child.look()
+        assert child.silent == 0
+    assert not child.hangs
+
+
+def test_who_waits_and_is_stopped_does_not(child: Child) -> None:
+    os.kill(child.pid or 0, signal.SIGSTOP)
+    hear_all(child)
+    child.look()
+    for number in range(LOOKS):
+        assert (child.silent, child.hangs) == (number, False)
+        child.look()
+    assert child.hangs
+    child.kill()
+    assert not child.hangs
+
+
+def test_a_stopped_fork_is_known_by_the_word_of_who_forked_it_and_can_be_dismissed(child: Child) -> None:
+    fork = child.go_and_fork()
+    assert fork
+    hear_until(child, lambda: fork.pid is not None)
+    os.kill(fork.pid or 0, signal.SIGSTOP)
+    fork.dismiss()
+    hear_until(fork, lambda: fork.ready_fd is None)
+    assert fork.reap()
+    assert not child.reap()
+
+
+def test_who_computes_while_it_starts_does_not_hang_unless_it_never_says_a_word() -> None:
+    child = launch("spins")
+    child.look()
+    while not child.hangs:
+        before = child._used_ticks
+        until(lambda: _used_ticks(child.pid) > before)  # noqa: B023
+        child.look()
+        assert child.silent == 0
+    assert child._wordless == LONGEST_SPIN
+    child.kill()
+    reap(child)
+
+
+def test_who_says_that_it_is_busy_does_not_hang() -> None:
+    child = loaded("busy")
+    child.go()
+    for _ in range(2):
+        child.look()
+        assert child.ready_fd is not None
+        assert select.select([child.ready_fd], [], [], LIMIT_S)[0]
+        child.hear()
+        child.look()
+        assert child._wordless == 0
+    child.kill()
+    reap(child)
+
+
+def test_a_word_may_come_in_pieces() -> None:
+    read_fd, write_fd = os.pipe()
+    ours, its = socket.socketpair()
+    split = Child(ForkedProcess(), read_fd, ours)
+    for piece in (b"BU", b"SY\nLOADED 1", b"23\nREA"):
+        os.write(write_fd, piece)
+        split.hear()
+    assert (split.pid, split.ready) == (123, False)
+    os.write(write_fd, b"DY\n")
+    split.hear()
+    assert split.ready
+    os.close(write_fd)
+    its.close()
+    split.hear()
+    assert split.reap()
 
 
 def test_there_is_no_fork_of_what_never_loads() -> None:

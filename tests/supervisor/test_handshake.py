@@ -136,6 +136,15 @@ def test_a_worker_that_waits_binds_nothing_until_its_go(at: Endpoints) -> None:
         assert worker.wait(LIMIT_S) == 0
 
 
+def test_a_worker_that_waits_says_that_it_is_there_when_it_is_asked(at: Endpoints) -> None:
+    with waiting(at) as (worker, go, ready):
+        for _ in range(3):
+            go.send(b"?")
+            assert ready.readline() == b"LOADED %d\n" % worker.pid
+        go.send(b"?!")
+        assert (ready.readline(), ready.readline()) == (b"LOADED %d\n" % worker.pid, READY)
+
+
 def test_a_worker_that_is_not_told_to_go_ends_quietly(at: Endpoints) -> None:
     with waiting(at) as (worker, go, _):
         go.close()
@@ -156,10 +165,12 @@ def test_a_go_with_descriptors_leaves_a_fork_that_waits(at: Endpoints) -> None:
         socket.send_fds(go, [b"!"], [write_fd, its.fileno()])
         os.close(write_fd)
         its.close()
+        said = ready.readline()
         assert (ready.readline(), ready.read()) == (READY, b"")
         word, pid = fork_ready.readline().split()
         assert word == LOADED
         assert int(pid) != worker.pid
+        assert said == b"FORKED %s\n" % pid
         ours.close()
         assert fork_ready.read() == b""
         assert worker.poll() is None

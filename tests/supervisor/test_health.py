@@ -13,7 +13,8 @@ from supervisor.fake_children import command, tend_until
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rpc import RpcServer
-from switchboard.supervisor.health import QUESTIONS, SignsOfLife, Watchdog, notify, signs_of_life
+from switchboard.supervisor.child import LOOKS
+from switchboard.supervisor.health import SignsOfLife, Watchdog, notify, signs_of_life
 from switchboard.supervisor.worker import State, Worker
 
 
@@ -91,14 +92,14 @@ def test_who_does_not_answer_is_replaced(context: BusContext, endpoints: Endpoin
     with watched("steady", context, endpoints, said) as (worker, watchdog):
         become_up(worker)
         hung = worker.pid
-        for _ in range(QUESTIONS):
+        for _ in range(LOOKS):
             watchdog.handle_timer(0.0)
         assert said == []
         watchdog.handle_timer(0.0)
         assert said == [f"fake.0 (pid {hung}) has not answered for 10 s"]
         lines = tend_until(worker, lambda: worker.pid not in (None, hung) and worker.state is State.UP, 5.0)
         assert lines == [f"fake.0 (pid {hung}) was killed by {signal.SIGKILL.name}; restarting"]
-        for _ in range(QUESTIONS):
+        for _ in range(LOOKS):
             watchdog.handle_timer(0.0)
         assert len(said) == 1
 
@@ -110,7 +111,7 @@ def test_who_answers_now_and_then_is_left_alone(
     with watched("steady", context, endpoints, said) as (worker, watchdog):
         become_up(worker)
         for _ in range(3):
-            for _ in range(QUESTIONS):
+            for _ in range(LOOKS):
                 watchdog.handle_timer(0.0)
             answer_all(server, watchdog)
         assert said == []
@@ -132,7 +133,7 @@ def test_who_is_still_starting_is_not_asked(
     server = RpcServer(context, endpoints.ask("fake"))
     with watched("silent", context, endpoints, said) as (worker, watchdog):
         tend_until(worker, lambda: worker.pid is not None, 0.0)
-        for _ in range(3 * QUESTIONS):
+        for _ in range(LOOKS):
             watchdog.handle_timer(0.0)
         assert server.take() is None
         assert said == []
@@ -141,4 +142,4 @@ def test_who_is_still_starting_is_not_asked(
 def test_five_questions_in_the_time(context: BusContext, endpoints: Endpoints, said: list[str]) -> None:
     with watched("steady", context, endpoints, said) as (_, watchdog):
         watchdog.handle_timer(100.0)
-        assert watchdog.next_deadline() == 100.0 + HUNG_AFTER_S / QUESTIONS
+        assert watchdog.next_deadline() == 100.0 + HUNG_AFTER_S / LOOKS

@@ -2,13 +2,16 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
-from supervisor.fake_children import command, tend_until
+from supervisor.fake_children import LIMIT_S, LOOK_S, command, tend_until
 
+from switchboard.supervisor.child import LOOKS
 from switchboard.supervisor.standby import AFTER_S
 from switchboard.supervisor.worker import LONGEST_PAUSE_S, State, Worker
 
@@ -234,3 +237,72 @@ def test_restart_during_a_pause_ends_it() -> None:
         assert worker.next_deadline() == 10.01
         worker.tend((), 10.01)
         assert worker.pid == follower.pid
+
+
+def look_until_killed(worker: Worker) -> list[str]:
+    """As many looks as it takes; what the log is to know of them."""
+    lines: list[str] = []
+    for _ in range(LOOKS + 1):
+        assert lines == []
+        lines = worker.look()
+    return lines
+
+
+def test_a_stopped_standby_is_killed_and_replaced(steady: Worker) -> None:
+    standby = have_standby(steady, 12.0)
+    os.kill(standby, signal.SIGSTOP)
+    tend_until(steady, lambda: True, 12.0)
+    assert look_until_killed(steady) == [f"fake.0 standby process (pid {standby}) hangs and is killed"]
+    tend_until(steady, lambda: standby not in processes(steady), 13.0)
+    assert steady.look() == []
+    assert have_standby(steady, 13.0 + AFTER_S) != standby
+
+
+def test_a_standby_that_leaves_a_question_unanswered_takes_no_place(steady: Worker) -> None:
+    standby = have_standby(steady, 12.0)
+    os.kill(standby, signal.SIGSTOP)
+    steady.look()
+    steady.look()
+    pid = kill(steady)
+    tend_until(steady, lambda: steady.pid not in (pid, None), 13.0)
+    assert steady.pid != standby
+    become_up(steady, 13.0)
+    tend_until(steady, lambda: standby not in processes(steady), 13.0)
+
+
+@pytest.mark.parametrize("mode", ["silent", "hangs"])
+def test_one_that_hangs_while_it_starts_is_killed_and_replaced(mode: str) -> None:
+    with working(mode) as worker:
+        if mode == "silent":
+            tend_until(worker, lambda: len(_loaded(worker)) > 1 and all(_loaded(worker)), 10.0)
+        sleeps(worker.pid)
+        pid = worker.pid
+        assert look_until_killed(worker)[-1] == f"fake.0 (pid {pid}) hangs while it starts and is killed"
+        lines = tend_until(worker, lambda: worker.pid != pid, 11.0)
+        assert f"fake.0 (pid {pid}) was killed by SIGKILL; restarting in 0.1 s" in lines
+
+
+def _loaded(worker: Worker) -> list[bool]:
+    return [child.loaded for child in worker._children()]
+
+
+def sleeps(pid: int | None) -> None:
+    """Return when the process does nothing any more."""
+    until = time.monotonic() + LIMIT_S
+    while psutil.Process(pid).status() != psutil.STATUS_SLEEPING:
+        assert time.monotonic() < until
+        signal.sigtimedwait((), LOOK_S)
+
+
+def test_a_successor_that_hangs_while_it_loads_leaves_the_old_one(tmp_path: Path) -> None:
+    code = tmp_path / "mode"
+    code.write_text("steady")
+    with working(f"@{code}") as worker:
+        become_up(worker)
+        old = worker.pid
+        code.write_text("hangs")
+        follower = worker.restart(12.1)
+        sleeps(follower.pid)
+        assert f"fake.0 successor (pid {follower.pid}) hangs and is killed" in look_until_killed(worker)
+        tend_until(worker, lambda: follower.returncode is not None, 12.2)
+        assert (worker.pid, worker.state) == (old, State.UP)

@@ -93,3 +93,12 @@ def test_moment_as_json() -> None:
     assert (found["not_up"], found["calls"]) == (["router.0"], [{"call_id": "a"}])
     worker = found["workers"][0]
     assert (worker["name"], worker["memory_bytes"], worker["cpu_percent"]) == ("registrar", 50_000_000, 0.0)
+
+
+def test_who_cannot_write_and_why() -> None:
+    full = replace(reading("router.0"), counters={"write_error": 28})
+    now = survey(0.0, full, reading("journal.0", write_error=0), reading("edge-rx.0"))
+    assert now.cannot_write() == {"router.0": "No space left on device"}
+    found = json.loads(json.dumps(moment(now, survey(1.0, *now.workers), []).to_map()))
+    assert found["cannot_write"] == {"router.0": "No space left on device"}
+    assert [each["cannot_write"] for each in found["workers"]] == ["No space left on device", "", ""]

@@ -105,7 +105,7 @@ class Switchboard:
     def wait_up(self, timeout_s: float = START_S) -> None:
         """Return when every component is up and an OPTIONS is answered; AssertionError after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
-        wait_until(lambda: self._all_up() or None, "everything up", timeout_s)
+        wait_until(lambda: self.is_up() or None, "everything up", timeout_s)
         assert self._answers(max(1.0, deadline - time.monotonic())), "no answer to OPTIONS"
 
     def stop(self) -> None:
@@ -256,7 +256,8 @@ class Switchboard:
     def _records(self, call_id: str) -> list[CallRecord]:
         return [record for record in self.cdr() if record["call_id"] == call_id]
 
-    def _all_up(self) -> bool:
+    def is_up(self) -> bool:
+        """Whether every component is up; AssertionError if honcho has ended."""
         assert self._honcho is not None, "it was not started"
         assert self._honcho.poll() is None, f"honcho ended with {self._honcho.returncode}"
         components = self._ask_parents()

@@ -1,10 +1,13 @@
 """Each component is killed, restarted or kept down, and the switchboard goes on."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from system.control import Component
 from system.dialog import answer_call, hang_up, place_call
@@ -165,6 +168,42 @@ def test_hung_workers_are_replaced() -> None:
         hang_up(call.caller, call.callee)
         for name, pid in hung.items():
             assert f"{name}.0 (pid {pid}) has not answered for 1 s" in switchboard.log()
+
+
+def standby_of(switchboard: Switchboard, name: str) -> int:
+    """The process that waits behind a worker."""
+    worker = psutil.Process(switchboard.component(name)["pid"])
+    [standby] = wait_until(lambda: worker.children() or None, f"the standby process of {name}")
+    return int(standby.pid)
+
+
+def test_a_worker_whose_standby_hangs_is_replaced() -> None:
+    with running({"SWITCHBOARD_HUNG_AFTER_S": "1", "SWITCHBOARD_ROUTERS": "1"}) as (switchboard, net):
+        phones = registered(net, "kristian"), registered(net, "lukas")
+        standby = standby_of(switchboard, "router")
+        router = psutil.Process(standby).ppid()
+        os.kill(standby, signal.SIGSTOP)
+        os.kill(router, signal.SIGKILL)
+        wait_replaced(switchboard, {"router": standby})
+        assert f"router.0 (pid {standby}) hangs while it starts and is killed" in switchboard.log()
+        call = place_call(*phones)
+        hang_up(call.caller, call.callee)
+
+
+def test_a_hung_standby_is_replaced() -> None:
+    with running({"SWITCHBOARD_HUNG_AFTER_S": "1"}) as (switchboard, _):
+        standby = standby_of(switchboard, "router")
+        router = psutil.Process(standby).ppid()
+        parent = psutil.Process(psutil.Process(router).ppid())
+        workers = {each.pid for each in parent.children()}
+        os.kill(standby, signal.SIGSTOP)
+        said = f"router.0 standby process (pid {standby}) hangs and is killed"
+        wait_until(lambda: said in switchboard.log() or None, "a word in the log")
+        wait_until(
+            lambda: {each.pid for each in parent.children()} - workers or None, "another standby process"
+        )
+        assert not psutil.pid_exists(standby)
+        wait_replaced(switchboard, {"router": switchboard.kill("router")})
 
 
 def test_bindings_outlive_the_switchboard(tmp_path: Path) -> None:

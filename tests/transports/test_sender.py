@@ -242,7 +242,7 @@ def test_a_tap_is_shown_the_wire(bench: Bench) -> None:
 def test_what_leaves_is_told(bench: Bench) -> None:
     told: list[bytes] = []
     bench.open()
-    bench.sender.tell = told.append
+    bench.sender.tell_frames(told.append)
     bench.sender.put(bench.response())
     bench.sender.flush()
     assert [frames.unpack(frame) for frame in told] == [("sip.send", [[bench.flow, SLOVAK]])]

@@ -1,0 +1,128 @@
+# A round of a router that is plain: from the packed frame to the log and the datagrams, without the worker's Python.
+#
+# A round takes frames and fires timers, and ends with `settle`. It is plain if the reference was asked nothing and
+# the worker itself has nothing to do; else `settle` touches nothing, and the worker's own `flush` ends the round: both
+# take what the same engine holds. So either may end any round.
+
+from posix.time cimport clock_gettime, timespec
+
+cdef extern from *:
+    """
+    #include <time.h>
+    #ifdef CLOCK_BOOTTIME
+    #define SB_BOOT_TIME CLOCK_BOOTTIME
+    #else
+    #define SB_BOOT_TIME CLOCK_MONOTONIC
+    #endif
+    """
+    const int SB_BOOT_TIME
+
+cdef inline double _boot_time() noexcept nogil:
+    """As `switchboard.clock.boot_time`."""
+    cdef timespec now
+    clock_gettime(SB_BOOT_TIME, &now)
+    return <double>now.tv_sec + <double>now.tv_nsec / 1e9
+
+
+cdef class FastPath:
+    """Serves the plain rounds of a router (bus/actor.py, `FastPath`).
+
+    `head` is that of the frames that it takes. `log` keeps saved transactions, `ring` call events, and `sender` says
+    how what leaves is sent (`transports/sender.py`); `sent` and `failed` count datagrams. `tell_at` (monotonic s): when the worker is to tell the journal
+    what is new in the ring. `clock_offset`: steady clock less boot time (`switchboard/clock.py`).
+    """
+
+    cdef public double tell_at
+    cdef double _clock_offset
+    cdef readonly uint64_t sent, failed
+    cdef Engine _engine
+    cdef NativeKeyedLog _log
+    cdef NativeEventRing _ring
+    cdef object _sender, _tap
+    cdef bytes _head
+
+    def __init__(
+        self, bytes head not None, Engine engine not None, NativeKeyedLog log not None, NativeEventRing ring not None,
+        sender, double clock_offset,
+    ):
+        self._clock_offset = clock_offset
+        self._head, self._engine, self._log, self._ring = head, engine, log, ring
+        self._sender, self._tap = sender, sender.tap
+
+    def receive(self, bytes frame not None, double now):
+        """Take a frame, and return how many items it held; None: it is for the worker."""
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self._head)
+        if PyBytes_GET_SIZE(frame) <= size or memcmp(PyBytes_AS_STRING(frame), PyBytes_AS_STRING(self._head), size) != 0:
+            return None
+        return self._engine.receive(frame, size, now, _boot_time() + self._clock_offset)
+
+    def drain(self, int fd, double now):
+        """No descriptor is plain to read."""
+        return False
+
+    def advance(self, double now):
+        """Fire the engine's timers."""
+        self._engine.advance(now, _boot_time() + self._clock_offset)
+
+    def settle(self, double now):
+        """End a round. True: it was plain. False: nothing was done, and the worker is to end it."""
+        cdef object direct = self._sender.direct
+        if direct is None or self._engine.asked or now >= self._others_due():
+            self._engine.asked = False
+            return False
+        self._keep()
+        if self._engine._request_count or self._engine._response_count:
+            self._send(direct)
+        return True
+
+    def next_deadline(self):
+        """When `advance` or `settle` has something to do (monotonic s)."""
+        cdef double due = self._engine._heap.waiters[0].due if self._engine._heap.count else INFINITY
+        return min(due, self._others_due())
+
+    cdef double _others_due(self) except? -1:
+        """When the worker has to end a round: the journal is to be told, or the tap has gathered for long enough."""
+        cdef double due = self.tell_at if ring_has_news(&self._ring.ring) else INFINITY
+        return min(due, <double>self._tap.due_at)
+
+    def pause_s(self):
+        """A router never waits for more."""
+        return 0.0
+
+    cdef int _keep(self) except -1:
+        """Write ahead what the round has decided."""
+        cdef Engine engine = self._engine
+        cdef bytes event
+        _save_touched(engine)
+        if engine._is_out_of_memory():
+            raise MemoryError
+        if log_put_records(&self._log.log, engine._records.data, engine._records.size) < 0:
+            raise MemoryError
+        engine._records.size = 0
+        for event in engine._events:
+            self._ring.put(event)
+        engine._events.clear()
+        self._log.commit()
+        return 0
+
+    cdef int _send(self, direct) except -1:
+        cdef Engine engine = self._engine
+        cdef Py_ssize_t count = engine._request_count + engine._response_count
+        cdef bytes items = _joined(content(&engine._requests), content(&engine._responses))
+        engine._requests.size = engine._responses.size = 0
+        engine._request_count = engine._response_count = 0
+        sockets, phrasing, by_class = direct
+        cdef object counts = None if self._tap.is_open else sockets.send_run(count, items, phrasing, by_class)
+        if counts is None:
+            self._sender.send(count, items)
+        else:
+            self.sent += counts[0]
+            self.failed += counts[1]
+        return 0
+
+
+cdef bytes _joined(Slice first, Slice second):
+    cdef bytes octets = PyBytes_FromStringAndSize(NULL, first.size + second.size)
+    memcpy(PyBytes_AS_STRING(octets), first.at, first.size)
+    memcpy(PyBytes_AS_STRING(octets) + first.size, second.at, second.size)
+    return octets

@@ -1,0 +1,31 @@
+"""The fast path of a router, where engine, log and loop were compiled: plain rounds run without the worker's Python."""
+
+from typing import TYPE_CHECKING
+
+from switchboard.core.router_core import RouterCore
+from switchboard.transports.sender import Sender
+from switchboard.wal.router_log import RouterLog
+
+if TYPE_CHECKING:
+    from switchboard._native.engine import FastPath
+
+try:
+    from switchboard._native import engine as _module
+except ImportError:
+    _module = None  # type: ignore[assignment]
+
+
+def make_fast_path(
+    head: bytes, core: RouterCore, log: RouterLog, sender: Sender, clock_offset: float
+) -> "FastPath | None":
+    """Return what serves frames of datagrams, which begin with `head`; None where something was not compiled.
+
+    `clock_offset`: that of the steady clock (`switchboard.clock`).
+    """
+    if _module is None or core.engine is None:
+        return None
+    if not isinstance(log.keyed, _module.NativeKeyedLog) or not isinstance(
+        log.events, _module.NativeEventRing
+    ):
+        return None
+    return _module.FastPath(head, core.engine, log.keyed, log.events, sender, clock_offset)
