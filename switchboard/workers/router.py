@@ -24,7 +24,6 @@ from switchboard.bus.frames import UNDELIVERABLE, flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
-from switchboard.clock import boot_id
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
@@ -79,6 +78,7 @@ class RouterService(Actor):
         self._instance = instance
         self._clock = clock_of(settings)
         self._log = RouterLog(settings.data_dir / f"router-{instance}")
+        self.writings = [self._log.writing]
         self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
@@ -90,7 +90,7 @@ class RouterService(Actor):
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
-        issuer = f"router.{instance} {boot_id()} {self._log.series}"
+        issuer = f"router.{instance} {self._log.issuer}"
         self._authenticator = make_authenticator(
             settings, self._key, issuer, self._log.nonces, self._failures
         )
@@ -165,6 +165,8 @@ class RouterService(Actor):
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
+            case "call.held", [str(series)]:
+                self._log.held(series, now)
             case _:
                 self._bad_items += 1
 
@@ -179,8 +181,9 @@ class RouterService(Actor):
         return self._follower.is_current
 
     def next_deadline(self) -> float | None:
-        """The next transaction's timer, event to be told again, or look around."""
-        events, first, core = self._log.events, min(self._next_look, self._sender.due_at), self._core
+        """The next transaction's timer, event to be told again, look around, or try to write the log."""
+        events, core = self._log.events, self._core
+        first = min(self._next_look, self._sender.due_at, self._log.keyed.retry_at)
         due = core.next_deadline if self.fast_path is None else core.reference_deadline
         deadlines = (self._tap.due_at, due, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
@@ -251,6 +254,7 @@ class RouterService(Actor):
             "events_dropped": self._log.events.dropped,
             "log_bytes": self._log.size,
             "log_entries": len(self._log),
+            "log_unwritten_bytes": self._log.keyed.unwritten,
         }
 
     def _datagrams(self) -> dict[str, float]:
@@ -271,6 +275,7 @@ class RouterService(Actor):
         registrar = Outbox(context, endpoints.inbox("registrar"), "location.wanted", QUESTIONS_KEPT)
         self.outboxes.append(registrar)
         copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
+        self.writings = [*self.writings, copy.writing]
         return PageFollower(
             self._replica, copy, lambda after: registrar.put([self._instance, after]), self._clock.at
         )
