@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -27,6 +28,9 @@ from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here
+from switchboard.storage.mending import reports
+from switchboard.storage.unusable import NotWritten
+from switchboard.storage.writing import RETRY_S
 from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, make_reception
@@ -66,7 +70,8 @@ class RegistrarService(Actor):
         self._registrar = Registrar(
             self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
         )
-        self._grace = self._begin_grace()
+        doubt = self._clock.doubt
+        self._grace = Grace(self._store, doubt, boot_id()) if doubt else None
         self._look_at_clock()
         self._reception = make_reception(self._registrar, 64 * settings.t1_s)
         self._publisher = Publisher(
@@ -88,12 +93,16 @@ class RegistrarService(Actor):
             *self._pages.values(),
             *self._users.outboxes,
         ]
+        self.writings = [self._store.writing, self._users.writing]
         self._gathering = BatchInterval(GATHER_S)
         self._frames: list[bytes] = []
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
-        self._next_telling = 0.0
+        self._next_telling = self._next_try = 0.0
         self._bad_items = 0
+        self._files = settings.store_path, settings.users_path
+        for report in reports(*self._files):
+            structlog.get_logger().warning(str(report))
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The translator's tables."""
@@ -140,16 +149,29 @@ class RegistrarService(Actor):
     def _take_registers(self, now: float) -> None:
         self._began_at = now
         taken, self._frames = self._frames, []
-        with self._store.batch() as change:
-            items = [item for frame in taken for item in self._answers(frame, now)]
-            if self._authenticator:
-                self._store.keep_nonces(self._authenticator.take_changes())
+        self._reception.begin()
+        try:
+            change, items = self._answer_all(taken, now)
+        except (
+            NotWritten
+        ):  # nothing of it has happened; what changes nothing is answered, and all else refused
+            self._reception.undo()
+            self._registrar.take_displaced()
+            change, items = self._answer_all(taken, now)
         if failures := self._failures.take():
             self._failure_log.tell(failures, now)
         self._binding_log.tell(self._registrar.take_displaced(), now)
         self._publish(change)
         self._sender.put_packed(len(items), b"".join(items))
         self._tell_edge()
+
+    def _answer_all(self, taken: list[bytes], now: float) -> tuple[Change, list[bytes]]:
+        """The answers to these frames, once what they change is durable. NotWritten."""
+        with self._store.batch() as change:
+            items = [item for frame in taken for item in self._answers(frame, now)]
+            if self._authenticator:
+                self._store.keep_nonces(self._authenticator.take_changes())
+        return change, items
 
     def _answers(self, frame: bytes, now: float) -> list[bytes]:
         try:
@@ -171,36 +193,32 @@ class RegistrarService(Actor):
             self._publisher.send_frame(_CHANGED + change.pack())
 
     def next_deadline(self) -> float:
-        """The next announcement, of which the first is at once, or what the sender has to do."""
-        return 0.0 if self._grace else min(self._next_telling, self._sender.due_at)
+        """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
+        deadline = min(self._next_telling, self._sender.due_at)
+        if self._cannot_write():
+            return min(deadline, self._next_try)
+        return 0.0 if self._grace else deadline
 
     def handle_timer(self, now: float) -> None:
         """Remove what has expired and tell the routers the number of the last change, once in TELL_EVERY_S."""
         self._sender.handle_timer(now)
-        if self._grace:
+        if now >= self._next_try and self._cannot_write():
+            self._next_try = now + RETRY_S
+            self._try_again()
+        if self._grace and not self._store.writing.error:
             self._give_grace(self._grace)
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
         self._reception.purge(now)
         self._look_at_clock()
-        if not self._grace:
-            with self._store.batch() as change:
-                self._registrar.purge(self._clock.at())
-            self._publish(change)
+        if not (self._grace or self._store.writing.error):
+            self._purge()
         self._tell_numbers()
 
-    def _begin_grace(self) -> Grace | None:
-        """After a start of the machine with a clock that cannot be believed, unless that was done."""
-        if not self._clock.doubt:
-            return None
-        grace = Grace(self._store, self._clock.doubt, boot_id())
-        return None if grace.is_over else grace
-
     def _give_grace(self, grace: Grace) -> None:
-        with self._store.batch() as change:
-            grace.go_on()
-        self._publish(change)
+        with suppress(NotWritten):
+            self._publish(grace.go_on())
         if grace.is_over:
             self._grace = None
             if grace.bindings:
@@ -216,15 +234,19 @@ class RegistrarService(Actor):
     def _doubt(self) -> str:
         return f"the clock was {describe(self._clock.doubt)}" if self._clock.doubt else ""
 
-    def notes(self) -> list[str]:
-        """What is wrong with the clock, as long as it matters."""
-        doubt, bindings = self._clock.doubt, self._store.count()[1]
-        left_s = doubt.since + GRACE_S - self._clock.at() if doubt else 0.0
-        if not bindings or (left_s <= 0 and not self._clock.is_behind):
-            return []
-        return [
-            f"{self._doubt()}; bindings of before are kept for {GRACE_S / 60:g} min, or longer if they had more left"
-        ]
+    def _purge(self) -> None:
+        with suppress(NotWritten):
+            with self._store.batch() as change:
+                self._registrar.purge(self._clock.at())
+            self._publish(change)
+
+    def _cannot_write(self) -> bool:
+        return any(each.error for each in self.writings)
+
+    def _try_again(self) -> None:
+        if self._store.writing.error:
+            self._store.try_again()
+        self._users.try_again()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Routers that begin to listen."""
@@ -271,6 +293,20 @@ class RegistrarService(Actor):
         return [
             [user, [each.moved(correction_s).to_map() for each in found if each.expires_at > now_at]]
             for user, found in users
+        ]
+
+    def notes(self) -> list[str]:
+        """What was lost of its files, whether anybody can register, and what is wrong with the clock."""
+        return [*map(str, reports(*self._files)), *self._users.notes(), *self._clock_notes()]
+
+    def _clock_notes(self) -> list[str]:
+        """As long as it matters."""
+        doubt, bindings = self._clock.doubt, self._store.count()[1]
+        left_s = doubt.since + GRACE_S - self._clock.at() if doubt else 0.0
+        if not bindings or (left_s <= 0 and not self._clock.is_behind):
+            return []
+        return [
+            f"{self._doubt()}; bindings of before are kept for {GRACE_S / 60:g} min, or what they had left"
         ]
 
     def stats(self) -> dict[str, float]:
