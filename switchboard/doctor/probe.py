@@ -17,6 +17,7 @@ import zmq
 
 from switchboard.auth.user_store import read_page
 from switchboard.bus.context import BusContext
+from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
@@ -63,6 +64,7 @@ def machine_facts(settings: Settings) -> MachineFacts:
     withheld, granted = _buffer(settings.receive_buffer_bytes)
     return MachineFacts(
         clock_synchronized=_clock_synchronized(),
+        clock_doubt=current_doubt(settings.data_dir),
         buffer_cut=withheld,
         buffer_bytes=granted,
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],

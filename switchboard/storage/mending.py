@@ -37,8 +37,8 @@ class Plan:
     """How a file of one kind is made anew. `rows`: by the statement that inserts them, what is recognised as such.
 
     `script` makes the tables, `settle` comes last. `missing` asks for what is known to be lost, in words; what it needs
-    beyond the tables, `memory` makes. `advice`: what people do about it. `renew`: what makes of a copy that was restored
-    another file than the one that it is a copy of.
+    beyond the tables, `memory` makes. `advice`: what people do about it. `renew`: what makes another file of a copy
+    that was restored, for who remembers the file that it is a copy of.
     """
 
     script: str

@@ -120,7 +120,8 @@ def places(path: Path, data: bytes, on_skip: Callable[[], None] = lambda: None) 
 def next_commit(data: bytes, position: int) -> int:
     """Where a whole commit begins behind the damaged one at `position`; 0: nowhere, that one was never finished."""
     if position + COMMIT_BYTES <= len(data):
-        following = position + COMMIT_BYTES + _COMMIT.unpack_from(data, position)[1]
+        length: int = _COMMIT.unpack_from(data, position)[1]
+        following = position + COMMIT_BYTES + length
         if following < len(data) and _end_of_commit(data, following):
             return following
     for start in range(position + 1, min(len(data) - COMMIT_BYTES - RECORD_BYTES, position + SEARCHED_BYTES)):
