@@ -17,6 +17,7 @@ from switchboard.journal.fold import CallFolder
 from switchboard.journal.record import moved
 from switchboard.journal.state import StateStore
 from switchboard.journal.table import CallTable, CallTableInPython
+from switchboard.storage.restoring import take_restored
 
 _TELLING = (int, str, list)
 ALIKE_S = 1.0
@@ -45,6 +46,7 @@ class Journal:
         self._told: set[Router] = set()
         self._slow_s: dict[Router, float] = {}
         self._store = StateStore(state_path)
+        take_restored(cdr_path)
         self._writer = RecordWriter(cdr_path)
         self._restore(now_at)
 
@@ -115,6 +117,10 @@ class Journal:
             self._table.correction_s,
         )
         return [moved(call, correction_s) if correction_s else call for call in calls]
+
+    def image(self) -> bytes:
+        """journal.db as of the last commit."""
+        return self._store.image()
 
     def stats(self) -> dict[str, float]:
         """What has happened since the start."""
