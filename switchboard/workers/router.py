@@ -228,8 +228,9 @@ class RouterService(Actor):
         return (*super().peers(), self._journal)
 
     def notes(self) -> list[str]:
-        """How well it knows who is registered, and whether names are answered."""
-        return [*self._follower.notes(time.monotonic()), *self._resolver.notes()]
+        """How well it knows who is registered and who the users are, and whether names are answered."""
+        users = [self._users.failure] if self._users and self._users.failure else []
+        return [*self._follower.notes(time.monotonic()), *users, *self._resolver.notes()]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
