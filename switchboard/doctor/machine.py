@@ -24,6 +24,12 @@ def check_machine(facts: MachineFacts) -> Iterator[Finding]:
 
 def check_clock(facts: MachineFacts) -> Finding:
     """The wall clock is kept right: records, logs and expiries depend on it."""
+    if facts.clock_doubt:
+        return warning(
+            "clock",
+            f"when this machine started it was {facts.clock_doubt}",
+            "see that the clock is right (timedatectl); registrations of before are kept for some minutes",
+        )
     if facts.clock_synchronized is None:
         return ok("clock", "this system does not tell whether its clock is kept right")
     if facts.clock_synchronized:

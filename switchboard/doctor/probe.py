@@ -16,6 +16,7 @@ import psutil
 import zmq
 
 from switchboard.bus.context import BusContext
+from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
@@ -59,6 +60,7 @@ def machine_facts(settings: Settings) -> MachineFacts:
     withheld, granted = _buffer(settings.receive_buffer_bytes)
     return MachineFacts(
         clock_synchronized=_clock_synchronized(),
+        clock_doubt=current_doubt(settings.data_dir),
         buffer_cut=withheld,
         buffer_bytes=granted,
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],

@@ -19,12 +19,15 @@ from switchboard.journal.deliveries import Deliveries, Router
 from switchboard.journal.events import EventError, read_event
 from switchboard.journal.file import RecordWriter
 from switchboard.journal.fold import CallFolder
+from switchboard.journal.record import moved
 from switchboard.journal.state import StateError, StateStore
 from switchboard.journal.table import CallTable, CallTableInPython
 from switchboard.journal.unwritten import Unwritten
 from switchboard.storage.writing import DISK, Writing, error_number
 
 _TELLING = (int, str, list)
+ALIKE_S = 1.0
+"""Clocks of two hosts that differ by less count as one."""
 
 
 class Journal:
@@ -54,6 +57,7 @@ class Journal:
         self._table = table(max_call_s)
         self._folder = CallFolder(self._table)
         self._told: set[Router] = set()
+        self._slow_s: dict[Router, float] = {}
         self._began_at = now_at
         self._try(self._open)
 
@@ -76,7 +80,6 @@ class Journal:
                 self._take(router, codec.unpack(frame[run.start : run.end]), now_at)
                 left -= 1
             start = run.end
-        self._told.add(router)
         return telling.events
 
     def receive(self, body: object, now_at: float) -> None:
@@ -90,7 +93,16 @@ class Journal:
             return
         for item in items:
             self._take(router, item, now_at)
-        self._told.add(router)
+
+    def correct(self, correction_s: float) -> None:
+        """The wall clock, which records show, is so much ahead of that by which `now_at` and events tell."""
+        self._table.correction_s = correction_s
+
+    def told_clock(self, router: Router, at: float, now_at: float) -> None:
+        """A router of another host is about to tell of events by its clock, which shows `at`."""
+        slow_s = now_at - at
+        if abs(slow_s) >= ALIKE_S:
+            self._slow_s.setdefault(router, slow_s)
 
     def expire(self, now_at: float) -> None:
         """Give up calls from which nothing more is expected."""
@@ -117,7 +129,11 @@ class Journal:
 
     def calls(self, now_at: float) -> list[dict[str, object]]:
         """The calls in progress, oldest first, as `Call.describe` tells of each."""
-        return [call.describe(now_at) for call in self._table.calls()]
+        calls, correction_s = (
+            (call.describe(now_at) for call in self._table.calls()),
+            self._table.correction_s,
+        )
+        return [moved(call, correction_s) if correction_s else call for call in calls]
 
     def stats(self) -> dict[str, float]:
         """What has happened since the start."""
@@ -200,6 +216,7 @@ class Journal:
         """Take plain events as long as they are the next ones; none of a router that was never heard of."""
         last = self._deliveries.last(router)
         number = -1 if last is None or len(self._table) + left > self._folder.max_open else last + 1
+        self._table.slow_s = self._slow_s.get(router, 0.0)
         run = self._table.fold(frame, start, left, number, now_at)
         if run.taken:
             self._deliveries.advance(router, run.taken)
@@ -212,6 +229,9 @@ class Journal:
         if not self._deliveries.accept(router, item[0], now_at):
             return
         try:
-            self._folder.fold(read_event(item), now_at)
+            event = read_event(item)
+            if slow_s := self._slow_s.get(router):
+                event = event._replace(at=event.at + slow_s)
+            self._folder.fold(event, now_at)
         except EventError:
             self.malformed += 1

@@ -49,6 +49,8 @@ CREATE TABLE nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROW
 CREATE TABLE nonce_series (name TEXT NOT NULL);
 INSERT INTO nonce_series SELECT lower(hex(randomblob(8)));
 """
+_GRACE = "CREATE TABLE IF NOT EXISTS grace (boot TEXT PRIMARY KEY, number INTEGER NOT NULL)"
+"""See `grace.py`; only a start with a wrong clock makes it."""
 LOCK_S = 0.1
 """So long a commit waits for the lock of another program, of which there should be none."""
 ROOM_BYTES = 256_000
@@ -174,7 +176,7 @@ class SqliteStore:
             self._nonces = {}
         change.number = self.number = number
 
-    def _try_to(self, write: Callable[[], None]) -> None:
+    def _try_to(self, write: Callable[[], object]) -> None:
         try:
             with transaction(self._database):
                 write()
@@ -269,6 +271,24 @@ class SqliteStore:
     def nonces(self) -> list[tuple[bytes, bytes]]:
         """What was kept of nonces, by identity; the oldest first."""
         return self._database.execute(_NONCES).fetchall()
+
+    def begin_grace(self, boot: str) -> int:
+        """The number of the last change when this was first asked for in this boot; 0: the grace has ended.
+
+        NotWritten.
+        """
+        self._try_to(lambda: self._write_grace(boot))
+        (number,) = self._database.execute("SELECT number FROM grace").fetchone()
+        return int(number)
+
+    def _write_grace(self, boot: str) -> None:
+        self._database.execute(_GRACE)
+        self._database.execute("DELETE FROM grace WHERE boot != ?", (boot,))
+        self._database.execute("INSERT OR IGNORE INTO grace VALUES (?, ?)", (boot, self.number))
+
+    def end_grace(self) -> None:
+        """There is nothing left to do in this boot. NotWritten."""
+        self._try_to(lambda: self._database.execute("UPDATE grace SET number = 0"))
 
     def bindings(self, user: str) -> list[Binding]:
         """As in `Store`."""

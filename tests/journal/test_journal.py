@@ -23,6 +23,7 @@ from switchboard.journal.deliveries import Router
 from switchboard.journal.events import CallEvent
 from switchboard.journal.file import read_records
 from switchboard.journal.journal import Journal
+from switchboard.journal.record import timestamp
 
 MAX_CALL_S = 43_200.0
 FOREVER_AT = T0 + 10 * MAX_CALL_S
@@ -79,6 +80,41 @@ def board(tmp_path: Path) -> Iterator[Board]:
 
 
 CALL = invite(), ringing(), answered(), bye()
+
+
+def test_records_show_the_wall_clock_and_the_true_duration(board: Board) -> None:
+    """Set while the call was up: all its instants are by the clock as it is now."""
+    board.tell(1, *CALL[:3])
+    board.journal.correct(19_800.0)
+    [shown] = board.journal.calls(T0 + 5)
+    assert (shown["started_at"], shown["duration_s"]) == ("2026-11-22T15:30:00.000Z", 3.0)
+    board.tell(4, CALL[3])
+    board.journal.commit()
+    (record,) = read_records(board.cdr, lambda _: None)
+    assert record.started_at == "2026-11-22T15:30:00.000Z"
+    assert record.ended_at == timestamp(T0 + 19_800 + bye().at - T0)
+    assert record.duration_s == bye().at - answered().at
+
+
+def test_a_corrected_line_is_known_after_a_crash(board: Board) -> None:
+    board.journal.correct(19_800.0)
+    board.tell(1, *CALL)
+    board.crash_after_append()
+    board.journal.correct(19_800.0)
+    board.tell(1, *CALL)
+    board.journal.commit()
+    assert len(board.records()) == 1
+
+
+def test_events_of_a_router_with_another_clock_are_brought_to_ours(board: Board) -> None:
+    board.journal.told_clock(ROUTER, T0 - 19_800, T0)
+    board.journal.told_clock(ROUTER, T0 - 19_800.4, T0 + 0.1)
+    board.journal.told_clock(Router(1, "near"), T0 - 0.9, T0)
+    board.tell(1, *(each._replace(at=each.at - 19_800) for each in CALL))
+    board.tell(1, *(each._replace(call_id="near") for each in CALL), router=Router(1, "near"))
+    board.journal.commit()
+    started = [each.started_at for each in read_records(board.cdr, lambda _: None)]
+    assert started == [timestamp(T0), timestamp(T0)]
 
 
 def test_a_record_is_on_disk_before_the_acknowledgement(board: Board) -> None:
