@@ -200,8 +200,10 @@ class StateStore:
         self._calls, self._ended = _Log(self._db, "calls"), _Log(self._db, "ended")
 
     def image(self) -> bytes:
-        """The whole file, as it is after the last commit."""
-        return self._db.serialize()
+        """The whole file, as it is after the last commit, without a log."""
+        image = bytearray(self._db.serialize())
+        image[18:20] = b"\1\1"
+        return bytes(image)
 
     def load(self) -> Saved:
         """Read everything. To be called before the first commit."""
