@@ -1,6 +1,7 @@
 """Registrations and users while their files cannot be written, or are damaged: on real file systems, by real locks."""
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from mounts import filled, needs_mounts, small_disk
-from storage.damage import KINDS, flip, overwrite, pages_of
+from storage.damage import KINDS, PAGE, flip, overwrite, pages_of
 from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.sipmsg import uri_in
@@ -88,8 +89,10 @@ def test_foreign_lock(tmp_path: Path) -> None:
 
 
 def damage(path: Path) -> None:
-    """A page in the middle of the file becomes rubbish."""
-    overwrite(path, pages_of(path) // 2, KINDS["rubbish"])
+    """A page with rows in the middle of the file becomes rubbish."""
+    data = path.read_bytes()
+    with_rows = [page for page in range(1, pages_of(path)) if data[page * PAGE] in (0x0A, 0x0D)]
+    overwrite(path, with_rows[len(with_rows) // 2], KINDS["rubbish"])
 
 
 def register_many(net: Net, count: int) -> list[UserAgent]:
@@ -117,7 +120,7 @@ def test_a_bad_page_of_location_db(tmp_path: Path) -> None:
         phones = register_many(net, PHONES)
         stopped(switchboard, damage, tmp_path / "location.db")
         bound = still_bound(phones)
-        assert 0.7 * PHONES < bound < PHONES
+        assert 0.4 * PHONES < bound < PHONES
         said = switchboard.cli("status").stderr
         assert "location.db was found damaged" in said
         assert f"missing: {PHONES - bound} changes" in said
@@ -178,7 +181,7 @@ def test_an_emptied_users_db_is_told_of(tmp_path: Path) -> None:
     with running(tmp_path, SWITCHBOARD_AUTH="on") as (switchboard, _):
         switchboard.cli("user", "add", "lukas", "--generate")
         assert "no users" not in switchboard.cli("status").stderr
-        stopped(switchboard, lambda path: path.write_bytes(b""), tmp_path / "users.db")
+        stopped(switchboard, lambda path: os.truncate(path, 0), tmp_path / "users.db")
         assert "there are no users" in switchboard.cli("status").stderr
         assert "there are no users" in switchboard.cli("doctor", check=False).stdout.replace("\n", " ")
 
@@ -189,15 +192,15 @@ def test_a_flipped_bit_in_a_routers_log(tmp_path: Path) -> None:
         caller, callee = registered(net, "eva"), registered(net, "lukas")
         calls = [caller.invite(callee.aor) for _ in range(20)]
         rung = [callee.expect("INVITE") for _ in calls]
-        for each in rung:
-            each.reply(180)
-        for each in calls:
-            each.expect(180)
+        for incoming in rung:
+            incoming.reply(180)
+        for call in calls:
+            call.expect(180)
         with switchboard.kept_down("router"):
             log = min((tmp_path / "router-0").glob("*.log"))
             flip(log, log.stat().st_size // 3)
-        for each in rung:
-            each.reply(486)
+        for incoming in rung:
+            incoming.reply(486)
         done = net.wait_for(lambda: _finals(calls) >= len(calls) - 1 or None, "answers", 10.0)
         assert done
         wait_until(lambda: "was found damaged" in switchboard.cli("status").stderr or None, "a word about it")
