@@ -123,11 +123,9 @@ def test_a_bad_page_of_location_db(tmp_path: Path) -> None:
         assert 0.4 * PHONES < bound < PHONES
         said = switchboard.cli("status").stderr
         assert "location.db was found damaged" in said
-        assert f"missing: {PHONES - bound} changes" in said
+        assert "pages could not be read" in said
         assert "location.db was found damaged" in switchboard.log()
-        assert "location.db was found damaged" in switchboard.cli("doctor", check=False).stdout.replace(
-            "\n", " "
-        )
+        assert "location.db was found damaged" in switchboard.cli("doctor", "--json", check=False).stdout
         for phone in phones:
             phone.register().expect(200)
         assert still_bound(phones) == PHONES
@@ -183,30 +181,29 @@ def test_an_emptied_users_db_is_told_of(tmp_path: Path) -> None:
         assert "no users" not in switchboard.cli("status").stderr
         stopped(switchboard, lambda path: os.truncate(path, 0), tmp_path / "users.db")
         assert "there are no users" in switchboard.cli("status").stderr
-        assert "there are no users" in switchboard.cli("doctor", check=False).stdout.replace("\n", " ")
+        assert "there are no users" in switchboard.cli("doctor", "--json", check=False).stdout
 
 
 def test_a_flipped_bit_in_a_routers_log(tmp_path: Path) -> None:
     """The commits behind it count: calls that ring are answered by the next router."""
     with running(tmp_path, SWITCHBOARD_ROUTERS="1") as (switchboard, net):
         caller, callee = registered(net, "eva"), registered(net, "lukas")
-        calls = [caller.invite(callee.aor) for _ in range(20)]
-        rung = [callee.expect("INVITE") for _ in calls]
-        for incoming in rung:
-            incoming.reply(180)
-        for call in calls:
-            call.expect(180)
+        calls, rung = [], []
+        for _ in range(20):
+            calls.append(caller.invite(callee.aor))
+            rung.append(callee.expect("INVITE"))
+            rung[-1].reply(180)
+            calls[-1].expect(180)
         with switchboard.kept_down("router"):
             log = min((tmp_path / "router-0").glob("*.log"))
             flip(log, log.stat().st_size // 3)
         for incoming in rung:
             incoming.reply(486)
-        done = net.wait_for(lambda: _finals(calls) >= len(calls) - 1 or None, "answers", 10.0)
-        assert done
+        assert net.wait_for(lambda: finals(calls) >= len(calls) - 1 or None, "answers", 10.0)
         wait_until(lambda: "was found damaged" in switchboard.cli("status").stderr or None, "a word about it")
 
 
-def _finals(calls: list[ClientTransaction]) -> int:
+def finals(calls: list[ClientTransaction]) -> int:
     return sum(486 in call.statuses() for call in calls)
 
 
