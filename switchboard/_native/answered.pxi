@@ -14,6 +14,7 @@ cdef class Answered:
     cdef Table _table
     cdef Answer *_first
     cdef Answer *_last
+    cdef Answer *_begun  # the last one at `begin`; NULL: none that is left
     cdef double _lifetime_s
     cdef Py_ssize_t _keep
 
@@ -35,6 +36,15 @@ cdef class Answered:
 
     def find(self, bytes transaction not None, double now):
         return self.found(slice_in(transaction), now)
+
+    def begin(self):
+        self._begun = self._last
+
+    def undo(self):
+        cdef Answer *one = self._first if self._begun == NULL else self._begun.following
+        while one != NULL:
+            one.until = 0
+            one = one.following
 
     def purge(self, double now):
         while self._first != NULL and (self._first.node.owner == NULL or self._first.until <= now):
@@ -77,6 +87,8 @@ cdef class Answered:
 
     cdef void _drop_first(self) noexcept:
         cdef Answer *one = self._first
+        if one == self._begun:
+            self._begun = NULL
         self._first = one.following
         if self._first == NULL:
             self._last = NULL

@@ -207,6 +207,7 @@ cdef class Reception:
     cdef UserTable _table
     cdef list _records  # of the batch
     cdef int64_t _row
+    cdef bint _may_change
     cdef Answered _answered
     cdef bytes _secret, _date
     cdef int64_t _date_second, _min_expires, _max_expires, _default_expires
@@ -245,6 +246,14 @@ cdef class Reception:
     def purge(self, double now):
         self._answered.purge(now)
 
+    def begin(self):
+        self._answered.begin()
+
+    def undo(self):
+        self._answered.undo()
+        self._reference.forget_registered()
+        forget_facts(&self._facts)
+
     def take_sources(self):
         return self._reference.take_sources()
 
@@ -263,6 +272,7 @@ cdef class Reception:
         cursor.at = <const uint8_t *>PyBytes_AS_STRING(frame) + start
         cursor.end = <const uint8_t *>PyBytes_AS_STRING(frame) + PyBytes_GET_SIZE(frame)
         self._table, self._records, self._row = self._store.table, self._store.records, self._store.number + 1
+        self._may_change = not self._store.writing.error
         count = read_list(&cursor)
         for at in range(count):
             if read_real(&cursor, &stamp):
@@ -306,7 +316,7 @@ cdef class Reception:
         if found is not None:
             self.retransmissions += 1
             return found
-        if not (self._knows_user() and self._binds(now_at)):
+        if not (self._knows_user() and (self._may_change or not register.has_contact) and self._binds(now_at)):
             return None
         self._write_response(now_at)
         found = self._packed_answer()

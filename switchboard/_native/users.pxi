@@ -125,6 +125,7 @@ cdef class UserTable:
     cdef Table table
     cdef readonly Py_ssize_t octets, bound, bindings
     cdef double _earliest  # no binding ends before
+    cdef list _before  # since `begin`: name, packed bindings and row of each user that was set; None: not kept
 
     def __cinit__(self):
         if not open_table(&self.table):
@@ -173,6 +174,22 @@ cdef class UserTable:
         if count < 0 or cursor.at != cursor.end:
             raise _codec_error("no list of records")
         return taken
+
+    def begin(self):
+        self._before = []
+
+    def keep(self):
+        self._before = None
+
+    def undo(self):
+        cdef list before = self._before or []
+        cdef bytes name, packed
+        self._before = None
+        for name, packed, row in reversed(before):
+            if packed is None:
+                self._forget(find_user(&self.table, slice_in(name)))
+            else:
+                self.set_user(slice_in(name), slice_in(packed), row)
 
     def get(self, str user not None):
         cdef User *found = self._find(user)
@@ -242,6 +259,8 @@ cdef class UserTable:
         cdef uint32_t bindings = 0
         if not measure(packed, &until, &bindings):
             raise _codec_error("no record")
+        if self._before is not None:
+            self._note_before(name, before)
         user = <User *>malloc(sizeof(User) + name.size + packed.size)
         if user == NULL:
             raise MemoryError
@@ -250,12 +269,22 @@ cdef class UserTable:
         memcpy(data_of(user), name.at, name.size)
         memcpy(data_of(user) + name.size, packed.at, packed.size)
         if before != NULL:
-            self._count(before, -1)
-            take_from(&self.table, &before.node)
-            free(before)
+            self._forget(before)
         add_to(&self.table, &user.node, hash_of(name_of(user), 0), user)
         self._count(user, 1)
         self._earliest = min(self._earliest, until)
+        return 0
+
+    cdef void _forget(self, User *user) noexcept:
+        self._count(user, -1)
+        take_from(&self.table, &user.node)
+        free(user)
+
+    cdef int _note_before(self, Slice name, User *before) except -1:
+        if before == NULL:
+            self._before.append((bytes_of(name), None, 0))
+        else:
+            self._before.append((bytes_of(name), bytes_of(packed_of(before)), before.row))
         return 0
 
     cdef void _count(self, User *user, int sign) noexcept:

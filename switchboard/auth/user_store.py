@@ -2,13 +2,17 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from switchboard.auth.users import Entry, Page, Record
 from switchboard.storage.database import Schema, transaction
-from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.mending import Plan
+from switchboard.storage.rescue import Row
+from switchboard.storage.unusable import NotWritten, UnusableFile
+from switchboard.storage.writing import Writing, error_number, words_of
 
 SCHEMA_VERSION = 1
 _TABLES = """
@@ -31,9 +35,39 @@ class UserStoreError(UnusableFile):
     """The store cannot be used; the text tells people why and what to do."""
 
 
+def _user_in(row: Row) -> Sequence[Any] | None:
+    """A row of `users`, whose key stands first on the disk."""
+    match row:
+        case None, [str(user), int(number), str(realm), str(sha256), str(md5), int() | float() as changed_at]:
+            return number, user, realm, sha256, md5, float(changed_at)
+    return None
+
+
+def _name_in(row: Row) -> Sequence[Any] | None:
+    """An entry of `users_by_number`."""
+    match row:
+        case None, [int(number), str(user)]:
+            return number, user
+    return None
+
+
 _SCHEMA = Schema(
-    "The store of users", SCHEMA_VERSION, _TABLES, "use the program that wrote it.", UserStoreError
+    "The store of users",
+    SCHEMA_VERSION,
+    "use the program that wrote it.",
+    UserStoreError,
+    Plan(
+        _TABLES,
+        {_PUT: _user_in, "INSERT INTO temp.named VALUES (?, ?)": _name_in},
+        "bring back who is missing: switchboard restore DIR users, or switchboard user add NAME",
+        settle="UPDATE store SET number = (SELECT coalesce(max(number), 0) FROM users);",
+        memory="CREATE TEMP TABLE named (number, user);",
+        missing="SELECT DISTINCT user FROM temp.named WHERE user NOT IN (SELECT user FROM users) ORDER BY number",
+    ),
+    check="integrity_check",
 )
+LOCK_S = 0.25
+"""So long a change waits for the lock of another program, of which there should be none."""
 
 
 class UserStore:
@@ -43,28 +77,80 @@ class UserStore:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the store, or make it. UserStoreError if the file cannot be used."""
+        """Open the store, or make it; what is damaged of it is mended. UserStoreError if the file cannot be used."""
+        self.writing = Writing("users", "they stay as they are")
         self._path = path
-        with _SCHEMA.explained(path):
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._database = _SCHEMA.open(path)
+        self._database = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        """The file, or while that cannot be opened, what it holds."""
+        try:
+            return self._connect()
+        except UserStoreError as error:
+            if not (error.__cause__ and _SCHEMA.is_for_now(error)):
+                raise
+            try:
+                database = _SCHEMA.open_copy(self._path)
+            except UserStoreError:
+                raise error from error.__cause__
+            self.writing.failed(error_number(error.__cause__))
+            return database
+
+    def _connect(self) -> sqlite3.Connection:
+        with _SCHEMA.explained(self._path):
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            _SCHEMA.examine(self._path)
+        database = _SCHEMA.open(self._path)
+        database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
+        return database
+
+    def try_again(self) -> None:
+        """See whether the file can be written again, which could not be."""
+        try:
+            database = self._connect()
+            self._database, before = database, self._database
+            before.close()
+            with transaction(database):
+                database.execute("UPDATE store SET number = number")
+        except (UserStoreError, sqlite3.Error) as error:
+            number = error_number(error.__cause__ or error)
+            if not number:
+                raise
+            self.writing.failed(number)
+        else:
+            self.writing.worked()
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """A transaction. NotWritten: nothing has happened."""
+        if self.writing.error:
+            raise NotWritten(self.writing.note())
+        try:
+            with transaction(self._database):
+                yield
+        except (sqlite3.Error, OSError) as error:
+            if not (number := error_number(error)):
+                raise UserStoreError(f"The store of users {self._path} cannot be used: {error}.") from error
+            self.writing.failed(number)
+            raise NotWritten(f"the users cannot be changed: {words_of(number)} ({self._path})") from error
 
     def state(self) -> tuple[str, int]:
-        """The series, and the number of the last change."""
-        series, number = self._database.execute("SELECT series, number FROM store").fetchone()
+        """The series, and the number of the last change. UserStoreError."""
+        with _SCHEMA.explained(self._path):
+            series, number = self._database.execute("SELECT series, number FROM store").fetchone()
         return series, number
 
     def put(self, entries: Sequence[Entry], now_at: float) -> int:
-        """Let users have these secrets, durable when this returns; return how many are new."""
-        with _SCHEMA.explained(self._path), transaction(self._database):
+        """Let users have these secrets, durable when this returns; return how many are new. NotWritten."""
+        with self._change():
             new = sum(self.find(entry.user) is None for entry in entries)
             for entry in entries:
                 self._write(entry, now_at)
         return new
 
     def remove(self, user: str, now_at: float) -> bool:
-        """Let nobody be `user`, durable when this returns; False if nobody was."""
-        with _SCHEMA.explained(self._path), transaction(self._database):
+        """Let nobody be `user`, durable when this returns; False if nobody was. NotWritten."""
+        with self._change():
             if self.find(user) is None:
                 return False
             self._write(Entry(user, "", "", ""), now_at)
@@ -76,12 +162,13 @@ class UserStore:
         return None if row is None or Record(*row).is_removed else Record(*row)
 
     def page(self, after: int, at_most: int) -> Page:
-        """The next `at_most` changes after the number `after` (0: from the first)."""
-        return _read_page(self._database, after, at_most)
+        """The next `at_most` changes after the number `after` (0: from the first). UserStoreError."""
+        with _SCHEMA.explained(self._path):
+            return _read_page(self._database, after, at_most)
 
     def adopt(self, page: Page) -> None:
-        """Hold what `page`, of another store, says: this one becomes a copy of that."""
-        with _SCHEMA.explained(self._path), transaction(self._database):
+        """Hold what `page`, of another store, says: this one becomes a copy of that. NotWritten."""
+        with self._change():
             if page.after == 0:
                 self._database.execute("DELETE FROM users")
             number = page.records[-1].number if page.records else page.after

@@ -1,9 +1,11 @@
 """The users as a worker knows them: secrets by name, kept up to date by numbered changes (docs/BUS.md, users.*)."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from switchboard.auth.digest import MD5, SHA256, make_ha1
+from switchboard.storage.unusable import NotWritten, UnusableFile
 
 
 class Record(NamedTuple):
@@ -114,6 +116,9 @@ class Users:
 class Follower(Protocol):
     """Keeps `Users` up to date."""
 
+    failure: str
+    """Why that cannot be done now, for people; "" if it can."""
+
     def start(self) -> None:
         """Read what is at hand."""
 
@@ -125,9 +130,14 @@ class Follower(Protocol):
 
 
 class StoreFollower:
-    """Reads the registrar's own store, which is on this host. `read`: what changed after a number."""
+    """Reads the registrar's own store, which is on this host. `read`: what changed after a number.
+
+    While that raises UnusableFile, what is known stays so, and it is tried again at the next number.
+    """
 
     def __init__(self, users: Users, read: Callable[[int], Page | None]) -> None:
+        self.failure = ""
+        """Why the store cannot be read, for people; "" if it can."""
         self._users = users
         self._read = read
 
@@ -144,9 +154,13 @@ class StoreFollower:
         """Nobody was asked for one."""
 
     def _catch_up(self, after: int) -> None:
-        page = self._read(after)
-        while page and self._users.apply(page) and page.more:
-            page = self._read(self._users.number)
+        self.failure = ""
+        try:
+            page = self._read(after)
+            while page and self._users.apply(page) and page.more:
+                page = self._read(self._users.number)
+        except UnusableFile as error:
+            self.failure = str(error)
 
 
 class Copy(Protocol):
@@ -164,6 +178,7 @@ class PageFollower:
     """
 
     def __init__(self, users: Users, copy: Copy, ask: Callable[[int], None]) -> None:
+        self.failure = ""
         self._users = users
         self._copy = copy
         self._ask = ask
@@ -183,6 +198,7 @@ class PageFollower:
         page = Page.from_wire(item)
         if not self._users.apply(page):
             return
-        self._copy.adopt(page)
+        with suppress(NotWritten):  # it is asked for again at the next start
+            self._copy.adopt(page)
         if page.more:
             self._ask(self._users.number)

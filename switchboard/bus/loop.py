@@ -16,6 +16,7 @@ from switchboard.bus.rounds import FRAMES_A_ROUND, Rounds, Stop
 from switchboard.bus.rpc import Question, RpcServer
 from switchboard.bus.sockets import Ears
 from switchboard.busy import EVERY_S, still_busy
+from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import ERROR, FAILURES
 
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
@@ -126,6 +127,8 @@ class Loop:
             answer = self._answer_to(question)
         except LookupError:
             question.refuse(f"{self.actor.name} does not know the question {question.subject!r}")
+        except NotWritten as error:
+            question.refuse(str(error))
         else:
             question.reply(answer)
 

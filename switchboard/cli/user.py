@@ -5,6 +5,7 @@ import pwd
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
-from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.unusable import NotWritten, UnusableFile
 
 ANSWER_S = 2.0
 
@@ -33,12 +34,18 @@ class UserBook:
     def put(self, entries: Sequence[Entry]) -> int:
         """Let these users have these secrets; return how many are new."""
         new = self._ask("user.put", [list(entry) for entry in entries])
-        return int(self._open().put(entries, time.time()) if new is None else new)
+        if new is None:
+            with _told():
+                new = self._open().put(entries, time.time())
+        return int(new)
 
     def remove(self, user: str) -> bool:
         """Let nobody be `user`; False if nobody was."""
         done = self._ask("user.remove", user)
-        return bool(self._open().remove(user, time.time()) if done is None else done)
+        if done is None:
+            with _told():
+                done = self._open().remove(user, time.time())
+        return bool(done)
 
     def users(self) -> list[tuple[str, str, float]]:
         """Name, realm and when the password was set (epoch s) of all users, by name."""
@@ -69,10 +76,8 @@ class UserBook:
     def _open(self) -> UserStore:
         if self._store is None:
             self._check_owner()
-            try:
+            with _told():
                 self._store = UserStore(self._settings.users_path)
-            except UnusableFile as error:
-                fail(str(error))
         return self._store
 
     def _check_owner(self) -> None:
@@ -86,6 +91,14 @@ class UserBook:
         if owner != os.geteuid():
             name = pwd.getpwuid(owner).pw_name
             fail(f"The data directory {directory} belongs to {name}: run this command as {name}.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (UnusableFile, NotWritten) as error:
+        fail(str(error))
 
 
 NAME = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")

@@ -16,6 +16,8 @@ from switchboard import codec
 from switchboard.history.seen import Seen, mask, readable
 from switchboard.history.summary import Summary, SummaryKind, user_of
 from switchboard.storage.database import Schema, transaction
+from switchboard.storage.mending import Plan
+from switchboard.storage.rescue import Row
 from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
@@ -42,6 +44,24 @@ _PUT = (
     "RETURNING id"
 )
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"
+_PUT_CALL = f"INSERT OR IGNORE INTO calls VALUES ({', '.join('?' * (1 + len(_KEYS)))})"
+_PUT_PARCEL = "INSERT OR IGNORE INTO parcels VALUES (?, ?, ?, ?)"
+
+
+def _call_in(row: Row) -> Sequence[Any] | None:
+    """A row of `calls`."""
+    number, values = row
+    if number is None or len(values) != 1 + len(_KEYS) or not isinstance(values[4], str):
+        return None
+    return [number, *values[1:]]
+
+
+def _parcel_in(row: Row) -> Sequence[Any] | None:
+    """A row of `parcels`."""
+    match row:
+        case int(number), [None, int(call), int(messages), bytes(packed)]:
+            return number, call, messages, packed
+    return None
 
 
 class HistoryError(UnusableFile):
@@ -51,9 +71,13 @@ class HistoryError(UnusableFile):
 SCHEMA = Schema(
     "The history",
     SCHEMA_VERSION,
-    _TABLES,
     "use the program that wrote it, or delete the file.",
     HistoryError,
+    Plan(
+        _TABLES,
+        {_PUT_CALL: _call_in, _PUT_PARCEL: _parcel_in},
+        "the messages of past calls are lost for good",
+    ),
     synchronous="NORMAL",
 )
 
@@ -79,6 +103,7 @@ class HistoryStore:
         """Call-IDs dropped to keep the limits."""
         with SCHEMA.explained(path):
             path.touch(mode=0o600)
+        SCHEMA.examine(path)
         self._database = SCHEMA.open(path)
 
     def add(self, messages: Mapping[str, Sequence[Seen]]) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from switchboard.codec import CodecError
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import read_rows
-from switchboard.registrar.store import Page, Snapshot
+from switchboard.registrar.store import Page, Snapshot, StoreError
 from switchboard.registrar.user_table import users_in
 
 SILENT_S = 3.0
@@ -55,6 +56,7 @@ class StoreFollower:
         self._replica = replica
         self._path = path
         self._silence = Silence()
+        self._failure = ""
         self.is_current = False
 
     def start(self, now: float) -> None:
@@ -82,11 +84,18 @@ class StoreFollower:
         """There is no deadline."""
 
     def notes(self, now: float) -> list[str]:
-        return self._silence.notes(now, "its store")
+        failures = [f"{self._failure} Bindings are those of memory."] if self._failure else []
+        return [*failures, *self._silence.notes(now, "its store")]
 
     def _load(self) -> None:
-        self._replica.load_rows(read_rows(self._path))
-        self.snapshots += 1
+        """Read the store; while that is impossible, what is known stays so, and it is tried at the next number."""
+        try:
+            self._replica.load_rows(read_rows(self._path))
+        except (StoreError, CodecError) as error:
+            self._failure = str(error)
+        else:
+            self._failure = ""
+            self.snapshots += 1
 
 
 class Copy(Protocol):

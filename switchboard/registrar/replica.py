@@ -33,11 +33,16 @@ class Replica:
         self.load_rows([(number, pack_users(users))])
 
     def load_rows(self, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Forget everything and hold what is in the rows of a store, the oldest first."""
-        self.is_loaded, self.number = True, 0
-        self._users, self._contacts = UserTable(), None
-        for self.number, records in rows:
-            self._users.take(records)
+        """Forget everything and hold what is in the rows of a store, the oldest first.
+
+        Nothing has changed if reading them raises, or CodecError tells that one is none.
+        """
+        users, last = UserTable(), 0
+        for number, records in rows:
+            users.take(records)
+            last = number
+        self.is_loaded, self.number = True, last
+        self._users, self._contacts = users, None
         self.tell(None)
 
     def apply(self, number: int, records: bytes, start: int = 0) -> bool:

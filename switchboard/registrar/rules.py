@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from switchboard.auth.authenticator import Attempt, Authenticator
 from switchboard.auth.failures import Reason
 from switchboard.core.preprocess import check_syntax
-from switchboard.core.refusal import Refusal, bad_extension
+from switchboard.core.refusal import Refusal, bad_extension, try_later
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.rebind import RegistrarPolicy, Update, is_behind_translation, rebind
 from switchboard.registrar.store import Store
@@ -20,6 +20,7 @@ from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, build_response, received_via, response_address, warning_of
 from switchboard.sip.stateless import StatelessAnswers
 from switchboard.sip.uri import SipUri
+from switchboard.storage.unusable import NotWritten
 
 SUPPORTED = frozenset(("path",))
 LARGEST_ANSWER: Final = 65_000
@@ -177,7 +178,10 @@ class Registrar:
         if len(response) > LARGEST_ANSWER:
             raise Refusal(513)
         if wanted != bound:
-            self.store.put(user, wanted)
+            try:
+                self.store.put(user, wanted)
+            except NotWritten as error:
+                raise Refusal(503, headers=[try_later(request)]) from error
         for binding in displaced:
             self._note_displaced(Displaced(user, binding, source))
         return response

@@ -4,13 +4,19 @@ All bindings are in memory (`user_table.py`); the file is what they are read fro
 the records of the users whom it changed, in one packed list. So a commit writes a page or two, whoever it is about.
 The rows in order, each user's last record counting, are the state. When most of what they hold is superseded, the
 oldest ones go, and what still counts in them goes into the next row, so that the file is bounded.
+
+While the file cannot be written (a full disk, a foreign lock), what was in force stays so, and nothing else comes
+into force. `try_again` finds out when it can.
 """
 
+import sqlite3
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from switchboard.codec import CodecError
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.store import Change, Page, Snapshot, StoreError
 from switchboard.registrar.user_table import (
@@ -22,6 +28,10 @@ from switchboard.registrar.user_table import (
 )
 from switchboard.sip.errors import UsageError
 from switchboard.storage.database import Schema, transaction
+from switchboard.storage.mending import Plan
+from switchboard.storage.rescue import Row
+from switchboard.storage.unusable import NotWritten
+from switchboard.storage.writing import Writing, error_number
 
 SCHEMA_VERSION = 2
 WORTH = 3
@@ -38,12 +48,42 @@ CREATE TABLE nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROW
 CREATE TABLE nonce_series (name TEXT NOT NULL);
 INSERT INTO nonce_series SELECT lower(hex(randomblob(8)));
 """
+LOCK_S = 0.1
+"""So long a commit waits for the lock of another program, of which there should be none."""
+NONCES_KEPT = 100_000
+"""Uses of nonces that wait until they can be written; the oldest go."""
+AFTER_A_LOSS = 1_000_000
+"""Changes that are numbered past when the file has been mended: routers, which may know later ones, read all anew."""
+
+_MISSING = f"""
+SELECT sum(number - before - 1) || ' changes'
+FROM (SELECT number, lag(number) OVER (ORDER BY number) AS before FROM changes)
+WHERE number - before BETWEEN 2 AND {AFTER_A_LOSS - 1} HAVING count(*)
+"""
+
+
+def _change_in(row: Row) -> Sequence[Any] | None:
+    """A row of `changes`."""
+    match row:
+        case int(number), [None, bytes(records)]:
+            with suppress(CodecError):
+                UserTable().take(records)
+                return number, records
+    return None
+
+
 _SCHEMA = Schema(
     "The store of registrations",
     SCHEMA_VERSION,
-    _TABLES,
     "use the program that wrote it, or move the file away (user agents register again).",
     StoreError,
+    Plan(
+        _TABLES,
+        {"INSERT OR REPLACE INTO changes VALUES (?, ?)": _change_in},
+        "phones that are missing register again by themselves, or: switchboard restore DIR bindings",
+        settle=f"INSERT INTO changes SELECT coalesce(max(number), 0) + {AFTER_A_LOSS}, x'90' FROM changes;",
+        missing=_MISSING,
+    ),
 )
 
 
@@ -54,49 +94,130 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path | str) -> None:
-        """Open the store, or make it. StoreError if the file cannot be used."""
-        self._database = _SCHEMA.open(path)
-        with _SCHEMA.explained(path):
-            (self.series,) = self._database.execute("SELECT name FROM nonce_series").fetchone()
-            self._load()
+        """Open the store, or make it; what is damaged of it is mended. StoreError if the file cannot be used."""
+        self.writing = Writing("registrations", "REGISTERs that change something are answered 503")
+        self._path = path
         self._change: Change | None = None
-        self._nonces: dict[bytes, bytes | None] = {}  # to be kept with this batch
+        self._nonces: dict[bytes, bytes | None] = {}  # to be kept with the next commit
         self._names: list[str] = []  # in order, while pages are asked for
+        if isinstance(path, Path):
+            self._examine(path)
+        self._database = self._open()
+        try:
+            self._load()
+        except CodecError as error:
+            self._database.close()
+            _SCHEMA.mend(Path(self._path), str(error))
+            self._database = self._open()
+            self._load()
+
+    def _examine(self, path: Path) -> None:
+        try:
+            _SCHEMA.examine(path)
+        except StoreError as error:
+            if not _SCHEMA.is_for_now(error):
+                raise
+
+    def _open(self) -> sqlite3.Connection:
+        """The file, or while that cannot be opened, what it holds."""
+        try:
+            return self._connect()
+        except StoreError as error:
+            if not (isinstance(self._path, Path) and error.__cause__ and _SCHEMA.is_for_now(error)):
+                raise
+            try:
+                database = _SCHEMA.open_copy(self._path)
+            except StoreError:
+                raise error from error.__cause__
+            self.writing.failed(error_number(error.__cause__))
+            return database
+
+    def _connect(self) -> sqlite3.Connection:
+        database = _SCHEMA.open(self._path)
+        database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
+        return database
 
     def _load(self) -> None:
         self.table, self.number, self._octets = UserTable(), 0, 0
-        for number, records in self._database.execute(_ROWS):
-            self.table.take(records, 0, number)
-            self.number = number
-            self._octets += len(records)
+        with _SCHEMA.explained(self._path):
+            (self.series,) = self._database.execute("SELECT name FROM nonce_series").fetchone()
+            for number, records in self._database.execute(_ROWS):
+                self.table.take(records, 0, number)
+                self.number = number
+                self._octets += len(records)
 
     @contextmanager
     def batch(self) -> Iterator[Change]:
-        """As in `Store`; one commit, synced to the disk if there was a write."""
+        """As in `Store`; one commit, synced to the disk if there was a write. NotWritten: nothing has happened."""
         change = self._change = Change()
+        octets = self._octets
+        self.table.begin()
         try:
             yield change
             self._settle(change)
         except BaseException:
-            if change.records:
-                self._load()
+            self.table.undo()
+            self._octets = octets
             raise
         finally:
+            self.table.keep()
             self._change = None
-            self._nonces = {}
 
     def _settle(self, change: Change) -> None:
-        change.number = self.number + bool(change.records)
-        if change.records or self._nonces:
+        number = self.number + bool(change.records)
+        if (change.records or self._nonces) and not self.writing.error:
+            change.number = number
+            self._try_to(lambda: self._write(change))
+            self._nonces = {}
+        change.number = self.number = number
+
+    def _try_to(self, write: Callable[[], None]) -> None:
+        try:
             with transaction(self._database):
-                self._write(change)
-        self.number = change.number
+                write()
+        except (sqlite3.Error, OSError) as error:
+            if not (number := error_number(error)):
+                raise
+            self.writing.failed(number)
+            raise NotWritten(str(error)) from error
+
+    def try_again(self) -> bool:
+        """Whether the file can be written again, which could not be. StoreError if it is another one by now."""
+        try:
+            database = self._connect()
+            self._database, before = database, self._database
+            before.close()
+            self._try_to(self._write_something)
+        except (StoreError, sqlite3.Error) as error:
+            number = error_number(error.__cause__ or error)
+            if not number:
+                raise
+            self.writing.failed(number)
+        except NotWritten:
+            return False
+        else:
+            self._nonces = {}
+            self.writing.worked()
+            if self._last_row() != self.number:
+                self._load()
+        return not self.writing.error
+
+    def _last_row(self) -> int:
+        (number,) = self._database.execute("SELECT coalesce(max(number), 0) FROM changes").fetchone()
+        return int(number)
 
     def _write(self, change: Change) -> None:
         if change.records:
             row = pack_records([*self._tidy(change.number), *change.records])
             self._database.execute("INSERT INTO changes VALUES (?, ?)", (change.number, row))
             self._octets += len(row)
+        self._write_nonces()
+
+    def _write_something(self) -> None:
+        self._database.execute("UPDATE nonce_series SET name = name")
+        self._write_nonces()
+
+    def _write_nonces(self) -> None:
         for identity, state in self._nonces.items():
             if state is None:
                 self._database.execute("DELETE FROM nonces WHERE identity = ?", (identity,))
@@ -116,7 +237,9 @@ class SqliteStore:
         return kept
 
     def put(self, user: str, bindings: Sequence[Binding]) -> None:
-        """As in `Store`; UsageError outside of a batch."""
+        """As in `Store`; UsageError outside of a batch, NotWritten while that is impossible."""
+        if self.writing.error:
+            raise NotWritten(self.writing.note())
         record = pack_record(user, bindings)
         self.records.append(record)
         self.table.take(pack_records([record]), 0, self.number + 1)
@@ -134,6 +257,8 @@ class SqliteStore:
     def keep_nonces(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Keep how often nonces were used, by identity; None: forget it. Only within a batch."""
         self._nonces |= changes
+        while len(self._nonces) > NONCES_KEPT:
+            del self._nonces[next(iter(self._nonces))]
 
     def nonces(self) -> list[tuple[bytes, bytes]]:
         """What was kept of nonces, by identity; the oldest first."""

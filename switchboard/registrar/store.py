@@ -9,6 +9,7 @@ from switchboard.codec import CodecError, list_head, pack, unpack_first
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.user_table import pack_records
 from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.writing import Writing
 
 Snapshot = tuple[int, dict[str, list[Binding]]]
 """The number of the last change, and all users with their bindings (none: known, but not registered)."""
@@ -67,12 +68,14 @@ class Store(Protocol):
 
     number: int
     """The last change's."""
+    writing: Writing
+    """Whether anything can be changed."""
 
     def batch(self) -> AbstractContextManager[Change]:
-        """Gather writes: durable when the context ends, undone if it ends by an exception."""
+        """Gather writes: durable when the context ends, undone if it ends by an exception, as by NotWritten."""
 
     def put(self, user: str, bindings: Sequence[Binding]) -> None:
-        """Let `user` have exactly these bindings. Only within a batch."""
+        """Let `user` have exactly these bindings. Only within a batch. NotWritten: nothing can be changed now."""
 
     def bindings(self, user: str) -> list[Binding]:
         """The bindings of `user` in the order in which they were put, expired ones included."""

@@ -26,12 +26,14 @@ class AnsweredInPython:
         self._lifetime_s = lifetime_s
         self._keep = keep
         self._answers: OrderedDict[bytes, tuple[float, Any]] = OrderedDict()
+        self._added: list[bytes] = []
 
     def __len__(self) -> int:
         return len(self._answers)
 
     def add(self, transaction: bytes, answer: Any, now: float) -> None:
         """Keep the answer to the request of `transaction`, in place of another."""
+        self._added.append(transaction)
         self._answers[transaction] = (now + self._lifetime_s, answer)
         self._answers.move_to_end(transaction)
         if len(self._answers) > self._keep:
@@ -41,6 +43,16 @@ class AnsweredInPython:
         """The answer that was given, None if there was none or its time is over."""
         until, answer = self._answers.get(transaction, (now, None))
         return answer if until > now else None
+
+    def begin(self) -> None:
+        """From now on `undo` can take back what is added."""
+        self._added.clear()
+
+    def undo(self) -> None:
+        """Forget what was added since `begin`: it was never sent."""
+        for transaction in self._added:
+            self._answers.pop(transaction, None)
+        self._added.clear()
 
     def purge(self, now: float) -> None:
         """Forget the answers whose time is over."""

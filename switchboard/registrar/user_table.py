@@ -34,6 +34,7 @@ class UserTableInPython:
     def __init__(self) -> None:
         self.octets = self.bound = self.bindings = 0
         self._users: dict[str, _User] = {}
+        self._before: list[tuple[str, _User | None]] | None = None
 
     def __len__(self) -> int:
         return len(self._users)
@@ -51,6 +52,23 @@ class UserTableInPython:
             self._set(user, bindings, row)
             taken.append(user)
         return taken
+
+    def begin(self) -> None:
+        """From now on `undo` can take back what is set, until `keep`."""
+        self._before = []
+
+    def keep(self) -> None:
+        """What was set since `begin` stays."""
+        self._before = None
+
+    def undo(self) -> None:
+        """All is as it was at `begin`."""
+        before, self._before = self._before or [], None
+        for user, found in reversed(before):
+            self._count(user, self._users.pop(user), -1)
+            if found:
+                self._users[user] = found
+                self._count(user, found, 1)
 
     def get(self, user: str) -> bytes | None:
         """The packed list of the user's bindings, expired ones included; None: nobody of this name is known."""
@@ -80,6 +98,8 @@ class UserTableInPython:
 
     def _set(self, user: str, bindings: list[Any], row: int) -> None:
         before = self._users.get(user)
+        if self._before is not None:
+            self._before.append((user, before))
         if before:
             self._count(user, before, -1)
         until = min((binding[EXPIRES_AT] for binding in bindings), default=math.inf)

@@ -6,33 +6,39 @@ another program has written it.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from switchboard.busy import still_busy
+from switchboard.storage.image import read_image, wal_of
+from switchboard.storage.mending import Plan, Report, damage_of, is_damage, mend
 from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.writing import error_number
 
 BUSY_S = 5.0
-"""How long who meets somebody else's lock waits for it."""
+"""How long a writer who meets somebody else's lock waits for it."""
+BUSY_READER_S = 1.0
 STEPS = 1000
 """Of SQLite's machine, microseconds in all, from one word about long work to the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What one kind of file holds. `what`: its name for people; `script` makes it, as one transaction.
+    """What one kind of file holds. `what`: its name for people; the plan's script makes it, as one transaction.
 
     `remedy`: what to do with a file of another version. `error`: what is raised over a file that cannot be used.
+    `plan`: how it is made, and mended if it is damaged. `check`: which pragma finds that out.
     `synchronous`: FULL makes a commit durable, NORMAL keeps the file whole.
     """
 
     what: str
     version: int
-    script: str
     remedy: str
     error: type[UnusableFile]
+    plan: Plan
     synchronous: str = "FULL"
+    check: str = "quick_check"
 
     def open(self, path: Path | str) -> sqlite3.Connection:
         """Open `path` to write, or make it; transactions begin when we say so. ":memory:" is for tests."""
@@ -42,8 +48,44 @@ class Schema:
             database.execute(f"PRAGMA synchronous = {self.synchronous}")
             if schema_version(database) == 0:
                 database.executescript(
-                    f"BEGIN IMMEDIATE; {self.script} PRAGMA user_version = {self.version}; COMMIT;"
+                    f"BEGIN IMMEDIATE; {self.plan.script} PRAGMA user_version = {self.version}; COMMIT;"
                 )
+            self._check(path, database)
+        return database
+
+    def examine(self, path: Path) -> Report | None:
+        """To be called by the owner before it opens the file: mend it if it is damaged. Of another version it stays."""
+        with self.explained(path):
+            found = self._damage(path) if path.exists() else ""
+            return self.mend(path, found) if found else None
+
+    def mend(self, path: Path, found: str) -> Report:
+        """Make the file anew of what can be read of it, since `found` is wrong with it."""
+        with self.explained(path):
+            return mend(path, found, self.version, self.plan)
+
+    def _damage(self, path: Path) -> str:
+        if not path.stat().st_size:
+            log = wal_of(path)
+            return "it was emptied" if log.exists() and log.stat().st_size else ""
+        try:
+            with closing(connect_to_read(path)) as database:
+                return (
+                    damage_of(database, path, self.check)
+                    if schema_version(database) in (0, self.version)
+                    else ""
+                )
+        except sqlite3.DatabaseError as error:
+            return str(error) if is_damage(error) else ""
+
+    def open_copy(self, path: Path) -> sqlite3.Connection:
+        """What `path` holds, in memory, while SQLite cannot open it: to be read only. Nothing, if it is not there."""
+        with self.explained(path):
+            database = connect(":memory:")
+            if path.parent.is_dir() and not path.exists():
+                database.executescript(f"{self.plan.script} PRAGMA user_version = {self.version};")
+                return database
+            database.deserialize(read_image(path).without_log())
             self._check(path, database)
         return database
 
@@ -52,8 +94,13 @@ class Schema:
         if not path.exists():
             return None
         with self.explained(path):
-            database = connect_to_read(path)
-            if schema_version(database) == 0:
+            try:
+                database = connect_to_read(path)
+                version = schema_version(database)
+            except sqlite3.OperationalError:  # a log needs an index, for which there is no room, or no right
+                database = self.open_copy(path)
+                version = schema_version(database)
+            if version == 0:
                 database.close()
                 return None
             self._check(path, database)
@@ -66,6 +113,11 @@ class Schema:
             yield
         except (sqlite3.Error, OSError) as error:
             raise self.error(f"{self.what} {path} cannot be used: {error}.") from error
+
+    @staticmethod
+    def is_for_now(error: UnusableFile) -> bool:
+        """Whether the disk, or a lock, is in the way, and not what the file holds."""
+        return bool(error.__cause__ and error_number(error.__cause__))
 
     def _check(self, path: Path | str, database: sqlite3.Connection) -> None:
         version = schema_version(database)
@@ -84,7 +136,7 @@ def connect(path: Path | str) -> sqlite3.Connection:
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open a file that is there, without a way to change it. sqlite3.Error."""
     name = f"{path.absolute().as_uri()}?mode=ro"
-    return _telling(sqlite3.connect(name, timeout=BUSY_S, isolation_level=None, uri=True))
+    return _telling(sqlite3.connect(name, timeout=BUSY_READER_S, isolation_level=None, uri=True))
 
 
 def _telling(database: sqlite3.Connection) -> sqlite3.Connection:

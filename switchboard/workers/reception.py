@@ -76,6 +76,20 @@ class ReceptionInPython:
         self._sources.append(flow)
         return until
 
+    def begin(self) -> None:
+        """From now on `undo` can take back what is answered."""
+        self.answered.begin()
+
+    def undo(self) -> None:
+        """The answers since `begin` were never sent."""
+        self.answered.undo()
+        self.forget_registered()
+
+    def forget_registered(self) -> None:
+        """The edge is to hear of every source anew."""
+        self._told.clear()
+        self._sources.clear()
+
     def take_sources(self) -> list[bytes]:
         """The packed flows from which somebody has registered, which the edge is to hear of."""
         taken, self._sources = self._sources, []

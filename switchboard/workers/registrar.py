@@ -3,8 +3,10 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
+import structlog
 import zmq
 
 from switchboard.auth.failures import Failures
@@ -24,6 +26,9 @@ from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
+from switchboard.storage.mending import reports
+from switchboard.storage.unusable import NotWritten
+from switchboard.storage.writing import RETRY_S
 from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, make_reception
@@ -82,12 +87,16 @@ class RegistrarService(Actor):
             *self._pages.values(),
             *self._users.outboxes,
         ]
+        self.writings = [self._store.writing, self._users.writing]
         self._gathering = BatchInterval(GATHER_S)
         self._frames: list[bytes] = []
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
-        self._next_telling = 0.0
+        self._next_telling = self._next_try = 0.0
         self._bad_items = 0
+        self._files = settings.store_path, settings.users_path
+        for report in reports(*self._files):
+            structlog.get_logger().warning(str(report))
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The translator's tables."""
@@ -134,16 +143,29 @@ class RegistrarService(Actor):
     def _take_registers(self, now: float) -> None:
         self._began_at = now
         taken, self._frames = self._frames, []
-        with self._store.batch() as change:
-            items = [item for frame in taken for item in self._answers(frame, now)]
-            if self._authenticator:
-                self._store.keep_nonces(self._authenticator.take_changes())
+        self._reception.begin()
+        try:
+            change, items = self._answer_all(taken, now)
+        except (
+            NotWritten
+        ):  # nothing of it has happened; what changes nothing is answered, and all else refused
+            self._reception.undo()
+            self._registrar.take_displaced()
+            change, items = self._answer_all(taken, now)
         if failures := self._failures.take():
             self._failure_log.tell(failures, now)
         self._binding_log.tell(self._registrar.take_displaced(), now)
         self._publish(change)
         self._sender.put_packed(len(items), b"".join(items))
         self._tell_edge()
+
+    def _answer_all(self, taken: list[bytes], now: float) -> tuple[Change, list[bytes]]:
+        """The answers to these frames, once what they change is durable. NotWritten."""
+        with self._store.batch() as change:
+            items = [item for frame in taken for item in self._answers(frame, now)]
+            if self._authenticator:
+                self._store.keep_nonces(self._authenticator.take_changes())
+        return change, items
 
     def _answers(self, frame: bytes, now: float) -> list[bytes]:
         try:
@@ -165,20 +187,37 @@ class RegistrarService(Actor):
             self._publisher.send_frame(_CHANGED + change.pack())
 
     def next_deadline(self) -> float:
-        """The next announcement, of which the first is at once, or what the sender has to do."""
-        return min(self._next_telling, self._sender.due_at)
+        """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
+        deadline = min(self._next_telling, self._sender.due_at)
+        return min(deadline, self._next_try) if self._cannot_write() else deadline
 
     def handle_timer(self, now: float) -> None:
         """Remove what has expired and tell the routers the number of the last change, once in TELL_EVERY_S."""
         self._sender.handle_timer(now)
+        if now >= self._next_try and self._cannot_write():
+            self._next_try = now + RETRY_S
+            self._try_again()
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
         self._reception.purge(now)
-        with self._store.batch() as change:
-            self._registrar.purge(time.time())
-        self._publish(change)
+        if not self._store.writing.error:
+            self._purge()
         self._tell_numbers()
+
+    def _purge(self) -> None:
+        with suppress(NotWritten):
+            with self._store.batch() as change:
+                self._registrar.purge(time.time())
+            self._publish(change)
+
+    def _cannot_write(self) -> bool:
+        return any(each.error for each in self.writings)
+
+    def _try_again(self) -> None:
+        if self._store.writing.error:
+            self._store.try_again()
+        self._users.try_again()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Routers that begin to listen."""
@@ -223,6 +262,10 @@ class RegistrarService(Actor):
         return [
             [user, [each.to_map() for each in found if each.expires_at > now_at]] for user, found in users
         ]
+
+    def notes(self) -> list[str]:
+        """What was lost of its files, and whether anybody can register."""
+        return [*map(str, reports(*self._files)), *self._users.notes()]
 
     def stats(self) -> dict[str, float]:
         """Those of the reception; bindings displaced; who is bound."""

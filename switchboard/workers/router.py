@@ -224,8 +224,9 @@ class RouterService(Actor):
         return (*super().peers(), self._journal)
 
     def notes(self) -> list[str]:
-        """How well it knows who is registered."""
-        return self._follower.notes(time.monotonic())
+        """How well it knows who is registered, and who the users are."""
+        notes = self._follower.notes(time.monotonic())
+        return [*notes, self._users.failure] if self._users and self._users.failure else notes
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""

@@ -17,6 +17,7 @@ from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
+from switchboard.storage.unusable import UnusableFile
 
 
 def make_authenticator(
@@ -56,6 +57,7 @@ class UserRegister:
     ) -> None:
         endpoints = endpoints_of(settings)
         self._store = UserStore(settings.users_path)
+        self.writing = self._store.writing
         self._publisher = publisher
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)
@@ -82,7 +84,7 @@ class UserRegister:
         return False
 
     def answer(self, question: str, body: Any) -> Any:
-        """user.put: how many are new; user.remove: whether there was one; user.list: all of them."""
+        """user.put: how many are new; user.remove: whether there was one; user.list: all of them. NotWritten."""
         changed: int
         match question, body:
             case "user.put", list(entries):
@@ -100,14 +102,29 @@ class UserRegister:
         """Take in what has changed, and tell the routers."""
         if self._users is not None:
             self._catch_up()
-            self._publisher.send("users.number", list(self._store.state()))
+            self._publisher.send("users.number", [self._users.series, self._users.number])
+
+    def try_again(self) -> None:
+        """See whether users can be written again, if they could not be."""
+        if self.writing.error:
+            self._store.try_again()
+
+    def notes(self) -> list[str]:
+        """Whether there is anybody who can register."""
+        if self._users is None or len(self._users):
+            return []
+        return ['nobody can register: auth is "on", and there are no users (switchboard user add NAME)']
 
     def close(self) -> None:
         """Let go of the store."""
         self._store.close()
 
     def _catch_up(self) -> None:
-        self._follower.told(*self._store.state())
+        assert self._users is not None
+        try:
+            self._follower.told(*self._store.state())
+        except UnusableFile:  # what is known of the users stays in force
+            self._store.try_again()
 
     def _warn(self) -> None:
         assert self._users is not None

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from switchboard.storage.database import Schema, connect, connect_to_read, schema_version, transaction
+from switchboard.storage.mending import Plan
 from switchboard.storage.unusable import UnusableFile
 
-NOTES = Schema("The notes", 2, "CREATE TABLE note (text TEXT);", "ask their writer.", UnusableFile)
+PLAN = Plan("CREATE TABLE note (text TEXT);", {}, "write them again")
+NOTES = Schema("The notes", 2, "ask their writer.", UnusableFile, PLAN)
 
 
 @pytest.mark.parametrize("name", ["plain.db", "100% #1?.db"])

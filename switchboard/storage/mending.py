@@ -1,0 +1,214 @@
+"""Damaged files: what is damaged is set aside under a name with the date, what can be read of it goes on, and is told.
+
+Beside what was set aside lies a report, from which status, log, doctor and console tell of it until it is removed.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from switchboard.storage.image import has_lost_frames, read_image, shm_of, wal_of
+from switchboard.storage.rescue import Rescue, Row
+
+_MARK: Final = ".damaged-"
+_REPORT: Final = ".json"
+KEPT: Final = 5
+"""Of one file so many damaged versions are kept; the oldest goes."""
+NAMED: Final = 20
+"""So much of what is missing is named."""
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_PRIMARY: Final = 0xFF
+_FRAMES_SEEN_AT: Final = 16
+"""Where the index of a log says how many frames it has."""
+
+Recognise = Callable[[Row], Sequence[Any] | None]
+"""What of a row that was found goes into a table's columns; None: it is none of that table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a file of one kind is made anew. `rows`: by the statement that inserts them, what is recognised as such.
+
+    `script` makes the tables, `settle` comes last. `missing` asks for what is known to be lost, in words; what it needs
+    beyond the tables, `memory` makes. `advice`: what people do about it.
+    """
+
+    script: str
+    rows: Mapping[str, Recognise]
+    advice: str
+    settle: str = ""
+    memory: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found of the file `path`, at `at` (epoch s); `found`, `saved` and `advice` are for people."""
+
+    path: str
+    at: float
+    found: str
+    saved: str
+    kept_as: str
+    advice: str
+
+    def __str__(self) -> str:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at))
+        return (
+            f"{self.path} was found damaged at {when} ({self.found}): {self.saved}; {self.advice}. "
+            f"What it was is kept as {self.kept_as}; remove that with what lies beside it to end this message."
+        )
+
+
+def damage_of(database: sqlite3.Connection, path: Path, check: str) -> str:
+    """What is wrong with the file `path`, which is open there; "" if nothing is. sqlite3.Error for other trouble.
+
+    `check`: the pragma that looks, quick_check or integrity_check.
+    """
+    try:
+        (line,) = database.execute(f"PRAGMA {check}(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return str(error)
+    if line != "ok":
+        return str(line).replace("\n", " ").strip("* ")
+    seen = _frames_seen(path)
+    return "its write-ahead log" if seen is not None and has_lost_frames(path, seen) else ""
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says so of a file that is damaged, and not of the disk or of a lock."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGED
+
+
+def mend(path: Path, found: str, version: int, plan: Plan) -> Report:
+    """Make the file anew of what can be read of it, and set aside what it was. OSError, sqlite3.Error."""
+    image = read_image(path)
+    rescue = Rescue(image)
+    saved = path.with_name(path.name + ".saved")
+    saved.unlink(missing_ok=True)
+    count, missing = _write(saved, rescue.rows(), version, plan)
+    if path.exists():
+        shutil.copymode(path, saved)
+    lost = [f"{count} rows were saved"]
+    if rescue.unreadable:
+        lost.append(f"{rescue.unreadable} of {len(image)} pages could not be read")
+    if image.skipped:
+        lost.append(f"{image.skipped} damaged pages of the write-ahead log were skipped")
+    if missing:
+        lost.append(f"missing: {_some(missing)}")
+    kept = put_in_place(path, saved, _MARK)
+    report = Report(str(path), time.time(), found, ", ".join(lost), kept.name, plan.advice)
+    write_report(kept, report)
+    return report
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def put_in_place(path: Path, new: Path, mark: str) -> Path:
+    """Let `new` be the file `path`; return the name with `mark` and the date that the one before has now.
+
+    Its log goes with it, for it would be taken for the new one's.
+    """
+    kept = dated(path, mark)
+    with suppress(FileNotFoundError):
+        os.link(path, kept)
+    with suppress(FileNotFoundError):
+        wal_of(path).rename(wal_of(kept))
+    shm_of(path).unlink(missing_ok=True)
+    new.replace(path)
+    sync_directory(path.parent)
+    return kept
+
+
+def dated(path: Path, mark: str) -> Path:
+    """A name beside `path` that nothing has yet."""
+    name = path.name + mark + time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    found, number = path.with_name(name), 1
+    while found.exists() or wal_of(found).exists():
+        number += 1
+        found = path.with_name(f"{name}.{number}")
+    return found
+
+
+def write_report(kept: Path, report: Report) -> None:
+    """Let `reports` find it, and let go of the oldest if there are many of this file. OSError."""
+    kept.with_name(kept.name + _REPORT).write_text(json.dumps(asdict(report)))
+    before = sorted(kept.parent.glob(f"{Path(report.path).name}{_MARK}*{_REPORT}"))
+    for old in before[:-KEPT]:
+        for each in (old.with_suffix(""), wal_of(old.with_suffix("")), old):
+            each.unlink(missing_ok=True)
+
+
+def reports(*paths: Path) -> list[Report]:
+    """What was found of these files, and of those in these directories, the oldest first."""
+    found = [report for path in paths for each in _reports_of(path) if (report := _read(each))]
+    return sorted(found, key=lambda report: report.at)
+
+
+def set_aside(path: Path) -> Path:
+    """Keep a copy of a damaged file, which its owner goes on with; return its name. OSError."""
+    kept = dated(path, _MARK)
+    os.link(path, kept)
+    return kept
+
+
+def sync_directory(path: Path) -> None:
+    """New names in it are on the disk when this returns."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _reports_of(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        return path.glob(f"*{_MARK}*{_REPORT}")
+    return path.parent.glob(f"{path.name}{_MARK}*{_REPORT}")
+
+
+def _read(path: Path) -> Report | None:
+    try:
+        return Report(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write(path: Path, rows: Iterator[Row], version: int, plan: Plan) -> tuple[int, list[str]]:
+    """Write the file; how many rows it has, and what is missing."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript(f"PRAGMA synchronous = FULL; BEGIN; {plan.script} {plan.memory}")
+        count = sum(_insert(database, row, plan.rows) for row in rows)
+        missing = [str(each) for (each,) in database.execute(plan.missing)] if plan.missing else []
+        database.executescript(f"BEGIN; {plan.settle} PRAGMA user_version = {version}; COMMIT;")
+    return count, missing
+
+
+def _insert(database: sqlite3.Connection, row: Row, tables: Mapping[str, Recognise]) -> bool:
+    for statement, recognise in tables.items():
+        if (values := recognise(row)) is not None:
+            database.execute(statement, values)
+            return "temp." not in statement
+    return False
+
+
+def _frames_seen(path: Path) -> int | None:
+    """Of a log that is open, how many frames SQLite has found good; None if it keeps that to itself."""
+    try:
+        with shm_of(path).open("rb") as file:
+            head = file.read(_FRAMES_SEEN_AT + 4)
+    except OSError:
+        return None
+    return int.from_bytes(head[_FRAMES_SEEN_AT:], "little") if len(head) == _FRAMES_SEEN_AT + 4 else None
