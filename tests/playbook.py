@@ -118,6 +118,7 @@ class Board:
     responses: list[Sent] = field(default_factory=list)
     events: list[CallEvent] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
+    askers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.replica = Replica()
@@ -253,7 +254,10 @@ class Board:
         for event in effects.events:
             kind, call_id, from_tag, at, *details = unpack(event)
             self.events.append(CallEvent(kind, call_id, from_tag, at, tuple(details)))
-        self.lookups += effects.lookups
+        for lookup, asker in effects.lookups:
+            self.askers.append(asker)
+            if lookup not in self.lookups:
+                self.lookups.append(lookup)
         if self.fragile:
             self.crash()
 

@@ -128,6 +128,12 @@ cdef void ring_told(Ring *ring, unsigned long long number, double now) noexcept 
         ring.is_awaiting, ring.quiet_since = True, now
 
 
+cdef inline void ring_held(Ring *ring, double now) noexcept nogil:
+    """The journal has what it was told, and waits for its disk: it need not be told again for now."""
+    if ring.is_awaiting:
+        ring.quiet_since = now
+
+
 cdef size_t ring_acknowledge(Ring *ring, unsigned long long number, double now) noexcept nogil:
     """The journal has everything up to `number`; return how many events are kept no more."""
     cdef size_t before = ring.count
@@ -279,6 +285,10 @@ cdef class NativeEventRing:
     def told(self, unsigned long long number, double now):
         """The journal has been sent everything up to `number`."""
         ring_told(&self.ring, number, now)
+
+    def held(self, double now):
+        """The journal has what it was told, and waits for its disk: it need not be told again for now."""
+        ring_held(&self.ring, now)
 
     def acknowledge(self, unsigned long long number, double now):
         """The journal has everything up to `number`; return how many events are kept no more.

@@ -63,8 +63,12 @@ _fill_table()
 
 
 cdef class Ingress:
-    """Sorts datagrams into the outboxes: one a router by number, the registrar's, edge-tx's."""
+    """Sorts datagrams into the outboxes: one a router by number, the registrar's, edge-tx's.
 
+    `asked`: whether the reference was, or a source was not heard, since that was reset.
+    """
+
+    cdef public bint asked
     cdef Receiver _receiver
     cdef uint16_t *_index
     cdef object _dispatcher, _reference, _edge_filter
@@ -108,9 +112,13 @@ cdef class Ingress:
 
     def drain(self, sock, double now):
         """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
+        return self.drain_fd(sock.fileno(), now)
+
+    cpdef int drain_fd(self, int fd, double now) except -1:
+        """The same of a descriptor."""
         cdef Arrival arrival
         cdef int number
-        cdef int count = self._receiver.fetch(sock.fileno(), DATAGRAMS)
+        cdef int count = self._receiver.fetch(fd, DATAGRAMS)
         for number in range(count):
             self._receiver.read(number, &arrival)
             self._take(&arrival, now)
@@ -145,6 +153,7 @@ cdef class Ingress:
         cdef Heard *slot = self._slot(arrival, now)
         cdef Source source = <Source>slot.source
         if not is_heard(source, now):
+            self.asked = True
             if not self._sources.hears(source, <str>slot.text, arrival.port, now):
                 return 0
         if source.free and arrival.size <= self._largest and arrival.size and _is_letter(arrival.data[0]):
@@ -241,6 +250,7 @@ cdef class Ingress:
         return 0
 
     cdef int _leave_to_reference(self, const Arrival *arrival, double now) except -1:
+        self.asked = True
         self._hand_over()
         self._reference.sort(arrival.data[: arrival.size], _flow(arrival), now)
         return 0

@@ -23,6 +23,7 @@ cdef struct LogEntry:
     uint32_t length
     uint32_t hash
     uint16_t key_size  # the key follows this struct
+    uint16_t written  # whether one of its records is in a file, even if this one waits
 
 cdef struct IndexSlot:
     LogEntry *entry  # NULL: the slot is free
@@ -106,7 +107,7 @@ cdef LogEntry *index_add(KeyIndex *index, const unsigned char *key, Py_ssize_t s
     if entry == NULL:
         return NULL
     memcpy(entry_key(entry), key, size)
-    entry.key_size = <uint16_t>size
+    entry.key_size, entry.written = <uint16_t>size, 0
     entry.hash = _hash_of(index.seed, key, size)
     _index_place(index, entry)
     index.count += 1

@@ -3,17 +3,22 @@
 # The octets of the next commit gather in `pending`, behind room for its head: a commit is one write. Of what was
 # written only the places are in memory. Numbers that a function returns are 0 or more, or -errno, if its docstring
 # says no more. Nothing here needs the GIL; one thread uses a log at a time.
+# A commit that failed stays in `pending`, and grows until the disk takes it.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.errno cimport EINTR, EIO, ENOENT, ENOMEM, errno
+from libc.errno cimport EINTR, EIO, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, errno
+from libc.math cimport INFINITY
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memcpy, memmove, memset, strlen
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 import os
+from contextlib import suppress
 
-from switchboard.wal.segment import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK
-from switchboard.wal.segment import HEADER, check_header
+from switchboard.storage.writing import RETRY_S
+from switchboard.wal.segment import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK, WAITING_BYTES
+from switchboard.wal.segment import HEADER, check_header, is_behind
 
 include "crc32.pxi"
 include "key_index.pxi"
@@ -27,6 +32,21 @@ cdef extern from "unistd.h" nogil:
     int _unlink "unlink"(const char *path)
     Py_ssize_t _write "write"(int fd, const void *data, size_t size)
     Py_ssize_t _pread "pread"(int fd, void *data, size_t size, long offset)
+    int _ftruncate "ftruncate"(int fd, long size)
+
+cdef extern from "sys/stat.h" nogil:
+    int _chmod "chmod"(const char *path, unsigned int mode)
+    int _mkdir "mkdir"(const char *path, unsigned int mode)
+
+cdef extern from *:
+    """
+    #ifdef __linux__
+    #define room_behind(fd, end, size) fallocate(fd, 1, end, size)  /* FALLOC_FL_KEEP_SIZE */
+    #else
+    #define room_behind(fd, end, size) 0
+    #endif
+    """
+    int room_behind(int fd, long end, long size) nogil
 
 cdef enum:
     LOG_COMMIT_BYTES = 8
@@ -38,6 +58,7 @@ cdef enum:
 
 cdef uint32_t LOG_ERASED = 0xFFFFFFFF
 cdef Py_ssize_t _log_slack = SLACK, _log_cleaned = CLEANED_A_COMMIT, _log_most_read = MOST_READ
+cdef size_t _log_waiting = WAITING_BYTES
 
 cdef struct Log:
     KeyIndex index
@@ -53,17 +74,25 @@ cdef struct Log:
     unsigned char header[LOG_HEADER_BYTES]  # of each file
     char *directory
     char *path  # room for one, to be used at once
-    int fd
+    int fd  # -1: the newest segment's file could not be begun yet
     int readers
+    int error  # errno: why what is pending cannot be written, 0: nothing is wrong
+    bint is_behind  # more was decided, by us or the process before, than is in the files
+    unsigned long long failures
+    double retry_s
+    double retry_at  # monotonic s
+    size_t tidied  # of `pending`, when that was tidied last
 
 
 cdef int log_init(
-    Log *log, const char *directory, const unsigned char *header, Py_ssize_t segment_bytes, uint64_t seed
+    Log *log, const char *directory, const unsigned char *header, Py_ssize_t segment_bytes, double retry_s,
+    uint64_t seed,
 ) noexcept nogil:
     """Make an empty log of that directory, without a segment."""
     memset(log, 0, sizeof(Log))
     log.fd = -1
     log.segment_bytes = segment_bytes
+    log.retry_s, log.retry_at = retry_s, INFINITY
     log.index.seed = seed
     log.pending_size = LOG_COMMIT_BYTES
     log.directory = <char *>malloc(strlen(directory) + 1)
@@ -141,11 +170,12 @@ cdef int log_erase(Log *log, const unsigned char *key, Py_ssize_t key_size) noex
     cdef unsigned char *at
     if entry == NULL:
         return 0
-    at = _log_room(log, LOG_RECORD_BYTES + key_size)
-    if at == NULL:
-        return -1
-    _log_write_head(at, key, key_size, LOG_ERASED)
-    log.pending_size += LOG_RECORD_BYTES + key_size
+    if log.error == 0 or _log_is_written(log, entry):
+        at = _log_room(log, LOG_RECORD_BYTES + key_size)
+        if at == NULL:
+            return -1
+        _log_write_head(at, key, key_size, LOG_ERASED)
+        log.pending_size += LOG_RECORD_BYTES + key_size
     _log_let_go(log, entry)
     index_remove(&log.index, entry)
     return 1
@@ -170,30 +200,124 @@ cdef int log_put_records(Log *log, const unsigned char *at, Py_ssize_t size) noe
 
 
 cdef int log_commit(Log *log) noexcept nogil:
-    """Write what was put and erased since the last commit: one write."""
+    """Write what was put and erased since the last commit that succeeded: one write. -1: it waits, see `log.error`."""
     cdef Py_ssize_t size
-    cdef int error
-    if log.pending_size == LOG_COMMIT_BYTES:
+    if log.error:
+        if _log_now() < log.retry_at:
+            if log.pending_size > 2 * log.tidied + _log_waiting:
+                _log_tidy(log)
+            return -1
+    elif log.pending_size == LOG_COMMIT_BYTES:
         return 0
-    if log.size > _log_slack * log.alive + 2 * log.segment_bytes:
-        error = _log_clean(log)
-        if error < 0:
-            return error
-    size = log.pending_size
-    _log_write_number(log.pending, crc32_of(log.pending + LOG_COMMIT_BYTES, size - LOG_COMMIT_BYTES))
-    _log_write_number(log.pending + 4, <uint32_t>(size - LOG_COMMIT_BYTES))
-    log.pending_size = LOG_COMMIT_BYTES
-    error = _log_write_all(log.fd, log.pending, size)
-    if error < 0:
-        return error
+    elif log.size > _log_slack * log.alive + 2 * log.segment_bytes:
+        _log_clean(log)
+    size = _log_write_pending(log)
+    if size < 0:
+        _log_fail(log, <int>-size)
+        return -1
     log.end += size
     log.size += size
     log.last.size += size
+    log.pending_size = LOG_COMMIT_BYTES
+    log.error, log.retry_at = 0, INFINITY
+    if log.is_behind:
+        _log_mark(log, False)
     _log_shrink(log)
-    error = _log_drop_empty(log)
-    if error < 0 or log.last.size < log.segment_bytes:
+    _log_drop_empty(log)
+    return 0 if log.last.size < log.segment_bytes else log_open_segment(log)
+
+
+cdef Py_ssize_t _log_write_pending(Log *log) noexcept nogil:
+    """Write what waits, if anything does; return how many octets, or -errno."""
+    cdef Py_ssize_t size
+    cdef int error = 0 if log.fd >= 0 else _log_begin_file(log)
+    if error == 0 and log.error:
+        error = _log_claim(log)
+        if error == 0:
+            _log_tidy(log)
+    if error < 0:
         return error
-    return log_open_segment(log)
+    size = log.pending_size
+    if size == LOG_COMMIT_BYTES:
+        size = 0
+    else:
+        _log_write_number(log.pending, crc32_of(log.pending + LOG_COMMIT_BYTES, size - LOG_COMMIT_BYTES))
+        _log_write_number(log.pending + 4, <uint32_t>(size - LOG_COMMIT_BYTES))
+        error = _log_write_all(log.fd, log.pending, size)
+    if error < 0:
+        _ftruncate(log.fd, log.end)
+    elif log.error and _ftruncate(log.fd, log.end + size) < 0:
+        error = -errno
+    return size if error == 0 else error
+
+
+cdef int _log_claim(Log *log) noexcept nogil:
+    """After a failure: cut what is behind the last commit, and have room for all that waits."""
+    cdef int error = 0
+    if _ftruncate(log.fd, log.end) < 0:
+        return -errno
+    if room_behind(log.fd, log.end, log.pending_size) < 0 and errno != EOPNOTSUPP and errno != ENOSYS:
+        error = -errno
+        _ftruncate(log.fd, log.end)
+    return error
+
+
+cdef void _log_fail(Log *log, int error) noexcept nogil:
+    if log.error == 0:
+        log.tidied = 0
+        _log_mark(log, True)
+    log.error = error
+    log.failures += 1
+    log.retry_at = _log_now() + log.retry_s
+
+
+cdef void _log_mark(Log *log, bint is_behind) noexcept nogil:
+    """Note at the newest file that commits are missing, which a full disk allows; or at all that none is."""
+    cdef LogSegment *segment = log.first
+    log.is_behind = is_behind
+    while segment != NULL:
+        if not is_behind:
+            _chmod(_log_path(log, segment), 0o600)
+        elif segment.next == NULL or (segment.next == log.last and log.fd < 0):
+            _chmod(_log_path(log, segment), 0o400)
+            return
+        segment = segment.next
+
+
+cdef void _log_tidy(Log *log) noexcept nogil:
+    """Leave out of what waits what was set anew or erased since. Erasures stay: their keys are in files."""
+    cdef size_t position = LOG_COMMIT_BYTES, kept = LOG_COMMIT_BYTES
+    cdef Py_ssize_t before, size
+    cdef unsigned char *at
+    cdef uint32_t length
+    cdef LogEntry *entry
+    while position < log.pending_size:
+        at = log.pending + position
+        length = _log_number(at + 2)
+        before = size = LOG_RECORD_BYTES + (at[0] | at[1] << 8)
+        if length != LOG_ERASED:
+            size += length
+            entry = index_find(&log.index, at + LOG_RECORD_BYTES, before - LOG_RECORD_BYTES)
+            if entry == NULL or entry.segment != log.last or entry.start != <Py_ssize_t>(log.end + position + before):
+                position += size
+                continue
+            entry.start = log.end + kept + before
+        memmove(log.pending + kept, at, size)
+        position += size
+        kept += size
+    log.pending_size = kept
+    log.tidied = kept - LOG_COMMIT_BYTES
+
+
+cdef inline bint _log_is_written(Log *log, LogEntry *entry) noexcept nogil:
+    """Whether a record of its key is in a file."""
+    return entry.written or entry.segment != log.last or entry.start < log.end + LOG_COMMIT_BYTES
+
+
+cdef inline double _log_now() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <double>now.tv_sec + <double>now.tv_nsec / 1e9
 
 
 cdef int log_read(Log *log, LogEntry *entry, unsigned char *value) noexcept nogil:
@@ -202,8 +326,6 @@ cdef int log_read(Log *log, LogEntry *entry, unsigned char *value) noexcept nogi
     cdef int fd
     cdef Py_ssize_t got
     if entry.segment == log.last and entry.start >= log.end + LOG_COMMIT_BYTES:
-        if start + entry.length > log.pending_size:
-            return -EIO  # the commit of it has failed
         memcpy(value, log.pending + start, entry.length)
         return 0
     fd = _log_reader(log, entry.segment)
@@ -214,17 +336,35 @@ cdef int log_read(Log *log, LogEntry *entry, unsigned char *value) noexcept nogi
 
 
 cdef int log_open_segment(Log *log) noexcept nogil:
-    """Begin the next file, and write to it from now on."""
-    cdef LogSegment *segment = log_add_segment(log, log.last.number + 1 if log.last != NULL else 1)
-    if segment == NULL:
-        return -ENOMEM
+    """Write to the next file from now on; the first commit in it tries again to begin that. -1: out of memory."""
+    if log_add_segment(log, log.last.number + 1 if log.last != NULL else 1) == NULL:
+        return -1
     if log.fd >= 0:
         _close(log.fd)
-    log.fd = _open(_log_path(log, segment), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o600)
-    if log.fd < 0:
-        return -errno
+        log.fd = -1
     log.end = LOG_HEADER_BYTES
-    return _log_write_all(log.fd, log.header, LOG_HEADER_BYTES)
+    _log_begin_file(log)
+    return 0
+
+
+cdef int _log_begin_file(Log *log) noexcept nogil:
+    cdef int error = 0
+    cdef int fd = _log_create(log)
+    if fd == -ENOENT and _mkdir(log.directory, 0o700) == 0:
+        fd = _log_create(log)
+    if fd >= 0:
+        error = _log_write_all(fd, log.header, LOG_HEADER_BYTES)
+    if fd < 0 or error < 0:
+        if fd >= 0:
+            _close(fd)
+        return error if error < 0 else fd
+    log.fd = fd
+    return 0
+
+
+cdef int _log_create(Log *log) noexcept nogil:
+    cdef int fd = _open(_log_path(log, log.last), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o600)
+    return fd if fd >= 0 else -errno
 
 
 cdef LogSegment *log_add_segment(Log *log, long number) noexcept nogil:
@@ -292,6 +432,7 @@ cdef int _log_set(
     """The value of `key` is there in the newest segment from now on. -1: out of memory."""
     cdef LogEntry *entry = index_find(&log.index, key, key_size)
     if entry != NULL:
+        entry.written = _log_is_written(log, entry)
         _log_let_go(log, entry)
         index_renew(&log.index, entry)
     else:
@@ -309,39 +450,33 @@ cdef inline void _log_let_go(Log *log, LogEntry *entry) noexcept nogil:
     entry.segment.residents -= 1
 
 
-cdef int _log_clean(Log *log) noexcept nogil:
-    """Write some of what is alive in the oldest segment anew."""
+cdef void _log_clean(Log *log) noexcept nogil:
+    """Write some of what is alive in the oldest segment anew; what cannot be read stays there."""
     cdef Py_ssize_t left = _log_cleaned
     cdef LogEntry *entry = log.index.oldest
     cdef unsigned char *at
-    cdef int error
     while left > 0 and entry != NULL and entry.segment != log.last:
         at = _log_room(log, LOG_RECORD_BYTES + entry.key_size + <Py_ssize_t>entry.length)
-        if at == NULL:
-            return -ENOMEM
-        error = log_read(log, entry, at + LOG_RECORD_BYTES + entry.key_size)
-        if error < 0:
-            return error
+        if at == NULL or log_read(log, entry, at + LOG_RECORD_BYTES + entry.key_size) < 0:
+            return
         log_reserve(log, entry_key(entry), entry.key_size, entry.length)  # there is room: it stays where it is
         entry = log.index.oldest
         left -= 1
-    return 0
 
 
-cdef int _log_drop_empty(Log *log) noexcept nogil:
+cdef void _log_drop_empty(Log *log) noexcept nogil:
     """Remove segments oldest first, so that an erasure never goes before what it erases."""
     cdef LogSegment *segment
     while log.first != log.last and log.first.residents == 0:
         segment = log.first
         if _unlink(_log_path(log, segment)) < 0 and errno != ENOENT:
-            return -errno
+            return
         log.size -= segment.size
         if segment.reader >= 0:
             _close(segment.reader)
             log.readers -= 1
         log.first = segment.next
         free(segment)
-    return 0
 
 
 cdef int _log_reader(Log *log, LogSegment *segment) noexcept nogil:
@@ -441,14 +576,18 @@ cdef class NativeKeyedLog:
         memset(&self.log, 0, sizeof(Log))
         self.log.fd = -1
 
-    def __init__(self, directory, Py_ssize_t segment_bytes=SEGMENT_BYTES):
+    def __init__(self, directory, Py_ssize_t segment_bytes=SEGMENT_BYTES, double retry_s=RETRY_S):
         cdef bytes encoded = os.fsencode(directory), header = HEADER, seed = os.urandom(sizeof(uint64_t))
         log_free(&self.log)
-        _log_check(log_init(&self.log, encoded, header, segment_bytes, (<const uint64_t *><const char *>seed)[0]))
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _log_check(
+            log_init(&self.log, encoded, header, segment_bytes, retry_s, (<const uint64_t *><const char *>seed)[0])
+        )
         for path in sorted(directory.glob("*.log")):
             self._replay(path)
-        _log_check(log_open_segment(&self.log))
+        with suppress(OSError):  # it is tried again
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if log_open_segment(&self.log) < 0:
+            raise MemoryError
 
     def __dealloc__(self):
         log_free(&self.log)
@@ -456,6 +595,7 @@ cdef class NativeKeyedLog:
     cdef int _replay(self, path) except -1:
         cdef bytes data = path.read_bytes()
         check_header(path, data)
+        self.log.is_behind = self.log.is_behind or is_behind(path)
         if log_add_segment(&self.log, int(path.stem)) == NULL:
             raise MemoryError
         if log_replay(&self.log, <const unsigned char *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)) < 0:
@@ -466,6 +606,31 @@ cdef class NativeKeyedLog:
     def size(self):
         """Bytes of all segments."""
         return self.log.size
+
+    @property
+    def error(self):
+        """Why what waits cannot be written, as the system's number; 0: nothing is wrong."""
+        return self.log.error
+
+    @property
+    def retry_at(self):
+        """When a commit tries again, if something is wrong (monotonic s); infinite: nothing is."""
+        return self.log.retry_at
+
+    @property
+    def failures(self):
+        """Tries to write that failed."""
+        return self.log.failures
+
+    @property
+    def unwritten(self):
+        """Octets of what waits for a commit."""
+        return self.log.pending_size - LOG_COMMIT_BYTES
+
+    @property
+    def is_behind(self):
+        """Whether more was decided, by this process or the one before it, than is in the files."""
+        return self.log.is_behind
 
     def __len__(self):
         return self.log.index.count
@@ -514,11 +679,12 @@ cdef class NativeKeyedLog:
             raise MemoryError
 
     def commit(self):
-        """Write what was put and erased since the last commit: one write. OSError as the system says."""
-        cdef int error
+        """Write what was put and erased since the last commit that succeeded: one write.
+
+        If that fails, `error` says why, and all waits for one of the next commits, `retry_s` later or more.
+        """
         with nogil:
-            error = log_commit(&self.log)
-        _log_check(error)
+            log_commit(&self.log)
 
     def close(self):
         """Close the file; what was not committed is lost."""

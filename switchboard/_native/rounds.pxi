@@ -7,6 +7,26 @@ cdef inline double _monotonic() noexcept nogil:
     return <double>(now.tv_sec * <int64_t>1000000000 + now.tv_nsec) / 1e9
 
 
+cdef class BatchInterval:
+    """Compiled twin of the one in `bus/rounds.py`."""
+
+    cdef double _longest_s, _enough, _drained_at, _rate, _worth, _least, _memory_s
+
+    def __init__(self, double longest_s, double enough=INFINITY):
+        self._longest_s, self._enough = longest_s, enough
+        module = import_module("switchboard.bus.rounds")
+        self._worth, self._least, self._memory_s = module.WORTH, module.LEAST, module.MEMORY_S
+
+    cpdef double pause_s(self, double now, long taken, bint backlog) except -1:
+        """Return the wait, from `now` on (monotonic s), of a drain that yielded `taken` datagrams."""
+        cdef double elapsed_s = now - self._drained_at
+        self._drained_at = now
+        self._rate += min(1.0, elapsed_s / self._memory_s) * (taken / max(elapsed_s, 1e-6) - self._rate)
+        if backlog or self._rate * self._longest_s < self._worth:
+            return 0.0
+        return min(self._longest_s, max(self._enough / self._rate, self._least * self._longest_s))
+
+
 cdef class Rounds:
     """What a worker does round after round. A round of its fast path alone runs no Python of the actor."""
 
@@ -43,12 +63,15 @@ cdef class Rounds:
     def run(self, stop):
         """Go on until `stop` is set."""
         sleep = reference("time", "sleep")
-        paced = self._actor if self._fast_path is None else self._fast_path
         while not stop.is_set:
             self.round(self.wait_s())
-            pause_s = paced.pause_s()
+            pause_s = self.pause_s()
             if pause_s:
                 sleep(pause_s)
+
+    def pause_s(self):
+        """How long to let input gather before the next round."""
+        return self._actor.pause_s() if self._fast_path is None else self._fast_path.pause_s()
 
     cpdef bint round(self, double wait_s) except -1:
         """Wait for input, take it, fire due timers, flush. False: nothing came within `wait_s`."""
@@ -58,14 +81,21 @@ cdef class Rounds:
             self._take_input()
         now = _monotonic()
         self._fire_timer(now)
-        if self._fast_path is None or self._is_stirred or not self._fast_path.settle(now):
-            self._flush()
-        if self._fast_path is not None:
-            self._fast_deadline = self._fast_path.next_deadline()
+        self._end(now)
         if now >= self._next_look:
             self._next_look = now + self._look_around_s
             self._look_around(now)
         return found
+
+    cdef int _end(self, double now) except -1:
+        if self._fast_path is None:
+            return self._flush()
+        if self._is_stirred or not self._fast_path.settle(now):
+            self._flush()
+        else:
+            self._has_waiting = False  # the fast path knows when to try again
+        self._fast_deadline = self._fast_path.next_deadline()
+        return 0
 
     cdef int _flush(self) except -1:
         """End the round as the actor does."""

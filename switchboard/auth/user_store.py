@@ -66,6 +66,8 @@ _SCHEMA = Schema(
     ),
     check="integrity_check",
 )
+ROOM_BYTES = 64_000
+"""So much has to be written before it counts as possible again."""
 LOCK_S = 0.25
 """So long a change waits for the lock of another program, of which there should be none."""
 
@@ -110,8 +112,11 @@ class UserStore:
             database = self._connect()
             self._database, before = database, self._database
             before.close()
+            database.execute("DROP TABLE IF EXISTS room")
+            with transaction(database):  # there has to be room for more than what the next change may be
+                database.execute("CREATE TABLE room AS SELECT zeroblob(?)", (ROOM_BYTES,))
             with transaction(database):
-                database.execute("UPDATE store SET number = number")
+                database.execute("DROP TABLE room")
         except (UserStoreError, sqlite3.Error) as error:
             number = error_number(error.__cause__ or error)
             if not number:

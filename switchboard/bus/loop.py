@@ -17,7 +17,7 @@ from switchboard.bus.rpc import Question, RpcServer
 from switchboard.bus.sockets import Ears
 from switchboard.busy import EVERY_S, still_busy
 from switchboard.storage.unusable import NotWritten
-from switchboard.storage.writing import ERROR, FAILURES
+from switchboard.storage.writing import ERROR, FAILURES, Writing
 
 QUIET_S = 0.005  # no frame for so long: the sockets are drained
 DRAIN_S = 0.250  # an end must not wait for peers that never fall silent
@@ -104,10 +104,15 @@ class Loop:
         }
         for outbox in self.actor.outboxes:
             counters |= outbox.stats()
-        if writings := self.actor.writings:
+        if writings := self._writings():
             counters[ERROR] = max(each.error for each in writings)
             counters[FAILURES] = sum(each.failures for each in writings)
         return counters | self.actor.stats()
+
+    def _writings(self) -> Sequence[Writing]:
+        for each in self.actor.writings:
+            each.look()
+        return self.actor.writings
 
     def _take_questions(self) -> None:
         """Also those that the guard is asked: whether a key may connect."""
@@ -137,7 +142,7 @@ class Loop:
             case "stats":
                 return self.stats()
             case "notes":
-                cannot_write = filter(None, (each.note() for each in self.actor.writings))
+                cannot_write = filter(None, (each.note() for each in self._writings()))
                 return [*cannot_write, *self.actor.notes(), *self._reach.notes()]
             case "log.level":
                 return self._choose_level(question.body)
@@ -157,7 +162,7 @@ class Loop:
 
     def _look_around(self, now: float) -> None:
         """Tell whom we cannot reach, who may not reach us, and what we cannot write."""
-        for each in self.actor.writings:
+        for each in self._writings():
             if news := each.news():
                 structlog.get_logger().warning(news)
         for line in self._reach.look(self.actor.peers(), now, time.time()):

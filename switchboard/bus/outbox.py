@@ -1,5 +1,6 @@
 """What waits to be cast to one peer: the cost of a frame is shared by all items of a drain."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -101,10 +102,17 @@ Run = bytes | tuple[int, bytes]
 
 
 class PackedOutboxInPython(Outbox):
-    """The reference of `PackedOutbox`: the same for runs of packed items, which stay together or are dropped whole."""
+    """The reference of `PackedOutbox`: the same for runs of packed items, which stay together or are dropped whole.
 
-    def __init__(self, context: BusContext, endpoint: Endpoint, subject: str, keep: int = 2000) -> None:
+    `every_s`: how often `flush_due` casts at most.
+    """
+
+    def __init__(
+        self, context: BusContext, endpoint: Endpoint, subject: str, keep: int = 2000, every_s: float = 0.0
+    ) -> None:
         super().__init__(context, endpoint, subject, keep)
+        self._every_s = every_s
+        self._due_at = -math.inf
         self._head = frames.head(subject)
         self._count = 0
 
@@ -112,6 +120,13 @@ class PackedOutboxInPython(Outbox):
     def waiting(self) -> int:
         """How many items have not been cast yet."""
         return self._count
+
+    def flush_due(self, now: float) -> bool:
+        """`flush`, unless the last one was less than `every_s` ago. `now`: monotonic s."""
+        if now < self._due_at:
+            return not self._count
+        self._due_at = now + self._every_s
+        return self.flush()
 
     def put(self, item: Run) -> None:
         """Add a run to the next flush; drops the oldest ones while more than `keep` items wait."""

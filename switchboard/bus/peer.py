@@ -32,7 +32,7 @@ class Peer:
         self._socket.set(zmq.LINGER, LINGER_MS)
         self._socket.set(zmq.RECONNECT_IVL, RECONNECT_MS)
         context.connect(self._socket, endpoint)
-        self._mouth = Mouth(self._socket)
+        self.mouth = Mouth(self._socket)
 
     @property
     def name(self) -> str:
@@ -51,7 +51,7 @@ class Peer:
     def send_frame(self, frame: bytes) -> bool:
         """Cast a packed frame, as `send` does."""
         at_ns = time.time_ns() if self.on_sent is not None else 0
-        if not self._mouth.send(frame):
+        if not self.mouth.send(frame):
             return False
         if self.on_sent is not None:
             self.on_sent(frame, self.name, at_ns)

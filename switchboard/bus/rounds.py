@@ -20,8 +20,8 @@ MEMORY_S = 0.05
 """Over about so long the rate is averaged."""
 
 
-class BatchInterval:
-    """Decides after each drain how long to wait before the next one. `longest_s`: 0 for never.
+class BatchIntervalInPython:
+    """The reference of `BatchInterval`: how long to wait after each drain. `longest_s`: 0 for never.
 
     A batch interval is over when about `enough` datagrams have gathered, by the present rate, but has its bounds.
     What comes after a pause is drained at once: the wait follows a drain, it does not precede one.
@@ -46,6 +46,11 @@ class BatchInterval:
             return 0.0
         return min(self._longest_s, max(self._enough / self._rate, LEAST * self._longest_s))
 
+
+try:
+    from switchboard._native.wire import BatchInterval as BatchInterval
+except ImportError:
+    BatchInterval = BatchIntervalInPython  # type: ignore[assignment, misc]
 
 FRAMES_A_ROUND = 64
 BYTES_A_ROUND = 128_000
@@ -102,8 +107,12 @@ class RoundsInPython:
         """Go on until `stop` is set."""
         while not stop.is_set:
             self.round(self.wait_s())
-            if pause_s := self._actor.pause_s():
+            if pause_s := self.pause_s():
                 time.sleep(pause_s)
+
+    def pause_s(self) -> float:
+        """How long to let input gather before the next round."""
+        return self._actor.pause_s()
 
     def round(self, wait_s: float) -> bool:
         """Wait for input, take it, fire due timers, flush. False: nothing came within `wait_s`."""

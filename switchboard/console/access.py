@@ -1,106 +1,26 @@
-"""Who may do what in the console: the layer around all pages, its sessions, and the key that proves them.
+"""Who may do what in the console: the layer around all pages.
 
 Host and Origin are checked, forms carry the token of their session, and where the console can be reached
 from other machines (or has a password) only those who have shown it see more than the login.
 """
 
-import hashlib
-import hmac
 import ipaddress
-import os
 import re
 import secrets
 import socket
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from switchboard.console.connections import GUEST, Guest
+from switchboard.console.sessions import COOKIE, ID_BYTES, Session, Sessions, read_cookie, session_cookie
 from switchboard.settings.model import Settings
 from switchboard.settings.types import is_loopback, parse_listening
-from switchboard.storage.unusable import UnusableFile
-
-LIFETIME_S = 12 * 3600.0
-ID_BYTES = 16
-KEY_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One browser. `is_admin`: it has shown the password."""
-
-    id: str
-    is_admin: bool
-    expires_at: float
-
-
-class Sessions:
-    """Opens and reads sessions. `key` signs them; another `password_hash` makes all of them void.
-
-    `is_secure`: browsers are to show the cookie over TLS only.
-    """
-
-    def __init__(self, key: bytes, password_hash: str, *, is_secure: bool = False) -> None:
-        self.is_secure = is_secure
-        self._key = hmac.digest(key, password_hash.encode(), hashlib.sha256)
-
-    def open(self, is_admin: bool, now_at: float, random: bytes) -> Session:
-        """Return a session of a browser. `random`: ID_BYTES of it."""
-        return Session(random.hex(), is_admin, now_at + LIFETIME_S)
-
-    def cookie(self, session: Session) -> str:
-        """What the browser keeps."""
-        text = f"{session.id}.{int(session.is_admin)}.{session.expires_at:.0f}"
-        return f"{text}.{self._sign('session', text)}"
-
-    def read(self, cookie: str, now_at: float) -> Session | None:
-        """Return the session of a cookie (untrusted); None if it is not ours, or over."""
-        text, _, signature = cookie.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign("session", text).encode()):
-            return None
-        session_id, is_admin, expires_at = text.split(".")
-        session = Session(session_id, is_admin == "1", float(expires_at))
-        return session if now_at < session.expires_at else None
-
-    def csrf_token(self, session: Session) -> str:
-        """What a form of this session carries, and no other site knows."""
-        return self._sign("form", f"{session.id}.{int(session.is_admin)}")
-
-    def is_csrf_token(self, session: Session, token: str) -> bool:
-        """Whether a form (untrusted) came from a page of this session."""
-        return hmac.compare_digest(token.encode(), self.csrf_token(session).encode())
-
-    def _sign(self, what: str, text: str) -> str:
-        return hmac.digest(self._key, f"{what}:{text}".encode(), hashlib.sha256).hex()
-
-
-def load_key(path: Path) -> bytes:
-    """Return the key in the file, made if there is none. UnusableFile if that cannot be."""
-    try:
-        if not path.exists():
-            _make(path)
-        key = path.read_bytes()
-    except OSError as error:
-        raise UnusableFile(f"The console's key {path} cannot be used: {error.strerror}.") from error
-    if len(key) != KEY_BYTES:
-        raise UnusableFile(f"The console's key {path} is no key of ours: remove it, a new one is made.")
-    return key
-
-
-def _make(path: Path) -> None:
-    """Whole or not at all."""
-    beside = path.with_suffix(".new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-    beside.rename(path)
-
 
 LOCALHOST = "localhost"
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]{1,5})?")
@@ -122,7 +42,6 @@ def is_known_host(header: str, names: Collection[str], only_loopback: bool) -> b
     return address.is_loopback or not only_loopback
 
 
-COOKIE = "switchboard"
 CSRF_FIELD = "csrf"
 MAX_BODY_BYTES = 64 << 10
 OPEN_TO_ALL = ("/login", "/static/", "/provisioning/", "/healthz", "/readyz")
@@ -176,10 +95,12 @@ class Access:
         if _came_from_elsewhere(headers):
             await Response(headers={"Refresh": "0"})(scope, receive, _sender(send, None))
             return
-        known = self._sessions.read(_cookie(headers), time.time())
+        known = self._sessions.read(read_cookie(headers, COOKIE), time.time())
         session = known or self._sessions.open(False, time.time(), secrets.token_bytes(ID_BYTES))
         scope.setdefault("state", {})["session"] = session
-        cookie = None if known else _set_cookie(self._sessions, session)
+        if known and (known.is_admin or not self._rules.needs_login):
+            _tell_known(scope)
+        cookie = None if known else session_cookie(self._sessions, session)
         answer = await self._refuse(scope, headers, session, receive)
         await (answer or self._app)(scope, receive, _sender(send, cookie))
 
@@ -215,24 +136,10 @@ class Access:
         return None
 
 
-def set_session(response: Response, sessions: Sessions, session: Session) -> None:
-    """Let the browser keep `session` from now on."""
-    response.headers["Set-Cookie"] = _set_cookie(sessions, session)
-
-
-def _set_cookie(sessions: Sessions, session: Session) -> str:
-    secure = "; Secure" if sessions.is_secure else ""
-    value = sessions.cookie(session)
-    return f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{secure}; Max-Age={LIFETIME_S:.0f}"
-
-
-def _cookie(headers: Headers) -> str:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(headers.get("cookie", ""))
-    except CookieError:
-        return ""
-    return jar[COOKIE].value if COOKIE in jar else ""
+def _tell_known(scope: Scope) -> None:
+    guest: Guest | None = scope.get(GUEST)
+    if guest:
+        guest.is_known = True
 
 
 def _came_from_elsewhere(headers: Headers) -> bool:
@@ -254,7 +161,8 @@ def _sender(send: Send, cookie: str | None) -> Send:
 
 
 def _refusal(text: str, status: int = 403) -> Response:
-    return PlainTextResponse(f"{text}\n", status)
+    """What is still to come of the request is not waited for."""
+    return PlainTextResponse(f"{text}\n", status, {"Connection": "close"})
 
 
 def _send_to_login(scope: Scope) -> Response:
@@ -266,12 +174,12 @@ def _send_to_login(scope: Scope) -> Response:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body; None if it is longer than a form of ours."""
+    """The whole body; None if it is longer than a form of ours, or its end never came."""
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > MAX_BODY_BYTES or message["type"] == "http.disconnect":
             return None
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
+        if not message.get("more_body"):
             return bytes(body)

@@ -1,26 +1,24 @@
-"""The console as an ASGI application with the metrics beside it, and the thread that serves it."""
+"""The console as an ASGI application with the metrics beside it."""
 
 import asyncio
-import socket
-import threading
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Generic, TypeVar
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from switchboard.bus.context import BusContext
-from switchboard.console.access import Access, Rules, Sessions
+from switchboard.console.access import Access, Rules
 from switchboard.console.call import CallPage
+from switchboard.console.ended import EndedSessions
 from switchboard.console.failures import Failures
 from switchboard.console.journal import Journal
 from switchboard.console.login import Login
@@ -28,92 +26,63 @@ from switchboard.console.now import Now
 from switchboard.console.pages import Pages
 from switchboard.console.phones import Phones
 from switchboard.console.phrases import Phrases
+from switchboard.console.sessions import LIFETIME_S, Sessions
+from switchboard.console.streams import Streams
 from switchboard.console.watch import Watch
 from switchboard.metrics.exposition import Exposition
 from switchboard.settings.model import Settings
 
+T = TypeVar("T")
+
+
+class Shared(Generic[T]):
+    """What takes a while is done once for all who ask meanwhile, so that asking often costs nothing more."""
+
+    def __init__(self, find: Callable[[], T]) -> None:
+        self._find = find
+        self._found: asyncio.Future[T] | None = None
+
+    async def get(self) -> T:
+        """What `find` returns, on a thread of its own."""
+        if self._found is None or self._found.done():
+            self._found = asyncio.ensure_future(run_in_threadpool(self._find))
+        return await asyncio.shield(self._found)
+
 
 def metrics_routes(settings: Settings) -> list[Route]:
-    """What to mount. The functions ask and wait: Starlette runs them on threads of their own."""
+    """What to mount. Nobody waits for others here: see `Shared`."""
     exposition = Exposition(settings)
+    text, survey = Shared(exposition.text), Shared(exposition.survey)
 
-    def metrics(_request: Request) -> Response:
-        return Response(exposition.text(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(_request: Request) -> Response:
+        return Response(await text.get(), media_type=CONTENT_TYPE_LATEST)
 
-    def ready(_request: Request) -> Response:
-        not_up = exposition.survey().not_up()
+    async def healthy(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(_request: Request) -> Response:
+        not_up = (await survey.get()).not_up()
         return JSONResponse({"ready": not not_up, "not_up": not_up}, 503 if not_up else 200)
 
-    return [
-        Route("/metrics", metrics),
-        Route("/healthz", lambda _request: PlainTextResponse("ok\n")),
-        Route("/readyz", ready),
-    ]
-
-
-MAX_CONNECTIONS = 200
-END_S = 1
-ANSWERS_WITHIN_S = 10.0
-
-
-class Server:
-    """uvicorn in a thread; `alive` tells whether its loop still turns."""
-
-    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=END_S,
-        )
-        self._server = uvicorn.Server(config)
-        self._sock = sock
-        self._beat = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="console", daemon=True)
-
-    def start(self) -> None:
-        """Begin to serve."""
-        self._thread.start()
-
-    def alive(self) -> bool:
-        """Whether it serves, and has not hung for ANSWERS_WITHIN_S."""
-        return self._thread.is_alive() and time.monotonic() < self._beat + ANSWERS_WITHIN_S
-
-    def stop(self) -> None:
-        """Close the connections and end."""
-        self._server.should_exit = True
-        self._thread.join(2 * END_S)
-
-    def _run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        beating = asyncio.create_task(self._beat_on())
-        await self._server.serve(sockets=[self._sock])
-        beating.cancel()
-
-    async def _beat_on(self) -> None:
-        while True:
-            self._beat = time.monotonic()
-            await asyncio.sleep(1.0)
+    return [Route("/metrics", metrics), Route("/healthz", healthy), Route("/readyz", ready)]
 
 
 def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     """Return the application. `key` signs the sessions; `context` must outlive the application."""
     rules = Rules.of(settings)
-    sessions = Sessions(key, settings.console_password, is_secure=settings.console_url.startswith("https:"))
+    sessions = Sessions(
+        key,
+        settings.console_password,
+        is_secure=settings.console_url.startswith("https:"),
+        ended=EndedSessions(settings.console_ended_path, LIFETIME_S),
+    )
+    streams = Streams(sessions)
     pages = Pages.make(sessions, rules)
     watch = Watch(settings, context)
     routes: list[BaseRoute] = [
-        *Now(pages, watch, settings, context).routes,
+        *Now(pages, streams, watch, settings, context).routes,
         *Journal(pages, settings, context).routes,
-        *CallPage(pages, settings, context).routes,
+        *CallPage(pages, streams, settings, context).routes,
         *Failures(pages, settings, context).routes,
         *Phones(pages, settings, context).routes,
         *Phrases(pages, settings).routes,
@@ -124,9 +93,10 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
 
     @asynccontextmanager
     async def watching(_app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(watch.run())
+        tasks = [asyncio.create_task(watch.run()), asyncio.create_task(_keep_saved(sessions.ended))]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
     async def not_found(request: Request, _error: Exception) -> Response:
         return pages.page(request, "missing.html", 404)
@@ -137,6 +107,17 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         exception_handlers={404: not_found},
         lifespan=watching,
     )
+
+
+SAVE_AGAIN_S = 5.0
+
+
+async def _keep_saved(ended: EndedSessions) -> None:
+    """What could not be written when it happened is written as soon as it can be."""
+    while True:
+        with suppress(OSError):
+            await asyncio.to_thread(ended.save)
+        await asyncio.sleep(SAVE_AGAIN_S)
 
 
 def _proxy(settings: Settings) -> list[Middleware]:

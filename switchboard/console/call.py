@@ -2,19 +2,20 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError
 from switchboard.console.call_view import arrange, view_message
 from switchboard.console.pages import Pages, event
+from switchboard.console.streams import Streams
 from switchboard.console.watch import contacts_of
 from switchboard.history.account import Account
 from switchboard.history.explain import explain
@@ -30,7 +31,6 @@ from switchboard.settings.model import Settings
 LOOK_S = 1.0
 SETTLED_S = 35.0
 """After its last message a call that has ended is looked at for so long: retransmissions end after 32 s."""
-MAX_FOLLOWERS = 50
 MAX_DRAWN = 400
 GOING_ON = frozenset({"calling", "ringing", "up", "open"})
 
@@ -79,12 +79,12 @@ class Asked:
 class CallPage:
     """Owns the pages of a call."""
 
-    def __init__(self, pages: Pages, settings: Settings, context: BusContext) -> None:
+    def __init__(self, pages: Pages, streams: Streams, settings: Settings, context: BusContext) -> None:
         self._pages = pages
+        self._streams = streams
         self._settings = settings
         self._context = context
         self._history = history_of(settings)
-        self._followers = 0
         self.routes = [
             Route("/call", self.show),
             Route("/call/message", self.message),
@@ -118,9 +118,7 @@ class CallPage:
 
     async def events(self, request: Request) -> Response:
         """Server-sent events: account and ladder as they grow."""
-        if self._followers >= MAX_FOLLOWERS:
-            return Response("Too many pages are open.\n", 503)
-        return StreamingResponse(self._news(Asked.of(request)), media_type="text/event-stream")
+        return self._streams.open(request, self._news(Asked.of(request)))
 
     async def capture(self, request: Request) -> Response:
         """The messages on the wire, for Wireshark and its like."""
@@ -160,24 +158,20 @@ class CallPage:
         except (RpcError, StoreError):
             return None
 
-    async def _news(self, asked: Asked) -> AsyncIterator[str]:
-        self._followers += 1
+    async def _news(self, asked: Asked) -> AsyncGenerator[str, None]:
         count, quiet_s = 0, 0.0
-        try:
-            while quiet_s < SETTLED_S:
-                told = await self._told(asked)
-                if told and len(told.messages) != count:
-                    count, quiet_s = len(told.messages), 0.0
-                    values = self._values(asked, told)
-                    for section in ("account", "ladder"):
-                        yield event(section, self._pages.part(f"call/{section}.html", **values))
-                else:
-                    yield ": \n\n"
-                    quiet_s += 0.0 if told and told.is_going_on else LOOK_S
-                await asyncio.sleep(LOOK_S)
-            yield event("done", "")
-        finally:
-            self._followers -= 1
+        while quiet_s < SETTLED_S:
+            told = await self._told(asked)
+            if told and len(told.messages) != count:
+                count, quiet_s = len(told.messages), 0.0
+                values = self._values(asked, told)
+                for section in ("account", "ladder"):
+                    yield event(section, self._pages.part(f"call/{section}.html", **values))
+            else:
+                yield ": \n\n"
+                quiet_s += 0.0 if told and told.is_going_on else LOOK_S
+            await asyncio.sleep(LOOK_S)
+        yield event("done", "")
 
     def _values(self, asked: Asked, told: Told) -> dict[str, Any]:
         return {

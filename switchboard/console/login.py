@@ -1,56 +1,25 @@
-"""The login of the console, and how often it may be tried."""
+"""The login of the console."""
 
 import asyncio
 import secrets
 import time
-from collections import OrderedDict, deque
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from switchboard.console.access import ID_BYTES, set_session
+from switchboard.bounded import TokenBucket
+from switchboard.cli.output import duration
+from switchboard.console.connections import site_of
+from switchboard.console.guesses import Attempts, PasswordCheck, TooManyWait
 from switchboard.console.pages import Pages
+from switchboard.console.sessions import BROWSER_COOKIE, ID_BYTES, read_cookie, set_browser, set_session
 from switchboard.settings.password import parse_password_hash
 
-PERIOD_S = 300.0
-TRIES_OF_ONE = 5
-TRIES_OF_ALL = 60
-MAX_SOURCES = 1000
-
-
-class Attempts:
-    """Failed attempts of the last PERIOD_S, by source address and of all together."""
-
-    def __init__(self) -> None:
-        self._of_one: OrderedDict[str, deque[float]] = OrderedDict()
-        self._of_all: deque[float] = deque(maxlen=TRIES_OF_ALL)
-
-    def wait_s(self, source: str, now: float) -> float:
-        """Return how long `source` must wait until it may try; 0.0: not at all."""
-        of_one = self._of_one.get(source, deque())
-        return max(_wait_s(of_one, TRIES_OF_ONE, now), _wait_s(self._of_all, TRIES_OF_ALL, now))
-
-    def failed(self, source: str, now: float) -> None:
-        """Note a wrong password."""
-        self._of_one.setdefault(source, deque(maxlen=TRIES_OF_ONE)).append(now)
-        self._of_one.move_to_end(source)
-        if len(self._of_one) > MAX_SOURCES:
-            self._of_one.popitem(last=False)
-        self._of_all.append(now)
-
-    def succeeded(self, source: str) -> None:
-        """Forget what `source` has failed."""
-        self._of_one.pop(source, None)
-
-
-def _wait_s(failures: deque[float], allowed: int, now: float) -> float:
-    """The failures so far fill the period until the oldest of the last `allowed` has left it."""
-    return max(0.0, failures[0] + PERIOD_S - now) if len(failures) == allowed else 0.0
-
-
 MAX_PASSWORD = 1000
+AGAIN_S = 2
+LOGGED_AT_ONCE, LOGGED_A_SECOND = 20.0, 1.0
 
 
 class Login:
@@ -58,9 +27,9 @@ class Login:
 
     def __init__(self, pages: Pages, password_hash: str) -> None:
         self._pages = pages
-        self._hash = parse_password_hash(password_hash) if password_hash else None
+        self._check = PasswordCheck(parse_password_hash(password_hash)) if password_hash else None
         self._attempts = Attempts()
-        self._checking = asyncio.Semaphore(1)
+        self._log = FailureLog()
         self.routes = [
             Route("/login", self.show),
             Route("/login", self.log_in, methods=["POST"]),
@@ -72,36 +41,90 @@ class Login:
         return self._page(request)
 
     async def log_in(self, request: Request) -> Response:
-        """Check the password, one at a time: each check takes memory and time."""
-        source = request.client.host if request.client else ""
-        async with self._checking:
-            if wait_s := self._attempts.wait_s(source, time.monotonic()):
-                minutes = int(wait_s // 60) + 1
-                return self._page(request, f"Too many wrong passwords. Try again in {minutes} min.", 429)
-            password = str(request.state.form.get("password", ""))[:MAX_PASSWORD]
-            fits = self._hash is not None and await asyncio.to_thread(self._hash.fits, password)
-            if not fits:
-                self._attempts.failed(source, time.monotonic())
-                structlog.get_logger().warning("console login failed", source=source)
-                return self._page(request, "This is not the password.", 401)
-            self._attempts.succeeded(source)
-        structlog.get_logger().info("console login", source=source)
+        """Check the password, unless its source has to wait."""
+        browser = self._browser(request)
+        guesser = f"browser {browser}" if browser else site_of(_source(request))
+        if self._wait_s(guesser):
+            return self._too_soon(request, guesser)
+        try:
+            if await self._fits(request, guesser):
+                return self._let_in(request, guesser, browser)
+        except TooManyWait:
+            return self._wait(request, "Too many passwords are being tried now. Try again.", 503, AGAIN_S)
+        if self._wait_s(guesser):
+            return self._too_soon(request, guesser)
+        self._attempts.failed(guesser, time.monotonic())
+        self._log.tell(_source(request), time.monotonic())
+        return self._page(request, "This is not the password.", 401)
+
+    async def _fits(self, request: Request, guesser: str) -> bool:
+        password = str(request.state.form.get("password", ""))[:MAX_PASSWORD]
+        check = self._check
+        return check is not None and await check.fits(password, guesser, lambda: not self._wait_s(guesser))
+
+    def _let_in(self, request: Request, guesser: str, browser: str) -> Response:
+        self._attempts.succeeded(guesser, time.monotonic())
+        structlog.get_logger().info("console login", source=_source(request))
         response = RedirectResponse(_local(request.state.form.get("next", "/")), 303)
-        session = self._pages.sessions.open(True, time.time(), secrets.token_bytes(ID_BYTES))
-        set_session(response, self._pages.sessions, session)
+        sessions = self._pages.sessions
+        set_session(response, sessions, sessions.open(True, time.time(), secrets.token_bytes(ID_BYTES)))
+        set_browser(response, sessions, browser or secrets.token_hex(ID_BYTES), time.time())
         return response
 
     async def log_out(self, request: Request) -> Response:
-        """Let the browser forget that it was an admin's."""
-        structlog.get_logger().info("console logout", source=request.client.host if request.client else "")
-        response = RedirectResponse("/login?said=logged-out", 303)
-        session = self._pages.sessions.open(False, time.time(), secrets.token_bytes(ID_BYTES))
-        set_session(response, self._pages.sessions, session)
+        """End the session, for the browser and for whoever has a copy of its cookie."""
+        sessions = self._pages.sessions
+        structlog.get_logger().info("console logout", source=_source(request))
+        sessions.end(request.state.session, time.time())
+        said = "logged-out"
+        try:
+            await asyncio.to_thread(sessions.ended.save)
+        except OSError as error:
+            structlog.get_logger().error("console logout cannot be written", why=str(error))
+            said = "logged-out-unwritten"
+        response = RedirectResponse(f"/login?said={said}", 303)
+        set_session(response, sessions, sessions.open(False, time.time(), secrets.token_bytes(ID_BYTES)))
+        return response
+
+    def _wait_s(self, guesser: str) -> float:
+        return self._attempts.wait_s(guesser, time.monotonic())
+
+    def _browser(self, request: Request) -> str:
+        return self._pages.sessions.read_browser(read_cookie(request.headers, BROWSER_COOKIE), time.time())
+
+    def _too_soon(self, request: Request, guesser: str) -> Response:
+        wait_s = int(self._wait_s(guesser)) + 1
+        return self._wait(request, f"Too many wrong passwords. Try again in {duration(wait_s)}.", 429, wait_s)
+
+    def _wait(self, request: Request, problem: str, status: int, wait_s: int) -> Response:
+        response = self._page(request, problem, status)
+        response.headers["Retry-After"] = str(wait_s)
         return response
 
     def _page(self, request: Request, problem: str = "", status: int = 200) -> Response:
         wanted = request.query_params.get("next") or request.state._state.get("form", {}).get("next", "/")
         return self._pages.page(request, "login.html", status, problem=problem, next=_local(wanted))
+
+
+class FailureLog:
+    """A line for each wrong password, but only so many; the next line tells how many had none."""
+
+    def __init__(self) -> None:
+        self._bucket = TokenBucket(LOGGED_A_SECOND, LOGGED_AT_ONCE, time.monotonic())
+        self._unlogged = 0
+
+    def tell(self, source: str, now: float) -> None:
+        """Somebody showed a wrong password."""
+        if not self._bucket.take(now):
+            self._unlogged += 1
+            return
+        more = {"unlogged": self._unlogged} if self._unlogged else {}
+        structlog.get_logger().warning("console login failed", source=source, **more)
+        self._unlogged = 0
+
+
+def _source(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _local(path: str) -> str:

@@ -1,18 +1,20 @@
 """The console's first page: how the switchboard is now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.console.pages import Pages, event, rate
+from switchboard.console.streams import Streams
 from switchboard.console.watch import SPAN_S, Look, Watch
 from switchboard.settings.hosts import Component, workers_of
 from switchboard.settings.model import Settings
@@ -44,7 +46,6 @@ def draw(values: Sequence[tuple[float, float]], span_s: float) -> Chart:
 
 SECTIONS = ("figures", "calls", "phones", "workers")
 SHOWN_ROWS = 200
-MAX_WATCHERS = 50
 OWN_END_S = 0.2
 """The answer to a question for our own restart comes when we have gone."""
 
@@ -64,12 +65,14 @@ class Figure:
 class Now:
     """Owns the page and its stream of news."""
 
-    def __init__(self, pages: Pages, watch: Watch, settings: Settings, context: BusContext) -> None:
+    def __init__(
+        self, pages: Pages, streams: Streams, watch: Watch, settings: Settings, context: BusContext
+    ) -> None:
         self._pages = pages
+        self._streams = streams
         self._watch = watch
         self._settings = settings
         self._context = context
-        self._watchers = 0
         self.routes = [
             Route("/", self.show),
             Route("/now/events", self.events),
@@ -83,10 +86,8 @@ class Now:
 
     async def events(self, request: Request) -> Response:
         """Server-sent events, named as the section that each replaces."""
-        if self._watchers >= MAX_WATCHERS:
-            return Response("Too many pages are open.\n", 503)
         token = self._pages.sessions.csrf_token(request.state.session)
-        return StreamingResponse(self._news(token), media_type="text/event-stream")
+        return self._streams.open(request, self._news(token))
 
     async def restart(self, request: Request) -> Response:
         """Restart one worker; the page comes back when the new one is ready."""
@@ -111,11 +112,10 @@ class Now:
             return False
         return True
 
-    async def _news(self, csrf: str) -> AsyncIterator[str]:
-        self._watchers += 1
+    async def _news(self, csrf: str) -> AsyncGenerator[str, None]:
         sent: dict[str, str] = {}
-        try:
-            async for look in self._watch.follow():
+        async with aclosing(self._watch.follow()) as looks:
+            async for look in looks:
                 values = {"csrf": csrf, **self._values(look)}
                 for section in SECTIONS:
                     html = self._pages.part(f"now/{section}.html", **values)
@@ -123,8 +123,6 @@ class Now:
                         sent[section] = html
                         yield event(section, html)
                 yield ": \n\n"
-        finally:
-            self._watchers -= 1
 
     def _values(self, look: Look) -> dict[str, Any]:
         phones = None if look.phones is None else look.phones[:SHOWN_ROWS]

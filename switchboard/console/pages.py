@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from switchboard.cli.output import duration
-from switchboard.console.access import Rules, Session, Sessions
+from switchboard.console.access import Rules
+from switchboard.console.sessions import Session, Sessions
 
 NAV = (
     ("/", "Now"),
@@ -24,6 +25,8 @@ SAID = {
     "restarting": "The console restarts; this page follows in a moment.",
     "not-restarted": "It was not restarted: see the log.",
     "logged-out": "You are logged out.",
+    "logged-out-unwritten": "You are logged out. The console cannot write that down now (see its log): if it restarts "
+    "before it can, copies of your cookie are good again, until they run out.",
 }
 """What a page says after a form has done its work: named in the URL, so that nobody else puts words there."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -123,7 +123,7 @@ class Watch:
                 await self._news.wait_for(lambda: self._number != seen)
             return self.looks[-1]
 
-    async def follow(self) -> AsyncIterator[Look]:
+    async def follow(self) -> AsyncGenerator[Look, None]:
         """Yield each look from now on."""
         self._followers += 1
         self._wake.set()

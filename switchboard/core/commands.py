@@ -67,6 +67,13 @@ class Lookup(NamedTuple):
     port: int | None
 
 
+class Question(NamedTuple):
+    """A look-up, and who wants it: the user who proved to be one, else the address that a request came from."""
+
+    lookup: Lookup
+    asker: str
+
+
 class CallEvent(NamedTuple):
     """Something that happened to a call (docs/BUS.md, `call.happened`)."""
 
@@ -85,5 +92,5 @@ class ProxyEffects(TransactionEffects):
     def __init__(self, now: float, *, at: float) -> None:
         TransactionEffects.__init__(self, now)
         self.at = at
-        self.lookups: list[Lookup] = []
+        self.lookups: list[Question] = []
         self.events: list[CallEvent] = []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from switchboard.core.authorization import Admission
 from switchboard.core.calls import Unconfirmed
-from switchboard.core.commands import Lookup, ProxyEffects
+from switchboard.core.commands import Lookup, ProxyEffects, Question
 from switchboard.core.forwarding import Plan, is_sendable
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches, Numbering
@@ -80,10 +80,7 @@ class Environment:
             local = self.source_address(hop[0])
         return _new(Flow, (UDP, local, *hop, b"")) if local else None
 
-    def ask(self, lookup: Lookup, then: OnResolved, effects: ProxyEffects) -> None:
-        """Call `then` with the hop for `lookup`, which is no `literal_hop`, when the answer is here."""
-        if lookup in self.waiting:
-            self.waiting[lookup].append(then)
-        else:
-            self.waiting[lookup] = [then]
-            effects.lookups.append(lookup)
+    def ask(self, question: Question, then: OnResolved, effects: ProxyEffects) -> None:
+        """Call `then` with the hop for a look-up, which is no `literal_hop`, when the answer is here."""
+        self.waiting.setdefault(question.lookup, []).append(then)
+        effects.lookups.append(question)

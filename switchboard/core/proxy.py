@@ -9,7 +9,7 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Lookup, ProxyEffects, Reader
+from switchboard.core.commands import Lookup, ProxyEffects, Question, Reader
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
@@ -230,7 +230,8 @@ class Proxy:
         if hop is not None:
             self._send_ack(incoming, found, routing, hop, effects)
         else:
-            self.env.ask(found.hop, partial(self._send_ack, incoming, found, routing), effects)
+            question = Question(found.hop, routing.user or incoming.source.host)
+            self.env.ask(question, partial(self._send_ack, incoming, found, routing), effects)
 
     def _send_ack(
         self, incoming: IncomingRequest, found: Plan, routing: Routing, hop: Hop | None, effects: ProxyEffects

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.calls import session_expires_s
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Fields, ProxyEffects
+from switchboard.core.commands import Fields, ProxyEffects, Question
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
@@ -237,7 +237,8 @@ class ResponseContext:
         if hop is not None:
             self._send(branch, hop, effects)
         else:
-            self._env.ask(branch.plan.hop, partial(self._send, branch), effects)
+            question = Question(branch.plan.hop, self._routing.user or self._received.source.host)
+            self._env.ask(question, partial(self._send, branch), effects)
 
     def _send(self, branch: Branch, hop: Hop | None, effects: ProxyEffects) -> None:
         """Send the request to `hop`, or where else it may go if nobody can be there."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from switchboard.codec import pack
-from switchboard.core.commands import CallEvent, Lookup, ProxyEffects
+from switchboard.core.commands import CallEvent, Lookup, ProxyEffects, Question
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
@@ -39,7 +39,7 @@ class Effects(NamedTuple):
     requests: Run
     responses: Run
     events: Sequence[bytes]
-    lookups: Sequence[Lookup]
+    lookups: Sequence[Question]
 
 
 class RouterCore:
@@ -58,7 +58,7 @@ class RouterCore:
         self._facts = Facts(env)
         self._effects = ProxyEffects(0.0, at=0.0)
         self._out: list[list[bytes]] = [[], [], []]
-        self._lookups: list[Lookup] = []
+        self._lookups: list[Question] = []
         self._touched: dict[object, None] = {}
         self._is_stirred = True  # whether the reference may have done something since the last step
         self._due: float | None = None  # the deadline of the reference

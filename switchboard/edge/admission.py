@@ -95,9 +95,9 @@ KEPT = 10_000
 FULL = 1_000
 """Items beyond which nothing new is taken on."""
 LOOK_EVERY_S = 0.005
-STAMP_EVERY_S = 0.02
-STAMP_ITEMS = 64
-"""So many are stamped sooner: a burst has to be seen while it comes."""
+STAMP_EVERY_S = 0.04
+STAMP_ITEMS = 256
+"""So many are stamped sooner: a burst has to be seen while it comes. Each stamp costs both ends a frame."""
 
 
 class Load:

@@ -56,6 +56,18 @@ _RULES = (
     _rule("registered_users", "users", "Users with at least one phone."),
     _rule("bindings", "bindings", "Phones that are registered."),
     _rule("registers_answered_total", "replied", "REGISTERs answered."),
+    Rule(
+        "lookups_total",
+        "Look-ups of names in a router: made, answered from memory, refused, slow (1 s), and never answered.",
+        (
+            ("lookups", "made"),
+            ("lookups_remembered", "remembered"),
+            ("lookups_refused", "refused"),
+            ("lookups_slow", "slow"),
+            ("lookups_unanswered", "unanswered"),
+        ),
+        "kind",
+    ),
     _rule("log_bytes", "log_bytes", "Size of a router's write-ahead log."),
     _rule("log_entries", "log_entries", "Living entries of a router's write-ahead log."),
     _rule(
@@ -81,7 +93,11 @@ _RULES = (
         "cause",
     ),
 )
-_QUEUES = {"events_waiting": "call events", "acknowledgements_waiting": "acknowledgements"}
+_QUEUES = {
+    "events_waiting": "call events",
+    "acknowledgements_waiting": "acknowledgements",
+    "lookups_waiting": "names",
+}
 _KNOWN = {counter for rule in _RULES for counter, _ in rule.counters} | _QUEUES.keys()
 
 

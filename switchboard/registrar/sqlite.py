@@ -43,6 +43,7 @@ BYTES_AT_ONCE = 256_000
 """Of the oldest rows that go in one commit; and twice what is new in it, so that they do not gather."""
 _ROWS = "SELECT number, records FROM changes ORDER BY number"
 _OLDEST = f"SELECT number, records FROM changes WHERE number < ? ORDER BY number LIMIT {ROWS_AT_ONCE}"
+_NONCES = "SELECT identity, state FROM nonces WHERE identity > x'' ORDER BY identity"
 _TABLES = """
 CREATE TABLE changes (number INTEGER PRIMARY KEY, records BLOB NOT NULL);
 CREATE TABLE nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
@@ -51,6 +52,8 @@ INSERT INTO nonce_series SELECT lower(hex(randomblob(8)));
 """
 LOCK_S = 0.1
 """So long a commit waits for the lock of another program, of which there should be none."""
+ROOM_BYTES = 256_000
+"""So much has to be written before it counts as possible again."""
 NONCES_KEPT = 100_000
 """Uses of nonces that wait until they can be written; the oldest go."""
 AFTER_A_LOSS = 1_000_000
@@ -188,7 +191,8 @@ class SqliteStore:
             database = self._connect()
             self._database, before = database, self._database
             before.close()
-            self._try_to(self._write_something)
+            self._try_to(self._write_much)
+            self._try_to(self._write_nonces)
         except (StoreError, sqlite3.Error) as error:
             number = error_number(error.__cause__ or error)
             if not number:
@@ -216,11 +220,13 @@ class SqliteStore:
             self._octets += len(row)
         self._write_nonces()
 
-    def _write_something(self) -> None:
-        self._database.execute("UPDATE nonce_series SET name = name")
-        self._write_nonces()
+    def _write_much(self) -> None:
+        """There has to be room for more than what the next commit may be."""
+        self._database.execute("INSERT OR REPLACE INTO nonces VALUES (x'', zeroblob(?))", (ROOM_BYTES,))
 
     def _write_nonces(self) -> None:
+        if self.writing.error:
+            self._database.execute("DELETE FROM nonces WHERE identity = x''")
         for identity, state in self._nonces.items():
             if state is None:
                 self._database.execute("DELETE FROM nonces WHERE identity = ?", (identity,))
@@ -278,7 +284,7 @@ class SqliteStore:
 
     def nonces(self) -> list[tuple[bytes, bytes]]:
         """What was kept of nonces, by identity; the oldest first."""
-        return self._database.execute("SELECT identity, state FROM nonces ORDER BY identity").fetchall()
+        return self._database.execute(_NONCES).fetchall()
 
     def bindings(self, user: str) -> list[Binding]:
         """As in `Store`."""

@@ -305,6 +305,11 @@ class Settings(BaseSettings):
         return self.data_dir / "console.key"
 
     @property
+    def console_ended_path(self) -> Path:
+        """The console's sessions that were logged out before their time."""
+        return self.data_dir / "console.ended"
+
+    @property
     def history_path(self) -> Path:
         """The messages of past calls (SQLite)."""
         return self.data_dir / "history.db"

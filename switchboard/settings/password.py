@@ -29,9 +29,9 @@ class PasswordHash:
         return hmac.compare_digest(_scrypt(password, self.salt, self.log_n), self.digest)
 
 
-def hash_password(password: str, salt: bytes) -> PasswordHash:
-    """Return the hash of a password. `salt`: SALT_BYTES random bytes."""
-    return PasswordHash(_LOG_N, salt, _scrypt(password, salt, _LOG_N))
+def hash_password(password: str, salt: bytes, log_n: int = _LOG_N) -> PasswordHash:
+    """Return the hash of a password. `salt`: SALT_BYTES random bytes; `log_n`: 1 more doubles the work."""
+    return PasswordHash(log_n, salt, _scrypt(password, salt, log_n))
 
 
 def parse_password_hash(text: str) -> PasswordHash:

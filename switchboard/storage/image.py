@@ -8,9 +8,11 @@ from the one that is stored with the frame before, so that one wrong frame does 
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from switchboard.busy import still_busy
 
 MAGIC: Final = b"SQLite format 3\0"
 PAGE_BYTES: Final = 4096
@@ -22,20 +24,28 @@ Pair = tuple[int, int]
 
 
 class Frame(NamedTuple):
-    """A page in the write-ahead log. `size`: pages of the whole file, if it ends a commit, else 0."""
+    """A page in the write-ahead log. `size`: pages of the whole file, if it ends a commit, else 0.
+
+    One that is not whole may say anything.
+    """
 
     page: int
     size: int
     octets: bytes
+    is_whole: bool
 
 
 @dataclass(slots=True)
 class Image:
-    """The pages of a file, one behind the other; `skipped`: damaged frames of its write-ahead log."""
+    """The pages of a file, one behind the other.
+
+    `skipped`: damaged frames of its write-ahead log; `stale`: the pages that would be later ones with these.
+    """
 
     page_size: int
     octets: bytearray
     skipped: int = 0
+    stale: set[int] = field(default_factory=set)
 
     def __len__(self) -> int:
         """How many pages there are."""
@@ -76,9 +86,11 @@ def read_image(path: Path) -> Image:
     del octets[len(octets) // image.page_size * image.page_size :]
     waiting: list[Frame] = []
     for frame in frames_of(wal, image.page_size):
-        if frame is None:
+        if not frame.is_whole:
             image.skipped += 1
+            image.stale.add(frame.page)
             continue
+        image.stale.discard(frame.page)
         waiting.append(frame)
         if frame.size:
             _apply(image, waiting)
@@ -87,7 +99,7 @@ def read_image(path: Path) -> Image:
 
 
 def has_lost_frames(path: Path, seen: int) -> bool:
-    """Whether the log of `path` has whole frames behind the `seen` ones that SQLite takes for all of it."""
+    """Whether the log of `path` has commits behind the `seen` frames that SQLite takes for all of it."""
     log = wal_of(path)
     wal = log.read_bytes() if log.exists() else b""
     page_size = _page_size(b"", wal)
@@ -96,18 +108,19 @@ def has_lost_frames(path: Path, seen: int) -> bool:
     starts = range(_WAL_HEADER.size + seen * step, len(wal) - step + 1, step)
     if not any(_FRAME.unpack_from(wal, start)[2:4] == salts for start in starts):
         return False  # a beginning that was never finished, or what an earlier round of the log has left
-    return any(frame is None for frame in frames_of(wal, page_size))
+    return sum(1 for _ in frames_of(wal, page_size)) > seen
 
 
-def frames_of(wal: bytes, page_size: int) -> Iterator[Frame | None]:
-    """The frames of commits, in order; None for one that is damaged while a later commit is whole."""
+def frames_of(wal: bytes, page_size: int) -> Iterator[Frame]:
+    """The frames of commits, in order, up to the last one that is whole."""
     if len(wal) < _WAL_HEADER.size:
         return
     salts, order = _salts(wal), _order(wal)
     seeds = [_stored(wal, 24), _checksum(wal[:24], (0, 0), order)]
     step = _FRAME.size + page_size
-    waiting: list[Frame | None] = []
+    waiting: list[Frame] = []
     for start in range(_WAL_HEADER.size, len(wal) - step + 1, step):
+        still_busy()
         page, size, *_ = _FRAME.unpack_from(wal, start)
         stored = _stored(wal, start + 16)
         octets = wal[start + _FRAME.size : start + step]
@@ -118,7 +131,7 @@ def frames_of(wal: bytes, page_size: int) -> Iterator[Frame | None]:
             is_whole = stored in computed
         else:
             is_whole = False
-        waiting.append(Frame(page, size, octets) if is_whole else None)
+        waiting.append(Frame(page, size, octets, is_whole))
         seeds = [stored] if is_whole else [stored, *computed]
         if is_whole and size:
             yield from waiting
@@ -166,11 +179,11 @@ def _page_size(octets: bytes | bytearray, wal: bytes) -> int:
 
 
 def _apply(image: Image, frames: list[Frame]) -> None:
-    for page, _, octets in frames:
-        start = (page - 1) * image.page_size
+    for frame in frames:
+        start = (frame.page - 1) * image.page_size
         if start > len(image.octets):
             image.octets.extend(bytes(start - len(image.octets)))
-        image.octets[start : start + image.page_size] = octets
+        image.octets[start : start + image.page_size] = frame.octets
     size = frames[-1].size * image.page_size
     image.octets.extend(bytes(max(0, size - len(image.octets))))
     del image.octets[size:]

@@ -95,6 +95,7 @@ def mend(path: Path, found: str, version: int, plan: Plan) -> Report:
     rescue = Rescue(image)
     saved = path.with_name(path.name + ".saved")
     saved.unlink(missing_ok=True)
+    os.close(os.open(saved, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     count, missing = _write(saved, rescue.rows(), version, plan)
     if path.exists():
         shutil.copymode(path, saved)

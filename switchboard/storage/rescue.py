@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from switchboard.busy import still_busy
 from switchboard.storage.image import MAGIC, Image
 
 _TABLE_LEAF, _TABLE_INNER, _INDEX_LEAF, _INDEX_INNER = 0x0D, 0x05, 0x0A, 0x02
@@ -24,7 +25,7 @@ class Row(NamedTuple):
 
 
 class Damaged(Exception):
-    """Here is no row."""
+    """Here is no row, or not all of it."""
 
 
 class Rescue:
@@ -40,6 +41,7 @@ class Rescue:
         """All rows that can be read, in no order; those of pages that are free are gone."""
         unclear = []
         for number in range(1, len(self._image) + 1):
+            still_busy()
             if number in self._free:
                 continue
             page = self._image.page(number)
@@ -91,7 +93,11 @@ class Rescue:
     def _overflow(self, number: int, size: int) -> bytes:
         parts, seen = [], []
         while size > 0:
-            if not 0 < number <= len(self._image) or number in seen or number in self._free:
+            if (
+                not 0 < number <= len(self._image)
+                or number in seen
+                or number in self._free | self._image.stale
+            ):
                 raise Damaged
             seen.append(number)
             page = self._image.page(number)

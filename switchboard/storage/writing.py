@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 RETRY_S: Final = 0.25
 """Between two tries of what could not be written: when there is room again, all is written within a second."""
@@ -60,6 +60,9 @@ class Writing:
         self._since = 0.0
         self._told = 0
 
+    def look(self) -> None:
+        """Be up to date; called before it is asked anything."""
+
     def failed(self, number: int) -> None:
         """A try has failed."""
         if not self.error:
@@ -88,3 +91,30 @@ class Writing:
 
     def _cannot(self) -> str:
         return f"cannot write: {words_of(self.error)} ({self._what}); {self._meanwhile}"
+
+
+class Counting(Protocol):
+    """A store that goes on by itself, and keeps count."""
+
+    @property
+    def error(self) -> int: ...
+    @property
+    def failures(self) -> int: ...
+
+
+class WatchedWriting(Writing):
+    """How the writing of a store goes that keeps count by itself."""
+
+    def __init__(
+        self, store: Counting, what: str, meanwhile: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(what, meanwhile, clock)
+        self._store = store
+
+    def look(self) -> None:
+        """Be up to date."""
+        if self._store.error:
+            self.failed(self._store.error)
+        else:
+            self.worked()
+        self.failures = self._store.failures

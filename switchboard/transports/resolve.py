@@ -1,100 +1,187 @@
-"""Names to hops, as RFC 3263 §4 says for UDP: SRV unless a port is given, then addresses (I/O rim)."""
+"""Look-ups of names in the background: their turns, what is remembered, and the thread that asks (I/O rim).
 
-import os
-import socket
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import Empty, SimpleQueue
+Whoever wants names has a share (`turns.py`): one user with a thousand names that nobody serves, or whose server is
+silent, delays nobody else. A name that is being asked for is not asked for again, and an answer is kept as long as it
+says, one that there is nothing, too.
+"""
 
-from switchboard.core.commands import Lookup
-from switchboard.core.domains import DEFAULT_PORT
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from switchboard.bounded import Generations
+from switchboard.core.commands import Lookup, Question
 from switchboard.sip.grammar import read_host_port
 from switchboard.sip.respond import Hop
+from switchboard.transports.desk import Desk, Found
+from switchboard.transports.turns import Turns, Waiting
 
-TIMEOUT_S = 3.0
-MOST_WAITING = 1000
-"""Questions; whoever calls names that nobody serves would else make them wait without end."""
-_THREADS = 4
+PATIENCE_S = 4.0
+"""Who has not had a turn for so long gets none: somebody waits for the call."""
+SLOW_S = 1.0
+KEPT = 5_000
+"""Answers; twice that are remembered at most."""
+NOTED, NOTED_S = 1_000, 60.0
+
+
+def _serve(desk: Desk) -> None:
+    from switchboard.transports.names import Names, serve
+
+    serve(desk, Names())
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Who waits for a name, each since when; whose turn it was, and since when the servers are asked."""
+
+    askers: dict[str, float] = field(default_factory=dict)
+    asker: str = ""
+    started_at: float | None = None
 
 
 class Resolver:
-    """Resolves in the background; `fd` is readable while `answers` has something.
+    """Answers questions about names; `fd` is readable while `answers` has something.
 
-    `waiting`: questions whose answer was not taken yet. `refused`: those that were too many.
+    `reaches`: whether anything can be sent to an IP address. `serve`: what the thread does that asks. Counters:
+    `waiting` names now; `asked` of the servers, `remembered` answers, `refused` since there were too many; `slow`: it
+    took SLOW_S; `unanswered`: no server had an answer in time, or nobody was asked in time.
     """
 
-    def __init__(self) -> None:
-        self.waiting = self.refused = 0
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolver")
-        self._answers: SimpleQueue[tuple[Lookup, Hop | None]] = SimpleQueue()
-        self.fd, self._ring = os.pipe()
-        os.set_blocking(self.fd, False)
+    def __init__(
+        self,
+        reaches: Callable[[str], object],
+        serve: Callable[[Desk], None] = _serve,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.asked = self.remembered = self.refused = self.slow = self.unanswered = 0
+        self._reaches = reaches
+        self._clock = clock
+        self._desk = Desk(serve)
+        self._turns = Turns()
+        self._pending: dict[Lookup, _Pending] = {}
+        self._known: Generations[Lookup, tuple[tuple[Hop, ...], float]] = Generations(KEPT)
+        self._answers: list[tuple[Lookup, Hop | None]] = []
+        self._unanswered_at: deque[float] = deque(maxlen=NOTED)
 
-    def ask(self, lookup: Lookup) -> None:
-        """Start to resolve `lookup`; its answer comes through `answers`. While too many wait, it is None."""
-        self.waiting += 1
-        if self.waiting > MOST_WAITING:
-            self.refused += 1
-            self._answer(lookup, None)
-            return
-        self._pool.submit(resolve, lookup).add_done_callback(lambda future: self._done(lookup, future))
+    @property
+    def fd(self) -> int:
+        """To be watched by the worker."""
+        return self._desk.fd
+
+    @property
+    def waiting(self) -> int:
+        """Names whose answer has not come yet."""
+        return len(self._pending)
+
+    def ask(self, question: Question) -> None:
+        """Have the answer to `question` come through `answers`."""
+        now = self._clock()
+        known = self._known.get(question.lookup)
+        if known is not None and known[1] > now:
+            self.remembered += 1
+            self._answer(question.lookup, known[0])
+        elif not read_host_port(
+            question.lookup.host
+        ).is_host:  # the system's resolver takes 10.1 for an address
+            self._answer(question.lookup, ())
+        else:
+            self._line_up(question, now)
+            self._begin(now)
+        if self._answers:
+            self._desk.ring()
 
     def answers(self) -> list[tuple[Lookup, Hop | None]]:
         """Return the answers that have come; a hop of None means that the name leads nowhere."""
-        _empty(self.fd)
-        found = []
-        while True:
-            try:
-                found.append(self._answers.get_nowait())
-            except Empty:
-                self.waiting -= len(found)
-                return found
+        now = self._clock()
+        for lookup, found in self._desk.take():
+            self._take(lookup, found, now)
+        self._begin(now)
+        answers, self._answers = self._answers, []
+        return answers
+
+    def notes(self) -> list[str]:
+        """What people are to know."""
+        since = self._clock() - NOTED_S
+        count = sum(at >= since for at in self._unanswered_at)
+        if not count:
+            return []
+        return [
+            f"{count} names were looked up in the last minute to which no name server had an answer in time"
+        ]
+
+    def stats(self) -> dict[str, float]:
+        """The counters."""
+        return {
+            "lookups": self.asked,
+            "lookups_waiting": self.waiting,
+            "lookups_remembered": self.remembered,
+            "lookups_refused": self.refused,
+            "lookups_slow": self.slow,
+            "lookups_unanswered": self.unanswered,
+        }
 
     def close(self) -> None:
         """Stop; answers that are still to come are lost."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._desk.ask(None)
 
-    def _done(self, lookup: Lookup, future: "Future[Hop | None]") -> None:
-        if not future.cancelled():
-            self._answer(lookup, future.result())
+    def _line_up(self, question: Question, now: float) -> None:
+        pending = self._pending.setdefault(question.lookup, _Pending())
+        if pending.started_at is not None or question.asker in pending.askers:
+            return
+        pending.askers[question.asker] = now
+        refused = self._turns.add(Waiting(question, now))
+        if refused is not None:
+            self.refused += 1
+            self._give_up(refused)
 
-    def _answer(self, lookup: Lookup, hop: Hop | None) -> None:
-        self._answers.put((lookup, hop))
-        os.write(self._ring, b"!")
+    def _begin(self, now: float) -> None:
+        """Have the servers asked what is next; another asker's turn may have come before, for the same name."""
+        while (waiting := self._turns.take()) is not None:
+            lookup, asker = waiting.question
+            pending = self._waits(waiting)
+            if pending is not None and now - waiting.since <= PATIENCE_S:
+                pending.asker, pending.started_at = asker, now
+                self.asked += 1
+                self._desk.ask(lookup)
+                continue
+            self._turns.end(asker)
+            if pending is not None:
+                self._note_unanswered(now)
+                self._give_up(waiting)
 
+    def _take(self, lookup: Lookup, found: Found, now: float) -> None:
+        pending = self._pending.pop(lookup)
+        assert pending.started_at is not None
+        self._turns.end(pending.asker)
+        self.slow += now - pending.started_at > SLOW_S
+        if not found.is_answered:
+            self._note_unanswered(now)
+        if found.lasts_s > 0:
+            self._known.put(lookup, (found.hops, now + found.lasts_s))
+        self._answer(lookup, found.hops)
 
-def resolve(lookup: Lookup) -> Hop | None:
-    """Return the first hop that `lookup` leads to, None if there is none. May block for seconds."""
-    host, port = lookup
-    if not read_host_port(host).is_host:  # the system's resolver takes 10.1 for an address
-        return None
-    if port is None:
-        host, port = _service(host) or (host, DEFAULT_PORT)
-    address = _address(host)
-    return (address, port) if address else None
+    def _waits(self, waiting: Waiting) -> _Pending | None:
+        """What is pending, if nobody is asked for it yet and it is the one that this question waits for."""
+        pending = self._pending.get(waiting.question.lookup)
+        if pending is None or pending.started_at is not None:
+            return None
+        return pending if pending.askers.get(waiting.question.asker) == waiting.since else None
 
+    def _give_up(self, waiting: Waiting) -> None:
+        """There is nothing to wait for, unless others wait for that name as well."""
+        pending, question = self._waits(waiting), waiting.question
+        if pending is None:
+            return
+        del pending.askers[question.asker]
+        if not pending.askers:
+            del self._pending[question.lookup]
+            self._answer(question.lookup, ())
 
-def _service(host: str) -> Hop | None:
-    import dns.exception
-    import dns.resolver  # here, since it takes 0.1 s and many switchboards never look anything up
+    def _answer(self, lookup: Lookup, hops: tuple[Hop, ...]) -> None:
+        first = hops[0] if hops else None
+        self._answers.append((lookup, next((hop for hop in hops if self._reaches(hop[0])), first)))
 
-    try:
-        records = dns.resolver.resolve(f"_sip._udp.{host}", "SRV", lifetime=TIMEOUT_S)
-    except (dns.exception.DNSException, UnicodeError, OSError):
-        return None
-    best = min(records, key=lambda record: (record.priority, -record.weight))
-    return str(best.target).rstrip("."), int(best.port)
-
-
-def _address(host: str) -> str | None:
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError):
-        return None
-    return str(found[0][4][0]) if found else None
-
-
-def _empty(fd: int) -> None:
-    try:
-        os.read(fd, 4096)
-    except BlockingIOError:
-        return
+    def _note_unanswered(self, now: float) -> None:
+        self.unanswered += 1
+        self._unanswered_at.append(now)

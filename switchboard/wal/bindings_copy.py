@@ -6,6 +6,7 @@ from pathlib import Path
 from switchboard.codec import pack, unpack
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.store import Snapshot
+from switchboard.storage.writing import WatchedWriting
 from switchboard.wal.keyed_log import KeyedLog
 
 _NUMBER = pack(["number"])
@@ -16,6 +17,7 @@ class BindingsCopy:
 
     def __init__(self, directory: Path) -> None:
         self._log = KeyedLog(directory)
+        self.writing = WatchedWriting(self._log, str(directory), "bindings are followed in memory")
 
     def load(self) -> Snapshot | None:
         """What was kept; None if nothing was."""

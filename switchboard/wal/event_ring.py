@@ -21,6 +21,7 @@ BOOT: Final = b"B"
 SERIES: Final = b"S"
 EVENT: Final = b"E"
 NONCE: Final = b"N"
+LIFE: Final = b"L"
 _EVENT = struct.Struct(">cQ")
 
 
@@ -101,6 +102,11 @@ class EventRingInPython:
         """The journal has been sent everything up to `number`."""
         self._told = number
         if self._quiet_since is None:
+            self._quiet_since = now
+
+    def held(self, now: float) -> None:
+        """The journal has what it was told, and waits for its disk: it need not be told again for now."""
+        if self._quiet_since is not None:
             self._quiet_since = now
 
     def acknowledge(self, number: int, now: float) -> int:

@@ -9,12 +9,15 @@ its readers: none of it has happened. So does a record that is longer than its c
 """
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from switchboard.storage.room import write_all
 from switchboard.storage.unusable import UnusableFile
 
 SEGMENT_BYTES: Final = 4_000_000
@@ -23,6 +26,8 @@ SLACK: Final = 3
 CLEANED_A_COMMIT: Final = 64
 MOST_READ: Final = 16
 """So many segments are kept open for reading."""
+WAITING_BYTES: Final = 1_000_000
+"""What waits while a log cannot be written is tidied when it has doubled, and grown by so much."""
 EVENTS_KEPT: Final = 100_000
 """More call events than this do not wait for the journal: the oldest are dropped, and counted."""
 REPEAT_S: Final = 1.0
@@ -32,6 +37,7 @@ REPEAT_S: Final = 1.0
 VERSION = 3
 ERASED = 0xFFFFFFFF
 
+_WHOLE, _BEHIND = 0o600, 0o400
 _MAGIC = b"SWBLOG"
 HEADER = _MAGIC + bytes([VERSION]) + b"\n"
 _COMMIT = struct.Struct("<II")
@@ -59,10 +65,25 @@ def commit_head(records: bytes) -> bytes:
 
 
 def create(path: Path) -> int:
-    """Create the file and return its descriptor, open for appending."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    os.write(fd, HEADER)
+    """Create the file and return its descriptor, open for appending. OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        write_all(fd, HEADER)
+    except OSError:
+        os.close(fd)
+        raise
     return fd
+
+
+def mark_behind(path: Path, is_behind: bool) -> None:
+    """The file's last commits are missing, or not any more: that can be noted on a full disk, too (`is_behind`)."""
+    with suppress(OSError):
+        path.chmod(_BEHIND if is_behind else _WHOLE)
+
+
+def is_behind(path: Path) -> bool:
+    """Whether its writer had decided more, when it ended, than it could write."""
+    return not path.stat().st_mode & stat.S_IWUSR
 
 
 def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:

@@ -4,8 +4,9 @@ import time
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.console.access import load_key
-from switchboard.console.app import Server, make_app
+from switchboard.console.app import make_app
+from switchboard.console.server import Server
+from switchboard.console.sessions import load_key
 from switchboard.settings.model import Settings
 from switchboard.supervisor.resources import inherited_socket
 from switchboard.workers.run import run_actor
@@ -28,7 +29,7 @@ class ConsoleService(Actor):
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
         app = make_app(settings, context, load_key(settings.console_key_path))
-        self._server = Server(app, inherited_socket())
+        self._server = Server(app, inherited_socket(), behind_proxy=bool(settings.console_url))
         self._next_look = time.monotonic() + LOOK_S
         self._server.start()
 
@@ -41,6 +42,10 @@ class ConsoleService(Actor):
         self._next_look = now + LOOK_S
         if not self._server.alive():
             raise ConsoleHung("the pages' thread does not answer")
+
+    def stats(self) -> dict[str, float]:
+        """Its connections."""
+        return self._server.connections.stats()
 
     def close(self) -> None:
         """End the thread."""

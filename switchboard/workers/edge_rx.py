@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from switchboard.bus.actor import Actor
+from switchboard.bus.actor import Actor, FastPath
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.frames import REGISTERED, flow_of
@@ -27,6 +27,11 @@ from switchboard.settings.site import endpoints_of
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
+
+try:
+    from switchboard._native.wire import EdgePath
+except ImportError:
+    EdgePath = None  # type: ignore[assignment, misc]
 
 ENOUGH = 6.0  # datagrams of a batch interval: with more a frame costs little less, and each waits longer
 REGISTERS_EVERY_S = 0.006
@@ -58,13 +63,16 @@ class EdgeRx(Actor):
         inbox = endpoints.inbox
         self._settings = settings
         self._sockets = UDP.inherited_sockets() if sockets is None else sockets
-        peers = [*(inbox("router", number) for number in range(settings.routers)), inbox("registrar")]
-        receivers = [PackedOutbox(context, peer, "sip.received", KEPT) for peer in peers]
-        outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
+        receivers = [
+            *(
+                PackedOutbox(context, inbox("router", number), "sip.received", KEPT)
+                for number in range(settings.routers)
+            ),
+            PackedOutbox(context, inbox("registrar"), "sip.received", KEPT, REGISTERS_EVERY_S),
+        ]
+        self._casts = outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
         self._registers = receivers[-1]
-        self._registers_at = 0.0
-        self._prompt = [each for each in outboxes if each is not self._registers]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
         self._taken = self._taken_registers = 0  # in this round
@@ -76,6 +84,25 @@ class EdgeRx(Actor):
         self._undeliverable = Undeliverable(UDP, self._sockets, receivers[: settings.routers])
         taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
+        self.fast_path = self._make_fast_path()
+
+    def _make_fast_path(self) -> FastPath | None:
+        if EdgePath is None:
+            return None
+        fds, registers_s = (
+            [sock.fileno() for sock in self._sockets],
+            REGISTERS_INTERVALS * self._settings.tick_s,
+        )
+        return EdgePath(
+            fds,
+            self._ingress,
+            self._casts,
+            self._registers,
+            self._loads,
+            self._tap,
+            self._batch_interval,
+            registers_s,
+        )
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """The UDP sockets, and the tap."""
@@ -128,19 +155,13 @@ class EdgeRx(Actor):
 
     def flush(self) -> None:
         """Send what a drain has yielded; tell operators of attackers."""
-        for outbox in self._prompt:
+        now = time.monotonic()
+        for outbox in self._casts:
             if outbox.waiting:
-                outbox.flush()
-        if self._registers.waiting:
-            self._flush_registers(time.monotonic())
+                outbox.flush_due(now)
         self._undeliverable.flush()
         if self._edge_filter.has_news:
             self._tell()
-
-    def _flush_registers(self, now: float) -> None:
-        if now >= self._registers_at:
-            self._registers_at = now + REGISTERS_EVERY_S
-            self._registers.flush()
 
     def _tell(self) -> None:
         self._edge_filter.tell(time.monotonic())

@@ -44,7 +44,7 @@ from switchboard.settings.site import endpoints_of, is_here
 from switchboard.transports.resolve import Resolver
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
-from switchboard.wal.router_log import RouterLog, boot_id
+from switchboard.wal.router_log import RouterLog
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
@@ -77,6 +77,7 @@ class RouterService(Actor):
         self._settings = settings
         self._instance = instance
         self._log = RouterLog(settings.data_dir / f"router-{instance}")
+        self.writings = [self._log.writing]
         self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
@@ -87,13 +88,13 @@ class RouterService(Actor):
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
         self._failures, self._failure_log = Failures(), FailureLog()
-        issuer = f"router.{instance} {boot_id()} {self._log.series}"
+        issuer = f"router.{instance} {self._log.issuer}"
         self._authenticator = make_authenticator(
             settings, self._key, issuer, self._log.nonces, self._failures
         )
         self._users = self._follow_users(context, endpoints)
         self._source_address = SourceAddresses(settings)
-        self._resolver = Resolver()
+        self._resolver = Resolver(self._source_address)
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
@@ -160,6 +161,8 @@ class RouterService(Actor):
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
+            case "call.held", [str(series)]:
+                self._log.held(series, now)
             case _:
                 self._bad_items += 1
 
@@ -174,8 +177,9 @@ class RouterService(Actor):
         return self._follower.is_current
 
     def next_deadline(self) -> float | None:
-        """The next transaction's timer, event to be told again, or look around."""
-        events, first, core = self._log.events, min(self._next_look, self._sender.due_at), self._core
+        """The next transaction's timer, event to be told again, look around, or try to write the log."""
+        events, core = self._log.events, self._core
+        first = min(self._next_look, self._sender.due_at, self._log.keyed.retry_at)
         due = core.next_deadline if self.fast_path is None else core.reference_deadline
         deadlines = (self._tap.due_at, due, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
@@ -204,8 +208,8 @@ class RouterService(Actor):
         if effects.events:
             self._log.note(effects.events)
         self._log.commit()
-        for lookup in effects.lookups:
-            self._resolver.ask(lookup)
+        for question in effects.lookups:
+            self._resolver.ask(question)
         self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
         self._sender.put_packed(*effects.responses)
         self._sender.flush()
@@ -224,16 +228,15 @@ class RouterService(Actor):
         return (*super().peers(), self._journal)
 
     def notes(self) -> list[str]:
-        """How well it knows who is registered, and who the users are."""
-        notes = self._follower.notes(time.monotonic())
-        return [*notes, self._users.failure] if self._users and self._users.failure else notes
+        """How well it knows who is registered and who the users are, and whether names are answered."""
+        users = [self._users.failure] if self._users and self._users.failure else []
+        return [*self._follower.notes(time.monotonic()), *users, *self._resolver.notes()]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
         return {
             **self._core.stats(),
-            "lookups_waiting": self._resolver.waiting,
-            "lookups_refused": self._resolver.refused,
+            **self._resolver.stats(),
             **self._sender.stats(),
             **self._datagrams(),
             "bad_items": self._bad_items + self._core.bad_items,
@@ -248,6 +251,7 @@ class RouterService(Actor):
             "events_dropped": self._log.events.dropped,
             "log_bytes": self._log.size,
             "log_entries": len(self._log),
+            "log_unwritten_bytes": self._log.keyed.unwritten,
         }
 
     def _datagrams(self) -> dict[str, float]:
@@ -268,6 +272,7 @@ class RouterService(Actor):
         registrar = Outbox(context, endpoints.inbox("registrar"), "location.wanted", QUESTIONS_KEPT)
         self.outboxes.append(registrar)
         copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
+        self.writings = [*self.writings, copy.writing]
         return PageFollower(self._replica, copy, lambda after: registrar.put([self._instance, after]))
 
     def _make_caps(self) -> Caps:

@@ -56,7 +56,8 @@ class UserRegister:
         authenticator: Authenticator | None,
     ) -> None:
         endpoints = endpoints_of(settings)
-        self._store = UserStore(settings.users_path)
+        self.path = settings.users_path
+        self._store = UserStore(self.path)
         self.writing = self._store.writing
         self._publisher = publisher
         self._pages = {

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from storage.damage import KINDS, overwrite
 
 from switchboard.auth.user_store import UserStore, UserStoreError, read_page
 from switchboard.auth.users import Page, PageFollower, StoreFollower, Users, make_entry
 from switchboard.storage import database
+from switchboard.storage.mending import reports
 
 AT = 1_700_000_000.0
 REALM = "pbx"
@@ -71,10 +73,39 @@ def test_a_router_that_starts_first_meets_no_half_made_store(
     assert read_page(path, 0, 1) == Page(store.state()[0], 0, [], more=False)
 
 
-def test_a_file_that_is_no_store(tmp_path: Path) -> None:
-    (tmp_path / "users.db").write_text("no database at all, but text " * 50)
+def test_a_file_that_is_no_store_is_set_aside_by_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "users.db"
+    path.write_text("no database at all, but text " * 50)
     with pytest.raises(UserStoreError, match="cannot be used"):
-        UserStore(tmp_path / "users.db")
+        read_page(path, 0, 1)
+    store = UserStore(path)
+    assert (store.users(), len(reports(path))) == ([], 1)
+    store.close()
+
+
+@pytest.mark.parametrize("page", range(1, 12, 2))
+def test_of_a_damaged_store_who_can_be_read_stays_and_who_is_missing_is_named(
+    store: UserStore, tmp_path: Path, page: int
+) -> None:
+    path = tmp_path / "users.db"
+    fill(store, *(f"user{number}" for number in range(200)))
+    before = {each.user: each for each in store.users()}
+    series, number = store.state()
+    store.close()
+    overwrite(path, page, KINDS["rubbish"])
+    again = UserStore(path)
+    after = {each.user: each for each in again.users()}
+    [report] = reports(path)
+    missing = before.keys() - after.keys()
+    assert after == {user: each for user, each in before.items() if user not in missing}
+    assert len(missing) < 40
+    assert "missing: " in report.saved or not missing
+    named = report.saved.partition("missing: ")[2].partition(" and ")[0]
+    assert set(filter(None, named.split(", "))) <= missing
+    assert again.state()[0] != series, "routers read all anew"
+    fill(again, "new")
+    assert again.state()[1] > number - len(missing)
+    again.close()
 
 
 def test_a_router_beside_it_reads_what_changed(store: UserStore, tmp_path: Path) -> None:

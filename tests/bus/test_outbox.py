@@ -159,14 +159,19 @@ class Takes:
     """A peer that takes or refuses frames as it is told."""
 
     name = "peer.0"
+    on_sent = None
 
     def __init__(self, answers: list[bool]) -> None:
+        self.mouth = self
         self.answers = answers
         self.frames: list[bytes] = []
 
     @property
     def takes_frames(self) -> bool:
         return not self.answers or self.answers[-1]
+
+    def send(self, frame: bytes) -> bool:
+        return self.send_frame(frame)
 
     def send_frame(self, frame: bytes) -> bool:
         if self.answers and not self.answers.pop():

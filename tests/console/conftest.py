@@ -15,7 +15,7 @@ from switchboard.settings.password import hash_password
 
 HERE = "http://127.0.0.1:8080"
 PASSWORD = "correct horse battery"
-PASSWORD_HASH = str(hash_password(PASSWORD, b"s" * 16))
+PASSWORD_HASH = str(hash_password(PASSWORD, b"s" * 16, log_n=12))
 Open = Callable[..., TestClient]
 
 

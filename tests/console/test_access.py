@@ -1,68 +1,9 @@
 """Who may do what in the console."""
 
-from pathlib import Path
-
 import pytest
 from console.conftest import HERE, PASSWORD, PASSWORD_HASH, Open, token_of
 
-from switchboard.console.access import ID_BYTES, LIFETIME_S, Sessions, is_known_host, load_key
-from switchboard.storage.unusable import UnusableFile
-
-KEY = b"k" * 32
-NOW = 1_800_000_000.0
-SESSIONS = Sessions(KEY, "hash")
-ADMIN = SESSIONS.open(True, NOW, b"a" * ID_BYTES)
-
-
-def test_a_cookie_is_its_session() -> None:
-    assert SESSIONS.read(SESSIONS.cookie(ADMIN), NOW) == ADMIN
-    assert Sessions(KEY, "hash").read(SESSIONS.cookie(ADMIN), NOW) == ADMIN, "also after a restart"
-
-
-def test_it_ends() -> None:
-    assert SESSIONS.read(SESSIONS.cookie(ADMIN), NOW + LIFETIME_S) is None
-
-
-def test_another_password_ends_it() -> None:
-    assert Sessions(KEY, "other").read(SESSIONS.cookie(ADMIN), NOW) is None
-
-
-@pytest.mark.parametrize("cookie", ["", ".", "a.1.1.b", "é", "..."])
-def test_what_is_no_cookie_of_ours(cookie: str) -> None:
-    assert SESSIONS.read(cookie, NOW) is None
-
-
-def test_a_visitor_cannot_become_admin() -> None:
-    visitor = SESSIONS.open(False, NOW, b"v" * ID_BYTES)
-    assert SESSIONS.read(SESSIONS.cookie(visitor).replace(".0.", ".1."), NOW) is None
-
-
-def test_tokens_belong_to_their_session() -> None:
-    other = SESSIONS.open(True, NOW, b"b" * ID_BYTES)
-    assert SESSIONS.is_csrf_token(ADMIN, SESSIONS.csrf_token(ADMIN))
-    assert not SESSIONS.is_csrf_token(ADMIN, SESSIONS.csrf_token(other))
-    assert not SESSIONS.is_csrf_token(ADMIN, "ü")
-
-
-def test_made_once_and_for_us_alone(tmp_path: Path) -> None:
-    path = tmp_path / "console.key"
-    key = load_key(path)
-    assert load_key(path) == key
-    assert len(key) == 32
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_what_is_no_key(tmp_path: Path) -> None:
-    path = tmp_path / "console.key"
-    path.write_bytes(b"short")
-    with pytest.raises(UnusableFile, match="remove it"):
-        load_key(path)
-
-
-def test_nowhere_to_write(tmp_path: Path) -> None:
-    with pytest.raises(UnusableFile, match="No such file"):
-        load_key(tmp_path / "none" / "console.key")
-
+from switchboard.console.access import is_known_host
 
 NAMES = frozenset({"pbx.example.com"})
 

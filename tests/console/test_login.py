@@ -1,5 +1,6 @@
 """The login."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,39 +8,7 @@ from console.conftest import HERE, PASSWORD, PASSWORD_HASH, Open, token_of
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from switchboard.console.login import MAX_SOURCES, PERIOD_S, TRIES_OF_ALL, TRIES_OF_ONE, Attempts
-
-
-def test_one_source_waits_after_its_failures() -> None:
-    attempts = Attempts()
-    for now in range(TRIES_OF_ONE):
-        assert attempts.wait_s("10.0.0.1", now) == 0.0
-        attempts.failed("10.0.0.1", now)
-    assert attempts.wait_s("10.0.0.1", 10.0) == PERIOD_S - 10.0
-    assert attempts.wait_s("10.0.0.2", 10.0) == 0.0
-    assert attempts.wait_s("10.0.0.1", PERIOD_S) == 0.0
-
-
-def test_the_right_password_forgives() -> None:
-    attempts = Attempts()
-    for _ in range(TRIES_OF_ONE):
-        attempts.failed("10.0.0.1", 0.0)
-    attempts.succeeded("10.0.0.1")
-    assert attempts.wait_s("10.0.0.1", 0.0) == 0.0
-
-
-def test_many_sources_together_wait_too() -> None:
-    attempts = Attempts()
-    for number in range(TRIES_OF_ALL):
-        attempts.failed(f"10.0.0.{number}", 0.0)
-    assert attempts.wait_s("192.0.2.1", 1.0) == PERIOD_S - 1.0
-
-
-def test_memory_is_bounded() -> None:
-    attempts = Attempts()
-    for number in range(2 * MAX_SOURCES):
-        attempts.failed(str(number), 0.0)
-    assert len(attempts._of_one) == MAX_SOURCES
+from switchboard.console.guesses import FREE
 
 
 def send(browser: TestClient, path: str, page: str, **form: str) -> Any:
@@ -71,11 +40,68 @@ def test_a_session_is_another_one_after_the_login(browser: TestClient) -> None:
     assert browser.cookies["switchboard"].split(".")[0] != before.split(".")[0]
 
 
-def test_wrong_passwords_come_to_an_end(browser: TestClient) -> None:
-    for _ in range(TRIES_OF_ONE):
+def beside(browser: TestClient, address: str) -> TestClient:
+    """Another browser at the same console."""
+    return TestClient(browser.app, HERE, follow_redirects=False, client=(address, 40_000))
+
+
+def guess(browser: TestClient, times: int) -> None:
+    for _ in range(times):
         assert send(browser, "/login", "/login", password="wrong").status_code == 401
+
+
+def test_who_guesses_waits(browser: TestClient) -> None:
+    guess(browser, FREE)
     answer = send(browser, "/login", "/login", password=PASSWORD)
-    assert (answer.status_code, "Try again in 5 min" in answer.text) == (429, True)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert "Try again in 1s" in answer.text
+
+
+def test_who_does_not_guess_gets_in_whoever_else_does(browser: TestClient) -> None:
+    for number in range(1, 13):
+        guess(beside(browser, f"10.0.0.{number}"), FREE)
+    assert send(beside(browser, "10.0.0.200"), "/login", "/login", password=PASSWORD).status_code == 303
+
+
+def test_an_ipv6_site_guesses_as_one(browser: TestClient) -> None:
+    for number in range(1, FREE + 1):
+        guess(beside(browser, f"2001:db8::{number}"), 1)
+    assert send(beside(browser, "2001:db8::99"), "/login", "/login", password=PASSWORD).status_code == 429
+    assert send(beside(browser, "2001:db8:0:1::1"), "/login", "/login", password=PASSWORD).status_code == 303
+
+
+def test_a_browser_that_was_in_before_is_not_who_guesses_at_its_address(browser: TestClient) -> None:
+    send(browser, "/login", "/login", password=PASSWORD)
+    send(browser, "/logout", "/phrases")
+    guess(beside(browser, "testclient"), FREE)
+    assert send(beside(browser, "testclient"), "/login", "/login", password=PASSWORD).status_code == 429
+    assert send(browser, "/login", "/login", password=PASSWORD).status_code == 303
+
+
+def test_after_a_logout_a_copy_of_the_cookie_opens_nothing(browser: TestClient, data_dir: Path) -> None:
+    send(browser, "/login", "/login", password=PASSWORD)
+    copy = browser.cookies["switchboard"]
+    send(browser, "/logout", "/phrases")
+    thief = beside(browser, "10.0.0.1")
+    thief.cookies.set("switchboard", copy)
+    assert thief.get("/phrases").status_code == 303
+    assert (data_dir / "console.ended").exists()
+
+
+def test_a_logout_that_cannot_be_written_is_one_and_says_so(browser: TestClient, data_dir: Path) -> None:
+    send(browser, "/login", "/login", password=PASSWORD)
+    (data_dir / "console.ended.new").mkdir()
+    answer = send(browser, "/logout", "/phrases")
+    assert answer.headers["Location"] == "/login?said=logged-out-unwritten"
+    assert "cannot write that down" in browser.get(answer.headers["Location"]).text
+    assert browser.get("/phrases").status_code == 303
+
+
+def test_wrong_passwords_do_not_fill_the_log(browser: TestClient) -> None:
+    with capture_logs() as logs:
+        for number in range(1, 9):
+            guess(beside(browser, f"10.0.0.{number}"), FREE - 1)
+    assert sum(each["event"] == "console login failed" for each in logs) in (20, 21, 22)
 
 
 @pytest.mark.parametrize(

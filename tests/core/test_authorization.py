@@ -438,3 +438,8 @@ def test_a_stranger_within_a_call_of_his_does_not_become_one_of_us(uri: str) -> 
         board.receive(raw, PETER)
         assert board.statuses() == expected
     assert [sent.message.method for sent in board.sent()] == ["MESSAGE"]
+
+
+def test_names_are_looked_up_for_the_user_wherever_that_one_calls_from(board: Board) -> None:
+    board.receive(with_password(board, "INVITE", "sip:somebody@elsewhere.example"), LUKAS)
+    assert board.askers == ["lukas"]

@@ -100,6 +100,7 @@ def test_a_name_is_asked_for_once_at_a_time(board: Board) -> None:
     for number in range(3):
         board.receive(request("MESSAGE", "sip:x@phone.example", branch=f"z9hG4bKa{number}"), LUKAS)
     assert board.lookups == [Lookup("phone.example", None)]
+    assert set(board.askers) == {LUKAS[0]}
     board.resolve(Lookup("phone.example", None), LENKA)
     assert len(board.sent()) == 3
 

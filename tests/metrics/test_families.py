@@ -17,6 +17,8 @@ FULL = survey(
         answered_404=2,
         events_waiting=4,
         snapshots=1,
+        lookups=7,
+        lookups_waiting=5,
     ),
     reading("journal.0", state="down"),
 )
@@ -41,6 +43,8 @@ def test_counters_become_metrics() -> None:
     assert found["switchboard_transactions", "server", "router.0"] == 3
     assert found["switchboard_dropped_total", "no_request", "edge-rx.0"] == 1
     assert found["switchboard_requests_answered_total", "404", "router.0"] == 2
+    assert found["switchboard_lookups_total", "made", "router.0"] == 7
+    assert found["switchboard_queue_items", "names", "router.0"] == 5
     assert found["switchboard_worker_cpu_seconds_total", "router.0"] == 2.0
 
 

@@ -1,19 +1,24 @@
 """The store in SQLite: durable, readable while it is written, clear about what is wrong."""
 
+import errno
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Timer
 
 import pytest
+from full_disk import file_limit
+from mounts import needs_mounts, read_only
+from storage.damage import KINDS, overwrite, pages_of
 
 from switchboard.codec import pack
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.sqlite import (
+    AFTER_A_LOSS,
     BYTES_AT_ONCE,
     SCHEMA_VERSION,
     SLACK_BYTES,
@@ -24,6 +29,9 @@ from switchboard.registrar.sqlite import (
 from switchboard.registrar.store import StoreError
 from switchboard.registrar.user_table import users_in
 from switchboard.sip.errors import UsageError
+from switchboard.storage.image import wal_of
+from switchboard.storage.mending import reports
+from switchboard.storage.unusable import NotWritten
 
 LATE = 200.0
 FULL = Binding(
@@ -168,12 +176,100 @@ def test_another_schema_is_refused_in_words(store: SqliteStore, path: Path) -> N
             use(path)
 
 
-def test_another_file_is_refused_in_words(tmp_path: Path) -> None:
+def test_another_file_is_refused_in_words_to_who_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "location.db"
     path.write_text("no database at all, " * 100)
-    for use in (SqliteStore, read_snapshot):
-        with pytest.raises(StoreError, match=r"location\.db cannot be used"):
-            use(path)
+    with pytest.raises(StoreError, match=r"location\.db cannot be used"):
+        read_snapshot(path)
+
+
+def test_a_damaged_file_is_set_aside_and_what_can_be_read_goes_on(store: SqliteStore, path: Path) -> None:
+    for number in range(200):
+        put(store, f"user{number}", FULL._replace(user_agent="x" * 150))
+    before = store.snapshot()[1]
+    series = store.series
+    store.close()
+    overwrite(path, pages_of(path) // 2, KINDS["rubbish"])
+    again = SqliteStore(path)
+    after = again.snapshot()
+    assert 180 < len(after[1]) < 200
+    assert all(before[user] == found for user, found in after[1].items())
+    [report] = reports(path)
+    assert f"missing: {200 - len(after[1])} changes" in report.saved
+    assert after[0] >= AFTER_A_LOSS, "routers may have known later changes"
+    assert again.series != series, "what was lost may tell of nonces that were used"
+    assert put(again, "eva", FULL) == after[0] + 1
+    again.close()
+
+
+def test_a_row_that_is_no_list_of_records_is_damage(store: SqliteStore, path: Path) -> None:
+    put(store, "lukas", FULL)
+    put(store, "eva", PLAIN)
+    store.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE changes SET records = x'c1' WHERE number = 1")
+    again = SqliteStore(path)
+    assert again.snapshot()[1] == {"eva": [PLAIN]}
+    assert len(reports(path)) == 1
+    again.close()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN EXCLUSIVE")
+        yield
+        stranger.execute("ROLLBACK")
+
+
+def put_two(store: SqliteStore, one: str, other: str) -> None:
+    with store.batch():
+        store.put(one, [])
+        store.put(other, [PLAIN])
+
+
+def test_nothing_is_in_force_that_could_not_be_written(store: SqliteStore, path: Path) -> None:
+    put(store, "lukas", FULL)
+    with locked(path):
+        with pytest.raises(NotWritten):
+            put_two(store, "lukas", "eva")
+        assert store.snapshot() == (1, {"lukas": [FULL]})
+        with pytest.raises(NotWritten), store.batch():
+            store.put("eva", [PLAIN])
+        with store.batch() as change:
+            store.keep_nonces({b"used": b"once"})
+        assert (change.records, store.try_again(), store.writing.error) == ([], False, errno.EBUSY)
+    assert store.try_again()
+    assert store.nonces() == [(b"used", b"once")]
+    assert put(store, "eva", PLAIN) == 2
+    assert read_snapshot(path) == (2, {"lukas": [FULL], "eva": [PLAIN]})
+
+
+def test_a_full_file_is_written_again_when_there_is_room(store: SqliteStore, path: Path) -> None:
+    put(store, "lukas", FULL)
+    with file_limit(wal_of(path).stat().st_size), pytest.raises(NotWritten):
+        put(store, "eva", FULL)
+    with file_limit(wal_of(path).stat().st_size + 4096):
+        assert not store.try_again()
+    assert store.try_again()
+    assert put(store, "eva", FULL) == 2
+    assert read_snapshot(path)[1] == {"lukas": [FULL], "eva": [FULL]}
+
+
+@needs_mounts
+def test_it_starts_where_nothing_can_be_written(store: SqliteStore, path: Path) -> None:
+    put(store, "lukas", FULL)
+    store.close()
+    with read_only(path.parent):
+        again = SqliteStore(path)
+        assert again.snapshot() == (1, {"lukas": [FULL]})
+        assert read_snapshot(path) == (1, {"lukas": [FULL]})
+        with pytest.raises(NotWritten), again.batch():
+            again.put("eva", [PLAIN])
+        assert (again.try_again(), again.writing.error) == (False, errno.EROFS)
+    assert again.try_again()
+    assert put(again, "eva", PLAIN) == 2
+    again.close()
 
 
 def test_missing_directory_is_refused_in_words(tmp_path: Path) -> None:

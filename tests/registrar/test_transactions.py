@@ -36,6 +36,24 @@ def test_the_oldest_go_first(twin: type[Answered]) -> None:
     assert [answered.find(name, 0.0) for name in (b"a", b"b", b"c")] == [b"a", None, b"c"]
 
 
+@TWINS
+def test_what_was_added_since_the_beginning_is_undone(twin: type[Answered]) -> None:
+    answered = twin(32.0, keep=3)
+    answered.add(b"a", "one", 0.0)
+    answered.begin()
+    answered.add(b"b", "two", 0.0)
+    answered.add(b"c", "three", 0.0)
+    answered.undo()
+    assert [answered.find(name, 1.0) for name in (b"a", b"b", b"c")] == ["one", None, None]
+    answered.add(b"b", "other", 1.0)
+    assert answered.find(b"b", 1.0) == "other"
+    answered.begin()
+    answered.purge(100.0)
+    answered.add(b"d", "four", 100.0)
+    answered.undo()
+    assert answered.find(b"d", 100.0) is None
+
+
 A = "<sip:lukas@10.0.0.9>"
 
 

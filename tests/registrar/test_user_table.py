@@ -212,3 +212,27 @@ def test_of_two_records_of_a_user_the_last_is_in_force(twin: type[UserTable]) ->
     row = pack_records([pack_record("lukas", each) for each in ([A], [B])])
     assert table.take(row, row=1) == ["lukas", "lukas"]
     assert table.in_force(row, 1) == [pack_record("lukas", [B])]
+
+
+@TWINS
+def test_undone_is_as_before(twin: type[UserTable]) -> None:
+    table = twin()
+    table.take(pack_users({"lukas": [A], "eva": [A, B]}), row=1)
+    before = seen(table, 150.0)
+    table.begin()
+    table.take(pack_users({"lukas": [B, A], "new": [A]}), row=2)
+    table.take(pack_users({"lukas": [], "new": []}), row=3)
+    table.undo()
+    assert seen(table, 150.0) == before
+    table.undo()
+    assert seen(table, 150.0) == before
+
+
+@TWINS
+def test_kept_is_not_undone(twin: type[UserTable]) -> None:
+    table = twin()
+    table.begin()
+    table.take(pack_users({"lukas": [A]}), row=2)
+    table.keep()
+    table.undo()
+    assert bindings_in(table.get("lukas")) == [A]

@@ -1,149 +1,246 @@
-"""Names to hops (RFC 3263 §4), against a name server of our own on the loopback interface."""
+"""Look-ups in the background: turns, memory, counters; whoever asks is here a queue that the test answers from."""
 
 import select
-import socket
+import time
 from collections.abc import Iterator
-from threading import Thread
+from pathlib import Path
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.resolver
-import dns.rrset
 import pytest
+from name_server import NameServer, name_server
 
-from switchboard.core.commands import Lookup
-from switchboard.transports.resolve import MOST_WAITING, Resolver, resolve
+from switchboard.core.commands import Lookup, Question
+from switchboard.sip.respond import Hop
+from switchboard.transports.desk import Desk, Found
+from switchboard.transports.names import Names, serve
+from switchboard.transports.resolve import NOTED_S, PATIENCE_S, SLOW_S, Resolver
+from switchboard.transports.turns import SHARE, SHARE_AT_ONCE
 
 DEADLINE_S = 10.0
-RECORDS = {
-    "_sip._udp.one.example.": ["0 0 5070 localhost."],
-    "_sip._udp.best.example.": ["20 9 5071 localhost.", "10 1 5072 localhost.", "10 5 5073 localhost."],
-    "_sip._udp.none.example.": ["0 0 0 ."],
-}
+HERE = Lookup("here.example", None)
+HOP: Hop = ("192.0.2.1", 5060)
 
 
-def answer(query: bytes) -> bytes:
-    """The SRV records of the name asked for; NXDOMAIN if there are none."""
-    question = dns.message.from_wire(query)
-    response = dns.message.make_response(question)
-    name = question.question[0].name
-    records = RECORDS.get(name.to_text())
-    if records:
-        response.answer.append(dns.rrset.from_text(name, 60, "IN", "SRV", *records))
-    else:
-        response.set_rcode(dns.rcode.NXDOMAIN)
-    return response.to_wire()
+class Asked:
+    """A resolver whose look-ups the test makes; `now` is its clock."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.resolver = Resolver(lambda host: host != "unreachable", self._keep, lambda: self.now)
+
+    def _keep(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def ask(self, host: str = HERE.host, asker: str = "anna") -> None:
+        self.resolver.ask(Question(Lookup(host, None), asker))
+
+    def taken(self) -> list[str]:
+        """The names that were asked for since the last call."""
+        found = []
+        while not self.desk.asked.empty():
+            lookup = self.desk.asked.get()
+            assert lookup
+            found.append(lookup.host)
+        return found
+
+    def find(self, *hops: Hop, host: str = HERE.host, lasts_s: float = 60, is_answered: bool = True) -> None:
+        self.desk.tell(Lookup(host, None), Found(hops, lasts_s, is_answered))
+
+    def is_readable(self) -> bool:
+        return bool(select.select([self.resolver.fd], [], [], 0)[0])
 
 
-def serve(server: socket.socket) -> None:
-    """Answer until an empty datagram comes."""
-    while True:
-        query, source = server.recvfrom(4096)
-        if not query:
-            return
-        server.sendto(answer(query), source)
+@pytest.fixture
+def asked() -> Iterator[Asked]:
+    asked = Asked()
+    yield asked
+    asked.resolver.close()
 
 
-@pytest.fixture(autouse=True)
-def _name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """dnspython's default resolver asks the server of this test."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        thread = Thread(target=serve, args=(server,))
-        thread.start()
-        resolver = dns.resolver.Resolver(configure=False)
-        resolver.nameservers = ["127.0.0.1"]
-        resolver.port = server.getsockname()[1]
-        monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
-        yield
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.sendto(b"", server.getsockname())
-        thread.join(DEADLINE_S)
-        assert not thread.is_alive()
+def test_a_name_is_asked_for_once_whoever_wants_it(asked: Asked) -> None:
+    asked.ask()
+    asked.ask()
+    asked.ask(asker="ben")
+    assert asked.taken() == ["here.example"]
+    assert asked.resolver.waiting == 1
+    assert not asked.is_readable()
+    asked.find(HOP)
+    assert asked.is_readable()
+    assert asked.resolver.answers() == [(HERE, HOP)]
+    assert not asked.is_readable()
+    assert asked.resolver.waiting == 0
 
 
-@pytest.mark.parametrize(
-    ("host", "port", "found"),
-    [
-        ("127.0.0.9", 5080, "127.0.0.9"),
-        ("localhost", 5080, "127.0.0.1"),
-        ("one.example", None, "5070"),
-        ("best.example", None, "5073"),
-        ("localhost", None, "5060"),
-    ],
-)
-def test_resolve(host: str, port: int | None, found: str) -> None:
-    """SRV only where no port is given: lowest priority, then highest weight; else the default port."""
-    hop = resolve(Lookup(host, port))
-    assert hop is not None
-    assert hop[0] in ("127.0.0.1", "::1", "127.0.0.9")
-    assert found in map(str, hop)
+@pytest.mark.parametrize("hops", [(HOP,), ()])
+def test_an_answer_is_kept_as_long_as_it_says(asked: Asked, hops: tuple[Hop, ...]) -> None:
+    """One that there is nothing, too."""
+    expected = [(HERE, hops[0] if hops else None)]
+    asked.ask()
+    asked.find(*hops, lasts_s=30)
+    assert asked.resolver.answers() == expected
+    assert asked.taken() == ["here.example"]
+    asked.now += 29
+    asked.ask(asker="ben")
+    assert asked.is_readable()
+    assert asked.resolver.answers() == expected
+    assert not asked.is_readable()
+    assert asked.taken() == []
+    asked.now += 1
+    asked.ask()
+    assert asked.taken() == ["here.example"]
+    assert asked.resolver.stats()["lookups_remembered"] == 1
 
 
-@pytest.mark.parametrize(
-    ("host", "port"),
-    [
-        ("none.example", None),
-        ("a..b", None),
-        ("a..b", 5060),
-        ("x" * 64, None),
-        ("x" * 300, 5060),
-        ("", None),
-    ],
-)
-def test_leads_nowhere(host: str, port: int | None) -> None:
-    """No service ("."), and what is no name at all."""
-    assert resolve(Lookup(host, port)) is None
+def test_what_does_not_last_is_asked_for_again(asked: Asked) -> None:
+    for _ in range(2):
+        asked.ask()
+        asked.find(HOP, lasts_s=0)
+        assert asked.resolver.answers() == [(HERE, HOP)]
+        assert asked.taken() == ["here.example"]
 
 
-def collect(resolver: Resolver, count: int) -> dict[Lookup, tuple[str, int] | None]:
-    found: list[tuple[Lookup, tuple[str, int] | None]] = []
+def test_the_first_address_that_can_be_reached(asked: Asked) -> None:
+    asked.ask()
+    asked.find(("unreachable", 5060), HOP)
+    assert asked.resolver.answers() == [(HERE, HOP)]
+    asked.ask("other.example")
+    asked.find(("unreachable", 5060), host="other.example")
+    assert asked.resolver.answers() == [(Lookup("other.example", None), ("unreachable", 5060))]
+
+
+def test_one_asker_does_not_keep_others_from_their_turn(asked: Asked) -> None:
+    for number in range(SHARE + SHARE_AT_ONCE + 5):
+        asked.ask(f"n{number}.example")
+    assert len(asked.taken()) == SHARE_AT_ONCE
+    assert [hop for _, hop in asked.resolver.answers()] == [None] * 5
+    assert asked.resolver.stats()["lookups_refused"] == 5
+    asked.ask(asker="ben")
+    assert asked.taken() == ["here.example"]
+    asked.find(host="n3.example")
+    asked.resolver.answers()
+    assert asked.taken() == [f"n{SHARE_AT_ONCE}.example"]
+
+
+def test_who_waits_for_the_same_name_has_a_turn_of_their_own(asked: Asked) -> None:
+    for number in range(SHARE):
+        asked.ask(f"n{number}.example")
+    asked.taken()
+    last = f"n{SHARE - 1}.example"
+    asked.ask(last, "ben")
+    assert asked.taken() == [last]
+    asked.find(HOP, host=last)
+    assert asked.resolver.answers() == [(Lookup(last, None), HOP)]
+
+
+def test_whose_turn_does_not_come_in_time_waits_no_longer(asked: Asked) -> None:
+    for number in range(SHARE_AT_ONCE + 1):
+        asked.ask(f"n{number}.silent")
+    asked.ask(f"n{SHARE_AT_ONCE}.silent", "ben")
+    asked.ask("late.silent")
+    asked.now += PATIENCE_S + 0.1
+    for number in range(SHARE_AT_ONCE):
+        asked.find(host=f"n{number}.silent", lasts_s=5, is_answered=False)
+    answered = [lookup.host for lookup, hop in asked.resolver.answers() if hop is None]
+    assert answered == [*(f"n{number}.silent" for number in range(SHARE_AT_ONCE)), "late.silent"]
+    assert asked.resolver.waiting == 1  # ben's
+    stats = asked.resolver.stats()
+    assert (stats["lookups_unanswered"], stats["lookups_slow"]) == (SHARE_AT_ONCE + 1, SHARE_AT_ONCE)
+
+
+def test_slow_ones_are_counted_and_unanswered_ones_noted(asked: Asked) -> None:
+    asked.ask()
+    asked.now += SLOW_S + 0.1
+    asked.find(HOP)
+    asked.resolver.answers()
+    assert asked.resolver.notes() == []
+    asked.ask("x.silent")
+    asked.find(host="x.silent", is_answered=False)
+    asked.resolver.answers()
+    assert asked.resolver.stats()["lookups_slow"] == 1
+    (note,) = asked.resolver.notes()
+    assert note.startswith("1 names were looked up in the last minute")
+    asked.now += NOTED_S + 1
+    assert asked.resolver.notes() == []
+
+
+@pytest.mark.parametrize("host", ["10.1", "2130706433", "x" * 300])
+def test_what_is_no_host_leads_nowhere(asked: Asked, host: str) -> None:
+    asked.ask(host)
+    assert asked.is_readable()
+    assert asked.resolver.answers() == [(Lookup(host, None), None)]
+    assert asked.resolver.stats()["lookups"] == 0
+
+
+@pytest.fixture
+def server() -> Iterator[NameServer]:
+    with name_server() as server:
+        server.records = {("here.example.", "A"): [HOP[0]]}
+        yield server
+
+
+@pytest.fixture
+def resolver(server: NameServer, tmp_path: Path) -> Iterator[Resolver]:
+    names = Names(tmp_path / "hosts", server.settings(tmp_path), server.port)
+    resolver = Resolver(bool, lambda desk: serve(desk, names))
+    yield resolver
+    resolver.close()
+
+
+def collect(resolver: Resolver, count: int) -> dict[Lookup, Hop | None]:
+    found: list[tuple[Lookup, Hop | None]] = []
+    until = time.monotonic() + DEADLINE_S
     while len(found) < count:
-        readable, _, _ = select.select([resolver.fd], [], [], DEADLINE_S)
+        readable, _, _ = select.select([resolver.fd], [], [], until - time.monotonic())
         assert readable, "no answer in time"
         found += resolver.answers()
     return dict(found)
 
 
-@pytest.fixture
-def resolver() -> Iterator[Resolver]:
-    resolver = Resolver()
-    yield resolver
-    resolver.close()
-
-
-def test_in_the_background(resolver: Resolver) -> None:
-    """Each look-up is answered once, whatever becomes of it, and then the descriptor is quiet."""
-    asked = [Lookup("127.0.0.9", port) for port in range(1, 20)] + [
+def test_in_a_thread_of_its_own(resolver: Resolver, server: NameServer) -> None:
+    """Each is answered once, whatever becomes of it, and then the descriptor is quiet."""
+    asked = [
+        HERE,
         Lookup("a..b", 1),
-        Lookup("one.example", None),
+        Lookup("none.example", 5060),
+        *(Lookup("127.0.0.9", n) for n in range(1, 20)),
     ]
-    assert resolver.answers() == []
     for lookup in asked:
-        resolver.ask(lookup)
+        resolver.ask(Question(lookup, "anna"))
     found = collect(resolver, len(asked))
     assert found.keys() == set(asked)
+    assert (found[HERE], found[asked[1]], found[asked[2]]) == (HOP, None, None)
     assert found[Lookup("127.0.0.9", 7)] == ("127.0.0.9", 7)
-    assert found[Lookup("a..b", 1)] is None
-    assert resolver.answers() == []
     assert select.select([resolver.fd], [], [], 0)[0] == []
+    resolver.ask(Question(HERE, "ben"))
+    assert collect(resolver, 1) == {HERE: HOP}
+    assert server.asked["here.example.", "A"] == 1
 
 
-def test_too_many_questions_are_answered_at_once(resolver: Resolver) -> None:
-    """With nothing, and only while so many wait."""
-    lookups = [Lookup("127.0.0.9", port) for port in range(1, MOST_WAITING + 11)]
-    for lookup in lookups:
-        resolver.ask(lookup)
-    found = collect(resolver, len(lookups))
-    assert resolver.refused == 10
-    assert [lookup for lookup, hop in found.items() if hop is None] == lookups[-10:]
-    assert resolver.waiting == 0
-    resolver.ask(lookups[-1])
-    assert collect(resolver, 1)[lookups[-1]] is not None
+def test_a_thousand_names_that_are_not_answered_delay_nobody_else(resolver: Resolver) -> None:
+    for number in range(1_140):
+        resolver.ask(Question(Lookup(f"n{number}.silent", None), "anna"))
+    resolver.answers()
+    began_at = time.monotonic()
+    resolver.ask(Question(HERE, "ben"))
+    while HERE not in collect(resolver, 1):
+        pass
+    assert time.monotonic() - began_at < SLOW_S
+
+
+def test_what_goes_wrong_in_the_thread_leaves_nobody_waiting(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_names: Names, _lookup: Lookup) -> Found:
+        raise RuntimeError("as no code of ours does")
+
+    monkeypatch.setattr(Names, "find", fail)
+    resolver.ask(Question(HERE, "anna"))
+    assert collect(resolver, 1) == {HERE: None}
+    assert resolver.stats()["lookups_unanswered"] == 1
 
 
 def test_close_does_not_wait(resolver: Resolver) -> None:
-    for port in range(1, 50):
-        resolver.ask(Lookup("one.example", None if port % 2 else port))
+    for number in range(50):
+        resolver.ask(Question(Lookup(f"n{number}.silent", None), str(number)))
+    began_at = time.monotonic()
     resolver.close()
+    assert time.monotonic() - began_at < SLOW_S

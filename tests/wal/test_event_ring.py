@@ -165,6 +165,19 @@ def test_an_acknowledgement_without_progress_delays_nothing(filled: Callable[...
     assert due(ring, 11.6) == [2, 3]
 
 
+def test_what_the_journal_holds_is_not_told_again_for_now(filled: Callable[..., Ring]) -> None:
+    """Its disk is full: it says so again and again. Once it does not, it may have lost what it held."""
+    ring = filled(2)
+    ring.held(5.0)
+    assert ring.next_deadline() is None
+    tell(ring, 10.0)
+    for instant in (10.5, 11.4, 12.3):
+        ring.held(instant)
+        assert due(ring, instant) == []
+    assert ring.next_deadline() == 12.3 + REPEAT_S
+    assert due(ring, 13.3) == [1, 2]
+
+
 def test_news_behind_a_gap_of_the_numbers_are_told_at_once(make_ring: MakeRing) -> None:
     """A successor after a restart of the machine leaves numbers out."""
     ring = make_ring()
@@ -198,7 +211,7 @@ def test_the_log_holds_what_waits() -> None:
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("put"), st.lists(st.integers(-1, 300) | st.text() | st.floats(), max_size=20)),
-        st.tuples(st.sampled_from(["take", "tell", "acknowledge"]), st.integers(0, 3)),
+        st.tuples(st.sampled_from(["take", "tell", "acknowledge", "held"]), st.integers(0, 3)),
         st.tuples(st.just("wait"), st.sampled_from([0.1, REPEAT_S])),
         st.tuples(st.just("crash"), st.sampled_from([0, 300, 70_000, 2**33])),
     ),
@@ -226,6 +239,8 @@ class Life:
                 ring.told(max(0, ring.last - value), self.now)
             case "acknowledge", int():
                 return ring.acknowledge(max(0, ring.last - value), self.now)
+            case "held", int():
+                ring.held(self.now)
             case "wait", float():
                 self.now += value
             case "crash", int():

@@ -1,19 +1,23 @@
 """The keyed log against a plain dictionary, over crashes; and its native twin against the reference."""
 
+import errno
+import os
 import shutil
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from full_disk import file_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchboard.wal import segment
 from switchboard.wal.keyed_log import KeyedLog, KeyedLogInPython
-from switchboard.wal.segment import MOST_READ, SegmentError, read
+from switchboard.wal.segment import MOST_READ, WAITING_BYTES, SegmentError, read
 
 Log = KeyedLog | KeyedLogInPython
 MakeLog = Callable[..., Log]
@@ -89,6 +93,7 @@ STEPS = st.lists(
         st.tuples(st.just("put"), KEYS, st.binary(max_size=80)),
         st.tuples(st.just("erase"), KEYS, st.just(b"")),
         st.tuples(st.just("commit"), st.just(b""), st.just(b"")),
+        st.tuples(st.just("commit_into"), st.binary(max_size=3), st.just(b"")),
         st.tuples(st.just("crash"), st.just(b""), st.just(b"")),
     ),
     max_size=120,
@@ -102,7 +107,7 @@ def test_it_is_a_dictionary(
     tmp_path_factory: pytest.TempPathFactory, make_log: MakeLog, steps: list[tuple[str, bytes, bytes]]
 ) -> None:
     directory = tmp_path_factory.mktemp("log")
-    log = make_log(directory, segment_bytes=400)
+    log = make_log(directory, segment_bytes=400, retry_s=0.0)
     now: dict[bytes, bytes] = {}
     committed: dict[bytes, bytes] = {}
     for step, key, value in steps:
@@ -112,13 +117,17 @@ def test_it_is_a_dictionary(
         elif step == "erase":
             log.erase(key)
             now.pop(key, None)
-        elif step == "commit":
-            log.commit()
-            committed = dict(now)
-        else:
+        elif step == "crash":
+            was_full = log.error != 0
             log.close()
-            log = make_log(directory, segment_bytes=400)
+            log = make_log(directory, segment_bytes=400, retry_s=0.0)
             now = dict(committed)
+            assert log.is_behind or not was_full
+        else:
+            with file_limit(200 * len(key)) if step == "commit_into" else nullcontext():
+                log.commit()
+            if not log.error:
+                committed = dict(now)
         assert dict(log.items()) == now
     log.close()
 
@@ -157,13 +166,119 @@ def test_many_keys_come_and_go(make_log: MakeLog, tmp_path: Path) -> None:
     assert reopened(tmp_path, make_log) == plain
 
 
-def test_what_the_system_refuses_is_told(make_log: MakeLog, tmp_path: Path) -> None:
-    directory = tmp_path / "gone"
-    log = make_log(directory, segment_bytes=50)
-    shutil.rmtree(directory)
-    log.put(b"a", b"x" * 100)
-    with pytest.raises(FileNotFoundError):
+def test_without_room_all_waits_in_memory_and_is_written_whole_once_there_is_room(
+    make_log: MakeLog, tmp_path: Path
+) -> None:
+    log = make_log(tmp_path, retry_s=0.0)
+    for key in (b"a", b"b"):
+        log.put(key, b"before")
+    log.commit()
+    whole = files(tmp_path)
+    with file_limit(log.size + 20):
+        for number in range(3):
+            log.put(b"a", b"%d" % number * 50)
+            log.put(b"c%d" % number, b"y")
+            log.commit()
+            assert (log.error, log.failures) == (errno.EFBIG, number + 1)
+        log.erase(b"b")
+        log.erase(b"c1")
+        assert dict(log.items()) == {b"a": b"2" * 50, b"c0": b"y", b"c2": b"y"}
+        assert files(tmp_path) == whole
+        assert reopened(tmp_path, make_log) == {b"a": b"before", b"b": b"before"}
+    log.commit()
+    assert (log.error, log.failures) == (0, 3)
+    assert log.size == sum(len(data) - 8 for name, data in files(tmp_path).items() if name.endswith("1.log"))
+    assert dict(log.items()) == reopened(tmp_path, make_log) == {b"a": b"2" * 50, b"c0": b"y", b"c2": b"y"}
+
+
+def test_between_two_tries_is_a_pause(make_log: MakeLog, tmp_path: Path) -> None:
+    log = make_log(tmp_path, retry_s=3600.0)
+    log.put(b"a", b"1")
+    with file_limit(log.size + 10):
         log.commit()
+        log.commit()
+    log.commit()
+    assert (log.error, log.failures, dict(log.items())) == (errno.EFBIG, 1, {b"a": b"1"})
+
+
+def test_it_starts_without_room(make_log: MakeLog, tmp_path: Path) -> None:
+    log = make_log(tmp_path, retry_s=0.0)
+    log.put(b"a", b"1")
+    log.commit()
+    log.close()
+    with file_limit(0):
+        log = make_log(tmp_path, retry_s=0.0)
+        log.put(b"b", b"2")
+        log.commit()
+        assert log.error == errno.EFBIG
+        assert dict(log.items()) == {b"a": b"1", b"b": b"2"}
+    log.commit()
+    log.close()
+    assert reopened(tmp_path, make_log) == {b"a": b"1", b"b": b"2"}
+
+
+def test_what_waits_stays_small(make_log: MakeLog, tmp_path: Path) -> None:
+    """Of a thousand values of a key only the last one is needed; erased keys that no file knows leave nothing."""
+    log = make_log(tmp_path, retry_s=3600.0)
+    log.put(b"known", b"1")
+    log.commit()
+    with file_limit(log.size + 10):
+        for number in range(2000):
+            log.put(b"same", b"%d" % number * 1000)
+            log.put(b"brief", b"x")
+            log.erase(b"brief")
+            log.erase(b"known")
+            log.put(b"known", b"%d" % number)
+            log.commit()
+            assert log.unwritten < WAITING_BYTES + 20_000
+    assert (log.error, log.failures) == (errno.EFBIG, 1)
+    log.close()
+
+
+def test_a_log_that_ends_without_room_is_behind(make_log: MakeLog, tmp_path: Path) -> None:
+    log = make_log(tmp_path, retry_s=0.0)
+    log.put(b"a", b"1")
+    log.commit()
+    assert not log.is_behind
+    with file_limit(log.size + 10):
+        log.put(b"a", b"2")
+        log.commit()
+        log.close()
+    log = make_log(tmp_path)
+    assert (log.is_behind, log[b"a"]) == (True, b"1")
+    log.put(b"a", b"3")
+    log.commit()
+    log.close()
+    log = make_log(tmp_path)
+    assert (log.is_behind, log[b"a"]) == (False, b"3")
+
+
+def test_a_directory_that_is_gone_is_made_again(make_log: MakeLog, tmp_path: Path) -> None:
+    directory = tmp_path / "gone"
+    log = make_log(directory, segment_bytes=50, retry_s=0.0)
+    shutil.rmtree(directory)
+    for number in range(3):
+        log.put(b"%d" % number, b"x" * 100)
+        log.commit()
+    assert log.error == 0
+    assert log[b"2"] == b"x" * 100
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_whatever_the_system_answers(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = KeyedLogInPython(tmp_path, retry_s=0.0)
+
+    def refuse(*_: object) -> int:
+        raise OSError(number, "injected")
+
+    with monkeypatch.context() as broken:
+        for call in ("write", "ftruncate", "open"):
+            broken.setattr(os, call, refuse)
+        log.put(b"a", b"1")
+        log.commit()
+        assert (log.error, dict(log.items())) == (number, {b"a": b"1"})
+    log.commit()
+    assert (log.error, reopened(tmp_path)) == (0, {b"a": b"1"})
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -181,7 +296,7 @@ class Twins:
 
     def open(self) -> None:
         self.logs = [
-            kind(directory, segment_bytes=400)
+            kind(directory, segment_bytes=400, retry_s=0.0)
             for kind, directory in zip(self.kinds, self.directories, strict=True)
         ]
         self.compare()
@@ -206,6 +321,8 @@ class Twins:
         board, reference = self.logs
         assert list(board.items()) == list(reference.items())
         assert (len(board), board.size) == (len(reference), reference.size)
+        assert (board.error, board.failures) == (reference.error, reference.failures)
+        assert board.is_behind == reference.is_behind
         assert files(self.directories[0]) == files(self.directories[1])
 
 
@@ -216,6 +333,7 @@ class Twins:
             st.tuples(st.just("put"), KEYS, st.binary(max_size=80) | st.integers(0, 1000).map(bytes)),
             st.tuples(st.just("erase"), KEYS),
             st.tuples(st.just("commit")),
+            st.tuples(st.just("commit_into"), st.integers(0, 500)),
             st.tuples(st.just("die"), st.integers(0, 200), st.integers(0, 10_000)),
         ),
         max_size=100,
@@ -224,14 +342,18 @@ class Twins:
 def test_the_twins_write_the_same_and_read_each_other(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]]
 ) -> None:
-    """Each life of a log is that of the other twin, after a death at any octet."""
+    """Each life of a log is that of the other twin, after a death at any octet, with and without room on the disk."""
     twins = Twins(tmp_path_factory.mktemp("twins"))
     for step, *arguments in steps:
         if step == "die":
             twins.die(*arguments)
             continue
         for log in twins.logs:
-            getattr(log, step)(*arguments)
+            if step == "commit_into":
+                with file_limit(*arguments):
+                    log.commit()
+            else:
+                getattr(log, step)(*arguments)
         twins.compare()
     twins.close()
 

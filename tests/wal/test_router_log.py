@@ -1,10 +1,12 @@
 """A router's log over its lives, and what it keeps of an older boot or of yesterday."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flows import udp
+from full_disk import file_limit
 from msgpack import Unpacker  # type: ignore[import-untyped]
 from playbook import HOST, LUKAS, Board, request
 
@@ -15,6 +17,7 @@ from switchboard.sip.scan import scan
 from switchboard.wal import router_log
 from switchboard.wal.router_log import UNSYNCED, RouterLog
 
+LIMIT_S = 2.0
 EVENT = pack(["ringing", "call-1", "from-1", 1.0])
 INVITE = request("INVITE", "sip:lenka@10.0.0.1")
 
@@ -226,3 +229,63 @@ def test_calls_and_events_stay_beside_nonces(tmp_path: Path) -> None:
     count, log = restored(tmp_path)
     assert (count, dict(log.nonces)) == (1, {ONE: b"first"})
     assert waiting(log) == [1, 2]
+
+
+def end_without_room(directory: Path) -> RouterLog:
+    """A life that could not write its end: an event was acknowledged, one more told, a nonce used again."""
+    log = RouterLog(directory)
+    log.note([EVENT, EVENT])
+    log.keep_nonces({ONE: b"first"})
+    log.commit()
+    with file_limit(log.size + 10):
+        log.note([EVENT])
+        log.acknowledge(log.series, 1, 0.0)
+        log.keep_nonces({ONE: b"second"})
+        log.commit()
+    log.writing.look()
+    log.close()
+    return log
+
+
+def test_without_room_it_goes_on_and_says_so(tmp_path: Path) -> None:
+    log = end_without_room(tmp_path)
+    assert waiting(log) == [2, 3]
+    assert log.writing.note().startswith(f"up, but cannot write: File too large ({tmp_path}); calls go on")
+    assert log.writing.failures == 1
+
+
+def test_after_a_log_that_is_behind_no_number_is_used_again(tmp_path: Path) -> None:
+    end_without_room(tmp_path)
+    log = RouterLog(tmp_path)
+    assert waiting(log) == [1, 2]
+    assert log.events.put(EVENT) > 2 + UNSYNCED
+
+
+def test_after_a_log_that_is_behind_no_nonce_is_accepted_again(tmp_path: Path) -> None:
+    before = end_without_room(tmp_path)
+    lives = []
+    for _ in range(2):
+        log = RouterLog(tmp_path)
+        log.commit()
+        log.close()
+        lives.append(log.issuer)
+        assert log.nonces == []
+    assert lives[0] == lives[1] != before.issuer
+
+
+def test_once_there_is_room_the_next_life_goes_on_as_ever(tmp_path: Path) -> None:
+    log = RouterLog(tmp_path)
+    with file_limit(20):
+        log.note([EVENT, EVENT])
+        log.commit()
+    assert log.keyed.error
+    until = time.monotonic() + LIMIT_S
+    while log.keyed.error:
+        assert time.monotonic() < until, "it never tried again"
+        log.commit()
+    log.writing.look()
+    assert log.writing.error == 0
+    log.close()
+    again = RouterLog(tmp_path)
+    assert (again.series, again.issuer, waiting(again)) == (log.series, log.issuer, [1, 2])
+    assert again.events.put(EVENT) == 3

@@ -1,8 +1,10 @@
 """The registrar's process, but for the process: real sockets, a real store."""
 
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,10 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
 from switchboard.registrar.store import Change
 from switchboard.settings.model import Settings
-from switchboard.sip.message import parse_message
+from switchboard.sip.headers import Header
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import scan
+from switchboard.storage.writing import RETRY_S
 from switchboard.workers.registrar import GATHER_S, PURGE_PAUSE_S, PURGED_AT_ONCE, TELL_EVERY_S, RegistrarService
 
 CONTACT = "sip:lukas@10.0.0.9:5060"
@@ -269,3 +273,73 @@ def test_a_registration_that_had_to_go_is_told(context: BusContext, settings: Se
     ]
     assert service.stats()["displaced"] == 1
     service.close()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Somebody else writes to the file."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN EXCLUSIVE")
+        yield
+        stranger.execute("ROLLBACK")
+
+
+def answers(edge: zmq.Socket[bytes], service: RegistrarService, *raws: bytes) -> list[Message]:
+    """What these REGISTERs get, which arrive in one frame."""
+    take(service, *raws)
+    _, items = flush_to(edge, service)
+    return [parse_message(raw) for _, raw in items]
+
+
+def test_what_cannot_be_made_durable_gets_503_and_is_not_in_force(
+    context: BusContext, settings: Settings
+) -> None:
+    edge = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-tx"))
+    service = RegistrarService(settings, context, 0)
+    bound = register(f"<{CONTACT}>", cseq=1)
+    other = register("<sip:eva@10.0.0.8>", user="eva", cseq=1)
+    assert [each.status for each in answers(edge, service, bound)] == [200]
+    query, removal = register(cseq=2), register(f"<{CONTACT}>;expires=0", cseq=3)
+    with locked(settings.store_path):
+        first = answers(edge, service, other, bound, query)
+        assert [each.status for each in first] == [503, 200, 200]
+        assert b"\r\nRetry-After: " in first[0].raw
+        assert CONTACT in (first[2].get(Header.CONTACT) or "")
+        assert [each.status for each in answers(edge, service, removal, query)] == [503, 200]
+        assert service.stats()["bindings"] == 1
+        assert "cannot write: locked by another program" in service.writings[0].note()
+        service.handle_timer(time.monotonic())
+        assert service.writings[0].error
+    assert service.next_deadline() <= time.monotonic() + RETRY_S
+    service.handle_timer(time.monotonic() + RETRY_S)
+    assert not service.writings[0].error
+    again = register("<sip:eva@10.0.0.8>", user="eva", cseq=2)
+    assert [each.status for each in answers(edge, service, again)] == [200]
+    assert set(read_snapshot(settings.store_path)[1]) == {"lukas", "eva"}
+
+
+def test_nobody_is_told_to_be_registered_who_is_not(context: BusContext, settings: Settings) -> None:
+    edge_rx = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-rx"))
+    service = RegistrarService(settings, context, 0)
+    with locked(settings.store_path):
+        take(service, register(f"<{CONTACT}>"))
+    service.handle_timer(time.monotonic() + RETRY_S)
+    take(service, register(f"<{CONTACT}>", branch="z9hG4bKagain", cseq=2))
+    assert flush_to(edge_rx, service) == ("source.registered", [[FLOW]])
+    assert not edge_rx.poll(0)
+
+
+def test_what_was_lost_of_a_file_is_told_of(context: BusContext, settings: Settings) -> None:
+    settings.store_path.write_text("no database")
+    with capture_logs() as lines:
+        service = RegistrarService(settings, context, 0)
+    [note] = service.notes()
+    assert str(settings.store_path) in note
+    assert [line["event"] for line in lines] == [note]
+
+
+def test_a_store_without_users_is_told_of_if_passwords_are_asked_for(
+    context: BusContext, settings: Settings
+) -> None:
+    service = RegistrarService(settings.model_copy(update={"auth": "on"}), context, 0)
+    assert "there are no users" in service.notes()[0]

@@ -1,7 +1,9 @@
 """The registrar's book of users: who changes it, who hears of it, who gets pages."""
 
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from structlog.testing import capture_logs
 from switchboard.auth.users import Users, make_entry
 from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.settings.model import Settings
+from switchboard.storage.unusable import NotWritten
 from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
 
 REALM = "pbx"
@@ -175,3 +178,21 @@ def test_it_says_who_has_a_password_for_another_realm(make: Make) -> None:
     assert (line["users"], line["realm"]) == (1, REALM)
     assert users.find("lukas") is None
     assert users.find("lenka") is not None
+
+
+def test_users_that_cannot_be_written_stay_as_they_are(make: Make) -> None:
+    register, users = make()
+    register.answer("user.put", [list(make_entry("lukas", REALM, "secret"))])
+    with closing(sqlite3.connect(register.path, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(NotWritten, match="locked by another program"):
+            register.answer("user.remove", "lukas")
+        register.tell()
+        assert "lukas" in users
+        register.try_again()
+        assert register.writing.error
+        stranger.execute("ROLLBACK")
+    register.try_again()
+    assert not register.writing.error
+    assert register.answer("user.remove", "lukas")
+    assert "lukas" not in users

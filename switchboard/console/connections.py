@@ -1,0 +1,118 @@
+"""How many connections the console has, how long each may keep it waiting, and who goes when others come.
+
+A connection *waits* while it is the browser's turn: to send the head or the body of a request, or to read. Whoever
+takes longer with that than `limit_s` is shut out. Where there are too many, of one address or altogether, the one that
+has waited longest goes for the one that comes: first those that have shown no session of ours. So idle connections
+keep nobody out. Who comes when none waits gets a spare place, which is good for health and metrics only.
+"""
+
+from collections.abc import Collection
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import Protocol
+
+from switchboard.edge.rate_limit import IPV6_SITE
+
+MOST = 200
+SPARE = 56
+MOST_OF_ONE = 64
+"""Connections of one address, or of one IPv6 site. A browser opens six."""
+HEAD_S = 10.0
+"""From the connection, or the last answer, to the end of the head of a request."""
+BODY_S = 20.0
+UNREAD_S = 60.0
+"""So long an answer may lie in our buffer, 48 KB of it or all."""
+GUEST = "switchboard.guest"
+"""Where the scope of a request has its connection (a Guest)."""
+
+
+def site_of(host: str) -> str:
+    """What stands for one source: an IPv4 address, or the /64 of an IPv6 address. Any other text is itself."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return host
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((int(address), IPV6_SITE), strict=False))
+
+
+class Guest(Protocol):
+    """One connection. `site` is "" where many come by one address (a proxy); instants are monotonic s."""
+
+    site: str
+    is_known: bool
+    """Whether it has shown a session of ours."""
+    is_spare: bool
+    """Whether it is to be served health and metrics only."""
+    since: float
+    """When it began to wait, or to be served."""
+
+    def limit_s(self) -> float | None:
+        """How long it may wait; None: it is our turn."""
+
+    def tell_late(self) -> None:
+        """It has waited for too long: end it, with a word if it has begun a request."""
+
+    def drop(self) -> None:
+        """End it at once."""
+
+
+class Connections:
+    """Owns the guests. The counters are for `stats`."""
+
+    def __init__(self) -> None:
+        self.late = self.displaced = self.refused = self.bad_requests = 0
+        self._guests: set[Guest] = set()
+
+    def __len__(self) -> int:
+        return len(self._guests)
+
+    def admit(self, guest: Guest) -> bool:
+        """Give it a place; False: there is none."""
+        is_spare = bool(guest.site) and not self._has_room(self._of(guest.site), MOST_OF_ONE)
+        guest.is_spare = not self._has_room(self._guests, MOST) or is_spare
+        if len(self._guests) >= MOST + SPARE:
+            self.refused += 1
+            return False
+        self._guests.add(guest)
+        return True
+
+    def leave(self, guest: Guest) -> None:
+        """It has ended."""
+        self._guests.discard(guest)
+
+    def look(self, now: float) -> None:
+        """End those that have waited for too long."""
+        for guest in list(self._guests):
+            limit_s = guest.limit_s()
+            if limit_s is not None and now >= guest.since + limit_s:
+                self.late += 1
+                guest.tell_late()
+
+    def stats(self) -> dict[str, float]:
+        """How many there are, and what became of others."""
+        return {
+            "connections": len(self._guests),
+            "connections.late": self.late,
+            "connections.displaced": self.displaced,
+            "connections.refused": self.refused,
+            "bad_requests": self.bad_requests,
+        }
+
+    def _of(self, site: str) -> Collection[Guest]:
+        return [each for each in self._guests if each.site == site]
+
+    def _has_room(self, among: Collection[Guest], most: int) -> bool:
+        """Whether there are fewer than `most`, now that the one that waits longest has gone for it."""
+        if len(among) < most:
+            return True
+        waiting = [each for each in among if each.limit_s() is not None]
+        if not waiting:
+            return False
+        first = min(waiting, key=lambda each: (each.is_known, each.since))
+        self._guests.remove(first)
+        self.displaced += 1
+        first.drop()
+        return True

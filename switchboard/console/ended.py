@@ -1,0 +1,67 @@
+"""The sessions that were logged out before their time, on disk: no copy of a cookie outlives that, nor a restart."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+VERSION = 1
+MOST = 1000
+"""Of more, all sessions that end before the last of them are void."""
+
+
+class EndedSessions:
+    """Session ids with the instants (epoch s) at which they would have ended. `path`: None for memory alone.
+
+    `longest_s`: how long a session lasts. A file that cannot be read makes all earlier sessions void.
+    """
+
+    def __init__(self, path: Path | None, longest_s: float) -> None:
+        self.is_saved = True
+        self._path = path
+        self._ended: dict[str, float] = {}
+        self._void_until = 0.0
+        try:
+            self._load()
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            self._ended, self._void_until, self.is_saved = {}, time.time() + longest_s - 1, False
+            structlog.get_logger().warning("console sessions void: the file cannot be read", why=str(error))
+
+    def __contains__(self, session: tuple[str, float]) -> bool:
+        """Whether the session with this id, which lasts until an instant, has ended already."""
+        session_id, expires_at = session
+        return session_id in self._ended or expires_at <= self._void_until
+
+    def add(self, session_id: str, expires_at: float, now_at: float) -> None:
+        """It has ended; to be followed by `save`."""
+        self._ended = {each: at for each, at in self._ended.items() if at > now_at}
+        self._ended[session_id] = expires_at
+        if len(self._ended) > MOST:
+            self._void_until, self._ended = max(self._ended.values()), {}
+        self.is_saved = False
+
+    def save(self) -> None:
+        """Have it on disk, whole. OSError."""
+        if self._path is None or self.is_saved:
+            return
+        text = json.dumps({"version": VERSION, "void_until": self._void_until, "ended": self._ended})
+        beside = self._path.with_name(f"{self._path.name}.new")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        beside.rename(self._path)
+        self.is_saved = True
+
+    def _load(self) -> None:
+        if self._path is None or not self._path.exists():
+            return
+        found: dict[str, Any] = json.loads(self._path.read_text())
+        if found["version"] != VERSION:
+            raise ValueError(f"version {found['version']} is not ours")
+        self._ended = {str(each): float(at) for each, at in dict(found["ended"]).items()}
+        self._void_until = float(found["void_until"])

@@ -1,0 +1,198 @@
+"""Where a name leads, as RFC 3263 §4 says for UDP: SRV unless a port is given, then addresses (I/O rim).
+
+The hosts file goes first: what the operator says of a name there needs no server. All else is asked of the name
+servers in resolv.conf, whose search, ndots and timeout hold; both files are read again when they change. Other sources
+of the system's resolver (nsswitch.conf: mDNS, LDAP) are not asked, since they can neither be given up in time nor tell
+how long an answer holds. Nothing here blocks: look-ups are tasks of one event loop, and each has its limit.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import dns.asyncresolver
+import dns.exception
+import dns.resolver
+
+from switchboard.core.commands import Lookup
+from switchboard.core.domains import DEFAULT_PORT
+from switchboard.sip.respond import Hop
+from switchboard.transports.desk import Desk, Found
+
+HOSTS, SERVERS = Path("/etc/hosts"), Path("/etc/resolv.conf")
+LIMIT_S = 4.0
+"""Of one look-up: half for SRV, half for the addresses."""
+TRY_S = 1.0
+"""Of one question to one server, so that another one, or another try, has its time."""
+LONGEST_S = 86_400.0
+LONGEST_NEGATIVE_S = 3_600.0
+"""So long an answer is believed at most, whatever it says (RFC 2308 §5 for the negative ones)."""
+FAILURE_S = 5.0
+"""So long nobody is asked again where no server had an answer (RFC 9520 §3.2)."""
+DNS_PORT = 53
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+class _Records(NamedTuple):
+    data: Sequence[Any]
+    lasts_s: float
+    is_answered: bool = True
+
+
+_NONE = _Records((), LONGEST_S)
+
+
+class Names:
+    """The machine's own view of names."""
+
+    def __init__(self, hosts: Path = HOSTS, servers: Path = SERVERS, port: int = DNS_PORT) -> None:
+        self._hosts = _Kept(hosts, read_hosts)
+        self._servers = _Kept(servers, lambda path: _make_resolver(path, port))
+
+    async def find(self, lookup: Lookup) -> Found:
+        """Return where `lookup` leads, within LIMIT_S."""
+        host, port = lookup
+        if known := self._known_here(host):
+            return Found(_hops(known, port), 0.0)
+        service = _NONE if port is not None else await self._ask(f"_sip._udp.{host}", "SRV")
+        if service.data:
+            host, port = _best(service.data)
+        addresses = await self._addresses(host)
+        lasts_s = min(service.lasts_s, addresses.lasts_s)
+        return Found(_hops(addresses.data, port), lasts_s, addresses.is_answered)
+
+    def _known_here(self, host: str) -> Sequence[str]:
+        name = host.lower().rstrip(".")
+        if _is_address(name):
+            return [name]
+        is_loopback = name == "localhost" or name.endswith(".localhost")  # RFC 6761 §6.3
+        return self._hosts.get().get(name) or (_LOOPBACK if is_loopback else ())
+
+    async def _addresses(self, host: str) -> _Records:
+        if not host:  # SRV says that there is no such service
+            return _NONE
+        if known := self._known_here(host):
+            return _Records(known, LONGEST_S)
+        both = await asyncio.gather(*(self._ask(host, kind, search=True) for kind in ("AAAA", "A")))
+        some = [records for records in both if records.data] or both
+        data = [each.address for records in some for each in records.data]
+        lasts_s = min(records.lasts_s for records in some)
+        return _Records(data, lasts_s, bool(data) or all(records.is_answered for records in both))
+
+    async def _ask(self, name: str, kind: str, search: bool = False) -> _Records:
+        try:
+            answer = await self._servers.get().resolve(
+                name, kind, raise_on_no_answer=False, search=search, lifetime=LIMIT_S / 2
+            )
+        except dns.resolver.NXDOMAIN as error:
+            responses = error.kwargs.get("responses", {}).values()
+            least_s = min((each.resolve_chaining().minimum_ttl for each in responses), default=FAILURE_S)
+            return _Records((), min(least_s, LONGEST_NEGATIVE_S))
+        except (dns.exception.Timeout, dns.resolver.NoNameservers, OSError):
+            return _Records((), FAILURE_S, is_answered=False)
+        except (dns.exception.DNSException, UnicodeError):  # no name at all
+            return _Records((), LONGEST_NEGATIVE_S)
+        longest_s = LONGEST_S if answer.rrset else LONGEST_NEGATIVE_S
+        return _Records(list(answer), min(answer.chaining_result.minimum_ttl, longest_s))
+
+
+def _best(services: Iterable[Any]) -> tuple[str, int]:
+    best = min(services, key=lambda record: (record.priority, -record.weight))
+    return best.target.to_text(omit_final_dot=True).rstrip("."), int(best.port)
+
+
+def _hops(addresses: Iterable[str], port: int | None) -> tuple[Hop, ...]:
+    return tuple((address, DEFAULT_PORT if port is None else port) for address in addresses)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_hosts(path: Path) -> dict[str, list[str]]:
+    """The addresses of each name (lower case) in a hosts file; none if it cannot be read."""
+    known: dict[str, list[str]] = {}
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return known
+    for line in text.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        if _is_address(address):
+            for name in names:
+                known.setdefault(name.lower().rstrip("."), []).append(address)
+    return known
+
+
+def _make_resolver(path: Path, port: int) -> dns.asyncresolver.Resolver:
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    try:
+        resolver.read_resolv_conf(str(path))
+    except (dns.resolver.NoResolverConfiguration, OSError, UnicodeError, ValueError):
+        resolver.nameservers = [_LOOPBACK[0]]  # as resolv.conf(5) has it
+    resolver.port = port
+    resolver.timeout = min(resolver.timeout, TRY_S)
+    return resolver
+
+
+T = TypeVar("T")
+
+
+class _Kept(Generic[T]):
+    """What was read from a file, until that changes."""
+
+    def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
+        self._path = path
+        self._read = read
+        self._stamp: object = self
+        self._value: T
+
+    def get(self) -> T:
+        stamp = _stamp(self._path)
+        if stamp != self._stamp:
+            self._value, self._stamp = self._read(self._path), stamp
+        return self._value
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def serve(desk: Desk, names: Names) -> None:
+    """Make the look-ups of `desk` until it says that it was the last one."""
+    asyncio.run(_serve(desk, names))
+
+
+async def _serve(desk: Desk, names: Names) -> None:
+    loop, awake = asyncio.get_running_loop(), asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
+    desk.wake = lambda: loop.call_soon_threadsafe(awake.set)
+    while True:
+        awake.clear()
+        while not desk.asked.empty():
+            lookup = desk.asked.get()
+            if lookup is None:
+                return
+            task = loop.create_task(_tell(desk, names, lookup))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await awake.wait()
+
+
+async def _tell(desk: Desk, names: Names, lookup: Lookup) -> None:
+    found = Found((), FAILURE_S, is_answered=False)
+    try:
+        found = await names.find(lookup)
+    finally:  # whatever happens to it, somebody waits
+        desk.tell(lookup, found)

@@ -1,0 +1,139 @@
+"""Names to hops (RFC 3263 §4): the hosts file, then a name server of our own."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from name_server import NEGATIVE_S, TTL_S, NameServer, name_server
+
+from switchboard.core.commands import Lookup
+from switchboard.transports.desk import Found
+from switchboard.transports.names import FAILURE_S, LIMIT_S, LONGEST_NEGATIVE_S, Names, read_hosts
+
+RECORDS = {
+    ("_sip._udp.one.example.", "SRV"): ["0 0 5070 a.example."],
+    ("_sip._udp.best.example.", "SRV"): ["20 9 5071 a.example.", "10 1 5072 a.example.", "10 5 5073 a.example."],
+    ("_sip._udp.none.example.", "SRV"): ["0 0 0 ."],
+    ("_sip._udp.here.example.", "SRV"): ["0 0 5074 localhost."],
+    ("_sip._udp.lost.example.", "SRV"): ["0 0 5074 nowhere.example."],
+    ("a.example.", "A"): ["192.0.2.1"],
+    ("both.example.", "A"): ["192.0.2.2"],
+    ("both.example.", "AAAA"): ["2001:db8::2"],
+    ("phone.lan.example.", "A"): ["192.0.2.3"],
+    ("host.broken.", "A"): ["192.0.2.4"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def server() -> Iterator[NameServer]:
+    with name_server() as server:
+        server.records = RECORDS
+        yield server
+
+
+@pytest.fixture
+def names(server: NameServer, tmp_path: Path) -> Names:
+    (tmp_path / "hosts").write_text("192.0.2.9 Desk.example desk # mine\n2001:db8::9 desk\nnonsense x\n\n#\n")
+    return Names(tmp_path / "hosts", server.settings(tmp_path, "search lan.example"), server.port)
+
+
+def find(names: Names, host: str, port: int | None = None) -> Found:
+    return asyncio.run(names.find(Lookup(host, port)))
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "hops"),
+    [
+        ("127.0.0.9", 5080, [("127.0.0.9", 5080)]),
+        ("localhost", 5080, [("127.0.0.1", 5080), ("::1", 5080)]),
+        ("a.localhost", None, [("127.0.0.1", 5060), ("::1", 5060)]),
+        ("one.example", None, [("192.0.2.1", 5070)]),
+        ("One.Example.", None, [("192.0.2.1", 5070)]),
+        ("one.example", 5060, []),
+        ("best.example", None, [("192.0.2.1", 5073)]),
+        ("none.example", None, []),
+        ("here.example", None, [("127.0.0.1", 5074), ("::1", 5074)]),
+        ("a.example", None, [("192.0.2.1", 5060)]),
+        ("both.example", 5061, [("2001:db8::2", 5061), ("192.0.2.2", 5061)]),
+        ("phone", None, [("192.0.2.3", 5060)]),
+        ("desk", None, [("192.0.2.9", 5060), ("2001:db8::9", 5060)]),
+        ("DESK.example.", 5062, [("192.0.2.9", 5062)]),
+        ("a..b", None, []),
+        ("x" * 64, None, []),
+    ],
+)
+def test_find(names: Names, host: str, port: int | None, hops: list[tuple[str, int]]) -> None:
+    """SRV only where no port is given: lowest priority, then highest weight; else the default port."""
+    assert find(names, host, port).hops == tuple(hops)
+
+
+@pytest.mark.parametrize(
+    ("host", "lasts_s", "is_answered"),
+    [
+        ("one.example", TTL_S, True),
+        ("a.example", NEGATIVE_S, True),  # there is no SRV, which may change first
+        ("nowhere.example", NEGATIVE_S, True),
+        ("none.example", TTL_S, True),
+        ("lost.example", NEGATIVE_S, True),
+        ("desk", 0.0, True),
+        ("a..b", LONGEST_NEGATIVE_S, True),
+        ("x.broken", FAILURE_S, False),
+    ],
+)
+def test_how_long_it_holds(names: Names, host: str, lasts_s: float, is_answered: bool) -> None:
+    found = find(names, host)
+    assert (found.lasts_s, found.is_answered) == (lasts_s, is_answered)
+
+
+def test_what_the_hosts_file_knows_is_not_asked_for(names: Names, server: NameServer) -> None:
+    find(names, "desk")
+    find(names, "localhost")
+    assert not server.asked
+
+
+def test_the_hosts_file_is_read_again_when_it_changes(names: Names, tmp_path: Path) -> None:
+    assert find(names, "new.example").hops == ()
+    (tmp_path / "hosts").write_text("192.0.2.7 new.example\n")
+    assert find(names, "new.example").hops == (("192.0.2.7", 5060),)
+
+
+def test_a_server_that_is_silent_has_its_limit(names: Names) -> None:
+    """Many at once take no longer than one."""
+
+    async def find_many() -> list[Found]:
+        return await asyncio.gather(*(names.find(Lookup(f"n{number}.silent", None)) for number in range(20)))
+
+    began_at = time.monotonic()
+    found = asyncio.run(find_many())
+    assert time.monotonic() - began_at < LIMIT_S + 1
+    assert found == [Found((), FAILURE_S, is_answered=False)] * 20
+
+
+def test_a_second_server_is_asked(names: Names, tmp_path: Path) -> None:
+    """The first one does not listen, which the kernel tells."""
+    text = (tmp_path / "resolv.conf").read_text()
+    (tmp_path / "resolv.conf").write_text(f"nameserver 127.0.0.77\n{text}")
+    assert find(names, "a.example", 5060).hops == (("192.0.2.1", 5060),)
+
+
+@pytest.mark.parametrize("text", [None, "", "nameserver nonsense\n", "\x00\xff"])
+def test_without_servers_nobody_answers(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "resolv.conf").write_text(text)
+    with name_server() as server:
+        port = server.port
+    names = Names(tmp_path / "hosts", tmp_path / "resolv.conf", port)
+    assert not find(names, "a.example", 5060).is_answered
+
+
+def test_hosts(tmp_path: Path) -> None:
+    assert read_hosts(tmp_path / "none") == {}
+    path = tmp_path / "hosts"
+    path.write_bytes(b"127.0.0.1\tlocalhost\n::1 localhost ip6-localhost\n10.1 short\n1.2.3.4 \xff#x\n")
+    assert read_hosts(path) == {
+        "localhost": ["127.0.0.1", "::1"],
+        "ip6-localhost": ["::1"],
+        "\ufffd": ["1.2.3.4"],
+    }
