@@ -46,7 +46,9 @@ class UserTableInPython:
         self._buckets: list[dict[str, _User]] = [{} for _ in range(_BUCKETS)]
         self._before: list[tuple[str, _User | None]] | None = None
         self._unbound: Generations[str, bool] = Generations(MOST_UNBOUND)
-        self._earliest = math.inf  # no binding ends before, but those of users that the expiry has still to look at
+        self._earliest = (
+            math.inf
+        )  # no binding ends before, but those of users that the expiry has still to look at
         self._expiry_at = 0
 
     def __len__(self) -> int:
@@ -107,7 +109,7 @@ class UserTableInPython:
         return [user for bucket in self._buckets for user in bucket]
 
     def some(self, at: int, at_most: int) -> tuple[list[str], int]:
-        """The names of about `at_most` users from the position `at` on, and the position of the next; 0: that was all."""
+        """The names of about `at_most` users from the position `at` on, and where the next is; 0: that was all."""
         names: list[str] = []
         while at < _BUCKETS and len(names) < at_most:
             names += self._buckets[at]

@@ -95,6 +95,7 @@ class RegistrarService(Actor):
         self._frames: list[bytes] = []
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
+        self._is_purging = False
         self._next_telling = self._next_try = self._next_purge = 0.0
         self._bad_items = 0
         self._files = settings.store_path, settings.users_path
@@ -201,8 +202,8 @@ class RegistrarService(Actor):
             self._next_try = now + RETRY_S
             self._try_again()
         if now >= self._next_purge:
-            more = not self._store.writing.error and self._purge()
-            self._next_purge = now + (PURGE_PAUSE_S if more else TELL_EVERY_S)
+            self._is_purging = not self._store.writing.error and self._purge()
+            self._next_purge = now + (PURGE_PAUSE_S if self._is_purging else TELL_EVERY_S)
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
@@ -242,7 +243,7 @@ class RegistrarService(Actor):
     def pause_s(self) -> float:
         """What is left of GATHER_S while so many REGISTERs come that a commit is worth the wait."""
         taken, self._taken = self._taken, 0
-        if not taken:
+        if not taken or self._is_purging:  # what has expired is committed often enough
             return 0.0
         now = time.monotonic()
         return max(0.0, self._gathering.pause_s(now, taken, backlog=False) - (now - self._began_at))

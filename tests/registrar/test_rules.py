@@ -64,9 +64,9 @@ def test_expired_bindings_are_gone_and_purged() -> None:
     assert desk.contacts() == [B]
     assert len(desk.store.bindings("lukas")) == 2
     with desk.store.batch() as change:
-        assert not desk.registrar.purge(desk.now_at, 10)
+        assert not desk.registrar.purge(desk.now_at, 100)
     assert [each.contact for each in users_in(pack_records(change.records))["lukas"]] == [B]
-    assert desk.store.expired_users(desk.now_at, 10) == ([], False)
+    assert desk.store.expired_users(desk.now_at, 100) == ([], False)
 
 
 def test_many_that_have_expired_are_purged_some_at_a_time() -> None:

@@ -131,7 +131,7 @@ def test_put_needs_a_batch(store: SqliteStore) -> None:
 def test_expired_users(store: SqliteStore, now_at: float, users: list[str]) -> None:
     put(store, "lukas", FULL)
     put(store, "eva", PLAIN, FULL)
-    found, more = store.expired_users(now_at, 10)
+    found, more = store.expired_users(now_at, 100)
     assert (sorted(found), more) == (users, False)
 
 
@@ -360,7 +360,7 @@ def test_users_without_bindings_leave_nothing_in_the_file(store: SqliteStore, pa
         put(store, "busy", FULL._replace(cseq=number))
     assert store.count() == (2, 2)
     assert len({user for _, records in read_rows(path) for user in users_in(records)}) == 2
-    assert [*read_snapshot(path)[1]] == ["quiet", "busy"]
+    assert {*read_snapshot(path)[1]} == {"quiet", "busy"}
 
 
 def test_one_commit_lets_few_octets_of_old_rows_go(store: SqliteStore) -> None:
