@@ -134,7 +134,13 @@ class FastPath:
     @property
     def failed(self) -> int: ...
     def __init__(
-        self, head: bytes, engine: Engine, log: NativeKeyedLog, ring: NativeEventRing, sender: Sender
+        self,
+        head: bytes,
+        engine: Engine,
+        log: NativeKeyedLog,
+        ring: NativeEventRing,
+        sender: Sender,
+        clock_offset: float,
     ) -> None: ...
     def receive(self, frame: bytes, now: float) -> int | None: ...
     def drain(self, fd: int, now: float) -> bool: ...

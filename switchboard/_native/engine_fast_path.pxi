@@ -4,12 +4,23 @@
 # the worker itself has nothing to do; else `settle` touches nothing, and the worker's own `flush` ends the round: both
 # take what the same engine holds. So either may end any round.
 
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport clock_gettime, timespec
 
-cdef inline double _epoch_s() noexcept nogil:
-    """As time.time()."""
+cdef extern from *:
+    """
+    #include <time.h>
+    #ifdef CLOCK_BOOTTIME
+    #define SB_BOOT_TIME CLOCK_BOOTTIME
+    #else
+    #define SB_BOOT_TIME CLOCK_MONOTONIC
+    #endif
+    """
+    const int SB_BOOT_TIME
+
+cdef inline double _boot_time() noexcept nogil:
+    """As `switchboard.clock.boot_time`."""
     cdef timespec now
-    clock_gettime(CLOCK_REALTIME, &now)
+    clock_gettime(SB_BOOT_TIME, &now)
     return <double>now.tv_sec + <double>now.tv_nsec / 1e9
 
 
@@ -18,10 +29,11 @@ cdef class FastPath:
 
     `head` is that of the frames that it takes. `log` keeps saved transactions, `ring` call events, and `sender` says
     how what leaves is sent (`transports/sender.py`); `sent` and `failed` count datagrams. `tell_at` (monotonic s): when the worker is to tell the journal
-    what is new in the ring.
+    what is new in the ring. `clock_offset`: steady clock less boot time (`switchboard/clock.py`).
     """
 
     cdef public double tell_at
+    cdef double _clock_offset
     cdef readonly uint64_t sent, failed
     cdef Engine _engine
     cdef NativeKeyedLog _log
@@ -31,8 +43,9 @@ cdef class FastPath:
 
     def __init__(
         self, bytes head not None, Engine engine not None, NativeKeyedLog log not None, NativeEventRing ring not None,
-        sender,
+        sender, double clock_offset,
     ):
+        self._clock_offset = clock_offset
         self._head, self._engine, self._log, self._ring = head, engine, log, ring
         self._sender, self._tap = sender, sender.tap
 
@@ -41,7 +54,7 @@ cdef class FastPath:
         cdef Py_ssize_t size = PyBytes_GET_SIZE(self._head)
         if PyBytes_GET_SIZE(frame) <= size or memcmp(PyBytes_AS_STRING(frame), PyBytes_AS_STRING(self._head), size) != 0:
             return None
-        return self._engine.receive(frame, size, now, _epoch_s())
+        return self._engine.receive(frame, size, now, _boot_time() + self._clock_offset)
 
     def drain(self, int fd, double now):
         """No descriptor is plain to read."""
@@ -49,7 +62,7 @@ cdef class FastPath:
 
     def advance(self, double now):
         """Fire the engine's timers."""
-        self._engine.advance(now, _epoch_s())
+        self._engine.advance(now, _boot_time() + self._clock_offset)
 
     def settle(self, double now):
         """End a round. True: it was plain. False: nothing was done, and the worker is to end it."""

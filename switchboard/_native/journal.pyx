@@ -24,7 +24,7 @@ from switchboard import codec
 from switchboard.journal.call import CHALLENGES, Call
 from switchboard.journal.changes import MAX_RECORDED, Batch, Changes, Run, Telling
 from switchboard.journal.events import _END_OF_TIME, MAX_TEXT
-from switchboard.journal.record import ends_call, outcome_of
+from switchboard.journal.record import by_wall_clock, ends_call, outcome_of
 from switchboard.journal.record import Outcome, Party
 from switchboard.journal.waits import GRACE_S, Waits
 
@@ -334,9 +334,9 @@ cdef inline int64_t _milliseconds(double at) noexcept nogil:
     return <int64_t>rint(at * 1000)
 
 
-cdef void _put_timestamp(Buffer *buffer, double at) noexcept nogil:
-    """As `record.timestamp`."""
-    cdef int64_t millisecond = _milliseconds(at)
+cdef void _put_timestamp(Buffer *buffer, double at, double correction_s) noexcept nogil:
+    """As `record.shown`."""
+    cdef int64_t millisecond = max(<int64_t>0, _milliseconds(at) + _milliseconds(correction_s))
     cdef time_t second = millisecond // 1000
     cdef tm parts
     gmtime_r(&second, &parts)
@@ -356,12 +356,12 @@ cdef void _put_timestamp(Buffer *buffer, double at) noexcept nogil:
     _put(buffer, "Z", 1)
 
 
-cdef void _put_instant(Buffer *buffer, double at) noexcept nogil:
+cdef void _put_instant(Buffer *buffer, double at, double correction_s) noexcept nogil:
     if at == NEVER:
         _put(buffer, "null", 4)
         return
     _put(buffer, '"', 1)
-    _put_timestamp(buffer, at)
+    _put_timestamp(buffer, at, correction_s)
     _put(buffer, '"', 1)
 
 
@@ -379,7 +379,9 @@ cdef void _put_duration(Buffer *buffer, int64_t millisecond) noexcept nogil:
         buffer.size -= 1
 
 
-cdef int _put_line(Buffer *buffer, Entry *entry, const char *outcome, int status, int by) except -1:
+cdef int _put_line(
+    Buffer *buffer, Entry *entry, const char *outcome, int status, int by, double correction_s
+) except -1:
     """As `CallDetailRecord.to_line`."""
     cdef int64_t duration = 0
     _reserve(buffer, 1024 + entry.call_id.size + entry.caller.size + entry.callee.size)
@@ -390,13 +392,13 @@ cdef int _put_line(Buffer *buffer, Entry *entry, const char *outcome, int status
     _put_literal(buffer, '", "callee": "')
     _put(buffer, entry.callee.data, entry.callee.size)
     _put_literal(buffer, '", "started_at": ')
-    _put_instant(buffer, entry.started_at)
+    _put_instant(buffer, entry.started_at, correction_s)
     _put_literal(buffer, ', "ringing_at": ')
-    _put_instant(buffer, entry.ringing_at)
+    _put_instant(buffer, entry.ringing_at, correction_s)
     _put_literal(buffer, ', "answered_at": ')
-    _put_instant(buffer, entry.answered_at)
+    _put_instant(buffer, entry.answered_at, correction_s)
     _put_literal(buffer, ', "ended_at": ')
-    _put_instant(buffer, entry.ended_at)
+    _put_instant(buffer, entry.ended_at, correction_s)
     _put_literal(buffer, ', "duration_s": ')
     if entry.answered_at != NEVER:
         duration = _milliseconds(entry.ended_at) - _milliseconds(entry.answered_at)
@@ -738,6 +740,7 @@ cdef void _hold(Entry *entry, object call) noexcept:
 cdef class CallTable:
     """The same as `CallTableInPython`; see there."""
 
+    cdef public double correction_s, slow_s
     cdef Table _open, _ended
     cdef List _in_order, _changed, _written, _ends
     cdef List _queues[QUEUES]
@@ -818,7 +821,7 @@ cdef class CallTable:
 
     def end(self, call, record):
         cdef Entry *entry = self._entry_of(call)
-        cdef bytes line = record.to_line()
+        cdef bytes line = by_wall_clock(record, self.correction_s).to_line()
         _reserve(&self._lines, PyBytes_GET_SIZE(line))
         _put(&self._lines, PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
         self._lines.count += 1
@@ -907,6 +910,7 @@ cdef class CallTable:
         cdef Event event
         cursor.at, cursor.end = data + start, data + PyBytes_GET_SIZE(frame)
         while taken < count and _read_event(&cursor, &event) and event.number == number + taken:
+            event.at += self.slow_s
             if not self._fold(&cursor, &event, now_at):
                 break
             taken += 1
@@ -961,7 +965,7 @@ cdef class CallTable:
         if self._untold == 0:
             return False
         buffer.data, buffer.size = text, 0
-        _put_timestamp(&buffer, event.at)
+        _put_timestamp(&buffer, event.at, self.correction_s)
         start.data, start.size = text, buffer.size
         return _look_up(&self._ended, event.call_id, start, _hash(event.call_id, start)) != NULL
 
@@ -1034,7 +1038,7 @@ cdef class CallTable:
         return True
 
     cdef int _record(self, Entry *entry, const char *outcome, int status, int by) except -1:
-        _put_line(&self._lines, entry, outcome, status, by)
+        _put_line(&self._lines, entry, outcome, status, by, self.correction_s)
         self._end(entry)
         return 0
 

@@ -20,11 +20,12 @@ from switchboard.cli.start_failure import (
     not_writable,
     placed_elsewhere,
 )
+from switchboard.clock import Keeper
 from switchboard.settings.hosts import OPTIONAL, Component, workers_of
 from switchboard.settings.model import Settings, SettingsError, read_settings
 from switchboard.settings.origin import Origins
+from switchboard.settings.site import clock_of, endpoints_of, hosts_of, is_here, open_context
 from switchboard.settings.site import components as components_of
-from switchboard.settings.site import endpoints_of, hosts_of, is_here, open_context
 from switchboard.settings.types import parse_listening, show_address
 from switchboard.supervisor.health import Watchdog, notify, signs_of_life
 from switchboard.supervisor.resources import Held, hold, make_data_dir, make_run_dir
@@ -77,7 +78,12 @@ def _run(wanted: Sequence[Component]) -> int:
     teams = [
         _make_team(component, settings, context, held.get(component, _Held())) for component in components
     ]
-    companions = [*edge.companions, *signs_of_life(), *_watchdogs(teams, settings, context, log)]
+    companions = [
+        *edge.companions,
+        Keeper(clock_of(settings)),
+        *signs_of_life(),
+        *_watchdogs(teams, settings, context, log),
+    ]
     return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard, edge.watched).run()
 
 

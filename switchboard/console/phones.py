@@ -3,7 +3,6 @@
 import asyncio
 import re
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from switchboard.auth.users import make_entry
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.credentials import generate_password
+from switchboard.clock import boot_time
 from switchboard.console.pages import Pages
 from switchboard.settings.local import SourceAddresses
 from switchboard.settings.model import Settings
@@ -58,32 +58,35 @@ class Link:
 
 
 class Links:
-    """The links that nobody has followed yet, with their credentials: in memory, void after a restart."""
+    """The links that nobody has followed yet, with their credentials: in memory, void after a restart.
+
+    `now`: seconds since the machine started, asleep or not.
+    """
 
     def __init__(self) -> None:
         self._links: OrderedDict[str, Link] = OrderedDict()
 
-    def make(self, user: str, credentials: Credentials | None, token: str, now_at: float) -> Link:
+    def make(self, user: str, credentials: Credentials | None, token: str, now: float) -> Link:
         """Return a new link for a user; it takes the place of the oldest if there are too many.
 
         With credentials it makes the user's earlier links void: theirs are of an old password.
         """
-        self._forget(now_at)
+        self._forget(now)
         if credentials:
             self._void(user)
-        link = self._links[token] = Link(token, user, credentials, now_at + LIFETIME_S)
+        link = self._links[token] = Link(token, user, credentials, now + LIFETIME_S)
         if len(self._links) > MAX_LINKS:
             self._links.popitem(last=False)
         return link
 
-    def look(self, token: str, now_at: float) -> Link | None:
+    def look(self, token: str, now: float) -> Link | None:
         """Return a link without following it; None if it was followed, is too old, or never was."""
-        self._forget(now_at)
+        self._forget(now)
         return self._links.get(token)
 
-    def follow(self, token: str, now_at: float) -> Link | None:
+    def follow(self, token: str, now: float) -> Link | None:
         """The same, for the first who asks only."""
-        link = self.look(token, now_at)
+        link = self.look(token, now)
         self._links.pop(token, None)
         return link
 
@@ -92,9 +95,9 @@ class Links:
             if link.user == user:
                 del self._links[link.token]
 
-    def _forget(self, now_at: float) -> None:
+    def _forget(self, now: float) -> None:
         for link in list(self._links.values()):
-            if link.expires_at > now_at:
+            if link.expires_at > now:
                 break
             del self._links[link.token]
 
@@ -220,13 +223,13 @@ class Phones:
         return self._link(request, user, credentials)
 
     def _link(self, request: Request, user: str, credentials: Credentials | None) -> Response:
-        link = self._links.make(user, credentials, secrets.token_urlsafe(TOKEN_BYTES), time.time())
+        link = self._links.make(user, credentials, secrets.token_urlsafe(TOKEN_BYTES), boot_time())
         structlog.get_logger().info("provisioning link made", user=user, source=_source(request))
         return RedirectResponse(f"/phones/{link.token}", 303)
 
     async def show_link(self, request: Request) -> Response:
         """The link, its QR code, and whether a phone has followed it."""
-        link = self._links.look(request.path_params["token"], time.time())
+        link = self._links.look(request.path_params["token"], boot_time())
         if link is None:
             return self._page(request, "This link was used, or is too old. Make another one.", 404)
         console = self._settings.console_url or f"http://{request.headers['host']}"
@@ -240,7 +243,7 @@ class Phones:
         """What the phone asks for, once."""
         if request.method != "GET":
             return Response(status_code=405)
-        link = self._links.follow(request.path_params["token"], time.time())
+        link = self._links.follow(request.path_params["token"], boot_time())
         if link is None:
             return Response("This link was used, or is too old.\n", 404, media_type="text/plain")
         structlog.get_logger().info("phone provisioned", user=link.user, source=_source(request))

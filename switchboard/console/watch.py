@@ -10,6 +10,7 @@ from typing import Any
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
+from switchboard.clock import read_state
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
@@ -52,8 +53,10 @@ def contacts_of(user: str, settings: Settings, context: BusContext) -> list[str]
 
 def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
     _, users = read_snapshot(settings.store_path)
+    clock = read_state(settings.data_dir)
+    correction_s = clock.correction if clock else 0.0
     for user, bindings in users.items():
-        for each in bindings:
+        for each in (binding.moved(correction_s) for binding in bindings):
             yield RegisteredPhone(user, each.contact, each.user_agent, each.source, each.expires_at, each.q)
 
 

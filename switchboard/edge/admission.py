@@ -4,9 +4,9 @@ A request that is sent again has the same verdict again: a call that was admitte
 INVITE was lost or late. How much the peers have to do is known from how late they take what they are sent.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import monotonic as _moment
 
 from switchboard import codec
 from switchboard.bus.outbox import Outbox
@@ -23,7 +23,7 @@ _SHORTEST_S = 1e-4
 class Backlog:
     """Of one peer; its rate is learnt while it always has something to do.
 
-    Instants are those of the stamps (epoch s); items are counted from the beginning.
+    Instants are those of the stamps (monotonic s); items are counted from the beginning.
     """
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class Load:
 
     def take(self, stamp: float) -> None:
         """The peer has taken what came before the stamp."""
-        self._backlog.take(stamp, time.time())
+        self._backlog.take(stamp, _moment())
         self._has_heard = True
 
 
@@ -171,7 +171,7 @@ class Loads:
 
     def stamp(self, taken: int) -> None:
         """After it, unless so little was `taken` that this says no more than a moment ago."""
-        at = time.time()
+        at = _moment()
         self._taken += taken
         if self._taken < STAMP_ITEMS and 0.0 <= at - self._stamped_at < LOOK_EVERY_S:
             return

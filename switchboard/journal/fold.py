@@ -6,7 +6,6 @@ are remembered: events of them that come again make no second one.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Protocol
 
 from switchboard.journal.call import Call, Key
@@ -20,7 +19,7 @@ from switchboard.journal.events import (
     Ringing,
     Unconfirmed,
 )
-from switchboard.journal.record import CallDetailRecord, Party, timestamp
+from switchboard.journal.record import CallDetailRecord, Party, instant, shown
 from switchboard.journal.table import CallTableInPython
 
 _ROUNDING_S = 0.0005
@@ -28,6 +27,8 @@ _ROUNDING_S = 0.0005
 
 class Ends(Protocol):
     """When the recorded calls ended, epoch s (`CallTable`)."""
+
+    correction_s: float
 
     def ended_at(self, key: Key) -> float | None: ...
     def add_end(self, key: Key, ended_at: float) -> None: ...
@@ -47,7 +48,7 @@ class Recorded:
 
     def add_line(self, record: CallDetailRecord) -> None:
         """The call was found on disk, without the tag. Its end was rounded: it may be that much later."""
-        ended_at = datetime.fromisoformat(record.ended_at).timestamp() + _ROUNDING_S
+        ended_at = instant(record.ended_at) - self._ends.correction_s + _ROUNDING_S
         self._ends.add_end((record.call_id, record.started_at), ended_at)
 
     def has(self, event: Invite) -> bool:
@@ -63,7 +64,7 @@ class Recorded:
 
     def settle(self, call_id: str, from_tag: str, started_at: float) -> bool:
         """True if the line of a call with that start was found: from now on the call is known by its key."""
-        found = call_id, timestamp(started_at)
+        found = call_id, shown(started_at, self._ends.correction_s)
         ended_at = self._ends.ended_at(found)
         if ended_at is None:
             return False

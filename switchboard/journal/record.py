@@ -2,11 +2,11 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, TextIO
+from typing import Annotated, Any, Final, TextIO
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -90,6 +90,30 @@ class CallDetailRecord(BaseModel):
     def to_line(self) -> bytes:
         """The record as one line of cdr.jsonl, newline included."""
         return _to_json(vars(self)).encode() + b"\n"
+
+
+_INSTANTS: Final = ("started_at", "ringing_at", "answered_at", "ended_at")
+
+
+def by_wall_clock(record: CallDetailRecord, correction_s: float) -> CallDetailRecord:
+    """The record as it is written."""
+    return record.model_copy(update=moved(vars(record), correction_s)) if correction_s else record
+
+
+def moved(fields: Mapping[str, Any], by_s: float) -> dict[str, Any]:
+    """The fields of a record, or of a call in progress, by a clock that is ahead by so much."""
+    instants = {name: fields[name] and shown(instant(fields[name]), by_s) for name in _INSTANTS}
+    return {**fields, **instants}
+
+
+def shown(at: float, correction_s: float) -> Timestamp:
+    """The instant by a clock that is ahead by so much; none is before 1970."""
+    return timestamp(max(0, milliseconds(at) + milliseconds(correction_s)) / 1000)
+
+
+def instant(text: Timestamp) -> float:
+    """What `timestamp` has written, epoch s."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def parse_line(line: bytes) -> CallDetailRecord | None:

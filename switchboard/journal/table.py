@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from switchboard import codec
 from switchboard.journal.call import Call, Key
 from switchboard.journal.changes import MAX_RECORDED, Batch, Changes, Run, Telling
-from switchboard.journal.record import CallDetailRecord
+from switchboard.journal.record import CallDetailRecord, by_wall_clock
 from switchboard.journal.waits import Waits
 
 
@@ -18,6 +18,10 @@ class CallTableInPython:
     """The reference. `now_at`, here as elsewhere: epoch s."""
 
     def __init__(self, max_call_s: float, max_recorded: int = MAX_RECORDED) -> None:
+        self.correction_s = 0.0
+        """So much the wall clock, which records show, is ahead of the instants of events."""
+        self.slow_s = 0.0
+        """So much the clock of the router whose events are folded is behind ours."""
         self._max_recorded = max_recorded
         self._last_serial = 0
         self._open: OrderedDict[Key, Call] = OrderedDict()
@@ -71,7 +75,7 @@ class CallTableInPython:
 
     def end(self, call: Call, record: CallDetailRecord) -> None:
         """The call has its record."""
-        self._lines.append(record.to_line())
+        self._lines.append(by_wall_clock(record, self.correction_s).to_line())
         self.add_end(call.key, call.ended_at or 0.0)
         self.close(call)
 

@@ -34,7 +34,7 @@ class Binding(NamedTuple):
     """The URI exactly as received: of any scheme, though only a SIP URI can be called."""
     q: float
     expires_at: float
-    """Wall clock, epoch seconds."""
+    """Epoch seconds of the registrar's steady clock (`switchboard.clock`)."""
     next_hop: str = ""
     """`host:port` at which a user agent behind address translation is reached; "": by the contact."""
     path: tuple[str, ...] = ()
@@ -62,6 +62,10 @@ class Binding(NamedTuple):
     def to_map(self) -> dict[str, Any]:
         """The elements by their names, for people's tools: octets that are no text are question marks."""
         return dict(zip(WIRE_FIELDS, map(_readable, self.to_wire()), strict=True))
+
+    def moved(self, by_s: float) -> "Binding":
+        """The same by a clock that is ahead by so much."""
+        return self._replace(expires_at=self.expires_at + by_s) if by_s else self
 
     def matches(self, contact: str) -> bool:
         """Whether `contact` is this binding's: by RFC 3261 §19.1.4, another scheme's URI by its text."""

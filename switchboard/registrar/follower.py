@@ -9,8 +9,10 @@ from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import read_rows
 from switchboard.registrar.store import Page, Snapshot, StoreError
-from switchboard.registrar.user_table import users_in
+from switchboard.registrar.user_table import pack_users, users_in
 
+ALIKE_S = 1.0
+"""Clocks of two hosts that differ by less count as one."""
 SILENT_S = 3.0
 """The registrar tells its number every second."""
 ASK_AGAIN_S = 1.0
@@ -34,6 +36,9 @@ class Follower(Protocol):
 
     def told(self, number: int, now: float) -> None:
         """Take a `location.number`."""
+
+    def told_clock(self, at: float, now: float) -> None:
+        """Take a `location.clock`."""
 
     def take_page(self, item: Sequence[Any], now: float) -> None:
         """Take an item of `location.page`."""
@@ -73,6 +78,9 @@ class StoreFollower:
         if number != self._replica.number:
             self._load()
         self.is_current = True
+
+    def told_clock(self, at: float, now: float) -> None:
+        """It is ours, too."""
 
     def take_page(self, item: Sequence[Any], now: float) -> None:
         """Nobody was asked for one."""
@@ -115,14 +123,19 @@ class PageFollower:
     """Asks the registrar, which is on another host, page by page; until it answers, a copy has to do.
 
     Changes that are published meanwhile wait for the last page. Each holds all bindings of its users, so one
-    that a page knew already does no harm. `ask` casts `location.wanted` for the users after a name.
+    that a page knew already does no harm. `ask` casts `location.wanted` for the users after a name. `clock`:
+    this host's, which need not show what the registrar's does; the ends of bindings are brought to it.
     """
 
-    def __init__(self, replica: Replica, copy: Copy, ask: Callable[[str], None]) -> None:
+    def __init__(
+        self, replica: Replica, copy: Copy, ask: Callable[[str], None], clock: Callable[[], float]
+    ) -> None:
         self.snapshots = 0
         self._replica = replica
         self._copy = copy
         self._ask = ask
+        self._clock = clock
+        self._ahead_s = 0.0  # of ours the registrar's clock is
         self._silence = Silence()
         self._pages: list[Page] | None = None
         self._held: list[tuple[int, bytes]] = []
@@ -152,6 +165,12 @@ class PageFollower:
         if self._pages is None and number != self._replica.number:
             self._begin(now)
 
+    def told_clock(self, at: float, now: float) -> None:
+        ahead_s = at - self._clock()
+        if abs(ahead_s - self._ahead_s) >= ALIKE_S:
+            self._ahead_s = ahead_s if abs(ahead_s) >= ALIKE_S else 0.0
+            self._begin(now)
+
     def take_page(self, item: Sequence[Any], now: float) -> None:
         page = Page.from_wire(item)
         if self._pages is None or page.after != self._after() or self._is_stale(page, self._pages):
@@ -177,12 +196,20 @@ class PageFollower:
     def _apply(self, number: int, records: bytes, now: float) -> None:
         if self._pages is not None:
             self._held.append((number, records))
-        elif number <= self._replica.number:
             return
-        elif self._replica.apply(number, records):
+        if number <= self._replica.number:
+            return
+        if self._ahead_s:
+            records = pack_users(self._as_here(users_in(records)))
+        if self._replica.apply(number, records):
             self._copy.put(number, users_in(records))
         else:
             self._begin(now)
+
+    def _as_here(self, users: dict[str, list[Binding]]) -> dict[str, list[Binding]]:
+        if not self._ahead_s:
+            return users
+        return {user: [each.moved(-self._ahead_s) for each in found] for user, found in users.items()}
 
     def _begin(self, now: float) -> None:
         self._pages, self._held = [], []
@@ -203,7 +230,7 @@ class PageFollower:
 
     def _finish(self, pages: Iterable[Page], now: float) -> None:
         first, *_ = pages
-        users = {user: bindings for page in pages for user, bindings in page.users.items()}
+        users = self._as_here({user: found for page in pages for user, found in page.users.items()})
         self._replica.load((first.number, users))
         self._copy.replace((first.number, users))
         self.snapshots += 1

@@ -54,7 +54,8 @@ class Registrar:
     """Owns the rules, not the store: the caller opens a batch of it around `process` and `purge`.
 
     `is_own` tells the URIs of our domain; `secret` makes our To tags; `authenticator` asks who somebody is
-    (None: nobody is asked). `now_at`: epoch seconds.
+    (None: nobody is asked). `now_at`: epoch seconds of the clock by which lifetimes count, which is `correction_s`
+    behind the wall clock.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Registrar:
         self.store, self.policy, self.secret = store, policy, secret
         self.answers = authenticator.answers if authenticator else StatelessAnswers()
         self._is_own = is_own
+        self.correction_s = 0.0
         self.displaced = 0
         self._displaced: list[Displaced] = []
 
@@ -131,10 +133,9 @@ class Registrar:
         """Whether who has a contact at this host and port is reached at `source` instead (see `Update`)."""
         return is_behind_translation(SipUri.parse(f"sip:{place}"), via, source)
 
-    @staticmethod
-    def date(second: int) -> str:
-        """The value of Date at that epoch second."""
-        return _date(second)
+    def date(self, second: int) -> str:
+        """The value of Date at that second of the clock by which lifetimes count."""
+        return _date(int(second + self.correction_s))
 
     def _is_registered_at(self, user: str, hop: Hop, now_at: float) -> bool:
         """Whether `user` is registered where answers to the request go."""
@@ -195,7 +196,7 @@ class Registrar:
         headers = [("Contact", _format_contact(binding, now_at)) for binding in listed]
         if update.path and "path" in map(str.lower, request.values(Header.SUPPORTED)):
             headers += [("Path", value) for value in update.path]
-        headers.append(("Date", _date(int(now_at))))
+        headers.append(("Date", self.date(int(now_at))))
         top_via = received_via(request, update.source)
         return build_response(request, 200, "", to_tag(self.secret, request), headers, top_via)
 

@@ -30,6 +30,7 @@ from switchboard.sip.errors import UsageError
 from switchboard.storage.database import Schema, transaction
 from switchboard.storage.mending import Plan
 from switchboard.storage.rescue import Row
+from switchboard.storage.restoring import take_restored
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import Writing, error_number
 
@@ -50,6 +51,8 @@ CREATE TABLE nonces (identity BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROW
 CREATE TABLE nonce_series (name TEXT NOT NULL);
 INSERT INTO nonce_series SELECT lower(hex(randomblob(8)));
 """
+_GRACE = "CREATE TABLE IF NOT EXISTS grace (boot TEXT PRIMARY KEY, number INTEGER NOT NULL)"
+"""See `grace.py`; only a start with a wrong clock makes it."""
 LOCK_S = 0.1
 """So long a commit waits for the lock of another program, of which there should be none."""
 ROOM_BYTES = 256_000
@@ -59,6 +62,7 @@ NONCES_KEPT = 100_000
 AFTER_A_LOSS = 1_000_000
 """Changes that are numbered past when the file has been mended: routers, which may know later ones, read all anew."""
 
+_NUMBER_ANEW = f"INSERT INTO changes SELECT coalesce(max(number), 0) + {AFTER_A_LOSS}, x'90' FROM changes;"
 _MISSING = f"""
 SELECT sum(number - before - 1) || ' changes'
 FROM (SELECT number, lag(number) OVER (ORDER BY number) AS before FROM changes)
@@ -76,7 +80,7 @@ def _change_in(row: Row) -> Sequence[Any] | None:
     return None
 
 
-_SCHEMA = Schema(
+SCHEMA = Schema(
     "The store of registrations",
     SCHEMA_VERSION,
     "use the program that wrote it, or move the file away (user agents register again).",
@@ -85,8 +89,9 @@ _SCHEMA = Schema(
         _TABLES,
         {"INSERT OR REPLACE INTO changes VALUES (?, ?)": _change_in},
         "phones that are missing register again by themselves, or: switchboard restore DIR bindings",
-        settle=f"INSERT INTO changes SELECT coalesce(max(number), 0) + {AFTER_A_LOSS}, x'90' FROM changes;",
+        settle=_NUMBER_ANEW,
         missing=_MISSING,
+        renew=f"DELETE FROM nonces; UPDATE nonce_series SET name = lower(hex(randomblob(8))); {_NUMBER_ANEW}",
     ),
 )
 
@@ -111,15 +116,17 @@ class SqliteStore:
             self._load()
         except CodecError as error:
             self._database.close()
-            _SCHEMA.mend(Path(self._path), str(error))
+            SCHEMA.mend(Path(self._path), str(error))
             self._database = self._open()
             self._load()
 
     def _examine(self, path: Path) -> None:
         try:
-            _SCHEMA.examine(path)
+            with SCHEMA.explained(path):
+                take_restored(path)
+            SCHEMA.examine(path)
         except StoreError as error:
-            if not _SCHEMA.is_for_now(error):
+            if not SCHEMA.is_for_now(error):
                 raise
 
     def _open(self) -> sqlite3.Connection:
@@ -127,23 +134,23 @@ class SqliteStore:
         try:
             return self._connect()
         except StoreError as error:
-            if not (isinstance(self._path, Path) and error.__cause__ and _SCHEMA.is_for_now(error)):
+            if not (isinstance(self._path, Path) and error.__cause__ and SCHEMA.is_for_now(error)):
                 raise
             try:
-                database = _SCHEMA.open_copy(self._path)
+                database = SCHEMA.open_copy(self._path)
             except StoreError:
                 raise error from error.__cause__
             self.writing.failed(error_number(error.__cause__))
             return database
 
     def _connect(self) -> sqlite3.Connection:
-        database = _SCHEMA.open(self._path)
+        database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
         return database
 
     def _load(self) -> None:
         self.table, self.number, self._octets = UserTable(), 0, 0
-        with _SCHEMA.explained(self._path):
+        with SCHEMA.explained(self._path):
             (self.series,) = self._database.execute("SELECT name FROM nonce_series").fetchone()
             for number, records in self._database.execute(_ROWS):
                 self.table.take(records, 0, number)
@@ -175,7 +182,7 @@ class SqliteStore:
             self._nonces = {}
         change.number = self.number = number
 
-    def _try_to(self, write: Callable[[], None]) -> None:
+    def _try_to(self, write: Callable[[], object]) -> None:
         try:
             with transaction(self._database):
                 write()
@@ -286,6 +293,24 @@ class SqliteStore:
         """What was kept of nonces, by identity; the oldest first."""
         return self._database.execute(_NONCES).fetchall()
 
+    def begin_grace(self, boot: str) -> int:
+        """The number of the last change when this was first asked for in this boot; 0: the grace has ended.
+
+        NotWritten.
+        """
+        self._try_to(lambda: self._write_grace(boot))
+        (number,) = self._database.execute("SELECT number FROM grace").fetchone()
+        return int(number)
+
+    def _write_grace(self, boot: str) -> None:
+        self._database.execute(_GRACE)
+        self._database.execute("DELETE FROM grace WHERE boot != ?", (boot,))
+        self._database.execute("INSERT OR IGNORE INTO grace VALUES (?, ?)", (boot, self.number))
+
+    def end_grace(self) -> None:
+        """There is nothing left to do in this boot. NotWritten."""
+        self._try_to(lambda: self._database.execute("UPDATE grace SET number = 0"))
+
     def bindings(self, user: str) -> list[Binding]:
         """As in `Store`."""
         return bindings_in(self.table.get(user))
@@ -322,8 +347,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, bytes]]:
 
     Its writer is not disturbed. StoreError if the file cannot be used; no rows if there is none yet.
     """
-    with _SCHEMA.explained(path):
-        database = _SCHEMA.open_to_read(path)
+    with SCHEMA.explained(path):
+        database = SCHEMA.open_to_read(path)
         if database is not None:
             with closing(database):
                 yield from database.execute(_ROWS)

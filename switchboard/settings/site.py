@@ -2,6 +2,7 @@
 
 from switchboard.bus.context import BusContext, Keys, KeysError, load_keys
 from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
+from switchboard.clock import SteadyClock
 from switchboard.settings.hosts import OPTIONAL, Component, all_workers, place, workers_of
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.types import OFF
@@ -18,6 +19,11 @@ def open_context(settings: Settings) -> BusContext:
     context = BusContext()
     context.keys = keys
     return context
+
+
+def clock_of(settings: Settings) -> SteadyClock:
+    """Return the clock of this host's lifetimes and durations."""
+    return SteadyClock(settings.data_dir, settings.max_expires)
 
 
 def _load_keys(settings: Settings) -> Keys:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from switchboard.clock import boot_id
 from switchboard.codec import pack, unpack
 from switchboard.storage.writing import WatchedWriting
 from switchboard.wal.event_ring import BOOT, EVENT, LIFE, NONCE, SERIES, EventRing, event_number
@@ -17,7 +18,6 @@ from switchboard.wal.keyed_log import KeyedLog
 
 UNSYNCED = 1_000_000
 """More events than the system keeps in memory before it writes them to the disk."""
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class RouterLog:
@@ -117,11 +117,3 @@ class RouterLog:
     def _put_series(self, last: int) -> None:
         """The events tell the last number themselves, as long as one is there."""
         self.keyed.put(SERIES, pack([self.series, last]))
-
-
-def boot_id() -> str:
-    """Tells one boot of the machine from another; monotonic instants hold within one."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return "unknown"

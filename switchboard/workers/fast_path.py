@@ -15,12 +15,17 @@ except ImportError:
     _module = None  # type: ignore[assignment]
 
 
-def make_fast_path(head: bytes, core: RouterCore, log: RouterLog, sender: Sender) -> "FastPath | None":
-    """Return what serves frames of datagrams, which begin with `head`; None where something was not compiled."""
+def make_fast_path(
+    head: bytes, core: RouterCore, log: RouterLog, sender: Sender, clock_offset: float
+) -> "FastPath | None":
+    """Return what serves frames of datagrams, which begin with `head`; None where something was not compiled.
+
+    `clock_offset`: that of the steady clock (`switchboard.clock`).
+    """
     if _module is None or core.engine is None:
         return None
     if not isinstance(log.keyed, _module.NativeKeyedLog) or not isinstance(
         log.events, _module.NativeEventRing
     ):
         return None
-    return _module.FastPath(head, core.engine, log.keyed, log.events, sender)
+    return _module.FastPath(head, core.engine, log.keyed, log.events, sender, clock_offset)

@@ -13,7 +13,7 @@ from switchboard.journal.deliveries import Router
 from switchboard.journal.file import read_part
 from switchboard.journal.journal import Journal
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
+from switchboard.settings.site import clock_of, endpoints_of
 from switchboard.workers.run import run_actor
 
 _HEAD = frames.head("call.happened")
@@ -24,7 +24,8 @@ GATHER_S = 0.25
 class JournalService(Actor):
     """Owns the calls in progress and their records.
 
-    Casts: call.happened from routers -> call.acknowledged to that router, once the events are on disk.
+    Casts: clock.told, call.happened from routers -> call.acknowledged to that router, once the events are on disk;
+    call.held while they cannot be written.
     Questions: call.list -> the calls in progress, oldest first; record.read -> lines of cdr.jsonl.
     StateError if journal.db cannot be used.
     """
@@ -32,7 +33,12 @@ class JournalService(Actor):
     name = "journal"
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
-        self._journal = Journal(settings.journal_path, settings.cdr_path, settings.max_call_s, time.time())
+        self._clock = clock_of(settings)
+        self._journal = Journal(
+            settings.journal_path, settings.cdr_path, settings.max_call_s, self._clock.at()
+        )
+        self.writings = [self._journal.writing]
+        self._journal.correct(self._clock.correction_s)
         self._cdr_path = settings.cdr_path
         self._context = context
         self._endpoints = endpoints_of(settings)
@@ -46,23 +52,27 @@ class JournalService(Actor):
         """Fold the events of one router from within the frame, where that can be done."""
         if not frame.startswith(_HEAD):
             return None
-        count = self._journal.receive_frame(frame, len(_HEAD), time.time())
+        count = self._journal.receive_frame(frame, len(_HEAD), self._look_at_clock())
         self._has_news = self._has_news or count is not None
         return count
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
         """Fold the events of one router; another cast is counted."""
         if subject == "call.happened":
-            self._journal.receive(body, time.time())
+            self._journal.receive(body, self._look_at_clock())
             self._has_news = True
-        else:
-            self._bad_casts += 1
+            return
+        match subject, body:
+            case "clock.told", [int(instance), str(incarnation), float(at)]:
+                self._journal.told_clock(Router(instance, incarnation), at, self._clock.at())
+            case _:
+                self._bad_casts += 1
 
     def answer(self, question: str, body: Any) -> Any:
         """Answer call.list and record.read."""
         match question, body:
             case "call.list", _:
-                return self._journal.calls(time.time())
+                return self._journal.calls(self._clock.at())
             case "record.read", int(position):
                 return read_part(self._cdr_path, position)
         return super().answer(question, body)
@@ -74,7 +84,7 @@ class JournalService(Actor):
     def next_deadline(self) -> float | None:
         """When a call has been waited for long enough, or a router that was away may be back."""
         deadline_at = self._journal.next_deadline_at()
-        waits_s = [] if deadline_at is None else [deadline_at - time.time()]
+        waits_s = [] if deadline_at is None else [deadline_at - self._clock.at()]
         if self._unsaid:
             waits_s.append(RETRY_S)
         if self._has_news:
@@ -83,7 +93,7 @@ class JournalService(Actor):
 
     def handle_timer(self, now: float) -> None:  # noqa: ARG002
         """Give up the calls that have been waited for long enough."""
-        self._journal.expire(time.time())
+        self._journal.expire(self._look_at_clock())
         self._has_news = True
 
     def flush(self) -> None:
@@ -95,10 +105,19 @@ class JournalService(Actor):
             self._commit()
         self._acknowledge()
 
+    def _look_at_clock(self) -> float:
+        """This moment. If the wall clock was set, the next records show it."""
+        if self._clock.look():
+            self._journal.correct(self._clock.correction_s)
+        return self._clock.at()
+
     def _commit(self) -> None:
         self._unsaid |= self._journal.commit()
-        self._has_news = False
+        self._has_news = self._journal.writing.error != 0
         self._next_commit = time.monotonic() + GATHER_S
+        if self._has_news:
+            for router in self._journal.held:
+                self._peer(router.instance).send("call.held", [router.incarnation])
 
     def _acknowledge(self) -> None:
         for router, number in list(self._unsaid.items()):

@@ -18,14 +18,16 @@ from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.rounds import BatchInterval
+from switchboard.clock import GRACE_S, boot_id, describe
 from switchboard.codec import CodecError, list_at
+from switchboard.registrar.grace import Grace
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, is_here
+from switchboard.settings.site import clock_of, endpoints_of, is_here
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
@@ -52,7 +54,7 @@ class RegistrarService(Actor):
     sip.taken and source.registered to edge-rx.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
-    Events: location.changed, location.number, users.number.
+    Events: location.changed, location.number, location.clock for routers of other hosts, users.number.
     Questions: location.list, auth.failing, user.*.
     """
 
@@ -60,6 +62,7 @@ class RegistrarService(Actor):
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
         endpoints = endpoints_of(settings)
+        self._clock = clock_of(settings)
         self._store = SqliteStore(settings.store_path)
         self._failures, self._failure_log = Failures(), FailureLog()
         self._binding_log = BindingLog(time.monotonic())
@@ -70,6 +73,9 @@ class RegistrarService(Actor):
         self._registrar = Registrar(
             self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
         )
+        doubt = self._clock.doubt
+        self._grace = Grace(self._store, doubt, boot_id()) if doubt else None
+        self._look_at_clock()
         self._reception = make_reception(self._registrar, 64 * settings.t1_s)
         self._publisher = Publisher(
             context, endpoints.listen(f"{self.name}.{instance}", SocketKind.PUBLISHER)
@@ -173,7 +179,7 @@ class RegistrarService(Actor):
 
     def _answers(self, frame: bytes, now: float) -> list[bytes]:
         try:
-            return self._reception.take(frame, len(RECEIVED_HEAD), now, time.time())
+            return self._reception.take(frame, len(RECEIVED_HEAD), now, self._clock.at())
         except CodecError:
             self._bad_items += 1
             return []
@@ -193,7 +199,9 @@ class RegistrarService(Actor):
     def next_deadline(self) -> float:
         """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
         deadline = min(self._next_telling, self._next_purge, self._sender.due_at)
-        return min(deadline, self._next_try) if self._cannot_write() else deadline
+        if self._cannot_write():
+            return min(deadline, self._next_try)
+        return 0.0 if self._grace else deadline
 
     def handle_timer(self, now: float) -> None:
         """Remove some of what has expired; tell the routers the number of the last change, once in TELL_EVERY_S."""
@@ -201,8 +209,11 @@ class RegistrarService(Actor):
         if now >= self._next_try and self._cannot_write():
             self._next_try = now + RETRY_S
             self._try_again()
+        if self._grace and not self._store.writing.error:
+            self._give_grace(self._grace)
         if now >= self._next_purge:
-            self._is_purging = not self._store.writing.error and self._purge()
+            self._look_at_clock()
+            self._is_purging = not (self._grace or self._store.writing.error) and self._purge()
             self._next_purge = now + (PURGE_PAUSE_S if self._is_purging else TELL_EVERY_S)
         if now < self._next_telling:
             return
@@ -210,12 +221,30 @@ class RegistrarService(Actor):
         self._reception.purge(now)
         self._tell_numbers()
 
+    def _give_grace(self, grace: Grace) -> None:
+        with suppress(NotWritten):
+            self._publish(grace.go_on())
+        if grace.is_over:
+            self._grace = None
+            if grace.bindings:
+                structlog.get_logger().warning(
+                    "bindings were given grace", bindings=grace.bindings, why=self._doubt()
+                )
+
+    def _look_at_clock(self) -> None:
+        if step := self._clock.look():
+            structlog.get_logger().warning("the wall clock was set; bindings live on", by_s=round(step, 3))
+        self._registrar.correction_s = self._clock.correction_s
+
+    def _doubt(self) -> str:
+        return f"the clock was {describe(self._clock.doubt)}" if self._clock.doubt else ""
+
     def _purge(self) -> bool:
         """Remove what has expired of some users; whether there may be more."""
         more = False
         with suppress(NotWritten):
             with self._store.batch() as change:
-                more = self._registrar.purge(time.time(), PURGED_AT_ONCE)
+                more = self._registrar.purge(self._clock.at(), PURGED_AT_ONCE)
             self._publish(change)
         return more
 
@@ -237,6 +266,8 @@ class RegistrarService(Actor):
             self._tell_numbers()
 
     def _tell_numbers(self) -> None:
+        if self._pages:
+            self._publisher.send("location.clock", [self._clock.at()])
         self._publisher.send("location.number", [self._store.number])
         self._users.tell()
 
@@ -265,15 +296,26 @@ class RegistrarService(Actor):
             return self._authenticator.failing.often() if self._authenticator else []
         if question != "location.list":
             raise LookupError(question)
-        now_at = time.time()
+        now_at, correction_s = self._clock.at(), self._clock.correction_s
         users = sorted(self._store.snapshot()[1].items())
         return [
-            [user, [each.to_map() for each in found if each.expires_at > now_at]] for user, found in users
+            [user, [each.moved(correction_s).to_map() for each in found if each.expires_at > now_at]]
+            for user, found in users
         ]
 
     def notes(self) -> list[str]:
-        """What was lost of its files, and whether anybody can register."""
-        return [*map(str, reports(*self._files)), *self._users.notes()]
+        """What was lost of its files, whether anybody can register, and what is wrong with the clock."""
+        return [*map(str, reports(*self._files)), *self._users.notes(), *self._clock_notes()]
+
+    def _clock_notes(self) -> list[str]:
+        """As long as it matters."""
+        doubt, bindings = self._clock.doubt, self._store.count()[1]
+        left_s = doubt.since + GRACE_S - self._clock.at() if doubt else 0.0
+        if not bindings or (left_s <= 0 and not self._clock.is_behind):
+            return []
+        return [
+            f"{self._doubt()}; bindings of before are kept for {GRACE_S / 60:g} min, or what they had left"
+        ]
 
     def stats(self) -> dict[str, float]:
         """Those of the reception; bindings displaced; who is bound."""

@@ -40,7 +40,8 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, is_here
+from switchboard.settings.site import clock_of, endpoints_of, is_here
+from switchboard.storage.mending import reports
 from switchboard.transports.resolve import Resolver
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
@@ -76,11 +77,15 @@ class RouterService(Actor):
         endpoints = endpoints_of(settings)
         self._settings = settings
         self._instance = instance
-        self._log = RouterLog(settings.data_dir / f"router-{instance}")
+        self._clock = clock_of(settings)
+        directory = settings.data_dir / f"router-{instance}"
+        self._files = directory, directory / "bindings"
+        self._log = RouterLog(directory)
         self.writings = [self._log.writing]
         self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
+        self._tells_clock = not is_here("journal.0", settings)
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
@@ -101,7 +106,7 @@ class RouterService(Actor):
         self._hears_lag = is_here("edge-rx.0", settings)
         self._core = self._make_core()
         self._replica.tell = self._core.bindings_changed
-        self.fast_path = make_fast_path(_RECEIVED, self._core, self._log, self._sender)
+        self.fast_path = make_fast_path(_RECEIVED, self._core, self._log, self._sender, self._clock.offset)
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._next_telling = 0.0
         self._bad_items = 0
@@ -110,6 +115,8 @@ class RouterService(Actor):
             self._users.start()
         if self._replica.is_loaded:
             structlog.get_logger().info("bindings loaded", number=self._replica.number)
+        for report in reports(*self._files):
+            structlog.get_logger().warning(str(report))
         self._take_over()
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
@@ -129,7 +136,7 @@ class RouterService(Actor):
     def receive_frame(self, frame: bytes) -> int | None:
         """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
         if frame.startswith(_RECEIVED):
-            return self._core.receive(frame, len(_RECEIVED), time.monotonic(), time.time())
+            return self._core.receive(frame, len(_RECEIVED), time.monotonic(), self._clock.at())
         if not frame.startswith(_CHANGED):
             return None
         try:
@@ -143,11 +150,13 @@ class RouterService(Actor):
         """Take datagrams, the network's errors, whoever is registered, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
-                self._core.receive_items(items, now, time.time())
+                self._core.receive_items(items, now, self._clock.at())
             case "sip.undeliverable", list(items):
-                self._take_undeliverable(items, now, time.time())
+                self._take_undeliverable(items, now, self._clock.at())
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
+            case "location.clock", [float(at)]:
+                self._follower.told_clock(at, now)
             case "location.page", list(pages):
                 for page in pages:
                     self._follower.take_page(page, now)
@@ -191,7 +200,7 @@ class RouterService(Actor):
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
         self._sender.handle_timer(now)
-        self._core.advance(now, time.time())
+        self._core.advance(now, self._clock.at())
         self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
@@ -228,9 +237,10 @@ class RouterService(Actor):
         return (*super().peers(), self._journal)
 
     def notes(self) -> list[str]:
-        """How well it knows who is registered and who the users are, and whether names are answered."""
+        """How well it knows bindings and users, whether names are answered, and what was lost of its files."""
         users = [self._users.failure] if self._users and self._users.failure else []
-        return [*self._follower.notes(time.monotonic()), *users, *self._resolver.notes()]
+        damaged = map(str, reports(*self._files))
+        return [*self._follower.notes(time.monotonic()), *users, *self._resolver.notes(), *damaged]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
@@ -273,7 +283,9 @@ class RouterService(Actor):
         self.outboxes.append(registrar)
         copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
         self.writings = [*self.writings, copy.writing]
-        return PageFollower(self._replica, copy, lambda after: registrar.put([self._instance, after]))
+        return PageFollower(
+            self._replica, copy, lambda after: registrar.put([self._instance, after]), self._clock.at
+        )
 
     def _make_caps(self) -> Caps:
         settings = self._settings
@@ -345,11 +357,12 @@ class RouterService(Actor):
         """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
         self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
         if self._hears_lag:
-            self._core.note_lag(time.time() - stamp, time.monotonic())
+            now = time.monotonic()
+            self._core.note_lag(now - stamp, now)
 
     def _take_answers(self, now: float) -> None:
         for lookup, hop in self._resolver.answers():
-            self._core.resolved(lookup, hop, now, time.time())
+            self._core.resolved(lookup, hop, now, self._clock.at())
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""
@@ -363,6 +376,8 @@ class RouterService(Actor):
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
         self._next_telling = now + TELL_EVERY_S
         events = self._log.events
+        if self._tells_clock and events.has_news:
+            self._journal.send("clock.told", [self._instance, self._log.series, self._clock.at()])
         while True:
             count, octets, last = events.take(now)
             if not count or not self._journal.send_frame(self._happened + list_head(count) + octets):
@@ -372,7 +387,7 @@ class RouterService(Actor):
     def _take_over(self) -> None:
         if self._log.is_rebooted:
             self._core.forget_units()
-        restored = self._core.restore(time.monotonic(), time.time())
+        restored = self._core.restore(time.monotonic(), self._clock.at())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
 

@@ -13,6 +13,7 @@ from journal.scripts import T0, answered, bye, failed, invite, refreshed, ringin
 from switchboard import codec
 from switchboard.journal.call import Call
 from switchboard.journal.changes import Batch, Changes
+from switchboard.journal.deliveries import Router
 from switchboard.journal.events import CallEvent
 from switchboard.journal.journal import Journal
 from switchboard.journal.table import CallTable, CallTableInPython
@@ -71,9 +72,17 @@ class Twin:
     state: Path
     lines: Path
     now_at: float = T0
+    correction_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.state, self.lines, MAX_CALL_S, self.now_at, self.kind)
+        self.journal.correct(self.correction_s)
+
+    def clocks(self, correction_s: float, slow_s: float) -> None:
+        """The wall clock is so much ahead; that of the router, which is on another host, so much behind."""
+        self.correction_s = correction_s
+        self.journal.correct(correction_s)
+        self.journal.told_clock(Router(0, "first"), self.now_at - slow_s, self.now_at)
 
     def tell(self, told: list[object], first: int) -> int:
         """Tell events, the first of which has that number; return the number of the next one."""
@@ -100,7 +109,9 @@ class Twin:
     def on_disk(self) -> object:
         """All of it, after a commit and a restart; and what was acknowledged."""
         acknowledged = self.journal.commit()
-        rows = self.journal._store._db.execute
+        store = self.journal._store
+        assert store is not None
+        rows = store._db.execute
         tables = [
             rows(f"SELECT {what} ORDER BY 1").fetchall()
             for what in ("* FROM calls", "* FROM ended", "numbers FROM head")

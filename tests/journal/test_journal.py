@@ -12,15 +12,18 @@ from enum import Enum, auto
 from pathlib import Path
 
 import pytest
+from full_disk import file_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal.scripts import T0, answered, bye, failed, invite, item, ringing
 
 from switchboard import codec
+from switchboard.journal import unwritten
 from switchboard.journal.deliveries import Router
 from switchboard.journal.events import CallEvent
 from switchboard.journal.file import read_records
 from switchboard.journal.journal import Journal
+from switchboard.journal.record import timestamp
 
 MAX_CALL_S = 43_200.0
 FOREVER_AT = T0 + 10 * MAX_CALL_S
@@ -77,6 +80,41 @@ def board(tmp_path: Path) -> Iterator[Board]:
 
 
 CALL = invite(), ringing(), answered(), bye()
+
+
+def test_records_show_the_wall_clock_and_the_true_duration(board: Board) -> None:
+    """Set while the call was up: all its instants are by the clock as it is now."""
+    board.tell(1, *CALL[:3])
+    board.journal.correct(19_800.0)
+    [shown] = board.journal.calls(T0 + 5)
+    assert (shown["started_at"], shown["duration_s"]) == ("2026-11-22T15:30:00.000Z", 3.0)
+    board.tell(4, CALL[3])
+    board.journal.commit()
+    (record,) = read_records(board.cdr, lambda _: None)
+    assert record.started_at == "2026-11-22T15:30:00.000Z"
+    assert record.ended_at == timestamp(T0 + 19_800 + bye().at - T0)
+    assert record.duration_s == bye().at - answered().at
+
+
+def test_a_corrected_line_is_known_after_a_crash(board: Board) -> None:
+    board.journal.correct(19_800.0)
+    board.tell(1, *CALL)
+    board.crash_after_append()
+    board.journal.correct(19_800.0)
+    board.tell(1, *CALL)
+    board.journal.commit()
+    assert len(board.records()) == 1
+
+
+def test_events_of_a_router_with_another_clock_are_brought_to_ours(board: Board) -> None:
+    board.journal.told_clock(ROUTER, T0 - 19_800, T0)
+    board.journal.told_clock(ROUTER, T0 - 19_800.4, T0 + 0.1)
+    board.journal.told_clock(Router(1, "near"), T0 - 0.9, T0)
+    board.tell(1, *(each._replace(at=each.at - 19_800) for each in CALL))
+    board.tell(1, *(each._replace(call_id="near") for each in CALL), router=Router(1, "near"))
+    board.journal.commit()
+    started = [each.started_at for each in read_records(board.cdr, lambda _: None)]
+    assert started == [timestamp(T0), timestamp(T0)]
 
 
 def test_a_record_is_on_disk_before_the_acknowledgement(board: Board) -> None:
@@ -231,6 +269,9 @@ def test_stats(board: Board) -> None:
     board.journal.commit()
     assert board.journal.stats() == {
         "records": 1,
+        "unwritten_records": 0,
+        "unwritten_bytes": 0,
+        "postponed_events": 0,
         "open_calls": 1,
         "recorded_calls": 1,
         "stray_events": 1,
@@ -239,6 +280,71 @@ def test_stats(board: Board) -> None:
         "refused_events": 0,
         "missed_events": 0,
     }
+
+
+def test_without_room_it_goes_on_in_memory(board: Board) -> None:
+    board.tell(1, *CALL)
+    with file_limit(0):
+        assert board.journal.commit() == {}
+        board.tell(5, *[each._replace(call_id="2") for each in CALL[:3]])
+        assert board.journal.commit() == {}
+        assert [call["call_id"] for call in board.journal.calls(T0 + 3)] == ["2"]
+    assert (board.journal.held, board.records()) == ({ROUTER}, [])
+    assert board.journal.stats()["unwritten_records"] == 1
+    assert board.journal.writing.failures == 2
+    assert board.journal.commit() == {ROUTER: 7}
+    assert (board.journal.writing.error, board.journal.stats()["unwritten_bytes"]) == (0, 0)
+    board.crash()
+    board.tell(8, CALL[3]._replace(call_id="2"))
+    assert board.journal.commit() == {ROUTER: 8}
+    assert board.records() == [("c", "answered"), ("2", "answered")]
+
+
+def test_lines_are_not_written_twice_where_only_the_state_has_no_room(board: Board) -> None:
+    board.tell(1, *CALL)
+    with file_limit(2000):
+        for _ in range(3):
+            assert board.journal.commit() == {}
+            assert board.records() == [("c", "answered")]
+    assert board.journal.commit() == {ROUTER: 4}
+    assert board.records() == [("c", "answered")]
+
+
+def test_killed_where_only_the_state_has_no_room(board: Board) -> None:
+    board.tell(1, *CALL)
+    with file_limit(2000):
+        board.journal.commit()
+    board.crash()
+    board.tell(1, *CALL)
+    assert board.journal.commit() == {ROUTER: 4}
+    assert board.records() == [("c", "answered")]
+
+
+def test_it_starts_without_room(tmp_path: Path) -> None:
+    with file_limit(0):
+        board = Board(tmp_path)
+        board.tell(1, *CALL)
+        assert board.journal.commit() == {}
+        assert board.journal.calls(T0) == []
+    assert (board.journal.postponed, board.journal.held) == (4, {ROUTER})
+    board.journal.commit()
+    board.tell(1, *CALL)
+    assert board.journal.commit() == {ROUTER: 4}
+    assert board.records() == [("c", "answered")]
+    board.journal.close()
+
+
+def test_what_is_too_much_stays_with_the_routers(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unwritten, "MOST_HELD_BYTES", 100)
+    board.tell(1, *CALL)
+    with file_limit(0):
+        board.journal.commit()
+        board.tell(5, invite(call_id="2"))
+        assert board.journal.commit() == {}
+    assert (board.journal.postponed, len(board.journal.calls(T0))) == (1, 0)
+    assert board.journal.commit() == {ROUTER: 4}
+    board.tell(5, invite(call_id="2"))
+    assert board.journal.commit() == {ROUTER: 5}
 
 
 def script(call_id: str, kind: int) -> tuple[list[CallEvent], str]:
@@ -266,6 +372,10 @@ class Fate(Enum):
     KILLED_BEFORE_APPEND = auto()
     KILLED_AFTER_APPEND = auto()
     KILLED_WITHIN_APPEND = auto()
+    NO_ROOM = auto()
+    ROOM_FOR_LINES = auto()
+    KILLED_WITHOUT_ROOM = auto()
+    KILLED_AFTER_THE_LINES = auto()
 
 
 @dataclass(frozen=True)
@@ -304,6 +414,14 @@ def suffer(board: Board, fate: Fate, acknowledged: dict[int, int]) -> None:
             board.crash_after_append()
         case Fate.KILLED_WITHIN_APPEND:
             board.crash_after_append(torn_bytes=100)
+        case Fate.NO_ROOM | Fate.KILLED_WITHOUT_ROOM:
+            with file_limit(0):
+                acknowledged |= {router.instance: last for router, last in board.journal.commit().items()}
+        case Fate.ROOM_FOR_LINES | Fate.KILLED_AFTER_THE_LINES:
+            with file_limit(board.cdr.stat().st_size + 4000):
+                acknowledged |= {router.instance: last for router, last in board.journal.commit().items()}
+    if fate in (Fate.KILLED_WITHOUT_ROOM, Fate.KILLED_AFTER_THE_LINES):
+        board.crash()
 
 
 @settings(deadline=None)
@@ -315,7 +433,9 @@ def suffer(board: Board, fate: Fate, acknowledged: dict[int, int]) -> None:
 def test_each_call_has_one_record_through_every_crash(
     kinds: list[tuple[int, int]], tellings: list[Telling], chance: random.Random
 ) -> None:
-    """Two routers with a log each, a bus that loses and repeats, and a journal that dies at any point."""
+    """Two routers with a log each, a bus that loses and repeats, a disk that is full, a journal that dies at any
+    point.
+    """
     calls = [(router, *script(str(number), kind)) for number, (router, kind) in enumerate(kinds)]
     logs = [shuffled([events for at, events, _ in calls if at == router], chance) for router in (0, 1)]
     acknowledged = {0: 0, 1: 0}

@@ -117,11 +117,18 @@ SHIFTS = st.lists(st.sampled_from([-2, -1, 0, 0, 0, 1]), min_size=1, max_size=4)
 WAITS_S = st.lists(st.sampled_from([0.0, 0.0, 0.5, 40.0, 4000.0]), min_size=1, max_size=4)
 
 
+CLOCKS_S = st.sampled_from([0.0, 0.0, 19_800.0, -19_800.0, 3e7, -1.7e9, 1.0605])
+
+
 @settings(deadline=None, max_examples=300)
-@given(tellings(CALL_IDS, TIMES, PLAIN), WAITS_S)
-def test_both_make_the_same_of_few_calls(parts: list[list[object]], waits_s: list[float]) -> None:
+@given(tellings(CALL_IDS, TIMES, PLAIN), WAITS_S, CLOCKS_S, CLOCKS_S)
+def test_both_make_the_same_of_few_calls(
+    parts: list[list[object]], waits_s: list[float], correction_s: float, slow_s: float
+) -> None:
     """So few that what one event says meets what another one said; each part is a row of the log."""
     with twins(IN_MEMORY) as both:
+        for twin in both:
+            twin.clocks(correction_s, slow_s)
         first = 1
         for row, (told, wait_s) in enumerate(zip(parts, cycle(waits_s), strict=False), 1):
             outcomes = []
@@ -142,10 +149,14 @@ def spoken(told: list[object], uri: str) -> list[object]:
 
 
 @settings(deadline=None, max_examples=60)
-@given(tellings(CALL_IDS | TEXTS, ANY_TIMES, ODD, NO_EVENTS), TEXTS | LENGTHS, SHIFTS)
-def test_both_keep_the_same_through_restarts(parts: list[list[object]], uri: str, shifts: list[int]) -> None:
+@given(tellings(CALL_IDS | TEXTS, ANY_TIMES, ODD, NO_EVENTS), TEXTS | LENGTHS, SHIFTS, CLOCKS_S)
+def test_both_keep_the_same_through_restarts(
+    parts: list[list[object]], uri: str, shifts: list[int], correction_s: float
+) -> None:
     """Numbers that come again or are missing among those told; and a restart after each part."""
     with twins("journal.db") as both:
+        for twin in both:
+            twin.clocks(correction_s, 0.0)
         first = 1
         for told, shift in zip(parts, cycle(shifts), strict=False):
             outcomes = []

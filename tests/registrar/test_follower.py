@@ -47,7 +47,8 @@ class Remote:
         self.replica = Replica()
         self.copy = copy or MemoryCopy()
         self.asked: list[str] = []
-        self.follower = PageFollower(self.replica, self.copy, self.asked.append)
+        self.clock = 1e9
+        self.follower = PageFollower(self.replica, self.copy, self.asked.append, lambda: self.clock)
 
     def bind(self, user: str, *contacts: str) -> tuple[int, bytes, int]:
         """Change the store; return the `location.changed` that says so."""
@@ -162,6 +163,28 @@ def test_a_page_of_an_earlier_round_is_passed_over(remote: Remote) -> None:
     remote.answer()
     remote.follower.take_page(old, 0.0)
     assert remote.asked == ["eva"]
+    remote.answer_all()
+    remote.assert_same()
+
+
+def test_ends_of_bindings_are_brought_to_this_hosts_clock(remote: Remote) -> None:
+    """The registrar's host shows 5.5 h more."""
+    end = bound("").expires_at
+    remote.bind("anna", "sip:a@h")
+    remote.follower.start(0.0)
+    remote.answer_all()
+    remote.follower.told_clock(remote.clock + 0.9, 1.0)
+    assert not remote.asked, "so much is none"
+    remote.follower.told_clock(remote.clock + 19_800, 1.0)
+    remote.answer_all()
+    remote.follower.changed(*remote.bind("eva", "sip:e@h"), 2.0)
+    for user in ("anna", "eva"):
+        (binding,) = remote.replica.lookup(user, 0.0)
+        assert binding.expires_at == end - 19_800
+    assert remote.copy.kept == remote.replica.snapshot()
+    remote.follower.told_clock(remote.clock + 19_800.5, 3.0)
+    assert not remote.asked
+    remote.follower.told_clock(remote.clock + 0.5, 4.0)
     remote.answer_all()
     remote.assert_same()
 

@@ -424,3 +424,11 @@ def test_answer_names_its_reader() -> None:
         known = process(parse_message(register(f"<{A}>")), ("10.0.0.9", 5060), NOW_AT)
         stranger = process(parse_message(register(to="<sip:x@y.invalid>")), ("10.0.0.9", 5060), NOW_AT)
     assert (known.user, stranger.user) == ("lukas", "")
+
+
+def test_the_date_is_that_of_the_wall_clock() -> None:
+    desk = Desk()
+    desk.registrar.correction_s = 86_400.0
+    response = desk.send(register(f"<{A}>"))
+    assert response.get("date") == "Wed, 15 Nov 2023 22:13:20 GMT"
+    assert listed(response) == [f"<{A}>;expires=3600"]

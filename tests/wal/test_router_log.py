@@ -108,7 +108,7 @@ def reboot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None
 
     def happen() -> None:
         boot_id.write_text("another boot")
-        monkeypatch.setattr(router_log, "_BOOT_ID", boot_id)
+        monkeypatch.setattr("switchboard.clock._BOOT_ID", boot_id)
 
     return happen
 

@@ -265,7 +265,7 @@ def test_while_the_registrar_is_late_phones_are_told_to_come_back(
 ) -> None:
     """It takes a second for each REGISTER; the time is advanced by hand."""
     clock = [1000.0]
-    monkeypatch.setattr("switchboard.edge.admission.time.time", lambda: clock[0])
+    monkeypatch.setattr("switchboard.edge.admission._moment", lambda: clock[0])
     register = partial(request, "REGISTER", "sip:switchboard.test")
     inbox = edge.inboxes["registrar.0"]
     for number in range(5):

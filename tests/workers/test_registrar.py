@@ -209,7 +209,9 @@ def test_what_expires_at_once_is_removed_in_slices(context: BusContext, settings
     while service.stats()["bindings"]:
         service.handle_timer(now)
         sizes.append(len(next_change(subscriber)))
-        assert service.next_deadline() == pytest.approx(now + PURGE_PAUSE_S) or not service.stats()["bindings"]
+        assert (
+            service.next_deadline() == pytest.approx(now + PURGE_PAUSE_S) or not service.stats()["bindings"]
+        )
         take(service, register(f"<{CONTACT}>", user="eva"))
         assert [user for user, _ in next_change(subscriber)] == ["eva"]
         take(service, register(f"<{CONTACT}>;expires=0", user="eva"))

@@ -1,0 +1,238 @@
+"""The clock by which lifetimes and durations count: epoch seconds that no setting of the wall clock moves.
+
+Within a boot of the machine it is CLOCK_BOOTTIME, which counts time asleep, too: a phone's registration runs out while
+a laptop sleeps. What is added to it, so that it shows epoch seconds, all processes of a host read from one file. When
+the wall clock is set, only the *correction* changes, which leads from this clock to the wall clock, for what people
+read. A new boot goes on from the newest pair of both clocks in the file, by what the wall clock says has passed. If
+that cannot be (it is behind that pair, or ahead of it by more than any lifetime), there is a *doubt*: the clock goes
+on from the pair as if no time had passed, so that nothing has run out, and people are told.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+NAME: Final = "clock.json"
+STEP_S: Final = 0.05
+"""A smaller difference is none: time servers slew both clocks by it."""
+KEEP_EVERY_S: Final = 60.0
+GRACE_S: Final = 300.0
+"""After a doubt: what may have run out while the machine was off is kept for so long."""
+_READ_WITHIN_S = 0.001
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Doubt(NamedTuple):
+    """The wall clock could not be believed when the machine started. `by_s`: it was ahead of the newest stamp, or
+    (below 0) behind it, by so much. `since`: when that was, by the steady clock. `correction`: as it was before."""
+
+    by_s: float
+    since: float
+    correction: float
+
+
+class State(NamedTuple):
+    """What the file holds. `offset`: steady clock less boot time. `correction`: wall clock less steady clock, as at
+    `steady`, the newest instant that is known."""
+
+    boot: str
+    offset: float
+    correction: float
+    steady: float
+    doubt: Doubt | None
+
+
+class Sources(NamedTuple):
+    """The machine's clocks; tests have their own. `boot_time`: seconds; `wall`: epoch seconds."""
+
+    boot_time: Callable[[], float]
+    wall: Callable[[], float]
+    boot: Callable[[], str]
+
+
+def boot_id() -> str:
+    """Tells one boot of the machine from another; monotonic instants hold within one."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def boot_time() -> float:
+    """Seconds since the machine started, asleep or not."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+MACHINE: Final = Sources(boot_time, time.time, boot_id)
+
+
+class SteadyClock:
+    """A process's. `directory` has the file; `longest_s`: the longest lifetime that anything has.
+
+    Where the file cannot be written, the process goes by what it found there.
+    """
+
+    def __init__(self, directory: Path, longest_s: float, sources: Sources = MACHINE) -> None:
+        self._directory = directory
+        self._sources = sources
+        self._boot_time = sources.boot_time
+        known = read_state(directory)
+        if known is None or known.boot != sources.boot():
+            known = self._begin_boot(longest_s)
+        self._boot = known.boot
+        self.offset = known.offset
+        """Add it to the boot time."""
+        self.correction_s = known.correction
+        """Add it to an instant of this clock to have what the wall clock shows; as of the last `look`."""
+        self.doubt = known.doubt
+        self.look()
+
+    def at(self) -> float:
+        """This moment."""
+        return self._boot_time() + self.offset
+
+    def look(self) -> float:
+        """See whether the wall clock was set; return by how many seconds, 0.0: it was not."""
+        before, wall, after = self._boot_time(), self._sources.wall(), self._boot_time()
+        correction = wall - (before + after) / 2 - self.offset
+        step = correction - self.correction_s
+        if abs(step) < STEP_S or after - before > _READ_WITHIN_S:
+            return 0.0
+        self.correction_s = self._agree_on(correction)
+        return step
+
+    def keep(self) -> bool:
+        """Write down how the clocks stand, unless another process has just done so; whether this one did.
+
+        OSError.
+        """
+        with _locked(self._directory):
+            known = read_state(self._directory)
+            if known and known.boot == self._boot and self.at() - known.steady < KEEP_EVERY_S / 2:
+                return False
+            self._write(self.correction_s)
+            return True
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the wall clock still shows an earlier time than it did before the machine started."""
+        return bool(self.doubt and self.doubt.by_s < 0 and self.correction_s < self.doubt.correction - STEP_S)
+
+    def _begin_boot(self, longest_s: float) -> State:
+        """The first process of this boot decides for all."""
+        try:
+            with _locked(self._directory):
+                known = read_state(self._directory)
+                if known is None or known.boot != self._sources.boot():
+                    known = self._decide(known, longest_s)
+                    _write(self._directory, known, self._sources.wall())
+        except OSError:
+            known = self._decide(read_state(self._directory), longest_s)
+        return known
+
+    def _decide(self, before: State | None, longest_s: float) -> State:
+        boot, now, wall = self._sources.boot(), self._boot_time(), self._sources.wall()
+        if before is None:
+            return State(boot, wall - now, 0.0, wall, None)
+        passed = wall - before.correction - before.steady
+        if 0 <= passed <= longest_s:
+            steady = before.steady + passed
+            return State(boot, steady - now, before.correction, steady, None)
+        doubt = Doubt(passed, before.steady, before.correction)
+        return State(boot, before.steady - now, wall - before.steady, before.steady, doubt)
+
+    def _agree_on(self, correction: float) -> float:
+        """All processes have the same one: that of whoever saw the step first."""
+        with suppress(OSError), _locked(self._directory):
+            known = read_state(self._directory)
+            if known and known.boot == self._boot and abs(known.correction - correction) < STEP_S:
+                return known.correction
+            self._write(correction)
+        return correction
+
+    def _write(self, correction: float) -> None:
+        state = State(self._boot, self.offset, correction, self.at(), self.doubt)
+        _write(self._directory, state, self._sources.wall())
+
+
+class Keeper:
+    """A companion of a parent: has the file tell how the clocks stand, for the next boot."""
+
+    def __init__(self, clock: SteadyClock) -> None:
+        self._clock = clock
+        self._next = 0.0
+
+    def next_deadline(self) -> float:
+        """The next look."""
+        return self._next
+
+    def handle_timer(self, now: float) -> None:
+        """Write it down. A disk that is full keeps the last pair, which does."""
+        self._next = now + KEEP_EVERY_S
+        self._clock.look()
+        with suppress(OSError):
+            self._clock.keep()
+
+
+def read_state(directory: Path) -> State | None:
+    """What the file there holds; None if there is none that can be read."""
+    try:
+        known: dict[str, Any] = json.loads((directory / NAME).read_bytes())
+        doubt = known["doubt"] and Doubt(*map(float, known["doubt"]))
+        offset, correction, steady = (float(known[name]) for name in ("offset", "correction", "steady"))
+        return State(str(known["boot"]), offset, correction, steady, doubt)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def current_doubt(directory: Path, sources: Sources = MACHINE) -> str:
+    """What was wrong with the clock when the machine started, for people; "" for nothing, or if it is over."""
+    known = read_state(directory)
+    if known is None or known.doubt is None or known.boot != sources.boot():
+        return ""
+    now = sources.boot_time() + known.offset
+    is_behind = known.doubt.by_s < 0 and sources.wall() - now < known.doubt.correction - STEP_S
+    return describe(known.doubt) if is_behind or now < known.doubt.since + GRACE_S else ""
+
+
+def describe(doubt: Doubt) -> str:
+    """For people: what was wrong with the clock when the machine started."""
+    if doubt.by_s < 0:
+        return f"{_span(-doubt.by_s)} behind what it showed before the machine was started"
+    return f"{_span(doubt.by_s)} ahead of what it showed last: the machine was off as long, or the clock is wrong"
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _write(directory: Path, state: State, wall: float) -> None:
+    """Whole or not at all. `wall` is for people who look into it."""
+    beside = directory / f".{NAME}.new"
+    octets = json.dumps({**state._asdict(), "wall": wall}).encode()
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        if os.write(fd, octets) != len(octets):
+            raise OSError(f"{beside} cannot be written whole")
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    beside.rename(directory / NAME)
