@@ -62,6 +62,10 @@ class MachineFacts:
     open_to_others: Sequence[Path]
     """Directories and files of ours that other users may read."""
     disk_free_bytes: int
+    damaged: Sequence[str] = ()
+    """What was found damaged of our files, and set aside."""
+    lacks_users: bool = False
+    """Whether passwords are asked for, and there is nobody who has one."""
     clock_doubt: str = ""
     """What was wrong with the clock when the machine started, while that matters; "" for nothing."""
 

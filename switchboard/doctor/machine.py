@@ -19,6 +19,7 @@ def check_machine(facts: MachineFacts) -> Iterator[Finding]:
     yield from check_versions(facts)
     yield from check_directories(facts)
     yield check_disk(facts)
+    yield from check_files(facts)
 
 
 def check_clock(facts: MachineFacts) -> Finding:
@@ -102,6 +103,18 @@ def check_disk(facts: MachineFacts) -> Finding:
     if facts.disk_free_bytes < LITTLE_DISK_BYTES:
         return warning("disk", free, remedy)
     return ok("disk", free)
+
+
+def check_files(facts: MachineFacts) -> Iterator[Finding]:
+    """Nothing was lost of what is on the disk."""
+    for each in facts.damaged:
+        yield problem("damage", each, "look after the disk (dmesg, smartctl), and do what is said here")
+    if facts.lacks_users:
+        yield problem(
+            "users",
+            'auth is "on", and there are no users: nobody can register',
+            "switchboard user add NAME, or switchboard restore DIR users",
+        )
 
 
 def check_running(facts: RunningFacts) -> Iterator[Finding]:

@@ -14,12 +14,16 @@ from pathlib import Path
 import psutil
 import zmq
 
+from switchboard.auth.user_store import read_page
 from switchboard.bus.context import SECRET, BusContext
 from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.run_dir import NOWHERE
+from switchboard.settings.site import is_here
+from switchboard.storage.mending import all_reports
+from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import ERROR, words_of
 from switchboard.supervisor.open_files import hard_limit, needed_to_serve
 from switchboard.survey.ask import ask_parents, ask_workers, failing_phones, name_of
@@ -73,7 +77,17 @@ def machine_facts(settings: Settings) -> MachineFacts:
         data_dir_failure=_directory_failure(settings.data_dir) or _run_dir_failure(settings.run_dir),
         open_to_others=[each for each in _private_paths(settings) if _is_open(each)],
         disk_free_bytes=shutil.disk_usage(_nearest(settings.data_dir)).free,
+        damaged=[str(each) for each in all_reports(settings.data_dir)],
+        lacks_users=settings.auth == "on" and is_here("registrar.0", settings) and not _has_users(settings),
     )
+
+
+def _has_users(settings: Settings) -> bool:
+    try:
+        page = read_page(settings.users_path, 0, -1)
+    except UnusableFile:
+        return False
+    return page is not None and any(not each.is_removed for each in page.records)
 
 
 def running_facts(settings: Settings, context: BusContext) -> RunningFacts:

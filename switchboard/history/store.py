@@ -18,6 +18,7 @@ from switchboard.history.summary import Summary, SummaryKind, user_of
 from switchboard.storage.database import Schema, transaction
 from switchboard.storage.mending import Plan
 from switchboard.storage.rescue import Row
+from switchboard.storage.restoring import take_restored
 from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 1
@@ -102,6 +103,7 @@ class HistoryStore:
         self.forgotten = 0
         """Call-IDs dropped to keep the limits."""
         with SCHEMA.explained(path):
+            take_restored(path)
             path.touch(mode=0o600)
         SCHEMA.examine(path)
         self._database = SCHEMA.open(path)

@@ -30,6 +30,7 @@ from switchboard.sip.errors import UsageError
 from switchboard.storage.database import Schema, transaction
 from switchboard.storage.mending import Plan
 from switchboard.storage.rescue import Row
+from switchboard.storage.restoring import take_restored
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import Writing, error_number
 
@@ -60,6 +61,7 @@ NONCES_KEPT = 100_000
 AFTER_A_LOSS = 1_000_000
 """Changes that are numbered past when the file has been mended: routers, which may know later ones, read all anew."""
 
+_NUMBER_ANEW = f"INSERT INTO changes SELECT coalesce(max(number), 0) + {AFTER_A_LOSS}, x'90' FROM changes;"
 _MISSING = f"""
 SELECT sum(number - before - 1) || ' changes'
 FROM (SELECT number, lag(number) OVER (ORDER BY number) AS before FROM changes)
@@ -77,7 +79,7 @@ def _change_in(row: Row) -> Sequence[Any] | None:
     return None
 
 
-_SCHEMA = Schema(
+SCHEMA = Schema(
     "The store of registrations",
     SCHEMA_VERSION,
     "use the program that wrote it, or move the file away (user agents register again).",
@@ -86,8 +88,9 @@ _SCHEMA = Schema(
         _TABLES,
         {"INSERT OR REPLACE INTO changes VALUES (?, ?)": _change_in},
         "phones that are missing register again by themselves, or: switchboard restore DIR bindings",
-        settle=f"INSERT INTO changes SELECT coalesce(max(number), 0) + {AFTER_A_LOSS}, x'90' FROM changes;",
+        settle=_NUMBER_ANEW,
         missing=_MISSING,
+        renew=f"DELETE FROM nonces; UPDATE nonce_series SET name = lower(hex(randomblob(8))); {_NUMBER_ANEW}",
     ),
 )
 
@@ -112,15 +115,17 @@ class SqliteStore:
             self._load()
         except CodecError as error:
             self._database.close()
-            _SCHEMA.mend(Path(self._path), str(error))
+            SCHEMA.mend(Path(self._path), str(error))
             self._database = self._open()
             self._load()
 
     def _examine(self, path: Path) -> None:
         try:
-            _SCHEMA.examine(path)
+            with SCHEMA.explained(path):
+                take_restored(path)
+            SCHEMA.examine(path)
         except StoreError as error:
-            if not _SCHEMA.is_for_now(error):
+            if not SCHEMA.is_for_now(error):
                 raise
 
     def _open(self) -> sqlite3.Connection:
@@ -128,23 +133,23 @@ class SqliteStore:
         try:
             return self._connect()
         except StoreError as error:
-            if not (isinstance(self._path, Path) and error.__cause__ and _SCHEMA.is_for_now(error)):
+            if not (isinstance(self._path, Path) and error.__cause__ and SCHEMA.is_for_now(error)):
                 raise
             try:
-                database = _SCHEMA.open_copy(self._path)
+                database = SCHEMA.open_copy(self._path)
             except StoreError:
                 raise error from error.__cause__
             self.writing.failed(error_number(error.__cause__))
             return database
 
     def _connect(self) -> sqlite3.Connection:
-        database = _SCHEMA.open(self._path)
+        database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
         return database
 
     def _load(self) -> None:
         self.table, self.number, self._octets = UserTable(), 0, 0
-        with _SCHEMA.explained(self._path):
+        with SCHEMA.explained(self._path):
             (self.series,) = self._database.execute("SELECT name FROM nonce_series").fetchone()
             for number, records in self._database.execute(_ROWS):
                 self.table.take(records, 0, number)
@@ -326,8 +331,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, bytes]]:
 
     Its writer is not disturbed. StoreError if the file cannot be used; no rows if there is none yet.
     """
-    with _SCHEMA.explained(path):
-        database = _SCHEMA.open_to_read(path)
+    with SCHEMA.explained(path):
+        database = SCHEMA.open_to_read(path)
         if database is not None:
             with closing(database):
                 yield from database.execute(_ROWS)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 FIRST_FD = 3
@@ -45,8 +46,8 @@ def hold(run_dir: Path, component: str) -> int:
         pid = os.read(descriptor, 32).strip()
         os.close(descriptor)
         raise Held(int(pid or 0)) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, b"%d\n" % os.getpid())
+    with suppress(OSError):  # a full disk: people will miss the number, nobody else
+        os.ftruncate(descriptor, os.pwrite(descriptor, b"%d\n" % os.getpid(), 0))
     return descriptor
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import structlog
 import zmq
 
 from switchboard.bus.actor import Actor
@@ -16,6 +17,7 @@ from switchboard.history.seen import Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import Sample, TapReader
 from switchboard.settings.model import Settings
+from switchboard.storage.mending import reports
 from switchboard.survey.ping import CALL_ID as PROBE
 from switchboard.workers.run import run_actor
 
@@ -42,6 +44,8 @@ class HistoryService(Actor):
         limits = Limits(settings.history_calls, settings.history_hours * 3600, settings.history_mb << 20)
         self._settings = settings
         self._store = HistoryStore(settings.history_path, limits)
+        for report in reports(settings.history_path):
+            structlog.get_logger().warning(str(report))
         self._reader = TapReader(settings.sip_host, settings.sip_port, hops=settings.history_hops)
         self._hep = HepSender(settings.hep) if settings.hep else None
         self._sample = Sample(settings.history_rate)
@@ -83,6 +87,10 @@ class HistoryService(Actor):
         if now >= self._next_trim:
             self._store.trim(time.time_ns())
             self._next_trim = now + TRIM_S
+
+    def notes(self) -> list[str]:
+        """What was lost of its file."""
+        return list(map(str, reports(self._settings.history_path)))
 
     def stats(self) -> dict[str, float]:
         """Messages kept, and those that were not, by cause; frames that came late or never."""

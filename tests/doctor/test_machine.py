@@ -38,6 +38,8 @@ def test_all_is_well() -> None:
         ({"core": "pure Python"}, "core", Level.WARNING, "compiler"),
         ({"data_dir_failure": "/x cannot be written"}, "data", Level.PROBLEM, "SWITCHBOARD_DATA_DIR"),
         ({"open_to_others": [Path("/x")]}, "privacy", Level.WARNING, "chmod -R go-rwx /x"),
+        ({"damaged": ["location.db was found damaged"]}, "damage", Level.PROBLEM, "smartctl"),
+        ({"lacks_users": True}, "users", Level.PROBLEM, "switchboard user add"),
         ({"disk_free_bytes": 5 * 10**8}, "disk", Level.WARNING, "make room"),
         ({"disk_free_bytes": 10**7}, "disk", Level.PROBLEM, "make room"),
     ],

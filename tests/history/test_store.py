@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from history.wire import CALL_ID, SECOND, START, call, refused, request
+from storage.damage import KINDS, overwrite, pages_of
 
 from switchboard.history.reader import HistoryReader
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import MESSAGES_A_CALL, HistoryError, HistoryStore, Limits
 from switchboard.history.summary import SummaryKind
+from switchboard.storage.mending import reports
 
 LIMITS = Limits(calls=100, age_s=3600, bytes=1 << 20)
 
@@ -131,14 +133,28 @@ def test_no_file(path: Path) -> None:
         HistoryReader(path).recent()
 
 
-def test_a_file_of_somebody_else(path: Path) -> None:
+def test_a_file_of_somebody_else_is_set_aside_by_its_owner(path: Path) -> None:
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(HistoryError, match="cannot be used"):
-        HistoryStore(path, LIMITS)
     with pytest.raises(HistoryError, match="cannot be used"):
         HistoryReader(path).recent()
     with pytest.raises(HistoryError, match="cannot be used"):
         HistoryReader(path).messages(CALL_ID)
+    with closing(HistoryStore(path, LIMITS)):
+        assert len(reports(path)) == 1
+    assert HistoryReader(path).recent() == []
+
+
+def test_of_a_damaged_file_the_messages_of_other_calls_go_on(path: Path) -> None:
+    with closing(HistoryStore(path, LIMITS)) as store:
+        for number in range(60):
+            store.add({f"call-{number}": call()})
+    overwrite(path, pages_of(path) // 2, KINDS["rubbish"])
+    with closing(HistoryStore(path, LIMITS)) as again:
+        again.add({"new": call()})
+    reader = HistoryReader(path)
+    kept = [number for number in range(60) if reader.messages(f"call-{number}")]
+    assert 20 < len(kept) <= 60
+    assert len(reports(path)) == 1
 
 
 def test_a_file_of_another_version(path: Path) -> None:
