@@ -41,7 +41,10 @@ GATHER_S = 0.04
 """From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
 _CHANGED = frames.head("location.changed")
 TELL_EVERY_S = 1.0
-"""Between two announcements of the last change's number; expired bindings are removed as often."""
+"""Between two announcements of the last change's number; expired bindings are looked for as often."""
+PURGED_AT_ONCE = 300
+"""Users in one commit, some milliseconds long. What waits meanwhile is answered before the next one."""
+PURGE_PAUSE_S = 0.01
 
 
 class RegistrarService(Actor):
@@ -98,7 +101,8 @@ class RegistrarService(Actor):
         self._frames: list[bytes] = []
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
-        self._next_telling = self._next_try = 0.0
+        self._is_purging = False
+        self._next_telling = self._next_try = self._next_purge = 0.0
         self._bad_items = 0
         self._files = settings.store_path, settings.users_path
         for report in reports(*self._files):
@@ -194,26 +198,27 @@ class RegistrarService(Actor):
 
     def next_deadline(self) -> float:
         """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
-        deadline = min(self._next_telling, self._sender.due_at)
+        deadline = min(self._next_telling, self._next_purge, self._sender.due_at)
         if self._cannot_write():
             return min(deadline, self._next_try)
         return 0.0 if self._grace else deadline
 
     def handle_timer(self, now: float) -> None:
-        """Remove what has expired and tell the routers the number of the last change, once in TELL_EVERY_S."""
+        """Remove some of what has expired; tell the routers the number of the last change, once in TELL_EVERY_S."""
         self._sender.handle_timer(now)
         if now >= self._next_try and self._cannot_write():
             self._next_try = now + RETRY_S
             self._try_again()
         if self._grace and not self._store.writing.error:
             self._give_grace(self._grace)
+        if now >= self._next_purge:
+            self._look_at_clock()
+            self._is_purging = not (self._grace or self._store.writing.error) and self._purge()
+            self._next_purge = now + (PURGE_PAUSE_S if self._is_purging else TELL_EVERY_S)
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
         self._reception.purge(now)
-        self._look_at_clock()
-        if not (self._grace or self._store.writing.error):
-            self._purge()
         self._tell_numbers()
 
     def _give_grace(self, grace: Grace) -> None:
@@ -234,11 +239,14 @@ class RegistrarService(Actor):
     def _doubt(self) -> str:
         return f"the clock was {describe(self._clock.doubt)}" if self._clock.doubt else ""
 
-    def _purge(self) -> None:
+    def _purge(self) -> bool:
+        """Remove what has expired of some users; whether there may be more."""
+        more = False
         with suppress(NotWritten):
             with self._store.batch() as change:
-                self._registrar.purge(self._clock.at())
+                more = self._registrar.purge(self._clock.at(), PURGED_AT_ONCE)
             self._publish(change)
+        return more
 
     def _cannot_write(self) -> bool:
         return any(each.error for each in self.writings)
@@ -266,7 +274,7 @@ class RegistrarService(Actor):
     def pause_s(self) -> float:
         """What is left of GATHER_S while so many REGISTERs come that a commit is worth the wait."""
         taken, self._taken = self._taken, 0
-        if not taken:
+        if not taken or self._is_purging:  # what has expired is committed often enough
             return 0.0
         now = time.monotonic()
         return max(0.0, self._gathering.pause_s(now, taken, backlog=False) - (now - self._began_at))

@@ -28,7 +28,13 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import scan
 from switchboard.storage.writing import RETRY_S
-from switchboard.workers.registrar import GATHER_S, TELL_EVERY_S, RegistrarService
+from switchboard.workers.registrar import (
+    GATHER_S,
+    PURGE_PAUSE_S,
+    PURGED_AT_ONCE,
+    TELL_EVERY_S,
+    RegistrarService,
+)
 
 CONTACT = "sip:lukas@10.0.0.9:5060"
 LIMIT_S = 2.0
@@ -183,6 +189,37 @@ def test_tick_removes_what_has_expired_and_tells_the_number(context: BusContext,
     assert not subscriber.poll(20), "once a tick"
     service.handle_timer(5.0 + TELL_EVERY_S)
     assert next_frame(subscriber) == ("location.number", [3])
+
+
+def next_change(subscriber: zmq.Socket[bytes]) -> list[Any]:
+    """The records of the next location.changed."""
+    while (frame := next_frame(subscriber))[0] != "location.changed":
+        pass
+    records: list[Any] = frame[1][1]
+    return records
+
+
+def test_what_expires_at_once_is_removed_in_slices(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    subscriber = subscribe(context, settings, service)
+    with service._store.batch():
+        for number in range(4 * PURGED_AT_ONCE):
+            service._store.put(f"user{number}", [Binding("sip:u@h", 1.0, time.time() - 1)])
+    now, sizes = 5.0, []
+    while service.stats()["bindings"]:
+        service.handle_timer(now)
+        sizes.append(len(next_change(subscriber)))
+        assert (
+            service.next_deadline() == pytest.approx(now + PURGE_PAUSE_S) or not service.stats()["bindings"]
+        )
+        take(service, register(f"<{CONTACT}>", user="eva"))
+        assert [user for user, _ in next_change(subscriber)] == ["eva"]
+        take(service, register(f"<{CONTACT}>;expires=0", user="eva"))
+        assert next_change(subscriber) == [["eva", []]]
+        now = service.next_deadline()
+    assert len(sizes) >= 4
+    assert sum(sizes) == 4 * PURGED_AT_ONCE
+    service.close()
 
 
 def test_only_routers_of_other_hosts_are_sent_pages(context: BusContext, settings: Settings) -> None:
