@@ -7,14 +7,18 @@ from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.output import FAILED, MISUSED, fail
 from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.site import endpoints_of, open_context
+from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
 
 def settings_or_exit() -> Settings:
-    """The settings; a bad one ends the command with status 2."""
+    """The settings; a bad one, or a machine that lets us open too few files, ends the command with status 2."""
     try:
-        return load_settings()
+        settings = load_settings()
     except SettingsError as error:
         fail(str(error), MISUSED)
+    if why_not := allow_files(needed_to_ask(settings)):
+        fail(f"{why_not}.", MISUSED)
+    return settings
 
 
 def context_or_exit(settings: Settings) -> BusContext:
