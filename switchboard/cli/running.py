@@ -39,9 +39,21 @@ def call_or_exit(
 ) -> Any:
     """Ask any server; without an answer the command ends with status 1 and says why."""
     with context_or_exit(settings) as context:
-        try:
-            return call_rpc(endpoint, question, body, timeout_s, context)
-        except RpcRefused as refused:
-            fail(f"{refused}.", FAILED)
-        except RpcError as error:
-            fail(f"No switchboard with the data directory {settings.data_dir} answers: {error}.", FAILED)
+        return call_with(context, settings, endpoint, question, body, timeout_s)
+
+
+def call_with(
+    context: BusContext,
+    settings: Settings,
+    endpoint: str,
+    question: str,
+    body: object = None,
+    timeout_s: float = 2.0,
+) -> Any:
+    """The same with a context that is there, for many questions."""
+    try:
+        return call_rpc(endpoint, question, body, timeout_s, context)
+    except RpcRefused as refused:
+        fail(f"{refused}.", FAILED)
+    except RpcError as error:
+        fail(f"No switchboard with the data directory {settings.data_dir} answers: {error}.", FAILED)
