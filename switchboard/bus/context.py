@@ -13,6 +13,7 @@ import zmq
 
 from switchboard.bus.guard import Guard, fingerprint
 from switchboard.bus.link import SECURED, Link
+from switchboard.storage.secret import exposure
 
 PUBLIC, SECRET = ".key", ".key_secret"
 
@@ -41,9 +42,12 @@ def make_keys(directory: Path, hosts: Iterable[str]) -> list[str]:
 
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = [host for host in hosts if not (directory / (host + PUBLIC)).exists()]
-    for host in made:
-        create_certificates(directory, host)
-        os.chmod(directory / (host + SECRET), 0o600)
+    before = os.umask(0o077)
+    try:
+        for host in made:
+            create_certificates(directory, host)
+    finally:
+        os.umask(before)
     return made
 
 
@@ -55,9 +59,14 @@ def fingerprints(directory: Path, hosts: Iterable[str]) -> dict[str, str]:
 def load_keys(directory: Path, here: str, addresses: Mapping[str, str]) -> Keys:
     """Read what the host `here` needs; `addresses`: by host. KeysError if something is missing or no key."""
     publics = {address: _load(directory / (host + PUBLIC))[0] for host, address in addresses.items()}
-    public, secret = _load(directory / (here + SECRET))
+    own = directory / (here + SECRET)
+    if own.exists() and (problem := exposure(own)):
+        raise KeysError(
+            f"The secret key {own} {problem} (remove it and {here}{PUBLIC}, then `switchboard keys`)."
+        )
+    public, secret = _load(own)
     if secret is None:
-        raise _unusable(directory / (here + SECRET), "holds no secret key")
+        raise _unusable(own, "holds no secret key")
     return Keys(public, secret, publics)
 
 

@@ -21,6 +21,7 @@ from switchboard.bus.rounds import BatchInterval
 from switchboard.clock import GRACE_S, boot_id, describe
 from switchboard.codec import CodecError, list_at
 from switchboard.registrar.grace import Grace
+from switchboard.registrar.listing import USERS_A_PAGE, Wanted
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
@@ -35,7 +36,7 @@ from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, make_reception
 from switchboard.workers.run import run_actor
-from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
+from switchboard.workers.user_register import PAGES_KEPT, UserRegister, make_authenticator
 
 GATHER_S = 0.04
 """From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
@@ -102,6 +103,7 @@ class RegistrarService(Actor):
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
         self._is_purging = False
+        self._life = os.urandom(4).hex()
         self._next_telling = self._next_try = self._next_purge = 0.0
         self._bad_items = 0
         self._files = settings.store_path, settings.users_path
@@ -289,19 +291,26 @@ class RegistrarService(Actor):
         self._greet(0.0)
 
     def answer(self, question: str, body: Any) -> Any:
-        """location.list: all users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
+        """location.list: some users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
         if question.startswith("user."):
             return self._users.answer(question, body)
         if question == "auth.failing":
             return self._authenticator.failing.often() if self._authenticator else []
-        if question != "location.list":
-            raise LookupError(question)
+        match question, body:
+            case "location.list", [str(life), int(at), dict(patterns)]:
+                return self._list(at if life == self._life else 0, _wanted(patterns))
+        raise LookupError(question)
+
+    def _list(self, at: int, wanted: Wanted) -> list[Any]:
+        """A page: what these positions are good for, users with their bindings, and the next position."""
+        names, following = ([wanted.name], 0) if wanted.name else self._store.table.some(at, USERS_A_PAGE)
         now_at, correction_s = self._clock.at(), self._clock.correction_s
-        users = sorted(self._store.snapshot()[1].items())
-        return [
-            [user, [each.moved(correction_s).to_map() for each in found if each.expires_at > now_at]]
-            for user, found in users
-        ]
+        users = []
+        for user in filter(wanted.takes, names):
+            bindings = self._registrar.bindings(user, now_at)
+            if found := [each.moved(correction_s).to_map() for each in bindings if wanted.matches(each)]:
+                users.append([user, found])
+        return [self._life, users, following]
 
     def notes(self) -> list[str]:
         """What was lost of its files, whether anybody can register, and what is wrong with the clock."""
@@ -345,6 +354,13 @@ class RegistrarService(Actor):
         self._edge_rx.close()
         for outbox in self.outboxes:
             outbox.close()
+
+
+def _wanted(patterns: dict[str, Any]) -> Wanted:
+    try:
+        return Wanted.from_wire(patterns)
+    except ValueError as error:
+        raise LookupError("location.list") from error
 
 
 def _policy(settings: Settings) -> RegistrarPolicy:

@@ -51,6 +51,17 @@ def test_missing_key(tmp_path: Path, missing: str) -> None:
         load_keys(tmp_path, "alpha", ADDRESSES)
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o660])
+def test_a_secret_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+    make_keys(tmp_path, ADDRESSES)
+    secret = tmp_path / "alpha.key_secret"
+    secret.chmod(mode)
+    with pytest.raises(KeysError, match=rf"alpha\.key_secret may be read .*: chmod 600 {secret}"):
+        load_keys(tmp_path, "alpha", ADDRESSES)
+    secret.chmod(0o600)
+    assert load_keys(tmp_path, "alpha", ADDRESSES)
+
+
 def test_file_that_holds_no_key(tmp_path: Path) -> None:
     make_keys(tmp_path, ADDRESSES)
     (tmp_path / "beta.key").write_text("hello")

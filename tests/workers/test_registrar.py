@@ -20,6 +20,7 @@ from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.bus.endpoints import Endpoints
 from switchboard.codec import pack
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.listing import USERS_A_PAGE, read_pages
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
 from switchboard.registrar.store import Change
@@ -251,11 +252,40 @@ def test_only_routers_of_other_hosts_are_sent_pages(context: BusContext, setting
 def test_list(context: BusContext, settings: Settings) -> None:
     service = RegistrarService(settings, context, 0)
     take(service, register("<sip:eva@h>", user="eva"), register(f"<{CONTACT}>;q=0.5"))
-    [[eva, _], [lukas, [binding]]] = service.answer("location.list", None)
-    assert (eva, lukas) == ("eva", "lukas")
+    life, users, following = service.answer("location.list", ["", 0, {}])
+    assert ([user for user, _ in sorted(users)], following) == (["eva", "lukas"], 0)
+    _, [[_, [binding]]], _ = service.answer("location.list", [life, 0, {"user": "luk*", "contact": "lukas"}])
+    assert service.answer("location.list", [life, 0, {"name": "luk*"}])[1] == []
     assert (binding["contact_uri"], binding["q"], binding["source"]) == (CONTACT, 0.5, "10.0.0.9:5060")
-    with pytest.raises(LookupError):
-        service.answer("location.lookup", None)
+    for question, body in (
+        ("location.lookup", None),
+        ("location.list", None),
+        ("location.list", ["", 0, {"x": ""}]),
+    ):
+        with pytest.raises(LookupError):
+            service.answer(question, body)
+
+
+def test_many_are_listed_page_by_page(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    with service._store.batch():
+        for number in range(4 * USERS_A_PAGE):
+            service._store.put(f"user{number}", [Binding("sip:u@h", 1.0, time.time() + 60)])
+        service._store.put("gone", [Binding("sip:u@h", 1.0, time.time() - 60)])
+    sizes: list[int] = []
+
+    def ask(body: object) -> Any:
+        page = service.answer("location.list", body)
+        sizes.append(len(page[1]))
+        return page
+
+    users = [user for user, _ in read_pages(ask)]
+    assert sorted(users) == sorted(f"user{number}" for number in range(4 * USERS_A_PAGE))
+    assert len(sizes) > 3
+    assert max(sizes) < 1.2 * USERS_A_PAGE
+    life, first, following = service.answer("location.list", ["", 0, {}])
+    assert service.answer("location.list", ["another", following, {}]) == [life, first, following]
+    service.close()
 
 
 @pytest.mark.parametrize(
