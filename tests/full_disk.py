@@ -32,20 +32,22 @@ class SmallDisk:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def fill(self) -> None:
-        """Leave no octet free."""
+    def fill(self, leave: int = 0) -> None:
+        """Leave so many octets free."""
         with (self.path / FILLER).open("ab", buffering=0) as file:
-            for size in (1 << 20, GRAIN, 1):
-                while _has_written(file.fileno(), size):
+            for size in (1 << 20, GRAIN):
+                while self.free_bytes >= leave + size and _has_written(file.fileno(), size):
                     pass
+
+    @property
+    def free_bytes(self) -> int:
+        """What is free."""
+        disk = os.statvfs(self.path)
+        return disk.f_bavail * disk.f_frsize
 
     def free(self) -> None:
         """Take that back."""
         (self.path / FILLER).unlink()
-
-    def remount(self, *options: str) -> None:
-        """Change it while it is used: `ro`, `rw`, `size=N`."""
-        _mount("-o", ",".join(("remount", *options)), str(self.path))
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The users on disk (SQLite): HA1 for each algorithm, never a password; for nobody else's eyes."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -12,6 +11,7 @@ from switchboard.storage.database import Schema, transaction
 from switchboard.storage.mending import Plan
 from switchboard.storage.rescue import Row
 from switchboard.storage.restoring import take_restored
+from switchboard.storage.secret import make_private
 from switchboard.storage.unusable import NotWritten, UnusableFile
 from switchboard.storage.writing import Writing, error_number, words_of
 
@@ -83,6 +83,8 @@ class UserStore:
     def __init__(self, path: Path) -> None:
         """Open the store, or make it; what is damaged of it is mended. UserStoreError if the file cannot be used."""
         self.writing = Writing("users", "they stay as they are")
+        self.was_exposed = False
+        """Whether others could read the file until now."""
         self._path = path
         self._database = self._open()
 
@@ -103,7 +105,7 @@ class UserStore:
     def _connect(self) -> sqlite3.Connection:
         with SCHEMA.explained(self._path):
             take_restored(self._path)
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            self.was_exposed = make_private(self._path) or self.was_exposed
             SCHEMA.examine(self._path)
         database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")

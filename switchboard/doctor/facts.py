@@ -51,6 +51,8 @@ class MachineFacts:
     buffer_cut: str
     buffer_bytes: int
     open_files: int
+    """The hard limit; `files_needed` may come to be open."""
+    files_needed: int
     python: tuple[int, int, int]
     libzmq: tuple[int, int, int]
     core: str

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from switchboard.auth.failures import advise, describe
 from switchboard.doctor.facts import Finding, MachineFacts, RunningFacts, ok, problem, warning
 
-OPEN_FILES = 1024
 OLDEST_PYTHON = (3, 11, 0)
 OLDEST_LIBZMQ = (4, 3, 0)
 LITTLE_DISK_BYTES = 1_000_000_000
@@ -54,13 +53,13 @@ def check_buffer(facts: MachineFacts) -> Finding:
 
 def check_open_files(facts: MachineFacts) -> Finding:
     """Sockets and files fit the limit."""
-    if facts.open_files < OPEN_FILES:
-        return warning(
+    if facts.open_files < facts.files_needed:
+        return problem(
             "files",
-            f"a process may open {facts.open_files} files",
-            "ulimit -n 1024, or LimitNOFILE= of systemd",
+            f"a process may open {facts.open_files} files, and {facts.files_needed} may be needed",
+            "raise the hard limit: ulimit -Hn 4096 as root, or LimitNOFILE= of systemd",
         )
-    return ok("files", f"a process may open {facts.open_files}")
+    return ok("files", f"a process may open {facts.open_files}, at most {facts.files_needed} are needed")
 
 
 def check_versions(facts: MachineFacts) -> Iterator[Finding]:

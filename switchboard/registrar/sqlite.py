@@ -40,7 +40,8 @@ WORTH = 3
 SLACK_BYTES = 256_000
 """And so much more: a small store is not tidied at each commit."""
 ROWS_AT_ONCE = 64
-"""That go in one commit."""
+BYTES_AT_ONCE = 256_000
+"""Of the oldest rows that go in one commit; and twice what is new in it, so that they do not gather."""
 _ROWS = "SELECT number, records FROM changes ORDER BY number"
 _OLDEST = f"SELECT number, records FROM changes WHERE number < ? ORDER BY number LIMIT {ROWS_AT_ONCE}"
 _NONCES = "SELECT identity, state FROM nonces WHERE identity > x'' ORDER BY identity"
@@ -219,7 +220,9 @@ class SqliteStore:
 
     def _write(self, change: Change) -> None:
         if change.records:
-            row = pack_records([*self._tidy(change.number), *change.records])
+            new = pack_records(change.records)
+            kept = self._tidy(change.number, BYTES_AT_ONCE + 2 * len(new))
+            row = pack_records([*kept, *change.records]) if kept else new
             self._database.execute("INSERT INTO changes VALUES (?, ?)", (change.number, row))
             self._octets += len(row)
         self._write_nonces()
@@ -237,17 +240,30 @@ class SqliteStore:
             else:
                 self._database.execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (identity, state))
 
-    def _tidy(self, number: int) -> list[bytes]:
-        """Let the oldest rows go if that is worth it; what still counts in them is to be in row `number`."""
+    def _tidy(self, number: int, at_most: int) -> list[bytes]:
+        """Let the oldest rows go, `at_most` octets or one, if that is worth it.
+
+        What still counts in them is to be in row `number`.
+        """
         if self._octets < WORTH * self.table.octets + SLACK_BYTES:
             return []
-        rows = self._database.execute(_OLDEST, (number,)).fetchall()
+        rows = self._oldest(number, at_most)
         kept = [each for row, records in rows for each in self.table.in_force(records, row)]
         self._database.execute("DELETE FROM changes WHERE number <= ?", (rows[-1][0],))
         self._octets -= sum(len(records) for _, records in rows)
         for record in kept:
             self.table.take(pack_records([record]), 0, number)
         return kept
+
+    def _oldest(self, number: int, at_most: int) -> list[tuple[int, bytes]]:
+        rows = []
+        with closing(self._database.execute(_OLDEST, (number,))) as found:
+            for row, records in found:
+                rows.append((row, records))
+                at_most -= len(records)
+                if at_most <= 0:
+                    break
+        return rows
 
     def put(self, user: str, bindings: Sequence[Binding]) -> None:
         """As in `Store`; UsageError outside of a batch, NotWritten while that is impossible."""
@@ -299,17 +315,17 @@ class SqliteStore:
         """As in `Store`."""
         return bindings_in(self.table.get(user))
 
-    def expired_users(self, now_at: float) -> list[str]:
+    def expired_users(self, now_at: float, at_most: int) -> tuple[list[str], bool]:
         """As in `Store`."""
-        return self.table.expired(now_at)
+        return self.table.expired(now_at, at_most)
 
     def snapshot(self) -> Snapshot:
         """As in `Store`."""
         return self.number, {user: self.bindings(user) for user in self.table.users()}
 
     def page(self, after: str, at_most: int) -> Page:
-        """As in `Store`; names are put in order when the first page is wanted, and when there are others."""
-        if not after or len(self._names) != len(self.table):
+        """As in `Store`; names are put in order for the first page. Who is new since is in a later change."""
+        if not (after and self._names):
             self._names = sorted(self.table.users())
         start = bisect_right(self._names, after)
         names, more = self._names[start : start + at_most], len(self._names) > start + at_most
@@ -319,7 +335,7 @@ class SqliteStore:
 
     def count(self) -> tuple[int, int]:
         """How many users are registered, and with how many bindings, expired ones included."""
-        return self.table.bound, self.table.bindings
+        return len(self.table), self.table.bindings
 
     def close(self) -> None:
         """Let go of the file."""
@@ -344,4 +360,4 @@ def read_snapshot(path: Path) -> Snapshot:
     for number, records in read_rows(path):
         last = number
         users.update(users_in(records))
-    return last, users
+    return last, {user: bindings for user, bindings in users.items() if bindings}

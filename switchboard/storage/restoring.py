@@ -12,6 +12,7 @@ from typing import Final
 
 from switchboard.storage.image import wal_of
 from switchboard.storage.mending import put_in_place, sync_directory
+from switchboard.storage.secret import make_private
 
 DIRECTORY: Final = "restore"
 MARK: Final = ".before-restore-"
@@ -43,6 +44,7 @@ def prepare(source: Path, path: Path, renew: str = "") -> None:
     new = waiting(path)
     new.parent.mkdir(mode=0o700, exist_ok=True)
     part = new.with_name(new.name + ".part")
+    make_private(part)
     shutil.copyfile(source, part)
     if renew:
         with closing(sqlite3.connect(part, isolation_level=None)) as database:
@@ -55,6 +57,7 @@ def prepare(source: Path, path: Path, renew: str = "") -> None:
 
 def copy_database(source: sqlite3.Connection, target: Path) -> None:
     """Write what `source` holds at this moment to the new file `target`, whoever writes to it. sqlite3.Error."""
+    make_private(target)
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")

@@ -23,7 +23,8 @@ from switchboard.workers.run import run_actor
 
 GATHER_S = 0.25
 """Between two commits."""
-TRIM_S = 10.0
+TRIM_S = 1.0
+"""Between two looks at the limits, and at the room that others need."""
 LATEST_NS = 2_000_000_000
 """What has waited for longer is dropped: who falls behind is to catch up, not to fill the memory."""
 WAITING = 50_000
@@ -46,6 +47,7 @@ class HistoryService(Actor):
         self._store = HistoryStore(settings.history_path, limits)
         for report in reports(settings.history_path):
             structlog.get_logger().warning(str(report))
+        self.writings = [self._store.writing]
         self._reader = TapReader(settings.sip_host, settings.sip_port, hops=settings.history_hops)
         self._hep = HepSender(settings.hep) if settings.hep else None
         self._sample = Sample(settings.history_rate)
@@ -102,6 +104,7 @@ class HistoryService(Actor):
             "nameless": self._nameless,
             "cut": self._store.cut,
             "forgotten": self._store.forgotten,
+            "unwritten": self._store.unwritten,
             "missed_frames": self._reader.missed,
             "bad_taps": self._reader.bad,
             **(self._hep.stats() if self._hep else {}),
@@ -146,8 +149,7 @@ class HistoryService(Actor):
         if waiting:
             for messages in waiting.values():
                 messages.sort(key=_instant)
-            self._store.add(waiting)
-        self._kept += self._count
+            self._kept += self._store.add(waiting)
         self._count = 0
 
 

@@ -11,7 +11,8 @@ GOOD = MachineFacts(
     clock_synchronized=True,
     buffer_cut="",
     buffer_bytes=4 << 20,
-    open_files=1024,
+    open_files=4096,
+    files_needed=456,
     python=(3, 11, 0),
     libzmq=(4, 3, 5),
     core="compiled core",
@@ -31,7 +32,7 @@ def test_all_is_well() -> None:
     [
         ({"clock_synchronized": False}, "clock", Level.WARNING, "chrony"),
         ({"buffer_cut": "little"}, "buffers", Level.WARNING, "net.core.rmem_max = 4194304"),
-        ({"open_files": 256}, "files", Level.WARNING, "ulimit -n 1024"),
+        ({"open_files": 256}, "files", Level.PROBLEM, "ulimit -Hn 4096"),
         ({"python": (3, 10, 9)}, "versions", Level.PROBLEM, "Python 3.11"),
         ({"libzmq": (4, 2, 5)}, "versions", Level.PROBLEM, "pyzmq"),
         ({"core": "pure Python"}, "core", Level.WARNING, "compiler"),
