@@ -60,6 +60,8 @@ class MachineFacts:
     open_to_others: Sequence[Path]
     """Directories and files of ours that other users may read."""
     disk_free_bytes: int
+    leaving: Sequence[Path] = ()
+    """Directories of routers that the settings do not have any more."""
     clock_doubt: str = ""
     """What was wrong with the clock when the machine started, while that matters; "" for nothing."""
 

@@ -20,6 +20,7 @@ from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
+from switchboard.settings.site import leaving_routers, router_dir
 from switchboard.storage.writing import ERROR, words_of
 from switchboard.survey.ask import ask_parents, ask_workers, failing_phones, name_of
 from switchboard.survey.ping import NobodyListens, ping
@@ -60,6 +61,9 @@ def machine_facts(settings: Settings) -> MachineFacts:
     withheld, granted = _buffer(settings.receive_buffer_bytes)
     return MachineFacts(
         clock_synchronized=_clock_synchronized(),
+        leaving=[
+            path for number in leaving_routers(settings) if (path := router_dir(number, settings)).exists()
+        ],
         clock_doubt=current_doubt(settings.data_dir),
         buffer_cut=withheld,
         buffer_bytes=granted,
