@@ -48,10 +48,10 @@ class Outcome:
 class Load:
     """A traffic process for as long as the `with` block. Its phones register once."""
 
-    def __init__(self, proxy: Address) -> None:
+    def __init__(self, proxy: Address, lines: int = LINES) -> None:
         host, port = proxy
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.traffic", host, str(port), str(LINES)],
+            [sys.executable, "-m", "bench.traffic", host, str(port), str(lines)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

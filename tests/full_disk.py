@@ -1,8 +1,18 @@
 """Disks that are full, for tests: without root by a limit of the size of files, with root as small file systems."""
 
+import ctypes
+import os
 import resource
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_CLONE_NEWNS = 0x20000
+FILLER = "filler"
+GRAIN = 4096
 
 
 @contextmanager
@@ -14,3 +24,52 @@ def file_limit(octets: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class SmallDisk:
+    """A file system of `size` octets at `path`, that nobody outside of this process and its children sees."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fill(self, leave: int = 0) -> None:
+        """Leave so many octets free."""
+        with (self.path / FILLER).open("ab", buffering=0) as file:
+            for size in (1 << 20, GRAIN):
+                while self.free_bytes >= leave + size and _has_written(file.fileno(), size):
+                    pass
+
+    @property
+    def free_bytes(self) -> int:
+        """What is free."""
+        disk = os.statvfs(self.path)
+        return disk.f_bavail * disk.f_frsize
+
+    def free(self) -> None:
+        """Take that back."""
+        (self.path / FILLER).unlink()
+
+
+@contextmanager
+def small_disk(path: Path, size: int) -> Iterator[SmallDisk]:
+    """Inside the block it is there. Skips without the right to mount."""
+    if os.geteuid() != 0 or ctypes.CDLL(None).unshare(_CLONE_NEWNS) != 0:
+        pytest.skip("only root mounts file systems")
+    _mount("--make-rprivate", "/")
+    path.mkdir(mode=0o700)
+    _mount("-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(path))
+    try:
+        yield SmallDisk(path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def _has_written(fd: int, size: int) -> bool:
+    try:
+        return os.write(fd, bytes(size)) > 0
+    except OSError:
+        return False
+
+
+def _mount(*words: str) -> None:
+    subprocess.run(["mount", *words], check=True)

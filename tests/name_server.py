@@ -68,13 +68,15 @@ def _serve(server: NameServer, sock: socket.socket) -> None:
 @contextmanager
 def name_server(address: str = "127.0.0.1", port: int = 0) -> Iterator[NameServer]:
     """One that serves meanwhile."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last,
+    ):
         sock.bind((address, port))
         server = NameServer(*sock.getsockname())
         thread = Thread(target=_serve, args=(server, sock), daemon=True)
         thread.start()
         yield server
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", sock.getsockname())
+        last.sendto(b"", sock.getsockname())
         thread.join(DEADLINE_S)
         assert not thread.is_alive()

@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from switchboard.storage.writing import RETRY_S
 from switchboard.wal.segment import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK, WAITING_BYTES
-from switchboard.wal.segment import HEADER, check_header, is_behind
+from switchboard.wal.segment import HEADER, check_header, is_behind, next_commit, report_skipped
 
 include "crc32.pxi"
 include "key_index.pxi"
@@ -381,39 +381,49 @@ cdef LogSegment *log_add_segment(Log *log, long number) noexcept nogil:
     return segment
 
 
-cdef int log_replay(Log *log, const unsigned char *data, Py_ssize_t size) noexcept nogil:
-    """Take in the records of whole commits in `data`, which the newest segment's file holds. -1: out of memory."""
-    cdef Py_ssize_t position = LOG_HEADER_BYTES, length
-    cdef int taken
-    log.size += size
-    log.last.size = size
+cdef Py_ssize_t log_replay(Log *log, const unsigned char *data, Py_ssize_t position, Py_ssize_t size) noexcept nogil:
+    """Take in the records of whole commits in `data`, which the newest segment's file holds, from `position` on.
+
+    Where the first one begins that is not whole, the end if all are. -1: out of memory.
+    """
+    cdef Py_ssize_t start, end
     while position + LOG_COMMIT_BYTES <= size:
-        length = _log_number(data + position + 4)
-        position += LOG_COMMIT_BYTES
-        if length > size - position or _log_number(data + position - LOG_COMMIT_BYTES) != crc32_of(
-            data + position, length
+        start = position + LOG_COMMIT_BYTES
+        end = start + _log_number(data + position + 4)
+        if end > size or not _log_holds_records(data, start, end) or _log_number(data + position) != crc32_of(
+            data + start, end - start
         ):
-            return 0
-        taken = _log_replay_commit(log, data, position, position + length)
-        if taken <= 0:
-            return taken
-        position += length
-    return 0
+            return position
+        if _log_replay_commit(log, data, start, end) < 0:
+            return -1
+        position = end
+    return position
+
+
+cdef bint _log_holds_records(const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept nogil:
+    """Whether whole records, one at least, fill that place."""
+    cdef uint32_t length
+    if position == end:
+        return False
+    while position + LOG_RECORD_BYTES <= end:
+        length = _log_number(data + position + 2)
+        position += LOG_RECORD_BYTES + (data[position] | data[position + 1] << 8)
+        if length != LOG_ERASED:
+            position += length
+    return position == end
 
 
 cdef int _log_replay_commit(Log *log, const unsigned char *data, Py_ssize_t position, Py_ssize_t end) noexcept nogil:
-    """1: all of it was taken in, 0: a record is longer than the commit, -1: out of memory."""
+    """-1: out of memory."""
     cdef Py_ssize_t key_size
     cdef const unsigned char *key
     cdef uint32_t length
     cdef LogEntry *entry
-    while position + LOG_RECORD_BYTES <= end:
+    while position < end:
         key_size = data[position] | data[position + 1] << 8
         length = _log_number(data + position + 2)
         key = data + position + LOG_RECORD_BYTES
         position += LOG_RECORD_BYTES + key_size
-        if position + (0 if length == LOG_ERASED else length) > end:
-            return 0
         if length != LOG_ERASED:
             if _log_set(log, key, key_size, position, length) < 0:
                 return -1
@@ -423,7 +433,7 @@ cdef int _log_replay_commit(Log *log, const unsigned char *data, Py_ssize_t posi
         if entry != NULL:
             _log_let_go(log, entry)
             index_remove(&log.index, entry)
-    return position == end
+    return 0
 
 
 cdef int _log_set(
@@ -594,12 +604,27 @@ cdef class NativeKeyedLog:
 
     cdef int _replay(self, path) except -1:
         cdef bytes data = path.read_bytes()
-        check_header(path, data)
+        cdef int skipped = not check_header(path, data)
         self.log.is_behind = self.log.is_behind or is_behind(path)
         if log_add_segment(&self.log, int(path.stem)) == NULL:
             raise MemoryError
-        if log_replay(&self.log, <const unsigned char *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)) < 0:
-            raise MemoryError
+        self.log.last.size = PyBytes_GET_SIZE(data)
+        self.log.size += self.log.last.size
+        return self._replay_all(path, data, skipped)
+
+    cdef int _replay_all(self, path, bytes data, int skipped) except -1:
+        """Damaged commits are skipped, where others follow. `skipped`: whether the header was."""
+        cdef Py_ssize_t position = LOG_HEADER_BYTES, size = PyBytes_GET_SIZE(data)
+        while position and position < size:
+            position = log_replay(&self.log, <const unsigned char *>PyBytes_AS_STRING(data), position, size)
+            if position < 0:
+                raise MemoryError
+            if position < size:
+                position = next_commit(data, position)
+                skipped += position > 0
+        if skipped:
+            report_skipped(path, skipped)
+            self.log.is_behind = True
         return 0
 
     @property

@@ -1,5 +1,8 @@
 # Users by name with their packed bindings: the twin of registrar/user_table.py.
 
+NONE = b"\x90"  # a packed list
+cdef Py_ssize_t LOOKS_A_NAME = 40
+
 cdef struct User:
     Node node
     double until  # when the first of its bindings ends
@@ -123,14 +126,20 @@ cdef class UserTable:
     """Users by name: `registrar/user_table.py` says what it does."""
 
     cdef Table table
-    cdef readonly Py_ssize_t octets, bound, bindings
-    cdef double _earliest  # no binding ends before
+    cdef readonly Py_ssize_t octets, bindings
+    cdef double _earliest  # no binding ends before, but those of users that the expiry has still to look at
+    cdef Py_ssize_t _expiry_at  # a bucket, as all positions; the table may widen meanwhile: users move behind then
+    cdef double _first_end
+    cdef object _unbound
     cdef list _before  # since `begin`: name, packed bindings and row of each user that was set; None: not kept
 
     def __cinit__(self):
         if not open_table(&self.table):
             raise MemoryError
         self._earliest = INFINITY
+        self._unbound = reference("switchboard.bounded", "Generations")(
+            reference("switchboard.registrar.user_table", "MOST_UNBOUND")
+        )
 
     def __dealloc__(self):
         cdef Py_ssize_t at
@@ -151,6 +160,9 @@ cdef class UserTable:
 
     def __contains__(self, str user not None):
         return self._find(user) != NULL
+
+    def was_bound(self, str user not None):
+        return user in self._unbound
 
     def take(self, bytes records not None, Py_ssize_t start=0, int64_t row=0):
         cdef Cursor cursor
@@ -186,10 +198,7 @@ cdef class UserTable:
         cdef bytes name, packed
         self._before = None
         for name, packed, row in reversed(before):
-            if packed is None:
-                self._forget(find_user(&self.table, slice_in(name)))
-            else:
-                self.set_user(slice_in(name), slice_in(packed), row)
+            self.set_user(slice_in(name), slice_in(packed), row)
 
     def get(self, str user not None):
         cdef User *found = self._find(user)
@@ -218,28 +227,49 @@ cdef class UserTable:
         return list(found.values())
 
     def users(self):
-        return self._names(INFINITY)
+        return self._names(0, self.table.mask + 1, INFINITY)
 
-    def expired(self, double now_at):
-        cdef double earliest = INFINITY
-        cdef Py_ssize_t at
-        cdef Node *node
-        if now_at < self._earliest:
-            return []
-        for at in range(self.table.mask + 1):
-            node = self.table.buckets[at]
-            while node != NULL:
-                earliest = min(earliest, (<User *>node.owner).until)
-                node = node.next
-        self._earliest = earliest
-        return self._names(now_at) if earliest <= now_at else []
+    def some(self, Py_ssize_t at, Py_ssize_t at_most):
+        cdef Py_ssize_t start = at, looks = 0
+        while 0 <= at <= self.table.mask and looks < at_most:
+            looks += self._look(at)
+            at += 1
+        return self._names(start, at, INFINITY), at if at <= self.table.mask else 0
 
-    cdef list _names(self, double until):
-        """Of all who have a binding that ends by then; INFINITY: of all."""
+    def expired(self, double now_at, Py_ssize_t at_most):
+        cdef Py_ssize_t start = self._expiry_at, looks = 0, most = LOOKS_A_NAME * at_most
+        cdef list names = []
+        if start == 0:
+            if now_at < self._earliest:
+                return names, False
+            self._earliest = INFINITY
+        while self._expiry_at <= self.table.mask and len(names) < at_most and looks < most:
+            looks += 1 + self._look(self._expiry_at)
+            if self._first_end <= now_at:
+                names += self._names(self._expiry_at, self._expiry_at + 1, now_at)
+            self._expiry_at += 1
+        if self._expiry_at > self.table.mask:
+            self._expiry_at = 0
+        return names, self._expiry_at > 0
+
+    cdef Py_ssize_t _look(self, Py_ssize_t at) noexcept:
+        """How many users a bucket has; notes when the first of their bindings ends."""
+        cdef Py_ssize_t count = 0
+        cdef Node *node = self.table.buckets[at]
+        self._first_end = INFINITY
+        while node != NULL:
+            self._first_end = min(self._first_end, (<User *>node.owner).until)
+            count += 1
+            node = node.next
+        self._earliest = min(self._earliest, self._first_end)
+        return count
+
+    cdef list _names(self, Py_ssize_t start, Py_ssize_t end, double until):
+        """Of all in these buckets who have a binding that ends by then; INFINITY: of all."""
         cdef list names = []
         cdef Py_ssize_t at
         cdef Node *node
-        for at in range(self.table.mask + 1):
+        for at in range(start, min(end, self.table.mask + 1)):
             node = self.table.buckets[at]
             while node != NULL:
                 if (<User *>node.owner).until <= until:
@@ -261,6 +291,11 @@ cdef class UserTable:
             raise _codec_error("no record")
         if self._before is not None:
             self._note_before(name, before)
+        if bindings == 0:
+            if before != NULL:
+                self._forget(before)
+            self._unbound.put(text_of(name), True)
+            return 0
         user = <User *>malloc(sizeof(User) + name.size + packed.size)
         if user == NULL:
             raise MemoryError
@@ -282,14 +317,13 @@ cdef class UserTable:
 
     cdef int _note_before(self, Slice name, User *before) except -1:
         if before == NULL:
-            self._before.append((bytes_of(name), None, 0))
+            self._before.append((bytes_of(name), NONE, 0))
         else:
             self._before.append((bytes_of(name), bytes_of(packed_of(before)), before.row))
         return 0
 
     cdef void _count(self, User *user, int sign) noexcept:
         self.octets += sign * <Py_ssize_t>(user.name_size + user.size)
-        self.bound += sign * (user.bindings > 0)
         self.bindings += sign * <Py_ssize_t>user.bindings
 
 

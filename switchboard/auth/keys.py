@@ -6,6 +6,7 @@ from enum import Enum
 from hashlib import blake2s
 from pathlib import Path
 
+from switchboard.storage.secret import exposure
 from switchboard.storage.unusable import UnusableFile
 
 SIZE = 32
@@ -39,6 +40,8 @@ def load_or_make_key(path: Path) -> bytes:
     try:
         if not path.exists():
             make_key(path)
+        if problem := exposure(path):
+            raise KeyFileError(f"The key {path} {problem}.")
         key = path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"The key {path} cannot be used: {error.strerror}.") from error

@@ -1,6 +1,5 @@
 """The users on disk (SQLite): HA1 for each algorithm, never a password; for nobody else's eyes."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,6 +10,8 @@ from switchboard.auth.users import Entry, Page, Record
 from switchboard.storage.database import Schema, transaction
 from switchboard.storage.mending import Plan
 from switchboard.storage.rescue import Row
+from switchboard.storage.restoring import take_restored
+from switchboard.storage.secret import make_private
 from switchboard.storage.unusable import NotWritten, UnusableFile
 from switchboard.storage.writing import Writing, error_number, words_of
 
@@ -51,7 +52,7 @@ def _name_in(row: Row) -> Sequence[Any] | None:
     return None
 
 
-_SCHEMA = Schema(
+SCHEMA = Schema(
     "The store of users",
     SCHEMA_VERSION,
     "use the program that wrote it.",
@@ -63,6 +64,7 @@ _SCHEMA = Schema(
         settle="UPDATE store SET number = (SELECT coalesce(max(number), 0) FROM users);",
         memory="CREATE TEMP TABLE named (number, user);",
         missing="SELECT DISTINCT user FROM temp.named WHERE user NOT IN (SELECT user FROM users) ORDER BY number",
+        renew="UPDATE store SET series = lower(hex(randomblob(8)));",
     ),
     check="integrity_check",
 )
@@ -81,6 +83,8 @@ class UserStore:
     def __init__(self, path: Path) -> None:
         """Open the store, or make it; what is damaged of it is mended. UserStoreError if the file cannot be used."""
         self.writing = Writing("users", "they stay as they are")
+        self.was_exposed = False
+        """Whether others could read the file until now."""
         self._path = path
         self._database = self._open()
 
@@ -89,20 +93,21 @@ class UserStore:
         try:
             return self._connect()
         except UserStoreError as error:
-            if not (error.__cause__ and _SCHEMA.is_for_now(error)):
+            if not (error.__cause__ and SCHEMA.is_for_now(error)):
                 raise
             try:
-                database = _SCHEMA.open_copy(self._path)
+                database = SCHEMA.open_copy(self._path)
             except UserStoreError:
                 raise error from error.__cause__
             self.writing.failed(error_number(error.__cause__))
             return database
 
     def _connect(self) -> sqlite3.Connection:
-        with _SCHEMA.explained(self._path):
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            _SCHEMA.examine(self._path)
-        database = _SCHEMA.open(self._path)
+        with SCHEMA.explained(self._path):
+            take_restored(self._path)
+            self.was_exposed = make_private(self._path) or self.was_exposed
+            SCHEMA.examine(self._path)
+        database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
         return database
 
@@ -141,7 +146,7 @@ class UserStore:
 
     def state(self) -> tuple[str, int]:
         """The series, and the number of the last change. UserStoreError."""
-        with _SCHEMA.explained(self._path):
+        with SCHEMA.explained(self._path):
             series, number = self._database.execute("SELECT series, number FROM store").fetchone()
         return series, number
 
@@ -168,7 +173,7 @@ class UserStore:
 
     def page(self, after: int, at_most: int) -> Page:
         """The next `at_most` changes after the number `after` (0: from the first). UserStoreError."""
-        with _SCHEMA.explained(self._path):
+        with SCHEMA.explained(self._path):
             return _read_page(self._database, after, at_most)
 
     def adopt(self, page: Page) -> None:
@@ -196,8 +201,8 @@ class UserStore:
 
 def read_page(path: Path, after: int, at_most: int) -> Page | None:
     """As `UserStore.page`, without disturbing the writer; None if there is no store yet."""
-    with _SCHEMA.explained(path):
-        database = _SCHEMA.open_to_read(path)
+    with SCHEMA.explained(path):
+        database = SCHEMA.open_to_read(path)
         if database is None:
             return None
         with closing(database):

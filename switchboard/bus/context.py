@@ -1,7 +1,7 @@
 """The ZeroMQ context of a process: what leaves the host is encrypted (CurveZMQ, RFC 26), and what comes in is known.
 
 Each host has one pair of keys, kept in one directory: `HOST.key` is public and known to every host,
-`HOST.key_secret` never leaves its own. Only hosts of our own switchboard are let in (ZAP, ZeroMQ RFC 27).
+`HOST.key_secret` never leaves its own. Only hosts of our own switchboard are let in (`guard.py`).
 """
 
 import os
@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zmq
-from zmq.utils import z85
+
+from switchboard.bus.guard import Guard, fingerprint
+from switchboard.bus.link import SECURED, Link
+from switchboard.storage.secret import exposure
 
 PUBLIC, SECRET = ".key", ".key_secret"
 
@@ -39,18 +42,31 @@ def make_keys(directory: Path, hosts: Iterable[str]) -> list[str]:
 
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = [host for host in hosts if not (directory / (host + PUBLIC)).exists()]
-    for host in made:
-        create_certificates(directory, host)
-        os.chmod(directory / (host + SECRET), 0o600)
+    before = os.umask(0o077)
+    try:
+        for host in made:
+            create_certificates(directory, host)
+    finally:
+        os.umask(before)
     return made
+
+
+def fingerprints(directory: Path, hosts: Iterable[str]) -> dict[str, str]:
+    """Of each host's public key. KeysError if one is missing or no key."""
+    return {host: fingerprint(_load(directory / (host + PUBLIC))[0]) for host in hosts}
 
 
 def load_keys(directory: Path, here: str, addresses: Mapping[str, str]) -> Keys:
     """Read what the host `here` needs; `addresses`: by host. KeysError if something is missing or no key."""
     publics = {address: _load(directory / (host + PUBLIC))[0] for host, address in addresses.items()}
-    public, secret = _load(directory / (here + SECRET))
+    own = directory / (here + SECRET)
+    if own.exists() and (problem := exposure(own)):
+        raise KeysError(
+            f"The secret key {own} {problem} (remove it and {here}{PUBLIC}, then `switchboard keys`)."
+        )
+    public, secret = _load(own)
     if secret is None:
-        raise _unusable(directory / (here + SECRET), "holds no secret key")
+        raise _unusable(own, "holds no secret key")
     return Keys(public, secret, publics)
 
 
@@ -70,50 +86,12 @@ def _unusable(path: Path, what: str) -> KeysError:
     )
 
 
-ENDPOINT = "inproc://zeromq.zap.01"
-_VERSION = b"1.0"
-
-
-class Guard:
-    """Answers libzmq's question whether a key may connect; `socket` is for the poller of the owner.
-
-    `refused` counts those turned away.
-    """
-
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], allowed: Iterable[bytes]) -> None:
-        self.refused = 0
-        self._strangers: set[str] = set()
-        self._allowed = frozenset(z85.decode(key) for key in allowed)
-        self.socket = context.socket(zmq.REP)
-        self.socket.set(zmq.LINGER, 0)
-        self.socket.bind(ENDPOINT)
-
-    def serve(self) -> None:
-        """Answer what waits."""
-        while self.socket.poll(0):
-            _, request, _, address, _, mechanism, *credentials = self.socket.recv_multipart()
-            known = mechanism == b"CURVE" and credentials[:1] and credentials[0] in self._allowed
-            if not known:
-                self.refused += 1
-                self._strangers.add(address.decode(errors="replace"))
-            status, text = (b"200", b"OK") if known else (b"400", b"unknown key")
-            self.socket.send_multipart([_VERSION, request, status, text, b"", b""])
-
-    def take_strangers(self) -> list[str]:
-        """The addresses of those turned away since the last call."""
-        strangers, self._strangers = sorted(self._strangers), set()
-        return strangers
-
-    def close(self) -> None:
-        """Answer no more."""
-        self.socket.close()
-
-
 HEARTBEAT_MS = 1_000
 SILENCE_MS = 10_000
 """A host that is silent for so long is gone; a link that is cut for less loses nothing."""
 CONNECT_MS = 1_000
-_SECURED = "tcp://"
+BUFFER_BYTES = 128 * 1024
+"""Of the kernel, at either end of a connection: what waits there is seen by nobody. It doubles them for its own use."""
 
 
 class NotListeningError(Exception):
@@ -135,10 +113,26 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
 
     keys: Keys | None = None
     guard: Guard | None = None
+    links: Sequence[Link] = ()
+
+    def link(self, socket: zmq.Socket[bytes], endpoint: str, watched: bool = False) -> Link:
+        """Connect a socket whose options are set, for long: whoever goes rounds has to `look` at the links."""
+        own_key = fingerprint(self.keys.public) if self.keys else ""
+        link = Link(socket, endpoint, self.connect, own_key, watched)
+        self.links = [*self._open_links(), link]
+        return link
+
+    def look(self, now: float) -> None:
+        """Connect anew where that is needed (`Link`). `now`: monotonic s."""
+        for link in self._open_links():
+            link.look(now)
+
+    def _open_links(self) -> list[Link]:
+        return [link for link in self.links if not link.is_closed]
 
     def connect(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
         """Connect a socket whose options are set."""
-        if endpoint.startswith(_SECURED):
+        if endpoint.startswith(SECURED):
             self._secure(socket, endpoint)
             socket.set(zmq.CONNECT_TIMEOUT, CONNECT_MS)
         socket.connect(endpoint)
@@ -151,7 +145,7 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
         socket = self.socket(kind)
         for name, value in options.items():
             socket.set(zmq.SocketOption[name.upper()], value)
-        if endpoint.startswith(_SECURED):
+        if endpoint.startswith(SECURED):
             self._admit(socket, endpoint)
         try:
             socket.bind(endpoint)
@@ -171,7 +165,7 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
         """Only who has the secret key of one of our hosts."""
         assert self.keys is not None, "TCP needs keys"
         if self.guard is None:
-            self.guard = Guard(self, self.keys.publics.values())
+            self.guard = Guard(self, self.keys.publics)
         socket.set(zmq.ZAP_DOMAIN, b"switchboard")
         socket.set(zmq.CURVE_SERVER, 1)
         socket.set(zmq.CURVE_SECRETKEY, self.keys.secret)
@@ -182,3 +176,5 @@ def _prepare(socket: zmq.Socket[bytes], endpoint: str) -> None:
     socket.set(zmq.IPV6, int("[" in endpoint))
     socket.set(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
     socket.set(zmq.HEARTBEAT_TIMEOUT, SILENCE_MS)
+    socket.set(zmq.SNDBUF, BUFFER_BYTES)
+    socket.set(zmq.RCVBUF, BUFFER_BYTES)

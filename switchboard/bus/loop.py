@@ -11,7 +11,9 @@ from switchboard import log
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
-from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS, Reach
+from switchboard.bus.link import Link
+from switchboard.bus.peer import HIGH_WATER_MARK, RECONNECT_MS
+from switchboard.bus.reach import Reach
 from switchboard.bus.rounds import FRAMES_A_ROUND, Rounds, Stop
 from switchboard.bus.rpc import Question, RpcServer
 from switchboard.bus.sockets import Ears
@@ -41,13 +43,15 @@ class Loop:
         tell_frame: Callable[[bytes], None] | None = None,
     ) -> None:
         self.actor = actor
-        self._subscriptions = [_subscription(context, each) for each in actor.subscriptions(endpoints)]
+        self._publishers = [_subscription(context, each) for each in actor.subscriptions(endpoints)]
+        self._subscriptions = [each.socket for each in self._publishers]
         actor.subscribed(self._subscriptions)
         owner = f"{actor.name}.{instance}"
         self._inboxes = (
             _inboxes(context, endpoints.listen(owner, SocketKind.INBOX)) if actor.has_inbox else []
         )
         self._server = RpcServer(context, *endpoints.listen(owner, SocketKind.ASK))
+        self._context = context
         self._guard = context.guard
         self._reach = Reach()
         self._tell_frame = tell_frame
@@ -83,7 +87,11 @@ class Loop:
     def close(self) -> None:
         """Close what only receives: a subscription to a publisher that is away would hold up the end."""
         for source in (*self._subscriptions, *self._inboxes):
-            source.close(linger=0)
+            source.set(zmq.LINGER, 0)
+        for link in self._publishers:
+            link.close()
+        for inbox in self._inboxes:
+            inbox.close()
 
     def drain(self) -> None:
         """Take what has arrived on the bus, for DRAIN_S at most, and flush it."""
@@ -101,6 +109,7 @@ class Loop:
             "items_in": self.rounds.items_in,
             "bad_frames": self.rounds.bad_frames + self._server.bad_frames,
             "strangers_refused": self._guard.refused if self._guard else 0,
+            "links_renewed": sum(link.renewed for link in self._context.links),
         }
         for outbox in self.actor.outboxes:
             counters |= outbox.stats()
@@ -143,7 +152,7 @@ class Loop:
                 return self.stats()
             case "notes":
                 cannot_write = filter(None, (each.note() for each in self._writings()))
-                return [*cannot_write, *self.actor.notes(), *self._reach.notes()]
+                return [*cannot_write, *self.actor.notes(), *self._reach.notes(), *self._refusals()]
             case "log.level":
                 return self._choose_level(question.body)
         return self.actor.answer(question.subject, question.body)
@@ -165,18 +174,20 @@ class Loop:
         for each in self._writings():
             if news := each.news():
                 structlog.get_logger().warning(news)
-        for line in self._reach.look(self.actor.peers(), now, time.time()):
+        self._context.look(now)
+        refused = self._guard.look(now) if self._guard else []
+        for line in [*self._reach.look(self.actor.peers(), self._context.links, now, time.time()), *refused]:
             structlog.get_logger().warning(line)
-        if self._guard and (strangers := self._guard.take_strangers()):
-            structlog.get_logger().warning("unknown keys refused", addresses=strangers)
+
+    def _refusals(self) -> list[str]:
+        return self._guard.notes(time.monotonic()) if self._guard else []
 
 
-def _subscription(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
+def _subscription(context: BusContext, endpoint: str) -> Link:
     socket = context.socket(zmq.SUB)
     socket.set(zmq.RCVHWM, SUBSCRIPTION_FRAMES)
     socket.set(zmq.RECONNECT_IVL, RECONNECT_MS)
-    context.connect(socket, endpoint)
-    return socket
+    return context.link(socket, endpoint)
 
 
 def _inboxes(context: BusContext, endpoints: Sequence[str]) -> list[zmq.Socket[bytes]]:

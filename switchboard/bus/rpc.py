@@ -14,6 +14,7 @@ import zmq
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
+from switchboard.bus.link import Link
 
 ERROR = "error"  # subject of a reply that carries a text instead of an answer
 
@@ -133,15 +134,17 @@ class RpcGroup:
     ) -> None:
         self.answers: dict[str, Any] = {}
         self._question = frames.pack(question, body)
-        self._sockets = {name: connect(context, endpoint) for name, endpoint in endpoints.items()}
+        self._links = {name: connect(context, endpoint) for name, endpoint in endpoints.items()}
+        self._sockets = {name: link.socket for name, link in self._links.items()}
 
     def ask(self) -> None:
         """Put the question to everybody who can be reached now."""
-        for name in self._sockets:
+        for name in self._links:
             self._ask(name)
 
     def _ask(self, name: str) -> bool:
         """False: who serves there cannot be reached now."""
+        self._links[name].look(time.monotonic())
         try:
             self._sockets[name].send(self._question, zmq.NOBLOCK)
         except zmq.Again:
@@ -178,18 +181,17 @@ class RpcGroup:
 
     def close(self) -> None:
         """Close the sockets."""
-        for socket in self._sockets.values():
-            socket.close()
+        for link in self._links.values():
+            link.close()
 
 
-def connect(context: BusContext, endpoint: str) -> zmq.Socket[bytes]:
+def connect(context: BusContext, endpoint: str) -> Link:
     """A socket that asks a server and keeps no question for one that is not there."""
     socket = context.socket(zmq.DEALER)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.IMMEDIATE, 1)
     socket.set(zmq.RECONNECT_IVL, ASK_AGAIN_MS)
-    context.connect(socket, endpoint)
-    return socket
+    return context.link(socket, endpoint)
 
 
 def _all_up(workers: list[dict[str, Any]]) -> bool:

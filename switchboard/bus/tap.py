@@ -12,7 +12,6 @@ from typing import Any
 from zlib import crc32
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
@@ -196,30 +195,28 @@ class Listener:
 
     def __init__(self, context: BusContext, endpoints: Iterable[str], topic: bytes = b"") -> None:
         self._poller = zmq.Poller()
-        self._sockets = []
-        self._monitors = []
+        self._links = []
         for endpoint in endpoints:
             socket = context.socket(zmq.SUB)
             socket.set(zmq.RCVHWM, LISTENED_FRAMES)
             socket.set(zmq.LINGER, 0)
-            self._monitors.append(socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED))
             socket.subscribe(topic)
-            context.connect(socket, endpoint)
-            self._sockets.append(socket)
+            self._links.append(context.link(socket, endpoint, watched=True))
             self._poller.register(socket, zmq.POLLIN)
 
     def connected(self, timeout_s: float) -> bool:
         """Wait until all publishers are reached; False: one is not, within the time."""
         deadline = time.monotonic() + timeout_s
-        for monitor in self._monitors:
-            left_s = max(0.0, deadline - time.monotonic())
-            if not monitor.poll(int(left_s * 1000)):
+        while not all(link.is_connected for link in self._links):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
                 return False
-            recv_monitor_message(monitor)
+            self._wait_for_news(min(left_s, LOOK_S))
         return True
 
     def frames(self, timeout_s: float) -> Iterator[tuple[str, Any]]:
         """Yield (subject, body) of what has come, or comes in time; what is no frame is left out."""
+        self._look()
         for socket, _ in self._poller.poll(int(timeout_s * 1000)):
             while socket.get(zmq.EVENTS) & zmq.POLLIN:
                 try:
@@ -229,7 +226,17 @@ class Listener:
 
     def close(self) -> None:
         """Let go of the sockets."""
-        for socket, monitor in zip(self._sockets, self._monitors, strict=True):
-            socket.disable_monitor()
-            monitor.close(linger=0)
-            socket.close()
+        for link in self._links:
+            link.close()
+
+    def _look(self) -> None:
+        for link in self._links:
+            link.look(time.monotonic())
+
+    def _wait_for_news(self, timeout_s: float) -> None:
+        poller = zmq.Poller()
+        for link in self._links:
+            if link.monitor is not None:
+                poller.register(link.monitor, zmq.POLLIN)
+        poller.poll(math.ceil(timeout_s * 1000))
+        self._look()

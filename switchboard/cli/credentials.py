@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from switchboard.auth.keys import make_key
-from switchboard.bus.context import PUBLIC, SECRET, make_keys
+from switchboard.bus.context import PUBLIC, SECRET, KeysError, fingerprints, make_keys
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, say
 from switchboard.cli.running import settings_or_exit
 from switchboard.settings.password import SALT_BYTES, hash_password
@@ -98,11 +98,15 @@ def keys(as_json: JsonOption = False) -> None:
         made = make_keys(directory, settings.hosts)
         if not settings.shared_key_path.exists():
             make_key(settings.shared_key_path)
+        prints = fingerprints(directory, settings.hosts)
     except OSError as error:
         fail(f"The keys cannot be written to {directory}: {error.strerror}.")
+    except KeysError as error:
+        fail(str(error))
     if as_json:
-        print_json({"directory": str(directory), "made": made})
+        print_json({"directory": str(directory), "made": made, "fingerprints": prints})
     say(f"Made in {directory}: {', '.join(made)}." if made else f"All hosts have keys in {directory}.")
+    say("Fingerprints: " + ", ".join(f"{host} {print_}" for host, print_ in prints.items()) + ".")
     for host in settings.hosts:
         if host != settings.here:
             say(

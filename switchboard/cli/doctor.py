@@ -16,6 +16,7 @@ from switchboard.settings.local import interfaces
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, is_here
+from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
 if TYPE_CHECKING:
     from switchboard.doctor.facts import Finding, RunningFacts
@@ -140,12 +141,15 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
-    from switchboard.doctor.facts import ok
+    from switchboard.doctor.facts import ok, problem
     from switchboard.doctor.machine import check_machine, check_running
     from switchboard.doctor.network import check_network
     from switchboard.doctor.probe import machine_facts, network_facts, running_facts
 
     yield from _check_settings(settings, origins)
+    if why_not := allow_files(needed_to_ask(settings)):
+        yield problem("files", why_not, "raise it, then ask again")
+        return
     with context_or_exit(settings) as context:
         running = running_facts(settings, context)
     if is_here(EDGE, settings):

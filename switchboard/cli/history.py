@@ -70,7 +70,9 @@ def _contacts(messages: Sequence[Seen]) -> list[str] | None:
     with context_or_exit(settings) as context:
         server = endpoints_of(settings).ask("registrar")
         try:
-            users = call_rpc(server, "location.list", None, ANSWER_WITHIN_S, context)
+            _, users, _ = call_rpc(
+                server, "location.list", ["", 0, {"name": callee}], ANSWER_WITHIN_S, context
+            )
         except RpcError:
             return None
     return [each["contact_uri"] for user, bound in users for each in bound if user == callee]

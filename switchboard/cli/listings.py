@@ -19,26 +19,59 @@ from switchboard.cli.output import (
     progress,
     say,
 )
-from switchboard.cli.running import ask_worker, settings_or_exit
+from switchboard.cli.running import ask_worker, call_with, context_or_exit, settings_or_exit
 from switchboard.journal.file import parse_records, read_records
 from switchboard.journal.record import CallDetailRecord, Party, write_csv
+from switchboard.registrar.listing import Wanted, read_pages
 from switchboard.settings.model import Settings
-from switchboard.settings.site import is_here
+from switchboard.settings.site import endpoints_of, is_here
 
 BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "user agent")
 
 
-def bindings(as_json: JsonOption = False) -> None:
-    """List the bindings of all users, as the registrar has them now."""
-    users = ask_worker(settings_or_exit(), "registrar", "location.list")
-    found = [{"user": user, **binding} for user, bound in users for binding in bound]
+LINES = 1000
+UserOption = Annotated[str, typer.Option("--user", help="Of this user; 49* for all whose names begin so.")]
+ContactOption = Annotated[str, typer.Option("--contact", help="Whose contact has this in it.")]
+SourceOption = Annotated[
+    str, typer.Option("--source", help="That came from this address, address and port, or network.")
+]
+AgentOption = Annotated[str, typer.Option("--agent", help="Of user agents that have this in their name.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", min=0, help=f"So many at most, 0 for all. Default: {LINES}, or all with --json."),
+]
+
+
+def bindings(
+    user: UserOption = "",
+    contact: ContactOption = "",
+    source: SourceOption = "",
+    agent: AgentOption = "",
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List bindings by user, as the registrar has them now."""
+    wanted = Wanted("", user, contact, source, agent)
+    found = _bindings(wanted)
+    most = (0 if as_json else LINES) if limit is None else limit
+    shown = found[:most] if most else found
     if as_json:
-        print_json({"bindings": found})
-    else:
-        now_at = time.time()
-        print_table(
-            BINDING_HEADINGS, (_binding_row(binding, now_at) for binding in found), "Nobody is registered."
-        )
+        print_json({"bindings": shown})
+        return
+    now_at = time.time()
+    nothing = "Nobody is registered." if wanted == Wanted() else "No binding is like that."
+    print_table(BINDING_HEADINGS, (_binding_row(each, now_at) for each in shown), nothing)
+    if left := len(found) - len(shown):
+        say(f"{left} more: --user, --contact, --source and --agent choose among them, --limit 0 shows all.")
+
+
+def _bindings(wanted: Wanted) -> list[dict[str, Any]]:
+    settings = settings_or_exit()
+    with context_or_exit(settings) as context:
+        server = endpoints_of(settings).ask("registrar")
+        pages = read_pages(lambda body: call_with(context, settings, server, "location.list", body), wanted)
+        users = sorted(pages)
+    return [{"user": name, **each} for name, bound in users for each in bound]
 
 
 def _binding_row(binding: dict[str, Any], now_at: float) -> tuple[object, ...]:

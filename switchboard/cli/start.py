@@ -19,11 +19,13 @@ from switchboard.cli.start_failure import (
     not_listening,
     not_writable,
     placed_elsewhere,
+    too_few_files,
 )
 from switchboard.clock import Keeper
 from switchboard.settings.hosts import OPTIONAL, Component, WorkerName
 from switchboard.settings.model import Settings, SettingsError, read_settings
 from switchboard.settings.origin import Origins
+from switchboard.settings.run_dir import make_run_dir
 from switchboard.settings.site import (
     clock_of,
     endpoints_of,
@@ -36,7 +38,8 @@ from switchboard.settings.site import (
 from switchboard.settings.site import components as components_of
 from switchboard.settings.types import parse_listening, show_address
 from switchboard.supervisor.health import Watchdog, notify, signs_of_life
-from switchboard.supervisor.resources import Held, hold, make_data_dir, make_run_dir
+from switchboard.supervisor.open_files import allow_files, needed_to_serve
+from switchboard.supervisor.resources import Held, hold, make_data_dir
 from switchboard.supervisor.supervisor import Companion, Parent, Team
 from switchboard.supervisor.worker import Worker
 
@@ -76,6 +79,8 @@ def _complain(components: Sequence[Component], failure: SettingsError | StartFai
 def _run(wanted: Sequence[Component]) -> int:
     settings, origins = read_settings()
     components = _choose(wanted, settings)
+    if why_not := allow_files(needed_to_serve(settings)):
+        raise too_few_files(why_not)
     _make_directories(settings, origins)
     for component in components:
         _hold(component, settings)
@@ -156,7 +161,7 @@ def _open_console(components: Sequence[Component], settings: Settings, log: "_Lo
 def _make_directories(settings: Settings, origins: Origins) -> None:
     try:
         make_data_dir(settings.data_dir)
-        make_run_dir(settings.run_dir)
+        make_run_dir(settings.data_dir)
     except OSError as error:
         raise not_writable(settings.data_dir, error, origins) from error
 

@@ -69,3 +69,8 @@ def placed_elsewhere(component: str, hosts: Sequence[str], here: str) -> StartFa
 def not_listening(endpoint: str, reason: str) -> StartFailure:
     """The socket for other hosts cannot be opened."""
     return StartFailure(f"{reason}.", f"{endpoint} not bound")
+
+
+def too_few_files(reason: str) -> StartFailure:
+    """The machine does not let a process open as many files as are needed."""
+    return StartFailure(f"{reason}.", "too few files may be open")

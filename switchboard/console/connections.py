@@ -7,10 +7,9 @@ keep nobody out. Who comes when none waits gets a spare place, which is good for
 """
 
 from collections.abc import Collection
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
-from switchboard.edge.rate_limit import IPV6_SITE
+from switchboard.core.domains import site_of as site_of
 
 MOST = 200
 SPARE = 56
@@ -23,19 +22,6 @@ UNREAD_S = 60.0
 """So long an answer may lie in our buffer, 48 KB of it or all."""
 GUEST = "switchboard.guest"
 """Where the scope of a request has its connection (a Guest)."""
-
-
-def site_of(host: str) -> str:
-    """What stands for one source: an IPv4 address, or the /64 of an IPv6 address. Any other text is itself."""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if not isinstance(address, IPv6Address):
-        return host
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(IPv6Network((int(address), IPV6_SITE), strict=False))
 
 
 class Guest(Protocol):

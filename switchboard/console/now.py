@@ -19,6 +19,7 @@ from switchboard.console.watch import SPAN_S, Look, Watch
 from switchboard.settings.hosts import Component, workers_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components, endpoints_of, host_of
+from switchboard.storage.mending import all_reports
 from switchboard.supervisor.supervisor import DEADLINE_S
 
 WIDTH, HEIGHT, PADDING = 240.0, 48.0, 2.0
@@ -134,6 +135,7 @@ class Now:
             "phones": phones,
             "more_phones": len(look.phones or ()) - len(phones or ()),
             "workers": look.moment.workers,
+            "damaged": all_reports(self._settings.data_dir),
             "at": look.at,
         }
 

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from switchboard.console.ended import EndedSessions
+from switchboard.storage.secret import exposure
 from switchboard.storage.unusable import UnusableFile
 
 LIFETIME_S = 12 * 3600.0
@@ -98,6 +99,8 @@ def load_key(path: Path) -> bytes:
     try:
         if not path.exists():
             _make(path)
+        if problem := exposure(path):
+            raise UnusableFile(f"The console's key {path} {problem}.")
         key = path.read_bytes()
     except OSError as error:
         raise UnusableFile(f"The console's key {path} cannot be used: {error.strerror}.") from error

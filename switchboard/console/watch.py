@@ -11,6 +11,7 @@ from typing import Any
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import read_state
+from switchboard.registrar.listing import read_pages
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
@@ -62,7 +63,8 @@ def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
 
 def _asked(settings: Settings, context: BusContext) -> Iterator[RegisteredPhone]:
     endpoint = endpoints_of(settings).ask("registrar")
-    for user, bindings in call_rpc(endpoint, "location.list", None, LISTED_WITHIN_S, context):
+    pages = read_pages(lambda body: call_rpc(endpoint, "location.list", body, LISTED_WITHIN_S, context))
+    for user, bindings in pages:
         for each in bindings:
             yield RegisteredPhone(
                 user, each["contact_uri"], each["user_agent"], each["source"], each["expires_at"], each["q"]

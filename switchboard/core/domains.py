@@ -9,6 +9,8 @@ from typing import Final
 from switchboard.sip.uri import SipUri
 
 DEFAULT_PORT: Final = 5060
+IPV6_SITE: Final = 64
+"""Bits of an IPv6 address that stand for one source: it has the others for itself."""
 _REMEMBERED = 1024
 _REMEMBERED_LENGTH = 256  # a maddr may be as long as a datagram
 
@@ -76,6 +78,19 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 def parse_host(host: str) -> IpAddress:
     """Return the address of a datagram's source, the name of its interface left out."""
     return ip_address(host.partition("%")[0])
+
+
+def site_of(host: str) -> str:
+    """What stands for one source: an IPv4 address, or the /64 of an IPv6 address. Any other text is itself."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return host
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((int(address), IPV6_SITE), strict=False))
 
 
 def is_within(address: IpAddress, networks: Iterable[Network]) -> bool:

@@ -6,6 +6,7 @@ all that belongs to such a transaction (repetitions, CANCEL, ACK) has to come he
 
 import re
 from array import array
+from contextlib import suppress
 from typing import Final
 
 from switchboard.core.transaction_log import BASE, STATE, Store, key_of, number_in
@@ -44,9 +45,10 @@ class HeldCalls:
 
     def _call_id(self, number: int) -> bytes:
         """The request is in what does not change; of one that was only answered, the answer in what does."""
-        for part in (BASE, STATE):
-            if found := _CALL_ID.search(self._store[key_of(part, number)]):
-                return found[1]
+        with suppress(KeyError):  # of a damaged log not all is there
+            for part in (BASE, STATE):
+                if found := _CALL_ID.search(self._store[key_of(part, number)]):
+                    return found[1]
         return b""
 
 

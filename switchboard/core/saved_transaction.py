@@ -148,6 +148,12 @@ class SavedTransaction:
     state: Fields
 
     @property
+    def is_whole(self) -> bool:
+        """Whether both parts are of the same moment: one may be older, where the log was damaged."""
+        own, other = self.base[2], self.state[2]
+        return (own is None) == (other is None) and (own is None or len(own[-1]) == len(other[-1]))
+
+    @property
     def saved_at(self) -> float:
         """When it was touched last."""
         at: float = self.state[0]

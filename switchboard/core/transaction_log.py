@@ -68,10 +68,13 @@ class TransactionLog:
     def __init__(self, log: Store, numbers: Numbering) -> None:
         self._log = log
         self._places: dict[Transaction, _Place] = {}
-        self._found = [number_in(key) for key in log if key[:1] == BASE]
+        keys = [_KEY.unpack(key) for key in log if key[:1] in (BASE, STATE)]
+        self._found = [number for kind, number in keys if kind == BASE]
         self.numbers = numbers
-        numbers.saved = max(self._found, default=0)
+        numbers.saved = max((number for _, number in keys), default=0)
         self._layer: TransactionLayer | None = None
+        for number in {number for _, number in keys}.difference(self._found):
+            self._erase(number)  # the log was damaged
 
     def save(self, touched: Iterable[object], now: float) -> None:
         """Write the saved transactions of the `touched` transactions; those that are over are erased.
@@ -104,7 +107,10 @@ class TransactionLog:
         restored = []
         found, self._found = self._found, []
         for number in found:
-            saved = self._read(number)
+            saved = self._find(number)
+            if saved is None:
+                self._erase(number)
+                continue
             due = saved.due
             if saved.is_stale(effects.now, env.layer.values):
                 self._erase(number)
@@ -147,6 +153,14 @@ class TransactionLog:
     def _read(self, number: int) -> SavedTransaction:
         base, state = self._log[key_of(BASE, number)], self._log[key_of(STATE, number)]
         return SavedTransaction(unpack(base, lists=False), unpack(state, lists=False))
+
+    def _find(self, number: int) -> SavedTransaction | None:
+        """As the predecessor left it; None where the log was damaged, so that not all is there."""
+        try:
+            saved = self._read(number)
+        except KeyError:
+            return None
+        return saved if saved.is_whole else None
 
     def _erase(self, number: int) -> None:
         self._log.erase(key_of(STATE, number))

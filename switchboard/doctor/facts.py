@@ -51,6 +51,8 @@ class MachineFacts:
     buffer_cut: str
     buffer_bytes: int
     open_files: int
+    """The hard limit; `files_needed` may come to be open."""
+    files_needed: int
     python: tuple[int, int, int]
     libzmq: tuple[int, int, int]
     core: str
@@ -62,6 +64,10 @@ class MachineFacts:
     disk_free_bytes: int
     leaving: Sequence[Path] = ()
     """Directories of routers that the settings do not have any more."""
+    damaged: Sequence[str] = ()
+    """What was found damaged of our files, and set aside."""
+    lacks_users: bool = False
+    """Whether passwords are asked for, and there is nobody who has one."""
     clock_doubt: str = ""
     """What was wrong with the clock when the machine started, while that matters; "" for nothing."""
 

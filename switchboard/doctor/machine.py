@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from switchboard.auth.failures import advise, describe
 from switchboard.doctor.facts import Finding, MachineFacts, RunningFacts, ok, problem, warning
 
-OPEN_FILES = 1024
 OLDEST_PYTHON = (3, 11, 0)
 OLDEST_LIBZMQ = (4, 3, 0)
 LITTLE_DISK_BYTES = 1_000_000_000
@@ -21,6 +20,7 @@ def check_machine(facts: MachineFacts) -> Iterator[Finding]:
     yield from check_directories(facts)
     yield from check_routers(facts)
     yield check_disk(facts)
+    yield from check_files(facts)
 
 
 def check_clock(facts: MachineFacts) -> Finding:
@@ -54,13 +54,13 @@ def check_buffer(facts: MachineFacts) -> Finding:
 
 def check_open_files(facts: MachineFacts) -> Finding:
     """Sockets and files fit the limit."""
-    if facts.open_files < OPEN_FILES:
-        return warning(
+    if facts.open_files < facts.files_needed:
+        return problem(
             "files",
-            f"a process may open {facts.open_files} files",
-            "ulimit -n 1024, or LimitNOFILE= of systemd",
+            f"a process may open {facts.open_files} files, and {facts.files_needed} may be needed",
+            "raise the hard limit: ulimit -Hn 4096 as root, or LimitNOFILE= of systemd",
         )
-    return ok("files", f"a process may open {facts.open_files}")
+    return ok("files", f"a process may open {facts.open_files}, at most {facts.files_needed} are needed")
 
 
 def check_versions(facts: MachineFacts) -> Iterator[Finding]:
@@ -114,6 +114,18 @@ def check_disk(facts: MachineFacts) -> Finding:
     if facts.disk_free_bytes < LITTLE_DISK_BYTES:
         return warning("disk", free, remedy)
     return ok("disk", free)
+
+
+def check_files(facts: MachineFacts) -> Iterator[Finding]:
+    """Nothing was lost of what is on the disk."""
+    for each in facts.damaged:
+        yield problem("damage", each, "look after the disk (dmesg, smartctl), and do what is said here")
+    if facts.lacks_users:
+        yield problem(
+            "users",
+            'auth is "on", and there are no users: nobody can register',
+            "switchboard user add NAME, or switchboard restore DIR users",
+        )
 
 
 def check_running(facts: RunningFacts) -> Iterator[Finding]:

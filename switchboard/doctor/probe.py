@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import resource
 import shutil
 import socket
 import subprocess
@@ -15,13 +14,18 @@ from pathlib import Path
 import psutil
 import zmq
 
-from switchboard.bus.context import BusContext
+from switchboard.auth.user_store import read_page
+from switchboard.bus.context import SECRET, BusContext
 from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
-from switchboard.settings.site import leaving_routers, router_dir
+from switchboard.settings.run_dir import NOWHERE
+from switchboard.settings.site import is_here, leaving_routers, router_dir
+from switchboard.storage.mending import all_reports
+from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import ERROR, words_of
+from switchboard.supervisor.open_files import hard_limit, needed_to_serve
 from switchboard.survey.ask import ask_parents, ask_workers, failing_phones, name_of
 from switchboard.survey.ping import NobodyListens, ping
 from switchboard.survey.reading import UP
@@ -67,15 +71,26 @@ def machine_facts(settings: Settings) -> MachineFacts:
         clock_doubt=current_doubt(settings.data_dir),
         buffer_cut=withheld,
         buffer_bytes=granted,
-        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        open_files=hard_limit(),
+        files_needed=needed_to_serve(settings),
         python=sys.version_info[:3],
         libzmq=zmq.zmq_version_info(),
         core=core(),
         data_dir=settings.data_dir,
-        data_dir_failure=_directory_failure(settings.data_dir) or _directory_failure(settings.run_dir),
+        data_dir_failure=_directory_failure(settings.data_dir) or _run_dir_failure(settings.run_dir),
         open_to_others=[each for each in _private_paths(settings) if _is_open(each)],
         disk_free_bytes=shutil.disk_usage(_nearest(settings.data_dir)).free,
+        damaged=[str(each) for each in all_reports(settings.data_dir)],
+        lacks_users=settings.auth == "on" and is_here("registrar.0", settings) and not _has_users(settings),
     )
+
+
+def _has_users(settings: Settings) -> bool:
+    try:
+        page = read_page(settings.users_path, 0, -1)
+    except UnusableFile:
+        return False
+    return page is not None and any(not each.is_removed for each in page.records)
 
 
 def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
@@ -197,14 +212,21 @@ def _directory_failure(path: Path) -> str:
     return "" if os.access(parent, os.W_OK | os.X_OK) else f"{path} cannot be made: {parent} is not ours"
 
 
+def _run_dir_failure(path: Path) -> str:
+    return "" if path == NOWHERE else _directory_failure(path)
+
+
 def _nearest(path: Path) -> Path:
     """The path itself, or the first above it that exists."""
     return next(each for each in (path, *path.parents) if each.exists())
 
 
 def _private_paths(settings: Settings) -> list[Path]:
-    paths = (settings.data_dir, settings.run_dir, settings.keys_path)
-    return [each for each in paths if each.is_dir()]
+    """Directories and secret files. The public keys, and what lies in a closed directory, are safe anyway."""
+    directories = (settings.data_dir, settings.run_dir, settings.keys_path)
+    names = (settings.auth_key_path, settings.console_key_path, settings.users_path)
+    secrets = [*names, *settings.keys_path.glob(f"*{SECRET}")]
+    return [each for each in (*directories, *dict.fromkeys(secrets)) if each.exists()]
 
 
 def _is_open(path: Path) -> bool:

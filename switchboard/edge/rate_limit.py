@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from switchboard.bounded import Generations, TokenBucket
-from switchboard.core.domains import AccessList, IpAddress, Network, is_within, parse_host
+from switchboard.core.domains import IPV6_SITE, AccessList, IpAddress, Network, is_within, parse_host
 from switchboard.core.overload import LASTS_S
 
 
@@ -54,8 +54,6 @@ GENERATION = 10_000
 """Sources that are remembered without having been heard of since so many others were."""
 FORGIVEN_S = 60.0
 """A source that is ignored again within so long has not stopped: that is no news."""
-IPV6_SITE = 64
-"""Bits of an IPv6 address that stand for one source: it has the others for itself."""
 SHARE = 0.05
 """Of what a source may send: 20 datagrams a second, 100 at once, by default. A call takes some 10."""
 PHONES = 20_000

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from switchboard.journal.record import CallDetailRecord, parse_line
+from switchboard.storage import room
 
 MAX_RECOVERED_BYTES = 64_000_000
 """How far back the end of the file is read at most: far more than one batch."""
@@ -24,6 +25,8 @@ class RecordWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd = self._open()
+        self._whole: int | None = None
+        """Where the last whole line ends, after a try that failed."""
 
     @property
     def mark(self) -> Mark:
@@ -32,15 +35,18 @@ class RecordWriter:
         return Mark(status.st_ino, status.st_size)
 
     def append(self, lines: bytes) -> Mark:
-        """Append the lines and wait until they are on disk; returns where they end.
+        """Append the lines and wait until they are on disk; returns where they end. OSError: none of them is there.
 
         A file that was moved or removed meanwhile (log rotation) is left alone, and a new one begun.
         """
         self._reopen_if_moved()
-        rest = memoryview(lines)
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
-        os.fsync(self._fd)
+        end = self.mark.offset
+        if self._whole is not None:
+            end = min(end, self._whole)
+            room.claim(self._fd, end, len(lines))
+        self._whole = end
+        room.append(self._fd, end, lines, os.fsync)
+        self._whole = None
         return self.mark
 
     def records_beyond(self, mark: Mark) -> list[CallDetailRecord]:
@@ -57,8 +63,12 @@ class RecordWriter:
 
     def _open(self) -> int:
         fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        _mend(fd)
-        _sync_directory(self.path.parent)
+        try:
+            _mend(fd)
+            _sync_directory(self.path.parent)
+        except OSError:
+            os.close(fd)
+            raise
         return fd
 
     def _reopen_if_moved(self) -> None:
@@ -67,8 +77,9 @@ class RecordWriter:
         except FileNotFoundError:
             moved = True
         if moved:
+            fd = self._open()
             os.close(self._fd)
-            self._fd = self._open()
+            self._fd, self._whole = fd, None
 
 
 def _mend(fd: int) -> None:

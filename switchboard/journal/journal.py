@@ -4,8 +4,13 @@ A drain's events are folded in memory; `commit` then appends the records to cdr.
 journal.db, and only then hands out the acknowledgements. Killed before the append, nothing has happened and
 the routers tell it all again. Killed between append and commit, the lines beyond the committed mark say which
 calls are recorded. Killed before the acknowledgement, the numbers say which events were taken.
+
+While the disk is full or broken all goes on in memory, and nothing is acknowledged. `commit` tries again; what has
+gathered is then written at once. Beyond a bound events are not taken, and stay with the routers.
 """
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from switchboard import codec
@@ -15,8 +20,10 @@ from switchboard.journal.events import EventError, read_event
 from switchboard.journal.file import RecordWriter
 from switchboard.journal.fold import CallFolder
 from switchboard.journal.record import moved
-from switchboard.journal.state import StateStore
+from switchboard.journal.state import StateError, StateStore
 from switchboard.journal.table import CallTable, CallTableInPython
+from switchboard.journal.unwritten import Unwritten
+from switchboard.storage.writing import DISK, Writing, error_number
 
 _TELLING = (int, str, list)
 ALIKE_S = 1.0
@@ -24,9 +31,9 @@ ALIKE_S = 1.0
 
 
 class Journal:
-    """Owns journal.db and cdr.jsonl. `now_at`: epoch s.
+    """Owns journal.db and cdr.jsonl. `now_at`: epoch s. `writing` tells whether they can be written.
 
-    Raises StateError at start, OSError and sqlite3.Error when a disk fails: then nothing is acknowledged.
+    Raises StateError at start, or in `commit` if the files could not be opened before and are of no use.
     """
 
     def __init__(
@@ -39,14 +46,20 @@ class Journal:
     ) -> None:
         self.malformed = 0
         self.records = 0
+        self.postponed = 0
+        """Events that were not taken, since too much waits for the disk: the routers tell them again."""
+        self.writing = Writing(f"{state_path}, {cdr_path}", "calls go on; their events wait in memory")
+        self._paths = state_path, cdr_path
+        self._unwritten = Unwritten()
+        self._store: StateStore | None = None
+        self._writer: RecordWriter | None = None
         self._deliveries = Deliveries()
         self._table = table(max_call_s)
         self._folder = CallFolder(self._table)
         self._told: set[Router] = set()
         self._slow_s: dict[Router, float] = {}
-        self._store = StateStore(state_path)
-        self._writer = RecordWriter(cdr_path)
-        self._restore(now_at)
+        self._began_at = now_at
+        self._try(self._open)
 
     def receive_frame(self, frame: bytes, start: int, now_at: float) -> int | None:
         """Take a `call.happened` whose packed body begins at `start`, and return how many events it has.
@@ -57,6 +70,8 @@ class Journal:
         if telling is None:
             return None
         router = Router(telling.instance, telling.incarnation)
+        if not self._takes_events(router, telling.events):
+            return telling.events
         start, left = telling.start, telling.events
         while left:
             run = self._take_plain(router, frame, start, left, now_at)
@@ -65,7 +80,6 @@ class Journal:
                 self._take(router, codec.unpack(frame[run.start : run.end]), now_at)
                 left -= 1
             start = run.end
-        self._told.add(router)
         return telling.events
 
     def receive(self, body: object, now_at: float) -> None:
@@ -75,9 +89,10 @@ class Journal:
             return
         instance, incarnation, items = body
         router = Router(instance, incarnation)
+        if not self._takes_events(router, len(items)):
+            return
         for item in items:
             self._take(router, item, now_at)
-        self._told.add(router)
 
     def correct(self, correction_s: float) -> None:
         """The wall clock, which records show, is so much ahead of that by which `now_at` and events tell."""
@@ -98,15 +113,19 @@ class Journal:
         return self._table.next_deadline_at()
 
     def commit(self) -> dict[Router, int]:
-        """Make durable what was taken; then return the last number of each router that told something."""
-        row = self._store.next_row(len(self._table))
-        changes = self._table.take_changes(row.number, row.worn)
-        if self._deliveries.have_changed() or changes:
-            mark = self._writer.append(changes.lines.data) if changes.lines.entries else self._writer.mark
-            self._store.commit(row, changes, self._deliveries.numbers, mark)
-            self.records += changes.lines.entries
+        """Make durable what was taken; then return the last number of each router that told something.
+
+        Nothing, if that cannot be written: then it waits for the next commit, and the routers are `held`.
+        """
+        if not self._try(self._write):
+            return {}
         told, self._told = self._told, set()
         return {router: last for router in told if (last := self._deliveries.last(router)) is not None}
+
+    @property
+    def held(self) -> set[Router]:
+        """Whose events are here, and not on the disk."""
+        return self._told
 
     def calls(self, now_at: float) -> list[dict[str, object]]:
         """The calls in progress, oldest first, as `Call.describe` tells of each."""
@@ -120,6 +139,9 @@ class Journal:
         """What has happened since the start."""
         return {
             "records": self.records,
+            "unwritten_records": self._unwritten.records,
+            "unwritten_bytes": self._unwritten.octets,
+            "postponed_events": self.postponed,
             "open_calls": len(self._table),
             "recorded_calls": self._table.recorded,
             "stray_events": self._folder.strays,
@@ -131,14 +153,64 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the files; what was not committed will be told again."""
-        self._writer.close()
-        self._store.close()
+        for each in (self._writer, self._store):
+            if each:
+                each.close()
 
-    def _restore(self, now_at: float) -> None:
-        saved = self._store.load()
+    def _try(self, write: Callable[[], object]) -> bool:
+        """Whether it could be written. StateError where no disk is to blame."""
+        try:
+            write()
+        except (OSError, sqlite3.Error, StateError) as error:
+            number = error_number(error.__cause__ or error if isinstance(error, StateError) else error)
+            if number not in DISK:
+                raise
+            self.writing.failed(number)
+            return False
+        self.writing.worked()
+        return True
+
+    def _open(self) -> tuple[StateStore, RecordWriter]:
+        """Both files; what they hold is taken over when they could be opened."""
+        if self._store and self._writer:
+            return self._store, self._writer
+        state_path, cdr_path = self._paths
+        store = StateStore(state_path)
+        try:
+            writer = RecordWriter(cdr_path)
+        except OSError:
+            store.close()
+            raise
+        self._store, self._writer = store, writer
+        saved = store.load()
         self._deliveries.restore(saved.numbers)
-        self._table.restore(saved.calls, saved.recorded, now_at)
-        self._folder.skip(self._writer.records_beyond(saved.mark))
+        self._table.restore(saved.calls, saved.recorded, self._began_at)
+        self._folder.skip(writer.records_beyond(saved.mark))
+        return store, writer
+
+    def _write(self) -> None:
+        """All that waits. What raises leaves what is not written yet to the next time."""
+        store, writer = self._open()
+        row = store.next_row(len(self._table))
+        changes, waiting = self._table.take_changes(row.number, row.worn), self._unwritten
+        if self._deliveries.have_changed() or changes:
+            waiting.add(row, changes)
+        if not waiting:
+            return
+        if waiting.line_octets:
+            writer.append(waiting.lines())
+            waiting.lines_are_written()
+        store.commit(waiting.row, waiting.changes(), self._deliveries.numbers, writer.mark)
+        self.records += waiting.records
+        self._unwritten = Unwritten()
+
+    def _takes_events(self, router: Router, count: int) -> bool:
+        """Whether there is room for more; if not, the router has to tell them again."""
+        self._told.add(router)
+        if self._store and not self._unwritten.is_full:
+            return True
+        self.postponed += count
+        return False
 
     def _take_plain(self, router: Router, frame: bytes, start: int, left: int, now_at: float) -> Run:
         """Take plain events as long as they are the next ones; none of a router that was never heard of."""

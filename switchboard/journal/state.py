@@ -3,6 +3,7 @@
 SQLite in WAL mode with synchronous=FULL: what was committed survives a crash of process or machine.
 """
 
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from switchboard.journal.call import Call, Key
 from switchboard.journal.changes import MAX_RECORDED, Batch, Changes
 from switchboard.journal.deliveries import Router
 from switchboard.journal.file import Mark
+from switchboard.storage.database import transaction
 from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 2
@@ -107,14 +109,18 @@ class _Log:
         return worn
 
     def write(self, row: int, batch: Batch, worn: int) -> None:
-        """Add a row, and remove those up to `worn`."""
+        """Add a row, and remove those up to `worn`, in a transaction of the caller's; then it is `written`."""
         if worn:
             self._db.execute(f"DELETE FROM {self._table} WHERE row <= ?", (worn,))
-        while self._counts and self._counts[0][0] <= worn:
-            self._total -= self._counts.popleft()[1]
         if batch.entries:
             packed = codec.list_head(batch.entries) + batch.data
             self._db.execute(f"INSERT INTO {self._table} VALUES (?, ?)", (row, packed))
+
+    def written(self, row: int, batch: Batch, worn: int) -> None:
+        """The transaction was committed."""
+        while self._counts and self._counts[0][0] <= worn:
+            self._total -= self._counts.popleft()[1]
+        if batch.entries:
             self._count(row, batch.entries)
 
     def _count(self, row: int, entries: int) -> None:
@@ -127,8 +133,11 @@ class StateStore:
 
     def __init__(self, path: Path, busy_s: float = BUSY_S) -> None:
         try:
+            os.close(
+                os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            )  # SQLite does not say why not
             self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise _explain(path, error) from error
         try:
             self._prepare(path)
@@ -157,13 +166,15 @@ class StateStore:
         return Row(last + 1, self._calls.worn(2 * open_calls + SLACK))
 
     def commit(self, row: Row, changes: Changes, numbers: dict[Router, int], mark: Mark) -> None:
-        """Make all of this durable, or, if it raises, nothing; then it must be loaded again."""
-        with self._db:
-            self._db.execute("BEGIN")
+        """Make all of this durable, or, if it raises sqlite3.Error, nothing."""
+        ended_worn = self._ended.worn(MAX_RECORDED)
+        packed = codec.pack([[*router, number] for router, number in numbers.items()])
+        with transaction(self._db):
             self._calls.write(row.number, changes.calls, row.worn)
-            self._ended.write(row.number, changes.ended, self._ended.worn(MAX_RECORDED))
-            packed = codec.pack([[*router, number] for router, number in numbers.items()])
+            self._ended.write(row.number, changes.ended, ended_worn)
             self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?)", (packed, *mark))
+        self._calls.written(row.number, changes.calls, row.worn)
+        self._ended.written(row.number, changes.ended, ended_worn)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -200,7 +211,7 @@ class StateStore:
             )
 
 
-def _explain(path: Path, error: sqlite3.Error) -> StateError:
+def _explain(path: Path, error: sqlite3.Error | OSError) -> StateError:
     if "locked" in str(error):
         return StateError(
             f"{path} is used by another journal: each switchboard needs its own data directory."

@@ -68,8 +68,8 @@ class Replica:
         return valid if len(valid) < 2 else sorted(valid, key=lambda binding: -binding.q)
 
     def is_known(self, user: str) -> bool:
-        """Whether `user` has ever registered."""
-        return user in self._users
+        """Whether `user` is registered, or has been lately."""
+        return user in self._users or self._users.was_bound(user)
 
     def registered_from(self, user: str, host: str, now_at: float) -> bool:
         """Whether a valid binding of `user` was made from the address `host`, or has it in its contact."""

@@ -110,10 +110,12 @@ class Registrar:
         taken, self._displaced = self._displaced, []
         return taken
 
-    def purge(self, now_at: float) -> None:
-        """Remove the bindings whose time is over."""
-        for user in self.store.expired_users(now_at):
+    def purge(self, now_at: float, at_most: int) -> bool:
+        """Remove the next bindings whose time is over, of about `at_most` users; whether to go on at once."""
+        users, more = self.store.expired_users(now_at, at_most)
+        for user in users:
             self.store.put(user, self.bindings(user, now_at))
+        return more
 
     def bindings(self, user: str, now_at: float) -> list[Binding]:
         """The valid bindings of `user`."""

@@ -30,6 +30,7 @@ from switchboard.sip.errors import UsageError
 from switchboard.storage.database import Schema, transaction
 from switchboard.storage.mending import Plan
 from switchboard.storage.rescue import Row
+from switchboard.storage.restoring import take_restored
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import Writing, error_number
 
@@ -39,7 +40,8 @@ WORTH = 3
 SLACK_BYTES = 256_000
 """And so much more: a small store is not tidied at each commit."""
 ROWS_AT_ONCE = 64
-"""That go in one commit."""
+BYTES_AT_ONCE = 256_000
+"""Of the oldest rows that go in one commit; and twice what is new in it, so that they do not gather."""
 _ROWS = "SELECT number, records FROM changes ORDER BY number"
 _OLDEST = f"SELECT number, records FROM changes WHERE number < ? ORDER BY number LIMIT {ROWS_AT_ONCE}"
 _NONCES = "SELECT identity, state FROM nonces WHERE identity > x'' ORDER BY identity"
@@ -60,6 +62,7 @@ NONCES_KEPT = 100_000
 AFTER_A_LOSS = 1_000_000
 """Changes that are numbered past when the file has been mended: routers, which may know later ones, read all anew."""
 
+_NUMBER_ANEW = f"INSERT INTO changes SELECT coalesce(max(number), 0) + {AFTER_A_LOSS}, x'90' FROM changes;"
 _MISSING = f"""
 SELECT sum(number - before - 1) || ' changes'
 FROM (SELECT number, lag(number) OVER (ORDER BY number) AS before FROM changes)
@@ -77,7 +80,7 @@ def _change_in(row: Row) -> Sequence[Any] | None:
     return None
 
 
-_SCHEMA = Schema(
+SCHEMA = Schema(
     "The store of registrations",
     SCHEMA_VERSION,
     "use the program that wrote it, or move the file away (user agents register again).",
@@ -86,8 +89,9 @@ _SCHEMA = Schema(
         _TABLES,
         {"INSERT OR REPLACE INTO changes VALUES (?, ?)": _change_in},
         "phones that are missing register again by themselves, or: switchboard restore DIR bindings",
-        settle=f"INSERT INTO changes SELECT coalesce(max(number), 0) + {AFTER_A_LOSS}, x'90' FROM changes;",
+        settle=_NUMBER_ANEW,
         missing=_MISSING,
+        renew=f"DELETE FROM nonces; UPDATE nonce_series SET name = lower(hex(randomblob(8))); {_NUMBER_ANEW}",
     ),
 )
 
@@ -112,15 +116,17 @@ class SqliteStore:
             self._load()
         except CodecError as error:
             self._database.close()
-            _SCHEMA.mend(Path(self._path), str(error))
+            SCHEMA.mend(Path(self._path), str(error))
             self._database = self._open()
             self._load()
 
     def _examine(self, path: Path) -> None:
         try:
-            _SCHEMA.examine(path)
+            with SCHEMA.explained(path):
+                take_restored(path)
+            SCHEMA.examine(path)
         except StoreError as error:
-            if not _SCHEMA.is_for_now(error):
+            if not SCHEMA.is_for_now(error):
                 raise
 
     def _open(self) -> sqlite3.Connection:
@@ -128,23 +134,23 @@ class SqliteStore:
         try:
             return self._connect()
         except StoreError as error:
-            if not (isinstance(self._path, Path) and error.__cause__ and _SCHEMA.is_for_now(error)):
+            if not (isinstance(self._path, Path) and error.__cause__ and SCHEMA.is_for_now(error)):
                 raise
             try:
-                database = _SCHEMA.open_copy(self._path)
+                database = SCHEMA.open_copy(self._path)
             except StoreError:
                 raise error from error.__cause__
             self.writing.failed(error_number(error.__cause__))
             return database
 
     def _connect(self) -> sqlite3.Connection:
-        database = _SCHEMA.open(self._path)
+        database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
         return database
 
     def _load(self) -> None:
         self.table, self.number, self._octets = UserTable(), 0, 0
-        with _SCHEMA.explained(self._path):
+        with SCHEMA.explained(self._path):
             (self.series,) = self._database.execute("SELECT name FROM nonce_series").fetchone()
             for number, records in self._database.execute(_ROWS):
                 self.table.take(records, 0, number)
@@ -214,7 +220,9 @@ class SqliteStore:
 
     def _write(self, change: Change) -> None:
         if change.records:
-            row = pack_records([*self._tidy(change.number), *change.records])
+            new = pack_records(change.records)
+            kept = self._tidy(change.number, BYTES_AT_ONCE + 2 * len(new))
+            row = pack_records([*kept, *change.records]) if kept else new
             self._database.execute("INSERT INTO changes VALUES (?, ?)", (change.number, row))
             self._octets += len(row)
         self._write_nonces()
@@ -232,17 +240,30 @@ class SqliteStore:
             else:
                 self._database.execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (identity, state))
 
-    def _tidy(self, number: int) -> list[bytes]:
-        """Let the oldest rows go if that is worth it; what still counts in them is to be in row `number`."""
+    def _tidy(self, number: int, at_most: int) -> list[bytes]:
+        """Let the oldest rows go, `at_most` octets or one, if that is worth it.
+
+        What still counts in them is to be in row `number`.
+        """
         if self._octets < WORTH * self.table.octets + SLACK_BYTES:
             return []
-        rows = self._database.execute(_OLDEST, (number,)).fetchall()
+        rows = self._oldest(number, at_most)
         kept = [each for row, records in rows for each in self.table.in_force(records, row)]
         self._database.execute("DELETE FROM changes WHERE number <= ?", (rows[-1][0],))
         self._octets -= sum(len(records) for _, records in rows)
         for record in kept:
             self.table.take(pack_records([record]), 0, number)
         return kept
+
+    def _oldest(self, number: int, at_most: int) -> list[tuple[int, bytes]]:
+        rows = []
+        with closing(self._database.execute(_OLDEST, (number,))) as found:
+            for row, records in found:
+                rows.append((row, records))
+                at_most -= len(records)
+                if at_most <= 0:
+                    break
+        return rows
 
     def put(self, user: str, bindings: Sequence[Binding]) -> None:
         """As in `Store`; UsageError outside of a batch, NotWritten while that is impossible."""
@@ -294,17 +315,17 @@ class SqliteStore:
         """As in `Store`."""
         return bindings_in(self.table.get(user))
 
-    def expired_users(self, now_at: float) -> list[str]:
+    def expired_users(self, now_at: float, at_most: int) -> tuple[list[str], bool]:
         """As in `Store`."""
-        return self.table.expired(now_at)
+        return self.table.expired(now_at, at_most)
 
     def snapshot(self) -> Snapshot:
         """As in `Store`."""
         return self.number, {user: self.bindings(user) for user in self.table.users()}
 
     def page(self, after: str, at_most: int) -> Page:
-        """As in `Store`; names are put in order when the first page is wanted, and when there are others."""
-        if not after or len(self._names) != len(self.table):
+        """As in `Store`; names are put in order for the first page. Who is new since is in a later change."""
+        if not (after and self._names):
             self._names = sorted(self.table.users())
         start = bisect_right(self._names, after)
         names, more = self._names[start : start + at_most], len(self._names) > start + at_most
@@ -314,7 +335,7 @@ class SqliteStore:
 
     def count(self) -> tuple[int, int]:
         """How many users are registered, and with how many bindings, expired ones included."""
-        return self.table.bound, self.table.bindings
+        return len(self.table), self.table.bindings
 
     def close(self) -> None:
         """Let go of the file."""
@@ -326,8 +347,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, bytes]]:
 
     Its writer is not disturbed. StoreError if the file cannot be used; no rows if there is none yet.
     """
-    with _SCHEMA.explained(path):
-        database = _SCHEMA.open_to_read(path)
+    with SCHEMA.explained(path):
+        database = SCHEMA.open_to_read(path)
         if database is not None:
             with closing(database):
                 yield from database.execute(_ROWS)
@@ -339,4 +360,4 @@ def read_snapshot(path: Path) -> Snapshot:
     for number, records in read_rows(path):
         last = number
         users.update(users_in(records))
-    return last, users
+    return last, {user: bindings for user, bindings in users.items() if bindings}

@@ -12,7 +12,7 @@ from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import Writing
 
 Snapshot = tuple[int, dict[str, list[Binding]]]
-"""The number of the last change, and all users with their bindings (none: known, but not registered)."""
+"""The number of the last change, and all users who have bindings, with these."""
 
 
 class StoreError(UnusableFile):
@@ -80,8 +80,8 @@ class Store(Protocol):
     def bindings(self, user: str) -> list[Binding]:
         """The bindings of `user` in the order in which they were put, expired ones included."""
 
-    def expired_users(self, now_at: float) -> list[str]:
-        """The users who have a binding that is no longer valid."""
+    def expired_users(self, now_at: float, at_most: int) -> tuple[list[str], bool]:
+        """The next users, about `at_most`, who have a binding that is no longer valid; whether to ask again at once."""
 
     def snapshot(self) -> Snapshot:
         """All there is."""

@@ -7,8 +7,9 @@ microseconds a look.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from switchboard.bounded import Generations
 from switchboard.codec import CodecError, list_head, pack, unpack
 from switchboard.registrar.binding import Binding
 
@@ -25,22 +26,40 @@ class _User(NamedTuple):
     row: int
 
 
-class UserTableInPython:
-    """Users by name. A user without bindings is known all the same.
+MOST_UNBOUND: Final = 10_000
+"""So many at least, the last ones, are remembered who had bindings."""
+LOOKS_A_NAME: Final = 40
+"""At so many users an expiry looks for each that it may return: to look costs so much less than to remove."""
+_BUCKETS = 1024
 
-    `octets`: of all that is packed, names included. `bound`, `bindings`: how many users have bindings, and how many.
+
+class UserTableInPython:
+    """Users who have bindings, by name. Whoever loses the last one goes, but `was_bound` for a while.
+
+    `octets`: of all that is packed, names included. `bindings`: how many there are. Users have *positions* from 0,
+    at which a walk over all of them can go on after others were set.
     """
 
     def __init__(self) -> None:
-        self.octets = self.bound = self.bindings = 0
-        self._users: dict[str, _User] = {}
+        self.octets = self.bindings = 0
+        self._count_of_users = 0
+        self._buckets: list[dict[str, _User]] = [{} for _ in range(_BUCKETS)]
         self._before: list[tuple[str, _User | None]] | None = None
+        self._unbound: Generations[str, bool] = Generations(MOST_UNBOUND)
+        self._earliest = (
+            math.inf
+        )  # no binding ends before, but those of users that the expiry has still to look at
+        self._expiry_at = 0
 
     def __len__(self) -> int:
-        return len(self._users)
+        return self._count_of_users
 
     def __contains__(self, user: str) -> bool:
-        return user in self._users
+        return user in self._bucket(user)
+
+    def was_bound(self, user: str) -> bool:
+        """Whether the user lost its last binding a while ago, or less."""
+        return user in self._unbound
 
     def take(self, records: bytes, start: int = 0, row: int = 0) -> list[str]:
         """Take the packed list of records that begins there and ends the octets; each user's last one counts.
@@ -65,19 +84,16 @@ class UserTableInPython:
         """All is as it was at `begin`."""
         before, self._before = self._before or [], None
         for user, found in reversed(before):
-            self._count(user, self._users.pop(user), -1)
-            if found:
-                self._users[user] = found
-                self._count(user, found, 1)
+            self._replace(user, found)
 
     def get(self, user: str) -> bytes | None:
-        """The packed list of the user's bindings, expired ones included; None: nobody of this name is known."""
-        found = self._users.get(user)
+        """The packed list of the user's bindings, expired ones included; None if there are none."""
+        found = self._bucket(user).get(user)
         return found.packed if found else None
 
     def row(self, user: str) -> int:
         """The row with which the user's record came; -1 for nobody."""
-        found = self._users.get(user)
+        found = self._bucket(user).get(user)
         return found.row if found else -1
 
     def in_force(self, records: bytes, row: int) -> list[bytes]:
@@ -90,25 +106,61 @@ class UserTableInPython:
 
     def users(self) -> list[str]:
         """All names, in no order."""
-        return list(self._users)
+        return [user for bucket in self._buckets for user in bucket]
 
-    def expired(self, now_at: float) -> list[str]:
-        """Who has a binding that is no longer valid. `now_at`: epoch seconds."""
-        return [user for user, found in self._users.items() if found.until <= now_at]
+    def some(self, at: int, at_most: int) -> tuple[list[str], int]:
+        """The names of about `at_most` users from the position `at` on, and where the next is; 0: that was all."""
+        names: list[str] = []
+        while at < _BUCKETS and len(names) < at_most:
+            names += self._buckets[at]
+            at += 1
+        return names, at if at < _BUCKETS else 0
+
+    def expired(self, now_at: float, at_most: int) -> tuple[list[str], bool]:
+        """The next who have a binding that is no longer valid, and whether to ask again at once.
+
+        About `at_most` names, after a look at about LOOKS_A_NAME times as many users. `now_at`: epoch seconds.
+        """
+        names: list[str] = []
+        if self._expiry_at == 0:
+            if now_at < self._earliest:
+                return names, False
+            self._earliest = math.inf
+        looks = 0
+        while self._expiry_at < _BUCKETS and len(names) < at_most and looks < LOOKS_A_NAME * at_most:
+            bucket = self._buckets[self._expiry_at]
+            self._earliest = min(self._earliest, *(found.until for found in bucket.values()), math.inf)
+            names += [user for user, found in bucket.items() if found.until <= now_at]
+            looks += 1 + len(bucket)
+            self._expiry_at += 1
+        self._expiry_at %= _BUCKETS
+        return names, self._expiry_at > 0
+
+    def _bucket(self, user: str) -> dict[str, _User]:
+        return self._buckets[hash(user) % _BUCKETS]
 
     def _set(self, user: str, bindings: list[Any], row: int) -> None:
-        before = self._users.get(user)
         if self._before is not None:
-            self._before.append((user, before))
-        if before:
+            self._before.append((user, self._bucket(user).get(user)))
+        if bindings:
+            until = min(binding[EXPIRES_AT] for binding in bindings)
+            self._replace(user, _User(pack(bindings), len(bindings), until, row))
+        else:
+            self._replace(user, None)
+            self._unbound.put(user, True)
+
+    def _replace(self, user: str, found: _User | None) -> None:
+        bucket = self._bucket(user)
+        if before := bucket.pop(user, None):
             self._count(user, before, -1)
-        until = min((binding[EXPIRES_AT] for binding in bindings), default=math.inf)
-        now = self._users[user] = _User(pack(bindings), len(bindings), until, row)
-        self._count(user, now, 1)
+        if found:
+            bucket[user] = found
+            self._count(user, found, 1)
+            self._earliest = min(self._earliest, found.until)
 
     def _count(self, user: str, found: _User, sign: int) -> None:
         self.octets += sign * (len(user.encode("utf-8", "surrogateescape")) + len(found.packed))
-        self.bound += sign * (found.bindings > 0)
+        self._count_of_users += sign
         self.bindings += sign * found.bindings
 
 

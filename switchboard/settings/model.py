@@ -4,11 +4,9 @@ Sources, first wins: environment variables SWITCHBOARD_*, a TOML file (SWITCHBOA
 ./switchboard.toml), the defaults below.
 """
 
-import hashlib
 import json
 import os
 import socket
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +26,7 @@ from pydantic_settings import SettingsError as UndecodableError
 from switchboard.settings.hosts import HostSettings, listed_routers, place
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
+from switchboard.settings.run_dir import find_run_dir
 from switchboard.settings.types import (
     LOOPBACK,
     SCANNERS,
@@ -54,8 +53,6 @@ __all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_
 
 MAX_ROUTERS = 64
 DEFAULT_EXPIRES = 3600
-MAX_SOCKET_PATH = 100
-LONGEST_SOCKET_NAME = "/translator.control"
 
 
 def _default_routers(data: Mapping[str, Any]) -> int:
@@ -266,12 +263,8 @@ class Settings(BaseSettings):
 
     @property
     def run_dir(self) -> Path:
-        """Directory of the sockets and locks; a short one where a socket's path would grow too long."""
-        run_dir = self.data_dir / "run"
-        if len(os.fsencode(run_dir)) + len(LONGEST_SOCKET_NAME) <= MAX_SOCKET_PATH:
-            return run_dir
-        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()
-        return Path(tempfile.gettempdir()) / f"switchboard-{digest[:16]}"
+        """Directory of the sockets and locks, as the parents have made it."""
+        return find_run_dir(self.data_dir)
 
     @property
     def store_path(self) -> Path:

@@ -37,7 +37,8 @@ class Plan:
     """How a file of one kind is made anew. `rows`: by the statement that inserts them, what is recognised as such.
 
     `script` makes the tables, `settle` comes last. `missing` asks for what is known to be lost, in words; what it needs
-    beyond the tables, `memory` makes. `advice`: what people do about it.
+    beyond the tables, `memory` makes. `advice`: what people do about it. `renew`: what makes another file of a copy
+    that was restored, for who remembers the file that it is a copy of.
     """
 
     script: str
@@ -46,6 +47,7 @@ class Plan:
     settle: str = ""
     memory: str = ""
     missing: str = ""
+    renew: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,11 @@ def reports(*paths: Path) -> list[Report]:
     """What was found of these files, and of those in these directories, the oldest first."""
     found = [report for path in paths for each in _reports_of(path) if (report := _read(each))]
     return sorted(found, key=lambda report: report.at)
+
+
+def all_reports(data_dir: Path) -> list[Report]:
+    """What was found of all files of a data directory, the oldest first."""
+    return reports(data_dir, *data_dir.glob("router-*"), *data_dir.glob("router-*/bindings"))
 
 
 def set_aside(path: Path) -> Path:

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 _KEEP_SIZE = 1
@@ -17,10 +18,12 @@ def write_all(fd: int, data: bytes) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
-def append(fd: int, end: int, data: bytes) -> None:
+def append(fd: int, end: int, data: bytes, sync: Callable[[int], None] | None = None) -> None:
     """Write `data` behind `end`, what the file holds. OSError: nothing was added, unless it cannot be cut either."""
     try:
         write_all(fd, data)
+        if sync:
+            sync(fd)
     except OSError:
         with suppress(OSError):
             os.ftruncate(fd, end)

@@ -25,6 +25,10 @@ _BY_SQLITE: Final = {
     sqlite3.SQLITE_LOCKED: errno.EBUSY,
     sqlite3.SQLITE_IOERR: errno.EIO,
 }
+DISK: Final = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.ESTALE, errno.ENOENT)
+)
+"""What a disk can do to a file that is as it should be: worth another try."""
 _WORDS: Final = {errno.EBUSY: "locked by another program"}
 _PRIMARY: Final = 0xFF
 """Of the codes of SQLite's errors: the part that tells the kind."""

@@ -76,7 +76,7 @@ class Watchdog:
         report: Callable[[str], None],
     ) -> None:
         self._pulses = [
-            (each, _Pulse(connect(context, server(each.name, each.instance)))) for each in workers
+            (each, _Pulse(connect(context, server(each.name, each.instance)).socket)) for each in workers
         ]
         self._hung_after_s = hung_after_s
         self._report = report

@@ -5,6 +5,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 FIRST_FD = 3
@@ -36,15 +37,6 @@ def make_data_dir(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
-def make_run_dir(path: Path) -> None:
-    """Make the directory and close it to others; OSError if it cannot be ours alone."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    owner = path.stat().st_uid
-    if owner != os.geteuid():
-        raise PermissionError(errno.EACCES, f"it belongs to user {owner}", str(path))
-    path.chmod(0o700)
-
-
 def hold(run_dir: Path, component: str) -> int:
     """Take the lock of `component` for the life of this process; returns its descriptor. Raises Held."""
     descriptor = os.open(run_dir / f"{component}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -54,8 +46,8 @@ def hold(run_dir: Path, component: str) -> int:
         pid = os.read(descriptor, 32).strip()
         os.close(descriptor)
         raise Held(int(pid or 0)) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, b"%d\n" % os.getpid())
+    with suppress(OSError):  # a full disk: people will miss the number, nobody else
+        os.ftruncate(descriptor, os.pwrite(descriptor, b"%d\n" % os.getpid(), 0))
     return descriptor
 
 

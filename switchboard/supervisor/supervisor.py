@@ -15,7 +15,7 @@ from typing import Protocol, Self, cast
 
 import zmq
 
-from switchboard.bus.context import Guard
+from switchboard.bus.guard import Guard
 from switchboard.bus.rpc import Question, RpcServer
 from switchboard.supervisor.child import Child
 from switchboard.supervisor.worker import State, Worker
@@ -132,6 +132,8 @@ class Parent:
             self._watched[cast(int, fd)]()
         if self._guard:
             self._guard.serve()
+            for line in self._guard.look(now):
+                self._report(line)
         for team in self._teams:
             while question := team.server.take():
                 self._answer(team, question, now)

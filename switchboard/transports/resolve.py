@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from switchboard.bounded import Generations
 from switchboard.core.commands import Lookup, Question
+from switchboard.core.domains import site_of
 from switchboard.sip.grammar import read_host_port
 from switchboard.sip.respond import Hop
 from switchboard.transports.desk import Desk, Found
@@ -127,10 +128,11 @@ class Resolver:
 
     def _line_up(self, question: Question, now: float) -> None:
         pending = self._pending.setdefault(question.lookup, _Pending())
-        if pending.started_at is not None or question.asker in pending.askers:
+        asker = site_of(question.asker)
+        if pending.started_at is not None or asker in pending.askers:
             return
-        pending.askers[question.asker] = now
-        refused = self._turns.add(Waiting(question, now))
+        pending.askers[asker] = now
+        refused = self._turns.add(Waiting(question._replace(asker=asker), now))
         if refused is not None:
             self.refused += 1
             self._give_up(refused)

@@ -292,10 +292,13 @@ class KeyedLogInPython:
         self.size += size
         self._residents[number] = 0
         entries = self._entries
-        for key, start, length in segment.places(path, data):
+        for key, start, length in segment.places(path, data, self._be_behind):
             entries.pop(key, None)
             if length != ERASED:
                 entries[key] = _place(number, start, length)
+
+    def _be_behind(self) -> None:
+        self.is_behind = True
 
     def _add_segment(self) -> None:
         """Write to the next file from now on; the first commit in it tries again to begin that."""

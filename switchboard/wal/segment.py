@@ -4,19 +4,23 @@
     commit   crc32 of its records (u32), their length (u32), the records
     record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
 
-All numbers are little-endian. A commit that was being written when the process was killed ends the file for
-its readers: none of it has happened. So does a record that is longer than its commit, which is none of ours.
+All numbers are little-endian. A commit that was being written when the process was killed ends the file for its
+readers: none of it has happened. One that is damaged is skipped, where a whole one follows; that is reported, and the
+file set aside (`storage/mending.py`).
 """
 
 import os
 import stat
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from switchboard.busy import still_busy
+from switchboard.storage.mending import Report, reports, set_aside, write_report
 from switchboard.storage.room import write_all
 from switchboard.storage.unusable import UnusableFile
 
@@ -33,6 +37,9 @@ EVENTS_KEPT: Final = 100_000
 REPEAT_S: Final = 1.0
 """How long an acknowledgement of events is waited for before all of them are told again."""
 
+
+SEARCHED_BYTES: Final = 1_000_000
+"""So far behind a damaged commit the next whole one is looked for; far more than one commit has."""
 
 VERSION = 3
 ERASED = 0xFFFFFFFF
@@ -51,7 +58,7 @@ Place = tuple[bytes, int, int]
 
 
 class SegmentError(UnusableFile):
-    """The file was written by a later version, or is none of ours."""
+    """The file was written by another version."""
 
 
 def record_head(key: bytes, value_length: int) -> bytes:
@@ -93,10 +100,47 @@ def read(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
         yield key, None if length == ERASED else data[start : start + length]
 
 
-def places(path: Path, data: bytes) -> Iterator[Place]:
-    """The same, with the places of the values in `data`, what the file holds."""
-    check_header(path, data)
-    return _records(data)
+def places(path: Path, data: bytes, on_skip: Callable[[], None] = lambda: None) -> Iterator[Place]:
+    """The same, with the places of the values in `data`, what the file holds. `on_skip`: commits were damaged."""
+    skipped, position = int(not check_header(path, data)), HEADER_BYTES
+    while position < len(data):
+        end = _end_of_commit(data, position)
+        if end:
+            yield from _records(data, position + COMMIT_BYTES, end)
+        elif end := next_commit(data, position):
+            skipped += 1
+        else:
+            break
+        position = end
+    if skipped:
+        report_skipped(path, skipped)
+        on_skip()
+
+
+def next_commit(data: bytes, position: int) -> int:
+    """Where a whole commit begins behind the damaged one at `position`; 0: nowhere, that one was never finished."""
+    if position + COMMIT_BYTES <= len(data):
+        length: int = _COMMIT.unpack_from(data, position)[1]
+        following = position + COMMIT_BYTES + length
+        if following < len(data) and _end_of_commit(data, following):
+            return following
+    for start in range(position + 1, min(len(data) - COMMIT_BYTES - RECORD_BYTES, position + SEARCHED_BYTES)):
+        if not start % 4096:
+            still_busy()
+        if _end_of_commit(data, start):
+            return start
+    return 0
+
+
+def report_skipped(path: Path, commits: int) -> None:
+    """Say that so many commits of the file were damaged, and keep it as it is; once."""
+    if reports(path):
+        return
+    with suppress(OSError):
+        kept = set_aside(path)
+        found = f"{commits} of its commits, or what it begins with"
+        advice = "calls that were being set up may have failed, and their records may lack something"
+        write_report(kept, Report(str(path), time.time(), found, "all others were read", kept.name, advice))
 
 
 def records_in(data: bytes, position: int = 0) -> Iterator[tuple[bytes, bytes | None]]:
@@ -109,33 +153,37 @@ def records_in(data: bytes, position: int = 0) -> Iterator[tuple[bytes, bytes | 
         yield data[start:middle], None if value_length == ERASED else data[middle:position]
 
 
-def _records(data: bytes) -> Iterator[Place]:
-    view = memoryview(data)
-    position = len(HEADER)
-    while position + _COMMIT.size <= len(data):
-        checksum, length = _COMMIT.unpack_from(data, position)
-        position += _COMMIT.size
-        end = position + length
-        if end > len(data) or checksum != crc32(view[position:end]):
-            return
-        while position < end:
-            if position + _RECORD.size > end:
-                return
-            key_length, value_length = _RECORD.unpack_from(data, position)
-            middle = position + _RECORD.size + key_length
-            position = middle if value_length == ERASED else middle + value_length
-            if position > end:
-                return
-            yield data[middle - key_length : middle], middle, value_length
+def _end_of_commit(data: bytes, position: int) -> int:
+    """Where the whole commit ends that begins here; 0 if none does."""
+    if position + COMMIT_BYTES > len(data):
+        return 0
+    checksum, length = _COMMIT.unpack_from(data, position)
+    start, end = position + COMMIT_BYTES, position + COMMIT_BYTES + length
+    if length < RECORD_BYTES or end > len(data):
+        return 0
+    at = start
+    while at + RECORD_BYTES <= end:
+        key_length, value_length = _RECORD.unpack_from(data, at)
+        at += RECORD_BYTES + key_length + (0 if value_length == ERASED else value_length)
+    return end if at == end and checksum == crc32(memoryview(data)[start:end]) else 0
 
 
-def check_header(path: Path, data: bytes) -> None:
-    """SegmentError if `data`, what the file holds, does not begin as a segment does, or as one that was being begun."""
-    if HEADER.startswith(data[:HEADER_BYTES]):
-        return
-    if data.startswith(_MAGIC) and data[len(_MAGIC)] != VERSION:
+def _records(data: bytes, position: int, end: int) -> Iterator[Place]:
+    while position < end:
+        key_length, value_length = _RECORD.unpack_from(data, position)
+        middle = position + RECORD_BYTES + key_length
+        position = middle if value_length == ERASED else middle + value_length
+        yield data[middle - key_length : middle], middle, value_length
+
+
+def check_header(path: Path, data: bytes) -> bool:
+    """Whether `data`, what the file holds, begins as a segment does, or as one that was being begun.
+
+    SegmentError if another version wrote it.
+    """
+    if data.startswith(_MAGIC) and len(data) >= HEADER_BYTES and data[len(_MAGIC)] != VERSION:
         raise SegmentError(
             f"{path} is of version {data[len(_MAGIC)]}, this switchboard reads {VERSION}: "
             "use the one that wrote it, or move its directory away (calls being set up are forgotten)."
         )
-    raise SegmentError(f"{path} is no log of the switchboard: move it away, or use another data directory.")
+    return HEADER.startswith(data[:HEADER_BYTES])

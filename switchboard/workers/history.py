@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import structlog
 import zmq
 
 from switchboard.bus.actor import Actor
@@ -17,12 +18,14 @@ from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import Sample, TapReader
 from switchboard.settings.model import Settings
 from switchboard.settings.site import router_numbers
+from switchboard.storage.mending import reports
 from switchboard.survey.ping import CALL_ID as PROBE
 from switchboard.workers.run import run_actor
 
 GATHER_S = 0.25
 """Between two commits."""
-TRIM_S = 10.0
+TRIM_S = 1.0
+"""Between two looks at the limits, and at the room that others need."""
 LATEST_NS = 2_000_000_000
 """What has waited for longer is dropped: who falls behind is to catch up, not to fill the memory."""
 WAITING = 50_000
@@ -43,6 +46,9 @@ class HistoryService(Actor):
         limits = Limits(settings.history_calls, settings.history_hours * 3600, settings.history_mb << 20)
         self._settings = settings
         self._store = HistoryStore(settings.history_path, limits)
+        for report in reports(settings.history_path):
+            structlog.get_logger().warning(str(report))
+        self.writings = [self._store.writing]
         self._reader = TapReader(settings.sip_host, settings.sip_port, hops=settings.history_hops)
         self._hep = HepSender(settings.hep) if settings.hep else None
         self._sample = Sample(settings.history_rate)
@@ -85,6 +91,10 @@ class HistoryService(Actor):
             self._store.trim(time.time_ns())
             self._next_trim = now + TRIM_S
 
+    def notes(self) -> list[str]:
+        """What was lost of its file."""
+        return list(map(str, reports(self._settings.history_path)))
+
     def stats(self) -> dict[str, float]:
         """Messages kept, and those that were not, by cause; frames that came late or never."""
         return {
@@ -95,6 +105,7 @@ class HistoryService(Actor):
             "nameless": self._nameless,
             "cut": self._store.cut,
             "forgotten": self._store.forgotten,
+            "unwritten": self._store.unwritten,
             "missed_frames": self._reader.missed,
             "bad_taps": self._reader.bad,
             **(self._hep.stats() if self._hep else {}),
@@ -139,8 +150,7 @@ class HistoryService(Actor):
         if waiting:
             for messages in waiting.values():
                 messages.sort(key=_instant)
-            self._store.add(waiting)
-        self._kept += self._count
+            self._kept += self._store.add(waiting)
         self._count = 0
 
 

@@ -24,7 +24,8 @@ GATHER_S = 0.25
 class JournalService(Actor):
     """Owns the calls in progress and their records.
 
-    Casts: clock.told, call.happened from routers -> call.acknowledged to that router, once the events are on disk.
+    Casts: clock.told, call.happened from routers -> call.acknowledged to that router, once the events are on disk;
+    call.held while they cannot be written.
     Questions: call.list -> the calls in progress, oldest first; record.read -> lines of cdr.jsonl.
     StateError if journal.db cannot be used.
     """
@@ -36,6 +37,7 @@ class JournalService(Actor):
         self._journal = Journal(
             settings.journal_path, settings.cdr_path, settings.max_call_s, self._clock.at()
         )
+        self.writings = [self._journal.writing]
         self._journal.correct(self._clock.correction_s)
         self._cdr_path = settings.cdr_path
         self._context = context
@@ -111,8 +113,11 @@ class JournalService(Actor):
 
     def _commit(self) -> None:
         self._unsaid |= self._journal.commit()
-        self._has_news = False
+        self._has_news = self._journal.writing.error != 0
         self._next_commit = time.monotonic() + GATHER_S
+        if self._has_news:
+            for router in self._journal.held:
+                self._peer(router.instance).send("call.held", [router.incarnation])
 
     def _acknowledge(self) -> None:
         for router, number in list(self._unsaid.items()):

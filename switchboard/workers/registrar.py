@@ -21,6 +21,7 @@ from switchboard.bus.rounds import BatchInterval
 from switchboard.clock import GRACE_S, boot_id, describe
 from switchboard.codec import CodecError, list_at
 from switchboard.registrar.grace import Grace
+from switchboard.registrar.listing import USERS_A_PAGE, Wanted
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
@@ -35,13 +36,16 @@ from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, make_reception
 from switchboard.workers.run import run_actor
-from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister, make_authenticator
+from switchboard.workers.user_register import PAGES_KEPT, UserRegister, make_authenticator
 
 GATHER_S = 0.04
 """From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
 _CHANGED = frames.head("location.changed")
 TELL_EVERY_S = 1.0
-"""Between two announcements of the last change's number; expired bindings are removed as often."""
+"""Between two announcements of the last change's number; expired bindings are looked for as often."""
+PURGED_AT_ONCE = 300
+"""Users in one commit, some milliseconds long. What waits meanwhile is answered before the next one."""
+PURGE_PAUSE_S = 0.01
 
 
 class RegistrarService(Actor):
@@ -98,7 +102,9 @@ class RegistrarService(Actor):
         self._frames: list[bytes] = []
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
-        self._next_telling = self._next_try = 0.0
+        self._is_purging = False
+        self._life = os.urandom(4).hex()
+        self._next_telling = self._next_try = self._next_purge = 0.0
         self._bad_items = 0
         self._files = settings.store_path, settings.users_path
         for report in reports(*self._files):
@@ -194,26 +200,27 @@ class RegistrarService(Actor):
 
     def next_deadline(self) -> float:
         """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
-        deadline = min(self._next_telling, self._sender.due_at)
+        deadline = min(self._next_telling, self._next_purge, self._sender.due_at)
         if self._cannot_write():
             return min(deadline, self._next_try)
         return 0.0 if self._grace else deadline
 
     def handle_timer(self, now: float) -> None:
-        """Remove what has expired and tell the routers the number of the last change, once in TELL_EVERY_S."""
+        """Remove some of what has expired; tell the routers the number of the last change, once in TELL_EVERY_S."""
         self._sender.handle_timer(now)
         if now >= self._next_try and self._cannot_write():
             self._next_try = now + RETRY_S
             self._try_again()
         if self._grace and not self._store.writing.error:
             self._give_grace(self._grace)
+        if now >= self._next_purge:
+            self._look_at_clock()
+            self._is_purging = not (self._grace or self._store.writing.error) and self._purge()
+            self._next_purge = now + (PURGE_PAUSE_S if self._is_purging else TELL_EVERY_S)
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
         self._reception.purge(now)
-        self._look_at_clock()
-        if not (self._grace or self._store.writing.error):
-            self._purge()
         self._tell_numbers()
 
     def _give_grace(self, grace: Grace) -> None:
@@ -234,11 +241,14 @@ class RegistrarService(Actor):
     def _doubt(self) -> str:
         return f"the clock was {describe(self._clock.doubt)}" if self._clock.doubt else ""
 
-    def _purge(self) -> None:
+    def _purge(self) -> bool:
+        """Remove what has expired of some users; whether there may be more."""
+        more = False
         with suppress(NotWritten):
             with self._store.batch() as change:
-                self._registrar.purge(self._clock.at())
+                more = self._registrar.purge(self._clock.at(), PURGED_AT_ONCE)
             self._publish(change)
+        return more
 
     def _cannot_write(self) -> bool:
         return any(each.error for each in self.writings)
@@ -266,7 +276,7 @@ class RegistrarService(Actor):
     def pause_s(self) -> float:
         """What is left of GATHER_S while so many REGISTERs come that a commit is worth the wait."""
         taken, self._taken = self._taken, 0
-        if not taken:
+        if not taken or self._is_purging:  # what has expired is committed often enough
             return 0.0
         now = time.monotonic()
         return max(0.0, self._gathering.pause_s(now, taken, backlog=False) - (now - self._began_at))
@@ -281,19 +291,26 @@ class RegistrarService(Actor):
         self._greet(0.0)
 
     def answer(self, question: str, body: Any) -> Any:
-        """location.list: all users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
+        """location.list: some users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
         if question.startswith("user."):
             return self._users.answer(question, body)
         if question == "auth.failing":
             return self._authenticator.failing.often() if self._authenticator else []
-        if question != "location.list":
-            raise LookupError(question)
+        match question, body:
+            case "location.list", [str(life), int(at), dict(patterns)]:
+                return self._list(at if life == self._life else 0, _wanted(patterns))
+        raise LookupError(question)
+
+    def _list(self, at: int, wanted: Wanted) -> list[Any]:
+        """A page: what these positions are good for, users with their bindings, and the next position."""
+        names, following = ([wanted.name], 0) if wanted.name else self._store.table.some(at, USERS_A_PAGE)
         now_at, correction_s = self._clock.at(), self._clock.correction_s
-        users = sorted(self._store.snapshot()[1].items())
-        return [
-            [user, [each.moved(correction_s).to_map() for each in found if each.expires_at > now_at]]
-            for user, found in users
-        ]
+        users = []
+        for user in filter(wanted.takes, names):
+            bindings = self._registrar.bindings(user, now_at)
+            if found := [each.moved(correction_s).to_map() for each in bindings if wanted.matches(each)]:
+                users.append([user, found])
+        return [self._life, users, following]
 
     def notes(self) -> list[str]:
         """What was lost of its files, whether anybody can register, and what is wrong with the clock."""
@@ -337,6 +354,13 @@ class RegistrarService(Actor):
         self._edge_rx.close()
         for outbox in self.outboxes:
             outbox.close()
+
+
+def _wanted(patterns: dict[str, Any]) -> Wanted:
+    try:
+        return Wanted.from_wire(patterns)
+    except ValueError as error:
+        raise LookupError("location.list") from error
 
 
 def _policy(settings: Settings) -> RegistrarPolicy:

@@ -44,6 +44,7 @@ from switchboard.registrar.store import Change
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir
+from switchboard.storage.mending import reports
 from switchboard.transports.resolve import Resolver
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
@@ -81,7 +82,9 @@ class RouterService(Actor):
         self._settings = settings
         self._instance = instance
         self._clock = clock_of(settings)
-        self._log = RouterLog(router_dir(instance, settings))
+        directory = router_dir(instance, settings)
+        self._files = directory, directory / "bindings"
+        self._log = RouterLog(directory)
         self.writings = [self._log.writing]
         self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
@@ -119,6 +122,8 @@ class RouterService(Actor):
             structlog.get_logger().info("bindings loaded", number=self._replica.number)
         self._held_calls = HeldCalls(self._log.keyed, instance)
         self._leaving = Leaving(self._log, instance) if instance >= settings.routers else None
+        for report in reports(*self._files):
+            structlog.get_logger().warning(str(report))
         self._take_over()
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
@@ -254,10 +259,11 @@ class RouterService(Actor):
         return (*super().peers(), self._journal)
 
     def notes(self) -> list[str]:
-        """How well it knows who is registered and who the users are, and whether names are answered."""
+        """How well it knows bindings and users, whether names are answered, and what was lost of its files."""
         users = [self._users.failure] if self._users and self._users.failure else []
         leaving = [self._leaving.note()] if self._leaving else []
-        return [*leaving, *self._follower.notes(time.monotonic()), *users, *self._resolver.notes()]
+        damaged = map(str, reports(*self._files))
+        return [*leaving, *self._follower.notes(time.monotonic()), *users, *self._resolver.notes(), *damaged]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""

@@ -15,6 +15,7 @@ from switchboard.bus.context import BusContext, NotListeningError
 from switchboard.bus.loop import Loop
 from switchboard.bus.peer import LINGER_MS
 from switchboard.settings.model import Settings, SettingsError, load_settings
+from switchboard.settings.run_dir import make_run_dir
 from switchboard.settings.site import endpoints_of, open_context
 from switchboard.storage.unusable import UnusableFile
 from switchboard.supervisor.handshake import (
@@ -95,7 +96,7 @@ def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> i
 def _serve(
     make: Callable[[Settings, BusContext, int], Actor], settings: Settings, instance: int, stop: StopSignal
 ) -> None:
-    settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_run_dir(settings.data_dir)
     context = open_context(settings)
     try:
         actor = make(settings, context, instance)

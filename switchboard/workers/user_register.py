@@ -59,6 +59,11 @@ class UserRegister:
         self.path = settings.users_path
         self._store = UserStore(self.path)
         self.writing = self._store.writing
+        if self._store.was_exposed:
+            structlog.get_logger().warning(
+                "users.db could be read by others, and is closed to them now: if others use this machine, "
+                "give the users new passwords (switchboard user passwd NAME)"
+            )
         self._publisher = publisher
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)

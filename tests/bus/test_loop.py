@@ -345,6 +345,7 @@ def test_stats_are_those_of_loop_outboxes_and_actor(context: BusContext, endpoin
             "items_in": 1,
             "bad_frames": 1,
             "strangers_refused": 0,
+            "links_renewed": 0,
             "away.0.s.sent": 0,
             "away.0.s.dropped": 0,
             "away.0.s.waiting": 1,

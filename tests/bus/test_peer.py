@@ -1,7 +1,6 @@
 """None"""
 
 import time
-from collections.abc import Callable
 
 import zmq
 from bus.inbox import bind_inbox, next_frame
@@ -9,7 +8,7 @@ from bus.inbox import bind_inbox, next_frame
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint, Endpoints
-from switchboard.bus.peer import AWAY_S, HIGH_WATER_MARK, Peer, Publisher, Reach
+from switchboard.bus.peer import HIGH_WATER_MARK, Peer, Publisher
 
 
 def send_within(peer: Peer, body: object, limit_s: float = 2.0) -> None:
@@ -93,40 +92,3 @@ def test_who_has_subscribed_is_noticed_once_each(context: BusContext) -> None:
         publisher.send("location.number", [1])
         assert not publisher.has_newcomers()
     publisher.close()
-
-
-AT = 1_700_000_000.0
-LIMIT_S = 5.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < until
-
-
-def test_a_peer_that_stays_away_is_told_once_and_so_is_its_return(
-    context: BusContext, endpoints: Endpoints
-) -> None:
-    here = endpoints.inbox("journal")
-    peer, reach = Peer(context, here), Reach()
-    assert reach.look([peer], 100.0, AT) == []
-    assert reach.notes() == []
-    (line,) = reach.look([peer], 100.0 + AWAY_S, AT + AWAY_S)
-    assert line.startswith(f"journal.0 at {here} cannot be reached since 2023-11-1")
-    assert reach.look([peer], 105.0, AT + 5) == []
-    assert reach.notes() == [line]
-    bind_inbox(context, here)
-    wait_until(lambda: peer.takes_frames)
-    assert reach.look([peer], 110.0, AT + 10) == [f"journal.0 at {here} can be reached again, after 10 s"]
-    assert reach.notes() == []
-
-
-def test_a_short_absence_is_not_worth_a_word(context: BusContext, endpoints: Endpoints) -> None:
-    here = endpoints.inbox("journal")
-    peer, reach = Peer(context, here), Reach()
-    reach.look([peer], 100.0, AT)
-    bind_inbox(context, here)
-    wait_until(lambda: peer.takes_frames)
-    assert reach.look([peer], 100.5, AT) == []
-    peer.close()

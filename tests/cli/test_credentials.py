@@ -78,7 +78,10 @@ def test_pairs_for_all_hosts(switchboard: Run, data_dir: Path) -> None:
     assert again.stderr.startswith("All hosts have keys in")
     assert (data_dir / "keys" / "auth.key_secret").read_bytes() == secret
     shown = switchboard("keys", "--json", HOSTS=HOSTS, HOST="alpha").stdout
-    assert json.loads(shown) == {"directory": str(data_dir / "keys"), "made": []}
+    prints = json.loads(shown).pop("fingerprints")
+    assert json.loads(shown) == {"directory": str(data_dir / "keys"), "made": [], "fingerprints": prints}
+    assert list(prints) == ["alpha", "beta"]
+    assert f"Fingerprints: alpha {prints['alpha']}, beta {prints['beta']}." in again.stderr
 
 
 def test_without_hosts(switchboard: Run) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from cli.conftest import Run
 
+from switchboard.cli.listings import LINES
+from switchboard.registrar.listing import Wanted
+
 BINDING = {
     "contact_uri": "sip:lukas@10.0.0.2",
     "q": 1.0,
@@ -34,14 +37,28 @@ RECORD = {
 }
 
 
-def test_bindings(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
-    answering("registrar.0.ask", "location.list", [["lukas", [BINDING]], ["eva", []]])
+def test_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[Any]]) -> None:
+    asked = answering("registrar.0.ask", "location.list", ["life", [["lukas", [BINDING]], ["eva", []]], 0])
     done = switchboard("bindings", "--json")
+    assert asked == [["", 0, Wanted().to_wire()]]
     assert json.loads(done.stdout) == {"bindings": [{"user": "lukas", **BINDING}]}
     heading, line = switchboard("bindings").stdout.splitlines()
     assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "user", "agent"]
     assert line.startswith("lukas  sip:lukas@10.0.0.2  1  ")
     assert "Linphone [5.1]" in line
+
+
+def test_some_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[Any]]) -> None:
+    users = [[f"user{number:04}", [BINDING]] for number in reversed(range(LINES + 2))]
+    asked = answering("registrar.0.ask", "location.list", ["life", users, 0])
+    done = switchboard("bindings", "--user", "u*", "--contact", "c", "--source", "10.0.0.0/8", "--agent", "a")
+    assert asked == [["", 0, Wanted("", "u*", "c", "10.0.0.0/8", "a").to_wire()]]
+    lines = done.stdout.splitlines()
+    assert (lines[1][:8], lines[-1][:8], len(lines)) == ("user0000", f"user{LINES - 1:04}", LINES + 1)
+    assert done.stderr.startswith("2 more: ")
+    assert len(switchboard("bindings", "--limit", "0").stdout.splitlines()) == LINES + 3
+    assert len(json.loads(switchboard("bindings", "--json").stdout)["bindings"]) == LINES + 2
+    assert len(json.loads(switchboard("bindings", "--json", "--limit", "2").stdout)["bindings"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -80,9 +97,10 @@ def test_no_answer(switchboard: Run, command: str, data_dir: Path) -> None:
 
 
 def test_nothing_to_list(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
-    answering("registrar.0.ask", "location.list", [])
+    answering("registrar.0.ask", "location.list", ["life", [], 0])
     done = switchboard("bindings")
     assert (done.status, done.stdout, done.stderr) == (0, "", "Nobody is registered.\n")
+    assert switchboard("bindings", "--user", "x").stderr == "No binding is like that.\n"
     assert switchboard("cdr").stderr == "No call has ended yet.\n"
     assert json.loads(switchboard("cdr", "--json").stdout) == {"records": []}
 

@@ -84,6 +84,7 @@ def test_made_once_and_for_us_alone(tmp_path: Path) -> None:
 
 def test_what_is_no_key(tmp_path: Path) -> None:
     path = tmp_path / "console.key"
+    load_key(path)
     path.write_bytes(b"short")
     with pytest.raises(UnusableFile, match="remove it"):
         load_key(path)
@@ -92,3 +93,11 @@ def test_what_is_no_key(tmp_path: Path) -> None:
 def test_nowhere_to_write(tmp_path: Path) -> None:
     with pytest.raises(UnusableFile, match="No such file"):
         load_key(tmp_path / "none" / "console.key")
+
+
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "console.key"
+    load_key(path)
+    path.chmod(0o640)
+    with pytest.raises(UnusableFile, match=rf"mode 0640\): chmod 600 {path}"):
+        load_key(path)

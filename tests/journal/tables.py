@@ -109,7 +109,9 @@ class Twin:
     def on_disk(self) -> object:
         """All of it, after a commit and a restart; and what was acknowledged."""
         acknowledged = self.journal.commit()
-        rows = self.journal._store._db.execute
+        store = self.journal._store
+        assert store is not None
+        rows = store._db.execute
         tables = [
             rows(f"SELECT {what} ORDER BY 1").fetchall()
             for what in ("* FROM calls", "* FROM ended", "numbers FROM head")

@@ -1,9 +1,11 @@
 """None"""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
+from full_disk import file_limit
 from journal.scripts import finished
 
 from switchboard.journal.file import Mark, RecordWriter, read_records
@@ -98,6 +100,42 @@ def test_a_file_cut_in_place_is_gone_on_with(path: Path) -> None:
 def test_a_directory_that_is_not_there_is_an_error(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         RecordWriter(path / "deeper")
+
+
+def test_without_room_no_line_is_there_in_part(path: Path) -> None:
+    writer = RecordWriter(path)
+    writer.append(lines(ONE))
+    with file_limit(len(lines(ONE)) + 20):
+        for _ in range(2):
+            with pytest.raises(OSError, match="File too large"):
+                writer.append(lines(TWO))
+            assert path.read_bytes() == lines(ONE)
+    assert writer.append(lines(TWO, THREE)).offset == path.stat().st_size
+    writer.close()
+    assert path.read_bytes() == lines(ONE, TWO, THREE)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "ftruncate"])
+def test_half_a_line_that_cannot_be_cut_is_cut_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A disk that fails in the middle, and refuses everything for a while."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "injected")
+
+    writer = RecordWriter(path)
+    writer.append(lines(ONE))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", lambda fd, data: os.pwrite(fd, data[:9], os.fstat(fd).st_size))
+        broken.setattr(os, "fsync", refuse)
+        broken.setattr(os, call, refuse)
+        for _ in range(2):
+            with pytest.raises(OSError, match="injected"):
+                writer.append(lines(TWO))
+    writer.append(lines(TWO))
+    writer.close()
+    assert path.read_bytes() == lines(ONE, TWO)
 
 
 def test_no_file_means_no_calls(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from enum import Enum, auto
 from pathlib import Path
 
 import pytest
+from full_disk import file_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal.scripts import T0, answered, bye, failed, invite, item, ringing
 
 from switchboard import codec
+from switchboard.journal import unwritten
 from switchboard.journal.deliveries import Router
 from switchboard.journal.events import CallEvent
 from switchboard.journal.file import read_records
@@ -267,6 +269,9 @@ def test_stats(board: Board) -> None:
     board.journal.commit()
     assert board.journal.stats() == {
         "records": 1,
+        "unwritten_records": 0,
+        "unwritten_bytes": 0,
+        "postponed_events": 0,
         "open_calls": 1,
         "recorded_calls": 1,
         "stray_events": 1,
@@ -275,6 +280,71 @@ def test_stats(board: Board) -> None:
         "refused_events": 0,
         "missed_events": 0,
     }
+
+
+def test_without_room_it_goes_on_in_memory(board: Board) -> None:
+    board.tell(1, *CALL)
+    with file_limit(0):
+        assert board.journal.commit() == {}
+        board.tell(5, *[each._replace(call_id="2") for each in CALL[:3]])
+        assert board.journal.commit() == {}
+        assert [call["call_id"] for call in board.journal.calls(T0 + 3)] == ["2"]
+    assert (board.journal.held, board.records()) == ({ROUTER}, [])
+    assert board.journal.stats()["unwritten_records"] == 1
+    assert board.journal.writing.failures == 2
+    assert board.journal.commit() == {ROUTER: 7}
+    assert (board.journal.writing.error, board.journal.stats()["unwritten_bytes"]) == (0, 0)
+    board.crash()
+    board.tell(8, CALL[3]._replace(call_id="2"))
+    assert board.journal.commit() == {ROUTER: 8}
+    assert board.records() == [("c", "answered"), ("2", "answered")]
+
+
+def test_lines_are_not_written_twice_where_only_the_state_has_no_room(board: Board) -> None:
+    board.tell(1, *CALL)
+    with file_limit(2000):
+        for _ in range(3):
+            assert board.journal.commit() == {}
+            assert board.records() == [("c", "answered")]
+    assert board.journal.commit() == {ROUTER: 4}
+    assert board.records() == [("c", "answered")]
+
+
+def test_killed_where_only_the_state_has_no_room(board: Board) -> None:
+    board.tell(1, *CALL)
+    with file_limit(2000):
+        board.journal.commit()
+    board.crash()
+    board.tell(1, *CALL)
+    assert board.journal.commit() == {ROUTER: 4}
+    assert board.records() == [("c", "answered")]
+
+
+def test_it_starts_without_room(tmp_path: Path) -> None:
+    with file_limit(0):
+        board = Board(tmp_path)
+        board.tell(1, *CALL)
+        assert board.journal.commit() == {}
+        assert board.journal.calls(T0) == []
+    assert (board.journal.postponed, board.journal.held) == (4, {ROUTER})
+    board.journal.commit()
+    board.tell(1, *CALL)
+    assert board.journal.commit() == {ROUTER: 4}
+    assert board.records() == [("c", "answered")]
+    board.journal.close()
+
+
+def test_what_is_too_much_stays_with_the_routers(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unwritten, "MOST_HELD_BYTES", 100)
+    board.tell(1, *CALL)
+    with file_limit(0):
+        board.journal.commit()
+        board.tell(5, invite(call_id="2"))
+        assert board.journal.commit() == {}
+    assert (board.journal.postponed, len(board.journal.calls(T0))) == (1, 0)
+    assert board.journal.commit() == {ROUTER: 4}
+    board.tell(5, invite(call_id="2"))
+    assert board.journal.commit() == {ROUTER: 5}
 
 
 def script(call_id: str, kind: int) -> tuple[list[CallEvent], str]:
@@ -302,6 +372,10 @@ class Fate(Enum):
     KILLED_BEFORE_APPEND = auto()
     KILLED_AFTER_APPEND = auto()
     KILLED_WITHIN_APPEND = auto()
+    NO_ROOM = auto()
+    ROOM_FOR_LINES = auto()
+    KILLED_WITHOUT_ROOM = auto()
+    KILLED_AFTER_THE_LINES = auto()
 
 
 @dataclass(frozen=True)
@@ -340,6 +414,14 @@ def suffer(board: Board, fate: Fate, acknowledged: dict[int, int]) -> None:
             board.crash_after_append()
         case Fate.KILLED_WITHIN_APPEND:
             board.crash_after_append(torn_bytes=100)
+        case Fate.NO_ROOM | Fate.KILLED_WITHOUT_ROOM:
+            with file_limit(0):
+                acknowledged |= {router.instance: last for router, last in board.journal.commit().items()}
+        case Fate.ROOM_FOR_LINES | Fate.KILLED_AFTER_THE_LINES:
+            with file_limit(board.cdr.stat().st_size + 4000):
+                acknowledged |= {router.instance: last for router, last in board.journal.commit().items()}
+    if fate in (Fate.KILLED_WITHOUT_ROOM, Fate.KILLED_AFTER_THE_LINES):
+        board.crash()
 
 
 @settings(deadline=None)
@@ -351,7 +433,9 @@ def suffer(board: Board, fate: Fate, acknowledged: dict[int, int]) -> None:
 def test_each_call_has_one_record_through_every_crash(
     kinds: list[tuple[int, int]], tellings: list[Telling], chance: random.Random
 ) -> None:
-    """Two routers with a log each, a bus that loses and repeats, and a journal that dies at any point."""
+    """Two routers with a log each, a bus that loses and repeats, a disk that is full, a journal that dies at any
+    point.
+    """
     calls = [(router, *script(str(number), kind)) for number, (router, kind) in enumerate(kinds)]
     logs = [shuffled([events for at, events, _ in calls if at == router], chance) for router in (0, 1)]
     acknowledged = {0: 0, 1: 0}

@@ -3,6 +3,7 @@
 import pytest
 from registrar.registers import NOW_AT, Desk, register
 
+from switchboard.registrar.binding import Binding
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.user_table import pack_records, users_in
 from switchboard.sip.message import Message, parse_message
@@ -63,9 +64,24 @@ def test_expired_bindings_are_gone_and_purged() -> None:
     assert desk.contacts() == [B]
     assert len(desk.store.bindings("lukas")) == 2
     with desk.store.batch() as change:
-        desk.registrar.purge(desk.now_at)
+        assert not desk.registrar.purge(desk.now_at, 100)
     assert [each.contact for each in users_in(pack_records(change.records))["lukas"]] == [B]
-    assert desk.store.expired_users(desk.now_at) == []
+    assert desk.store.expired_users(desk.now_at, 100) == ([], False)
+
+
+def test_many_that_have_expired_are_purged_some_at_a_time() -> None:
+    desk = Desk()
+    with desk.store.batch():
+        for number in range(1000):
+            desk.store.put(f"user{number}", [Binding(f"sip:{number}@h", 1.0, desk.now_at)])
+    sizes, more = [], True
+    while more:
+        with desk.store.batch() as change:
+            more = desk.registrar.purge(desk.now_at, 50)
+        sizes.append(len(change.records))
+    assert sum(sizes) == 1000
+    assert max(sizes) < 100
+    assert desk.store.count() == (0, 0)
 
 
 def test_bindings_are_in_the_order_of_their_refreshing() -> None:
@@ -199,11 +215,12 @@ def test_remove_what_is_not_bound() -> None:
     assert desk.store.snapshot() == (0, {})
 
 
-def test_user_stays_known_after_the_last_binding() -> None:
+def test_user_goes_with_the_last_binding() -> None:
     desk = Desk()
     desk.send(register(f"<{A}>"))
     assert listed(desk.send(register(f"<{A}>;expires=0"))) == []
-    assert desk.store.snapshot() == (2, {"lukas": []})
+    assert desk.store.snapshot() == (2, {})
+    assert desk.store.table.was_bound("lukas")
 
 
 def test_star_removes_all() -> None:

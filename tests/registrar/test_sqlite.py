@@ -19,6 +19,7 @@ from switchboard.codec import pack
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.sqlite import (
     AFTER_A_LOSS,
+    BYTES_AT_ONCE,
     SCHEMA_VERSION,
     SLACK_BYTES,
     SqliteStore,
@@ -26,6 +27,7 @@ from switchboard.registrar.sqlite import (
     read_snapshot,
 )
 from switchboard.registrar.store import StoreError
+from switchboard.registrar.user_table import users_in
 from switchboard.sip.errors import UsageError
 from switchboard.storage.image import wal_of
 from switchboard.storage.mending import reports
@@ -108,7 +110,7 @@ def test_what_was_put_last_is_there_however_many_there_were(
             assert store.bindings("lukas") == before
         store.put("lukas", [PLAIN])
         store.put("lukas", after)
-    assert store.snapshot() == (2, {"lukas": after})
+    assert store.snapshot() == (2, {"lukas": after} if after else {})
 
 
 def test_failed_batch_leaves_no_trace(store: SqliteStore) -> None:
@@ -129,7 +131,8 @@ def test_put_needs_a_batch(store: SqliteStore) -> None:
 def test_expired_users(store: SqliteStore, now_at: float, users: list[str]) -> None:
     put(store, "lukas", FULL)
     put(store, "eva", PLAIN, FULL)
-    assert sorted(store.expired_users(now_at)) == users
+    found, more = store.expired_users(now_at, 100)
+    assert (sorted(found), more) == (users, False)
 
 
 def test_everything_is_there_after_reopening(store: SqliteStore, path: Path) -> None:
@@ -138,7 +141,7 @@ def test_everything_is_there_after_reopening(store: SqliteStore, path: Path) -> 
     store.close()
     again = SqliteStore(path)
     assert again.number == 2
-    assert again.snapshot() == (2, {"lukas": [FULL], "eva": []})
+    assert again.snapshot() == (2, {"lukas": [FULL]})
     again.close()
 
 
@@ -147,7 +150,7 @@ def test_snapshot_is_readable_while_a_batch_is_open(store: SqliteStore, path: Pa
     with store.batch():
         store.put("lukas", [])
         assert read_snapshot(path) == (1, {"lukas": [FULL]})
-    assert read_snapshot(path) == (2, {"lukas": []})
+    assert read_snapshot(path) == (2, {})
 
 
 def test_snapshot_without_a_registrar(store: SqliteStore, path: Path) -> None:
@@ -345,3 +348,43 @@ def test_the_file_is_bounded_and_nothing_is_lost(store: SqliteStore, path: Path)
     assert again.snapshot() == expected
     assert put(again, "quiet", PLAIN) == 3003
     again.close()
+
+
+def test_users_without_bindings_leave_nothing_in_the_file(store: SqliteStore, path: Path) -> None:
+    for number in range(2000):
+        put(store, f"user{number}", FULL)
+    put(store, "quiet", FULL)
+    for number in range(2000):
+        put(store, f"user{number}")
+    for number in range(5000):
+        put(store, "busy", FULL._replace(cseq=number))
+    assert store.count() == (2, 2)
+    assert len({user for _, records in read_rows(path) for user in users_in(records)}) == 2
+    assert {*read_snapshot(path)[1]} == {"quiet", "busy"}
+
+
+def test_one_commit_lets_few_octets_of_old_rows_go(store: SqliteStore) -> None:
+    long = FULL._replace(user_agent="x" * 1000)
+    for first in range(0, 3000, 100):
+        with store.batch():
+            for number in range(first, first + 100):
+                store.put(f"user{number}", [long])
+    gone = []
+    for number in range(3000):
+        before = store._octets
+        put(store, f"user{number}")
+        gone.append(before - store._octets)
+    assert store._octets < SLACK_BYTES
+    assert max(gone) < BYTES_AT_ONCE + 120_000
+
+
+def test_pages_are_those_of_the_names_when_the_first_was_asked_for(store: SqliteStore) -> None:
+    for user in "abcd":
+        put(store, user, FULL)
+    first = store.page("", 2)
+    put(store, "aa", FULL)
+    put(store, "c")
+    second = store.page("b", 2)
+    assert ([*first.users], first.more) == (["a", "b"], True)
+    assert (second.users, second.more) == ({"c": [], "d": [FULL]}, False)
+    assert [*store.page("", 9).users] == ["a", "aa", "b", "d"]

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from switchboard.codec import CodecError, pack
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.user_table import (
+    LOOKS_A_NAME,
+    MOST_UNBOUND,
     UserTable,
     UserTableInPython,
     bindings_in,
@@ -21,7 +23,8 @@ from switchboard.registrar.user_table import (
 A, B = Binding("sip:a@h", 1.0, 100.0), Binding("sip:b@h", 0.5, 200.0, path=("<sip:p;lr>",))
 TWINS = pytest.mark.parametrize("twin", [UserTable, UserTableInPython])
 
-names = st.sampled_from(["lukas", "eva", "ž\0", "\udcff", "x" * 300])
+NAMES = ["lukas", "eva", "ž\0", "\udcff", "x" * 300]
+names = st.sampled_from(NAMES)
 bindings = st.lists(
     st.builds(
         Binding,
@@ -36,12 +39,31 @@ bindings = st.lists(
 changes = st.lists(st.dictionaries(names, bindings, max_size=3), max_size=8)
 
 
-def seen(table: UserTable | UserTableInPython, now_at: float) -> object:
+def all_expired(table: UserTable | UserTableInPython, now_at: float, at_most: int = 100) -> list[str]:
+    """What a whole round of slices finds."""
+    found, more = table.expired(now_at, at_most)
+    while more:
+        names, more = table.expired(now_at, at_most)
+        found += names
+    return found
+
+
+def all_of(table: UserTable | UserTableInPython, at_most: int) -> list[str]:
+    """The names, some at a time."""
+    found, at = table.some(0, at_most)
+    while at:
+        names, at = table.some(at, at_most)
+        found += names
+    return found
+
+
+def seen(table: UserTable | UserTableInPython, now_at: float) -> tuple[object, ...]:
     users = sorted(table.users())
     return (
         [(user, table.get(user), table.row(user)) for user in users],
-        sorted(table.expired(now_at)),
-        (len(table), table.octets, table.bound, table.bindings),
+        sorted(all_expired(table, now_at)),
+        sorted(all_of(table, 1)),
+        (len(table), table.octets, table.bindings),
     )
 
 
@@ -55,29 +77,107 @@ def test_twins_hold_the_same(changes: Sequence[dict[str, list[Binding]]], now_at
             assert table.take(records, 4, row) == list(users)
         one, other = (seen(table, now_at) for table in tables)
         assert one == other
+        assert [*map(tables[0].was_bound, NAMES)] == [*map(tables[1].was_bound, NAMES)]
 
 
 @TWINS
-def test_a_user_without_bindings_is_known(twin: type[UserTable]) -> None:
+def test_a_user_without_bindings_goes_and_is_remembered(twin: type[UserTable]) -> None:
     table = twin()
-    assert table.take(pack_users({"lukas": [A, B], "eva": []}), row=7) == ["lukas", "eva"]
-    assert ("eva" in table, "nobody" in table, len(table)) == (True, False, 2)
-    assert (bindings_in(table.get("lukas")), bindings_in(table.get("eva"))) == ([A, B], [])
-    assert (table.get("nobody"), table.row("nobody"), table.row("eva")) == (None, -1, 7)
-    assert (table.bound, table.bindings) == (1, 2)
+    assert table.take(pack_users({"lukas": [A, B], "eva": [A]}), row=7) == ["lukas", "eva"]
+    octets = table.octets
+    assert table.take(pack_users({"eva": [], "gone": []}), row=8) == ["eva", "gone"]
+    assert ("eva" in table, "nobody" in table, len(table)) == (False, False, 1)
+    assert [table.was_bound(user) for user in ("eva", "gone", "lukas", "nobody")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert (bindings_in(table.get("lukas")), table.get("eva"), table.row("eva")) == ([A, B], None, -1)
+    assert table.bindings == 2
+    assert table.octets < octets
+
+
+@TWINS
+def test_who_was_bound_is_forgotten_after_many_others(twin: type[UserTable]) -> None:
+    table = twin()
+    for start in range(0, 2 * MOST_UNBOUND, 1000):
+        table.take(pack_users({str(number): [] for number in range(start, start + 1000)}))
+    table.take(pack_users({"last": []}))
+    assert (table.was_bound("0"), table.was_bound(str(MOST_UNBOUND)), table.was_bound("last")) == (
+        False,
+        True,
+        True,
+    )
+
+
+@TWINS
+def test_undo_brings_back_who_had_bindings(twin: type[UserTable]) -> None:
+    table = twin()
+    table.take(pack_users({"lukas": [A], "eva": [B]}), row=1)
+    before = table.octets, table.bindings, len(table)
+    table.begin()
+    table.take(pack_users({"lukas": [], "nobody": [], "eva": [A, B]}), row=2)
+    table.take(pack_users({"lukas": [B], "new": [A]}), row=2)
+    table.undo()
+    assert (table.octets, table.bindings, len(table)) == before
+    assert (bindings_in(table.get("lukas")), table.row("lukas"), table.get("nobody")) == ([A], 1, None)
+    assert bindings_in(table.get("eva")) == [B]
 
 
 @TWINS
 def test_who_has_a_binding_that_is_over(twin: type[UserTable]) -> None:
     table = twin()
     table.take(pack_users({"lukas": [B, A], "eva": [B]}))
-    assert (table.expired(99.0), table.expired(100.0), sorted(table.expired(200.0))) == (
-        [],
-        ["lukas"],
-        ["eva", "lukas"],
-    )
+    assert all_expired(table, 99.0) == []
+    assert all_expired(table, 100.0) == ["lukas"]
+    assert sorted(all_expired(table, 200.0)) == ["eva", "lukas"]
     table.take(pack_users({"lukas": [B], "eva": []}))
-    assert (table.expired(150.0), table.expired(200.0)) == ([], ["lukas"])
+    assert (all_expired(table, 150.0), all_expired(table, 200.0)) == ([], ["lukas"])
+
+
+@TWINS
+def test_who_has_expired_is_found_in_slices_while_others_are_set(twin: type[UserTable]) -> None:
+    table = twin()
+    table.take(pack_users({str(number): [A if number % 2 else B] for number in range(3000)}))
+    found: list[str] = []
+    more, slices, last = True, 0, 3000
+    while more:
+        names, more = table.expired(150.0, 10)
+        assert len(names) < 40
+        found += names
+        table.take(pack_users({name: [] for name in names} | {str(last + place): [B] for place in range(3)}))
+        slices, last = slices + 1, last + 3
+    assert slices > 40
+    assert sorted(found) == sorted(str(number) for number in range(1, 3000, 2))
+    assert all_expired(table, 150.0) == []
+    assert table.expired(150.0, 10) == ([], False)
+    assert len(all_expired(table, 200.0)) == last - 1500
+
+
+@TWINS
+def test_a_slice_that_finds_nobody_is_bounded_too(twin: type[UserTable]) -> None:
+    table = twin()
+    table.take(pack_users({str(number): [B] for number in range(5000)} | {"first": [A]}))
+    slices = 1
+    while table.expired(100.0, 10)[1]:
+        slices += 1
+    assert slices >= 5000 / LOOKS_A_NAME / 10
+
+
+@TWINS
+def test_all_are_walked_over_while_others_are_set(twin: type[UserTable]) -> None:
+    table = twin()
+    table.take(pack_users({str(number): [A] for number in range(900)}))
+    found, at = table.some(0, 10)
+    last = 1000
+    while at:
+        names, at = table.some(at, 10)
+        assert len(names) < 40
+        found += names
+        table.take(pack_users({str(last + place): [A] for place in range(3)}))
+        last += 3
+    assert {*map(str, range(900))} <= {*found}
 
 
 @TWINS
@@ -111,7 +211,7 @@ def test_what_is_in_force_of_a_row(twin: type[UserTable]) -> None:
     table = twin()
     table.take(row := pack_users({"lukas": [A], "eva": [B], "gone": []}), row=1)
     table.take(pack_users({"eva": [A]}), row=2)
-    assert table.in_force(row, 1) == [pack_record("lukas", [A]), pack_record("gone", [])]
+    assert table.in_force(row, 1) == [pack_record("lukas", [A])]
     assert table.in_force(row, 3) == []
 
 

@@ -71,6 +71,11 @@ class Switchboard:
         """Where phones send to."""
         return self.host, self.port
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What its processes and commands have."""
+        return self._environment
+
     def __enter__(self) -> "Switchboard":
         try:
             self.start()

@@ -138,7 +138,9 @@ class Endpoint:
         net.add(self._socket, self)
 
     def send(self, raw: bytes, destination: Address) -> None:
-        """Send one datagram."""
+        """Send one datagram; nothing, once it was closed: a phone that was unplugged repeats nothing."""
+        if self._socket.fileno() < 0:
+            return
         self.net.record(f"{self.name} {host_port(self.address)} -> {host_port(destination)}", raw)
         self._socket.sendto(raw, destination)
 

@@ -162,7 +162,7 @@ def rolling(tmp_path: Path, routers: int) -> Iterator[tuple[Switchboard, Callabl
 def restart_router_parent(board: Switchboard, routers: int) -> None:
     pid = board.component("router")["pid"]
     assert pid is not None
-    psutil.Process(pid).parent().terminate()
+    psutil.Process(psutil.Process(pid).ppid()).terminate()
     wait_until(
         lambda: board.component("router")["pid"] != pid and routers_of(board) == list(range(routers)) or None,
         "the other routers",

@@ -120,6 +120,14 @@ def test_one_asker_does_not_keep_others_from_their_turn(asked: Asked) -> None:
     assert asked.taken() == [f"n{SHARE_AT_ONCE}.example"]
 
 
+def test_an_ipv6_site_is_one_asker(asked: Asked) -> None:
+    for number in range(SHARE_AT_ONCE + 1):
+        asked.ask(f"n{number}.example", f"2001:db8::{number:x}")
+    assert len(asked.taken()) == SHARE_AT_ONCE
+    asked.ask(asker="2001:db8:0:1::1")
+    assert asked.taken() == ["here.example"]
+
+
 def test_who_waits_for_the_same_name_has_a_turn_of_their_own(asked: Asked) -> None:
     for number in range(SHARE):
         asked.ask(f"n{number}.example")

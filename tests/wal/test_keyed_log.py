@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import struct
+import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from full_disk import file_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from storage.damage import flip
 
+from switchboard.storage.mending import reports
 from switchboard.wal import segment
 from switchboard.wal.keyed_log import KeyedLog, KeyedLogInPython
 from switchboard.wal.segment import MOST_READ, WAITING_BYTES, SegmentError, read
@@ -49,6 +52,61 @@ def test_what_is_committed_is_there_again(make_log: MakeLog, tmp_path: Path) -> 
     assert reopened(tmp_path, make_log) == {b"a": b"3"}
 
 
+def write(directory: Path, make_log: MakeLog, commits: int = 40) -> dict[bytes, bytes]:
+    """A log of one segment, each commit of which sets two keys."""
+    log = make_log(directory)
+    for number in range(commits):
+        log.put(b"key%d" % number, bytes([number]) * (number * 7 % 90))
+        log.put(b"last", b"%d" % number)
+        log.commit()
+    log.close()
+    return {b"key%d" % number: bytes([number]) * (number * 7 % 90) for number in range(commits)} | {
+        b"last": b"%d" % (commits - 1)
+    }
+
+
+@pytest.mark.parametrize("part", ["checksum", "length", "length of a key", "value"])
+def test_a_flipped_bit_costs_one_commit(make_log: MakeLog, tmp_path: Path, part: str) -> None:
+    expected = write(tmp_path / "log", make_log)
+    path = min((tmp_path / "log").iterdir())
+    data = path.read_bytes()
+    start = data.index(b"key20") - segment.RECORD_BYTES - segment.COMMIT_BYTES
+    before = {"checksum": 0, "length": 5, "length of a key": 9, "value": 30}[part]
+    flip(path, start + before)
+    log = make_log(tmp_path / "log")
+    del expected[b"key20"]
+    assert dict(log.items()) == expected
+    assert log.is_behind
+    [report] = reports(tmp_path / "log")
+    assert report.found.startswith("1 of its commits")
+    assert (tmp_path / "log" / report.kept_as).read_bytes() == path.read_bytes()
+    log.put(b"key20", b"again")
+    log.commit()
+    log.close()
+    assert reopened(tmp_path / "log", make_log) == expected | {b"key20": b"again"}
+    assert len(reports(tmp_path / "log")) == 1
+
+
+@given(st.integers(0, 2000).filter(lambda place: place != 6), st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_both_read_the_same_of_a_damaged_log(place: int, other: int) -> None:
+    found = []
+    for kind in (KeyedLog, KeyedLogInPython):
+        with tempfile.TemporaryDirectory() as directory:
+            written = write(Path(directory), kind)
+            path = min(Path(directory).iterdir())
+            data = bytearray(path.read_bytes())
+            data[place] ^= other
+            path.write_bytes(data)
+            log = kind(Path(directory))
+            found.append((dict(log.items()), log.is_behind))
+            log.close()
+    assert found[0] == found[1]
+    kept = found[0][0]
+    assert len(written) - 1 <= len(kept) + (place > len(data) - 60)
+    assert all(written[key] == value for key, value in kept.items() if key != b"last")
+
+
 def test_a_torn_commit_is_as_if_it_had_never_been(make_log: MakeLog, tmp_path: Path) -> None:
     log = make_log(tmp_path)
     log.put(b"a", b"1")
@@ -64,8 +122,17 @@ def test_a_torn_commit_is_as_if_it_had_never_been(make_log: MakeLog, tmp_path: P
         assert dict(read(path)) == {b"a": b"1"}
 
 
-@pytest.mark.parametrize("start", [b"SWBLOG\x01\n", b"SWBLOG\x63\n", b"something else", b"\x00\x00"])
-def test_a_file_that_is_not_ours_is_refused(make_log: MakeLog, tmp_path: Path, start: bytes) -> None:
+@pytest.mark.parametrize("start", [b"something else", b"\x00\x00"])
+def test_a_file_that_is_not_ours_is_told_of(make_log: MakeLog, tmp_path: Path, start: bytes) -> None:
+    (tmp_path / "0000000001.log").write_bytes(start)
+    log = make_log(tmp_path)
+    assert dict(log.items()) == {}
+    assert len(reports(tmp_path)) == 1
+    log.close()
+
+
+@pytest.mark.parametrize("start", [b"SWBLOG\x01\n", b"SWBLOG\x63\n"])
+def test_another_version_is_refused(make_log: MakeLog, tmp_path: Path, start: bytes) -> None:
     (tmp_path / "0000000001.log").write_bytes(start)
     with pytest.raises(SegmentError, match="0000000001.log"):
         make_log(tmp_path)
@@ -282,7 +349,7 @@ def test_whatever_the_system_answers(number: int, tmp_path: Path, monkeypatch: p
 
 
 def files(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
+    return {path.name: path.read_bytes() for path in directory.glob("*.log")}
 
 
 class Twins:

@@ -103,3 +103,28 @@ def test_a_call_leaves_no_cycle_behind(board: Board) -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("lost", [BASE, STATE])
+def test_what_a_damaged_log_lacks_a_part_of_is_erased_and_the_rest_goes_on(board: Board, lost: bytes) -> None:
+    for number in range(3):
+        answered_call(board, number)
+    key = keys(board.log, lost)[1]
+    board.log.erase(key)
+    board.crash()
+    assert len(keys(board.log, BASE)) == len(keys(board.log, STATE)) == 2
+    board.advance(40)
+    assert not board.log
+
+
+def test_parts_of_different_moments_are_erased(board: Board) -> None:
+    board.receive(request("INVITE", CALLEE, branch="z9hG4bK1", call_id="call-1"), LUKAS)
+    base, state = keys(board.log, BASE)[0], keys(board.log, STATE)[0]
+    of_two_forks = board.log[base]
+    board.bind("lenka", "sip:lenka@10.0.0.12:5060")
+    board.receive(request("INVITE", CALLEE, branch="z9hG4bK2", call_id="call-2"), LUKAS)
+    other = next(key for key in keys(board.log, BASE) if key != base)
+    board.log.put(other, of_two_forks)
+    assert state in board.log
+    board.crash()
+    assert keys(board.log, BASE) == [base]

@@ -56,7 +56,7 @@ def test_messages_are_in_the_file_after_a_commit(service: HistoryService, settin
 
 def test_a_commit_is_due_as_soon_as_something_waits(service: HistoryService) -> None:
     service.handle_timer(1000.0)
-    assert service.next_deadline() == 1010.0, "the next look at the limits"
+    assert service.next_deadline() == 1001.0, "the next look at the limits"
     service.receive(SUBJECT, tapped(call()[0], 1, time.time_ns()), 1000.0)
     assert service.next_deadline() == 1000.25
 

@@ -6,7 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import zmq
 from bus.inbox import bind_inbox, next_frame
+from full_disk import file_limit
 from journal.scripts import CALLER, answered, bye, invite, item, ringing
 
 from switchboard.bus import frames
@@ -16,7 +18,7 @@ from switchboard.bus.rounds import RETRY_S
 from switchboard.journal.events import CallEvent
 from switchboard.journal.file import read_records
 from switchboard.settings.model import Settings
-from switchboard.workers.journal import JournalService
+from switchboard.workers.journal import GATHER_S, JournalService
 
 LIMIT_S = 2.0
 CALL: list[CallEvent] = [invite(), ringing(), answered(), bye()]
@@ -77,6 +79,34 @@ def test_a_router_that_is_away_is_told_the_latest_when_it_is_back(
     router = bind_inbox(context, Endpoints(settings.run_dir).inbox("router", 0))
     flush_within(service)
     assert next_frame(router) == ("call.acknowledged", ["life", 4])
+
+
+def test_without_room_routers_are_told_that_their_events_are_held(
+    context: BusContext, settings: Settings, service: JournalService
+) -> None:
+    router = bind_inbox(context, Endpoints(settings.run_dir).inbox("router", 0))
+    tell(service, 1, *CALL)
+    with file_limit(0):
+        assert next_after_commits(service, router) == ("call.held", ["life"])
+        assert service.stats()["commits_waiting"] == 1
+        deadline = service.next_deadline()
+    assert service.writings[0].error
+    assert deadline is not None
+    assert deadline <= time.monotonic() + GATHER_S
+    until = time.monotonic() + LIMIT_S
+    while (told := next_after_commits(service, router))[0] == "call.held":
+        assert time.monotonic() < until, "it never tried again"
+    assert told == ("call.acknowledged", ["life", 4])
+    assert service.writings[0].error == 0
+
+
+def next_after_commits(service: JournalService, router: zmq.Socket[bytes]) -> tuple[str, object]:
+    """Flush as the loop does until the router gets something; return that."""
+    until = time.monotonic() + LIMIT_S
+    while not router.poll(0):
+        assert time.monotonic() < until, "nothing was told"
+        service.flush()
+    return next_frame(router)
 
 
 def test_a_commit_waits_for_more_after_the_last_one(service: JournalService) -> None:

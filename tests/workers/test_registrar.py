@@ -20,6 +20,7 @@ from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.bus.endpoints import Endpoints
 from switchboard.codec import pack
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.listing import USERS_A_PAGE, read_pages
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
 from switchboard.registrar.store import Change
@@ -28,7 +29,13 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import scan
 from switchboard.storage.writing import RETRY_S
-from switchboard.workers.registrar import GATHER_S, TELL_EVERY_S, RegistrarService
+from switchboard.workers.registrar import (
+    GATHER_S,
+    PURGE_PAUSE_S,
+    PURGED_AT_ONCE,
+    TELL_EVERY_S,
+    RegistrarService,
+)
 
 CONTACT = "sip:lukas@10.0.0.9:5060"
 LIMIT_S = 2.0
@@ -185,6 +192,37 @@ def test_tick_removes_what_has_expired_and_tells_the_number(context: BusContext,
     assert next_frame(subscriber) == ("location.number", [3])
 
 
+def next_change(subscriber: zmq.Socket[bytes]) -> list[Any]:
+    """The records of the next location.changed."""
+    while (frame := next_frame(subscriber))[0] != "location.changed":
+        pass
+    records: list[Any] = frame[1][1]
+    return records
+
+
+def test_what_expires_at_once_is_removed_in_slices(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    subscriber = subscribe(context, settings, service)
+    with service._store.batch():
+        for number in range(4 * PURGED_AT_ONCE):
+            service._store.put(f"user{number}", [Binding("sip:u@h", 1.0, time.time() - 1)])
+    now, sizes = 5.0, []
+    while service.stats()["bindings"]:
+        service.handle_timer(now)
+        sizes.append(len(next_change(subscriber)))
+        assert (
+            service.next_deadline() == pytest.approx(now + PURGE_PAUSE_S) or not service.stats()["bindings"]
+        )
+        take(service, register(f"<{CONTACT}>", user="eva"))
+        assert [user for user, _ in next_change(subscriber)] == ["eva"]
+        take(service, register(f"<{CONTACT}>;expires=0", user="eva"))
+        assert next_change(subscriber) == [["eva", []]]
+        now = service.next_deadline()
+    assert len(sizes) >= 4
+    assert sum(sizes) == 4 * PURGED_AT_ONCE
+    service.close()
+
+
 def test_only_routers_of_other_hosts_are_sent_pages(context: BusContext, settings: Settings) -> None:
     hosts = {
         "alpha": {"address": "127.0.0.4", "components": ["edge", "router.0"]},
@@ -214,11 +252,40 @@ def test_only_routers_of_other_hosts_are_sent_pages(context: BusContext, setting
 def test_list(context: BusContext, settings: Settings) -> None:
     service = RegistrarService(settings, context, 0)
     take(service, register("<sip:eva@h>", user="eva"), register(f"<{CONTACT}>;q=0.5"))
-    [[eva, _], [lukas, [binding]]] = service.answer("location.list", None)
-    assert (eva, lukas) == ("eva", "lukas")
+    life, users, following = service.answer("location.list", ["", 0, {}])
+    assert ([user for user, _ in sorted(users)], following) == (["eva", "lukas"], 0)
+    _, [[_, [binding]]], _ = service.answer("location.list", [life, 0, {"user": "luk*", "contact": "lukas"}])
+    assert service.answer("location.list", [life, 0, {"name": "luk*"}])[1] == []
     assert (binding["contact_uri"], binding["q"], binding["source"]) == (CONTACT, 0.5, "10.0.0.9:5060")
-    with pytest.raises(LookupError):
-        service.answer("location.lookup", None)
+    for question, body in (
+        ("location.lookup", None),
+        ("location.list", None),
+        ("location.list", ["", 0, {"x": ""}]),
+    ):
+        with pytest.raises(LookupError):
+            service.answer(question, body)
+
+
+def test_many_are_listed_page_by_page(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    with service._store.batch():
+        for number in range(4 * USERS_A_PAGE):
+            service._store.put(f"user{number}", [Binding("sip:u@h", 1.0, time.time() + 60)])
+        service._store.put("gone", [Binding("sip:u@h", 1.0, time.time() - 60)])
+    sizes: list[int] = []
+
+    def ask(body: object) -> Any:
+        page = service.answer("location.list", body)
+        sizes.append(len(page[1]))
+        return page
+
+    users = [user for user, _ in read_pages(ask)]
+    assert sorted(users) == sorted(f"user{number}" for number in range(4 * USERS_A_PAGE))
+    assert len(sizes) > 3
+    assert max(sizes) < 1.2 * USERS_A_PAGE
+    life, first, following = service.answer("location.list", ["", 0, {}])
+    assert service.answer("location.list", ["another", following, {}]) == [life, first, following]
+    service.close()
 
 
 @pytest.mark.parametrize(

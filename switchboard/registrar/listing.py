@@ -1,0 +1,85 @@
+"""Which bindings somebody asks the registrar for, and how it tells of them page by page (docs/BUS.md, location.list).
+
+A page has the users from a position of the table on; who follows the positions up to 0 hears of every user that was
+there all the while, of some of them twice. Positions are good as long as the registrar that gave them lives.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+
+from switchboard.registrar.binding import Binding
+
+USERS_A_PAGE: Final = 500
+BindingMap = dict[str, Any]
+"""What `Binding.to_map` returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Patterns, "" for any: `*` and `?` as in file names, no matter in which case. `name` is the user, as it is.
+
+    `user` and `source` (host, host:port, or a network) have to fit wholly; of `contact` and `agent` any part will do.
+    """
+
+    name: str = ""
+    user: str = ""
+    contact: str = ""
+    source: str = ""
+    agent: str = ""
+
+    @classmethod
+    def from_wire(cls, found: Any) -> "Wanted":
+        """What `to_wire` returned; ValueError for anything else."""
+        if not (isinstance(found, dict) and all(isinstance(each, str) for each in found.values())):
+            raise ValueError("no patterns")
+        try:
+            return cls(**found)
+        except TypeError as error:
+            raise ValueError("unknown patterns") from error
+
+    def to_wire(self) -> dict[str, str]:
+        """The patterns by name."""
+        return asdict(self)
+
+    def takes(self, user: str) -> bool:
+        """Whether a user of this name is meant."""
+        return user == self.name if self.name else not self.user or _fits(self.user, user)
+
+    def matches(self, binding: Binding) -> bool:
+        """Whether the binding is meant, whoever's it is."""
+        return (
+            (not self.contact or _fits(f"*{self.contact}*", binding.contact))
+            and (not self.agent or _fits(f"*{self.agent}*", binding.user_agent))
+            and (not self.source or self._is_from(binding))
+        )
+
+    def _is_from(self, binding: Binding) -> bool:
+        if _fits(self.source, binding.source) or _fits(self.source, binding.source_host):
+            return True
+        try:
+            return ip_address(binding.source_host) in ip_network(self.source, strict=False)
+        except ValueError:
+            return False
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return fnmatchcase(text.lower(), pattern.lower())
+
+
+def read_pages(
+    ask: Callable[[object], Any], wanted: Wanted | None = None
+) -> Iterator[tuple[str, list[BindingMap]]]:
+    """The users whose bindings are `wanted`, each with these, in no order; `ask` puts a `location.list`."""
+    patterns = (wanted or Wanted()).to_wire()
+    seen: set[str] = set()
+    life, at = "", 0
+    while True:
+        answered_by, users, following = ask([life, at, patterns])
+        yield from ((user, bindings) for user, bindings in users if user not in seen)
+        seen.update(user for user, _ in users)
+        if not following:
+            return
+        life, at = answered_by, following

@@ -1,0 +1,114 @@
+"""A disk that is full while calls run, and when all of it starts; the history gives its room back first."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from full_disk import SmallDisk, small_disk
+from system.harness import INIT_SYSTEM, Switchboard, wait_until
+
+from bench.ledger import Ledger
+from bench.load import Load, Outcome
+
+pytestmark = pytest.mark.system
+
+RATE, LINES = 20, 100
+BEFORE_S, FULL_S, AFTER_S = 2, 5, 5
+ENDED_WITHIN_S = 60.0
+WRITTEN_WITHIN_S = 1.0
+WRITERS = {"router.0", "router.1", "journal.0"}
+HISTORY = "history.0"
+ENOSPC = "up, but cannot write: No space left on device"
+DISK_BYTES = 48_000_000
+RESERVE_BYTES = DISK_BYTES * 0.05
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "disk", DISK_BYTES) as disk:
+        yield disk
+
+
+@contextmanager
+def board(disk: SmallDisk, **settings: str) -> Iterator[Switchboard]:
+    variables = {f"SWITCHBOARD_{name}": value for name, value in settings.items()}
+    where = disk.path / "data"
+    with Switchboard(
+        {"SWITCHBOARD_ROUTERS": "2", **variables}, data_dir=where, runner=INIT_SYSTEM
+    ) as running:
+        yield running
+
+
+def cannot_write(running: Switchboard) -> dict[str, str]:
+    """Who says that it cannot, and why."""
+    notes = {f"{one['name']}.{one['instance']}": one["notes"] for one in running.status()}
+    return {name: each for name, some in notes.items() for each in some if "cannot write" in each}
+
+
+def keep_full(disk: SmallDisk, running: Switchboard, until: float) -> dict[str, str]:
+    """Take whatever is given back; who said meanwhile that it cannot write."""
+    said: dict[str, str] = {}
+    while time.monotonic() < until or not said.keys() >= WRITERS:
+        assert time.monotonic() < until + ENDED_WITHIN_S, f"only {said.keys()} say that they cannot write"
+        disk.fill()
+        said |= cannot_write(running)
+    return said
+
+
+def settled(load: Load, ledger: Ledger) -> Outcome:
+    """How the calls went, and whether each left its one record."""
+    outcome = load.finish(ENDED_WITHIN_S)
+    wanted = [each.call_id for each in outcome.expected]
+    wait_until(lambda: ledger.has(wanted) or None, "every record")
+    outcome.judge(ledger.records)
+    return outcome
+
+
+def test_calls_go_on_while_the_disk_is_full_and_nothing_is_lost(disk: SmallDisk) -> None:
+    with board(disk) as running, Load(running.address, LINES) as load:
+        ledger = Ledger(running.data_dir / "cdr.jsonl")
+        load.start(RATE, RATE * (BEFORE_S + FULL_S + AFTER_S))
+        time.sleep(BEFORE_S)
+        disk.fill()
+        said = keep_full(disk, running, time.monotonic() + FULL_S)
+        assert all(said[each].startswith(ENOSPC) for each in WRITERS)
+        disk.free()
+        wait_until(
+            lambda: not cannot_write(running).keys() & WRITERS or None, "all written", 3 * WRITTEN_WITHIN_S
+        )
+        for instance in (0, 1):
+            running.kill("router", instance)
+        outcome = settled(load, ledger)
+        assert (outcome.failed, outcome.flaws, outcome.why) == (0, {}, [])
+
+
+def test_all_of_it_starts_on_a_full_disk(disk: SmallDisk) -> None:
+    with board(disk) as running, Load(running.address, LINES) as load:
+        ledger = Ledger(running.data_dir / "cdr.jsonl")
+        running.stop()
+        disk.fill()
+        running.start()
+        running.wait_up()
+        load.start(RATE, RATE * FULL_S)
+        assert keep_full(disk, running, time.monotonic() + FULL_S)["router.0"].startswith(ENOSPC)
+        disk.free()
+        outcome = settled(load, ledger)
+        assert (outcome.failed, outcome.flaws, outcome.why) == (0, {}, [])
+
+
+def test_the_history_gives_its_room_back_before_others_need_it(disk: SmallDisk) -> None:
+    with board(disk, HISTORY_MB="5") as running, Load(running.address, LINES) as load:
+        history = running.data_dir / "history.db"
+        load.start(2 * RATE, 8 * RATE)
+        load.finish(ENDED_WITHIN_S)
+        before = wait_until(lambda: (size := history.stat().st_size) > 300_000 and size or None, "a history")
+        disk.fill(leave=int(RESERVE_BYTES) - 200_000)
+        wait_until(lambda: disk.free_bytes >= RESERVE_BYTES or None, "the room that was missing")
+        assert history.stat().st_size < before
+        assert cannot_write(running).keys() <= {HISTORY}
+        disk.free()
+        load.start(RATE, RATE)
+        load.finish(ENDED_WITHIN_S)
+        wait_until(lambda: not cannot_write(running) or None, "messages are kept again")
