@@ -1,8 +1,9 @@
 """How a process of this host reaches the others of the switchboard, as the settings have it."""
 
+from functools import partial
 from pathlib import Path
 
-from switchboard.bus.context import BusContext, Keys, KeysError, load_keys
+from switchboard.bus.context import BusContext, KeysError, load_keys
 from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
 from switchboard.clock import SteadyClock
 from switchboard.settings.hosts import OPTIONAL, Component, WorkerName, all_workers, place, workers_of
@@ -20,23 +21,22 @@ def endpoints_of(settings: Settings) -> Endpoints:
 
 def open_context(settings: Settings) -> BusContext:
     """Return a context with the keys that this host needs; SettingsError if one is missing."""
-    keys = _load_keys(settings) if settings.hosts else None
+    if not settings.hosts:
+        return BusContext()
+    addresses = {name: host.address for name, host in settings.hosts.items()}
+    read_keys = partial(load_keys, settings.keys_path, settings.here, addresses)
+    try:
+        keys = read_keys()
+    except KeysError as error:
+        raise SettingsError(str(error), "a key is missing") from error
     context = BusContext()
-    context.keys = keys
+    context.keys, context.read_keys = keys, read_keys
     return context
 
 
 def clock_of(settings: Settings) -> SteadyClock:
     """Return the clock of this host's lifetimes and durations."""
     return SteadyClock(settings.data_dir, settings.max_expires)
-
-
-def _load_keys(settings: Settings) -> Keys:
-    addresses = {name: host.address for name, host in settings.hosts.items()}
-    try:
-        return load_keys(settings.keys_path, settings.here, addresses)
-    except KeysError as error:
-        raise SettingsError(str(error), "a key is missing") from error
 
 
 def components(settings: Settings) -> list[Component]:

@@ -3,9 +3,12 @@
 import io
 import socket
 import struct
+import subprocess
+from pathlib import Path
 
 import pytest
 from history.wire import call
+from system.tools import require_tools
 
 from switchboard.history.export import head, packet, write
 from switchboard.history.seen import Address, Direction, Seen
@@ -95,3 +98,24 @@ def test_a_whole_call() -> None:
     stream = io.BytesIO()
     assert write(stream, call()) == 13
     assert [data[28:] for _, data in packets(stream.getvalue())] == [seen.raw for seen in call()]
+
+
+@pytest.mark.parametrize("program", ["tshark", "sngrep"])
+def test_other_programs_read_both_families(tmp_path: Path, program: str) -> None:
+    require_tools("tshark", program)
+    capture, taken = tmp_path / "call.pcapng", tmp_path / "taken.pcap"
+    with capture.open("wb") as file:
+        count = write(
+            file, call() + [each._replace(source=SIX.source, destination=SIX.destination) for each in call()]
+        )
+    if program == "sngrep":
+        run("sngrep", "-F", "-N", "-q", "-I", str(capture), "-O", str(taken))
+    shown = run("tshark", "-n", "-r", str(taken if program == "sngrep" else capture), "-Y", "sip")
+    assert len(shown.splitlines()) == count
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
