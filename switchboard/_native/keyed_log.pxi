@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from switchboard.storage.writing import RETRY_S
 from switchboard.wal.segment import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK, WAITING_BYTES
-from switchboard.wal.segment import HEADER, check_header, is_behind, next_commit, report_skipped
+from switchboard.wal.segment import HEADER, check_header, contents, is_behind, next_commit, report_skipped
 
 include "crc32.pxi"
 include "key_index.pxi"
@@ -603,7 +603,9 @@ cdef class NativeKeyedLog:
         log_free(&self.log)
 
     cdef int _replay(self, path) except -1:
-        cdef bytes data = path.read_bytes()
+        cdef bytes data = contents(path)
+        if data is None:
+            data, self.log.is_behind = b"", True
         cdef int skipped = not check_header(path, data)
         self.log.is_behind = self.log.is_behind or is_behind(path)
         if log_add_segment(&self.log, int(path.stem)) == NULL:

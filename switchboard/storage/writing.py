@@ -24,6 +24,7 @@ _BY_SQLITE: Final = {
     sqlite3.SQLITE_BUSY: errno.EBUSY,
     sqlite3.SQLITE_LOCKED: errno.EBUSY,
     sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_IOERR_SHMSIZE: errno.ENOSPC,  # an index of the log finds no room
 }
 DISK: Final = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.ESTALE, errno.ENOENT)
@@ -40,7 +41,8 @@ def error_number(error: BaseException) -> int:
     SQLite does not tell of a quota that is used up: that is an I/O error with it.
     """
     if isinstance(error, sqlite3.Error):
-        return _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY, 0)
+        code = getattr(error, "sqlite_errorcode", 0)
+        return _BY_SQLITE.get(code) or _BY_SQLITE.get(code & _PRIMARY, 0)
     return (error.errno or errno.EIO) if isinstance(error, OSError) else 0
 
 

@@ -286,7 +286,9 @@ class KeyedLogInPython:
             self._alive += RECORD_BYTES + len(key) + place.length
 
     def _replay_segment(self, path: Path, number: int) -> None:
-        data = path.read_bytes()
+        data = segment.contents(path)
+        if data is None:
+            data, self.is_behind = b"", True
         self.is_behind = self.is_behind or segment.is_behind(path)
         size = self._sizes[number] = len(data)
         self.size += size

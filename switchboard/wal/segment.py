@@ -132,15 +132,27 @@ def next_commit(data: bytes, position: int) -> int:
     return 0
 
 
+def contents(path: Path) -> bytes | None:
+    """What the file holds; None, with a report, if the disk does not give it."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        _report(path, f"{error.strerror}", "nothing of it was read")
+        return None
+
+
 def report_skipped(path: Path, commits: int) -> None:
     """Say that so many commits of the file were damaged, and keep it as it is; once."""
+    _report(path, f"{commits} of its commits, or what it begins with", "all others were read")
+
+
+def _report(path: Path, found: str, saved: str) -> None:
     if reports(path):
         return
     with suppress(OSError):
         kept = set_aside(path)
-        found = f"{commits} of its commits, or what it begins with"
         advice = "calls that were being set up may have failed, and their records may lack something"
-        write_report(kept, Report(str(path), time.time(), found, "all others were read", kept.name, advice))
+        write_report(kept, Report(str(path), time.time(), found, saved, kept.name, advice))
 
 
 def records_in(data: bytes, position: int = 0) -> Iterator[tuple[bytes, bytes | None]]:

@@ -76,3 +76,9 @@ def test_numbers_of_sqlite(tmp_path: Path) -> None:
         database.execute("INSERT INTO c VALUES (1)")
     assert error_number(wrong.value) == 0
     database.close()
+
+
+def test_no_room_for_an_index_of_a_log_is_a_full_disk() -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    assert error_number(error) == errno.ENOSPC

@@ -320,6 +320,29 @@ def test_a_log_that_ends_without_room_is_behind(make_log: MakeLog, tmp_path: Pat
     assert (log.is_behind, log[b"a"]) == (False, b"3")
 
 
+def test_a_file_that_the_disk_does_not_give_is_gone_and_told(
+    make_log: MakeLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = make_log(tmp_path, segment_bytes=50)
+    for number in range(3):
+        log.put(b"%d" % number, b"x" * 100)
+        log.commit()
+    log.close()
+    bad, read_bytes = tmp_path / "0000000002.log", Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read_bytes(path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", read)
+        log = make_log(tmp_path)
+    assert (list(log), log.is_behind) == ([b"0", b"2"], True)
+    (report,) = reports(tmp_path)
+    assert "Input/output error" in str(report)
+
+
 def test_a_directory_that_is_gone_is_made_again(make_log: MakeLog, tmp_path: Path) -> None:
     directory = tmp_path / "gone"
     log = make_log(directory, segment_bytes=50, retry_s=0.0)
