@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from full_disk import SmallDisk, small_disk
+from full_disk import FailingDisk, SmallDisk, failing_disk, small_disk
 from system.harness import INIT_SYSTEM, Switchboard, wait_until
 
 from bench.ledger import Ledger
@@ -33,7 +33,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 @contextmanager
-def board(disk: SmallDisk, **settings: str) -> Iterator[Switchboard]:
+def board(disk: SmallDisk | FailingDisk, **settings: str) -> Iterator[Switchboard]:
     variables = {f"SWITCHBOARD_{name}": value for name, value in settings.items()}
     where = disk.path / "data"
     with Switchboard(
@@ -119,3 +119,24 @@ def test_the_history_gives_its_room_back_before_others_need_it(disk: SmallDisk) 
         load.start(RATE, RATE)
         load.finish(ENDED_WITHIN_S)
         wait_until(lambda: not cannot_write(running) or None, "messages are kept again")
+
+
+@pytest.mark.parametrize(
+    ("fail", "why"),
+    [(FailingDisk.become_read_only, "Read-only file system"), (FailingDisk.die, "Input/output error")],
+)
+def test_calls_go_on_on_a_disk_that_fails(
+    fail: Callable[[FailingDisk], None], why: str, tmp_path: Path
+) -> None:
+    with (
+        failing_disk(tmp_path / "disk", DISK_BYTES) as disk,
+        board(disk) as running,
+        Load(running.address, LINES) as load,
+    ):
+        load.start(RATE, RATE * (BEFORE_S + FULL_S))
+        time.sleep(BEFORE_S)
+        fail(disk)
+        wait_until(lambda: cannot_write(running).keys() >= WRITERS or None, "a note of each")
+        assert why in cannot_write(running)["router.0"]
+        outcome = load.finish(ENDED_WITHIN_S)
+        assert (outcome.failed, outcome.why) == (0, [])
