@@ -39,10 +39,16 @@ class Box:
 class Bench:
     """An ingress, its filter, and the outboxes of its peers."""
 
-    def __init__(self, make: type[Ingress] | type[IngressInPython], policy: FilterPolicy = LENIENT) -> None:
-        self.boxes: list[Any] = [Box() for _ in range(ROUTERS + 2)]
+    def __init__(
+        self,
+        make: type[Ingress] | type[IngressInPython],
+        policy: FilterPolicy = LENIENT,
+        leaving: tuple[int, ...] = (),
+    ) -> None:
+        self.boxes: list[Any] = [Box() for _ in range(max((ROUTERS - 1, *leaving)) + 3)]
         self.edge_filter = EdgeFilter(policy)
-        self.ingress = make(Dispatcher(ROUTERS, OWN.owns), self.edge_filter, self.boxes)
+        self.dispatcher = Dispatcher(ROUTERS, OWN.owns, leaving)
+        self.ingress = make(self.dispatcher, self.edge_filter, self.boxes)
 
     def outcome(self) -> tuple[list[list[bytes]], dict[str, float], list[Notice]]:
         stats = {**self.ingress.stats(), **self.edge_filter.stats()}

@@ -73,7 +73,9 @@ cdef class Ingress:
     cdef uint16_t *_index
     cdef object _dispatcher, _reference, _edge_filter
     cdef list _outboxes, _waiting
-    cdef Py_ssize_t _routers, _messages, _largest, _longest_index
+    cdef Py_ssize_t _routers, _registrar, _messages, _largest, _longest_index
+    cdef dict _held
+    cdef set _leaving
     cdef object _sources, _admission_control
     cdef Heard *_slots
     cdef list _kept
@@ -101,7 +103,8 @@ cdef class Ingress:
         for letters in {_first_letters(name) for name in edge_filter.policy.scanners}:
             self._scanners[self._scanner_count] = letters
             self._scanner_count += 1
-        self._routers = dispatcher.routers
+        self._routers, self._registrar = dispatcher.routers, len(outboxes) - 2
+        self._held, self._leaving = dispatcher.held, dispatcher.leaving
         self._outboxes = list(outboxes)
         self._waiting = [[] for _ in outboxes]
         self._messages = 0
@@ -211,7 +214,7 @@ cdef class Ingress:
             return target
         if place == ODD_PLACE or _is_any_folded(data, self._index, count):
             return LEAVE_TO_REFERENCE
-        cdef long peer = _REGISTRAR if target == self._routers else target
+        cdef long peer = _REGISTRAR if target == self._registrar else target
         cdef uint32_t transaction = _transaction(data, self._index, count)
         return target if self._admission_control.admits(peer, transaction, host, now) else SENT_AWAY
 
@@ -271,24 +274,28 @@ cdef class Ingress:
         if self._index[STATUS]:
             router = _own_router(data, self._index, count)
             if router != NO_ROUTER:
-                return router % self._routers
+                return router if router < self._routers or router in self._leaving else router % self._routers
         elif self._index[METHOD_END] == 8 and memcmp(data, b"REGISTER", 8) == 0:
             if find_field(self._index, count, ROUTE):
                 return LEAVE_TO_REFERENCE
             if self._dispatcher.owns(self._uri(data)):
-                return self._routers
+                return self._registrar
         return self._by_call_id(data, count)
 
     cdef str _uri(self, const unsigned char *data):
         return data[self._index[URI_START] : self._index[URI_END]].decode("utf-8", "surrogateescape")
 
-    cdef Py_ssize_t _by_call_id(self, const unsigned char *data, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t _by_call_id(self, const unsigned char *data, Py_ssize_t count) except -2:
+        cdef uint32_t call_id_sum
         cdef Py_ssize_t at = find_field(self._index, count, CALL_ID)
         cdef Py_ssize_t start = self._index[at + 2], end = self._index[at + 3]
         trim(data, &start, &end)
         if memchr(data + start, c'\n', end - start) != NULL:
             return LEAVE_TO_REFERENCE
-        return ~_crc32(0xffffffff, data + start, end - start) % self._routers
+        call_id_sum = ~_crc32(0xffffffff, data + start, end - start)
+        if PyDict_Size(self._held) and call_id_sum in self._held:
+            return self._held[call_id_sum]
+        return call_id_sum % self._routers
 
 
 cdef bint _ends_here(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:

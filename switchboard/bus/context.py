@@ -5,8 +5,9 @@ Each host has one pair of keys, kept in one directory: `HOST.key` is public and 
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import zmq
@@ -106,12 +107,14 @@ class NotListeningError(Exception):
 
 
 class BusContext(zmq.Context[zmq.Socket[bytes]]):
-    """Makes the sockets of one process. `keys`: of this host, needed for TCP, which is always CURVE.
+    """Makes the sockets of one process. `keys`: of this host, needed for TCP, which is always CURVE; `read_keys`
+    reads them again, for those of the other hosts.
 
     `guard` is there as soon as a socket listens on TCP; whoever polls must let it `serve`.
     """
 
     keys: Keys | None = None
+    read_keys: Callable[[], Keys] | None = None
     guard: Guard | None = None
     links: Sequence[Link] = ()
 
@@ -123,8 +126,11 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
         return link
 
     def look(self, now: float) -> None:
-        """Connect anew where that is needed (`Link`). `now`: monotonic s."""
-        for link in self._open_links():
+        """Connect anew where that is needed (`Link`), with the keys of now. `now`: monotonic s."""
+        links = self._open_links()
+        if any(link.reason for link in links):
+            self._read_publics()
+        for link in links:
             link.look(now)
 
     def _open_links(self) -> list[Link]:
@@ -161,11 +167,19 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
         socket.set(zmq.CURVE_SECRETKEY, self.keys.secret)
         _prepare(socket, endpoint)
 
+    def _read_publics(self) -> Mapping[str, bytes]:
+        """The public keys of the hosts: as they were, if one of them cannot be read."""
+        assert self.keys is not None, "TCP needs keys"
+        if self.read_keys is not None:
+            with suppress(KeysError):
+                self.keys = replace(self.keys, publics=self.read_keys().publics)
+        return self.keys.publics
+
     def _admit(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
         """Only who has the secret key of one of our hosts."""
         assert self.keys is not None, "TCP needs keys"
         if self.guard is None:
-            self.guard = Guard(self, self.keys.publics)
+            self.guard = Guard(self, self._read_publics)
         socket.set(zmq.ZAP_DOMAIN, b"switchboard")
         socket.set(zmq.CURVE_SERVER, 1)
         socket.set(zmq.CURVE_SECRETKEY, self.keys.secret)

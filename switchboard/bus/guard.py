@@ -4,7 +4,8 @@ A refusal is answered with 400, not 300, so that the other side knows that it wa
 tries again by itself. Who was refused is named: once to the log, and to `status` as long as they try.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 import zmq
@@ -20,6 +21,7 @@ TOLD = 10
 """Strangers at a time of whom people read; whoever can reach the port can show any number of keys."""
 TRIES_WITHIN_S = 15.0
 """Who is refused tries again that soon: who does not has gone, or has been let in."""
+READ_EVERY_S = 1.0
 Stranger = tuple[str, bytes]
 """The address (IP) that a key came from, and the key (32 octets)."""
 
@@ -34,13 +36,17 @@ def fingerprint(key: bytes) -> str:
 class Guard:
     """Answers libzmq's question whether a key may connect; `socket` is for the poller of the owner.
 
-    `publics`: the keys of our hosts by their addresses, as Z85. `refused` counts those turned away.
+    `read_publics`: the keys of our hosts by their addresses, as Z85; asked again after a refusal, so that a key that
+    was copied here is known soon. `refused` counts those turned away.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], publics: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], read_publics: Callable[[], Mapping[str, bytes]]
+    ) -> None:
         self.refused = 0
-        self._publics = publics
-        self._allowed = frozenset(map(z85.decode, publics.values()))
+        self._read_publics = read_publics
+        self._read_at = -math.inf
+        self._learn()
         self._fresh: dict[Stranger, None] = {}
         self._seen: Generations[Stranger, float] = Generations(STRANGERS_KEPT)
         self.socket = context.socket(zmq.REP)
@@ -65,18 +71,27 @@ class Guard:
         told = [each for each in fresh if each not in self._seen]
         for each in fresh:
             self._seen.put(each, now)
+        if fresh and now - self._read_at >= READ_EVERY_S:
+            self._read_at = now
+            self._learn()
         return [self._describe(*each) for each in told[:TOLD]]
 
     def notes(self, now: float) -> list[str]:
         """Who is being refused, for `status`."""
         seen = (*self._seen.old.items(), *self._seen.young.items())
-        recent = {each: None for each, at in seen if now - at <= TRIES_WITHIN_S}
+        recent = {
+            each: None for each, at in seen if now - at <= TRIES_WITHIN_S and each[1] not in self._allowed
+        }
         notes = [self._describe(*each) for each in list(recent)[-TOLD:]]
         return [*notes, f"{len(recent) - TOLD} more are refused"] if len(recent) > TOLD else notes
 
     def close(self) -> None:
         """Answer no more."""
         self.socket.close()
+
+    def _learn(self) -> None:
+        self._publics = self._read_publics()
+        self._allowed = frozenset(map(z85.decode, self._publics.values()))
 
     def _note(self, address: str, key: bytes) -> None:
         if len(self._fresh) < STRANGERS_KEPT:
@@ -91,7 +106,4 @@ class Guard:
         expected = self._publics.get(address)
         if expected is None:
             return f"{shown}, and so is that address: none of the switchboard's hosts has it"
-        return (
-            f"{shown}: that host had {fingerprint(expected)}. If it has new keys, copy its *.key to keys_dir "
-            "here and restart the switchboard here"
-        )
+        return f"{shown}: that host had {fingerprint(expected)}. If it has new keys, copy its *.key to keys_dir here"

@@ -22,11 +22,19 @@ from switchboard.cli.start_failure import (
     too_few_files,
 )
 from switchboard.clock import Keeper
-from switchboard.settings.hosts import OPTIONAL, Component, workers_of
+from switchboard.settings.hosts import OPTIONAL, Component, WorkerName
 from switchboard.settings.model import Settings, SettingsError, read_settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.run_dir import make_run_dir
-from switchboard.settings.site import clock_of, endpoints_of, hosts_of, is_here, open_context
+from switchboard.settings.site import (
+    clock_of,
+    endpoints_of,
+    hosts_of,
+    is_here,
+    open_context,
+    router_dir,
+    workers,
+)
 from switchboard.settings.site import components as components_of
 from switchboard.settings.types import parse_listening, show_address
 from switchboard.supervisor.health import Watchdog, notify, signs_of_life
@@ -160,7 +168,7 @@ def _make_directories(settings: Settings, origins: Origins) -> None:
 
 def _make_team(component: Component, settings: Settings, context: BusContext, held: _Held) -> Team:
     is_able = component is not Component.CONSOLE or held.sockets
-    workers = [
+    team = [
         Worker(
             each.name,
             each.instance,
@@ -170,11 +178,20 @@ def _make_team(component: Component, settings: Settings, context: BusContext, he
             standbys=settings.spares and component not in OPTIONAL,
             host=settings.here,
             address=held.address,
+            leaves=component is Component.ROUTER and each.instance >= settings.routers,
         )
-        for each in workers_of(component, settings.routers)
-        if is_able and component in components_of(settings) and is_here(each, settings)
+        for each in workers(component, settings)
+        if is_able
+        and _is_there(each, settings)
+        and component in components_of(settings)
+        and is_here(each, settings)
     ]
-    return Team(workers, _open_rpc(component, settings, context))
+    return Team(team, _open_rpc(component, settings, context))
+
+
+def _is_there(worker: WorkerName, settings: Settings) -> bool:
+    """A router that is leaving has something left to finish."""
+    return worker.instance < settings.routers or router_dir(worker.instance, settings).exists()
 
 
 def _open_rpc(component: Component, settings: Settings, context: BusContext) -> RpcServer:

@@ -19,7 +19,7 @@ from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Seen, mask
 from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
+from switchboard.settings.site import endpoints_of, router_numbers
 
 FIRST_CONTACT_S = 3.0
 LOOK_S = 0.05
@@ -58,7 +58,7 @@ def _follow(settings: Settings, wanted: CallFilter, take: Callable[[Seen], None]
     with context_or_exit(settings) as context:
         endpoints = endpoints_of(settings)
         taps = [endpoints.publisher(owner.removesuffix(".0")) for owner in (WIRE_IN, WIRE_OUT)]
-        taps += [endpoints.publisher("router", number) for number in range(settings.routers)]
+        taps += [endpoints.publisher("router", number) for number in router_numbers(settings)]
         with closing(Listener(context, taps, topic_of(0))) as listener:
             if not listener.connected(FIRST_CONTACT_S):
                 fail(f"No switchboard with the data directory {settings.data_dir} answers.", FAILED)

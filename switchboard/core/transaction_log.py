@@ -29,6 +29,17 @@ STATE: Final = b"T"
 _KEY = struct.Struct(">cQ")
 
 
+def key_of(part: bytes, number: int) -> bytes:
+    """Return the key of that part (BASE, STATE) of the saved transaction `number`."""
+    return _KEY.pack(part, number)
+
+
+def number_in(key: bytes) -> int:
+    """Return the number in such a key."""
+    number: int = _KEY.unpack(key)[1]
+    return number
+
+
 class Store(Protocol):
     """As much of a KeyedLog as is needed. `put_records`: what its segments would hold (`wal/segment.py`)."""
 
@@ -47,8 +58,8 @@ class _Place:
     def __init__(self, number: int, edition: int = -1) -> None:
         self.number = number
         self.edition = edition
-        self.base = _KEY.pack(BASE, number)
-        self.state = _KEY.pack(STATE, number)
+        self.base = key_of(BASE, number)
+        self.state = key_of(STATE, number)
 
 
 class TransactionLog:
@@ -140,7 +151,7 @@ class TransactionLog:
             forget(saved)
 
     def _read(self, number: int) -> SavedTransaction:
-        base, state = self._log[_KEY.pack(BASE, number)], self._log[_KEY.pack(STATE, number)]
+        base, state = self._log[key_of(BASE, number)], self._log[key_of(STATE, number)]
         return SavedTransaction(unpack(base, lists=False), unpack(state, lists=False))
 
     def _find(self, number: int) -> SavedTransaction | None:
@@ -152,5 +163,5 @@ class TransactionLog:
         return saved if saved.is_whole else None
 
     def _erase(self, number: int) -> None:
-        self._log.erase(_KEY.pack(STATE, number))
-        self._log.erase(_KEY.pack(BASE, number))
+        self._log.erase(key_of(STATE, number))
+        self._log.erase(key_of(BASE, number))

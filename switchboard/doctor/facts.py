@@ -62,6 +62,8 @@ class MachineFacts:
     open_to_others: Sequence[Path]
     """Directories and files of ours that other users may read."""
     disk_free_bytes: int
+    leaving: Sequence[Path] = ()
+    """Directories of routers that the settings do not have any more."""
     damaged: Sequence[str] = ()
     """What was found damaged of our files, and set aside."""
     lacks_users: bool = False

@@ -18,6 +18,7 @@ def check_machine(facts: MachineFacts) -> Iterator[Finding]:
     yield check_open_files(facts)
     yield from check_versions(facts)
     yield from check_directories(facts)
+    yield from check_routers(facts)
     yield check_disk(facts)
     yield from check_files(facts)
 
@@ -92,6 +93,16 @@ def check_directories(facts: MachineFacts) -> Iterator[Finding]:
     if facts.open_to_others:
         paths = " ".join(map(str, facts.open_to_others))
         yield warning("privacy", f"other users of this machine may read {paths}", f"chmod -R go-rwx {paths}")
+
+
+def check_routers(facts: MachineFacts) -> Iterator[Finding]:
+    """Nothing is left of routers that there are no more."""
+    if facts.leaving:
+        yield warning(
+            "routers",
+            f"there are fewer than before, and {' '.join(map(str, facts.leaving))} may hold calls and records",
+            "let the switchboard run: it finishes them (see switchboard status)",
+        )
 
 
 def check_disk(facts: MachineFacts) -> Finding:

@@ -21,7 +21,7 @@ from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, Ru
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.run_dir import NOWHERE
-from switchboard.settings.site import is_here
+from switchboard.settings.site import is_here, leaving_routers, router_dir
 from switchboard.storage.mending import all_reports
 from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import ERROR, words_of
@@ -65,6 +65,9 @@ def machine_facts(settings: Settings) -> MachineFacts:
     withheld, granted = _buffer(settings.receive_buffer_bytes)
     return MachineFacts(
         clock_synchronized=_clock_synchronized(),
+        leaving=[
+            path for number in leaving_routers(settings) if (path := router_dir(number, settings)).exists()
+        ],
         clock_doubt=current_doubt(settings.data_dir),
         buffer_cut=withheld,
         buffer_bytes=granted,

@@ -1,5 +1,6 @@
 """The components of a switchboard, and which host runs what: the tables `[hosts.NAME]` of the settings."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ def workers_of(component: Component, routers: int) -> list[WorkerName]:
 
 
 ROUTER = str(Component.ROUTER)
+_LEAVING = re.compile(rf"{Component.ROUTER}\.(?:0|[1-9][0-9]?)")
+"""A router beyond those that take new calls finishes what it has."""
 
 
 def _check_address(text: str) -> str:
@@ -95,7 +98,8 @@ def place(hosts: Mapping[str, HostSettings], routers: int) -> dict[str, str]:
             if worker in places:
                 raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}")
             places[worker] = host
-    missing = [worker for worker in all_workers(routers) if worker not in places]
+    leaving = sum(_LEAVING.fullmatch(worker) is not None for worker in places) - routers
+    missing = [worker for worker in all_workers(routers + max(0, leaving)) if worker not in places]
     if missing:
         raise ValueError(f"hosts: no host has {', '.join(missing)} among its components")
     return places
@@ -119,6 +123,8 @@ def _workers(components: Iterable[str], host: str, routers: int) -> Iterator[str
     parts = {str(component): list(map(str, workers_of(component, routers))) for component in Component}
     parts |= {worker: [worker] for worker in parts[ROUTER]}
     for name in components:
+        if _LEAVING.fullmatch(name):
+            parts.setdefault(name, [name])
         if name not in parts:
             raise ValueError(f"hosts.{host}: there is no component {name!r}; known are {', '.join(parts)}")
         yield from parts[name]

@@ -1,11 +1,17 @@
 """How a process of this host reaches the others of the switchboard, as the settings have it."""
 
-from switchboard.bus.context import BusContext, Keys, KeysError, load_keys
+from functools import partial
+from pathlib import Path
+
+from switchboard.bus.context import BusContext, KeysError, load_keys
 from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
 from switchboard.clock import SteadyClock
-from switchboard.settings.hosts import OPTIONAL, Component, all_workers, place, workers_of
+from switchboard.settings.hosts import OPTIONAL, Component, WorkerName, all_workers, place, workers_of
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.types import OFF
+
+MAX_NUMBER = 1000
+"""A branch of ours has room for three digits."""
 
 
 def endpoints_of(settings: Settings) -> Endpoints:
@@ -15,23 +21,22 @@ def endpoints_of(settings: Settings) -> Endpoints:
 
 def open_context(settings: Settings) -> BusContext:
     """Return a context with the keys that this host needs; SettingsError if one is missing."""
-    keys = _load_keys(settings) if settings.hosts else None
+    if not settings.hosts:
+        return BusContext()
+    addresses = {name: host.address for name, host in settings.hosts.items()}
+    read_keys = partial(load_keys, settings.keys_path, settings.here, addresses)
+    try:
+        keys = read_keys()
+    except KeysError as error:
+        raise SettingsError(str(error), "a key is missing") from error
     context = BusContext()
-    context.keys = keys
+    context.keys, context.read_keys = keys, read_keys
     return context
 
 
 def clock_of(settings: Settings) -> SteadyClock:
     """Return the clock of this host's lifetimes and durations."""
     return SteadyClock(settings.data_dir, settings.max_expires)
-
-
-def _load_keys(settings: Settings) -> Keys:
-    addresses = {name: host.address for name, host in settings.hosts.items()}
-    try:
-        return load_keys(settings.keys_path, settings.here, addresses)
-    except KeysError as error:
-        raise SettingsError(str(error), "a key is missing") from error
 
 
 def components(settings: Settings) -> list[Component]:
@@ -41,7 +46,16 @@ def components(settings: Settings) -> list[Component]:
 
 def hosts_of(component: Component, settings: Settings) -> list[str]:
     """The hosts that run workers of `component`; [""] if there is only this one."""
-    return list(dict.fromkeys(host_of(each, settings) for each in workers_of(component, settings.routers)))
+    return list(dict.fromkeys(host_of(each, settings) for each in workers(component, settings)))
+
+
+def workers(component: Component, settings: Settings) -> list[WorkerName]:
+    """All workers of a component, with the routers that are leaving."""
+    leaving = leaving_routers(settings) if component is Component.ROUTER else []
+    return [
+        *workers_of(component, settings.routers),
+        *(WorkerName(str(component), number) for number in leaving),
+    ]
 
 
 def host_of(worker: object, settings: Settings) -> str:
@@ -52,6 +66,30 @@ def host_of(worker: object, settings: Settings) -> str:
 def is_here(worker: object, settings: Settings) -> bool:
     """Whether this host runs `worker`."""
     return host_of(worker, settings) in ("", settings.here)
+
+
+def leaving_routers(settings: Settings) -> list[int]:
+    """The numbers of routers that take no new calls and finish what they have, since there are fewer than before.
+
+    With several hosts, those that are listed besides; else those whose directories are there.
+    """
+    if settings.hosts:
+        names = place(settings.hosts, settings.routers)
+        numbers = [int(name.partition(".")[2]) for name in names if name.startswith(f"{Component.ROUTER}.")]
+    else:
+        found = (each.name.partition("-")[2] for each in settings.data_dir.glob("router-*"))
+        numbers = [int(number) for number in found if number.isdecimal()]
+    return sorted(number for number in numbers if settings.routers <= number < MAX_NUMBER)
+
+
+def router_dir(number: int, settings: Settings) -> Path:
+    """Where a router of this host keeps its state."""
+    return settings.data_dir / f"router-{number}"
+
+
+def router_numbers(settings: Settings) -> list[int]:
+    """The numbers of all routers, with those that are leaving."""
+    return [*range(settings.routers), *leaving_routers(settings)]
 
 
 def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
@@ -79,11 +117,12 @@ def _plan(settings: Settings) -> HostPlan:
     places = {worker: [host] for worker, host in place(settings.hosts, settings.routers).items()}
     parts = {str(each): hosts_of(each, settings) for each in components(settings)}
     needed = [str(each) for each in Component if each not in OPTIONAL]
+    leaving = [f"{Component.ROUTER}.{number}" for number in leaving_routers(settings)]
     optional = [str(worker) for each in sorted(OPTIONAL) for worker in (each, *workers_of(each, 1))]
     return HostPlan(
         here=settings.here,
         addresses={name: host.address for name, host in settings.hosts.items()},
-        owners=[*needed, *_routers_last(all_workers(settings.routers), optional)],
+        owners=[*needed, *_routers_last(all_workers(settings.routers), optional), *leaving],
         places=parts | places,
         base_port=settings.bus_port,
     )

@@ -5,13 +5,14 @@ Most datagrams at the SIP port are messages, some only keep a path open. Empty l
 bytes; STUN (RFC 8489) shares the port (RFC 5626 §4.4.2).
 
 The same call always meets the same router. Requests go by their Call-ID. Responses carry the router's number in the
-branch that it made, so they find it even while the number of routers changes. There, a message belongs to a
+branch that it made, so they find it even while the number of routers changes; then requests, too, find the router that
+holds their call, as long as it holds it. There, a message belongs to a
 transaction by its branch (RFC 3261 §17.1.3, §17.2.3). A request of ours as an ICMP error quotes it, cut anywhere,
 bears that branch, too (RFC 792, RFC 1812, RFC 4443).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -75,11 +76,22 @@ _KNOWN_LENGTH = 256  # octets of a URI that is remembered
 _OWN_BRANCH = re.compile(rb"branch[ \t]*=[ \t]*" + BRANCH_PREFIX.encode() + rb"([0-9]{1,3})\.")
 
 
-class Dispatcher:
-    """Chooses among `routers` routers and the registrar; `owns` tells our own URIs."""
+def call_id_sum(call_id: bytes) -> int:
+    """Return the number by which a Call-ID's router is chosen: the remainder by the number of routers."""
+    return crc32(call_id)
 
-    def __init__(self, routers: int, owns: Callable[[SipUri], bool]) -> None:
+
+class Dispatcher:
+    """Chooses among `routers` routers and the registrar; `owns` tells our own URIs.
+
+    `leaving`: the numbers of those that take no new calls and finish what they have.
+    """
+
+    def __init__(self, routers: int, owns: Callable[[SipUri], bool], leaving: Iterable[int] = ()) -> None:
         self.routers = routers
+        self.leaving = set(leaving)
+        self.held: dict[int, int] = {}
+        """Routers that hold calls which would go to another one, by `call_id_sum`."""
         self.own(owns)
 
     def own(self, owns: Callable[[SipUri], bool]) -> None:
@@ -93,10 +105,12 @@ class Dispatcher:
         if message.status:
             start, end = message.top_via_span
             if match := _OWN_BRANCH.search(raw, start, end):
-                return int(match[1]) % self.routers
+                number = int(match[1])
+                return number if number in self.leaving else number % self.routers
         elif raw.startswith(b"REGISTER ") and self.is_ours(message):
             return REGISTRAR
-        return crc32(message.value(Header.CALL_ID) or b"") % self.routers
+        sum_ = call_id_sum(message.value(Header.CALL_ID) or b"")
+        return self.held.get(sum_, sum_ % self.routers)
 
     def is_ours(self, request: Message) -> bool:
         """Whether a scanned REGISTER is for our own domain, and goes nowhere else first."""

@@ -69,7 +69,7 @@ class Companion(Protocol):
 class Team:
     """The workers of one component on this host, and the server that tells of them."""
 
-    workers: Sequence[Worker]
+    workers: list[Worker]
     server: RpcServer
 
     def status(self, now: float) -> list[dict[str, object]]:
@@ -123,9 +123,11 @@ class Parent:
         if wakeup.fd in readable:
             wakeup.drain()
         now = time.monotonic()
-        for worker in self.workers:
+        for worker in list(self.workers):
             for line in worker.tend(readable, now):
                 self._report(line)
+            if worker.has_left and worker.gone:
+                self._forget(worker)
         for fd in readable & self._watched.keys():
             self._watched[cast(int, fd)]()
         if self._guard:
@@ -138,6 +140,11 @@ class Parent:
         self._settle_restarts(now)
         self._tell_up()
         self._fire_companions(now)
+
+    def _forget(self, worker: Worker) -> None:
+        for workers in (self.workers, *(team.workers for team in self._teams)):
+            if worker in workers:
+                workers.remove(worker)
 
     def _wait(self, wakeup: Wakeup) -> set[object]:
         poller = zmq.Poller()

@@ -42,6 +42,7 @@ class Worker:
         standbys: bool = True,
         host: str = "",
         address: str = "",
+        leaves: bool = False,
     ) -> None:
         self.name = name
         self.instance = instance
@@ -58,6 +59,9 @@ class Worker:
         self._start_at: float | None = None
         self._kill_at: float | None = None
         self._retired = False
+        self._leaves = leaves
+        self.has_left = False
+        """Whether it has ended for good, by itself."""
 
     def __str__(self) -> str:
         return f"{self.name}.{self.instance}"
@@ -165,7 +169,15 @@ class Worker:
         self.state = State.DOWN
         if asked_for and child.returncode in (0, -signal.SIGTERM):
             return None
+        if self._leaves and child.returncode == 0:
+            self._leave()
+            return "has finished what it had, and left"
         return child.describe_end() + self._describe_start(now)
+
+    def _leave(self) -> None:
+        self._retired = self.has_left = True
+        self._start_at = None
+        self._successors.dismiss()
 
     def _plan_next_start(self, now: float, asked_for: bool) -> None:
         if self._retired:

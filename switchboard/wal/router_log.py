@@ -27,6 +27,7 @@ class RouterLog:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.keyed = KeyedLog(directory)
         self.events = EventRing(self.keyed)
         self.writing = WatchedWriting(

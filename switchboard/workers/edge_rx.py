@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,20 +10,23 @@ import structlog
 
 from switchboard.bus.actor import Actor, FastPath
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import SocketKind
+from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.frames import REGISTERED, flow_of
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.peer import Peer
 from switchboard.bus.rounds import BatchInterval
+from switchboard.bus.rpc import RpcGroup
 from switchboard.bus.tap import Tap
 from switchboard.core.domains import parse_networks
 from switchboard.edge.admission import KEPT, Loads
 from switchboard.edge.filter import EdgeFilter
+from switchboard.edge.held_calls import HeldCalls
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress
 from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
+from switchboard.settings.site import endpoints_of, leaving_routers, router_numbers
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
@@ -63,17 +66,20 @@ class EdgeRx(Actor):
         inbox = endpoints.inbox
         self._settings = settings
         self._sockets = UDP.inherited_sockets() if sockets is None else sockets
+        leaving = leaving_routers(settings)
+        self._leaving = frozenset(leaving)
+        known = max([settings.routers, *(number + 1 for number in leaving)])
         receivers = [
             *(
                 PackedOutbox(context, inbox("router", number), "sip.received", KEPT)
-                for number in range(settings.routers)
+                for number in range(known)
             ),
             PackedOutbox(context, inbox("registrar"), "sip.received", KEPT, REGISTERS_EVERY_S),
         ]
         self._casts = outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self.outboxes = outboxes
         self._registers = receivers[-1]
-        self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns)
+        self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
         self._taken = self._taken_registers = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
@@ -81,10 +87,32 @@ class EdgeRx(Actor):
         self._loads = Loads(receivers, self._edge_filter.admission_control)
         self._bad_items = 0
         self._ingress = Ingress(self._dispatcher, self._edge_filter, outboxes)
-        self._undeliverable = Undeliverable(UDP, self._sockets, receivers[: settings.routers])
+        self._undeliverable = Undeliverable(UDP, self._sockets, receivers[:-1])
         taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
         self.fast_path = self._make_fast_path()
+        self._held_calls = self._find_held_calls(context, endpoints)
+
+    def _find_held_calls(self, context: BusContext, endpoints: Endpoints) -> HeldCalls:
+        settings = self._settings
+        numbers = _names(router_numbers(settings))
+
+        def ask(names: Iterable[str]) -> RpcGroup:
+            servers = {name: endpoints.ask("router", numbers[name]) for name in names}
+            return RpcGroup(context, servers, "calls.held", settings.routers)
+
+        found = HeldCalls(
+            self._dispatcher.held, settings.routers, numbers, settings.data_dir / "routers", ask
+        )
+        found.start(time.monotonic())
+        return found
+
+    def _look_for_leaving(self, now: float) -> None:
+        """One may be there that had nothing left, and waits to be told that it gets nothing more."""
+        leaving = self._leaving.intersection(leaving_routers(self._settings))
+        if leaving and not self._held_calls.is_changing:
+            self._dispatcher.leaving |= leaving
+            self._held_calls.begin(_names([*range(self._settings.routers), *sorted(leaving)]), now)
 
     def _make_fast_path(self) -> FastPath | None:
         if EdgePath is None:
@@ -132,16 +160,30 @@ class EdgeRx(Actor):
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
-        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at)
+        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at, self._held_calls.next_at)
 
     def handle_timer(self, now: float) -> None:
         """Keep up with the machine's addresses; let the tap tell."""
         self._tap.handle_timer(now)
         self._undeliverable.handle_timer(now)
+        self._held_calls.handle_timer(now)
+        if not self._held_calls.is_changing:
+            self._dispatcher.leaving.clear()
         if now < self._next_look:
             return
         self._next_look = now + LOOK_AROUND_S
         self._dispatcher.own(own_domains(self._settings).owns)
+        self._look_for_leaving(now)
+
+    def peers(self) -> Iterable[Peer]:
+        """Those that are to be there: routers that were leaving may have left."""
+        routers, others = self._casts[:-2], self._casts[-2:]
+        staying = routers if self._held_calls.is_changing else routers[: self._settings.routers]
+        return (each.peer for each in (*staying, *others))
+
+    def notes(self) -> list[str]:
+        """Whether calls are led to routers that hold them."""
+        return [note] if (note := self._held_calls.note()) else []
 
     def stats(self) -> dict[str, float]:
         """Those of the ingress, what its filter did not let pass, errors, and how late its peers are."""
@@ -180,6 +222,7 @@ class EdgeRx(Actor):
     def close(self) -> None:
         """Have errors wait at the sockets no more."""
         self._undeliverable.close()
+        self._held_calls.close()
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)
@@ -189,6 +232,10 @@ class EdgeRx(Actor):
         self._taken += taken
         if taken:
             self._loads.stamp(taken)
+
+
+def _names(routers: Iterable[int]) -> dict[str, int]:
+    return {f"router.{number}": number for number in routers}
 
 
 def filter_policy(settings: Settings) -> FilterPolicy:

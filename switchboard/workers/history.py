@@ -17,6 +17,7 @@ from switchboard.history.seen import Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import Sample, TapReader
 from switchboard.settings.model import Settings
+from switchboard.settings.site import router_numbers
 from switchboard.storage.mending import reports
 from switchboard.survey.ping import CALL_ID as PROBE
 from switchboard.workers.run import run_actor
@@ -156,7 +157,7 @@ class HistoryService(Actor):
 def tapped_workers(settings: Settings) -> Iterable[tuple[str, int]]:
     """Names and instances of the workers to whose taps the history listens."""
     yield from (("edge-rx", 0), ("edge-tx", 0))
-    yield from (("router", number) for number in range(settings.routers))
+    yield from (("router", number) for number in router_numbers(settings))
     if settings.history_hops:
         yield ("translator", 0)
 

@@ -28,7 +28,7 @@ from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, endpoints_of, is_here
+from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
@@ -87,7 +87,7 @@ class RegistrarService(Actor):
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "location.page", PAGES_KEPT)
-            for number in range(settings.routers)
+            for number in router_numbers(settings)
             if not is_here(f"router.{number}", settings)
         }
         self._users = UserRegister(settings, context, self._publisher, self._authenticator)

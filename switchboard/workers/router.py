@@ -1,6 +1,8 @@
 """A router: its share of the calls, with their transactions (RFC 3261 §16, §17)."""
 
 import secrets
+import shutil
+import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -29,6 +31,7 @@ from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
+from switchboard.core.held_calls import HeldCalls, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
 from switchboard.core.router_core import RouterCore
@@ -40,13 +43,14 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, endpoints_of, is_here
+from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir
 from switchboard.storage.mending import reports
 from switchboard.transports.resolve import Resolver
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog
 from switchboard.workers.fast_path import make_fast_path
+from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
@@ -78,7 +82,7 @@ class RouterService(Actor):
         self._settings = settings
         self._instance = instance
         self._clock = clock_of(settings)
-        directory = settings.data_dir / f"router-{instance}"
+        directory = router_dir(instance, settings)
         self._files = directory, directory / "bindings"
         self._log = RouterLog(directory)
         self.writings = [self._log.writing]
@@ -107,7 +111,8 @@ class RouterService(Actor):
         self._core = self._make_core()
         self._replica.tell = self._core.bindings_changed
         self.fast_path = make_fast_path(_RECEIVED, self._core, self._log, self._sender, self._clock.offset)
-        self._next_look = time.monotonic() + LOOK_AROUND_S
+        self._next_look = time.monotonic()
+        self._has_left = False
         self._next_telling = 0.0
         self._bad_items = 0
         self._follower.start(time.monotonic())
@@ -115,6 +120,8 @@ class RouterService(Actor):
             self._users.start()
         if self._replica.is_loaded:
             structlog.get_logger().info("bindings loaded", number=self._replica.number)
+        self._held_calls = HeldCalls(self._log.keyed, instance)
+        self._leaving = Leaving(self._log, instance) if instance >= settings.routers else None
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
         self._take_over()
@@ -175,11 +182,19 @@ class RouterService(Actor):
             case _:
                 self._bad_items += 1
 
-    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
-        """auth.failing: whose phones keep failing to prove a password."""
+    def answer(self, question: str, body: Any) -> Any:
+        """auth.failing: whose phones keep failing to prove a password; calls.held: what goes to other routers now."""
+        if question == "calls.held" and isinstance(body, int) and body > 0:
+            return self._tell_held_calls(body)
         if question != "auth.failing":
             raise LookupError(question)
         return self._authenticator.failing.often() if self._authenticator else []
+
+    def _tell_held_calls(self, routers: int) -> bytes:
+        sums = self._held_calls.sums(routers)
+        if self._leaving:
+            self._leaving.answered(routers, len(sums), time.monotonic())
+        return pack_sums(sums)
 
     def is_ready(self) -> bool:
         """Once it hears the registrar: whoever registers may be called at once."""
@@ -203,9 +218,16 @@ class RouterService(Actor):
         self._core.advance(now, self._clock.at())
         self._follower.handle_timer(now)
         if now >= self._next_look:
-            self._next_look = now + LOOK_AROUND_S
+            self._next_look = now + (LOOK_S if self._leaving else LOOK_AROUND_S)
             if self._source_address.refresh():
                 self._core.own(own_domains(self._settings))
+            if self._leaving and self._leaving.is_over(now):
+                self._leave()
+
+    def _leave(self) -> None:
+        """There is nothing left to do, and `close` is to leave nothing behind."""
+        self._has_left = True
+        signal.raise_signal(signal.SIGTERM)
 
     def flush(self) -> None:
         """Write ahead, then send what the drain decided; responses go past a translator that is away."""
@@ -239,8 +261,9 @@ class RouterService(Actor):
     def notes(self) -> list[str]:
         """How well it knows bindings and users, whether names are answered, and what was lost of its files."""
         users = [self._users.failure] if self._users and self._users.failure else []
+        leaving = [self._leaving.note()] if self._leaving else []
         damaged = map(str, reports(*self._files))
-        return [*self._follower.notes(time.monotonic()), *users, *self._resolver.notes(), *damaged]
+        return [*leaving, *self._follower.notes(time.monotonic()), *users, *self._resolver.notes(), *damaged]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
@@ -275,13 +298,15 @@ class RouterService(Actor):
         self._resolver.close()
         self._sender.close()
         self._log.close()
+        if self._has_left:
+            shutil.rmtree(self._log.directory)
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
         if is_here("registrar.0", self._settings):
             return StoreFollower(self._replica, self._settings.store_path)
         registrar = Outbox(context, endpoints.inbox("registrar"), "location.wanted", QUESTIONS_KEPT)
         self.outboxes.append(registrar)
-        copy = BindingsCopy(self._settings.data_dir / f"router-{self._instance}" / "bindings")
+        copy = BindingsCopy(router_dir(self._instance, self._settings) / "bindings")
         self.writings = [*self.writings, copy.writing]
         return PageFollower(
             self._replica, copy, lambda after: registrar.put([self._instance, after]), self._clock.at
@@ -306,7 +331,7 @@ class RouterService(Actor):
             return StoreUserFollower(users, read)
         registrar = Outbox(context, endpoints.inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
         self.outboxes.append(registrar)
-        copy = UserStore(settings.data_dir / f"router-{self._instance}" / "users.db")
+        copy = UserStore(router_dir(self._instance, settings) / "users.db")
         return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
 
     def _make_core(self) -> RouterCore:

@@ -16,7 +16,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, is_here
+from switchboard.settings.site import endpoints_of, is_here, router_numbers
 from switchboard.storage.unusable import UnusableFile
 
 
@@ -67,7 +67,7 @@ class UserRegister:
         self._publisher = publisher
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)
-            for number in range(settings.routers)
+            for number in router_numbers(settings)
             if authenticator and not is_here(f"router.{number}", settings)
         }
         self._users = authenticator.verifier.users if authenticator else None

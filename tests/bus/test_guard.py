@@ -25,7 +25,7 @@ KNOWN, UNKNOWN = bytes(range(32)), bytes(32)
 def test_answers(
     context: BusContext, mechanism: bytes, credentials: list[bytes], status: bytes, refused: int
 ) -> None:
-    guard = Guard(context, {"10.0.0.1": z85.encode(KNOWN)})
+    guard = Guard(context, lambda: {"10.0.0.1": z85.encode(KNOWN)})
     asker = context.socket(zmq.REQ)
     asker.connect(ENDPOINT)
     asker.send_multipart([b"1.0", b"7", b"switchboard", b"10.0.0.9", b"", mechanism, *credentials])
@@ -40,14 +40,16 @@ class Door:
     """A guard, and who knocks."""
 
     def __init__(self, context: BusContext) -> None:
-        self.guard = Guard(context, {"10.0.0.1": z85.encode(KNOWN)})
+        self.publics = {"10.0.0.1": z85.encode(KNOWN)}
+        self.guard = Guard(context, lambda: self.publics)
         self._asker = context.socket(zmq.REQ)
         self._asker.connect(ENDPOINT)
 
-    def knock(self, address: str, key: bytes) -> None:
+    def knock(self, address: str, key: bytes) -> bytes:
+        """Return what the answer is."""
         self._asker.send_multipart([b"1.0", b"7", b"", address.encode(), b"", b"CURVE", key])
         self.guard.serve()
-        self._asker.recv_multipart()
+        return self._asker.recv_multipart()[2]
 
 
 @pytest.fixture
@@ -73,12 +75,21 @@ def test_what_to_do_is_said_of_a_host_of_ours(door: Door) -> None:
     ours, other = door.guard.look(0.0)
     assert ours == (
         f"10.0.0.1 is refused, its key {fingerprint(UNKNOWN)} is unknown here: that host had {fingerprint(KNOWN)}. "
-        "If it has new keys, copy its *.key to keys_dir here and restart the switchboard here"
+        "If it has new keys, copy its *.key to keys_dir here"
     )
     assert other == (
         f"10.0.0.9 is refused, its key {fingerprint(UNKNOWN)} is unknown here, and so is that address: "
         "none of the switchboard's hosts has it"
     )
+
+
+def test_a_key_that_is_copied_here_is_known_soon(door: Door) -> None:
+    assert door.knock("10.0.0.1", UNKNOWN) == b"400"
+    door.publics = {"10.0.0.1": z85.encode(UNKNOWN)}
+    door.guard.look(0.0)
+    assert door.guard.notes(0.0) == []
+    assert door.knock("10.0.0.1", UNKNOWN) == b"200"
+    assert door.knock("10.0.0.1", KNOWN) == b"400"
 
 
 def test_many_strangers_take_a_bounded_memory(door: Door) -> None:

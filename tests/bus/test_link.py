@@ -4,13 +4,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
 import pytest
 import zmq
 from bus.contexts import OwningContext
-from zmq.utils import z85
 
 from switchboard.bus.context import BusContext, Keys, load_keys, make_keys
 from switchboard.bus.guard import fingerprint
@@ -34,7 +34,8 @@ def context_with(keys: Keys) -> Iterator[BusContext]:
 class Meeting:
     """Beta has a link to alpha's inbox; `later_s` goes before our clock."""
 
-    def __init__(self, here: BusContext, there: BusContext) -> None:
+    def __init__(self, here: BusContext, there: BusContext, folder: Path) -> None:
+        self.folder = folder
         with socket.socket() as probe:
             probe.bind((ALPHA, 0))
             self.port = probe.getsockname()[1]
@@ -52,6 +53,10 @@ class Meeting:
         else:
             sender.subscribe(b"")
         self.link = self.there.link(sender, self.endpoint)
+
+    def learn(self, public: bytes, host: str = "beta") -> None:
+        """The operator copies a public key to where the other host reads it."""
+        (self.folder / f"{host}.key").write_text(f'curve\n    public-key = "{public.decode()}"\n')
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         until = time.monotonic() + LIMIT_S
@@ -98,17 +103,17 @@ def folder(tmp_path: Path) -> Path:
 def meeting(folder: Path) -> Iterator[Meeting]:
     alpha, beta = (load_keys(folder, name, ADDRESSES) for name in ADDRESSES)
     with context_with(alpha) as here, context_with(beta) as there:
-        yield Meeting(here, there)
+        yield Meeting(here, there, folder)
 
 
 @pytest.fixture
-def replaced(folder: Path, tmp_path: Path) -> Iterator[Meeting]:
+def replaced(folder: Path) -> Iterator[Meeting]:
     """Beta has new keys, and alpha the old one of beta."""
     alpha = load_keys(folder, "alpha", ADDRESSES)
-    make_keys(tmp_path / "new", ["beta"])
     theirs = zmq.curve_keypair()
     with context_with(alpha) as here, context_with(Keys(*theirs, alpha.publics)) as there:
-        yield Meeting(here, there)
+        here.read_keys = partial(load_keys, folder, "alpha", ADDRESSES)
+        yield Meeting(here, there, folder)
 
 
 def hears(meeting: Meeting, inbox: zmq.Socket[bytes]) -> bool:
@@ -133,7 +138,8 @@ def test_who_was_refused_is_let_in_once_its_key_is_known(replaced: Meeting, kind
     refused = guard.refused
     replaced.later_s += RENEW_S
     replaced.wait_until(lambda: guard.refused > refused)  # it tries again, and says who it is again
-    guard._allowed = frozenset((*guard._allowed, z85.decode(keys.public)))
+    replaced.learn(keys.public)
+    guard.look(time.monotonic())
     replaced.later_s += SILENT_S
     replaced.wait_until(lambda: replaced.link.is_connected)
     assert (replaced.link.reason, replaced.link.renewed >= 2) == ("", True)
@@ -178,15 +184,22 @@ def test_who_does_not_encrypt_is_a_stranger(meeting: Meeting) -> None:
 
 
 def test_an_old_key_of_the_other_host(folder: Path) -> None:
+    """Once the new one is copied here, that one counts."""
     alpha, beta = (load_keys(folder, name, ADDRESSES) for name in ADDRESSES)
     other = Keys(*zmq.curve_keypair(), alpha.publics)
     with context_with(other) as here, context_with(beta) as there:
-        meeting = Meeting(here, there)
-        here.listen(zmq.PULL, [meeting.endpoint])
+        there.read_keys = partial(load_keys, folder, "beta", ADDRESSES)
+        meeting = Meeting(here, there, folder)
+        (inbox,) = here.listen(zmq.PULL, [meeting.endpoint])
         meeting.connect()
         meeting.wait_until(
             lambda: meeting.link.reason.startswith("it hangs up; the key that this host has of it")
         )
+        (folder / "alpha.key").write_text("half a file")  # nobody is to trip over that
+        meeting.wait_until(lambda: bool(meeting.link.reason))
+        meeting.learn(other.public, "alpha")
+        meeting.later_s += SILENT_S
+        meeting.wait_until(lambda: hears(meeting, inbox))
 
 
 def test_who_accepts_and_says_nothing_is_left_after_a_while(meeting: Meeting) -> None:

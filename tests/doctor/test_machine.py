@@ -31,6 +31,8 @@ def test_all_is_well() -> None:
     ("change", "check", "level", "remedy"),
     [
         ({"clock_synchronized": False}, "clock", Level.WARNING, "chrony"),
+        ({"clock_doubt": "2.0 h behind"}, "clock", Level.WARNING, "timedatectl"),
+        ({"leaving": [Path("/x/router-1")]}, "routers", Level.WARNING, "switchboard status"),
         ({"buffer_cut": "little"}, "buffers", Level.WARNING, "net.core.rmem_max = 4194304"),
         ({"open_files": 256}, "files", Level.PROBLEM, "ulimit -Hn 4096"),
         ({"python": (3, 10, 9)}, "versions", Level.PROBLEM, "Python 3.11"),

@@ -17,7 +17,7 @@ from switchboard import codec
 from switchboard.core.domains import parse_networks
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress, IngressInPython
 from switchboard.edge.rate_limit import FilterPolicy
-from switchboard.sip.dispatch import REGISTRAR
+from switchboard.sip.dispatch import REGISTRAR, call_id_sum
 from switchboard.sip.scan import scan_in_python
 from switchboard.transports.udp_sockets import bind_sockets, enlarge_buffers
 
@@ -48,6 +48,22 @@ def agree(data: bytes, host: str = "10.0.0.11", port: int = 5060, local: str = "
 def test_twins_agree(number: int) -> None:
     for data in (MESSAGES[number], *mutations(MESSAGES[number] or b"x", 50, seed=number)):
         agree(data)
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("number", range(len(MESSAGES)))
+def test_twins_agree_while_the_number_of_routers_changes(number: int) -> None:
+    """Of two routers that leave, one holds the call; then neither is there any more."""
+    benches = [Bench(each, leaving=(4, 12)) for each in (Ingress, IngressInPython)]
+    for bench in benches:
+        bench.dispatcher.held[call_id_sum(b"c")] = 4
+        for data in mutations(MESSAGES[number] or b"x", 20, seed=number):
+            bench.ingress.take(data, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+        bench.ingress.take(MESSAGES[number], udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+        bench.dispatcher.held.clear()
+        bench.dispatcher.leaving.clear()
+        bench.ingress.take(MESSAGES[number], udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+    assert benches[0].outcome() == benches[1].outcome()
 
 
 @needs_compiled_core

@@ -22,6 +22,11 @@ def test_every_worker_has_its_host() -> None:
     assert [places[name] for name in ("edge-rx.0", "edge-tx.0", "router.0")] == ["alpha", "alpha", "beta"]
 
 
+def test_a_router_beyond_the_others_is_leaving() -> None:
+    assert place(TWO | {"gamma": host("10.0.0.3", "router.2")}, 2)["router.2"] == "gamma"
+    assert place(TWO, 1)["router.1"] == "alpha"
+
+
 def test_listed_routers() -> None:
     assert listed_routers(TWO) == 2
     assert listed_routers({"alpha": host("10.0.0.1", "router")}) == 0
@@ -35,9 +40,9 @@ def test_listed_routers() -> None:
         (TWO | {"gamma": host("10.0.0.3", "journal")}, 2, "journal.0 is on beta and on gamma"),
         (TWO | {"gamma": host("10.0.0.2", "journal")}, 2, "beta and gamma have the same address 10.0.0.2"),
         (
-            TWO | {"gamma": host("10.0.0.3", "router.2")},
+            TWO | {"gamma": host("10.0.0.3", "router.3")},
             2,
-            "there is no component 'router.2'; known",
+            "no host has router.2 among its components",
         ),
         (TWO | {"gamma": host("10.0.0.3", "edge-rx")}, 2, "there is no component 'edge-rx'"),
     ],

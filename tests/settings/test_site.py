@@ -8,7 +8,17 @@ from switchboard.bus.context import make_keys
 from switchboard.bus.endpoints import SocketKind
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings, SettingsError
-from switchboard.settings.site import endpoints_of, host_of, hosts_of, is_here, open_context, parents
+from switchboard.settings.site import (
+    endpoints_of,
+    host_of,
+    hosts_of,
+    is_here,
+    leaving_routers,
+    open_context,
+    parents,
+    router_numbers,
+    workers,
+)
 
 HOSTS = {
     "alpha": {"address": "10.0.0.1", "components": ["edge", "translator", "router.1"]},
@@ -54,6 +64,27 @@ def test_who_runs_what(tmp_path: Path) -> None:
     assert [is_here(name, here) for name in ("edge-rx.0", "router.0", "router.1")] == [True, False, True]
     assert hosts_of(Component.ROUTER, here) == ["beta", "alpha"]
     assert hosts_of(Component.EDGE, here) == ["alpha"]
+
+
+def test_routers_that_are_leaving_have_directories_here(tmp_path: Path) -> None:
+    for name in ("router-0", "router-3", "router-7", "router-x", "router-1000", "router-"):
+        (tmp_path / name).mkdir()
+    here = Settings(data_dir=tmp_path, routers=2)
+    assert (leaving_routers(here), router_numbers(here)) == ([3, 7], [0, 1, 3, 7])
+    assert list(map(str, workers(Component.ROUTER, here)))[2:] == ["router.3", "router.7"]
+    assert list(map(str, workers(Component.JOURNAL, here))) == ["journal.0"]
+
+
+def test_routers_that_are_leaving_are_listed_among_several_hosts(tmp_path: Path) -> None:
+    """So that all agree on their places and ports, which are the same as before."""
+    before, now = settings(tmp_path), settings(tmp_path, routers=1)
+    assert leaving_routers(before) == []
+    assert leaving_routers(now) == [1]
+    assert hosts_of(Component.ROUTER, now) == ["beta", "alpha"]
+    plans = [endpoints_of(each).plan for each in (before, now)]
+    assert plans[0]
+    assert plans[1]
+    assert plans[0].owners == plans[1].owners
 
 
 def test_all_hosts_agree_on_the_ports(tmp_path: Path) -> None:
@@ -103,7 +134,7 @@ def test_a_missing_key_is_told(tmp_path: Path) -> None:
     ("here", "more", "reason"),
     [
         ("gamma", {}, r"host 'gamma' is none of hosts \(alpha, beta\)"),
-        ("alpha", {"routers": 1}, "there is no component 'router.1'"),
+        ("alpha", {"routers": 3}, "no host has router.2"),
     ],
 )
 def test_settings_that_do_not_fit_the_hosts(

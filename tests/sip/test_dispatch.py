@@ -12,6 +12,7 @@ from switchboard.sip.dispatch import (
     Dispatcher,
     Quoted,
     ServerKey,
+    call_id_sum,
     classify,
     client_key,
     looks_like_request,
@@ -119,6 +120,19 @@ def test_a_call_keeps_its_router(call_id: str) -> None:
     assert target(invite.replace(b"Call-ID: ", b"i:\r\n\t ")) == router
     assert target(make_cancel(parse_message(invite))) == router
     assert target(make_ack(parse_message(invite), parse_message(stray("SIP/2.0/UDP h")))) == router
+
+
+def test_what_a_router_holds_goes_there() -> None:
+    invite = request("INVITE", "sip:lenka@10.0.0.1", call_id="held")
+    dispatcher = Dispatcher(2, OWN.owns, leaving=[3])
+    dispatcher.held[call_id_sum(b"held")] = 3
+    assert target(invite, dispatcher) == 3
+    assert target(make_cancel(parse_message(invite)), dispatcher) == 3
+    assert target(request("INVITE", "sip:lenka@10.0.0.1", call_id="other"), dispatcher) in (0, 1)
+    held = stray("SIP/2.0/UDP h;branch=z9hG4bKsb3.t1.abc")
+    assert target(held, dispatcher) == 3
+    dispatcher.leaving.clear()
+    assert target(held, dispatcher) == 1
 
 
 def test_calls_are_spread() -> None:

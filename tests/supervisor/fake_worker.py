@@ -2,6 +2,7 @@
 
 steady: serves until SIGTERM. `says WORD`: the same, and prints the word when it is ready. stubborn: ignores
 SIGTERM. silent: is never ready. broken: ends while it loads. hangs: never has loaded. unfit: ends at its go.
+leaves: ends when it is ready.
 spins: computes for ever while it loads. busy: the same after its go, and says so.
 """
 
@@ -35,6 +36,8 @@ def main(mode: str) -> int:
         print(mode.removeprefix("says "), flush=True)
     if mode != "silent":
         tell_ready()
+    if mode == "leaves":
+        return 0
     signal.sigwait({signal.SIGUSR1 if mode == "stubborn" else signal.SIGTERM})
     os._exit(0)
 

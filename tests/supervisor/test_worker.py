@@ -306,3 +306,20 @@ def test_a_successor_that_hangs_while_it_loads_leaves_the_old_one(tmp_path: Path
         assert f"fake.0 successor (pid {follower.pid}) hangs and is killed" in look_until_killed(worker)
         tend_until(worker, lambda: follower.returncode is not None, 12.2)
         assert (worker.pid, worker.state) == (old, State.UP)
+
+
+def test_who_is_to_leave_ends_for_good() -> None:
+    worker = Worker("fake", 0, command("leaves"), standbys=True, leaves=True)
+    worker.start(10.0)
+    lines = tend_until(worker, lambda: worker.has_left and worker.gone, 10.0)
+    assert lines == ["fake.0 has finished what it had, and left"]
+    assert worker.next_deadline() is None
+
+
+def test_who_is_to_leave_and_crashes_is_started_again() -> None:
+    worker = Worker("fake", 0, command("unfit"), standbys=False, leaves=True)
+    worker.start(10.0)
+    (line,) = tend_until(worker, lambda: worker.starts == 1 and worker.pid is None, 10.0)
+    assert "ended with status 4; restarting" in line
+    assert not worker.has_left
+    worker.stop(11.0)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -123,6 +123,10 @@ class Switchboard:
             raise AssertionError(f"running {STOP_S:g} s after SIGTERM: {self.processes()}") from None
         assert not self.processes(), f"left behind: {self.processes()}"
         assert "Traceback" not in self.log(), self.log()
+
+    def crash(self) -> None:
+        """SIGKILL all of it; what is in a data directory that was given stays."""
+        self._clean_up()
 
     def fail_to_start(self, timeout_s: float = START_S) -> tuple[int, str]:
         """Start it where it cannot run; return honcho's exit status and what was printed."""
@@ -298,7 +302,8 @@ class Switchboard:
 
     def _clean_up(self) -> None:
         for process in self.processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         if self._honcho is not None:
             self._honcho.wait(STOP_S)
         self._temporary.cleanup()
