@@ -20,6 +20,10 @@ from switchboard.settings.types import is_loopback
 END_S = 1
 ANSWERS_WITHIN_S = 10.0
 LOOK_S = 1.0
+AT_ONCE = 30
+"""Connections that are taken before those that are there are read again: fewer than one address may have."""
+QUEUE = 4096
+"""Connections that wait in the kernel to be taken."""
 ALWAYS = ("/healthz", "/readyz", "/metrics")
 """What is answered however many connections there are."""
 _LATE = (
@@ -122,6 +126,7 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            backlog=AT_ONCE,
             timeout_graceful_shutdown=END_S,
         )
         self._server = uvicorn.Server(config)
@@ -158,5 +163,6 @@ class Server:
     async def _look_after(self) -> None:
         while True:
             self._beat = time.monotonic()
+            self._sock.listen(QUEUE)  # uvicorn knows one number for this and AT_ONCE
             self.connections.look(self._beat)
             await asyncio.sleep(LOOK_S)
