@@ -67,6 +67,18 @@ def small_disk(path: Path, size: int) -> Iterator[SmallDisk]:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
+@contextmanager
+def read_only(path: Path) -> Iterator[None]:
+    """Nothing below `path` can be written inside the block. Skips without the right to mount."""
+    _enter_namespace()
+    _mount("--bind", str(path), str(path))
+    try:
+        _mount("-o", "remount,bind,ro", str(path))
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
 class FailingDisk:
     """A file system of its own, in a file, which can be broken for good."""
 
