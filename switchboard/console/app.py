@@ -32,6 +32,7 @@ from switchboard.console.streams import Streams
 from switchboard.console.watch import Watch
 from switchboard.metrics.exposition import Exposition
 from switchboard.settings.model import Settings
+from switchboard.settings.site import clock_of
 
 T = TypeVar("T")
 
@@ -71,11 +72,13 @@ def metrics_routes(settings: Settings) -> list[Route]:
 def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     """Return the application. `key` signs the sessions; `context` must outlive the application."""
     rules = Rules.of(settings)
+    clock = clock_of(settings)
     sessions = Sessions(
         key,
         settings.console_password,
         is_secure=settings.console_url.startswith("https:"),
-        ended=EndedSessions(settings.console_ended_path, LIFETIME_S),
+        ended=EndedSessions(settings.console_ended_path, LIFETIME_S, clock.at()),
+        clock=clock.at,
     )
     streams = Streams(sessions)
     pages = Pages.make(sessions, rules)
