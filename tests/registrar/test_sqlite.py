@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from full_disk import file_limit, read_only
+from full_disk import file_limit
+from mounts import read_only
 from storage.damage import KINDS, overwrite, pages_of
 
 from switchboard.codec import pack
