@@ -18,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from switchboard.bus.context import BusContext
 from switchboard.console.access import Access, Rules
 from switchboard.console.call import CallPage
+from switchboard.console.connections import PROXIES
 from switchboard.console.ended import EndedSessions
 from switchboard.console.failures import Failures
 from switchboard.console.journal import Journal
@@ -127,4 +128,4 @@ def _proxy(settings: Settings) -> list[Middleware]:
     """A proxy on this machine is believed when it tells for whom it asks (X-Forwarded-For)."""
     if not settings.console_url:
         return []
-    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=["127.0.0.1", "::1"])]
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=list(PROXIES))]
