@@ -20,18 +20,18 @@ needs_mounts = pytest.mark.skipif(
 
 
 @cache
-def _unshare() -> None:
+def unshare_mounts() -> None:
     """From now on this process, and whom it starts, has mounts of its own."""
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.unshare(_CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
-    _mount("--make-rprivate", "/")
+    mount("--make-rprivate", "/")
 
 
 @contextmanager
 def small_disk(path: Path, octets: int) -> Iterator[Path]:
     """An empty file system of that size at `path`, a directory."""
-    _unshare()
-    _mount("-t", "tmpfs", "-o", f"size={octets}", "tmpfs", str(path))
+    unshare_mounts()
+    mount("-t", "tmpfs", "-o", f"size={octets}", "tmpfs", str(path))
     try:
         yield path
     finally:
@@ -41,10 +41,10 @@ def small_disk(path: Path, octets: int) -> Iterator[Path]:
 @contextmanager
 def read_only(path: Path) -> Iterator[None]:
     """Nothing below the directory `path` can be written meanwhile; nobody may have a file there open for writing."""
-    _unshare()
-    _mount("--bind", str(path), str(path))
+    unshare_mounts()
+    mount("--bind", str(path), str(path))
     try:
-        _mount("-o", "remount,bind,ro", str(path))
+        mount("-o", "remount,bind,ro", str(path))
         yield
     finally:
         subprocess.run(("umount", "--lazy", str(path)), check=True)
@@ -73,5 +73,5 @@ def _takes(fd: int, octets: bytes) -> bool:
         return False
 
 
-def _mount(*words: str) -> None:
+def mount(*words: str) -> None:
     subprocess.run(("mount", *words), check=True)
