@@ -1,6 +1,5 @@
 """Disks that are full, for tests: without root by a limit of the size of files, with root as small file systems."""
 
-import ctypes
 import fcntl
 import os
 import resource
@@ -10,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import mounts
 import pytest
+from system.tools import require_root, require_tools
 
-_CLONE_NEWNS = 0x20000
 FILLER = "filler"
 GRAIN = 4096
 _SHUTDOWN = 0x8004587D
@@ -57,14 +57,11 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(path: Path, size: int) -> Iterator[SmallDisk]:
-    """Inside the block it is there. Skips without the right to mount."""
-    _enter_namespace()
+    """Inside the block it is there. Skips (fails when CI=true) without root."""
+    require_root()
     path.mkdir(mode=0o700)
-    _mount("-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(path))
-    try:
+    with mounts.small_disk(path, size):
         yield SmallDisk(path)
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 class FailingDisk:
@@ -88,14 +85,16 @@ class FailingDisk:
 @contextmanager
 def failing_disk(path: Path, size: int) -> Iterator[FailingDisk]:
     """Inside the block it is there. Skips where nothing of the kind can be made."""
-    _enter_namespace()
+    require_root()
+    require_tools("mkfs.ext4")
+    mounts.unshare_mounts()
     path.mkdir(mode=0o700)
     image = path.with_suffix(".img")
     with image.open("wb") as file:
         file.truncate(size)
     try:
         subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
-        _mount("-o", "loop,errors=remount-ro", str(image), str(path))
+        mounts.mount("-o", "loop,errors=remount-ro", str(image), str(path))
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no file system in a file can be made here: {error}")
     try:
@@ -109,18 +108,8 @@ def _mounts() -> list[str]:
     return Path("/proc/self/mounts").read_text().splitlines()
 
 
-def _enter_namespace() -> None:
-    if os.geteuid() != 0 or ctypes.CDLL(None).unshare(_CLONE_NEWNS) != 0:
-        pytest.skip("only root mounts file systems")
-    _mount("--make-rprivate", "/")
-
-
 def _has_written(fd: int, size: int) -> bool:
     try:
         return os.write(fd, bytes(size)) > 0
     except OSError:
         return False
-
-
-def _mount(*words: str) -> None:
-    subprocess.run(["mount", *words], check=True)

@@ -70,7 +70,7 @@ def settled(load: Load, ledger: Ledger) -> Outcome:
 def forgotten(running: Switchboard) -> float:
     """How many calls the history has dropped."""
     found = json.loads(running.cli("metrics", "--json").stdout)["metrics"]
-    return next(each["value"] for each in found if each["labels"].get("name") == "forgotten")
+    return float(next(each["value"] for each in found if each["labels"].get("name") == "forgotten"))
 
 
 def test_calls_go_on_while_the_disk_is_full_and_nothing_is_lost(disk: SmallDisk) -> None:
