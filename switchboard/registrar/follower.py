@@ -222,6 +222,8 @@ class PageFollower:
         if abs(ahead_s - self._ahead_s) >= ALIKE_S:
             self._ahead_s = ahead_s if abs(ahead_s) >= ALIKE_S else 0.0
             self._begin(now)
+        elif self._ahead_s:
+            self._ahead_s = max(self._ahead_s, ahead_s)  # what was on the way for less time is truer
 
     def take_page(self, item: Sequence[Any], now: float) -> None:
         page = Page.from_wire(item)

@@ -215,8 +215,8 @@ class RegistrarService(Actor):
             self._give_grace(self._grace)
         if now >= self._next_purge:
             self._look_at_clock()
-            self._is_purging = not (self._grace or self._store.writing.error) and self._purge()
-            self._next_purge = now + (PURGE_PAUSE_S if self._is_purging else TELL_EVERY_S)
+            more = not (self._grace or self._store.writing.error) and self._purge()
+            self._next_purge = now + (PURGE_PAUSE_S if more else TELL_EVERY_S)
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
@@ -243,10 +243,11 @@ class RegistrarService(Actor):
 
     def _purge(self) -> bool:
         """Remove what has expired of some users; whether there may be more."""
-        more = False
+        more = self._is_purging = False
         with suppress(NotWritten):
             with self._store.batch() as change:
                 more = self._registrar.purge(self._clock.at(), PURGED_AT_ONCE)
+            self._is_purging = more and bool(change.records)
             self._publish(change)
         return more
 
@@ -308,7 +309,11 @@ class RegistrarService(Actor):
         users = []
         for user in filter(wanted.takes, names):
             bindings = self._registrar.bindings(user, now_at)
-            if found := [each.moved(correction_s).to_map() for each in bindings if wanted.matches(each)]:
+            if found := [
+                {**each.moved(correction_s).to_map(), "left_s": round(each.expires_at - now_at, 3)}
+                for each in bindings
+                if wanted.matches(each)
+            ]:
                 users.append([user, found])
         return [self._life, users, following]
 

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from mounts import filled, needs_mounts, small_disk
+from full_disk import failing_disk, small_disk
 from storage.damage import KINDS, PAGE, flip, overwrite, pages_of
 from system.harness import Switchboard, wait_until
 from system.net import Net
@@ -20,6 +20,8 @@ pytestmark = pytest.mark.system
 
 ROOM = 64_000_000
 BACK_WITHIN_S = 1.0
+NO_HISTORY = {"SWITCHBOARD_HISTORY": "off"}
+"""It gives its room back first: the disk would not be full."""
 
 
 @contextmanager
@@ -55,24 +57,44 @@ def locked(path: Path) -> Iterator[None]:
         stranger.execute("ROLLBACK")
 
 
-@needs_mounts
 def test_full_disk(tmp_path: Path) -> None:
     with (
-        small_disk(tmp_path, ROOM),
-        running(tmp_path / "data") as (switchboard, net),
+        small_disk(tmp_path / "disk", ROOM) as disk,
+        running(disk.path / "data", **NO_HISTORY) as (board, net),
     ):
         phone, other = registered(net, "lukas"), UserAgent(net, "eva")
-        before = switchboard.component("registrar")["pid"]
-        with filled(tmp_path):
-            assert_refuses_changes(phone, [phone.contact])
-            other.register(expires=600).expect(503)
-            assert (
-                "registrar.0: up, but cannot write: No space left"
-                in switchboard.cli("status", check=False).stderr
-            )
+        disk.fill()
+        assert_refuses_changes(phone, [phone.contact])
+        other.register(expires=600).expect(503)
+        kill_registrar(board)
+        assert_refuses_changes(phone, [phone.contact])
+        assert "registrar.0: up, but cannot write: No space left" in board.cli("status", check=False).stderr
+        disk.free()
         assert_back(phone)
         other.register(expires=600).expect(200)
-        assert switchboard.component("registrar")["pid"] == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("become_read_only", "Read-only file system"), ("die", "Input/output error")]
+)
+def test_a_disk_that_fails(tmp_path: Path, fault: str, words: str) -> None:
+    with failing_disk(tmp_path / "disk", ROOM) as disk:
+        data = disk.path / "data"
+        data.mkdir()
+        with small_disk(data / "run", ROOM), running(data, **NO_HISTORY) as (switchboard, net):
+            phone = registered(net, "lukas")
+            getattr(disk, fault)()
+            assert_refuses_changes(phone, [phone.contact])
+            assert words in switchboard.cli("status", check=False).stderr
+            if fault == "become_read_only":
+                kill_registrar(switchboard)
+                assert_refuses_changes(phone, [phone.contact])
+
+
+def kill_registrar(switchboard: Switchboard) -> None:
+    """Returns when the next one is up."""
+    before = switchboard.kill("registrar")
+    switchboard.wait_component("registrar", lambda one: one["state"] == "up" and one["pid"] != before)
 
 
 def test_foreign_lock(tmp_path: Path) -> None:
