@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-import typer
 from typer.main import get_command
 
-from switchboard.cli.main import app
+from switchboard.cli.main import make_app
 
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "OPERATING.md").read_text()
 WITHOUT_JSON = {"start": "runs until it is stopped", "trace": "a line a message", "console-password": "asks"}
@@ -23,7 +22,7 @@ def commands(command: object, name: str = "") -> dict[str, set[str]]:
     return found
 
 
-COMMANDS = commands(get_command(app))
+COMMANDS = commands(get_command(make_app()))
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -33,6 +32,5 @@ def test_every_command_is_documented_and_has_json(name: str) -> None:
 
 
 def test_completion_can_be_installed() -> None:
-    assert isinstance(app, typer.Typer)
-    options = {option for each in get_command(app).params for option in each.opts}
+    options = {option for each in get_command(make_app()).params for option in each.opts}
     assert {"--install-completion", "--show-completion"} <= options

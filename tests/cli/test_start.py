@@ -25,7 +25,7 @@ Environment = dict[str, str]
 
 def launch(component: str, environment: Environment, **variables: str) -> subprocess.Popen[str]:
     """Start a component with settings as keywords."""
-    command = [sys.executable, "-c", "from switchboard.cli.main import main; main()", "start", component]
+    command = [sys.executable, "-c", "from switchboard.__main__ import main; main()", "start", component]
     settings = {f"SWITCHBOARD_{name}": text for name, text in variables.items()}
     return subprocess.Popen(command, env=environment | settings, stderr=subprocess.PIPE, text=True)
 
