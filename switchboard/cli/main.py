@@ -30,6 +30,8 @@ PLACES = {
     "log-level": "status",
     "keys": "credentials",
     "console-password": "credentials",
+    "backup": "backup",
+    "restore": "restore",
     "user": "user",
     "lab": "lab",
 }

@@ -14,8 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from switchboard.console.connections import BODY_S, GUEST, HEAD_S, UNREAD_S, Connections, site_of
-from switchboard.settings.types import is_loopback
+from switchboard.console.connections import BODY_S, GUEST, HEAD_S, PROXIES, UNREAD_S, Connections, site_of
 
 END_S = 1
 ANSWERS_WITHIN_S = 10.0
@@ -49,7 +48,7 @@ class HttpConnection(H11Protocol):
         """Find a place for it."""
         super().connection_made(transport)
         host = self.client[0] if self.client else ""
-        self.site = "" if self._behind_proxy and is_loopback(host) else site_of(host)
+        self.site = "" if self._behind_proxy and host in PROXIES else site_of(host)
         if not self._guests.admit(self):
             transport.abort()
 

@@ -137,7 +137,7 @@ class Child:
             self._close_ready()
 
     def _take(self, line: bytes) -> None:
-        self._spoke = True
+        self._spoke, self.silent = True, 0
         self.ready |= line == READY.strip()
         if (numbered := _NUMBERED.fullmatch(line)) is None:
             return
@@ -149,8 +149,9 @@ class Child:
 
     def look(self) -> None:
         """Note whether there was a sign of life since the last look; ask one that waits for the next."""
-        used_ticks = 0 if self._waits else _used_ticks(self.pid)
-        self.silent = 0 if self._spoke or used_ticks > self._used_ticks else self.silent + 1
+        used_ticks = _used_ticks(self.pid)
+        works = used_ticks > self._used_ticks and not self._waits
+        self.silent = 0 if self._spoke or works else self.silent + 1
         self._wordless = 0 if self._spoke else self._wordless + 1
         self._spoke, self._used_ticks = False, used_ticks
         if self._waits:
@@ -225,7 +226,7 @@ class Child:
         return f"(pid {self.pid}) {how}"
 
     def _send_go(self, *fds: int) -> None:
-        self.told_to_go = True
+        self.told_to_go, self._spoke = True, False
         with suppress(BrokenPipeError, ConnectionResetError):
             socket.send_fds(self._go_socket, [GO], fds)
         self._go_socket.close()

@@ -172,8 +172,10 @@ def test_who_asks_first_is_heard_before_those_who_come_behind_it(data_dir: Path)
                 if len(opened) == 1:
                     opened[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
-        with serving(data_dir, rush, console_password=PASSWORD_HASH):
+        with serving(data_dir, rush, console_password=PASSWORD_HASH) as console:
             assert opened[0].recv(4096).startswith(b"HTTP/1.1 200")
+            taken = COUNT - MOST_OF_ONE
+            wait_until(lambda: console.stats("connections.displaced") >= taken or None, "all to be taken")
 
 
 def test_what_is_no_http_is_counted(console: Console) -> None:
