@@ -62,7 +62,7 @@ def adopt_orphans(adopt: bool) -> None:
 
 LOOKS = 5
 """So many in a row without a sign of life are the end of a process that starts or waits."""
-LONGEST_SPIN = 6 * LOOKS
+LONGEST_SPIN = 12 * LOOKS
 """And so many without a word, whatever it computes meanwhile."""
 _NUMBERED = re.compile(rb"(%s|%s) (\d+)" % (LOADED, FORKED))
 _USED_TICKS = slice(11, 13)
