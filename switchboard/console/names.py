@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from switchboard.storage.mending import sync_directory
+from switchboard.storage.restoring import take_restored
 from switchboard.storage.unusable import NotWritten
 
 MOST_CHARACTERS = 64
@@ -51,6 +52,7 @@ class DisplayNames:
     def _load(self) -> dict[str, str]:
         """What the file has; a file that cannot be read is left alone until the next change."""
         try:
+            take_restored(self._path)
             found = json.loads(self._path.read_text(encoding="utf-8"))
             return {str(user): str(name) for user, name in dict(found).items()}
         except FileNotFoundError:
