@@ -26,12 +26,16 @@ class Reason(StrEnum):
     NOT_OWN_BINDINGS = "not own bindings"
     NOT_OWN_FROM = "From is not the user"
     FORBIDDEN_RELAY = "forbidden relay"
+    FOREIGN_DOMAIN = "registers at a domain that is not ours"
+    UNREACHED_DOMAIN = "registers at a domain that is not ours, and that was not reached"
+    """By a user of ours: no attack."""
 
 
 class Failure(NamedTuple):
     """Somebody was turned away. `source`: the IP address; `user`: who it was said to be (untrusted).
 
-    `user_agent`: what it calls itself (untrusted, cut). `algorithm`: of what it showed, if anything.
+    `user_agent`: what it calls itself (untrusted, cut). `algorithm`: of what it showed, if anything. `domain`: of a
+    FOREIGN_DOMAIN or UNREACHED_DOMAIN, with its port if it names one (untrusted).
     """
 
     source: str
@@ -40,6 +44,7 @@ class Failure(NamedTuple):
     reason: Reason
     user_agent: str = ""
     algorithm: str = ""
+    domain: str = ""
 
 
 class Failures:

@@ -6,7 +6,7 @@ import typer
 
 from switchboard.cli.credentials import console_password, keys
 from switchboard.cli.doctor import check, doctor
-from switchboard.cli.history import explain, ladder
+from switchboard.cli.history import explain, failures, ladder
 from switchboard.cli.lab import lab
 from switchboard.cli.listings import bindings, calls, cdr
 from switchboard.cli.output import print_anything
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (
-    *(start, status, top, restart, bindings, calls, cdr, trace, ladder, explain),
+    *(start, status, top, restart, bindings, calls, cdr, trace, ladder, explain, failures),
     *(check, doctor, metrics, log_level, keys, console_password),
 )
 for command in COMMANDS:

@@ -47,11 +47,6 @@ def registered_phones(settings: Settings, context: BusContext, now_at: float) ->
     return sorted((each for each in found if each.expires_at > now_at), key=lambda each: each.user)
 
 
-def contacts_of(user: str, settings: Settings, context: BusContext) -> list[str]:
-    """Return the contacts that a user has now. Errors as above."""
-    return [each.contact for each in registered_phones(settings, context, time.time()) if each.user == user]
-
-
 def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
     _, users = read_snapshot(settings.store_path)
     clock = read_state(settings.data_dir)

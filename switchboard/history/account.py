@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from switchboard.core.refusal import TAG
 from switchboard.history.lenient import LenientMessage
+from switchboard.history.place import Place
 from switchboard.journal.record import ends_call
 
 
@@ -125,16 +127,36 @@ def advice_on(status: int, *, by_phone: bool) -> Advice:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`sentences` tell what happened, in order; `advice` what to check, the likeliest first."""
+    """`sentences` tell what happened, in order; `advice` what to check, the likeliest first.
+
+    `outcome`, `ended_by`: of a call, in the journal's words (`Outcome`, `Party`), or `up`; "" while it goes on.
+    """
 
     sentences: list[str]
     failed: bool
     advice: list[str]
+    outcome: str = ""
+    ended_by: str = ""
 
     @property
     def text(self) -> str:
         """All of it as lines for a terminal."""
         return "\n".join((" ".join(self.sentences), *(f"- {line}" for line in self.advice)))
+
+
+def is_edges(answer: LenientMessage) -> bool:
+    """Whether the edge gave this answer of ours, before anybody looked further: its To tag tells."""
+    return answer.to_tag.startswith(TAG)
+
+
+def access_denied(request: LenientMessage, place: Place) -> Advice:
+    """The edge refused a request by the access lists."""
+    host = request.seen.source.host
+    rule = place.denied_by(host, request.method)
+    return Advice(
+        f"The access list keeps {host} out: {rule}" if rule else f"An access list keeps {host} out",
+        ("Change the setting access, if this phone is to be let in (docs/SECURITY.md).",),
+    )
 
 
 def unreachable_addresses(parsed: LenientMessage, who: str) -> list[str]:

@@ -6,6 +6,7 @@ from switchboard.history.account import Account, at_fault
 from switchboard.history.explain_call import explain_call
 from switchboard.history.explain_registration import explain_registration
 from switchboard.history.lenient import LenientMessage, short
+from switchboard.history.place import NOWHERE, Place
 from switchboard.history.seen import Direction, Seen
 
 
@@ -51,19 +52,16 @@ MOST_TOLD = 5
 """Calls of one Call-ID that are told, the last ones."""
 
 
-def explain(messages: Iterable[Seen], registered: Sequence[str] | None = None) -> Account:
-    """Return the account of the messages of one Call-ID.
-
-    `registered`: the contacts that the callee has now; None if nobody asked.
-    """
+def explain(messages: Iterable[Seen], place: Place = NOWHERE) -> Account:
+    """Return the account of the messages of one Call-ID at the switchboard `place`."""
     parsed_messages = [LenientMessage.of(seen) for seen in messages if seen.direction is not Direction.HOP]
     parsed_messages.sort(key=lambda parsed: parsed.seen.at_ns)
     if not parsed_messages:
         return Account(["Nothing is known of it."], failed=False, advice=[])
     if any(parsed.is_initial and parsed.method == "INVITE" for parsed in parsed_messages):
-        return _explain_calls([explain_call(each, registered) for each in calls_of(parsed_messages)])
+        return _explain_calls([explain_call(each, place) for each in calls_of(parsed_messages)])
     if parsed_messages[0].method == "REGISTER":
-        return explain_registration(parsed_messages)
+        return explain_registration(parsed_messages, place)
     return _explain_other(parsed_messages)
 
 
