@@ -6,6 +6,7 @@ python -m bench.killmatrix            the matrix on the terminal
     --kamailio                        Kamailio instead
     --hosts                           two hosts, in network namespaces, and the link between them
     --soak MINUTES                    random kills under load instead, with memory and files before and after
+    --busy LOOPS                      with --soak: no weights, but that many busy loops beside the switchboard
     --write PAGE                      put the result into its section of a Markdown page
     --stories FILE                    for each call that did not end as it should: why, and all its datagrams
 """
@@ -23,7 +24,7 @@ from bench.machine import describe_machine
 from bench.ours import Ours
 from bench.report import markdown, summary, table, write_section
 from bench.session import LOAD_S, Session
-from bench.soak import soak
+from bench.soak import soak, soak_beside
 from bench.subject import Subject
 from bench.two_hosts import TwoHosts
 from switchboard.cli.output import Step, progress
@@ -55,6 +56,7 @@ def main(
     kamailio: bool = False,
     hosts: bool = False,
     soak_minutes: Annotated[float, typer.Option("--soak", help="minutes")] = 0.0,
+    busy: Annotated[int, typer.Option(help="busy loops beside it")] = 0,
     routers: int = 2,
     calls: Annotated[int, typer.Option(help="parked in each phase")] = 6,
     rate: Annotated[int, typer.Option(help="other calls a second")] = 100,
@@ -64,7 +66,10 @@ def main(
 ) -> None:
     """Run the kill matrix, or a soak; print the result, and write it into a page."""
     console = Console()
-    if soak_minutes:
+    if soak_minutes and busy:
+        section, text = "busy", soak_beside(busy, routers, rate, soak_minutes, console).markdown()
+        console.print(text, highlight=False)
+    elif soak_minutes:
         section, text = "soak", soak(routers, rate, soak_minutes, console).markdown()
         console.print(text, highlight=False)
     else:

@@ -37,6 +37,10 @@ class Outcome:
         self.flaws += other.flaws
         return self
 
+    def flawed(self) -> str:
+        """What is wrong with the records, in words."""
+        return ", ".join(f"{n} {flaw.name.lower()}" for flaw, n in self.flaws.items() if n) or "all right"
+
     def judge(self, records: Mapping[str, Sequence[CallRecord]]) -> None:
         """Add what is wrong with the records."""
         for expected in self.expected:
@@ -72,6 +76,11 @@ class Load:
     ) -> None:
         self._process.kill()
         self._process.communicate(timeout=END_S)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that plays the phones."""
+        return self._process.pid
 
     def start(self, calls_per_s: int, calls: int) -> None:
         """Begin a run of so many calls."""

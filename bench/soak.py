@@ -1,7 +1,15 @@
-"""Kills a worker at random every two seconds under load, and weighs every process before and after."""
+"""Kills a worker at random every two seconds under load, and weighs every process before and after.
 
+Or the same for a short time beside other programs that take all the processor that they get.
+"""
+
+import os
 import random
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +41,55 @@ class Weight:
     log_bytes: int
 
 
+AHEAD = -10
+"""The priority of our phones beside other programs: it is the switchboard that may be late, not they."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What happened beside `loops` programs that are never idle. `load`: the machine's load average at the end."""
+
+    loops: int
+    kills: int
+    load: float
+    outcome: Outcome
+
+    def markdown(self) -> str:
+        """A sentence."""
+        return (
+            f"Beside {self.loops} busy loops (load average {self.load:.1f}), {self.kills} kills: "
+            f"{self.outcome.calls} calls, {self.outcome.failed} failed; records: {self.outcome.flawed()}."
+        )
+
+
+def soak_beside(loops: int, routers: int, rate: int, minutes: float, console: Console) -> Busy:
+    """Kill one worker after the other while that many busy loops compete with the switchboard."""
+    with Ours(routers) as ours, Lab(ours.address) as lab:
+        with Load(ours.address) as load, busy_loops(loops):
+            for pid in (load.pid, os.getpid()):
+                with suppress(PermissionError):
+                    os.setpriority(os.PRIO_PROCESS, pid, AHEAD)
+            load.start(rate, round(rate * minutes * 60))
+            kills = _kill(ours, lab, minutes * 60, console)
+            outcome, average = load.finish(LATEST_S), os.getloadavg()[0]
+        assert ours.ledger is not None
+        ours.ledger.update()
+        outcome.judge(ours.ledger.records)
+    return Busy(loops, kills, average, outcome)
+
+
+@contextmanager
+def busy_loops(number: int) -> Iterator[None]:
+    """So many programs that are never idle."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
 @dataclass(frozen=True)
 class Soaked:
     """What a soak found: weights by process name, before and after."""
@@ -45,12 +102,9 @@ class Soaked:
 
     def markdown(self) -> str:
         """A sentence, and a row a process."""
-        flaws = (
-            ", ".join(f"{n} {flaw.name.lower()}" for flaw, n in self.load.flaws.items() if n) or "all right"
-        )
         lines = [
             f"{self.minutes:g} minutes, {self.kills} kills; {self.load.calls} calls, "
-            f"{self.load.failed} failed; records: {flaws}.",
+            f"{self.load.failed} failed; records: {self.load.flawed()}.",
             "",
             "| process | memory before, MB | after | files before | after | log before, KB | after |",
             "|---|---|---|---|---|---|---|",

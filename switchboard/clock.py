@@ -24,6 +24,7 @@ KEEP_EVERY_S: Final = 60.0
 GRACE_S: Final = 300.0
 """After a doubt: what may have run out while the machine was off is kept for so long."""
 _READ_WITHIN_S = 0.001
+_REMEMBERED = 8  # corrections
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -36,15 +37,19 @@ class Doubt(NamedTuple):
     correction: float
 
 
+Earlier = tuple[tuple[float, float], ...]
+
+
 class State(NamedTuple):
     """What the file holds. `offset`: steady clock less boot time. `correction`: wall clock less steady clock, as at
-    `steady`, the newest instant that is known."""
+    `steady`, the newest instant that is known. `earlier`: corrections of before, and until when each was in force."""
 
     boot: str
     offset: float
     correction: float
     steady: float
     doubt: Doubt | None
+    earlier: Earlier = ()
 
 
 class Sources(NamedTuple):
@@ -90,6 +95,7 @@ class SteadyClock:
         self.correction_s = known.correction
         """Add it to an instant of this clock to have what the wall clock shows; as of the last `look`."""
         self.doubt = known.doubt
+        self._earlier = known.earlier
         self.look()
 
     def at(self) -> float:
@@ -105,6 +111,16 @@ class SteadyClock:
             return 0.0
         self.correction_s = self._agree_on(correction)
         return step
+
+    def least_wall(self, within_s: float) -> float:
+        """The least that the wall clock would show now, as it was set at any moment of the last so many seconds.
+
+        What has a wall clock's time is older than its lifetime if it is so even by this one.
+        """
+        now = self.at()
+        return now + min(
+            [self.correction_s, *(each for until, each in self._earlier if until > now - within_s)]
+        )
 
     def keep(self) -> bool:
         """Write down how the clocks stand, unless another process has just done so; whether this one did.
@@ -142,21 +158,24 @@ class SteadyClock:
         passed = wall - before.correction - before.steady
         if 0 <= passed <= longest_s:
             steady = before.steady + passed
-            return State(boot, steady - now, before.correction, steady, None)
+            return State(boot, steady - now, before.correction, steady, None, before.earlier)
         doubt = Doubt(passed, before.steady, before.correction)
-        return State(boot, before.steady - now, wall - before.steady, before.steady, doubt)
+        earlier = _with(before.earlier, before.steady, before.correction)
+        return State(boot, before.steady - now, wall - before.steady, before.steady, doubt, earlier)
 
     def _agree_on(self, correction: float) -> float:
         """All processes have the same one: that of whoever saw the step first."""
         with suppress(OSError), _locked(self._directory):
             known = read_state(self._directory)
             if known and known.boot == self._boot and abs(known.correction - correction) < STEP_S:
+                self._earlier = known.earlier
                 return known.correction
+            self._earlier = _with(self._earlier, self.at(), self.correction_s)
             self._write(correction)
         return correction
 
     def _write(self, correction: float) -> None:
-        state = State(self._boot, self.offset, correction, self.at(), self.doubt)
+        state = State(self._boot, self.offset, correction, self.at(), self.doubt, self._earlier)
         _write(self._directory, state, self._sources.wall())
 
 
@@ -185,9 +204,14 @@ def read_state(directory: Path) -> State | None:
         known: dict[str, Any] = json.loads((directory / NAME).read_bytes())
         doubt = known["doubt"] and Doubt(*map(float, known["doubt"]))
         offset, correction, steady = (float(known[name]) for name in ("offset", "correction", "steady"))
-        return State(str(known["boot"]), offset, correction, steady, doubt)
+        earlier = tuple((float(until), float(each)) for until, each in known.get("earlier", ()))
+        return State(str(known["boot"]), offset, correction, steady, doubt, earlier)
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _with(earlier: Earlier, until: float, correction: float) -> Earlier:
+    return (*earlier, (until, correction))[-_REMEMBERED:]
 
 
 def current_doubt(directory: Path, sources: Sources = MACHINE) -> str:

@@ -1,18 +1,23 @@
 """Disks that are full, for tests: without root by a limit of the size of files, with root as small file systems."""
 
-import ctypes
+import fcntl
 import os
 import resource
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import mounts
 import pytest
+from system.tools import require_root, require_tools
 
-_CLONE_NEWNS = 0x20000
 FILLER = "filler"
 GRAIN = 4096
+_SHUTDOWN = 0x8004587D
+"""FS_IOC_SHUTDOWN."""
+_WITHOUT_FLUSH = 2
 
 
 @contextmanager
@@ -52,16 +57,55 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(path: Path, size: int) -> Iterator[SmallDisk]:
-    """Inside the block it is there. Skips without the right to mount."""
-    if os.geteuid() != 0 or ctypes.CDLL(None).unshare(_CLONE_NEWNS) != 0:
-        pytest.skip("only root mounts file systems")
-    _mount("--make-rprivate", "/")
+    """Inside the block it is there. Skips (fails when CI=true) without root."""
+    require_root()
     path.mkdir(mode=0o700)
-    _mount("-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(path))
-    try:
+    with mounts.small_disk(path, size):
         yield SmallDisk(path)
+
+
+class FailingDisk:
+    """A file system of its own, in a file, which can be broken for good."""
+
+    def __init__(self, path: Path, device: str) -> None:
+        self.path = path
+        self._device = device
+
+    def become_read_only(self) -> None:
+        """As if the kernel had found an error in it."""
+        Path(f"/sys/fs/ext4/{self._device}/trigger_fs_error").write_text("test")
+
+    def die(self) -> None:
+        """Nothing can be read or written any more that is not in memory."""
+        fd = os.open(self.path, os.O_RDONLY)
+        fcntl.ioctl(fd, _SHUTDOWN, struct.pack("I", _WITHOUT_FLUSH))
+        os.close(fd)
+
+
+@contextmanager
+def failing_disk(path: Path, size: int) -> Iterator[FailingDisk]:
+    """Inside the block it is there. Skips where nothing of the kind can be made."""
+    require_root()
+    require_tools("mkfs.ext4")
+    mounts.unshare_mounts()
+    path.mkdir(mode=0o700)
+    image = path.with_suffix(".img")
+    with image.open("wb") as file:
+        file.truncate(size)
+    try:
+        subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+        mounts.mount("-o", "loop,errors=remount-ro", str(image), str(path))
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no file system in a file can be made here: {error}")
+    try:
+        device = next(line.split()[0] for line in _mounts() if line.split()[1] == str(path))
+        yield FailingDisk(path, Path(device).name)
     finally:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def _mounts() -> list[str]:
+    return Path("/proc/self/mounts").read_text().splitlines()
 
 
 def _has_written(fd: int, size: int) -> bool:
@@ -69,7 +113,3 @@ def _has_written(fd: int, size: int) -> bool:
         return os.write(fd, bytes(size)) > 0
     except OSError:
         return False
-
-
-def _mount(*words: str) -> None:
-    subprocess.run(["mount", *words], check=True)

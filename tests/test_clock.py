@@ -142,6 +142,40 @@ def test_the_next_boot_doubts_no_more(machine: Machine, tmp_path: Path) -> None:
     assert current_doubt(tmp_path, machine.sources) == ""
 
 
+def test_what_has_the_wall_clocks_time_is_old_by_every_setting(machine: Machine, tmp_path: Path) -> None:
+    """A message of a minute ago stays, whether the clock was set forward or back; and does so for as long as others."""
+    age_s = 1000.0
+    clock = opened(machine, tmp_path)
+    machine.set_clock(3e7)
+    clock.look()
+    machine.run(60)
+    assert clock.least_wall(age_s) == EPOCH + 60
+    assert opened(machine, tmp_path).least_wall(age_s) == EPOCH + 60, "also after a restart"
+    machine.set_clock(-3e7 - 500)
+    clock.look()
+    assert clock.least_wall(age_s) == pytest.approx(EPOCH + 60 - 500)
+    machine.set_clock(500)
+    clock.look()
+    machine.run(age_s + 1)
+    assert clock.least_wall(age_s) == pytest.approx(EPOCH + 61 + age_s)
+
+
+def test_a_wrong_clock_at_the_start_makes_nothing_old(machine: Machine, tmp_path: Path) -> None:
+    opened(machine, tmp_path)
+    machine.restart(off_s=600, clock_off_by_s=3e7)
+    assert opened(machine, tmp_path).least_wall(3600.0) == EPOCH
+
+
+def test_only_the_last_settings_are_remembered(machine: Machine, tmp_path: Path) -> None:
+    clock = opened(machine, tmp_path)
+    for _ in range(20):
+        machine.set_clock(1000)
+        clock.look()
+    known = read_state(tmp_path)
+    assert known is not None
+    assert len(known.earlier) == 8
+
+
 def test_the_pair_is_kept_as_often_as_it_should_be(machine: Machine, tmp_path: Path) -> None:
     clock = opened(machine, tmp_path)
     assert not clock.keep(), "it has just been written"

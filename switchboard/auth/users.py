@@ -96,7 +96,7 @@ class Users:
         """Take what changed; False if it does not follow what is in here."""
         if page.after == 0:
             self._records.clear()
-            self.number = 0
+            self.number = self.foreign = 0
             self.series = page.series
         elif (page.series, page.after) != (self.series, self.number):
             return False
@@ -105,12 +105,12 @@ class Users:
 
     def _take(self, records: Iterable[Record]) -> None:
         for record in records:
-            if record.is_removed:
-                self._records.pop(record.user, None)
-            else:
+            if before := self._records.pop(record.user, None):
+                self.foreign -= before.realm != self.realm
+            if not record.is_removed:
                 self._records[record.user] = record
+                self.foreign += record.realm != self.realm
             self.number = record.number
-        self.foreign = sum(record.realm != self.realm for record in self._records.values())
 
 
 class Follower(Protocol):

@@ -1,7 +1,6 @@
 """`switchboard bindings`, `calls`, `cdr`: who is registered and where, the calls of now, and the records."""
 
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,9 +57,8 @@ def bindings(
     if as_json:
         print_json({"bindings": shown})
         return
-    now_at = time.time()
     nothing = "Nobody is registered." if wanted == Wanted() else "No binding is like that."
-    print_table(BINDING_HEADINGS, (_binding_row(each, now_at) for each in shown), nothing)
+    print_table(BINDING_HEADINGS, map(_binding_row, shown), nothing)
     if left := len(found) - len(shown):
         say(f"{left} more: --user, --contact, --source and --agent choose among them, --limit 0 shows all.")
 
@@ -74,12 +72,12 @@ def _bindings(wanted: Wanted) -> list[dict[str, Any]]:
     return [{"user": name, **each} for name, bound in users for each in bound]
 
 
-def _binding_row(binding: dict[str, Any], now_at: float) -> tuple[object, ...]:
+def _binding_row(binding: dict[str, Any]) -> tuple[object, ...]:
     return (
         binding["user"],
         binding["contact_uri"],
         f"{binding['q']:g}",
-        duration(binding["expires_at"] - now_at),
+        duration(binding["left_s"]),
         binding["source"],
         binding["user_agent"],
     )

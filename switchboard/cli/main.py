@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from switchboard.cli.backup import backup
 from switchboard.cli.credentials import console_password, keys
 from switchboard.cli.doctor import check, doctor
 from switchboard.cli.history import explain, failures, ladder
@@ -11,6 +12,7 @@ from switchboard.cli.lab import lab
 from switchboard.cli.listings import bindings, calls, cdr
 from switchboard.cli.output import print_anything
 from switchboard.cli.restart import restart
+from switchboard.cli.restore import restore
 from switchboard.cli.start import start
 from switchboard.cli.status import log_level, metrics, status
 from switchboard.cli.top import top
@@ -25,7 +27,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(start, status, top, restart, bindings, calls, cdr, trace, ladder, explain, failures),
-    *(check, doctor, metrics, log_level, keys, console_password),
+    *(check, doctor, metrics, log_level, keys, console_password, backup, restore),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -1,5 +1,9 @@
 """What the commands that speak to a running switchboard share: its settings and its answers."""
 
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from switchboard.bus.context import BusContext
@@ -8,6 +12,8 @@ from switchboard.cli.output import FAILED, MISUSED, fail
 from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.site import endpoints_of, open_context
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
+
+AT_ONCE_S = 1.0
 
 
 def settings_or_exit() -> Settings:
@@ -27,6 +33,39 @@ def context_or_exit(settings: Settings) -> BusContext:
         return open_context(settings)
     except SettingsError as error:
         fail(str(error), MISUSED)
+
+
+def answers(settings: Settings, endpoint: str, question: str) -> bool:
+    """Whether somebody is there who answers the question at once."""
+    with context_or_exit(settings) as context:
+        try:
+            call_rpc(endpoint, question, None, AT_ONCE_S, context)
+        except RpcError:
+            return False
+    return True
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Meanwhile new files are for their owner only."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def check_owner(settings: Settings) -> None:
+    """What root wrote, the switchboard of another user could not read: another user's command ends with status 1."""
+    directory = settings.data_dir
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        owner = directory.stat().st_uid
+    except OSError as error:
+        fail(f"The data directory {directory} cannot be used: {error.strerror}.")
+    if owner != os.geteuid():
+        name = pwd.getpwuid(owner).pw_name
+        fail(f"The data directory {directory} belongs to {name}: run this command as {name}.")
 
 
 def ask_worker(settings: Settings, name: str, question: str, body: object = None) -> Any:

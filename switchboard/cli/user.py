@@ -1,7 +1,5 @@
 """`switchboard user`: the users and their passwords, at the registrar or, while none runs, in its store."""
 
-import os
-import pwd
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +14,7 @@ from switchboard.auth.users import Entry, make_entry
 from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.credentials import generate_password, read_csv, read_password
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
-from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.cli.running import check_owner, context_or_exit, settings_or_exit
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.unusable import NotWritten, UnusableFile
@@ -75,22 +73,10 @@ class UserBook:
 
     def _open(self) -> UserStore:
         if self._store is None:
-            self._check_owner()
+            check_owner(self._settings)
             with _told():
                 self._store = UserStore(self._settings.users_path)
         return self._store
-
-    def _check_owner(self) -> None:
-        """What root wrote, the switchboard of another user could not read."""
-        directory = self._settings.data_dir
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            owner = directory.stat().st_uid
-        except OSError as error:
-            fail(f"The data directory {directory} cannot be used: {error.strerror}.")
-        if owner != os.geteuid():
-            name = pwd.getpwuid(owner).pw_name
-            fail(f"The data directory {directory} belongs to {name}: run this command as {name}.")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import ipaddress
 import re
 import secrets
 import socket
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
@@ -95,8 +94,8 @@ class Access:
         if _came_from_elsewhere(headers):
             await Response(headers={"Refresh": "0"})(scope, receive, _sender(send, None))
             return
-        known = self._sessions.read(read_cookie(headers, COOKIE), time.time())
-        session = known or self._sessions.open(False, time.time(), secrets.token_bytes(ID_BYTES))
+        known = self._sessions.read(read_cookie(headers, COOKIE), self._sessions.clock())
+        session = known or self._sessions.open(False, self._sessions.clock(), secrets.token_bytes(ID_BYTES))
         scope.setdefault("state", {})["session"] = session
         if known and (known.is_admin or not self._rules.needs_login):
             _tell_known(scope)

@@ -18,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from switchboard.bus.context import BusContext
 from switchboard.console.access import Access, Rules
 from switchboard.console.call import CallPage
+from switchboard.console.connections import PROXIES
 from switchboard.console.ended import EndedSessions
 from switchboard.console.failures import Failures
 from switchboard.console.journal import Journal
@@ -31,6 +32,7 @@ from switchboard.console.streams import Streams
 from switchboard.console.watch import Watch
 from switchboard.metrics.exposition import Exposition
 from switchboard.settings.model import Settings
+from switchboard.settings.site import clock_of
 
 T = TypeVar("T")
 
@@ -70,11 +72,13 @@ def metrics_routes(settings: Settings) -> list[Route]:
 def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     """Return the application. `key` signs the sessions; `context` must outlive the application."""
     rules = Rules.of(settings)
+    clock = clock_of(settings)
     sessions = Sessions(
         key,
         settings.console_password,
         is_secure=settings.console_url.startswith("https:"),
-        ended=EndedSessions(settings.console_ended_path, LIFETIME_S),
+        ended=EndedSessions(settings.console_ended_path, LIFETIME_S, clock.at()),
+        clock=clock.at,
     )
     streams = Streams(sessions)
     pages = Pages.make(sessions, rules)
@@ -124,4 +128,4 @@ def _proxy(settings: Settings) -> list[Middleware]:
     """A proxy on this machine is believed when it tells for whom it asks (X-Forwarded-For)."""
     if not settings.console_url:
         return []
-    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=["127.0.0.1", "::1"])]
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=list(PROXIES))]

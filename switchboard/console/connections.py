@@ -18,6 +18,8 @@ MOST_OF_ONE = 64
 HEAD_S = 10.0
 """From the connection, or the last answer, to the end of the head of a request."""
 BODY_S = 20.0
+PROXIES = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+"""Where a proxy on this machine comes from."""
 UNREAD_S = 60.0
 """So long an answer may lie in our buffer, 48 KB of it or all."""
 GUEST = "switchboard.guest"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ MOST = 1000
 class EndedSessions:
     """Session ids with the instants (epoch s) at which they would have ended. `path`: None for memory alone.
 
-    `longest_s`: how long a session lasts. A file that cannot be read makes all earlier sessions void.
+    `longest_s`: how long a session lasts; `now_at`: this moment. A file that cannot be read makes all earlier sessions
+    void.
     """
 
-    def __init__(self, path: Path | None, longest_s: float) -> None:
+    def __init__(self, path: Path | None, longest_s: float, now_at: float) -> None:
         self.is_saved = True
         self._path = path
         self._ended: dict[str, float] = {}
@@ -27,7 +27,7 @@ class EndedSessions:
         try:
             self._load()
         except (OSError, ValueError, TypeError, KeyError) as error:
-            self._ended, self._void_until, self.is_saved = {}, time.time() + longest_s - 1, False
+            self._ended, self._void_until, self.is_saved = {}, now_at + longest_s - 1, False
             structlog.get_logger().warning("console sessions void: the file cannot be read", why=str(error))
 
     def __contains__(self, session: tuple[str, float]) -> bool:

@@ -67,15 +67,15 @@ class Login:
         structlog.get_logger().info("console login", source=_source(request))
         response = RedirectResponse(_local(request.state.form.get("next", "/")), 303)
         sessions = self._pages.sessions
-        set_session(response, sessions, sessions.open(True, time.time(), secrets.token_bytes(ID_BYTES)))
-        set_browser(response, sessions, browser or secrets.token_hex(ID_BYTES), time.time())
+        set_session(response, sessions, sessions.open(True, sessions.clock(), secrets.token_bytes(ID_BYTES)))
+        set_browser(response, sessions, browser or secrets.token_hex(ID_BYTES), sessions.clock())
         return response
 
     async def log_out(self, request: Request) -> Response:
         """End the session, for the browser and for whoever has a copy of its cookie."""
         sessions = self._pages.sessions
         structlog.get_logger().info("console logout", source=_source(request))
-        sessions.end(request.state.session, time.time())
+        sessions.end(request.state.session, sessions.clock())
         said = "logged-out"
         try:
             await asyncio.to_thread(sessions.ended.save)
@@ -83,14 +83,15 @@ class Login:
             structlog.get_logger().error("console logout cannot be written", why=str(error))
             said = "logged-out-unwritten"
         response = RedirectResponse(f"/login?said={said}", 303)
-        set_session(response, sessions, sessions.open(False, time.time(), secrets.token_bytes(ID_BYTES)))
+        set_session(response, sessions, sessions.open(False, sessions.clock(), secrets.token_bytes(ID_BYTES)))
         return response
 
     def _wait_s(self, guesser: str) -> float:
         return self._attempts.wait_s(guesser, time.monotonic())
 
     def _browser(self, request: Request) -> str:
-        return self._pages.sessions.read_browser(read_cookie(request.headers, BROWSER_COOKIE), time.time())
+        sessions = self._pages.sessions
+        return sessions.read_browser(read_cookie(request.headers, BROWSER_COOKIE), sessions.clock())
 
     def _too_soon(self, request: Request, guesser: str) -> Response:
         wait_s = int(self._wait_s(guesser)) + 1

@@ -14,12 +14,15 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from switchboard.console.connections import BODY_S, GUEST, HEAD_S, UNREAD_S, Connections, site_of
-from switchboard.settings.types import is_loopback
+from switchboard.console.connections import BODY_S, GUEST, HEAD_S, PROXIES, UNREAD_S, Connections, site_of
 
 END_S = 1
 ANSWERS_WITHIN_S = 10.0
 LOOK_S = 1.0
+AT_ONCE = 30
+"""Connections that are taken before those that are there are read again: fewer than one address may have."""
+QUEUE = 4096
+"""Connections that wait in the kernel to be taken."""
 ALWAYS = ("/healthz", "/readyz", "/metrics")
 """What is answered however many connections there are."""
 _LATE = (
@@ -45,7 +48,7 @@ class HttpConnection(H11Protocol):
         """Find a place for it."""
         super().connection_made(transport)
         host = self.client[0] if self.client else ""
-        self.site = "" if self._behind_proxy and is_loopback(host) else site_of(host)
+        self.site = "" if self._behind_proxy and host in PROXIES else site_of(host)
         if not self._guests.admit(self):
             transport.abort()
 
@@ -122,6 +125,7 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            backlog=AT_ONCE,
             timeout_graceful_shutdown=END_S,
         )
         self._server = uvicorn.Server(config)
@@ -158,5 +162,6 @@ class Server:
     async def _look_after(self) -> None:
         while True:
             self._beat = time.monotonic()
+            self._sock.listen(QUEUE)  # uvicorn knows one number for this and AT_ONCE
             self.connections.look(self._beat)
             await asyncio.sleep(LOOK_S)

@@ -4,6 +4,8 @@ import hashlib
 import hmac
 import os
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -33,13 +35,21 @@ class Sessions:
     """Opens and reads sessions. `key` signs them; another `password_hash` makes all of them void.
 
     `is_secure`: browsers are to show the cookie over TLS only. `ended`: those that were logged out.
+    `clock` shows epoch s: one that is not set is best, since lifetimes count by it.
     """
 
     def __init__(
-        self, key: bytes, password_hash: str, *, is_secure: bool = False, ended: EndedSessions | None = None
+        self,
+        key: bytes,
+        password_hash: str,
+        *,
+        is_secure: bool = False,
+        ended: EndedSessions | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.is_secure = is_secure
-        self.ended = ended or EndedSessions(None, LIFETIME_S)
+        self.clock = clock
+        self.ended = ended or EndedSessions(None, LIFETIME_S, clock())
         self._key = hmac.digest(key, password_hash.encode(), hashlib.sha256)
 
     def open(self, is_admin: bool, now_at: float, random: bytes) -> Session:

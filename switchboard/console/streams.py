@@ -41,7 +41,7 @@ class Streams:
         try:
             yield f"retry: {AGAIN_MS}\n\n"
             async for text in news:
-                if time.monotonic() >= until or self._sessions.is_over(session, time.time()):
+                if time.monotonic() >= until or self._sessions.is_over(session, self._sessions.clock()):
                     break
                 yield text
         finally:

@@ -61,8 +61,9 @@ def _asked(settings: Settings, context: BusContext) -> Iterator[RegisteredPhone]
     pages = read_pages(lambda body: call_rpc(endpoint, "location.list", body, LISTED_WITHIN_S, context))
     for user, bindings in pages:
         for each in bindings:
+            expires_at = time.time() + each["left_s"]  # the registrar's clock may be another
             yield RegisteredPhone(
-                user, each["contact_uri"], each["user_agent"], each["source"], each["expires_at"], each["q"]
+                user, each["contact_uri"], each["user_agent"], each["source"], expires_at, each["q"]
             )
 
 

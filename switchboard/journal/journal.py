@@ -23,6 +23,8 @@ from switchboard.journal.record import moved
 from switchboard.journal.state import StateError, StateStore
 from switchboard.journal.table import CallTable, CallTableInPython
 from switchboard.journal.unwritten import Unwritten
+from switchboard.storage.restoring import take_restored
+from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import DISK, Writing, error_number
 
 _TELLING = (int, str, list)
@@ -135,6 +137,12 @@ class Journal:
         )
         return [moved(call, correction_s) if correction_s else call for call in calls]
 
+    def image(self) -> bytes:
+        """journal.db as of the last commit. NotWritten: it could not even be opened."""
+        if not self._store:
+            raise NotWritten(self.writing.note())
+        return self._store.image()
+
     def stats(self) -> dict[str, float]:
         """What has happened since the start."""
         return {
@@ -177,6 +185,7 @@ class Journal:
         state_path, cdr_path = self._paths
         store = StateStore(state_path)
         try:
+            take_restored(cdr_path)
             writer = RecordWriter(cdr_path)
         except OSError:
             store.close()

@@ -6,8 +6,10 @@ SQLite in WAL mode with synchronous=FULL: what was committed survives a crash of
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +18,10 @@ from switchboard.journal.call import Call, Key
 from switchboard.journal.changes import MAX_RECORDED, Batch, Changes
 from switchboard.journal.deliveries import Router
 from switchboard.journal.file import Mark
-from switchboard.storage.database import transaction
+from switchboard.storage.database import Schema, transaction
+from switchboard.storage.mending import Plan
+from switchboard.storage.rescue import Row as FoundRow
+from switchboard.storage.restoring import take_restored
 from switchboard.storage.unusable import UnusableFile
 
 SCHEMA_VERSION = 2
@@ -32,20 +37,62 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA journal_size_limit = {_MAX_WAL_BYTES};
 """
-_SCHEMA = f"""
-BEGIN;
+_TABLES = """
 CREATE TABLE calls (row INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE ended (row INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE head (
     id INTEGER PRIMARY KEY CHECK (id = 1), numbers BLOB NOT NULL, inode INT NOT NULL, place INT NOT NULL
 );
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
 """
 
 
 class StateError(UnusableFile):
     """The database cannot be used; the text says why and what to do, for people."""
+
+
+def _entries_in(row: FoundRow, are_ended: bool) -> Sequence[Any] | None:
+    """A row of one of the logs: what it holds tells which."""
+    match row:
+        case int(number), [None, bytes(packed)]:
+            with suppress(codec.CodecError, UnicodeDecodeError):
+                entries = codec.unpack(packed)
+                if isinstance(entries, list) and all(_is_end(each) is are_ended for each in entries):
+                    return number, packed
+    return None
+
+
+def _is_end(entry: object) -> bool | None:
+    """Whether it tells of a recorded call, or of an open one; None: of neither."""
+    match entry:
+        case [str(), str(), float() | int() | None]:
+            return True
+        case int() | [int(), *_]:
+            return False
+    return None
+
+
+def _head_in(row: FoundRow) -> Sequence[Any] | None:
+    match row:
+        case 1, [None, bytes(numbers), int(inode), int(place)]:
+            return 1, numbers, inode, place
+    return None
+
+
+SCHEMA = Schema(
+    "The journal's memory",
+    SCHEMA_VERSION,
+    "run the switchboard that wrote it, or move the file away: calls in progress are forgotten, records stay.",
+    StateError,
+    Plan(
+        _TABLES,
+        {
+            "INSERT OR REPLACE INTO calls VALUES (?, ?)": partial(_entries_in, are_ended=False),
+            "INSERT OR REPLACE INTO ended VALUES (?, ?)": partial(_entries_in, are_ended=True),
+            "INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)": _head_in,
+        },
+        "records of calls that were in progress then may lack something",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +179,9 @@ class StateStore:
     """Owns journal.db, alone: a second journal on the same file gets StateError after BUSY_S."""
 
     def __init__(self, path: Path, busy_s: float = BUSY_S) -> None:
+        with SCHEMA.explained(path):
+            take_restored(path)
+        SCHEMA.examine(path)
         try:
             os.close(
                 os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -148,6 +198,12 @@ class StateStore:
             self._db.close()
             raise
         self._calls, self._ended = _Log(self._db, "calls"), _Log(self._db, "ended")
+
+    def image(self) -> bytes:
+        """The whole file, as it is after the last commit, without a log."""
+        image = bytearray(self._db.serialize())
+        image[18:20] = b"\1\1"
+        return bytes(image)
 
     def load(self) -> Saved:
         """Read everything. To be called before the first commit."""
@@ -203,7 +259,7 @@ class StateStore:
         self._db.executescript(_PRAGMAS)
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif version != SCHEMA_VERSION:
             raise StateError(
                 f"{path} has schema version {version}, this switchboard needs {SCHEMA_VERSION}. Run the one "

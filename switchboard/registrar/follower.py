@@ -1,6 +1,7 @@
 """How a router keeps its replica of the bindings up to date (docs/BUS.md, location.*)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,13 +10,15 @@ from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import read_rows
 from switchboard.registrar.store import Page, Snapshot, StoreError
-from switchboard.registrar.user_table import pack_users, users_in
+from switchboard.registrar.user_table import UserTable, pack_users, users_in
 
 ALIKE_S = 1.0
 """Clocks of two hosts that differ by less count as one."""
 SILENT_S = 3.0
 """The registrar tells its number every second."""
 ASK_AGAIN_S = 1.0
+OCTETS_AT_ONCE = 250_000
+"""Of the store, some milliseconds: what has come meanwhile is served before the next ones."""
 
 
 class Follower(Protocol):
@@ -53,8 +56,19 @@ class Follower(Protocol):
         """What people are to know of it."""
 
 
+class Coming:
+    """A snapshot that is being put together. `number`: the last change's that is in `users`."""
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self.users = UserTable()
+
+
 class StoreFollower:
-    """Reads the registrar's own store, which is on this host, whenever a change is missing."""
+    """Reads the registrar's own store, which is on this host, whenever a change is missing.
+
+    At the start all of it; later OCTETS_AT_ONCE at a time, while what is known serves and changes wait.
+    """
 
     def __init__(self, replica: Replica, path: Path) -> None:
         self.snapshots = 0
@@ -62,22 +76,32 @@ class StoreFollower:
         self._path = path
         self._silence = Silence()
         self._failure = ""
-        self.is_current = False
+        self._is_told = False
+        self._coming = Coming()
+        self._rows: Iterator[tuple[int, bytes]] | None = None  # while they are read
+        self._held: list[tuple[int, bytes]] = []
+
+    @property
+    def is_current(self) -> bool:
+        return self._is_told and self._rows is None
 
     def start(self, now: float) -> None:
         self._silence.heard(now)
-        self._load()
+        self._begin()
+        self._read(inf)
 
     def changed(self, number: int, records: bytes, start: int, now: float) -> None:
         self._silence.heard(now)
-        if not self._replica.apply(number, records, start):
-            self._load()
+        if self._rows is not None:
+            self._held.append((number, records[start:]))
+        elif not self._replica.apply(number, records, start):
+            self._begin()
 
     def told(self, number: int, now: float) -> None:
         self._silence.heard(now)
-        if number != self._replica.number:
-            self._load()
-        self.is_current = True
+        self._is_told = True
+        if self._rows is None and number != self._replica.number:
+            self._begin()
 
     def told_clock(self, at: float, now: float) -> None:
         """It is ours, too."""
@@ -86,24 +110,48 @@ class StoreFollower:
         """Nobody was asked for one."""
 
     def next_deadline(self) -> float | None:
-        return None
+        return None if self._rows is None else 0.0
 
-    def handle_timer(self, now: float) -> None:
-        """There is no deadline."""
+    def handle_timer(self, now: float) -> None:  # noqa: ARG002
+        if self._rows is not None:
+            self._read(OCTETS_AT_ONCE)
 
     def notes(self, now: float) -> list[str]:
         failures = [f"{self._failure} Bindings are those of memory."] if self._failure else []
         return [*failures, *self._silence.notes(now, "its store")]
 
-    def _load(self) -> None:
-        """Read the store; while that is impossible, what is known stays so, and it is tried at the next number."""
+    def _begin(self) -> None:
+        self._coming, self._rows, self._held = Coming(), read_rows(self._path), []
+
+    def _read(self, octets: float) -> None:
+        """Go on; while that is impossible, what is known stays so, and it is tried at the next number."""
         try:
-            self._replica.load_rows(read_rows(self._path))
+            is_whole = self._take_rows(octets)
         except (StoreError, CodecError) as error:
-            self._failure = str(error)
-        else:
-            self._failure = ""
+            self._failure, self._rows = str(error), None
+            return
+        if is_whole:
+            self._failure, self._rows = "", None
             self.snapshots += 1
+            self._replica.adopt(self._coming.number, self._coming.users)
+            self._apply_held()
+
+    def _take_rows(self, octets: float) -> bool:
+        """Whether these were all."""
+        assert self._rows is not None
+        for number, records in self._rows:
+            self._coming.users.take(records)
+            self._coming.number = number
+            octets -= len(records)
+            if octets <= 0:
+                return False
+        return True
+
+    def _apply_held(self) -> None:
+        for number, records in self._held:
+            if not self._replica.apply(number, records):
+                self._begin()
+                return
 
 
 class Copy(Protocol):
@@ -112,8 +160,11 @@ class Copy(Protocol):
     def load(self) -> Snapshot | None:
         """What was kept; None if nothing was."""
 
-    def replace(self, snapshot: Snapshot) -> None:
-        """Keep `snapshot` and nothing else."""
+    def add(self, users: Mapping[str, Sequence[Binding]]) -> None:
+        """Keep the bindings of these users, of a snapshot that is not whole yet."""
+
+    def settle(self, number: int, has: Callable[[str], bool]) -> None:
+        """The snapshot is whole: it is as of change `number`, and `has` these users and no others."""
 
     def put(self, number: int, users: dict[str, list[Binding]]) -> None:
         """Keep the bindings of these users as of change `number`."""
@@ -137,7 +188,8 @@ class PageFollower:
         self._clock = clock
         self._ahead_s = 0.0  # of ours the registrar's clock is
         self._silence = Silence()
-        self._pages: list[Page] | None = None
+        self._coming: Coming | None = None
+        self._after = ""
         self._held: list[tuple[int, bytes]] = []
         self._ask_at: float | None = None
         self._is_old = False
@@ -145,7 +197,7 @@ class PageFollower:
 
     @property
     def is_current(self) -> bool:
-        return self._is_told and self._pages is None
+        return self._is_told and self._coming is None
 
     def start(self, now: float) -> None:
         self._silence.heard(now)
@@ -162,7 +214,7 @@ class PageFollower:
     def told(self, number: int, now: float) -> None:
         self._silence.heard(now)
         self._is_told = True
-        if self._pages is None and number != self._replica.number:
+        if self._coming is None and number != self._replica.number:
             self._begin(now)
 
     def told_clock(self, at: float, now: float) -> None:
@@ -170,16 +222,23 @@ class PageFollower:
         if abs(ahead_s - self._ahead_s) >= ALIKE_S:
             self._ahead_s = ahead_s if abs(ahead_s) >= ALIKE_S else 0.0
             self._begin(now)
+        elif self._ahead_s:
+            self._ahead_s = max(self._ahead_s, ahead_s)  # what was on the way for less time is truer
 
     def take_page(self, item: Sequence[Any], now: float) -> None:
         page = Page.from_wire(item)
-        if self._pages is None or page.after != self._after() or self._is_stale(page, self._pages):
+        if self._coming is None or page.after != self._after or self._is_stale(page):
             return
-        self._pages.append(page)
+        coming = self._coming if self._after else Coming(page.number)
+        users = self._as_here(page.users)
+        coming.users.take(pack_users(users))
+        self._copy.add(users)
+        self._coming = coming
         if page.more:
+            self._after = next(reversed(page.users))
             self._ask_next(now)
         else:
-            self._finish(self._pages, now)
+            self._finish(coming, now)
 
     def next_deadline(self) -> float | None:
         return self._ask_at
@@ -194,7 +253,7 @@ class PageFollower:
         return self._silence.notes(now, "its own copy" if self._is_old else "memory")
 
     def _apply(self, number: int, records: bytes, now: float) -> None:
-        if self._pages is not None:
+        if self._coming is not None:
             self._held.append((number, records))
             return
         if number <= self._replica.number:
@@ -212,30 +271,23 @@ class PageFollower:
         return {user: [each.moved(-self._ahead_s) for each in found] for user, found in users.items()}
 
     def _begin(self, now: float) -> None:
-        self._pages, self._held = [], []
+        self._coming, self._after, self._held = Coming(), "", []
         self._ask_next(now)
 
-    def _after(self) -> str:
-        """The last user that we have, "" before the first page."""
-        return next(reversed(self._pages[-1].users)) if self._pages else ""
-
-    @staticmethod
-    def _is_stale(page: Page, before: Sequence[Page]) -> bool:
+    def _is_stale(self, page: Page) -> bool:
         """Whether it answers a question of an earlier round: what changed since is not among what is held."""
-        return bool(before) and page.number < before[0].number
+        return bool(self._after) and self._coming is not None and page.number < self._coming.number
 
     def _ask_next(self, now: float) -> None:
-        self._ask(self._after())
+        self._ask(self._after)
         self._ask_at = now + ASK_AGAIN_S
 
-    def _finish(self, pages: Iterable[Page], now: float) -> None:
-        first, *_ = pages
-        users = self._as_here({user: found for page in pages for user, found in page.users.items()})
-        self._replica.load((first.number, users))
-        self._copy.replace((first.number, users))
+    def _finish(self, coming: Coming, now: float) -> None:
+        self._replica.adopt(coming.number, coming.users)
+        self._copy.settle(coming.number, coming.users.__contains__)
         self.snapshots += 1
         self._is_old = False
-        held, self._held, self._pages, self._ask_at = self._held, [], None, None
+        held, self._held, self._coming, self._ask_at = self._held, [], None, None
         for number, records in held:
             self._apply(number, records, now)
 

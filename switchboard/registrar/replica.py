@@ -30,18 +30,13 @@ class Replica:
     def load(self, snapshot: Snapshot) -> None:
         """Forget everything and hold `snapshot`."""
         number, users = snapshot
-        self.load_rows([(number, pack_users(users))])
+        table = UserTable()
+        table.take(pack_users(users))
+        self.adopt(number, table)
 
-    def load_rows(self, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Forget everything and hold what is in the rows of a store, the oldest first.
-
-        Nothing has changed if reading them raises, or CodecError tells that one is none.
-        """
-        users, last = UserTable(), 0
-        for number, records in rows:
-            users.take(records)
-            last = number
-        self.is_loaded, self.number = True, last
+    def adopt(self, number: int, users: UserTable) -> None:
+        """Forget everything and hold these users, as of that change."""
+        self.is_loaded, self.number = True, number
         self._users, self._contacts = users, None
         self.tell(None)
 

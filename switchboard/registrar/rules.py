@@ -56,8 +56,7 @@ class Registrar:
 
     `is_own` tells the URIs of our domain; `secret` makes our To tags; `authenticator` asks who somebody is
     (None: nobody is asked); `failures` keeps who named a domain that is not ours. `now_at`: epoch seconds of the
-    clock by which lifetimes count, which is `correction_s`
-    behind the wall clock.
+    clock by which lifetimes count, which is `correction_s` behind the wall clock.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ While the file cannot be written (a full disk, a foreign lock), what was in forc
 into force. `try_again` finds out when it can.
 """
 
+import os
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,6 +145,9 @@ class SqliteStore:
             return database
 
     def _connect(self) -> sqlite3.Connection:
+        if isinstance(self._path, Path):
+            with SCHEMA.explained(self._path):  # SQLite does not say why not
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
         database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
         return database

@@ -50,7 +50,8 @@ def make_run_dir(data_dir: Path) -> Path:
         raise OSError(errno.ELOOP, f"{run_dir} is a link, and may lead anywhere")
     if found.st_uid != os.geteuid():
         raise PermissionError(errno.EACCES, f"{run_dir} belongs to user {found.st_uid}")
-    run_dir.chmod(0o700)
+    if stat.S_IMODE(found.st_mode) != 0o700:  # on a disk that is read-only by now nothing can be changed
+        run_dir.chmod(0o700)
     return run_dir
 
 

@@ -7,7 +7,7 @@ from the one that is stored with the frame before, so that one wrong frame does 
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -62,6 +62,9 @@ class Image:
         return bytes(whole)
 
 
+OnCommit = Callable[[Image, set[int]], None]
+
+
 def wal_of(path: Path) -> Path:
     """The write-ahead log of the file `path`."""
     return path.with_name(path.name + "-wal")
@@ -72,8 +75,11 @@ def shm_of(path: Path) -> Path:
     return path.with_name(path.name + "-shm")
 
 
-def read_image(path: Path) -> Image:
-    """The file with all that its log holds. OSError; FileNotFoundError if neither is there."""
+def read_image(path: Path, on_commit: OnCommit | None = None) -> Image:
+    """The file with all that its log holds. OSError; FileNotFoundError if neither is there.
+
+    `on_commit` sees it after each commit of the log, with the numbers of the pages that this has changed.
+    """
     log = wal_of(path)
     wal = log.read_bytes() if log.exists() else b""
     try:
@@ -94,6 +100,8 @@ def read_image(path: Path) -> Image:
         waiting.append(frame)
         if frame.size:
             _apply(image, waiting)
+            if on_commit:
+                on_commit(image, {each.page for each in waiting})
             waiting = []
     return image
 

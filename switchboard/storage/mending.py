@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from switchboard.storage.image import has_lost_frames, read_image, shm_of, wal_of
+from switchboard.storage.image import Image, has_lost_frames, read_image, shm_of, wal_of
 from switchboard.storage.rescue import Rescue, Row
 
 _MARK: Final = ".damaged-"
@@ -98,7 +98,8 @@ def mend(path: Path, found: str, version: int, plan: Plan) -> Report:
     saved = path.with_name(path.name + ".saved")
     saved.unlink(missing_ok=True)
     os.close(os.open(saved, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    count, missing = _write(saved, rescue.rows(), version, plan)
+    older = _older_rows(path) if image.skipped else ()
+    count, missing = _write(saved, rescue.rows(), older, version, plan)
     if path.exists():
         shutil.copymode(path, saved)
     lost = [f"{count} rows were saved"]
@@ -112,6 +113,18 @@ def mend(path: Path, found: str, version: int, plan: Plan) -> Report:
     report = Report(str(path), time.time(), found, ", ".join(lost), kept.name, plan.advice)
     write_report(kept, report)
     return report
+
+
+def _older_rows(path: Path) -> Sequence[Row]:
+    """What the pages held that the log has changed, the newest first: a damaged page may have got it from them."""
+    rows: list[Row] = []
+
+    def collect(image: Image, pages: set[int]) -> None:
+        rescue = Rescue(image)
+        rows.extend(row for page in pages for row in rescue.rows_of(page))
+
+    read_image(path, collect)
+    return rows[::-1]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -194,22 +207,46 @@ def _read(path: Path) -> Report | None:
         return None
 
 
-def _write(path: Path, rows: Iterator[Row], version: int, plan: Plan) -> tuple[int, list[str]]:
+def _write(
+    path: Path, rows: Iterator[Row], older: Sequence[Row], version: int, plan: Plan
+) -> tuple[int, list[str]]:
     """Write the file; how many rows it has, and what is missing."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.executescript(f"PRAGMA synchronous = FULL; BEGIN; {plan.script} {plan.memory}")
-        count = sum(_insert(database, row, plan.rows) for row in rows)
+        filling = _Filling(database, plan.rows)
+        for row in rows:
+            filling.put(row)
+        for row in older:
+            filling.put_older(row)
         missing = [str(each) for (each,) in database.execute(plan.missing)] if plan.missing else []
         database.executescript(f"BEGIN; {plan.settle} PRAGMA user_version = {version}; COMMIT;")
-    return count, missing
+    return filling.count, missing
 
 
-def _insert(database: sqlite3.Connection, row: Row, tables: Mapping[str, Recognise]) -> bool:
-    for statement, recognise in tables.items():
-        if (values := recognise(row)) is not None:
-            database.execute(statement, values)
-            return "temp." not in statement
-    return False
+class _Filling:
+    """Puts rows into the tables that they are recognised to be of. `count`: how many, notes for `missing` apart."""
+
+    def __init__(self, database: sqlite3.Connection, tables: Mapping[str, Recognise]) -> None:
+        self.count = 0
+        self._database, self._tables = database, tables
+
+    def put(self, row: Row) -> None:
+        """A row of the file as it is; it takes the place of another one."""
+        for statement, recognise in self._tables.items():
+            if (values := recognise(row)) is not None:
+                self._insert(statement, values)
+                return
+
+    def put_older(self, row: Row) -> None:
+        """A row that was there, if nothing is in its place now: what superseded it is in the same log, or the file."""
+        for statement, recognise in self._tables.items():
+            if (values := recognise(row)) is not None:
+                self._insert(statement.replace("OR REPLACE", "OR IGNORE"), values)
+                return
+
+    def _insert(self, statement: str, values: Sequence[Any]) -> None:
+        inserted = self._database.execute(statement, values).rowcount
+        self.count += inserted * ("temp." not in statement)
 
 
 def _frames_seen(path: Path) -> int | None:

@@ -35,10 +35,11 @@ class Rescue:
         self.unreadable = 0
         self._image = image
         self._used: set[int] = set()  # pages that hold no rows, but the rest of long ones
-        self._free = self._free_pages()
+        self._free: set[int] = set()
 
     def rows(self) -> Iterator[Row]:
         """All rows that can be read, in no order; those of pages that are free are gone."""
+        self._free = self._free_pages()
         unclear = []
         for number in range(1, len(self._image) + 1):
             still_busy()
@@ -51,6 +52,13 @@ class Rescue:
             else:
                 unclear.append(number)
         self.unreadable += len([number for number in unclear if number not in self._used])
+
+    def rows_of(self, number: int) -> Iterator[Row]:
+        """Those of one page."""
+        page = self._image.page(number)
+        kind = page[_head_at(number)]
+        if kind in _HEADS:
+            yield from self._rows_of(page, _head_at(number), kind)
 
     def _rows_of(self, page: bytes, head: int, kind: int) -> Iterator[Row]:
         start = head + _HEADS[kind]

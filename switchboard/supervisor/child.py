@@ -137,7 +137,7 @@ class Child:
             self._close_ready()
 
     def _take(self, line: bytes) -> None:
-        self._spoke = True
+        self._spoke, self.silent = True, 0
         self.ready |= line == READY.strip()
         if (numbered := _NUMBERED.fullmatch(line)) is None:
             return

@@ -1,6 +1,6 @@
 """A router's own copy of the bindings, for a start while the registrar's host cannot be reached."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from switchboard.codec import pack, unpack
@@ -27,20 +27,29 @@ class BindingsCopy:
             return None
         return unpack(number), {unpack(key)[1]: _bindings(value) for key, value in kept.items()}
 
-    def replace(self, snapshot: Snapshot) -> None:
-        """Keep `snapshot` and nothing else."""
-        number, users = snapshot
-        gone = set(self._log) - set(map(_key, users)) - {_NUMBER}
-        for key in gone:
+    def add(self, users: Mapping[str, Sequence[Binding]]) -> None:
+        """Keep the bindings of these users, of a snapshot that is not whole yet."""
+        self._keep(users)
+        self._log.commit()
+
+    def settle(self, number: int, has: Callable[[str], bool]) -> None:
+        """The snapshot is whole: it is as of change `number`, and `has` these users and no others."""
+        for key in [key for key in self._log if key != _NUMBER and not has(unpack(key)[1])]:
             self._log.erase(key)
-        self.put(number, users)
+        self.put(number, {})
 
     def put(self, number: int, users: Mapping[str, Sequence[Binding]]) -> None:
         """Keep the bindings of these users as of change `number`."""
-        for user, bindings in users.items():
-            self._log.put(_key(user), pack([binding.to_wire() for binding in bindings]))
+        self._keep(users)
         self._log.put(_NUMBER, pack(number))
         self._log.commit()
+
+    def _keep(self, users: Mapping[str, Sequence[Binding]]) -> None:
+        for user, bindings in users.items():
+            if bindings:
+                self._log.put(_key(user), pack([binding.to_wire() for binding in bindings]))
+            else:
+                self._log.erase(_key(user))
 
     def close(self) -> None:
         """Close the file."""

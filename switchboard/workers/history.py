@@ -17,7 +17,7 @@ from switchboard.history.seen import Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import Sample, TapReader
 from switchboard.settings.model import Settings
-from switchboard.settings.site import router_numbers
+from switchboard.settings.site import clock_of, router_numbers
 from switchboard.storage.mending import reports
 from switchboard.survey.ping import CALL_ID as PROBE
 from switchboard.workers.run import run_actor
@@ -43,7 +43,9 @@ class HistoryService(Actor):
     has_inbox = False
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
-        limits = Limits(settings.history_calls, settings.history_hours * 3600, settings.history_mb << 20)
+        self._clock = clock_of(settings)
+        self._age_s = settings.history_hours * 3600.0
+        limits = Limits(settings.history_calls, self._age_s, settings.history_mb << 20)
         self._settings = settings
         self._store = HistoryStore(settings.history_path, limits)
         for report in reports(settings.history_path):
@@ -88,7 +90,8 @@ class HistoryService(Actor):
         self._commit()
         self._next_commit = now + GATHER_S
         if now >= self._next_trim:
-            self._store.trim(time.time_ns())
+            self._clock.look()
+            self._store.trim(int(self._clock.least_wall(self._age_s) * 1e9))
             self._next_trim = now + TRIM_S
 
     def notes(self) -> list[str]:

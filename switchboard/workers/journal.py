@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
+
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
@@ -14,6 +16,7 @@ from switchboard.journal.file import read_part
 from switchboard.journal.journal import Journal
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of
+from switchboard.storage.mending import reports
 from switchboard.workers.run import run_actor
 
 _HEAD = frames.head("call.happened")
@@ -26,7 +29,8 @@ class JournalService(Actor):
 
     Casts: clock.told, call.happened from routers -> call.acknowledged to that router, once the events are on disk;
     call.held while they cannot be written.
-    Questions: call.list -> the calls in progress, oldest first; record.read -> lines of cdr.jsonl.
+    Questions: call.list -> the calls in progress, oldest first; record.read -> lines of cdr.jsonl; state.image ->
+    journal.db.
     StateError if journal.db cannot be used.
     """
 
@@ -39,7 +43,9 @@ class JournalService(Actor):
         )
         self.writings = [self._journal.writing]
         self._journal.correct(self._clock.correction_s)
-        self._cdr_path = settings.cdr_path
+        self._cdr_path, self._state_path = settings.cdr_path, settings.journal_path
+        for report in reports(self._state_path):
+            structlog.get_logger().warning(str(report))
         self._context = context
         self._endpoints = endpoints_of(settings)
         self._routers: dict[int, Peer] = {}
@@ -69,8 +75,10 @@ class JournalService(Actor):
                 self._bad_casts += 1
 
     def answer(self, question: str, body: Any) -> Any:
-        """Answer call.list and record.read."""
+        """Answer call.list, record.read and state.image."""
         match question, body:
+            case "state.image", _:
+                return self._journal.image()
             case "call.list", _:
                 return self._journal.calls(self._clock.at())
             case "record.read", int(position):
@@ -123,6 +131,10 @@ class JournalService(Actor):
         for router, number in list(self._unsaid.items()):
             if self._peer(router.instance).send("call.acknowledged", [router.incarnation, number]):
                 del self._unsaid[router]
+
+    def notes(self) -> list[str]:
+        """What was lost of its file."""
+        return list(map(str, reports(self._state_path)))
 
     def stats(self) -> dict[str, float]:
         """Counters: what the journal has seen, and acknowledgements that wait."""

@@ -313,7 +313,11 @@ class RegistrarService(Actor):
         users = []
         for user in filter(wanted.takes, names):
             bindings = self._registrar.bindings(user, now_at)
-            if found := [each.moved(correction_s).to_map() for each in bindings if wanted.matches(each)]:
+            if found := [
+                {**each.moved(correction_s).to_map(), "left_s": round(each.expires_at - now_at, 3)}
+                for each in bindings
+                if wanted.matches(each)
+            ]:
                 users.append([user, found])
         return [self._life, users, following]
 

@@ -53,7 +53,7 @@ from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.run import run_actor
-from switchboard.workers.user_register import USERS_A_PAGE, make_authenticator
+from switchboard.workers.user_register import USERS_A_READING, make_authenticator
 
 if TYPE_CHECKING:
     from switchboard._native.engine import FastPath
@@ -327,7 +327,7 @@ class RouterService(Actor):
             return None
         users, settings = self._authenticator.verifier.users, self._settings
         if is_here("registrar.0", settings):
-            read = partial(read_page, settings.users_path, at_most=USERS_A_PAGE)
+            read = partial(read_page, settings.users_path, at_most=USERS_A_READING)
             return StoreUserFollower(users, read)
         registrar = Outbox(context, endpoints.inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
         self.outboxes.append(registrar)

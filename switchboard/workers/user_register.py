@@ -38,6 +38,8 @@ def make_authenticator(
 
 
 USERS_A_PAGE = 500
+USERS_A_READING = 20_000
+"""Of a store on this host; each reading opens it anew."""
 PAGES_KEPT = 2
 """For a router that is away; it asks again."""
 
@@ -72,7 +74,9 @@ class UserRegister:
         }
         self._users = authenticator.verifier.users if authenticator else None
         if self._users is not None:
-            self._follower = StoreFollower(self._users, lambda after: self._store.page(after, USERS_A_PAGE))
+            self._follower = StoreFollower(
+                self._users, lambda after: self._store.page(after, USERS_A_READING)
+            )
             self._catch_up()
             self._warn()
 

@@ -15,6 +15,7 @@ BINDING = {
     "contact_uri": "sip:lukas@10.0.0.2",
     "q": 1.0,
     "expires_at": 4e9,
+    "left_s": 2e9,
     "source": "10.0.0.2:5060",
     "user_agent": "Linphone [5.1]",
 }

@@ -63,6 +63,22 @@ def test_who_does_not_guess_gets_in_whoever_else_does(browser: TestClient) -> No
     assert send(beside(browser, "10.0.0.200"), "/login", "/login", password=PASSWORD).status_code == 303
 
 
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_those_who_come_by_a_proxy_guess_each_for_himself(open_console: Open, proxy: str) -> None:
+    url = "https://pbx.example.com"
+    through = open_console(url, console_password=PASSWORD_HASH, console_url=url)
+
+    def ask(source: str, password: str) -> int:
+        browser = TestClient(through.app, url, follow_redirects=False, client=(proxy, 40_000))
+        browser.headers |= {"X-Forwarded-For": source, "Origin": url}
+        form = {"csrf": token_of(browser.get("/login").text), "password": password}
+        status: int = browser.post("/login", data=form).status_code
+        return status
+
+    assert [ask("10.0.0.1", "wrong") for _ in range(FREE)] == [401] * FREE
+    assert (ask("10.0.0.1", PASSWORD), ask("10.0.0.2", PASSWORD)) == (429, 303)
+
+
 def test_an_ipv6_site_guesses_as_one(browser: TestClient) -> None:
     for number in range(1, FREE + 1):
         guess(beside(browser, f"2001:db8::{number}"), 1)

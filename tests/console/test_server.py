@@ -15,7 +15,7 @@ from system.harness import wait_until
 from switchboard.bus.context import BusContext
 from switchboard.console.app import make_app
 from switchboard.console.connections import MOST, MOST_OF_ONE
-from switchboard.console.server import Server
+from switchboard.console.server import QUEUE, Server
 from switchboard.settings.model import Settings
 
 ANSWERED_S = 5.0
@@ -50,8 +50,12 @@ class Console:
 
 
 @contextmanager
-def serving(data_dir: Path, **settings: object) -> Iterator[Console]:
-    with BusContext() as context, socket.create_server(("127.0.0.1", 0)) as sock:
+def serving(
+    data_dir: Path, before: Callable[[int], None] = lambda _: None, **settings: object
+) -> Iterator[Console]:
+    """`before` is called with the port when connections are queued, and not yet taken."""
+    with BusContext() as context, socket.create_server(("127.0.0.1", 0), backlog=QUEUE) as sock:
+        before(sock.getsockname()[1])
         made = Settings(data_dir=data_dir, routers=1, history=False, **settings)  # type: ignore[arg-type]
         server = Server(make_app(made, context, b"k" * 32), sock, behind_proxy=bool(made.console_url))
         server.start()
@@ -155,6 +159,23 @@ def test_who_asks_again_and_again_stays(console: Console) -> None:
         assert browser.getresponse().read() == b"ok\n"
     assert browser.sock is ours
     browser.close()
+
+
+def test_who_asks_first_is_heard_before_those_who_come_behind_it(data_dir: Path) -> None:
+    """They are all there when the console begins to look."""
+    with ExitStack() as stack:
+        opened: list[socket.socket] = []
+
+        def rush(port: int) -> None:
+            for _ in range(COUNT):
+                opened.append(stack.enter_context(socket.create_connection(("127.0.0.1", port))))
+                if len(opened) == 1:
+                    opened[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+        with serving(data_dir, rush, console_password=PASSWORD_HASH) as console:
+            assert opened[0].recv(4096).startswith(b"HTTP/1.1 200")
+            taken = COUNT - MOST_OF_ONE
+            wait_until(lambda: console.stats("connections.displaced") >= taken or None, "all to be taken")
 
 
 def test_what_is_no_http_is_counted(console: Console) -> None:

@@ -25,11 +25,11 @@ def test_it_ends() -> None:
 
 def test_after_a_logout_no_copy_of_the_cookie_opens_anything(tmp_path: Path) -> None:
     path = tmp_path / "console.ended"
-    sessions = Sessions(KEY, "hash", ended=EndedSessions(path, LIFETIME_S))
+    sessions = Sessions(KEY, "hash", ended=EndedSessions(path, LIFETIME_S, NOW))
     other = sessions.open(True, NOW, b"o" * ID_BYTES)
     sessions.end(ADMIN, NOW + 5)
     sessions.ended.save()
-    after_restart = Sessions(KEY, "hash", ended=EndedSessions(path, LIFETIME_S))
+    after_restart = Sessions(KEY, "hash", ended=EndedSessions(path, LIFETIME_S, NOW))
     for each in (sessions, after_restart):
         assert each.read(SESSIONS.cookie(ADMIN), NOW + 6) is None
         assert each.read(SESSIONS.cookie(other), NOW + 6) == other

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from journal.scripts import T0, answered, bye, failed, invite, refreshed
+from storage.damage import KINDS, overwrite, pages_of
 
 from switchboard import codec
 from switchboard.journal.call import Call
@@ -14,6 +15,7 @@ from switchboard.journal.deliveries import Router
 from switchboard.journal.file import Mark
 from switchboard.journal.record import Party
 from switchboard.journal.state import SCHEMA_VERSION, SLACK, Row, Saved, StateError, StateStore
+from switchboard.storage.mending import reports
 
 MARK = Mark(5, 77)
 ROUTER = Router(0, "first")
@@ -169,10 +171,36 @@ def test_a_second_journal_is_refused(path: Path, store: StateStore) -> None:
         StateStore(path, busy_s=0.01)
 
 
-def test_what_is_no_database_is_refused(path: Path) -> None:
-    path.write_bytes(b"no database " * 100)
-    with pytest.raises(StateError, match="file is not a database"):
-        StateStore(path)
+def test_what_is_no_database_is_set_aside(path: Path) -> None:
+    path.write_text("no database, but some text " * 50)
+    store = StateStore(path)
+    assert (store.load().calls, len(reports(path))) == ([], 1)
+    store.close()
+
+
+def test_of_a_damaged_file_goes_on_what_can_be_read(path: Path) -> None:
+    store = StateStore(path)
+    store.load()
+    for number in range(1, 200):
+        store.commit(store.next_row(number), changes(call(number)), {ROUTER: number}, Mark(5, number))
+    store.close()
+    overwrite(path, pages_of(path) // 2, KINDS["rubbish"])
+    again = StateStore(path)
+    saved = again.load()
+    assert 150 < len(saved.calls) < 199
+    assert (saved.numbers, saved.mark) == ({ROUTER: 199}, Mark(5, 199))
+    assert len(reports(path)) == 1
+    again.close()
+
+
+def test_the_image_is_the_file(path: Path, store: StateStore) -> None:
+    store.load()
+    store.commit(store.next_row(1), changes(call(1)), {ROUTER: 1}, MARK)
+    copy = path.with_name("copy.db")
+    copy.write_bytes(store.image())
+    other = StateStore(copy)
+    assert other.load() == Saved([(1, other.load().calls[0][1])], {}, {ROUTER: 1}, MARK)
+    other.close()
 
 
 def test_a_directory_that_is_not_there_is_refused(path: Path) -> None:

@@ -1,7 +1,7 @@
 """How replicas follow the registrar, in whatever order snapshots, pages and changes come."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.follower import ASK_AGAIN_S, SILENT_S, PageFollower, StoreFollower
+from switchboard.registrar.follower import ASK_AGAIN_S, OCTETS_AT_ONCE, SILENT_S, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.store import Change, Snapshot
@@ -30,13 +30,16 @@ class MemoryCopy:
     def load(self) -> Snapshot | None:
         return self.kept
 
-    def replace(self, snapshot: Snapshot) -> None:
-        number, users = snapshot
-        self.kept = number, dict(users)
+    def add(self, users: Mapping[str, Sequence[Binding]]) -> None:
+        self.put(self.kept[0] if self.kept else 0, users)
 
-    def put(self, number: int, users: dict[str, list[Binding]]) -> None:
-        assert self.kept
-        self.kept = number, self.kept[1] | users
+    def settle(self, number: int, has: Callable[[str], bool]) -> None:
+        self.put(number, {user: [] for user in (self.kept or (0, {}))[1] if not has(user)})
+
+    def put(self, number: int, users: Mapping[str, Sequence[Binding]]) -> None:
+        known = self.kept[1] if self.kept else {}
+        all_users = known | {user: list(bindings) for user, bindings in users.items()}
+        self.kept = number, {user: bindings for user, bindings in all_users.items() if bindings}
 
 
 class Remote:
@@ -254,13 +257,49 @@ def test_where_the_store_is_at_hand_it_is_read(tmp_path: Path) -> None:
     assert (replica.snapshot(), follower.snapshots) == (store.snapshot(), 1)
     bind("sip:missed@h")
     follower.changed(*bind("sip:third@h"), 2.0)
+    assert follower.next_deadline() == 0.0
+    follower.handle_timer(2.0)
     assert (replica.snapshot(), follower.snapshots) == (store.snapshot(), 2)
     bind("sip:missed@h")
     assert not follower.is_current
     follower.told(store.number, 3.0)
-    assert follower.is_current
+    assert not follower.is_current
+    follower.handle_timer(3.0)
+    assert (follower.is_current, follower.next_deadline()) == (True, None)
     assert (replica.snapshot(), follower.snapshots) == (store.snapshot(), 3)
     assert follower.notes(3.0 + SILENT_S) == [
         "nothing heard from the registrar for 3 s; bindings are those of its store"
     ]
+    store.close()
+
+
+def test_a_large_store_is_read_in_slices_while_what_is_known_serves(tmp_path: Path) -> None:
+    path = tmp_path / "location.db"
+    store = SqliteStore(path)
+    long = bound("sip:" + "x" * 2000)
+
+    def bind(user: str, binding: Binding = long) -> tuple[int, bytes, int]:
+        with store.batch() as change:
+            store.put(user, [binding])
+        body = change.pack()
+        number, start = Change.split(body)
+        return number, body, start
+
+    replica = Replica()
+    follower = StoreFollower(replica, path)
+    bind("anna", bound("sip:old@h"))
+    follower.start(0.0)
+    for number in range(3 * OCTETS_AT_ONCE // 2000):
+        bind(f"user{number}")
+    bind("anna", bound("sip:new@h"))
+    follower.changed(*bind("missed"), 0.0)
+    slices = 0
+    while follower.next_deadline() is not None:
+        assert [each.contact for each in replica.lookup("anna", 0.0)] == ["sip:old@h"]
+        follower.changed(*bind(f"later{slices}"), 0.0)
+        follower.told(store.number, 0.0)
+        follower.handle_timer(0.0)
+        slices += 1
+    assert (slices, follower.snapshots, follower.is_current) == (4, 2, True)
+    assert replica.snapshot() == store.snapshot()
     store.close()

@@ -270,6 +270,18 @@ def test_a_standby_that_leaves_a_question_unanswered_takes_no_place(steady: Work
     tend_until(steady, lambda: standby not in processes(steady), 13.0)
 
 
+def test_a_standby_may_take_its_place_though_it_was_long_in_coming() -> None:
+    with working() as worker:
+        for _ in range(LOOKS - 1):
+            worker.look()
+        become_up(worker)
+        tend_until(worker, lambda: len(_loaded(worker)) == 2 and all(_loaded(worker)), 10.0)
+        (standby,) = set(processes(worker)) - {worker.pid}
+        kill(worker)
+        tend_until(worker, lambda: worker.pid == standby, 20.0)
+        become_up(worker, 20.0)
+
+
 @pytest.mark.parametrize("mode", ["silent", "hangs"])
 def test_one_that_hangs_while_it_starts_is_killed_and_replaced(mode: str) -> None:
     with working(mode) as worker:

@@ -23,7 +23,7 @@ PORT = 5060
 class Hosts:
     """Runs inside the `with` block. Phones see alpha in the LAN; between the hosts is the backbone.
 
-    `components`: by host. `settings`: in the environment of both.
+    `components`: by host. `settings`: in the environment of both; `of_host`: in that of one of them.
     """
 
     def __init__(
@@ -32,10 +32,12 @@ class Hosts:
         routers: int = 2,
         components: Mapping[str, Sequence[str]] = COMPONENTS,
         settings: Mapping[str, str] | None = None,
+        of_host: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.lan = lan
         self._components = components
         self._more = settings or {}
+        self._of_host = of_host or {}
         self._stack = ExitStack()
         self._home = Path(self._stack.enter_context(TemporaryDirectory(prefix="switchboard-hosts-")))
         self._settings = self._home / "switchboard.toml"
@@ -99,6 +101,7 @@ class Hosts:
                 "SWITCHBOARD_HOST": name,
                 "SWITCHBOARD_SIP_HOST": "",
                 **self._more,
+                **self._of_host.get(name, {}),
             },
             host=self.lan.addresses[name],
             port=PORT,

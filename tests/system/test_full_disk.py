@@ -1,12 +1,13 @@
 """A disk that is full while calls run, and when all of it starts; the history gives its room back first."""
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from full_disk import SmallDisk, small_disk
+from full_disk import FailingDisk, SmallDisk, failing_disk, small_disk
 from system.harness import INIT_SYSTEM, Switchboard, wait_until
 
 from bench.ledger import Ledger
@@ -32,7 +33,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 @contextmanager
-def board(disk: SmallDisk, **settings: str) -> Iterator[Switchboard]:
+def board(disk: SmallDisk | FailingDisk, **settings: str) -> Iterator[Switchboard]:
     variables = {f"SWITCHBOARD_{name}": value for name, value in settings.items()}
     where = disk.path / "data"
     with Switchboard(
@@ -64,6 +65,12 @@ def settled(load: Load, ledger: Ledger) -> Outcome:
     wait_until(lambda: ledger.has(wanted) or None, "every record")
     outcome.judge(ledger.records)
     return outcome
+
+
+def forgotten(running: Switchboard) -> float:
+    """How many calls the history has dropped."""
+    found = json.loads(running.cli("metrics", "--json").stdout)["metrics"]
+    return float(next(each["value"] for each in found if each["labels"].get("name") == "forgotten"))
 
 
 def test_calls_go_on_while_the_disk_is_full_and_nothing_is_lost(disk: SmallDisk) -> None:
@@ -103,12 +110,33 @@ def test_the_history_gives_its_room_back_before_others_need_it(disk: SmallDisk) 
         history = running.data_dir / "history.db"
         load.start(2 * RATE, 8 * RATE)
         load.finish(ENDED_WITHIN_S)
-        before = wait_until(lambda: (size := history.stat().st_size) > 300_000 and size or None, "a history")
+        wait_until(lambda: history.stat().st_size > 300_000 or None, "a history")
         disk.fill(leave=int(RESERVE_BYTES) - 200_000)
         wait_until(lambda: disk.free_bytes >= RESERVE_BYTES or None, "the room that was missing")
-        assert history.stat().st_size < before
+        assert forgotten(running) > 0
         assert cannot_write(running).keys() <= {HISTORY}
         disk.free()
         load.start(RATE, RATE)
         load.finish(ENDED_WITHIN_S)
         wait_until(lambda: not cannot_write(running) or None, "messages are kept again")
+
+
+@pytest.mark.parametrize(
+    ("fail", "why"),
+    [(FailingDisk.become_read_only, "Read-only file system"), (FailingDisk.die, "Input/output error")],
+)
+def test_calls_go_on_on_a_disk_that_fails(
+    fail: Callable[[FailingDisk], None], why: str, tmp_path: Path
+) -> None:
+    with (
+        failing_disk(tmp_path / "disk", DISK_BYTES) as disk,
+        board(disk) as running,
+        Load(running.address, LINES) as load,
+    ):
+        load.start(RATE, RATE * (BEFORE_S + FULL_S))
+        time.sleep(BEFORE_S)
+        fail(disk)
+        wait_until(lambda: cannot_write(running).keys() >= WRITERS or None, "a note of each")
+        assert why in cannot_write(running)["router.0"]
+        outcome = load.finish(ENDED_WITHIN_S)
+        assert (outcome.failed, outcome.why) == (0, [])

@@ -16,7 +16,7 @@ def require_tools(*names: str) -> None:
 def require_root() -> None:
     """Skip the calling test (fail it when CI=true) unless it runs as root."""
     if os.geteuid() != 0:
-        _refuse("network namespaces need root")
+        _refuse("namespaces and mounts need root")
 
 
 def require_tun() -> None:
