@@ -25,14 +25,14 @@ from switchboard.journal.file import lines_from_end, parse_records, read_records
 from switchboard.journal.record import CallDetailRecord, Outcome, Party, write_csv
 from switchboard.journal.search import Matcher, find
 from switchboard.journal.search import Wanted as WantedRecords
-from switchboard.registrar.listing import Wanted, read_pages
+from switchboard.registrar.listing import Wanted, doubt_of, read_pages
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, format_host_port
 
-BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "user agent")
+BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "user agent", "note")
 
 
 LINES = 1000
@@ -87,6 +87,7 @@ def _binding_row(binding: dict[str, Any]) -> tuple[object, ...]:
         duration(binding["left_s"]),
         binding["source"],
         binding["user_agent"],
+        doubt_of(binding["contact_uri"], binding["source"]),
     )
 
 

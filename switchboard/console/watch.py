@@ -11,7 +11,7 @@ from typing import Any
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import read_state
-from switchboard.registrar.listing import read_pages
+from switchboard.registrar.listing import doubt_of, read_pages
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
@@ -34,6 +34,11 @@ class RegisteredPhone:
     source: str
     expires_at: float
     q: float
+
+    @property
+    def doubt(self) -> str:
+        """What is odd about its address; "" for nothing."""
+        return doubt_of(self.contact, self.source)
 
     @property
     def left_s(self) -> float:

@@ -232,6 +232,10 @@ class RelayRefusal(Refusal):
     """Somebody wanted to be brought where strangers are not brought."""
 
 
+PROBE_CALL_ID: Final = "switchboard-probe-"
+"""So begin the Call-IDs of our own OPTIONS, by which people see that we answer: no traffic of phones."""
+
+
 class OwnAnswer(Refusal):
     """Tells anybody who asks that we are there: answered without state, in no more octets than the question."""
 

@@ -14,6 +14,7 @@ from switchboard.core.refusal import TAG
 from switchboard.history.lenient import LenientMessage
 from switchboard.history.place import Place
 from switchboard.journal.record import ends_call
+from switchboard.sip.translation import is_nowhere
 
 
 class Advice(NamedTuple):
@@ -163,7 +164,13 @@ def unreachable_addresses(parsed: LenientMessage, who: str) -> list[str]:
     """What is wrong with the addresses that a phone announced in a message that came from it."""
     source = parsed.seen.source.host
     found = []
-    if _leads_nowhere(parsed.contact_host, source):
+    if is_nowhere(parsed.contact_host) and parsed.contact_host != source:
+        found.append(
+            f"The phone of {who} says that it is reached at {parsed.contact_host} (Contact), where nobody else can "
+            f"reach it, and its messages come from {source}: calls go to where it sent from. Set its own address, or "
+            "none, in the phone."
+        )
+    elif _leads_nowhere(parsed.contact_host, source):
         found.append(
             f"The phone of {who} says that it is reached at {parsed.contact_host}, but its messages come "
             f"from {source}: behind address translation (NAT). Switch on STUN or ICE in the phone, or "

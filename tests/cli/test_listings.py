@@ -44,9 +44,17 @@ def test_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[An
     assert asked == [["", 0, Wanted().to_wire()]]
     assert json.loads(done.stdout) == {"bindings": [{"user": "lukas", **BINDING}]}
     heading, line = switchboard("bindings").stdout.splitlines()
-    assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "user", "agent"]
+    assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "user", "agent", "note"]
     assert line.startswith("lukas  sip:lukas@10.0.0.2  1  ")
     assert "Linphone [5.1]" in line
+
+
+def test_a_contact_that_names_another_address(
+    switchboard: Run, answering: Callable[[str, str, Any], list[Any]]
+) -> None:
+    other = {**BINDING, "contact_uri": "sip:lukas@192.168.7.7:5060"}
+    answering("registrar.0.ask", "location.list", ["life", [["lukas", [other]]], 0])
+    assert switchboard("bindings").stdout.splitlines()[1].endswith("contact names 192.168.7.7")
 
 
 def test_some_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[Any]]) -> None:

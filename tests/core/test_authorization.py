@@ -219,6 +219,13 @@ class TestStrangers:
         board.receive(request("OPTIONS", "sip:10.0.0.1", caller=STRANGER), PETER)
         assert board.statuses() == [200]
 
+    def test_are_no_probes_though_they_say_so(self, board: Board) -> None:
+        asked = request("OPTIONS", "sip:10.0.0.1", caller=STRANGER, call_id="switchboard-probe-1")
+        board.receive(asked, PETER)
+        assert "probes" not in board.core.stats()
+        board.receive(asked.replace(b"z9hG4bK", b"z9hG4bKx"), ("10.0.0.1", 40000))
+        assert board.core.stats()["probes"] == 1
+
     def test_are_believed_in_networks_that_are_trusted(self, board: Board) -> None:
         board.receive(request("INVITE", FOREIGN, caller=STRANGER), ("10.0.0.99", 5060))
         assert board.sent()[0].to == ("192.0.2.7", 5080)

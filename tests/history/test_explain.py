@@ -201,6 +201,15 @@ def test_phones_at_addresses_that_cannot_be_reached() -> None:
     assert explain(call(contact="8.8.4.4", media="phone.example.org")).advice == []
 
 
+@pytest.mark.parametrize("nowhere", ["0.0.0.0", "127.0.0.1"])
+def test_phones_at_addresses_where_nobody_is(nowhere: str) -> None:
+    advice = explain(call(contact=nowhere)).advice
+    assert advice[0].startswith(
+        f"The phone of lenka says that it is reached at {nowhere} (Contact), where nobody else"
+    )
+    assert "its messages come from 10.0.0.3" in advice[0]
+
+
 def test_an_answer_that_is_never_confirmed() -> None:
     wire = Wire()
     invited(wire)
