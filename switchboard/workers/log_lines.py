@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from switchboard.auth.failures import Failure, Reason
+from switchboard.auth.failures import NO_ATTACK, Failure
 from switchboard.bounded import TokenBucket
 from switchboard.bus import frames
 from switchboard.bus.frames import message_in
@@ -46,7 +46,7 @@ class FailureLog:
                 self.unlogged += 1
                 continue
             structlog.get_logger().warning(
-                "registration failed" if failure.reason is Reason.UNREACHED_DOMAIN else "auth failed",
+                "registration elsewhere" if failure.reason in NO_ATTACK else "auth failed",
                 source=failure.source,
                 user=_ODD.sub("?", failure.user[:_LONGEST]),
                 method=_ODD.sub("?", failure.method[:_LONGEST]),
