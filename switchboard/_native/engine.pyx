@@ -195,6 +195,10 @@ cdef class Engine:
 
     # what comes in
 
+    def begin(self, double now, double at):
+        """What is asked for next is at this instant (monotonic and epoch s)."""
+        self._now, self._at = now, at
+
     def receive(self, bytes frame, Py_ssize_t start, double now, double at):
         """Take the packed list of items that begins at `start`; return how many there are, None if they are not plain.
 

@@ -79,6 +79,11 @@ class Connections:
                 self.late += 1
                 guest.tell_late()
 
+    def end(self) -> None:
+        """End them all."""
+        for guest in list(self._guests):
+            guest.drop()
+
     def stats(self) -> dict[str, float]:
         """How many there are, and what became of others."""
         return {

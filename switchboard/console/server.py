@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -17,6 +18,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from switchboard.console.connections import BODY_S, GUEST, HEAD_S, PROXIES, UNREAD_S, Connections, site_of
 
 END_S = 1
+CUT_S = 0.5
+"""Answers may go on for so long at the end; pages that are told the news would for ever."""
 ANSWERS_WITHIN_S = 10.0
 LOOK_S = 1.0
 AT_ONCE = 30
@@ -131,6 +134,7 @@ class Server:
         self._server = uvicorn.Server(config)
         self._sock = sock
         self._beat = time.monotonic()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
 
     def start(self) -> None:
@@ -149,12 +153,16 @@ class Server:
     def stop(self) -> None:
         """Close the connections and end."""
         self._server.should_exit = True
+        with suppress(RuntimeError):  # it has ended by itself
+            if self._loop:
+                self._loop.call_soon_threadsafe(self._loop.call_later, CUT_S, self.connections.end)
         self._thread.join(2 * END_S)
 
     def _run(self) -> None:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         looking = asyncio.create_task(self._look_after())
         await self._server.serve(sockets=[self._sock])
         looking.cancel()

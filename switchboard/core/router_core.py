@@ -68,7 +68,7 @@ class RouterCore:
 
     def restore(self, now: float, at: float) -> int:
         """Take the predecessor's saved transactions up again, those that are not over; return how many there were."""
-        self.begin(now, at)
+        self._begin(now, at)
         restored = self._saved.take_over(self._env, self._effects)
         if self.engine is not None:
             layer = self._env.layer
@@ -86,7 +86,7 @@ class RouterCore:
 
     def receive_items(self, items: Iterable[Any], now: float, at: float) -> None:
         """Take unpacked items."""
-        self.begin(now, at)
+        self._begin(now, at)
         for item in items:
             if isinstance(item, float):
                 self.stamp = item
@@ -94,10 +94,12 @@ class RouterCore:
                 self._take(*item)
             else:
                 self.bad_items += 1
+        if self.engine is None:
+            self._hand_out()
 
     def undeliverable(self, flow: Flow, sent: bytes, now: float, at: float) -> None:
         """The network says that it could not deliver over `flow` what begins like `sent` (untrusted)."""
-        self.begin(now, at)
+        self._begin(now, at)
         if self.engine is not None and (quoted := parse_quoted(sent)):
             self.engine.surrender_client(_octets(quoted.branch), quoted.method)
         self.proxy.undeliverable(flow, sent, self._effects)
@@ -105,7 +107,7 @@ class RouterCore:
 
     def resolved(self, lookup: Lookup, hop: Hop | None, now: float, at: float) -> None:
         """The answer to a `Lookup`: None if the name leads nowhere."""
-        self.begin(now, at)
+        self._begin(now, at)
         self.proxy.resolved(lookup, hop, self._effects)
         self._hand_out()
 
@@ -144,7 +146,7 @@ class RouterCore:
 
     def advance(self, now: float, at: float) -> None:
         """Let every timer fire whose time has come."""
-        self.begin(now, at)
+        self._begin(now, at)
         if self.engine is not None:
             self.engine.advance(now, at)
         if self._is_stirred or (self._due is not None and self._due <= now) or len(self._env.unconfirmed):
@@ -214,13 +216,8 @@ class RouterCore:
 
     def take_odd(self, raw: bytes, index: bytes, octets: bytes) -> None:
         """Take what is not plain, with the saved transaction that it belongs to."""
-        try:
-            flow = Flow.unpack(octets)
-        except FlowError:
-            self.bad_items += 1
-            return
         self._surrender(raw, index)
-        self.proxy.receive(raw, index, flow, self._effects)
+        self._refer(raw, index, octets)
         self._hand_out()
 
     def admit(self, raw: bytes, index: bytes, octets: bytes) -> bytes | None:
@@ -244,12 +241,26 @@ class RouterCore:
         if contact is not None:
             expect_ack(saved, text_of(contact), self._env)
 
+    def _begin(self, now: float, at: float) -> None:
+        """What comes now, from outside of the engine, comes at this instant."""
+        self.begin(now, at)
+        if self.engine is not None:
+            self.engine.begin(now, at)
+
     def _take(self, flow: bytes, index: bytes, raw: bytes) -> None:
-        if self.engine is not None and self.engine.take(
-            raw, index, flow, self._effects.now, self._effects.at
-        ):
-            return
-        self.take_odd(raw, index, flow)
+        if self.engine is None:
+            self._refer(raw, index, flow)
+        elif not self.engine.take(raw, index, flow, self._effects.now, self._effects.at):
+            self.take_odd(raw, index, flow)
+
+    def _refer(self, raw: bytes, index: bytes, octets: bytes) -> None:
+        """Give a datagram to the reference."""
+        try:
+            flow = Flow.unpack(octets)
+        except FlowError:
+            self.bad_items += 1
+        else:
+            self.proxy.receive(raw, index, flow, self._effects)
 
     def _surrender(self, raw: bytes, index: bytes) -> None:
         """Have the engine hand over the saved transactions to which an odd message may belong."""

@@ -67,7 +67,8 @@ class Coming:
 class StoreFollower:
     """Reads the registrar's own store, which is on this host, whenever a change is missing.
 
-    At the start all of it; later OCTETS_AT_ONCE at a time, while what is known serves and changes wait.
+    At the start all of it: StoreError, if it is of another version. Later OCTETS_AT_ONCE at a time, while what is known
+    serves and changes wait.
     """
 
     def __init__(self, replica: Replica, path: Path) -> None:
@@ -88,7 +89,7 @@ class StoreFollower:
     def start(self, now: float) -> None:
         self._silence.heard(now)
         self._begin()
-        self._read(inf)
+        self._read(inf, is_start=True)
 
     def changed(self, number: int, records: bytes, start: int, now: float) -> None:
         self._silence.heard(now)
@@ -123,11 +124,13 @@ class StoreFollower:
     def _begin(self) -> None:
         self._coming, self._rows, self._held = Coming(), read_rows(self._path), []
 
-    def _read(self, octets: float) -> None:
+    def _read(self, octets: float, *, is_start: bool = False) -> None:
         """Go on; while that is impossible, what is known stays so, and it is tried at the next number."""
         try:
             is_whole = self._take_rows(octets)
         except (StoreError, CodecError) as error:
+            if is_start and isinstance(error, StoreError) and error.is_of_another_version:
+                raise
             self._failure, self._rows = str(error), None
             return
         if is_whole:

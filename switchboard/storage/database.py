@@ -123,9 +123,11 @@ class Schema:
         version = schema_version(database)
         if version != self.version:
             database.close()
-            raise self.error(
+            error = self.error(
                 f"{self.what} {path} has schema {version}, this program knows {self.version}: {self.remedy}"
             )
+            error.is_of_another_version = True
+            raise error
 
 
 def connect(path: Path | str) -> sqlite3.Connection:

@@ -62,7 +62,7 @@ def adopt_orphans(adopt: bool) -> None:
 
 LOOKS = 5
 """So many in a row without a sign of life are the end of a process that starts or waits."""
-LONGEST_SPIN = 6 * LOOKS
+LONGEST_SPIN = 12 * LOOKS
 """And so many without a word, whatever it computes meanwhile."""
 _NUMBERED = re.compile(rb"(%s|%s) (\d+)" % (LOADED, FORKED))
 _USED_TICKS = slice(11, 13)
@@ -149,8 +149,9 @@ class Child:
 
     def look(self) -> None:
         """Note whether there was a sign of life since the last look; ask one that waits for the next."""
-        used_ticks = 0 if self._waits else _used_ticks(self.pid)
-        self.silent = 0 if self._spoke or used_ticks > self._used_ticks else self.silent + 1
+        used_ticks = _used_ticks(self.pid)
+        works = used_ticks > self._used_ticks and not self._waits
+        self.silent = 0 if self._spoke or works else self.silent + 1
         self._wordless = 0 if self._spoke else self._wordless + 1
         self._spoke, self._used_ticks = False, used_ticks
         if self._waits:
@@ -225,7 +226,7 @@ class Child:
         return f"(pid {self.pid}) {how}"
 
     def _send_go(self, *fds: int) -> None:
-        self.told_to_go = True
+        self.told_to_go, self._spoke = True, False
         with suppress(BrokenPipeError, ConnectionResetError):
             socket.send_fds(self._go_socket, [GO], fds)
         self._go_socket.close()

@@ -220,8 +220,8 @@ class RegistrarService(Actor):
             self._give_grace(self._grace)
         if now >= self._next_purge:
             self._look_at_clock()
-            self._is_purging = not (self._grace or self._store.writing.error) and self._purge()
-            self._next_purge = now + (PURGE_PAUSE_S if self._is_purging else TELL_EVERY_S)
+            more = not (self._grace or self._store.writing.error) and self._purge()
+            self._next_purge = now + (PURGE_PAUSE_S if more else TELL_EVERY_S)
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
@@ -248,10 +248,11 @@ class RegistrarService(Actor):
 
     def _purge(self) -> bool:
         """Remove what has expired of some users; whether there may be more."""
-        more = False
+        more = self._is_purging = False
         with suppress(NotWritten):
             with self._store.batch() as change:
                 more = self._registrar.purge(self._clock.at(), PURGED_AT_ONCE)
+            self._is_purging = more and bool(change.records)
             self._publish(change)
         return more
 

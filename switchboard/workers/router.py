@@ -299,7 +299,9 @@ class RouterService(Actor):
         self._sender.close()
         self._log.close()
         if self._has_left:
-            shutil.rmtree(self._log.directory)
+            shutil.rmtree(
+                self._log.directory, ignore_errors=True
+            )  # a disk that is broken keeps it for the next start
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
         if is_here("registrar.0", self._settings):

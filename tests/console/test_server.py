@@ -224,6 +224,18 @@ def test_a_page_that_is_open_hears_nothing_after_the_logout(
     browser.close()
 
 
+def test_a_page_that_is_open_does_not_disturb_the_end(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(data_dir) as console:
+        stream = HTTPConnection("127.0.0.1", console.port, ANSWERED_S)
+        stream.request("GET", "/now/events")
+        news = stream.getresponse()
+        assert news.readline() == b"retry: 500\n"
+    assert [each.message for each in caplog.records if each.name == "uvicorn.error"] == []
+    stream.close()
+
+
 def log_in(browser: HTTPConnection, port: int) -> str:
     """The cookie of an admin's session."""
     browser.request("GET", "/login")

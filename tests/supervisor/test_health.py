@@ -133,7 +133,7 @@ def test_who_is_still_starting_is_not_asked(
     server = RpcServer(context, endpoints.ask("fake"))
     with watched("silent", context, endpoints, said) as (worker, watchdog):
         tend_until(worker, lambda: worker.pid is not None, 0.0)
-        for _ in range(LOOKS):
+        for _ in range(LOOKS - 1):
             watchdog.handle_timer(0.0)
         assert server.take() is None
         assert said == []
