@@ -150,10 +150,9 @@ def is_edges(answer: LenientMessage) -> bool:
     return answer.to_tag.startswith(TAG)
 
 
-def access_denied(request: LenientMessage, place: Place) -> Advice:
-    """The edge refused a request by the access lists."""
-    host = request.seen.source.host
-    rule = place.denied_by(host, request.method)
+def access_denied(host: str, method: str, place: Place) -> Advice:
+    """The edge refused a request from `host` by the access lists."""
+    rule = place.denied_by(host, method)
     return Advice(
         f"The access list keeps {host} out: {rule}" if rule else f"An access list keeps {host} out",
         ("Change the setting access, if this phone is to be let in (docs/SECURITY.md).",),

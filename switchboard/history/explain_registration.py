@@ -112,7 +112,7 @@ def _refused(asked: str, request: LenientMessage, answer: LenientMessage, place:
 def _forbidden(request: LenientMessage, answer: LenientMessage, place: Place) -> Advice:
     """Which of its rules the switchboard applied: not every language's phrase tells."""
     if is_edges(answer):
-        return access_denied(request, place)
+        return access_denied(request.seen.source.host, "REGISTER", place)
     if _shows_credentials(request):
         return Advice(
             f"It has the password of another user than {short(request.callee)}, whose address it wanted to "

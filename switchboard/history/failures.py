@@ -57,9 +57,10 @@ def _explained(
         if not seen:
             continue
         request = LenientMessage.of(seen[0])
+        phone = request.seen.source if request.comes_in else request.seen.destination
         yield FailedRegistrations(
             user=user_of(summary.callee) or short(summary.callee),
-            source=request.seen.source.host,
+            source=phone.host,
             agent=request.first("user-agent"),
             status=summary.status,
             phrase=summary.phrase,

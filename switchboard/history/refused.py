@@ -31,7 +31,7 @@ def _status(call: ExplainedCall) -> int:
 def _access(call: ExplainedCall, place: Place) -> Advice | None:
     if call.final is None or call.final.status != 403 or not is_edges(call.final):
         return None
-    return access_denied(call.invite, place)
+    return access_denied(call.invite.seen.source.host, "INVITE", place)
 
 
 def _secure(call: ExplainedCall, _: Place) -> Advice | None:

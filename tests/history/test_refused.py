@@ -76,6 +76,35 @@ def test_what_happened(seen: list[Seen], sentence: str, check: str) -> None:
     assert account.failed
 
 
+@pytest.mark.parametrize(
+    ("status", "method", "told"),
+    [
+        (
+            403,
+            "INVITE",
+            ["lukas at 10.0.0.2:5060 called lenka.", "The access list keeps 10.0.0.2 out: deny 10.0.0.0/24"],
+        ),
+        (
+            403,
+            "REGISTER",
+            ["The phone of lenka at 10.0.0.2:5060 wanted to register.", "The access list keeps"],
+        ),
+        (503, "MESSAGE", ["lukas at 10.0.0.2:5060 sent MESSAGE to lenka.", "The switchboard had more to do"]),
+        (513, "INVITE", ["lukas at 10.0.0.2:5060 called lenka.", "The message is larger than one may be"]),
+        (480, "INVITE", ["lukas at 10.0.0.2:5060 called lenka.", "The switchboard turned it away (480 No)."]),
+    ],
+)
+def test_what_the_edge_answers_is_seen_without_its_request(status: int, method: str, told: list[str]) -> None:
+    wire = Wire()
+    wire.leaves(LUKAS, response(status, "No", method=method).replace(b";tag=2", b";tag=sbr.0badcafe"))
+    account = explain(wire.seen, OURS)
+    assert [each.startswith(start) for each, start in zip(account.sentences, told, strict=True)] == [
+        True,
+        True,
+    ]
+    assert account.failed
+
+
 def test_a_caller_who_is_no_user_is_told_to_the_operator() -> None:
     seen = [
         each._replace(raw=each.raw.replace(b"sip:lukas@", b"sip:karel@"))
