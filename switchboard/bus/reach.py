@@ -9,6 +9,8 @@ from switchboard.bus.peer import Peer
 
 AWAY_S = 1.0
 """A worker that is restarted is back sooner: nobody needs to read of that."""
+FIRST_S = 30.0
+"""The time of a worker of this host that starts together with this one, on a busy machine."""
 
 
 class _Away(NamedTuple):
@@ -23,6 +25,7 @@ class Reach:
     def __init__(self) -> None:
         self._away: dict[str, _Away] = {}
         self._reported: dict[str, set[str]] = {}  # the reasons that were told
+        self._met: set[str] = set()
 
     def look(self, peers: Iterable[Peer], links: Iterable[Link], now: float, at: float) -> list[str]:
         """Return what the log is to know: who is away, each reason once, and who is back."""
@@ -38,6 +41,7 @@ class Reach:
     def _look(self, link: Link, is_reached: bool, now: float, at: float) -> str:
         where = f"{link.name} at {link.endpoint}"
         if is_reached:
+            self._met.add(where)
             away = self._away.pop(where, None)
             if away is None or self._reported.pop(where, None) is None:
                 return ""
@@ -46,10 +50,15 @@ class Reach:
         since, since_at = (now, at) if before is None else before[:2]
         away = self._away[where] = _Away(since, since_at, link.reason)
         told = self._reported.get(where, set())
-        if now - since < AWAY_S or (told and (not link.reason or link.reason in told)):
+        if now - since < self._patience_s(where, link) or (told and (not link.reason or link.reason in told)):
             return ""
         self._reported[where] = told | {link.reason}
         return _describe(where, away)
+
+    def _patience_s(self, where: str, link: Link) -> float:
+        """The worker on another host is not started together with this one: it is missed at once."""
+        is_expected = where in self._met or link.reason or not str(link.endpoint).startswith("ipc:")
+        return AWAY_S if is_expected else FIRST_S
 
 
 def _describe(where: str, away: _Away) -> str:

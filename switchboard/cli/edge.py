@@ -28,7 +28,7 @@ from switchboard.supervisor.resources import activated_sockets
 from switchboard.transports.lending import NAME
 from switchboard.transports.udp import UDP
 from switchboard.transports.udp_sockets import BindError, PortTaken, cut, enlarge_buffers
-from switchboard.twins import core, interpreter
+from switchboard.twins import described_core, interpreter
 
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1
@@ -84,7 +84,7 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
         *([("Console", [console])] if console else []),
         ("Logs", [_log_place()]),
         ("State", [_command("status")]),
-        ("Runs on", [f"{core()}, {interpreter()}"]),
+        ("Runs on", [f"{described_core()}, {interpreter()}"]),
         ("Stop", ["Ctrl-C"]),
     ]
     body = [
@@ -132,15 +132,25 @@ def _log_place() -> str:
 
 def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
     """The UDP sockets, systemd's or bound here, with large buffers. Raises SettingsError, StartFailure."""
-    check_soundness(settings, origins)
+    sockets = bind_sockets(settings, origins)
     if warning := unknown_variables(origins):
         say(warning)
-    sockets = _open_sockets(settings)
     for sock in sockets:
         enlarge_buffers(sock, settings.receive_buffer_bytes)
     if warning := cut(sockets[0], settings.receive_buffer_bytes):
         say(warning)
     return sockets
+
+
+def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
+    """The same, as they are. Raises SettingsError, StartFailure."""
+    check_soundness(settings, origins)
+    try:
+        return activated_sockets() or _bind(settings)
+    except PortTaken as taken:
+        raise port_taken(taken.port, taken.pid, taken.command) from taken
+    except BindError as error:
+        raise not_bound(str(error)) from error
 
 
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:
@@ -157,15 +167,6 @@ def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context
 def _console(group: RpcGroup) -> str:
     workers = group.answers.get(Component.CONSOLE, [])
     return next((str(worker["address"]) for worker in workers if "address" in worker), "")
-
-
-def _open_sockets(settings: Settings) -> list[socket.socket]:
-    try:
-        return activated_sockets() or _bind(settings)
-    except PortTaken as taken:
-        raise port_taken(taken.port, taken.pid, taken.command) from taken
-    except BindError as error:
-        raise not_bound(str(error)) from error
 
 
 def _bind(settings: Settings) -> list[socket.socket]:

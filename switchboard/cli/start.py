@@ -14,12 +14,14 @@ from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.rpc import RpcServer
 from switchboard.cli.output import MISUSED, fail, say
 from switchboard.cli.start_failure import (
+    HONCHO,
     StartFailure,
     already_running,
     not_listening,
     not_writable,
     placed_elsewhere,
     too_few_files,
+    typed,
 )
 from switchboard.clock import Keeper
 from switchboard.settings.hosts import OPTIONAL, Component, WorkerName
@@ -45,18 +47,18 @@ from switchboard.supervisor.worker import Worker
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 SIBLING_SPEAKS_WITHIN_S = 3.0
-HONCHO = "HONCHO_PROCESS_NAME"
 
 
 def start(
     components: Annotated[
         list[Component] | None, typer.Argument(help="Which ones; none: all that this host has.")
     ] = None,
+    only_check: Annotated[bool, typer.Option("--check", help="Only say whether they could start.")] = False,
 ) -> None:
     """Run components in the foreground until SIGTERM or Ctrl-C."""
     wanted = list(dict.fromkeys(components or ()))
     try:
-        status = _run(wanted)
+        status = _check(wanted) if only_check else _run(wanted)
     except (SettingsError, StartFailure) as failure:
         _complain(wanted, failure)
     raise typer.Exit(status)
@@ -69,21 +71,38 @@ def _complain(components: Sequence[Component], failure: SettingsError | StartFai
     full, and the others wait for it.
     """
     if HONCHO not in os.environ or not components or Component.EDGE in components:
-        fail(str(failure), MISUSED)
+        retry = f" Correct it, then: {typed()}" if isinstance(failure, SettingsError) else ""
+        fail(f"{failure}{retry}", MISUSED)
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     say(f"{', '.join(components)} cannot start: {failure.brief}.")
     signal.sigtimedwait(STOP_SIGNALS, SIBLING_SPEAKS_WITHIN_S)
     raise typer.Exit(MISUSED)
 
 
-def _run(wanted: Sequence[Component]) -> int:
+def _check(wanted: Sequence[Component]) -> int:
+    """Take what is needed, and let it go again."""
     settings, origins = read_settings()
+    if Component.EDGE in _take(wanted, settings, origins):
+        from switchboard.cli.edge import bind_sockets
+
+        for sock in bind_sockets(settings, origins):
+            sock.close()
+    return 0
+
+
+def _take(wanted: Sequence[Component], settings: Settings, origins: Origins) -> list[Component]:
     components = _choose(wanted, settings)
     if why_not := allow_files(needed_to_serve(settings)):
         raise too_few_files(why_not)
     _make_directories(settings, origins)
     for component in components:
         _hold(component, settings)
+    return components
+
+
+def _run(wanted: Sequence[Component]) -> int:
+    settings, origins = read_settings()
+    components = _take(wanted, settings, origins)
     context = open_context(settings)
     log = _Log(settings)
     edge = _Held() if Component.EDGE not in components else _open_edge(settings, origins, context)

@@ -1,5 +1,7 @@
 """Why a component cannot start, in words that say what to do."""
 
+import os
+import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +9,17 @@ from pathlib import Path
 from switchboard.settings.origin import Origins
 
 MAX_COMMAND = 60
+HONCHO = "HONCHO_PROCESS_NAME"
+TYPED = "SWITCHBOARD_TYPED"
+
+
+def typed() -> str:
+    """The command that people typed to start this process."""
+    if command := os.environ.get(TYPED):
+        return command
+    if HONCHO in os.environ:
+        return "honcho start"
+    return " ".join(["switchboard", *sys.argv[1:]])
 
 
 class StartFailure(Exception):
@@ -24,7 +37,7 @@ def port_taken(port: int, pid: int | None, command: str) -> StartFailure:
     other = port + 10 if port < 65000 else 5070
     return StartFailure(
         f"Port {port}/udp is already used by {holder}. "
-        f"Choose another: SWITCHBOARD_SIP_PORT={other} honcho start, or stop that process.",
+        f"Choose another: SWITCHBOARD_SIP_PORT={other} {typed()}, or stop that process.",
         f"port {port}/udp taken",
     )
 
@@ -33,7 +46,7 @@ def not_bound(reason: str) -> StartFailure:
     """The UDP port cannot be bound for another reason."""
     return StartFailure(
         f"{reason[:1].upper()}{reason[1:]}. "
-        "Choose another address or port: SWITCHBOARD_SIP_HOST, SWITCHBOARD_SIP_PORT.",
+        f"Choose another address or port: SWITCHBOARD_SIP_HOST=… SWITCHBOARD_SIP_PORT=… {typed()}.",
         "UDP port not bound",
     )
 
@@ -42,7 +55,7 @@ def not_writable(path: Path, error: OSError, origins: Origins) -> StartFailure:
     """The data directory, or the one below it for sockets, cannot be used."""
     return StartFailure(
         f"The data directory {path} cannot be used: {error.strerror} (data_dir: {origins.of('data_dir')}). "
-        "Make it writable, or choose another: SWITCHBOARD_DATA_DIR=… honcho start.",
+        f"Make it writable, or choose another: SWITCHBOARD_DATA_DIR=… {typed()}.",
         f"data directory {path} not writable",
     )
 
@@ -52,7 +65,7 @@ def already_running(component: str, pid: int, data_dir: Path) -> StartFailure:
     holder = f"process {pid}" if pid else "another process"
     return StartFailure(
         f"The {component} of the data directory {data_dir} already runs: {holder} holds it. "
-        "Stop it, or give this switchboard a SWITCHBOARD_DATA_DIR and a SWITCHBOARD_SIP_PORT of its own.",
+        f"Stop it, or start another one beside it: SWITCHBOARD_DATA_DIR=… SWITCHBOARD_SIP_PORT=… {typed()}.",
         f"already run by {holder}",
     )
 

@@ -90,12 +90,12 @@ def _told() -> Iterator[None]:
 NAME = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
 A_TIME = 100
 HEADINGS = ("user", "password set", "realm")
-user_app = typer.Typer(help="The users and their passwords.", no_args_is_help=True)
+user = typer.Typer(help="The users and their passwords.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The user part of the address-of-record.")]
 Generate = Annotated[bool, typer.Option("--generate", help="Make a password, and print it.")]
 
 
-@user_app.command()
+@user.command()
 def add(user: Name, generate: Generate = False, as_json: JsonOption = False) -> None:
     """Add a user; the password is asked for, or read from standard input."""
     settings, book = settings_or_exit(), _book(user)
@@ -105,7 +105,7 @@ def add(user: Name, generate: Generate = False, as_json: JsonOption = False) -> 
     say(f"{user} may register and call." + _hint(settings))
 
 
-@user_app.command()
+@user.command()
 def passwd(user: Name, generate: Generate = False, as_json: JsonOption = False) -> None:
     """Give a user another password."""
     settings, book = settings_or_exit(), _book(user)
@@ -115,7 +115,7 @@ def passwd(user: Name, generate: Generate = False, as_json: JsonOption = False) 
     say(f"{user} has a new password." + _hint(settings))
 
 
-@user_app.command()
+@user.command()
 def remove(user: Name, as_json: JsonOption = False) -> None:
     """Remove a user. What is registered stays so until it expires; it cannot be renewed."""
     if not _book(user).remove(user):
@@ -125,7 +125,7 @@ def remove(user: Name, as_json: JsonOption = False) -> None:
     say(f"{user} is no user any more.")
 
 
-@user_app.command(name="list")
+@user.command(name="list")
 def list_users(as_json: JsonOption = False) -> None:
     """List the users; their passwords are known to nobody."""
     settings = settings_or_exit()
@@ -139,7 +139,7 @@ def list_users(as_json: JsonOption = False) -> None:
         say(f"Passwords of a realm other than {settings.realm} are void: switchboard user passwd NAME")
 
 
-@user_app.command(name="import")
+@user.command(name="import")
 def import_users(
     file: Annotated[Path, typer.Argument(help="CSV: USER,PASSWORD on each line.")],
     as_json: JsonOption = False,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from switchboard.auth.failures import advise, describe
 from switchboard.doctor.facts import Finding, MachineFacts, RunningFacts, ok, problem, warning
+from switchboard.twins import COMPILING, PURE
 
 OLDEST_PYTHON = (3, 11, 0)
 OLDEST_LIBZMQ = (4, 3, 0)
@@ -72,14 +73,19 @@ def check_versions(facts: MachineFacts) -> Iterator[Finding]:
         yield problem("versions", f"libzmq {libzmq} is too old", "pip install --upgrade pyzmq")
     else:
         yield ok("versions", f"Python {python}, libzmq {libzmq}")
+    yield check_core(facts)
+
+
+def check_core(facts: MachineFacts) -> Finding:
+    """The hot path is compiled, or will be."""
     if facts.core == "compiled core":
-        yield ok("core", "it is compiled")
-    else:
-        yield warning(
-            "core",
-            f"{facts.core}: all works, at a fraction of the speed",
-            "install a C compiler and Python's headers (Debian: gcc python3-dev), then make setup",
-        )
+        return ok("core", "it is compiled")
+    if COMPILING in facts.core:
+        return ok("core", f"{facts.core}: it will be taken over without a restart of yours")
+    remedy = "install a C compiler and Python's headers (Debian: gcc libc6-dev python3-dev), then make core"
+    if PURE in facts.core:
+        remedy = f"take {PURE} out of the environment, and start again"
+    return warning("core", f"{facts.core}: all works, at a fraction of the speed", remedy)
 
 
 def check_directories(facts: MachineFacts) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ from switchboard.survey.ask import ask_parents, ask_workers, failing_phones, nam
 from switchboard.survey.ping import NobodyListens, ping
 from switchboard.survey.reading import UP
 from switchboard.transports.udp_sockets import BindError, PortTaken, bind_sockets, cut, enlarge_buffers
-from switchboard.twins import core
+from switchboard.twins import described_core
 
 ANSWERED_WITHIN_S = 2.0
 COMMAND_WITHIN_S = 5.0
@@ -78,7 +78,7 @@ def machine_facts(settings: Settings) -> MachineFacts:
         files_needed=needed_to_serve(settings),
         python=sys.version_info[:3],
         libzmq=zmq.zmq_version_info(),
-        core=core(),
+        core=described_core(),
         data_dir=settings.data_dir,
         data_dir_failure=_directory_failure(settings.data_dir) or _run_dir_failure(settings.run_dir),
         open_to_others=[each for each in _private_paths(settings) if _is_open(each)],

@@ -120,6 +120,14 @@ class Registrar:
             self.store.put(user, self.bindings(user, now_at))
         return more
 
+    def remove(self, user: str, contact: str, now_at: float) -> int:
+        """Remove the binding of `user` with this contact ("": all of them); return how many went. NotWritten."""
+        bound = self.bindings(user, now_at)
+        left = [binding for binding in bound if contact not in ("", binding.contact)]
+        if left != bound:
+            self.store.put(user, left)
+        return len(bound) - len(left)
+
     def bindings(self, user: str, now_at: float) -> list[Binding]:
         """The valid bindings of `user`."""
         return [binding for binding in self.store.bindings(user) if binding.expires_at > now_at]

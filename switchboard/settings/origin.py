@@ -15,7 +15,7 @@ PREFIX = "SWITCHBOARD_"
 CONFIG_VARIABLE = "SWITCHBOARD_CONFIG"
 DEFAULT_FILE = "switchboard.toml"
 OTHER_VARIABLES = frozenset(
-    PREFIX + name for name in ("CONFIG", "CONSOLE_SOCKET", "GO_FD", "PURE", "READY_FD", "SOCKETS")
+    PREFIX + name for name in ("CONFIG", "CONSOLE_SOCKET", "GO_FD", "PURE", "READY_FD", "SOCKETS", "TYPED")
 )
 NESTED_KEYS = {
     "users": ("language",),

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcServer
-from switchboard.cli.main import app
+from switchboard.cli.main import make_app
 
 LIMIT_S = 20.0
 
@@ -61,7 +61,7 @@ def switchboard(environment: dict[str, str], data_dir: Path, monkeypatch: pytest
 
     def run(*arguments: str, **variables: str) -> Done:
         settings = {f"SWITCHBOARD_{name}": text for name, text in variables.items()}
-        result = CliRunner().invoke(app, arguments, env=settings, catch_exceptions=False)
+        result = CliRunner().invoke(make_app(), arguments, env=settings, catch_exceptions=False)
         return Done(result.exit_code, result.stdout, result.stderr)
 
     return run

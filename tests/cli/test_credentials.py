@@ -37,7 +37,7 @@ def test_no_two_that_are_made_are_the_same() -> None:
     assert len({generate_password() for _ in range(100)}) == 100
 
 
-COMMAND = [sys.executable, "-c", "from switchboard.cli.main import main; main()", "console-password"]
+COMMAND = [sys.executable, "-c", "from switchboard.__main__ import main; main()", "console-password"]
 
 
 def run(said: str) -> subprocess.CompletedProcess[str]:

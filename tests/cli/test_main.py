@@ -1,12 +1,15 @@
 """What all commands have in common."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import typer
 from typer.main import get_command
 
-from switchboard.cli.main import app
+from switchboard.cli.main import make_app
 
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "OPERATING.md").read_text()
 WITHOUT_JSON = {"start": "runs until it is stopped", "trace": "a line a message", "console-password": "asks"}
@@ -23,7 +26,7 @@ def commands(command: object, name: str = "") -> dict[str, set[str]]:
     return found
 
 
-COMMANDS = commands(get_command(app))
+COMMANDS = commands(get_command(make_app()))
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -33,6 +36,22 @@ def test_every_command_is_documented_and_has_json(name: str) -> None:
 
 
 def test_completion_can_be_installed() -> None:
-    assert isinstance(app, typer.Typer)
-    options = {option for each in get_command(app).params for option in each.opts}
+    options = {option for each in get_command(make_app()).params for option in each.opts}
     assert {"--install-completion", "--show-completion"} <= options
+
+
+def test_only_what_is_named_is_there() -> None:
+    assert set(commands(get_command(make_app(["status"])))) == {"status"}
+    assert set(commands(get_command(make_app(["none"])))) == set(COMMANDS)
+
+
+def test_ctrl_c_while_modules_are_imported_ends_it_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-m", "switchboard", "status"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, "", "")

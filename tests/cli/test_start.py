@@ -25,7 +25,7 @@ Environment = dict[str, str]
 
 def launch(component: str, environment: Environment, **variables: str) -> subprocess.Popen[str]:
     """Start a component with settings as keywords."""
-    command = [sys.executable, "-c", "from switchboard.cli.main import main; main()", "start", component]
+    command = [sys.executable, "-c", "from switchboard.__main__ import main; main()", "start", component]
     settings = {f"SWITCHBOARD_{name}": text for name, text in variables.items()}
     return subprocess.Popen(command, env=environment | settings, stderr=subprocess.PIPE, text=True)
 
@@ -50,7 +50,20 @@ def test_taken_port(environment: Environment, taken_port: int) -> None:
     said = fail_to_start("edge", environment, SIP_PORT=str(taken_port))
     assert f"Port {taken_port}/udp is already used by " in said
     assert f"(pid {os.getpid()}). Choose another: SWITCHBOARD_SIP_PORT=" in said
-    assert "honcho start, or stop that process." in said
+    assert " switchboard start edge, or stop that process." in said
+    assert "honcho start, or" in fail_to_start(
+        "edge", environment | {"HONCHO_PROCESS_NAME": "edge.1"}, SIP_PORT=str(taken_port)
+    )
+
+
+def test_what_could_start_is_let_go_again(environment: Environment) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    for _ in range(2):
+        process = launch("--check", environment, SIP_HOST="127.0.0.1", SIP_PORT=port)
+        _, said = process.communicate(timeout=LIMIT_S)
+        assert (process.returncode, said) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from survey.surveys import reading, survey
 from switchboard.cli.top_picture import draw
 from switchboard.survey.reading import moment
 
-TOP = [sys.executable, "-c", "from switchboard.cli.main import main; main()", "top"]
+TOP = [sys.executable, "-c", "from switchboard.__main__ import main; main()", "top"]
 SIX_O_CLOCK = 1_790_000_000.0
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from switchboard.doctor.facts import Level, MachineFacts
 from switchboard.doctor.machine import check_machine
+from switchboard.twins import COMPILING
 
 GOOD = MachineFacts(
     clock_synchronized=True,
@@ -38,6 +39,7 @@ def test_all_is_well() -> None:
         ({"python": (3, 10, 9)}, "versions", Level.PROBLEM, "Python 3.11"),
         ({"libzmq": (4, 2, 5)}, "versions", Level.PROBLEM, "pyzmq"),
         ({"core": "pure Python"}, "core", Level.WARNING, "compiler"),
+        ({"core": "pure Python (SWITCHBOARD_PURE=1)"}, "core", Level.WARNING, "out of the environment"),
         ({"data_dir_failure": "/x cannot be written"}, "data", Level.PROBLEM, "SWITCHBOARD_DATA_DIR"),
         ({"open_to_others": [Path("/x")]}, "privacy", Level.WARNING, "chmod -R go-rwx /x"),
         ({"damaged": ["location.db was found damaged"]}, "damage", Level.PROBLEM, "smartctl"),
@@ -49,6 +51,13 @@ def test_all_is_well() -> None:
 def test_what_is_wrong(change: dict[str, Any], check: str, level: Level, remedy: str) -> None:
     wrong = [each for each in check_machine(replace(GOOD, **change)) if each.level is not Level.OK]
     assert [(each.check, each.level, remedy in each.remedy) for each in wrong] == [(check, level, True)]
+
+
+def test_a_core_that_is_being_compiled_needs_nobody() -> None:
+    (found,) = (
+        each for each in check_machine(replace(GOOD, core=f"pure {COMPILING}")) if each.check == "core"
+    )
+    assert found.level is Level.OK
 
 
 def test_a_system_that_does_not_tell_of_its_clock() -> None:
