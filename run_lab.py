@@ -28,6 +28,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Become honcho, unless the set-up is wrong: then the reason is the last that is said, and the status 2."""
     signal.signal(signal.SIGINT, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # the Makefile has it wait until now
     os.environ.update(TYPED)
     os.environ["PATH"] = f"{HONCHO.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if status := subprocess.run([*SWITCHBOARD, "start", "--check"]).returncode:
