@@ -78,6 +78,10 @@ class People:
         """The user called so; None if it has neither a password nor a phone. StoreError."""
         return next((each for each in self.all() if each.user == user), None)
 
+    def has_password(self, user: str) -> bool:
+        """Whether there is a user called so."""
+        return any(name == user for name, *_ in self._ask("user.list", None))
+
     def add(self, user: str, display_name: str = "") -> str:
         """Add a user and return the generated password; "" where nobody is asked for one.
 
@@ -85,7 +89,7 @@ class People:
         """
         check_user(user)
         name = checked_name(display_name)
-        if self.has_passwords and self._has_password(user):
+        if self.has_passwords and self.has_password(user):
             raise BadUser(f"There is a user {user} already. Nothing was changed.", 409)
         password = self._give_password(user) if self.has_passwords else ""
         if name:
@@ -94,7 +98,7 @@ class People:
 
     def renew(self, user: str) -> str:
         """Give `user` another password and return it; the old one is void at once. BadUser: there is no such user."""
-        if not self._has_password(user):
+        if not self.has_password(user):
             raise _unknown(user)
         return self._give_password(user)
 
@@ -123,9 +127,6 @@ class People:
     ) -> Person:
         realm, set_at = password or (self._settings.realm, None)
         return Person(user, self.names.get(user), set_at, realm != self._settings.realm, phones)
-
-    def _has_password(self, user: str) -> bool:
-        return any(name == user for name, *_ in self._ask("user.list", None))
 
     def _give_password(self, user: str) -> str:
         password = generate_password()

@@ -1,57 +1,22 @@
 """Users and phones, beside a registrar's real socket and store."""
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from console.conftest import data_dir as data_dir
+from console.registrars import a_registrar
 
 from switchboard.auth.digest import SHA256, make_ha1
 from switchboard.auth.user_store import UserStore
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.rpc import RpcError, RpcServer
+from switchboard.bus.rpc import RpcError
 from switchboard.console.people import BadUser, People
-from switchboard.registrar.binding import Binding
 from switchboard.settings.model import Settings
-from switchboard.workers.registrar import RegistrarService
 
 LENKA = "sip:lenka@10.0.0.7:5060"
-
-
-@contextmanager
-def a_registrar(settings: Settings, **bound: list[str]) -> Iterator[None]:
-    """The registrar's service with its socket; these users are bound to these contacts."""
-    ready, stop = threading.Event(), threading.Event()
-
-    def serve() -> None:
-        with BusContext() as context:
-            service = RegistrarService(settings, context, 0)
-            server = RpcServer(context, Endpoints(settings.run_dir).ask("registrar"))
-            with service._store.batch():
-                for user, contacts in bound.items():
-                    service._store.put(
-                        user,
-                        [Binding(each, 1.0, time.time() + 600, user_agent="Yealink") for each in contacts],
-                    )
-            ready.set()
-            while not stop.is_set():
-                if server.sockets[0].poll(10) and (got := server.take()):
-                    got.reply(service.answer(got.subject, got.body))
-            server.close()
-            service.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert ready.wait(5.0)
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.fixture
