@@ -25,10 +25,12 @@ from switchboard.console.journal import Journal
 from switchboard.console.login import Login
 from switchboard.console.now import Now
 from switchboard.console.pages import Pages
+from switchboard.console.people import People
 from switchboard.console.phones import Phones
 from switchboard.console.phrases import Phrases
 from switchboard.console.sessions import LIFETIME_S, Sessions
 from switchboard.console.streams import Streams
+from switchboard.console.users import Users
 from switchboard.console.watch import Watch
 from switchboard.metrics.exposition import Exposition
 from switchboard.settings.model import Settings
@@ -83,12 +85,14 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     streams = Streams(sessions)
     pages = Pages.make(sessions, rules)
     watch = Watch(settings, context)
+    people = People(settings, context)
     routes: list[BaseRoute] = [
         *Now(pages, streams, watch, settings, context).routes,
         *Journal(pages, settings, context).routes,
         *CallPage(pages, streams, settings, context).routes,
         *Failures(pages, settings, context).routes,
-        *Phones(pages, settings, context).routes,
+        *Users(pages, settings, people).routes,
+        *Phones(pages, settings, people).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,
         *metrics_routes(settings),

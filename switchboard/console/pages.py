@@ -17,13 +17,16 @@ NAV = (
     ("/", "Now"),
     ("/journal", "Journal"),
     ("/registrations", "Failed registrations"),
-    ("/phones", "Phones"),
+    ("/users", "Users and phones"),
     ("/phrases", "Phrases"),
 )
 SAID = {
     "restarted": "Restarted.",
     "restarting": "The console restarts; this page follows in a moment.",
     "not-restarted": "It was not restarted: see the log.",
+    "removed": "The user was removed.",
+    "unbound": "The registration was removed. A phone that is still set up registers again by itself.",
+    "named": "The display name was changed.",
     "logged-out": "You are logged out.",
     "logged-out-unwritten": "You are logged out. The console cannot write that down now (see its log): if it restarts "
     "before it can, copies of your cookie are good again, until they run out.",

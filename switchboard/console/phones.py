@@ -1,12 +1,10 @@
-"""The console's page of phones: who is to have one, the password, and the link or QR code that sets the phone up."""
+"""The console's link and QR code with which a Linphone phone sets itself up, and what the phone then gets."""
 
 import asyncio
-import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import segno
@@ -16,15 +14,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from switchboard.auth.digest import make_ha1
-from switchboard.auth.users import make_entry
-from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
-from switchboard.cli.credentials import generate_password
+from switchboard.bus.rpc import RpcError
 from switchboard.clock import boot_time
 from switchboard.console.pages import Pages
+from switchboard.console.people import BadUser, People, check_user, why_not
 from switchboard.settings.local import SourceAddresses
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
 from switchboard.settings.types import is_loopback, parse_listening, show_address
 from switchboard.sip.flow import bracketed
 
@@ -149,43 +144,13 @@ def _entries(entries: Mapping[str, str]) -> Iterator[str]:
         yield f'    <entry name={quoteattr(name)} overwrite="true">{escape(value)}</entry>'
 
 
-ANSWER_S = 2.0
-
-
-class Accounts:
-    """Asks the registrar, and waits for it; BusError if it does not do what it is asked for."""
-
-    def __init__(self, settings: Settings, context: BusContext) -> None:
-        self._settings = settings
-        self._context = context
-
-    def has(self, user: str) -> bool:
-        """Whether there is a user called so."""
-        return any(name == user for name, *_ in self._ask("user.list", None))
-
-    def give_password(self, user: str) -> Credentials:
-        """Give `user`, new or not, a password that nobody gets to know; return what proves it."""
-        realm, algorithm = self._settings.realm, self._settings.algorithms_of(user)[0]
-        password = generate_password()
-        self._ask("user.put", [list(make_entry(user, realm, password))])
-        return Credentials(realm, algorithm, make_ha1(algorithm, user, realm, password))
-
-    def _ask(self, question: str, body: object) -> Any:
-        server = endpoints_of(self._settings).ask("registrar")
-        return call_rpc(server, question, body, ANSWER_S, self._context)
-
-
-USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}")
-"""The user part of a SIP URI (RFC 3261 §25.1)."""
-
-
 class Phones:
     """Owns the pages and the links."""
 
-    def __init__(self, pages: Pages, settings: Settings, context: BusContext) -> None:
+    def __init__(self, pages: Pages, settings: Settings, people: People) -> None:
         self._pages = pages
         self._settings = settings
-        self._accounts = Accounts(settings, context) if settings.auth == "on" else None
+        self._people = people
         self._links = Links()
         self.routes = [
             Route("/phones", self.show),
@@ -201,26 +166,27 @@ class Phones:
     async def make(self, request: Request) -> Response:
         """Make a link and show it; where users have passwords, one with a new password."""
         user = str(request.state.form.get("user", "")).strip()
-        if not USER.fullmatch(user):
-            return self._page(
-                request, f"{user!r} cannot stand in a SIP address: use letters and digits.", 400
-            )
-        if self._accounts is None:
-            return self._link(request, user, None)
         try:
-            return await self._give_password(request, user, self._accounts)
+            check_user(user)
+            if not self._people.has_passwords:
+                return self._link(request, user, None)
+            return await self._give_password(request, user)
+        except BadUser as error:
+            return self._page(request, str(error), error.status)
         except RpcError as error:
             structlog.get_logger().warning("no password given", user=user, why=str(error))
-            return self._page(request, _why_not(error), 503)
+            return self._page(request, why_not(error), 503)
 
-    async def _give_password(self, request: Request, user: str, accounts: Accounts) -> Response:
-        is_known = await asyncio.to_thread(accounts.has, user)
+    async def _give_password(self, request: Request, user: str) -> Response:
+        is_known = await asyncio.to_thread(self._people.has_password, user)
         if is_known and "renew" not in request.state.form:
             return self._page(request, known=user)
-        credentials = await asyncio.to_thread(accounts.give_password, user)
+        password = await asyncio.to_thread(self._people.renew if is_known else self._people.add, user)
         done = "user has a new password" if is_known else "user added"
         structlog.get_logger().info(done, user=user, source=_source(request))
-        return self._link(request, user, credentials)
+        realm, algorithm = self._settings.realm, self._settings.algorithms_of(user)[0]
+        ha1 = make_ha1(algorithm, user, realm, password)
+        return self._link(request, user, Credentials(realm, algorithm, ha1))
 
     def _link(self, request: Request, user: str, credentials: Credentials | None) -> Response:
         link = self._links.make(user, credentials, secrets.token_urlsafe(TOKEN_BYTES), boot_time())
@@ -259,8 +225,9 @@ class Phones:
             status,
             problem=problem,
             known=known,
-            has_passwords=self._accounts is not None,
+            has_passwords=self._people.has_passwords,
             is_reachable=self._is_reachable,
+            user=request.query_params.get("user", ""),
         )
 
     @property
@@ -272,15 +239,6 @@ class Phones:
     def _host(self, phone: str) -> str:
         """Where the phone shall register: our first domain, else our address as the phone sees it."""
         return next(iter(self._settings.domains), "") or SourceAddresses(self._settings)(phone)
-
-
-def _why_not(error: RpcError) -> str:
-    if isinstance(error, RpcRefused):
-        return f"The registrar refuses: {error}. No link was made."
-    return (
-        "The registrar, which keeps the passwords, does not answer. No link was made. "
-        "Look at Now whether it is up, then try again."
-    )
 
 
 def _source(request: Request) -> str:

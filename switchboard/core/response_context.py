@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from urllib.parse import quote
 
+from switchboard.auth.failures import Reason
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.calls import session_expires_s
 from switchboard.core.client_transaction import ClientTransaction
@@ -345,6 +346,8 @@ class ResponseContext:
     def _answer_ourselves(self, status: int, effects: ProxyEffects) -> None:
         """Send a final of our own: 500 in place of a 503, nothing in place of a 408 that must not pass."""
         self._note_bye(status, effects)
+        if self._received.method == "REGISTER":
+            self._env.policy.note_elsewhere(self._received, Reason.UNREACHED_DOMAIN)
         if self._cancelled:
             status = 487
         elif status == 503:

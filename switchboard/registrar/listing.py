@@ -11,6 +11,9 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from switchboard.registrar.binding import Binding
+from switchboard.sip.errors import ParseError
+from switchboard.sip.translation import doubt
+from switchboard.sip.uri import SipUri
 
 USERS_A_PAGE: Final = 500
 BindingMap = dict[str, Any]
@@ -63,6 +66,15 @@ class Wanted:
             return ip_address(binding.source_host) in ip_network(self.source, strict=False)
         except ValueError:
             return False
+
+
+def doubt_of(contact: str, source: str) -> str:
+    """What is odd, for people, about a binding: the address in its contact is not where it registers from."""
+    try:
+        host = SipUri.parse(contact).address
+    except ParseError:
+        return ""
+    return doubt(host, source.rpartition(":")[0].strip("[]"))
 
 
 def _fits(pattern: str, text: str) -> bool:

@@ -298,6 +298,11 @@ class Settings(BaseSettings):
         return self.data_dir / "console.key"
 
     @property
+    def console_names_path(self) -> Path:
+        """The display names that the console's users were given."""
+        return self.data_dir / "console.names"
+
+    @property
     def console_ended_path(self) -> Path:
         """The console's sessions that were logged out before their time."""
         return self.data_dir / "console.ended"

@@ -56,7 +56,7 @@ class RegistrarService(Actor):
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
     Events: location.changed, location.number, location.clock for routers of other hosts, users.number.
-    Questions: location.list, auth.failing, user.*.
+    Questions: location.list, location.remove, auth.failing, user.*.
     """
 
     name = "registrar"
@@ -72,7 +72,12 @@ class RegistrarService(Actor):
             settings, key, f"{self.name} {self._store.series}", self._store.nonces(), self._failures
         )
         self._registrar = Registrar(
-            self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
+            self._store,
+            own_domains(settings).owns,
+            _policy(settings),
+            os.urandom(16),
+            self._authenticator,
+            self._failures,
         )
         doubt = self._clock.doubt
         self._grace = Grace(self._store, doubt, boot_id()) if doubt else None
@@ -292,7 +297,10 @@ class RegistrarService(Actor):
         self._greet(0.0)
 
     def answer(self, question: str, body: Any) -> Any:
-        """location.list: some users with their valid bindings; auth.failing; user.*: see `UserRegister`."""
+        """location.list: some users with their valid bindings; location.remove: how many went. NotWritten.
+
+        auth.failing; user.*: see `UserRegister`.
+        """
         if question.startswith("user."):
             return self._users.answer(question, body)
         if question == "auth.failing":
@@ -300,6 +308,8 @@ class RegistrarService(Actor):
         match question, body:
             case "location.list", [str(life), int(at), dict(patterns)]:
                 return self._list(at if life == self._life else 0, _wanted(patterns))
+            case "location.remove", [str(user), str(contact)]:
+                return self._remove(user, contact)
         raise LookupError(question)
 
     def _list(self, at: int, wanted: Wanted) -> list[Any]:
@@ -316,6 +326,13 @@ class RegistrarService(Actor):
             ]:
                 users.append([user, found])
         return [self._life, users, following]
+
+    def _remove(self, user: str, contact: str) -> int:
+        """Durable, and told to the routers, when this returns."""
+        with self._store.batch() as change:
+            removed = self._registrar.remove(user, contact, self._clock.at())
+        self._publish(change)
+        return removed
 
     def notes(self) -> list[str]:
         """What was lost of its files, whether anybody can register, and what is wrong with the clock."""

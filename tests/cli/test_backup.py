@@ -11,6 +11,7 @@ from storage.damage import flip
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import make_entry
 from switchboard.cli import running
+from switchboard.console.names import DisplayNames
 from switchboard.journal.state import StateStore
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.sqlite import AFTER_A_LOSS, SqliteStore, read_snapshot
@@ -38,6 +39,7 @@ def full(data_dir: Path) -> Path:
     with closing(StateStore(data_dir / "journal.db")):
         (data_dir / "cdr.jsonl").write_bytes(b'{"call_id": "1"}\n{"torn')
     (data_dir / "auth.key").write_bytes(b"k" * 32)
+    DisplayNames(data_dir / "console.names").put("lukas", "Lukáš")
     (data_dir / "keys").mkdir()
     (data_dir / "keys" / "alpha.key_secret").write_text("secret")
     return data_dir
@@ -62,6 +64,7 @@ def test_all_comes_back(switchboard: Run, full: Path, target: Path) -> None:
         "users.db",
         "journal.db",
         "cdr.jsonl",
+        "console.names",
         "auth.key",
         "keys/alpha.key_secret",
     }
@@ -72,6 +75,7 @@ def test_all_comes_back(switchboard: Run, full: Path, target: Path) -> None:
         before = store.state()[0]
         store.remove("lukas", 2.0)
     (full / "auth.key").write_bytes(b"x" * 32)
+    DisplayNames(full / "console.names").put("lukas", "")
     done = switchboard("restore", str(target))
     assert done.status == 0, done.stderr
     with closing(SqliteStore(full / "location.db")) as store:
@@ -82,6 +86,7 @@ def test_all_comes_back(switchboard: Run, full: Path, target: Path) -> None:
         assert store.state()[0] != before
     assert (full / "cdr.jsonl").read_bytes() == b'{"call_id": "1"}\n'
     assert (full / "auth.key").read_bytes() == b"k" * 32
+    assert DisplayNames(full / "console.names").get("lukas") == "Lukáš"
     [kept] = full.glob(f"location.db{MARK}*[0-9Z]")
     assert read_snapshot(kept)[1] == {"lukas": [THERE]}
     assert f"what was there is kept as {kept.name}" in done.stderr
@@ -148,7 +153,7 @@ def test_an_unknown_part(switchboard: Run, target: Path) -> None:
     switchboard("backup", str(target))
     done = switchboard("restore", str(target), "history")
     assert done.status == 2
-    assert "There are: bindings, users, journal, keys" in done.stderr
+    assert "There are: bindings, users, journal, names, keys" in done.stderr
 
 
 @pytest.mark.usefixtures("full")

@@ -150,7 +150,7 @@ def test_a_new_user_gets_a_password_and_the_phone_what_proves_it(
     browser = open_console(auth="on", realm="office", domains=["pbx.example.com"])
     with capture_logs() as logs:
         page, shown = follow(browser, make_link(browser, "lukas"))
-    _, [(user, realm, sha256, md5)] = asked
+    *_, [(user, realm, sha256, md5)] = asked
     expected = {"username": "lukas", "realm": "office", "ha1": sha256, "algorithm": "SHA-256"}
     assert shown == expected | {"domain": "pbx.example.com"}
     assert (user, realm) == ("lukas", "office")
@@ -185,13 +185,13 @@ def test_a_user_who_has_a_password_keeps_it_unless_a_new_one_is_wanted(
 
 
 def test_the_registrar_is_silent(open_console: Open, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("switchboard.console.phones.ANSWER_S", 0.05)
+    monkeypatch.setattr("switchboard.console.people.ANSWER_S", 0.05)
     with BusContext() as context:
         server = RpcServer(context, f"ipc://{data_dir}/run/{REGISTRAR}")
         answer = make_link(open_console(auth="on"), "lukas")
         server.close()
     assert answer.status_code == 503
-    assert "The registrar, which keeps the passwords, does not answer. No link was made." in answer.text
+    assert "The registrar, which keeps users and registrations, does not answer." in answer.text
 
 
 def test_the_registrar_refuses(open_console: Open, answering: Answering) -> None:

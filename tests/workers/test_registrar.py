@@ -266,6 +266,23 @@ def test_list(context: BusContext, settings: Settings) -> None:
             service.answer(question, body)
 
 
+def test_a_binding_is_removed_and_the_routers_hear_of_it(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    take(service, register(f"<{CONTACT}>, <sip:lukas@10.0.0.10>"))
+    subscriber = subscribe(context, settings, service)
+    assert service.answer("location.remove", ["lukas", "sip:lukas@elsewhere"]) == 0
+    assert service.answer("location.remove", ["lukas", CONTACT]) == 1
+    subject, (number, [(user, bindings)]) = next_frame(subscriber)
+    assert (subject, number, user, len(bindings)) == ("location.changed", 2, "lukas", 1)
+    assert [each.contact for each in read_snapshot(settings.store_path)[1]["lukas"]] == [
+        "sip:lukas@10.0.0.10"
+    ]
+    assert service.answer("location.remove", ["lukas", ""]) == 1
+    assert service.answer("location.remove", ["lukas", ""]) == 0
+    assert read_snapshot(settings.store_path)[1].get("lukas", []) == []
+    service.close()
+
+
 def test_many_are_listed_page_by_page(context: BusContext, settings: Settings) -> None:
     service = RegistrarService(settings, context, 0)
     with service._store.batch():

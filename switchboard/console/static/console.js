@@ -74,6 +74,32 @@ document.addEventListener("click", (event) => {
   if (copier && navigator.clipboard) { event.preventDefault(); copy(copier); }
 });
 
+// A whole row leads where its first link does; a button beside a value copies that.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-text]");
+  if (button) { copyText(button); return; }
+  const row = event.target.closest("[data-row]");
+  if (!row || event.target.closest("a, button, input, form") || String(getSelection())) return;
+  row.querySelector("a")?.click();
+});
+
+async function copyText(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.text);
+  } catch {
+    getSelection().selectAllChildren(button.parentElement.querySelector("code"));
+    if (!document.execCommand("copy")) return;
+    getSelection().removeAllRanges();
+  }
+  tellCopied(button);
+}
+
+function tellCopied(button) {
+  const before = button.innerHTML;
+  button.textContent = "Copied";
+  setTimeout(() => { button.innerHTML = before; }, 2000);
+}
+
 document.addEventListener("keydown", (event) => {
   const line = document.activeElement?.closest?.(".line[data-message]");
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -88,9 +114,7 @@ document.addEventListener("replaced", markChosen);
 async function copy(copier) {
   const text = await (await fetch(copier.getAttribute("href"))).text();
   await navigator.clipboard.writeText(text);
-  const before = copier.textContent;
-  copier.textContent = "Copied";
-  setTimeout(() => { copier.textContent = before; }, 2000);
+  tellCopied(copier);
 }
 
 const live = document.getElementById("live");

@@ -1,0 +1,174 @@
+"""Users and phones: what the console's pages and its JSON API show and do, each act once.
+
+All functions block until the registrar has answered: call them on a thread. Each act is durable when it returns.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from switchboard.auth.users import make_entry
+from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import RpcRefused, call_rpc
+from switchboard.cli.credentials import generate_password
+from switchboard.console.names import MOST_CHARACTERS, DisplayNames
+from switchboard.console.watch import RegisteredPhone, registered_phones
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
+from switchboard.storage.unusable import NotWritten
+
+ANSWER_S = 2.0
+USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}")
+"""The user part of a SIP URI (RFC 3261 §25.1)."""
+
+
+class BadUser(Exception):
+    """What was asked for cannot be done for this user; the text tells people why. `status`: that of HTTP."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user. `password_set_at`: epoch s, None for who has no password and is only registered.
+
+    `is_void`: the password was given for another realm, so nobody can register with it.
+    """
+
+    user: str
+    display_name: str
+    password_set_at: float | None
+    is_void: bool
+    phones: Sequence[RegisteredPhone]
+
+
+class People:
+    """Asks the registrar, which owns users and bindings; RpcError if it does not do what it is asked for."""
+
+    def __init__(self, settings: Settings, context: BusContext) -> None:
+        self._settings = settings
+        self._context = context
+        self.names = DisplayNames(settings.console_names_path)
+
+    @property
+    def has_passwords(self) -> bool:
+        """Whether anybody is asked for a password."""
+        return self._settings.auth == "on"
+
+    def all(self, text: str = "") -> list[Person]:
+        """All users with a password, and all who are registered, by name; only those with `text` somewhere.
+
+        StoreError if the bindings cannot be read.
+        """
+        passwords = {name: (realm, at) for name, realm, at in self._ask("user.list", None)}
+        phones: dict[str, list[RegisteredPhone]] = {}
+        for each in registered_phones(self._settings, self._context, time.time()):
+            phones.setdefault(each.user, []).append(each)
+        found = (
+            self._person(user, passwords.get(user), phones.get(user, ()))
+            for user in sorted({*passwords, *phones})
+        )
+        return [each for each in found if _has(each, text.strip().lower())]
+
+    def one(self, user: str) -> Person | None:
+        """The user called so; None if it has neither a password nor a phone. StoreError."""
+        return next((each for each in self.all() if each.user == user), None)
+
+    def has_password(self, user: str) -> bool:
+        """Whether there is a user called so."""
+        return any(name == user for name, *_ in self._ask("user.list", None))
+
+    def add(self, user: str, display_name: str = "") -> str:
+        """Add a user and return the generated password; "" where nobody is asked for one.
+
+        BadUser: the name cannot be one, or somebody has it. NotWritten: the display name could not be kept.
+        """
+        check_user(user)
+        name = checked_name(display_name)
+        if self.has_passwords and self.has_password(user):
+            raise BadUser(f"There is a user {user} already. Nothing was changed.", 409)
+        password = self._give_password(user) if self.has_passwords else ""
+        if name:
+            self.names.put(user, name)
+        return password
+
+    def renew(self, user: str) -> str:
+        """Give `user` another password and return it; the old one is void at once. BadUser: there is no such user."""
+        if not self.has_password(user):
+            raise _unknown(user)
+        return self._give_password(user)
+
+    def remove(self, user: str) -> None:
+        """Let nobody be `user`, and remove its bindings: it is not called any more. BadUser: there is no such user."""
+        was_user = bool(self._ask("user.remove", user))
+        was_bound = bool(self._ask("location.remove", [user, ""]))
+        if not (was_user or was_bound):
+            raise _unknown(user)
+        self.names.put(user, "")
+
+    def rename(self, user: str, display_name: str) -> None:
+        """Let the console show this display name, "" for none. BadUser, NotWritten, StoreError."""
+        name = checked_name(display_name)
+        if self.one(user) is None:
+            raise _unknown(user)
+        self.names.put(user, name)
+
+    def unbind(self, user: str, contact: str) -> None:
+        """Remove one binding, until the phone registers again. BadUser: the user has no such contact."""
+        if not contact or not self._ask("location.remove", [user, contact]):
+            raise BadUser(f"{user} is not registered at {contact or 'no contact'} (any more).", 404)
+
+    def _person(
+        self, user: str, password: tuple[str, float] | None, phones: Sequence[RegisteredPhone]
+    ) -> Person:
+        realm, set_at = password or (self._settings.realm, None)
+        return Person(user, self.names.get(user), set_at, realm != self._settings.realm, phones)
+
+    def _give_password(self, user: str) -> str:
+        password = generate_password()
+        self._ask("user.put", [list(make_entry(user, self._settings.realm, password))])
+        return password
+
+    def _ask(self, question: str, body: object) -> Any:
+        server = endpoints_of(self._settings).ask("registrar")
+        return call_rpc(server, question, body, ANSWER_S, self._context)
+
+
+def check_user(user: str) -> None:
+    """BadUser if nobody can be called so."""
+    if not USER.fullmatch(user):
+        raise BadUser(f"{user!r} cannot stand in a SIP address: use 1 to 64 letters and digits.", 400)
+
+
+def checked_name(text: str) -> str:
+    """The display name without what only looks like nothing. BadUser."""
+    name = " ".join(text.split())
+    if len(name) > MOST_CHARACTERS or not name.isprintable():
+        raise BadUser(f"A display name has at most {MOST_CHARACTERS} characters, all of them visible.", 400)
+    return name
+
+
+def why_not(error: Exception) -> str:
+    """Why an act was not done, for people."""
+    if isinstance(error, (BadUser, NotWritten)):
+        return str(error)
+    if isinstance(error, RpcRefused):
+        return f"The registrar refuses: {error}. Nothing was changed."
+    return (
+        "The registrar, which keeps users and registrations, does not answer. Nothing was changed. "
+        "Look at Now whether it is up, then try again."
+    )
+
+
+def _has(person: Person, text: str) -> bool:
+    shown = [person.user, person.display_name]
+    shown += [part for each in person.phones for part in (each.contact, each.source, each.user_agent)]
+    return not text or any(text in each.lower() for each in shown)
+
+
+def _unknown(user: str) -> BadUser:
+    return BadUser(f"There is no user {user}. Nothing was changed.", 404)
