@@ -18,7 +18,10 @@ from switchboard.bus.outbox import Outbox
 from switchboard.core.overload import LASTS_S, Overload, Verdicts
 
 RATE_MEMORY_S = 0.2
-"""Over about so long of work the peer's rate is averaged."""
+"""Over about the items that a peer takes within so long its rate is averaged.
+
+Over items, not over time: a machine that was busy with something else for a moment made the few items of that moment
+slow, and tells nothing of those that come."""
 STAMPS_KEPT = 1_000
 AWAY_S = 1.0
 """Who is silent for longer was not at work, but away: that says nothing of the rate."""
@@ -61,8 +64,10 @@ class Backlog:
     def _learn(self, items: int, work_s: float) -> None:
         if self._rate and work_s > AWAY_S:
             return
-        weight = min(1.0, work_s / RATE_MEMORY_S) if self._rate else 1.0
-        self._rate += weight * (items / work_s - self._rate)
+        known = RATE_MEMORY_S * self._rate  # items
+        weight = min(1.0, items / known) if known else 1.0
+        item_s = weight * work_s / items + (1.0 - weight) / (self._rate or 1.0)
+        self._rate = 1.0 / item_s
 
 
 class AdmissionControl:
@@ -97,8 +102,9 @@ class AdmissionControl:
 
 KEPT = 10_000
 """Items that edge-rx keeps for a peer: what calls that were begun have yet to say is not to be lost."""
-FULL = 1_000
-"""Items beyond which nothing new is taken on."""
+FULL = 5_000
+"""Items beyond which nothing new is taken on: what comes within the half second in which no phone repeats itself, at
+10,000 items a second."""
 LOOK_EVERY_S = 0.005
 STAMP_EVERY_S = 0.04
 STAMP_ITEMS = 256
