@@ -166,7 +166,7 @@ def cdr(
         nothing = "No call has ended yet." if wanted == WantedRecords() else "No call is like that."
         rows = list(map(_RecordRow(settings), records))
         print_table(RECORD_HEADINGS, rows, nothing)
-        if limit is None and len(rows) == most:
+        if limit is None and 0 < most == len(rows):
             say(
                 f"The last {most}: --limit 0 shows all; --user, --outcome, --since and --until choose among them."
             )
