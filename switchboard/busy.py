@@ -1,4 +1,4 @@
-"""Long work says now and then that it goes on, so that who watches this process does not take it for one that hangs."""
+"""Long-running work reports that it goes on, so that its parent does not take the process for one that hangs."""
 
 import time
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""Digest authentication on the wire (RFC 7616, RFC 8760): challenges, credentials, the sums in them.
+"""Digest authentication on the wire (RFC 7616, RFC 8760): challenges, credentials, and their hashes.
 
-Credentials are for a request if their `uri` names its resource, in whatever letters (RFC 7616 §3.4.6).
+Credentials are valid for a request if their `uri` names its resource, in any spelling (RFC 7616 §3.4.6).
 """
 
 import re

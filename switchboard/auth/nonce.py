@@ -1,6 +1,13 @@
-"""Nonces that need no memory of their own: when one was made and by whom stands in it, under a seal (RFC 7616 §3.3).
+"""Nonces that need no table: each contains its time and its issuer, under a seal (RFC 7616 §3.3); and the replay check.
 
-What is remembered is how often each was used: nothing that was said once is believed a second time (§3.4.5).
+Theory. A server that stored each nonce that it issues could be filled with requests without credentials. So a nonce
+carries its own data (time, random octets, a tag of the receiver's address) and a keyed hash over it and the issuer's
+name. Whether it is valid follows from the nonce alone.
+
+Against replays (§3.4.5) the issuer has to remember how often a nonce was *used*, which costs an attacker a valid
+password. For each used nonce it keeps the highest count (`nc`) and a bit map of the WINDOW counts below, as IPsec
+does: a count is accepted once, and counts may overtake one another a little. At most KEPT nonces are tracked. If one
+is dropped, all unused nonces up to its age are refused, because they may have been used.
 """
 
 import struct

@@ -1,6 +1,12 @@
-"""What a worker does round after round: takes frames, fires timers, flushes. `loop.py` does what comes seldom.
+"""The rounds of a worker: take frames, fire timers, flush. `loop.py` does the rare tasks.
 
-Under load, input gathers a little before the next round, since cost is per drain: the adaptive batch interval.
+Theory. A process pays for each wake-up and each frame, hardly for the single message. So under load input should
+gather before the next round, but not for long: the *adaptive batch interval*. It is the time in which about `enough`
+datagrams arrive at the measured rate (a moving average over MEMORY_S), between LEAST · `longest_s` and `longest_s`.
+If fewer than WORTH datagrams would arrive in `longest_s`, there is no interval, since it would only add delay. The
+wait follows a drain, so a datagram after a pause is read at once.
+
+Timers that are due within TIMER_GRAIN_S fire together, for the same reason.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""Remote procedure calls between processes: the `ask` and `control` sockets, and who asks at one or at many.
+"""Remote procedure calls between processes: the `ask` and `control` sockets, and clients that ask one or many servers.
 
-A group asks many servers the same question at once: as a rule the parents, how their workers are.
+A group asks many servers the same question at once; most often it asks the parents for the state of their workers.
 """
 
 import math

@@ -12,7 +12,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import read_state
 from switchboard.console.recent import Recent, RecentReader
-from switchboard.registrar.listing import read_pages
+from switchboard.registrar.listing import doubt_of, read_pages
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
@@ -37,6 +37,11 @@ class RegisteredPhone:
     q: float
 
     @property
+    def doubt(self) -> str:
+        """What is odd about its address; "" for nothing."""
+        return doubt_of(self.contact, self.source)
+
+    @property
     def left_s(self) -> float:
         """Seconds that it is still registered."""
         return max(0.0, self.expires_at - time.time())
@@ -46,11 +51,6 @@ def registered_phones(settings: Settings, context: BusContext, now_at: float) ->
     """Return all bindings that have not expired, by user. RpcError or StoreError if nobody can tell."""
     found = _stored(settings) if is_here(REGISTRAR, settings) else _asked(settings, context)
     return sorted((each for each in found if each.expires_at > now_at), key=lambda each: each.user)
-
-
-def contacts_of(user: str, settings: Settings, context: BusContext) -> list[str]:
-    """Return the contacts that a user has now. Errors as above."""
-    return [each.contact for each in registered_phones(settings, context, time.time()) if each.user == user]
 
 
 def _stored(settings: Settings) -> Iterator[RegisteredPhone]:

@@ -1,9 +1,21 @@
-"""When more comes than can be served: new work is refused early, so that what was begun is finished.
+"""Overload control: new work is refused early, so that work that was begun is finished.
 
-Judged by how late what comes now will be when its turn comes: a phone repeats a request after T1 (0.5 s);
-work that is later than that is done twice, and capacity is lost.
-So new requests are admitted at a rate that is found by feedback: the one at which they are late by `LATE_S`.
-What was decided of a request is remembered, so that its copies are told the same (RFC 3261 §8.2.7).
+Theory. A phone repeats a request after T1 (0.5 s). A server that answers later gets every request twice, so its
+useful capacity falls just when it is needed. So the controlled quantity is the delay: how late a request of now will
+be when its turn comes. The queue is short enough at `LATE_S`, and never empty.
+
+A measurement of the delay (`note`) switches the control on if the delay is above half of `LATE_S` for PERSISTS_S, or
+above HOPELESS_S for SOON_S. New requests are then admitted at a rate, by a token bucket. The rate starts at the
+average of what was admitted before, and changes exponentially:
+
+    the delay is above LATE_S and does not fall                    the rate falls, in proportion to the excess
+    the delay is below LATE_S and something was refused            the rate rises, in proportion to what is missing
+
+In addition a part of the rate is held back at once while the delay is above LATE_S, which damps the oscillation. The
+control ends when for RECOVERS_S the delay was short and nothing was refused. Half of the bucket is reserved for
+users.
+
+`Verdicts` remembers the decision on each request, so that its copies get the same answer (RFC 3261 §8.2.7).
 """
 
 from math import exp

@@ -1,8 +1,8 @@
 """Request validation and Route handling (RFC 3261 §16.3, §16.4), in the RFC's order.
 
-Besides, what only trusted senders may say of who calls, and how a phone is to ring (RFC 3325 §5, RFC 7315,
-RFC 3261 §20.4). Phones show an asserted identity as the caller's, and answer by themselves if they are told so.
-Both are taken out of what comes from elsewhere than a trusted network, in requests as in responses.
+It also removes what only trusted senders may say about the caller and about how a phone rings (RFC 3325 §5, RFC
+7315, RFC 3261 §20.4). Phones show an asserted identity as the caller's, and answer automatically if they are told
+so. Both are removed from the requests and the responses of untrusted networks.
 """
 
 import re

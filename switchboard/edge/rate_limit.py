@@ -1,8 +1,14 @@
-"""What the settings say of sources, and how much each sends: who sends too much is ignored for a while.
+"""The rate limit of each source, and the access rules of the settings.
 
-Edge-rx asks for each datagram, before it reads it. Phones may share a flooder's address: whoever registered from an
-address and port is heard a little all the same. All phones of one address together may send what one source may, so
-that whoever registers from many ports gains as much again, and no more.
+Theory. Each source has a token bucket: `rate` tokens a second, at most `burst`. A datagram takes one token. A source
+without a token is ignored for `ignored_s`, and then starts with the tokens of one second. edge-rx checks this before
+it reads the datagram, so the cost of a flood is one look-up. An IPv6 source is its whole site, because a host has
+many addresses there. The table has a bounded size, in two generations: sources that were silent for longest are
+forgotten.
+
+Phones may share the address of a flooder (behind a NAT). A phone that registered from an address and port has a
+small bucket of its own, and is still heard while its address is ignored. All phones of one address together may send
+as much as one source, so an attacker who registers from many ports can at most double his share.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,9 @@
-"""Which events have arrived: each router numbers its own, and tells them until they are acknowledged."""
+"""The delivery of events, at least once and in order: routers number their events, and repeat them until acknowledged.
+
+Theory. For each incarnation of a router the journal keeps the number of the last event that it took. The next number
+is taken, a lower one was seen before, and a higher one shows a gap: the events behind it are refused, and the router
+sends them again. Only a gap that is not filled for a long time is accepted.
+"""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
-"""What the journal remembers: open calls, how long each is waited for, calls recorded, and what is to be written.
+"""The journal's memory: open calls, the time until which each is waited for, recorded calls, and what is to be written.
 
-`CallTable` is the compiled twin (`_native/journal.pyx`) where that is there. It keeps plain calls in C and folds
-their plain events straight from the packed frame; `Call` and `fold.py` have the rules, for all others.
+`CallTable` is the compiled twin (`_native/journal.pyx`) where there is one. It keeps plain calls in C and folds
+their plain events directly from the packed frame. `Call` and `fold.py` have the rules for all others.
 """
 
 from collections import OrderedDict

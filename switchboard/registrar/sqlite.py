@@ -1,12 +1,13 @@
 """The store of bindings in SQLite: durable once a batch has ended, readable by the routers meanwhile.
 
-All bindings are in memory (`user_table.py`); the file is what they are read from at the start. A batch is one row:
-the records of the users whom it changed, in one packed list. So a commit writes a page or two, whoever it is about.
-The rows in order, each user's last record counting, are the state. When most of what they hold is superseded, the
-oldest ones go, and what still counts in them goes into the next row, so that the file is bounded.
+Theory. All bindings are in memory (`user_table.py`); the file is read at a start only. So it needs no index, and is
+a log in a table: a batch is one row with the records of the users whom it changed, in one packed list. A commit
+writes a page or two, whichever users it concerns. The state is the result of all rows in order, in which the last
+record of a user counts. When most of the rows' content is superseded, the oldest rows are removed, and their valid
+records go into the next row. So the file is bounded.
 
-While the file cannot be written (a full disk, a foreign lock), what was in force stays so, and nothing else comes
-into force. `try_again` finds out when it can.
+While the file cannot be written (a full disk, a foreign lock), the previous state stays in force, and no change
+takes effect. `try_again` finds out when it can be written.
 """
 
 import os

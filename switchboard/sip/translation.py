@@ -37,6 +37,30 @@ def is_translated(contact: str, via: str, source: str) -> bool:
     return seen is not None and ((is_far and named.is_loopback) or (seen.is_global and not named.is_global))
 
 
+def doubt(contact: str, source: str) -> str:
+    """What is odd, for people, about who names the host `contact` and sends from the address `source`; "" for nothing.
+
+    A name says nothing, unless nobody can have it.
+    """
+    named, seen = address_of(contact), address_of(source)
+    if named is None:
+        is_odd = contact.endswith(_NOWHERE) or contact in _SENDER_ITSELF
+        return f"contact names {contact}, where nobody is" if is_odd else ""
+    if seen is None or named == seen:
+        return ""
+    if is_nowhere(contact) and not seen.is_loopback:
+        return f"contact names {named}, where nobody is"
+    return f"contact names {named}"
+
+
+def is_nowhere(host: str) -> bool:
+    """Whether nobody else is reached at this IP address: the sender itself, nobody, or everybody."""
+    address = address_of(host)
+    if address is None:
+        return False
+    return address.is_loopback or address.is_unspecified or address.is_multicast or address == _EVERYBODY
+
+
 def is_private(host: str) -> bool:
     """Whether it is an IP address that means something else, or nothing, in another network."""
     address = address_of(host)

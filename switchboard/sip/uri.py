@@ -194,6 +194,11 @@ def _parse_userinfo(text: str) -> tuple[str, str | None]:
     return user, password if colon else None
 
 
+def format_host_port(uri: SipUri) -> str:
+    """The host, and the port if the URI names one."""
+    return uri.host if uri.port is None else f"{uri.host}:{uri.port}"
+
+
 def _refusal(text: str) -> ParseError:
     scheme = _SCHEME.match(text)
     if scheme is None or is_sip(text):

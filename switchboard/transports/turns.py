@@ -1,4 +1,11 @@
-"""Whose question is next: each asker has a queue, and the queues have their turns. No I/O, no clock."""
+"""The queue of look-ups: a fair order among the askers. No I/O, no clock.
+
+Theory. Look-ups may take seconds, and one user may ask for a thousand names. A single queue would delay all others.
+So each asker has a queue of its own, and the queues take turns (round robin): `take` serves the first asker in the
+order that is below its limit of running look-ups, and puts that asker at the end. There are limits for an asker and
+for all together, for waiting and for running look-ups. If the queue as a whole is full, the newest look-up of the
+asker with the longest queue is dropped.
+"""
 
 from collections import Counter, deque
 from typing import NamedTuple

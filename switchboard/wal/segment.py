@@ -1,12 +1,13 @@
-"""One file of a keyed log: a header, and behind it what each commit wrote; and how much a log holds.
+"""One file of a keyed log: a header, then the commits; and the limits of such a log.
 
     header   b"SWBLOG" + version (1 byte) + b"\\n"
     commit   crc32 of its records (u32), their length (u32), the records
     record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
 
-All numbers are little-endian. A commit that was being written when the process was killed ends the file for its
-readers: none of it has happened. One that is damaged is skipped, where a whole one follows; that is reported, and the
-file set aside (`storage/mending.py`).
+All numbers are little-endian. A process may be killed while it writes a commit. That commit is incomplete, so it is
+the last one, and readers ignore it as a whole. A commit in the middle with a wrong checksum is damaged: readers
+search for the next whole commit behind it and go on there. This is reported, and the file is set aside
+(`storage/mending.py`).
 """
 
 import os

@@ -72,7 +72,12 @@ class RegistrarService(Actor):
             settings, key, f"{self.name} {self._store.series}", self._store.nonces(), self._failures
         )
         self._registrar = Registrar(
-            self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
+            self._store,
+            own_domains(settings).owns,
+            _policy(settings),
+            os.urandom(16),
+            self._authenticator,
+            self._failures,
         )
         doubt = self._clock.doubt
         self._grace = Grace(self._store, doubt, boot_id()) if doubt else None
