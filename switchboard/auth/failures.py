@@ -1,7 +1,7 @@
-"""Whom a worker turned away, and why; which users' phones keep failing to prove a password, and what may help them.
+"""Refused requests with their reasons; and the users whose phones fail repeatedly, with what may help them.
 
-User agents differ in what they make of two challenges (RFC 8760 §2.4): some answer the first and compute
-MD5 all the same, some compute one of two answers wrongly, some answer nothing once they see SHA-256.
+User agents differ in how they handle two challenges (RFC 8760 §2.4): some answer the first and compute MD5 all the
+same, some compute one of two answers wrongly, and some do not answer once they see SHA-256.
 """
 
 from collections import OrderedDict
@@ -75,7 +75,7 @@ class Failures:
 MOST_FAILING: Final = 1000
 """Users that are remembered; who failed longest ago is forgotten first."""
 OFTEN: Final = 3
-"""So many failures in a row are no slip: a first request without a password is none."""
+"""This number of failures in a row is no accident. A first request without a password is not a failure."""
 _FAIL_AT_SIGHT = ("freeswitch", "sofia-sip", "baresip v1.0")
 """How User-Agents begin that are known to give up when SHA-256 is among the challenges."""
 

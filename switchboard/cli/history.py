@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, say
-from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.cli.running import context_or_exit, refuse_strangers, settings_or_exit
 from switchboard.history.explain import explain as explain_messages
 from switchboard.history.failures import FailedRegistrations, failed_registrations
 from switchboard.history.ladder import Arrow, Ladder, draw, lines_of
@@ -32,7 +32,9 @@ def chosen(call_id: str | None, last: bool, user: str = "") -> tuple[str, Sequen
     """The Call-ID that is meant and its messages; ends with status 1 where there are none, 2 for misuse."""
     if sum((call_id is not None, last, bool(user))) != 1:
         fail("Say which call: its CALL-ID, --last, or --user NAME.", MISUSED)
-    reader = history_of(settings_or_exit())
+    settings = settings_or_exit()
+    refuse_strangers(settings)
+    reader = history_of(settings)
     try:
         name = call_id if call_id is not None else _last(reader, user)
         messages = reader.messages(name)

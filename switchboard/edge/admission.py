@@ -1,7 +1,12 @@
-"""Admission control: which new requests go on while their peers are overloaded; what was begun always does.
+"""Admission control: which new requests go on while their receivers are overloaded. Work that was begun always does.
 
-A request that is sent again has the same verdict again: a call that was admitted is not refused because its
-INVITE was lost or late. How much the peers have to do is known from how late they take what they are sent.
+Theory. edge-rx has to know the delay of each receiver without asking for each message. It puts a *stamp* into the
+stream of items to a receiver, at most every STAMP_EVERY_S or STAMP_ITEMS items. The receiver returns the stamp when
+it has taken the items before it. From two returned stamps edge-rx learns the receiver's rate, provided that the
+receiver had work all the time. The items that are still out, divided by the rate, are the delay of a message of now.
+The overload control of the receiver (`core/overload.py`) decides with this delay.
+
+A repeated request gets the same verdict: an admitted call is not refused because its INVITE was lost or late.
 """
 
 from collections import deque
@@ -37,7 +42,7 @@ class Backlog:
         self._rate = 0.0
 
     def stamp(self, at: float, items: int) -> None:
-        """So many items were handed on up to `at`."""
+        """This number of items was handed on up to `at`."""
         self._stamps.append((at, items))
 
     def take(self, stamp: float, at: float) -> None:
@@ -103,7 +108,7 @@ FULL = 5_000
 LOOK_EVERY_S = 0.005
 STAMP_EVERY_S = 0.04
 STAMP_ITEMS = 256
-"""So many are stamped sooner: a burst has to be seen while it comes. Each stamp costs both ends a frame."""
+"""This number of items gets a stamp sooner: a burst has to be noticed early. Each stamp costs both ends a frame."""
 
 
 class Load:

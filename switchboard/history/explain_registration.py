@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from switchboard.auth.failures import Failing, advise
 from switchboard.history.account import (
     Account,
     Advice,
@@ -140,17 +141,26 @@ def _unauthorized(request: LenientMessage, answer: LenientMessage, place: Place)
     user = short(request.callee)
     if place.is_user(user) is False:
         return Advice(
-            f"There is no user {user}, which the phone is not told",
+            f"There is no user {user}; the phone is not told so",
             (f"Correct the name in the phone, or make the user: switchboard user add {user}",),
         )
     if _shows_credentials(request):
         name = "; the user name for it is the part of the address before the @"
         return Advice("Its password is wrong", (f"Enter the password again{name}.",))
     return Advice(
-        "The switchboard asked for a password, and the phone gave none",
-        (
-            "Enter the password in the phone's account.",
-            "A phone that has one answers the question at once: if it has, it may not know what to make of "
-            "the algorithms that are asked for (WWW-Authenticate): `switchboard doctor` says what to set.",
-        ),
+        "The switchboard asked for a password, and the phone gave none", _without(request, user, place)
+    )
+
+
+def _without(request: LenientMessage, user: str, place: Place) -> tuple[str, ...]:
+    """What to check of a phone that shows no password: some have one, and cannot read the question."""
+    offered = place.algorithms(user)
+    if offered:
+        agent = request.first("user-agent")
+        told = advise(Failing(user, 1, request.seen.source.host, agent, "", 0.0), offered)
+        return (f"{told[0].upper()}{told[1:]}.",)
+    return (
+        "Enter the password in the phone's account.",
+        "A phone that has one answers the question at once: if it has, it may not know what to make of "
+        "the algorithms that are asked for (WWW-Authenticate): `switchboard doctor` says what to set.",
     )

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcError, call_rpc
+from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
@@ -34,6 +34,7 @@ class Place:
     """This switchboard. `own` None: nothing is known of it.
 
     `names`: what phones may call it, the domains first. `is_user`: whether there is such a user; None: nobody can tell.
+    `algorithms`: by which a user is asked for a password; none if nobody is, or nobody knows.
     `access`: the access lists by the name of their setting.
     """
 
@@ -42,6 +43,7 @@ class Place:
     port: int = DEFAULT_PORT
     contacts: Contacts = _unknown
     is_user: Callable[[str], bool | None] = _unknown
+    algorithms: Callable[[str], Sequence[str]] = lambda _: ()
     access: Sequence[tuple[str, AccessListSettings]] = ()
     max_contacts: int = 0
 
@@ -103,19 +105,20 @@ def place_of(settings: Settings, context: BusContext) -> Place:
         port=settings.sip_port,
         contacts=asking.contacts,
         is_user=asking.is_user,
+        algorithms=asking.algorithms,
         access=lists,
         max_contacts=settings.max_contacts,
     )
 
 
 class _Asking:
-    """Asks the registrar, for the users only once."""
+    """Asks the registrar, about each user once; a silent one not again."""
 
     def __init__(self, settings: Settings, context: BusContext) -> None:
         self._settings = settings
         self._context = context
-        self._users: set[str] | None = None
-        self._is_silent = settings.auth == "off"
+        self._known: dict[str, bool] = {}
+        self._is_silent = False
 
     def contacts(self, user: str) -> list[str] | None:
         answer = self._ask("location.list", ["", 0, {"name": user}])
@@ -124,17 +127,25 @@ class _Asking:
         return [each["contact_uri"] for name, bound in answer[1] for each in bound if name == user]
 
     def is_user(self, user: str) -> bool | None:
-        if self._users is None and not self._is_silent:
-            answer = self._ask("user.list", None)
-            self._is_silent = answer is None
-            self._users = {name for name, *_ in answer or ()}
-        return None if self._is_silent or self._users is None else user in self._users
+        if self._settings.auth == "off":
+            return None
+        if user not in self._known and isinstance(answer := self._ask("user.known", user), bool):
+            self._known[user] = answer
+        return self._known.get(user)
+
+    def algorithms(self, user: str) -> Sequence[str]:
+        return () if self._settings.auth == "off" else self._settings.algorithms_of(user)
 
     def _ask(self, question: str, body: object) -> Any:
+        if self._is_silent:
+            return None
         try:
             server = endpoints_of(self._settings).ask("registrar")
             return call_rpc(server, question, body, ANSWER_WITHIN_S, self._context)
+        except RpcRefused:
+            return None
         except RpcError:
+            self._is_silent = True
             return None
 
 

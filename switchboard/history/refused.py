@@ -83,7 +83,7 @@ def _password(call: ExplainedCall, place: Place) -> Advice | None:
         return None
     if place.is_user(call.caller) is False:
         return Advice(
-            f"There is no user {call.caller}, which the phone is not told",
+            f"There is no user {call.caller}; the phone is not told so",
             (f"Correct the name in the phone, or make the user: switchboard user add {call.caller}",),
         )
     if not call.invite.first("proxy-authorization"):

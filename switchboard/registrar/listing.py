@@ -1,7 +1,8 @@
-"""Which bindings somebody asks the registrar for, and how it tells of them page by page (docs/BUS.md, location.list).
+"""Listings of bindings: which ones match, and how the registrar returns them page by page (docs/BUS.md, location.list).
 
-A page has the users from a position of the table on; who follows the positions up to 0 hears of every user that was
-there all the while, of some of them twice. Positions are good as long as the registrar that gave them lives.
+A page has the users from a position of the table on. A client that follows the positions up to 0 gets every user
+that was there all the time, and some of them twice. Positions are valid as long as the registrar that issued them
+lives.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,7 +53,7 @@ class Wanted:
         return user == self.name if self.name else not self.user or _fits(self.user, user)
 
     def matches(self, binding: Binding) -> bool:
-        """Whether the binding is meant, whoever's it is."""
+        """Whether the binding matches, whatever its user."""
         return (
             (not self.contact or _fits(f"*{self.contact}*", binding.contact))
             and (not self.agent or _fits(f"*{self.agent}*", binding.user_agent))

@@ -419,6 +419,18 @@ def test_registrations(seen: list[Seen], sentences: list[str]) -> None:
     assert account.failed is ("registered" not in sentences[0] and "withdrew" not in sentences[0])
 
 
+def test_a_phone_that_cannot_read_the_question() -> None:
+    place = Place(algorithms=lambda _: ("SHA-256", "MD5"))
+    seen = [
+        each._replace(raw=each.raw.replace(b"Linphone/5", b"baresip v1.0.0"))
+        for each in registration(401, "No")
+    ]
+    (advice,) = explain(seen, place).advice
+    assert advice.startswith(
+        'This phone is known to give up when it sees SHA-256: set auth_algorithms = ["MD5"]'
+    )
+
+
 def test_a_registration_from_behind_address_translation() -> None:
     seen = registration(answer="Contact: <sip:lukas@10.0.0.2>;expires=600\r\n")
     outside = [each._replace(source=Address("203.0.113.9", 40000)) for each in seen[:1]] + seen[1:]

@@ -110,7 +110,7 @@ def test_a_caller_who_is_no_user_is_told_to_the_operator() -> None:
         each._replace(raw=each.raw.replace(b"sip:lukas@", b"sip:karel@"))
         for each in refused(407, extra=PROOF)
     ]
-    assert "There is no user karel, which the phone is not told" in explain(seen, OURS).sentences[-1]
+    assert "There is no user karel; the phone is not told so" in explain(seen, OURS).sentences[-1]
 
 
 def test_a_contact_that_asks_for_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
