@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 EVERY_S = 0.1
-"""Who is told hears no more often."""
+"""Reports are not more frequent than this, s."""
 
 
 class Busy:
-    """Called by whatever may take long; passes it on to `tell`, if somebody wants to know."""
+    """Called by work that may take long; passes the call on to `tell`, if that is set."""
 
     def __init__(self) -> None:
         self.tell: Callable[[], None] | None = None

@@ -161,7 +161,7 @@ class _Resource(NamedTuple):
 def names_same(shown: str, uri: str, user: str, owns: Owns) -> bool:
     """Whether `shown` (untrusted) of the credentials of `user` names what the Request-URI `uri` names.
 
-    Of what is ours, who names no user names all of it; and a user may name itself in place of the domain.
+    A URI of ours without a user names everything that is ours; and a user may name itself in place of the domain.
     """
     if shown == uri:
         return True

@@ -75,7 +75,7 @@ class Failures:
 MOST_FAILING: Final = 1000
 """Users that are remembered; who failed longest ago is forgotten first."""
 OFTEN: Final = 3
-"""So many failures in a row are no slip: a first request without a password is none."""
+"""This number of failures in a row is no accident. A first request without a password is not a failure."""
 _FAIL_AT_SIGHT = ("freeswitch", "sofia-sip", "baresip v1.0")
 """How User-Agents begin that are known to give up when SHA-256 is among the challenges."""
 

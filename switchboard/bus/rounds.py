@@ -23,7 +23,7 @@ WORTH = 2.0
 LEAST = 0.5
 """The part of the longest batch interval that one lasts at any rate."""
 MEMORY_S = 0.05
-"""Over about so long the rate is averaged."""
+"""The rate is averaged over about this time."""
 
 
 class BatchIntervalInPython:
@@ -60,11 +60,11 @@ except ImportError:
 
 FRAMES_A_ROUND = 64
 BYTES_A_ROUND = 128_000
-"""What a round yields leaves at its end: who has much to do must not let it wait for all of that."""
+"""The output of a round leaves at its end, so a round with much input has to end early."""
 IDLE_S = 1.0
 LOOK_AROUND_S = 1.0
 TIMER_GRAIN_S = 0.010
-"""Timers fire together that are due within so long."""
+"""Timers that are due within this time fire together."""
 RETRY_S = 0.010  # between two tries of an outbox whose peer is away
 
 

@@ -83,7 +83,7 @@ class Tap:
 
     While it is open, each frame that one of `peers` takes is told, and what is given to `publish`: gathered
     for GATHER_S, until `due_at` (monotonic s), for each sample of the calls that somebody has chosen.
-    `greeting`: what whoever comes is to hear, in a frame of its own.
+    `greeting`: what each new subscriber gets, in a frame of its own.
     """
 
     def __init__(

@@ -68,7 +68,7 @@ class Branch(Waiting):
     """A request on its way to one target. `final` is None until it ended; `context` owns the decision.
 
     `given_up`: a timer ended it. `redirected`: its 3xx is followed and no candidate any more (§16.7 step 4).
-    `breadth`: so many branches may be made of it (RFC 5393 §5.3).
+    `breadth`: most branches that may be made of it (RFC 5393 §5.3).
 
     Timer "C" bounds how long a callee may ring (§16.8), "X" how long a CANCEL is waited for (§9.1).
     """

@@ -52,7 +52,7 @@ class Side(NamedTuple):
     `flow`: where requests for its `target` go. `is_translated`: it is reached over the flow alone, whatever it names.
     `is_named`: the target is a name, to be resolved; the flow stands in if that leads nowhere. `may_follow`: whether it
     may follow the other side wherever that moves, while it sends from its own flow. `is_claimed`: a
-    stranger says to be there, whose messages come from elsewhere; so who leads there sends from the other side's flow.
+    stranger claims the address, but sends from another one; so requests to it must come from the other side's flow.
     """
 
     flow: Flow

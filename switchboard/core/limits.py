@@ -51,7 +51,7 @@ class Recent:
 
 
 LATE_S = 0.3
-"""So late, a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""
+"""At this lateness a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""
 MOST_PASSED = 60
 """Via and Route values of a request; Max-Forwards lets a request pass 70 proxies."""
 _NOBODY = Reader("", "")

@@ -33,7 +33,7 @@ _RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"
 _PARAM: Final = f";{PARAM}=".encode()
 _ENDS_PARAM: Final = b";>,? \t\r\n"
 _MOST_SEALS: Final = 8
-"""So many are looked at in one response."""
+"""Record-Routes that are examined in one response."""
 _new = tuple.__new__
 
 

@@ -40,7 +40,7 @@ from switchboard.sip.respond import Hop, build_response
 from switchboard.sip.splice import strip_top_via, without_lines
 
 SPIRAL_TARGETS = 3
-"""So many places a request is sent to that comes back to us; fewer if it has less breadth left."""
+"""Targets of a request that comes back to us; fewer if it has less breadth left."""
 
 _RINGING = (180, 183)
 _REFRESHING = ("INVITE", "UPDATE")
@@ -208,7 +208,7 @@ class ResponseContext:
         return bool(fresh)
 
     def _used(self) -> int:
-        """So many places it was or will be sent to: its targets, and where some of them are reached instead."""
+        """The number of places it was or will be sent to: its targets, and the fallbacks of some of them."""
         return len(self._tried) + sum([_has_fallen_back(branch) for branch in self._branches])
 
     def _settle(self, effects: ProxyEffects) -> None:

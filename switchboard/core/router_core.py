@@ -134,7 +134,7 @@ class RouterCore:
             self.engine.forget_all()
 
     def note_lag(self, lag_s: float, now: float) -> None:
-        """What came up to now was late by so much (monotonic s)."""
+        """Input up to now was late by this time (s)."""
         caps, engine = self._env.caps, self.engine
         if caps is None:
             return

@@ -27,7 +27,7 @@ _EVENT_METHODS: Final = ("SUBSCRIBE", "PUBLISH")
 ENDINGS: Final = ("ACK", "BYE")
 """Methods that begin nothing."""
 _MOST_ALIASES: Final = 20
-"""So many users does one lead to whose contacts are users."""
+"""Users that one user may lead to by contacts that are users."""
 RETRY_AFTER_S = 5
 """When to call again while nobody has told us yet who is registered."""
 

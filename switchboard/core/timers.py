@@ -63,7 +63,7 @@ class Waiting:
 
 
 Entry = tuple[float, int, Waiting, str]
-"""When it fires, the how-manieth it is, whose it is, and its letter."""
+"""The instant at which it fires, its sequence number, its owner, and its letter."""
 
 
 E = TypeVar("E", bound=tuple[Any, ...])

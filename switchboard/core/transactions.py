@@ -41,7 +41,7 @@ from switchboard.sip.message import Message
 A_SECOND: Final = 10
 """Repetitions to one address that has never answered."""
 ADDRESSES: Final = 20_000
-"""That are remembered of those who have answered, since so many others did."""
+"""Addresses that have answered, in one generation."""
 
 
 class Repeating(Protocol):

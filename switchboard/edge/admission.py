@@ -42,7 +42,7 @@ class Backlog:
         self._rate = 0.0
 
     def stamp(self, at: float, items: int) -> None:
-        """So many items were handed on up to `at`."""
+        """This number of items was handed on up to `at`."""
         self._stamps.append((at, items))
 
     def take(self, stamp: float, at: float) -> None:
@@ -108,7 +108,7 @@ FULL = 5_000
 LOOK_EVERY_S = 0.005
 STAMP_EVERY_S = 0.04
 STAMP_ITEMS = 256
-"""So many are stamped sooner: a burst has to be seen while it comes. Each stamp costs both ends a frame."""
+"""This number of items gets a stamp sooner: a burst has to be noticed early. Each stamp costs both ends a frame."""
 
 
 class Load:

@@ -21,7 +21,7 @@ FIRST_ANSWERS_WITHIN_S: Final = 3.0
 """A router that starts meanwhile takes less; who is away for longer holds up nobody."""
 ASK_EVERY_S: Final = 1.0
 ANSWERS: Final = 2
-"""So many in a row have to say that a call is not held: one may have crossed a request that was under way."""
+"""A call is not held if this number of answers in a row says so: one may have crossed a request on its way."""
 
 
 class Group(Protocol):

@@ -21,11 +21,11 @@ from switchboard.core.overload import LASTS_S
 
 @dataclass(frozen=True, slots=True)
 class FilterPolicy:
-    """`rate`: datagrams a second from one source, 0 for no limit; `burst`: so many at once; `ignored_s`:
-    so long nobody listens to who sent more. `exempt` are not counted. `access` is for every datagram,
-    `methods` for requests besides; `silent`: whoever may not is not answered. `scanners`: how the User-Agent
-    of a scanner begins, in lower case. `largest` (octets) and `most_fields` (of the header): of a request
-    that begins something, from an address where nobody is registered. `transaction_s`: 64 T1.
+    """`rate`: datagrams a second from one source, 0 for no limit; `burst`: most at once; `ignored_s`: how long
+    a source above the limit is ignored. `exempt` have no limit. `access` is for every datagram, `methods` for
+    requests in addition; `silent`: denied requests get no answer. `scanners`: beginnings of the User-Agent of
+    scanners, in lower case. `largest` (octets) and `most_fields` (of the header): limits of a request outside
+    a dialog, from an address where nobody is registered. `transaction_s`: 64 T1.
     """
 
     rate: float = 0.0
@@ -57,13 +57,13 @@ class FilterPolicy:
 
 
 GENERATION = 10_000
-"""Sources that are remembered without having been heard of since so many others were."""
+"""Sources in one generation: a silent source is forgotten after one to two times this number of others."""
 FORGIVEN_S = 60.0
-"""A source that is ignored again within so long has not stopped: that is no news."""
+"""A source that is ignored again within this time has not stopped, and is not reported again."""
 SHARE = 0.05
 """Of what a source may send: 20 datagrams a second, 100 at once, by default. A call takes some 10."""
 PHONES = 20_000
-"""That are remembered without having registered again since so many others did."""
+"""Phones in one generation, by their last registration."""
 
 
 class BucketInPython(TokenBucket):

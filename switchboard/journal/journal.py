@@ -100,7 +100,7 @@ class Journal:
             self._take(router, item, now_at)
 
     def correct(self, correction_s: float) -> None:
-        """The wall clock, which records show, is so much ahead of that by which `now_at` and events tell."""
+        """How much the wall clock, which records show, is ahead of the clock of `now_at` and of events."""
         self._table.correction_s = correction_s
 
     def told_clock(self, router: Router, at: float, now_at: float) -> None:

@@ -19,9 +19,9 @@ class CallTableInPython:
 
     def __init__(self, max_call_s: float, max_recorded: int = MAX_RECORDED) -> None:
         self.correction_s = 0.0
-        """So much the wall clock, which records show, is ahead of the instants of events."""
+        """How much the wall clock, which records show, is ahead of the instants of events."""
         self.slow_s = 0.0
-        """So much the clock of the router whose events are folded is behind ours."""
+        """How much the clock of the router whose events are folded is behind ours."""
         self._max_recorded = max_recorded
         self._last_serial = 0
         self._open: OrderedDict[Key, Call] = OrderedDict()

@@ -53,7 +53,7 @@ class Wanted:
         return user == self.name if self.name else not self.user or _fits(self.user, user)
 
     def matches(self, binding: Binding) -> bool:
-        """Whether the binding is meant, whoever's it is."""
+        """Whether the binding matches, whatever its user."""
         return (
             (not self.contact or _fits(f"*{self.contact}*", binding.contact))
             and (not self.agent or _fits(f"*{self.agent}*", binding.user_agent))

@@ -234,7 +234,7 @@ def _check_require(request: Message) -> None:
 
 
 def _address_of_record(request: Message) -> SipUri:
-    """The To URI; that of another scheme is none of ours (404)."""
+    """The To URI; a URI of another scheme is not ours (404)."""
     try:
         return SipUri.parse(request.to_uri)
     except ParseError as error:

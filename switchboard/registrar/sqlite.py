@@ -38,9 +38,9 @@ from switchboard.storage.writing import Writing, error_number
 
 SCHEMA_VERSION = 2
 WORTH = 3
-"""So many times what counts the rows may hold before the oldest go."""
+"""The rows may hold this multiple of the valid data before the oldest are removed."""
 SLACK_BYTES = 256_000
-"""And so much more: a small store is not tidied at each commit."""
+"""And this in addition: a small store is not cleaned at each commit."""
 ROWS_AT_ONCE = 64
 BYTES_AT_ONCE = 256_000
 """Of the oldest rows that go in one commit; and twice what is new in it, so that they do not gather."""
@@ -56,9 +56,9 @@ INSERT INTO nonce_series SELECT lower(hex(randomblob(8)));
 _GRACE = "CREATE TABLE IF NOT EXISTS grace (boot TEXT PRIMARY KEY, number INTEGER NOT NULL)"
 """See `grace.py`; only a start with a wrong clock makes it."""
 LOCK_S = 0.1
-"""So long a commit waits for the lock of another program, of which there should be none."""
+"""A commit waits this long for the lock of another program; there should be no such program."""
 ROOM_BYTES = 256_000
-"""So much has to be written before it counts as possible again."""
+"""This amount has to be written before writing counts as possible again."""
 NONCES_KEPT = 100_000
 """Uses of nonces that wait until they can be written; the oldest go."""
 AFTER_A_LOSS = 1_000_000

@@ -35,14 +35,14 @@ class _User(NamedTuple):
 
 
 MOST_UNBOUND: Final = 10_000
-"""So many at least, the last ones, are remembered who had bindings."""
+"""The minimum of users without bindings that are remembered; the latest ones."""
 LOOKS_A_NAME: Final = 40
-"""At so many users an expiry looks for each that it may return: to look costs so much less than to remove."""
+"""An expiry looks at this number of users for each user that it may return: to look is cheap, to remove is not."""
 _BUCKETS = 1024
 
 
 class UserTableInPython:
-    """Users who have bindings, by name. Whoever loses the last one goes, but `was_bound` for a while.
+    """Users with bindings, by name. A user without bindings is removed, but `was_bound` remembers it for a while.
 
     `octets`: of all that is packed, names included. `bindings`: how many there are. Users have *positions* from 0,
     at which a walk over all of them can go on after others were set.

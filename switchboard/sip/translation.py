@@ -1,11 +1,11 @@
-"""Address translation as it shows from outside: where a user agent is reached that names an address of its own
-network (RFC 3581 §1).
+"""Address translation (NAT) as seen from outside: how to reach a user agent that names an address of its own network
+(RFC 3581 §1).
 
-A user agent says twice where it is: in Contact and in its Via. Datagrams show a third address, where they come
-from. A contact elsewhere than the source proves nothing by itself: gateways send from one address and listen at
-another, and a program may register for a phone. So the source stands in for the contact only if the contact
-cannot be right: the Via names it too, although datagrams come from elsewhere; it is an address of a private
-network, and the source is none; or nobody else can be there, as at 0.0.0.0 or 127.0.0.1.
+Theory. A user agent names its address twice, in Contact and in Via. Its datagrams show a third one, their source. A
+contact that differs from the source proves nothing: gateways send from one address and listen at another, and a program
+may register for a phone. So the source replaces the contact only if the contact cannot be right: if the Via names the
+same address, although the datagrams come from another one; if it is a private address, and the source is not; or if no
+other host can be there, as at 0.0.0.0 or 127.0.0.1.
 """
 
 from functools import lru_cache

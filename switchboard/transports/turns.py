@@ -34,7 +34,7 @@ class Turns:
         self._waiting = 0
 
     def add(self, waiting: Waiting) -> Waiting | None:
-        """Let one wait; return what has no room: itself, or the latest of whoever has more of them than others."""
+        """Let one wait; return the one without room: itself, or the latest of the asker with the longest queue."""
         queue = self._queues.get(waiting.question.asker)
         own = len(queue) if queue else 0
         if own >= SHARE:
@@ -51,7 +51,7 @@ class Turns:
         return refused
 
     def take(self) -> Waiting | None:
-        """The next whose turn it is, until `end`; None if none waits, or enough of them are being answered."""
+        """The next one in turn, which runs until `end`; None if none waits, or enough of them are running."""
         if self._running.total() >= MOST_AT_ONCE:
             return None
         asker = next((each for each in self._queues if self._running[each] < SHARE_AT_ONCE), None)

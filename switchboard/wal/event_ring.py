@@ -76,7 +76,7 @@ class EventRingInPython:
 
     @property
     def has_news(self) -> bool:
-        """Whether something is to be told now."""
+        """Whether events have to be sent now."""
         return bool(self._items) and self._told < self._items[-1][0]
 
     def put(self, event: bytes) -> int:
@@ -96,7 +96,7 @@ class EventRingInPython:
         self._items.extend((number, _numbered(number, event)) for number, event in sorted(events))
 
     def take(self, now: float, at_most: int = 256) -> tuple[int, bytes, int]:
-        """Return what is to be told now, oldest first: how many, their octets, the last number; 0, b"", 0: nothing."""
+        """Return the events to send now, oldest first: their number, their octets, the last number; 0, b"", 0: none."""
         if self._quiet_since is not None and now - self._quiet_since >= REPEAT_S:
             self._told = 0
             self._quiet_since = now
@@ -111,7 +111,7 @@ class EventRingInPython:
             self._quiet_since = now
 
     def held(self, now: float) -> None:
-        """The journal has what it was told, and waits for its disk: it need not be told again for now."""
+        """The journal has the events, and waits for its disk: they need not be sent again for now."""
         if self._quiet_since is not None:
             self._quiet_since = now
 
@@ -129,7 +129,7 @@ class EventRingInPython:
         return done
 
     def next_deadline(self) -> float | None:
-        """When something is to be told again; None while nothing waits."""
+        """When events have to be sent again; None while nothing waits."""
         return self._quiet_since + REPEAT_S if self._quiet_since is not None else None
 
 

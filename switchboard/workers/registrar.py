@@ -280,7 +280,7 @@ class RegistrarService(Actor):
         self._users.tell()
 
     def pause_s(self) -> float:
-        """What is left of GATHER_S while so many REGISTERs come that a commit is worth the wait."""
+        """What is left of GATHER_S while REGISTERs come so fast that a commit is worth the wait."""
         taken, self._taken = self._taken, 0
         if not taken or self._is_purging:  # what has expired is committed often enough
             return 0.0
