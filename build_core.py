@@ -13,7 +13,7 @@ import sys
 import sysconfig
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -58,14 +58,18 @@ def remove_outdated() -> None:
 
 def about_s() -> float:
     """How long a compilation takes from now on, roughly, beside what else the processors do."""
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count() or 1
     return CPU_S / cores * max(1.0, (os.getloadavg()[0] + cores) / cores)
 
 
-def compile_core() -> None:
-    """Compile what is out of date, with all processors. Raises CannotCompile."""
+def compile_core(begin: Callable[[float], None]) -> None:
+    """Compile what is out of date, with all processors. Raises CannotCompile.
+
+    If there is what it takes, `begin` is called first, with the seconds that it will last, roughly.
+    """
     with _told():
         _require_compiler()
+        begin(about_s())
         LOG.parent.mkdir(exist_ok=True)
         with LOG.open("w") as log:
             _run(
@@ -136,9 +140,8 @@ def main() -> int:
         print("The core is compiled.")
         return 0
     remove_outdated()
-    print(f"Compiling the core, about {about_s():.0f} s.", flush=True)
     try:
-        compile_core()
+        compile_core(lambda about_s: print(f"Compiling the core, about {about_s:.0f} s.", flush=True))
     except CannotCompile as failure:
         print(
             f"Not compiled: {failure}. All works in pure Python, at a fraction of the speed.", file=sys.stderr

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from build_core import CannotCompile, about_s, compile_core, is_current, remove_outdated
+from build_core import CannotCompile, compile_core, is_current, remove_outdated
 from switchboard.twins import PURE
 
 SWITCHBOARD = (sys.executable, "-m", "switchboard")
@@ -28,6 +28,7 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Become honcho, unless the set-up is wrong: then the reason is the last that is said, and the status 2."""
     signal.signal(signal.SIGINT, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # the Makefile has it wait until now
     os.environ.update(TYPED)
     os.environ["PATH"] = f"{HONCHO.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if status := subprocess.run([*SWITCHBOARD, "start", "--check"]).returncode:
@@ -55,7 +56,8 @@ def _compile_behind(honcho: int) -> None:
         return
     os.setpgid(0, 0)
     signal.signal(signal.SIGTERM, _end_group)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() == honcho:
         os.nice(NICENESS)
         _compile()
@@ -68,15 +70,16 @@ def _end_group(_number: int, _frame: object) -> None:
 
 
 def _compile() -> None:
-    _tell(
-        f"The core is compiled in the background, in about {about_s():.0f} s. Until then all runs in pure Python."
-    )
     try:
-        compile_core()
+        compile_core(_tell_begin)
     except CannotCompile as failure:
         _tell(f"Not compiled: {failure}. All works in pure Python, at a fraction of the speed.")
     else:
         _tell(_take_over())
+
+
+def _tell_begin(about_s: float) -> None:
+    _tell(f"Compiling in the background, about {about_s:.0f} s. Until then all runs in pure Python.")
 
 
 def _tell(line: str) -> None:

@@ -16,7 +16,15 @@ def main() -> None:
 
     app = make_app(sys.argv[1:2])
     signal.signal(signal.SIGINT, ordinary)
-    app()
+    try:
+        app()
+    except PermissionError as error:
+        sys.exit(_may_not(error))
+
+
+def _may_not(error: PermissionError) -> str:
+    """A file may not be used by this user."""
+    return f"{error.filename} cannot be used: {error.strerror}. Run this command as the user who runs the switchboard."
 
 
 def _end(_number: int, _frame: object) -> None:

@@ -1,4 +1,11 @@
-"""Memories and rates with a bound: what strangers can make us remember, or do, in whatever numbers they come."""
+"""Bounded memories and rates: they limit what strangers can make us remember or do.
+
+Theory. Everything that a stranger can add to needs a bound, and a cheap rule for what to forget. `TokenBucket`
+bounds a rate. It computes the tokens from the time that has passed, so it needs no timer. `Generations` bounds a
+memory by number and by age, without a list in order of use: entries go into the young generation; when that is full
+or old, it becomes the old one, and the old one is forgotten as a whole. An entry that is in use has to be put again.
+`Cache` forgets everything when it is full, which is good enough for answers that can be computed again.
+"""
 
 from math import inf
 from typing import Generic, TypeVar

@@ -1,14 +1,14 @@
-"""Long work says now and then that it goes on, so that who watches this process does not take it for one that hangs."""
+"""Long-running work reports that it goes on, so that its parent does not take the process for one that hangs."""
 
 import time
 from collections.abc import Callable
 
 EVERY_S = 0.1
-"""Who is told hears no more often."""
+"""Reports are not more frequent than this, s."""
 
 
 class Busy:
-    """Called by whatever may take long; passes it on to `tell`, if somebody wants to know."""
+    """Called by work that may take long; passes the call on to `tell`, if that is set."""
 
     def __init__(self) -> None:
         self.tell: Callable[[], None] | None = None

@@ -22,7 +22,7 @@ STEP_S: Final = 0.05
 """A smaller difference is none: time servers slew both clocks by it."""
 KEEP_EVERY_S: Final = 60.0
 GRACE_S: Final = 300.0
-"""After a doubt: what may have run out while the machine was off is kept for so long."""
+"""After a doubt: what may have expired while the machine was off is kept for this time."""
 _READ_WITHIN_S = 0.001
 _REMEMBERED = 8  # corrections
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -30,7 +30,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 class Doubt(NamedTuple):
     """The wall clock could not be believed when the machine started. `by_s`: it was ahead of the newest stamp, or
-    (below 0) behind it, by so much. `since`: when that was, by the steady clock. `correction`: as it was before."""
+    (below 0) behind it, by this amount. `since`: when that was, by the steady clock. `correction`: as it was before."""
 
     by_s: float
     since: float
@@ -113,9 +113,9 @@ class SteadyClock:
         return step
 
     def least_wall(self, within_s: float) -> float:
-        """The least that the wall clock would show now, as it was set at any moment of the last so many seconds.
+        """The least that the wall clock would show now, as it was set at any time in the last `within_s` seconds.
 
-        What has a wall clock's time is older than its lifetime if it is so even by this one.
+        A wall-clock time is older than its lifetime if it is so even by this clock.
         """
         now = self.at()
         return now + min(
@@ -164,7 +164,7 @@ class SteadyClock:
         return State(boot, before.steady - now, wall - before.steady, before.steady, doubt, earlier)
 
     def _agree_on(self, correction: float) -> float:
-        """All processes have the same one: that of whoever saw the step first."""
+        """All processes have the same one: that of the process that saw the step first."""
         with suppress(OSError), _locked(self._directory):
             known = read_state(self._directory)
             if known and known.boot == self._boot and abs(known.correction - correction) < STEP_S:

@@ -28,6 +28,10 @@ def native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "native"
 
 
+def no_begin(about_s: float) -> None:
+    raise AssertionError(f"it begins, and lasts {about_s:.0f} s")
+
+
 def compiled(name: str) -> str:
     return f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
 
@@ -57,7 +61,7 @@ def test_without_a_compiler_the_reason_is_said_and_stays_to_be_read(
 ) -> None:
     monkeypatch.setenv("CC", str(native / "cc -O2"))
     with pytest.raises(CannotCompile, match="there is no C compiler"):
-        compile_core()
+        compile_core(no_begin)
     assert twins.why_pure() == f"not compiled: there is no C compiler ({native / 'cc'})"
 
 
@@ -65,14 +69,16 @@ def test_without_headers_the_reason_is_said(native: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("CC", "true")
     monkeypatch.setattr(sysconfig, "get_paths", lambda: {"include": str(native)})
     with pytest.raises(CannotCompile, match=r"Python\.h"):
-        compile_core()
+        compile_core(no_begin)
 
 
 def test_what_the_compiler_says_is_the_reason(native: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("build_core._build_requirements", lambda: ["pip"])
+    begun: list[float] = []
     (native.parent / "setup.py").write_text("print('x.c:1: error: too old'); print('more')")
     with pytest.raises(CannotCompile, match=r"wire: x.c:1: error: too old \(build/core.log has more\)"):
-        compile_core()
+        compile_core(begun.append)
+    assert begun
 
 
 def test_what_goes_on_is_told_while_it_goes_on(native: Path) -> None:

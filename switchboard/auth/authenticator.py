@@ -1,4 +1,4 @@
-"""Whether a request comes from whom it says (RFC 3261 §22.4, RFC 7616 §3.4.6), and who need not prove it."""
+"""Checks that a request comes from the user that it names (RFC 3261 §22.4, RFC 7616 §3.4.6)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache

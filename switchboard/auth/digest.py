@@ -1,6 +1,6 @@
-"""Digest authentication on the wire (RFC 7616, RFC 8760): challenges, credentials, the sums in them.
+"""Digest authentication on the wire (RFC 7616, RFC 8760): challenges, credentials, and their hashes.
 
-Credentials are for a request if their `uri` names its resource, in whatever letters (RFC 7616 §3.4.6).
+Credentials are valid for a request if their `uri` names its resource, in any spelling (RFC 7616 §3.4.6).
 """
 
 import re
@@ -161,7 +161,7 @@ class _Resource(NamedTuple):
 def names_same(shown: str, uri: str, user: str, owns: Owns) -> bool:
     """Whether `shown` (untrusted) of the credentials of `user` names what the Request-URI `uri` names.
 
-    Of what is ours, who names no user names all of it; and a user may name itself in place of the domain.
+    A URI of ours without a user names everything that is ours; and a user may name itself in place of the domain.
     """
     if shown == uri:
         return True

@@ -1,7 +1,7 @@
-"""Whom a worker turned away, and why; which users' phones keep failing to prove a password, and what may help them.
+"""Refused requests with their reasons; and the users whose phones fail repeatedly, with what may help them.
 
-User agents differ in what they make of two challenges (RFC 8760 §2.4): some answer the first and compute
-MD5 all the same, some compute one of two answers wrongly, some answer nothing once they see SHA-256.
+User agents differ in how they handle two challenges (RFC 8760 §2.4): some answer the first and compute MD5 all the
+same, some compute one of two answers wrongly, and some do not answer once they see SHA-256.
 """
 
 from collections import OrderedDict
@@ -26,12 +26,20 @@ class Reason(StrEnum):
     NOT_OWN_BINDINGS = "not own bindings"
     NOT_OWN_FROM = "From is not the user"
     FORBIDDEN_RELAY = "forbidden relay"
+    FOREIGN_DOMAIN = "registers at a domain that is not ours"
+    ASKED_ELSEWHERE = "registers at a domain that is not ours, and is asked for a password first"
+    UNREACHED_DOMAIN = "registers at a domain that is not ours, and that was not reached"
+
+
+NO_ATTACK: Final = (Reason.ASKED_ELSEWHERE, Reason.UNREACHED_DOMAIN)
+"""What users of ours may do who are right."""
 
 
 class Failure(NamedTuple):
     """Somebody was turned away. `source`: the IP address; `user`: who it was said to be (untrusted).
 
-    `user_agent`: what it calls itself (untrusted, cut). `algorithm`: of what it showed, if anything.
+    `user_agent`: what it calls itself (untrusted, cut). `algorithm`: of what it showed, if anything. `domain`: of a
+    REGISTER for another domain, with its port if it names one (untrusted).
     """
 
     source: str
@@ -40,6 +48,7 @@ class Failure(NamedTuple):
     reason: Reason
     user_agent: str = ""
     algorithm: str = ""
+    domain: str = ""
 
 
 class Failures:
@@ -51,7 +60,7 @@ class Failures:
 
     def note(self, failure: Failure) -> None:
         """Somebody is turned away."""
-        self.count += 1
+        self.count += failure.reason not in NO_ATTACK
         if len(self._noted) < MOST_NOTED:
             self._noted.append(failure)
 
@@ -66,7 +75,7 @@ class Failures:
 MOST_FAILING: Final = 1000
 """Users that are remembered; who failed longest ago is forgotten first."""
 OFTEN: Final = 3
-"""So many failures in a row are no slip: a first request without a password is none."""
+"""This number of failures in a row is no accident. A first request without a password is not a failure."""
 _FAIL_AT_SIGHT = ("freeswitch", "sofia-sip", "baresip v1.0")
 """How User-Agents begin that are known to give up when SHA-256 is among the challenges."""
 

@@ -1,6 +1,13 @@
-"""Nonces that need no memory of their own: when one was made and by whom stands in it, under a seal (RFC 7616 §3.3).
+"""Nonces that need no table: each contains its time and its issuer, under a seal (RFC 7616 §3.3); and the replay check.
 
-What is remembered is how often each was used: nothing that was said once is believed a second time (§3.4.5).
+Theory. A server that stored each nonce that it issues could be filled with requests without credentials. So a nonce
+carries its own data (time, random octets, a tag of the receiver's address) and a keyed hash over it and the issuer's
+name. Whether it is valid follows from the nonce alone.
+
+Against replays (§3.4.5) the issuer has to remember how often a nonce was *used*, which costs an attacker a valid
+password. For each used nonce it keeps the highest count (`nc`) and a bit map of the WINDOW counts below, as IPsec
+does: a count is accepted once, and counts may overtake one another a little. At most KEPT nonces are tracked. If one
+is dropped, all unused nonces up to its age are refused, because they may have been used.
 """
 
 import struct
@@ -19,7 +26,7 @@ _RANDOM = 5
 _TAG = 4
 _ISSUED = struct.Struct(f">I{_RANDOM}s{_TAG}s")
 _SKEW_S = 60
-"""So far the clocks of those who make nonces under one name may have gone back."""
+"""How far the clocks of issuers under one name may have gone back."""
 
 
 class Nonce(NamedTuple):
@@ -33,9 +40,9 @@ class Nonce(NamedTuple):
 class Nonces:
     """Makes the nonces of one `issuer` (a router, the registrar), and knows them for `lifetime_s` seconds.
 
-    Only who made a nonce knows how often it was used, so each accepts its own and nobody else's. It is good
-    from any address, and proves by a tag that what was sent to one address arrived there.
-    `token` makes so many random bytes.
+    Only the issuer of a nonce knows how often it was used, so each issuer accepts only its own. A nonce is valid
+    from any address, and proves by a tag that a challenge that was sent to an address arrived there.
+    `token` makes random bytes, as many as it is asked for.
     """
 
     def __init__(self, key: bytes, issuer: str, lifetime_s: float, token: Callable[[int], bytes]) -> None:
@@ -74,9 +81,9 @@ class Nonces:
 
 
 KEPT: Final = 50_000
-"""So many nonces that are in use; who uses the oldest of more gets a new one."""
+"""Nonces in use that are tracked; a client with an older one gets a new one."""
 WINDOW: Final = 64
-"""So far behind the highest count may one come that was overtaken on its way."""
+"""How far behind the highest count another one may come, after it was overtaken on its way."""
 _STATE = struct.Struct(">IQ")
 _ALL = 2**WINDOW - 1
 _LAST = 2**32 - 1

@@ -69,9 +69,9 @@ SCHEMA = Schema(
     check="integrity_check",
 )
 ROOM_BYTES = 64_000
-"""So much has to be written before it counts as possible again."""
+"""This amount has to be written before writing counts as possible again."""
 LOCK_S = 0.25
-"""So long a change waits for the lock of another program, of which there should be none."""
+"""A change waits this long for the lock of another program; there should be no such program."""
 
 
 class UserStore:

@@ -89,7 +89,7 @@ def _unusable(path: Path, what: str) -> KeysError:
 
 HEARTBEAT_MS = 1_000
 SILENCE_MS = 10_000
-"""A host that is silent for so long is gone; a link that is cut for less loses nothing."""
+"""A host that is silent for this time is gone; a link that is cut for less loses nothing."""
 CONNECT_MS = 1_000
 BUFFER_BYTES = 128 * 1024
 """Of the kernel, at either end of a connection: what waits there is seen by nobody. It doubles them for its own use."""
@@ -110,7 +110,7 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
     """Makes the sockets of one process. `keys`: of this host, needed for TCP, which is always CURVE; `read_keys`
     reads them again, for those of the other hosts.
 
-    `guard` is there as soon as a socket listens on TCP; whoever polls must let it `serve`.
+    `guard` exists as soon as a socket listens on TCP; the poller must let it `serve`.
     """
 
     keys: Keys | None = None
@@ -119,7 +119,7 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
     links: Sequence[Link] = ()
 
     def link(self, socket: zmq.Socket[bytes], endpoint: str, watched: bool = False) -> Link:
-        """Connect a socket whose options are set, for long: whoever goes rounds has to `look` at the links."""
+        """Connect a socket whose options are set, for long: the loop has to `look` at the links."""
         own_key = fingerprint(self.keys.public) if self.keys else ""
         link = Link(socket, endpoint, self.connect, own_key, watched)
         self.links = [*self._open_links(), link]

@@ -18,7 +18,7 @@ _VERSION = b"1.0"
 STRANGERS_KEPT = 500
 """Twice that at most."""
 TOLD = 10
-"""Strangers at a time of whom people read; whoever can reach the port can show any number of keys."""
+"""Strangers at a time that are reported to people; a stranger at the port can show any number of keys."""
 TRIES_WITHIN_S = 15.0
 """Who is refused tries again that soon: who does not has gone, or has been let in."""
 READ_EVERY_S = 1.0

@@ -1,9 +1,10 @@
-"""A connection to somebody who may be on another host: whether it stands, why not, and a new one where that is needed.
+"""A connection to a peer that may be on another host: whether it is up, why not, and how it is made again.
 
-libzmq connects again when a connection ends, or could not be made. It does not, ever, once the other side refused our
-key (ZAP 400, 500), or once something answered there that does not speak ZMTP with CURVE: an SSH server on the port
-while the host was being installed. So whoever is not connected lets go of the endpoint, now and then, and connects
-anew. What waits in the socket stays there: it is for a connection that stands.
+Theory. libzmq reconnects by itself when a connection ends or could not be made. There are two cases in which it
+never does: after the other side refused our key (ZAP 400, 500), and after a program answered that does not speak
+ZMTP with CURVE, for example an SSH server on the port while the host was being installed. So a link that is not
+connected disconnects its endpoint from time to time and connects again. Messages that wait in the socket stay there:
+they are for the next connection.
 """
 
 import math

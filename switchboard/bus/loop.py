@@ -21,11 +21,11 @@ from switchboard.busy import EVERY_S, still_busy
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import ERROR, FAILURES, Writing
 
-QUIET_S = 0.005  # no frame for so long: the sockets are drained
+QUIET_S = 0.005  # without a frame for this time the sockets are drained
 DRAIN_S = 0.250  # an end must not wait for peers that never fall silent
 SUBSCRIPTION_FRAMES = 10_000
 READY_WITHIN_S = 1.0
-"""A worker is ready after so long, though others that it wants to hear of may be away."""
+"""A worker is ready after this time, even if others that it waits for are away."""
 
 
 class Loop:

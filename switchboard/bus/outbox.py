@@ -1,4 +1,10 @@
-"""What waits to be cast to one peer: the cost of a frame is shared by all items of a drain."""
+"""An outbox gathers the items for one peer and sends them in few frames.
+
+Theory. The cost of a frame is paid once for all items in it, so a worker collects what a drain yields for a peer,
+and flushes at the end of the round. ZeroMQ's own queue is kept short (the high-water mark). What does not fit waits
+here, where it can be counted, taken back, or dropped oldest first. A flush that fails marks the outbox as blocked;
+then no frame is packed in vain until the socket takes frames again.
+"""
 
 import math
 from collections.abc import Iterable

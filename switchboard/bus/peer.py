@@ -10,7 +10,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
 from switchboard.bus.sockets import Mouth
 
-HIGH_WATER_MARK = 64  # frames: a peer that hangs is noticed when so many wait
+HIGH_WATER_MARK = 64  # frames that wait when a hanging peer is noticed
 LINGER_MS = 200
 RECONNECT_MS = 20  # never longer: a worker that is back must not wait for its peers to notice
 

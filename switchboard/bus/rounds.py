@@ -1,6 +1,12 @@
-"""What a worker does round after round: takes frames, fires timers, flushes. `loop.py` does what comes seldom.
+"""The rounds of a worker: take frames, fire timers, flush. `loop.py` does the rare tasks.
 
-Under load, input gathers a little before the next round, since cost is per drain: the adaptive batch interval.
+Theory. A process pays for each wake-up and each frame, hardly for the single message. So under load input should
+gather before the next round, but not for long: the *adaptive batch interval*. It is the time in which about `enough`
+datagrams arrive at the measured rate (a moving average over MEMORY_S), between LEAST · `longest_s` and `longest_s`.
+If fewer than WORTH datagrams would arrive in `longest_s`, there is no interval, since it would only add delay. The
+wait follows a drain, so a datagram after a pause is read at once.
+
+Timers that are due within TIMER_GRAIN_S fire together, for the same reason.
 """
 
 import math
@@ -17,7 +23,7 @@ WORTH = 2.0
 LEAST = 0.5
 """The part of the longest batch interval that one lasts at any rate."""
 MEMORY_S = 0.05
-"""Over about so long the rate is averaged."""
+"""The rate is averaged over about this time."""
 
 
 class BatchIntervalInPython:
@@ -54,11 +60,11 @@ except ImportError:
 
 FRAMES_A_ROUND = 64
 BYTES_A_ROUND = 128_000
-"""What a round yields leaves at its end: who has much to do must not let it wait for all of that."""
+"""The output of a round leaves at its end, so a round with much input has to end early."""
 IDLE_S = 1.0
 LOOK_AROUND_S = 1.0
 TIMER_GRAIN_S = 0.010
-"""Timers fire together that are due within so long."""
+"""Timers that are due within this time fire together."""
 RETRY_S = 0.010  # between two tries of an outbox whose peer is away
 
 

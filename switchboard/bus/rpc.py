@@ -1,6 +1,6 @@
-"""Remote procedure calls between processes: the `ask` and `control` sockets, and who asks at one or at many.
+"""Remote procedure calls between processes: the `ask` and `control` sockets, and clients that ask one or many servers.
 
-A group asks many servers the same question at once: as a rule the parents, how their workers are.
+A group asks many servers the same question at once; most often it asks the parents for the state of their workers.
 """
 
 import math
@@ -116,7 +116,7 @@ def _answer(frame: bytes) -> Any:
 ASK_AGAIN_MS = 20
 """Between two tries to reach somebody."""
 PATIENCE_S = 0.5
-"""Who was reached and does not answer for so long is asked once more: its successor may not have heard it."""
+"""A server that was reached and does not answer for this time is asked again: its successor may not know of it."""
 
 
 class RpcGroup:
@@ -170,7 +170,7 @@ class RpcGroup:
             self.collect()
 
     def _ask_who_is_due(self, ask_at: dict[str, float], now: float) -> None:
-        """Whoever answers wakes us: that must not bring the others the same question once more."""
+        """Each answer wakes us up: that must not send the same question to the others again."""
         for name, due_at in ask_at.items():
             if name not in self.answers and now >= due_at:
                 ask_at[name] = now + (PATIENCE_S if self._ask(name) else ASK_AGAIN_MS / 1000)

@@ -1,6 +1,8 @@
-"""Shows what a worker sends to whoever listens (docs/BUS.md, Taps); costs nothing while nobody does.
+"""A tap publishes a copy of what a worker sends (docs/BUS.md, Taps); without subscribers it costs nothing.
 
-Who listens may want a sample only: whole calls, by their Call-ID. Commands of people listen from outside of a worker.
+Theory. Sampling has to be the same in all processes, so that a sample has whole calls. So it depends on the Call-ID
+alone: sample N has the calls in whose CRC-32 the N bits from bit 16 on are 0, one call of 2^N. (The remainder of the
+CRC-32 chooses the router, so other bits are needed.) Commands of people subscribe from outside of the workers.
 """
 
 import math
@@ -81,7 +83,7 @@ class Tap:
 
     While it is open, each frame that one of `peers` takes is told, and what is given to `publish`: gathered
     for GATHER_S, until `due_at` (monotonic s), for each sample of the calls that somebody has chosen.
-    `greeting`: what whoever comes is to hear, in a frame of its own.
+    `greeting`: what each new subscriber gets, in a frame of its own.
     """
 
     def __init__(

@@ -1,7 +1,10 @@
 """`switchboard bindings`, `calls`, `cdr`: who is registered and where, the calls of now, and the records."""
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,13 +22,18 @@ from switchboard.cli.output import (
     say,
 )
 from switchboard.cli.running import ask_worker, call_with, context_or_exit, settings_or_exit
-from switchboard.journal.file import parse_records, read_records
-from switchboard.journal.record import CallDetailRecord, Party, write_csv
-from switchboard.registrar.listing import Wanted, read_pages
+from switchboard.journal.file import lines_from_end, parse_records, read_records
+from switchboard.journal.record import CallDetailRecord, Outcome, Party, write_csv
+from switchboard.journal.search import Matcher, find
+from switchboard.journal.search import Wanted as WantedRecords
+from switchboard.registrar.listing import Wanted, doubt_of, read_pages
+from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
+from switchboard.sip.errors import ParseError
+from switchboard.sip.uri import SipUri, format_host_port
 
-BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "user agent")
+BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "user agent", "note")
 
 
 LINES = 1000
@@ -80,6 +88,7 @@ def _binding_row(binding: dict[str, Any]) -> tuple[object, ...]:
         duration(binding["left_s"]),
         binding["source"],
         binding["user_agent"],
+        doubt_of(binding["contact_uri"], binding["source"]),
     )
 
 
@@ -113,24 +122,74 @@ def state(call: Mapping[str, Any]) -> str:
     return "ringing" if call["ringing_at"] else "calling"
 
 
-RECORD_HEADINGS = ("started", "caller", "callee", "outcome", "status", "duration", "ended by")
+RECORD_HEADINGS = ("started", "caller", "callee", "outcome", "status", "duration", "ended by", "call-id")
 JOURNAL = "journal.0"
 RECORDS_A_STEP = 1000
+RECORDS = 20
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")]
+CallerOption = Annotated[str, typer.Option("--user", help="Whose caller or callee has this in its address.")]
+OutcomeOption = Annotated[Outcome | None, typer.Option("--outcome", help="That ended so.")]
+SinceOption = Annotated[str, typer.Option("--since", metavar="DAY", help="That began on this day or later.")]
+UntilOption = Annotated[str, typer.Option("--until", metavar="DAY", help="That began on this day or before.")]
+CallIdOption = Annotated[str, typer.Option("--call-id", help="With this Call-ID.")]
+RecordLimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", min=0, help=f"The last so many, 0 for all. Default: {RECORDS} at a terminal, else all."
+    ),
+]
 
 
-def cdr(as_json: JsonOption = False, as_csv: CsvOption = False) -> None:
+def cdr(
+    user: CallerOption = "",
+    outcome: OutcomeOption = None,
+    since: SinceOption = "",
+    until: UntilOption = "",
+    call_id: CallIdOption = "",
+    limit: RecordLimitOption = None,
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+) -> None:
     """Print one record a call that has ended, the newest last."""
     if as_json and as_csv:
         fail("Choose one of --json and --csv.", MISUSED)
     settings = settings_or_exit()
-    records = _with_bar(_records(settings), settings.cdr_path)
+    wanted = WantedRecords(user, outcome.value if outcome else "", since, until, call_id)
+    is_table = not (as_json or as_csv)
+    most = (RECORDS if is_table and sys.stdout.isatty() else 0) if limit is None else limit
+    records = _chosen(settings, _matcher(wanted), most)
     if as_json:
         print_json({"records": [record.model_dump(mode="json") for record in records]})
     elif as_csv:
         write_csv(records, sys.stdout)
     else:
-        print_table(RECORD_HEADINGS, map(_record_row, records), "No call has ended yet.")
+        nothing = "No call has ended yet." if wanted == WantedRecords() else "No call is like that."
+        rows = list(map(_RecordRow(settings), records))
+        print_table(RECORD_HEADINGS, rows, nothing)
+        if limit is None and 0 < most == len(rows):
+            say(
+                f"The last {most}: --limit 0 shows all; --user, --outcome, --since and --until choose among them."
+            )
+
+
+def _matcher(wanted: WantedRecords) -> Matcher:
+    try:
+        return wanted.matcher()
+    except ValueError as error:
+        fail(f"{error}.", MISUSED)
+
+
+def _chosen(settings: Settings, matcher: Matcher, most: int) -> Iterator[CallDetailRecord]:
+    """The last `most` records that match (0: all), the newest last; the file is read from its end for few."""
+    try:
+        if most and is_here(JOURNAL, settings):
+            found = find(lines_from_end(settings.cdr_path), matcher)
+            yield from reversed(list(islice(found, most)))
+            return
+        records = filter(matcher.matches, _with_bar(_records(settings), settings.cdr_path))
+        yield from deque(records, most) if most else records
+    except OSError as error:
+        fail(f"{settings.cdr_path} cannot be read: {error.strerror}.")
 
 
 def _with_bar(records: Iterator[CallDetailRecord], path: Path) -> Iterator[CallDetailRecord]:
@@ -153,13 +212,10 @@ def _records(settings: Settings) -> Iterator[CallDetailRecord]:
     def tell(line: int) -> None:
         say(f"{path}, line {line}: no record, left out.")
 
-    try:
-        if is_here(JOURNAL, settings):
-            yield from read_records(path, tell)
-        else:
-            yield from parse_records(_remote_lines(settings), tell)
-    except OSError as error:
-        fail(f"{path} cannot be read: {error.strerror}.")
+    if is_here(JOURNAL, settings):
+        yield from read_records(path, tell)
+    else:
+        yield from parse_records(_remote_lines(settings), tell)
 
 
 def _remote_lines(settings: Settings) -> Iterator[bytes]:
@@ -170,17 +226,33 @@ def _remote_lines(settings: Settings) -> Iterator[bytes]:
         position += sum(map(len, lines))
 
 
-def _record_row(record: CallDetailRecord) -> tuple[object, ...]:
-    dumped = record.model_dump(mode="json")
-    return (
-        local_time(dumped["started_at"]),
-        record.caller,
-        record.callee,
-        record.outcome.value,
-        record.status,
-        _lasted(record),
-        record.ended_by.text,
-    )
+class _RecordRow:
+    """Makes rows: of our users the names, at a terminal of today the time only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._owns = own_domains(settings).owns
+        self._today = f"{date.today()} " if sys.stdout.isatty() else "never"
+
+    def __call__(self, record: CallDetailRecord) -> tuple[object, ...]:
+        return (
+            (local_time(record.started_at) or "").removeprefix(self._today),
+            self._short(record.caller),
+            self._short(record.callee),
+            record.outcome.value,
+            record.status,
+            _lasted(record),
+            record.ended_by.text,
+            record.call_id,
+        )
+
+    def _short(self, text: str) -> str:
+        try:
+            uri = SipUri.parse(text)
+        except ParseError:
+            return text
+        if uri.username and self._owns(uri):
+            return uri.username
+        return f"{uri.username}@{format_host_port(uri)}" if uri.username else format_host_port(uri)
 
 
 def _lasted(record: CallDetailRecord) -> str | None:

@@ -24,6 +24,7 @@ PLACES = {
     "trace": "trace",
     "ladder": "history",
     "explain": "history",
+    "failures": "history",
     "check": "doctor",
     "doctor": "doctor",
     "metrics": "status",

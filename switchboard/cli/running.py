@@ -4,7 +4,8 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
@@ -28,7 +29,11 @@ def settings_or_exit() -> Settings:
 
 
 def context_or_exit(settings: Settings) -> BusContext:
-    """A context with the keys that reach the other hosts; a missing one ends the command with status 2."""
+    """A context with the keys that reach the other hosts; a missing one ends the command with status 2.
+
+    Who may not use the sockets of this switchboard ends with status 1.
+    """
+    refuse_strangers(settings)
     try:
         return open_context(settings)
     except SettingsError as error:
@@ -64,8 +69,29 @@ def check_owner(settings: Settings) -> None:
     except OSError as error:
         fail(f"The data directory {directory} cannot be used: {error.strerror}.")
     if owner != os.geteuid():
+        _fail_as(directory, owner)
+
+
+def refuse_strangers(settings: Settings) -> None:
+    """Where the sockets may not be used by this user, its command ends with status 1 and says who may."""
+    try:
+        if os.access(settings.run_dir, os.R_OK | os.X_OK) or not settings.run_dir.exists():
+            return
+        owner = settings.data_dir.stat().st_uid
+    except PermissionError:
+        owner = settings.data_dir.stat().st_uid
+    except OSError:
+        return
+    if owner != os.geteuid():
+        _fail_as(settings.data_dir, owner)
+
+
+def _fail_as(directory: Path, owner: int) -> NoReturn:
+    try:
         name = pwd.getpwuid(owner).pw_name
-        fail(f"The data directory {directory} belongs to {name}: run this command as {name}.")
+    except KeyError:
+        name = f"the user with the number {owner}"
+    fail(f"The data directory {directory} belongs to {name}: run this command as {name}.")
 
 
 def ask_worker(settings: Settings, name: str, question: str, body: object = None) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, NoReturn, get_args
 import typer
 
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, duration, fail, print_json, print_table, say
-from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.cli.running import context_or_exit, refuse_strangers, settings_or_exit
 from switchboard.settings.hosts import workers_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components
@@ -61,7 +61,9 @@ def metrics(as_json: JsonOption = False) -> None:
     """Print the metrics once, in the text format of Prometheus, as /metrics of the console has them."""
     from switchboard.metrics.exposition import Exposition
 
-    exposition = Exposition(settings_or_exit())
+    settings = settings_or_exit()
+    refuse_strangers(settings)
+    exposition = Exposition(settings)
     if not as_json:
         typer.echo(exposition.text(), nl=False)
         return

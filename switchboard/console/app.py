@@ -19,6 +19,7 @@ from switchboard.bus.context import BusContext
 from switchboard.console.access import Access, Rules
 from switchboard.console.call import CallPage
 from switchboard.console.connections import PROXIES
+from switchboard.console.demonstration import Demonstration
 from switchboard.console.ended import EndedSessions
 from switchboard.console.failures import Failures
 from switchboard.console.journal import Journal
@@ -28,6 +29,7 @@ from switchboard.console.pages import Pages
 from switchboard.console.people import People
 from switchboard.console.phones import Phones
 from switchboard.console.phrases import Phrases
+from switchboard.console.recent import RecentReader
 from switchboard.console.sessions import LIFETIME_S, Sessions
 from switchboard.console.streams import Streams
 from switchboard.console.users import Users
@@ -83,8 +85,9 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         clock=clock.at,
     )
     streams = Streams(sessions)
-    pages = Pages.make(sessions, rules)
-    watch = Watch(settings, context)
+    recent = RecentReader(settings)
+    pages = Pages.make(sessions, rules, recent.badges)
+    watch = Watch(settings, context, recent)
     people = People(settings, context)
     routes: list[BaseRoute] = [
         *Now(pages, streams, watch, settings, context).routes,
@@ -93,6 +96,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Failures(pages, settings, context).routes,
         *Users(pages, settings, people).routes,
         *Phones(pages, settings, people).routes,
+        *Demonstration(settings, people).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,
         *metrics_routes(settings),

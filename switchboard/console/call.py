@@ -12,20 +12,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcError
 from switchboard.console.call_view import arrange, view_message
 from switchboard.console.pages import Pages, event
 from switchboard.console.streams import Streams
-from switchboard.console.watch import contacts_of
 from switchboard.history.account import Account
 from switchboard.history.explain import explain
 from switchboard.history.export import write
 from switchboard.history.ladder import Ladder, draw, lines_of
+from switchboard.history.place import place_of
 from switchboard.history.reader import history_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import HistoryError
-from switchboard.history.summary import Summary, user_of
-from switchboard.registrar.store import StoreError
+from switchboard.history.summary import Summary
 from switchboard.settings.model import Settings
 
 LOOK_S = 1.0
@@ -43,6 +41,16 @@ class Told:
     messages: Sequence[Seen]
     ladder: Ladder
     account: Account
+
+    @property
+    def outcome(self) -> str:
+        """As the journal says it, where it is a call."""
+        return self.account.outcome or self.summary.outcome
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether the history has what the workers told each other."""
+        return any(each.direction is Direction.HOP for each in self.messages)
 
     @property
     def is_going_on(self) -> bool:
@@ -150,13 +158,7 @@ class CallPage:
         if summary is None or not messages:
             return None
         ladder = draw(messages[:MAX_DRAWN], hops=asked.workers)
-        return Told(summary, messages, ladder, explain(messages, self._contacts(user_of(summary.callee))))
-
-    def _contacts(self, user: str) -> list[str] | None:
-        try:
-            return contacts_of(user, self._settings, self._context)
-        except (RpcError, StoreError):
-            return None
+        return Told(summary, messages, ladder, explain(messages, place_of(self._settings, self._context)))
 
     async def _news(self, asked: Asked) -> AsyncGenerator[str, None]:
         count, quiet_s = 0, 0.0

@@ -1,8 +1,6 @@
-"""The page of registrations that failed, each explained."""
+"""The page of registrations that failed, each kind explained once."""
 
 import asyncio
-import time
-from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,25 +9,15 @@ from starlette.routing import Route
 from switchboard.auth.failures import advise, describe
 from switchboard.bus.context import BusContext
 from switchboard.console.pages import Pages
-from switchboard.history.account import Account
-from switchboard.history.explain import explain
+from switchboard.history.failures import FailedRegistrations, failed_registrations
+from switchboard.history.place import place_of
 from switchboard.history.reader import history_of
 from switchboard.history.store import HistoryError
-from switchboard.history.summary import Summary, SummaryKind
 from switchboard.settings.model import Settings
 from switchboard.survey.ask import ask_parents, failing_phones
 
 SHOWN = 50
-UNANSWERED_NS = 5_000_000_000
-"""A request without an answer has failed after so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One registration that was refused, or got no answer."""
-
-    summary: Summary
-    account: Account
+"""Groups at most."""
 
 
 class Failures:
@@ -43,9 +31,9 @@ class Failures:
         self.routes = [Route("/registrations", self.show)]
 
     async def show(self, request: Request) -> Response:
-        """The latest ones, of a user or of all."""
+        """The latest kinds, of a user or of all."""
         user = request.query_params.get("user", "").strip()
-        problem, failures = "", list[Failure]()
+        problem, failures = "", list[FailedRegistrations]()
         try:
             failures = await asyncio.to_thread(self._read, user)
         except HistoryError as error:
@@ -58,7 +46,6 @@ class Failures:
             failures=failures,
             failing=failing,
             problem=problem,
-            most=SHOWN,
         )
 
     def _failing(self, user: str) -> list[tuple[str, str]]:
@@ -72,10 +59,6 @@ class Failures:
             (describe(each), advise(each, offered(each.user))) for each in found if user in ("", each.user)
         ]
 
-    def _read(self, user: str) -> list[Failure]:
-        found = self._history.recent(
-            SummaryKind.REGISTRATION, user=user, outcomes=("refused", "open"), at_most=SHOWN
-        )
-        now_ns = time.time_ns()
-        failed = [each for each in found if each.status or each.last_ns < now_ns - UNANSWERED_NS]
-        return [Failure(each, explain(self._history.messages(each.call_id))) for each in failed]
+    def _read(self, user: str) -> list[FailedRegistrations]:
+        place = place_of(self._settings, self._context)
+        return failed_registrations(self._history, place, user)[:SHOWN]

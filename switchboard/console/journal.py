@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -16,8 +17,9 @@ from starlette.routing import Route
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.console.pages import Pages
-from switchboard.journal.file import read_part
-from switchboard.journal.record import CallDetailRecord, Outcome, parse_line, timestamp, write_csv
+from switchboard.journal.file import lines_from_end, read_part
+from switchboard.journal.record import CallDetailRecord, Outcome, write_csv
+from switchboard.journal.search import Wanted, find
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 
@@ -25,67 +27,11 @@ JOURNAL = "journal.0"
 ANSWER_WITHIN_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is searched for; empty fields do not matter. `since`, `until`: days here, as 2026-11-24."""
-
-    user: str = ""
-    outcome: str = ""
-    since: str = ""
-    until: str = ""
-    call_id: str = ""
-
-    def matcher(self) -> "Matcher":
-        """What finds it; ValueError, for people, if a day is none."""
-        return Matcher(
-            self.user.lower(),
-            self.outcome,
-            timestamp(_midnight(self.since)) if self.since else "",
-            timestamp(_midnight(self.until) + 86400) if self.until else "~",
-            self.call_id,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """Bounds of `started_at` as records bear it; texts that caller or callee, outcome, Call-ID have."""
-
-    user: str
-    outcome: str
-    since: str
-    until: str
-    call_id: str
-
-    def may_match(self, line: bytes) -> bool:
-        """Whether it is worth while to read the line."""
-        return (
-            self.outcome.encode() in line
-            and self.call_id.encode() in line
-            and (not self.user or self.user.encode() in line.lower())
-        )
-
-    def matches(self, record: CallDetailRecord) -> bool:
-        """Whether the record is one of those."""
-        return (
-            self.since <= record.started_at < self.until
-            and self.outcome in ("", record.outcome.value)
-            and self.call_id in ("", record.call_id)
-            and (self.user in record.caller.lower() or self.user in record.callee.lower())
-        )
-
-
-def find(lines: Iterable[bytes], wanted: Matcher) -> Iterator[CallDetailRecord]:
-    """Yield the records that match, in the order of the journal."""
-    for line in lines:
-        if wanted.may_match(line) and (record := parse_line(line)) and wanted.matches(record):
-            yield record
-
-
-def newest(records: Iterable[CallDetailRecord], skip: int, count: int) -> tuple[list[CallDetailRecord], bool]:
-    """Return `count` records before the `skip` newest, the newest first, and whether there are older ones."""
-    kept = deque(records, maxlen=skip + count + 1)
-    kept.reverse()
-    found = list(kept)[skip:]
+def page_of(
+    records: Iterable[CallDetailRecord], skip: int, count: int
+) -> tuple[list[CallDetailRecord], bool]:
+    """Return `count` records after the first `skip`, and whether there are more."""
+    found = list(islice(records, skip, skip + count + 1))
     return found[:count], len(found) > count
 
 
@@ -127,19 +73,19 @@ def journal_lines(settings: Settings, context: BusContext) -> Iterator[bytes]:
         position += sum(map(len, part))
 
 
+def journal_lines_from_end(settings: Settings, context: BusContext) -> Iterator[bytes]:
+    """The same, the last first; of the file here no more is read than is wanted."""
+    if is_here(JOURNAL, settings):
+        return lines_from_end(settings.cdr_path)
+    return reversed(list(journal_lines(settings, context)))
+
+
 def _part(settings: Settings, context: BusContext, position: int) -> list[bytes]:
     if is_here(JOURNAL, settings):
         return read_part(settings.cdr_path, position)
     endpoint = endpoints_of(settings).ask("journal")
     lines: list[bytes] = call_rpc(endpoint, "record.read", position, ANSWER_WITHIN_S, context)
     return lines
-
-
-def _midnight(day: str) -> float:
-    try:
-        return datetime.strptime(day, "%Y-%m-%d").timestamp()
-    except ValueError:
-        raise ValueError(f"{day!r} is no day such as 2026-11-24") from None
 
 
 A_PAGE = 100
@@ -163,11 +109,13 @@ class Journal:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The calls that match, the newest first."""
+        """The calls that match, the last that ended first."""
         asked = _asked(request)
         skip = _number(request.query_params.get("skip", ""))
         nothing: tuple[list[CallDetailRecord], bool] = ([], False)
-        (records, more), problem = await self._read(asked, lambda found: newest(found, skip, A_PAGE), nothing)
+        (records, more), problem = await self._read(
+            asked, lambda found: page_of(found, skip, A_PAGE), nothing, from_end=True
+        )
         return self._pages.page(
             request,
             "journal.html",
@@ -198,13 +146,19 @@ class Journal:
         return Response(text, headers=headers, media_type="text/csv; charset=utf-8")
 
     async def _read(
-        self, asked: dict[str, str], answer: Callable[[Iterable[CallDetailRecord]], Answer], nothing: Answer
+        self,
+        asked: dict[str, str],
+        answer: Callable[[Iterable[CallDetailRecord]], Answer],
+        nothing: Answer,
+        *,
+        from_end: bool = False,
     ) -> tuple[Answer, str]:
-        """What `answer` makes of the records that are asked for, or `nothing` and why."""
+        """What `answer` makes of the records that are asked for, or `nothing` and why. `from_end`: the last first."""
+        lines = journal_lines_from_end if from_end else journal_lines
 
         def read() -> Answer:
             matcher = Wanted(**asked).matcher()
-            return answer(find(journal_lines(self._settings, self._context), matcher))
+            return answer(find(lines(self._settings, self._context), matcher))
 
         try:
             return await asyncio.to_thread(read), ""
@@ -224,6 +178,5 @@ def _number(text: str) -> int:
 
 def _csv(records: Iterable[CallDetailRecord]) -> str:
     stream = io.StringIO()
-    kept, _ = newest(records, 0, MAX_CSV)
-    write_csv(reversed(kept), stream)
+    write_csv(deque(records, MAX_CSV), stream)
     return stream.getvalue()

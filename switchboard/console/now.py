@@ -13,8 +13,10 @@ from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
-from switchboard.console.pages import Pages, event, rate
+from switchboard.cli.lab import OURS
+from switchboard.console.pages import Pages, event, rate, user_of
 from switchboard.console.streams import Streams
+from switchboard.console.users import phone_settings
 from switchboard.console.watch import SPAN_S, Look, Watch
 from switchboard.settings.hosts import Component, workers_of
 from switchboard.settings.model import Settings
@@ -45,7 +47,7 @@ def draw(values: Sequence[tuple[float, float]], span_s: float) -> Chart:
     return Chart(line, f"{across[0]:.1f},{HEIGHT:.0f} {line} {WIDTH:.0f},{HEIGHT:.0f}", top, values[-1][1])
 
 
-SECTIONS = ("figures", "calls", "phones", "workers")
+SECTIONS = ("start", "today", "calls", "latest", "phones", "workers", "figures")
 SHOWN_ROWS = 200
 OWN_END_S = 0.2
 """The answer to a question for our own restart comes when we have gone."""
@@ -83,12 +85,19 @@ class Now:
     async def show(self, request: Request) -> Response:
         """The whole page."""
         look = await self._watch.latest()
-        return self._pages.page(request, "now.html", **self._values(look))
+        return self._pages.page(request, "now.html", **await self._around(request), **self._values(look))
 
     async def events(self, request: Request) -> Response:
         """Server-sent events, named as the section that each replaces."""
         token = self._pages.sessions.csrf_token(request.state.session)
-        return self._streams.open(request, self._news(token))
+        around = {"csrf": token, **await self._around(request)}
+        return self._streams.open(request, self._news(around))
+
+    async def _around(self, request: Request) -> dict[str, Any]:
+        """What is the same in each look of one browser."""
+        browser = request.client.host if request.client else ""
+        to_type = await asyncio.to_thread(phone_settings, self._settings, browser)
+        return {"to_type": to_type, "has_passwords": self._settings.auth == "on"}
 
     async def restart(self, request: Request) -> Response:
         """Restart one worker; the page comes back when the new one is ready."""
@@ -113,11 +122,11 @@ class Now:
             return False
         return True
 
-    async def _news(self, csrf: str) -> AsyncGenerator[str, None]:
+    async def _news(self, around: Mapping[str, Any]) -> AsyncGenerator[str, None]:
         sent: dict[str, str] = {}
         async with aclosing(self._watch.follow()) as looks:
             async for look in looks:
-                values = {"csrf": csrf, **self._values(look)}
+                values = {**around, **self._values(look)}
                 for section in SECTIONS:
                     html = self._pages.part(f"now/{section}.html", **values)
                     if sent.get(section) != html:
@@ -129,6 +138,8 @@ class Now:
         phones = None if look.phones is None else look.phones[:SHOWN_ROWS]
         calls = None if look.calls is None else look.calls[:SHOWN_ROWS]
         return {
+            "is_empty": _is_empty(look),
+            "recent": look.recent,
             "figures": figures(self._watch.looks),
             "calls": calls,
             "more_calls": len(look.calls or ()) - len(calls or ()),
@@ -138,6 +149,12 @@ class Now:
             "damaged": all_reports(self._settings.data_dir),
             "at": look.at,
         }
+
+
+def _is_empty(look: Look) -> bool:
+    """Whether no phone of anybody was here yet; demonstration calls do not count."""
+    latest = (user_of(each.record.caller) for each in look.recent.latest)
+    return not (look.calls or look.phones) and all(caller.startswith(OURS) for caller in latest)
 
 
 def figures(looks: Iterable[Look]) -> list[Figure]:

@@ -1,6 +1,7 @@
 """How pages are made: templates with what every page needs, and how values read."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,8 @@ SAID = {
     "restarted": "Restarted.",
     "restarting": "The console restarts; this page follows in a moment.",
     "not-restarted": "It was not restarted: see the log.",
+    "demonstration-runs": "A demonstration call is being placed already.",
+    "demonstration-failed": "The demonstration call was not placed: see the log, or try `switchboard lab call`.",
     "removed": "The user was removed.",
     "unbound": "The registration was removed. A phone that is still set up registers again by itself.",
     "named": "The display name was changed.",
@@ -41,9 +44,11 @@ class Pages:
     templates: Environment
     sessions: Sessions
     rules: Rules
+    badges: Mapping[str, str]
+    """What the menu shows beside the name of a page, by its path."""
 
     @classmethod
-    def make(cls, sessions: Sessions, rules: Rules) -> "Pages":
+    def make(cls, sessions: Sessions, rules: Rules, badges: Mapping[str, str] | None = None) -> "Pages":
         """With the templates of this package."""
         templates = Environment(
             loader=PackageLoader("switchboard.console"),
@@ -60,7 +65,7 @@ class Pages:
             "host": host_of,
         }
         templates.filters |= {"rate": rate, "memory": memory, "iso": epoch}
-        return cls(templates, sessions, rules)
+        return cls(templates, sessions, rules, {} if badges is None else badges)
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A whole page."""
@@ -73,6 +78,7 @@ class Pages:
                 needs_login=self.rules.needs_login,
                 path=request.url.path,
                 nav=NAV,
+                badges=self.badges,
                 now_at=time.time(),
                 said=SAID.get(request.query_params.get("said", "")),
                 **values,

@@ -5,13 +5,14 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import read_state
-from switchboard.registrar.listing import read_pages
+from switchboard.console.recent import Recent, RecentReader
+from switchboard.registrar.listing import doubt_of, read_pages
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
@@ -36,6 +37,11 @@ class RegisteredPhone:
     q: float
 
     @property
+    def doubt(self) -> str:
+        """What is odd about its address; "" for nothing."""
+        return doubt_of(self.contact, self.source)
+
+    @property
     def left_s(self) -> float:
         """Seconds that it is still registered."""
         return max(0.0, self.expires_at - time.time())
@@ -45,11 +51,6 @@ def registered_phones(settings: Settings, context: BusContext, now_at: float) ->
     """Return all bindings that have not expired, by user. RpcError or StoreError if nobody can tell."""
     found = _stored(settings) if is_here(REGISTRAR, settings) else _asked(settings, context)
     return sorted((each for each in found if each.expires_at > now_at), key=lambda each: each.user)
-
-
-def contacts_of(user: str, settings: Settings, context: BusContext) -> list[str]:
-    """Return the contacts that a user has now. Errors as above."""
-    return [each.contact for each in registered_phones(settings, context, time.time()) if each.user == user]
 
 
 def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
@@ -92,15 +93,17 @@ class Look:
     phones: Sequence[RegisteredPhone] | None
     answer_s: float | None = None
     """How long an OPTIONS took through the edge; None: no answer, or nobody watched."""
+    recent: Recent = field(default_factory=Recent)
 
 
 class Watch:
     """Owns the looks of the last minutes. `run` is the task that takes them."""
 
-    def __init__(self, settings: Settings, context: BusContext) -> None:
+    def __init__(self, settings: Settings, context: BusContext, recent: RecentReader) -> None:
         self.looks: deque[Look] = deque(maxlen=round(SPAN_S / PERIOD_S))
         self._settings = settings
         self._context = context
+        self._recent = recent
         self._before: Survey | None = None
         self._news = asyncio.Condition()
         self._number = 0
@@ -165,7 +168,7 @@ class Watch:
         self._before = survey = take_survey(self._settings, self._context)
         calls = self._calls()
         seen = moment(before, survey, calls or ())
-        return Look(time.time(), seen, calls, self._phones(), self._answer_s())
+        return Look(time.time(), seen, calls, self._phones(), self._answer_s(), self._recent.look())
 
     def _answer_s(self) -> float | None:
         return answer_s(self._settings, ANSWER_WITHIN_S) if self._watched else None

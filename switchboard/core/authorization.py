@@ -89,6 +89,8 @@ class Admission:
         attempt = Attempt(incoming.method, message.uri, hop, owns, at, agent)
         verdict = self.authenticator.identify(shown, attempt)
         if not verdict.user:
+            if incoming.method == "REGISTER" and not self.policy.own.owns(routing.uri):
+                self.policy.note_elsewhere(incoming, Reason.ASKED_ELSEWHERE)
             fields = self.authenticator.challenge("Proxy-Authenticate", verdict, attempt, incoming.caller)
             raise Challenge(407, headers=fields)
         self._check_from(incoming, attempt, verdict)

@@ -1,4 +1,12 @@
-"""A branch of a response context, and which response is the best (RFC 3261 §16.6-7)."""
+"""A branch of a response context, and the choice of the best response (RFC 3261 §16.6-7).
+
+Theory. The best final response is a 6xx if there is one, else one of the lowest class; within a class responses that
+let the caller try again with more information (401, 407, 415, 420, 484) are preferred (step 6). If a 401 or 407 is
+chosen, the challenges of all other 401s and 407s are added to it (step 7).
+
+A branch is cancelled only after a provisional response: a CANCEL may overtake its INVITE, and would then find
+nothing to cancel (§9.1). Until then the wish is kept.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -60,7 +68,7 @@ class Branch(Waiting):
     """A request on its way to one target. `final` is None until it ended; `context` owns the decision.
 
     `given_up`: a timer ended it. `redirected`: its 3xx is followed and no candidate any more (§16.7 step 4).
-    `breadth`: so many branches may be made of it (RFC 5393 §5.3).
+    `breadth`: most branches that may be made of it (RFC 5393 §5.3).
 
     Timer "C" bounds how long a callee may ring (§16.8), "X" how long a CANCEL is waited for (§9.1).
     """

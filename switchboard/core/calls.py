@@ -1,8 +1,8 @@
-"""What the journal is told of calls besides their messages: how long a session lasts that nobody refreshes (RFC 4028),
-and calls whose 2xx was passed on and whose ACK has not come, a hint that the caller ignores Record-Route.
+"""Facts about calls for the journal that no single event has: the length of a session without refresh (RFC 4028), and
+calls whose 2xx was forwarded and whose ACK has not come, a hint that the caller ignores Record-Route.
 
-It is no more than a hint, so it is not written ahead: of calls that were answered within 64 · T1 before the
-process ended, nothing is told.
+It is only a hint, so it is not written ahead: calls that were answered within 64 · T1 before the process ended are
+not reported.
 """
 
 import re

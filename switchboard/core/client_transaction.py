@@ -1,4 +1,16 @@
-"""Client transactions (RFC 3261 §17.1, with RFC 6026's ACCEPTED state), over an unreliable transport."""
+"""Client transactions (RFC 3261 §17.1, with RFC 6026's ACCEPTED state), over an unreliable transport.
+
+Theory. A client transaction repeats its request until a response comes, and reports each response once. The INVITE
+has a machine of its own, since its answer may take minutes: any provisional response ends the repetitions.
+
+    INVITE      TRYING -1xx-> PROCEEDING -2xx-> ACCEPTED -timer M-> TERMINATED
+                                         -3xx..6xx-> COMPLETED (an ACK for each copy) -timer D-> TERMINATED
+    others      TRYING -1xx-> PROCEEDING (repeats go on, every T2) -final-> COMPLETED -timer K-> TERMINATED
+
+TRYING can go directly where PROCEEDING goes. Timer A (E) repeats the request at growing intervals. Timer B (F) gives
+up after 64 T1: over INVITE only in TRYING, over other requests also in PROCEEDING. ACCEPTED exists because forks
+downstream may send several 2xx, and a proxy has to forward every one.
+"""
 
 from enum import IntEnum
 from typing import Final

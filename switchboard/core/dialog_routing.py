@@ -1,20 +1,20 @@
-"""Where a request within a dialog goes: along the flow that its Route seals, whoever has registered what since.
+"""The destination of a request within a dialog: along the flow that its Route seals, whatever was registered since.
 
-A request that refreshes the target may move a side of the dialog (RFC 3261 §12.2), but not the route set, and so
-not the seal. So the Request-URI is compared with what was sealed. If it is the same, the flow leads;
-behind address translation that of the binding at this contact, if the user of ours who it is has registered it from
-another address since. If the side has moved, it is followed
+Theory. A target refresh may move a side of the dialog (RFC 3261 §12.2), but it does not change the route set, and so
+it does not change the seal. So the Request-URI is compared with the sealed target. If they are the same, the flow is
+the destination. Behind address translation it is the flow of the binding at this contact, if that side's user has
+registered the contact from another address since. If they differ, the side has moved. The request follows it
 
-* to a contact at which the user of ours who it is, is registered now, over the flow of that binding,
-* to another port of the address where it was,
-* and anywhere by the ACK or BYE of a user of ours, or of who was called as one, as long as it comes from where that
-  side was then.
+* to a contact at which that side's user, if it is a user of ours, is registered now, over the flow of that binding,
+* to another port of the address where the side was,
+* and anywhere, if it is an ACK or BYE of a user of ours, or of a callee that was called as one, and it comes from where
+  that side was.
 
-To where a stranger only says to be, nobody is led but who sends from the other side's flow: else he would send as
-that side, and be brought to a third address himself.
+A stranger may claim an address that is not his own. Requests go there only if they come from the other side's flow.
+Otherwise the stranger could send as that side, and have us send to a third address.
 
-Anything else is no request of this dialog, and is treated as a stranger's: who has the seal of a call that was made
-once may not begin anything elsewhere by it.
+Any other request is not a request of this dialog, and is treated as a stranger's. So the seal of an old call does
+not allow to begin anything elsewhere.
 """
 
 from switchboard.core.dialog_seal import NOBODY, Side, address_named

@@ -1,19 +1,22 @@
-"""What our Record-Route proves when it comes back as a Route: which dialog it is of, and where its sides are.
+"""The seal in our Record-Route: it proves to which dialog a Route belongs, and where the sides of the dialog are.
 
-A seal tells of both sides of a dialog over which flow each is reached. So where the requests of a dialog go depends on
-nothing that they claim, nor on who has registered what meanwhile. Nothing is remembered for it, so a dialog survives
-every restart.
+Theory. A proxy that keeps no dialogs has to ask the message where to send it, and an attacker can write anything
+into a message. So the proxy hands its knowledge to the phones, as a web server does with a signed cookie. The
+Record-Route has a parameter with the flow of each side and a keyed hash over it, the Call-ID and the caller's tag.
+Phones return it as a Route in each request of the dialog. A Route with a valid hash is our own statement about this
+dialog. So the way of a request depends neither on its claims nor on registrations since, and a dialog survives every
+restart.
 
     sb = base64url(mac, flags, size of the caller's side, caller, callee)
 
     mac       8 octets over all that follows, the Call-ID and the caller's tag
     a side    kind, target, owner, flow
-    target    of the address that this side's Contact (or the next proxy's Record-Route) names
-    owner     of the user of ours who this side is, zeros for nobody
+    target    hash of the address that this side's Contact (or the next proxy's Record-Route) names
+    owner     hash of the user of ours at this side, zeros for nobody
     flow      as it crosses the bus (`sip/flow.py`): where requests for `target` go (RFC 5626 §5.3); the callee's
               without our address if that is the same as the caller's
 
-`target` and `owner` are keyed sums of four octets. The caller is who sent the request with this Record-Route.
+`target` and `owner` are keyed hashes of four octets. The caller is the sender of the request with this Record-Route.
 """
 
 from binascii import Error, a2b_base64, b2a_base64
@@ -49,7 +52,7 @@ class Side(NamedTuple):
     `flow`: where requests for its `target` go. `is_translated`: it is reached over the flow alone, whatever it names.
     `is_named`: the target is a name, to be resolved; the flow stands in if that leads nowhere. `may_follow`: whether it
     may follow the other side wherever that moves, while it sends from its own flow. `is_claimed`: a
-    stranger says to be there, whose messages come from elsewhere; so who leads there sends from the other side's flow.
+    stranger claims the address, but sends from another one; so requests to it must come from the other side's flow.
     """
 
     flow: Flow

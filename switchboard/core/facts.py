@@ -1,8 +1,11 @@
-"""What a router's engine has to know of texts and addresses, found out once by the rules that are written in Python.
+"""Facts about texts and addresses that a router's engine needs, found out by the Python rules and kept by the engine.
 
-A fact is a record of octets: fields, each with its length in two octets before it (`_native/facts.pxi`). The engine
-remembers records by the octets that they were asked for, and asks again when it was told to forget them. None says
-that what was asked for is odd: whatever bears it is then the reference's.
+Theory. The same questions come with every message of a call: who sends, where a Request-URI leads, whether a Route
+is ours. Their answers depend on the octets of the question, the settings and the bindings only. So the engine keeps
+the answer as a record under these octets, and asks again after it was told to forget the record.
+
+A record is a row of fields, each with its length in two octets before it (`_native/facts.pxi`). None instead of a
+record means that the text is odd: then the whole message is left to the reference.
 """
 
 from typing import Final

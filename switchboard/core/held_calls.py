@@ -1,7 +1,9 @@
-"""Which calls a router holds that go to another one by their Call-ID, since the number of routers has changed.
+"""The calls that this router holds although their Call-ID belongs to another router since the number of routers
+changed.
 
-It holds a call while one of its saved transactions is in the store, even if that only absorbs what is sent twice. So
-all that belongs to such a transaction (repetitions, CANCEL, ACK) has to come here, and what is new may, too.
+A router holds a call while one of its saved transactions is in the store, even if that only absorbs retransmissions.
+So all messages of such a transaction (repetitions, CANCEL, ACK) have to come here; new requests of the call may
+come, too.
 """
 
 import re

@@ -1,7 +1,8 @@
-"""What a router takes on: not more than it can finish, nor all of it from one source (503, RFC 3261 §21.5.4).
+"""Limits of a router: not more work than it can finish, and not all of it from one source (503, RFC 3261 §21.5.4).
 
-A new request outside a dialog may be refused, without a transaction. What belongs to something that was
-begun, and every CANCEL, is always served. How many transactions each source began lately is counted.
+Theory. Only a new request outside a dialog may be refused; that needs no transaction. Requests of work that was
+begun, and every CANCEL, are always served. For each source the router counts the transactions of two periods of 64
+T1, the present and the previous one. That needs one number for each source instead of a list of times.
 """
 
 from typing import Protocol
@@ -50,7 +51,7 @@ class Recent:
 
 
 LATE_S = 0.3
-"""So late, a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""
+"""At this lateness a router refuses what the edge let pass; the edge refuses earlier, and at less cost."""
 MOST_PASSED = 60
 """Via and Route values of a request; Max-Forwards lets a request pass 70 proxies."""
 _NOBODY = Reader("", "")

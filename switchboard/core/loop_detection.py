@@ -1,8 +1,11 @@
-"""Our branch parameters, and the loops they give away (RFC 3261 §16.6 step 8, RFC 5393 §4.2).
+"""Our branch parameters, and the loops that they reveal (RFC 3261 §16.6 step 8, RFC 5393 §4.2).
 
-A branch is `z9hG4bKsb`, the router's number, a token that no other transaction has, and a hash over what
-decides the routing: a request that comes back with the same hash loops, with another one it spirals.
-What a router numbers must differ: branches, tags, and saved transactions.
+Theory. Each pass through a proxy leaves a Via in the request. Our branch in it ends with a hash over everything that
+decides the routing. If a request arrives with a Via of ours and the same hash, it would go the same way again: a
+loop. If the hash differs, it has been changed on its way and goes elsewhere: a spiral, which is allowed.
+
+A branch is `z9hG4bKsb`, the router's number, a token that no other transaction has, and that hash. The numbers that
+a router gives out must never repeat: those of branches, tags, and saved transactions.
 """
 
 from typing import Protocol

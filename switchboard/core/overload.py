@@ -1,9 +1,21 @@
-"""When more comes than can be served: new work is refused early, so that what was begun is finished.
+"""Overload control: new work is refused early, so that work that was begun is finished.
 
-Judged by how late what comes now will be when its turn comes: a phone repeats a request after T1 (0.5 s);
-work that is later than that is done twice, and capacity is lost.
-So new requests are admitted at a rate that is found by feedback: the one at which they are late by `LATE_S`.
-What was decided of a request is remembered, so that its copies are told the same (RFC 3261 §8.2.7).
+Theory. A phone repeats a request after T1 (0.5 s). A server that answers later gets every request twice, so its
+useful capacity falls just when it is needed. So the controlled quantity is the delay: how late a request of now will
+be when its turn comes. The queue is short enough at `LATE_S`, and never empty.
+
+A measurement of the delay (`note`) switches the control on if the delay is above half of `LATE_S` for PERSISTS_S, or
+above HOPELESS_S for SOON_S. New requests are then admitted at a rate, by a token bucket. The rate starts at the
+average of what was admitted before, and changes exponentially:
+
+    the delay is above LATE_S and does not fall                    the rate falls, in proportion to the excess
+    the delay is below LATE_S and something was refused            the rate rises, in proportion to what is missing
+
+In addition a part of the rate is held back at once while the delay is above LATE_S, which damps the oscillation. The
+control ends when for RECOVERS_S the delay was short and nothing was refused. Half of the bucket is reserved for
+users.
+
+`Verdicts` remembers the decision on each request, so that its copies get the same answer (RFC 3261 §8.2.7).
 """
 
 from math import exp
@@ -13,9 +25,9 @@ from switchboard.bounded import Generations
 from switchboard.core.timers import TimerValues
 
 LASTS_S: Final[float] = TimerValues().lifetime
-"""64 T1, where nobody says what T1 is: so long a sender repeats a request, and no transaction lasts longer there."""
+"""64 T1 with the default T1: senders repeat a request for this time, and no transaction lasts longer."""
 MOST = 100_000
-"""That are remembered of one generation."""
+"""Verdicts in one generation."""
 
 
 class Verdicts:
@@ -40,21 +52,21 @@ class Verdicts:
 
 
 LATE_S = 0.08
-"""What is wanted under overload: there is always something to do, and nothing waits long."""
+"""The target under overload: there is always work, and nothing waits long."""
 PERSISTS_S = 0.5
-"""What is over sooner is no overload: a restarted router soon makes up for what it missed."""
+"""A shorter delay is no overload: a restarted router soon catches up."""
 HOPELESS_S = 0.3
-"""So late, much is sent again before it is answered: that need not persist as long to be an overload."""
+"""At this delay many requests are repeated before the answer: it need not persist as long to be an overload."""
 SOON_S = 0.1
-"""It need not, but one measurement may be wrong: of who was away nobody knows how fast he is."""
+"""But for this time, since one measurement may be wrong: the rate of a receiver that was away is unknown."""
 RECOVERS_S = 2.0
-"""An overload is over when nothing was late, nor had to be refused, for so long."""
+"""An overload is over when nothing was late and nothing was refused for this time."""
 STALE_S = 1.0
-"""A measurement says nothing of the time after."""
+"""A measurement is valid for this time."""
 AVERAGED_S = 0.5
-"""Over about so long the rate is averaged with which an overload begins."""
+"""The rate with which an overload begins is averaged over about this time."""
 COUNTED_S = 0.02
-"""What was admitted in a shorter time counts as that of so long."""
+"""Admissions of a shorter interval count as those of this one."""
 FALLS, RISES = 0.5, 1.0
 """How fast the rate changes, by its own amount a second, for a lateness that is off by LATE_S."""
 YIELDS = 1 / 3
@@ -62,9 +74,9 @@ YIELDS = 1 / 3
 MOST_OFF = 2.0
 LEAST_RATE = 10.0
 LEAST_AT_FIRST = 100.0
-"""Who has just begun has admitted little."""
+"""At least this rate at first: a process that has just started has admitted little."""
 SPARE_S = 0.05
-"""So much of the rate may be saved up; strangers leave half of it to users."""
+"""The size of the bucket, in seconds of the rate; strangers leave half of it to users."""
 LEAST_SPARE = 4.0
 
 
@@ -105,7 +117,7 @@ class Overload:
         self._admitted, self._has_refused = 0, False
 
     def count(self, admitted: int) -> None:
-        """So many new requests were taken on that `refuses` was not asked about."""
+        """This number of new requests was accepted without `refuses`."""
         self._admitted += admitted
 
     def is_pressing(self, now: float) -> bool:

@@ -1,8 +1,8 @@
 """Request validation and Route handling (RFC 3261 §16.3, §16.4), in the RFC's order.
 
-Besides, what only trusted senders may say of who calls, and how a phone is to ring (RFC 3325 §5, RFC 7315,
-RFC 3261 §20.4). Phones show an asserted identity as the caller's, and answer by themselves if they are told so.
-Both are taken out of what comes from elsewhere than a trusted network, in requests as in responses.
+It also removes what only trusted senders may say about the caller and about how a phone rings (RFC 3325 §5, RFC
+7315, RFC 3261 §20.4). Phones show an asserted identity as the caller's, and answer automatically if they are told
+so. Both are removed from the requests and the responses of untrusted networks.
 """
 
 import re
@@ -48,7 +48,7 @@ _USUAL_MAX_FORWARDS = str(DEFAULT_MAX_FORWARDS)
 MAX_BREADTH = 60
 """What a request has that says nothing of it, and at most (RFC 5393 §5.3.3)."""
 MOST_PASSES = 4
-"""So often a request may come back to us under another Request-URI."""
+"""How often a request may come back to us under another Request-URI."""
 _SMALL_NUMBER = re.compile("[0-9]{1,3}")
 _LARGEST_CSEQ = 2**31 - 1
 _LARGEST_MAX_FORWARDS = 255
@@ -59,7 +59,7 @@ class Routing:
 
     `text` and `uri` are the Request-URI; of one that cannot be read, `unreadable` is what to say of it: only the
     Route of its dialog can lead it then. `routes`: Route values that are left. `seal`: what the last of ours that
-    was taken off bore (`dialog_seal`). `breadth`: so many branches it may have at once (RFC 5393 §5.3).
+    was taken off bore (`dialog_seal`). `breadth`: most branches at once (RFC 5393 §5.3).
     `may_relay`: whether its sender may reach whom it likes. `user`: who has authenticated.
     `is_sealed`: whether the seal is one of this dialog; `is_led`: and leads where the request wants to go, to
     `target`, or else to the bindings of our user who is called. `is_nobodys`: its sender is no user of ours there.

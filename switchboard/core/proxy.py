@@ -23,7 +23,7 @@ from switchboard.core.server_transaction import (
     NonInviteServerTransaction,
     ServerTransaction,
 )
-from switchboard.core.targets import OwnAnswer, RelayRefusal
+from switchboard.core.targets import PROBE_CALL_ID, OwnAnswer, RelayRefusal
 from switchboard.sip.dispatch import client_key, parse_quoted, server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
@@ -154,6 +154,8 @@ class Proxy:
             targets = self.env.policy.select(incoming, routing, effects.at)
         except (Challenge, OwnAnswer) as answer:
             self.env.layer.withdraw(server)
+            if isinstance(answer, OwnAnswer) and self._is_probe(incoming):
+                self.counters["probes"] += 1
             self._answer_without_state(incoming, answer, effects)
         except ParseError as error:
             self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
@@ -271,6 +273,11 @@ class Proxy:
         """Whether whom From names is registered where answers to the request go."""
         locations, caller = self.env.policy.locations, incoming.caller
         return bool(caller) and locations.registered_at(caller, *incoming.reply_to.hop, at)
+
+    def _is_probe(self, incoming: IncomingRequest) -> bool:
+        """Whether the switchboard itself asks, from an address of its own, whether it is there."""
+        is_ours = self.env.policy.own.is_host(incoming.source.host)
+        return is_ours and incoming.message.call_id.startswith(PROBE_CALL_ID)
 
     def _stateless_tag(self, incoming: IncomingRequest) -> str:
         """A To tag that the retransmissions of a request get again, and its ACK bears."""

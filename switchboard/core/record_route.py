@@ -1,9 +1,10 @@
 """Our Record-Route (RFC 3261 §16.6 step 4, §16.7 step 8; RFC 5658), and the flows that it seals (`dialog_seal`).
 
-When a request makes a dialog, it is known where it came from and where it is sent, so both flows are sealed in it. If
-the callee then answers with a Contact at another address, or another proxy has recorded itself in between, the seal in
-the response is replaced by one that knows. A target refresh is recorded, too: a user agent that has lost its route set
-learns it anew. RFC 6665 §4.3 wants that of every NOTIFY, which makes dialogs of its own.
+Theory. When a request creates a dialog, its source and its destination are known, so both flows are sealed in it.
+The seal becomes wrong if the callee answers with a Contact at another address, or if another proxy has recorded
+itself in between. Then it is replaced in the response. A target refresh is recorded, too, so that a user agent that
+has lost its route set learns it again. RFC 6665 §4.3 requires the same of every NOTIFY, which creates dialogs of its
+own.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ _RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"
 _PARAM: Final = f";{PARAM}=".encode()
 _ENDS_PARAM: Final = b";>,? \t\r\n"
 _MOST_SEALS: Final = 8
-"""So many are looked at in one response."""
+"""Record-Routes that are examined in one response."""
 _new = tuple.__new__
 
 

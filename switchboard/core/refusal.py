@@ -1,6 +1,6 @@
-"""Requests that are answered with a final response of our own (RFC 3261 §16.3-5), with a transaction or without.
+"""Requests that get a final response of our own (RFC 3261 §16.3-5), with a transaction or without.
 
-New work that is refused without one is told the same each time it is sent again, and when to try again.
+New work that is refused without a transaction gets the same answer each time it is sent again, with a Retry-After.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,25 @@
-"""The response context: forks of one request, and the one final response they end in (RFC 3261 §16.6-10)."""
+"""The response context: the forks of one request, and the one final response that they end in (RFC 3261 §16.6-10).
+
+Theory. A proxy sends one request to a set of targets and has to return one final response. The targets are in groups
+of equal q. A group is sent at once (parallel forking); the next group follows when no branch of the group is pending
+and none has succeeded (serial forking). Each branch is a client transaction and ends in a *final*: a response, or
+one of our own for a timeout (408) or an unreachable target (503).
+
+    provisional response     forwarded, except 100; it restarts Timer C
+    2xx                      forwarded at once, each of them; the other branches are cancelled
+    6xx                      the other branches are cancelled; the 6xx is forwarded when they have ended
+    3xx                      its contacts become further targets, if `recurse` is on
+    other finals             kept; when no branch is pending and no target is left, the best one is forwarded
+
+A CANCEL of the caller cancels the branches; each then ends in its own 487. The number of targets and the breadth are
+limited, so that a request that comes back to us cannot multiply (RFC 5393).
+"""
 
 from collections.abc import Sequence
 from functools import partial
 from urllib.parse import quote
 
+from switchboard.auth.failures import Reason
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.calls import session_expires_s
 from switchboard.core.client_transaction import ClientTransaction
@@ -24,7 +40,7 @@ from switchboard.sip.respond import Hop, build_response
 from switchboard.sip.splice import strip_top_via, without_lines
 
 SPIRAL_TARGETS = 3
-"""So many places a request is sent to that comes back to us; fewer if it has less breadth left."""
+"""Targets of a request that comes back to us; fewer if it has less breadth left."""
 
 _RINGING = (180, 183)
 _REFRESHING = ("INVITE", "UPDATE")
@@ -192,7 +208,7 @@ class ResponseContext:
         return bool(fresh)
 
     def _used(self) -> int:
-        """So many places it was or will be sent to: its targets, and where some of them are reached instead."""
+        """The number of places it was or will be sent to: its targets, and the fallbacks of some of them."""
         return len(self._tried) + sum([_has_fallen_back(branch) for branch in self._branches])
 
     def _settle(self, effects: ProxyEffects) -> None:
@@ -345,6 +361,8 @@ class ResponseContext:
     def _answer_ourselves(self, status: int, effects: ProxyEffects) -> None:
         """Send a final of our own: 500 in place of a 503, nothing in place of a 408 that must not pass."""
         self._note_bye(status, effects)
+        if self._received.method == "REGISTER":
+            self._env.policy.note_elsewhere(self._received, Reason.UNREACHED_DOMAIN)
         if self._cancelled:
             status = 487
         elif status == 503:

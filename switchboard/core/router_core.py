@@ -1,12 +1,13 @@
 """A router's core as a step machine: packed batches, answers and instants go in, effects come out.
 
-Two do the work. The engine (`_native/engine.pyx`), where it was compiled, holds what is plain. The reference (`Proxy`,
-with its transactions) takes what is odd, and everything where there is no engine. A transaction is with one of them at
-a time. It goes from the engine to the reference as it goes from a process to its successor: by what is in the store;
-it never goes back. So whatever belongs to a transaction of the engine and is not plain has that handed over first.
+Theory. Two implementations share the work. The engine (`_native/engine.pyx`), where it was compiled, handles plain
+messages. The reference (`Proxy` with its transactions) handles odd ones, and everything where there is no engine. At
+any time exactly one of them owns a transaction. A transaction goes from the engine to the reference in the same way
+as from a process to its successor: by its record in the store. It never goes back. So if a message for a transaction
+of the engine is odd, that transaction is handed over first.
 
-A step ends with `take`: what is to be sent, told and resolved. What has to be kept for a successor is in the store by
-then, and the caller commits that before anything is sent.
+A step ends with `take`, which returns what is to be sent, reported and resolved. By then the store has the state
+that a successor needs. The caller commits the store before it sends anything.
 """
 
 from collections.abc import Iterable, Sequence
@@ -133,7 +134,7 @@ class RouterCore:
             self.engine.forget_all()
 
     def note_lag(self, lag_s: float, now: float) -> None:
-        """What came up to now was late by so much (monotonic s)."""
+        """Input up to now was late by this time (s)."""
         caps, engine = self._env.caps, self.engine
         if caps is None:
             return

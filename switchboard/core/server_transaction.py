@@ -1,6 +1,16 @@
 """Server transactions (RFC 3261 §17.2, with RFC 6026's ACCEPTED state and RFC 4320's rule on 100).
 
-Each absorbs retransmissions and answers them from its state. States and timers are the RFC's.
+Theory. A server transaction answers a repeated request with its last response, so its user sees each request once.
+For an INVITE it also repeats a failure until the ACK comes, except a failure without a provisional response before
+it: that one could be sent to a forged address, and a caller who has heard nothing repeats the INVITE.
+
+    INVITE      PROCEEDING -2xx-> ACCEPTED -timer L-> TERMINATED
+                           -3xx..6xx-> COMPLETED (timer G repeats) -ACK-> CONFIRMED -timer I-> TERMINATED
+                                                                      -timer H-> TERMINATED
+    others      TRYING -1xx-> PROCEEDING -final-> COMPLETED -timer J-> TERMINATED
+
+In ACCEPTED repeated INVITEs are absorbed, and further 2xx of other forks are sent: the 2xx are repeated and
+acknowledged end to end, without the transaction. States and timers bear the RFC's names.
 """
 
 from enum import IntEnum

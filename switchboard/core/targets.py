@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from switchboard.auth.authenticator import Trusted
-from switchboard.auth.failures import Failure, Failures, Reason
+from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
 from switchboard.core.preprocess import Routing, unproved_lines
@@ -18,7 +18,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.translation import is_private
-from switchboard.sip.uri import SipUri, parse_uri
+from switchboard.sip.uri import SipUri, format_host_port, parse_uri
 
 ALLOWED_METHODS = (
     "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, INFO, REFER, SUBSCRIBE, NOTIFY, PRACK, UPDATE"
@@ -27,7 +27,7 @@ _EVENT_METHODS: Final = ("SUBSCRIBE", "PUBLISH")
 ENDINGS: Final = ("ACK", "BYE")
 """Methods that begin nothing."""
 _MOST_ALIASES: Final = 20
-"""So many users does one lead to whose contacts are users."""
+"""Users that one user may lead to by contacts that are users."""
 RETRY_AFTER_S = 5
 """When to call again while nobody has told us yet who is registered."""
 
@@ -111,9 +111,17 @@ class TargetPolicy:
 
     def note_relay(self, incoming: IncomingRequest, routing: Routing) -> None:
         """Somebody wanted to be brought where strangers are not brought; a side of a dialog is no attacker."""
-        if not routing.is_sealed:
-            source, reason = incoming.source.host, Reason.FORBIDDEN_RELAY
-            self.failures.note(Failure(source, incoming.caller, incoming.method, reason))
+        if routing.is_sealed:
+            return
+        if incoming.method == "REGISTER":
+            self.note_elsewhere(incoming, Reason.FOREIGN_DOMAIN)
+            return
+        source, reason = incoming.source.host, Reason.FORBIDDEN_RELAY
+        self.failures.note(Failure(source, incoming.caller, incoming.method, reason))
+
+    def note_elsewhere(self, incoming: IncomingRequest, reason: Reason) -> None:
+        """A REGISTER for a domain that is not ours came to nothing."""
+        self.failures.note(elsewhere(incoming.message, incoming.source.host, incoming.message.uri, reason))
 
     def is_between_users(self, incoming: IncomingRequest, routing: Routing, at: float) -> bool:
         """Whether it is a BYE or ACK of a user agent that goes past Record-Route, yet sends to us.
@@ -199,8 +207,33 @@ class TargetPolicy:
         return not routing.routes and self.locations.is_contact(routing.text, at)
 
 
+def elsewhere(register: Message, host: str, uri: str, reason: Reason) -> Failure:
+    """What is noted of a REGISTER from `host` for the `uri` of another domain (untrusted)."""
+    agent = (register.get(Header.USER_AGENT) or "")[:LONGEST_AGENT]
+    user, domain = _user_of(register.to_uri), _domain_of(uri)
+    return Failure(host, user, "REGISTER", reason, agent, domain=domain)
+
+
+def _user_of(uri: str) -> str:
+    try:
+        return SipUri.parse(uri).username
+    except ParseError:
+        return ""
+
+
+def _domain_of(uri: str) -> str:
+    try:
+        return format_host_port(SipUri.parse(uri))
+    except ParseError:
+        return uri
+
+
 class RelayRefusal(Refusal):
     """Somebody wanted to be brought where strangers are not brought."""
+
+
+PROBE_CALL_ID: Final = "switchboard-probe-"
+"""So begin the Call-IDs of our own OPTIONS, by which people see that we answer: no traffic of phones."""
 
 
 class OwnAnswer(Refusal):

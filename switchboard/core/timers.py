@@ -1,7 +1,16 @@
-"""Who waits for what (RFC 3261 §17.1.1.1, table 4): the values of the timers, those that are armed, and who sleeps.
+"""Timers (RFC 3261 §17.1.1.1, table 4): their values, the armed ones in order of time, and the dormant transactions.
 
-Dormant transactions are not in memory: they are known by their keys and their next deadline. They lie in saved
-transactions, which are restored as a whole; a saved transaction is a number here.
+Theory. A router has hundreds of thousands of timers, and most are disarmed before they fire. So disarming has to be
+cheap: it deletes the letter from the owner's `armed`, and leaves the entry in the queue. An entry counts only while
+`armed` has its instant; the queue drops other entries when they come to the front, and sweeps all of them when the
+queue has doubled.
+
+The queue uses that timers of one letter mostly have the same duration. So their deadlines come in ascending order,
+and an entry goes to the end of its letter's lane, in constant time. Only an entry that is out of order goes to a
+heap. The next deadline is the earliest of the lanes' first entries and the heap's.
+
+Dormant transactions are not in memory. Only their keys and their next deadline are. Their content is in saved
+transactions in the log, which are restored as a whole; here a saved transaction is a number.
 """
 
 from collections import deque
@@ -54,7 +63,7 @@ class Waiting:
 
 
 Entry = tuple[float, int, Waiting, str]
-"""When it fires, the how-manieth it is, whose it is, and its letter."""
+"""The instant at which it fires, its sequence number, its owner, and its letter."""
 
 
 E = TypeVar("E", bound=tuple[Any, ...])

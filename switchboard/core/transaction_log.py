@@ -1,4 +1,9 @@
-"""Which saved transactions are in the log, and under which number; a successor restores each when needed."""
+"""The saved transactions in the log, each under a number; a successor restores each of them when it is needed.
+
+Theory. A successor must serve at once, and a log may hold a hundred thousand transactions that only absorb
+retransmissions. So it restores only those that wait for something, and registers the others as dormant under their
+keys (`timers.py`). A message with such a key restores its saved transaction.
+"""
 
 import struct
 from collections.abc import Iterable, Iterator

@@ -1,8 +1,19 @@
-"""Finds the transaction of every message and lets timers fire (RFC 3261 §17).
+"""The transaction layer: matches messages to transactions and fires their timers (RFC 3261 §17).
 
-A user agent may register, or be redirected to, an address that is somebody else's, who then gets each request seven
-times (timers A and E). Whoever has answered a request of ours once is repeated to as RFC 3261 says; all the others of
-one address together get so many repetitions a second.
+Theory. Over UDP a message may be lost, and the sender repeats it. A transaction hides that from its user: the client
+side repeats a request until a response comes, and the server side answers a repeated request from its state. Two
+dictionaries hold the transactions. The key of a server transaction comes from the top Via of the request (§17.2.3),
+that of a client transaction from our branch and the method of CSeq (§17.1.3). A message without a match is new work,
+or ends here (a stray response).
+
+A finished transaction lives on for some time, only to absorb repetitions. Most transactions are in this phase. They
+leave memory and become *dormant*: their keys and their end are kept (`timers.py`), their content is in the router's
+log. A message with such a key restores the saved transaction first.
+
+Repetitions are limited, because a user agent may register, or be redirected to, the address of a third party, which
+would get each request seven times (timers A and E). An address that has answered a request of ours once gets
+repetitions as RFC 3261 says. Every other address gets at most `A_SECOND` repetitions a second, all requests
+together.
 """
 
 from collections.abc import Iterator
@@ -30,7 +41,7 @@ from switchboard.sip.message import Message
 A_SECOND: Final = 10
 """Repetitions to one address that has never answered."""
 ADDRESSES: Final = 20_000
-"""That are remembered of those who have answered, since so many others did."""
+"""Addresses that have answered, in one generation."""
 
 
 class Repeating(Protocol):

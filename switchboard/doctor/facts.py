@@ -85,6 +85,8 @@ class RunningFacts:
     """Users whose phones keep failing to prove a password, with the algorithms that they are offered."""
     cannot_write: Sequence[str] = ()
     """What workers say that cannot write what they keep."""
+    doubtful: Sequence[str] = ()
+    """Bindings whose contact names another address than they registered from, some of them."""
 
     @property
     def runs(self) -> bool:

@@ -150,6 +150,12 @@ def check_running(facts: RunningFacts) -> Iterator[Finding]:
     yield _check_answer(facts)
     for said in facts.cannot_write:
         yield problem("writing", said, "make room, or mend the disk: what waits is then written by itself")
+    for binding in facts.doubtful:
+        yield warning(
+            "contact",
+            binding,
+            "set the phone's own address in it, or STUN; harmless where both are addresses of the same phone",
+        )
     for failing, offered in facts.failing:
         yield warning("password", describe(failing), advise(failing, offered))
 

@@ -6,9 +6,10 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_interface
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -16,12 +17,14 @@ import zmq
 
 from switchboard.auth.user_store import read_page
 from switchboard.bus.context import SECRET, BusContext
+from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
+from switchboard.registrar.listing import doubt_of, read_pages
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.run_dir import NOWHERE
-from switchboard.settings.site import is_here, leaving_routers, router_dir
+from switchboard.settings.site import endpoints_of, is_here, leaving_routers, router_dir
 from switchboard.storage.mending import all_reports
 from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import ERROR, words_of
@@ -113,7 +116,26 @@ def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
             for name, counters in ask_workers(context, settings, workers, "stats").items()
             if counters.get(ERROR)
         ],
+        doubtful=list(islice(_doubtful(settings, context), MOST_DOUBTFUL))
+        if len(not_up) < len(workers)
+        else (),
     )
+
+
+MOST_DOUBTFUL = 5
+
+
+def _doubtful(settings: Settings, context: BusContext) -> Iterator[str]:
+    server = endpoints_of(settings).ask("registrar")
+    try:
+        for user, bound in read_pages(
+            lambda body: call_rpc(server, "location.list", body, ANSWERED_WITHIN_S, context)
+        ):
+            for each in bound:
+                if doubt := doubt_of(each["contact_uri"], each["source"]):
+                    yield f"{user} registers from {each['source']}, and its {doubt}"
+    except RpcError:
+        return
 
 
 def _ping(address: str, port: int) -> float | None:

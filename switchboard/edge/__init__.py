@@ -1,1 +1,1 @@
-"""What comes from the network: who may send, and whose business it is."""
+"""Ingress: which sources may send, and which worker gets each message."""

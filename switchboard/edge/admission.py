@@ -1,7 +1,12 @@
-"""Admission control: which new requests go on while their peers are overloaded; what was begun always does.
+"""Admission control: which new requests go on while their receivers are overloaded. Work that was begun always does.
 
-A request that is sent again has the same verdict again: a call that was admitted is not refused because its
-INVITE was lost or late. How much the peers have to do is known from how late they take what they are sent.
+Theory. edge-rx has to know the delay of each receiver without asking for each message. It puts a *stamp* into the
+stream of items to a receiver, at most every STAMP_EVERY_S or STAMP_ITEMS items. The receiver returns the stamp when
+it has taken the items before it. From two returned stamps edge-rx learns the receiver's rate, provided that the
+receiver had work all the time. The items that are still out, divided by the rate, are the delay of a message of now.
+The overload control of the receiver (`core/overload.py`) decides with this delay.
+
+A repeated request gets the same verdict: an admitted call is not refused because its INVITE was lost or late.
 """
 
 from collections import deque
@@ -13,7 +18,10 @@ from switchboard.bus.outbox import Outbox
 from switchboard.core.overload import LASTS_S, Overload, Verdicts
 
 RATE_MEMORY_S = 0.2
-"""Over about so long of work the peer's rate is averaged."""
+"""Over about the items that a peer takes within so long its rate is averaged.
+
+Over items, not over time: a machine that was busy with something else for a moment made the few items of that moment
+slow, and tells nothing of those that come."""
 STAMPS_KEPT = 1_000
 AWAY_S = 1.0
 """Who is silent for longer was not at work, but away: that says nothing of the rate."""
@@ -34,7 +42,7 @@ class Backlog:
         self._rate = 0.0
 
     def stamp(self, at: float, items: int) -> None:
-        """So many items were handed on up to `at`."""
+        """This number of items was handed on up to `at`."""
         self._stamps.append((at, items))
 
     def take(self, stamp: float, at: float) -> None:
@@ -56,8 +64,10 @@ class Backlog:
     def _learn(self, items: int, work_s: float) -> None:
         if self._rate and work_s > AWAY_S:
             return
-        weight = min(1.0, work_s / RATE_MEMORY_S) if self._rate else 1.0
-        self._rate += weight * (items / work_s - self._rate)
+        known = RATE_MEMORY_S * self._rate  # items
+        weight = min(1.0, items / known) if known else 1.0
+        item_s = weight * work_s / items + (1.0 - weight) / (self._rate or 1.0)
+        self._rate = 1.0 / item_s
 
 
 class AdmissionControl:
@@ -92,12 +102,13 @@ class AdmissionControl:
 
 KEPT = 10_000
 """Items that edge-rx keeps for a peer: what calls that were begun have yet to say is not to be lost."""
-FULL = 1_000
-"""Items beyond which nothing new is taken on."""
+FULL = 5_000
+"""Items beyond which nothing new is taken on: what comes within the half second in which no phone repeats itself, at
+10,000 items a second."""
 LOOK_EVERY_S = 0.005
 STAMP_EVERY_S = 0.04
 STAMP_ITEMS = 256
-"""So many are stamped sooner: a burst has to be seen while it comes. Each stamp costs both ends a frame."""
+"""This number of items gets a stamp sooner: a burst has to be noticed early. Each stamp costs both ends a frame."""
 
 
 class Load:

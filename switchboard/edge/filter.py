@@ -15,7 +15,7 @@ from switchboard.sip.message import Message
 LINES_A_SECOND = 20
 """An attacker with many sources must not fill the disk."""
 AGAIN_S = 60.0
-"""The same is told of the same source once in so long."""
+"""The same event of the same source is reported once in this time."""
 REMEMBERED = 10_000
 
 Notice = tuple[str, Mapping[str, str]]

@@ -1,9 +1,11 @@
-"""Leads calls to the routers that hold them while the number of routers changes.
+"""Sends the messages of a call to the router that holds it, while the number of routers changes.
 
-By its Call-ID, a call goes to another router than before. So when edge-rx starts with another number than last time,
-or finds routers that are to leave, it asks all routers once a second which calls they hold that are not theirs any more
-(`core/held_calls.py`), and leads these there. Nothing is read from the network before the first answers. When
-nobody holds any, that is over, and the number is written down as the one that the next edge-rx starts from.
+Theory. The Call-ID chooses the router. With another number of routers it chooses another one, although the
+transactions of a call are still with the first. So when edge-rx starts with another number than last time, or finds
+routers that are to end, it asks all routers once a second for the calls that they hold for others
+(`core/held_calls.py`), and sends their messages there. It does not read from the network before the first answers.
+When no router holds such a call, the change is over; then the number is written to a file, and the next edge-rx
+starts from it.
 """
 
 import math
@@ -19,7 +21,7 @@ FIRST_ANSWERS_WITHIN_S: Final = 3.0
 """A router that starts meanwhile takes less; who is away for longer holds up nobody."""
 ASK_EVERY_S: Final = 1.0
 ANSWERS: Final = 2
-"""So many in a row have to say that a call is not held: one may have crossed a request that was under way."""
+"""A call is not held if this number of answers in a row says so: one may have crossed a request on its way."""
 
 
 class Group(Protocol):

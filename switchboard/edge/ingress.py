@@ -1,4 +1,4 @@
-"""What edge-rx does with each datagram: scans it, asks the filter, hands it to whose business it is."""
+"""Ingress: edge-rx scans each datagram, asks the filter, and hands it to the worker that handles it."""
 
 import socket
 from collections.abc import Sequence

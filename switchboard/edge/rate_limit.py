@@ -1,8 +1,14 @@
-"""What the settings say of sources, and how much each sends: who sends too much is ignored for a while.
+"""The rate limit of each source, and the access rules of the settings.
 
-Edge-rx asks for each datagram, before it reads it. Phones may share a flooder's address: whoever registered from an
-address and port is heard a little all the same. All phones of one address together may send what one source may, so
-that whoever registers from many ports gains as much again, and no more.
+Theory. Each source has a token bucket: `rate` tokens a second, at most `burst`. A datagram takes one token. A source
+without a token is ignored for `ignored_s`, and then starts with the tokens of one second. edge-rx checks this before
+it reads the datagram, so the cost of a flood is one look-up. An IPv6 source is its whole site, because a host has
+many addresses there. The table has a bounded size, in two generations: sources that were silent for longest are
+forgotten.
+
+Phones may share the address of a flooder (behind a NAT). A phone that registered from an address and port has a
+small bucket of its own, and is still heard while its address is ignored. All phones of one address together may send
+as much as one source, so an attacker who registers from many ports can at most double his share.
 """
 
 from collections.abc import Mapping
@@ -15,11 +21,11 @@ from switchboard.core.overload import LASTS_S
 
 @dataclass(frozen=True, slots=True)
 class FilterPolicy:
-    """`rate`: datagrams a second from one source, 0 for no limit; `burst`: so many at once; `ignored_s`:
-    so long nobody listens to who sent more. `exempt` are not counted. `access` is for every datagram,
-    `methods` for requests besides; `silent`: whoever may not is not answered. `scanners`: how the User-Agent
-    of a scanner begins, in lower case. `largest` (octets) and `most_fields` (of the header): of a request
-    that begins something, from an address where nobody is registered. `transaction_s`: 64 T1.
+    """`rate`: datagrams a second from one source, 0 for no limit; `burst`: most at once; `ignored_s`: how long
+    a source above the limit is ignored. `exempt` have no limit. `access` is for every datagram, `methods` for
+    requests in addition; `silent`: denied requests get no answer. `scanners`: beginnings of the User-Agent of
+    scanners, in lower case. `largest` (octets) and `most_fields` (of the header): limits of a request outside
+    a dialog, from an address where nobody is registered. `transaction_s`: 64 T1.
     """
 
     rate: float = 0.0
@@ -51,13 +57,13 @@ class FilterPolicy:
 
 
 GENERATION = 10_000
-"""Sources that are remembered without having been heard of since so many others were."""
+"""Sources in one generation: a silent source is forgotten after one to two times this number of others."""
 FORGIVEN_S = 60.0
-"""A source that is ignored again within so long has not stopped: that is no news."""
+"""A source that is ignored again within this time has not stopped, and is not reported again."""
 SHARE = 0.05
 """Of what a source may send: 20 datagrams a second, 100 at once, by default. A call takes some 10."""
 PHONES = 20_000
-"""That are remembered without having registered again since so many others did."""
+"""Phones in one generation, by their last registration."""
 
 
 class BucketInPython(TokenBucket):

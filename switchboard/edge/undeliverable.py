@@ -1,4 +1,4 @@
-"""What edge-rx does with the network's errors: tells the router whose request is lost (RFC 3261 §18.4)."""
+"""ICMP errors: edge-rx reports each lost request to the router that sent it (RFC 3261 §18.4)."""
 
 import math
 import socket

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from switchboard.core.refusal import TAG
 from switchboard.history.lenient import LenientMessage
+from switchboard.history.place import Place
 from switchboard.journal.record import ends_call
+from switchboard.sip.translation import is_nowhere
 
 
 class Advice(NamedTuple):
@@ -125,11 +128,16 @@ def advice_on(status: int, *, by_phone: bool) -> Advice:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`sentences` tell what happened, in order; `advice` what to check, the likeliest first."""
+    """`sentences` tell what happened, in order; `advice` what to check, the likeliest first.
+
+    `outcome`, `ended_by`: of a call, in the journal's words (`Outcome`, `Party`), or `up`; "" while it goes on.
+    """
 
     sentences: list[str]
     failed: bool
     advice: list[str]
+    outcome: str = ""
+    ended_by: str = ""
 
     @property
     def text(self) -> str:
@@ -137,11 +145,31 @@ class Account:
         return "\n".join((" ".join(self.sentences), *(f"- {line}" for line in self.advice)))
 
 
+def is_edges(answer: LenientMessage) -> bool:
+    """Whether the edge gave this answer of ours, before anybody looked further: its To tag tells."""
+    return answer.to_tag.startswith(TAG)
+
+
+def access_denied(host: str, method: str, place: Place) -> Advice:
+    """The edge refused a request from `host` by the access lists."""
+    rule = place.denied_by(host, method)
+    return Advice(
+        f"The access list keeps {host} out: {rule}" if rule else f"An access list keeps {host} out",
+        ("Change the setting access, if this phone is to be let in (docs/SECURITY.md).",),
+    )
+
+
 def unreachable_addresses(parsed: LenientMessage, who: str) -> list[str]:
     """What is wrong with the addresses that a phone announced in a message that came from it."""
     source = parsed.seen.source.host
     found = []
-    if _leads_nowhere(parsed.contact_host, source):
+    if is_nowhere(parsed.contact_host) and parsed.contact_host != source:
+        found.append(
+            f"The phone of {who} says that it is reached at {parsed.contact_host} (Contact), where nobody else can "
+            f"reach it, and its messages come from {source}: calls go to where it sent from. Set its own address, or "
+            "none, in the phone."
+        )
+    elif _leads_nowhere(parsed.contact_host, source):
         found.append(
             f"The phone of {who} says that it is reached at {parsed.contact_host}, but its messages come "
             f"from {source}: behind address translation (NAT). Switch on STUN or ICE in the phone, or "

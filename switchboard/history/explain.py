@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from switchboard.history.account import Account, at_fault
+from switchboard.history.account import Account, Advice, access_denied, at_fault, is_edges
 from switchboard.history.explain_call import explain_call
 from switchboard.history.explain_registration import explain_registration
-from switchboard.history.lenient import LenientMessage, short
+from switchboard.history.lenient import LenientMessage, short, shown_status
+from switchboard.history.place import NOWHERE, Place
 from switchboard.history.seen import Direction, Seen
 
 
@@ -51,19 +52,18 @@ MOST_TOLD = 5
 """Calls of one Call-ID that are told, the last ones."""
 
 
-def explain(messages: Iterable[Seen], registered: Sequence[str] | None = None) -> Account:
-    """Return the account of the messages of one Call-ID.
-
-    `registered`: the contacts that the callee has now; None if nobody asked.
-    """
+def explain(messages: Iterable[Seen], place: Place = NOWHERE) -> Account:
+    """Return the account of the messages of one Call-ID at the switchboard `place`."""
     parsed_messages = [LenientMessage.of(seen) for seen in messages if seen.direction is not Direction.HOP]
     parsed_messages.sort(key=lambda parsed: parsed.seen.at_ns)
     if not parsed_messages:
         return Account(["Nothing is known of it."], failed=False, advice=[])
+    if is_edges(parsed_messages[0]) and not any(parsed.is_request for parsed in parsed_messages):
+        return _turned_away(parsed_messages[0], place)
     if any(parsed.is_initial and parsed.method == "INVITE" for parsed in parsed_messages):
-        return _explain_calls([explain_call(each, registered) for each in calls_of(parsed_messages)])
+        return _explain_calls([explain_call(each, place) for each in calls_of(parsed_messages)])
     if parsed_messages[0].method == "REGISTER":
-        return explain_registration(parsed_messages)
+        return explain_registration(parsed_messages, place)
     return _explain_other(parsed_messages)
 
 
@@ -79,6 +79,32 @@ def _explain_calls(accounts: Sequence[Account]) -> Account:
         sentences += [f"Call {number}: {account.sentences[0]}", *account.sentences[1:]]
     advice = [f"Call {number}: {line}" for number, account in told for line in account.advice]
     return Account(sentences, any(account.failed for _, account in told), advice)
+
+
+_BY_EDGE = {
+    503: Advice(
+        "The switchboard had more to do than it could, and asked to try again later",
+        ("See `switchboard top`.",),
+    ),
+    513: Advice(
+        "The message is larger than one may be from where no phone is registered",
+        ("Register the phone first, or set max_message_bytes (SWITCHBOARD_MAX_MESSAGE_BYTES) higher.",),
+    ),
+}
+
+
+def _turned_away(answer: LenientMessage, place: Place) -> Account:
+    """The edge answered a request by itself: then nobody sees more of it than that answer."""
+    phone = answer.seen.destination
+    asked = {
+        "INVITE": f"{short(answer.caller)} at {phone} called {short(answer.callee)}.",
+        "REGISTER": f"The phone of {short(answer.callee)} at {phone} wanted to register.",
+    }.get(answer.method, f"{short(answer.caller)} at {phone} sent {answer.method} to {short(answer.callee)}.")
+    if answer.status == 403:
+        why = access_denied(phone.host, answer.method, place)
+    else:
+        why = _BY_EDGE.get(answer.status, Advice("The switchboard turned it away"))
+    return Account([asked, f"{why.sentence} ({shown_status(answer)})."], failed=True, advice=list(why.checks))
 
 
 def _explain_other(parsed_messages: Sequence[LenientMessage]) -> Account:

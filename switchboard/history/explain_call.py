@@ -1,138 +1,37 @@
 """Tells in plain words what became of a call."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 
 from switchboard.history.account import (
     Account,
     HangUp,
     advice_on,
     at_fault,
-    hang_ups,
     seconds,
     unreachable_addresses,
 )
+from switchboard.history.call_messages import ExplainedCall, is_request
+from switchboard.history.disagreement import disagreement
 from switchboard.history.explain_registration import CHALLENGES
 from switchboard.history.ladder import counterpart_of
-from switchboard.history.lenient import LenientMessage, host_of, short
-
-RINGING = (180, 183)
-NO_CODEC = (415, 488, 606)
-
-
-class ExplainedCall:
-    """What the messages of one call show, oldest first; there is at least one initial INVITE."""
-
-    def __init__(self, parsed_messages: Sequence[LenientMessage]) -> None:
-        self.parsed_messages = parsed_messages
-        initial = [each for each in parsed_messages if each.method == "INVITE" and each.is_initial]
-        self.first = next((each for each in initial if each.comes_in), initial[0])
-        arrived = [each for each in initial if each.comes_in]
-        self.invite = arrived[-1] if arrived else initial[0]
-        """The last one: after a challenge it bears the password."""
-        self.caller, self.callee = short(self.invite.caller), short(self.invite.uri)
-
-    @cached_property
-    def sent(self) -> list[LenientMessage]:
-        """The INVITEs to phones, each branch once."""
-        found = {each.branch: each for each in reversed(self.parsed_messages) if self._goes_to_phone(each)}
-        return list(reversed(found.values()))
-
-    @cached_property
-    def answers(self) -> list[LenientMessage]:
-        """The responses to the INVITE that the caller got."""
-        return [
-            each
-            for each in self.parsed_messages
-            if each.goes_out and each.status and each.method == "INVITE" and each.cseq == self.invite.cseq
-        ]
-
-    @cached_property
-    def rang(self) -> LenientMessage | None:
-        return next((each for each in self.answers if each.status in RINGING), None)
-
-    @cached_property
-    def final(self) -> LenientMessage | None:
-        return next((each for each in self.answers if each.status >= 200), None)
-
-    @property
-    def final_is_by_phone(self) -> bool:
-        assert self.final is not None
-        return counterpart_of(self.parsed_messages, self.parsed_messages.index(self.final)) is not None
-
-    @cached_property
-    def cancel(self) -> LenientMessage | None:
-        return self._request("CANCEL")
-
-    @cached_property
-    def hang_ups(self) -> list[HangUp]:
-        return list(hang_ups(self.parsed_messages))
-
-    @property
-    def end(self) -> HangUp | None:
-        """The BYE that ended the call."""
-        return next((each for each in self.hang_ups if each.ends), None)
-
-    @cached_property
-    def acks(self) -> list[LenientMessage]:
-        """The ACKs for the 2xx as they came; others have the CSeq number of an INVITE that was refused."""
-        number = _number(self.invite)
-        return [
-            each
-            for each in self.parsed_messages
-            if each.comes_in and _is(each, "ACK") and _number(each) == number
-        ]
-
-    @property
-    def silent(self) -> list[LenientMessage]:
-        """The INVITEs that left and to which no phone said anything."""
-        heard = {each.branch for each in self.parsed_messages if each.comes_in and each.status}
-        return [each for each in self.sent if each.branch not in heard]
-
-    def tries(self, sent: LenientMessage) -> int:
-        """How often an INVITE left."""
-        return sum(each.goes_out and each.seen.raw == sent.seen.raw for each in self.parsed_messages)
-
-    def is_of_caller(self, parsed: LenientMessage) -> bool:
-        """Whether a message that came in is the caller's: its From has the INVITE's tag."""
-        return parsed.from_tag == self.invite.from_tag
-
-    def _request(self, method: str) -> LenientMessage | None:
-        return next((each for each in self.parsed_messages if each.comes_in and _is(each, method)), None)
-
-    def _goes_to_phone(self, parsed: LenientMessage) -> bool:
-        return (
-            parsed.goes_out
-            and _is(parsed, "INVITE")
-            and parsed.cseq == self.invite.cseq
-            and parsed.is_initial
-        )
+from switchboard.history.lenient import LenientMessage, host_of, shown_status
+from switchboard.history.place import NOWHERE, Place
+from switchboard.history.refused import why_refused
+from switchboard.journal.record import Outcome, Party, outcome_of
 
 
-def explain_call(parsed_messages: Sequence[LenientMessage], registered: Sequence[str] | None) -> Account:
-    """The account of a call; `registered` as in `explain`."""
+def explain_call(parsed_messages: Sequence[LenientMessage], place: Place = NOWHERE) -> Account:
+    """The account of a call at the switchboard `place`."""
     call = ExplainedCall(parsed_messages)
     sentences = [f"{call.caller} called {call.callee}.", *_asked_for_password(call), *_delivered(call)]
     if call.final is None:
-        return Account([*sentences, _going_on(call)], failed=False, advice=_silence(call))
+        return _account(call, [*sentences, _going_on(call)], _silence(call), failed=False)
     if call.final.status < 300:
-        return Account([*sentences, *_answered(call)], failed=False, advice=_after_answer(call))
+        return _account(call, [*sentences, *_answered(call)], _after_answer(call), failed=False)
     if call.final.status == 487 and call.cancel is not None:
-        ended = f"{call.caller} hung up before anybody answered ({_shown(call.final)})."
-        return Account([*sentences, *_rang(call, call.cancel), ended], failed=False, advice=_silence(call))
-    return _failed(call, sentences, registered)
-
-
-def _is(parsed: LenientMessage, method: str) -> bool:
-    return parsed.is_request and parsed.method == method
-
-
-def _number(parsed: LenientMessage) -> str:
-    return parsed.cseq.partition(" ")[0]
-
-
-def _shown(response: LenientMessage) -> str:
-    return f"{response.status} {response.phrase}"
+        ended = f"{call.caller} hung up before anybody answered ({shown_status(call.final)})."
+        return _account(call, [*sentences, *_rang(call, call.cancel), ended], _silence(call), failed=False)
+    return _failed(call, sentences, place)
 
 
 def _asked_for_password(call: ExplainedCall) -> Iterator[str]:
@@ -140,7 +39,7 @@ def _asked_for_password(call: ExplainedCall) -> Iterator[str]:
         return
     challenges = (each for each in call.parsed_messages if each.goes_out and each.status in CHALLENGES)
     if challenge := next(challenges, None):
-        yield f"The switchboard asked for a password ({_shown(challenge)}), and the phone gave one."
+        yield f"The switchboard asked for a password ({shown_status(challenge)}), and the phone gave one."
 
 
 def _delivered(call: ExplainedCall) -> Iterator[str]:
@@ -182,7 +81,7 @@ def _who(call: ExplainedCall, hang_up: HangUp) -> str:
 
 def _tried_to_hang_up(call: ExplainedCall, hang_up: HangUp) -> str:
     answer = hang_up.answer
-    became = "the switchboard dropped it" if answer is None else f"it was refused ({_shown(answer)})"
+    became = "the switchboard dropped it" if answer is None else f"it was refused ({shown_status(answer)})"
     return (
         f"{_who(call, hang_up)}'s phone hung up (BYE), but {became}: the call may still be up at the phones."
     )
@@ -220,7 +119,7 @@ def _confirmed(call: ExplainedCall) -> Iterator[str]:
     left = {
         branch
         for each in call.parsed_messages
-        if each.goes_out and _is(each, "ACK")
+        if each.goes_out and is_request(each, "ACK")
         for branch in each.branches
     }
     if not any(each.branch in left for each in call.acks):
@@ -233,30 +132,42 @@ def _confirmed(call: ExplainedCall) -> Iterator[str]:
 def _unanswered_bye(call: ExplainedCall) -> Iterator[str]:
     if not call.hang_ups:
         return
-    left = [each for each in call.parsed_messages if each.goes_out and _is(each, "BYE")]
+    left = [each for each in call.parsed_messages if each.goes_out and is_request(each, "BYE")]
     heard = {each.branch for each in call.parsed_messages if each.comes_in and each.status}
     if left and all(each.branch not in heard for each in left):
         yield f"The phone at {left[0].seen.destination} did not answer when the other side hung up (BYE)."
 
 
-def _failed(call: ExplainedCall, sentences: list[str], registered: Sequence[str] | None) -> Account:
+def _failed(call: ExplainedCall, sentences: list[str], place: Place) -> Account:
     assert call.final is not None
     by_phone = call.final_is_by_phone
-    advice = advice_on(call.final.status, by_phone=by_phone)
+    sentence, checks = _why(call, place)
+    blamed = list(at_fault(call.parsed_messages))
+    advice = [
+        *(blamed or checks),
+        *disagreement(call),
+        *_silence(call),
+        *_registered_now(call, by_phone, place),
+    ]
+    advice += unreachable_addresses(call.invite, call.caller)
+    return _account(call, [*sentences, *_rang(call, call.final), sentence], advice, failed=True)
+
+
+def _why(call: ExplainedCall, place: Place) -> tuple[str, list[str]]:
+    """The last sentence and what to check: what the messages tell, else what the status says."""
+    assert call.final is not None
+    answer = shown_status(call.final)
+    if not call.final_is_by_phone and (found := why_refused(call, place)):
+        return f"{found.sentence} ({answer}).", list(found.checks)
+    advice = advice_on(call.final.status, by_phone=call.final_is_by_phone)
     values = {
         "caller": call.caller,
         "callee": call.callee,
         "domain": host_of(call.invite.uri),
-        "answer": _shown(call.final),
+        "answer": answer,
     }
-    checks = list(at_fault(call.parsed_messages)) or [check.format_map(values) for check in advice.checks]
-    checks += [*_codecs(call), *_silence(call), *_registered_now(call, by_phone, registered)]
-    told = [
-        *sentences,
-        *_rang(call, call.final),
-        _sentence(call, advice.sentence, by_phone).format_map(values),
-    ]
-    return Account(told, failed=True, advice=checks + unreachable_addresses(call.invite, call.caller))
+    sentence = _sentence(call, advice.sentence, call.final_is_by_phone)
+    return sentence.format_map(values), [check.format_map(values) for check in advice.checks]
 
 
 def _sentence(call: ExplainedCall, usual: str, by_phone: bool) -> str:
@@ -267,23 +178,12 @@ def _sentence(call: ExplainedCall, usual: str, by_phone: bool) -> str:
     return "Nobody answered ({answer})." if call.rang is not None else usual
 
 
-def _codecs(call: ExplainedCall) -> Iterator[str]:
-    assert call.final is not None
-    if call.final.status not in NO_CODEC:
-        return
-    offered = ", ".join(call.invite.codecs) or "none that is named"
-    warning = call.final.first("warning")
-    yield f"They have no codec in common: {call.caller}'s phone offered {offered}. Switch one on in both."
-    if warning:
-        yield f"The phone says why: {warning}"
-
-
 def _silence(call: ExplainedCall) -> list[str]:
     """Phones that said nothing at all; one try proves nothing, unless the network has told that it failed."""
     if _is_undelivered(call):
         return [
-            f"Nobody is at {each.seen.destination}, as the network says (ICMP): the phone was switched off, "
-            "or has another address now, and has not told."
+            f"Nobody is at {each.seen.destination}, as the network says (ICMP): the port is closed. The phone was "
+            "switched off, or has another address now, and has not told."
             for each in call.silent
         ]
     return [
@@ -299,11 +199,33 @@ def _is_undelivered(call: ExplainedCall) -> bool:
     return call.final is not None and call.final.status == 500 and not call.final_is_by_phone
 
 
-def _registered_now(call: ExplainedCall, by_phone: bool, registered: Sequence[str] | None) -> Iterator[str]:
+def _registered_now(call: ExplainedCall, by_phone: bool, place: Place) -> Iterator[str]:
     assert call.final is not None
-    if registered is None or by_phone or call.final.status not in (404, 480):
+    if by_phone or call.final.status not in (404, 480):
         return
+    registered = place.contacts(call.callee)
     if registered:
         yield f"By now {call.callee} is registered: {', '.join(registered)}. Call again."
-    else:
+    elif registered is not None:
         yield f"{call.callee} is not registered now, either."
+
+
+def _account(call: ExplainedCall, sentences: list[str], advice: list[str], *, failed: bool) -> Account:
+    """With outcome and end in the journal's words."""
+    outcome, ended_by = _journalled(call)
+    return Account(sentences, failed, advice, outcome, ended_by)
+
+
+def _journalled(call: ExplainedCall) -> tuple[str, str]:
+    """What the journal's record of the call says, by the same rules; ("", "") while it goes on."""
+    if call.final is None:
+        return "", ""
+    if call.final.status < 300:
+        if call.end is None:
+            return "up", ""
+        by = Party.CALLER if call.is_of_caller(call.end.request) else Party.CALLEE
+        return Outcome.ANSWERED.value, by.value
+    by = Party.CALLEE if call.final_is_by_phone else Party.SWITCHBOARD
+    if call.cancel is not None and (by is Party.SWITCHBOARD or call.final.status == 487):
+        by = Party.CALLER
+    return outcome_of(call.final.status, by, call.rang is not None).value, by.value

@@ -9,7 +9,7 @@ from switchboard.history.seen import Direction, Seen
 
 
 def counterpart_of(parsed_messages: Sequence[LenientMessage], number: int) -> int | None:
-    """Which message came in before it left: one that bears, under our Via, the same branch (§16.6, §16.7)."""
+    """Which message came in before it left: it has, under our Via, the same branch, and the same To tag (§16.6-7)."""
     parsed = parsed_messages[number]
     if not parsed.goes_out:
         return None
@@ -22,6 +22,8 @@ def counterpart_of(parsed_messages: Sequence[LenientMessage], number: int) -> in
 def _is_same(incoming: LenientMessage, outgoing: LenientMessage) -> bool:
     if (incoming.status, incoming.cseq) != (outgoing.status, outgoing.cseq):
         return False
+    if incoming.status and incoming.to_tag != outgoing.to_tag:
+        return False  # that of another fork (§19.3)
     inner, outer = (incoming, outgoing) if incoming.is_request else (outgoing, incoming)
     return bool(inner.branches) and inner.branches[:1] == outer.branches[1:2] and inner.method == outer.method
 

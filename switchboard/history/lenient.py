@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from switchboard.history.media import Stream, media_host_of, streams_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.summary import user_of
 from switchboard.sip.address import NameAddr, split_values
@@ -15,8 +16,6 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/2\.0[ \t]+([1-6][0-9][0-9])[ \t]*(.*)", re.IGNORECASE)
-_CONNECTION = re.compile(rb"(?:\A|\n)c=IN IP[46] ([^\s/]+)")
-_CODEC = re.compile(rb"(?:\A|\n)a=rtpmap:[0-9]+ ([^/\s]+)")
 
 
 @dataclass(frozen=True)
@@ -117,21 +116,30 @@ class LenientMessage:
         return self.is_request and not self.to_tag
 
     @property
+    def contacts(self) -> list[str]:
+        """The URIs of all contacts, in order."""
+        return [address_uri(each) for line in self.all("contact") for each in _values(line)]
+
+    @property
     def contact_host(self) -> str:
         """The host of the first Contact, without brackets."""
-        values = _values(self.first("contact"))
-        return host_of(address_uri(values[0])) if values else ""
+        contacts = self.contacts
+        return host_of(contacts[0]) if contacts else ""
 
     @property
     def media_host(self) -> str:
         """Where the media of its session description are to go."""
-        match = _CONNECTION.search(self.body)
-        return match[1].decode("latin-1") if match else ""
+        return media_host_of(self.body)
+
+    @cached_property
+    def audio(self) -> list[Stream]:
+        """The audio streams in its session description."""
+        return [each for each in streams_of(self.body) if each.kind == "audio"]
 
     @property
     def codecs(self) -> list[str]:
         """The names of the codecs in its session description, in order."""
-        return list(dict.fromkeys(name.decode("latin-1") for name in _CODEC.findall(self.body)))
+        return list(dict.fromkeys(name for each in streams_of(self.body) for name in each.codecs))
 
     @property
     def comes_in(self) -> bool:
@@ -167,6 +175,11 @@ def host_of(uri: str) -> str:
 def short(uri: str) -> str:
     """How people call who has a URI: its user, else its host, else the text."""
     return user_of(uri) or host_of(uri) or uri
+
+
+def shown_status(response: LenientMessage) -> str:
+    """Status and phrase."""
+    return f"{response.status} {response.phrase}"
 
 
 def _tag(value: str) -> str:

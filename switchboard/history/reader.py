@@ -1,7 +1,7 @@
 """Reads the history for people's tools, where it is kept."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -57,14 +57,12 @@ class HistoryReader:
 
     def messages(self, call_id: str) -> list[Seen]:
         """The messages of a Call-ID, oldest first; [] if there are none."""
-        query = (
-            "SELECT packed FROM parcels JOIN calls ON calls.id = parcels.call WHERE call_id = ? "
-            "ORDER BY parcels.id"
-        )
+        return self.messages_of([call_id])[0]
+
+    def messages_of(self, call_ids: Iterable[str]) -> list[list[Seen]]:
+        """The same of each of them."""
         with closing(self._open()) as database, SCHEMA.explained(self._path):
-            parcels = database.execute(query, (readable(call_id),)).fetchall()
-        rows = (row for (packed,) in parcels for row in codec.unpack(packed))
-        return sorted(map(Seen.from_row, rows), key=lambda seen: seen.at_ns)
+            return [_messages_in(database, each) for each in call_ids]
 
     def _read(self, rest: str, values: Sequence[object]) -> list[Summary]:
         with closing(self._open()) as database, SCHEMA.explained(self._path):
@@ -79,6 +77,17 @@ class HistoryReader:
                 f"There is no history at {self._path}: none was written yet, or the setting history is off."
             )
         return database
+
+
+_PARCELS = (
+    "SELECT packed FROM parcels JOIN calls ON calls.id = parcels.call WHERE call_id = ? ORDER BY parcels.id"
+)
+
+
+def _messages_in(database: sqlite3.Connection, call_id: str) -> list[Seen]:
+    parcels = database.execute(_PARCELS, (readable(call_id),)).fetchall()
+    rows = (row for (packed,) in parcels for row in codec.unpack(packed))
+    return sorted(map(Seen.from_row, rows), key=lambda seen: seen.at_ns)
 
 
 WORKER = "history.0"

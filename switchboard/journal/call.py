@@ -22,7 +22,7 @@ MAX_FORKS = 16
 """Callee tags remembered of a call; more answers or BYEs than that are no call."""
 CHALLENGES = (401, 407)
 LINGER_S = 32.0
-"""64 · T1: for so long after its answer copies of an INVITE may come (RFC 6026 §7.1)."""
+"""64 · T1: the time after its answer in which copies of an INVITE may come (RFC 6026 §7.1)."""
 _NEVER_FINISHED = 408
 
 
@@ -61,7 +61,7 @@ class Call:
     seen_at: float = 0.0
     """Of an answered call: when anything of it was last seen."""
     session_s: int = 0
-    """It ends so long after `seen_at` unless it is refreshed (RFC 4028); 0: not by itself."""
+    """It ends this time after `seen_at` unless it is refreshed (RFC 4028); 0: not by itself."""
     is_past_us: bool = False
     """A phone seems to ignore Record-Route: the rest of the call, and its end, may go past us."""
     serial: int = 0

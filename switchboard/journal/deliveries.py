@@ -1,9 +1,14 @@
-"""Which events have arrived: each router numbers its own, and tells them until they are acknowledged."""
+"""The delivery of events, at least once and in order: routers number their events, and repeat them until acknowledged.
+
+Theory. For each incarnation of a router the journal keeps the number of the last event that it took. The next number
+is taken, a lower one was seen before, and a higher one shows a gap: the events behind it are refused, and the router
+sends them again. Only a gap that is not filled for a long time is accepted.
+"""
 
 from typing import NamedTuple
 
 PATIENCE_S = 30.0
-"""How long a gap may stay open; who does not fill it has lost what was in it (its queue overflowed)."""
+"""How long a gap may stay open; a router that does not fill it has lost the events (its queue overflowed)."""
 
 FIRST = 1
 """The number of a router's first event, so that its loss shows too."""
@@ -55,7 +60,7 @@ class Deliveries:
         return True
 
     def advance(self, router: Router, by: int) -> None:
-        """So many events were taken that had the next numbers; `last` knew the router."""
+        """This number of events with the next numbers was taken; `last` knew the router."""
         self._gap_since.pop(router, None)
         self._numbers[router] += by
         self._have_changed = True

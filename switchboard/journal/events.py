@@ -38,7 +38,7 @@ class Ringing(NamedTuple):
 class Answered(NamedTuple):
     """A 2xx to the initial INVITE went to the caller; `to_tag` tells the forks of a call apart.
 
-    `session_s`: the call ends after so long unless it is refreshed (RFC 4028); 0: not by itself.
+    `session_s`: the call ends after this time unless it is refreshed (RFC 4028); 0: not by itself.
     `record_routed`: the 2xx bears a Record-Route, so the rest of the call comes past us.
     """
 
@@ -80,7 +80,7 @@ class Refreshed(NamedTuple):
 
 
 class Bye(NamedTuple):
-    """A BYE that came at `at` is done with; both tags are its own, so From is whoever hangs up.
+    """A BYE that came at `at` is done with; both tags are its own, so From is the side that hangs up.
 
     `status`: of the final response; 408 if there is none. Old routers tell of a BYE before it is answered.
     """

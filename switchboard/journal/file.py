@@ -145,3 +145,21 @@ def read_part(path: Path, position: int) -> list[bytes]:
     with file:
         file.seek(position)
         return file.readlines(PART_BYTES)
+
+
+def lines_from_end(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a journal file, the last first, as far as they are wanted. OSError if it cannot be read."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        end, rest = file.seek(0, os.SEEK_END), b""
+        while end:
+            start = max(0, end - PART_BYTES)
+            file.seek(start)
+            first, *whole = (file.read(end - start) + rest).split(b"\n")
+            yield from (line + b"\n" for line in reversed(whole) if line)
+            end, rest = start, first
+        if rest:
+            yield rest + b"\n"

@@ -1,8 +1,8 @@
 """Folds call events into call detail records: pure bookkeeping, time as an argument.
 
-Every INVITE opens a call, every call yields exactly one record. The rules of a single call are in `call.py`;
-here is which call an event belongs to, and what becomes of events that belong to none. Calls that have their record
-are remembered: events of them that come again make no second one.
+Every INVITE opens a call, and every call gives exactly one record. `call.py` has the rules of a single call. This
+file decides to which call an event belongs, and what happens with events of no call. Recorded calls are remembered,
+so that their events make no second record when they come again.
 """
 
 from collections.abc import Iterable

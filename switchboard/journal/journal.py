@@ -1,12 +1,15 @@
-"""The journal: takes call events, keeps the calls, writes each ended call's record once.
+"""The journal: takes call events, keeps the calls, and writes the record of each ended call once.
 
-A drain's events are folded in memory; `commit` then appends the records to cdr.jsonl, commits the state to
-journal.db, and only then hands out the acknowledgements. Killed before the append, nothing has happened and
-the routers tell it all again. Killed between append and commit, the lines beyond the committed mark say which
-calls are recorded. Killed before the acknowledgement, the numbers say which events were taken.
+Theory. Exactly one record for each call follows from the order of four steps. The events of a drain are folded in
+memory. `commit` appends the records to cdr.jsonl. Then it commits the state to journal.db. Only then are the events
+acknowledged. A process that is killed
 
-While the disk is full or broken all goes on in memory, and nothing is acknowledged. `commit` tries again; what has
-gathered is then written at once. Beyond a bound events are not taken, and stay with the routers.
+    before the append             has written nothing, and the routers send all events again
+    between append and commit     has left lines beyond the mark in journal.db; they show which calls are recorded
+    before the acknowledgement    has the numbers of the events that it took, so repeated ones do no harm
+
+While the disk is full or broken, all this goes on in memory, and nothing is acknowledged. `commit` tries again, and
+then writes all that waits at once. Beyond a bound the journal takes no events; they stay with the routers.
 """
 
 import sqlite3
@@ -97,7 +100,7 @@ class Journal:
             self._take(router, item, now_at)
 
     def correct(self, correction_s: float) -> None:
-        """The wall clock, which records show, is so much ahead of that by which `now_at` and events tell."""
+        """How much the wall clock, which records show, is ahead of the clock of `now_at` and of events."""
         self._table.correction_s = correction_s
 
     def told_clock(self, router: Router, at: float, now_at: float) -> None:

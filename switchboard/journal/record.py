@@ -101,13 +101,13 @@ def by_wall_clock(record: CallDetailRecord, correction_s: float) -> CallDetailRe
 
 
 def moved(fields: Mapping[str, Any], by_s: float) -> dict[str, Any]:
-    """The fields of a record, or of a call in progress, by a clock that is ahead by so much."""
+    """The fields of a record, or of a call in progress, by a clock that is ahead by this amount."""
     instants = {name: fields[name] and shown(instant(fields[name]), by_s) for name in _INSTANTS}
     return {**fields, **instants}
 
 
 def shown(at: float, correction_s: float) -> Timestamp:
-    """The instant by a clock that is ahead by so much; none is before 1970."""
+    """The instant by a clock that is ahead by this amount; never before 1970."""
     return timestamp(max(0, milliseconds(at) + milliseconds(correction_s)) / 1000)
 
 

@@ -1,6 +1,6 @@
-"""The journal's memory on disk: open calls, calls recorded, events taken, and how far cdr.jsonl has come.
+"""The journal's state on disk: open calls, recorded calls, the events taken, and the length of cdr.jsonl.
 
-SQLite in WAL mode with synchronous=FULL: what was committed survives a crash of process or machine.
+SQLite in WAL mode with synchronous=FULL: committed data survives a crash of the process or the machine.
 """
 
 import os

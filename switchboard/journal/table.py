@@ -1,7 +1,7 @@
-"""What the journal remembers: open calls, how long each is waited for, calls recorded, and what is to be written.
+"""The journal's memory: open calls, the time until which each is waited for, recorded calls, and what is to be written.
 
-`CallTable` is the compiled twin (`_native/journal.pyx`) where that is there. It keeps plain calls in C and folds
-their plain events straight from the packed frame; `Call` and `fold.py` have the rules, for all others.
+`CallTable` is the compiled twin (`_native/journal.pyx`) where there is one. It keeps plain calls in C and folds
+their plain events directly from the packed frame. `Call` and `fold.py` have the rules for all others.
 """
 
 from collections import OrderedDict
@@ -19,9 +19,9 @@ class CallTableInPython:
 
     def __init__(self, max_call_s: float, max_recorded: int = MAX_RECORDED) -> None:
         self.correction_s = 0.0
-        """So much the wall clock, which records show, is ahead of the instants of events."""
+        """How much the wall clock, which records show, is ahead of the instants of events."""
         self.slow_s = 0.0
-        """So much the clock of the router whose events are folded is behind ours."""
+        """How much the clock of the router whose events are folded is behind ours."""
         self._max_recorded = max_recorded
         self._last_serial = 0
         self._open: OrderedDict[Key, Call] = OrderedDict()

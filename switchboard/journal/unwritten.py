@@ -1,7 +1,7 @@
-"""What the journal has yet to write: as a rule of one commit, and of all commits since the disk was full.
+"""What the journal has not written yet: normally the content of one commit, and more while the disk is full.
 
-One row of the state's log takes all of it, since no row was added meanwhile: of what is written about a call the
-last counts. Lines and state are written one after the other, and each of them once, whichever fails.
+One row of the state's log takes all of it, because no row was added meanwhile: of several entries about a call the
+last one counts. Lines and state are written one after the other, and each of them once, whichever write fails.
 """
 
 from switchboard.journal.changes import Batch, Changes

@@ -1,4 +1,4 @@
-"""When the journal stops waiting for more of a call; time is an argument."""
+"""The time until which the journal waits for further events of a call; time is an argument."""
 
 from collections import OrderedDict
 from collections.abc import Iterator

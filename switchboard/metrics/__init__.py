@@ -1,1 +1,1 @@
-"""What Prometheus is told: a survey as metric families (https://prometheus.io/docs/practices/naming/)."""
+"""Metrics for Prometheus: a survey as metric families (https://prometheus.io/docs/practices/naming/)."""

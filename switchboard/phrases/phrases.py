@@ -1,4 +1,4 @@
-"""The phrases in force, as their owner and whoever splices them in has them (RFC 3261 §7.2, §21.1).
+"""The phrases in force, in the form in which their owner and the senders have them (RFC 3261 §7.2, §21.1).
 
 Progress (1xx) and success (2xx) other than 100 and 180 tell the caller what the callee has to say
 (§21.1.3-5). There, only the standard English phrase gives way; words of the callee's own are kept.

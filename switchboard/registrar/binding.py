@@ -64,7 +64,7 @@ class Binding(NamedTuple):
         return dict(zip(WIRE_FIELDS, map(_readable, self.to_wire()), strict=True))
 
     def moved(self, by_s: float) -> "Binding":
-        """The same by a clock that is ahead by so much."""
+        """The same by a clock that is ahead by this amount."""
         return self._replace(expires_at=self.expires_at + by_s) if by_s else self
 
     def matches(self, contact: str) -> bool:

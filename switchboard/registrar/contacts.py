@@ -116,7 +116,7 @@ def _params_of(text: str, address: NameAddr) -> str:
 
 
 def _read_q(address: NameAddr) -> float:
-    """The value, at most 1; 1 for what is none."""
+    """The value, at most 1; 1 if it is not a number."""
     text = (address.param("q") or "").strip('"')
     return min(float(text), 1.0) if _Q.fullmatch(text) else 1.0
 

@@ -1,8 +1,9 @@
-"""What becomes of bindings when the machine has started with a clock that cannot be believed (`switchboard.clock`).
+"""The bindings after a start of the machine with a clock that cannot be trusted (`switchboard.clock`).
 
-Nobody knows how long the machine was off. Had it been ahead, all would have run out, so they are given GRACE_S in which
-phones may register again, and no more. Had it been behind, none would, so each keeps what it had left, and GRACE_S at
-least. Only bindings from before are changed: those of users whose last record has a number up to that of the start.
+The length of the pause is unknown. If the clock is ahead, all bindings seem to have expired; they get GRACE_S, in
+which phones may register again, and no more. If the clock is behind, no binding has expired; each keeps its
+remaining time, and GRACE_S at least. Only bindings from before the start change: those of users whose last record
+has a number up to that of the start.
 """
 
 from typing import Final

@@ -1,7 +1,8 @@
-"""Which bindings somebody asks the registrar for, and how it tells of them page by page (docs/BUS.md, location.list).
+"""Listings of bindings: which ones match, and how the registrar returns them page by page (docs/BUS.md, location.list).
 
-A page has the users from a position of the table on; who follows the positions up to 0 hears of every user that was
-there all the while, of some of them twice. Positions are good as long as the registrar that gave them lives.
+A page has the users from a position of the table on. A client that follows the positions up to 0 gets every user
+that was there all the time, and some of them twice. Positions are valid as long as the registrar that issued them
+lives.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +12,9 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from switchboard.registrar.binding import Binding
+from switchboard.sip.errors import ParseError
+from switchboard.sip.translation import doubt
+from switchboard.sip.uri import SipUri
 
 USERS_A_PAGE: Final = 500
 BindingMap = dict[str, Any]
@@ -49,7 +53,7 @@ class Wanted:
         return user == self.name if self.name else not self.user or _fits(self.user, user)
 
     def matches(self, binding: Binding) -> bool:
-        """Whether the binding is meant, whoever's it is."""
+        """Whether the binding matches, whatever its user."""
         return (
             (not self.contact or _fits(f"*{self.contact}*", binding.contact))
             and (not self.agent or _fits(f"*{self.agent}*", binding.user_agent))
@@ -63,6 +67,15 @@ class Wanted:
             return ip_address(binding.source_host) in ip_network(self.source, strict=False)
         except ValueError:
             return False
+
+
+def doubt_of(contact: str, source: str) -> str:
+    """What is odd, for people, about a binding: the address in its contact is not where it registers from."""
+    try:
+        host = SipUri.parse(contact).address
+    except ParseError:
+        return ""
+    return doubt(host, source.rpartition(":")[0].strip("[]"))
 
 
 def _fits(pattern: str, text: str) -> bool:

@@ -1,6 +1,6 @@
-"""Which bindings a user has after a REGISTER (RFC 3261 §10.3 steps 6 and 7, RFC 5626 §6.1).
+"""The bindings of a user after a REGISTER (RFC 3261 §10.3 steps 6 and 7, RFC 5626 §6.1).
 
-They stay in the order in which they were refreshed: the first is the one that goes when there is no room.
+They stay in the order in which they were refreshed: where there is no room, the first one is removed.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,9 @@
-"""A router's copy of the bindings: a snapshot of the store, kept up to date by numbered changes."""
+"""A router's copy of the bindings: a snapshot of the store, kept up to date by numbered changes.
+
+Theory. Changes are numbered without gaps, and each has all bindings of its users. A router that misses a number, or
+starts, reads a new snapshot; the snapshot has the number of its last change. Changes with a higher number are
+applied on top of it. A change that the snapshot already contains does no harm.
+"""
 
 from collections.abc import Callable, Iterable
 

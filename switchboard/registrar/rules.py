@@ -7,9 +7,10 @@ from hashlib import blake2s
 from typing import Final, NamedTuple
 
 from switchboard.auth.authenticator import Attempt, Authenticator
-from switchboard.auth.failures import Reason
+from switchboard.auth.failures import Failures, Reason
 from switchboard.core.preprocess import check_syntax
 from switchboard.core.refusal import Refusal, bad_extension, try_later
+from switchboard.core.targets import elsewhere
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.rebind import RegistrarPolicy, Update, is_behind_translation, rebind
 from switchboard.registrar.store import Store
@@ -54,8 +55,8 @@ class Registrar:
     """Owns the rules, not the store: the caller opens a batch of it around `process` and `purge`.
 
     `is_own` tells the URIs of our domain; `secret` makes our To tags; `authenticator` asks who somebody is
-    (None: nobody is asked). `now_at`: epoch seconds of the clock by which lifetimes count, which is `correction_s`
-    behind the wall clock.
+    (None: nobody is asked); `failures` keeps who named a domain that is not ours. `now_at`: epoch seconds of the
+    clock by which lifetimes count, which is `correction_s` behind the wall clock.
     """
 
     def __init__(
@@ -65,8 +66,10 @@ class Registrar:
         policy: RegistrarPolicy,
         secret: bytes,
         authenticator: Authenticator | None = None,
+        failures: Failures | None = None,
     ) -> None:
         self._authenticator = authenticator
+        self._failures = failures or Failures()
         self.store, self.policy, self.secret = store, policy, secret
         self.answers = authenticator.answers if authenticator else StatelessAnswers()
         self._is_own = is_own
@@ -81,7 +84,7 @@ class Registrar:
         """
         user, tag = "", to_tag(self.secret, request)
         try:
-            user = self._user(request)
+            user = self._user(request, source[0])
             if self._authenticator is not None:
                 self._authenticate(self._authenticator, user, request, source, now_at)
             return Answer(self._register(user, request, source, now_at), user)
@@ -150,13 +153,16 @@ class Registrar:
         source = format_hop(*hop)
         return any(binding.source == source for binding in self.bindings(user, now_at))
 
-    def _user(self, request: Message) -> str:
+    def _user(self, request: Message, host: str) -> str:
         """Steps 2 to 5: what the request requires, and whose address-of-record its To names."""
         check_syntax(request)
         if Header.REQUIRE in request.numbers:
             _check_require(request)
         aor = _address_of_record(request)
-        if not (aor.username and self._is_own(aor)):
+        if not self._is_own(aor):
+            self._failures.note(elsewhere(request, host, request.to_uri, Reason.FOREIGN_DOMAIN))
+            raise Refusal(404)
+        if not aor.username:
             raise Refusal(404)
         return aor.username
 
@@ -228,7 +234,7 @@ def _check_require(request: Message) -> None:
 
 
 def _address_of_record(request: Message) -> SipUri:
-    """The To URI; that of another scheme is none of ours (404)."""
+    """The To URI; a URI of another scheme is not ours (404)."""
     try:
         return SipUri.parse(request.to_uri)
     except ParseError as error:

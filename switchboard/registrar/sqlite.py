@@ -1,12 +1,13 @@
 """The store of bindings in SQLite: durable once a batch has ended, readable by the routers meanwhile.
 
-All bindings are in memory (`user_table.py`); the file is what they are read from at the start. A batch is one row:
-the records of the users whom it changed, in one packed list. So a commit writes a page or two, whoever it is about.
-The rows in order, each user's last record counting, are the state. When most of what they hold is superseded, the
-oldest ones go, and what still counts in them goes into the next row, so that the file is bounded.
+Theory. All bindings are in memory (`user_table.py`); the file is read at a start only. So it needs no index, and is
+a log in a table: a batch is one row with the records of the users whom it changed, in one packed list. A commit
+writes a page or two, whichever users it concerns. The state is the result of all rows in order, in which the last
+record of a user counts. When most of the rows' content is superseded, the oldest rows are removed, and their valid
+records go into the next row. So the file is bounded.
 
-While the file cannot be written (a full disk, a foreign lock), what was in force stays so, and nothing else comes
-into force. `try_again` finds out when it can.
+While the file cannot be written (a full disk, a foreign lock), the previous state stays in force, and no change
+takes effect. `try_again` finds out when it can be written.
 """
 
 import os
@@ -37,9 +38,9 @@ from switchboard.storage.writing import Writing, error_number
 
 SCHEMA_VERSION = 2
 WORTH = 3
-"""So many times what counts the rows may hold before the oldest go."""
+"""The rows may hold this multiple of the valid data before the oldest are removed."""
 SLACK_BYTES = 256_000
-"""And so much more: a small store is not tidied at each commit."""
+"""And this in addition: a small store is not cleaned at each commit."""
 ROWS_AT_ONCE = 64
 BYTES_AT_ONCE = 256_000
 """Of the oldest rows that go in one commit; and twice what is new in it, so that they do not gather."""
@@ -55,9 +56,9 @@ INSERT INTO nonce_series SELECT lower(hex(randomblob(8)));
 _GRACE = "CREATE TABLE IF NOT EXISTS grace (boot TEXT PRIMARY KEY, number INTEGER NOT NULL)"
 """See `grace.py`; only a start with a wrong clock makes it."""
 LOCK_S = 0.1
-"""So long a commit waits for the lock of another program, of which there should be none."""
+"""A commit waits this long for the lock of another program; there should be no such program."""
 ROOM_BYTES = 256_000
-"""So much has to be written before it counts as possible again."""
+"""This amount has to be written before writing counts as possible again."""
 NONCES_KEPT = 100_000
 """Uses of nonces that wait until they can be written; the oldest go."""
 AFTER_A_LOSS = 1_000_000

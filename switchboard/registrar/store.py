@@ -1,4 +1,4 @@
-"""What the registrar needs of a store of bindings; it owns the store, nobody else writes to it."""
+"""The interface between the registrar and a store of bindings. Only the registrar writes to it."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

@@ -1,8 +1,16 @@
-"""All users with their bindings, packed: what the registrar holds, and what each router has a copy of.
+"""The table of all users with their bindings, packed: the registrar's data, of which each router has a copy.
 
 A *record* is a user with all its bindings as the codec packs it, `[user, [binding, …]]` (docs/BUS.md,
-location.changed); records travel in packed lists. Packed bindings take a quarter of the memory of objects, for some
-microseconds a look.
+location.changed); records travel in packed lists. Packed bindings need a quarter of the memory of objects. A look-up
+has to unpack them, which costs some microseconds.
+
+Theory. Users are in a fixed number of buckets by the hash of their name. So a walk over all users has a position
+(the bucket) that stays valid while users come and go, and can be done in slices: for a listing, and for the expiry.
+The expiry looks through the buckets for bindings that have ended. `_earliest` is a lower bound of all ends, so that
+the walk starts only when a binding may have ended.
+
+A change can be undone until it is durable: between `begin` and `keep` the table notes the former entry of each user
+that is set, and `undo` restores them in reverse order.
 """
 
 import math
@@ -27,14 +35,14 @@ class _User(NamedTuple):
 
 
 MOST_UNBOUND: Final = 10_000
-"""So many at least, the last ones, are remembered who had bindings."""
+"""The minimum of users without bindings that are remembered; the latest ones."""
 LOOKS_A_NAME: Final = 40
-"""At so many users an expiry looks for each that it may return: to look costs so much less than to remove."""
+"""An expiry looks at this number of users for each user that it may return: to look is cheap, to remove is not."""
 _BUCKETS = 1024
 
 
 class UserTableInPython:
-    """Users who have bindings, by name. Whoever loses the last one goes, but `was_bound` for a while.
+    """Users with bindings, by name. A user without bindings is removed, but `was_bound` remembers it for a while.
 
     `octets`: of all that is packed, names included. `bindings`: how many there are. Users have *positions* from 0,
     at which a walk over all of them can go on after others were set.

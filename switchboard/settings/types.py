@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
-from switchboard.core.domains import AccessList, parse_networks
+from switchboard.core.domains import AccessList, is_within, parse_host, parse_networks
 from switchboard.sip.flow import format_hop
 
 OFF = "off"
@@ -168,6 +168,15 @@ class AccessListSettings(BaseModel):
     def to_list(self) -> AccessList:
         """The core's form."""
         return AccessList(parse_networks(self.allow), parse_networks(self.deny))
+
+    def rule_against(self, host: str) -> str:
+        """What keeps an IP address out, as people read it; "" if nothing does."""
+        address = parse_host(host)
+        for network in self.deny:
+            if is_within(address, parse_networks([network])):
+                return f"deny {network}"
+        allowed = self.to_list().lets_in(address)
+        return "" if allowed else f"allow {', '.join(self.allow)}, which leaves it out"
 
 
 class AccessSettings(AccessListSettings):

@@ -1,14 +1,14 @@
-"""What a datagram is, and whose business: the worker's that handles its message, and the transaction's.
+"""The kind of a datagram, the worker that handles it, and the key of its transaction.
 
 Most datagrams at the SIP port are messages, some only keep a path open. Empty lines before a start line mean nothing
-(RFC 3261 §7.5); CRLFCRLF is a ping that wants CRLF as its pong (RFC 5626 §3.5.1, §4.4.1); phones also send a few zero
-bytes; STUN (RFC 8489) shares the port (RFC 5626 §4.4.2).
+(RFC 3261 §7.5); CRLFCRLF is a ping that wants CRLF as its pong (RFC 5626 §3.5.1, §4.4.1); phones also send a few
+zero bytes; STUN (RFC 8489) shares the port (RFC 5626 §4.4.2).
 
-The same call always meets the same router. Requests go by their Call-ID. Responses carry the router's number in the
-branch that it made, so they find it even while the number of routers changes; then requests, too, find the router that
-holds their call, as long as it holds it. There, a message belongs to a
-transaction by its branch (RFC 3261 §17.1.3, §17.2.3). A request of ours as an ICMP error quotes it, cut anywhere,
-bears that branch, too (RFC 792, RFC 1812, RFC 4443).
+All messages of a call go to the same router. The Call-ID chooses the router of a request. A response has the
+router's number in the branch that the router made, so it finds the router even while the number of routers changes;
+requests then find the router that holds their call. In the router, the branch chooses the transaction (RFC 3261
+§17.1.3, §17.2.3). An ICMP error quotes a request of ours, cut anywhere, with that branch (RFC 792, RFC 1812, RFC
+4443).
 """
 
 import re
@@ -45,7 +45,7 @@ class DatagramKind(Enum):
 
 
 def classify(data: bytes) -> DatagramKind:
-    """Return what `data` (untrusted) is; whatever is none of the others counts as a MESSAGE."""
+    """Return the kind of `data` (untrusted); MESSAGE if it is none of the others."""
     if data[:1].isalpha():
         return DatagramKind.MESSAGE
     if data == PING:

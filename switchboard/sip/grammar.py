@@ -67,7 +67,7 @@ class HostPort(NamedTuple):
 
 
 def read_host_port(text: str) -> HostPort:
-    """Read host and port, of whatever stands there; a port that is none, or out of range, counts as text."""
+    """Read host and port of any text; a port that is not a number, or out of range, counts as text."""
     match = _PLACE.fullmatch(text)
     if match and check_host(match[1]) and (port := _port(match[2])) != _NO_PORT:
         return HostPort(match[1].lower(), port, True)

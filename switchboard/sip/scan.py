@@ -14,8 +14,8 @@ its line, the start and the end of its value (white space around it and folding 
 
 The reference is `scan_in_python`; `scan` is its compiled twin where there is one.
 
-Bare CR or LF, a line without a name and a colon, and a lying Content-Length are the sender's errors. A name
-that is no token is that of a field like any other that nobody here knows.
+Bare CR or LF, a line without a name and a colon, and a wrong Content-Length are the sender's errors. A field name that
+is not a token counts as an unknown field.
 """
 
 import re

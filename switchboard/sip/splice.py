@@ -1,7 +1,7 @@
-"""The one home of byte surgery: what a proxy changes in a message, and nothing else (RFC 3261 §16.6-7).
+"""The only place that edits messages: it splices the bytes that a proxy has to change (RFC 3261 §16.6-7).
 
-Every function takes the bytes that came and returns the bytes that leave. What is not named in its
-arguments is copied as it stands. Those that end in `_in_python` are the references of their compiled
+Every function takes the bytes of the received message and returns the bytes of the message to send. Everything that its
+arguments do not name is copied unchanged. Those that end in `_in_python` are the references of their compiled
 twins, or stand in for them.
 """
 

@@ -1,9 +1,10 @@
-"""Answers without a transaction (RFC 3261 §8.2.7, §16.3): once a request, and nothing of it is remembered.
+"""Answers without a transaction (RFC 3261 §8.2.7, §16.3): one for each request, without memory of it.
 
-The address of a datagram can be forged, and whoever owns it gets what we answer. So every such answer goes
-back to the address that the request came from, whatever its Via says, and has no more octets than the
-request: first what can be spared is left out, then the answer. Longer ones get who has proved to be where
-the request came from, and everybody else up to a number of octets a second, counted for each address.
+Theory. The source address of a datagram can be forged, and the owner of the address then gets our answer. To be
+useless for such an attack, an answer must not be larger than the request. So every such answer goes back to the
+source of the request, whatever its Via says, and has no more octets than the request. If it would be longer,
+optional fields are left out, and then the whole answer. There are two exceptions: addresses that have proved that
+they receive our answers, and a small number of additional octets a second for every other address.
 """
 
 import re
@@ -28,11 +29,11 @@ from switchboard.sip.respond import (
 from switchboard.sip.via import Via
 
 MORE_A_SECOND: Final = 4096
-"""So many octets more than it sent does one address get that has proved nothing."""
+"""Octets that an address without proof gets beyond those that it sent, a second."""
 SOURCES_A_SECOND: Final = 10_000
-"""Of so many addresses they are counted; others of that second get none."""
+"""Addresses that are counted; others get none in that second."""
 PROVED: Final = 20_000
-"""So many addresses that have proved themselves are remembered; those that did so first go first."""
+"""Addresses with proof that are remembered; the oldest proof is forgotten first."""
 PROVED_S: Final = 3600.0
 
 Headers = Sequence[tuple[str, str]]

@@ -1,11 +1,11 @@
-"""Address translation as it shows from outside: where a user agent is reached that names an address of its own
-network (RFC 3581 §1).
+"""Address translation (NAT) as seen from outside: how to reach a user agent that names an address of its own network
+(RFC 3581 §1).
 
-A user agent says twice where it is: in Contact and in its Via. Datagrams show a third address, where they come
-from. A contact elsewhere than the source proves nothing by itself: gateways send from one address and listen at
-another, and a program may register for a phone. So the source stands in for the contact only if the contact
-cannot be right: the Via names it too, although datagrams come from elsewhere; it is an address of a private
-network, and the source is none; or nobody else can be there, as at 0.0.0.0 or 127.0.0.1.
+Theory. A user agent names its address twice, in Contact and in Via. Its datagrams show a third one, their source. A
+contact that differs from the source proves nothing: gateways send from one address and listen at another, and a program
+may register for a phone. So the source replaces the contact only if the contact cannot be right: if the Via names the
+same address, although the datagrams come from another one; if it is a private address, and the source is not; or if no
+other host can be there, as at 0.0.0.0 or 127.0.0.1.
 """
 
 from functools import lru_cache
@@ -35,6 +35,30 @@ def is_translated(contact: str, via: str, source: str) -> bool:
     if named == address_of(via) or named.is_unspecified or named.is_multicast or named == _EVERYBODY:
         return True
     return seen is not None and ((is_far and named.is_loopback) or (seen.is_global and not named.is_global))
+
+
+def doubt(contact: str, source: str) -> str:
+    """What is odd, for people, about who names the host `contact` and sends from the address `source`; "" for nothing.
+
+    A name says nothing, unless nobody can have it.
+    """
+    named, seen = address_of(contact), address_of(source)
+    if named is None:
+        is_odd = contact.endswith(_NOWHERE) or contact in _SENDER_ITSELF
+        return f"contact names {contact}, where nobody is" if is_odd else ""
+    if seen is None or named == seen:
+        return ""
+    if is_nowhere(contact) and not seen.is_loopback:
+        return f"contact names {named}, where nobody is"
+    return f"contact names {named}"
+
+
+def is_nowhere(host: str) -> bool:
+    """Whether nobody else is reached at this IP address: the sender itself, nobody, or everybody."""
+    address = address_of(host)
+    if address is None:
+        return False
+    return address.is_loopback or address.is_unspecified or address.is_multicast or address == _EVERYBODY
 
 
 def is_private(host: str) -> bool:

@@ -38,7 +38,7 @@ class SipUri:
 
     `scheme`: `sip` or `sips`, lower case. `host`: lower case; an IPv6 address keeps its brackets. `params`:
     (name in lower case, value; None for a flag) in order. `headers`: what follows the question mark.
-    `username`: the user part unescaped, "" if there is none; one whose bytes are no UTF-8 stays escaped.
+    `username`: the user part unescaped, "" if there is none; one whose bytes are not UTF-8 stays escaped.
     `has_host`: whether `host` is a host name or an address. What else may stand there is carried, but it is
     nobody's and leads nowhere. As text a URI that was parsed is what was parsed.
     """
@@ -192,6 +192,11 @@ def _place_at(rest: str, start: int) -> tuple[int, int, HostPort] | None:
 def _parse_userinfo(text: str) -> tuple[str, str | None]:
     user, colon, password = text.partition(":")
     return user, password if colon else None
+
+
+def format_host_port(uri: SipUri) -> str:
+    """The host, and the port if the URI names one."""
+    return uri.host if uri.port is None else f"{uri.host}:{uri.port}"
 
 
 def _refusal(text: str) -> ParseError:

@@ -79,5 +79,5 @@ class Via:
 
 
 def _is_told(host: str) -> bool:
-    """Whether something stands there, be it a name that is none; half an IPv6 reference is nothing."""
+    """Whether there is a host, even if it is not a valid name; half an IPv6 reference is none."""
     return bool(host) and (host[0] == "[") is (host[-1] == "]")

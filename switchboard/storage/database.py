@@ -142,7 +142,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _telling(database: sqlite3.Connection) -> sqlite3.Connection:
-    """Reading or checking all of a large file takes long: that is told."""
+    """Reading or checking a large file takes long, and is reported as progress."""
     database.set_progress_handler(still_busy, STEPS)
     return database
 

@@ -1,6 +1,6 @@
-"""Damaged files: what is damaged is set aside under a name with the date, what can be read of it goes on, and is told.
+"""Damaged files: the damaged file is set aside under a name with the date, and its readable content stays in use.
 
-Beside what was set aside lies a report, from which status, log, doctor and console tell of it until it is removed.
+A report lies beside the file that was set aside; status, log, doctor and console show it until it is removed.
 """
 
 import json
@@ -20,9 +20,9 @@ from switchboard.storage.rescue import Rescue, Row
 _MARK: Final = ".damaged-"
 _REPORT: Final = ".json"
 KEPT: Final = 5
-"""Of one file so many damaged versions are kept; the oldest goes."""
+"""Damaged versions of one file that are kept; the oldest is removed."""
 NAMED: Final = 20
-"""So much of what is missing is named."""
+"""Missing entries that are named."""
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PRIMARY: Final = 0xFF
 _FRAMES_SEEN_AT: Final = 16

@@ -67,7 +67,7 @@ def _unfinished(new: Path) -> Path:
 
 
 def copy_database(source: sqlite3.Connection, target: Path) -> None:
-    """Write what `source` holds at this moment to the new file `target`, whoever writes to it. sqlite3.Error."""
+    """Write the present content of `source` to the new file `target`, even while others write. sqlite3.Error."""
     make_private(target)
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         source.backup(copy)

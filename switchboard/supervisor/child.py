@@ -61,9 +61,9 @@ def adopt_orphans(adopt: bool) -> None:
 
 
 LOOKS = 5
-"""So many in a row without a sign of life are the end of a process that starts or waits."""
+"""A starting or waiting process ends after this number of checks in a row without a sign of life."""
 LONGEST_SPIN = 12 * LOOKS
-"""And so many without a word, whatever it computes meanwhile."""
+"""And after this number without a report, even if it uses CPU."""
 _NUMBERED = re.compile(rb"(%s|%s) (\d+)" % (LOADED, FORKED))
 _USED_TICKS = slice(11, 13)
 """Where `/proc/PID/stat` has, behind the name, the time of the processors that it has used."""

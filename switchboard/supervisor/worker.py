@@ -106,7 +106,7 @@ class Worker:
             self._child.kill()
 
     def look(self) -> list[str]:
-        """Look for signs of life of whoever starts or waits, and end who hangs. Returns lines for the log.
+        """Look for signs of life of starting and waiting processes, and end those that hang. Returns lines for the log.
 
         LOOKS in a row without one are too many. Who is up is asked by the Watchdog.
         """

@@ -4,13 +4,11 @@ import socket
 import time
 from secrets import token_hex
 
+from switchboard.core.targets import PROBE_CALL_ID
 from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import bracketed
 from switchboard.transports.udp_sockets import socket_address
-
-CALL_ID = "switchboard-probe-"
-"""How the Call-IDs of our own questions begin: the history leaves them out."""
 
 
 class NobodyListens(Exception):
@@ -58,7 +56,7 @@ def options(own_host: str, own_port: int, host: str, port: int) -> bytes:
         "Max-Forwards: 70",
         f"From: <sip:probe@{here}>;tag={token_hex(4)}",
         f"To: <sip:{there}:{port}>",
-        f"Call-ID: {CALL_ID}{token_hex(8)}",
+        f"Call-ID: {PROBE_CALL_ID}{token_hex(8)}",
         "CSeq: 1 OPTIONS",
         "User-Agent: Switchboard probe",
         "Content-Length: 0",

@@ -67,6 +67,10 @@ class Survey:
 
 RESPONSE_CLASSES = tuple(f"{digit}xx" for digit in range(1, 7))
 _LOST = ("dropped", "failed", "bad_items", "bad_frames", "bad_casts")
+_TURNED_AWAY = "auth_failed"
+"""Nothing was lost: somebody got an answer."""
+PROBES = "probes"
+"""Questions of our own that a router answered: no traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class WorkerRates:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The whole switchboard, a second: datagrams in and out, calls begun, responses by class (`2xx`)."""
+    """The whole switchboard, a second, without probes: datagrams, calls begun, responses by class (`2xx`)."""
 
     received_s: float
     sent_s: float
@@ -99,6 +103,7 @@ def worker_rates(before: Survey, after: Survey) -> dict[str, WorkerRates]:
 
 
 SENDERS = ("edge-tx", "router")
+ANSWERING = ("translator", "router", "registrar")
 
 
 def rates(before: Survey, after: Survey) -> Rates:
@@ -108,15 +113,15 @@ def rates(before: Survey, after: Survey) -> Rates:
         grown = (_growth(before, after, name, counter) for name in names for counter in counters)
         return sum(grown) / (after.now - before.now)
 
+    probes_s = a_second(["router"], PROBES)
+    succeeded_s = a_second(ANSWERING, "responses.2xx")
     return Rates(
-        received_s=a_second(["edge-rx"], "datagrams.message"),
-        sent_s=a_second(SENDERS, "sent"),
+        received_s=max(0.0, a_second(["edge-rx"], "datagrams.message") - probes_s),
+        sent_s=max(0.0, a_second(SENDERS, "sent") - probes_s),
         calls_s=a_second(["journal"], "records", "open_calls"),
         registers_s=a_second(["registrar"], "replied"),
-        responses_s={
-            each: a_second(["translator", "router", "registrar"], f"responses.{each}")
-            for each in RESPONSE_CLASSES
-        },
+        responses_s={each: a_second(ANSWERING, f"responses.{each}") for each in RESPONSE_CLASSES}
+        | {"2xx": max(0.0, succeeded_s - probes_s)},
     )
 
 
@@ -127,7 +132,9 @@ def waiting(reading: Reading) -> int:
 
 def lost(reading: Reading) -> int:
     """How many items a worker has dropped or could not use, whatever the cause, since its start."""
-    return round(sum(n for name, n in reading.counters.items() if name.endswith(_LOST)))
+    return round(
+        sum(n for name, n in reading.counters.items() if name.endswith(_LOST) and name != _TURNED_AWAY)
+    )
 
 
 def _worker_rates(before: Reading | None, after: Reading, elapsed_s: float) -> WorkerRates:

@@ -1,8 +1,9 @@
-"""The edge's parent lends its sockets to workers of its host, so that these send without a way round (unix(7)).
+"""The edge's parent lends its sockets to workers of its host, so that they send directly (unix(7)).
 
-The lender listens at a Unix socket in the run directory and gives the sockets to whoever connects (SCM_RIGHTS). The
-connection stays open, and its end says that the lender has gone: then the borrower lets go of the sockets, for as
-long as somebody holds them nobody else can bind their port. It asks again until there is another lender.
+The lender listens at a Unix socket in the run directory and passes the sockets to each process that connects
+(SCM_RIGHTS). The connection stays open, and its end shows that the lender is gone. Then the borrower closes the
+sockets, because no other process can bind their port while they are open. It asks again until there is another
+lender.
 """
 
 import os

@@ -29,9 +29,9 @@ TRY_S = 1.0
 """Of one question to one server, so that another one, or another try, has its time."""
 LONGEST_S = 86_400.0
 LONGEST_NEGATIVE_S = 3_600.0
-"""So long an answer is believed at most, whatever it says (RFC 2308 §5 for the negative ones)."""
+"""The longest time for which an answer is used, whatever it says (RFC 2308 §5 for negative ones)."""
 FAILURE_S = 5.0
-"""So long nobody is asked again where no server had an answer (RFC 9520 §3.2)."""
+"""The time without new questions after no server had an answer (RFC 9520 §3.2)."""
 DNS_PORT = 53
 _LOOPBACK = ("127.0.0.1", "::1")
 

@@ -1,8 +1,8 @@
 """Look-ups of names in the background: their turns, what is remembered, and the thread that asks (I/O rim).
 
-Whoever wants names has a share (`turns.py`): one user with a thousand names that nobody serves, or whose server is
-silent, delays nobody else. A name that is being asked for is not asked for again, and an answer is kept as long as it
-says, one that there is nothing, too.
+Each asker has a share (`turns.py`): one user with a thousand names that no server knows, or whose server is silent,
+delays no other user. A name that is being asked for is not asked for again. An answer is kept for its lifetime, also
+a negative one.
 """
 
 import time
@@ -19,7 +19,7 @@ from switchboard.transports.desk import Desk, Found
 from switchboard.transports.turns import Turns, Waiting
 
 PATIENCE_S = 4.0
-"""Who has not had a turn for so long gets none: somebody waits for the call."""
+"""A look-up that waits longer than this fails, because a caller is waiting."""
 SLOW_S = 1.0
 KEPT = 5_000
 """Answers; twice that are remembered at most."""

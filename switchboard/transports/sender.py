@@ -1,9 +1,9 @@
-"""What a worker has to send: on the edge's own sockets, or by way of others.
+"""The sender of a worker's messages: on the edge's own sockets, or through other processes.
 
-Three ways, each shorter than the next one. On the sockets of the edge, where these are lent (`lending.py`): a drain's
-messages leave with one system call. By way of edge-tx, which has them. By way of the translator, while the tables of
-phrases that it publishes are not known yet: on the other ways the phrases are put in here. On each way what is sent
-stays in order; what took a longer way has a start of HEAD_START_S when a shorter one opens.
+There are three ways, each shorter than the next one. On lent sockets of the edge (`lending.py`) the messages of a
+drain leave with one system call. Without them, edge-tx sends. While the tables of phrases are not known yet, the
+translator inserts the phrases and passes the messages to edge-tx; on the other ways they are inserted here. Each way
+keeps the order. When a shorter way opens, messages on a longer one get a lead of HEAD_START_S.
 """
 
 import math
@@ -209,7 +209,7 @@ class Sender:
         return counts
 
     def _as_sent(self, frame: bytes) -> bytes:
-        """A frame of `sip.translate`, as edge-tx would have been told it; b"" of what is none."""
+        """A frame of `sip.translate` as edge-tx would have got it; b"" for any other frame."""
         assert self._phrasing is not None
         head = codec.list_head(codec.list_at(frame, len(_TRANSLATE)))
         start, count = len(_TRANSLATE) + len(head), codec.list_at(frame, len(_TRANSLATE))

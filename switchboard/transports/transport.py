@@ -1,7 +1,7 @@
 """What the edge needs of a transport (RFC 3261 §18).
 
 A further transport is a class that offers this, as `Udp` does: the edge's parent opens the sockets, its workers
-inherit them. Whoever is behind the edge knows flows only. A phrasing puts phrases into what is sent.
+inherit them. The workers behind the edge know flows only. A phrasing puts phrases into what is sent.
 """
 
 import socket
@@ -22,7 +22,7 @@ CLASSES = 7
 
 
 class PhrasingInPython:
-    """The reference of `Phrasing`. It knows `phrases` as they are now: whoever changes them makes another one."""
+    """The reference of `Phrasing`. It knows `phrases` as they are now; other phrases need another one."""
 
     def __init__(self, phrases: Phrases) -> None:
         self._phrases = phrases

@@ -1,4 +1,11 @@
-"""Whose question is next: each asker has a queue, and the queues have their turns. No I/O, no clock."""
+"""The queue of look-ups: a fair order among the askers. No I/O, no clock.
+
+Theory. Look-ups may take seconds, and one user may ask for a thousand names. A single queue would delay all others.
+So each asker has a queue of its own, and the queues take turns (round robin): `take` serves the first asker in the
+order that is below its limit of running look-ups, and puts that asker at the end. There are limits for an asker and
+for all together, for waiting and for running look-ups. If the queue as a whole is full, the newest look-up of the
+asker with the longest queue is dropped.
+"""
 
 from collections import Counter, deque
 from typing import NamedTuple
@@ -27,7 +34,7 @@ class Turns:
         self._waiting = 0
 
     def add(self, waiting: Waiting) -> Waiting | None:
-        """Let one wait; return what has no room: itself, or the latest of whoever has more of them than others."""
+        """Let one wait; return the one without room: itself, or the latest of the asker with the longest queue."""
         queue = self._queues.get(waiting.question.asker)
         own = len(queue) if queue else 0
         if own >= SHARE:
@@ -44,7 +51,7 @@ class Turns:
         return refused
 
     def take(self) -> Waiting | None:
-        """The next whose turn it is, until `end`; None if none waits, or enough of them are being answered."""
+        """The next one in turn, which runs until `end`; None if none waits, or enough of them are running."""
         if self._running.total() >= MOST_AT_ONCE:
             return None
         asker = next((each for each in self._queues if self._running[each] < SHARE_AT_ONCE), None)

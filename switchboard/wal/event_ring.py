@@ -1,9 +1,15 @@
-"""Call events that the journal must get at least once: numbered, logged, and told again until it has them.
+"""Call events that the journal must get at least once: numbered, logged, and repeated until it acknowledges them.
 
-An event is the packed list `[kind, call_id, from_tag, at, detail…]` (docs/BUS.md, `call.happened`) wherever it is
-put and in the log; what is told is the same list with the number before its first element. So a frame to the
-journal is a head and the octets of one event after the other, and nobody packs an event twice. Its key in a
-router's log is EVENT and the number; what else that log holds has a first byte of its own here.
+Theory. This is a sliding window without gaps. Each event gets the next number, and is written to the router's log
+with the state that caused it. `take` hands out the events above the number that was sent last. The journal
+acknowledges a number when all events up to it are on its disk; then they are erased here. If no acknowledgement
+makes progress for `REPEAT_S`, all events in the window are sent again. The journal knows the numbers, so a repeated
+event does no harm. The window is bounded: of more than `keep` events the oldest are dropped and counted.
+
+An event is the packed list `[kind, call_id, from_tag, at, detail…]` (docs/BUS.md, `call.happened`), here and in the
+log. The journal gets the same list with the number in front. So a frame to the journal is a head and the octets of
+the events, and no event is packed twice. Its key in a router's log is EVENT and the number; other contents of that
+log have other first bytes, which are listed here.
 """
 
 import struct
@@ -70,7 +76,7 @@ class EventRingInPython:
 
     @property
     def has_news(self) -> bool:
-        """Whether something is to be told now."""
+        """Whether events have to be sent now."""
         return bool(self._items) and self._told < self._items[-1][0]
 
     def put(self, event: bytes) -> int:
@@ -90,7 +96,7 @@ class EventRingInPython:
         self._items.extend((number, _numbered(number, event)) for number, event in sorted(events))
 
     def take(self, now: float, at_most: int = 256) -> tuple[int, bytes, int]:
-        """Return what is to be told now, oldest first: how many, their octets, the last number; 0, b"", 0: nothing."""
+        """Return the events to send now, oldest first: their number, their octets, the last number; 0, b"", 0: none."""
         if self._quiet_since is not None and now - self._quiet_since >= REPEAT_S:
             self._told = 0
             self._quiet_since = now
@@ -105,7 +111,7 @@ class EventRingInPython:
             self._quiet_since = now
 
     def held(self, now: float) -> None:
-        """The journal has what it was told, and waits for its disk: it need not be told again for now."""
+        """The journal has the events, and waits for its disk: they need not be sent again for now."""
         if self._quiet_since is not None:
             self._quiet_since = now
 
@@ -123,7 +129,7 @@ class EventRingInPython:
         return done
 
     def next_deadline(self) -> float | None:
-        """When something is to be told again; None while nothing waits."""
+        """When events have to be sent again; None while nothing waits."""
         return self._quiet_since + REPEAT_S if self._quiet_since is not None else None
 
 

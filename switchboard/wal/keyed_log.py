@@ -1,13 +1,20 @@
-"""A dictionary that outlives its process: an append-only log of what was set and erased.
+"""A dictionary that outlives its process: an append-only log of keys that were set and erased.
 
-One write a commit, and no fsync: what was committed survives the death of the process, not that of the
-machine. Old segments are cleaned a little at each commit, by writing what is still alive in them anew, so
-the log stays within a small multiple of what it holds and no commit takes long. Only the keys are in memory:
-values are seldom asked for, and read from the files.
+Theory. The files are *segments* (`segment.py`). Each commit appends its records to the newest segment in one write.
+The last record of a key counts; an erasure is a record, too. Memory holds the keys with the place of each value, and
+values are read from the files, because that is rare. A start reads all segments in order and rebuilds the keys.
 
-While the disk is full or broken, what was set and erased waits in memory, and is read from there. `commit` tries
-again; the first try that succeeds writes all of it as one commit, so that the files are whole again. What was set
-anew or erased meanwhile is left out then, and whenever too much waits. A log that ends before is *behind*.
+Old records have to go at some time. While the files are larger than a small multiple of the live data, each commit
+also writes a few of the oldest live entries again. So the oldest segment becomes empty after a while, and is
+removed. Segments are removed oldest first, so that an erasure never goes before the record that it erases. This
+bounds the size of the log, and no single commit takes long.
+
+There is no fsync. What was committed is in the kernel's memory: it survives the death of the process, but not that
+of the machine.
+
+While the disk is full or broken, changes wait in memory, and are read from there. `commit` tries again. The first
+try that succeeds writes all of them as one commit, without values that were set again or erased meanwhile. If too
+much waits, such values are removed earlier. A log whose process ends before that is *behind*.
 """
 
 import errno

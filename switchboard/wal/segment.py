@@ -1,12 +1,13 @@
-"""One file of a keyed log: a header, and behind it what each commit wrote; and how much a log holds.
+"""One file of a keyed log: a header, then the commits; and the limits of such a log.
 
     header   b"SWBLOG" + version (1 byte) + b"\\n"
     commit   crc32 of its records (u32), their length (u32), the records
     record   length of the key (u16), length of the value (u32; ERASED: the key is erased), key, value
 
-All numbers are little-endian. A commit that was being written when the process was killed ends the file for its
-readers: none of it has happened. One that is damaged is skipped, where a whole one follows; that is reported, and the
-file set aside (`storage/mending.py`).
+All numbers are little-endian. A process may be killed while it writes a commit. That commit is incomplete, so it is
+the last one, and readers ignore it as a whole. A commit in the middle with a wrong checksum is damaged: readers
+search for the next whole commit behind it and go on there. This is reported, and the file is set aside
+(`storage/mending.py`).
 """
 
 import os
@@ -26,20 +27,20 @@ from switchboard.storage.unusable import UnusableFile
 
 SEGMENT_BYTES: Final = 4_000_000
 SLACK: Final = 3
-"""The log may be so many times as large as what is alive in it, plus two segments."""
+"""The log may be larger than its live data by this factor, plus two segments."""
 CLEANED_A_COMMIT: Final = 64
 MOST_READ: Final = 16
-"""So many segments are kept open for reading."""
+"""Segments that are kept open for reading."""
 WAITING_BYTES: Final = 1_000_000
-"""What waits while a log cannot be written is tidied when it has doubled, and grown by so much."""
+"""Waiting data of a log that cannot be written is cleaned when it has doubled, and grown by this amount."""
 EVENTS_KEPT: Final = 100_000
 """More call events than this do not wait for the journal: the oldest are dropped, and counted."""
 REPEAT_S: Final = 1.0
-"""How long an acknowledgement of events is waited for before all of them are told again."""
+"""All events are sent again if no acknowledgement comes for this time."""
 
 
 SEARCHED_BYTES: Final = 1_000_000
-"""So far behind a damaged commit the next whole one is looked for; far more than one commit has."""
+"""How far the next whole commit is searched behind a damaged one; far more than the size of a commit."""
 
 VERSION = 3
 ERASED = 0xFFFFFFFF
@@ -154,7 +155,7 @@ def contents(path: Path) -> bytes | None:
 
 
 def report_skipped(path: Path, commits: int) -> None:
-    """Say that so many commits of the file were damaged, and keep it as it is; once."""
+    """Report the number of damaged commits of the file, and keep it as it is; once."""
     _report(path, f"{commits} of its commits, or what it begins with", "all others were read")
 
 

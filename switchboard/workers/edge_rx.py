@@ -1,4 +1,4 @@
-"""The edge's read side: hands each datagram to the worker whose business it is."""
+"""The edge's read side (ingress): hands each datagram to the worker that handles it."""
 
 import socket
 import time
@@ -40,7 +40,7 @@ ENOUGH = 6.0  # datagrams of a batch interval: with more a frame costs little le
 REGISTERS_EVERY_S = 0.006
 """Between two frames to the registrar, which gathers for longer before it commits."""
 REGISTERS_INTERVALS = 4
-"""So many times the longest batch interval is one after a drain that had REGISTERs only."""
+"""After a drain with REGISTERs only the batch interval is longer by this factor."""
 LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell our own REGISTERs
 
 

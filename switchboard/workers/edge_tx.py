@@ -65,7 +65,7 @@ class EdgeTx(Actor):
         return sum(counts)
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
-        """Send the datagrams of a sip.send; what is none of these is counted."""
+        """Send the datagrams of a sip.send; other items are counted."""
         if subject != "sip.send" or not isinstance(body, list):
             self._bad_items += 1
             return

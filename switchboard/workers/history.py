@@ -12,6 +12,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.tap import topic_of
+from switchboard.core.targets import PROBE_CALL_ID as PROBE
 from switchboard.history.export import HepSender
 from switchboard.history.seen import Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
@@ -19,7 +20,6 @@ from switchboard.history.tapped import Sample, TapReader
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, router_numbers
 from switchboard.storage.mending import reports
-from switchboard.survey.ping import CALL_ID as PROBE
 from switchboard.workers.run import run_actor
 
 GATHER_S = 0.25

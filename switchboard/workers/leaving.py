@@ -20,7 +20,7 @@ class Leaving:
         self._answered_at = 0.0
 
     def answered(self, routers: int, calls: int, now: float) -> None:
-        """edge-rx, which gives new calls to so many routers, was told how many calls are held."""
+        """edge-rx, which gives new calls to this number of routers, was told how many calls are held."""
         is_over = routers <= self._instance and not calls
         self._empty_answers = self._empty_answers + 1 if is_over else 0
         self._answered_at = now

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from switchboard.auth.failures import Failure
+from switchboard.auth.failures import NO_ATTACK, Failure
 from switchboard.bounded import TokenBucket
 from switchboard.bus import frames
 from switchboard.bus.frames import message_in
@@ -24,6 +24,12 @@ FAILURES_A_SECOND: Final = 10.0
 FAILURES_AT_ONCE: Final = 50.0
 _LONGEST = 64
 _ODD = re.compile(r"[^A-Za-z0-9._+\-@%*]")
+_ODD_HOST = re.compile(r"[^A-Za-z0-9._\-:\[\]]")
+
+
+_TODO: Final = (
+    "set a domain of ours in the phone, or add this one to SWITCHBOARD_DOMAINS; if it is ours, mind the port"
+)
 
 
 class FailureLog:
@@ -40,17 +46,22 @@ class FailureLog:
                 self.unlogged += 1
                 continue
             structlog.get_logger().warning(
-                "auth failed",
+                "registration elsewhere" if failure.reason in NO_ATTACK else "auth failed",
                 source=failure.source,
                 user=_ODD.sub("?", failure.user[:_LONGEST]),
                 method=_ODD.sub("?", failure.method[:_LONGEST]),
                 reason=str(failure.reason),
                 **_if_known(algorithm=failure.algorithm, user_agent=failure.user_agent),
+                **_elsewhere(failure.domain),
             )
 
 
 def _if_known(**details: str) -> dict[str, str]:
     return {name: _ODD.sub("?", text) for name, text in details.items() if text}
+
+
+def _elsewhere(domain: str) -> dict[str, str]:
+    return {"domain": _ODD_HOST.sub("?", domain[:_LONGEST]), "todo": _TODO} if domain else {}
 
 
 DISPLACED_A_SECOND: Final = 1.0

@@ -17,7 +17,7 @@ except ImportError:
 
 RECEIVED_HEAD: Final = frames.head("sip.received")
 TOLD_AGAIN_S: Final = 60.0
-"""A source that is used again and again is told of so often: the edge may have forgotten it, or be a new one."""
+"""A source in use is reported again after this time: the edge may have forgotten it, or be a new process."""
 MOST_TOLD: Final = 20_000
 _OK = b"SIP/2.0 200 "
 
@@ -121,7 +121,7 @@ class ReceptionInPython:
 
 
 def make_reception(registrar: Registrar, lifetime_s: float) -> "ReceptionInPython | Reception":
-    """The reception of a registrar; who is to prove a password does so in Python."""
+    """The reception of a registrar; passwords are checked in Python."""
     in_python = ReceptionInPython(registrar, lifetime_s)
     if Reception is None or registrar.asks_for_passwords:
         return in_python

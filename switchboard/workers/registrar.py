@@ -72,7 +72,12 @@ class RegistrarService(Actor):
             settings, key, f"{self.name} {self._store.series}", self._store.nonces(), self._failures
         )
         self._registrar = Registrar(
-            self._store, own_domains(settings).owns, _policy(settings), os.urandom(16), self._authenticator
+            self._store,
+            own_domains(settings).owns,
+            _policy(settings),
+            os.urandom(16),
+            self._authenticator,
+            self._failures,
         )
         doubt = self._clock.doubt
         self._grace = Grace(self._store, doubt, boot_id()) if doubt else None
@@ -275,7 +280,7 @@ class RegistrarService(Actor):
         self._users.tell()
 
     def pause_s(self) -> float:
-        """What is left of GATHER_S while so many REGISTERs come that a commit is worth the wait."""
+        """What is left of GATHER_S while REGISTERs come so fast that a commit is worth the wait."""
         taken, self._taken = self._taken, 0
         if not taken or self._is_purging:  # what has expired is committed often enough
             return 0.0

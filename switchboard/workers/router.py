@@ -154,7 +154,7 @@ class RouterService(Actor):
         return 1
 
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Take datagrams, the network's errors, whoever is registered, the journal's acknowledgements."""
+        """Take datagrams, the network's errors, changes of bindings, the journal's acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
                 self._core.receive_items(items, now, self._clock.at())
@@ -197,7 +197,7 @@ class RouterService(Actor):
         return pack_sums(sums)
 
     def is_ready(self) -> bool:
-        """Once it hears the registrar: whoever registers may be called at once."""
+        """Once it hears the registrar: a phone that registers may be called at once."""
         return self._follower.is_current
 
     def next_deadline(self) -> float | None:
@@ -288,7 +288,7 @@ class RouterService(Actor):
         }
 
     def _datagrams(self) -> dict[str, float]:
-        """Those that left, and that the kernel refused, whoever sent them."""
+        """Those that left, and those that the kernel refused, whichever code sent them."""
         path, sender = self.fast_path, self._sender
         more, refused = (0, 0) if path is None else (path.sent, path.failed)
         return {"sent": sender.sent + more, "failed": sender.failed + refused}

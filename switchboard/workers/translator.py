@@ -77,7 +77,7 @@ class TranslatorService(Actor):
         return None if items is None else count
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
-        """Pass the items of a sip.translate on; what is none of these is counted."""
+        """Pass the items of a sip.translate on; other items are counted."""
         if subject != "sip.translate" or not isinstance(body, list):
             self._bad_items += 1
             return

@@ -47,7 +47,7 @@ PAGES_KEPT = 2
 class UserRegister:
     """Owns the store of users; a change is on disk before the command hears of it, and in force at once.
 
-    Questions: user.put, user.remove, user.list. Tells routers the last change's number (users.number).
+    Questions: user.put, user.remove, user.known, user.list. Tells routers the last change's number (users.number).
     """
 
     def __init__(
@@ -94,13 +94,18 @@ class UserRegister:
         return False
 
     def answer(self, question: str, body: Any) -> Any:
-        """user.put: how many are new; user.remove: whether there was one; user.list: all of them. NotWritten."""
+        """user.put: how many are new; user.remove: whether there was one; user.known; user.list: all of them.
+
+        NotWritten.
+        """
         changed: int
         match question, body:
             case "user.put", list(entries):
                 changed = self._store.put([Entry(*entry) for entry in entries], time.time())
             case "user.remove", str(user):
                 changed = self._store.remove(user, time.time())
+            case "user.known", str(user):
+                return self._users is not None and user in self._users
             case "user.list", _:
                 return [[each.user, each.realm, each.changed_at] for each in self._store.users()]
             case _:

@@ -155,6 +155,7 @@ def test_whom_a_predecessor_has_lent_its_sockets_has_a_moment_to_let_go(
     settings.run_dir.mkdir(exist_ok=True)
     (settings.run_dir / NAME).touch()
     waits: list[float] = []
+    monkeypatch.setattr("switchboard.cli.edge.OURS", "")
 
     def let_go(wait_s: float) -> None:
         waits.append(wait_s)
@@ -172,5 +173,9 @@ def test_a_port_that_nobody_has_borrowed_is_taken(
     monkeypatch.setenv("SWITCHBOARD_DATA_DIR", str(data_dir))
     monkeypatch.setenv("SWITCHBOARD_SIP_HOST", "127.0.0.1")
     monkeypatch.setenv("SWITCHBOARD_SIP_PORT", str(lent.getsockname()[1]))
+    monkeypatch.setattr("switchboard.cli.edge.time.sleep", pytest.fail)
+    settings, origins = read_settings()
+    settings.run_dir.mkdir(exist_ok=True)
+    (settings.run_dir / NAME).touch()
     with pytest.raises(StartFailure):
-        open_sockets(*read_settings())
+        open_sockets(settings, origins)

@@ -35,7 +35,22 @@ def test_the_last_call(switchboard: Run) -> None:
         "account": ["lukas called lenka.", "The phone rang for 11 s.", "lenka declined (603 Odmietnutie)."],
         "failed": True,
         "advice": [],
+        "outcome": "declined",
+        "ended_by": "callee",
     }
+    assert json.loads(switchboard("explain", "--user", "lukas", "--json").stdout) == told
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_user_without_a_past(switchboard: Run) -> None:
+    done = switchboard("explain", "--user", "nobody")
+    assert (done.status, done.stderr) == (1, "The history has nothing of nobody.\n")
+
+
+@pytest.mark.usefixtures("kept")
+def test_no_registration_failed(switchboard: Run) -> None:
+    assert switchboard("failures").stderr == "No registration failed, as far as the history goes back.\n"
+    assert json.loads(switchboard("failures", "--json").stdout) == {"failures": []}
 
 
 @pytest.mark.usefixtures("kept")
@@ -54,7 +69,7 @@ def test_the_ladder(switchboard: Run) -> None:
 def test_which_call_is_meant_must_be_said(switchboard: Run, command: str) -> None:
     for arguments in ([], ["abc", "--last"]):
         done = switchboard(command, *arguments)
-        assert (done.status, done.stderr) == (2, "Say which call: its CALL-ID, or --last.\n")
+        assert (done.status, done.stderr) == (2, "Say which call: its CALL-ID, --last, or --user NAME.\n")
     done = switchboard(command, "abc")
     assert (done.status, done.stderr) == (1, "The history has no messages with the Call-ID abc.\n")
 

@@ -44,9 +44,17 @@ def test_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[An
     assert asked == [["", 0, Wanted().to_wire()]]
     assert json.loads(done.stdout) == {"bindings": [{"user": "lukas", **BINDING}]}
     heading, line = switchboard("bindings").stdout.splitlines()
-    assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "user", "agent"]
+    assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "user", "agent", "note"]
     assert line.startswith("lukas  sip:lukas@10.0.0.2  1  ")
     assert "Linphone [5.1]" in line
+
+
+def test_a_contact_that_names_another_address(
+    switchboard: Run, answering: Callable[[str, str, Any], list[Any]]
+) -> None:
+    other = {**BINDING, "contact_uri": "sip:lukas@192.168.7.7:5060"}
+    answering("registrar.0.ask", "location.list", ["life", [["lukas", [other]]], 0])
+    assert switchboard("bindings").stdout.splitlines()[1].endswith("contact names 192.168.7.7")
 
 
 def test_some_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[Any]]) -> None:
@@ -114,7 +122,7 @@ def test_cdr(switchboard: Run, data_dir: Path) -> None:
     assert json.loads(done.stdout) == {"records": [RECORD, other]}
     assert done.stderr == f"{data_dir}/cdr.jsonl, line 2: no record, left out.\n"
     table = switchboard("cdr").stdout.splitlines()
-    assert [line.split()[3] for line in table[1:]] == ["sip:eva@10.0.0.1", "sip:jana@10.0.0.1"]
+    assert [line.split()[3] for line in table[1:]] == ["eva@10.0.0.1", "jana@10.0.0.1"]
     assert "1m 05s" in table[1]
     heading, first, _ = switchboard("cdr", "--csv").stdout.splitlines()
     assert heading.startswith("call_id,caller,callee,started_at")
@@ -127,7 +135,30 @@ def test_a_record_of_a_call_whose_end_was_not_seen(switchboard: Run, data_dir: P
     assert json.loads(switchboard("cdr", "--json").stdout) == {"records": [record]}
     _, line = switchboard("cdr").stdout.splitlines()
     assert "at least 1m 05s" in line
-    assert line.endswith("its end was not seen")
+    assert line.endswith("its end was not seen  a1")
+
+
+def test_some_of_the_records(switchboard: Run, data_dir: Path) -> None:
+    records = [
+        {**RECORD, "call_id": f"c{number}", "callee": f"sip:{name}@10.0.0.1", "outcome": outcome}
+        for number, (name, outcome) in enumerate([("eva", "busy"), ("jana", "answered"), ("eva", "answered")])
+    ]
+    (data_dir / "cdr.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records) + "torn")
+
+    def found(*options: str) -> list[str]:
+        return [
+            each["call_id"] for each in json.loads(switchboard("cdr", "--json", *options).stdout)["records"]
+        ]
+
+    assert found("--limit", "2") == ["c1", "c2"]
+    assert found("--user", "EVA") == ["c0", "c2"]
+    assert found("--user", "eva", "--limit", "1") == ["c2"]
+    assert found("--outcome", "busy") == ["c0"]
+    assert found("--since", "2026-11-22", "--until", "2026-11-22", "--call-id", "c1") == ["c1"]
+    assert found("--since", "2026-11-24") == []
+    assert "No call is like that.\n" in switchboard("cdr", "--user", "nobody").stderr
+    wrong = switchboard("cdr", "--since", "yesterday")
+    assert (wrong.status, wrong.stderr) == (2, "'yesterday' is no day such as 2026-11-24.\n")
 
 
 def test_cdr_in_two_forms_at_once(switchboard: Run) -> None:

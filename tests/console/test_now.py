@@ -130,3 +130,18 @@ def test_the_added_delay() -> None:
         "236.8,2.0 240.0,24.0",
     )
     assert delay(look(0.0, None))[:2] == (None, "no answer to an OPTIONS")
+
+
+@pytest.mark.usefixtures("running")
+def test_in_use(open_console: Open) -> None:
+    page = open_console().get("/").text
+    assert "Calls today" in page
+    assert "Set up the first phones" not in page
+
+
+def test_empty(open_console: Open, answering: Answering) -> None:
+    answering("journal.0.ask", "call.list", [])
+    page = open_console(sip_host="10.1.2.3", sip_port=5070).get("/").text
+    for shown in ("Set up the first phones", 'data-text="10.1.2.3"', 'data-text="5070"', 'data-text="UDP"'):
+        assert shown in page
+    assert 'action="/demonstration"' in page

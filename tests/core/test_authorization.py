@@ -9,6 +9,7 @@ from playbook import LENKA, LUKAS, PETER, Board, Sent, own_route, request, respo
 
 from switchboard.auth.failures import Failure, Failures, Reason
 from switchboard.auth.users import Users
+from switchboard.core.commands import Lookup
 from switchboard.sip.message import parse_message
 
 CALLEE = "sip:lenka@10.0.0.1"
@@ -218,6 +219,13 @@ class TestStrangers:
     def test_may_ask_whether_we_are_there(self, board: Board) -> None:
         board.receive(request("OPTIONS", "sip:10.0.0.1", caller=STRANGER), PETER)
         assert board.statuses() == [200]
+
+    def test_are_no_probes_though_they_say_so(self, board: Board) -> None:
+        asked = request("OPTIONS", "sip:10.0.0.1", caller=STRANGER, call_id="switchboard-probe-1")
+        board.receive(asked, PETER)
+        assert "probes" not in board.core.stats()
+        board.receive(asked.replace(b"z9hG4bK", b"z9hG4bKx"), ("10.0.0.1", 40000))
+        assert board.core.stats()["probes"] == 1
 
     def test_are_believed_in_networks_that_are_trusted(self, board: Board) -> None:
         board.receive(request("INVITE", FOREIGN, caller=STRANGER), ("10.0.0.99", 5060))
@@ -443,3 +451,36 @@ def test_a_stranger_within_a_call_of_his_does_not_become_one_of_us(uri: str) -> 
 def test_names_are_looked_up_for_the_user_wherever_that_one_calls_from(board: Board) -> None:
     board.receive(with_password(board, "INVITE", "sip:somebody@elsewhere.example"), LUKAS)
     assert board.askers == ["lukas"]
+
+
+class TestRegistrationsElsewhere:
+    def test_are_noted_with_domain_and_port(self) -> None:
+        failures = Failures()
+        board = Board(failures=failures)
+        agent = ("User-Agent: Acme 7",)
+        board.receive(request("REGISTER", "sip:pbx.office.local:5070", lines=agent), PETER)
+        assert board.statuses() == [403]
+        (noted,) = failures.take()
+        assert (noted.reason, noted.domain, noted.user_agent) == (
+            Reason.FOREIGN_DOMAIN,
+            "pbx.office.local:5070",
+            "Acme 7",
+        )
+        assert failures.count == 1
+
+    def test_are_no_attack_where_a_password_is_asked_for(self) -> None:
+        failures = Failures()
+        board = Board(authenticator=make_authenticator(failures), failures=failures)
+        board.receive(request("REGISTER", "sip:pbx.office.local"), PETER)
+        assert board.statuses() == [407]
+        assert [each.reason for each in failures.take()] == [Reason.ASKED_ELSEWHERE]
+        assert failures.count == 0
+
+    def test_are_noted_when_they_come_to_nothing(self) -> None:
+        failures = Failures()
+        board = Board(failures=failures)
+        board.bind("lukas", "sip:lukas@10.0.0.11")
+        board.receive(request("REGISTER", "sip:pbx.office.local"), LUKAS)
+        board.resolve(Lookup("pbx.office.local", None), None)
+        assert board.statuses()[-1] == 500
+        assert [each.reason for each in failures.take()] == [Reason.UNREACHED_DOMAIN]

@@ -14,6 +14,10 @@ GOOD = RunningFacts(2, [], "127.0.0.1", 5060, 0.0021)
     [
         (GOOD, [("running", Level.OK), ("answer", Level.OK)]),
         (replace(GOOD, not_up=["a", "b"], answer_s=None), [("running", Level.WARNING)]),
+        (
+            replace(GOOD, doubtful=["lenka registers from 10.0.0.3:5060, and its contact names 10.9.9.9"]),
+            [("running", Level.OK), ("answer", Level.OK), ("contact", Level.WARNING)],
+        ),
         (replace(GOOD, not_up=["a"]), [("running", Level.PROBLEM), ("answer", Level.OK)]),
         (replace(GOOD, answer_s=None), [("running", Level.OK), ("answer", Level.PROBLEM)]),
     ],

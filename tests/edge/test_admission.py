@@ -67,6 +67,19 @@ def test_a_peer_that_becomes_slower_is_noticed() -> None:
     assert backlog.delay_s == pytest.approx(0.9), "20 items, at 22 a second now"
 
 
+def test_a_moment_in_which_the_machine_was_busy_makes_no_peer_slow() -> None:
+    """It stood still for 0.4 s over 10 items; 240 came meanwhile, and are taken as fast as ever."""
+    backlog = worked_off(5_000.0)
+    backlog.stamp(120.0, 60_010)
+    backlog.stamp(120.3, 60_250)
+    backlog.take(119.0, 120.0)
+    backlog.take(120.0, 120.4)
+    assert backlog.delay_s < HOPELESS_S
+    backlog.take(120.3, 120.405)
+    backlog.stamp(120.41, 60_490)
+    assert backlog.delay_s < LATE_S
+
+
 def test_a_peer_that_was_away_is_as_fast_as_before() -> None:
     backlog = worked_off(100.0)
     backlog.stamp(120.0, 1250)

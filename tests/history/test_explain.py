@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchboard.history.explain import explain
+from switchboard.history.place import Place
 from switchboard.history.seen import Address, Direction, Seen
 
 
@@ -98,8 +99,9 @@ def test_a_switchboard_that_refuses(status: int, sentence: str, check: str) -> N
     ],
 )
 def test_whether_the_callee_is_registered_by_now(registered: list[str], sentence: str) -> None:
-    assert sentence in explain(refused_here(480, "Gone"), registered).advice
-    assert sentence not in explain(refused(480, "Gone"), registered).advice
+    place = Place(contacts=lambda _: registered)
+    assert sentence in explain(refused_here(480, "Gone"), place).advice
+    assert sentence not in explain(refused(480, "Gone"), place).advice
 
 
 def test_no_codec_in_common() -> None:
@@ -108,7 +110,7 @@ def test_no_codec_in_common() -> None:
     assert "could not agree on a way to talk" in account.sentences[-1]
     assert account.advice == [
         "They have no codec in common: lukas's phone offered PCMU, PCMA. Switch one on in both.",
-        'The phone says why: 305 phone "Incompatible media format"',
+        "lenka's phone says why: it has none of the codecs offered (305 Incompatible media format).",
     ]
 
 
@@ -161,7 +163,7 @@ def test_nobody_listens(tries: int) -> None:
     account = explain(wire.seen)
     assert account.sentences[-1] == "The call could not be delivered to lenka (500 Server Internal Error)."
     assert [line for line in account.advice if "10.0.0.3:5060" in line] == [
-        "Nobody is at 10.0.0.3:5060, as the network says (ICMP): the phone was switched off, or "
+        "Nobody is at 10.0.0.3:5060, as the network says (ICMP): the port is closed. The phone was switched off, or "
         "has another address now, and has not told."
     ]
 
@@ -197,6 +199,15 @@ def test_phones_at_addresses_that_cannot_be_reached() -> None:
     assert advice[0].startswith("The phone of lenka says that it is reached at 192.168.7.7")
     assert advice[1].startswith("The phone of lenka wants to hear at 192.168.7.7")
     assert explain(call(contact="8.8.4.4", media="phone.example.org")).advice == []
+
+
+@pytest.mark.parametrize("nowhere", ["0.0.0.0", "127.0.0.1"])
+def test_phones_at_addresses_where_nobody_is(nowhere: str) -> None:
+    advice = explain(call(contact=nowhere)).advice
+    assert advice[0].startswith(
+        f"The phone of lenka says that it is reached at {nowhere} (Contact), where nobody else"
+    )
+    assert "its messages come from 10.0.0.3" in advice[0]
 
 
 def test_an_answer_that_is_never_confirmed() -> None:
@@ -375,7 +386,7 @@ PHONE = "The phone of lukas at 10.0.0.2:5060 (Linphone/5) "
             registration(401, "Unauthorized"),
             [
                 f"{PHONE}wanted to register.",
-                "The switchboard asked for a password (401 Unauthorized), and the phone gave none.",
+                "The switchboard asked for a password, and the phone gave none (401 Unauthorized).",
             ],
         ),
         (
@@ -406,6 +417,18 @@ def test_registrations(seen: list[Seen], sentences: list[str]) -> None:
     account = explain(seen)
     assert account.sentences == sentences
     assert account.failed is ("registered" not in sentences[0] and "withdrew" not in sentences[0])
+
+
+def test_a_phone_that_cannot_read_the_question() -> None:
+    place = Place(algorithms=lambda _: ("SHA-256", "MD5"))
+    seen = [
+        each._replace(raw=each.raw.replace(b"Linphone/5", b"baresip v1.0.0"))
+        for each in registration(401, "No")
+    ]
+    (advice,) = explain(seen, place).advice
+    assert advice.startswith(
+        'This phone is known to give up when it sees SHA-256: set auth_algorithms = ["MD5"]'
+    )
 
 
 def test_a_registration_from_behind_address_translation() -> None:

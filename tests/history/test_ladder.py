@@ -97,6 +97,24 @@ def test_forks() -> None:
     assert [each.key for each in ladder.participants][2:] == ["10.0.0.3:5060", "10.0.0.4:5060"]
 
 
+def test_answers_of_forks_that_cross_are_told_apart_by_their_tags() -> None:
+    wire = Wire()
+    invited(wire)
+    other = Address("10.0.0.4", 5060)
+    wire.leaves(other, request("INVITE", "sip:lenka@10.0.0.4", ("sb2", "b")))
+    first, second = (
+        response(180, "Ringing", ("sb1", "b")),
+        response(180, "Ringing", ("sb2", "b"), contact="10.0.0.4"),
+    )
+    wire.comes(LENKA, first)
+    wire.comes(other, second.replace(b";tag=2", b";tag=3"))
+    wire.leaves(LUKAS, response(180, "Ringing"))
+    wire.leaves(LUKAS, response(180, "Ringing", contact="10.0.0.4").replace(b";tag=2", b";tag=3"))
+    arrows = draw(wire.seen).arrows
+    assert [arrow.counterpart for arrow in arrows[-2:]] == [4, 5]
+    assert [change.what for arrow in arrows[-2:] for change in arrow.changes] == ["Via", "Via"]
+
+
 def test_hops_between_workers_are_shown_on_demand() -> None:
     seen = call()
     hop = Seen(seen[2].at_ns - 1, Address("router.0", 0), Address("edge-tx.0", 0), seen[2].raw, Direction.HOP)

@@ -8,7 +8,7 @@ import pytest
 from full_disk import file_limit
 from journal.scripts import finished
 
-from switchboard.journal.file import Mark, RecordWriter, read_records
+from switchboard.journal.file import Mark, RecordWriter, lines_from_end, read_records
 from switchboard.journal.record import CallDetailRecord
 
 ONE, TWO, THREE = (finished(name) for name in ("one", "two", "three"))
@@ -150,3 +150,13 @@ def test_records_in_order_and_torn_or_foreign_lines_told(tmp_path: Path) -> None
     assert list(read_records(path, skipped.append)) == [one, two]
     assert skipped == [1, 3, 5]
     assert list(read_records(path)) == [one, two]
+
+
+def test_lines_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "cdr.jsonl"
+    assert list(lines_from_end(path)) == []
+    lines = [b"%d\n" % number for number in range(100)]
+    path.write_bytes(b"".join(lines))
+    for part in (1, 7, 1000):
+        monkeypatch.setattr("switchboard.journal.file.PART_BYTES", part)
+        assert list(lines_from_end(path)) == lines[::-1]

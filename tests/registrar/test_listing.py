@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.listing import Wanted, read_pages
+from switchboard.registrar.listing import Wanted, doubt_of, read_pages
 
 BOUND = Binding("sip:lukas@10.0.0.9:5060;ob", 1.0, 9e9, user_agent="Linphone/5", source="10.0.0.9:5060")
 BOUND_6 = BOUND._replace(source="[2001:db8::7]:5060")
@@ -77,3 +77,22 @@ def test_pages_are_followed_and_nobody_is_told_twice() -> None:
     told: list[Any] = [*read_pages(ask, wanted)]
     assert told == [("a", [1]), ("b", [2]), ("c", [3]), ("d", [4])]
     assert asked == [[life, at, wanted.to_wire()] for life, at in [("", 0), ("one", 3), ("two", 5)]]
+
+
+@pytest.mark.parametrize(
+    ("contact", "source", "doubt"),
+    [
+        ("sip:a@10.0.0.9:5060", "10.0.0.9:40000", ""),
+        ("sip:a@10.0.0.9", "10.0.0.8:5060", "contact names 10.0.0.9"),
+        ("sip:a@0.0.0.0", "10.0.0.8:5060", "contact names 0.0.0.0, where nobody is"),
+        ("sip:a@127.0.0.1", "10.0.0.8:5060", "contact names 127.0.0.1, where nobody is"),
+        ("sip:a@127.0.0.1", "127.0.0.2:5060", "contact names 127.0.0.1"),
+        ("sip:a@[::1]", "[2001:db8::7]:5060", "contact names ::1, where nobody is"),
+        ("sip:a@x.invalid", "10.0.0.8:5060", "contact names x.invalid, where nobody is"),
+        ("sip:a@phone.office.test", "10.0.0.8:5060", ""),
+        ("mailto:a@b", "10.0.0.8:5060", ""),
+        ("sip:a@10.0.0.9", "", ""),
+    ],
+)
+def test_contacts_that_are_odd(contact: str, source: str, doubt: str) -> None:
+    assert doubt_of(contact, source) == doubt

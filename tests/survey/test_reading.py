@@ -72,6 +72,18 @@ def test_a_worker_that_began_anew_counts_from_zero() -> None:
     assert rates(before, after).sent_s == 7.0
 
 
+def test_our_own_questions_are_no_traffic() -> None:
+    before = survey(0.0, reading("edge-rx.0", datagrams__message=0), reading("router.0", probes=0, sent=0))
+    after = survey(
+        2.0,
+        reading("edge-rx.0", datagrams__message=6),
+        reading("router.0", probes=2, sent=6, responses__2xx=2, responses__4xx=4),
+    )
+    found = rates(before, after)
+    assert (found.received_s, found.sent_s) == (2.0, 2.0)
+    assert (found.responses_s["2xx"], found.responses_s["4xx"]) == (0.0, 2.0)
+
+
 def test_what_waits_and_what_was_lost() -> None:
     counters = {
         "edge-tx.sip.send.waiting": 3,
@@ -80,6 +92,7 @@ def test_what_waits_and_what_was_lost() -> None:
         "events_dropped": 2,
         "bad_items": 5,
         "sent": 9,
+        "auth_failed": 60,
     }
     found = replace(reading("router.0"), counters=counters)
     assert (waiting(found), lost(found)) == (7, 8)

@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from system.net import Net
 from system.sipp import Sipp
 from system.tools import require_tools
 from system.user_agent import UserAgent, registered
+
+from switchboard.lab.phone import Line, Phone, is_response
 
 pytestmark = pytest.mark.system
 
@@ -143,6 +145,7 @@ def test_now_shows_the_added_delay(page: Page) -> None:
 def test_a_worker_is_restarted(page: Page, switchboard: Switchboard) -> None:
     before = switchboard.component("translator")["pid"]
     page.goto("/")
+    page.locator("#workers-all > summary").click()
     page.get_by_role("button", name="Restart translator.0").click()
     expect(page.get_by_role("status").filter(has_text="Restarted.")).to_be_visible()
     after = switchboard.component("translator")
@@ -159,6 +162,7 @@ def test_its_own_restart_and_death_leave_browsers_and_calls_alone(
     old = switchboard.kill("console")
     switchboard.wait_component("console", lambda one: one["state"] == "up" and one["pid"] != old)
     expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=2 * PATIENCE_MS)
+    page.locator("#workers-all > summary").click()
     page.get_by_role("button", name="Restart console.0").click()
     expect(page.get_by_role("status").filter(has_text="restarts")).to_be_visible()
     hang_up(call.caller, call.callee)
@@ -308,6 +312,35 @@ def ha1_of_a_link(page: Page, make: Callable[[Page], None]) -> str:
     return ha1[1]
 
 
+def test_from_nothing_to_a_user_and_a_call(browser: Browser) -> None:
+    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_tcp_port()}", "SWITCHBOARD_AUTH": "on"}
+    with (
+        Switchboard(settings) as running,
+        open_page(browser, running.component("console")["address"]) as page,
+    ):
+        page.goto("/")
+        page.get_by_role("button", name="Place a demonstration call").click()
+        expect(page.locator(".account")).to_contain_text("They talked for", timeout=PATIENCE_MS)
+        page.goto("/")
+        expect(page.locator("#live-latest")).to_contain_text("lab-boris", timeout=PATIENCE_MS)
+        expect(page.locator("#live-today")).to_contain_text("1 answered")
+        page.get_by_role("link", name="Add a user").click()
+        page.get_by_label("User name").fill("lukas")
+        page.get_by_role("button", name="Add user").click()
+        password = page.locator("dt:text-is('Password') + dd code").inner_text()
+        with closing(Phone("lukas", *running.address, password=password)) as phone:
+            line = Line([phone], lambda _seen: None)
+            line.exchange(phone, phone.identity.register(600), phone, is_response(200, "REGISTER"))
+            page.goto("/users/one?user=lukas")
+            page.get_by_role("button", name="Remove the registration").click()
+            expect(page.get_by_role("status")).to_contain_text("The registration was removed.")
+            expect(page.locator("main")).to_contain_text("No phone of lukas is registered.")
+        page.get_by_text("Remove lukas").first.click()
+        page.get_by_role("button", name="Remove lukas").click()
+        expect(page.locator("main")).to_contain_text("There is no user yet.")
+        assert json.loads(running.cli("user", "list", "--json").stdout)["users"] == []
+
+
 def test_the_way_of_people_who_only_type(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("Tab")
@@ -334,8 +367,16 @@ def test_nothing_serious_for_axe(
     with ExitStack() as stack:
         page = stack.enter_context(open_page(browser, url, **options))
         open_call(page, call_id)
-        paths = ["/", "/journal", "/journal/days", "/phrases?code=486", "/registrations", "/phones"]
-        for path in [*paths, f"/call?call_id={call_id}&message=2"]:
+        paths = [
+            "/",
+            "/journal",
+            "/journal/days",
+            "/phrases?code=486",
+            "/registrations",
+            "/phones",
+            "/users",
+        ]
+        for path in [*paths, f"/users/one?user={phones[0].user}", f"/call?call_id={call_id}&message=2"]:
             page.goto(path)
             assert serious_flaws(page) == [], path
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path

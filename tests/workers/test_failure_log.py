@@ -31,6 +31,21 @@ def test_what_the_phone_is_and_showed() -> None:
     assert (lines[0]["user_agent"], lines[0]["algorithm"]) == ("Phone?1??source???x", "MD5")
 
 
+def test_a_domain_that_is_not_ours_and_what_to_set() -> None:
+    elsewhere = failure()._replace(reason=Reason.FOREIGN_DOMAIN, domain='pbx.office.local:5070"\nx')
+    with capture_logs() as lines:
+        FailureLog().tell([elsewhere], 1000.0)
+    assert lines[0]["domain"] == "pbx.office.local:5070??x"
+    assert "SWITCHBOARD_DOMAINS" in lines[0]["todo"]
+    assert lines[0]["event"] == "auth failed"
+
+
+def test_a_user_of_ours_who_registers_elsewhere_is_no_attacker() -> None:
+    with capture_logs() as lines:
+        FailureLog().tell([failure()._replace(reason=Reason.ASKED_ELSEWHERE, domain="example.org")], 1000.0)
+    assert lines[0]["event"] == "registration elsewhere"
+
+
 def test_nobody_writes_lines_of_his_own() -> None:
     with capture_logs() as lines:
         FailureLog().tell([failure('x source=10.0.0.1\nauth failed "' + "y" * 100)], 1000.0)

@@ -101,6 +101,8 @@ def test_the_list_has_no_secrets(make: Make) -> None:
     [[user, its_realm, changed_at]] = register.answer("user.list", None)
     assert (user, its_realm) == (name, realm)
     assert isinstance(changed_at, float)
+    assert register.answer("user.known", name) is True
+    assert register.answer("user.known", f"{name}2") is False
 
 
 @pytest.mark.parametrize(

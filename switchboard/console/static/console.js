@@ -117,6 +117,15 @@ async function copy(copier) {
   tellCopied(copier);
 }
 
+// A link that leads into something folded opens it.
+function unfold() {
+  const aim = location.hash && document.getElementById(location.hash.slice(1));
+  const fold = aim && aim.closest("details");
+  if (fold) { fold.open = true; aim.focus(); }
+}
+unfold();
+window.addEventListener("hashchange", unfold);
+
 const live = document.getElementById("live");
 if (live?.dataset.events) follow(live);
 if (document.querySelector("time.timer") || live) setInterval(runClocks, 1000);

@@ -1,0 +1,195 @@
+"""Why the switchboard itself ended a call: told by what happened, for several things have one status."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Final
+
+from switchboard.history.account import Advice, access_denied, is_edges
+from switchboard.history.call_messages import ExplainedCall
+from switchboard.history.lenient import LenientMessage, shown_status
+from switchboard.history.place import Place
+from switchboard.sip.errors import ParseError
+from switchboard.sip.uri import SipUri
+
+_UNREACHED: Final = (404, 408, 480, 500)
+_Cause = Callable[[ExplainedCall, Place], Advice | None]
+
+
+def why_refused(call: ExplainedCall, place: Place) -> Advice | None:
+    """What the messages tell beyond the status of the answer of ours; None if that says it all.
+
+    The advice is text, no pattern.
+    """
+    found = (cause(call, place) for cause in _CAUSES)
+    return next((each for each in found if each is not None), None)
+
+
+def _status(call: ExplainedCall) -> int:
+    return call.final.status if call.final is not None else 0
+
+
+def _access(call: ExplainedCall, place: Place) -> Advice | None:
+    if call.final is None or call.final.status != 403 or not is_edges(call.final):
+        return None
+    return access_denied(call.invite.seen.source.host, "INVITE", place)
+
+
+def _secure(call: ExplainedCall, _: Place) -> Advice | None:
+    if _status(call) != 416 or not call.invite.uri.lower().startswith("sips:"):
+        return None
+    return Advice(
+        f"{call.caller} dialled a sips: address, which demands encryption all the way, and this switchboard has "
+        "none",
+        ("Dial sip: in place of sips:, and switch off TLS (secure calls) in the caller's phone.",),
+    )
+
+
+def _not_the_user(call: ExplainedCall, _: Place) -> Advice | None:
+    """Whoever proved a password is let through to everybody, so that is all that is left."""
+    if _status(call) != 403 or not call.invite.first("proxy-authorization"):
+        return None
+    return Advice(
+        f"The phone called as {call.caller} (From), and gave the password of another user",
+        (
+            "Make user name and account name (authentication name) in the phone the same.",
+            'To let users call under any name, set auth_from = false ("From" is then not checked).',
+        ),
+    )
+
+
+def _foreign(call: ExplainedCall, place: Place) -> Advice | None:
+    if _status(call) not in (403, 408, 500):
+        return None
+    why = place.foreign(call.invite.uri)
+    if not why or call.phone_finals or (call.sent and _status(call) != 403):
+        return None
+    if _asks_other_transport(call.invite.uri):
+        return None
+    if _status(call) == 403:
+        return Advice(
+            f"The switchboard did not pass the call on: {why}",
+            (
+                place.remedy(call.invite.uri),
+                "Only registered users may call foreign domains: is the caller registered from its address?",
+            ),
+        )
+    return Advice(
+        f"The call was for another switchboard, which was not found: {why}", (place.remedy(call.invite.uri),)
+    )
+
+
+def _password(call: ExplainedCall, place: Place) -> Advice | None:
+    if _status(call) not in (401, 407):
+        return None
+    if place.is_user(call.caller) is False:
+        return Advice(
+            f"There is no user {call.caller}; the phone is not told so",
+            (f"Correct the name in the phone, or make the user: switchboard user add {call.caller}",),
+        )
+    if not call.invite.first("proxy-authorization"):
+        return None
+    return Advice(
+        f"The password in the phone of {call.caller} is wrong",
+        ("Enter it again; the user name for it is the part of the address before the @.",),
+    )
+
+
+def _overloaded(call: ExplainedCall, _: Place) -> Advice | None:
+    if _status(call) != 500:
+        return None
+    for each in call.phone_finals:
+        if each.status == 503:
+            return Advice(
+                f"{_phone(call, each)} answered {shown_status(each)}: it has no room for a call now, or its own "
+                "line is down; the caller hears 500 in its place, since a 503 would speak of the whole switchboard",
+                (f"Look at the phone or gateway at {each.seen.source}; {_retry(each)}.",),
+            )
+    return None
+
+
+def _retry(answer: LenientMessage) -> str:
+    after = answer.first("retry-after").split(" ")[0].partition(";")[0]
+    return f"it wants to be asked again in {after} s" if after.isdigit() else "its own log says more"
+
+
+def _other_transport(call: ExplainedCall, place: Place) -> Advice | None:
+    if _status(call) != 500:
+        return None
+    for uri in chain([call.invite.uri], _redirected_to(call), place.contacts(call.callee) or ()):
+        if _asks_other_transport(uri) and (uri != call.invite.uri or place.foreign(uri)):
+            return Advice(
+                f"The call was to go to {uri}, which asks for another transport, and this switchboard speaks UDP only",
+                (f"Set UDP in the phone that is to be called ({_parameter(uri)} is in its address).",),
+            )
+    return None
+
+
+def _redirected(call: ExplainedCall, place: Place) -> Advice | None:
+    if _status(call) not in _UNREACHED or not call.redirections:
+        return None
+    redirection = call.redirections[-1]
+    where = ", ".join(_contacts_of(redirection))
+    silent = [str(each.seen.destination) for each in call.silent]
+    became = f"nobody answered at {', '.join(silent)}" if silent else "the call could not be delivered there"
+    foreign = [
+        place.remedy(uri) for uri in _contacts_of(redirection) if place.foreign(uri) and not call.silent
+    ]
+    return Advice(
+        f"{_phone(call, redirection)} forwarded the call to {where} ({shown_status(redirection)}), and {became}",
+        (f"Correct or switch off call forwarding in the phone of {call.callee}.", *foreign),
+    )
+
+
+def _loop(call: ExplainedCall, place: Place) -> Advice | None:
+    if _status(call) != 482 or place.own is None:
+        return None
+    for uri in chain(_redirected_to(call), place.contacts(call.callee) or ()):
+        if not place.foreign(uri):
+            return Advice(
+                f"The call went in a circle: {uri}, where {call.callee} is to be reached, is the switchboard itself",
+                (
+                    f"Look at call forwarding in the phone of {call.callee}, and at what it registers as its Contact.",
+                    f"`switchboard bindings --user {call.callee}` lists it.",
+                ),
+            )
+    return None
+
+
+def _no_such_user(call: ExplainedCall, place: Place) -> Advice | None:
+    if _status(call) != 404 or place.is_user(call.callee) is not False or place.contacts(call.callee):
+        return None
+    return Advice(
+        f"There is no user {call.callee} here",
+        ("Is the name spelled as in the callee's phone? `switchboard user list` has all names.",),
+    )
+
+
+_CAUSES: Final[Sequence[_Cause]] = (
+    _access, _secure, _not_the_user, _password, _overloaded, _other_transport, _redirected, _foreign, _loop,
+    _no_such_user,
+)  # fmt: skip
+
+
+def _phone(call: ExplainedCall, answer: LenientMessage) -> str:
+    return f"The phone of {call.callee} at {answer.seen.source}"
+
+
+def _redirected_to(call: ExplainedCall) -> Iterator[str]:
+    for each in call.redirections:
+        yield from _contacts_of(each)
+
+
+def _contacts_of(answer: LenientMessage) -> list[str]:
+    return [uri for uri in answer.contacts if uri]
+
+
+def _asks_other_transport(uri: str) -> bool:
+    return _parameter(uri) not in ("", ";transport=udp")
+
+
+def _parameter(uri: str) -> str:
+    try:
+        transport = SipUri.parse(uri).param("transport")
+    except ParseError:
+        return ""
+    return f";transport={transport.lower()}" if transport else ""

@@ -1,0 +1,70 @@
+"""Which records somebody wants, of lines of cdr.jsonl in any order."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from switchboard.journal.record import CallDetailRecord, parse_line, timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for; empty fields do not matter. `since`, `until`: days here, as 2026-11-24."""
+
+    user: str = ""
+    outcome: str = ""
+    since: str = ""
+    until: str = ""
+    call_id: str = ""
+
+    def matcher(self) -> "Matcher":
+        """What finds it; ValueError, for people, if a day is none."""
+        return Matcher(
+            self.user.lower(),
+            self.outcome,
+            timestamp(_midnight(self.since)) if self.since else "",
+            timestamp(_midnight(self.until) + 86400) if self.until else "~",
+            self.call_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Bounds of `started_at` as records bear it; texts that caller or callee, outcome, Call-ID have."""
+
+    user: str
+    outcome: str
+    since: str
+    until: str
+    call_id: str
+
+    def may_match(self, line: bytes) -> bool:
+        """Whether it is worth while to read the line."""
+        return (
+            self.outcome.encode() in line
+            and self.call_id.encode() in line
+            and (not self.user or self.user.encode() in line.lower())
+        )
+
+    def matches(self, record: CallDetailRecord) -> bool:
+        """Whether the record is one of those."""
+        return (
+            self.since <= record.started_at < self.until
+            and self.outcome in ("", record.outcome.value)
+            and self.call_id in ("", record.call_id)
+            and (self.user in record.caller.lower() or self.user in record.callee.lower())
+        )
+
+
+def find(lines: Iterable[bytes], wanted: Matcher) -> Iterator[CallDetailRecord]:
+    """Yield the records that match, in the order of the lines."""
+    for line in lines:
+        if wanted.may_match(line) and (record := parse_line(line)) and wanted.matches(record):
+            yield record
+
+
+def _midnight(day: str) -> float:
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").timestamp()
+    except ValueError:
+        raise ValueError(f"{day!r} is no day such as 2026-11-24") from None

@@ -1,0 +1,140 @@
+"""What people are told of calls and registrations that failed, by a switchboard that runs."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from system.console import Console
+from system.harness import Switchboard, free_port, wait_until
+from system.net import Net
+from system.test_history import await_history
+from system.tools import require_tools
+from system.user_agent import UserAgent, registered
+
+pytestmark = pytest.mark.system
+
+SETTINGS = {
+    "SWITCHBOARD_DOMAINS": "office.test",
+    "SWITCHBOARD_LANGUAGE": "sk",
+    "SWITCHBOARD_T1_S": "0.02",
+    "SWITCHBOARD_ACCESS": json.dumps({"methods": {"INVITE": {"deny": ["127.0.0.9/32"]}}}),
+}
+SECURE = (
+    b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/SAVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Switchboard]:
+    with Switchboard(SETTINGS) as running:
+        await_history(running)
+        yield running
+
+
+@pytest.fixture
+def net(board: Switchboard) -> Iterator[Net]:
+    with Net(board.address) as phones:
+        yield phones
+
+
+@pytest.fixture
+def lukas(net: Net) -> UserAgent:
+    return registered(net, "lukas")
+
+
+@pytest.fixture
+def lenka(net: Net) -> UserAgent:
+    return registered(net, "lenka")
+
+
+def told(board: Switchboard, call_id: str, text: str) -> str:
+    """The account, as soon as it has the text."""
+
+    def explained() -> str | None:
+        said = board.cli("explain", call_id, check=False).stdout
+        return said if text in said else None
+
+    return wait_until(explained, text)
+
+
+def test_a_phone_at_a_domain_that_is_not_ours(board: Switchboard, tmp_path: Path) -> None:
+    require_tools("baresip")
+    (tmp_path / "config").write_text(
+        f"sip_listen 127.0.0.1:{free_port('127.0.0.1')}\nmodule_path /usr/lib/baresip/modules\n"
+        "module stdio.so\nmodule_app account.so\nmodule_app menu.so\n"
+    )
+    outbound = f'outbound="sip:127.0.0.1:{board.port};transport=udp"'
+    account = f"<sip:petra@pbx.office.local:5070;transport=udp>;auth_pass=none;regint=600;{outbound}\n"
+    (tmp_path / "accounts").write_text(account)
+    (tmp_path / "contacts").touch()
+    phone = Console("petra", ["baresip", "-4", "-f", str(tmp_path)], os.environ | {"TERM": "dumb"})
+    try:
+        phone.wait("petra@pbx.office.local.*: 403 ")
+    finally:
+        phone.close("/quit")
+    why = "pbx.office.local:5070 is none of our domains (ours are office.test, 127.0.0.1)"
+    failures = wait_until(lambda: _failures(board, "petra"), "a failed registration")
+    assert [(each["user"], each["source"]) for each in failures] == [("petra", "127.0.0.1")]
+    assert why in failures[0]["reason"]
+    assert failures[0]["advice"][0].endswith("SWITCHBOARD_DOMAINS=office.test,pbx.office.local")
+    assert why in board.cli("failures", "--user", "petra").stdout
+    assert why in board.cli("explain", "--user", "petra").stdout
+    line = next(line for line in board.log().splitlines() if "pbx.office.local:5070" in line)
+    assert "registers at a domain that is not ours" in line
+    assert "SWITCHBOARD_DOMAINS" in line
+
+
+def _failures(board: Switchboard, user: str) -> list[dict[str, Any]] | None:
+    return json.loads(board.cli("failures", "--user", user, "--json").stdout)["failures"] or None
+
+
+def test_an_access_list(board: Switchboard, net: Net, lenka: UserAgent) -> None:
+    outsider = UserAgent(net, "outsider", host="127.0.0.9")
+    invite = outsider.invite(lenka.aor)
+    invite.expect(403)
+    sentence = "The access list keeps 127.0.0.9 out: deny 127.0.0.9/32 in [access.methods.INVITE]"
+    assert sentence in told(board, invite.request.call_id, "access list")
+
+
+def test_a_phone_without_room(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    invite = lukas.invite(lenka.aor)
+    lenka.expect("INVITE").reply(503, reason="Line Down")
+    invite.expect(500)
+    assert "answered 503 Line Down: it has no room" in told(board, invite.request.call_id, "(500 ")
+
+
+def test_a_phone_that_forwards_to_where_nobody_is(
+    board: Switchboard, lukas: UserAgent, lenka: UserAgent
+) -> None:
+    nowhere = f"sip:lenka@127.0.0.1:{free_port('127.0.0.1')}"
+    invite = lukas.invite(lenka.aor)
+    lenka.expect("INVITE").reply(302, reason="Moved", headers=[("Contact", f"<{nowhere}>")])
+    invite.expect(500)
+    said = told(board, invite.request.call_id, "forwarded the call")
+    assert f"to {nowhere} (302 Moved), and nobody answered at" in said
+    assert "the port is closed" in said
+
+
+def test_an_address_that_demands_encryption(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    invite = lukas.invite(lenka.aor.replace("sip:", "sips:"))
+    invite.expect(416)
+    assert "dialled a sips: address" in told(board, invite.request.call_id, "(416 ")
+
+
+def test_a_contact_that_points_back(board: Switchboard, net: Net, lukas: UserAgent) -> None:
+    looping = UserAgent(net, "looping")
+    here = f"sip:{looping.user}@{lukas.domain}"
+    looping.register([f"<{here}>"]).expect(200)
+    invite = lukas.invite(looping.aor)
+    invite.expect(482)
+    assert f"in a circle: {here}" in told(board, invite.request.call_id, "(482 ")
+
+
+def test_encrypted_voice_against_plain(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
+    invite = lukas.invite(lenka.aor, body=SECURE)
+    lenka.expect("INVITE").reply(488, reason="Not Acceptable Here")
+    invite.expect(488)
+    assert "demands encrypted voice (RTP/SAVP)" in told(board, invite.request.call_id, "(488 ")
