@@ -58,7 +58,7 @@ def remove_outdated() -> None:
 
 def about_s() -> float:
     """How long a compilation takes from now on, roughly, beside what else the processors do."""
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count() or 1
     return CPU_S / cores * max(1.0, (os.getloadavg()[0] + cores) / cores)
 
 

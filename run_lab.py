@@ -56,7 +56,8 @@ def _compile_behind(honcho: int) -> None:
         return
     os.setpgid(0, 0)
     signal.signal(signal.SIGTERM, _end_group)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() == honcho:
         os.nice(NICENESS)
         _compile()

@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -163,10 +164,11 @@ def cdr(
         write_csv(records, sys.stdout)
     else:
         nothing = "No call has ended yet." if wanted == WantedRecords() else "No call is like that."
-        print_table(RECORD_HEADINGS, map(_RecordRow(settings), records), nothing)
-        if most and limit is None:
+        rows = list(map(_RecordRow(settings), records))
+        print_table(RECORD_HEADINGS, rows, nothing)
+        if limit is None and 0 < most == len(rows):
             say(
-                f"The last {most} at most: --limit 0 shows all; --user, --outcome, --since and --until choose."
+                f"The last {most}: --limit 0 shows all; --user, --outcome, --since and --until choose among them."
             )
 
 
@@ -225,14 +227,15 @@ def _remote_lines(settings: Settings) -> Iterator[bytes]:
 
 
 class _RecordRow:
-    """Makes rows: who is at home is told by the user alone."""
+    """Makes rows: of our users the names, at a terminal of today the time only."""
 
     def __init__(self, settings: Settings) -> None:
         self._owns = own_domains(settings).owns
+        self._today = f"{date.today()} " if sys.stdout.isatty() else "never"
 
     def __call__(self, record: CallDetailRecord) -> tuple[object, ...]:
         return (
-            local_time(record.started_at),
+            (local_time(record.started_at) or "").removeprefix(self._today),
             self._short(record.caller),
             self._short(record.callee),
             record.outcome.value,

@@ -61,9 +61,9 @@ def _check_address(text: str) -> str:
     try:
         address = ip_address(text.strip("[]"))
     except ValueError:
-        raise ValueError(f"{text!r} is no IP address") from None
+        raise ValueError(f"{text!r} is not an IP address") from None
     if address.is_unspecified:
-        raise ValueError(f"{text} is every address; one that the other hosts reach is wanted")
+        raise ValueError(f"{text} stands for every address; name one that the other hosts can reach")
     return str(address)
 
 
@@ -71,7 +71,7 @@ def _check_interface(text: str) -> str:
     try:
         return str(ip_interface(text))
     except ValueError:
-        raise ValueError(f"{text!r} is no IP address with a prefix length, such as 10.0.0.1/24") from None
+        raise ValueError(f"{text!r} is not an IP address with a prefix length, such as 10.0.0.1/24") from None
 
 
 class HostSettings(BaseModel):

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     data_dir: Directory = _setting(Path("data"), "a directory that the switchboard may write to")
     language: str = _setting("en", "a catalogue of phrases: en, sk, cs, de, hu, pl, uk or one of your own")
     hosts: dict[str, HostSettings] = _setting(
-        {}, "tables [hosts.NAME] with address and components; in the environment JSON. None: one host"
+        {}, "tables [hosts.NAME] with address and components; in the environment JSON. Empty: one host"
     )
     host: str = _setting("", "the name of this host in hosts; empty: the machine's host name")
     bus_port: int = _setting(7100, "the first of some 300 TCP ports, from 1024 to 65000", ge=1024, le=65000)
@@ -120,10 +120,10 @@ class Settings(BaseSettings):
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
     )
-    auth: Literal["off", "on"] = _setting("off", "off (everybody is believed) or on (users need a password)")
+    auth: Literal["off", "on"] = _setting("off", "off (no passwords) or on (users need a password)")
     realm: Realm = _computed(
         _default_realm,
-        "text in ASCII that phones show beside the password; passwords hold for one realm only",
+        "ASCII text that phones show beside the password; passwords are valid for one realm only",
     )
     auth_algorithms: Algorithms = _setting(
         ("SHA-256", "MD5"), "SHA-256, MD5 or both, in the order in which they are offered", min_length=1
@@ -136,14 +136,19 @@ class Settings(BaseSettings):
         (), "networks that need no password, as 10.1.0.0/16; gateways, other proxies"
     )
     identity_headers: Literal["trusted", "all"] = _setting(
-        "trusted", "whose P-Asserted-Identity and its like pass: those of trusted networks only, or of all"
+        "trusted",
+        "sources of P-Asserted-Identity and its like that are accepted: trusted networks only, or all",
     )
     asserted_domain: Domain | Literal[""] = _setting(
-        "", "a domain: trusted networks are told sip:USER@DOMAIN of the user who calls; empty: they are not"
+        "", "a domain: trusted networks get sip:USER@DOMAIN of the calling user; empty: they do not"
     )
-    nonce_s: float = _setting(3600.0, "seconds from 10 to 86400 that a challenge holds", ge=10, le=86400)
+    nonce_s: float = _setting(
+        3600.0, "seconds from 10 to 86400 for which a challenge is valid", ge=10, le=86400
+    )
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
-    max_call_s: float = _setting(43200.0, "seconds above 0; a call unseen for so long counts as ended", gt=0)
+    max_call_s: float = _setting(
+        43200.0, "seconds above 0; a call unseen for this time counts as ended", gt=0
+    )
     t1_s: float = _setting(0.5, "seconds above 0 (T1 of RFC 3261)", gt=0)
     t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
     t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
@@ -159,7 +164,7 @@ class Settings(BaseSettings):
     )
     scanners: Scanners = _setting(
         SCANNERS,
-        "how at most 100 User-Agents begin, 4 letters or more; comma-separated, or a list in the file",
+        "beginnings of at most 100 User-Agents, 4 letters or more; comma-separated, or a list in the file",
         max_length=100,
     )
     max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
@@ -171,31 +176,34 @@ class Settings(BaseSettings):
     )
     receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
     tick_s: float = _setting(
-        0.002, "seconds from 0 to 0.02 that datagrams gather at most before they are read", ge=0, le=0.02
+        0.002,
+        "seconds from 0 to 0.02: the longest time that datagrams gather before they are read",
+        ge=0,
+        le=0.02,
     )
     pins: Pins = _setting((), "WORKER=PROCESSOR or WORKER.INSTANCE=PROCESSOR, as edge-rx=0, router.1=3")
-    spares: bool = _setting(True, "true (keep a loaded worker waiting behind each one) or false")
+    spares: bool = _setting(True, "true (keep a standby process behind each worker) or false")
     hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
     console: ConsoleAddress = _setting(
         "127.0.0.1:8080", "ADDRESS:PORT where browsers reach the console, [ADDRESS]:PORT for IPv6, or off"
     )
     console_password: str = _setting(
-        "", "what `switchboard console-password` prints; empty only for an address of this machine alone"
+        "", "the output of `switchboard console-password`; may be empty for a loopback address"
     )
     console_names: Domains = _setting(
         (), "host names in the console's address, besides our domains; in the environment comma-separated"
     )
     console_url: ConsoleUrl = _setting(
-        "", "https://NAME or https://NAME:PORT of the proxy before the console; empty: none"
+        "", "https://NAME or https://NAME:PORT of the TLS proxy in front of the console; empty: none"
     )
     history: bool = _setting(True, "true (keep the messages of past calls) or false")
     history_calls: int = _setting(5000, "calls and registrations that are kept, at least 1", ge=1)
     history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
     history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
     history_rate: int = _setting(
-        1000, "messages a second that are kept; of more, whole calls are left out, at least 1", ge=1
+        1000, "messages a second that are kept, at least 1; beyond that whole calls are left out", ge=1
     )
-    history_hops: bool = _setting(False, "true (keep also what workers tell each other) or false")
+    history_hops: bool = _setting(False, "true (keep also the messages between workers) or false")
     hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
     log_format: Literal["auto", "text", "json"] = _setting(
@@ -208,7 +216,7 @@ class Settings(BaseSettings):
         """TOML has true and false, which Python would count as 1 and 0."""
         assert field.field_name
         if isinstance(value, bool) and cls.model_fields[field.field_name].annotation is not bool:
-            raise ValueError("Neither true nor false is meant")
+            raise ValueError("True or false is not allowed here")
         return value
 
     @model_validator(mode="after")
@@ -216,7 +224,7 @@ class Settings(BaseSettings):
         if not self.min_expires <= self.default_expires <= self.max_expires:
             raise ValueError(
                 f"min_expires {self.min_expires} ≤ default_expires {self.default_expires} "
-                f"≤ max_expires {self.max_expires} is wanted"
+                f"≤ max_expires {self.max_expires} must hold"
             )
         return self
 
@@ -226,9 +234,9 @@ class Settings(BaseSettings):
             return self
         if self.here not in self.hosts:
             known = ", ".join(self.hosts)
-            raise ValueError(f"host {self.here!r} is none of hosts ({known}): say which one this is")
+            raise ValueError(f"host {self.here!r} is not one of hosts ({known}): say which one this is")
         if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
-            raise ValueError("routers is wanted, since each of hosts would count its own cores")
+            raise ValueError("routers has to be set, because each of hosts would count its own cores")
         place(self.hosts, self.routers)
         return self
 
@@ -243,7 +251,7 @@ class Settings(BaseSettings):
                 "set it to what `switchboard console-password` prints"
             )
         elif self.console_url:
-            raise ValueError("console_url lets others in and console_password is empty: set it, too")
+            raise ValueError("console_url needs console_password, which is empty: set it, too")
         return self
 
     @property

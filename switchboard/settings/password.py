@@ -40,9 +40,9 @@ def parse_password_hash(text: str) -> PasswordHash:
         scheme, log_n, salt, digest = text.split(":")
         found = PasswordHash(int(log_n), _bytes(salt), _bytes(digest))
     except (ValueError, binascii.Error):
-        raise ValueError("it is no hash of a password") from None
+        raise ValueError("it is not a password hash") from None
     if scheme != "scrypt" or found.log_n not in _ALLOWED_LOG_N or len(found.digest) != _BYTES:
-        raise ValueError("it is no hash of a password that this program knows")
+        raise ValueError("it is not a password hash that this program knows")
     return found
 
 

@@ -21,7 +21,7 @@ def parse_listening(text: str) -> tuple[str, int] | None:
         return None
     match = _LISTENING.fullmatch(text.strip())
     if not match or not 0 < int(match["port"]) < 65536:
-        raise ValueError(f"{text!r} is no address with a port, such as 127.0.0.1:8080")
+        raise ValueError(f"{text!r} is not an address with a port, such as 127.0.0.1:8080")
     return str(ipaddress.ip_address(match["v6"] or match["v4"])), int(match["port"])
 
 
@@ -47,7 +47,7 @@ def check_network(text: str) -> str:
     try:
         return str(*parse_networks([text.strip()]))
     except ValueError:
-        raise ValueError(f"{text!r} is no network") from None
+        raise ValueError(f"{text!r} is not a network") from None
 
 
 def check_scanner(text: str) -> str:
@@ -65,13 +65,13 @@ def _split_commas(value: object) -> object:
 
 def _check_domain(text: str) -> str:
     if not DOMAIN.fullmatch(text):
-        raise ValueError(f"{text!r} is no host name")
+        raise ValueError(f"{text!r} is not a host name")
     return text.lower()
 
 
 def _check_pin(text: str) -> str:
     if not PIN.fullmatch(text):
-        raise ValueError(f"{text!r} names no worker and processor")
+        raise ValueError(f"{text!r} does not name a worker and a processor")
     return text
 
 
@@ -81,7 +81,7 @@ def _check_address(text: str) -> str:
     try:
         wildcard = not literal or ipaddress.ip_address(literal).is_unspecified
     except ValueError:
-        raise ValueError("It is no IP address") from None
+        raise ValueError("It is not an IP address") from None
     return "" if wildcard else literal
 
 
@@ -94,19 +94,19 @@ def _check_console_url(text: str) -> str:
     """A scheme, a host, perhaps a port; "" for none."""
     url = text.strip().removesuffix("/")
     if url and not CONSOLE_URL.fullmatch(url):
-        raise ValueError(f"{text!r} is no https://NAME or https://NAME:PORT")
+        raise ValueError(f"{text!r} is neither https://NAME nor https://NAME:PORT")
     return url.lower()
 
 
 def _check_collector(text: str) -> str:
     if text and not COLLECTOR.fullmatch(text):
-        raise ValueError(f"{text!r} is no HOST:PORT")
+        raise ValueError(f"{text!r} is not HOST:PORT")
     return text
 
 
 def _check_realm(text: str) -> str:
     if not REALM.fullmatch(text):
-        raise ValueError("It is no text in ASCII without quotes")
+        raise ValueError("It is not ASCII text without quotes")
     return text
 
 

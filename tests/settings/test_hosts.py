@@ -55,8 +55,8 @@ def test_misplaced(hosts: dict[str, HostSettings], routers: int, reason: str) ->
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"address": "pbx.example"}, "'pbx.example' is no IP address"),
-        ({"address": "0.0.0.0"}, "one that the other hosts reach is wanted"),
+        ({"address": "pbx.example"}, "'pbx.example' is not an IP address"),
+        ({"address": "0.0.0.0"}, "name one that the other hosts can reach"),
         ({"components": ()}, "at least 1 item"),
         ({"sip_addresses": ("10.0.0.300/8",)}, "with a prefix length"),
         ({"port": 1}, "not permitted"),

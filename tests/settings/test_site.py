@@ -133,7 +133,7 @@ def test_a_missing_key_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("here", "more", "reason"),
     [
-        ("gamma", {}, r"host 'gamma' is none of hosts \(alpha, beta\)"),
+        ("gamma", {}, r"host 'gamma' is not one of hosts \(alpha, beta\)"),
         ("alpha", {"routers": 3}, "no host has router.2"),
     ],
 )
@@ -146,5 +146,5 @@ def test_settings_that_do_not_fit_the_hosts(
 
 def test_routers_are_not_counted_by_each_host_for_itself(tmp_path: Path) -> None:
     hosts = {"alpha": {"address": "10.0.0.1", "components": [str(each) for each in Component]}}
-    with pytest.raises(ValueError, match="routers is wanted"):
+    with pytest.raises(ValueError, match="routers has to be set"):
         Settings(data_dir=tmp_path, hosts=hosts, host="alpha")  # type: ignore[arg-type]
