@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from switchboard.storage.writing import RETRY_S
 from switchboard.wal.segment import CLEANED_A_COMMIT, MOST_READ, SEGMENT_BYTES, SLACK, WAITING_BYTES
-from switchboard.wal.segment import HEADER, check_header, contents, is_behind, next_commit, report_skipped
+from switchboard.wal.segment import HEADER, check_header, contents, files_of, is_behind, next_commit, report_skipped
 
 include "crc32.pxi"
 include "key_index.pxi"
@@ -592,8 +592,8 @@ cdef class NativeKeyedLog:
         _log_check(
             log_init(&self.log, encoded, header, segment_bytes, retry_s, (<const uint64_t *><const char *>seed)[0])
         )
-        for path in sorted(directory.glob("*.log")):
-            self._replay(path)
+        for number, path in files_of(directory):
+            self._replay(number, path)
         with suppress(OSError):  # it is tried again
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if log_open_segment(&self.log) < 0:
@@ -602,13 +602,13 @@ cdef class NativeKeyedLog:
     def __dealloc__(self):
         log_free(&self.log)
 
-    cdef int _replay(self, path) except -1:
+    cdef int _replay(self, uint64_t number, path) except -1:
         cdef bytes data = contents(path)
         if data is None:
             data, self.log.is_behind = b"", True
         cdef int skipped = not check_header(path, data)
         self.log.is_behind = self.log.is_behind or is_behind(path)
-        if log_add_segment(&self.log, int(path.stem)) == NULL:
+        if log_add_segment(&self.log, number) == NULL:
             raise MemoryError
         self.log.last.size = PyBytes_GET_SIZE(data)
         self.log.size += self.log.last.size

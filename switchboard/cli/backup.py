@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -85,8 +85,9 @@ def backup(directory: Directory, history: WithHistory = False, as_json: JsonOpti
             directory.mkdir(parents=True, exist_ok=True)
             if any(directory.iterdir()):
                 fail(f"{directory} is not empty: name a new directory.", MISUSED)
-            files = dict(_copied(settings, directory, history))
-            _write_manifest(directory, files)
+            with _whole_or_nothing(directory):
+                files = dict(_copied(settings, directory, history))
+                _write_manifest(directory, files)
     except (OSError, sqlite3.Error) as error:
         fail(f"There is no backup in {directory}: {error}.")
     if as_json:
@@ -94,6 +95,20 @@ def backup(directory: Directory, history: WithHistory = False, as_json: JsonOpti
         return
     print_table(("file", "octets"), [(name, each["octets"]) for name, each in files.items()], "")
     say(f"All of it is in {directory}, for its owner only. It comes back by: switchboard restore {directory}")
+
+
+@contextmanager
+def _whole_or_nothing(directory: Path) -> Iterator[None]:
+    """If the block fails, the directory is as empty as before: it can be tried again, and holds no secrets."""
+    try:
+        yield
+    except BaseException:
+        for each in directory.iterdir():
+            if each.is_dir():
+                shutil.rmtree(each, ignore_errors=True)
+            else:
+                each.unlink(missing_ok=True)
+        raise
 
 
 def _copied(settings: Settings, directory: Path, history: bool) -> Iterator[tuple[str, dict[str, Any]]]:

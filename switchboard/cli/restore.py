@@ -3,7 +3,8 @@
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ from switchboard.cli.running import answers, call_or_exit, check_owner, private,
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, host_of
-from switchboard.storage.restoring import MARK, prepare, take_restored, waiting
+from switchboard.storage.restoring import MARK, discard, prepare, take_restored, waiting
 from switchboard.supervisor.supervisor import DEADLINE_S
 
 Wanted = Annotated[
@@ -44,14 +45,16 @@ def restore(directory: Directory, wanted: Wanted = None, as_json: JsonOption = F
     said: list[str] = []
     changed_keys: list[str] = []
     try:
-        with private():
+        with private(), _all_or_none([parts[name] for name in names]):
             for name in names:
                 if name == KEYS:
                     changed_keys = _keys_in_place(settings, directory, manifest)
                 else:
                     said += _prepared(directory, manifest, name, parts[name])
     except (OSError, sqlite3.Error) as error:
-        fail(f"Not all could be made ready: {error}.")
+        fail(
+            f"Not all could be made ready: {error}. Bindings, users, records and history are what they were."
+        )
     said += [*_take_over(settings, [parts[name] for name in names]), *changed_keys]
     if changed_keys:
         said.append(
@@ -102,6 +105,18 @@ def _check(directory: Path, manifest: Mapping[str, Any], parts: Sequence[Part], 
             wrong = str(error)
         if wrong:
             fail(f"{directory / file} is of no use: {wrong}. Nothing was changed.")
+
+
+@contextmanager
+def _all_or_none(parts: Sequence[Part]) -> Iterator[None]:
+    """If the block fails, nothing waits for an owner: it would be taken over when that begins anew, unasked."""
+    try:
+        yield
+    except BaseException:
+        for path in (path for part in parts for path, _ in part.files.values()):
+            with suppress(OSError):
+                discard(path)
+        raise
 
 
 def _prepared(directory: Path, manifest: Mapping[str, Any], name: str, part: Part) -> list[str]:

@@ -77,8 +77,11 @@ def leaving_routers(settings: Settings) -> list[int]:
         names = place(settings.hosts, settings.routers)
         numbers = [int(name.partition(".")[2]) for name in names if name.startswith(f"{Component.ROUTER}.")]
     else:
-        found = (each.name.partition("-")[2] for each in settings.data_dir.glob("router-*"))
-        numbers = [int(number) for number in found if number.isdecimal()]
+        found = {
+            each: each.name.partition("-")[2] for each in settings.data_dir.glob("router-*") if each.is_dir()
+        }
+        numbered = {each: int(digits) for each, digits in found.items() if digits.isdecimal()}
+        numbers = [number for each, number in numbered.items() if each == router_dir(number, settings)]
     return sorted(number for number in numbers if settings.routers <= number < MAX_NUMBER)
 
 

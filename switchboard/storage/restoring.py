@@ -43,7 +43,7 @@ def prepare(source: Path, path: Path, renew: str = "") -> None:
     """
     new = waiting(path)
     new.parent.mkdir(mode=0o700, exist_ok=True)
-    part = new.with_name(new.name + ".part")
+    part = _unfinished(new)
     make_private(part)
     shutil.copyfile(source, part)
     if renew:
@@ -53,6 +53,17 @@ def prepare(source: Path, path: Path, renew: str = "") -> None:
     sync(part)
     part.replace(new)
     sync_directory(new.parent)
+
+
+def discard(path: Path) -> None:
+    """Nothing waits for the owner of `path` any more, whole or not. OSError."""
+    new = waiting(path)
+    for each in (new, _unfinished(new)):
+        each.unlink(missing_ok=True)
+
+
+def _unfinished(new: Path) -> Path:
+    return new.with_name(new.name + ".part")
 
 
 def copy_database(source: sqlite3.Connection, target: Path) -> None:

@@ -43,8 +43,6 @@ from switchboard.wal.segment import (
     record_head,
 )
 
-_SUFFIX = ".log"
-
 
 class _Place:
     """Where a value is: the segment's number, and the octets of its file. `written`: one of the key is in a file."""
@@ -286,8 +284,8 @@ class KeyedLogInPython:
         self._readers.clear()
 
     def _replay(self) -> None:
-        for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
-            self._replay_segment(path, int(path.stem))
+        for number, path in segment.files_of(self._directory):
+            self._replay_segment(path, number)
         for key, place in self._entries.items():
             self._residents[place.segment] += 1
             self._alive += RECORD_BYTES + len(key) + place.length
@@ -324,7 +322,7 @@ class KeyedLogInPython:
         self._fd = segment.create(self._path(self._number))
 
     def _path(self, number: int) -> Path:
-        return self._directory / f"{number:010d}{_SUFFIX}"
+        return segment.path_of(self._directory, number)
 
 
 try:

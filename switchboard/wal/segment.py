@@ -89,6 +89,18 @@ def mark_behind(path: Path, is_behind: bool) -> None:
         path.chmod(_BEHIND if is_behind else _WHOLE)
 
 
+def path_of(directory: Path, number: int) -> Path:
+    """Where a log has its file of this number."""
+    return directory / f"{number:010d}.log"
+
+
+def files_of(directory: Path) -> list[tuple[int, Path]]:
+    """The files of a log by their numbers, the oldest first. What somebody else has put there is none of them."""
+    found = ((path.stem, path) for path in directory.glob("*.log"))
+    numbered = ((int(stem), path) for stem, path in found if stem.isascii() and stem.isdecimal())
+    return sorted((number, path) for number, path in numbered if path == path_of(directory, number))
+
+
 def is_behind(path: Path) -> bool:
     """Whether its writer had decided more, when it ended, than it could write."""
     return not path.stat().st_mode & stat.S_IWUSR

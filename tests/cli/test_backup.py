@@ -137,8 +137,7 @@ def test_a_backup_that_is_damaged_changes_nothing(
     assert not waiting(full / "location.db").exists()
 
 
-@pytest.mark.usefixtures("full")
-def test_a_name_that_leads_elsewhere_is_refused(switchboard: Run, target: Path) -> None:
+def test_a_name_that_leads_elsewhere_is_refused(switchboard: Run, full: Path, target: Path) -> None:
     switchboard("backup", str(target))
     manifest = json.loads((target / "manifest.json").read_text())
     manifest["files"]["keys/../../evil"] = manifest["files"].pop("auth.key")
@@ -146,6 +145,32 @@ def test_a_name_that_leads_elsewhere_is_refused(switchboard: Run, target: Path) 
     (target / "manifest.json").write_text(json.dumps(manifest))
     done = switchboard("restore", str(target))
     assert (done.status, "is no key" in done.stderr) == (1, True)
+    assert not waiting(full / "location.db").exists()
+
+
+def test_a_restore_that_fails_halfway_leaves_nothing_that_waits(
+    switchboard: Run, full: Path, target: Path
+) -> None:
+    """Else the registrar would take it over whenever it begins anew."""
+    switchboard("backup", str(target))
+    bind(full, THERE)
+    obstacle = full / "restore" / "users.db.part"
+    obstacle.mkdir(parents=True)
+    done = switchboard("restore", str(target))
+    assert (done.status, "Not all could be made ready" in done.stderr) == (1, True)
+    assert list((full / "restore").iterdir()) == [obstacle]
+    assert read_snapshot(full / "location.db")[1] == {"lukas": [THERE]}
+
+
+def test_a_backup_that_fails_leaves_nothing_and_can_be_made_again(
+    switchboard: Run, full: Path, target: Path
+) -> None:
+    users_db = (full / "users.db").read_bytes()
+    (full / "users.db").write_bytes(b"rubbish" * 1000)
+    assert switchboard("backup", str(target)).status == 1
+    assert list(target.iterdir()) == []
+    (full / "users.db").write_bytes(users_db)
+    assert switchboard("backup", str(target)).status == 0
 
 
 @pytest.mark.usefixtures("full")

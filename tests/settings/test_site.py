@@ -67,8 +67,18 @@ def test_who_runs_what(tmp_path: Path) -> None:
 
 
 def test_routers_that_are_leaving_have_directories_here(tmp_path: Path) -> None:
-    for name in ("router-0", "router-3", "router-7", "router-x", "router-1000", "router-"):
+    for name in (
+        "router-0",
+        "router-3",
+        "router-7",
+        "router-x",
+        "router-1000",
+        "router-",
+        "router-08",
+        "router-٣",
+    ):
         (tmp_path / name).mkdir()
+    (tmp_path / "router-9").write_text("a file")
     here = Settings(data_dir=tmp_path, routers=2)
     assert (leaving_routers(here), router_numbers(here)) == ([3, 7], [0, 1, 3, 7])
     assert list(map(str, workers(Component.ROUTER, here)))[2:] == ["router.3", "router.7"]

@@ -131,6 +131,21 @@ def test_a_file_that_is_not_ours_is_told_of(make_log: MakeLog, tmp_path: Path, s
     log.close()
 
 
+@pytest.mark.parametrize("name", ["copy.log", "1.log", "0000000001 (copy).log", "000000000١.log"])
+def test_what_somebody_has_put_beside_the_files_is_left_alone(
+    make_log: MakeLog, tmp_path: Path, name: str
+) -> None:
+    log = make_log(tmp_path)
+    log.put(b"a", b"1")
+    log.commit()
+    log.close()
+    (tmp_path / name).write_bytes(b"anything")
+    (tmp_path / "directory.log").mkdir()
+    assert reopened(tmp_path, make_log) == {b"a": b"1"}
+    assert (tmp_path / name).read_bytes() == b"anything"
+    assert reports(tmp_path) == []
+
+
 @pytest.mark.parametrize("start", [b"SWBLOG\x01\n", b"SWBLOG\x63\n"])
 def test_another_version_is_refused(make_log: MakeLog, tmp_path: Path, start: bytes) -> None:
     (tmp_path / "0000000001.log").write_bytes(start)

@@ -124,6 +124,9 @@ function unfold() {
   if (fold) { fold.open = true; aim.focus(); }
 }
 unfold();
+if (matchMedia("(max-width: 46rem)").matches) {
+  for (const filters of document.querySelectorAll("details.filters:not([data-used])")) filters.open = false;
+}
 window.addEventListener("hashchange", unfold);
 
 const live = document.getElementById("live");
