@@ -28,7 +28,7 @@ class Reach:
         self._met: set[str] = set()
 
     def look(self, peers: Iterable[Peer], links: Iterable[Link], now: float, at: float) -> list[str]:
-        """Return what the log is to know: who is away, each reason once, and who is back."""
+        """Return lines for the log: peers that are away, each reason once, and peers that are back."""
         reached = {link: link.is_connected for link in links}
         reached |= {peer.link: peer.takes_frames for peer in peers}
         lines = (self._look(link, is_reached, now, at) for link, is_reached in reached.items())
