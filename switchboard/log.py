@@ -36,7 +36,7 @@ class _StandardError:
 
 
 def configure(level: str = "info", style: Style = "auto") -> None:
-    """Set up structlog for this process. `level`: one of LEVELS; `style`: who reads, auto: as it seems."""
+    """Set up structlog for this process. `level`: one of LEVELS; `style`: the kind of reader; auto: guessed."""
     watched = sys.stderr.isatty() or "HONCHO_PROCESS_NAME" in os.environ
     for_people = watched if style == "auto" else style == "text"
     processors = _for_people() if for_people else _for_machines()

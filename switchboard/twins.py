@@ -1,7 +1,7 @@
-"""Which twin runs: the compiled one or the Python one. Both do the same, told apart by speed only.
+"""The choice between twins: the compiled code or the Python code. Both do the same; only the speed differs.
 
-What is compiled lies in `switchboard/_native`; a Python module takes over what is there of its own where that
-can be imported. SWITCHBOARD_PURE=1 hides it. `setup.py` says how it is built.
+The compiled code is in `switchboard/_native`. A Python module imports its compiled twin from there if that is
+possible. SWITCHBOARD_PURE=1 hides it. `setup.py` says how it is built.
 """
 
 import fcntl

@@ -86,7 +86,7 @@ class Verifier:
         return best
 
     def challenges(self, attempt: Attempt, user: str, *, stale: bool) -> list[str]:
-        """What to answer who has proved nothing: a challenge for each algorithm of `user` (RFC 8760 §2.4)."""
+        """The answer to a request without proof: a challenge for each algorithm of `user` (RFC 8760 §2.4)."""
         nonce = self._nonces.make(attempt.at, attempt.hop)
         realm = self.users.realm
         return [challenge(realm, nonce, algorithm, stale=stale) for algorithm in self._offered(user)]
@@ -183,7 +183,7 @@ class Authenticator:
         return verdict
 
     def challenge(self, field: str, verdict: Verdict, attempt: Attempt, user: str) -> list[tuple[str, str]]:
-        """The header fields called `field` that ask for credentials. `user`: who asks, as far as is known."""
+        """The header fields called `field` that ask for credentials. `user`: the sender, as far as is known."""
         self.challenged += 1
         user = verdict.claimed or user
         if user in self.verifier.users and not verdict.stale:

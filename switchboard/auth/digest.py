@@ -70,7 +70,7 @@ class Credentials(NamedTuple):
         return int(self.nc, 16) if _NC.fullmatch(self.nc) else 0
 
     def expected(self, ha1: str, method: str) -> str:
-        """The response that who knows the password gives to a request of `method` (RFC 7616 §3.4.1)."""
+        """The response of a client with the password to a request of `method` (RFC 7616 §3.4.1)."""
         ha2 = digest(self.algorithm, method, self.uri)
         if not self.qop:
             return digest(self.algorithm, ha1, self.nonce, ha2)

@@ -24,7 +24,7 @@ class Use(Enum):
 
 
 def seal(key: bytes, use: Use, data: bytes, size: int = 8) -> bytes:
-    """The sum of `size` bytes over `data` that only who has `key` can make."""
+    """The keyed hash (MAC) of `size` bytes over `data`; only an owner of `key` can make it."""
     return blake2s(data, key=key, digest_size=size, person=use._value_).digest()  # `value` costs a call more
 
 

@@ -132,7 +132,7 @@ class Replays:
         return taken
 
     def _forget(self, now_at: float) -> None:
-        """Let go of those in front whose time is over, and of the oldest if there are too many."""
+        """Drop expired nonces at the front, and the oldest if there are too many."""
         if self._forgotten_at == _LAST:
             self._forgotten_at = int(now_at)
         while self._used:

@@ -77,7 +77,7 @@ LOCK_S = 0.25
 class UserStore:
     """The owner's end: the registrar's, or a command's while no registrar runs.
 
-    Who was removed stays as a name without secrets, so that routers hear of it.
+    A removed user stays as a name without secrets, so that routers learn of it.
     """
 
     def __init__(self, path: Path) -> None:

@@ -176,7 +176,7 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
         return self.keys.publics
 
     def _admit(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
-        """Only who has the secret key of one of our hosts."""
+        """Lets in only peers with the secret key of one of our hosts."""
         assert self.keys is not None, "TCP needs keys"
         if self.guard is None:
             self.guard = Guard(self, self._read_publics)

@@ -1,4 +1,4 @@
-"""Who may connect to us over TCP: libzmq asks for each key (ZAP, ZeroMQ RFC 27), and only our own hosts are let in.
+"""The access check of TCP connections: libzmq asks for each key (ZAP, ZeroMQ RFC 27); only our own hosts are let in.
 
 A refusal is answered with 400, not 300, so that the other side knows that it was refused and can say so; its `Link`
 tries again by itself. Who was refused is named: once to the log, and to `status` as long as they try.
@@ -20,7 +20,7 @@ STRANGERS_KEPT = 500
 TOLD = 10
 """Strangers at a time that are reported to people; a stranger at the port can show any number of keys."""
 TRIES_WITHIN_S = 15.0
-"""Who is refused tries again that soon: who does not has gone, or has been let in."""
+"""A refused peer tries again within this time; otherwise it is gone, or has been let in."""
 READ_EVERY_S = 1.0
 Stranger = tuple[str, bytes]
 """The address (IP) that a key came from, and the key (32 octets)."""
@@ -77,7 +77,7 @@ class Guard:
         return [self._describe(*each) for each in told[:TOLD]]
 
     def notes(self, now: float) -> list[str]:
-        """Who is being refused, for `status`."""
+        """The peers that are being refused, for `status`."""
         seen = (*self._seen.old.items(), *self._seen.young.items())
         recent = {
             each: None for each, at in seen if now - at <= TRIES_WITHIN_S and each[1] not in self._allowed

@@ -170,7 +170,7 @@ class Loop:
         self.actor.tell_frames(tell)
 
     def _look_around(self, now: float) -> None:
-        """Tell whom we cannot reach, who may not reach us, and what we cannot write."""
+        """Report peers that we cannot reach, peers that we refuse, and files that we cannot write."""
         for each in self._writings():
             if news := each.news():
                 structlog.get_logger().warning(news)

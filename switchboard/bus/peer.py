@@ -1,4 +1,4 @@
-"""Whom we send frames to: a peer, and who listens to what we publish."""
+"""Receivers of our frames: a peer, and the subscribers of what we publish."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -97,7 +97,7 @@ class Publisher:
                 (topics.add if change[0] == _SUBSCRIBES else topics.discard)(change[1:])
 
     def has_newcomers(self) -> bool:
-        """Whether somebody has subscribed since the last time: who has missed what was sent before."""
+        """Whether there is a new subscriber since the last time, which has missed the frames before."""
         self.look()
         has_come, self._has_come = self._has_come, False
         return has_come

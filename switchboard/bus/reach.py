@@ -28,7 +28,7 @@ class Reach:
         self._met: set[str] = set()
 
     def look(self, peers: Iterable[Peer], links: Iterable[Link], now: float, at: float) -> list[str]:
-        """Return what the log is to know: who is away, each reason once, and who is back."""
+        """Return lines for the log: peers that are away, each reason once, and peers that are back."""
         reached = {link: link.is_connected for link in links if not link.is_closed}
         reached |= {peer.link: peer.takes_frames for peer in peers}
         self._forget_all_but({_name(link) for link in reached})
@@ -40,7 +40,7 @@ class Reach:
         return [_describe(where, self._away[where]) for where in sorted(self._reported)]
 
     def _forget_all_but(self, names: set[str]) -> None:
-        """Whom nobody wants to reach any more is not away."""
+        """A peer that nobody needs any more is not away."""
         for known in (self._away, self._reported):
             for where in known.keys() - names:
                 del known[where]

@@ -62,7 +62,7 @@ GATHER_S = 0.05
 GATHER_BYTES = 1 << 18
 LOOK_S = 1.0
 Passed = tuple[int, str, bytes]
-"""When a frame left (epoch ns), whose it is then, and the frame."""
+"""When a frame left (epoch ns), the peer that got it, and the frame."""
 
 
 def subject_of(halvings: int) -> str:
@@ -162,7 +162,7 @@ class Tap:
         self.due_at = math.inf
 
     def look(self, _now: float = 0.0) -> None:
-        """See who has subscribed, and to what."""
+        """Read the subscriptions."""
         self._publisher.look()
         wanted = {_HALVINGS[topic] for topic in self._publisher.topics & _HALVINGS.keys()}
         if wanted != self.samples:
@@ -217,7 +217,7 @@ class Listener:
         return True
 
     def frames(self, timeout_s: float) -> Iterator[tuple[str, Any]]:
-        """Yield (subject, body) of what has come, or comes in time; what is no frame is left out."""
+        """Yield (subject, body) of the frames that have come, or come in time; other octets are left out."""
         self._look()
         for socket, _ in self._poller.poll(int(timeout_s * 1000)):
             while socket.get(zmq.EVENTS) & zmq.POLLIN:

@@ -1,4 +1,4 @@
-"""`switchboard backup`: a copy of all that outlives the processes of this host, while they run or not."""
+"""`switchboard backup`: a copy of all persistent data of this host, whether the switchboard runs or not."""
 
 import hashlib
 import json

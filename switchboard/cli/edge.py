@@ -1,4 +1,4 @@
-"""What the parent of the edge does beyond the others: it holds the UDP sockets, and announces the switchboard.
+"""The additional tasks of the edge's parent: it holds the UDP sockets, and announces the switchboard.
 
 Once all is up, it prints how to use the switchboard.
 """

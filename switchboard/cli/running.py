@@ -1,4 +1,4 @@
-"""What the commands that speak to a running switchboard share: its settings and its answers."""
+"""What all commands that query a running switchboard share: its settings and its answers."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""`switchboard status`, `metrics` and `log-level`: how the workers are, and how much they tell."""
+"""`switchboard status`, `metrics` and `log-level`: the state of the workers, and the level of their logs."""
 
 from typing import Annotated, Any, NoReturn, get_args
 

@@ -1,7 +1,7 @@
-"""Who may do what in the console: the layer around all pages.
+"""Access control of the console: the layer around all pages.
 
-Host and Origin are checked, forms carry the token of their session, and where the console can be reached
-from other machines (or has a password) only those who have shown it see more than the login.
+Host and Origin are checked, and forms carry the token of their session. Where the console can be reached from other
+machines (or has a password), only a browser with a session sees more than the login.
 """
 
 import ipaddress

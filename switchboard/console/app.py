@@ -85,7 +85,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         clock=clock.at,
     )
     streams = Streams(sessions)
-    recent = RecentReader(settings)
+    recent = RecentReader(settings, context)
     pages = Pages.make(sessions, rules, recent.badges)
     watch = Watch(settings, context, recent)
     people = People(settings, context)

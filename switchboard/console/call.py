@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
 from switchboard.console.call_view import arrange, view_message
+from switchboard.console.decisive import decisive
 from switchboard.console.pages import Pages, event
 from switchboard.console.streams import Streams
 from switchboard.history.account import Account
@@ -181,5 +182,5 @@ class CallPage:
             "told": told,
             "view": arrange(told.ladder),
             "left_out": max(0, len(told.messages) - MAX_DRAWN),
-            "shown": view_message(told.ladder, asked.message),
+            "shown": view_message(told.ladder, asked.message or decisive(told.ladder)),
         }

@@ -1,9 +1,10 @@
-"""How many connections the console has, how long each may keep it waiting, and who goes when others come.
+"""The limits of the console's connections: their number, the time that each may wait, and which one gives way.
 
-A connection *waits* while it is the browser's turn: to send the head or the body of a request, or to read. Whoever
-takes longer with that than `limit_s` is shut out. Where there are too many, of one address or altogether, the one that
-has waited longest goes for the one that comes: first those that have shown no session of ours. So idle connections
-keep nobody out. Who comes when none waits gets a spare place, which is good for health and metrics only.
+Theory. A connection *waits* while it is the browser's turn: to send the head or the body of a request, or to read. A
+connection that waits longer than `limit_s` is closed. If there are too many, of one address or in total, the one
+that has waited longest is closed for the new one; connections without a session of ours come first. So idle
+connections keep nobody out. A new connection at a time when none waits gets a spare place, which serves health and
+metrics only.
 """
 
 from collections.abc import Collection

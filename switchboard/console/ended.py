@@ -1,4 +1,6 @@
-"""The sessions that were logged out before their time, on disk: no copy of a cookie outlives that, nor a restart."""
+"""The sessions that were logged out before they expired, on disk: no copy of their cookies is valid, also after a
+restart.
+"""
 
 import json
 import os

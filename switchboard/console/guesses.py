@@ -1,9 +1,10 @@
-"""Passwords that are tried at the login: who guesses is slowed down, and nobody else.
+"""Guessed passwords at the login: the guesser is slowed down, and nobody else.
 
-Each source has its own count of failures, and there is no count of all. What many sources together can cost is bounded
-by work: one hash at a time, on a thread that yields to the calls. Once the right password was shown, the next ones are
-known without that work, as a sum under a key that lives in this process only: then no number of guessers keeps anybody
-who knows it waiting. A browser that has logged in before is a source of its own, whoever guesses at its address.
+Theory. Each source has its own count of failures, and there is no total count that an attacker could exhaust. The
+cost of many sources together is bounded by work: one hash at a time, on a thread that yields to the calls. Once the
+right password was shown, later ones are recognised without that work, by a hash under a key that exists in this
+process only. Then no number of guessers delays a user who knows the password. A browser that has logged in before is
+a source of its own, even if others guess at its address.
 """
 
 import asyncio

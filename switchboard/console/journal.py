@@ -2,10 +2,11 @@
 
 import asyncio
 import io
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -19,7 +20,7 @@ from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.console.pages import Pages
 from switchboard.journal.file import lines_from_end, read_part
 from switchboard.journal.record import CallDetailRecord, Outcome, write_csv
-from switchboard.journal.search import Wanted, find
+from switchboard.journal.search import MISSED, Wanted, find
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 
@@ -63,6 +64,47 @@ def by_day(records: Iterable[CallDetailRecord]) -> list[Day]:
         day.outcomes[record.outcome.value] += 1
         day.talked_s += record.duration_s
     return [days[name] for name in sorted(days, reverse=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day of the chart. `calls`, `answered`: heights, from 0 to 100."""
+
+    day: str
+    count: int
+    calls: float
+    answered: float
+
+
+BARS = 31
+
+
+def bars(days: Sequence[Day]) -> list[Bar]:
+    """The last BARS days up to the latest one that has calls, the oldest first; days without calls are 0 high."""
+    if not days:
+        return []
+    known = {each.day: each for each in days}
+    last = date.fromisoformat(days[0].day)
+    names = [str(last - timedelta(days=back)) for back in reversed(range(BARS))]
+    shown = [known.get(name, Day(name)) for name in names]
+    top = max(each.calls for each in shown)
+    return [Bar(each.day, each.calls, 100 * each.calls / top, 100 * each.answered / top) for each in shown]
+
+
+def _quick(asked: dict[str, str], now_at: float) -> list[tuple[str, str, bool]]:
+    """Searches that one click does: what they are called, their query, and whether it is this one."""
+    today = datetime.fromtimestamp(now_at).date()
+    week, yesterday = str(today - timedelta(days=6)), str(today - timedelta(days=1))
+    searches: list[tuple[str, dict[str, str]]] = [
+        ("All", {}),
+        ("Today", {"since": str(today)}),
+        ("Yesterday", {"since": yesterday, "until": yesterday}),
+        ("Last 7 days", {"since": week}),
+        ("Missed, 7 days", {"outcome": MISSED, "since": week}),
+        ("Failed, 7 days", {"outcome": Outcome.FAILED.value, "since": week}),
+    ]
+    here = {name: text for name, text in asked.items() if text}
+    return [(name, urlencode(query), query == here) for name, query in searches]
 
 
 def journal_lines(settings: Settings, context: BusContext) -> Iterator[bytes]:
@@ -122,6 +164,7 @@ class Journal:
             records=records,
             asked=asked,
             outcomes=list(Outcome),
+            quick=_quick(asked, time.time()),
             problem=problem,
             query=urlencode({name: text for name, text in asked.items() if text}),
             older=skip + A_PAGE if more else None,
@@ -134,7 +177,13 @@ class Journal:
         nothing: list[Day] = []
         days, problem = await self._read(asked, by_day, nothing)
         return self._pages.page(
-            request, "days.html", days=days, outcomes=list(Outcome), asked=asked, problem=problem
+            request,
+            "days.html",
+            days=days,
+            bars=bars(days),
+            outcomes=list(Outcome),
+            asked=asked,
+            problem=problem,
         )
 
     async def csv(self, request: Request) -> Response:

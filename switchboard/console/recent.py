@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from switchboard.bus.context import BusContext
 from switchboard.cli.output import duration
 from switchboard.history.explain import explain
+from switchboard.history.place import place_of
 from switchboard.history.reader import history_of
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import SummaryKind, user_of
 from switchboard.journal.file import read_part
 from switchboard.journal.record import CallDetailRecord, Outcome, parse_line, timestamp
+from switchboard.journal.search import NOT_MISSED
 from switchboard.settings.model import Settings
 from switchboard.settings.site import is_here
 
@@ -29,7 +32,6 @@ HOUR_NS = 3_600_000_000_000
 AGAIN_S = 10.0
 MOST_FAILED = 1000
 """Failed registrations that are looked at; more count as so many."""
-NOT_MISSED = frozenset({Outcome.ANSWERED, Outcome.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,12 @@ def start_of(path: Path, size: int, midnight: str) -> int:
 class RecentReader:
     """Looks. `badges`: what the menu shows beside a page's name, by its path."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Settings, context: BusContext, clock: Callable[[], float] = time.time
+    ) -> None:
         self.badges: dict[str, str] = {}
         self._settings = settings
+        self._context = context
         self._clock = clock
         self._history = history_of(settings)
         self._day = Day(settings.cdr_path) if is_here(JOURNAL, settings) else None
@@ -178,11 +183,9 @@ class RecentReader:
             messages = self._history.messages(record.call_id)
         except HistoryError:
             messages = []
-        return (
-            explain(messages).sentences[-1]
-            if messages
-            else f"{record.status}, {record.outcome.value.replace('_', ' ')}"
-        )
+        if not messages:
+            return f"{record.status}, {record.outcome.value.replace('_', ' ')}"
+        return explain(messages, place_of(self._settings, self._context)).sentences[-1]
 
 
 def _midnight(now_at: float) -> float:

@@ -1,4 +1,4 @@
-"""Pages that stay open and are told the news: server-sent events, each for a while, and only so many."""
+"""Pages that stay open and get live updates: server-sent events, limited in time and in number."""
 
 import time
 from collections.abc import AsyncGenerator

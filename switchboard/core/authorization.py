@@ -13,7 +13,7 @@ from switchboard.sip.headers import Header
 from switchboard.sip.uri import SipUri
 
 _NOBODY = "anonymous.invalid"
-"""The host in From of who does not want to be named (RFC 3323 §4.1.1.3)."""
+"""The host in From of an anonymous caller (RFC 3323 §4.1.1.3)."""
 
 
 class Challenge(Refusal):

@@ -68,7 +68,7 @@ class Lookup(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A look-up, and who wants it: the user who proved to be one, else the address that a request came from."""
+    """A look-up, and its asker: the authenticated user, else the source address of the request."""
 
     lookup: Lookup
     asker: str

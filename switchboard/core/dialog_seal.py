@@ -108,12 +108,12 @@ class DialogSeals:
         return None if sides is None else (sides.caller, sides.callee)
 
     def target_of(self, uri: SipUri | None, text: str) -> bytes:
-        """The sum over the address that a remote target names. `uri`: the `text` parsed, None for what is no URI."""
+        """The hash of the address that a remote target names. `uri`: the `text` parsed, None if it is not a URI."""
         known = self._targets.get(text)
         return self._learn(text, uri) if known is None else known
 
     def user(self, name: str) -> bytes:
-        """The sum over a user's name; `NOBODY` for "" ."""
+        """The hash of a user's name; `NOBODY` for "" ."""
         return self._user(name) if len(name) <= _REMEMBERED_LENGTH else self._user_of(name)
 
     def tag(self, call_id: str, tag: str, number: int, branch: str) -> str:
@@ -160,7 +160,7 @@ def address_named(uri: SipUri) -> tuple[str, int]:
 
 
 def _decoded(text: str) -> bytes:
-    """Return the octets; none of what is no whole seal."""
+    """Return the octets; b"" if the text is not a whole seal."""
     if len(text) > _LONGEST or not text.isascii():
         return b""
     padded = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)

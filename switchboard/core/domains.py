@@ -1,4 +1,4 @@
-"""Whose addresses are whose: the domain that is ours (RFC 3261 §16.5), and the networks that an operator names."""
+"""Own and other addresses: the domain that is ours (RFC 3261 §16.5), and the networks that an operator names."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def is_within(address: IpAddress, networks: Iterable[Network]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AccessList:
-    """Whom a list lets in: who is not denied, and is allowed if anybody is named there."""
+    """An access list: it lets in addresses that are not denied, and allowed if there is an allow list."""
 
     allow: tuple[Network, ...] = ()
     deny: tuple[Network, ...] = ()

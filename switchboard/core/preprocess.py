@@ -60,7 +60,7 @@ class Routing:
     `text` and `uri` are the Request-URI; of one that cannot be read, `unreadable` is what to say of it: only the
     Route of its dialog can lead it then. `routes`: Route values that are left. `seal`: what the last of ours that
     was taken off bore (`dialog_seal`). `breadth`: most branches at once (RFC 5393 §5.3).
-    `may_relay`: whether its sender may reach whom it likes. `user`: who has authenticated.
+    `may_relay`: whether its sender may call any destination. `user`: the authenticated user.
     `is_sealed`: whether the seal is one of this dialog; `is_led`: and leads where the request wants to go, to
     `target`, or else to the bindings of our user who is called. `is_nobodys`: its sender is no user of ours there.
     """

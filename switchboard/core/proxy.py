@@ -77,7 +77,7 @@ class Proxy:
     def undeliverable(self, flow: Flow, sent: bytes, effects: ProxyEffects) -> None:
         """The network says that it could not deliver what begins like `sent` (untrusted; §16.9, §18.4).
 
-        Who made that up had to know the branch of a request that nobody has answered yet, and where it went.
+        A forger had to know the branch of a request that was not answered yet, and its destination.
         """
         quoted = parse_quoted(sent)
         layer = self.env.layer
@@ -90,7 +90,7 @@ class Proxy:
             _context(client.user).fail_to_deliver(client.user, effects)
 
     def admit(self, incoming: IncomingRequest, effects: ProxyEffects) -> str | None:
-        """Return who sends a request outside a dialog that is fine otherwise; None if it is refused (§22.3)."""
+        """Return the sender of a request outside a dialog that is valid otherwise; None if it is refused (§22.3)."""
         assert self.env.admission is not None
         routing = preprocess(incoming, self.env.policy.own)
         try:

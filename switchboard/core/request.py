@@ -121,7 +121,7 @@ class IncomingRequest:
 
     @property
     def reader(self) -> Reader:
-        """Who reads the responses."""
+        """The reader of the responses."""
         return _new(Reader, (self.caller, self.message.get(Header.ACCEPT_LANGUAGE) or ""))
 
     @property

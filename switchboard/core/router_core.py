@@ -222,7 +222,7 @@ class RouterCore:
         self._hand_out()
 
     def admit(self, raw: bytes, index: bytes, octets: bytes) -> bytes | None:
-        """Return the user who sends a plain request outside a dialog; None if it is refused, which it is told."""
+        """Return the user who sends a plain request outside a dialog; None if it is refused; then it is answered."""
         incoming = IncomingRequest(Message(raw, index), Flow.unpack(octets), self._env.policy.own)
         user = self.proxy.admit(incoming, self._effects)
         if user is None:

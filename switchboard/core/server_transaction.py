@@ -140,7 +140,7 @@ class InviteServerTransaction(ServerTransaction):
                 self._complete(effects, not is_first)
 
     def acknowledge(self, effects: TransactionEffects) -> bool:
-        """Take an ACK; False if it is none of this transaction's business (the ACK for a 2xx, §13.2.2.4)."""
+        """Take an ACK; False if it does not belong to this transaction (the ACK for a 2xx, §13.2.2.4)."""
         if self.state == _COMPLETED:
             effects.touch(self)
             self.state = _CONFIRMED

@@ -102,7 +102,7 @@ def by_priority(targets: list[Target]) -> list[list[Target]]:
 
 
 def uri_of(text: str) -> SipUri:
-    """Return the URI; nobody's for what is no SIP URI, which only a flow can lead to."""
+    """Return the URI; nobody's if it is not a SIP URI, which only a flow can reach."""
     try:
         return parse_uri(text)
     except ParseError:

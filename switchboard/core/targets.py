@@ -29,7 +29,7 @@ ENDINGS: Final = ("ACK", "BYE")
 _MOST_ALIASES: Final = 20
 """Users that one user may lead to by contacts that are users."""
 RETRY_AFTER_S = 5
-"""When to call again while nobody has told us yet who is registered."""
+"""Retry-After while the bindings are not known yet, s."""
 
 
 class Locations(Protocol):
@@ -71,7 +71,7 @@ class TargetPolicy:
         return lines + doubtful if doubtful and self.is_doubted(incoming.source.host) else lines
 
     def is_doubted(self, host: str) -> bool:
-        """Whether who sends from there may not say who calls."""
+        """Whether senders there may not name the caller."""
         return not (self.keeps_identity or host in self.trusted)
 
     def select(self, incoming: IncomingRequest, routing: Routing, at: float) -> list[Target]:
@@ -102,7 +102,7 @@ class TargetPolicy:
         return list(found.values())
 
     def _refuse_user(self, user: str, at: float) -> Refusal:
-        """What to say of a user of ours who has no contact to send to."""
+        """The answer for a user of ours without a contact."""
         if not self.locations.is_loaded:
             return Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
         if any(target_of(bound, user) for bound in self.locations.lookup(user, at)):
@@ -177,7 +177,7 @@ class TargetPolicy:
         return targets
 
     def _foreign_target(self, routing: Routing, at: float) -> Target:
-        """A URI that is none of ours: the contact of the user whom it names, if that has it, else itself.
+        """A URI that is not ours: the contact of the user whom it names, if that has it, else itself.
 
         Only a private address is looked for, which says nothing to us: the contact of a phone behind address
         translation, to which a call is transferred.
@@ -237,7 +237,7 @@ PROBE_CALL_ID: Final = "switchboard-probe-"
 
 
 class OwnAnswer(Refusal):
-    """Tells anybody who asks that we are there: answered without state, in no more octets than the question."""
+    """Answers a ping (OPTIONS) without state, in no more octets than the request."""
 
 
 def _bad_event() -> Refusal:

@@ -67,7 +67,7 @@ class MachineFacts:
     damaged: Sequence[str] = ()
     """What was found damaged of our files, and set aside."""
     lacks_users: bool = False
-    """Whether passwords are asked for, and there is nobody who has one."""
+    """Whether passwords are required, and no user has one."""
     clock_doubt: str = ""
     """What was wrong with the clock when the machine started, while that matters; "" for nothing."""
 

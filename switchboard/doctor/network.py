@@ -62,7 +62,7 @@ def check_addresses(facts: NetworkFacts) -> Finding:
 
 
 def check_networks(facts: NetworkFacts) -> Iterator[Finding]:
-    """Who is in which network, and who is outside of all of them."""
+    """The phones in each network, and those outside of all networks."""
     outside = [each for each in _outside(facts.cards) if each.address.version == 4]
     if not outside or (facts.host and ip_address(facts.host).is_loopback):
         return

@@ -24,7 +24,7 @@ Over items, not over time: a machine that was busy with something else for a mom
 slow, and tells nothing of those that come."""
 STAMPS_KEPT = 1_000
 AWAY_S = 1.0
-"""Who is silent for longer was not at work, but away: that says nothing of the rate."""
+"""A peer that was silent for longer was away instead of working: that shows nothing about its rate."""
 _SHORTEST_S = 1e-4
 
 

@@ -69,7 +69,7 @@ _CAUSES = ("forbidden", "scanners", "oversized", "acks_ended", "sent_away_overlo
 
 
 class Refused(Exception):
-    """A message goes no further. `status`: what its sender is told; 0: nothing."""
+    """A message that is refused. `status`: of the response; 0: no response."""
 
     def __init__(self, status: int = 0) -> None:
         super().__init__(status)

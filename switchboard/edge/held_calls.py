@@ -18,7 +18,7 @@ from switchboard.busy import EVERY_S, still_busy
 from switchboard.core.held_calls import unpack_sums
 
 FIRST_ANSWERS_WITHIN_S: Final = 3.0
-"""A router that starts meanwhile takes less; who is away for longer holds up nobody."""
+"""A router that is starting needs less; one that is away for longer delays no other."""
 ASK_EVERY_S: Final = 1.0
 ANSWERS: Final = 2
 """A call is not held if this number of answers in a row says so: one may have crossed a request on its way."""

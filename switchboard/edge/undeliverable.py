@@ -20,7 +20,7 @@ SUBJECT: Final = "sip.undeliverable"
 class Undeliverable:
     """Reads the errors at `sockets` of `transport` and gathers those of a round. `outboxes`: one a router by number.
 
-    They go behind what came before them, or not at all: who has much to do learns it from its timers. So does
+    They go behind what came before them, or not at all: a busy router notices the loss by its timers. So does
     everybody while there are too many: for DEAF_S, until `due_at` (monotonic s), the sockets tell none.
     """
 

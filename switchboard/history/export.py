@@ -1,8 +1,8 @@
 """Messages for other programs: captures (pcapng) for Wireshark, tshark and sngrep, HEP3 for Homer and heplify.
 
-The edge sees UDP payloads, no packets: in a capture IP and UDP headers are made up around them, with the addresses and
-ports that were seen, and with right checksums. Blocks are those of draft-ietf-opsawg-pcapng; the link type is
-101, packets that begin with their IP header.
+The edge sees UDP payloads, not packets. So a capture has synthetic IP and UDP headers, with the real addresses and
+ports, and with correct checksums. Blocks are those of draft-ietf-opsawg-pcapng; the link type is 101, packets that
+begin with their IP header.
 
 A HEP3 packet is "HEP3", its whole length, and chunks: vendor (2 octets), type (2), length with this head (2), and
 value; all numbers big-endian. The types are those of vendor 0.

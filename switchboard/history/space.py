@@ -1,8 +1,8 @@
-"""How much of the disk the history takes, and that it gives its room back before others need it.
+"""The disk space of the history: its limit, and how it frees space before others need it.
 
-The limit holds for the file and its write-ahead log together: so much for what is kept, so much for the log, and what
-is written at once is small beside both. A luxury does not take the last room of a disk: while less than a reserve is
-free nothing is kept, and the oldest goes.
+The limit holds for the file and its write-ahead log together: a part for each, and a single write is small beside
+both. The history is optional, so it does not take the last space of a disk: while less than a reserve is free,
+nothing is added, and the oldest messages are removed.
 """
 
 import errno

@@ -1,7 +1,7 @@
-"""The history on disk (SQLite): messages by Call-ID, the oldest dropped as limits are reached.
+"""The history on disk (SQLite): messages by Call-ID; the oldest are dropped as limits are reached.
 
-One row a Call-ID tells what it was about; its messages stand in parcels, one for each commit with any. The
-history may lose its last seconds with the power: it is not synced at each commit, only kept whole.
+One row for each Call-ID has a summary. Its messages are in parcels, one for each commit with any. The history may
+lose its last seconds at a power failure: commits are not synced to the disk, but the file stays consistent.
 """
 
 import errno

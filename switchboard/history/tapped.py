@@ -1,4 +1,4 @@
-"""What the taps show: read, sampled when it is too much, filtered for who asked for a part."""
+"""The output of the taps: read, sampled if there is too much, and filtered for subscribers of a part."""
 
 from collections import OrderedDict
 from collections.abc import Iterator

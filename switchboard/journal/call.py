@@ -150,7 +150,7 @@ class Call:
         self.is_past_us = self.is_past_us or self.seen_at == self.answered_at
 
     def fail(self, event: Failed) -> CallDetailRecord | None:
-        """A final response that is no 2xx. Returns the record unless the call is up or may yet go on."""
+        """A final response that is not a 2xx. Returns the record unless the call is up or may yet go on."""
         if self.answered_at is not None:
             return None
         if event.status in CHALLENGES:

@@ -129,7 +129,7 @@ class Journal:
 
     @property
     def held(self) -> set[Router]:
-        """Whose events are here, and not on the disk."""
+        """Routers whose events are here, and not on the disk."""
         return self._told
 
     def calls(self, now_at: float) -> list[dict[str, object]]:

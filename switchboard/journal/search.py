@@ -4,12 +4,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from switchboard.journal.record import CallDetailRecord, parse_line, timestamp
+from switchboard.journal.record import CallDetailRecord, Outcome, parse_line, timestamp
+
+MISSED = "missed"
+"""Stands for every outcome of a call that nobody answered, though nothing failed."""
+NOT_MISSED = frozenset({Outcome.ANSWERED, Outcome.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is searched for; empty fields do not matter. `since`, `until`: days here, as 2026-11-24."""
+    """What is searched for; empty fields do not matter.
+
+    `outcome`: an Outcome, or MISSED. `since`, `until`: days here, as 2026-11-24.
+    """
 
     user: str = ""
     outcome: str = ""
@@ -41,7 +48,7 @@ class Matcher:
     def may_match(self, line: bytes) -> bool:
         """Whether it is worth while to read the line."""
         return (
-            self.outcome.encode() in line
+            (self.outcome == MISSED or self.outcome.encode() in line)
             and self.call_id.encode() in line
             and (not self.user or self.user.encode() in line.lower())
         )
@@ -50,10 +57,13 @@ class Matcher:
         """Whether the record is one of those."""
         return (
             self.since <= record.started_at < self.until
-            and self.outcome in ("", record.outcome.value)
+            and self._has(record.outcome)
             and self.call_id in ("", record.call_id)
             and (self.user in record.caller.lower() or self.user in record.callee.lower())
         )
+
+    def _has(self, outcome: Outcome) -> bool:
+        return outcome not in NOT_MISSED if self.outcome == MISSED else self.outcome in ("", outcome.value)
 
 
 def find(lines: Iterable[bytes], wanted: Matcher) -> Iterator[CallDetailRecord]:

@@ -50,9 +50,9 @@ class Phrases:
         return [self._language, dict(self.users), dict(self._tables), self.standard]
 
     def translate(self, raw: bytes, user: str, accept_language: str) -> bytes:
-        """Return the response `raw` with the phrase for its reader; what is no response passes unchanged.
+        """Return the response `raw` with the phrase for its reader; other octets pass unchanged.
 
-        `user`: who reads it, "" if none of ours. `accept_language`: as the request has it (untrusted), or "".
+        `user`: its reader, "" if not a user of ours. `accept_language`: as the request has it (untrusted), or "".
         """
         line = _STATUS_LINE.match(raw)
         if not line:

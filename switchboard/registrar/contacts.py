@@ -12,7 +12,7 @@ from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri, is_sip
 
 MALFORMED_EXPIRES = 3600
-"""What an expiry that is no number means (§20.10)."""
+"""The meaning of an expiry that is not a number (§20.10)."""
 _STAR = re.compile(r"(?:\*|<\*>)\s*(?:;\s*expires\s*=\s*([^;]*))?", re.IGNORECASE)
 """All contacts; some user agents write brackets and parameters, as with any other."""
 _LONGEST_DIGITS = 20
@@ -71,7 +71,7 @@ def parse_expires(text: str | None) -> int | None:
 
 
 def _contact_values(request: Message) -> list[str]:
-    """The values; what is no URI is the part before a comma of a display name that lacks its quotes."""
+    """The values; a value that is not a URI is the part before a comma of a display name without quotes."""
     values: list[str] = []
     begun = ""
     for value in request.values(Header.CONTACT):

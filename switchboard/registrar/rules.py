@@ -41,7 +41,7 @@ class Displaced(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The response to a REGISTER, and whose it is ("": nobody of ours).
+    """The response to a REGISTER, and its user ("": not a user of ours).
 
     `is_challenge`: it need not be remembered, and goes nowhere but back. b"": there is none.
     """
@@ -141,7 +141,7 @@ class Registrar:
 
     @staticmethod
     def is_translated(place: str, via: str, source: str) -> bool:
-        """Whether who has a contact at this host and port is reached at `source` instead (see `Update`)."""
+        """Whether a contact at this host and port is reached at `source` instead (see `Update`)."""
         return is_behind_translation(SipUri.parse(f"sip:{place}"), via, source)
 
     def date(self, second: int) -> str:

@@ -329,7 +329,7 @@ class SqliteStore:
         return self.number, {user: self.bindings(user) for user in self.table.users()}
 
     def page(self, after: str, at_most: int) -> Page:
-        """As in `Store`; names are put in order for the first page. Who is new since is in a later change."""
+        """As in `Store`; names are put in order for the first page. Users that are new since are in a later change."""
         if not (after and self._names):
             self._names = sorted(self.table.users())
         start = bisect_right(self._names, after)

@@ -72,7 +72,7 @@ class UserTableInPython:
     def take(self, records: bytes, start: int = 0, row: int = 0) -> list[str]:
         """Take the packed list of records that begins there and ends the octets; each user's last one counts.
 
-        Returns whose they are. CodecError if it is no such list; then some may have been taken.
+        Returns their users. CodecError if it is not such a list; then some may have been taken.
         """
         taken = []
         for user, bindings in _records(records[start:] if start else records):
@@ -125,7 +125,7 @@ class UserTableInPython:
         return names, at if at < _BUCKETS else 0
 
     def expired(self, now_at: float, at_most: int) -> tuple[list[str], bool]:
-        """The next who have a binding that is no longer valid, and whether to ask again at once.
+        """The next users with a binding that is no longer valid, and whether to ask again at once.
 
         About `at_most` names, after a look at about LOOKS_A_NAME times as many users. `now_at`: epoch seconds.
         """

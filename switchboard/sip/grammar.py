@@ -79,7 +79,7 @@ def read_host_port(text: str) -> HostPort:
 
 
 def _port(text: str | None) -> int | None:
-    """The number, None for no text, _NO_PORT for what is no port."""
+    """The number, None for no text, _NO_PORT for an invalid port."""
     if not text:
         return None
     digits = text.lstrip("0") or "0"

@@ -84,7 +84,7 @@ class SipUri:
 
     @classmethod
     def parse(cls, text: str) -> "SipUri":
-        """ParseError: status 416 for a URI of another scheme, 400 for what is no URI."""
+        """ParseError: status 416 for a URI of another scheme, 400 for other text."""
         return parse_uri(text)
 
     def __str__(self) -> str:

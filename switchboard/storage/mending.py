@@ -29,7 +29,7 @@ _FRAMES_SEEN_AT: Final = 16
 """Where the index of a log says how many frames it has."""
 
 Recognise = Callable[[Row], Sequence[Any] | None]
-"""What of a row that was found goes into a table's columns; None: it is none of that table."""
+"""The values of a found row for a table's columns; None: the row is not from that table."""
 
 
 @dataclass(frozen=True, slots=True)

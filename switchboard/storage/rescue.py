@@ -1,7 +1,8 @@
-"""What can be read of a damaged SQLite file, page by page: neither its trees nor its header need to be whole.
+"""Reads what is readable of a damaged SQLite file, page by page: neither its trees nor its header need to be whole.
 
-A page that holds rows says so itself, and where each of them is (https://sqlite.org/fileformat2.html#b_tree_pages).
-What a row looks like tells which table it is of.
+Theory. A page with rows is self-describing: it says so itself, and where each row is
+(https://sqlite.org/fileformat2.html#b_tree_pages). So no tree is needed to find the rows. The number and types of a
+row's values tell to which table it belongs.
 """
 
 import struct

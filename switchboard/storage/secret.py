@@ -1,4 +1,4 @@
-"""Files that nobody else may read: refused, with the command that mends it, or closed where they are ours to close."""
+"""Files that nobody else may read: refused, with the command that repairs it, or closed if they are ours to close."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ _BESIDE = ("", "-wal", "-shm")
 
 
 def exposure(path: Path) -> str:
-    """Who else may read or change the file, and what to do, for people; "" if nobody. OSError.
+    """The other users who may read or change the file, and the remedy, for people; "" if none. OSError.
 
     A file of root's may be there for a group: that is how secrets are handed to services.
     """

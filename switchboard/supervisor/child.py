@@ -155,7 +155,7 @@ class Child:
         self._wordless = 0 if self._spoke else self._wordless + 1
         self._spoke, self._used_ticks = False, used_ticks
         if self._waits:
-            with suppress(OSError):  # who cannot be asked does not answer
+            with suppress(OSError):  # a process that cannot be asked does not answer
                 self._go_socket.send(ASKED, socket.MSG_DONTWAIT)
 
     @property

@@ -1,4 +1,9 @@
-"""Finds workers that run and do nothing, and tells systemd how the service is (sd_notify)."""
+"""Finds workers that run but do nothing, and reports the state of the service to systemd (sd_notify).
+
+Theory. A parent asks its worker for its counters several times in `hung_after_s`. It counts unanswered questions
+instead of time: if the whole machine stood still, the parent stood still, too, and no question was asked. So no
+worker is killed for a pause of the machine.
+"""
 
 import os
 import socket
@@ -87,7 +92,7 @@ class Watchdog:
         return self._next
 
     def handle_timer(self, now: float) -> None:
-        """See who has answered, and ask again."""
+        """Read the answers, and ask again."""
         self._next = now + self._hung_after_s / LOOKS
         for worker, pulse in self._pulses:
             for line in worker.look():
@@ -109,7 +114,7 @@ class _Pulse:
         self._asked = False
 
     def take(self, pid: int | None) -> None:
-        """Take the answer to the last question, ask the next one. `pid`: who is to answer, if anybody."""
+        """Take the answer to the last question, ask the next one. `pid`: of the worker that should answer."""
         if self._has_answered() or pid != self._pid:
             self.missed = 0
         elif self._asked:
@@ -127,5 +132,5 @@ class _Pulse:
         return answers > 0
 
     def _ask(self) -> None:
-        with suppress(zmq.Again):  # who cannot be asked does not answer
+        with suppress(zmq.Again):  # a worker that cannot be asked does not answer
             self._socket.send(frames.pack("stats", None), zmq.NOBLOCK)

@@ -1,6 +1,6 @@
-"""How many files a process may have open: raised as far as the hard limit allows, and told where that is too little.
+"""The limit of open files: raised as far as the hard limit allows, and reported where that is too little.
 
-libzmq ends a process that gets no descriptor, without a word.
+libzmq ends a process that gets no descriptor, without a message.
 """
 
 import resource

@@ -1,7 +1,8 @@
-"""The processes that may follow the one in service, loaded, so that a killed one is replaced without an import.
+"""Standby processes: they may follow the process in service, and have loaded their code, so that a killed process is
+replaced without an import.
 
-As a rule it is the fork of the one in service, there from the start; one is launched where there is none.
-None of these has been told to go.
+A standby process is usually forked from the process in service, right after that has loaded its code. Where there is
+none, one is launched. None of them has been told to serve.
 """
 
 from collections.abc import Callable, Iterator
@@ -145,13 +146,13 @@ class Successors:
         return self._standby.next_deadline()
 
     def tend(self, now: float) -> list[str]:
-        """Note who has ended, launch the standby process when it is time. Returns what the log is to know."""
+        """Note processes that ended, launch the standby process when it is time. Returns lines for the log."""
         self._dismissed = [child for child in self._dismissed if not child.reap()]
         events = (self._reap_successor(), self._standby.reap(now), self._standby.handle_timer(now))
         return [event for event in events if event]
 
     def look(self) -> list[str]:
-        """Look for signs of life, and end who hangs; the log is to know of it. To be called again and again."""
+        """Look for signs of life, and end processes that hang; returns lines for the log. To be called periodically."""
         events = []
         for child in self.children():
             child.look()

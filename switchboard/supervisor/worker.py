@@ -10,7 +10,7 @@ from switchboard.supervisor.child import Child
 from switchboard.supervisor.standby import Pauses, Successors
 
 STEADY_S = 1.0
-"""Who was up that long is restarted at once; who was not, after a growing pause."""
+"""A worker that was up for this time is restarted at once; another one after a growing pause."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 GRACE_S = 4.0
@@ -108,7 +108,7 @@ class Worker:
     def look(self) -> list[str]:
         """Look for signs of life of starting and waiting processes, and end those that hang. Returns lines for the log.
 
-        LOOKS in a row without one are too many. Who is up is asked by the Watchdog.
+        LOOKS in a row without one are too many. The Watchdog asks workers that are up.
         """
         events = self._successors.look()
         if self._child is not None and self.state is State.STARTING:
@@ -138,7 +138,7 @@ class Worker:
         return min((at for at in (own, self._successors.next_deadline()) if at is not None), default=None)
 
     def tend(self, readable: Container[object], now: float) -> list[str]:
-        """Take what the processes say, note who has ended, do what is due. Returns lines for the log."""
+        """Read the reports of the processes, note those that ended, do what is due. Returns lines for the log."""
         for child in self._children():
             if child.ready_fd in readable:
                 child.hear()

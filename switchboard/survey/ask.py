@@ -45,7 +45,7 @@ def ask_workers(
     question: str,
     body: object = None,
 ) -> dict[str, Any]:
-    """What those that are up answer, by NAME.INSTANCE; who does not answer is left out."""
+    """The answers of the workers that are up, by NAME.INSTANCE; without those that do not answer."""
     endpoints = endpoints_of(settings)
     up = (each for each in workers if each["state"] == UP)
     servers = {name_of(each): endpoints.ask(each["name"], each["instance"]) for each in up}

@@ -39,7 +39,7 @@ class Lender:
         return {self._listener.fileno(): self.lend}
 
     def lend(self) -> None:
-        """Give the sockets to who has come; forget who has gone."""
+        """Give the sockets to new borrowers; forget those that are gone."""
         for gone in [each for each in self._borrowers if _has_gone(each)]:
             gone.close()
             self._borrowers.remove(gone)

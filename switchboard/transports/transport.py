@@ -68,7 +68,7 @@ class Undelivered(NamedTuple):
     """Where a message was sent, and as much of it as the error quotes.
 
     `is_lost`: it will not arrive (RFC 3261 §18.4); False for what says nothing of that, such as its size.
-    Anybody who can send us a packet can have made it up.
+    It may be forged by anybody who can send us a packet.
     """
 
     flow: Flow

@@ -1,7 +1,7 @@
-"""Lines of the log about single requests, and never too many of them.
+"""Log lines about single requests, with a limit on their number.
 
-Who was turned away (in the form that fail2ban reads), whose registration had to go for want of room, and, at
-level debug, every message in a worker's frames.
+They report refused requests (in the form that fail2ban reads), bindings that were displaced for lack of room, and,
+at level debug, every message in a worker's frames.
 """
 
 import re

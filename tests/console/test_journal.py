@@ -1,10 +1,14 @@
 """The page Journal."""
 
+import re
+from collections import Counter
+from html import unescape
 from pathlib import Path
 
 import pytest
 from console.conftest import Open
 
+from switchboard.console.journal import BARS, Bar, Day, bars
 from switchboard.journal.record import CallDetailRecord
 
 
@@ -48,6 +52,7 @@ def journal(data_dir: Path) -> Path:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
+        ("outcome=missed", ["call-2"]),
         ("", ["call-3", "call-2", "call-1"]),
         ("user=MAREK", ["call-2"]),
         ("outcome=busy", ["call-2"]),
@@ -110,3 +115,24 @@ def test_what_phones_say_is_no_markup(open_console: Open, data_dir: Path) -> Non
     page = open_console().get("/journal").text
     assert "<script>alert" not in page
     assert "<img src=x" not in page
+
+
+def test_the_chart_has_a_place_for_each_day() -> None:
+    days = [Day("2026-03-02", Counter(answered=3, busy=1)), Day("2026-02-28", Counter(answered=1, busy=1))]
+    shown = bars(days)
+    assert (len(shown), shown[0].day) == (BARS, "2026-01-31")
+    assert shown[-3:] == [
+        Bar("2026-02-28", 2, 50.0, 25.0),
+        Bar("2026-03-01", 0, 0.0, 0.0),
+        Bar("2026-03-02", 4, 100.0, 75.0),
+    ]
+    assert bars([]) == []
+
+
+def test_quick_searches(open_console: Open) -> None:
+    browser = open_console()
+    page = browser.get("/journal").text
+    assert re.search(r'<a href="/journal" aria-current="true">All</a>', page)
+    (week,) = re.findall(r'<a href="(/journal\?[^"]*)">Last 7 days</a>', page)
+    assert f'<a href="{week}" aria-current="true">' in browser.get(unescape(week)).text
+    assert browser.get("/journal?outcome=missed").status_code == 200

@@ -1,12 +1,14 @@
 """What the first page tells of the past."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from console.conftest import data_dir as data_dir
 from history.wire import BOARD, CALL_ID, LUKAS, refused, vias
 
+from switchboard.bus.context import BusContext
 from switchboard.console.recent import LATEST, LATEST_BYTES, Day, Failed, RecentReader, start_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import HistoryStore, Limits
@@ -41,13 +43,15 @@ def path(data_dir: Path) -> Path:
     return Settings(data_dir=data_dir).cdr_path
 
 
-def reader_at(data_dir: Path, *now_at: float) -> RecentReader:
-    instants = iter(now_at)
-    return RecentReader(Settings(data_dir=data_dir), lambda: next(instants))
+@contextmanager
+def reader_at(data_dir: Path, now_at: float) -> Iterator[RecentReader]:
+    with BusContext() as context:
+        yield RecentReader(Settings(data_dir=data_dir), context, lambda: now_at)
 
 
 def test_no_journal_yet(data_dir: Path) -> None:
-    found = reader_at(data_dir, NOON, NOON).look()
+    with reader_at(data_dir, NOON) as reader:
+        found = reader.look()
     assert (found.calls, found.missed, found.latest, found.failed) == (0, 0, [], None)
 
 
@@ -108,7 +112,8 @@ def test_causes_without_a_history(data_dir: Path, path: Path) -> None:
         + line(NOON - 8, Outcome.NO_ANSWER, "unanswered")
         + line(NOON - 7, Outcome.FAILED, "failed")
     )
-    found = reader_at(data_dir, NOON, NOON).look()
+    with reader_at(data_dir, NOON) as reader:
+        found = reader.look()
     assert [each.cause for each in found.latest] == ["486, failed", "486, no answer", "talked 1m 00s"]
     assert (found.calls, found.missed) == (3, 1)
 
@@ -136,8 +141,8 @@ def test_with_a_history(data_dir: Path, path: Path) -> None:
             ("5", "jana", 403, NOON - 3700),
         ):
             store.add(registration(call_id, user, status, at))
-    reader = reader_at(data_dir, NOON, NOON)
-    found = reader.look()
+    with reader_at(data_dir, NOON) as reader:
+        found = reader.look()
     assert found.failed == Failed(3, 2)
     assert reader.badges == {"/registrations": "3"}
     assert "486 Busy Here" in found.latest[0].cause

@@ -46,7 +46,7 @@ function follow(live) {
 }
 
 // A message of the ladder is shown beside it, without leaving the page.
-async function showMessage(line) {
+async function showMessage(line, tapped = false) {
   const answer = await fetch(line.dataset.message);
   if (!answer.ok) return;
   const panel = document.getElementById("message");
@@ -56,7 +56,8 @@ async function showMessage(line) {
   markChosen();
   history.replaceState(null, "", line.getAttribute("href"));
   const box = panel.getBoundingClientRect();
-  if (box.top > innerHeight - 120) panel.scrollIntoView({ block: "start" });
+  const stacked = matchMedia("(max-width: 80rem)").matches;
+  if (box.top > (tapped && stacked ? innerHeight / 3 : innerHeight - 120)) panel.scrollIntoView({ block: "start" });
 }
 
 let chosen = document.querySelector(".line[aria-current]")?.id;
@@ -69,7 +70,7 @@ function markChosen() {
 document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const line = event.target.closest(".line[data-message]");
-  if (line) { event.preventDefault(); showMessage(line); }
+  if (line) { event.preventDefault(); showMessage(line, true); }
   const copier = event.target.closest("[data-copy]");
   if (copier && navigator.clipboard) { event.preventDefault(); copy(copier); }
 });
@@ -124,6 +125,9 @@ function unfold() {
   if (fold) { fold.open = true; aim.focus(); }
 }
 unfold();
+if (matchMedia("(max-width: 46rem)").matches) {
+  for (const filters of document.querySelectorAll("details.filters:not([data-used])")) filters.open = false;
+}
 window.addEventListener("hashchange", unfold);
 
 const live = document.getElementById("live");
