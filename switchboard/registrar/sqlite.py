@@ -111,8 +111,8 @@ class SqliteStore:
         self._change: Change | None = None
         self._nonces: dict[bytes, bytes | None] = {}  # to be kept with the next commit
         self._names: list[str] = []  # in order, while pages are asked for
-        if isinstance(path, Path):
-            self._examine(path)
+        self._is_copy = False
+        """Whether what the file held is in memory, since it could not be mended or opened."""
         self._database = self._open()
         try:
             self._load()
@@ -122,19 +122,18 @@ class SqliteStore:
             self._database = self._open()
             self._load()
 
-    def _examine(self, path: Path) -> None:
-        try:
-            with SCHEMA.explained(path):
-                take_restored(path)
-            SCHEMA.examine(path)
-        except StoreError as error:
-            if not SCHEMA.is_for_now(error):
-                raise
+    def _open_mended(self) -> sqlite3.Connection:
+        """Put in place what was restored, mend what is damaged, and open the file."""
+        if isinstance(self._path, Path):
+            with SCHEMA.explained(self._path):
+                take_restored(self._path)
+            SCHEMA.examine(self._path)
+        return self._connect()
 
     def _open(self) -> sqlite3.Connection:
-        """The file, or while that cannot be opened, what it holds."""
+        """The file, or while that cannot be opened or mended, what it holds."""
         try:
-            return self._connect()
+            return self._open_mended()
         except StoreError as error:
             if not (isinstance(self._path, Path) and error.__cause__ and SCHEMA.is_for_now(error)):
                 raise
@@ -142,6 +141,7 @@ class SqliteStore:
                 database = SCHEMA.open_copy(self._path)
             except StoreError:
                 raise error from error.__cause__
+            self._is_copy = True
             self.writing.failed(error_number(error.__cause__))
             return database
 
@@ -199,8 +199,9 @@ class SqliteStore:
 
     def try_again(self) -> bool:
         """Whether the file can be written again, which could not be. StoreError if it is another one by now."""
+        was_copy = self._is_copy
         try:
-            database = self._connect()
+            database = self._open_mended() if was_copy else self._connect()
             self._database, before = database, self._database
             before.close()
             self._try_to(self._write_much)
@@ -213,9 +214,9 @@ class SqliteStore:
         except NotWritten:
             return False
         else:
-            self._nonces = {}
+            self._nonces, self._is_copy = {}, False
             self.writing.worked()
-            if self._last_row() != self.number:
+            if was_copy or self._last_row() != self.number:
                 self._load()
         return not self.writing.error
 

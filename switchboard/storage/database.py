@@ -12,7 +12,7 @@ from pathlib import Path
 
 from switchboard.busy import still_busy
 from switchboard.storage.image import read_image, wal_of
-from switchboard.storage.mending import Plan, Report, damage_of, is_damage, mend
+from switchboard.storage.mending import Plan, Report, damage_of, is_damage, mend, save_into
 from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import error_number
 
@@ -79,15 +79,29 @@ class Schema:
             return str(error) if is_damage(error) else ""
 
     def open_copy(self, path: Path) -> sqlite3.Connection:
-        """What `path` holds, in memory, while SQLite cannot open it: to be read only. Nothing, if it is not there."""
+        """What `path` holds, in memory, while SQLite cannot open it: to be read only. Nothing, if it is not there.
+
+        What can be read of it, if it is damaged.
+        """
         with self.explained(path):
             database = connect(":memory:")
             if path.parent.is_dir() and not path.exists():
                 database.executescript(f"{self.plan.script} PRAGMA user_version = {self.version};")
                 return database
             database.deserialize(read_image(path).without_log())
+            if self._is_damaged(database):
+                database.close()
+                database = connect(":memory:")
+                save_into(database, path, self.version, self.plan)
             self._check(path, database)
         return database
+
+    def _is_damaged(self, copy: sqlite3.Connection) -> bool:
+        try:
+            (line,) = copy.execute(f"PRAGMA {self.check}(1)").fetchone()
+            return line != "ok" and schema_version(copy) in (0, self.version)
+        except sqlite3.DatabaseError as error:
+            return is_damage(error)
 
     def open_to_read(self, path: Path) -> sqlite3.Connection | None:
         """Open `path` without disturbing its writer; None if there is no file yet, or nothing in it."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from switchboard.storage.image import Image, has_lost_frames, read_image, shm_of, wal_of
 from switchboard.storage.rescue import Rescue, Row
+from switchboard.storage.room import claim
 
 _MARK: Final = ".damaged-"
 _REPORT: Final = ".json"
@@ -97,9 +98,10 @@ def mend(path: Path, found: str, version: int, plan: Plan) -> Report:
     rescue = Rescue(image)
     saved = path.with_name(path.name + ".saved")
     saved.unlink(missing_ok=True)
-    os.close(os.open(saved, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    _make(saved, path.stat().st_size if path.exists() else 0)
     older = _older_rows(path) if image.skipped else ()
-    count, missing = _write(saved, rescue.rows(), older, version, plan)
+    with closing(sqlite3.connect(saved, isolation_level=None)) as database:
+        count, missing = _write(database, rescue.rows(), older, version, plan)
     if path.exists():
         shutil.copymode(path, saved)
     lost = [f"{count} rows were saved"]
@@ -113,6 +115,24 @@ def mend(path: Path, found: str, version: int, plan: Plan) -> Report:
     report = Report(str(path), time.time(), found, ", ".join(lost), kept.name, plan.advice)
     write_report(kept, report)
     return report
+
+
+def _make(path: Path, size: int) -> None:
+    """An empty file with room for so many octets. OSError: at once, before anybody has worked for nothing."""
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        claim(fd, 0, size)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(fd)
+
+
+def save_into(database: sqlite3.Connection, path: Path, version: int, plan: Plan) -> None:
+    """Fill an empty database with what can be read of the file, which stays as it is. OSError, sqlite3.Error."""
+    image = read_image(path)
+    _write(database, Rescue(image).rows(), _older_rows(path) if image.skipped else (), version, plan)
 
 
 def _older_rows(path: Path) -> Sequence[Row]:
@@ -208,18 +228,17 @@ def _read(path: Path) -> Report | None:
 
 
 def _write(
-    path: Path, rows: Iterator[Row], older: Sequence[Row], version: int, plan: Plan
+    database: sqlite3.Connection, rows: Iterator[Row], older: Sequence[Row], version: int, plan: Plan
 ) -> tuple[int, list[str]]:
-    """Write the file; how many rows it has, and what is missing."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.executescript(f"PRAGMA synchronous = FULL; BEGIN; {plan.script} {plan.memory}")
-        filling = _Filling(database, plan.rows)
-        for row in rows:
-            filling.put(row)
-        for row in older:
-            filling.put_older(row)
-        missing = [str(each) for (each,) in database.execute(plan.missing)] if plan.missing else []
-        database.executescript(f"BEGIN; {plan.settle} PRAGMA user_version = {version}; COMMIT;")
+    """Fill the database; how many rows it has, and what is missing."""
+    database.executescript(f"PRAGMA synchronous = FULL; BEGIN; {plan.script} {plan.memory}")
+    filling = _Filling(database, plan.rows)
+    for row in rows:
+        filling.put(row)
+    for row in older:
+        filling.put_older(row)
+    missing = [str(each) for (each,) in database.execute(plan.missing)] if plan.missing else []
+    database.executescript(f"BEGIN; {plan.settle} PRAGMA user_version = {version}; COMMIT;")
     return filling.count, missing
 
 

@@ -202,6 +202,30 @@ def test_a_damaged_file_is_set_aside_and_what_can_be_read_goes_on(store: SqliteS
     again.close()
 
 
+def test_what_is_damaged_and_cannot_be_mended_now_is_read_and_mended_later(
+    store: SqliteStore, path: Path
+) -> None:
+    for number in range(200):
+        put(store, f"user{number}", FULL._replace(user_agent="x" * 150))
+    before = store.snapshot()[1]
+    store.close()
+    overwrite(path, pages_of(path) // 2, KINDS["rubbish"])
+    with file_limit(path.stat().st_size // 2):
+        again = SqliteStore(path)
+        bound = again.snapshot()[1]
+        assert 180 < len(bound) < 200
+        assert all(before[user] == found for user, found in bound.items())
+        with pytest.raises(NotWritten), again.batch():
+            again.put("eva", [PLAIN])
+        assert (again.try_again(), again.writing.error > 0, reports(path)) == (False, True, [])
+    assert again.try_again()
+    assert again.snapshot()[1] == bound
+    assert len(reports(path)) == 1
+    put(again, "eva", PLAIN)
+    again.close()
+    assert read_snapshot(path)[1] == bound | {"eva": [PLAIN]}
+
+
 def test_a_row_that_is_no_list_of_records_is_damage(store: SqliteStore, path: Path) -> None:
     put(store, "lukas", FULL)
     put(store, "eva", PLAIN)
