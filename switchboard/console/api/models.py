@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from switchboard.console.names import MOST_CHARACTERS
 from switchboard.console.people import USER
 from switchboard.journal.record import CallDetailRecord, Outcome
+from switchboard.journal.search import MISSED
 
 A_PAGE = 100
 LARGEST_PAGE = 500
@@ -63,6 +64,14 @@ class Figure(BaseModel):
     note: str
 
 
+class Today(BaseModel):
+    """What the page Now tells of the past; null where the journal or the history cannot be read here."""
+
+    calls: int | None = Field(description="Calls that began today and have ended.")
+    missed: int | None
+    failed_registrations: int | None = Field(description="Of the last hour.")
+
+
 class Status(BaseModel):
     """How the switchboard is."""
 
@@ -72,6 +81,7 @@ class Status(BaseModel):
     calls: int | None
     users: int
     bindings: int
+    today: Today
     damaged: list[str] = Field(description="What was lost of files that were damaged, for people.")
     figures: list[Figure]
     workers: list[Worker]
@@ -99,7 +109,7 @@ class JournalQuery(Paged):
     """Which records; empty fields do not matter. `since`, `until`: days of the switchboard's time zone."""
 
     user: Annotated[Text, Field(description="In the URI of caller or callee, in any case.")] = ""
-    outcome: Literal["", *(each.value for each in Outcome)] = ""  # type: ignore[valid-type]
+    outcome: Literal["", MISSED, *(each.value for each in Outcome)] = ""  # type: ignore[valid-type]
     since: Day = ""
     until: Day = ""
     call_id: Text = ""

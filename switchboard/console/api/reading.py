@@ -136,6 +136,11 @@ class Reading:
             calls=None if look.calls is None else len(look.calls),
             users=look.moment.users,
             bindings=look.moment.bindings,
+            today=models.Today(
+                calls=look.recent.calls,
+                missed=look.recent.missed,
+                failed_registrations=look.recent.failed.count if look.recent.failed else None,
+            ),
             damaged=damaged,
             figures=[
                 models.Figure(

@@ -118,6 +118,7 @@ def test_the_journal_comes_in_pages_the_last_first(ask: Ask, data_dir: Path) -> 
     assert [[each["call_id"] for each in page] for page in found] == [["6", "5", "4"], ["3", "2", "1"], ["0"]]
     one = ask("GET", "/journal", params={"call_id": "3", "user": "LENKA", "outcome": "cancelled"}).json()
     assert [each["call_id"] for each in one["records"]] == ["3"]
+    assert len(ask("GET", "/journal", params={"outcome": "missed"}).json()["records"]) == 7
     for nothing in ({"since": "2026-11-26"}, {"until": "2026-11-22"}, {"outcome": "busy"}):
         assert ask("GET", "/journal", params=nothing).json() == {"next": None, "records": []}
 
@@ -184,6 +185,7 @@ def test_status_and_calls_where_nobody_runs(ask: Ask, monkeypatch: pytest.Monkey
     status = ask("GET", "/status").json()
     assert (status["ready"], status["calls"]) == (False, None)
     assert "registrar.0" in status["not_up"]
+    assert status["today"] == {"calls": 0, "missed": 0, "failed_registrations": None}
     assert ask("GET", "/calls").status_code == 503
 
 
