@@ -1,11 +1,15 @@
-"""The clock by which lifetimes and durations count: epoch seconds that no setting of the wall clock moves.
+"""The steady clock, for lifetimes and durations: epoch seconds that no setting of the wall clock moves.
 
-Within a boot of the machine it is CLOCK_BOOTTIME, which counts time asleep, too: a phone's registration runs out while
-a laptop sleeps. What is added to it, so that it shows epoch seconds, all processes of a host read from one file. When
-the wall clock is set, only the *correction* changes, which leads from this clock to the wall clock, for what people
-read. A new boot goes on from the newest pair of both clocks in the file, by what the wall clock says has passed. If
-that cannot be (it is behind that pair, or ahead of it by more than any lifetime), there is a *doubt*: the clock goes
-on from the pair as if no time had passed, so that nothing has run out, and people are told.
+Theory. The wall clock can be set by an operator or a time server, and then a lifetime would end too early or too
+late. The monotonic clock is not set, but has no meaning after a reboot. The steady clock combines both. Within a
+boot it is CLOCK_BOOTTIME plus an offset. CLOCK_BOOTTIME counts time asleep, too: a phone's registration expires
+while a laptop sleeps. All processes of a host read the offset from one file. When the wall clock is set, only the
+*correction* changes, which converts the steady clock to the wall clock, for what people read.
+
+A new boot starts from the newest pair of both clocks in the file, plus the time that has passed on the wall clock.
+If that is impossible (the wall clock is behind the pair, or ahead of it by more than any lifetime), there is a
+*doubt*: the steady clock goes on from the pair as if no time had passed, so that nothing has expired, and people are
+told.
 """
 
 import fcntl

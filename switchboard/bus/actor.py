@@ -1,7 +1,8 @@
-"""What a worker process is: an Actor holds one core, and its loop (`loop.py`) calls it.
+"""The interface of a worker process: an Actor holds one core, and its loop (`loop.py`) calls it.
 
-Three ways in only (after Erlang's gen_server): `receive` for casts, `answer` for questions, `watch` for the
-rest. One thread, no locks: the callbacks of an actor never overlap.
+Theory. As in Erlang's gen_server there are only three ways in: `receive` for casts, `answer` for questions, `watch`
+for the rest. There is one thread and no lock: the callbacks of an actor never overlap, so each sees a consistent
+state.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -29,8 +29,9 @@ class Reach:
 
     def look(self, peers: Iterable[Peer], links: Iterable[Link], now: float, at: float) -> list[str]:
         """Return lines for the log: peers that are away, each reason once, and peers that are back."""
-        reached = {link: link.is_connected for link in links}
+        reached = {link: link.is_connected for link in links if not link.is_closed}
         reached |= {peer.link: peer.takes_frames for peer in peers}
+        self._forget_all_but({_name(link) for link in reached})
         lines = (self._look(link, is_reached, now, at) for link, is_reached in reached.items())
         return [line for line in lines if line]
 
@@ -38,8 +39,14 @@ class Reach:
         """A line for each peer that has been away for long."""
         return [_describe(where, self._away[where]) for where in sorted(self._reported)]
 
+    def _forget_all_but(self, names: set[str]) -> None:
+        """A peer that nobody needs any more is not away."""
+        for known in (self._away, self._reported):
+            for where in known.keys() - names:
+                del known[where]
+
     def _look(self, link: Link, is_reached: bool, now: float, at: float) -> str:
-        where = f"{link.name} at {link.endpoint}"
+        where = _name(link)
         if is_reached:
             self._met.add(where)
             away = self._away.pop(where, None)
@@ -59,6 +66,10 @@ class Reach:
         """The worker on another host is not started together with this one: it is missed at once."""
         is_expected = where in self._met or link.reason or not str(link.endpoint).startswith("ipc:")
         return AWAY_S if is_expected else FIRST_S
+
+
+def _name(link: Link) -> str:
+    return f"{link.name} at {link.endpoint}"
 
 
 def _describe(where: str, away: _Away) -> str:

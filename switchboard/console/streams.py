@@ -1,4 +1,4 @@
-"""Pages that stay open and get live updates: server-sent events, each for a limited time, and a limited number of them."""
+"""Pages that stay open and get live updates: server-sent events, limited in time and in number."""
 
 import time
 from collections.abc import AsyncGenerator

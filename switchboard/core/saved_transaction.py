@@ -1,13 +1,15 @@
-"""What a router must not forget: saved transactions, each saved in two parts and restored as a whole.
+"""Saved transactions: what a router must not forget, saved in two parts and restored as a whole.
 
-A saved transaction is a server transaction with the response context and the client transactions that belong to it, or
-a client transaction that stands alone (a CANCEL). `base` is what does not change, written when the saved transaction
-begins and again when it gets another branch; `state` is small, and written at every touch:
+Theory. A successor has to continue a transaction as if nothing had happened, and the cost of saving it is paid for
+every message. So the large part that does not change is written once, and only a small part at each change. A saved
+transaction is a server transaction with the response context and the client transactions that belong to it, or a
+client transaction that stands alone (a CANCEL). `base` is written when the saved transaction begins and again when
+it gets another branch; `state` is written at every change:
 
     base     (is_server, the transaction's fixed fields, the context's or None)
     state    (saved_at, the transaction's changing fields, the context's or None)
 
-Instants in them are monotonic, so they hold for any process of the same boot.
+Instants in them are monotonic, so they are valid in any process of the same boot.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A message taken apart for people to read: every message is accepted, however malformed. Nothing is forwarded by it."""
+"""A message taken apart for people to read: every message is accepted, however malformed. It is never forwarded."""
 
 import re
 from dataclasses import dataclass, field

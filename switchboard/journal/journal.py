@@ -190,9 +190,11 @@ class Journal:
         try:
             take_restored(cdr_path)
             writer = RecordWriter(cdr_path)
-        except OSError:
+        except OSError as error:
             store.close()
-            raise
+            raise StateError(
+                f"{cdr_path} cannot be used: {error}. It must be a file that can be written, or not exist."
+            ) from error
         self._store, self._writer = store, writer
         saved = store.load()
         self._deliveries.restore(saved.numbers)

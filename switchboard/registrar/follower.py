@@ -1,4 +1,11 @@
-"""How a router keeps its replica of the bindings up to date (docs/BUS.md, location.*)."""
+"""Keeps a router's replica of the bindings up to date (docs/BUS.md, location.*).
+
+Theory. A subscriber that joins late, or loses a message, has to notice and to catch up. Every change has a number,
+and the registrar repeats the last number every second. A router that misses one gets a new snapshot: from the
+registrar's store if that is on this host, otherwise page by page over the bus. The snapshot comes in slices, and the
+old replica serves meanwhile. Changes that arrive in this time are held, and applied at the end. Each change has all
+bindings of its users, so it does no harm if the snapshot already contains it.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf

@@ -1,4 +1,9 @@
-"""The registrar's server transactions (RFC 3261 §17.2.2): a repeated REGISTER gets the response that was sent."""
+"""The registrar's server transactions (RFC 3261 §17.2.2): a repeated REGISTER gets the response that was sent.
+
+Theory. A REGISTER gets no provisional response, so only its final response is kept, for 64 T1 (timer J).
+All answers have the same lifetime, so the order of insertion is the order of their ends. Answers that were added
+since `begin` can be undone, because a batch that could not be committed was never sent.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable

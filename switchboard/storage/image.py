@@ -1,9 +1,10 @@
-"""A SQLite file as its octets say, without SQLite: what is read of it where SQLite cannot open it, or finds it damaged.
+"""Reads the octets of a SQLite file without SQLite, for files that SQLite cannot open, or finds damaged.
 
-The pages of the file, and over them those that its write-ahead log holds, commit by commit (SQLite's "Database File
-Format", https://sqlite.org/fileformat2.html, and "WAL-mode File Format"). SQLite ends the log at the first frame whose
-checksum is wrong, and drops in silence what follows; here such a frame is skipped and counted. Each checksum goes on
-from the one that is stored with the frame before, so that one wrong frame does not spoil the next.
+Theory. The content is the pages of the file, and over them the pages in its write-ahead log, commit by commit
+(SQLite's "Database File Format", https://sqlite.org/fileformat2.html, and "WAL-mode File Format"). SQLite ends the
+log at the first frame with a wrong checksum, and silently drops what follows. Here such a frame is skipped and
+counted. Each checksum is computed from the one that is stored with the frame before, so one wrong frame does not
+affect the next.
 """
 
 import struct

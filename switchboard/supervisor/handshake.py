@@ -1,4 +1,6 @@
-"""What a worker process owes its parent: to wait for its go, be ready, end well, and not outlive it."""
+"""The worker's side of the handshake with its parent: wait for the go, report ready, end well, and not outlive the
+parent.
+"""
 
 import ctypes
 import os

@@ -1,9 +1,9 @@
-"""Where a name leads, as RFC 3263 §4 says for UDP: SRV unless a port is given, then addresses (I/O rim).
+"""Resolves a name as RFC 3263 §4 says for UDP: SRV unless a port is given, then addresses (I/O rim).
 
-The hosts file goes first: what the operator says of a name there needs no server. All else is asked of the name
-servers in resolv.conf, whose search, ndots and timeout hold; both files are read again when they change. Other sources
-of the system's resolver (nsswitch.conf: mDNS, LDAP) are not asked, since they can neither be given up in time nor tell
-how long an answer holds. Nothing here blocks: look-ups are tasks of one event loop, and each has its limit.
+The hosts file is read first: an entry of the operator there needs no server. Everything else is asked of the name
+servers in resolv.conf, with its search, ndots and timeout. Both files are read again when they change. Other sources
+of the system's resolver (nsswitch.conf: mDNS, LDAP) are not asked, because they can neither be abandoned in time nor
+tell how long an answer is valid. Nothing here blocks: look-ups are tasks of one event loop, and each has its limit.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Look-ups of names in the background: their turns, what is remembered, and the thread that asks (I/O rim).
+"""Look-ups of names in the background: their order, the cache, and the thread that asks (I/O rim).
 
 Each asker has a share (`turns.py`): one user with a thousand names that no server knows, or whose server is silent,
 delays no other user. A name that is being asked for is not asked for again. An answer is kept for its lifetime, also

@@ -1,9 +1,11 @@
 """A router's write-ahead log: its saved transactions, and the call events that the journal has not acknowledged.
 
-What a drain decided is committed in one write before any of it leaves the process. A successor on the same
-boot of the machine takes the saved transactions up again; after a reboot only the events are left, since no call is.
-A router whose disk is full goes on without that. If it is killed then, its log is behind: its successor takes up what
-was written last, but uses no number and accepts no nonce again that the journal or a phone may have seen.
+Theory. Nothing leaves the process before its cause is in the log: all decisions of a drain are committed in one
+write, and sent afterwards. So a successor on the same boot of the machine knows everything that others may have
+seen, and continues the saved transactions. After a reboot only the events are used, since no call is left.
+
+A router with a full disk goes on without the log. If it is killed then, its log is behind: its successor takes over
+what was written last, but uses no number and accepts no nonce again that the journal or a phone may have seen.
 """
 
 import secrets

@@ -12,10 +12,10 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.bus.rounds import RETRY_S
 from switchboard.journal.deliveries import Router
-from switchboard.journal.file import read_part
+from switchboard.journal.file import read_part, read_part_before
 from switchboard.journal.journal import Journal
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, endpoints_of
+from switchboard.settings.site import clock_of, endpoints_of, leaving_routers
 from switchboard.storage.mending import reports
 from switchboard.workers.run import run_actor
 
@@ -29,8 +29,8 @@ class JournalService(Actor):
 
     Casts: clock.told, call.happened from routers -> call.acknowledged to that router, once the events are on disk;
     call.held while they cannot be written.
-    Questions: call.list -> the calls in progress, oldest first; record.read -> lines of cdr.jsonl; state.image ->
-    journal.db.
+    Questions: call.list -> the calls in progress, oldest first; record.read, record.before -> lines of cdr.jsonl;
+    state.image -> journal.db.
     StateError if journal.db cannot be used.
     """
 
@@ -43,6 +43,7 @@ class JournalService(Actor):
         )
         self.writings = [self._journal.writing]
         self._journal.correct(self._clock.correction_s)
+        self._settings = settings
         self._cdr_path, self._state_path = settings.cdr_path, settings.journal_path
         for report in reports(self._state_path):
             structlog.get_logger().warning(str(report))
@@ -75,7 +76,7 @@ class JournalService(Actor):
                 self._bad_casts += 1
 
     def answer(self, question: str, body: Any) -> Any:
-        """Answer call.list, record.read and state.image."""
+        """Answer call.list, record.read, record.before and state.image."""
         match question, body:
             case "state.image", _:
                 return self._journal.image()
@@ -83,11 +84,21 @@ class JournalService(Actor):
                 return self._journal.calls(self._clock.at())
             case "record.read", int(position):
                 return read_part(self._cdr_path, position)
+            case "record.before", int(end):
+                return list(read_part_before(self._cdr_path, end))
         return super().answer(question, body)
 
     def peers(self) -> Iterable[Peer]:
-        """The routers that it has heard of."""
+        """The routers that it has heard of, but for those that have left."""
+        beyond = [number for number in self._routers if number >= self._settings.routers]
+        for number in set(beyond).difference(leaving_routers(self._settings) if beyond else ()):
+            self._forget(number)
         return self._routers.values()
+
+    def _forget(self, number: int) -> None:
+        self._routers.pop(number).close()
+        for router in [router for router in self._unsaid if router.instance == number]:
+            del self._unsaid[router]
 
     def next_deadline(self) -> float | None:
         """When a call has been waited for long enough, or a router that was away may be back."""

@@ -40,6 +40,16 @@ def test_a_peer_that_stays_away_is_told_once_and_so_is_its_return(
     assert reach.notes() == []
 
 
+def test_who_is_let_go_is_not_away(context: BusContext, endpoints: Endpoints) -> None:
+    peer, reach = Peer(context, endpoints.inbox("journal")), Reach()
+    for now in (100.0, 100.0 + FIRST_S):
+        reach.look([peer], [peer.link], now, AT)
+    assert len(reach.notes()) == 1
+    peer.close()
+    assert reach.look([], [peer.link], 101.0 + FIRST_S, AT) == []
+    assert reach.notes() == []
+
+
 def test_who_was_reached_once_is_missed_sooner(context: BusContext, endpoints: Endpoints) -> None:
     here = endpoints.inbox("journal")
     inbox = bind_inbox(context, here)

@@ -24,6 +24,7 @@ from switchboard.journal.events import CallEvent
 from switchboard.journal.file import read_records
 from switchboard.journal.journal import Journal
 from switchboard.journal.record import timestamp
+from switchboard.journal.state import StateError
 
 MAX_CALL_S = 43_200.0
 FOREVER_AT = T0 + 10 * MAX_CALL_S
@@ -123,6 +124,13 @@ def test_a_record_is_on_disk_before_the_acknowledgement(board: Board) -> None:
     assert board.journal.commit() == {ROUTER: 4}
     assert board.records() == [("c", "answered")]
     assert board.journal.commit() == {}
+
+
+def test_what_cannot_hold_records_is_refused_in_words(tmp_path: Path) -> None:
+    """A container that mounts a file that is not there makes such a directory."""
+    (tmp_path / "cdr.jsonl").mkdir()
+    with pytest.raises(StateError, match=r"cdr\.jsonl cannot be used: .*directory"):
+        Journal(tmp_path / "journal.db", tmp_path / "cdr.jsonl", MAX_CALL_S, T0)
 
 
 def test_an_open_call_survives_a_restart(board: Board) -> None:

@@ -66,6 +66,17 @@ def test_each_router_gets_its_acknowledgement(
     assert [record.outcome.value for record in read_records(settings.cdr_path)] == ["answered"]
 
 
+def test_a_router_that_has_left_is_let_go(service: JournalService, settings: Settings) -> None:
+    """Else `status` would miss it for as long as the journal runs."""
+    there, gone = settings.routers, settings.routers + 1
+    (settings.data_dir / f"router-{there}").mkdir()
+    for instance in (0, there, gone):
+        tell(service, 1, invite(call_id=str(instance)), instance=instance)
+    flush_within(service, "commits_waiting")
+    assert sorted(peer.endpoint.owner for peer in service.peers()) == ["router.0", f"router.{there}"]
+    assert service.stats()["acknowledgements_waiting"] == 2
+
+
 def test_a_router_that_is_away_is_told_the_latest_when_it_is_back(
     context: BusContext, settings: Settings, service: JournalService
 ) -> None:
