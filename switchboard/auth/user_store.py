@@ -27,6 +27,11 @@ INSERT INTO store SELECT lower(hex(randomblob(8))), 0 WHERE NOT EXISTS (SELECT 1
 """
 _COLUMNS = "number, user, realm, sha256, md5, changed_at"
 _SINCE = f"SELECT {_COLUMNS} FROM users WHERE number > ? ORDER BY number LIMIT ?"
+_NAMED = (
+    f"SELECT {_COLUMNS} FROM users WHERE user > ? AND user >= ? AND user < ? AND sha256 != '' "
+    "ORDER BY user LIMIT ?"
+)
+_LAST_CHARACTER = "\U0010ffff"
 _FIND = f"SELECT {_COLUMNS} FROM users WHERE user = ?"
 
 _PUT = "INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?, ?, ?)"
@@ -189,6 +194,11 @@ class UserStore:
         """All users, by name."""
         found = self.page(0, -1).records
         return sorted((each for each in found if not each.is_removed), key=lambda each: each.user)
+
+    def named(self, prefix: str, after: str, at_most: int) -> list[Record]:
+        """The next `at_most` users whose names begin so and follow the name `after` ("": from the first), by name."""
+        values = after, prefix, prefix + _LAST_CHARACTER, at_most
+        return [Record(*row) for row in self._database.execute(_NAMED, values)]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -34,6 +34,7 @@ PLACES = {
     "backup": "backup",
     "restore": "restore",
     "user": "user",
+    "token": "token",
     "lab": "lab",
 }
 """Each command, as `--help` lists them -> the module of `switchboard.cli` that has it."""

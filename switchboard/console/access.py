@@ -44,6 +44,7 @@ def is_known_host(header: str, names: Collection[str], only_loopback: bool) -> b
 CSRF_FIELD = "csrf"
 MAX_BODY_BYTES = 64 << 10
 OPEN_TO_ALL = ("/login", "/static/", "/provisioning/", "/healthz", "/readyz")
+API = "/api/"
 READING = ("GET", "HEAD")
 SECURE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -78,10 +79,11 @@ class Rules:
 
 
 class Access:
-    """ASGI middleware. Pages find `session` and, after a POST, `form` in the request's state."""
+    """ASGI middleware; `api` answers below /api/. Pages find `session` and, after a POST, `form` in the state."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, rules: Rules, api: ASGIApp) -> None:
         self._app = app
+        self._api = api
         self._sessions = sessions
         self._rules = rules
 
@@ -89,6 +91,9 @@ class Access:
         """Answer, or let the pages answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["path"].startswith(API):  # it asks for its tokens, and no cookie counts there
+            await self._api(scope, receive, _sender(send, None))
             return
         headers = Headers(scope=scope)
         if _came_from_elsewhere(headers):
@@ -98,7 +103,7 @@ class Access:
         session = known or self._sessions.open(False, self._sessions.clock(), secrets.token_bytes(ID_BYTES))
         scope.setdefault("state", {})["session"] = session
         if known and (known.is_admin or not self._rules.needs_login):
-            _tell_known(scope)
+            tell_known(scope)
         cookie = None if known else session_cookie(self._sessions, session)
         answer = await self._refuse(scope, headers, session, receive)
         await (answer or self._app)(scope, receive, _sender(send, cookie))
@@ -125,7 +130,7 @@ class Access:
     ) -> Response | None:
         if urlsplit(headers.get("origin", "")).netloc not in {headers["host"], self._rules.netloc} - {""}:
             return _refusal("The form came from another site. Nothing was changed.")
-        body = await _read_body(receive)
+        body = await read_body(receive)
         if body is None:
             return _refusal("The form is too large.", 413)
         form = {name: values[-1] for name, values in parse_qs(body.decode(errors="replace")).items()}
@@ -135,7 +140,8 @@ class Access:
         return None
 
 
-def _tell_known(scope: Scope) -> None:
+def tell_known(scope: Scope) -> None:
+    """Whoever asks on this connection is one of ours."""
     guest: Guest | None = scope.get(GUEST)
     if guest:
         guest.is_known = True
@@ -172,8 +178,8 @@ def _send_to_login(scope: Scope) -> Response:
     return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", 303)
 
 
-async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body; None if it is longer than a form of ours, or its end never came."""
+async def read_body(receive: Receive) -> bytes | None:
+    """The whole body; None if it is longer than MAX_BODY_BYTES, or its end never came."""
     body = bytearray()
     while True:
         message = await receive()

@@ -15,8 +15,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from switchboard.auth.api_tokens import ApiTokens
 from switchboard.bus.context import BusContext
 from switchboard.console.access import Access, Rules
+from switchboard.console.api.app import Api
+from switchboard.console.api.changing import Changing
+from switchboard.console.api.gate import Gate
+from switchboard.console.api.reading import Reading
+from switchboard.console.api.workshop import Workshop
 from switchboard.console.call import CallPage
 from switchboard.console.connections import PROXIES
 from switchboard.console.demonstration import Demonstration
@@ -89,6 +95,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     pages = Pages.make(sessions, rules, recent.badges)
     watch = Watch(settings, context, recent)
     people = People(settings, context)
+    api = make_api(settings, context, watch, people)
     routes: list[BaseRoute] = [
         *Now(pages, streams, watch, settings, context).routes,
         *Journal(pages, settings, context).routes,
@@ -115,10 +122,19 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
 
     return Starlette(
         routes=routes,
-        middleware=[*_proxy(settings), Middleware(Access, sessions=sessions, rules=rules)],
+        middleware=[*_proxy(settings), Middleware(Access, sessions=sessions, rules=rules, api=api)],
         exception_handlers={404: not_found},
         lifespan=watching,
     )
+
+
+def make_api(settings: Settings, context: BusContext, watch: Watch, people: People) -> Api:
+    """The JSON API (docs/API.md)."""
+    workshop = Workshop()
+    reading = Reading(settings, context, watch, people, workshop)
+    changing = Changing(settings, context, people, workshop)
+    gate = Gate(ApiTokens(settings.api_tokens_path))
+    return Api(gate, [*reading.operations, *changing.operations])
 
 
 SAVE_AGAIN_S = 5.0

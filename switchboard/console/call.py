@@ -21,7 +21,7 @@ from switchboard.history.explain import explain
 from switchboard.history.export import write
 from switchboard.history.ladder import Ladder, draw, lines_of
 from switchboard.history.place import place_of
-from switchboard.history.reader import history_of
+from switchboard.history.reader import HistoryReader, history_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import Summary
@@ -85,6 +85,18 @@ class Asked:
         return f"{page}?{query}{'&workers=1' if shown else ''}{f'&message={message}' if message else ''}"
 
 
+def tell(
+    call_id: str, history: HistoryReader, settings: Settings, context: BusContext, *, hops: bool
+) -> Told | None:
+    """What the history has of a Call-ID; None if nothing. HistoryError. `hops`: between workers, too."""
+    summary = history.summary(call_id)
+    messages = history.messages(call_id)
+    if summary is None or not messages:
+        return None
+    ladder = draw(messages[:MAX_DRAWN], hops=hops)
+    return Told(summary, messages, ladder, explain(messages, place_of(settings, context)))
+
+
 class CallPage:
     """Owns the pages of a call."""
 
@@ -106,7 +118,7 @@ class CallPage:
         """The whole page."""
         asked = Asked.of(request)
         try:
-            told = await asyncio.to_thread(self._tell, asked)
+            told = await self._read(asked)
         except HistoryError as error:
             return self._pages.page(request, "no_call.html", 503, asked=asked, why=str(error))
         if told is None:
@@ -149,17 +161,14 @@ class CallPage:
 
     async def _told(self, asked: Asked) -> Told | None:
         try:
-            return await asyncio.to_thread(self._tell, asked)
+            return await self._read(asked)
         except HistoryError:
             return None
 
-    def _tell(self, asked: Asked) -> Told | None:
-        summary = self._history.summary(asked.call_id)
-        messages = self._history.messages(asked.call_id)
-        if summary is None or not messages:
-            return None
-        ladder = draw(messages[:MAX_DRAWN], hops=asked.workers)
-        return Told(summary, messages, ladder, explain(messages, place_of(self._settings, self._context)))
+    async def _read(self, asked: Asked) -> Told | None:
+        return await asyncio.to_thread(
+            tell, asked.call_id, self._history, self._settings, self._context, hops=asked.workers
+        )
 
     async def _news(self, asked: Asked) -> AsyncGenerator[str, None]:
         count, quiet_s = 0, 0.0

@@ -38,7 +38,7 @@ class Failures:
             failures = await asyncio.to_thread(self._read, user)
         except HistoryError as error:
             problem = str(error)
-        failing = await asyncio.to_thread(self._failing, user)
+        failing = await asyncio.to_thread(failing_advice, self._settings, self._context, user)
         return self._pages.page(
             request,
             "failures.html",
@@ -48,17 +48,18 @@ class Failures:
             problem=problem,
         )
 
-    def _failing(self, user: str) -> list[tuple[str, str]]:
-        """What phones that keep failing to prove a password do, and what may help."""
-        if self._settings.auth == "off":
-            return []
-        workers = ask_parents(self._context, self._settings)
-        found = failing_phones(self._settings, self._context, workers)
-        offered = self._settings.algorithms_of
-        return [
-            (describe(each), advise(each, offered(each.user))) for each in found if user in ("", each.user)
-        ]
-
     def _read(self, user: str) -> list[FailedRegistrations]:
         place = place_of(self._settings, self._context)
         return failed_registrations(self._history, place, user)[:SHOWN]
+
+
+def failing_advice(settings: Settings, context: BusContext, user: str) -> list[tuple[str, str]]:
+    """What phones that keep failing to prove a password do, and what may help; of a user, or "" for all."""
+    if settings.auth == "off":
+        return []
+    found = failing_phones(settings, context, ask_parents(context, settings))
+    return [
+        (describe(each), advise(each, settings.algorithms_of(each.user)))
+        for each in found
+        if user in ("", each.user)
+    ]

@@ -12,17 +12,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.cli.lab import OURS
 from switchboard.console.pages import Pages, event, rate, user_of
+from switchboard.console.restarting import owners, restart
 from switchboard.console.streams import Streams
 from switchboard.console.users import phone_settings
 from switchboard.console.watch import SPAN_S, Look, Watch
-from switchboard.settings.hosts import Component, workers_of
+from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
-from switchboard.settings.site import components, endpoints_of, host_of
 from switchboard.storage.mending import all_reports
-from switchboard.supervisor.supervisor import DEADLINE_S
 
 WIDTH, HEIGHT, PADDING = 240.0, 48.0, 2.0
 
@@ -49,8 +47,6 @@ def draw(values: Sequence[tuple[float, float]], span_s: float) -> Chart:
 
 SECTIONS = ("start", "today", "calls", "latest", "phones", "workers", "figures")
 SHOWN_ROWS = 200
-OWN_END_S = 0.2
-"""The answer to a question for our own restart comes when we have gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +98,15 @@ class Now:
     async def restart(self, request: Request) -> Response:
         """Restart one worker; the page comes back when the new one is ready."""
         wanted = str(request.state.form.get("worker", ""))
-        owners = _owners(self._settings)
-        if wanted not in owners:
+        known = owners(self._settings)
+        if wanted not in known:
             return Response("There is no such worker.\n", 404)
         who = request.client.host if request.client else ""
         structlog.get_logger().info("restart asked for", worker_wanted=wanted, source=who)
-        if owners[wanted] is Component.CONSOLE:
-            await asyncio.to_thread(self._restart, owners[wanted], wanted, OWN_END_S)
+        done = await asyncio.to_thread(restart, self._settings, self._context, wanted)
+        if known[wanted] is Component.CONSOLE:
             return RedirectResponse("/?said=restarting", 303)
-        done = await asyncio.to_thread(self._restart, owners[wanted], wanted, DEADLINE_S + 1)
         return RedirectResponse(f"/?said={'restarted' if done else 'not-restarted'}", 303)
-
-    def _restart(self, component: Component, worker: str, timeout_s: float) -> bool:
-        server = endpoints_of(self._settings).control(component, host_of(worker, self._settings))
-        try:
-            call_rpc(server, "restart", worker, timeout_s, self._context)
-        except RpcError as error:
-            structlog.get_logger().warning("not restarted", worker_wanted=worker, why=str(error))
-            return False
-        return True
 
     async def _news(self, around: Mapping[str, Any]) -> AsyncGenerator[str, None]:
         sent: dict[str, str] = {}
@@ -196,9 +182,3 @@ def figures(looks: Iterable[Look]) -> list[Figure]:
 
 def _users(count: int) -> str:
     return f"of {count} user{'' if count == 1 else 's'}"
-
-
-def _owners(settings: Settings) -> Mapping[str, Component]:
-    return {
-        str(worker): each for each in components(settings) for worker in workers_of(each, settings.routers)
-    }

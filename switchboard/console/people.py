@@ -14,7 +14,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcRefused, call_rpc
 from switchboard.cli.credentials import generate_password
 from switchboard.console.names import MOST_CHARACTERS, DisplayNames
-from switchboard.console.watch import RegisteredPhone, registered_phones
+from switchboard.console.watch import RegisteredPhone, phones_of, registered_phones
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.storage.unusable import NotWritten
@@ -74,13 +74,20 @@ class People:
         )
         return [each for each in found if _has(each, text.strip().lower())]
 
+    def some(self, prefix: str, after: str, at_most: int) -> list[Person]:
+        """The next users with a password whose names begin so and follow `after`, by name, without their phones."""
+        found = self._ask("user.list", [prefix, after, at_most])
+        return [self._person(name, (realm, at), ()) for name, realm, at in found]
+
     def one(self, user: str) -> Person | None:
-        """The user called so; None if it has neither a password nor a phone. StoreError."""
-        return next((each for each in self.all() if each.user == user), None)
+        """The user called so; None if it has neither a password nor a phone."""
+        password = self._password_of(user)
+        phones = phones_of(user, self._settings, self._context)
+        return self._person(user, password, phones) if password or phones else None
 
     def has_password(self, user: str) -> bool:
         """Whether there is a user called so."""
-        return any(name == user for name, *_ in self._ask("user.list", None))
+        return self._password_of(user) is not None
 
     def add(self, user: str, display_name: str = "") -> str:
         """Add a user and return the generated password; "" where nobody is asked for one.
@@ -127,6 +134,11 @@ class People:
     ) -> Person:
         realm, set_at = password or (self._settings.realm, None)
         return Person(user, self.names.get(user), set_at, realm != self._settings.realm, phones)
+
+    def _password_of(self, user: str) -> tuple[str, float] | None:
+        """Its realm, and when it was set."""
+        found = self._ask("user.list", [user, "", 1])
+        return next(((realm, at) for name, realm, at in found if name == user), None)
 
     def _give_password(self, user: str) -> str:
         password = generate_password()

@@ -25,8 +25,38 @@ class Language:
     is_own: bool
 
 
+class PhraseBook:
+    """What the catalogues say. They are read anew for each book, as the translator does when they change."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        directory = CatalogueDirectory(settings.phrases_dir)
+        directory.refresh()
+        self._own = directory.catalogues
+        self.languages = _languages(self._own)
+
+    def chosen(self, language: str) -> str:
+        """That language if there is a catalogue of it, else the default one."""
+        if language in self.languages:
+            return language
+        return self._settings.language if self._settings.language in self.languages else ENGLISH
+
+    def rows(self, language: str) -> list[tuple[str, str, str, bool]]:
+        """Code, English, the phrase of a known language, and whether it is the operator's own."""
+        return _rows(language, self._own)
+
+    def say(self, code: str, user: str, accept: str) -> str:
+        """The status line of a response with this code to `user`, whose phone accepts these languages."""
+        users = {name: each.language for name, each in self._settings.users.items() if each.language}
+        translator = Translator(self._settings.language, users, ascii_only=self._settings.ascii_phrases)
+        translator.load(self._own)
+        english = builtin_catalogues()[ENGLISH].phrases.get(code, "")
+        raw = f"SIP/2.0 {code} {english}\r\n\r\n".encode()
+        return translator.translate(raw, user, accept).split(b"\r\n")[0].decode()
+
+
 class Phrases:
-    """Owns the page. It reads the catalogues anew each time, as the translator does when they change."""
+    """Owns the page."""
 
     def __init__(self, pages: Pages, settings: Settings) -> None:
         self._pages = pages
@@ -39,35 +69,19 @@ class Phrases:
             name: request.query_params.get(name, "").strip()[:MAX_TEXT]
             for name in ("language", "code", "user", "accept")
         }
-        own = await asyncio.to_thread(self._own)
-        languages = _languages(own)
-        chosen = asked["language"] if asked["language"] in languages else self._default(languages)
+        book = await asyncio.to_thread(PhraseBook, self._settings)
+        chosen = book.chosen(asked["language"])
+        is_tried = asked["code"].isdecimal()
         return self._pages.page(
             request,
             "phrases.html",
-            languages=languages.values(),
+            languages=book.languages.values(),
             chosen=chosen,
-            rows=_rows(chosen, own),
+            rows=book.rows(chosen),
             settings=self._settings,
             asked=asked,
-            said_line=self._try(asked, own) if asked["code"].isdecimal() else None,
+            said_line=book.say(asked["code"], asked["user"], asked["accept"]) if is_tried else None,
         )
-
-    def _own(self) -> dict[str, Catalogue]:
-        directory = CatalogueDirectory(self._settings.phrases_dir)
-        directory.refresh()
-        return directory.catalogues
-
-    def _default(self, languages: dict[str, Language]) -> str:
-        return self._settings.language if self._settings.language in languages else ENGLISH
-
-    def _try(self, asked: dict[str, str], own: dict[str, Catalogue]) -> str:
-        users = {name: user.language for name, user in self._settings.users.items() if user.language}
-        translator = Translator(self._settings.language, users, ascii_only=self._settings.ascii_phrases)
-        translator.load(own)
-        english = builtin_catalogues()[ENGLISH].phrases.get(asked["code"], "")
-        raw = f"SIP/2.0 {asked['code']} {english}\r\n\r\n".encode()
-        return translator.translate(raw, asked["user"], asked["accept"]).split(b"\r\n")[0].decode()
 
 
 def _languages(own: dict[str, Catalogue]) -> dict[str, Language]:

@@ -12,7 +12,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import read_state
 from switchboard.console.recent import Recent, RecentReader
-from switchboard.registrar.listing import doubt_of, read_pages
+from switchboard.registrar.listing import Wanted, doubt_of, read_pages
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
@@ -53,6 +53,11 @@ def registered_phones(settings: Settings, context: BusContext, now_at: float) ->
     return sorted((each for each in found if each.expires_at > now_at), key=lambda each: each.user)
 
 
+def phones_of(user: str, settings: Settings, context: BusContext) -> list[RegisteredPhone]:
+    """The bindings of one user, as the registrar has them. RpcError."""
+    return list(_asked(settings, context, Wanted(name=user)))
+
+
 def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
     _, users = read_snapshot(settings.store_path)
     clock = read_state(settings.data_dir)
@@ -62,9 +67,13 @@ def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
             yield RegisteredPhone(user, each.contact, each.user_agent, each.source, each.expires_at, each.q)
 
 
-def _asked(settings: Settings, context: BusContext) -> Iterator[RegisteredPhone]:
+def _asked(
+    settings: Settings, context: BusContext, wanted: Wanted | None = None
+) -> Iterator[RegisteredPhone]:
     endpoint = endpoints_of(settings).ask("registrar")
-    pages = read_pages(lambda body: call_rpc(endpoint, "location.list", body, LISTED_WITHIN_S, context))
+    pages = read_pages(
+        lambda body: call_rpc(endpoint, "location.list", body, LISTED_WITHIN_S, context), wanted
+    )
     for user, bindings in pages:
         for each in bindings:
             expires_at = time.time() + each["left_s"]  # the registrar's clock may be another

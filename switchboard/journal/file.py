@@ -147,6 +147,27 @@ def read_part(path: Path, position: int) -> list[bytes]:
         return file.readlines(PART_BYTES)
 
 
+def read_part_before(path: Path, end: int) -> tuple[int, list[bytes]]:
+    """Return where whole lines begin that end at the byte `end` (below 0: of the file), and these, about PART_BYTES.
+
+    (0, []) if nothing is before it. Within a line that is longer than a part: no lines.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return 0, []
+    with file:
+        size = file.seek(0, os.SEEK_END)
+        end = size if end < 0 else min(end, size)
+        start = max(0, end - PART_BYTES)
+        file.seek(start)
+        part = file.read(end - start)
+    whole = part.find(b"\n") + 1 if start else 0
+    if start and whole in (0, len(part)):
+        return start, []
+    return start + whole, part[whole:].splitlines(keepends=True)
+
+
 def lines_from_end(path: Path) -> Iterator[bytes]:
     """Yield the lines of a journal file, the last first, as far as they are wanted. OSError if it cannot be read."""
     try:

@@ -311,6 +311,11 @@ class Settings(BaseSettings):
         return self.data_dir / "console.names"
 
     @property
+    def api_tokens_path(self) -> Path:
+        """The tokens of the console's JSON API, by their hashes."""
+        return self.data_dir / "api.tokens"
+
+    @property
     def console_ended_path(self) -> Path:
         """The console's sessions that were logged out before their time."""
         return self.data_dir / "console.ended"

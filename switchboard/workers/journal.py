@@ -12,7 +12,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.bus.rounds import RETRY_S
 from switchboard.journal.deliveries import Router
-from switchboard.journal.file import read_part
+from switchboard.journal.file import read_part, read_part_before
 from switchboard.journal.journal import Journal
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, leaving_routers
@@ -29,8 +29,8 @@ class JournalService(Actor):
 
     Casts: clock.told, call.happened from routers -> call.acknowledged to that router, once the events are on disk;
     call.held while they cannot be written.
-    Questions: call.list -> the calls in progress, oldest first; record.read -> lines of cdr.jsonl; state.image ->
-    journal.db.
+    Questions: call.list -> the calls in progress, oldest first; record.read, record.before -> lines of cdr.jsonl;
+    state.image -> journal.db.
     StateError if journal.db cannot be used.
     """
 
@@ -76,7 +76,7 @@ class JournalService(Actor):
                 self._bad_casts += 1
 
     def answer(self, question: str, body: Any) -> Any:
-        """Answer call.list, record.read and state.image."""
+        """Answer call.list, record.read, record.before and state.image."""
         match question, body:
             case "state.image", _:
                 return self._journal.image()
@@ -84,6 +84,8 @@ class JournalService(Actor):
                 return self._journal.calls(self._clock.at())
             case "record.read", int(position):
                 return read_part(self._cdr_path, position)
+            case "record.before", int(end):
+                return list(read_part_before(self._cdr_path, end))
         return super().answer(question, body)
 
     def peers(self) -> Iterable[Peer]:

@@ -94,7 +94,7 @@ class UserRegister:
         return False
 
     def answer(self, question: str, body: Any) -> Any:
-        """user.put: how many are new; user.remove: whether there was one; user.known; user.list: all of them.
+        """user.put: how many are new; user.remove: whether there was one; user.known; user.list: all, or some.
 
         NotWritten.
         """
@@ -104,6 +104,9 @@ class UserRegister:
                 changed = self._store.put([Entry(*entry) for entry in entries], time.time())
             case "user.remove", str(user):
                 changed = self._store.remove(user, time.time())
+            case "user.list", [str(prefix), str(after), int(at_most)]:
+                found = self._store.named(prefix, after, min(max(0, at_most), USERS_A_PAGE))
+                return [[each.user, each.realm, each.changed_at] for each in found]
             case "user.known", str(user):
                 return self._users is not None and user in self._users
             case "user.list", _:

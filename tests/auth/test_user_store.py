@@ -158,3 +158,12 @@ def test_there_may_be_no_store_yet(tmp_path: Path) -> None:
     users = Users(REALM)
     StoreFollower(users, lambda after: read_page(tmp_path / "none.db", after, 2)).start()
     assert not users.is_loaded
+
+
+def test_users_are_named_page_by_page_without_those_who_were_removed(store: UserStore) -> None:
+    fill(store, "lenka", "lukas", "eva", "Lukas", "lu%")
+    store.remove("lenka", AT)
+    assert [each.user for each in store.named("", "", 9)] == ["Lukas", "eva", "lu%", "lukas"]
+    assert [each.user for each in store.named("", "eva", 1)] == ["lu%"]
+    assert [each.user for each in store.named("lu", "", 9)] == ["lu%", "lukas"]
+    assert store.named("lenka", "", 9) == store.named("", "lukas", 9) == []

@@ -8,7 +8,7 @@ import pytest
 from full_disk import file_limit
 from journal.scripts import finished
 
-from switchboard.journal.file import Mark, RecordWriter, lines_from_end, read_records
+from switchboard.journal.file import Mark, RecordWriter, lines_from_end, read_part_before, read_records
 from switchboard.journal.record import CallDetailRecord
 
 ONE, TWO, THREE = (finished(name) for name in ("one", "two", "three"))
@@ -160,3 +160,15 @@ def test_lines_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for part in (1, 7, 1000):
         monkeypatch.setattr("switchboard.journal.file.PART_BYTES", part)
         assert list(lines_from_end(path)) == lines[::-1]
+
+
+def test_parts_before_a_place(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_part_before(path, -1) == (0, [])
+    append(path, ONE, TWO, THREE)
+    one, two, three = (each.to_line() for each in (ONE, TWO, THREE))
+    assert read_part_before(path, -1) == (0, [one, two, three])
+    assert read_part_before(path, len(one)) == (0, [one])
+    monkeypatch.setattr("switchboard.journal.file.PART_BYTES", len(two + three) + 1)
+    assert read_part_before(path, 10**12) == (len(one), [two, three])
+    monkeypatch.setattr("switchboard.journal.file.PART_BYTES", 10)
+    assert read_part_before(path, -1) == (len(one + two + three) - 10, []), "within a line that is longer"

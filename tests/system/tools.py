@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.util import find_spec
 
 import pytest
 
@@ -11,6 +12,13 @@ def require_tools(*names: str) -> None:
     missing = [name for name in names if shutil.which(name) is None]
     if missing:
         _refuse(f"not installed: {', '.join(missing)}")
+
+
+def require_modules(*names: str) -> None:
+    """Skip the calling test (fail it when CI=true) unless all these modules can be imported."""
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        _refuse(f"not installed: {', '.join(missing)} (pip install -e .[dev])")
 
 
 def require_root() -> None:

@@ -1,0 +1,350 @@
+"""What the JSON API takes and gives. Instants are RFC 3339 in UTC, durations seconds."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from switchboard.console.names import MOST_CHARACTERS
+from switchboard.console.people import USER
+from switchboard.journal.record import CallDetailRecord, Outcome
+from switchboard.journal.search import MISSED
+
+A_PAGE = 100
+LARGEST_PAGE = 500
+Text = Annotated[str, Field(max_length=256)]
+Day = Annotated[str, Field(pattern=r"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$")]
+
+
+class Asked(BaseModel):
+    """The query or the body of a request: nothing but its fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Nothing(Asked):
+    """No query."""
+
+
+class Paged(Asked):
+    """How much of a list, and from where: `next` of the page before."""
+
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="Entries at most.")] = A_PAGE
+    cursor: Annotated[str, Field(pattern=r"^[0-9]{0,12}$")] = ""
+
+
+class Page(BaseModel):
+    """A part of a list."""
+
+    next: str | None = Field(description="The cursor of the next page; null: this was the last one.")
+
+
+class Worker(BaseModel):
+    """One worker. Numbers are null where nobody can tell."""
+
+    worker: str = Field(description="As `router.0`.")
+    host: str
+    state: str
+    pid: int | None
+    uptime_s: float
+    restarts: int
+    memory_bytes: int | None
+    cpu_percent: float | None
+    messages_s: float | None
+    waiting: int
+    lost: int
+    cannot_write: str = Field(description="Why it cannot write what it keeps; empty if it can.")
+
+
+class Figure(BaseModel):
+    """One number of the page Now."""
+
+    name: str
+    value: float | None
+    unit: str
+    note: str
+
+
+class Today(BaseModel):
+    """What the page Now tells of the past; null where the journal or the history cannot be read here."""
+
+    calls: int | None = Field(description="Calls that began today and have ended.")
+    missed: int | None
+    failed_registrations: int | None = Field(description="Of the last hour.")
+
+
+class Status(BaseModel):
+    """How the switchboard is."""
+
+    at: str
+    ready: bool
+    not_up: list[str]
+    calls: int | None
+    users: int
+    bindings: int
+    today: Today
+    damaged: list[str] = Field(description="What was lost of files that were damaged, for people.")
+    figures: list[Figure]
+    workers: list[Worker]
+
+
+class CallNow(BaseModel):
+    """A call that rings or is up."""
+
+    call_id: str
+    caller: str
+    callee: str
+    state: str
+    started_at: str
+    ringing_at: str | None
+    answered_at: str | None
+
+
+class CallsNow(Page):
+    """Calls in progress, the oldest first."""
+
+    calls: list[CallNow]
+
+
+class JournalQuery(Paged):
+    """Which records; empty fields do not matter. `since`, `until`: days of the switchboard's time zone."""
+
+    user: Annotated[Text, Field(description="In the URI of caller or callee, in any case.")] = ""
+    outcome: Literal["", MISSED, *(each.value for each in Outcome)] = ""  # type: ignore[valid-type]
+    since: Day = ""
+    until: Day = ""
+    call_id: Text = ""
+
+
+class Records(Page):
+    """Records, the last that ended first. A page may have fewer than `limit`, even none, and yet a `next`."""
+
+    records: list[CallDetailRecord]
+
+
+class Told(BaseModel):
+    """What became of a call, in words."""
+
+    sentences: list[str]
+    advice: list[str]
+    failed: bool
+    outcome: str
+    ended_by: str
+
+
+class Participant(BaseModel):
+    """A column of the ladder."""
+
+    key: str
+    label: str
+    part: str
+
+
+class CallOfHistory(BaseModel):
+    """One Call-ID, as the history has it."""
+
+    call_id: str
+    kind: str
+    caller: str
+    callee: str
+    outcome: str
+    status: int
+    phrase: str
+    started_at: str
+    last_at: str
+    messages: int
+    account: Told
+    participants: list[Participant]
+
+
+class Change(BaseModel):
+    """What the switchboard changed in a message."""
+
+    what: str
+    before: str
+    after: str
+
+
+class Message(BaseModel):
+    """One message. Others are named by their numbers, from 1; null: none."""
+
+    number: int
+    at: str
+    offset_s: float
+    source: str
+    destination: str
+    direction: Literal["in", "out"]
+    label: str
+    retransmission: bool
+    fork: int
+    answers: int | None
+    counterpart: int | None
+    changes: list[Change]
+    text: str = Field(description="The message, its secrets masked; octets that are no UTF-8 are replaced.")
+
+
+class Messages(Page):
+    """Messages in order of time."""
+
+    messages: list[Message]
+
+
+class Binding(BaseModel):
+    """Where a user is reached."""
+
+    user: str
+    contact: str
+    q: float
+    left_s: float
+    source: str
+    user_agent: str
+
+
+class BindingsQuery(Paged):
+    """Patterns with `*` and `?`, in any case; empty ones fit all."""
+
+    cursor: Annotated[str, Field(pattern=r"^([0-9a-f]{1,16}\.[0-9]{1,12}\.[0-9]{1,12})?$")] = ""
+
+    user: Annotated[Text, Field(description="The user.")] = ""
+    contact: Annotated[Text, Field(description="A part of the contact.")] = ""
+    source: Annotated[Text, Field(description="Host, host:port, or a network.")] = ""
+    agent: Annotated[Text, Field(description="A part of the user agent's name.")] = ""
+
+
+class Bindings(Page):
+    """Bindings in no order. A page may have fewer than `limit`, even none, and yet a `next`."""
+
+    bindings: list[Binding]
+
+
+class BindingQuery(Asked):
+    """Which binding."""
+
+    user: Annotated[str, Field(min_length=1, max_length=256)]
+    contact: Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+class UsersQuery(Paged):
+    """Which users."""
+
+    cursor: Text = ""
+
+    prefix: Annotated[Text, Field(description="How their names begin.")] = ""
+
+
+class User(BaseModel):
+    """A user. `is_void`: the password was given for another realm."""
+
+    user: str
+    display_name: str
+    password_set_at: str | None
+    is_void: bool
+
+
+class UserWithBindings(User):
+    """A user, and where it is reached."""
+
+    bindings: list[Binding]
+
+
+class Users(Page):
+    """Users with a password, by name."""
+
+    users: list[User]
+
+
+class NewUser(Asked):
+    """Who is to be added."""
+
+    user: Annotated[str, Field(pattern=f"^{USER.pattern}$")]
+    display_name: Annotated[str, Field(max_length=MOST_CHARACTERS)] = ""
+
+
+class Rename(Asked):
+    """What is shown beside the user's name."""
+
+    display_name: Annotated[str, Field(max_length=MOST_CHARACTERS)]
+
+
+class Password(BaseModel):
+    """A password, told this once; null where nobody is asked for one."""
+
+    user: str
+    password: str | None
+
+
+class FailedQuery(Asked):
+    """Whose failed registrations; empty: everybody's."""
+
+    user: Text = ""
+    limit: Annotated[int, Field(ge=1, le=A_PAGE)] = 50
+
+
+class FailedGroup(BaseModel):
+    """Registrations of one user from one host that failed for one reason."""
+
+    user: str
+    source: str
+    agent: str
+    status: int
+    phrase: str
+    count: int
+    first_at: str
+    last_at: str
+    call_id: str
+    account: Told
+
+
+class FailingPhone(BaseModel):
+    """A phone that keeps failing to prove its password."""
+
+    what: str
+    advice: str
+
+
+class FailedRegistrations(BaseModel):
+    """The latest first."""
+
+    failed: list[FailedGroup]
+    failing: list[FailingPhone]
+
+
+class PhrasesQuery(Asked):
+    """A language, and a response to try: its `code`, the `user` who gets it, and what that phone `accept`s."""
+
+    language: Text = ""
+    code: Annotated[str, Field(pattern=r"^([1-6][0-9]{2})?$")] = ""
+    user: Text = ""
+    accept: Text = ""
+
+
+class Language(BaseModel):
+    """A language that can be chosen."""
+
+    tag: str
+    name: str
+    is_own: bool = Field(description="Whether the operator has a catalogue of it.")
+
+
+class Phrase(BaseModel):
+    """What a status is called."""
+
+    code: str
+    english: str
+    phrase: str
+    is_own: bool
+
+
+class Phrases(BaseModel):
+    """The phrases of one language."""
+
+    language: str
+    languages: list[Language]
+    phrases: list[Phrase]
+    said: str | None = Field(description="The status line of the response that was tried.")
+
+
+class Restarted(BaseModel):
+    """`restarted`: the new worker is ready; `restarting`: the console itself will be in a moment."""
+
+    worker: str
+    state: Literal["restarted", "restarting"]

@@ -1,0 +1,423 @@
+"""The operations of the JSON API that show something."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import call_rpc
+from switchboard.console import failures, now
+from switchboard.console.api import models
+from switchboard.console.api.operations import GET, Call, Operation
+from switchboard.console.api.problems import Problem
+from switchboard.console.api.workshop import Workshop
+from switchboard.console.call import Told as ToldCall
+from switchboard.console.call import tell
+from switchboard.console.people import People, Person
+from switchboard.console.phrases import PhraseBook
+from switchboard.console.watch import Look, Watch
+from switchboard.history.account import Account
+from switchboard.history.failures import FailedRegistrations, failed_registrations
+from switchboard.history.ladder import Arrow, Ladder
+from switchboard.history.place import place_of
+from switchboard.history.reader import history_of
+from switchboard.history.seen import Direction, mask
+from switchboard.journal.file import read_part_before
+from switchboard.journal.record import CallDetailRecord, parse_line, timestamp
+from switchboard.journal.search import Wanted as WantedRecords
+from switchboard.registrar.listing import Wanted as WantedBindings
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, is_here
+from switchboard.storage.mending import all_reports
+from switchboard.survey.reading import WorkerLine
+
+ANSWER_S = 2.0
+PARTS = 4
+"""Parts of the journal (1 MB), or pages of the registrar's table, that one request looks through."""
+
+
+class Reading:
+    """Owns nothing: asks those who do."""
+
+    def __init__(
+        self, settings: Settings, context: BusContext, watch: Watch, people: People, workshop: Workshop
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._watch = watch
+        self._people = people
+        self._run = workshop.run
+        self._history = history_of(settings)
+
+    @property
+    def operations(self) -> list[Operation]:
+        """All of them."""
+        query = models.Nothing
+        return [
+            Operation("status", GET, "/status", "How the switchboard is", self.status, models.Status, query),
+            Operation("calls", GET, "/calls", "Calls now", self.calls, models.CallsNow, models.Paged),
+            Operation(
+                "call",
+                GET,
+                "/calls/{call_id}",
+                "What became of a call",
+                self.call,
+                models.CallOfHistory,
+                problems=(404,),
+            ),
+            Operation(
+                "messages",
+                GET,
+                "/calls/{call_id}/messages",
+                "The messages of a call, secrets masked",
+                self.messages,
+                models.Messages,
+                models.Paged,
+                problems=(404,),
+            ),
+            Operation(
+                "journal",
+                GET,
+                "/journal",
+                "Calls that have ended",
+                self.journal,
+                models.Records,
+                models.JournalQuery,
+            ),
+            Operation(
+                "users", GET, "/users", "Users with a password", self.users, models.Users, models.UsersQuery
+            ),
+            Operation(
+                "user",
+                GET,
+                "/users/{user}",
+                "A user and its bindings",
+                self.user,
+                models.UserWithBindings,
+                problems=(404,),
+            ),
+            Operation(
+                "bindings",
+                GET,
+                "/bindings",
+                "Who is registered, and where",
+                self.bindings,
+                models.Bindings,
+                models.BindingsQuery,
+            ),
+            Operation(
+                "failed_registrations",
+                GET,
+                "/registrations/failed",
+                "Registrations that failed",
+                self.failed,
+                models.FailedRegistrations,
+                models.FailedQuery,
+            ),
+            Operation(
+                "phrases",
+                GET,
+                "/phrases",
+                "What responses say",
+                self.phrases,
+                models.Phrases,
+                models.PhrasesQuery,
+            ),
+        ]
+
+    async def status(self, _call: Call) -> models.Status:
+        """How the switchboard is."""
+        look = await self._watch.latest()
+        damaged = await self._run(lambda: [str(each) for each in all_reports(self._settings.data_dir)])
+        return models.Status(
+            at=timestamp(look.at),
+            ready=not look.moment.not_up,
+            not_up=list(look.moment.not_up),
+            calls=None if look.calls is None else len(look.calls),
+            users=look.moment.users,
+            bindings=look.moment.bindings,
+            today=models.Today(
+                calls=look.recent.calls,
+                missed=look.recent.missed,
+                failed_registrations=look.recent.failed.count if look.recent.failed else None,
+            ),
+            damaged=damaged,
+            figures=[
+                models.Figure(
+                    name=each.name,
+                    value=each.value,
+                    unit=each.unit or ("1/s" if each.is_rate else ""),
+                    note=each.note,
+                )
+                for each in now.figures(self._watch.looks)
+            ],
+            workers=[_worker(each) for each in look.moment.workers],
+        )
+
+    async def calls(self, call: Call) -> models.CallsNow:
+        """The calls that ring or are up."""
+        look = await self._watch.latest()
+        calls, following = _cut(_known_calls(look), call.query)
+        return models.CallsNow(calls=[_call_now(each) for each in calls], next=following)
+
+    async def call(self, call: Call) -> models.CallOfHistory:
+        """What became of one Call-ID."""
+        told_call = await self._told(call)
+        summary = told_call.summary
+        return models.CallOfHistory(
+            call_id=summary.call_id,
+            kind=summary.kind.value,
+            caller=summary.caller,
+            callee=summary.callee,
+            outcome=summary.outcome,
+            status=summary.status,
+            phrase=summary.phrase,
+            started_at=_at_ns(summary.started_ns),
+            last_at=_at_ns(summary.last_ns),
+            messages=len(told_call.ladder.arrows),
+            account=_account(told_call.account),
+            participants=[
+                models.Participant(key=each.key, label=each.label, part=each.part.value)
+                for each in told_call.ladder.participants
+            ],
+        )
+
+    async def messages(self, call: Call) -> models.Messages:
+        """The messages of one Call-ID."""
+        ladder = (await self._told(call)).ladder
+        arrows, following = _cut(list(enumerate(ladder.arrows, 1)), call.query)
+        return models.Messages(
+            messages=[_message(number, arrow, ladder) for number, arrow in arrows], next=following
+        )
+
+    async def _told(self, call: Call) -> ToldCall:
+        history, settings, context = self._history, self._settings, self._context
+        found = await self._run(lambda: tell(call.path["call_id"], history, settings, context, hops=False))
+        if found is None:
+            raise Problem(404, "The history has no message of this Call-ID (any more).")
+        return found
+
+    async def journal(self, call: Call) -> models.Records:
+        """Calls that have ended."""
+        return await self._run(lambda: self._records(call.query))
+
+    def _records(self, query: models.JournalQuery) -> models.Records:
+        wanted = query.model_dump(include={"user", "outcome", "since", "until", "call_id"})
+        try:
+            matcher = WantedRecords(**wanted).matcher()
+        except (ValueError, OverflowError, OSError) as error:
+            raise Problem(400, f"{error}.") from error
+        found: list[CallDetailRecord] = []
+        end = int(query.cursor or -1)
+        for _ in range(PARTS):
+            position, lines = self._lines_before(end)
+            end = position + sum(map(len, lines))
+            for line in reversed(lines):
+                end -= len(line)
+                if matcher.may_match(line) and (record := parse_line(line)) and matcher.matches(record):
+                    found.append(record)
+                    if len(found) == query.limit:
+                        return models.Records(records=found, next=_next(end))
+            if not end or _is_before(lines, matcher.since):
+                return models.Records(records=found, next=None)
+        return models.Records(records=found, next=_next(end))
+
+    def _lines_before(self, end: int) -> tuple[int, list[bytes]]:
+        if is_here("journal.0", self._settings):
+            return read_part_before(self._settings.cdr_path, end)
+        position, lines = self._ask("journal", "record.before", end)
+        return position, lines
+
+    async def users(self, call: Call) -> models.Users:
+        """Users with a password."""
+        query: models.UsersQuery = call.query
+        found = await self._run(lambda: self._people.some(query.prefix, query.cursor, query.limit))
+        following = found[-1].user if len(found) == query.limit else None
+        return models.Users(users=[models.User(**_user(each)) for each in found], next=following)
+
+    async def user(self, call: Call) -> models.UserWithBindings:
+        """One user."""
+        person = await self._run(lambda: self._people.one(call.path["user"]))
+        if person is None:
+            raise Problem(404, f"There is no user {call.path['user']}.")
+        bindings = [
+            models.Binding(
+                user=each.user,
+                contact=each.contact,
+                q=each.q,
+                left_s=round(each.left_s, 3),
+                source=each.source,
+                user_agent=each.user_agent,
+            )
+            for each in person.phones
+        ]
+        return models.UserWithBindings(**_user(person), bindings=bindings)
+
+    async def bindings(self, call: Call) -> models.Bindings:
+        """Who is registered, and where."""
+        return await self._run(lambda: self._bindings(call.query))
+
+    def _bindings(self, query: models.BindingsQuery) -> models.Bindings:
+        """The cursor: the life and position of a page of the registrar, and how many bindings of it were shown."""
+        patterns = WantedBindings("", query.user, query.contact, query.source, query.agent).to_wire()
+        life, at, skip = _bindings_cursor(query.cursor)
+        for _ in range(PARTS):
+            life, users, following = self._ask("registrar", "location.list", [life, at, patterns])
+            found = [_binding(user, each) for user, bound in users for each in bound]
+            shown = found[skip : skip + query.limit]
+            if skip + query.limit < len(found):
+                return models.Bindings(bindings=shown, next=f"{life}.{at}.{skip + query.limit}")
+            if shown or not following:
+                return models.Bindings(bindings=shown, next=f"{life}.{following}.0" if following else None)
+            at, skip = following, 0
+        return models.Bindings(bindings=[], next=f"{life}.{at}.0")
+
+    async def failed(self, call: Call) -> models.FailedRegistrations:
+        """Registrations that failed."""
+        query: models.FailedQuery = call.query
+        settings, context = self._settings, self._context
+        failing = await self._run(lambda: failures.failing_advice(settings, context, query.user))
+        failed = await self._run(
+            lambda: failed_registrations(self._history, place_of(settings, context), query.user)
+        )
+        return models.FailedRegistrations(
+            failed=[_failed(each) for each in failed[: query.limit]],
+            failing=[models.FailingPhone(what=what, advice=advice) for what, advice in failing],
+        )
+
+    async def phrases(self, call: Call) -> models.Phrases:
+        """What responses say."""
+        return await self._run(lambda: self._phrases(call.query))
+
+    def _phrases(self, query: models.PhrasesQuery) -> models.Phrases:
+        book = PhraseBook(self._settings)
+        chosen = book.chosen(query.language)
+        return models.Phrases(
+            language=chosen,
+            languages=[
+                models.Language(tag=each.tag, name=each.name, is_own=each.is_own)
+                for each in book.languages.values()
+            ],
+            phrases=[
+                models.Phrase(code=code, english=english, phrase=phrase, is_own=is_own)
+                for code, english, phrase, is_own in book.rows(chosen)
+            ],
+            said=book.say(query.code, query.user, query.accept) if query.code else None,
+        )
+
+    def _ask(self, who: str, question: str, body: object) -> Any:
+        return call_rpc(endpoints_of(self._settings).ask(who), question, body, ANSWER_S, self._context)
+
+
+def _next(position: int) -> str | None:
+    return str(position) if position else None
+
+
+def _bindings_cursor(cursor: str) -> tuple[str, int, int]:
+    life, at, skip = cursor.split(".") if cursor else ("", "0", "0")
+    return life, int(at), int(skip)
+
+
+def _cut(found: Sequence[Any], query: models.Paged) -> tuple[list[Any], str | None]:
+    """The page that is asked for of a list that is there, and the cursor of the next one."""
+    start = int(query.cursor or 0)
+    end = start + query.limit
+    return list(islice(found, start, end)), str(end) if end < len(found) else None
+
+
+def _is_before(lines: Sequence[bytes], since: str) -> bool:
+    """Whether all older records are of calls that began before `since`: the oldest of these had ended by then."""
+    oldest = next(filter(None, map(parse_line, lines)), None) if since else None
+    return oldest is not None and oldest.ended_at < since
+
+
+def _at_ns(at_ns: int) -> str:
+    return timestamp(at_ns / 1e9)
+
+
+def _worker(line: WorkerLine) -> models.Worker:
+    fields = line.to_map()
+    worker = f"{fields.pop('name')}.{fields.pop('instance')}"
+    return models.Worker(worker=worker, **fields)
+
+
+def _known_calls(look: Look) -> Sequence[Mapping[str, Any]]:
+    if look.calls is None:
+        raise Problem(503, "The journal, which knows the calls, does not answer. Look at /api/v1/status.")
+    return look.calls
+
+
+def _call_now(call: Mapping[str, Any]) -> models.CallNow:
+    return models.CallNow.model_validate({name: call[name] for name in models.CallNow.model_fields})
+
+
+def _account(account: Account) -> models.Told:
+    return models.Told(
+        sentences=account.sentences,
+        advice=account.advice,
+        failed=account.failed,
+        outcome=account.outcome,
+        ended_by=account.ended_by,
+    )
+
+
+def _message(number: int, arrow: Arrow, ladder: Ladder) -> models.Message:
+    def one(place: int | None) -> int | None:
+        return None if place is None else place + 1
+
+    def name(place: int) -> str:
+        return ladder.participants[place].key
+
+    return models.Message(
+        number=number,
+        at=_at_ns(arrow.seen.at_ns),
+        offset_s=round(arrow.offset_s, 6),
+        source=name(arrow.source),
+        destination=name(arrow.destination),
+        direction="in" if arrow.direction is Direction.IN else "out",
+        label=arrow.label,
+        retransmission=arrow.retransmission,
+        fork=arrow.fork,
+        answers=one(arrow.answers),
+        counterpart=one(arrow.counterpart),
+        changes=[
+            models.Change(what=each.what, before=each.before, after=each.after) for each in arrow.changes
+        ],
+        text=mask(arrow.seen.raw).decode("utf-8", "replace"),
+    )
+
+
+def _user(person: Person) -> dict[str, Any]:
+    set_at = person.password_set_at
+    return {
+        "user": person.user,
+        "display_name": person.display_name,
+        "password_set_at": None if set_at is None else timestamp(set_at),
+        "is_void": person.is_void,
+    }
+
+
+def _binding(user: str, found: Mapping[str, Any]) -> models.Binding:
+    return models.Binding(
+        user=user,
+        contact=found["contact_uri"],
+        q=found["q"],
+        left_s=found["left_s"],
+        source=found["source"],
+        user_agent=found["user_agent"],
+    )
+
+
+def _failed(group: FailedRegistrations) -> models.FailedGroup:
+    return models.FailedGroup(
+        user=group.user,
+        source=group.source,
+        agent=group.agent,
+        status=group.status,
+        phrase=group.phrase,
+        count=group.count,
+        first_at=_at_ns(group.first_ns),
+        last_at=_at_ns(group.last_ns),
+        call_id=group.call_id,
+        account=_account(group.account),
+    )
