@@ -1,5 +1,6 @@
 """The login."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,13 @@ def test_a_logout_that_cannot_be_written_is_one_and_says_so(browser: TestClient,
 
 
 def test_wrong_passwords_do_not_fill_the_log(browser: TestClient) -> None:
+    """20 at once, and one a second."""
+    began = time.monotonic()
     with capture_logs() as logs:
         for number in range(1, 9):
             guess(beside(browser, f"10.0.0.{number}"), FREE - 1)
-    assert sum(each["event"] == "console login failed" for each in logs) in (20, 21, 22)
+    told = sum(each["event"] == "console login failed" for each in logs)
+    assert 20 <= told <= 21 + time.monotonic() - began
 
 
 @pytest.mark.parametrize(
