@@ -17,7 +17,7 @@ from switchboard.console.pages import Pages, event, rate, user_of
 from switchboard.console.restarting import owners, restart
 from switchboard.console.streams import Streams
 from switchboard.console.users import phone_settings
-from switchboard.console.watch import SPAN_S, Look, Watch
+from switchboard.console.watch import SHOWN_ROWS, SPAN_S, Look, Watch
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 from switchboard.storage.mending import all_reports
@@ -46,7 +46,6 @@ def draw(values: Sequence[tuple[float, float]], span_s: float) -> Chart:
 
 
 SECTIONS = ("start", "today", "calls", "latest", "phones", "workers", "figures")
-SHOWN_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,6 @@ class Now:
                 yield ": \n\n"
 
     def _values(self, look: Look) -> dict[str, Any]:
-        phones = None if look.phones is None else look.phones[:SHOWN_ROWS]
         calls = None if look.calls is None else look.calls[:SHOWN_ROWS]
         return {
             "is_empty": _is_empty(look),
@@ -129,8 +127,8 @@ class Now:
             "figures": figures(self._watch.looks),
             "calls": calls,
             "more_calls": len(look.calls or ()) - len(calls or ()),
-            "phones": phones,
-            "more_phones": len(look.phones or ()) - len(phones or ()),
+            "phones": look.phones,
+            "more_phones": max(0, look.moment.bindings - len(look.phones or ())),
             "workers": look.moment.workers,
             "damaged": all_reports(self._settings.data_dir),
             "at": look.at,

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from switchboard.bus.context import BusContext
@@ -53,6 +54,21 @@ def registered_phones(settings: Settings, context: BusContext, now_at: float) ->
     return sorted((each for each in found if each.expires_at > now_at), key=lambda each: each.user)
 
 
+def some_phones(settings: Settings, context: BusContext, at_most: int) -> list[RegisteredPhone]:
+    """Some of the bindings, by user: a registrar with many is asked for no more than it takes.
+
+    While it does not answer, those of its store, if that is here. RpcError or StoreError if nobody can tell.
+    """
+    try:
+        found = list(islice(_asked(settings, context), at_most))
+    except RpcError:
+        if not is_here(REGISTRAR, settings):
+            raise
+        now_at = time.time()
+        found = list(islice((each for each in _stored(settings) if each.expires_at > now_at), at_most))
+    return sorted(found, key=lambda each: each.user)
+
+
 def phones_of(user: str, settings: Settings, context: BusContext) -> list[RegisteredPhone]:
     """The bindings of one user, as the registrar has them. RpcError."""
     return list(_asked(settings, context, Wanted(name=user)))
@@ -88,13 +104,18 @@ WATCHED_FOR_S = 5.0
 """So long after the last request for a look somebody is thought to be there."""
 SPAN_S = 300.0
 """What the charts show."""
+SHOWN_ROWS = 200
+"""Of phones, and of calls."""
 FIRST_PAUSE_S = 0.25
 ANSWER_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was there at one instant. `calls` and `phones` are None where their owner did not answer."""
+    """What was there at one instant. `calls` and `phones` are None where their owner did not answer.
+
+    `phones` are SHOWN_ROWS at most; `moment` has how many there are.
+    """
 
     at: float
     moment: Moment
@@ -192,6 +213,6 @@ class Watch:
 
     def _phones(self) -> Sequence[RegisteredPhone] | None:
         try:
-            return registered_phones(self._settings, self._context, time.time())
+            return some_phones(self._settings, self._context, SHOWN_ROWS)
         except (RpcError, StoreError):
             return None
