@@ -10,6 +10,7 @@ While the file cannot be written (a full disk, a foreign lock), the previous sta
 takes effect. `try_again` finds out when it can be written.
 """
 
+import errno
 import os
 import sqlite3
 from bisect import bisect_right
@@ -111,6 +112,7 @@ class SqliteStore:
         self._change: Change | None = None
         self._nonces: dict[bytes, bytes | None] = {}  # to be kept with the next commit
         self._names: list[str] = []  # in order, while pages are asked for
+        self._file = (0, 0)
         self._is_copy = False
         """Whether what the file held is in memory, since it could not be mended or opened."""
         self._database = self._open()
@@ -151,6 +153,7 @@ class SqliteStore:
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
         database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
+        self._file = _file_at(self._path)
         return database
 
     def _load(self) -> None:
@@ -182,10 +185,17 @@ class SqliteStore:
     def _settle(self, change: Change) -> None:
         number = self.number + bool(change.records)
         if (change.records or self._nonces) and not self.writing.error:
+            self._check_place()
             change.number = number
             self._try_to(lambda: self._write(change))
             self._nonces = {}
         change.number = self.number = number
+
+    def _check_place(self) -> None:
+        """NotWritten: the file was taken away, or another one is in its place; nobody would find what is written."""
+        if self._file != _file_at(self._path):
+            self.writing.failed(errno.ENOENT)
+            raise NotWritten(f"{self._path} is gone, or another one by now.")
 
     def _try_to(self, write: Callable[[], object]) -> None:
         try:
@@ -215,10 +225,29 @@ class SqliteStore:
             return False
         else:
             self._nonces, self._is_copy = {}, False
-            self.writing.worked()
-            if was_copy or self._last_row() != self.number:
+            return self._agree_with_file(was_copy)
+        return False
+
+    def _agree_with_file(self, was_copy: bool) -> bool:
+        """Whether the file, which can be written again, has what is in memory; a new one gets that."""
+        row = self._last_row()
+        try:
+            if row == 0 and self.number and not was_copy:
+                self._try_to(self._write_table)
+            elif was_copy or row != self.number:
                 self._load()
-        return not self.writing.error
+        except NotWritten:
+            return False
+        self.writing.worked()
+        return True
+
+    def _write_table(self) -> None:
+        """The file was taken away, and this one has nothing: write all that is in force as one row."""
+        users = self.table.users()
+        row = pack_records([pack_record(user, bindings_in(self.table.get(user))) for user in users])
+        self._database.execute("INSERT INTO changes VALUES (?, ?)", (self.number, row))
+        self.table.take(row, 0, self.number)
+        self._octets = len(row)
 
     def _last_row(self) -> int:
         (number,) = self._database.execute("SELECT coalesce(max(number), 0) FROM changes").fetchone()
@@ -346,6 +375,15 @@ class SqliteStore:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+
+
+def _file_at(path: Path | str) -> tuple[int, int]:
+    """Which file that is; (0, 0) for none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -411,3 +411,28 @@ def test_pages_are_those_of_the_names_when_the_first_was_asked_for(store: Sqlite
     assert ([*first.users], first.more) == (["a", "b"], True)
     assert (second.users, second.more) == ({"c": [], "d": [FULL]}, False)
     assert [*store.page("", 9).users] == ["a", "aa", "b", "d"]
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_that_was_taken_away_is_made_anew_of_what_is_in_memory(
+    tmp_path: Path, is_replaced: bool
+) -> None:
+    path = tmp_path / "location.db"
+    store = SqliteStore(path)
+    with store.batch():
+        store.put("lenka", [PLAIN])
+    for each in (path, wal_of(path), path.with_name(f"{path.name}-shm")):
+        each.unlink(missing_ok=True)
+    if is_replaced:
+        path.touch()
+    with pytest.raises(NotWritten, match="is gone"), store.batch():
+        store.put("lukas", [PLAIN])
+    assert store.writing.error == errno.ENOENT
+    assert store.try_again()
+    with store.batch():
+        store.put("boris", [PLAIN])
+    number = store.number
+    store.close()
+    again = SqliteStore(path)
+    assert (again.number, sorted(again.table.users())) == (number, ["boris", "lenka"])
+    again.close()
