@@ -175,17 +175,22 @@ class _Log:
         self._total += entries
 
 
+_IN_MEMORY = Path(":memory:")
+
+
 class StateStore:
-    """Owns journal.db, alone: a second journal on the same file gets StateError after BUSY_S."""
+    """Owns journal.db, alone: a second journal on the same file gets StateError after BUSY_S.
+
+    `:memory:` is for tests.
+    """
 
     def __init__(self, path: Path, busy_s: float = BUSY_S) -> None:
         with SCHEMA.explained(path):
             take_restored(path)
         SCHEMA.examine(path)
         try:
-            os.close(
-                os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            )  # SQLite does not say why not
+            if path != _IN_MEMORY:  # SQLite does not say why not
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
             self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
         except (sqlite3.Error, OSError) as error:
             raise _explain(path, error) from error
