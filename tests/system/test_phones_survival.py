@@ -54,8 +54,11 @@ def nobody_registers(lab: Lab, wire: Capture) -> Iterator[None]:
 
 
 def bindings(lab: Lab) -> list[dict[str, Any]]:
-    """What is registered, by whom and until when."""
+    """What is registered, by whom and until when (to the second)."""
     found: list[dict[str, Any]] = json.loads(lab.switchboard.cli("bindings", "--json").stdout)["bindings"]
+    for each in found:
+        del each["left_s"]
+        each["expires_at"] = round(each["expires_at"])
     return found
 
 
