@@ -130,10 +130,6 @@ class Engine:
 
 class FastPath:
     tell_at: float
-    @property
-    def sent(self) -> int: ...
-    @property
-    def failed(self) -> int: ...
     def __init__(
         self,
         head: bytes,

@@ -28,13 +28,12 @@ cdef class FastPath:
     """Serves the plain rounds of a router (bus/actor.py, `FastPath`).
 
     `head` is that of the frames that it takes. `log` keeps saved transactions, `ring` call events, and `sender` says
-    how what leaves is sent (`transports/sender.py`); `sent` and `failed` count datagrams. `tell_at` (monotonic s): when the worker is to tell the journal
+    how what leaves is sent (`transports/sender.py`). `tell_at` (monotonic s): when the worker is to tell the journal
     what is new in the ring. `clock_offset`: steady clock less boot time (`switchboard/clock.py`).
     """
 
     cdef public double tell_at
     cdef double _clock_offset
-    cdef readonly uint64_t sent, failed
     cdef Engine _engine
     cdef NativeKeyedLog _log
     cdef NativeEventRing _ring
@@ -116,8 +115,8 @@ cdef class FastPath:
         if counts is None:
             self._sender.send(count, items)
         else:
-            self.sent += counts[0]
-            self.failed += counts[1]
+            self._sender.sent += counts[0]
+            self._sender.failed += counts[1]
         return 0
 
 

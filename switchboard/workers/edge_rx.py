@@ -76,8 +76,7 @@ class EdgeRx(Actor):
             ),
             PackedOutbox(context, inbox("registrar"), "sip.received", KEPT, REGISTERS_EVERY_S),
         ]
-        self._casts = outboxes = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
-        self.outboxes = outboxes
+        self.outboxes: list[PackedOutbox] = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self._registers = receivers[-1]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
@@ -86,7 +85,7 @@ class EdgeRx(Actor):
         self._edge_filter = EdgeFilter(filter_policy(settings))
         self._loads = Loads(receivers, self._edge_filter.admission_control)
         self._bad_items = 0
-        self._ingress = Ingress(self._dispatcher, self._edge_filter, outboxes)
+        self._ingress = Ingress(self._dispatcher, self._edge_filter, self.outboxes)
         self._undeliverable = Undeliverable(UDP, self._sockets, receivers[:-1])
         taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
@@ -124,7 +123,7 @@ class EdgeRx(Actor):
         return EdgePath(
             fds,
             self._ingress,
-            self._casts,
+            self.outboxes,
             self._registers,
             self._loads,
             self._tap,
@@ -177,7 +176,7 @@ class EdgeRx(Actor):
 
     def peers(self) -> Iterable[Peer]:
         """Those that are to be there: routers that were leaving may have left."""
-        routers, others = self._casts[:-2], self._casts[-2:]
+        routers, others = self.outboxes[:-2], self.outboxes[-2:]
         staying = routers if self._held_calls.is_changing else routers[: self._settings.routers]
         return (each.peer for each in (*staying, *others))
 
@@ -198,7 +197,7 @@ class EdgeRx(Actor):
     def flush(self) -> None:
         """Send what a drain has yielded; tell operators of attackers."""
         now = time.monotonic()
-        for outbox in self._casts:
+        for outbox in self.outboxes:
             if outbox.waiting:
                 outbox.flush_due(now)
         self._undeliverable.flush()

@@ -271,7 +271,6 @@ class RouterService(Actor):
             **self._core.stats(),
             **self._resolver.stats(),
             **self._sender.stats(),
-            **self._datagrams(),
             "bad_items": self._bad_items + self._core.bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
@@ -286,12 +285,6 @@ class RouterService(Actor):
             "log_entries": len(self._log),
             "log_unwritten_bytes": self._log.keyed.unwritten,
         }
-
-    def _datagrams(self) -> dict[str, float]:
-        """Those that left, and those that the kernel refused, whichever code sent them."""
-        path, sender = self.fast_path, self._sender
-        more, refused = (0, 0) if path is None else (path.sent, path.failed)
-        return {"sent": sender.sent + more, "failed": sender.failed + refused}
 
     def close(self) -> None:
         """Let go of the resolver's threads and the log."""

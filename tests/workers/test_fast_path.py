@@ -9,19 +9,16 @@ from dataclasses import dataclass
 import pytest
 from compiled import needs_compiled_core
 from flows import packed
-from workers.test_router import LIMIT_S, service, settings  # noqa: F401
+from workers.test_router import LIMIT_S, lent, service, settings  # noqa: F401
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.tap import Listener, topic_of
-from switchboard.phrases.translate import Translator
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.user_table import pack_users
 from switchboard.settings.model import Settings
 from switchboard.sip.scan import scan
-from switchboard.transports.lending import NAME, Lender
-from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.workers.router import RouterService
 
 pytestmark = needs_compiled_core
@@ -79,24 +76,13 @@ class Bench:
 
 @pytest.fixture
 def bench(service: RouterService, settings: Settings) -> Iterator[Bench]:  # noqa: F811
-    sockets = bind_sockets("127.0.0.2", 0)
-    lender = Lender(settings.run_dir / NAME, sockets)
-    service.receive("phrases.tables", Translator("sk", {}).to_wire(), time.monotonic())
-    until = time.monotonic() + LIMIT_S
-    while not service.stats()["sends_directly"]:
-        assert time.monotonic() < until, "nothing was lent"
-        service.handle_timer(time.monotonic())
-        lender.lend()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+    with lent(service, settings), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.2", 0))
         phone.settimeout(LIMIT_S)
         made = Bench(service, phone)
         made.register()
         made.end_rounds()
         yield made
-    lender.close()
-    for sock in sockets:
-        sock.close()
 
 
 def plain_round(bench: Bench, number: int) -> bool:

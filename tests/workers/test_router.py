@@ -4,6 +4,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,23 @@ def ready(service: RouterService, name: str) -> None:
         assert time.monotonic() < until, f"{name} was never reached"
 
 
+@contextmanager
+def lent(service: RouterService, settings: Settings) -> Iterator[None]:
+    """The edge's sockets are lent to the service, which knows the phrases and sends on them."""
+    sockets = bind_sockets("127.0.0.2", 0)
+    lender = Lender(settings.run_dir / NAME, sockets)
+    service.receive("phrases.tables", Translator("sk", {}).to_wire(), time.monotonic())
+    until = time.monotonic() + LIMIT_S
+    while not service.stats()["sends_directly"]:
+        assert time.monotonic() < until, "nothing was lent"
+        service.handle_timer(time.monotonic())
+        lender.lend()
+    yield
+    lender.close()
+    for sock in sockets:
+        sock.close()
+
+
 FORWARDED, TRYING = "INVITE sip:bob@127.0.0.2:5070 SIP/2.0", "SIP/2.0 100 Trying"
 
 
@@ -98,15 +116,7 @@ def test_all_leaves_on_the_sockets_of_the_edge_once_they_are_lent(
     service: RouterService, settings: Settings
 ) -> None:
     """With the phrases that the translator has told."""
-    sockets = bind_sockets("127.0.0.2", 0)
-    lender = Lender(settings.run_dir / NAME, sockets)
-    service.receive("phrases.tables", Translator("sk", {}).to_wire(), time.monotonic())
-    until = time.monotonic() + LIMIT_S
-    while not service.stats()["sends_directly"]:
-        assert time.monotonic() < until, "nothing was lent"
-        service.handle_timer(time.monotonic())
-        lender.lend()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+    with lent(service, settings), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.2", 0))
         phone.settimeout(LIMIT_S)
         port = phone.getsockname()[1]
@@ -115,11 +125,8 @@ def test_all_leaves_on_the_sockets_of_the_edge_once_they_are_lent(
         service.receive("sip.received", [item], time.monotonic())
         service.flush()
         incoming = [phone.recv(2000).partition(b"\r\n")[0] for _ in range(1)]
-    assert incoming == [f"INVITE sip:bob@127.0.0.2:{port} SIP/2.0".encode()]
-    assert service.stats()["sent"] == 2
-    lender.close()
-    for sock in sockets:
-        sock.close()
+        assert incoming == [f"INVITE sip:bob@127.0.0.2:{port} SIP/2.0".encode()]
+        assert service.stats()["sent"] == 2
 
 
 def test_other_tables_are_counted(service: RouterService) -> None:
