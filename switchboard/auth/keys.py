@@ -5,6 +5,7 @@ import secrets
 from enum import Enum
 from hashlib import blake2s
 from pathlib import Path
+from typing import Final
 
 from switchboard.storage.secret import exposure
 from switchboard.storage.unusable import UnusableFile
@@ -32,24 +33,28 @@ class KeyFileError(UnusableFile):
     """The key cannot be used; the text tells people why and what to do."""
 
 
-def load_or_make_key(path: Path) -> bytes:
+RESTORE: Final = (
+    "restore it, or remove it (phones then authenticate anew, and calls that are up may not be ended through the "
+    "switchboard)"
+)
+
+
+def load_or_make_key(path: Path, name: str = "The key", remedy: str = RESTORE) -> bytes:
     """The key in the file `path`; a new one, kept there, if there is none yet. KeyFileError.
 
-    Several processes may do so at the same time: all get the same key.
+    Several processes may do so at the same time: all get the same key. `name` and `remedy` are for people: what key it
+    is, and what to do if the file holds none.
     """
     try:
         if not path.exists():
             make_key(path)
         if problem := exposure(path):
-            raise KeyFileError(f"The key {path} {problem}.")
+            raise KeyFileError(f"{name} {path} {problem}.")
         key = path.read_bytes()
     except OSError as error:
-        raise KeyFileError(f"The key {path} cannot be used: {error.strerror}.") from error
+        raise KeyFileError(f"{name} {path} cannot be used: {error.strerror}.") from error
     if len(key) != SIZE:
-        raise KeyFileError(
-            f"The key {path} holds {len(key)} bytes instead of {SIZE}: restore it, or remove it (phones then "
-            "authenticate anew, and calls that are up may not be ended through the switchboard)."
-        )
+        raise KeyFileError(f"{name} {path} holds {len(key)} bytes instead of {SIZE}: {remedy}.")
     return key
 
 

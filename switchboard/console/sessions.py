@@ -2,8 +2,6 @@
 
 import hashlib
 import hmac
-import os
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +11,11 @@ from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from switchboard.auth.keys import load_or_make_key
 from switchboard.console.ended import EndedSessions
-from switchboard.storage.secret import exposure
-from switchboard.storage.unusable import UnusableFile
 
 LIFETIME_S = 12 * 3600.0
 ID_BYTES = 16
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +102,7 @@ class Sessions:
 
 def load_key(path: Path) -> bytes:
     """Return the key in the file, made if there is none. UnusableFile if that cannot be."""
-    try:
-        if not path.exists():
-            _make(path)
-        if problem := exposure(path):
-            raise UnusableFile(f"The console's key {path} {problem}.")
-        key = path.read_bytes()
-    except OSError as error:
-        raise UnusableFile(f"The console's key {path} cannot be used: {error.strerror}.") from error
-    if len(key) != KEY_BYTES:
-        raise UnusableFile(f"The console's key {path} is no key of ours: remove it, a new one is made.")
-    return key
-
-
-def _make(path: Path) -> None:
-    """Whole or not at all."""
-    beside = path.with_suffix(".new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-    beside.rename(path)
+    return load_or_make_key(path, "The console's key", "remove it, a new one is made")
 
 
 COOKIE = "switchboard"
