@@ -77,5 +77,5 @@ cdef class EdgePath:
         if not taken:
             return 0.0
         self._taken = self._taken_registers = 0
-        pause_s = self._interval.pause_s(_monotonic(), taken, taken >= DATAGRAMS)
+        pause_s = self._interval.pause_s(monotonic(), taken, taken >= DATAGRAMS)
         return self._registers_s if pause_s and registers == taken else pause_s

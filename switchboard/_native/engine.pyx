@@ -12,6 +12,7 @@ import secrets
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
+include "clocks.pxi"
 include "octets.pxi"
 include "keyed_log.pxi"
 include "event_ring.pxi"

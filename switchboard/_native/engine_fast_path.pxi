@@ -4,26 +4,6 @@
 # the worker itself has nothing to do; else `settle` touches nothing, and the worker's own `flush` ends the round: both
 # take what the same engine holds. So either may end any round.
 
-from posix.time cimport clock_gettime, timespec
-
-cdef extern from *:
-    """
-    #include <time.h>
-    #ifdef CLOCK_BOOTTIME
-    #define SB_BOOT_TIME CLOCK_BOOTTIME
-    #else
-    #define SB_BOOT_TIME CLOCK_MONOTONIC
-    #endif
-    """
-    const int SB_BOOT_TIME
-
-cdef inline double _boot_time() noexcept nogil:
-    """As `switchboard.clock.boot_time`."""
-    cdef timespec now
-    clock_gettime(SB_BOOT_TIME, &now)
-    return <double>now.tv_sec + <double>now.tv_nsec / 1e9
-
-
 cdef class FastPath:
     """Serves the plain rounds of a router (bus/actor.py, `FastPath`).
 
@@ -53,7 +33,7 @@ cdef class FastPath:
         cdef Py_ssize_t size = PyBytes_GET_SIZE(self._head)
         if PyBytes_GET_SIZE(frame) <= size or memcmp(PyBytes_AS_STRING(frame), PyBytes_AS_STRING(self._head), size) != 0:
             return None
-        return self._engine.receive(frame, size, now, _boot_time() + self._clock_offset)
+        return self._engine.receive(frame, size, now, boot_time() + self._clock_offset)
 
     def drain(self, int fd, double now):
         """No descriptor is plain to read."""
@@ -61,7 +41,7 @@ cdef class FastPath:
 
     def advance(self, double now):
         """Fire the engine's timers."""
-        self._engine.advance(now, _boot_time() + self._clock_offset)
+        self._engine.advance(now, boot_time() + self._clock_offset)
 
     def settle(self, double now):
         """End a round. True: it was plain. False: nothing was done, and the worker is to end it."""

@@ -11,7 +11,6 @@ from libc.math cimport INFINITY
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset, strlen
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 import os
 from contextlib import suppress
@@ -203,7 +202,7 @@ cdef int log_commit(Log *log) noexcept nogil:
     """Write what was put and erased since the last commit that succeeded: one write. -1: it waits, see `log.error`."""
     cdef Py_ssize_t size
     if log.error:
-        if _log_now() < log.retry_at:
+        if monotonic() < log.retry_at:
             if log.pending_size > 2 * log.tidied + _log_waiting:
                 _log_tidy(log)
             return -1
@@ -268,7 +267,7 @@ cdef void _log_fail(Log *log, int error) noexcept nogil:
         _log_mark(log, True)
     log.error = error
     log.failures += 1
-    log.retry_at = _log_now() + log.retry_s
+    log.retry_at = monotonic() + log.retry_s
 
 
 cdef void _log_mark(Log *log, bint is_behind) noexcept nogil:
@@ -312,12 +311,6 @@ cdef void _log_tidy(Log *log) noexcept nogil:
 cdef inline bint _log_is_written(Log *log, LogEntry *entry) noexcept nogil:
     """Whether a record of its key is in a file."""
     return entry.written or entry.segment != log.last or entry.start < log.end + LOG_COMMIT_BYTES
-
-
-cdef inline double _log_now() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <double>now.tv_sec + <double>now.tv_nsec / 1e9
 
 
 cdef int log_read(Log *log, LogEntry *entry, unsigned char *value) noexcept nogil:

@@ -1,12 +1,5 @@
 """Compiled twin of `bus/rounds.py`, over compiled ears."""
 
-cdef inline double _monotonic() noexcept nogil:
-    """As time.monotonic()."""
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <double>(now.tv_sec * <int64_t>1000000000 + now.tv_nsec) / 1e9
-
-
 cdef class BatchInterval:
     """Compiled twin of the one in `bus/rounds.py`."""
 
@@ -50,8 +43,8 @@ cdef class Rounds:
         self._published, self._cast, self._asked = published, published + cast, published + cast + asked
         self._take_questions, self._look_around = take_questions, look_around
         self._know_limits(import_module("switchboard.bus.rounds"))
-        self._next_look = _monotonic() + self._look_around_s
-        self._deadline, self._fast_deadline = _monotonic(), INFINITY
+        self._next_look = monotonic() + self._look_around_s
+        self._deadline, self._fast_deadline = monotonic(), INFINITY
         self._is_stirred = True
 
     cdef int _know_limits(self, module) except -1:
@@ -79,7 +72,7 @@ cdef class Rounds:
         cdef double now
         if found:
             self._take_input()
-        now = _monotonic()
+        now = monotonic()
         self._fire_timer(now)
         self._end(now)
         if now >= self._next_look:
@@ -110,7 +103,7 @@ cdef class Rounds:
         """How long the next round may wait for input."""
         cdef double wait_s = self._retry_s if self._has_waiting else self._idle_s
         cdef double due = min(self._deadline, self._fast_deadline)
-        return min(wait_s, max(0.0, max(due, self._next_firing) - _monotonic()))
+        return min(wait_s, max(0.0, max(due, self._next_firing) - monotonic()))
 
     cpdef bint outboxes_wait(self) except -1:
         """Whether something could not be cast yet."""
@@ -135,16 +128,16 @@ cdef class Rounds:
         for fd, handle in self.watched_for_errors.items():
             if self._ears.has_error(fd):
                 self._is_stirred = True
-                handle(_monotonic())
+                handle(monotonic())
         for fd, handle in self.watched.items():
             if self._ears.is_readable(fd) and not self._is_drained(fd):
                 self._is_stirred = True
-                handle(_monotonic())
+                handle(monotonic())
         return 0
 
     cdef bint _is_drained(self, int fd) except -1:
         """Whether the fast path has read it."""
-        return self._fast_path is not None and self._fast_path.drain(fd, _monotonic())
+        return self._fast_path is not None and self._fast_path.drain(fd, monotonic())
 
     cdef int _take_published(self) except -1:
         cdef Py_ssize_t number
@@ -177,7 +170,7 @@ cdef class Rounds:
         self.frames_in += 1
         if self.tell_frame is not None:
             self.tell_frame(frame)
-        items = None if self._fast_path is None else self._fast_path.receive(frame, _monotonic())
+        items = None if self._fast_path is None else self._fast_path.receive(frame, monotonic())
         if items is None:
             self._is_stirred = True
             items = self._actor.receive_frame(frame)
@@ -191,7 +184,7 @@ cdef class Rounds:
             self.bad_frames += 1
             return 0
         self.items_in += len(body) if isinstance(body, list) else 1
-        self._actor.receive(subject, body, _monotonic())
+        self._actor.receive(subject, body, monotonic())
         return 0
 
     cdef int _fire_timer(self, double now) except -1:

@@ -22,7 +22,6 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memset, strlen
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from importlib import import_module
 
@@ -43,6 +42,7 @@ cdef object reference(str module, str name):
     return getattr(import_module(module), name)
 
 
+include "clocks.pxi"
 include "index.pxi"
 include "packed.pxi"
 include "codec.pxi"
