@@ -15,7 +15,6 @@ valid while a binding of this instance with this Call-ID lives (§3.1.2).
 """
 
 from binascii import Error, a2b_base64, b2a_base64
-from collections.abc import Iterator, Sequence
 from hmac import compare_digest
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote

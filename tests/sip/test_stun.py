@@ -48,12 +48,16 @@ def test_the_source_is_told_as_in_rfc_5769(request_: bytes, host: str, mapped: s
 
 def test_a_client_of_old_gets_the_address_as_it_is() -> None:
     answer = answer_to(b"\0\1\0\0" + bytes(range(16)), "192.0.2.1", 32853)
-    assert answer == bytes.fromhex("0101000c") + bytes(range(16)) + bytes.fromhex("000100080001 8055 c0000201")
+    assert answer == bytes.fromhex("0101000c") + bytes(range(16)) + bytes.fromhex(
+        "000100080001 8055 c0000201"
+    )
 
 
 def test_what_is_not_understood_and_must_be_is_named() -> None:
     answer = answer_to(with_attributes(attribute(0x8022, b"me"), attribute(0x0027, b"x")), "192.0.2.1", 1)
-    assert answer == bytes.fromhex("01110010") + COOKIE + ID + bytes.fromhex("0009000400000414000a000200270000")
+    assert answer == bytes.fromhex("01110010") + COOKIE + ID + bytes.fromhex(
+        "0009000400000414000a000200270000"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,9 @@ def test_whoever_asks_well_learns_the_address(attributes: list[bytes], host: str
     answer = answer_to(with_attributes(*attributes), host, port)
     assert answer is not None
     if answer[:2] == b"\1\1":
-        unmasked = bytes(one ^ other for one, other in zip(answer[26:], COOKIE[:2] + COOKIE + ID, strict=False))
+        unmasked = bytes(
+            one ^ other for one, other in zip(answer[26:], COOKIE[:2] + COOKIE + ID, strict=False)
+        )
         mask = (COOKIE + ID)[: len(answer) - 28]
         octets = bytes(one ^ other for one, other in zip(answer[28:], mask, strict=True))
         assert int.from_bytes(unmasked[:2], "big") == port
