@@ -59,8 +59,8 @@ class Registrar:
 
     `is_own` tells the URIs of our domain; `secret` makes our To tags; `authenticator` asks who somebody is
     (None: nobody is asked); `failures` keeps who named a domain that is not ours; `gruus` makes GRUUs (None: nobody
-    gets any). `now_at`: epoch seconds of the clock by which lifetimes count, which is `correction_s` behind the wall
-    clock.
+    gets any); `bound` is told the user and the packed flow of a binding over a connection. `now_at`: epoch seconds of
+    the clock by which lifetimes count, which is `correction_s` behind the wall clock.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Registrar:
         authenticator: Authenticator | None = None,
         failures: Failures | None = None,
         gruus: Gruus | None = None,
+        bound: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._failures = failures or Failures()
@@ -79,6 +80,7 @@ class Registrar:
         self.answers = authenticator.answers if authenticator else StatelessAnswers()
         self._is_own = is_own
         self._gruus = gruus
+        self._bound = bound
         self.correction_s = 0.0
         self.displaced = 0
         self._displaced: list[Displaced] = []
@@ -210,6 +212,8 @@ class Registrar:
                 self.store.put(user, wanted)
             except NotWritten as error:
                 raise Refusal(503, headers=[try_later(request)]) from error
+            if update.flow and self._bound:
+                self._bound(user, update.flow)
         for binding in displaced:
             self._note_displaced(Displaced(user, binding, source))
         return response
