@@ -2,7 +2,7 @@
 
 A channel is sans I/O: whoever owns the connection feeds it what was read, and writes what it returns. `pending` says
 which of the octets belong to nothing that was returned yet. An owner that consumes all the others from the kernel can
-be replaced at any time: the channel of its successor is fed with the pending octets again.
+be replaced at any time: the channel of its successor is made with `state`, and fed with the pending octets again.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from typing import Protocol
 class ChannelError(Exception):
     """The peer broke the rules of the channel, which can be read no further; the connection has to be closed.
 
-    `reason`: a sentence for logs. `close_with`: octets to write first. `messages`: those that were whole before.
+    `reason`: a phrase for a log, or for a status line. `close_with`: octets to write first. `messages`: those that were
+    whole before.
     `refused`: the head of the message that broke the rules, to be answered with `status` if it is a request.
     """
 
@@ -38,6 +39,10 @@ class ChannelClosed(ChannelError):
 
 class Channel(Protocol):
     """One connection."""
+
+    @property
+    def state(self) -> bytes:
+        """What a successor has to know besides `pending`; b"" at the beginning."""
 
     @property
     def pending(self) -> bytes:
