@@ -412,5 +412,7 @@ class RouterService(Actor):
             structlog.get_logger().info("transactions taken over", restored=restored)
 
 
+run = partial(run_actor, RouterService)
+
 if __name__ == "__main__":
-    run_actor(RouterService)
+    run()
