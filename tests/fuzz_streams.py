@@ -10,10 +10,9 @@ from random import Random
 from sip.messages import TORTURE, mutations
 from transports.streams import Make, check
 from transports.test_framing import EMPTY, FULL, framing
-from transports.test_websocket import REQUEST, frame, websocket
+from transports.test_websocket import REQUEST, frame, opened, websocket
 
 from bench.messages import INVITE, RESPONSE
-from switchboard.transports.websocket import OPEN
 
 A_SEED = 50
 STREAM = EMPTY + b"\r\n\r\n" + FULL + b"\r\n" + EMPTY
@@ -25,7 +24,7 @@ FRAMES = (
 TARGETS: dict[Make, list[bytes]] = {
     framing: [STREAM, FULL * 3, INVITE, RESPONSE, *TORTURE],
     websocket: [REQUEST + FRAMES, REQUEST + frame(INVITE, 2) + frame(b"\r\n\r\n"), REQUEST],
-    lambda state: websocket(state or OPEN): [FRAMES, frame(FULL) + frame(b"", 10) + frame(RESPONSE)],
+    opened: [FRAMES, frame(FULL) + frame(b"", 10) + frame(RESPONSE)],
 }
 """Channels, and what their inputs are made of."""
 

@@ -2,7 +2,7 @@
 
 A channel is sans I/O: whoever owns the connection feeds it what was read, and writes what it returns. `pending` says
 which of the octets belong to nothing that was returned yet. An owner that consumes all the others from the kernel can
-be replaced at any time: the channel of its successor is made with `state`, and fed with the pending octets again.
+be replaced at any time: the channel of its successor is fed with the pending octets again.
 """
 
 from collections.abc import Sequence
@@ -39,10 +39,6 @@ class ChannelClosed(ChannelError):
 
 class Channel(Protocol):
     """One connection."""
-
-    @property
-    def state(self) -> bytes:
-        """What a successor has to know besides `pending`; b"" at the beginning."""
 
     @property
     def pending(self) -> bytes:

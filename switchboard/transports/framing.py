@@ -35,10 +35,6 @@ class Framing(Channel):
         self._broken: ChannelError | None = None
 
     @property
-    def state(self) -> bytes:
-        return b""
-
-    @property
     def pending(self) -> bytes:
         return bytes(self._held)
 

@@ -26,9 +26,6 @@ from switchboard.transports.channel import ChannelClosed, ChannelError
 from switchboard.transports.framing import BLANK, HEAD_END, Framing
 
 SUBPROTOCOL: Final = "sip"
-OPEN: Final = b"\1"
-"""The state of a WebSocket behind its handshake."""
-
 _CONTROL, _MASKED, _SHORT = 0x08, 0x80, 0x7F
 _LARGEST_CONTROL = 125
 _EXTENDED = {126: 2, 127: 8}
@@ -41,19 +38,15 @@ Allows = Callable[[str, str], bool]
 
 
 class WebSocketFraming(Framing):
-    """One connection; `state` is that of its predecessor."""
+    """One connection; it `is_new` as long as none of its octets was consumed, for then the handshake has not ended."""
 
-    def __init__(self, allows: Allows, max_message_bytes: int = LARGEST, state: bytes = b"") -> None:
+    def __init__(self, allows: Allows, max_message_bytes: int = LARGEST, is_new: bool = True) -> None:
         super().__init__(max_message_bytes)
         self._allows = allows
-        self._connection = Connection(ConnectionType.SERVER) if state == OPEN else None
+        self._connection = None if is_new else Connection(ConnectionType.SERVER)
         self._at = 0  # where in `_held` the next frame begins; before it are fragments
         self._parts: list[bytes] = []
         self._joined = 0  # octets in `_parts`
-
-    @property
-    def state(self) -> bytes:
-        return OPEN if self._connection else b""
 
     @property
     def is_midway(self) -> bool:

@@ -47,15 +47,15 @@ def split(octets: bytes, cuts: Iterable[int]) -> list[bytes]:
     return [octets[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
-Make = Callable[[bytes], Channel]
-"""Makes a channel of its predecessor's state."""
+Make = Callable[[bool], Channel]
+"""Makes a channel; False: octets were consumed."""
 
 
 def check(make: Make, octets: bytes, cuts: Iterable[int]) -> None:
     """Broken, if the pieces yield something else than the whole, or successors, which may repeat pongs."""
     pieces = split(octets, cuts)
-    whole = outcome(make(b""), [octets])
-    found = outcome(make(b""), pieces)
+    whole = outcome(make(True), [octets])
+    found = outcome(make(True), pieces)
     succeeded = outcome_by_successors(make, pieces)._replace(said=whole.said)
     if found != whole or succeeded != whole:
         raise Broken(f"{octets!r} by {[len(piece) for piece in pieces]}: {found} or {succeeded}, not {whole}")
@@ -64,15 +64,17 @@ def check(make: Make, octets: bytes, cuts: Iterable[int]) -> None:
 def outcome_by_successors(make: Make, pieces: Iterable[bytes]) -> Outcome:
     """The same, where each piece is read by another channel, which has what was pending."""
     messages: list[bytes] = []
-    said, pending, state = b"", b"", b""
+    said, pending = b"", b""
+    fed = 0
     for piece in pieces:
-        channel = make(state)
+        channel = make(fed == len(pending))
+        fed += len(piece)
         found = outcome(channel, [pending + piece])
         messages += found.messages
         said += found.said
         if found.reason:
             return Outcome(messages, said, found.reason, found.close_with)
-        pending, state = channel.pending, channel.state
+        pending = channel.pending
     return Outcome(messages, said, "", b"")
 
 

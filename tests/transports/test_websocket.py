@@ -14,7 +14,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.frame_protocol import CloseReason
 
 from switchboard.transports.channel import ChannelClosed, ChannelError
-from switchboard.transports.websocket import OPEN, WebSocketFraming
+from switchboard.transports.websocket import WebSocketFraming
 
 REQUEST = (
     b"GET /sip HTTP/1.1\r\nHost: pbx.example:8080\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
@@ -34,8 +34,12 @@ def allows(origin: str, host: str) -> bool:
     return origin in ("", f"http://{host}")
 
 
-def websocket(state: bytes = b"") -> WebSocketFraming:
-    return WebSocketFraming(allows, LIMIT, state)
+def websocket(is_new: bool = True) -> WebSocketFraming:
+    return WebSocketFraming(allows, LIMIT, is_new)
+
+
+def opened(_is_new: bool = False) -> WebSocketFraming:
+    return websocket(False)
 
 
 def frame(payload: bytes, opcode: int = TEXT, *, fin: bool = True, size: int | None = None) -> bytes:
@@ -55,15 +59,15 @@ def read(octets: bytes) -> list[events.Event]:
 
 
 def after_handshake(*octets: bytes) -> Outcome:
-    return outcome(websocket(OPEN), [b"".join(octets)])
+    return outcome(opened(), [b"".join(octets)])
 
 
 def test_a_handshake_and_frames_in_one_piece() -> None:
     channel = websocket()
-    assert (channel.is_midway, channel.state) == (True, b"")
+    assert channel.is_midway
     assert channel.feed(REQUEST + frame(EMPTY) + frame(FULL, BINARY)) == [EMPTY, FULL]
     assert channel.take_output() == ACCEPTED
-    assert (channel.is_midway, channel.state, channel.pending) == (False, OPEN, b"")
+    assert (channel.is_midway, channel.pending) == (False, b"")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_half_a_handshake_is_owed_and_ends_with_a_sentence() -> None:
 
 
 def test_fragments_are_joined_and_a_ping_between_them_is_answered() -> None:
-    channel = websocket(OPEN)
+    channel = opened()
     first = frame(FULL[:5], BINARY, fin=False)
     rest = frame(FULL[5:20], 0, fin=False) + frame(b"hello", PING)
     assert channel.feed(first + rest) == []
@@ -180,7 +184,7 @@ def test_a_broken_rule_ends_the_connection(octets: bytes, code: int, reason: str
 
 @pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe9Reload"])
 def test_a_goodbye_is_answered(payload: bytes) -> None:
-    channel = websocket(OPEN)
+    channel = opened()
     with pytest.raises(ChannelClosed, match="Closed By The Peer") as raised:
         channel.feed(frame(EMPTY) + frame(payload, CLOSE) + frame(FULL))
     assert raised.value.messages == [EMPTY]
@@ -218,7 +222,7 @@ def test_pings_are_answered() -> None:
     ],
 )
 def test_a_message_leaves_in_a_frame_of_its_own(message: bytes, expected: events.Event) -> None:
-    channel = websocket(OPEN)
+    channel = opened()
     assert read(channel.wrap(message)) == [expected]
     assert read(channel.farewell("Restart.")) == [events.CloseConnection(CloseReason.GOING_AWAY, "Restart.")]
 
@@ -241,7 +245,7 @@ def inputs() -> st.SearchStrategy[bytes]:
 @given(inputs(), all_cuts(), st.booleans())
 def test_pieces_yield_what_the_whole_yields(octets: bytes, cuts: list[int], is_open: bool) -> None:
     if is_open:
-        check(lambda state: websocket(state or OPEN), octets, cuts)
+        check(opened, octets, cuts)
     else:
         check(websocket, REQUEST + octets, cuts)
 
