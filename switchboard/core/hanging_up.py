@@ -56,7 +56,7 @@ def hang_up(env: Environment, bye: Message, effects: ProxyEffects) -> str:
         routing = _routing_of(incoming, env, effects.at)
         if routing is None:
             return "its Route is not ours: the phones speak past the switchboard"
-        found = plan(routing, env.policy.select(incoming, routing, effects.at)[0])
+        found = plan(routing, env.policy.select(incoming, routing, effects.at)[0], env.policy.own)
     except (ParseError, Refusal) as error:
         return f"there is no way to it ({error.status})"
     hop = literal_hop(found.hop)
@@ -115,7 +115,7 @@ def _send(
     if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
         return "its address cannot be reached"
     branch = env.branches.next(incoming.routing_hash)
-    raw = compose(incoming, found, routing, branch, flow, env.port, env.policy)
+    raw = compose(incoming, found, routing, branch, flow, env.policy)
     if len(raw) > LARGEST_SENT:
         return "the BYE would be too long"
     env.layer.open_client(branch, "BYE", flow, raw, None, effects)

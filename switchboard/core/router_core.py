@@ -112,6 +112,16 @@ class RouterCore:
         self.proxy.resolved(lookup, hop, self._effects)
         self._hand_out()
 
+    def repeat(self, instance: int, streams: int, now: float, at: float) -> int:
+        """Another process does the work of that edge-stream, of so many: send again what the former may have lost.
+
+        Returns the number of transactions.
+        """
+        self._begin(now, at)
+        repeated = self._env.layer.repeat(instance, streams, self._effects)
+        self._hand_out()
+        return repeated
+
     def end_call(self, raw: bytes, now: float, at: float) -> str:
         """End a call for the operator: send the BYE `raw` of one side, or do what its CANCEL would do.
 
