@@ -34,17 +34,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, format_host_port
 from switchboard.survey.reach import Reached, reach_of
 
-BINDING_HEADINGS = (
-    "user",
-    "contact",
-    "q",
-    "expires in",
-    "source",
-    "transport",
-    "user agent",
-    "note",
-    "answers",
-)
+BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "transport", "user agent", "note")
 
 
 LINES = 1000
@@ -122,7 +112,8 @@ def _binding_row(binding: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _answers(binding: dict[str, Any]) -> str:
-    return binding["reach"]["text"] if binding["reach"] else ""
+    reach = binding["reach"]
+    return str(reach["text"]) if reach else ""
 
 
 CALL_HEADINGS = ("caller", "callee", "state", "started", "answered", "call-id")
