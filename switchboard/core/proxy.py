@@ -219,7 +219,8 @@ class Proxy:
             follow(self.env.policy, incoming, routing, effects.at, answered_at)
             if self.env.admission is not None:
                 self.env.admission.admit_ack(incoming, routing, effects.at)
-            found = plan(routing, self.env.policy.select(incoming, routing, effects.at)[0])
+            policy = self.env.policy
+            found = plan(routing, policy.select(incoming, routing, effects.at)[0], policy.own)
         except (Refusal, ParseError):
             self.counters["stray_acks"] += 1
         else:
@@ -243,7 +244,7 @@ class Proxy:
             self.counters["unreachable_acks"] += 1
             return
         branch = self.env.branches.stateless(incoming.via, incoming.routing_hash)
-        raw = compose(incoming, found, routing, branch, flow, self.env.port, self.env.policy)
+        raw = compose(incoming, found, routing, branch, flow, self.env.policy)
         if len(raw) > LARGEST_SENT:
             self.counters["oversized_acks"] += 1
             return

@@ -151,11 +151,18 @@ class ResponseContext:
         effects.touch(self.server)
         if branch.final is not None:
             return
-        fallback, tried = branch.plan.fallback, branch.client.flow.hop if branch.client else None
-        if fallback is None or fallback == tried or self._cancelled or self._used() >= MAX_BREADTH:
-            self._give_up(branch, 503, effects)
+        tried = branch.client.flow if branch.client else None
+        flow = self._env.flow_after(branch.plan, tried)
+        if flow is None or self._cancelled or self._used() >= MAX_BREADTH:
+            self._give_up(branch, self._unreached(branch), effects)
         else:
-            self._send(branch, fallback, effects)
+            self._send_over(branch, flow, effects)
+
+    def _unreached(self, branch: Branch) -> int:
+        """What it means that nobody is there: where a connection was the way, that is gone (RFC 5626 §11.5)."""
+        if not branch.plan.target.flows:
+            return 503
+        return 430 if self._received.is_in_dialog else 480
 
     def fire(self, branch: Branch, letter: str, effects: ProxyEffects) -> None:
         """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
@@ -243,7 +250,8 @@ class ResponseContext:
     def _make_branch(self, target: Target, breadth: int) -> Branch | None:
         """Return a branch for `target`, None if nothing can be sent there: a URI of a registered phone."""
         try:
-            return Branch(self, self._env.layer, plan(self._routing, target), breadth)
+            planned = plan(self._routing, target, self._env.policy.own)
+            return Branch(self, self._env.layer, planned, breadth)
         except ParseError as error:
             self._unplanned = Final(error.status)
             return None
@@ -261,14 +269,20 @@ class ResponseContext:
         if branch.final:
             return
         effects.touch(self.server)
+        flow = self._env.flow_for(branch.plan, hop)
+        if flow is None:
+            self._give_up(branch, 503, effects)
+        else:
+            self._send_over(branch, flow, effects)
+
+    def _send_over(self, branch: Branch, flow: Flow, effects: ProxyEffects) -> None:
         env = self._env
-        flow = env.flow_for(branch.plan, hop)
-        if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
-            self._give_up(branch, 482 if flow else 503, effects)
+        if env.policy.own.is_listening_at(flow.host, flow.port):
+            self._give_up(branch, 482, effects)
             return
         identity = env.branches.next(self._received.routing_hash)
         added = self._added_lines(branch, flow)
-        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.port, env.policy, added)
+        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.policy, added)
         if len(raw) > LARGEST_SENT:
             self._give_up(branch, 513, effects)
             return
@@ -419,8 +433,13 @@ class ResponseContext:
 
 
 def _has_fallen_back(branch: Branch) -> bool:
-    hop = branch.client.flow.hop if branch.client else None
-    return hop is not None and literal_hop(branch.plan.hop) != hop == branch.plan.fallback
+    flow, flows = branch.client.flow if branch.client else None, branch.plan.target.flows
+    if flow is None:
+        return False
+    if flows:
+        return flow != Flow.unpack(flows[0])
+    hop = flow.hop
+    return literal_hop(branch.plan.hop) != hop == branch.plan.fallback
 
 
 def restore_context(

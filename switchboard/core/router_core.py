@@ -112,6 +112,16 @@ class RouterCore:
         self.proxy.resolved(lookup, hop, self._effects)
         self._hand_out()
 
+    def repeat(self, instance: int, streams: int, now: float, at: float) -> int:
+        """Another process does the work of that edge-stream, of so many: send again what the former may have lost.
+
+        Returns the number of transactions.
+        """
+        self._begin(now, at)
+        repeated = self._env.layer.repeat(instance, streams, self._effects)
+        self._hand_out()
+        return repeated
+
     def bindings_changed(self, users: Iterable[str] | None) -> None:
         """The bindings of these users are others now; None: of any."""
         if self.engine is None:
