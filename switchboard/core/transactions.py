@@ -212,11 +212,8 @@ class TransactionLayer:
 
         It is the last message of each transaction whose flow is one of its connections.
         """
-        found = [
-            each
-            for each in (*self.servers.values(), *self.clients.values())
-            if stream_of(each.flow.pack(), streams) == instance
-        ]
+        both: list[ServerTransaction | ClientTransaction] = [*self.servers.values(), *self.clients.values()]
+        found = [each for each in both if stream_of(each.flow.pack(), streams) == instance]
         for each in found:
             each.repeat(effects)
         return len(found)

@@ -8,6 +8,7 @@ import pytest
 from flows import udp
 from playbook import HOST, PORT, Board, Sent, request, response
 
+from switchboard.core.commands import Lookup
 from switchboard.sip.address import uri_in
 from switchboard.sip.flow import NAMES, TCP, TLS, UDP, WS, WSS, Flow, connection_of, is_reliable
 
@@ -343,7 +344,7 @@ def test_a_name_is_looked_up_for_its_transport(transport: int) -> None:
     board.bind("lenka", f"sip:lenka@phone.example{NAMED[transport]}")
     board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
     (lookup,) = board.lookups
-    assert lookup == ("phone.example", None, transport)
+    assert lookup == Lookup("phone.example", None, transport)
     board.resolve(lookup, ("10.0.0.12", 5070))
     assert [each.flow for each in board.sent()] == [Flow(transport, HOST, "10.0.0.12", 5070)]
 
