@@ -4,6 +4,8 @@ import pytest
 from playbook import HOST, KEY, LUKAS, Board, request, response
 
 from switchboard.core.gruu import Gruus
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.user_table import pack_users
 from switchboard.sip.flow import TCP, UDP, WS, Flow, connection_of
 from switchboard.sip.uri import SipUri
 
@@ -38,11 +40,9 @@ def board() -> Board:
     return board
 
 
-def rebind(board: Board, bindings: list[object]) -> None:
+def rebind(board: Board, bindings: list[Binding]) -> None:
     """All bindings of lenka."""
-    from switchboard.registrar.user_table import pack_users
-
-    board.replica.apply(board.replica.number + 1, pack_users({"lenka": bindings}))  # type: ignore[dict-item]
+    board.replica.apply(board.replica.number + 1, pack_users({"lenka": bindings}))
 
 
 def reached(board: Board, uri: str, method: str = "MESSAGE") -> list[tuple[tuple[str, int], str]]:
@@ -161,7 +161,7 @@ def test_somebody_elses_gruu_as_a_contact_leads_nobody_there(board: Board) -> No
 
 def flows_of_one(board: Board, *flows: Flow, transport: str = "tcp", reg_ids: bool = True) -> None:
     """Lenka has these flows with the same instance, the last one refreshed last."""
-    bindings = []
+    bindings: list[Binding] = []
     for number, flow in enumerate(flows, 1):
         board.bind(
             "lenka",
@@ -170,7 +170,7 @@ def flows_of_one(board: Board, *flows: Flow, transport: str = "tcp", reg_ids: bo
             params=params(ONE, str(number) if reg_ids else ""),
         )
         bindings += board.replica.lookup("lenka", 0.0)
-    rebind(board, list(bindings))
+    rebind(board, bindings)
 
 
 @pytest.mark.parametrize("uri", [f"sip:lenka@{HOST}", PUBLIC])
@@ -194,7 +194,7 @@ def test_an_instance_that_answered_is_not_asked_over_its_other_flow(board: Board
     board.receive(request("INVITE", f"sip:lenka@{HOST}"), LUKAS)
     (sent,) = board.sent()
     board.answers()
-    board.receive(response(sent.message, 486), sent.flow)
+    board.receive(response(sent.message, 486), connection(2))
     assert [each.line.split()[0] for each in board.sent()] == ["ACK"]
     assert board.statuses() == [486]
 
