@@ -193,6 +193,12 @@ class Board:
         items = pack([[flow.pack(), index, raw]])
         self._step(lambda core: _receive(core, items, *self._moment))
 
+    def end_call(self, raw: bytes) -> str:
+        """The operator ends a call; returns why not."""
+        answers: list[str] = []
+        self._step(lambda core: answers.append(core.end_call(raw, *self._moment)))
+        return answers[0]
+
     def note_lag(self, lag_s: float, now: float) -> None:
         """What came up to `now` was late by so much."""
         self._step(lambda core: core.note_lag(lag_s, now))

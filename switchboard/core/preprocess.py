@@ -133,10 +133,15 @@ def preprocess(incoming: IncomingRequest, own: OwnDomains) -> Routing:
         routing.breadth = _max_breadth(request)
     _undo_strict_routing(routing, own, incoming.is_in_dialog)
     _take_maddr(routing, own)
+    take_own_routes(routing, own)
+    return routing
+
+
+def take_own_routes(routing: Routing, own: OwnDomains) -> None:
+    """Take our own Route values off the top, and note the seal of the last one (§16.4)."""
     while routing.routes and own.owns(route := _route_uri(routing.routes[0])):
         del routing.routes[0]
         routing.seal = route.param(PARAM) or routing.seal
-    return routing
 
 
 def parse_request_uri(text: str) -> SipUri:

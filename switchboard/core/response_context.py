@@ -70,7 +70,7 @@ class ResponseContext:
         self._groups: list[list[Target]] = []
         self._tried: set[str] = set()
         self._led: dict[str, int] = {}  # which branch redirected to a target, by text
-        self._cancelled = False
+        self._cancelled: bool | str = False  # the name of who did it, unless that is the caller
         self._rang = False
         self._answers: set[str] = set()
         self._unplanned: Final | None = None
@@ -185,12 +185,12 @@ class ResponseContext:
         shown = cancel.message.all(header)
         return bool(shown) and shown == invite.message.all(header)
 
-    def cancel(self, reasons: Sequence[bytes], effects: ProxyEffects) -> None:
-        """The caller gave up (§16.10)."""
+    def cancel(self, reasons: Sequence[bytes], effects: ProxyEffects, by: str = "") -> None:
+        """The caller gave up (§16.10), or somebody of this name ended the call."""
         if self.server.is_finished:
             return
         effects.touch(self.server)
-        self._cancelled = True
+        self._cancelled = by or True
         self._cancel_rest(effects, reasons)
         self._settle(effects)
 
@@ -350,10 +350,14 @@ class ResponseContext:
         if chosen.message is None or self._must_not_pass(chosen.status):
             self._answer_ourselves(chosen.status, effects)
             return
-        by = "caller" if self._cancelled and chosen.status == 487 else "callee"
+        by = self._canceller if self._cancelled and chosen.status == 487 else "callee"
         self._note(effects, "failed", chosen.status, by)
         self._note_bye(chosen.status, effects)
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), effects)
+
+    @property
+    def _canceller(self) -> str:
+        return self._cancelled if isinstance(self._cancelled, str) else "caller"
 
     def _candidates(self) -> list[Final]:
         """The finals to choose from: a redirection only if nothing was sent to where it leads (§16.7 step 4)."""
@@ -383,7 +387,7 @@ class ResponseContext:
             status = 500
         elif self._must_not_pass(status):
             return
-        self._note(effects, "failed", status, "caller" if self._cancelled else "switchboard")
+        self._note(effects, "failed", status, self._canceller if self._cancelled else "switchboard")
         request, top_via = self._received.message, self._received.completed_via
         raw = build_response(request, status, "", self._env.make_tag(), (), top_via)
         self.server.respond(status, raw, effects)
