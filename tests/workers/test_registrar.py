@@ -292,7 +292,7 @@ def test_while_many_are_unbound_registers_are_answered(context: BusContext, sett
     over(service, *range(many))
     assert len(next_change(subscriber)) == many
     close(service, *range(many))
-    sizes = []
+    sizes: list[int] = []
     until = time.monotonic() + LIMIT_S
     while sum(sizes) < many:
         assert time.monotonic() < until, "somebody is bound for ever"
