@@ -1,4 +1,4 @@
-"""`switchboard start`: runs components under one parent; what a line of the Procfile starts."""
+"""`switchboard start`: runs components under one parent, as the line of the Procfile does."""
 
 import gc
 import os
