@@ -20,6 +20,7 @@ PLACES = {
     "restart": "restart",
     "bindings": "listings",
     "calls": "listings",
+    "hangup": "hangup",
     "cdr": "listings",
     "trace": "trace",
     "ladder": "history",
@@ -35,6 +36,7 @@ PLACES = {
     "restore": "restore",
     "user": "user",
     "token": "token",
+    "tls": "tls",
     "lab": "lab",
 }
 """Each command, as `--help` lists them -> the module of `switchboard.cli` that has it."""

@@ -353,3 +353,11 @@ class Restarted(BaseModel):
 
     worker: str
     state: Literal["restarted", "restarting"]
+
+
+class HungUp(BaseModel):
+    """Who was told that the call ends; the phones answer a moment later."""
+
+    call_id: str
+    told: list[str]
+    not_told: list[str] = Field(description="The others, each with the reason.")
