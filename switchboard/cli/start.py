@@ -170,7 +170,7 @@ def _announcers(edge: _Held, settings: Settings, context: BusContext, log: "_Log
         from switchboard.cli.edge import CertificateKeeper, make_announcer
 
         yield make_announcer(settings, edge.sockets, context)
-        if not {"tls", "wss"}.isdisjoint(settings.ports) and settings.tls_certificate is None:
+        if settings.wants_certificate and settings.tls_certificate is None:
             yield CertificateKeeper(settings, log)
 
 
