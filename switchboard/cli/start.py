@@ -88,8 +88,9 @@ def _check(wanted: Sequence[Component]) -> int:
     """Take what is needed, and let it go again."""
     settings, origins = read_settings()
     if Component.EDGE in _take(wanted, settings, origins):
-        from switchboard.cli.edge import bind_sockets
+        from switchboard.cli.edge import bind_sockets, check_certificate
 
+        check_certificate(settings)
         for sock in bind_sockets(settings, origins):
             sock.close()
     return 0
@@ -118,7 +119,7 @@ def _run(wanted: Sequence[Component]) -> int:
         Team([worker for worker, _ in made[each]], _open_rpc(each, settings, context)) for each in components
     ]
     companions = [
-        *_announcers(edge, settings, context),
+        *_announcers(edge, settings, context, log),
         Keeper(clock_of(settings)),
         *signs_of_life(),
         *_watchdogs(teams, settings, context, log),
@@ -156,18 +157,21 @@ class _Held:
 
 
 def _open_edge(settings: Settings, origins: Origins) -> _Held:
-    from switchboard.cli.edge import open_sockets  # only the edge needs them
+    from switchboard.cli.edge import check_certificate, open_sockets  # only the edge needs them
     from switchboard.transports.udp_sockets import SOCKETS, pass_sockets
 
+    check_certificate(settings)
     sockets = open_sockets(settings, origins)
     return _Held(sockets, {SOCKETS: pass_sockets(sockets)})
 
 
-def _announcers(edge: _Held, settings: Settings, context: BusContext) -> Iterator[Companion]:
+def _announcers(edge: _Held, settings: Settings, context: BusContext, log: "_Log") -> Iterator[Companion]:
     if edge.sockets:
-        from switchboard.cli.edge import make_announcer
+        from switchboard.cli.edge import CertificateKeeper, make_announcer
 
         yield make_announcer(settings, edge.sockets, context)
+        if not {"tls", "wss"}.isdisjoint(settings.ports) and settings.tls_certificate is None:
+            yield CertificateKeeper(settings, log)
 
 
 def _lend(edge: _Held, settings: Settings) -> Mapping[int, Callable[[], None]]:
