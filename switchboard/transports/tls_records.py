@@ -167,7 +167,7 @@ class Half(NamedTuple):
         sealed = record[HEADER + len(explicit) :]
         if len(sealed) < _TAG:
             raise RecordError(Alert.DECODE_ERROR, "A Record Is Too Short")
-        additional = self._additional(record[0], len(sealed) - _TAG)
+        additional = self._additional(record[0], len(sealed) - _TAG, record[1:3])
         return self._cipher().decrypt(self._nonce(explicit), sealed, additional)
 
     def _cipher(self) -> AESGCM | ChaCha20Poly1305:
@@ -181,8 +181,8 @@ class Half(NamedTuple):
             return self.iv + explicit
         return (int.from_bytes(self.iv, "big") ^ self.number).to_bytes(_NONCE, "big")
 
-    def _additional(self, content: int, size: int) -> bytes:
-        return struct.pack(">QB2sH", self.number, content, _VERSION, size)
+    def _additional(self, content: int, size: int, version: bytes = _VERSION) -> bytes:
+        return struct.pack(">QB2sH", self.number, content, version, size)
 
 
 def half_of_secret(suite: Suite, secret: bytes, number: int = 0) -> Half:
