@@ -271,18 +271,18 @@ class TargetPolicy:
 def _keep(found: dict[str, Target], target: Target, key: str) -> None:
     """Keep one target of those with the same key, which lead to one instance: one is tried after the other.
 
-    The request must not reach it twice (RFC 5626 §5.3), so the others are ways to go where the first one fails. It
-    begins with the one that was refreshed last, which is the last of the same q.
+    The request must not reach it twice (RFC 5626 §5.3), so the others are ways to go where the first one fails. The
+    first is the one that was refreshed last, which is the last of the same q. If that has a Path, it is the only one.
     """
     other = found.get(key)
     if other is None:
         found[key] = target
         return
     first, second = (other, target) if other.q > target.q else (target, other)
-    if first.flows or second.flows:
+    if (first.flows or second.flows) and not first.path:
         flows = dict.fromkeys((*first.flows, *second.flows))
         found[key] = first._replace(flows=tuple(sorted(flows, key=_is_without_connection)))
-    elif not first.fallback:
+    elif not (first.fallback or first.path):
         found[key] = first._replace(fallback=second.next_hop or _literal_place(second.uri))
     else:
         found[key] = first

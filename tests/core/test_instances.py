@@ -213,6 +213,20 @@ def test_phones_with_the_same_contact_are_several(board: Board) -> None:
     assert {each.flow for each in board.sent()} == {connection(1), connection(2)}
 
 
+def test_of_two_edge_proxies_the_last_one_is_asked(board: Board) -> None:
+    """RFC 5626 §1.1: the same contact, registered through each of them."""
+    paths = [
+        {"path": (f"<sip:10.0.0.2{number};lr;ob>",), "params": params(ONE, str(number))} for number in (1, 2)
+    ]
+    bindings = []
+    for fields in paths:
+        board.bind("lenka", "sip:lenka@10.0.0.12", **fields)
+        bindings += board.replica.lookup("lenka", 0.0)
+    rebind(board, bindings)
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), LUKAS)
+    assert [each.to for each in board.sent()] == [("10.0.0.22", 5060)]
+
+
 def test_two_flows_over_udp_are_not_forked_to(board: Board) -> None:
     board.bind("lenka", "sip:lenka@10.0.0.12", params=params(ONE, "1"))
     one = board.replica.lookup("lenka", 0.0)
