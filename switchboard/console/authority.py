@@ -9,8 +9,6 @@ from starlette.routing import Route
 
 from switchboard.console.pages import Pages
 from switchboard.settings.model import Settings
-from switchboard.transports.certificates import read_certificate
-from switchboard.transports.tls_files import files_of, is_wanted
 
 PATH = "/authority.pem"
 """Open to all: a certificate is no secret, and a phone has no session."""
@@ -31,7 +29,11 @@ class Authority:
         console = self._settings.console_url or f"http://{request.headers['host']}"
         url = f"{console}{PATH}"
         code = segno.make(url, error="m").svg_inline(scale=6, border=4, light="#fff", omitsize=True)
-        authority = read_certificate(content) if content else None
+        authority = None
+        if content:
+            from switchboard.transports.certificates import read_certificate  # 60 ms that only TLS needs
+
+            authority = read_certificate(content)
         status = 200 if content else 404
         return self._pages.page(request, "authority.html", status, authority=authority, url=url, code=code)
 
@@ -45,8 +47,12 @@ class Authority:
 
     def _read(self) -> bytes:
         """The file; b"" if there is none, or TLS is off, or the certificate is one of the user's."""
+        if not self._settings.wants_certificate:
+            return b""
+        from switchboard.transports.tls_files import files_of
+
         path = files_of(self._settings).authority
-        if path is None or not is_wanted(self._settings):
+        if path is None:
             return b""
         try:
             return path.read_bytes()
