@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from ipaddress import ip_address
 
 import typer
@@ -17,7 +18,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcGroup
 from switchboard.cli.doctor import check_soundness, unknown_variables
 from switchboard.cli.output import say
-from switchboard.cli.start_failure import not_bound, port_taken
+from switchboard.cli.start_failure import no_certificate, not_bound, port_taken
 from switchboard.settings.hosts import Component
 from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
@@ -33,6 +34,7 @@ from switchboard.twins import described_core, interpreter
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1
 IMPATIENT_AFTER_S = 10.0
+RENEW_EVERY_S = 10.0
 LET_GO_S = 2.0
 OURS = "switchboard.workers."
 """In the command line of whom the sockets may have been lent to."""
@@ -153,6 +155,52 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:
         raise not_bound(str(error)) from error
+
+
+def check_certificate(settings: Settings) -> None:
+    """See that there is a certificate if a transport needs one. Raises StartFailure."""
+    if not settings.wants_certificate:
+        return
+    from switchboard.transports.tls_contexts import TlsContexts
+    from switchboard.transports.tls_files import TlsFileError, ensure
+
+    try:
+        ensure(settings, datetime.now(UTC))
+    except TlsFileError as error:
+        raise no_certificate(str(error)) from error
+    contexts = TlsContexts(settings)
+    if contexts.problem:
+        raise no_certificate(contexts.problem)
+    for note in contexts.notes():
+        say(f"{note[:1].upper()}{note[1:]}.")
+
+
+class CertificateKeeper:
+    """Renews the certificate of our own making while the edge's parent runs. `log` gets lines."""
+
+    def __init__(self, settings: Settings, log: Callable[[str], None]) -> None:
+        self._settings, self._log = settings, log
+        self._next = time.monotonic() + RENEW_EVERY_S
+        self._told = ""
+
+    def next_deadline(self) -> float | None:
+        """When to look again (monotonic s)."""
+        return self._next
+
+    def handle_timer(self, now: float) -> None:
+        """Renew it if our addresses have changed, or if it ends soon."""
+        from switchboard.transports.tls_files import TlsFileError, ensure
+
+        self._next = now + RENEW_EVERY_S
+        problem = ""
+        try:
+            if ensure(self._settings, datetime.now(UTC)):
+                self._log("the certificate for TLS was renewed")
+        except TlsFileError as error:
+            problem = str(error)
+        if problem not in ("", self._told):
+            self._log(problem)
+        self._told = problem
 
 
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:

@@ -157,12 +157,14 @@ class RouterService(Actor):
         return 1
 
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Take datagrams, the network's errors, changes of bindings, the journal's acknowledgements."""
+        """Take messages, errors and restarts of those who send them, changes of bindings, acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
                 self._core.receive_items(items, now, self._clock.at())
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now, self._clock.at())
+            case "stream.restarted", [int(stream)]:
+                self._core.repeat(stream, self._settings.edge_streams, now, self._clock.at())
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.clock", [float(at)]:
