@@ -1,4 +1,4 @@
-"""The additional tasks of the edge's parent: it holds the UDP sockets, and announces the switchboard.
+"""The additional tasks of the edge's parent: it holds the sockets, and announces the switchboard.
 
 Once all is up, it prints how to use the switchboard.
 """
@@ -8,7 +8,7 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 
 import typer
@@ -23,8 +23,12 @@ from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, parents
-from switchboard.sip.flow import bracketed
+from switchboard.sip.flow import TCP, bracketed
+from switchboard.supervisor.open_files import most_connections
 from switchboard.supervisor.resources import activated_sockets
+from switchboard.transports import tcp_sockets
+from switchboard.transports.keeping import NAME as STREAMS
+from switchboard.transports.keeping import ConnectionKeeper
 from switchboard.transports.lending import NAME
 from switchboard.transports.udp import UDP
 from switchboard.transports.udp_sockets import BindError, PortTaken, cut, enlarge_buffers
@@ -80,7 +84,7 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
     """
     lines = [
         ("Domain for the phones", _domains(settings, addresses, port)),
-        ("Register a phone", [f"{_who(settings)}; domain: one of the above; transport: UDP"]),
+        ("Register a phone", [f"{_who(settings)}; domain: one of the above; transport: UDP or TCP"]),
         ("Place a call", ["dial the user name of another phone"]),
         ("Call journal", [f"{_journal_place(settings)}   ({_command('cdr')})"]),
         *([("Console", [console])] if console else []),
@@ -133,32 +137,59 @@ def _log_place() -> str:
 
 
 def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
-    """The UDP sockets, systemd's or bound here, with large buffers. Raises SettingsError, StartFailure."""
+    """The sockets of `bind_sockets`, those of UDP with large buffers. Raises SettingsError, StartFailure."""
     sockets = bind_sockets(settings, origins)
     if warning := unknown_variables(origins):
         say(warning)
-    for sock in sockets:
+    datagrams = of_type(sockets, socket.SOCK_DGRAM)
+    for sock in datagrams:
         enlarge_buffers(sock, settings.receive_buffer_bytes)
-    if warning := cut(sockets[0], settings.receive_buffer_bytes):
+    if datagrams and (warning := cut(datagrams[0], settings.receive_buffer_bytes)):
         say(warning)
     return sockets
 
 
 def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
-    """The same, as they are. Raises SettingsError, StartFailure."""
+    """Those of UDP and TCP, systemd's or bound here. Raises SettingsError, StartFailure."""
     check_soundness(settings, origins)
+    sockets = activated_sockets()
     try:
-        return activated_sockets() or _bind(settings)
+        if not of_type(sockets, socket.SOCK_DGRAM):
+            sockets += _bind(settings)
+        if not of_type(sockets, socket.SOCK_STREAM):
+            sockets += tcp_sockets.listen(settings.sip_host, port_of(sockets))
+        return sockets
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:
         raise not_bound(str(error)) from error
 
 
+def of_type(sockets: Iterable[socket.socket], kind: socket.SocketKind) -> list[socket.socket]:
+    """Those that are of this type."""
+    return [each for each in sockets if each.type == kind]
+
+
+def port_of(sockets: Iterable[socket.socket]) -> int:
+    """The UDP port."""
+    return int(of_type(sockets, socket.SOCK_DGRAM)[0].getsockname()[1])
+
+
+def make_keeper(settings: Settings, listeners: Iterable[socket.socket]) -> ConnectionKeeper:
+    """Keeps the connections of the edge-streams."""
+    return ConnectionKeeper(
+        settings.run_dir / STREAMS,
+        [(each, TCP) for each in listeners],
+        settings.edge_streams,
+        most_connections(settings.max_connections),
+        settings.max_source_connections,
+    )
+
+
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:
     """Prints the welcome once that all components are up."""
     group = RpcGroup(context, {name: server for name, (_, _, server) in parents(settings).items()})
-    port = int(sockets[0].getsockname()[1])
+    port = port_of(sockets)
 
     def text() -> str:
         return welcome(settings, own_addresses(settings), port, _console(group))

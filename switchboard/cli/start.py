@@ -150,14 +150,17 @@ class _Held:
 
 
 def _open_edge(settings: Settings, origins: Origins, context: BusContext) -> _Held:
-    from switchboard.cli.edge import make_announcer, open_sockets
+    from switchboard.cli.edge import make_announcer, make_keeper, of_type, open_sockets
     from switchboard.transports.lending import NAME, Lender  # only the edge needs them
     from switchboard.transports.udp_sockets import SOCKETS, pass_sockets
 
-    sockets = open_sockets(settings, origins)
+    opened = open_sockets(settings, origins)
+    sockets = of_type(opened, socket.SOCK_DGRAM)
     lender = Lender(settings.run_dir / NAME, sockets)
+    keeper = make_keeper(settings, of_type(opened, socket.SOCK_STREAM))
+    keeper.watched.update(lender.watch())
     variables = {SOCKETS: pass_sockets(sockets)}
-    return _Held(sockets, variables, [make_announcer(settings, sockets, context)], lender.watch())
+    return _Held(sockets, variables, [make_announcer(settings, sockets, context), keeper], keeper.watched)
 
 
 def _open_console(components: Sequence[Component], settings: Settings, log: "_Log") -> _Held:
@@ -210,7 +213,8 @@ def _make_team(component: Component, settings: Settings, context: BusContext, he
 
 def _is_there(worker: WorkerName, settings: Settings) -> bool:
     """A router that is leaving has something left to finish."""
-    return worker.instance < settings.routers or router_dir(worker.instance, settings).exists()
+    is_router = worker.name == Component.ROUTER
+    return not is_router or worker.instance < settings.routers or router_dir(worker.instance, settings).exists()
 
 
 def _open_rpc(component: Component, settings: Settings, context: BusContext) -> RpcServer:
