@@ -107,11 +107,12 @@ micro: setup
 	$(BIN)/python -m bench.micro
 
 # The twins against each other on mutated input, the compiled one built for AddressSanitizer; then a fuzzer that is guided by
-# coverage at the core in Python. Each for so long: SECONDS=600 for longer.
+# coverage at the core in Python; then spoilt streams at the framing of connections. Each for so long: SECONDS=600 for
+# longer.
 SECONDS ?= 60
 ASAN := build/asan
 GUIDED := build/guided
-fuzz: fuzz-twins fuzz-guided
+fuzz: fuzz-twins fuzz-guided fuzz-streams
 fuzz-twins: setup
 	rm -rf $(ASAN) && mkdir -p $(ASAN)/source
 	cp -r setup.py pyproject.toml MANIFEST.in README.md LICENSE switchboard $(ASAN)/source
@@ -123,12 +124,14 @@ fuzz-guided: setup
 	$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3.0'
 	mkdir -p $(GUIDED)
 	PYTHONPATH=tests:. $(BIN)/python -m guided --seconds $(SECONDS) $(GUIDED)
+fuzz-streams: setup
+	PYTHONPATH=tests:. $(BIN)/python -m fuzz_streams --seconds $(SECONDS)
 
 # A million spoilt datagrams at a running switchboard while calls go on, 12 minutes. FUZZ="--datagrams 20000": fewer.
 FUZZ ?= --write docs/SECURITY.md
 fuzz-board: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.fuzz_board $(FUZZ)
-.PHONY: micro fuzz fuzz-twins fuzz-guided fuzz-board
+.PHONY: micro fuzz fuzz-twins fuzz-guided fuzz-streams fuzz-board
 
 # The console's pictures in docs/pictures, taken anew with Chromium.
 pictures: setup

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import NAMES, UDP
 from switchboard.sip.uri import SipUri, is_sip
 
 WIRE_FIELDS: Final = (
@@ -20,8 +21,9 @@ WIRE_FIELDS: Final = (
     "user_agent",
     "source",
     "branch",
+    "flow",
 )
-"""What the elements of a binding on the bus mean, in order."""
+"""What the elements of a binding on the bus mean, in order; `flow` is there only if it is not empty."""
 _PARAM = re.compile(r';\s*+([^=;\s]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+))?')
 _CACHED_LENGTH = 256  # longer texts are read afresh, which bounds the cache's memory
 _UUID = "urn:uuid:"
@@ -48,10 +50,12 @@ class Binding(NamedTuple):
     """`host:port` from which the REGISTER came."""
     branch: str = ""
     """Of the REGISTER's top Via: tells a retransmission after a restart."""
+    flow: bytes = b""
+    """Packed, of a transport with connections: over which it is reached (RFC 5626 §5.3). Empty for UDP."""
 
     def to_wire(self) -> list[Any]:
         """The elements named in `WIRE_FIELDS`."""
-        return list(self)
+        return list(self if self.flow else self[:-1])
 
     @classmethod
     def from_wire(cls, record: Sequence[Any]) -> "Binding":
@@ -60,8 +64,17 @@ class Binding(NamedTuple):
         return cls(contact, q, expires_at, next_hop, tuple(path), *rest)
 
     def to_map(self) -> dict[str, Any]:
-        """The elements by their names, for people's tools: octets that are no text are question marks."""
-        return dict(zip(WIRE_FIELDS, map(_readable, self.to_wire()), strict=True))
+        """The elements by their names, for people's tools: octets that are no text are question marks.
+
+        Instead of `flow` the name of the `transport`.
+        """
+        found = dict(zip(WIRE_FIELDS, map(_readable, self[:-1]), strict=False))
+        return found | {"transport": NAMES.get(self.transport, "")}
+
+    @property
+    def transport(self) -> int:
+        """Over which it was registered (`switchboard.sip.flow`)."""
+        return self.flow[0] if self.flow else UDP
 
     def moved(self, by_s: float) -> "Binding":
         """The same by a clock that is ahead by this amount."""
@@ -90,7 +103,7 @@ class Binding(NamedTuple):
 
 
 def _readable(value: Any) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return list(map(_readable, value))
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 

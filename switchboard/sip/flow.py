@@ -1,15 +1,18 @@
 """How a peer is reached, as a value and as the octets in which it crosses the bus, is kept and is sealed (RFC 5626 §2).
 
 flow         transport, our address, the peer's address, the peer's port (2 octets, big-endian), connection
-transport    1 octet; 1 is UDP
+transport    1 octet: UDP, TCP, TLS, WS or WSS
 an address   how many octets, and the octets of an IP address; 0x80 | how many octets, and the text of what is no
              plain IP address, such as one with a zone; or 0: it is unknown, and the kernel chooses
-connection   the rest; empty for UDP
+connection   the rest; empty for UDP. Of a stream, 9 octets: the instance of the edge-stream that holds the connection,
+             and its serial number, which is never used twice; or empty: any connection to that address and port, a
+             new one if there is none (TCP and TLS only)
 """
 
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from switchboard.sip.translation import address_of
 
@@ -25,15 +28,56 @@ def format_hop(host: str, port: int) -> str:
 
 
 UDP: Final = 1
+TCP: Final = 2
+TLS: Final = 3
+WS: Final = 4
+WSS: Final = 5
+NAMES: Final = {UDP: "UDP", TCP: "TCP", TLS: "TLS", WS: "WS", WSS: "WSS"}
+"""As they stand in Via (RFC 3261 §20.42, RFC 7118 §5.2)."""
+SERIAL_OCTETS: Final = 8
+"""Of a connection, behind its instance."""
 
 _TEXT: Final = 0x80
 _REMEMBERED = 4096
 _IP_SIZES = (4, 16)
 _UNKNOWN: Final = b"\0"
+_SECURE = (TLS, WSS)
+_DIALLED = (UDP, TCP, TLS)
 
 
 class FlowError(ValueError):
     """The octets are no flow."""
+
+
+def is_reliable(transport: int) -> bool:
+    """Whether what is sent over it arrives, or an error is told (§17.1.1.2)."""
+    return transport != UDP
+
+
+def is_secure(transport: int) -> bool:
+    """Whether nobody else can read it: what `sips` needs (§26.2, RFC 7118 §5.2)."""
+    return transport in _SECURE
+
+
+def is_dialled(transport: int) -> bool:
+    """Whether a connection can be made to an address: nobody can to a browser."""
+    return transport in _DIALLED
+
+
+def stream_of(octets: bytes, streams: int = 1) -> int | None:
+    """Return the instance of the edge-stream, of so many, that sends over a packed flow (trusted); None for UDP."""
+    if octets[0] == UDP:
+        return None
+    host_at = _end(octets, 1)
+    port_at = _end(octets, host_at)
+    if len(octets) > port_at + 2:
+        return octets[port_at + 2]
+    return crc32(octets[host_at:]) % streams
+
+
+def connection_of(instance: int, serial: bytes) -> bytes:
+    """Return how a flow names a connection of that edge-stream. `serial`: SERIAL_OCTETS octets."""
+    return bytes((instance,)) + serial
 
 
 class Flow(NamedTuple):
@@ -54,8 +98,10 @@ class Flow(NamedTuple):
         return self.host, self.port
 
     def towards(self, hop: tuple[str, int]) -> "Flow":
-        """The same way to another address and port of the peer."""
-        return self if hop == (self.host, self.port) else self._replace(host=hop[0], port=hop[1])
+        """The same way to another address and port of the peer; a connection is kept, whatever they are (§18.2.2)."""
+        if hop == (self.host, self.port) or self.connection:
+            return self
+        return self._replace(host=hop[0], port=hop[1])
 
     def is_at(self, host: str, port: int) -> bool:
         """Whether that is the peer's address, however it is spelled."""

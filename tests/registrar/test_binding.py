@@ -4,6 +4,7 @@ import pytest
 
 from switchboard.bus import frames
 from switchboard.registrar.binding import WIRE_FIELDS, Binding
+from switchboard.sip.flow import TCP, TLS, UDP, Flow
 
 BINDING = Binding(
     "sip:a@h:5070",
@@ -29,7 +30,7 @@ def test_wire_form_has_all() -> None:
 
 def test_map_names_the_wire_form() -> None:
     found = BINDING.to_map()
-    assert tuple(found) == WIRE_FIELDS
+    assert tuple(found) == (*WIRE_FIELDS[:-1], "transport")
     assert (found["contact_uri"], found["expires_at"], found["source"]) == (
         "sip:a@h:5070",
         99.5,
@@ -56,3 +57,28 @@ def test_hosts() -> None:
     assert BINDING.contact_uri is not None
     assert BINDING.contact_uri.port == 5070
     assert Binding("tel:1", 1.0, 0.0).contact_uri is None
+
+
+FLOW = Flow(TLS, "192.0.2.1", "192.0.2.9", 40000, b"\0serial 8").pack()
+
+
+def test_a_flow_is_the_last_of_the_wire_form() -> None:
+    binding = BINDING._replace(flow=FLOW)
+    assert binding.to_wire() == [*BINDING.to_wire(), FLOW]
+    assert Binding.from_wire(binding.to_wire()) == binding
+
+
+def test_the_wire_form_without_a_flow_is_the_one_of_old() -> None:
+    assert len(BINDING.to_wire()) == len(WIRE_FIELDS) - 1
+    assert Binding.from_wire(BINDING.to_wire()).flow == b""
+
+
+def test_people_see_the_transport() -> None:
+    assert BINDING.to_map()["transport"] == "UDP"
+    assert BINDING._replace(flow=FLOW).to_map()["transport"] == "TLS"
+    assert "flow" not in BINDING.to_map()
+
+
+def test_the_transport_is_that_of_the_flow() -> None:
+    assert BINDING.transport == UDP
+    assert BINDING._replace(flow=Flow(TCP, "", "h", 1).pack()).transport == TCP

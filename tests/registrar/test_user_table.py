@@ -33,6 +33,7 @@ bindings = st.lists(
         st.floats(0, 500) | st.integers(0, 500),
         path=st.lists(st.text(max_size=9), max_size=20).map(tuple),
         cseq=st.integers(0, 2**31 - 1),
+        flow=st.just(b"") | st.binary(max_size=40),
     ),
     max_size=17,
 )

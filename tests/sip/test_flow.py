@@ -5,7 +5,26 @@ from flows import udp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.sip.flow import Flow, FlowError, bracketed, format_hop, with_local, without_local
+from switchboard.sip.flow import (
+    NAMES,
+    SERIAL_OCTETS,
+    TCP,
+    TLS,
+    UDP,
+    WS,
+    WSS,
+    Flow,
+    FlowError,
+    bracketed,
+    connection_of,
+    format_hop,
+    is_dialled,
+    is_reliable,
+    is_secure,
+    stream_of,
+    with_local,
+    without_local,
+)
 
 
 def test_format_hop() -> None:
@@ -80,3 +99,49 @@ def test_an_address_may_be_spelled_otherwise() -> None:
     assert not udp("fe80::1%eth0", 5060).is_at("fe80::1%eth1", 5060)
     assert udp("::ffff:192.0.2.9", 5060).is_at("::ffff:c000:209", 5060)
     assert not udp("::ffff:192.0.2.9", 5060).is_at("192.0.2.9", 5060)
+
+
+@pytest.mark.parametrize(
+    ("transport", "name", "reliable", "secure", "dialled"),
+    [
+        (UDP, "UDP", False, False, True),
+        (TCP, "TCP", True, False, True),
+        (TLS, "TLS", True, True, True),
+        (WS, "WS", True, False, False),
+        (WSS, "WSS", True, True, False),
+    ],
+)
+def test_transports(transport: int, name: str, reliable: bool, secure: bool, dialled: bool) -> None:
+    assert NAMES[transport] == name
+    assert (is_reliable(transport), is_secure(transport), is_dialled(transport)) == (
+        reliable,
+        secure,
+        dialled,
+    )
+
+
+@given(FLOWS, st.integers(0, 255), st.integers(1, 8))
+def test_a_connection_says_who_holds_it(flow: Flow, instance: int, streams: int) -> None:
+    connection = connection_of(instance, bytes(SERIAL_OCTETS))
+    octets = flow._replace(transport=TCP, connection=connection).pack()
+    assert stream_of(octets, streams) == instance
+
+
+@given(FLOWS, st.integers(1, 8))
+def test_one_stream_makes_all_connections_to_an_address(flow: Flow, streams: int) -> None:
+    stream = stream_of(flow._replace(transport=TLS, connection=b"").pack(), streams)
+    elsewhere = flow._replace(transport=TCP, local="192.0.2.250", connection=b"")
+    assert stream is not None
+    assert 0 <= stream < streams
+    assert stream_of(elsewhere.pack(), streams) == stream
+
+
+def test_no_stream_sends_datagrams() -> None:
+    assert stream_of(udp("192.0.2.9", 5060).pack(), 4) is None
+
+
+def test_the_way_back_over_a_connection_is_that_connection() -> None:
+    flow = Flow(TCP, "192.0.2.1", "192.0.2.9", 40000, connection_of(0, b"12345678"))
+    assert flow.towards(("192.0.2.9", 5060)) is flow
+    unconnected = flow._replace(connection=b"")
+    assert unconnected.towards(("192.0.2.9", 5060)) == unconnected._replace(port=5060)

@@ -13,6 +13,7 @@ from registrar.registers import NOW_AT, is_own, register
 
 from switchboard.bus import frames
 from switchboard.codec import CodecError, pack, unpack
+from switchboard.registrar.binding import Binding
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
@@ -295,6 +296,19 @@ def test_twins_answer_alike(rounds: Sequence[tuple[list[Any], float]]) -> None:
         assert one == other
         for desk in desks:
             desk.now += pause
+
+
+@needs_compiled_core
+def test_a_binding_with_a_flow_is_odd() -> None:
+    found, raw = [], register("<sip:lukas@10.0.0.9>")
+    for in_python in (True, False):
+        desk = Desk(in_python=in_python)
+        with desk.store.batch():
+            desk.store.put("lukas", [Binding("sip:lukas@10.0.0.8", 1.0, NOW_AT + 60, flow=b"\2flow")])
+        found.append((desk.take(item(raw)), desk.seen()))
+    assert found[0] == found[1]
+    assert desk.plain() == 0
+    assert [each.flow for each in desk.store.bindings("lukas")] == [b"\2flow", b""]
 
 
 @pytest.mark.parametrize("in_python", [True, False])
