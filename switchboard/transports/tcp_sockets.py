@@ -16,7 +16,7 @@ _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT (ip(7)); Python does not n
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Return sockets that listen at `host` (numeric; "": all addresses, one socket each for IPv4 and IPv6). BindError."""
+    """Return sockets that listen at `host` (numeric; "": everywhere, one each for IPv4 and IPv6). BindError."""
     if host:
         return [_listen(host, port)]
     sockets = [_listen("0.0.0.0", port)]

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import structlog
@@ -12,7 +13,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
-from switchboard.bus.frames import REGISTERED, SENT, flow_of, pack_sent
+from switchboard.bus.frames import SENT, flow_of, pack_sent
 from switchboard.bus.outbox import Outbox, PackedOutbox
 from switchboard.bus.tap import Tap
 from switchboard.core.refusal import answer_statelessly
@@ -41,8 +42,8 @@ LOOK_AROUND_S = 10.0
 SIP_PORT, SIPS_PORT = 5060, 5061
 CLOSED_KEPT: Final = 10_000
 CONNECTIONS_SHOWN: Final = 10_000
-_MAKES_KNOWN = re.compile(rb"SIP/2\.0 2[^\n]*\n(?:[^\n]+\n)*?CSeq[ \t]*:[ \t]*[0-9]+[ \t]+(?:INVITE|REGISTER)", re.I)
-_TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.I)
+_CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
+_TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.IGNORECASE)
 
 
 class EdgeStream(Actor):
@@ -107,7 +108,7 @@ class EdgeStream(Actor):
         return self._link.is_complete
 
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Send messages; hear how far the receivers are, and who has registered."""
+        """Send messages; hear how far the receivers are."""
         match subject, body:
             case "sip.send", list(items):
                 self._show(items)
@@ -115,9 +116,6 @@ class EdgeStream(Actor):
                     self._send(item, now)
             case "sip.taken", [str(name), float(stamp), str(life)]:
                 self._take_mark(name, stamp, life, now)
-            case "source.registered", list(sources):
-                for source in sources:
-                    self._note_phone(source, now)
             case _:
                 self._bad_items += 1
 
@@ -126,7 +124,8 @@ class EdgeStream(Actor):
         if question != "connections.list":
             raise LookupError(question)
         now, now_at = time.monotonic(), time.time()
-        return [self._describe(each, now, now_at) for each, _ in zip(self._streams, range(CONNECTIONS_SHOWN))]
+        shown = islice(self._streams, CONNECTIONS_SHOWN)
+        return [self._describe(each, now, now_at) for each in shown]
 
     def put(self, item: bytes) -> None:
         """Send a packed item of the ingress: an answer of the edge's own."""
@@ -227,8 +226,7 @@ class EdgeStream(Actor):
         raw: bytes = item[1]
         connection = self._streams.find(flow)
         if connection is not None:
-            if connection.is_stranger:
-                self._look_who(connection, raw)
+            self._look_who(connection, raw, now)
             self._streams.write(connection, raw, now)
         elif not flow.connection:
             if not self._streams.send(raw, flow, now):
@@ -239,10 +237,19 @@ class EdgeStream(Actor):
             self._streams.failed += 1
             self._tell_failed(flow, raw)
 
-    def _look_who(self, connection: Connection, raw: bytes) -> None:
+    def _look_who(self, connection: Connection, raw: bytes, now: float) -> None:
         """Whoever has registered or called, or is called, is no stranger."""
-        is_request = not raw.startswith(b"SIP/")
-        if is_request or _MAKES_KNOWN.match(raw):
+        if raw.startswith(b"SIP/2.0 2"):
+            found = _CSEQ.search(raw)
+            if found is None:
+                return
+            if found[1] == b"REGISTER":
+                self._edge_filter.sources.phones.add(*connection.flow.hop, now)
+                user = _TO_USER.search(raw)
+                self._streams.know(connection, user[1].decode("utf-8", "replace") if user else "")
+            elif found[1] == b"INVITE":
+                self._streams.know(connection)
+        elif not raw.startswith(b"SIP/"):
             self._streams.know(connection)
 
     def _send_to_via(self, raw: bytes, flow: Flow, now: float) -> None:
@@ -286,15 +293,6 @@ class EdgeStream(Actor):
             return
         if answer is not None and not request.status and request.method != "ACK":
             self.put(pack_sent(connection.flow.pack(), answer[0]))
-
-    def _note_phone(self, source: Any, now: float) -> None:
-        flow = flow_of(source, REGISTERED)
-        if flow is None:
-            self._bad_items += 1
-            return
-        self._edge_filter.sources.phones.add(*flow.hop, now)
-        if connection := self._streams.find(flow):
-            self._streams.know(connection)
 
     def _show(self, items: list[Any]) -> None:
         if self._tap.is_open:
