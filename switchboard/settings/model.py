@@ -42,9 +42,12 @@ from switchboard.settings.types import (
     LogLevel,
     Networks,
     OptionalDirectory,
+    OptionalFile,
     Pins,
     Realm,
     Scanners,
+    Transports,
+    WebOrigins,
     is_loopback,
     parse_listening,
 )
@@ -58,6 +61,10 @@ DEFAULT_EXPIRES = 3600
 def _default_routers(data: Mapping[str, Any]) -> int:
     """As many as the hosts list one by one; else by the cores of this one."""
     return listed_routers(data.get("hosts", {})) or min(MAX_ROUTERS, max(1, len(os.sched_getaffinity(0)) - 1))
+
+
+def _default_tcp_port(data: Mapping[str, Any]) -> int:
+    return int(data["sip_port"])
 
 
 def _default_expires(data: Mapping[str, Any]) -> int:
@@ -96,6 +103,29 @@ class Settings(BaseSettings):
 
     sip_host: Address = _setting("", "an IPv4 or IPv6 address of this machine; empty for all of them")
     sip_port: int = _setting(5060, "a UDP port from 1 to 65535", ge=1, le=65535)
+    transports: Transports = _setting(
+        ("udp", "tcp"), "udp, tcp, tls, ws, wss, with udp among them; comma-separated, or a list in the file"
+    )
+    tcp_port: int = _computed(_default_tcp_port, "a TCP port from 1 to 65535", ge=1, le=65535)
+    tls: bool = _setting(False, "true or on (TLS at tls_port, as tls among transports), or false")
+    tls_port: int = _setting(5061, "a TCP port from 1 to 65535", ge=1, le=65535)
+    tls_certificate: OptionalFile = _setting(
+        None, "a PEM file: our certificate, then those above it; empty: one of our own making in data_dir/tls"
+    )
+    tls_key: OptionalFile = _setting(None, "a PEM file: the key of tls_certificate, without a password")
+    tls_ca: OptionalFile = _setting(
+        None, "a PEM file of authorities; phones at tls_port then need a certificate of theirs; empty: none"
+    )
+    tls_verify: bool = _setting(True, "true (others that we connect to have to prove who they are) or false")
+    tls_survive: bool = _setting(True, "true (TLS connections outlive the worker that serves them) or false")
+    ws_port: int = _setting(8088, "a TCP port from 1 to 65535", ge=1, le=65535)
+    wss_port: int = _setting(8089, "a TCP port from 1 to 65535", ge=1, le=65535)
+    ws_origins: WebOrigins = _setting(
+        (), "origins of web pages, as https://example.com, besides our own; * for all; or a list in the file"
+    )
+    edge_streams: int = _setting(1, "a number of workers from 1 to 16", ge=1, le=16)
+    max_connections: int = _setting(20_000, "connections of all transports, at least 10", ge=10)
+    max_connections_a_source: int = _setting(500, "connections of one source, at least 1", ge=1)
     domains: Domains = _setting((), "host names; in the environment comma-separated, in the file a list")
     data_dir: Directory = _setting(Path("data"), "a directory that the switchboard may write to")
     language: str = _setting("en", "a catalogue of phrases: en, sk, cs, de, hu, pl, uk or one of your own")
@@ -244,6 +274,16 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_streams(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are a pair: set both of them, or neither")
+        names: dict[int, str] = {}
+        for transport, port in self.ports.items():
+            if transport != "udp" and names.setdefault(port, transport) != transport:
+                raise ValueError(f"{names[port]}_port and {transport}_port are both {port}")
+        return self
+
+    @model_validator(mode="after")
     def _check_console(self) -> "Settings":
         address = parse_listening(self.console)
         if self.console_password:
@@ -266,6 +306,24 @@ class Settings(BaseSettings):
         """Those by which this user may prove a password, in the order in which they are offered."""
         chosen = self.users.get(user)
         return (chosen and chosen.auth_algorithms) or self.auth_algorithms
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The transports that are on, as `udp`, `tcp`, `tls`, `ws` and `wss`, and the port of each."""
+        port_of = {
+            "udp": self.sip_port,
+            "tcp": self.tcp_port,
+            "tls": self.tls_port,
+            "ws": self.ws_port,
+            "wss": self.wss_port,
+        }
+        wanted = {*self.transports, *(["tls"] if self.tls else [])}
+        return {transport: port for transport, port in port_of.items() if transport in wanted}
+
+    @property
+    def tls_path(self) -> Path:
+        """The directory of the certificate of our own making, and of its authority."""
+        return self.data_dir / "tls"
 
     @property
     def keys_path(self) -> Path:

@@ -12,6 +12,7 @@ from switchboard.core.domains import AccessList, is_within, parse_host, parse_ne
 from switchboard.sip.flow import format_hop
 
 OFF = "off"
+ANY_ORIGIN = "*"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -75,6 +76,19 @@ def _check_pin(text: str) -> str:
     return text
 
 
+def _check_transports(found: tuple[str, ...]) -> tuple[str, ...]:
+    if "udp" not in found:
+        raise ValueError("udp cannot be left out")
+    return tuple(dict.fromkeys(found))
+
+
+def _check_origin(text: str) -> str:
+    """The scheme, the host and perhaps the port of a web page; * for all. ValueError."""
+    if text != ANY_ORIGIN and not CONSOLE_URL.fullmatch(text):
+        raise ValueError(f"{text!r} is no origin, such as https://example.com")
+    return text.lower()
+
+
 def _check_address(text: str) -> str:
     """An IP address without brackets; "" for none and for the wildcards 0.0.0.0 and ::, which mean all."""
     literal = text.strip().removeprefix("[").removesuffix("]")
@@ -120,6 +134,14 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
+def _absolute_if_any(path: Path | None) -> Path | None:
+    return path and _absolute(path)
+
+
+def _lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
@@ -129,6 +151,12 @@ Method = Annotated[str, Field(pattern="[A-Z]+")]
 Address = Annotated[str, AfterValidator(_check_address)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
 Pin = Annotated[str, AfterValidator(_check_pin)]
+Transport = Annotated[Literal["udp", "tcp", "tls", "ws", "wss"], BeforeValidator(_lower_case)]
+Transports = Annotated[
+    tuple[Transport, ...], NoDecode, BeforeValidator(_split_commas), AfterValidator(_check_transports)
+]
+WebOrigin = Annotated[str, AfterValidator(_check_origin)]
+WebOrigins = Annotated[tuple[WebOrigin, ...], NoDecode, BeforeValidator(_split_commas)]
 Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
 Realm = Annotated[str, AfterValidator(_check_realm)]
 Algorithms = Annotated[tuple[Literal["SHA-256", "MD5"], ...], NoDecode, BeforeValidator(_split_commas)]
@@ -139,6 +167,7 @@ Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_comma
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
 Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
+OptionalFile = Annotated[OptionalDirectory, AfterValidator(_absolute_if_any)]
 ConsoleUrl = Annotated[str, AfterValidator(_check_console_url)]
 ConsoleAddress = Annotated[str, AfterValidator(_check_console_address)]
 LogLevel = Literal["debug", "info", "warning", "error"]
