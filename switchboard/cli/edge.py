@@ -18,15 +18,17 @@ from switchboard.bus.rpc import RpcGroup
 from switchboard.cli.doctor import check_soundness, unknown_variables
 from switchboard.cli.output import say
 from switchboard.cli.start_failure import not_bound, port_taken
+from switchboard.core.domains import is_within, parse_host, parse_networks
 from switchboard.settings.hosts import Component
 from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, parents
-from switchboard.sip.flow import TCP, bracketed
+from switchboard.sip.flow import NAMES, TCP, bracketed
 from switchboard.supervisor.open_files import most_connections
 from switchboard.supervisor.resources import activated_sockets
 from switchboard.transports import tcp_sockets
+from switchboard.transports.channels import SERVED
 from switchboard.transports.keeping import NAME as STREAMS
 from switchboard.transports.keeping import ConnectionKeeper
 from switchboard.transports.lending import NAME
@@ -157,7 +159,7 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
         if not of_type(sockets, socket.SOCK_DGRAM):
             sockets += _bind(settings)
         if not of_type(sockets, socket.SOCK_STREAM):
-            sockets += tcp_sockets.listen(settings.sip_host, port_of(sockets))
+            sockets += _listen(settings)
         return sockets
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
@@ -177,13 +179,28 @@ def port_of(sockets: Iterable[socket.socket]) -> int:
 
 def make_keeper(settings: Settings, listeners: Iterable[socket.socket]) -> ConnectionKeeper:
     """Keeps the connections of the edge-streams."""
+    exempt = parse_networks(settings.rate_exempt)
+    transports = _stream_ports(settings)
     return ConnectionKeeper(
         settings.run_dir / STREAMS,
-        [(each, TCP) for each in listeners],
+        [(each, transports.get(each.getsockname()[1], TCP)) for each in listeners],
         settings.edge_streams,
         most_connections(settings.max_connections),
-        settings.max_source_connections,
+        settings.max_connections_a_source,
+        lambda source: is_within(parse_host(source), exempt),
     )
+
+
+def _stream_ports(settings: Settings) -> dict[int, int]:
+    """The transport at each port where we listen."""
+    numbers = {name.lower(): number for number, name in NAMES.items()}
+    ports = {port: numbers[name] for name, port in settings.ports.items()}
+    return {port: transport for port, transport in ports.items() if transport in SERVED}
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
+    ports = _stream_ports(settings)
+    return [each for port in ports for each in tcp_sockets.listen(settings.sip_host, port)]
 
 
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:

@@ -16,7 +16,17 @@ from switchboard.settings.site import components, endpoints_of, host_of, parents
 from switchboard.supervisor.supervisor import DEADLINE_S
 
 ANSWER_WITHIN_S = 2.0
-ORDER = ("console", "history", "journal", "edge-tx", "edge-stream", "translator", "router", "registrar", "edge-rx")
+ORDER = (
+    "console",
+    "history",
+    "journal",
+    "edge-tx",
+    "edge-stream",
+    "translator",
+    "router",
+    "registrar",
+    "edge-rx",
+)
 """Who reads before who writes, so that a frame of the new code finds nobody who runs the old one. The first
 ones are missed least: a broken upgrade shows while calls do not notice.
 """

@@ -214,7 +214,9 @@ def _make_team(component: Component, settings: Settings, context: BusContext, he
 def _is_there(worker: WorkerName, settings: Settings) -> bool:
     """A router that is leaving has something left to finish."""
     is_router = worker.name == Component.ROUTER
-    return not is_router or worker.instance < settings.routers or router_dir(worker.instance, settings).exists()
+    return (
+        not is_router or worker.instance < settings.routers or router_dir(worker.instance, settings).exists()
+    )
 
 
 def _open_rpc(component: Component, settings: Settings, context: BusContext) -> RpcServer:

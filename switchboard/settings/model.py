@@ -136,7 +136,6 @@ class Settings(BaseSettings):
     bus_port: int = _setting(7100, "the first of some 300 TCP ports, from 1024 to 65000", ge=1024, le=65000)
     keys_dir: OptionalDirectory = _setting(None, "a directory with the hosts' keys; empty: keys in data_dir")
     routers: int = _computed(_default_routers, "a number of workers from 1 to 64", ge=1, le=MAX_ROUTERS)
-    edge_streams: int = _setting(1, "a number of workers from 1 to 16", ge=1, le=16)
     min_expires: int = _setting(60, "whole seconds, from 0 to max_expires", ge=0)
     max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
     default_expires: int = _computed(_default_expires, "whole seconds, from min_expires to max_expires", ge=1)
@@ -205,8 +204,6 @@ class Settings(BaseSettings):
     max_source_transactions: int = _setting(
         5000, "transactions that one source begins in half a minute, at least 10", ge=10
     )
-    max_connections: int = _setting(20_000, "TCP connections of phones, at least 1", ge=1)
-    max_source_connections: int = _setting(2000, "TCP connections from one address, at least 1", ge=1)
     receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
     tick_s: float = _setting(
         0.002,

@@ -128,7 +128,11 @@ def _plan(settings: Settings) -> HostPlan:
     return HostPlan(
         here=settings.here,
         addresses={name: host.address for name, host in settings.hosts.items()},
-        owners=[*needed, *_routers_last(all_workers(settings.routers, settings.edge_streams), optional), *leaving],
+        owners=[
+            *needed,
+            *_routers_last(all_workers(settings.routers, settings.edge_streams), optional),
+            *leaving,
+        ],
         places=parts | places,
         base_port=settings.bus_port,
     )

@@ -17,7 +17,6 @@ from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -181,8 +180,8 @@ class _Stream:
 class ConnectionKeeper:
     """Keeps the connections of `streams` edge-streams. `listeners`: sockets and the transports that they are of.
 
-    `most`, `most_of_source`: connections in all, and of one source. `watched`: what to call when a descriptor is
-    readable, kept up to date.
+    `most`, `most_of_source`: connections in all, and of one source that is not exempt. `watched`: what to call when a
+    descriptor is readable, kept up to date.
     """
 
     def __init__(
@@ -192,10 +191,11 @@ class ConnectionKeeper:
         streams: int,
         most: int,
         most_of_source: int,
+        is_exempt: Callable[[str], bool],
     ) -> None:
         self.watched: MutableMapping[int, Callable[[], None]] = {}
         self.accepted = self.shed = self.refused = 0
-        self._most, self._most_of_source = most, most_of_source
+        self._most, self._most_of_source, self._is_exempt = most, most_of_source, is_exempt
         self._streams = [_Stream() for _ in range(streams)]
         self._strangers: dict[bytes, _Kept] = {}
         self._sources: dict[str, dict[bytes, _Kept]] = {}
@@ -260,11 +260,9 @@ class ConnectionKeeper:
                 self.watched.pop(listener.fileno(), None)
 
     def _admit(self, sock: socket.socket, source: str, transport: int) -> None:
-        of_source = self._sources.get(source, {})
-        if len(of_source) >= self._most_of_source and not self._shed(of_source):
-            self._refuse(sock)
-        elif self.count >= self._most and not self._shed(self._strangers):
-            self._refuse(sock)
+        if not self._has_room(self._sources.get(source, {}), source):
+            self.refused += 1
+            sock.close()
         else:
             self.accepted += 1
             stream = min(self._streams, key=lambda each: len(each.kept))
@@ -272,9 +270,11 @@ class ConnectionKeeper:
             self._keep(stream, _Kept(sock.detach(), serial, transport, source, time.time()))
             stream.to_give[serial] = stream.kept[serial]
 
-    def _refuse(self, sock: socket.socket) -> None:
-        self.refused += 1
-        sock.close()
+    def _has_room(self, of_source: MutableMapping[bytes, _Kept], source: str) -> bool:
+        is_over = len(of_source) >= self._most_of_source and not self._is_exempt(source)
+        if is_over and not self._shed(of_source):
+            return False
+        return self.count < self._most or self._shed(self._strangers)
 
     def _keep(self, stream: _Stream, kept: _Kept) -> None:
         stream.kept[kept.serial] = kept

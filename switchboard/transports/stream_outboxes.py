@@ -57,4 +57,3 @@ def _binary(items: bytes, at: int) -> tuple[int, int]:
     size = _SIZES[items[at]]
     begin = at + 1 + size
     return begin, begin + int.from_bytes(items[at + 1 : begin], "big")
-

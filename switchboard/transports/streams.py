@@ -94,7 +94,9 @@ class Connection:
         "written",
     )
 
-    def __init__(self, serial: bytes, sock: socket.socket, flow: Flow, channel: Channel, since_at: float) -> None:
+    def __init__(
+        self, serial: bytes, sock: socket.socket, flow: Flow, channel: Channel, since_at: float
+    ) -> None:
         self.serial = serial
         self.sock = sock
         self.flow = flow
@@ -389,7 +391,9 @@ class Streams:
                 continue
             connection.fed, connection.heard_at = len(octets), now
             self._feed(connection, new, now)
-            if connection.serial not in self._by_serial or (len(octets) < wanted and not connection.has_ended):
+            if connection.serial not in self._by_serial or (
+                len(octets) < wanted and not connection.has_ended
+            ):
                 return
 
     def _feed(self, connection: Connection, octets: bytes, now: float) -> None:
@@ -544,7 +548,9 @@ class Streams:
             local = sock.getsockname()[0]
             connection.base = kernel_count(sock)
             since_at = connection.since_at
-            self._link.tell_made(connection.serial, connection.transport, connection.flow.host, since_at, sock.fileno())
+            self._link.tell_made(
+                connection.serial, connection.transport, connection.flow.host, since_at, sock.fileno()
+            )
         except OSError:
             self._give_up(connection, "not made")
             return

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.frames import SENT, flow_of, pack_sent
 from switchboard.bus.outbox import Outbox, PackedOutbox
 from switchboard.bus.tap import Tap
-from switchboard.core.refusal import answer_statelessly
+from switchboard.core.refusal import answer_on_stream
 from switchboard.edge.admission import KEPT
 from switchboard.edge.filter import EdgeFilter
 from switchboard.edge.ingress import IngressInPython
@@ -26,12 +27,12 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, leaving_routers
 from switchboard.sip.dispatch import REGISTRAR, Dispatcher, parse_quoted
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import NAMES, TCP, Flow, is_dialled, is_secure
+from switchboard.sip.flow import NAMES, Flow, is_dialled, is_secure
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 from switchboard.sip.via import Via
-from switchboard.transports.channel import Channel, ChannelError
-from switchboard.transports.framing import StreamFraming
+from switchboard.transports.channel import ChannelError
+from switchboard.transports.channels import make_channel
 from switchboard.transports.keeping import NAME, KeeperLink
 from switchboard.transports.streams import Connection, Due, StreamLimits, Streams
 from switchboard.workers.edge_rx import filter_policy
@@ -44,6 +45,12 @@ CLOSED_KEPT: Final = 10_000
 CONNECTIONS_SHOWN: Final = 10_000
 _CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
 _TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.IGNORECASE)
+
+
+class StreamIngress(IngressInPython):
+    """Answers even where the answer is longer than the request."""
+
+    _form = staticmethod(answer_on_stream)
 
 
 class EdgeStream(Actor):
@@ -68,7 +75,9 @@ class EdgeStream(Actor):
         known = max([settings.routers, *(number + 1 for number in leaving)])
         self._edge_filter = EdgeFilter(filter_policy(settings))
         overload = self._edge_filter.admission_control.overload
-        routers = [PackedOutbox(context, inbox("router", each), "sip.received", KEPT) for each in range(known)]
+        routers = [
+            PackedOutbox(context, inbox("router", each), "sip.received", KEPT) for each in range(known)
+        ]
         registrar = PackedOutbox(context, inbox("registrar"), "sip.received", KEPT)
         self._receivers = [Receiver(each, overload(number), instance) for number, each in enumerate(routers)]
         self._receivers.append(Receiver(registrar, overload(REGISTRAR), instance))
@@ -76,7 +85,7 @@ class EdgeStream(Actor):
         self._lost = [Outbox(context, inbox("router", each), "sip.undeliverable") for each in range(known)]
         self.outboxes: list[Outbox] = [*routers, registrar, self._closed, *self._lost]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
-        self._ingress = IngressInPython(
+        self._ingress = StreamIngress(
             self._dispatcher,
             self._edge_filter,
             [*self._receivers, self],  # type: ignore[list-item]
@@ -91,7 +100,7 @@ class EdgeStream(Actor):
         self._streams = Streams(
             instance,
             self._link,
-            self._make_channel,
+            partial(make_channel, settings),
             self._hand_on,
             self._tell_failed,
             self._tell_ended,
@@ -180,9 +189,6 @@ class EdgeStream(Actor):
         self._link.flush()
         self._streams.close()
         self._link.close()
-
-    def _make_channel(self, transport: int, is_new: bool) -> Channel | None:  # noqa: ARG002
-        return StreamFraming(self._settings.max_message_bytes) if transport == TCP else None
 
     def _take_over(self, now: float) -> None:
         for given, fd in self._link.hear():
@@ -288,11 +294,11 @@ class EdgeStream(Actor):
             return
         try:
             request = Message(error.refused, scan(error.refused))
-            answer = answer_statelessly(request, error.status, connection.flow.hop)
+            if not request.status and request.method != "ACK":
+                answer, _ = answer_on_stream(request, error.status, connection.flow.hop)
+                self.put(pack_sent(connection.flow.pack(), answer))
         except ParseError:
             return
-        if answer is not None and not request.status and request.method != "ACK":
-            self.put(pack_sent(connection.flow.pack(), answer[0]))
 
     def _show(self, items: list[Any]) -> None:
         if self._tap.is_open:
@@ -310,7 +316,6 @@ class EdgeStream(Actor):
             "stranger": connection.is_stranger,
             "worker": f"{self.name}.{self._instance}",
         }
-
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
-from switchboard.bus.outbox import Outbox
 from switchboard.bus.marks import Marks
+from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.rounds import BatchInterval
 from switchboard.clock import GRACE_S, boot_id, describe

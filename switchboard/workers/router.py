@@ -162,6 +162,8 @@ class RouterService(Actor):
                 self._core.receive_items(items, now, self._clock.at())
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now, self._clock.at())
+            case "sip.mark", [int(stream), float(stamp)]:
+                self._bad_items += not self._marks.take(stream, stamp)
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.clock", [float(at)]:

@@ -32,8 +32,8 @@ LOOK_S = 0.5
 class TranslatorService(Actor):
     """Owns the catalogues of phrases.
 
-    Casts: sip.translate from routers and registrar -> sip.send to edge-tx or an edge-stream, in the same order; what comes
-    without a reader passes as it is. Publishes phrases.tables to those who put phrases in themselves.
+    Casts: sip.translate from routers and registrar -> sip.send to edge-tx or an edge-stream, in the same order; what
+    comes without a reader passes as it is. Publishes phrases.tables to those who put phrases in themselves.
     SettingsError where a setting names a language that has no catalogue.
     """
 

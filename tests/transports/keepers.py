@@ -19,7 +19,9 @@ class KeeperThread:
         self.listeners = listen(host, 0)
         self.address = self.listeners[0].getsockname()[:2]
         most = {"most": 1000, "most_of_source": 1000, **limits}
-        self.keeper = ConnectionKeeper(path, [(each, TCP) for each in self.listeners], streams, **most)
+        self.keeper = ConnectionKeeper(
+            path, [(each, TCP) for each in self.listeners], streams, **most, is_exempt=lambda _: False
+        )
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()

@@ -168,7 +168,9 @@ class Edge:
 
     def ended(self) -> dict[str, float]:
         stats = self.service.stats()
-        return {name.removeprefix("ended."): count for name, count in stats.items() if name.startswith("ended.")}
+        return {
+            name.removeprefix("ended."): count for name, count in stats.items() if name.startswith("ended.")
+        }
 
 
 @pytest.fixture
