@@ -164,6 +164,8 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:
+        for each in sockets:
+            each.close()
         raise not_bound(str(error)) from error
 
 

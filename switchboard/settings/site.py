@@ -6,7 +6,7 @@ from pathlib import Path
 from switchboard.bus.context import BusContext, KeysError, load_keys
 from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
 from switchboard.clock import SteadyClock
-from switchboard.settings.hosts import OPTIONAL, Component, WorkerName, all_workers, place, workers_of
+from switchboard.settings.hosts import EDGE_STREAM, OPTIONAL, Component, WorkerName, all_workers, place, workers_of
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.types import OFF
 
@@ -139,6 +139,6 @@ def _plan(settings: Settings) -> HostPlan:
 
 
 def _routers_last(workers: list[str], optional: list[str]) -> list[str]:
-    """The order of the ports: routers are as many as the settings say."""
-    routers = [name for name in workers if name.startswith(f"{Component.ROUTER}.")]
-    return [*(name for name in workers if name not in routers), *optional, *routers]
+    """The order of the ports: edge-streams and routers are as many as the settings say."""
+    several = [name for name in workers if name.startswith((f"{EDGE_STREAM}.", f"{Component.ROUTER}."))]
+    return [*(name for name in workers if name not in several), *optional, *several]
