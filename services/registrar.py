@@ -1,7 +1,6 @@
 """The registrar: `python -m services.registrar`."""
 
-from switchboard.workers.registrar import RegistrarService
-from switchboard.workers.run import run_actor
+from switchboard.workers.registrar import run
 
 if __name__ == "__main__":
-    run_actor(RegistrarService)
+    run()

@@ -1,7 +1,6 @@
 """The translator: `python -m services.translator`."""
 
-from switchboard.workers.run import run_actor
-from switchboard.workers.translator import TranslatorService
+from switchboard.workers.translator import run
 
 if __name__ == "__main__":
-    run_actor(TranslatorService)
+    run()

@@ -5,22 +5,26 @@ Whatever comes, a channel raises nothing but ChannelError, holds little, and mak
 
 import argparse
 import time
-from collections.abc import Callable
 from random import Random
 
 from sip.messages import TORTURE, mutations
-from transports.streams import LIMIT, check
-from transports.test_framing import EMPTY, FULL
+from transports.streams import Make, check
+from transports.test_framing import EMPTY, FULL, framing
+from transports.test_websocket import REQUEST, frame, opened, websocket
 
 from bench.messages import INVITE, RESPONSE
-from switchboard.transports.channel import Channel
-from switchboard.transports.framing import StreamFraming
 
 A_SEED = 50
 STREAM = EMPTY + b"\r\n\r\n" + FULL + b"\r\n" + EMPTY
 
-TARGETS: dict[Callable[[], Channel], list[bytes]] = {
-    lambda: StreamFraming(LIMIT): [STREAM, FULL * 3, INVITE, RESPONSE, *TORTURE],
+FRAMES = (
+    frame(EMPTY) + frame(b"hello", 9) + frame(FULL[:9], 1, fin=False) + frame(FULL[9:], 0) + frame(b"", 8)
+)
+
+TARGETS: dict[Make, list[bytes]] = {
+    framing: [STREAM, FULL * 3, INVITE, RESPONSE, *TORTURE],
+    websocket: [REQUEST + FRAMES, REQUEST + frame(INVITE, 2) + frame(b"\r\n\r\n"), REQUEST],
+    opened: [FRAMES, frame(FULL) + frame(b"", 10) + frame(RESPONSE)],
 }
 """Channels, and what their inputs are made of."""
 

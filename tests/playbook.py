@@ -4,7 +4,7 @@
 collected; `sent` and `answers` take what is new.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,11 +16,12 @@ from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
 from switchboard.core.commands import CallEvent, Lookup
-from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides, address_named
+from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
+from switchboard.core.place import address_named
 from switchboard.core.proxy import Proxy
 from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.targets import TargetPolicy
@@ -31,7 +32,7 @@ from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.user_table import pack_users
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import NAMES, UDP, Flow
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
@@ -55,10 +56,11 @@ EPOCH = 1_800_000_000.0
 
 @dataclass
 class Sent:
-    """A datagram that left: `to` whom, and its bytes."""
+    """A message that left: `to` whom, its bytes, and over which `flow`."""
 
     to: Hop
     raw: bytes
+    flow: Flow | None = None
 
     @cached_property
     def message(self) -> Message:
@@ -110,6 +112,7 @@ class Board:
     trusted: tuple[str, ...] = ()
     keeps_identity: bool = False
     asserted_domain: str = ""
+    transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
     fragile: bool = field(default_factory=lambda: FRAGILE[0])
     native: bool = field(default_factory=lambda: NATIVE[0])
@@ -138,7 +141,7 @@ class Board:
     def _make_core(self, log: MemoryLog, native: bool) -> RouterCore:
         caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
         realm = REALM if self.authenticator else ""
-        own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm)
+        own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm, self.transports)
         trusted = Trusted(self.trusted)
         seals = DialogSeals(KEY)
         policy = TargetPolicy(
@@ -180,14 +183,21 @@ class Board:
             bindings.append(Binding(uri, **fields))  # type: ignore[arg-type]
         self.replica.apply(self.replica.number + 1, pack_users({user: bindings}))
 
-    def receive(self, raw: bytes, source: Hop, local: str = HOST) -> None:
-        """A datagram arrives."""
+    def receive(self, raw: bytes, source: Hop | Flow, local: str = HOST) -> None:
+        """A datagram arrives, or a message over a connection."""
+        flow = source if isinstance(source, Flow) else udp(*source, local)
         try:
             index = scan(raw)
         except ParseError:
             index = b""
-        items = pack([[udp(*source, local).pack(), index, raw]])
+        items = pack([[flow.pack(), index, raw]])
         self._step(lambda core: _receive(core, items, *self._moment))
+
+    def end_call(self, raw: bytes) -> str:
+        """The operator ends a call; returns why not."""
+        answers: list[str] = []
+        self._step(lambda core: answers.append(core.end_call(raw, *self._moment)))
+        return answers[0]
 
     def note_lag(self, lag_s: float, now: float) -> None:
         """What came up to `now` was late by so much."""
@@ -195,8 +205,12 @@ class Board:
 
     def lose(self, sent: Sent, octets: int = 520, to: Hop | None = None) -> None:
         """The network says that it could not deliver what was sent, of which it quotes so many `octets`."""
-        flow = udp(*(to or sent.to))
+        flow = sent.flow if sent.flow and not to else udp(*(to or sent.to))
         self._step(lambda core: core.undeliverable(flow, sent.raw[:octets], *self._moment))
+
+    def repeat(self, instance: int) -> None:
+        """That edge-stream has been replaced; there are two of them."""
+        self._step(lambda core: core.repeat(instance, 2, *self._moment))
 
     def advance(self, seconds: float) -> None:
         """Let time pass, timer by timer."""
@@ -339,7 +353,8 @@ def _receive(core: RouterCore, items: bytes, now: float, at: float) -> None:
 
 def _sent_in(run: Run) -> list[Sent]:
     count, items = run
-    return [Sent(Flow.unpack(item[0]).hop, item[1]) for item in unpack(list_head(count) + items)]
+    found = [(Flow.unpack(item[0]), item[1]) for item in unpack(list_head(count) + items)]
+    return [Sent(flow.hop, raw, flow) for flow, raw in found]
 
 
 def request(
@@ -347,7 +362,7 @@ def request(
     uri: str,
     *,
     branch: str = "z9hG4bKa1",
-    source: Hop = LUKAS,
+    source: Hop | Flow = LUKAS,
     cseq: int = 1,
     to_tag: str = "",
     caller: str = "sip:lukas@10.0.0.1",
@@ -358,9 +373,10 @@ def request(
 ) -> bytes:
     """A request as a phone writes it."""
     tag = f";tag={to_tag}" if to_tag else ""
+    transport, (host, port) = (source.transport, source.hop) if isinstance(source, Flow) else (UDP, source)
     head = [
         f"{method} {uri} SIP/2.0",
-        f"Via: SIP/2.0/UDP {source[0]}:{source[1]};branch={branch};rport",
+        f"Via: SIP/2.0/{NAMES[transport]} {host}:{port};branch={branch};rport",
         *([f"Max-Forwards: {max_forwards}"] if max_forwards else []),
         f"From: <{caller}>;tag=from-1",
         f"To: <{uri}>{tag}",
@@ -404,4 +420,4 @@ def response(
         f"To: {to.get('to')}" + (f";tag={tag}" if not to.to_tag and tag else ""),
     )
     head += (f"Call-ID: {to.call_id}", f"CSeq: {to.get('cseq')}", *lines, "Content-Length: 0")
-    return "\r\n".join(head).encode() + b"\r\n\r\n"
+    return "\r\n".join(head).encode("utf-8", "surrogateescape") + b"\r\n\r\n"

@@ -13,6 +13,7 @@ cdef enum:
     UDP = 1
     H_EXPIRES = 11
     H_REQUIRE = 13
+    H_SUPPORTED = 14
     H_PATH = 15
     H_USER_AGENT = 17
     MOST_BINDINGS = 64
@@ -152,7 +153,34 @@ cdef bint _read_wishes(Register *register) noexcept nogil:
     ) != expires.at + expires.size:
         return False
     register.has_contact = message.seen[H_CONTACT] == 1
-    return not register.has_contact or read_contact(value_of(message, H_CONTACT), &register.wanted)
+    if register.has_contact and not read_contact(value_of(message, H_CONTACT), &register.wanted):
+        return False
+    return not _wants_more(register)
+
+
+cdef bint _wants_more(const Register *register) noexcept nogil:
+    """Whether it wants a GRUU or a flow, or names a GRUU (RFC 5626, 5627)."""
+    cdef const Message *message = &register.message
+    cdef Slice supported = value_of(message, H_SUPPORTED)
+    if message.seen[H_SUPPORTED] > 1 or _holds(supported, b"gruu", 4):
+        return True
+    if not register.has_contact:
+        return False
+    if register.wanted.reg_id.size and (message.seen[H_VIA] > 1 or _holds(supported, b"outbound", 8)):
+        return True
+    return _holds(register.wanted.uri, b";gr", 3)
+
+
+cdef bint _holds(Slice text, const char *part, Py_ssize_t size) noexcept nogil:
+    """Whether the part, in lower case, is somewhere in the text, in any case."""
+    cdef Py_ssize_t at, same_so_far = 0
+    for at in range(text.size - size + 1):
+        same_so_far = 0
+        while same_so_far < size and _lowered[text.at[at + same_so_far]] == <uint8_t>part[same_so_far]:
+            same_so_far += 1
+        if same_so_far == size:
+            return True
+    return False
 
 
 cdef bint read_bindings(Slice packed, double now_at, Bindings *bindings) noexcept nogil:

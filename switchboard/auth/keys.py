@@ -22,6 +22,7 @@ class Use(Enum):
     HOST = b"host"
     TAG = b"tag"
     DECOY = b"decoy"
+    GRUU = b"gruu"
 
 
 def seal(key: bytes, use: Use, data: bytes, size: int = 8) -> bytes:

@@ -26,14 +26,14 @@ from switchboard.journal.file import lines_from_end, parse_records, read_records
 from switchboard.journal.record import CallDetailRecord, Outcome, Party, write_csv
 from switchboard.journal.search import Matcher, find
 from switchboard.journal.search import Wanted as WantedRecords
-from switchboard.registrar.listing import Wanted, doubt_of, read_pages
+from switchboard.registrar.listing import Wanted, doubt_of, read_pages, transport_told, way_of
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, format_host_port
 
-BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "user agent", "note")
+BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "transport", "user agent", "note")
 
 
 LINES = 1000
@@ -43,6 +43,9 @@ SourceOption = Annotated[
     str, typer.Option("--source", help="That came from this address, address and port, or network.")
 ]
 AgentOption = Annotated[str, typer.Option("--agent", help="Of user agents that have this in their name.")]
+TransportOption = Annotated[
+    str, typer.Option("--transport", help="Over this transport: udp, tcp, tls, ws, wss.")
+]
 LimitOption = Annotated[
     int | None,
     typer.Option("--limit", min=0, help=f"So many at most, 0 for all. Default: {LINES}, or all with --json."),
@@ -54,11 +57,12 @@ def bindings(
     contact: ContactOption = "",
     source: SourceOption = "",
     agent: AgentOption = "",
+    transport: TransportOption = "",
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List bindings by user, as the registrar has them now."""
-    wanted = Wanted("", user, contact, source, agent)
+    wanted = Wanted("", user, contact, source, agent, transport)
     found = _bindings(wanted)
     most = (0 if as_json else LINES) if limit is None else limit
     shown = found[:most] if most else found
@@ -68,7 +72,8 @@ def bindings(
     nothing = "Nobody is registered." if wanted == Wanted() else "No binding is like that."
     print_table(BINDING_HEADINGS, map(_binding_row, shown), nothing)
     if left := len(found) - len(shown):
-        say(f"{left} more: --user, --contact, --source and --agent choose among them, --limit 0 shows all.")
+        options = "--user, --contact, --source, --agent and --transport"
+        say(f"{left} more: {options} choose among them, --limit 0 shows all.")
 
 
 def _bindings(wanted: Wanted) -> list[dict[str, Any]]:
@@ -81,14 +86,16 @@ def _bindings(wanted: Wanted) -> list[dict[str, Any]]:
 
 
 def _binding_row(binding: dict[str, Any]) -> tuple[object, ...]:
+    transport, connection = way_of(binding)
     return (
         binding["user"],
         binding["contact_uri"],
         f"{binding['q']:g}",
         duration(binding["left_s"]),
         binding["source"],
+        transport_told(transport, connection),
         binding["user_agent"],
-        doubt_of(binding["contact_uri"], binding["source"]),
+        doubt_of(binding["contact_uri"], binding["source"], connection),
     )
 
 

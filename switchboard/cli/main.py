@@ -20,6 +20,7 @@ PLACES = {
     "restart": "restart",
     "bindings": "listings",
     "calls": "listings",
+    "hangup": "hangup",
     "cdr": "listings",
     "trace": "trace",
     "ladder": "history",

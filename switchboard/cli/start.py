@@ -1,11 +1,15 @@
 """`switchboard start`: runs components under one parent; what a line of the Procfile starts."""
 
+import gc
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NoReturn
+from functools import partial
+from importlib import import_module
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -39,11 +43,15 @@ from switchboard.settings.site import (
 )
 from switchboard.settings.site import components as components_of
 from switchboard.settings.types import parse_listening, show_address
+from switchboard.supervisor.child import SUPPORTED
 from switchboard.supervisor.health import Watchdog, notify, signs_of_life
 from switchboard.supervisor.open_files import allow_files, needed_to_serve
 from switchboard.supervisor.resources import Held, hold, make_data_dir
 from switchboard.supervisor.supervisor import Companion, Parent, Team
 from switchboard.supervisor.worker import Worker
+
+if TYPE_CHECKING:
+    from switchboard.transports.keeping import ConnectionKeeper
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 SIBLING_SPEAKS_WITHIN_S = 3.0
@@ -103,20 +111,25 @@ def _take(wanted: Sequence[Component], settings: Settings, origins: Origins) -> 
 def _run(wanted: Sequence[Component]) -> int:
     settings, origins = read_settings()
     components = _take(wanted, settings, origins)
-    context = open_context(settings)
     log = _Log(settings)
-    edge = _Held() if Component.EDGE not in components else _open_edge(settings, origins, context)
+    edge = _Held() if Component.EDGE not in components else _open_edge(settings, origins)
     held = {Component.EDGE: edge, Component.CONSOLE: _open_console(components, settings, log)}
+    made = {each: _make_workers(each, settings, held.get(each, _Held())) for each in components}
+    _fork_first(chain.from_iterable(made.values()))
+    context = open_context(settings)
     teams = [
-        _make_team(component, settings, context, held.get(component, _Held())) for component in components
+        Team([worker for worker, _ in made[each]], _open_rpc(each, settings, context)) for each in components
     ]
-    companions = [
-        *edge.companions,
+    companions: list[Companion] = [
+        *_announcers(edge, settings, context),
         Keeper(clock_of(settings)),
         *signs_of_life(),
         *_watchdogs(teams, settings, context, log),
     ]
-    return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard, edge.watched).run()
+    keeper = _keep(edge, settings)
+    companions += [keeper] if keeper else []
+    watched = keeper.watched if keeper else {}
+    return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard, watched).run()
 
 
 def _choose(wanted: Sequence[Component], settings: Settings) -> list[Component]:
@@ -136,31 +149,44 @@ def _hold(component: Component, settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a parent holds for its workers, and what it does besides. `address`: where people find them."""
+    """What a parent holds for its workers. `address`: where people find them. `listeners`: what it holds for itself."""
 
     sockets: Sequence[socket.socket] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
-    companions: Sequence[Companion] = ()
-    watched: Mapping[int, Callable[[], None]] = field(default_factory=dict)
     address: str = ""
+    listeners: Sequence[socket.socket] = ()
 
     @property
     def pass_fds(self) -> list[int]:
         return [each.fileno() for each in self.sockets]
 
 
-def _open_edge(settings: Settings, origins: Origins, context: BusContext) -> _Held:
-    from switchboard.cli.edge import make_announcer, make_keeper, of_type, open_sockets
-    from switchboard.transports.lending import NAME, Lender  # only the edge needs them
+def _open_edge(settings: Settings, origins: Origins) -> _Held:
+    from switchboard.cli.edge import of_type, open_sockets  # only the edge needs them
     from switchboard.transports.udp_sockets import SOCKETS, pass_sockets
 
     opened = open_sockets(settings, origins)
     sockets = of_type(opened, socket.SOCK_DGRAM)
-    lender = Lender(settings.run_dir / NAME, sockets)
-    keeper = make_keeper(settings, of_type(opened, socket.SOCK_STREAM))
-    keeper.watched.update(lender.watch())
-    variables = {SOCKETS: pass_sockets(sockets)}
-    return _Held(sockets, variables, [make_announcer(settings, sockets, context), keeper], keeper.watched)
+    return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, listeners=of_type(opened, socket.SOCK_STREAM))
+
+
+def _announcers(edge: _Held, settings: Settings, context: BusContext) -> Iterator[Companion]:
+    if edge.sockets:
+        from switchboard.cli.edge import make_announcer
+
+        yield make_announcer(settings, edge.sockets, context)
+
+
+def _keep(edge: _Held, settings: Settings) -> "ConnectionKeeper | None":
+    """Lend the sockets, and keep the connections."""
+    if not edge.sockets:
+        return None
+    from switchboard.cli.edge import make_keeper
+    from switchboard.transports.lending import NAME, Lender
+
+    keeper = make_keeper(settings, edge.listeners)
+    keeper.watched.update(Lender(settings.run_dir / NAME, edge.sockets).watch())
+    return keeper
 
 
 def _open_console(components: Sequence[Component], settings: Settings, log: "_Log") -> _Held:
@@ -188,27 +214,50 @@ def _make_directories(settings: Settings, origins: Origins) -> None:
         raise not_writable(settings.data_dir, error, origins) from error
 
 
-def _make_team(component: Component, settings: Settings, context: BusContext, held: _Held) -> Team:
+def _make_workers(component: Component, settings: Settings, held: _Held) -> list[tuple[Worker, WorkerName]]:
     is_able = component is not Component.CONSOLE or held.sockets
-    team = [
-        Worker(
-            each.name,
-            each.instance,
-            each.command,
-            held.pass_fds,
-            held.variables,
-            standbys=settings.spares and component not in OPTIONAL,
-            host=settings.here,
-            address=held.address,
-            leaves=component is Component.ROUTER and each.instance >= settings.routers,
-        )
+    return [
+        (_make_worker(each, component, settings, held), each)
         for each in workers(component, settings)
         if is_able
         and _is_there(each, settings)
         and component in components_of(settings)
         and is_here(each, settings)
     ]
-    return Team(team, _open_rpc(component, settings, context))
+
+
+def _make_worker(each: WorkerName, component: Component, settings: Settings, held: _Held) -> Worker:
+    return Worker(
+        each.name,
+        each.instance,
+        each.command,
+        held.pass_fds,
+        held.variables,
+        standbys=settings.spares and component not in OPTIONAL,
+        host=settings.here,
+        address=held.address,
+        leaves=component is Component.ROUTER and each.instance >= settings.routers,
+    )
+
+
+def _fork_first(workers: Iterable[tuple[Worker, WorkerName]]) -> None:
+    """Load the code once for all workers, and fork those from here. Code that cannot be loaded its worker tells of."""
+    if not SUPPORTED:
+        return
+    loaded = [(worker, name, _load(name)) for worker, name in workers]
+    gc.collect()
+    gc.freeze()
+    for worker, name, run in loaded:
+        if run is not None:
+            worker.fork(partial(run, name.arguments, is_fork=True))
+
+
+def _load(name: WorkerName) -> Callable[..., object] | None:
+    try:
+        run: Callable[..., object] = import_module(name.module).run
+    except Exception:
+        return None
+    return run
 
 
 def _is_there(worker: WorkerName, settings: Settings) -> bool:

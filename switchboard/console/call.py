@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import structlog
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import RpcError
 from switchboard.console.call_view import arrange, view_message
 from switchboard.console.decisive import decisive
 from switchboard.console.pages import Pages, event
 from switchboard.console.streams import Streams
 from switchboard.history.account import Account
+from switchboard.history.ending import end_call
+from switchboard.history.endings import CannotEnd
 from switchboard.history.explain import explain
 from switchboard.history.export import write
 from switchboard.history.ladder import Ladder, draw, lines_of
@@ -24,7 +28,7 @@ from switchboard.history.place import place_of
 from switchboard.history.reader import HistoryReader, history_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.store import HistoryError
-from switchboard.history.summary import Summary
+from switchboard.history.summary import Summary, SummaryKind
 from switchboard.settings.model import Settings
 
 LOOK_S = 1.0
@@ -52,6 +56,11 @@ class Told:
     def has_workers(self) -> bool:
         """Whether the history has what the workers told each other."""
         return any(each.direction is Direction.HOP for each in self.messages)
+
+    @property
+    def is_call_going_on(self) -> bool:
+        """Whether it is a call that can be hung up."""
+        return self.summary.kind is SummaryKind.CALL and self.is_going_on
 
     @property
     def is_going_on(self) -> bool:
@@ -110,6 +119,7 @@ class CallPage:
             Route("/call", self.show),
             Route("/call/message", self.message),
             Route("/call/events", self.events),
+            Route("/call/hangup", self.hang_up, methods=["POST"]),
             Route("/call.pcapng", self.capture),
             Route("/call.txt", self.text),
         ]
@@ -124,7 +134,8 @@ class CallPage:
         if told is None:
             why = "The history has no message of it: it was before the history, or is no longer kept."
             return self._pages.page(request, "no_call.html", 404, asked=asked, why=why)
-        return self._pages.page(request, "call.html", **self._values(asked, told))
+        token = self._pages.sessions.csrf_token(request.state.session)
+        return self._pages.page(request, "call.html", **self._values(asked, told, token))
 
     async def message(self, request: Request) -> Response:
         """One message, for a page that is open."""
@@ -139,7 +150,24 @@ class CallPage:
 
     async def events(self, request: Request) -> Response:
         """Server-sent events: account and ladder as they grow."""
-        return self._streams.open(request, self._news(Asked.of(request)))
+        token = self._pages.sessions.csrf_token(request.state.session)
+        return self._streams.open(request, self._news(Asked.of(request), token))
+
+    async def hang_up(self, request: Request) -> Response:
+        """End the call; the page comes back, or says why that cannot be done."""
+        asked = Asked(str(request.state.form.get("call_id", "")), False, 0)
+        who = request.client.host if request.client else ""
+        structlog.get_logger().info("hang-up asked for", call_id=asked.call_id, source=who)
+        try:
+            ended = await asyncio.to_thread(
+                end_call, asked.call_id, self._history, self._settings, self._context
+            )
+        except (CannotEnd, HistoryError, RpcError) as error:
+            status = 409 if isinstance(error, CannotEnd) else 503
+            return self._pages.page(request, "not_hung_up.html", status, asked=asked, why=str(error))
+        if ended.not_told:
+            structlog.get_logger().warning("hung up partly", call_id=asked.call_id, why=list(ended.not_told))
+        return RedirectResponse(asked.url() + f"&said=hung-up{'-partly' if ended.not_told else ''}", 303)
 
     async def capture(self, request: Request) -> Response:
         """The messages on the wire, for Wireshark and its like."""
@@ -170,13 +198,13 @@ class CallPage:
             tell, asked.call_id, self._history, self._settings, self._context, hops=asked.workers
         )
 
-    async def _news(self, asked: Asked) -> AsyncGenerator[str, None]:
+    async def _news(self, asked: Asked, token: str) -> AsyncGenerator[str, None]:
         count, quiet_s = 0, 0.0
         while quiet_s < SETTLED_S:
             told = await self._told(asked)
             if told and len(told.messages) != count:
                 count, quiet_s = len(told.messages), 0.0
-                values = self._values(asked, told)
+                values = self._values(asked, told, token)
                 for section in ("account", "ladder"):
                     yield event(section, self._pages.part(f"call/{section}.html", **values))
             else:
@@ -185,8 +213,9 @@ class CallPage:
             await asyncio.sleep(LOOK_S)
         yield event("done", "")
 
-    def _values(self, asked: Asked, told: Told) -> dict[str, Any]:
+    def _values(self, asked: Asked, told: Told, token: str) -> dict[str, Any]:
         return {
+            "hang_up_token": token,
             "asked": asked,
             "told": told,
             "view": arrange(told.ladder),

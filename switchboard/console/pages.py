@@ -27,6 +27,8 @@ SAID = {
     "not-restarted": "It was not restarted: see the log.",
     "demonstration-runs": "A demonstration call is being placed already.",
     "demonstration-failed": "The demonstration call was not placed: see the log, or try `switchboard lab call`.",
+    "hung-up": "Both phones are told. The page shows what they answer.",
+    "hung-up-partly": "One of the phones is told; the log says why the other one is not.",
     "removed": "The user was removed.",
     "unbound": "The registration was removed. A phone that is still set up registers again by itself.",
     "named": "The display name was changed.",

@@ -13,7 +13,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import read_state
 from switchboard.console.recent import Recent, RecentReader
-from switchboard.registrar.listing import Wanted, doubt_of, read_pages
+from switchboard.registrar.listing import Wanted, doubt_of, read_pages, transport_told, way_of
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
 from switchboard.settings.model import Settings
@@ -36,11 +36,18 @@ class RegisteredPhone:
     source: str
     expires_at: float
     q: float
+    transport: str = "UDP"
+    connection: str = ""
 
     @property
     def doubt(self) -> str:
         """What is odd about its address; "" for nothing."""
-        return doubt_of(self.contact, self.source)
+        return doubt_of(self.contact, self.source, self.connection)
+
+    @property
+    def reached_over(self) -> str:
+        """The transport, and if its connection is closed, that."""
+        return transport_told(self.transport, self.connection)
 
     @property
     def left_s(self) -> float:
@@ -80,7 +87,10 @@ def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
     correction_s = clock.correction if clock else 0.0
     for user, bindings in users.items():
         for each in (binding.moved(correction_s) for binding in bindings):
-            yield RegisteredPhone(user, each.contact, each.user_agent, each.source, each.expires_at, each.q)
+            way = each.transport_name, each.connection
+            yield RegisteredPhone(
+                user, each.contact, each.user_agent, each.source, each.expires_at, each.q, *way
+            )
 
 
 def _asked(
@@ -94,7 +104,13 @@ def _asked(
         for each in bindings:
             expires_at = time.time() + each["left_s"]  # the registrar's clock may be another
             yield RegisteredPhone(
-                user, each["contact_uri"], each["user_agent"], each["source"], expires_at, each["q"]
+                user,
+                each["contact_uri"],
+                each["user_agent"],
+                each["source"],
+                expires_at,
+                each["q"],
+                *way_of(each),
             )
 
 

@@ -1,4 +1,4 @@
-"""Client transactions (RFC 3261 §17.1, with RFC 6026's ACCEPTED state), over an unreliable transport.
+"""Client transactions (RFC 3261 §17.1, with RFC 6026's ACCEPTED state).
 
 Theory. A client transaction repeats its request until a response comes, and reports each response once. The INVITE
 has a machine of its own, since its answer may take minutes: any provisional response ends the repetitions.
@@ -10,6 +10,8 @@ has a machine of its own, since its answer may take minutes: any provisional res
 TRYING can go directly where PROCEEDING goes. Timer A (E) repeats the request at growing intervals. Timer B (F) gives
 up after 64 T1: over INVITE only in TRYING, over other requests also in PROCEEDING. ACCEPTED exists because forks
 downstream may send several 2xx, and a proxy has to forward every one.
+
+Over a reliable transport nothing is repeated (no timer A or E), and nothing sent twice is waited for (D and K are 0).
 """
 
 from enum import IntEnum
@@ -18,7 +20,7 @@ from typing import Final
 from switchboard.core.commands import Fields, TransactionEffects
 from switchboard.core.timers import Timers, TimerValues, Waiting
 from switchboard.sip.dispatch import ClientKey
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import Flow, is_reliable
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import make_ack
 
@@ -87,7 +89,8 @@ class ClientTransaction(Waiting):
         """Send the request for the first time."""
         effects.touch(self)
         self._send(effects)
-        self._timers.arm(self, "A", effects.now + self._interval)
+        if not is_reliable(self.flow.transport):
+            self._timers.arm(self, "A", effects.now + self._interval)
         self._timers.arm(self, "B", effects.now + self._values.lifetime)
 
     def receive(self, response: Message, effects: TransactionEffects) -> bool:
@@ -126,10 +129,22 @@ class ClientTransaction(Waiting):
     def _wait(self, effects: TransactionEffects) -> None:
         raise NotImplementedError
 
+    def repeat(self, effects: TransactionEffects) -> None:
+        """Send the request again, as its connection was lost before it is known that it arrived."""
+        if self.state == _TRYING:
+            self._send(effects)
+
     def _finish(self, state: int, letter: str, after: float, effects: TransactionEffects) -> None:
         self.state = state
         self.armed.clear()
         self._timers.arm(self, letter, effects.now + after)
+
+    def _complete(self, letter: str, after: float, effects: TransactionEffects) -> None:
+        """The final response is here; over a reliable transport it comes once."""
+        if is_reliable(self.flow.transport):
+            self.end()
+        else:
+            self._finish(_COMPLETED, letter, after, effects)
 
     def _send(self, effects: TransactionEffects) -> None:
         effects.send_request(self.flow, self.raw)
@@ -157,7 +172,7 @@ class InviteClientTransaction(ClientTransaction):
                 self.raw = b""
             else:
                 self._acknowledge(response, effects)
-                self._finish(_COMPLETED, "D", self._values.d, effects)
+                self._complete("D", self._values.d, effects)
             return True
         if self.state == _COMPLETED and status >= 300:
             self._acknowledge(response, effects)
@@ -183,7 +198,7 @@ class NonInviteClientTransaction(ClientTransaction):
         if response.status < 200:
             self.state = _PROCEEDING
         else:
-            self._finish(_COMPLETED, "K", self._values.t4, effects)
+            self._complete("K", self._values.t4, effects)
         return True
 
     def _wait(self, effects: TransactionEffects) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import UDP, Flow
 
 _new = tuple.__new__  # what a NamedTuple's own does, less a call
 
@@ -65,6 +65,7 @@ class Lookup(NamedTuple):
 
     host: str
     port: int | None
+    transport: int = UDP
 
 
 class Question(NamedTuple):

@@ -10,6 +10,10 @@ registered the contact from another address since. If they differ, the side has 
 * and anywhere, if it is an ACK or BYE of a user of ours, or of a callee that was called as one, and it comes from where
   that side was.
 
+A side with a connection is reached over that connection, whatever its Contact names, as nobody else can have it. If
+the connection is gone, the request goes to the present binding of that side's user, then to the Contact, if that is at
+the same host and not a browser's; else it is answered with 430 (RFC 5626 §5.3, §11.5).
+
 A stranger may claim an address that is not his own. Requests go there only if they come from the other side's flow.
 Otherwise the stranger could send as that side, and have us send to a third address.
 
@@ -17,14 +21,16 @@ Any other request is not a request of this dialog, and is treated as a stranger'
 not allow to begin anything elsewhere.
 """
 
-from switchboard.core.dialog_seal import NOBODY, Side, address_named
+from switchboard.core.dialog_seal import NOBODY, Side
 from switchboard.core.domains import canonical_host
+from switchboard.core.place import address_named, transport_of
 from switchboard.core.preprocess import Routing
 from switchboard.core.request import IncomingRequest
-from switchboard.core.target import Target, along, is_spoken, target_of, uri_of
+from switchboard.core.target import Bound, Target, along, contact_flow, over, uri_of, ways_to
 from switchboard.core.targets import ENDINGS, TargetPolicy
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import is_dialled
 from switchboard.sip.translation import is_private
 from switchboard.sip.uri import SipUri
 
@@ -95,14 +101,49 @@ def _next(routing: Routing) -> tuple[str, SipUri]:
 def _unmoved(
     policy: TargetPolicy, there: Side, incoming: IncomingRequest, routing: Routing, uri: SipUri, at: float
 ) -> Target:
+    if there.flow.connection:
+        return _connected(policy, there, incoming, routing, uri, at)
     target = along(routing.text, routing.uri, there.flow)
     is_looked_for = there.is_translated and not routing.routes
     bound = _registered(policy, there, incoming, uri, at) if is_looked_for else None
+    if bound is not None and bound.flows:
+        return bound._replace(text=routing.text, uri=routing.uri)
     if bound is not None and bound.next_hop not in ("", target.next_hop):
         return target._replace(next_hop=bound.next_hop, local="")  # its address translator gave it another
-    if there.is_named and uri.scheme == "sip" and is_spoken(uri):
+    if there.is_named and uri.scheme == "sip" and transport_of(uri) in policy.own.dialled:
         return target._replace(next_hop="", local="", fallback=target.next_hop)
     return target
+
+
+def _connected(
+    policy: TargetPolicy, there: Side, incoming: IncomingRequest, routing: Routing, uri: SipUri, at: float
+) -> Target:
+    """Over the sealed connection; if that is gone, to the user's present binding, or to the contact (RFC 5626 §5.3).
+
+    An ACK is sent once, and nobody hears of it if that fails: so it takes the connection that is known to be there.
+    """
+    text, asked, sealed = routing.text, routing.uri, there.flow
+    if routing.routes:
+        return over(text, asked, sealed, (sealed, *contact_flow(uri, sealed)))
+    bound = _binding(policy, there, incoming, uri, at)
+    ways = [] if bound is None else ways_to(bound)
+    if incoming.method == "ACK" and bound is not None and bound.flow:
+        return over(text, asked, ways[0], (*ways, sealed))
+    return over(text, asked, sealed, (sealed, *ways, *contact_flow(uri, sealed)))
+
+
+def _binding(
+    policy: TargetPolicy, there: Side, incoming: IncomingRequest, uri: SipUri, at: float
+) -> Bound | None:
+    """The binding of the user who that side is: at the contact that it named, or else the only one."""
+    user = incoming.callee
+    if not user or policy.seals.user(user) != there.owner:
+        return None
+    bound = policy.locations.binding_at(user, uri, at)
+    if bound is None:
+        found = list(policy.locations.lookup(user, at))
+        bound = found[0] if len(found) == 1 else None
+    return bound
 
 
 def _moved(
@@ -116,12 +157,20 @@ def _moved(
 ) -> Target | None:
     if not routing.routes and (bound := _registered(policy, there, incoming, uri, at)):
         return bound
+    if there.flow.connection and _is_reached_alone(there, uri):
+        return _connected(policy, there, incoming, routing, uri, at)
     if there.is_translated and is_private(uri.host) and uri.host != there.flow.host:
         return along(routing.text, routing.uri, there.flow)
     may_follow = here.may_follow and incoming.method in ENDINGS and _comes_from(here, incoming)
     if uri.has_host and (may_follow or _is_near(there, uri)):
         return Target(routing.text, routing.uri)
     return None
+
+
+def _is_reached_alone(there: Side, uri: SipUri) -> bool:
+    """Whether who has that connection is reached over it, at the new target: no other host can be meant."""
+    is_browser = not is_dialled(there.flow.transport) or not uri.has_host
+    return is_browser or is_private(uri.host) or canonical_host(uri.host) == canonical_host(there.flow.host)
 
 
 def _is_near(there: Side, uri: SipUri) -> bool:
@@ -145,4 +194,4 @@ def _registered(
     if not user or policy.seals.user(user) != there.owner:
         return None
     bound = policy.locations.binding_at(user, uri, at)
-    return None if bound is None else target_of(bound, user)
+    return None if bound is None else policy.target_of(bound, user)

@@ -26,7 +26,8 @@ from typing import Final, NamedTuple
 
 from switchboard.auth.keys import Use, seal
 from switchboard.bounded import Cache
-from switchboard.core.domains import DEFAULT_PORT, canonical_host
+from switchboard.core.domains import canonical_host
+from switchboard.core.place import address_named
 from switchboard.sip.flow import Flow, with_local, without_local
 from switchboard.sip.uri import SipUri
 
@@ -151,12 +152,6 @@ class DialogSeals:
 
     def _sum(self, text: str) -> bytes:
         return seal(self.key, Use.HOST, text.encode("utf-8", "surrogateescape"), _SUM)
-
-
-def address_named(uri: SipUri) -> tuple[str, int]:
-    """Return the host, without brackets, and the port that a URI is sent to (RFC 3261 §18.1.1, RFC 3263 §4.2)."""
-    host = uri.param("maddr") or uri.host
-    return host.strip("[]"), DEFAULT_PORT if uri.port is None else uri.port
 
 
 def _decoded(text: str) -> bytes:

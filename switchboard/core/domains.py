@@ -1,11 +1,12 @@
 """Own and other addresses: the domain that is ours (RFC 3261 §16.5), and the networks that an operator names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
+from switchboard.sip.flow import TCP, UDP, is_dialled, is_secure
 from switchboard.sip.uri import SipUri
 
 DEFAULT_PORT: Final = 5060
@@ -20,14 +21,36 @@ class OwnDomains:
 
     `addresses`: IP addresses without brackets. `domains`: host names. `port`: where we listen.
     All of them are names of one domain: a user registered under one is called under any. `realm`: what our
-    users' credentials are for (§22.1), "" if nobody is asked for any.
+    users' credentials are for (§22.1), "" if nobody is asked for any. `transports`: those that are on, each with its
+    port (`sip/flow.py`); UDP and TCP at `port` if nothing is said.
     """
 
-    def __init__(self, addresses: Iterable[str], domains: Iterable[str], port: int, realm: str = "") -> None:
+    def __init__(
+        self,
+        addresses: Iterable[str],
+        domains: Iterable[str],
+        port: int,
+        realm: str = "",
+        transports: Mapping[int, int] | None = None,
+    ) -> None:
         self.realm = realm
         self.hosts = frozenset(map(canonical_host, (*addresses, *domains)))
-        self.ports = frozenset((None, DEFAULT_PORT, port))
-        self.listening = frozenset((None, port)) if port == DEFAULT_PORT else frozenset((port,))
+        self._port = port
+        self._transports = {UDP: port, TCP: port} if transports is None else dict(transports)
+        ports = {port, *self._transports.values()}
+        self.ports = frozenset((None, DEFAULT_PORT, *ports))
+        self.listening = frozenset((None, *ports)) if DEFAULT_PORT in ports else frozenset(ports)
+        self.dialled = frozenset(filter(is_dialled, self._transports))
+        """Transports over which we can send to an address, though nothing came from there."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether there is a way that `sips` allows."""
+        return any(map(is_secure, self._transports))
+
+    def port_of(self, transport: int) -> int:
+        """The port at which a peer reaches us over that transport."""
+        return self._transports.get(transport, self._port)
 
     def owns(self, uri: SipUri) -> bool:
         """Whether `uri` names a user or resource of ours (§16.5), and no maddr leads elsewhere (§19.1.1)."""

@@ -70,15 +70,33 @@ class Environment:
 
     def flow_for(self, plan: Plan, hop: Hop | None) -> Flow | None:
         """Return how what is planned leaves: to `hop`, or where else it may go; None if nobody can get it."""
-        return self._flow_to(hop, plan.target.local) or self._flow_to(plan.fallback, "")
+        target = plan.target
+        if target.flows and not target.path:
+            return self._completed(target.flows[0])
+        flow = self._flow_to(hop, target.local, plan.hop.transport)
+        return flow or self._flow_to(plan.fallback, "", UDP)
 
-    def _flow_to(self, hop: Hop | None, local: str) -> Flow | None:
+    def flow_after(self, plan: Plan, tried: Flow | None) -> Flow | None:
+        """Return how else what is planned may leave, as nobody got it over `tried`; None if there is no other way."""
+        if not plan.target.flows:
+            hop = plan.fallback
+            return None if tried is not None and hop == tried.hop else self._flow_to(hop, "", UDP)
+        flows = list(map(self._completed, plan.target.flows))
+        start = flows.index(tried) + 1 if tried in flows else 0
+        return next((flow for flow in flows[start:] if flow), None)
+
+    def _completed(self, octets: bytes) -> Flow | None:
+        """A flow with an address of ours: what is no connection yet has none of its own."""
+        flow = Flow.unpack(octets)
+        return flow if flow.connection else self._flow_to(flow.hop, flow.local, flow.transport)
+
+    def _flow_to(self, hop: Hop | None, local: str, transport: int) -> Flow | None:
         """The flow to `hop`: from `local` if that is still an address of ours."""
-        if hop is None or not is_sendable(hop):
+        if hop is None or not is_sendable(hop) or transport not in self.policy.own.dialled:
             return None
         if not (local and self.policy.own.is_listening_at(local, self.port)):
             local = self.source_address(hop[0])
-        return _new(Flow, (UDP, local, *hop, b"")) if local else None
+        return _new(Flow, (transport, local, *hop, b"")) if local else None
 
     def ask(self, question: Question, then: OnResolved, effects: ProxyEffects) -> None:
         """Call `then` with the hop for a look-up, which is no `literal_hop`, when the answer is here."""

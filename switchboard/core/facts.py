@@ -21,7 +21,7 @@ from switchboard.core.request import IncomingRequest, address_of_record, user_of
 from switchboard.core.target import Target, along, uri_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
-from switchboard.sip.flow import Flow, bracketed
+from switchboard.sip.flow import UDP, Flow, bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import is_same_host
 from switchboard.sip.uri import SipUri, parse_uri
@@ -64,7 +64,7 @@ class Facts:
     def callee(self, key: bytes, octets: bytes, at: float) -> tuple[bytes, float] | None:
         """Where the Request-URI of a request outside a dialog leads, and until when (epoch s).
 
-        None unless it is one contact of a user of ours. `key`: what is to be forgotten when that changes.
+        None unless it is one contact of a user of ours, over UDP. `key`: what is to be forgotten when that changes.
         """
         text = text_of(octets)
         try:
@@ -72,7 +72,7 @@ class Facts:
         except (Refusal, ParseError):
             return None
         user, policy = uri.username, self._env.policy
-        if not user or uri.param("maddr") or not policy.own.owns(uri):
+        if not user or uri.scheme != "sip" or uri.param("maddr") or not policy.own.owns(uri):
             return None
         bounds = list(policy.locations.lookup(user, at))
         targets = policy.bindings_of(user, at) if len(bounds) == 1 else []
@@ -166,14 +166,16 @@ class Facts:
         """Target, flow, our place and host, packed side, address-of-record, saved target, saved look-up."""
         env = self._env
         try:
-            planned = plan(Routing(text, uri, [], 1), target)
+            planned = plan(Routing(text, uri, [], 1), target, env.policy.own)
         except ParseError:
             return None
         hop = literal_hop(planned.hop)
         flow = None if hop is None else env.flow_for(planned, hop)
-        if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
+        if flow is None or flow.transport != UDP or env.policy.own.is_listening_at(flow.host, flow.port):
             return None
-        side = packed_side(first_callee_side(target, (), flow, env.policy.seals), has_local=True)
+        side = packed_side(
+            first_callee_side(target, (), flow, env.policy.seals, env.policy.own), has_local=True
+        )
         host = bracketed(flow.local)
         place = f"{host}:{env.port}"
         return _record(

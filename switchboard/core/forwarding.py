@@ -6,15 +6,16 @@ from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from switchboard.core.commands import Fields, Lookup
-from switchboard.core.domains import DEFAULT_PORT
+from switchboard.core.domains import DEFAULT_PORT, OwnDomains
+from switchboard.core.place import transport_of
 from switchboard.core.preprocess import Routing
 from switchboard.core.record_route import is_recorded, record_routes
 from switchboard.core.request import IncomingRequest
-from switchboard.core.target import Target, is_spoken
+from switchboard.core.target import Target
 from switchboard.core.targets import TargetPolicy
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow, bracketed
+from switchboard.sip.flow import NAMES, Flow, bracketed, default_port
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop, is_one_peer
@@ -52,14 +53,14 @@ class Plan(NamedTuple):
         return cls(text, tuple(routes), Lookup(*hop), Target.restore(target))  # type: ignore[arg-type]
 
 
-def plan(routing: Routing, target: Target) -> Plan:
+def plan(routing: Routing, target: Target, own: OwnDomains) -> Plan:
     """Work out Request-URI, Route and next hop (§16.6 steps 2, 6 and 7); `ParseError` for a bad Route."""
     routes = (*target.path, *routing.routes)
     given = _given_hop(target.next_hop)
     if not routes:
-        return _new(Plan, (target.text, (), given or _hop_of(target.uri), target))
+        return _new(Plan, (target.text, (), given or _hop_of(target.uri, own), target))
     first = SipUri.parse(NameAddr.parse(routes[0]).uri)
-    hop = given if given and not target.path else _hop_of(first)
+    hop = given if given and not target.path else _hop_of(first, own)
     if first.param("lr") is not None:
         return Plan(target.text, routes, hop, target)
     return Plan(str(first), (*routes[1:], f"<{target.text}>"), hop, target)
@@ -70,15 +71,16 @@ def _given_hop(next_hop: str) -> Lookup | None:
     return Lookup(host.strip("[]"), int(port)) if host else None
 
 
-def _hop_of(uri: SipUri) -> Lookup:
-    if not is_spoken(uri):
+def _hop_of(uri: SipUri, own: OwnDomains) -> Lookup:
+    transport = transport_of(uri)
+    if transport not in own.dialled:
         raise ParseError("Transport Not Supported", status=503)
     if not uri.has_host:
         raise ParseError("No Host To Send To", status=500)
     host = (uri.param("maddr") or uri.host).strip("[]")
     if ":::" in host:
         host = host.replace(":::", "::")  # as some write it (RFC 5118 §4.10)
-    return _new(Lookup, (host, uri.port))
+    return _new(Lookup, (host, uri.port, transport))
 
 
 def literal_hop(lookup: Lookup) -> Hop | None:
@@ -94,7 +96,7 @@ def _literal_cached(lookup: Lookup) -> Hop | None:
         ip_address(lookup.host)
     except ValueError:
         return None
-    return lookup.host, DEFAULT_PORT if lookup.port is None else lookup.port
+    return lookup.host, default_port(lookup.transport) if lookup.port is None else lookup.port
 
 
 @lru_cache(_REMEMBERED)
@@ -109,22 +111,23 @@ def compose(
     routing: Routing,
     branch: str,
     to: Flow,
-    port: int,
     policy: TargetPolicy,
     added: Sequence[bytes] = (),
 ) -> bytes:
-    """Return the bytes to send to the peer `to` (steps 1-8), which knows us by the address of its flow and `port`.
+    """Return the bytes to send to the peer `to` (steps 1-8), which knows us by the address of its flow.
 
     Credentials that were meant for us stay here (§22.3), and so does what only trusted senders may say. `added`:
     header lines.
     """
     request = incoming.message
     uri = plan.text.encode("utf-8", "surrogateescape")
-    via = f"SIP/2.0/UDP {bracketed(to.local)}:{port};branch={branch}".encode()
+    transport = to.transport
+    port = policy.own.port_of(transport)
+    via = f"SIP/2.0/{NAMES[transport]} {bracketed(to.local)}:{port};branch={branch}".encode()
     recorded: list[bytes] = []
     if is_recorded(incoming.method):
         may_relay, target = routing.may_relay, plan.target
-        recorded = record_routes(incoming, target, plan.routes, to, port, policy.seals, may_relay)
+        recorded = record_routes(incoming, target, plan.routes, to, policy.own, policy.seals, may_relay)
     routes, left_out = _changed_routes(request, plan), policy.left_out(incoming)
     hops = routing.max_forwards
     change = (uri, via, incoming.completed_via, hops, recorded, routes, left_out, added)

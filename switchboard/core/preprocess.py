@@ -119,7 +119,7 @@ def preprocess(incoming: IncomingRequest, own: OwnDomains) -> Routing:
     """Validate a request and work its Route off; `Refusal` or `ParseError` if it goes no further."""
     request = incoming.message
     check_syntax(request)
-    uri, unreadable = _read_uri(request.uri)
+    uri, unreadable = _read_uri(request.uri, own.is_secure)
     if unreadable and not incoming.is_in_dialog:
         raise unreadable
     if uri.headers and not (incoming.is_in_dialog or own.owns(uri)):  # nobody was to send them (§19.1.1)
@@ -133,33 +133,40 @@ def preprocess(incoming: IncomingRequest, own: OwnDomains) -> Routing:
         routing.breadth = _max_breadth(request)
     _undo_strict_routing(routing, own, incoming.is_in_dialog)
     _take_maddr(routing, own)
-    while routing.routes and own.owns(route := _route_uri(routing.routes[0])):
-        del routing.routes[0]
-        routing.seal = route.param(PARAM) or routing.seal
+    take_own_routes(routing, own)
     return routing
 
 
+def take_own_routes(routing: Routing, own: OwnDomains) -> None:
+    """Take our own Route values off the top, and note the seal of the last one (§16.4)."""
+    while routing.routes and own.owns(route := _route_uri(routing.routes[0])):
+        del routing.routes[0]
+        routing.seal = route.param(PARAM) or routing.seal
+
+
 def parse_request_uri(text: str) -> SipUri:
-    """Return the Request-URI; `Refusal` 416 for a scheme that we do not speak (§16.3 step 2)."""
+    """Return the Request-URI; `Refusal` 416 for a scheme that no proxy speaks (§16.3 step 2)."""
     try:
         uri = parse_uri(text)
     except ParseError as error:
         if error.status == 416:
             raise Refusal(416) from error
         raise ParseError("Malformed Request-URI", "Request-URI") from error
-    if uri.scheme != "sip":
-        raise Refusal(416)
     if not uri.has_host:
         raise ParseError("Malformed Request-URI", "Request-URI")
     return uri
 
 
-def _read_uri(text: str) -> tuple[SipUri, "Refusal | ParseError | None"]:
-    """The URI and None; of what we cannot route by, nobody's URI and what to say of it."""
+def _read_uri(text: str, is_secure: bool = True) -> tuple[SipUri, "Refusal | ParseError | None"]:
+    """The URI and None; of what we cannot route by, nobody's URI and what to say of it.
+
+    `is_secure`: whether we have a transport that `sips` allows (RFC 5630 §3.1).
+    """
     try:
-        return parse_request_uri(text), None
+        uri = parse_request_uri(text)
     except (Refusal, ParseError) as error:
         return NOBODY, error
+    return (uri, None) if is_secure or uri.scheme == "sip" else (NOBODY, Refusal(416))
 
 
 def _max_breadth(request: Message) -> int:
@@ -226,7 +233,7 @@ def _undo_strict_routing(routing: Routing, own: OwnDomains, in_dialog: bool) -> 
     ours = uri.user is None and own.owns(uri) and (in_dialog or uri.param("lr") is not None)
     if ours and routing.routes:
         routing.text = _text_of(routing.routes.pop())
-        routing.uri, routing.unreadable = _read_uri(routing.text)
+        routing.uri, routing.unreadable = _read_uri(routing.text, own.is_secure)
         if routing.unreadable and not in_dialog:
             raise routing.unreadable
         routing.seal = uri.param(PARAM) or routing.seal

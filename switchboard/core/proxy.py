@@ -13,6 +13,7 @@ from switchboard.core.commands import Lookup, ProxyEffects, Question, Reader
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
+from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.preprocess import Routing, preprocess
 from switchboard.core.refusal import Refusal, is_ack_of_such
@@ -65,6 +66,8 @@ class Proxy:
             if isinstance(fired, ClientTransaction):
                 if isinstance(fired.user, Branch):
                     _context(fired.user).time_out(fired.user, effects)
+                else:
+                    note_end(fired, 408, effects)
             elif isinstance(fired[0], Branch):
                 _context(fired[0]).fire(fired[0], fired[1], effects)
         effects.events += self.env.unconfirmed.take_overdue(effects.now, effects.at)
@@ -88,6 +91,14 @@ class Proxy:
         self.counters["undeliverable"] += 1
         if isinstance(client.user, Branch):
             _context(client.user).fail_to_deliver(client.user, effects)
+        else:
+            note_end(client, 503, effects)
+
+    def end_call(self, request: Message, effects: ProxyEffects) -> str:
+        """End a call for the operator, by a BYE or CANCEL (`hanging_up`); return why not, "" if it is on its way."""
+        self.counters["ended_by_operator"] += 1
+        end = cancel_invite if request.method == "CANCEL" else hang_up
+        return end(self.env, request, effects)
 
     def admit(self, incoming: IncomingRequest, effects: ProxyEffects) -> str | None:
         """Return the sender of a request outside a dialog that is valid otherwise; None if it is refused (§22.3)."""
@@ -116,6 +127,8 @@ class Proxy:
             self.counters["responses_absorbed"] += 1
         elif isinstance(client.user, Branch):
             _context(client.user).receive(client.user, response, effects)
+        elif response.status >= 200:
+            note_end(client, response.status, effects)
 
     def _receive_request(self, incoming: IncomingRequest, effects: ProxyEffects) -> None:
         if incoming.method == "ACK":
@@ -219,7 +232,8 @@ class Proxy:
             follow(self.env.policy, incoming, routing, effects.at, answered_at)
             if self.env.admission is not None:
                 self.env.admission.admit_ack(incoming, routing, effects.at)
-            found = plan(routing, self.env.policy.select(incoming, routing, effects.at)[0])
+            policy = self.env.policy
+            found = plan(routing, policy.select(incoming, routing, effects.at)[0], policy.own)
         except (Refusal, ParseError):
             self.counters["stray_acks"] += 1
         else:
@@ -243,7 +257,7 @@ class Proxy:
             self.counters["unreachable_acks"] += 1
             return
         branch = self.env.branches.stateless(incoming.via, incoming.routing_hash)
-        raw = compose(incoming, found, routing, branch, flow, self.env.port, self.env.policy)
+        raw = compose(incoming, found, routing, branch, flow, self.env.policy)
         if len(raw) > LARGEST_SENT:
             self.counters["oversized_acks"] += 1
             return

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from switchboard.core.dialog_seal import PARAM, DialogSeals, Side, Sides, address_named
+from switchboard.core.dialog_seal import PARAM, DialogSeals, Side, Sides
+from switchboard.core.domains import OwnDomains
+from switchboard.core.place import address_named, transport_of
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import NOBODY, Target, uri_of
 from switchboard.sip.address import split_values, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
-from switchboard.sip.flow import Flow, bracketed
+from switchboard.sip.flow import TCP, TLS, UDP, WS, WSS, Flow, bracketed, default_port
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import BODY_END
@@ -32,6 +34,8 @@ _REMEMBERED_LENGTH: Final = 256
 _RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
 _PARAM: Final = f";{PARAM}=".encode()
 _ENDS_PARAM: Final = b";>,? \t\r\n"
+_NAMED: Final = {TCP: "tcp", TLS: "tls", WS: "ws", WSS: "ws"}
+"""The parameter `transport` (RFC 3261 §19.1.1, RFC 7118 §5.2); TLS as phones write it."""
 _MOST_SEALS: Final = 8
 """Record-Routes that are examined in one response."""
 _new = tuple.__new__
@@ -47,22 +51,28 @@ def record_routes(
     target: Target,
     routes: Sequence[str],
     to: Flow,
-    port: int,
+    own: OwnDomains,
     seals: DialogSeals,
     may_relay: bool,
 ) -> list[bytes]:
-    """Return the values for a request to `to`: one, or one for each side that knows us by another address.
+    """Return the values for a request to `to`: one, or one for each side that reaches us in another way.
 
     The target's side is on top (RFC 5658 §3). `routes`: what is left of Route. `may_relay`: whether the caller may
     follow the callee wherever it moves.
     """
-    outer, local = bracketed(to.local), incoming.source.local
-    inner = outer if "%" in local else bracketed(local) or outer
-    hosts = (outer,) if inner == outer else (outer, inner)
+    outer, source = bracketed(to.local), incoming.source
+    inner = outer if "%" in source.local else bracketed(source.local) or outer
+    places = _place(outer, to.transport, own), _place(inner, source.transport, own)
     caller = caller_side(incoming, seals, may_relay)
-    sides = _new(Sides, (caller, first_callee_side(target, routes, to, seals)))
+    sides = _new(Sides, (caller, first_callee_side(target, routes, to, seals, own)))
     seal = seals.make(sides, incoming.message.call_id, incoming.message.from_tag)
-    return [f"<sip:{host}:{port};lr;{PARAM}={seal}>".encode() for host in hosts]
+    return [f"<sip:{place};lr;{PARAM}={seal}>".encode() for place in dict.fromkeys(places)]
+
+
+def _place(host: str, transport: int, own: OwnDomains) -> str:
+    """How a side names us in its Route: no word of UDP, which is meant by default."""
+    named = "" if transport == UDP else f";transport={_NAMED[transport]}"
+    return f"{host}:{own.port_of(transport)}{named}"
 
 
 def makes_dialog(response: Message) -> bool:
@@ -81,7 +91,7 @@ def target_answering(contact: str, target: Target) -> Target:
         return target
     text = _first_uri_in(contact)
     uri = _parsed(text)
-    if uri is None or address_named(uri) == address_named(target.uri):
+    if uri is None or target.flows or address_named(uri) == address_named(target.uri):
         return target._replace(text=text)
     return Target(text, uri)
 
@@ -143,34 +153,36 @@ def caller_side(incoming: IncomingRequest, seals: DialogSeals, may_relay: bool) 
     message, source = incoming.message, incoming.source
     is_passed_on = Header.RECORD_ROUTE in message.numbers
     text = _first_uri(message, Header.RECORD_ROUTE if is_passed_on else Header.CONTACT)
-    uri = _parsed(text)
-    is_ours = uri is not None and incoming.owns(uri)
     make = _caller_side_at if len(text) <= _REMEMBERED_LENGTH else _make_caller_side
-    return make(text, incoming.via.host, source, incoming.caller, may_relay, is_ours, seals)
+    return make(text, incoming.via.host, source, incoming.caller, may_relay, incoming.own, seals)
 
 
 def _make_caller_side(
-    text: str, via: str, source: Flow, user: str, may_relay: bool, is_ours: bool, seals: DialogSeals
+    text: str, via: str, source: Flow, user: str, may_relay: bool, own: OwnDomains, seals: DialogSeals
 ) -> Side:
     """The caller as it names itself by the URI `text`, and by the host of its Via."""
     uri = _parsed(text)
     sums = seals.target_of(uri, text), seals.user(user)
-    if uri is None or is_ours or is_translated(uri.host, via, source.host):
+    if uri is None or own.owns(uri) or source.connection or is_translated(uri.host, via, source.host):
         return _new(Side, (source, *sums, True, False, may_relay, False))
-    return _side_at(uri, source, sums, may_relay)
+    return _side_at(uri, source, sums, may_relay, own)
 
 
 _caller_side_at = lru_cache(_REMEMBERED)(_make_caller_side)
 
 
-def first_callee_side(target: Target, routes: Sequence[str], to: Flow, seals: DialogSeals) -> Side:
+def first_callee_side(
+    target: Target, routes: Sequence[str], to: Flow, seals: DialogSeals, own: OwnDomains
+) -> Side:
     """Where the callee is as far as is known when it is called: at its contact, or over the flow that leads there."""
     sums = seals.target_of(target.uri, target.text), seals.user(target.user)
     may_follow = bool(target.user)
+    if to.connection:
+        return _new(Side, (to, *sums, True, False, may_follow, False))
     if target.next_hop or not target.uri.has_host:
         return _new(Side, (to, *sums, target.uri.host.strip("[]") != to.host, False, may_follow, False))
     if routes:
-        return _side_at(target.uri, to, sums, may_follow)
+        return _side_at(target.uri, to, sums, may_follow, own)
     is_named = address_of(address_named(target.uri)[0]) is None
     return _new(Side, (to, *sums, False, is_named, may_follow, is_named and not may_follow))
 
@@ -181,20 +193,24 @@ def _callee_side(
     uri = _parsed(text)
     sums = seals.target_of(uri, text), seals.user(target.user)
     may_follow = bool(target.user)
-    if uri is None or incoming.owns(uri) or _is_behind(uri, target, flow):
+    if uri is None or flow.connection or incoming.own.owns(uri) or _is_behind(uri, target, flow):
         return _new(Side, (flow, *sums, True, False, may_follow, False))
-    return _side_at(uri, flow, sums, may_follow)
+    return _side_at(uri, flow, sums, may_follow, incoming.own)
 
 
-def _side_at(uri: SipUri, known: Flow, sums: tuple[bytes, bytes], may_follow: bool) -> Side:
+def _side_at(uri: SipUri, known: Flow, sums: tuple[bytes, bytes], may_follow: bool, own: OwnDomains) -> Side:
     """The side at the address that `uri` names. `known`: its flow so far; `sums`: its target and owner."""
     host, port = address_named(uri)
+    transport = transport_of(uri)
+    if transport not in own.dialled or (transport == UDP and uri.param("transport") is None):
+        transport = known.transport
+        port = default_port(transport) if uri.port is None else uri.port
     if port == 0 or is_translated(host, "", known.host):  # as its Contact's maddr or port tells
         return _new(Side, (known, *sums, True, False, may_follow, False))
     if address_of(host) is None:
         return _new(Side, (known, *sums, False, True, may_follow, not may_follow))
     is_claimed = host != known.host
-    flow = _new(Flow, (known.transport, "" if is_claimed else known.local, host, port, b""))
+    flow = _new(Flow, (transport, "" if is_claimed else known.local, host, port, b""))
     return _new(Side, (flow, *sums, False, False, may_follow, is_claimed and not may_follow))
 
 

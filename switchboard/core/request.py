@@ -12,7 +12,7 @@ from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import received_via, response_address
-from switchboard.sip.uri import SipUri, parse_uri
+from switchboard.sip.uri import parse_uri
 
 _new = tuple.__new__
 _CREDENTIALS = (Header.PROXY_AUTHORIZATION, Header.AUTHORIZATION)
@@ -93,9 +93,10 @@ class IncomingRequest:
             self._callee = user_of(self.message.to_uri, self._own)
         return self._callee
 
-    def owns(self, uri: SipUri) -> bool:
-        """Whether `uri` is one of ours."""
-        return self._own.owns(uri)
+    @property
+    def own(self) -> OwnDomains:
+        """What is ours."""
+        return self._own
 
     @property
     def own_credentials(self) -> list[tuple[int, int]]:

@@ -70,7 +70,7 @@ class ResponseContext:
         self._groups: list[list[Target]] = []
         self._tried: set[str] = set()
         self._led: dict[str, int] = {}  # which branch redirected to a target, by text
-        self._cancelled = False
+        self._cancelled: bool | str = False  # the name of who did it, unless that is the caller
         self._rang = False
         self._answers: set[str] = set()
         self._unplanned: Final | None = None
@@ -151,11 +151,18 @@ class ResponseContext:
         effects.touch(self.server)
         if branch.final is not None:
             return
-        fallback, tried = branch.plan.fallback, branch.client.flow.hop if branch.client else None
-        if fallback is None or fallback == tried or self._cancelled or self._used() >= MAX_BREADTH:
-            self._give_up(branch, 503, effects)
+        tried = branch.client.flow if branch.client else None
+        flow = self._env.flow_after(branch.plan, tried)
+        if flow is None or self._cancelled or self._used() >= MAX_BREADTH:
+            self._give_up(branch, self._unreached(branch), effects)
         else:
-            self._send(branch, fallback, effects)
+            self._send_over(branch, flow, effects)
+
+    def _unreached(self, branch: Branch) -> int:
+        """What it means that nobody is there: where a connection was the way, that is gone (RFC 5626 §11.5)."""
+        if not branch.plan.target.flows:
+            return 503
+        return 430 if self._received.is_in_dialog else 480
 
     def fire(self, branch: Branch, letter: str, effects: ProxyEffects) -> None:
         """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
@@ -178,12 +185,12 @@ class ResponseContext:
         shown = cancel.message.all(header)
         return bool(shown) and shown == invite.message.all(header)
 
-    def cancel(self, reasons: Sequence[bytes], effects: ProxyEffects) -> None:
-        """The caller gave up (§16.10)."""
+    def cancel(self, reasons: Sequence[bytes], effects: ProxyEffects, by: str = "") -> None:
+        """The caller gave up (§16.10), or somebody of this name ended the call."""
         if self.server.is_finished:
             return
         effects.touch(self.server)
-        self._cancelled = True
+        self._cancelled = by or True
         self._cancel_rest(effects, reasons)
         self._settle(effects)
 
@@ -243,7 +250,8 @@ class ResponseContext:
     def _make_branch(self, target: Target, breadth: int) -> Branch | None:
         """Return a branch for `target`, None if nothing can be sent there: a URI of a registered phone."""
         try:
-            return Branch(self, self._env.layer, plan(self._routing, target), breadth)
+            planned = plan(self._routing, target, self._env.policy.own)
+            return Branch(self, self._env.layer, planned, breadth)
         except ParseError as error:
             self._unplanned = Final(error.status)
             return None
@@ -261,14 +269,20 @@ class ResponseContext:
         if branch.final:
             return
         effects.touch(self.server)
+        flow = self._env.flow_for(branch.plan, hop)
+        if flow is None:
+            self._give_up(branch, 503, effects)
+        else:
+            self._send_over(branch, flow, effects)
+
+    def _send_over(self, branch: Branch, flow: Flow, effects: ProxyEffects) -> None:
         env = self._env
-        flow = env.flow_for(branch.plan, hop)
-        if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
-            self._give_up(branch, 482 if flow else 503, effects)
+        if env.policy.own.is_listening_at(flow.host, flow.port):
+            self._give_up(branch, 482, effects)
             return
         identity = env.branches.next(self._received.routing_hash)
         added = self._added_lines(branch, flow)
-        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.port, env.policy, added)
+        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.policy, added)
         if len(raw) > LARGEST_SENT:
             self._give_up(branch, 513, effects)
             return
@@ -336,10 +350,14 @@ class ResponseContext:
         if chosen.message is None or self._must_not_pass(chosen.status):
             self._answer_ourselves(chosen.status, effects)
             return
-        by = "caller" if self._cancelled and chosen.status == 487 else "callee"
+        by = self._canceller if self._cancelled and chosen.status == 487 else "callee"
         self._note(effects, "failed", chosen.status, by)
         self._note_bye(chosen.status, effects)
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), effects)
+
+    @property
+    def _canceller(self) -> str:
+        return self._cancelled if isinstance(self._cancelled, str) else "caller"
 
     def _candidates(self) -> list[Final]:
         """The finals to choose from: a redirection only if nothing was sent to where it leads (§16.7 step 4)."""
@@ -369,7 +387,7 @@ class ResponseContext:
             status = 500
         elif self._must_not_pass(status):
             return
-        self._note(effects, "failed", status, "caller" if self._cancelled else "switchboard")
+        self._note(effects, "failed", status, self._canceller if self._cancelled else "switchboard")
         request, top_via = self._received.message, self._received.completed_via
         raw = build_response(request, status, "", self._env.make_tag(), (), top_via)
         self.server.respond(status, raw, effects)
@@ -419,8 +437,13 @@ class ResponseContext:
 
 
 def _has_fallen_back(branch: Branch) -> bool:
-    hop = branch.client.flow.hop if branch.client else None
-    return hop is not None and literal_hop(branch.plan.hop) != hop == branch.plan.fallback
+    flow, flows = branch.client.flow if branch.client else None, branch.plan.target.flows
+    if flow is None:
+        return False
+    if flows:
+        return flow != Flow.unpack(flows[0])
+    hop = flow.hop
+    return literal_hop(branch.plan.hop) != hop == branch.plan.fallback
 
 
 def restore_context(

@@ -27,7 +27,7 @@ from switchboard.sip.dispatch import parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
 from switchboard.sip.flow import Flow, FlowError
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 
 Run = tuple[int, bytes]
@@ -111,6 +111,29 @@ class RouterCore:
         self._begin(now, at)
         self.proxy.resolved(lookup, hop, self._effects)
         self._hand_out()
+
+    def repeat(self, instance: int, streams: int, now: float, at: float) -> int:
+        """Another process does the work of that edge-stream, of so many: send again what the former may have lost.
+
+        Returns the number of transactions.
+        """
+        self._begin(now, at)
+        repeated = self._env.layer.repeat(instance, streams, self._effects)
+        self._hand_out()
+        return repeated
+
+    def end_call(self, raw: bytes, now: float, at: float) -> str:
+        """End a call for the operator: send the BYE `raw` of one side, or do what its CANCEL would do.
+
+        Returns why that cannot be done, "" if it is under way. ParseError if it is no request.
+        """
+        request = parse_message(raw)
+        self._begin(now, at)
+        if request.method == "CANCEL":
+            self._surrender(request.raw, request.index.tobytes())
+        why = self.proxy.end_call(request, self._effects)
+        self._hand_out()
+        return why
 
     def bindings_changed(self, users: Iterable[str] | None) -> None:
         """The bindings of these users are others now; None: of any."""

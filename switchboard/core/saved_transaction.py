@@ -23,6 +23,7 @@ from switchboard.core.response_context import ResponseContext, restore_context
 from switchboard.core.server_transaction import ServerState, ServerTransaction
 from switchboard.core.timers import TimerValues
 from switchboard.sip.dispatch import ClientKey, ServerKey
+from switchboard.sip.flow import is_reliable
 
 RECENT_S = 2.0
 """A provisional response that was decided so shortly before the end may not have left: it is sent again."""
@@ -91,6 +92,8 @@ def settled(transaction: Transaction) -> Settled | None:
     None: more may come of it.
     """
     servers, clients = _transactions_of(transaction)
+    if any(server.last is not None and is_reliable(server.flow.transport) for server in servers):
+        return None  # a connection may lose its answer
     until = 0.0
     for part in (*servers, *clients):
         for letter, when in part.armed.items():
@@ -171,6 +174,14 @@ class SavedTransaction:
         if self.base[0] and self.state[1][0] <= ServerState.PROCEEDING:
             return True
         return any(client is None and not status for *_, status, _, _, client in self._branches)
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether its last message went over a connection, and nothing confirms that it came."""
+        flow, state, last = self.base[1][1], self.state[1][0], self.state[1][2]
+        if not is_reliable(flow[0]):
+            return False
+        return last is not None if self.base[0] else state == ClientState.TRYING
 
     @property
     def due(self) -> float | None:

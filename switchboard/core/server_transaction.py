@@ -11,6 +11,9 @@ it: that one could be sent to a forged address, and a caller who has heard nothi
 
 In ACCEPTED repeated INVITEs are absorbed, and further 2xx of other forks are sent: the 2xx are repeated and
 acknowledged end to end, without the transaction. States and timers bear the RFC's names.
+
+Over a reliable transport nothing is repeated (no timer G). Timers I and J should be 0 there; they are T4, because a
+connection whose process died may hand a request on twice, and may lose an answer, which is then sent again.
 """
 
 from enum import IntEnum
@@ -19,7 +22,7 @@ from typing import Final
 from switchboard.core.commands import Fields, Reader, TransactionEffects
 from switchboard.core.timers import Timers, TimerValues, Waiting
 from switchboard.sip.dispatch import ServerKey
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import Flow, is_reliable
 
 
 class ServerState(IntEnum):
@@ -169,7 +172,7 @@ class InviteServerTransaction(ServerTransaction):
         and who forged its source cannot have us send more than he sends.
         """
         self.state = _COMPLETED
-        if repeat:
+        if repeat and not is_reliable(self.flow.transport):
             self._timers.arm(self, "G", effects.now + self._interval)
         self._timers.arm(self, "H", effects.now + self._values.lifetime)
 
@@ -198,7 +201,8 @@ class NonInviteServerTransaction(ServerTransaction):
             return
         self.state = _COMPLETED
         self.armed.pop("T", None)
-        self._timers.arm(self, "J", effects.now + self._values.lifetime)
+        lasts = self._values.t4 if is_reliable(self.flow.transport) else self._values.lifetime
+        self._timers.arm(self, "J", effects.now + lasts)
 
     def fire(self, letter: str, effects: TransactionEffects) -> None:
         """ "T" sends the 100; timer J ends the transaction, answered or given up (RFC 4320 §4.2)."""

@@ -1,12 +1,15 @@
 """One place to send a request to (RFC 3261 §16.5)."""
 
+from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from switchboard.core.commands import Fields
+from switchboard.core.place import address_named, transport_of
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow, format_hop
+from switchboard.sip.flow import UDP, Flow, format_hop, is_dialled, is_secure
+from switchboard.sip.translation import address_of
 from switchboard.sip.uri import SipUri, parse_uri
 
 NOBODY = SipUri("", None, None, "", None, has_host=False)
@@ -42,7 +45,8 @@ class Target(NamedTuple):
     `text` is the Request-URI to write, `uri` the same parsed. `path`: Route values to push (RFC 3327).
     `next_hop`: "host:port" to send to instead of asking the URI, "" to ask it. `local`: our address to send from,
     "" for the one that faces the hop. `fallback`: "host:port" to send to if nobody can be there, "" for none.
-    `user`: the user of ours whose binding it is.
+    `user`: the user of ours whose binding it is. `flows`: packed, the ways over which to send instead, one after the
+    other, if the first is of a transport with connections; a connection that is gone makes the next one's turn.
     """
 
     text: str
@@ -53,46 +57,80 @@ class Target(NamedTuple):
     local: str = ""
     fallback: str = ""
     user: str = ""
+    flows: tuple[bytes, ...] = ()
 
     def saved(self) -> Fields:
-        """What `restore` makes this target of again."""
-        return self.text, self.q, self.path, self.next_hop, self.local, self.fallback, self.user
+        """What `restore` makes this target of again; as it always was if there are no `flows`."""
+        saved = self.text, self.q, self.path, self.next_hop, self.local, self.fallback, self.user
+        return (*saved, self.flows) if self.flows else saved
 
     @classmethod
     def restore(cls, saved: Fields) -> "Target":
         """Return the target that `saved` was asked of."""
-        text, q, path, *rest = saved
-        return cls(text, uri_of(text), q, tuple(path), *rest)
+        text, q, path, next_hop, local, fallback, user, *flows = saved
+        return cls(text, uri_of(text), q, tuple(path), next_hop, local, fallback, user, *map(tuple, flows))
 
 
 def target_of(bound: Bound, user: str) -> Target | None:
     """Return where a binding of `user` leads; None if it is no SIP URI.
 
     Where it was registered from is another way to it, unless that is the same host: there another port may be anybody.
+    What was registered over a connection is reached over that; without it, at its contact on the same host.
     """
     try:
         uri = parse_uri(bound.contact)
     except ParseError:
         return None
-    if uri.scheme != "sip":
-        return None
     text = bound.contact
     if uri.headers or uri.param("method") is not None:
         uri = uri.without_params("method").replace(headers="")
         text = str(uri)
+    if bound.flow and not bound.path:
+        flow = Flow.unpack(bound.flow)
+        return over(text, uri, flow, (flow, *contact_flow(uri, flow)), user)._replace(q=bound.q)
     is_elsewhere = bound.source_host != uri.host.strip("[]")
     fallback = bound.source if is_elsewhere and not (bound.next_hop or bound.path) else ""
-    return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop, "", fallback, user))
+    return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop, "", fallback, user, ()))
 
 
 def along(text: str, uri: SipUri, flow: Flow, user: str = "") -> Target:
     """Return the target that is reached over `flow`, whatever its URI says."""
-    return _new(Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user))
+    if flow.transport != UDP:
+        return over(text, uri, flow, (flow,), user)
+    return _new(Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, ()))
 
 
-def is_spoken(uri: SipUri) -> bool:
-    """Whether it names the transport that we speak, or none."""
-    return (uri.param("transport") or "udp").lower() == "udp"
+def over(text: str, uri: SipUri, flow: Flow, flows: Iterable[Flow], user: str = "") -> Target:
+    """Return the target that is reached over the first of `flows` that works; the first of all is `flow`."""
+    packed = tuple(dict.fromkeys(each.pack() for each in flows))
+    return _new(Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, packed))
+
+
+def ways_to(bound: Bound) -> list[Flow]:
+    """The ways to a binding: over its flow, else to where it is; none to a name, which is to be resolved first."""
+    if bound.flow:
+        return [Flow.unpack(bound.flow)]
+    host, _, port = bound.next_hop.rpartition(":")
+    if host:
+        return [Flow(UDP, "", host.strip("[]"), int(port))]
+    uri = uri_of(bound.contact)
+    is_there = (
+        uri.has_host and address_of(address_named(uri)[0]) is not None and is_dialled(transport_of(uri))
+    )
+    return [Flow(transport_of(uri), "", *address_named(uri))] if is_there else []
+
+
+def is_secured(target: Target) -> bool:
+    """Whether it is reached over a transport that `sips` allows (RFC 5630 §3.1)."""
+    return is_secure(target.flows[0][0] if target.flows else transport_of(target.uri))
+
+
+def contact_flow(uri: SipUri, flow: Flow) -> list[Flow]:
+    """The way to a contact itself for when `flow` is gone: none to a browser, none to another host (RFC 5626 §5.3)."""
+    host, port = address_named(uri)
+    transport = flow.transport if uri.param("transport") is None else transport_of(uri)
+    is_there = bool(port) and uri.has_host and Flow(flow.transport, "", host, port).is_at(flow.host, port)
+    return [Flow(transport, flow.local, flow.host, port)] if is_there and is_dialled(transport) else []
 
 
 def by_priority(targets: list[Target]) -> list[list[Target]]:

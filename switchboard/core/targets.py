@@ -9,10 +9,11 @@ from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
+from switchboard.core.place import transport_of
 from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.core.request import IncomingRequest
-from switchboard.core.target import Bound, Target, target_of
+from switchboard.core.target import Bound, Target, is_secured, target_of
 from switchboard.sip.address import NameAddr, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
@@ -95,17 +96,25 @@ class TargetPolicy:
         A contact at an address of ours is resolved here, once: nothing is sent to ourselves (RFC 5393 §3).
         """
         bounds = list(self.locations.lookup(user, at))
-        if len(bounds) == 1 and (target := target_of(bounds[0], user)) and not self.own.owns(target.uri):
+        if len(bounds) == 1 and (target := self.target_of(bounds[0], user)) and not self.own.owns(target.uri):
             return [self._without_own_path(target) if target.path else target]
         found: dict[str, Target] = {}
         self._gather(user, 1.0, found, {user}, at)
         return list(found.values())
 
+    def target_of(self, bound: Bound, user: str) -> Target | None:
+        """Return where a binding of `user` leads; None if it is no URI that we can send to."""
+        target = target_of(bound, user)
+        if target is None or target.flows or target.path or target.uri.scheme == "sip":
+            return target
+        return target if transport_of(target.uri) in self.own.dialled else None
+
     def _refuse_user(self, user: str, at: float) -> Refusal:
         """The answer for a user of ours without a contact."""
         if not self.locations.is_loaded:
             return Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
-        if any(target_of(bound, user) for bound in self.locations.lookup(user, at)):
+        targets = [self.target_of(bound, user) for bound in self.locations.lookup(user, at)]
+        if any(target and self.own.owns(target.uri) for target in targets):
             return Refusal(482)  # there are contacts, and they lead back here
         return Refusal(480 if user in self.users or self.locations.is_known(user) else 404)
 
@@ -134,13 +143,13 @@ class TargetPolicy:
         if not (caller and callee and self.locations.registered_at(caller, source.host, source.port, at)):
             return False
         bound = self.locations.binding_at(callee, routing.uri, at)
-        if bound is not None and (target := target_of(bound, callee)):
+        if bound is not None and (target := self.target_of(bound, callee)):
             routing.target = target._replace(text=routing.text)
         return bound is not None
 
     def _gather(self, user: str, q: float, found: dict[str, Target], seen: set[str], at: float) -> None:
         for bound in self.locations.lookup(user, at):
-            target = target_of(bound, user)
+            target = self.target_of(bound, user)
             if target is None:
                 continue
             if not self.own.owns(target.uri):
@@ -170,6 +179,8 @@ class TargetPolicy:
         if incoming.method in _EVENT_METHODS and incoming.caller == user and not incoming.is_in_dialog:
             raise _bad_event()
         targets = self.bindings_of(user, at)
+        if routing.uri.scheme == "sips":
+            targets = list(filter(is_secured, targets))  # nothing else may carry it (RFC 5630 §5.3)
         if incoming.method == "PUBLISH" and not targets:
             raise _bad_event()
         if not targets:
@@ -185,7 +196,7 @@ class TargetPolicy:
         user = routing.uri.username
         if user and not routing.routes and is_private(routing.uri.host):
             bound = self.locations.binding_at(user, routing.uri, at)
-            if bound is not None and (target := target_of(bound, user)):
+            if bound is not None and (target := self.target_of(bound, user)):
                 return target._replace(text=routing.text, uri=routing.uri)
         return Target(routing.text, routing.uri)
 
@@ -258,7 +269,7 @@ _FOLLOWED = (300, 301, 302)
 _IN_USER = r"A-Za-z0-9\-_.!~*'()&=+$,;?/:%"
 _IN_PARAM = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
 _WELL_FORMED = re.compile(
-    rf"sip:(?:[{_IN_USER}]++@)?[^;?@]++(?:;[{_IN_PARAM}]++(?:=[{_IN_PARAM}]++)?)*+", re.IGNORECASE
+    rf"sips?:(?:[{_IN_USER}]++@)?[^;?@]++(?:;[{_IN_PARAM}]++(?:=[{_IN_PARAM}]++)?)*+", re.IGNORECASE
 )
 """What we may write as a Request-URI of our own making; anything else is the caller's to follow."""
 

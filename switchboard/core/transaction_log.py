@@ -119,7 +119,7 @@ class TransactionLog:
             due = saved.due
             if saved.is_stale(effects.now, env.layer.values):
                 self._erase(number)
-            elif due is None or saved.awaits:
+            elif due is None or saved.awaits or saved.may_be_lost:
                 restored.append((self._restore(env, effects.now, number), saved.saved_at))
             else:
                 dormant.add(number, saved.servers, saved.clients, due)

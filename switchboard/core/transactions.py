@@ -35,7 +35,7 @@ from switchboard.core.server_transaction import (
 )
 from switchboard.core.timers import Dormant, Timers, TimerValues, Waiting
 from switchboard.sip.dispatch import ClientKey, ServerKey, client_key
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import Flow, stream_of
 from switchboard.sip.message import Message
 
 A_SECOND: Final = 10
@@ -189,7 +189,10 @@ class TransactionLayer:
         if transaction is None:
             return None
         self.repetitions.answered(transaction.flow.host)
-        return transaction if transaction.receive(response, effects) else None
+        is_told = transaction.receive(response, effects)
+        if transaction.is_over:
+            self.clients.pop(key, None)
+        return transaction if is_told else None
 
     def fail(self, key: ClientKey, flow: Flow, effects: TransactionEffects) -> ClientTransaction | None:
         """What was sent over `flow` with this key cannot be delivered (§18.4).
@@ -199,10 +202,21 @@ class TransactionLayer:
         if self.dormant:
             self.dormant.meet_client(key)
         client = self.clients.get(key)
-        if client is None or not client.flow.is_at(*flow.hop) or not client.fail(effects):
+        if client is None or not client.flow.is_same_way(flow) or not client.fail(effects):
             return None
         del self.clients[key]
         return client
+
+    def repeat(self, instance: int, streams: int, effects: TransactionEffects) -> int:
+        """Send again what may be lost, as that edge-stream has been replaced: return how many transactions that were.
+
+        It is the last message of each transaction whose flow is one of its connections.
+        """
+        both: list[ServerTransaction | ClientTransaction] = [*self.servers.values(), *self.clients.values()]
+        found = [each for each in both if stream_of(each.flow.pack(), streams) == instance]
+        for each in found:
+            each.repeat(effects)
+        return len(found)
 
     def let_sleep(
         self,

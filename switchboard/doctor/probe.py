@@ -20,7 +20,7 @@ from switchboard.bus.context import SECRET, BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
-from switchboard.registrar.listing import doubt_of, read_pages
+from switchboard.registrar.listing import doubt_of, read_pages, way_of
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.run_dir import NOWHERE
@@ -132,7 +132,7 @@ def _doubtful(settings: Settings, context: BusContext) -> Iterator[str]:
             lambda body: call_rpc(server, "location.list", body, ANSWERED_WITHIN_S, context)
         ):
             for each in bound:
-                if doubt := doubt_of(each["contact_uri"], each["source"]):
+                if doubt := doubt_of(each["contact_uri"], each["source"], way_of(each)[1]):
                     yield f"{user} registers from {each['source']}, and its {doubt}"
     except RpcError:
         return

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+from switchboard.bounded import TokenBucket
 from switchboard.bus.frames import pack_received, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.core.refusal import answer_statelessly, try_later
@@ -20,10 +21,13 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
+from switchboard.sip.stun import answer_to
 from switchboard.transports.udp_datagrams import receive
 
 DATAGRAMS_A_ROUND: Final = 64
 UNAVAILABLE = 503
+STUN_A_SECOND: Final = 2000
+"""Answers to all sources together: 50,000 phones that ask every 25 s."""
 
 
 class IngressInPython:
@@ -38,7 +42,8 @@ class IngressInPython:
         *self._peers, self._edge_tx = outboxes
         self._dispatcher = dispatcher
         self._taken = dict.fromkeys(DatagramKind, 0)
-        self._refused = self._dropped = self._withheld = 0
+        self._refused = self._dropped = self._withheld = self._stun_withheld = 0
+        self._stun = TokenBucket(STUN_A_SECOND, STUN_A_SECOND, 0.0)
 
     def drain(self, sock: socket.socket, now: float) -> int:
         """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
@@ -62,6 +67,8 @@ class IngressInPython:
             self._hand_on(strip_empty_lines(data), flow, now)
         elif kind is DatagramKind.PING:
             self._edge_tx.put(pack_sent(flow.pack(), PONG))
+        elif kind is DatagramKind.STUN:
+            self._answer_stun(data, flow, now)
 
     def send_away(self, request: Message, flow: Flow) -> None:
         """Tell the sender of a well-formed request that its peer has too much to do."""
@@ -71,11 +78,22 @@ class IngressInPython:
     def stats(self) -> dict[str, float]:
         """Datagrams by kind; of the messages, broken requests (refused), what else broke (dropped).
 
-        Of the filter's answers those that would have been longer than their requests (answers_withheld).
+        Of the filter's answers those that would have been longer than their requests (answers_withheld); of the
+        answers to STUN those beyond STUN_A_SECOND (stun_withheld).
         """
         kinds = {f"datagrams.{kind.name.lower()}": count for kind, count in self._taken.items()}
         counters = {"refused": self._refused, "dropped": self._dropped, "answers_withheld": self._withheld}
-        return {**kinds, **counters}
+        return {**kinds, **counters, "stun_withheld": self._stun_withheld}
+
+    def _answer_stun(self, data: bytes, flow: Flow, now: float) -> None:
+        """Tell a phone where it is seen (RFC 5626 §4.4.2)."""
+        answer = answer_to(data, *flow.hop)
+        if answer is None:
+            return
+        if self._stun.take(now):
+            self._edge_tx.put(pack_sent(flow.pack(), answer))
+        else:
+            self._stun_withheld += 1
 
     def _hand_on(self, raw: bytes, flow: Flow, now: float) -> None:
         try:

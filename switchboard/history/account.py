@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from switchboard.core.hanging_up import TEXT
 from switchboard.core.refusal import TAG
 from switchboard.history.lenient import LenientMessage
 from switchboard.history.place import Place
@@ -228,13 +229,21 @@ _NOT_DELIVERED = 500
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """`request` as it came, `passed` as it left, `answer` as its sender got it; None: that was not seen."""
+    """`request` as it came, `passed` as it left, `answer` as its sender got it; None: that was not seen.
+
+    Of the operator's BYE `request` is what left, and `answer` what came.
+    """
 
     request: LenientMessage
     passed: LenientMessage | None
     answer: LenientMessage | None
     by_phone: bool
     """Whether the answer is that of the other phone."""
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether no phone hung up, but the operator."""
+        return self.request.goes_out
 
     @property
     def ends(self) -> bool:
@@ -250,9 +259,24 @@ def hang_ups(parsed_messages: Sequence[LenientMessage]) -> Iterator[HangUp]:
     known: set[str] = set()
     byes = [each for each in parsed_messages if each.method == "BYE"]
     for request in byes:
-        if request.is_request and request.comes_in and request.branch not in known:
+        if not request.is_request or request.branch in known:
+            continue
+        if request.comes_in:
             known.add(request.branch)
             yield _hang_up(request, byes)
+        elif is_operators(request):
+            known.add(request.branch)
+            yield HangUp(request, request, _final_of(request, byes), True)
+
+
+def is_operators(parsed: LenientMessage) -> bool:
+    """Whether the switchboard sent a request because the operator ended the call."""
+    return parsed.goes_out and parsed.is_request and TEXT in parsed.first("reason")
+
+
+def _final_of(request: LenientMessage, byes: Sequence[LenientMessage]) -> LenientMessage | None:
+    finals = (each for each in byes if each.comes_in and each.status >= 200 and each.branch == request.branch)
+    return next(finals, None)
 
 
 def _hang_up(request: LenientMessage, byes: Sequence[LenientMessage]) -> HangUp:

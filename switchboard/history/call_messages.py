@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from switchboard.history.account import HangUp, hang_ups
+from switchboard.history.account import HangUp, hang_ups, is_operators
 from switchboard.history.ladder import counterpart_of
 from switchboard.history.lenient import LenientMessage, short
 
@@ -53,6 +53,13 @@ class ExplainedCall:
     @cached_property
     def cancel(self) -> LenientMessage | None:
         return self._request("CANCEL")
+
+    @cached_property
+    def is_ended_early(self) -> bool:
+        """Whether the operator ended the call before anybody answered."""
+        if self.final is None or self.final.status != 487:
+            return False
+        return any(is_operators(each) for each in self.parsed_messages if each.method == "CANCEL")
 
     @cached_property
     def hang_ups(self) -> list[HangUp]:

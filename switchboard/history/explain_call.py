@@ -28,6 +28,9 @@ def explain_call(parsed_messages: Sequence[LenientMessage], place: Place = NOWHE
         return _account(call, [*sentences, _going_on(call)], _silence(call), failed=False)
     if call.final.status < 300:
         return _account(call, [*sentences, *_answered(call)], _after_answer(call), failed=False)
+    if call.is_ended_early:
+        ended = f"The operator ended the call before anybody answered ({shown_status(call.final)})."
+        return _account(call, [*sentences, *_rang(call, call.final), ended], _silence(call), failed=False)
     if call.final.status == 487 and call.cancel is not None:
         ended = f"{call.caller} hung up before anybody answered ({shown_status(call.final)})."
         return _account(call, [*sentences, *_rang(call, call.cancel), ended], _silence(call), failed=False)
@@ -68,7 +71,7 @@ def _answered(call: ExplainedCall) -> Iterator[str]:
     yield f"{call.callee} answered{where}."
     if call.end is not None:
         lasted = seconds(call.end.request.seen.at_ns - call.final.seen.at_ns)
-        yield f"They talked for {lasted}, then {_who(call, call.end)} hung up."
+        yield f"They talked for {lasted}, then {_who(call, call.end)}."
     elif call.hang_ups:
         yield _tried_to_hang_up(call, call.hang_ups[-1])
     else:
@@ -76,14 +79,22 @@ def _answered(call: ExplainedCall) -> Iterator[str]:
 
 
 def _who(call: ExplainedCall, hang_up: HangUp) -> str:
+    if hang_up.is_operators:
+        return "the operator ended the call"
+    return f"{_side(call, hang_up)} hung up"
+
+
+def _side(call: ExplainedCall, hang_up: HangUp) -> str:
     return call.caller if call.is_of_caller(hang_up.request) else call.callee
 
 
 def _tried_to_hang_up(call: ExplainedCall, hang_up: HangUp) -> str:
     answer = hang_up.answer
     became = "the switchboard dropped it" if answer is None else f"it was refused ({shown_status(answer)})"
+    if hang_up.is_operators:
+        return f"The operator wanted to end the call (BYE), but {became}: it may still be up at the phones."
     return (
-        f"{_who(call, hang_up)}'s phone hung up (BYE), but {became}: the call may still be up at the phones."
+        f"{_side(call, hang_up)}'s phone hung up (BYE), but {became}: the call may still be up at the phones."
     )
 
 
@@ -224,8 +235,11 @@ def _journalled(call: ExplainedCall) -> tuple[str, str]:
         if call.end is None:
             return "up", ""
         by = Party.CALLER if call.is_of_caller(call.end.request) else Party.CALLEE
+        by = Party.OPERATOR if call.end.is_operators else by
         return Outcome.ANSWERED.value, by.value
     by = Party.CALLEE if call.final_is_by_phone else Party.SWITCHBOARD
     if call.cancel is not None and (by is Party.SWITCHBOARD or call.final.status == 487):
         by = Party.CALLER
+    if call.is_ended_early:
+        by = Party.OPERATOR
     return outcome_of(call.final.status, by, call.rang is not None).value, by.value

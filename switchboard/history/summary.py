@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from switchboard.core.hanging_up import TEXT
 from switchboard.history.seen import Direction, Seen, method_of, status_of
 from switchboard.journal.record import Party, ends_call, outcome_of
 from switchboard.sip.errors import ParseError
@@ -13,6 +14,7 @@ from switchboard.sip.uri import SipUri
 CHALLENGES = (401, 407)
 _NOT_DELIVERED = 500
 """Nearly always the switchboard's own word for a BYE that could not be sent: then the call is over."""
+_BY_OPERATOR = TEXT.encode()
 _TAGGED_TO = re.compile(rb"\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[^\r\n]", re.IGNORECASE)
 
 
@@ -75,7 +77,7 @@ class Summary:
             self._begin(seen)
         if seen.direction is Direction.OUT and seen.raw.startswith(b"SIP/"):
             self._note_response(seen)
-        elif seen.direction is Direction.IN and self.kind is SummaryKind.CALL:
+        elif self.kind is SummaryKind.CALL and (seen.direction is Direction.IN or _is_operators(seen)):
             self._note_request(seen)
 
     def _begin(self, seen: Seen) -> None:
@@ -124,6 +126,12 @@ class Summary:
             self.answered_ns = at_ns
         elif status not in CHALLENGES:
             self.ended_ns = at_ns
+
+
+def _is_operators(seen: Seen) -> bool:
+    """Whether a request left because the operator ended the call."""
+    is_sent = seen.direction is Direction.OUT and seen.raw.startswith((b"BYE ", b"CANCEL "))
+    return is_sent and _BY_OPERATOR in seen.raw
 
 
 def _begins(raw: bytes) -> bool:

@@ -83,6 +83,7 @@ class Bye(NamedTuple):
     """A BYE that came at `at` is done with; both tags are its own, so From is the side that hangs up.
 
     `status`: of the final response; 408 if there is none. Old routers tell of a BYE before it is answered.
+    `by`: who sent it in the name of that side; None: the side itself.
     """
 
     call_id: str
@@ -90,6 +91,7 @@ class Bye(NamedTuple):
     at: float
     to_tag: str
     status: int = 200
+    by: Party | None = None
 
 
 CallEvent = Invite | Ringing | Answered | Failed | Unconfirmed | Refreshed | Bye
@@ -120,17 +122,24 @@ def _read_texts(kind: str, call: _Call, details: list[Any]) -> CallEvent:
     if kind == "invite":
         return _new(Invite, (*call, _text(details[0]), _text(details[1])))
     if kind == "bye":
-        return _new(Bye, (*call, _text(details[1]), 200))
+        return _new(Bye, (*call, _text(details[1]), 200, None))
     raise EventError(f"not an event: {kind!r} with two texts")
 
 
 def _read_in_dialog(kind: str, call: _Call, details: list[Any]) -> CallEvent:
     _, to_tag, number = details
     if kind == "bye" and 200 <= number < 700:
-        return _new(Bye, (*call, _text(to_tag), number))
+        return _new(Bye, (*call, _text(to_tag), number, None))
     if kind == "refreshed" and number >= 0:
         return _new(Refreshed, (*call, _text(to_tag), number))
     raise EventError(f"not an event: {kind!r} with two texts and {number}")
+
+
+def _read_ended(kind: str, call: _Call, details: list[Any]) -> CallEvent:
+    _, to_tag, status, by = details
+    if kind == "bye" and 200 <= status < 700 and by in _PARTIES:
+        return _new(Bye, (*call, _text(to_tag), status, _PARTIES[by]))
+    raise EventError(f"not an event: {kind!r} with two texts and {status} by {by!r}")
 
 
 def _read_answer(kind: str, call: _Call, details: list[Any]) -> CallEvent:
@@ -152,6 +161,7 @@ _READERS: dict[tuple[type, ...], Callable[[str, _Call, list[Any]], CallEvent]] =
     _HEAD: _read_bare,
     (*_HEAD, str, str): _read_texts,
     (*_HEAD, str, str, int): _read_in_dialog,
+    (*_HEAD, str, str, int, str): _read_ended,
     (*_HEAD, str, int): _read_answer,
     (*_HEAD, str, int, int, bool): _read_answer,
     (*_HEAD, int, str): _read_failure,

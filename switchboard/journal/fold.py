@@ -144,9 +144,9 @@ class CallFolder:
 
     def _bye(self, event: Bye, now_at: float) -> None:
         if call := self._find((event.call_id, event.from_tag), event.at):
-            self._follow(call, call.hang_up(event, event.to_tag, Party.CALLER), now_at)
+            self._follow(call, call.hang_up(event, event.to_tag, event.by or Party.CALLER), now_at)
         elif call := self._find((event.call_id, event.to_tag), event.at):
-            self._follow(call, call.hang_up(event, event.from_tag, Party.CALLEE), now_at)
+            self._follow(call, call.hang_up(event, event.from_tag, event.by or Party.CALLEE), now_at)
         else:
             self.strays += 1
 

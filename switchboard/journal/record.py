@@ -32,6 +32,8 @@ class Party(StrEnum):
     CALLER = "caller"
     CALLEE = "callee"
     SWITCHBOARD = "switchboard"
+    OPERATOR = "operator"
+    """Hung up from the console, the API or the command line."""
     UNSEEN = "unseen"
     """Nobody knows: the end of an answered call was not seen. Records only."""
 
@@ -155,6 +157,7 @@ _BY_STATUS = {
     604: Outcome.UNREACHABLE,
 }
 _SILENCE = (408, 480)  # not answered: a matter of whether it rang
+_CANCELLING = (Party.CALLER, Party.OPERATOR)
 _AFTER_CANCEL = (408, 487)  # RFC 3261 §9.1: a callee that confirms the CANCEL, and one that does not
 
 _GONE = frozenset({404, 408, 410, 481, 503, 604})  # RFC 3261 §15.1.1, RFC 5057 §5.1; 503: out of reach
@@ -172,7 +175,7 @@ def ends_call(status: int) -> bool:
 
 def outcome_of(status: int, by: Party, rang: bool) -> Outcome:
     """What a final response other than a 2xx says of the call."""
-    if by is Party.CALLER and status in _AFTER_CANCEL:
+    if by in _CANCELLING and status in _AFTER_CANCEL:
         return Outcome.CANCELLED
     if status in _SILENCE:
         return Outcome.NO_ANSWER if rang else Outcome.UNREACHABLE

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import NAMES, UDP
+from switchboard.sip.flow import NAMES, UDP, Flow
 from switchboard.sip.uri import SipUri, is_sip
 
 WIRE_FIELDS: Final = (
@@ -24,6 +24,8 @@ WIRE_FIELDS: Final = (
     "flow",
 )
 """What the elements of a binding on the bus mean, in order; `flow` is there only if it is not empty."""
+OPEN: Final = "open"
+CLOSED: Final = "closed"
 _PARAM = re.compile(r';\s*+([^=;\s]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+))?')
 _CACHED_LENGTH = 256  # longer texts are read afresh, which bounds the cache's memory
 _UUID = "urn:uuid:"
@@ -66,10 +68,22 @@ class Binding(NamedTuple):
     def to_map(self) -> dict[str, Any]:
         """The elements by their names, for people's tools: octets that are no text are question marks.
 
-        Instead of `flow` the name of the `transport`.
+        Instead of `flow` the name of the `transport`, and whether the `connection` is open.
         """
         found = dict(zip(WIRE_FIELDS, map(_readable, self[:-1]), strict=False))
-        return found | {"transport": NAMES.get(self.transport, "")}
+        return found | {"transport": self.transport_name, "connection": self.connection}
+
+    @property
+    def transport_name(self) -> str:
+        """As in Via."""
+        return NAMES.get(self.transport, "")
+
+    @property
+    def connection(self) -> str:
+        """`open`; `closed`: the next request makes another one; "" for UDP, which has none."""
+        if not self.flow:
+            return ""
+        return OPEN if Flow.unpack(self.flow).connection else CLOSED
 
     @property
     def transport(self) -> int:

@@ -5,19 +5,20 @@ that was there all the time, and some of them twice. Positions are valid as long
 lives.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
-from switchboard.registrar.binding import Binding
+from switchboard.registrar.binding import CLOSED, OPEN, Binding
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import NAMES, UDP
 from switchboard.sip.translation import doubt
 from switchboard.sip.uri import SipUri
 
 USERS_A_PAGE: Final = 500
-BindingMap = dict[str, Any]
+BindingMap = Mapping[str, Any]
 """What `Binding.to_map` returned."""
 
 
@@ -25,7 +26,8 @@ BindingMap = dict[str, Any]
 class Wanted:
     """Patterns, "" for any: `*` and `?` as in file names, no matter in which case. `name` is the user, as it is.
 
-    `user` and `source` (host, host:port, or a network) have to fit wholly; of `contact` and `agent` any part will do.
+    `user`, `source` (host, host:port, or a network) and `transport` have to fit wholly; of `contact` and `agent` any
+    part will do.
     """
 
     name: str = ""
@@ -33,6 +35,7 @@ class Wanted:
     contact: str = ""
     source: str = ""
     agent: str = ""
+    transport: str = ""
 
     @classmethod
     def from_wire(cls, found: Any) -> "Wanted":
@@ -45,8 +48,8 @@ class Wanted:
             raise ValueError("unknown patterns") from error
 
     def to_wire(self) -> dict[str, str]:
-        """The patterns by name."""
-        return asdict(self)
+        """The patterns by name, those that are there: an older registrar knows fewer."""
+        return {name: pattern for name, pattern in asdict(self).items() if pattern}
 
     def takes(self, user: str) -> bool:
         """Whether a user of this name is meant."""
@@ -58,6 +61,7 @@ class Wanted:
             (not self.contact or _fits(f"*{self.contact}*", binding.contact))
             and (not self.agent or _fits(f"*{self.agent}*", binding.user_agent))
             and (not self.source or self._is_from(binding))
+            and (not self.transport or _fits(self.transport, binding.transport_name))
         )
 
     def _is_from(self, binding: Binding) -> bool:
@@ -69,13 +73,28 @@ class Wanted:
             return False
 
 
-def doubt_of(contact: str, source: str) -> str:
-    """What is odd, for people, about a binding: the address in its contact is not where it registers from."""
+def doubt_of(contact: str, source: str, connection: str) -> str:
+    """What is odd, for people, about a binding: the address in its contact is not where it registers from.
+
+    Nothing as long as its connection is open: over that it is reached, whatever its contact names.
+    """
+    if connection == OPEN:
+        return ""
     try:
         host = SipUri.parse(contact).address
     except ParseError:
         return ""
     return doubt(host, source.rpartition(":")[0].strip("[]"))
+
+
+def way_of(found: BindingMap) -> tuple[str, str]:
+    """The transport of a binding, and whether its connection is open; a registrar before an upgrade says neither."""
+    return found.get("transport", NAMES[UDP]), found.get("connection", "")
+
+
+def transport_told(transport: str, connection: str) -> str:
+    """The transport for people, and if its connection is closed, that."""
+    return f"{transport}, closed" if connection == CLOSED else transport
 
 
 def _fits(pattern: str, text: str) -> bool:

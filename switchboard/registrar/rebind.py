@@ -1,6 +1,10 @@
 """The bindings of a user after a REGISTER (RFC 3261 §10.3 steps 6 and 7, RFC 5626 §6.1).
 
 They stay in the order in which they were refreshed: where there is no room, the first one is removed.
+
+A phone that registers over a connection is reached over that connection, whatever its Contact says. When it comes
+back over another connection, the new one has to take the place of the old one. An instance shows who comes back.
+Phones without one have the same contact again, or at least the same Call-ID.
 """
 
 from collections.abc import Sequence
@@ -10,6 +14,7 @@ from typing import Final, NamedTuple
 from switchboard.core.refusal import Refusal
 from switchboard.registrar.binding import Binding, instance_of, returned_params
 from switchboard.registrar.contacts import RequestedContact, removes_all, requested_contacts
+from switchboard.registrar.outbound import OUTBOUND, has_ob, with_flows
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import format_hop
@@ -23,7 +28,11 @@ _LONGEST_USER_AGENT = 200
 
 
 class Update(NamedTuple):
-    """A REGISTER without its contacts. `source`: where it came from."""
+    """A REGISTER without its contacts. `source`: where it came from.
+
+    `flow`: packed, the connection over which it came from the phone itself; b"" for UDP, and behind a proxy.
+    `is_direct`: whether no proxy is in between. `supported`: option tags in lower case.
+    """
 
     call_id: str
     cseq: int
@@ -31,20 +40,38 @@ class Update(NamedTuple):
     path: tuple[str, ...]
     user_agent: str
     source: tuple[str, int]
+    flow: bytes = b""
+    is_direct: bool = True
+    supported: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, request: Message, source: tuple[str, int]) -> "Update":
-        """Read the request (untrusted); ParseError blames Via or Path."""
+    def of(cls, request: Message, source: tuple[str, int], flow: bytes = b"") -> "Update":
+        """Read the request (untrusted); ParseError blames Via or Path. `flow`: packed, if it is a connection."""
         user_agent = request.get(Header.USER_AGENT) or ""
         if not user_agent.isascii():
             user_agent = user_agent.encode(errors="replace").decode()
+        path, is_direct = _path(request), len(request.values(Header.VIA)) == 1
         return cls(
             request.call_id,
             request.cseq[0],
             request.via,
-            _path(request),
+            path,
             user_agent[:_LONGEST_USER_AGENT],
             source,
+            flow if is_direct and not path else b"",
+            is_direct,
+            frozenset(map(str.lower, request.values(Header.SUPPORTED))),
+        )
+
+    @property
+    def may_be_outbound(self) -> bool:
+        """Whether a flow leads to the phone: its own to us, or that of a proxy which keeps it (RFC 5626 §6)."""
+        return has_ob(self.path) if self.path else self.is_direct
+
+    def succeeds(self, binding: Binding) -> bool:
+        """Whether it comes over another connection from who made the binding."""
+        return (
+            binding.call_id == self.call_id and bool(self.flow and binding.flow) and binding.flow != self.flow
         )
 
     def made(self, binding: Binding) -> bool:
@@ -66,6 +93,7 @@ class Update(NamedTuple):
             self.user_agent,
             source,
             self.via.branch,
+            self.flow,
         )
 
     def _is_translated(self, contact: str) -> bool:
@@ -123,7 +151,10 @@ def rebind(
     contacts = requested_contacts(request)
     if len(contacts) > policy.max_contacts + len(bound):
         raise Refusal(403, "Too Many Contacts")
-    touched = [each for each in bound if _is_among(each, contacts)]
+    contacts = with_flows(
+        contacts, is_possible=update.may_be_outbound, is_supported=OUTBOUND in update.supported
+    )
+    touched = [each for each in bound if _is_among(each, contacts, update)]
     if not contacts or _is_repeated(update, touched):
         return Rebound(bound)
     kept = [each for each in bound if each not in touched]
@@ -154,22 +185,29 @@ def _octets(bindings: Sequence[Binding]) -> int:
     return sum([len(text.encode("utf-8", "surrogateescape")) + _SEPARATORS for text in texts])
 
 
-def _is_among(binding: Binding, contacts: Sequence[RequestedContact]) -> bool:
+def _is_among(binding: Binding, contacts: Sequence[RequestedContact], update: Update) -> bool:
     """Whether one of `contacts` takes the place of the binding, or removes it."""
     for contact in contacts:  # noqa: SIM110 (a generator costs more)
-        if binding.matches(contact.uri) or _is_successor(contact, binding):
+        if _is_meant(contact, binding, update):
             return True
     return False
 
 
-def _is_successor(contact: RequestedContact, binding: Binding) -> bool:
-    """Whether it is added for the same instance and flow. Removed is only what the URI names: another
-    contact of the instance may live.
+def _is_meant(contact: RequestedContact, binding: Binding, update: Update) -> bool:
+    """Whether it is added for the same instance and flow, or for the same URI. Removed is only what the URI names:
+    another contact of the instance may live.
+
+    Over connections two instances, or two flows of one, may have the same URI, such as one of a loopback address.
     """
+    named, bound = instance_of(contact.params), instance_of(binding.params)
+    has_instances = named is not None and bound is not None
+    if has_instances and named != bound and update.flow and binding.flow:
+        return False
+    if binding.matches(contact.uri):
+        return True
     if contact.expires == 0:
         return False
-    instance = instance_of(contact.params)
-    return instance is not None and instance == instance_of(binding.params)
+    return named == bound if has_instances else named is bound and update.succeeds(binding)
 
 
 def _is_repeated(update: Update, touched: Sequence[Binding]) -> bool:

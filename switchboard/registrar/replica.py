@@ -7,8 +7,8 @@ applied on top of it. A change that the snapshot already contains does no harm.
 
 from collections.abc import Callable, Iterable
 
-from switchboard.core.dialog_seal import address_named
 from switchboard.core.domains import canonical_host
+from switchboard.core.place import address_named
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.store import Snapshot
 from switchboard.registrar.user_table import UserTable, bindings_in, pack_users, users_in

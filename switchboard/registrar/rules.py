@@ -1,4 +1,4 @@
-"""The registrar's rules (RFC 3261 §10.3, RFC 3327): from a REGISTER to bindings and its response."""
+"""The registrar's rules (RFC 3261 §10.3; RFC 3327, 5626, 5627): from a REGISTER to bindings and its response."""
 
 from collections.abc import Callable
 from email.utils import formatdate
@@ -8,10 +8,12 @@ from typing import Final, NamedTuple
 
 from switchboard.auth.authenticator import Attempt, Authenticator
 from switchboard.auth.failures import Failures, Reason
+from switchboard.core.gruu import Gruus, is_gruu
 from switchboard.core.preprocess import check_syntax
 from switchboard.core.refusal import Refusal, bad_extension, try_later
 from switchboard.core.targets import elsewhere
-from switchboard.registrar.binding import Binding
+from switchboard.registrar.binding import Binding, instance_of
+from switchboard.registrar.outbound import FLOW_TIMER_S, OUTBOUND, UDP_FLOW_TIMER_S, is_flow
 from switchboard.registrar.rebind import RegistrarPolicy, Update, is_behind_translation, rebind
 from switchboard.registrar.store import Store
 from switchboard.sip.errors import ParseError
@@ -23,7 +25,8 @@ from switchboard.sip.stateless import StatelessAnswers
 from switchboard.sip.uri import SipUri
 from switchboard.storage.unusable import NotWritten
 
-SUPPORTED = frozenset(("path",))
+GRUU: Final = "gruu"
+SUPPORTED = frozenset(("path", OUTBOUND, GRUU))
 LARGEST_ANSWER: Final = 65_000
 """Octets: what a datagram holds over IPv4, less what a translated phrase may add."""
 MOST_DISPLACED: Final = 1000
@@ -55,8 +58,9 @@ class Registrar:
     """Owns the rules, not the store: the caller opens a batch of it around `process` and `purge`.
 
     `is_own` tells the URIs of our domain; `secret` makes our To tags; `authenticator` asks who somebody is
-    (None: nobody is asked); `failures` keeps who named a domain that is not ours. `now_at`: epoch seconds of the
-    clock by which lifetimes count, which is `correction_s` behind the wall clock.
+    (None: nobody is asked); `failures` keeps who named a domain that is not ours; `gruus` makes GRUUs (None: nobody
+    gets any); `bound` is told the user and the packed flow of a binding over a connection. `now_at`: epoch seconds of
+    the clock by which lifetimes count, which is `correction_s` behind the wall clock.
     """
 
     def __init__(
@@ -67,27 +71,32 @@ class Registrar:
         secret: bytes,
         authenticator: Authenticator | None = None,
         failures: Failures | None = None,
+        gruus: Gruus | None = None,
+        bound: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._failures = failures or Failures()
         self.store, self.policy, self.secret = store, policy, secret
         self.answers = authenticator.answers if authenticator else StatelessAnswers()
         self._is_own = is_own
+        self._gruus = gruus
+        self._bound = bound
         self.correction_s = 0.0
         self.displaced = 0
         self._displaced: list[Displaced] = []
 
-    def process(self, request: Message, source: tuple[str, int], now_at: float) -> Answer:
+    def process(self, request: Message, source: tuple[str, int], now_at: float, flow: bytes = b"") -> Answer:
         """Do what the REGISTER (scanned, else untrusted) from `source` asks for, all of it or nothing.
 
-        ParseError if not even an answer is possible: its top Via is malformed.
+        `flow`: packed, the connection over which it came; b"" for UDP. ParseError if not even an answer is possible:
+        its top Via is malformed.
         """
         user, tag = "", to_tag(self.secret, request)
         try:
             user = self._user(request, source[0])
             if self._authenticator is not None:
                 self._authenticate(self._authenticator, user, request, source, now_at)
-            return Answer(self._register(user, request, source, now_at), user)
+            return Answer(self._register(user, request, source, now_at, flow), user)
         except Refusal as refusal:
             status, reason, headers = refusal.status, refusal.reason, list(refusal.headers)
         except ParseError as error:
@@ -95,7 +104,8 @@ class Registrar:
             tag = "" if error.header == "To" else tag  # a tag behind a malformed address would be lost in it
         top_via = received_via(request, source)
         if status == 401:
-            known = partial(self._is_registered_at, user, response_address(request, source), now_at)
+            hop = response_address(request, source)
+            known = partial(self._is_registered_at, user, hop, now_at) if not flow else _somebody
             made = self.answers.make(
                 request, source, status, reason, headers, to_tag=tag, at=now_at, is_known=known
             )
@@ -186,11 +196,14 @@ class Registrar:
             authenticator.note(attempt, verdict, Reason.NOT_OWN_BINDINGS)
             raise Refusal(403, "Not Your Address-Of-Record")
 
-    def _register(self, user: str, request: Message, source: tuple[str, int], now_at: float) -> bytes:
+    def _register(
+        self, user: str, request: Message, source: tuple[str, int], now_at: float, flow: bytes
+    ) -> bytes:
         """Steps 6 to 8: bind and unbind, if a datagram holds the 200."""
-        update = Update.of(request, source)
+        update = Update.of(request, source, flow)
         bound = self.bindings(user, now_at)
         wanted, displaced = rebind(request, update, bound, self.policy, now_at)
+        self._check_gruus([binding for binding in wanted if update.made(binding)])
         response = self._ok(request, update, wanted, now_at)
         if len(response) > LARGEST_ANSWER:
             raise Refusal(513)
@@ -199,20 +212,49 @@ class Registrar:
                 self.store.put(user, wanted)
             except NotWritten as error:
                 raise Refusal(503, headers=[try_later(request)]) from error
+            if update.flow and self._bound:
+                self._bound(user, update.flow)
         for binding in displaced:
             self._note_displaced(Displaced(user, binding, source))
         return response
+
+    def _check_gruus(self, made: list[Binding]) -> None:
+        """A GRUU of ours is no place to send to (RFC 5627 §5.1)."""
+        for binding in made:
+            uri = binding.contact_uri if ";gr" in binding.contact.lower() else None
+            if uri is not None and is_gruu(uri) and self._is_own(uri):
+                raise Refusal(403, "A GRUU Is No Contact")
 
     def _ok(self, request: Message, update: Update, wanted: list[Binding], now_at: float) -> bytes:
         """The 200 lists first what the request bound: some phones read no further."""
         own = [binding for binding in wanted if update.made(binding)]
         listed = own + [binding for binding in wanted if not update.made(binding)]
-        headers = [("Contact", _format_contact(binding, now_at)) for binding in listed]
-        if update.path and "path" in map(str.lower, request.values(Header.SUPPORTED)):
+        headers = [("Contact", self._format_contact(binding, request, update, now_at)) for binding in listed]
+        if update.path and "path" in update.supported:
             headers += [("Path", value) for value in update.path]
+        if OUTBOUND in update.supported and any(is_flow(binding.params) for binding in own):
+            headers.append(("Require", OUTBOUND))
+            if update.is_direct:
+                headers.append(("Flow-Timer", str(FLOW_TIMER_S if update.flow else UDP_FLOW_TIMER_S)))
         headers.append(("Date", self.date(int(now_at))))
         top_via = received_via(request, update.source)
         return build_response(request, 200, "", to_tag(self.secret, request), headers, top_via)
+
+    def _format_contact(self, binding: Binding, request: Message, update: Update, now_at: float) -> str:
+        left = max(1, round(binding.expires_at - now_at))
+        gruus = self._gruus_of(binding, request, update) if GRUU in update.supported else ""
+        return f"<{binding.contact}>{binding.params}{gruus};expires={left}"
+
+    def _gruus_of(self, binding: Binding, request: Message, update: Update) -> str:
+        """Both GRUUs of an instance; each answer has another temporary one (RFC 5627 §5.3)."""
+        instance = instance_of(binding.params)
+        aor = SipUri.parse(request.to_uri)
+        if self._gruus is None or instance is None or {'"', "\\"} & set(aor.address_of_record):
+            return ""
+        public = self._gruus.public(aor, instance[0])
+        distinction = f"{update.call_id}\0{update.cseq}\0{update.via.branch}"
+        temporary = self._gruus.temporary(aor, instance[0], binding.call_id, distinction)
+        return f';pub-gruu="{public}";temp-gruu="{temporary}"'
 
     def _note_displaced(self, displaced: Displaced) -> None:
         self.displaced += 1
@@ -248,6 +290,6 @@ def _date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
-def _format_contact(binding: Binding, now_at: float) -> str:
-    left = max(1, round(binding.expires_at - now_at))
-    return f"<{binding.contact}>{binding.params};expires={left}"
+def _somebody() -> bool:
+    """Who has made a connection gets what is sent over it."""
+    return True

@@ -13,7 +13,7 @@ from switchboard.codec import pack
 from switchboard.registrar.rules import Registrar
 from switchboard.sip.dispatch import server_key
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import Flow, is_reliable
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.respond import response_address
@@ -100,7 +100,7 @@ class RegisterTransactions(Generic[T]):
         try:
             via = request.via
             target = response_address(request, flow.hop)
-            transaction = pack(server_key(request, via))
+            transaction = pack(server_key(request, via)) + flow.connection
         except ParseError as error:
             self.unanswerable += 1
             return self._reject(request, error, flow, now_at)
@@ -108,7 +108,8 @@ class RegisterTransactions(Generic[T]):
             self.retransmissions += 1
             known: T = given
             return known
-        answer = self._registrar.process(request, flow.hop, now_at)
+        connection = flow.pack() if is_reliable(flow.transport) else b""
+        answer = self._registrar.process(request, flow.hop, now_at, connection)
         if not answer.response:
             return None
         accept_language = request.get(Header.ACCEPT_LANGUAGE) or ""

@@ -40,10 +40,19 @@ class WorkerName:
         return f"{self.name}.{self.instance}"
 
     @property
+    def module(self) -> str:
+        """Whose function `run` it runs."""
+        return "switchboard.workers." + self.name.replace("-", "_")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What that function is told."""
+        return ("--instance", str(self.instance))
+
+    @property
     def command(self) -> tuple[str, ...]:
         """What starts it."""
-        module = "switchboard.workers." + self.name.replace("-", "_")
-        return (sys.executable, "-m", module, "--instance", str(self.instance))
+        return (sys.executable, "-m", self.module, *self.arguments)
 
 
 def workers_of(component: Component, routers: int, streams: int = 1) -> list[WorkerName]:

@@ -12,6 +12,7 @@ from switchboard.bounded import Cache
 from switchboard.core.domains import OwnDomains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import host_of, is_here
+from switchboard.sip.flow import NAMES
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -56,7 +57,9 @@ def own_addresses(settings: Settings) -> list[str]:
 def own_domains(settings: Settings) -> OwnDomains:
     """Return what is ours under `settings`, as the machine's addresses are now."""
     realm = settings.realm if settings.auth == "on" else ""
-    return OwnDomains(own_addresses(settings), settings.domains, settings.sip_port, realm)
+    ports = settings.ports
+    transports = {number: ports[name.lower()] for number, name in NAMES.items() if name.lower() in ports}
+    return OwnDomains(own_addresses(settings), settings.domains, settings.sip_port, realm, transports)
 
 
 @dataclass(frozen=True, slots=True)

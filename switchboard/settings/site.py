@@ -6,7 +6,15 @@ from pathlib import Path
 from switchboard.bus.context import BusContext, KeysError, load_keys
 from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
 from switchboard.clock import SteadyClock
-from switchboard.settings.hosts import EDGE_STREAM, OPTIONAL, Component, WorkerName, all_workers, place, workers_of
+from switchboard.settings.hosts import (
+    EDGE_STREAM,
+    OPTIONAL,
+    Component,
+    WorkerName,
+    all_workers,
+    place,
+    workers_of,
+)
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.types import OFF
 

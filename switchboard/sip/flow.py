@@ -64,6 +64,11 @@ def is_dialled(transport: int) -> bool:
     return transport in _DIALLED
 
 
+def default_port(transport: int) -> int:
+    """Return where it listens if nothing is said (§19.1.2)."""
+    return 5061 if transport == TLS else 5060
+
+
 def stream_of(octets: bytes, streams: int = 1) -> int | None:
     """Return the instance of the edge-stream, of so many, that sends over a packed flow (trusted); None for UDP."""
     if octets[0] == UDP:
@@ -106,6 +111,11 @@ class Flow(NamedTuple):
     def is_at(self, host: str, port: int) -> bool:
         """Whether that is the peer's address, however it is spelled."""
         return port == self.port and (host == self.host or _is_same(host, self.host))
+
+    def is_same_way(self, other: "Flow") -> bool:
+        """Whether what was sent over this flow went over `other`, whichever address of ours was named."""
+        connections = {self.connection, other.connection} - {b""}
+        return self.transport == other.transport and len(connections) < 2 and self.is_at(*other.hop)
 
     def pack(self) -> bytes:
         """Return the octets of the flow; IP addresses lose their spelling, texts what they have beyond 127 octets."""

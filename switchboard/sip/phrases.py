@@ -15,6 +15,8 @@ REASON_PHRASES: Final = {
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
     423: "Interval Too Brief",
+    430: "Flow Failed",
+    439: "First Hop Lacks Outbound Support",
     440: "Max-Breadth Exceeded",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",

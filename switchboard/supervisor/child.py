@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from switchboard.supervisor.fork import Serve, fork_worker
 from switchboard.supervisor.handshake import ASKED, FORKED, GO, GO_FD, LOADED, READY, READY_FD
 
 SUPPORTED = sys.platform == "linux"
@@ -22,9 +23,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 class ForkedProcess:
     """As much of `subprocess.Popen` as a Child needs. Owned by its Child, which learns the `pid`."""
 
-    def __init__(self) -> None:
+    def __init__(self, pid: int | None = None) -> None:
         adopt_orphans(True)
-        self.pid: int | None = None
+        self.pid = pid
         self.returncode: int | None = None
         self.is_ours = False
         """Whether the kernel has made us its parent, as of the last `poll`."""
@@ -60,6 +61,7 @@ def adopt_orphans(adopt: bool) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt))
 
 
+Start = Callable[[Sequence[int], Mapping[str, str]], "subprocess.Popen[bytes] | ForkedProcess"]
 LOOKS = 5
 """A starting or waiting process ends after this number of checks in a row without a sign of life."""
 LONGEST_SPIN = 12 * LOOKS
@@ -97,16 +99,30 @@ class Child:
         cls, command: Sequence[str], pass_fds: Sequence[int] = (), variables: Mapping[str, str] | None = None
     ) -> Self:
         """Start `command`. `variables` add to the environment. OSError: the system has no process to give."""
+
+        def start(fds: Sequence[int], added: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+            return subprocess.Popen(command, pass_fds=fds, env={**os.environ, **added}, process_group=0)
+
+        return cls._begin(start, pass_fds, variables or {})
+
+    @classmethod
+    def fork(
+        cls, serve: Serve, name: str, pass_fds: Sequence[int] = (), variables: Mapping[str, str] | None = None
+    ) -> Self:
+        """The same by a fork of this process, which has loaded what serves; `name` is its command line."""
+
+        def start(fds: Sequence[int], added: Mapping[str, str]) -> ForkedProcess:
+            return ForkedProcess(fork_worker(serve, fds, added, name))
+
+        return cls._begin(start, pass_fds, variables or {})
+
+    @classmethod
+    def _begin(cls, start: Start, pass_fds: Sequence[int], variables: Mapping[str, str]) -> Self:
         ready_fd, write_fd = os.pipe()
         ours, its = socket.socketpair()
         channel = {READY_FD: str(write_fd), GO_FD: str(its.fileno())}
         try:
-            process = subprocess.Popen(
-                command,
-                pass_fds=(write_fd, its.fileno(), *pass_fds),
-                env={**os.environ, **(variables or {}), **channel},
-                process_group=0,
-            )
+            process = start((write_fd, its.fileno(), *pass_fds), {**variables, **channel})
         except OSError:
             os.close(ready_fd)
             ours.close()

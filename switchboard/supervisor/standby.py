@@ -54,6 +54,10 @@ class Standby:
         else:
             child.go()
 
+    def adopt(self, child: Child) -> None:
+        """Have `child` wait, though none may be wanted later."""
+        self.child = child
+
     def plan(self, now: float) -> None:
         """The worker is up: launch a child some time later, unless there is one."""
         self._pauses.reset()
@@ -124,6 +128,10 @@ class Successors:
         if self._successor is None:
             self._successor = self._launch()
         return self._successor
+
+    def adopt(self, child: Child) -> None:
+        """Have `child` wait: it serves first."""
+        self._standby.adopt(child)
 
     def plan_standby(self, now: float) -> None:
         """A process in service is up: have a standby process some time later."""

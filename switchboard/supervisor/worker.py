@@ -3,10 +3,12 @@
 import signal
 import socket
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from functools import partial
 
 from switchboard.supervisor.child import Child
+from switchboard.supervisor.fork import Serve
 from switchboard.supervisor.standby import Pauses, Successors
 
 STEADY_S = 1.0
@@ -50,7 +52,9 @@ class Worker:
         self.state = State.DOWN
         self._host = host or socket.gethostname()
         self._address = address
-        launch = partial(Child.launch, list(command), tuple(pass_fds), dict(variables or {}))
+        self._command = list(command)
+        self._inherited = tuple(pass_fds), dict(variables or {})
+        launch = partial(Child.launch, self._command, *self._inherited)
         self._grace_s = grace_s
         self._child: Child | None = None
         self._successors = Successors(launch, standbys)
@@ -88,6 +92,14 @@ class Worker:
             "uptime_s": round(up_s, 3),
             "restarts": max(0, self.starts - 1),
         } | ({"address": self._address} if self._address else {})
+
+    def fork(self, serve: Serve) -> None:
+        """Fork the process that is to serve first. To be called before this one has a thread or a ZeroMQ context.
+
+        Later ones load their code. If the system has no process to give, the first one does so, too.
+        """
+        with suppress(OSError):
+            self._successors.adopt(Child.fork(serve, " ".join(self._command[2:]), *self._inherited))
 
     def start(self, now: float) -> None:
         """Have a process in service from the next `tend` on."""

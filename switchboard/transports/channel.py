@@ -12,7 +12,8 @@ from typing import Protocol
 class ChannelError(Exception):
     """The peer broke the rules of the channel, which can be read no further; the connection has to be closed.
 
-    `reason`: a sentence for logs. `close_with`: octets to write first. `messages`: those that were whole before.
+    `reason`: a phrase for a log, or for a status line. `close_with`: octets to write first. `messages`: those that were
+    whole before.
     `refused`: the head of the message that broke the rules, to be answered with `status` if it is a request.
     """
 

@@ -25,24 +25,18 @@ _CONTENT_LENGTH = re.compile(
 _DIGITS = re.compile(rb"[0-9]{1,10}")
 
 
-class StreamFraming(Channel):
-    """Finds the messages of one connection; none is larger than `max_message_bytes`."""
+class Framing(Channel):
+    """What the channels have in common that find messages in octets; none is larger than `max_message_bytes`."""
 
-    def __init__(self, max_message_bytes: int = LARGEST) -> None:
+    def __init__(self, max_message_bytes: int) -> None:
         self._limit = max_message_bytes
         self._held = bytearray()
-        self._looked = 0  # octets of `_held` in which no head ends
-        self._size = 0  # of the message whose head is held; 0: its end has not come
         self._said = bytearray()
         self._broken: ChannelError | None = None
 
     @property
     def pending(self) -> bytes:
         return bytes(self._held)
-
-    @property
-    def is_midway(self) -> bool:
-        return bool(self._looked or self._size)
 
     def feed(self, octets: bytes) -> list[bytes]:
         """Return the messages that are whole now, without the empty lines between them. ChannelError."""
@@ -60,19 +54,35 @@ class StreamFraming(Channel):
             raise
         return messages
 
-    def wrap(self, message: bytes) -> bytes:
-        return message
-
     def take_output(self) -> bytes:
         said = bytes(self._said)
         self._said.clear()
         return said
 
+    def _next(self) -> bytes:
+        """Return the next whole message; b"" if there is none. ChannelError."""
+        raise NotImplementedError
+
+
+class StreamFraming(Framing):
+    """Finds the messages of one connection."""
+
+    def __init__(self, max_message_bytes: int = LARGEST) -> None:
+        super().__init__(max_message_bytes)
+        self._looked = 0  # octets of `_held` in which no head ends
+        self._size = 0  # of the message whose head is held; 0: its end has not come
+
+    @property
+    def is_midway(self) -> bool:
+        return bool(self._looked or self._size)
+
+    def wrap(self, message: bytes) -> bytes:
+        return message
+
     def farewell(self, _reason: str, /) -> bytes:
         return b""
 
     def _next(self) -> bytes:
-        """Return the next whole message; b"" if there is none."""
         if not self._size and not self._read_head():
             return b""
         if len(self._held) < self._size:

@@ -17,6 +17,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -163,16 +164,14 @@ class _Stream:
         """Give the next ones. OSError."""
         if self.link is None or self.is_taking:
             return
-        while self.to_give:
-            batch = [self.kept[serial] for serial in list(self.to_give)[:AT_ONCE] if serial in self.kept]
-            for serial in list(self.to_give)[:AT_ONCE]:
-                del self.to_give[serial]
-            if batch:
-                message = codec.pack([Word.TAKE, [each.given() for each in batch]])
-                socket.send_fds(self.link, [message], [each.fd for each in batch])
-                self.is_taking = True
-                return
-        if not self.is_complete:
+        if batch := list(islice(self.to_give.values(), AT_ONCE)):
+            message = codec.pack([Word.TAKE, [each.given() for each in batch]])
+            socket.send_fds(self.link, [message], [each.fd for each in batch])
+            for each in batch:
+                each.was_given = True
+                del self.to_give[each.serial]
+            self.is_taking = True
+        elif not self.is_complete:
             self.link.send(codec.pack([Word.ALL]))
             self.is_complete = True
 
@@ -213,6 +212,11 @@ class ConnectionKeeper:
     def count(self) -> int:
         """How many connections there are."""
         return sum(len(each.kept) for each in self._streams)
+
+    @property
+    def strangers(self) -> int:
+        """How many of them are strangers'."""
+        return len(self._strangers)
 
     def next_deadline(self) -> float | None:
         """When to listen again, if the system had no descriptor left (monotonic s)."""

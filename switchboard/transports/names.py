@@ -1,4 +1,4 @@
-"""Resolves a name as RFC 3263 §4 says for UDP: SRV unless a port is given, then addresses (I/O rim).
+"""Resolves a name as RFC 3263 §4.2 says for a transport: SRV unless a port is given, then addresses (I/O rim).
 
 The hosts file is read first: an entry of the operator there needs no server. Everything else is asked of the name
 servers in resolv.conf, with its search, ndots and timeout. Both files are read again when they change. Other sources
@@ -18,7 +18,7 @@ import dns.exception
 import dns.resolver
 
 from switchboard.core.commands import Lookup
-from switchboard.core.domains import DEFAULT_PORT
+from switchboard.sip.flow import TCP, TLS, default_port
 from switchboard.sip.respond import Hop
 from switchboard.transports.desk import Desk, Found
 
@@ -33,6 +33,7 @@ LONGEST_NEGATIVE_S = 3_600.0
 FAILURE_S = 5.0
 """The time without new questions after no server had an answer (RFC 9520 §3.2)."""
 DNS_PORT = 53
+_SERVICES = {TCP: "_sip._tcp", TLS: "_sips._tcp"}
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -54,15 +55,16 @@ class Names:
 
     async def find(self, lookup: Lookup) -> Found:
         """Return where `lookup` leads, within LIMIT_S."""
-        host, port = lookup
+        host, port, transport = lookup
         if known := self._known_here(host):
-            return Found(_hops(known, port), 0.0)
-        service = _NONE if port is not None else await self._ask(f"_sip._udp.{host}", "SRV")
+            return Found(_hops(known, port, transport), 0.0)
+        name = f"{_SERVICES.get(transport, '_sip._udp')}.{host}"
+        service = _NONE if port is not None else await self._ask(name, "SRV")
         if service.data:
             host, port = _best(service.data)
         addresses = await self._addresses(host)
         lasts_s = min(service.lasts_s, addresses.lasts_s)
-        return Found(_hops(addresses.data, port), lasts_s, addresses.is_answered)
+        return Found(_hops(addresses.data, port, transport), lasts_s, addresses.is_answered)
 
     def _known_here(self, host: str) -> Sequence[str]:
         name = host.lower().rstrip(".")
@@ -104,8 +106,8 @@ def _best(services: Iterable[Any]) -> tuple[str, int]:
     return best.target.to_text(omit_final_dot=True).rstrip("."), int(best.port)
 
 
-def _hops(addresses: Iterable[str], port: int | None) -> tuple[Hop, ...]:
-    return tuple((address, DEFAULT_PORT if port is None else port) for address in addresses)
+def _hops(addresses: Iterable[str], port: int | None, transport: int) -> tuple[Hop, ...]:
+    return tuple((address, default_port(transport) if port is None else port) for address in addresses)
 
 
 def _is_address(text: str) -> bool:

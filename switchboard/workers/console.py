@@ -1,6 +1,7 @@
 """The console: pages for a browser. No call needs it, and nobody asks it anything but how it is."""
 
 import time
+from functools import partial
 
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
@@ -52,5 +53,7 @@ class ConsoleService(Actor):
         self._server.stop()
 
 
+run = partial(run_actor, ConsoleService)
+
 if __name__ == "__main__":
-    run_actor(ConsoleService)
+    run()

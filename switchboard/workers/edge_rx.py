@@ -255,5 +255,7 @@ def filter_policy(settings: Settings) -> FilterPolicy:
     )
 
 
+run = partial(run_actor, EdgeRx)
+
 if __name__ == "__main__":
-    run_actor(EdgeRx)
+    run()

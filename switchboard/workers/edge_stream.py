@@ -318,5 +318,7 @@ class EdgeStream(Actor):
         }
 
 
+run = partial(run_actor, EdgeStream)
+
 if __name__ == "__main__":
-    run_actor(EdgeStream)
+    run()

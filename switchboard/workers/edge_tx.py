@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from switchboard.bus import frames
@@ -91,5 +92,7 @@ class EdgeTx(Actor):
             self._failed += 1
 
 
+run = partial(run_actor, EdgeTx)
+
 if __name__ == "__main__":
-    run_actor(EdgeTx)
+    run()

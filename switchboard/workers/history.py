@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -182,5 +183,7 @@ def _is_late(body: Any) -> bool:
     return False
 
 
+run = partial(run_actor, HistoryService)
+
 if __name__ == "__main__":
-    run_actor(HistoryService)
+    run()

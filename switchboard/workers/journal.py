@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -170,5 +171,7 @@ class JournalService(Actor):
         return self._routers[instance]
 
 
+run = partial(run_actor, JournalService)
+
 if __name__ == "__main__":
-    run_actor(JournalService)
+    run()

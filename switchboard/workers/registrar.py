@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -396,5 +397,7 @@ def _policy(settings: Settings) -> RegistrarPolicy:
     )
 
 
+run = partial(run_actor, RegistrarService)
+
 if __name__ == "__main__":
-    run_actor(RegistrarService)
+    run()

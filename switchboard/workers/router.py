@@ -45,6 +45,7 @@ from switchboard.registrar.store import Change
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir
+from switchboard.sip.errors import ParseError
 from switchboard.storage.mending import reports
 from switchboard.transports.resolve import Resolver
 from switchboard.transports.sender import TABLES, make_sender
@@ -72,7 +73,8 @@ class RouterService(Actor):
 
     Casts: sip.received from edge-rx -> sip.taken to it, datagrams on the edge's sockets or else sip.send to edge-tx
     and sip.translate to the translator, call.happened to the journal until call.acknowledged.
-    Questions: auth.failing. Follows location.changed with a replica of the bindings, and phrases.tables.
+    Questions: auth.failing, calls.held, calls.end. Follows location.changed with a replica of the bindings, and
+    phrases.tables.
     """
 
     name = "router"
@@ -164,6 +166,8 @@ class RouterService(Actor):
                 self._take_undeliverable(items, now, self._clock.at())
             case "sip.mark", [int(stream), float(stamp)]:
                 self._bad_items += not self._marks.take(stream, stamp)
+            case "stream.restarted", [int(stream)]:
+                self._core.repeat(stream, self._settings.edge_streams, now, self._clock.at())
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.clock", [float(at)]:
@@ -187,12 +191,25 @@ class RouterService(Actor):
                 self._bad_items += 1
 
     def answer(self, question: str, body: Any) -> Any:
-        """auth.failing: whose phones keep failing to prove a password; calls.held: what goes to other routers now."""
+        """auth.failing: whose phones keep failing to prove a password; calls.held: what goes to other routers now.
+
+        calls.end: ends a call by these requests; why not, "" for each that is under way.
+        """
+        if question == "calls.end" and isinstance(body, list):
+            return [self._end_call(each) for each in body]
         if question == "calls.held" and isinstance(body, int) and body > 0:
             return self._tell_held_calls(body)
         if question != "auth.failing":
             raise LookupError(question)
         return self._authenticator.failing.often() if self._authenticator else []
+
+    def _end_call(self, raw: object) -> str:
+        if not isinstance(raw, bytes):
+            return "this is no request"
+        try:
+            return self._core.end_call(raw, time.monotonic(), self._clock.at())
+        except ParseError as error:
+            return str(error)
 
     def _tell_held_calls(self, routers: int) -> bytes:
         sums = self._held_calls.sums(routers)
@@ -417,5 +434,7 @@ class RouterService(Actor):
             structlog.get_logger().info("transactions taken over", restored=restored)
 
 
+run = partial(run_actor, RouterService)
+
 if __name__ == "__main__":
-    run_actor(RouterService)
+    run()

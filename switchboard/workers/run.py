@@ -53,26 +53,29 @@ def pin(name: str, instance: int, pins: Sequence[str]) -> None:
 
 
 def run_actor(
-    make: Callable[[Settings, BusContext, int], Actor], argv: Sequence[str] | None = None
+    make: Callable[[Settings, BusContext, int], Actor],
+    argv: Sequence[str] | None = None,
+    is_fork: bool = False,
 ) -> NoReturn:
     """Run the worker that `make(settings, context, instance)` builds until SIGTERM; ends the process.
 
     It begins when its parent says go, with the settings of that moment. Bad ones show before it waits, too:
     while the worker that it is to follow still serves. `argv` (default: the process's) may name
-    `--instance I`. The exit status:
+    `--instance I`. `is_fork`: of a parent that has just read the settings. The exit status:
     0: asked to end, and drained, or never told to go. 1: an unforeseen exception, whose traceback is in the
     log, or no parent. 2: bad settings, found before anything is bound, or by `make`, which may raise
     SettingsError too; or an UnusableFile or NotListeningError, whose text is in the log.
     """
     die_with_parent()
-    leave(_run(make, _parse_instance(argv)))
+    leave(_run(make, _parse_instance(argv), is_fork))
 
 
-def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int) -> int:
+def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int, is_fork: bool) -> int:
     try:
-        load_settings()
-        gc.collect()  # now, while nobody waits for it
-        gc.freeze()
+        if not is_fork:
+            load_settings()
+            gc.collect()  # now, while nobody waits for it
+            gc.freeze()
         if not await_go():
             return 0
         stop = StopSignal()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -142,5 +143,7 @@ class TranslatorService(Actor):
         self._edge.close()
 
 
+run = partial(run_actor, TranslatorService)
+
 if __name__ == "__main__":
-    run_actor(TranslatorService)
+    run()

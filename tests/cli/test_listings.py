@@ -44,9 +44,12 @@ def test_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[An
     assert asked == [["", 0, Wanted().to_wire()]]
     assert json.loads(done.stdout) == {"bindings": [{"user": "lukas", **BINDING}]}
     heading, line = switchboard("bindings").stdout.splitlines()
-    assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "user", "agent", "note"]
+    assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "transport"] + [
+        *("user", "agent", "note")
+    ]
     assert line.startswith("lukas  sip:lukas@10.0.0.2  1  ")
     assert "Linphone [5.1]" in line
+    assert " UDP " in line
 
 
 def test_a_contact_that_names_another_address(
@@ -55,6 +58,15 @@ def test_a_contact_that_names_another_address(
     other = {**BINDING, "contact_uri": "sip:lukas@192.168.7.7:5060"}
     answering("registrar.0.ask", "location.list", ["life", [["lukas", [other]]], 0])
     assert switchboard("bindings").stdout.splitlines()[1].endswith("contact names 192.168.7.7")
+
+
+def test_a_connection_that_is_closed_is_told(
+    switchboard: Run, answering: Callable[[str, str, Any], list[Any]]
+) -> None:
+    way = {"transport": "TLS", "connection": "closed"}
+    asked = answering("registrar.0.ask", "location.list", ["life", [["lukas", [BINDING | way]]], 0])
+    assert "  TLS, closed  " in switchboard("bindings", "--transport", "tls").stdout
+    assert asked == [["", 0, {"transport": "tls"}]]
 
 
 def test_some_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[Any]]) -> None:

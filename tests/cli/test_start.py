@@ -13,12 +13,15 @@ from contextlib import closing
 from itertools import takewhile
 from pathlib import Path
 
+import psutil
 import pytest
 from cli.conftest import LIMIT_S, Run
 from cli.test_credentials import HOSTS
 
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rpc import call_rpc
+from switchboard.cli.start import _load
+from switchboard.settings.hosts import WorkerName
 
 Environment = dict[str, str]
 
@@ -128,6 +131,11 @@ def test_a_file_of_the_future_is_refused(
     assert "Traceback" not in "".join(said)
 
 
+def test_code_that_cannot_be_loaded_is_left_to_its_worker() -> None:
+    assert _load(WorkerName("registrar", 0)) is not None
+    assert _load(WorkerName("toaster", 0)) is None
+
+
 def test_address_of_another_machine(environment: Environment, switchboard: Run) -> None:
     assert switchboard("keys", HOSTS=HOSTS, HOST="beta").status == 0
     said = fail_to_start("journal", environment, HOSTS=HOSTS, HOST="beta")
@@ -168,6 +176,9 @@ def test_life_of_a_component(environment: Environment, data_dir: Path, switchboa
                 Endpoints(data_dir / "run").control("translator"), "status", timeout_s=LIMIT_S
             )
             assert (worker["name"], worker["state"]) == ("translator", "up")
+            forked = psutil.Process(worker["pid"])
+            assert forked.ppid() == process.pid
+            assert "switchboard.workers.translator" in " ".join(forked.cmdline())
             workers = json.loads(switchboard("status", "--json").stdout)["components"]
             assert [each["name"] for each in workers if each["state"] == "up"] == ["translator"]
             assert switchboard("restart", "translator").status == 0

@@ -30,7 +30,7 @@ class Bench:
         effects = TransactionEffects(self.now)
         yield effects
         commands: list[SendRequest | SendResponse] = [*effects.requests, *effects.responses]
-        assert all(command.to == FLOW for command in commands)
+        assert all(command.to.hop == FLOW.hop for command in commands)
         assert all(command.reader == READER for command in effects.responses)
         self.sent += ((self.now, command.raw) for command in commands)
 

@@ -10,6 +10,7 @@ from switchboard.core.client_transaction import (
     InviteClientTransaction,
     NonInviteClientTransaction,
 )
+from switchboard.sip.flow import TCP
 from switchboard.sip.message import Message, parse_message
 
 TRYING, PROCEEDING, COMPLETED, ACCEPTED, TERMINATED = ClientState
@@ -240,3 +241,28 @@ def test_nothing_comes_behind_the_end(bench: Bench) -> None:
         bench.taken()
         assert [tell(transaction, status, bench) for status in (100, 200, 486)] == [False] * 3
         assert bench.taken() == []
+
+
+class TestReliable:
+    """§17.1.1.2, §17.1.2.2: no timers A and E; D and K are 0."""
+
+    @pytest.mark.parametrize(
+        ("kind", "raw"), [(InviteClientTransaction, INVITE), (NonInviteClientTransaction, INFO)]
+    )
+    def test_timers(self, kind: type[ClientTransaction], raw: bytes, bench: Bench) -> None:
+        transaction = kind((BRANCH, "INVITE"), FLOW._replace(transport=TCP), raw, bench.timers, bench.values)
+        with bench.effects() as effects:
+            transaction.start(effects)
+        assert transaction.armed == {"B": bench.now + bench.values.lifetime}
+        assert tell(transaction, 486, bench)
+        assert (transaction.state, transaction.armed) == (TERMINATED, {})
+
+    def test_a_2xx_may_come_from_several_forks(self, bench: Bench) -> None:
+        """Timer M is 64 T1 over any transport (RFC 6026 §8.7)."""
+        flow = FLOW._replace(transport=TCP)
+        transaction = InviteClientTransaction((BRANCH, "INVITE"), flow, INVITE, bench.timers, bench.values)
+        with bench.effects() as effects:
+            transaction.start(effects)
+        assert tell(transaction, 200, bench)
+        assert transaction.state == ACCEPTED
+        assert tell(transaction, 200, bench)

@@ -3,6 +3,7 @@
 import pytest
 
 from switchboard.core.domains import AccessList, OwnDomains, canonical_host, parse_host, parse_networks
+from switchboard.sip.flow import TCP, TLS, UDP, WSS
 from switchboard.sip.uri import SipUri
 
 
@@ -69,6 +70,23 @@ def test_owns(port: int, uri: str, is_own: bool) -> None:
 def test_is_listening_at(listening: int, host: str, port: int | None, expected: bool) -> None:
     """Stricter than `owns`: another process may hold port 5060."""
     assert domains(listening).is_listening_at(host, port) is expected
+
+
+def test_every_transport_has_its_port() -> None:
+    own = OwnDomains(["10.0.0.1"], [], 5070, transports={UDP: 5070, TCP: 5071, TLS: 5061, WSS: 443})
+    assert [own.port_of(each) for each in (UDP, TCP, TLS, WSS)] == [5070, 5071, 5061, 443]
+    assert all(own.owns(SipUri.parse(f"sip:a@10.0.0.1:{port}")) for port in (5060, 5061, 5070, 5071, 443))
+    assert not own.owns(SipUri.parse("sip:a@10.0.0.1:5072"))
+    assert [own.is_listening_at("10.0.0.1", port) for port in (5061, 5060, None)] == [True, False, False]
+    assert own.dialled == {UDP, TCP, TLS}
+    assert own.is_secure
+
+
+def test_udp_and_tcp_share_a_port_if_nothing_is_said() -> None:
+    own = domains(5070)
+    assert (own.port_of(UDP), own.port_of(TCP)) == (5070, 5070)
+    assert own.dialled == {UDP, TCP}
+    assert not own.is_secure
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from switchboard.core.server_transaction import (
     ServerState,
     ServerTransaction,
 )
+from switchboard.sip.flow import TCP
 
 TRYING, PROCEEDING, COMPLETED, CONFIRMED, ACCEPTED, TERMINATED = ServerState
 RESPONSES = {"100": 100, "180": 180, "183": 183, "200": 200, "202": 202, "302": 302, "486": 486, "603": 603}
@@ -277,3 +278,22 @@ def test_its_age_is_known_until_its_final_response(bench: Bench) -> None:
     tell(transaction, "200", bench)
     assert transaction.age_s(bench.now + 1) == 0.0
     assert invite_in(PROCEEDING, bench).age_s(bench.now + 1) == 0.0
+
+
+class TestReliable:
+    """§17.2.1, §17.2.2: no timer G. J is T4, for a connection may hand on a request twice if its process died."""
+
+    def test_a_failure_is_not_repeated(self, bench: Bench) -> None:
+        flow = FLOW._replace(transport=TCP)
+        transaction = InviteServerTransaction(("k",), flow, READER, bench.timers, bench.values)
+        tell(transaction, "180", bench)
+        tell(transaction, "486", bench)
+        assert transaction.armed == {"H": bench.now + bench.values.lifetime}
+        assert tell(transaction, "ACK", bench)
+        assert transaction.armed == {"I": bench.now + bench.values.t4}
+
+    def test_an_answer_is_kept_for_a_while(self, bench: Bench) -> None:
+        flow = FLOW._replace(transport=TCP)
+        transaction = NonInviteServerTransaction(("k",), flow, READER, bench.timers, bench.values)
+        tell(transaction, "200", bench)
+        assert transaction.armed == {"J": bench.now + bench.values.t4}

@@ -15,7 +15,7 @@ from sip.messages import anything, mutations
 
 from switchboard import codec
 from switchboard.core.domains import parse_networks
-from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress, IngressInPython
+from switchboard.edge.ingress import DATAGRAMS_A_ROUND, STUN_A_SECOND, Ingress, IngressInPython
 from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.sip.dispatch import REGISTRAR, call_id_sum
 from switchboard.sip.scan import scan_in_python
@@ -41,6 +41,16 @@ def agree(data: bytes, host: str = "10.0.0.11", port: int = 5060, local: str = "
             bench.ingress.take(data, udp(host, port, local), 100.0)
         compiled, reference = (bench.outcome() for bench in benches)
         assert compiled == reference, data
+
+
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
+def test_more_stun_than_phones_may_send_gets_no_answer(make: type[Ingress] | type[IngressInPython]) -> None:
+    bench, request = Bench(make), bytes.fromhex("000100002112a442") + bytes(12)
+    for number in range(STUN_A_SECOND + 5):
+        bench.ingress.take(request, udp(f"192.0.{number // 250}.{number % 250}", 5060, "10.0.0.1"), 1e5)
+    bench.ingress.take(request, udp("192.0.2.9", 5060, "10.0.0.1"), 1e5 + 1)
+    assert len(bench.boxes[-1].items) == STUN_A_SECOND + 1
+    assert bench.ingress.stats()["stun_withheld"] == 5
 
 
 @needs_compiled_core

@@ -457,3 +457,53 @@ def test_whatever_was_seen_is_explained(pieces: list[tuple[Direction, bytes, int
         for each in (whole[place % len(whole)], Seen(place, BOARD, LUKAS, raw, direction))
     ]
     assert explain(seen).sentences
+
+
+def operators_bye(wire: Wire, to: Address, sender: str, status: int) -> None:
+    """The operator hangs up in the name of a side, and the other one answers."""
+    branch = f"sbop{sender}"
+    end = 'Reason: Q.850;cause=16;text="Ended by the operator"\r\n'
+    wire.leaves(to, request("BYE", "sip:x", (branch, "op"), cseq=101, to_tag="2", sender=sender, extra=end))
+    wire.comes(to, response(status, "X", (branch, "op"), method="BYE", cseq=101))
+
+
+def test_a_call_that_the_operator_hung_up() -> None:
+    wire = Wire()
+    invited(wire)
+    answered(wire, 200, "OK")
+    acknowledged(wire)
+    wire.wait(10)
+    operators_bye(wire, LENKA, "lukas", 200)
+    operators_bye(wire, LUKAS, "lenka", 481)
+    account = explain(wire.seen)
+    assert account.sentences[-1] == "They talked for 10 s, then the operator ended the call."
+    assert (account.outcome, account.ended_by, account.advice) == ("answered", "operator", [])
+
+
+def test_a_hang_up_of_the_operator_that_is_refused() -> None:
+    wire = Wire()
+    invited(wire)
+    answered(wire, 200, "OK")
+    acknowledged(wire)
+    operators_bye(wire, LENKA, "lukas", 403)
+    account = explain(wire.seen)
+    assert account.sentences[-1].startswith(
+        "The operator wanted to end the call (BYE), but it was refused (403"
+    )
+    assert account.outcome == "up"
+
+
+def test_a_ringing_call_that_the_operator_ended() -> None:
+    wire = Wire()
+    invited(wire)
+    answered(wire, 180, "Ringing")
+    wire.wait(3)
+    end = 'Reason: SIP;cause=487;text="Ended by the operator"\r\n'
+    wire.leaves(LENKA, request("CANCEL", "sip:lenka@10.0.0.3", ("sb1",), extra=end))
+    answered(wire, 487, "Request Terminated")
+    account = explain(wire.seen)
+    assert account.sentences[-2:] == [
+        "The phone rang for 3.0 s.",
+        "The operator ended the call before anybody answered (487 Request Terminated).",
+    ]
+    assert (account.failed, account.outcome, account.ended_by) == (False, "cancelled", "operator")

@@ -72,7 +72,8 @@ def item(number: int, event: CallEvent) -> list[object]:
         case Failed():
             return [*head, event.status, event.by.value]
         case Bye():
-            return [*head, event.from_tag, event.to_tag, event.status]
+            by = [event.by.value] if event.by else []
+            return [*head, event.from_tag, event.to_tag, event.status, *by]
         case Refreshed():
             return [*head, event.from_tag, event.to_tag, event.session_s]
         case Ringing() | Unconfirmed():

@@ -11,7 +11,7 @@ from switchboard.journal.changes import Changes
 from switchboard.journal.events import CallEvent, Ringing
 from switchboard.journal.file import parse_records
 from switchboard.journal.fold import MAX_OPEN, CallFolder
-from switchboard.journal.record import CallDetailRecord
+from switchboard.journal.record import CallDetailRecord, Outcome, Party
 from switchboard.journal.waits import CHALLENGE_S, GRACE_S, INVITE_S, PAST_US_S
 
 MAX_CALL_S = 43_200.0
@@ -286,3 +286,17 @@ def test_an_answered_call_has_its_record_in_any_order(rest: list[CallEvent]) -> 
     rang_late = not isinstance(rest[0], Ringing)
     assert [record.model_copy(update={"ringing_at": wanted.ringing_at}) for record in found] == [wanted]
     assert rang_late or found == [wanted]
+
+
+@pytest.mark.parametrize(("sender", "receiver"), [("a", "b"), ("b", "a")])
+def test_a_bye_of_the_operator_ends_the_call_in_his_name(sender: str, receiver: str) -> None:
+    by_operator = bye(sender, receiver)._replace(by=Party.OPERATOR)
+    calls = folder(invite(), answered(), by_operator, bye(receiver, sender)._replace(by=Party.OPERATOR))
+    (record,) = calls.take_records()
+    assert (record.outcome, record.ended_by) == (Outcome.ANSWERED, Party.OPERATOR)
+    assert not len(calls.table)
+
+
+def test_a_ringing_call_that_the_operator_ends_is_cancelled() -> None:
+    (record,) = folder(invite(), ringing(), failed(487, "operator")).take_records()
+    assert (record.outcome, record.ended_by) == (Outcome.CANCELLED, Party.OPERATOR)

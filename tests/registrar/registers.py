@@ -2,16 +2,24 @@
 
 from itertools import count
 
+from switchboard.core.gruu import Gruus
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.sqlite import SqliteStore
+from switchboard.sip.flow import TCP, Flow, connection_of
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.uri import SipUri
 
 SOURCE = ("10.0.0.9", 5060)
 NOW_AT = 1_700_000_000.25
+KEY = b"k" * 32
 _numbers = count(1)
+
+
+def connection(serial: int, transport: int = TCP, source: tuple[str, int] = SOURCE) -> bytes:
+    """A packed flow over the connection with that serial number."""
+    return Flow(transport, "10.0.0.1", *source, connection_of(0, serial.to_bytes(8, "big"))).pack()
 
 
 def register(
@@ -49,13 +57,15 @@ class Desk:
 
     def __init__(self, policy: RegistrarPolicy | None = None, store: SqliteStore | None = None) -> None:
         self.store = store or SqliteStore(":memory:")
-        self.registrar = Registrar(self.store, is_own, policy or RegistrarPolicy(), b"secret")
+        self.registrar = Registrar(
+            self.store, is_own, policy or RegistrarPolicy(), b"secret", gruus=Gruus(KEY)
+        )
         self.now_at = NOW_AT
 
-    def send(self, raw: bytes, source: tuple[str, int] = SOURCE) -> Message:
+    def send(self, raw: bytes, source: tuple[str, int] = SOURCE, flow: bytes = b"") -> Message:
         """The response to a REGISTER."""
         with self.store.batch():
-            answer = self.registrar.process(parse_message(raw), source, self.now_at)
+            answer = self.registrar.process(parse_message(raw), source, self.now_at, flow)
         return parse_message(answer.response)
 
     def contacts(self, user: str = "lukas") -> list[str]:

@@ -30,7 +30,7 @@ def test_wire_form_has_all() -> None:
 
 def test_map_names_the_wire_form() -> None:
     found = BINDING.to_map()
-    assert tuple(found) == (*WIRE_FIELDS[:-1], "transport")
+    assert tuple(found) == (*WIRE_FIELDS[:-1], "transport", "connection")
     assert (found["contact_uri"], found["expires_at"], found["source"]) == (
         "sip:a@h:5070",
         99.5,
@@ -77,6 +77,13 @@ def test_people_see_the_transport() -> None:
     assert BINDING.to_map()["transport"] == "UDP"
     assert BINDING._replace(flow=FLOW).to_map()["transport"] == "TLS"
     assert "flow" not in BINDING.to_map()
+
+
+def test_people_see_whether_the_connection_is_there() -> None:
+    closed = Flow(TCP, "", "192.0.2.9", 5060).pack()
+    assert BINDING.to_map()["connection"] == ""
+    assert BINDING._replace(flow=FLOW).to_map()["connection"] == "open"
+    assert BINDING._replace(flow=closed).to_map()["connection"] == "closed"
 
 
 def test_the_transport_is_that_of_the_flow() -> None:

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from registrar.registers import connection
 
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.listing import Wanted, doubt_of, read_pages
+from switchboard.registrar.listing import Wanted, doubt_of, read_pages, transport_told, way_of
 
 BOUND = Binding("sip:lukas@10.0.0.9:5060;ob", 1.0, 9e9, user_agent="Linphone/5", source="10.0.0.9:5060")
 BOUND_6 = BOUND._replace(source="[2001:db8::7]:5060")
@@ -95,4 +96,29 @@ def test_pages_are_followed_and_nobody_is_told_twice() -> None:
     ],
 )
 def test_contacts_that_are_odd(contact: str, source: str, doubt: str) -> None:
-    assert doubt_of(contact, source) == doubt
+    assert doubt_of(contact, source, "") == doubt_of(contact, source, "closed") == doubt
+    assert doubt_of(contact, source, "open") == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({"transport": "TCP", "connection": "open"}, "TCP"),
+        ({"transport": "TCP", "connection": "closed"}, "TCP, closed"),
+        ({"transport": "UDP", "connection": ""}, "UDP"),
+        ({}, "UDP"),
+    ],
+)
+def test_how_a_phone_is_reached(found: dict[str, str], told: str) -> None:
+    assert transport_told(*way_of(found)) == told
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"), [("tcp", True), ("T*", True), ("tls", False), ("udp", False), ("", True)]
+)
+def test_bindings_of_a_transport(pattern: str, fits: bool) -> None:
+    assert Wanted(transport=pattern).matches(Binding("sip:a@h", 1.0, 0.0, flow=connection(1))) is fits
+
+
+def test_only_patterns_that_are_there_are_asked_for() -> None:
+    assert Wanted(user="a*").to_wire() == {"user": "a*"}

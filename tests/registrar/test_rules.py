@@ -366,7 +366,7 @@ def test_cseq_of_another_method_is_400() -> None:
     [
         ("Require: path", None),
         ("Require: PATH , x-a\nRequire: x-b", "x-a, x-b"),
-        ("Require: outbound", "outbound"),
+        ("Require: events", "events"),
     ],
 )
 def test_required_extensions(require: str, unsupported: str | None) -> None:

@@ -321,6 +321,12 @@ def test_our_branch_is_found(method: str, before: bytes) -> None:
     assert parse_quoted(forwarded(method.encode(), before)) == Quoted(method, BRANCH, 12)
 
 
+@pytest.mark.parametrize("transport", [b"TCP", b"TLS", b"WS", b"WSS"])
+def test_our_branch_is_found_over_any_transport(transport: bytes) -> None:
+    via = VIA.replace(b"UDP", transport)
+    assert parse_quoted(forwarded(via=via)) == Quoted("INVITE", BRANCH, 12)
+
+
 def test_what_the_proxy_sends_is_found() -> None:
     board = Board()
     board.bind("lukas", "sip:lukas@10.0.0.11")

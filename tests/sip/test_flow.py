@@ -17,6 +17,7 @@ from switchboard.sip.flow import (
     FlowError,
     bracketed,
     connection_of,
+    default_port,
     format_hop,
     is_dialled,
     is_reliable,
@@ -145,3 +146,16 @@ def test_the_way_back_over_a_connection_is_that_connection() -> None:
     assert flow.towards(("192.0.2.9", 5060)) is flow
     unconnected = flow._replace(connection=b"")
     assert unconnected.towards(("192.0.2.9", 5060)) == unconnected._replace(port=5060)
+
+
+def test_only_tls_has_another_default_port() -> None:
+    assert [default_port(each) for each in (UDP, TCP, TLS)] == [5060, 5060, 5061]
+
+
+def test_the_same_way_whatever_is_left_out() -> None:
+    flow = Flow(TCP, "192.0.2.1", "192.0.2.9", 40000, connection_of(0, b"12345678"))
+    assert flow.is_same_way(flow._replace(local=""))
+    assert flow.is_same_way(flow._replace(connection=b""))
+    assert not flow.is_same_way(flow._replace(connection=connection_of(0, b"12345679")))
+    assert not flow.is_same_way(flow._replace(transport=TLS))
+    assert not flow.is_same_way(flow._replace(port=40001))

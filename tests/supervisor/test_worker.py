@@ -5,10 +5,13 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import psutil
 import pytest
+from supervisor import fake_worker
 from supervisor.fake_children import LIMIT_S, LOOK_S, command, tend_until
 
 from switchboard.supervisor.child import LOOKS
@@ -221,6 +224,46 @@ def test_broken_new_code_leaves_the_old_worker_and_its_standby(tmp_path: Path) -
         kill(worker)
         tend_until(worker, lambda: worker.pid == standby, 13.0)
         become_up(worker, 13.0)
+
+
+def test_the_first_one_may_be_a_fork_of_this_process(capfd: pytest.CaptureFixture[str]) -> None:
+    worker = Worker("fake", 0, command("says loaded"), grace_s=1.0, standbys=False)
+    worker.fork(partial(fake_worker.main, "steady"))
+    worker.start(10.0)
+    become_up(worker)
+    assert psutil.Process(worker.pid).ppid() == os.getpid()
+    first = kill(worker)
+    tend_until(worker, lambda: worker.pid not in (first, None), 12.0)
+    become_up(worker, 12.0)
+    worker.stop(13.0)
+    tend_until(worker, lambda: worker.gone, 13.0)
+    assert capfd.readouterr().out == "loaded\n"
+
+
+def test_a_fork_has_a_standby_too() -> None:
+    worker = Worker("fake", 0, command("broken"), grace_s=1.0)
+    worker.fork(partial(fake_worker.main, "steady"))
+    worker.start(10.0)
+    become_up(worker)
+    standby = have_standby(worker, 10.0)
+    kill(worker)
+    tend_until(worker, lambda: worker.pid == standby, 12.0)
+    become_up(worker, 12.0)
+    worker.stop(20.0)
+    tend_until(worker, lambda: worker.gone, 20.0)
+
+
+def test_a_fork_that_hangs_before_it_serves_is_not_waited_for() -> None:
+    worker = Worker("fake", 0, command("steady"), grace_s=1.0, standbys=False)
+    worker.fork(partial(fake_worker.main, "hangs"))
+    worker.start(10.0)
+    worker.tend((), 10.0)
+    looks = chain.from_iterable(worker.look() for _ in range(LOOKS + 1))
+    assert next(looks) == f"fake.0 (pid {worker.pid}) hangs while it starts and is killed"
+    tend_until(worker, lambda: worker.state is State.DOWN, 10.0)
+    become_up(worker, 11.0)
+    worker.stop(20.0)
+    tend_until(worker, lambda: worker.gone, 20.0)
 
 
 def test_restart_asked_for_twice_is_one(steady: Worker) -> None:

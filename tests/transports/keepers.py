@@ -15,8 +15,8 @@ TURN_S = 0.01
 class KeeperThread:
     """Serves a keeper of `streams` edge-streams at `path` until it is closed."""
 
-    def __init__(self, path: Path, host: str = "127.0.0.1", streams: int = 1, **limits: int) -> None:
-        self.listeners = listen(host, 0)
+    def __init__(self, path: Path, streams: int = 1, **limits: int) -> None:
+        self.listeners = listen("127.0.0.1", 0)
         self.address = self.listeners[0].getsockname()[:2]
         most = {"most": 1000, "most_of_source": 1000, **limits}
         self.keeper = ConnectionKeeper(

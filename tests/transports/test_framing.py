@@ -14,7 +14,7 @@ EMPTY = HEAD + b"Content-Length: 0\r\n\r\n"
 FULL = HEAD + b"l : 11\r\nSubject: hello\r\n\r\n\r\n\r\nv=0\r\n\r\n"
 
 
-def framing() -> StreamFraming:
+def framing(_is_new: bool = True) -> StreamFraming:
     return StreamFraming(LIMIT)
 
 

@@ -9,6 +9,7 @@ import pytest
 from name_server import NEGATIVE_S, TTL_S, NameServer, name_server
 
 from switchboard.core.commands import Lookup
+from switchboard.sip.flow import TCP, TLS
 from switchboard.transports.desk import Found
 from switchboard.transports.names import FAILURE_S, LIMIT_S, LONGEST_NEGATIVE_S, Names, read_hosts
 
@@ -18,6 +19,8 @@ RECORDS = {
     ("_sip._udp.none.example.", "SRV"): ["0 0 0 ."],
     ("_sip._udp.here.example.", "SRV"): ["0 0 5074 localhost."],
     ("_sip._udp.lost.example.", "SRV"): ["0 0 5074 nowhere.example."],
+    ("_sip._tcp.one.example.", "SRV"): ["0 0 5075 a.example."],
+    ("_sips._tcp.one.example.", "SRV"): ["0 0 5076 a.example."],
     ("a.example.", "A"): ["192.0.2.1"],
     ("both.example.", "A"): ["192.0.2.2"],
     ("both.example.", "AAAA"): ["2001:db8::2"],
@@ -67,6 +70,20 @@ def find(names: Names, host: str, port: int | None = None) -> Found:
 def test_find(names: Names, host: str, port: int | None, hops: list[tuple[str, int]]) -> None:
     """SRV only where no port is given: lowest priority, then highest weight; else the default port."""
     assert find(names, host, port).hops == tuple(hops)
+
+
+@pytest.mark.parametrize(
+    ("host", "transport", "port"),
+    [
+        ("one.example", TCP, 5075),
+        ("one.example", TLS, 5076),
+        ("a.example", TCP, 5060),
+        ("a.example", TLS, 5061),
+    ],
+)
+def test_each_transport_has_records_of_its_own(names: Names, host: str, transport: int, port: int) -> None:
+    found = asyncio.run(names.find(Lookup(host, None, transport)))
+    assert found.hops == (("192.0.2.1", port),)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from switchboard.edge.ingress import DATAGRAMS_A_ROUND
 from switchboard.edge.undeliverable import ERRORS_A_ROUND
 from switchboard.settings.model import Settings
 from switchboard.sip.scan import scan
+from switchboard.sip.stun import answer_to
 from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import HAS_ERROR_QUEUE, bind_sockets
 from switchboard.workers.edge_rx import REGISTERS_INTERVALS, EdgeRx
@@ -212,13 +213,22 @@ def test_a_ping_has_its_pong_from_where_it_came_to(edge: Edge) -> None:
     assert edge.heard(b"\r\n\r\n", to="127.0.0.2") == ("edge-tx.0", [flow(edge, "127.0.0.2"), b"\r\n"])
 
 
+def test_a_stun_request_is_answered_from_where_it_came_to(edge: Edge) -> None:
+    request = bytes.fromhex("000100002112a442") + b"twelve bytes"
+    to, answer = edge.heard(request, to="127.0.0.2")
+    assert (to, answer) == (
+        "edge-tx.0",
+        [flow(edge, "127.0.0.2"), answer_to(request, *edge.phone.getsockname())],
+    )
+
+
 @pytest.mark.parametrize(
     ("data", "counter"),
     [
         (b"", "datagrams.keep_alive"),
         (b"\r\n", "datagrams.keep_alive"),
         (b"\0\0\0\0", "datagrams.keep_alive"),
-        (bytes.fromhex("000100002112a442") + bytes(12), "datagrams.stun"),
+        (bytes.fromhex("001100002112a442") + bytes(12), "datagrams.stun"),
         (b"jaK\r\n", "dropped"),
         (b"SIP/2.0 200 OK\r\n\r\n", "dropped"),
         (b"\xff" * 1000, "dropped"),

@@ -9,10 +9,11 @@ from compiled import needs_compiled_core
 from flows import packed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from registrar.registers import NOW_AT, is_own, register
+from registrar.registers import KEY, NOW_AT, connection, is_own, register
 
 from switchboard.bus import frames
 from switchboard.codec import CodecError, pack, unpack
+from switchboard.core.gruu import Gruus
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
@@ -40,7 +41,7 @@ class Desk:
 
     def __init__(self, *, in_python: bool) -> None:
         self.store = SqliteStore(":memory:")
-        registrar = Registrar(self.store, is_own, POLICY, b"secret")
+        registrar = Registrar(self.store, is_own, POLICY, b"secret", gruus=Gruus(KEY))
         self.reception = ReceptionInPython(registrar, 32.0) if in_python else make_reception(registrar, 32.0)
         self.now = 0.0
 
@@ -125,6 +126,8 @@ contacts = st.lists(
                 "<sip:eva@10.0.0.9:0>",
                 "<sip:nowhere.invalid>",
                 "<sips:eva@h>",
+                "<sip:lukas@127.0.0.1;gr=urn:x:1>",
+                "<sip:lukas@10.0.0.9;GR>",
                 "<tel:123>",
                 "sip:eva@10.0.0.9",
                 '"ž" <sip:eva@h.test?x=1>',
@@ -187,6 +190,8 @@ extras = st.sampled_from(
         "Accept-Language: sk",
         "Route: <sip:x;lr>",
     ]
+    + ["Supported: gruu", "Supported: path, OUTBOUND", "Supported: a\nSupported: Gruu", "Supported: 100rel"]
+    + ["Supported: outbound\nVia: SIP/2.0/UDP 10.0.0.7"]
     + ["Via: SIP/2.0/UDP 10.0.0.7;branch=z9hG4bKbelow", "User-Agent: one\nUser-Agent: two"]
 )
 sent_bys = st.sampled_from(
@@ -207,6 +212,8 @@ flows = st.sampled_from(
         packed("2001:db8::7", 5),
         packed("::ffff:10.0.0.9", 5),
         packed("fe80::1%eth0", 5),
+        connection(1),
+        connection(2),
     ]
 )
 tos = st.sampled_from(
@@ -296,6 +303,45 @@ def test_twins_answer_alike(rounds: Sequence[tuple[list[Any], float]]) -> None:
         assert one == other
         for desk in desks:
             desk.now += pause
+
+
+@needs_compiled_core
+@pytest.mark.parametrize(
+    ("contact", "extra", "flow"),
+    [
+        ("<sip:lukas@10.0.0.9>", "", connection(1)),
+        (f"<sip:lukas@10.0.0.9>;{PHONE}", "Supported: path, Gruu", FLOW),
+        (f"<sip:lukas@10.0.0.9>;{PHONE};reg-id=1", "Supported: outbound", FLOW),
+        (f"<sip:lukas@10.0.0.9>;{PHONE};reg-id=1", "Via: SIP/2.0/UDP 10.0.0.7", FLOW),
+        ("<sip:lukas@switchboard.test;gr=urn:x:1>", "", FLOW),
+    ],
+)
+def test_flows_and_gruus_are_the_references(contact: str, extra: str, flow: bytes) -> None:
+    desk = Desk(in_python=False)
+    assert len(desk.take(item(register(contact, extra=extra), flow))) == 1
+    assert desk.plain() == 0
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("extra", ["Supported: outbound, path", "Supported: 100rel"])
+def test_an_instance_without_a_flow_is_plain(extra: str) -> None:
+    desk = Desk(in_python=False)
+    desk.take(item(register(f"<sip:lukas@10.0.0.9>;{PHONE}", extra=extra)))
+    assert desk.plain() == 1
+
+
+def test_an_answer_goes_back_over_the_connection_whatever_via_says() -> None:
+    desk = Desk(in_python=True)
+    raw = register("<sip:lukas@10.0.0.9>", sent_by="10.0.0.7:5060").replace(b";rport", b"")
+    assert [answer[0] for answer in desk.take(item(raw, connection(1)))] == [connection(1)]
+
+
+def test_a_request_that_comes_again_over_another_connection_is_answered_there() -> None:
+    desk = Desk(in_python=True)
+    raw = register("<sip:lukas@10.0.0.9>")
+    answers = desk.take(item(raw, connection(1)), item(raw, connection(2)), item(raw, connection(1)))
+    assert [answer[0] for answer in answers] == [connection(1), connection(2), connection(1)]
+    assert desk.reception.stats()["retransmissions"] == 1
 
 
 @needs_compiled_core

@@ -9,6 +9,9 @@ from switchboard.console.api.problems import Problem
 from switchboard.console.api.workshop import Workshop
 from switchboard.console.people import People
 from switchboard.console.restarting import owners, restart
+from switchboard.history.ending import end_call
+from switchboard.history.endings import CannotEnd, NoSuchCall
+from switchboard.history.reader import history_of
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 
@@ -76,6 +79,15 @@ class Changing:
                 problems=(404,),
             ),
             Operation(
+                "hang_up",
+                "POST",
+                "/calls/{call_id}/hangup",
+                "End a call that rings or is up",
+                self.hang_up,
+                models.HungUp,
+                problems=(404, 409),
+            ),
+            Operation(
                 "restart_worker",
                 "POST",
                 "/workers/{worker}/restart",
@@ -117,6 +129,16 @@ class Changing:
         query: models.BindingQuery = call.query
         await self._run(lambda: self._people.unbind(query.user, query.contact))
         _log("binding removed", call, user=query.user, contact=query.contact)
+
+    async def hang_up(self, call: Call) -> models.HungUp:
+        """End a call."""
+        call_id, history = call.path["call_id"], history_of(self._settings)
+        _log("hang-up asked for", call, call_id=call_id)
+        try:
+            ended = await self._run(lambda: end_call(call_id, history, self._settings, self._context))
+        except CannotEnd as error:
+            raise Problem(404 if isinstance(error, NoSuchCall) else 409, str(error)) from error
+        return models.HungUp(call_id=call_id, told=list(ended.told), not_told=list(ended.not_told))
 
     async def restart(self, call: Call) -> models.Restarted:
         """Replace a worker; the console itself goes after the answer."""

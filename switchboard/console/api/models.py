@@ -196,6 +196,10 @@ class Binding(BaseModel):
     q: float
     left_s: float
     source: str
+    transport: Annotated[str, Field(description="UDP, TCP, TLS, WS or WSS.")]
+    connection: Annotated[
+        str, Field(description="open; closed: the next request makes another one; empty for UDP.")
+    ]
     user_agent: str
 
 
@@ -208,6 +212,7 @@ class BindingsQuery(Paged):
     contact: Annotated[Text, Field(description="A part of the contact.")] = ""
     source: Annotated[Text, Field(description="Host, host:port, or a network.")] = ""
     agent: Annotated[Text, Field(description="A part of the user agent's name.")] = ""
+    transport: Annotated[Text, Field(description="UDP, TCP, TLS, WS or WSS.")] = ""
 
 
 class Bindings(Page):
@@ -348,3 +353,11 @@ class Restarted(BaseModel):
 
     worker: str
     state: Literal["restarted", "restarting"]
+
+
+class HungUp(BaseModel):
+    """Who was told that the call ends; the phones answer a moment later."""
+
+    call_id: str
+    told: list[str]
+    not_told: list[str] = Field(description="The others, each with the reason.")

@@ -26,6 +26,7 @@ from switchboard.journal.file import read_part_before
 from switchboard.journal.record import CallDetailRecord, parse_line, timestamp
 from switchboard.journal.search import Wanted as WantedRecords
 from switchboard.registrar.listing import Wanted as WantedBindings
+from switchboard.registrar.listing import way_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.mending import all_reports
@@ -247,6 +248,8 @@ class Reading:
                 q=each.q,
                 left_s=round(each.left_s, 3),
                 source=each.source,
+                transport=each.transport,
+                connection=each.connection,
                 user_agent=each.user_agent,
             )
             for each in person.phones
@@ -259,7 +262,8 @@ class Reading:
 
     def _bindings(self, query: models.BindingsQuery) -> models.Bindings:
         """The cursor: the life and position of a page of the registrar, and how many bindings of it were shown."""
-        patterns = WantedBindings("", query.user, query.contact, query.source, query.agent).to_wire()
+        wanted = WantedBindings("", query.user, query.contact, query.source, query.agent, query.transport)
+        patterns = wanted.to_wire()
         life, at, skip = _bindings_cursor(query.cursor)
         for _ in range(PARTS):
             life, users, following = self._ask("registrar", "location.list", [life, at, patterns])
@@ -398,12 +402,15 @@ def _user(person: Person) -> dict[str, Any]:
 
 
 def _binding(user: str, found: Mapping[str, Any]) -> models.Binding:
+    transport, connection = way_of(found)
     return models.Binding(
         user=user,
         contact=found["contact_uri"],
         q=found["q"],
         left_s=found["left_s"],
         source=found["source"],
+        transport=transport,
+        connection=connection,
         user_agent=found["user_agent"],
     )
 

@@ -1,0 +1,59 @@
+"""Ends a call that is going on: asks the routers to send what `endings` has written (I/O rim)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import call_rpc
+from switchboard.core.hanging_up import NOT_HERE
+from switchboard.history.endings import CannotEnd, Ending, NoSuchCall, endings_of
+from switchboard.history.reader import HistoryReader
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
+from switchboard.sip.dispatch import call_id_sum
+
+ANSWER_WITHIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of it: who was told, and for each of the others why not."""
+
+    told: Sequence[str]
+    not_told: Sequence[str]
+
+    @property
+    def text(self) -> str:
+        """The same as sentences."""
+        sentences = [f"The call was ended: told {' and '.join(self.told)}."]
+        return " ".join([*sentences, *(f"Not told {each}." for each in self.not_told)])
+
+
+def end_call(call_id: str, history: HistoryReader, settings: Settings, context: BusContext) -> Ended:
+    """End the call that has this Call-ID. CannotEnd, HistoryError or RpcError, with texts for people."""
+    messages = history.messages(call_id)
+    if not messages:
+        raise NoSuchCall(
+            "The history has no messages of this call: it began before the history, or they are no longer kept. "
+            "Hang up at one of the phones."
+        )
+    endings = endings_of(messages)
+    answers = [_ask(each, call_id, settings, context) for each in endings]
+    told = [each.side for each, why in zip(endings, answers, strict=True) if not why]
+    not_told = [f"{each.side}: {why}" for each, why in zip(endings, answers, strict=True) if why]
+    if not told:
+        raise CannotEnd(f"The call cannot be ended from here. {'; '.join(not_told)}.")
+    return Ended(told, not_told)
+
+
+def _ask(ending: Ending, call_id: str, settings: Settings, context: BusContext) -> str:
+    """Ask the router of the call, and then the others: while their number changes, one of them may have it."""
+    endpoints, routers = endpoints_of(settings), settings.routers
+    first = call_id_sum(call_id.encode("utf-8", "surrogateescape")) % routers
+    why = NOT_HERE
+    for place in range(routers):
+        server = endpoints.ask("router", (first + place) % routers)
+        (why,) = call_rpc(server, "calls.end", [ending.raw], ANSWER_WITHIN_S, context)
+        if why != NOT_HERE:
+            break
+    return why

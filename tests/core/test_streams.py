@@ -1,0 +1,480 @@
+"""Calls of phones on TCP, TLS and WebSockets, with one another and with phones on UDP (RFC 3261 §18, 5658, 5626)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import pytest
+from flows import udp
+from playbook import HOST, PORT, Board, Sent, request, response
+
+from switchboard.core.commands import Lookup
+from switchboard.sip.address import uri_in
+from switchboard.sip.flow import NAMES, TCP, TLS, UDP, WS, WSS, Flow, connection_of, is_reliable
+
+PORTS: Mapping[int, int] = {UDP: PORT, TCP: PORT, TLS: 5061, WS: 5080, WSS: 5443}
+NAMED = {UDP: "", TCP: ";transport=tcp", TLS: ";transport=tls", WS: ";transport=ws", WSS: ";transport=ws"}
+MIXES = [
+    pytest.param(*both, id=" to ".join(NAMES[each] for each in both)) for both in product(PORTS, repeat=2)
+]
+STREAMS = [pytest.param(each, id=NAMES[each]) for each in (TCP, TLS, WS, WSS)]
+DIALLED = [pytest.param(each, id=NAMES[each]) for each in (TCP, TLS)]
+
+
+def connection(number: int, transport: int, host: str, instance: int = 0) -> Flow:
+    """The connection of that number."""
+    return Flow(transport, HOST, host, 40000 + number, connection_of(instance, number.to_bytes(8, "big")))
+
+
+@dataclass
+class Phone:
+    """A phone at a connection of its own, or at a port for UDP, that writes its Contact as its kind does."""
+
+    user: str
+    host: str
+    transport: int
+    number: int = 1
+
+    @property
+    def flow(self) -> Flow:
+        if self.transport == UDP:
+            return udp(self.host, 5060, HOST)
+        return connection(self.number, self.transport, self.host)
+
+    @property
+    def contact(self) -> str:
+        named = NAMED[self.transport]
+        if self.transport in (WS, WSS):
+            return f"sip:{self.user}@k3x9.invalid{named}"
+        return f"sip:{self.user}@{self.host}:5060{named}"
+
+    def register(self, board: Board, **more: object) -> None:
+        packed = self.flow.pack() if self.transport != UDP else b""
+        source = f"{self.host}:{self.flow.port}"
+        board.bind(self.user, self.contact, **{"flow": packed, "source": source} | more)
+
+    @property
+    def way(self) -> bytes:
+        """How its Via to us begins."""
+        return (
+            f"Via: SIP/2.0/{NAMES[self.transport]} {HOST}:{PORTS[self.transport]};branch=z9hG4bKsb".encode()
+        )
+
+    @property
+    def route(self) -> str:
+        """How it names us in its Route."""
+        return f"<sip:{HOST}:{PORTS[self.transport]}{NAMED[self.transport]};lr;sb="
+
+
+def lukas(transport: int) -> Phone:
+    return Phone("lukas", "10.0.0.11", transport, 1)
+
+
+def lenka(transport: int) -> Phone:
+    return Phone("lenka", "10.0.0.12", transport, 2)
+
+
+class Call:
+    """A call from one phone to another, over what each of them has."""
+
+    def __init__(self, caller: Phone, callee: Phone) -> None:
+        self.board = Board(transports=PORTS)
+        self.caller, self.callee = caller, callee
+        caller.register(self.board)
+        callee.register(self.board)
+        self.routes = {caller.user: [""], callee.user: [""]}
+        self.sequence = 1
+
+    def invite(self, *lines: str) -> Sent:
+        """The INVITE as the callee gets it."""
+        raw = request(
+            "INVITE",
+            f"sip:{self.callee.user}@{HOST}",
+            source=self.caller.flow,
+            lines=(f"Contact: <{self.caller.contact}>", *lines),
+        )
+        self.board.receive(raw, self.caller.flow)
+        return self.sent_to(self.callee)
+
+    def answer(self, invite: Sent, status: int = 200) -> Sent:
+        """The answer as the caller gets it."""
+        self.board.answers()
+        lines = (f"Contact: <{self.callee.contact}>",)
+        self.board.receive(response(invite.message, status, lines=lines), self.callee.flow)
+        (answer,) = self.board.answers()
+        assert (answer.flow, answer.status) == (self.caller.flow, status)
+        return answer
+
+    def up(self) -> None:
+        """Establish it."""
+        invite = self.invite()
+        self.routes[self.callee.user] = invite.message.values("record-route")
+        self.answer(invite, 180)
+        ok = self.answer(invite)
+        self.routes[self.caller.user] = ok.message.values("record-route")[::-1]
+        self.within("ACK", self.caller)
+
+    def within(self, method: str, sender: Phone, target: str = "", flow: Flow | None = None) -> None:
+        """Have a request within the dialog sent."""
+        is_caller = sender is self.caller
+        other = self.callee if is_caller else self.caller
+        self.sequence += method != "ACK"
+        raw = request(
+            method,
+            target or other.contact,
+            branch=f"z9hG4bK{sender.user}{self.sequence}{method}",
+            source=flow or sender.flow,
+            cseq=1 if method == "ACK" else self.sequence,
+            to_tag="to-1",
+            caller=f"sip:lukas@{HOST}",
+            lines=tuple(f"Route: {route}" for route in self.routes[sender.user]),
+        )
+        to, tag = f"To: <{target or other.contact}>;tag=to-1", "from-1"
+        ours = f"From: <sip:lukas@{HOST}>;tag=from-1"
+        caller, callee = (
+            f"<sip:{self.caller.user}@{HOST}>;tag={tag}",
+            f"<sip:{self.callee.user}@{HOST}>;tag=to-1",
+        )
+        ends = (caller, callee) if is_caller else (callee, caller)
+        raw = raw.replace(to.encode(), f"To: {ends[1]}".encode()).replace(
+            ours.encode(), f"From: {ends[0]}".encode()
+        )
+        self.board.receive(raw, flow or sender.flow)
+
+    def sent_to(self, phone: Phone) -> Sent:
+        """The one request that left, to that phone."""
+        (sent,) = self.board.sent()
+        assert sent.flow == phone.flow
+        assert sent.raw.split(b"\r\n")[1].startswith(phone.way)
+        return sent
+
+
+@pytest.mark.parametrize(("one", "other"), MIXES)
+def test_a_call_over_any_two_transports(one: int, other: int) -> None:
+    call = Call(lukas(one), lenka(other))
+    call.up()
+    ack = call.sent_to(call.callee)
+    assert ack.line == f"ACK {call.callee.contact} SIP/2.0"
+    for method, sender in product(("INVITE", "UPDATE", "INFO", "REFER", "BYE"), (call.caller, call.callee)):
+        call.within(method, sender)
+        receiver = call.callee if sender is call.caller else call.caller
+        sent = call.sent_to(receiver)
+        assert sent.line == f"{method} {receiver.contact} SIP/2.0"
+        call.board.answers()
+        call.board.receive(response(sent.message, 200), receiver.flow)
+        (ok,) = call.board.answers()
+        assert (ok.flow, ok.status) == (sender.flow, 200)
+
+
+@pytest.mark.parametrize(("one", "other"), MIXES)
+def test_each_side_routes_to_us_over_its_own_transport(one: int, other: int) -> None:
+    call = Call(lukas(one), lenka(other))
+    call.up()
+    outer, inner = call.routes["lenka"][0], call.routes["lukas"][0]
+    assert outer.startswith(call.callee.route)
+    assert inner.startswith(call.caller.route)
+    assert len(call.routes["lenka"]) == (1 if call.caller.route == call.callee.route else 2)
+    assert not call.board.sent()[0].message.values("route"), "both of them are ours"
+
+
+@pytest.mark.parametrize(("one", "other"), MIXES)
+def test_what_ends_a_call_before_it_begins(one: int, other: int) -> None:
+    call = Call(lukas(one), lenka(other))
+    invite = call.invite()
+    call.answer(invite, 180)
+    raw = request("CANCEL", f"sip:lenka@{HOST}", source=call.caller.flow)
+    call.board.receive(raw, call.caller.flow)
+    cancel = call.sent_to(call.callee)
+    assert cancel.line.startswith("CANCEL ")
+    assert cancel.branch == invite.branch
+    call.board.answers()
+    call.board.receive(response(cancel.message, 200), call.callee.flow)
+    call.board.receive(response(invite.message, 487), call.callee.flow)
+    assert call.sent_to(call.callee).line.startswith("ACK ")
+    (answer,) = call.board.answers()
+    assert (answer.flow, answer.status) == (call.caller.flow, 487)
+
+
+@pytest.mark.parametrize(("one", "other"), MIXES)
+def test_a_refusal_and_a_message(one: int, other: int) -> None:
+    call = Call(lukas(one), lenka(other))
+    invite = call.invite()
+    call.answer(invite, 486)
+    assert call.sent_to(call.callee).line.startswith("ACK ")
+    raw = request("MESSAGE", f"sip:lenka@{HOST}", source=call.caller.flow, branch="z9hG4bKm", cseq=2)
+    call.board.receive(raw, call.caller.flow)
+    message = call.sent_to(call.callee)
+    call.board.receive(response(message.message, 200), call.callee.flow)
+    assert [each.flow for each in call.board.answers()] == [call.caller.flow]
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_nothing_is_repeated(transport: int) -> None:
+    """§17.1.1.2, §17.1.2.2, §17.2.1: no timers A, E and G."""
+    call = Call(lukas(transport), lenka(transport))
+    call.invite()
+    message = request("MESSAGE", f"sip:lenka@{HOST}", source=call.caller.flow, branch="z9hG4bKm", cseq=2)
+    call.board.receive(message, call.caller.flow)
+    call.board.sent()
+    call.board.answers()
+    call.board.advance(31.9)
+    assert not call.board.sent()
+    assert call.board.statuses() == [100], "of the MESSAGE, as RFC 4320 has it"
+    call.board.advance(0.2)
+    assert call.board.statuses() == [408]
+    call.board.advance(31.0)
+    assert not call.board.answers()
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_the_same_call_is_repeated_over_udp(transport: int) -> None:
+    call = Call(lukas(transport), lenka(UDP))
+    call.invite()
+    call.board.advance(1.0)
+    assert [each.flow for each in call.board.sent()] == [call.callee.flow]
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_an_invitation_to_a_connection_that_is_gone(transport: int) -> None:
+    """It goes to the Contact, if that can be; the caller hears that the callee is not there now."""
+    call = Call(lukas(UDP), lenka(transport))
+    invite = call.invite()
+    call.board.answers()
+    call.board.lose(invite)
+    if transport in (TCP, TLS):
+        (again,) = call.board.sent()
+        assert again.flow == Flow(transport, HOST, "10.0.0.12", 5060)
+        assert again.line == invite.line
+        call.board.lose(again)
+    assert not call.board.sent()
+    assert call.board.statuses() == [480]
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_a_dialog_whose_connection_is_gone_goes_on_over_the_present_one(transport: int) -> None:
+    call = Call(lukas(UDP), lenka(transport))
+    call.up()
+    call.board.sent()
+    before = call.callee.flow
+    call.callee.number = 7
+    call.callee.register(call.board)
+    call.within("BYE", call.caller)
+    (bye,) = call.board.sent()
+    assert bye.flow == before
+    call.board.lose(bye)
+    again = call.sent_to(call.callee)
+    call.board.answers()
+    call.board.receive(response(again.message, 200), call.callee.flow)
+    assert call.board.statuses() == [200]
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_an_ack_takes_the_connection_that_is_there(transport: int) -> None:
+    call = Call(lukas(UDP), lenka(transport))
+    invite = call.invite()
+    ok = call.answer(invite)
+    call.routes["lukas"] = ok.message.values("record-route")[::-1]
+    call.callee.number = 7
+    call.callee.register(call.board)
+    call.within("ACK", call.caller)
+    call.sent_to(call.callee)
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_a_dialog_without_any_way_is_told_so(transport: int) -> None:
+    """RFC 5626 §11.5; never a look-up of `.invalid`."""
+    call = Call(lukas(UDP), lenka(transport))
+    call.up()
+    call.board.sent()
+    call.board.bind("lenka")
+    call.within("BYE", call.caller)
+    while sent := call.board.sent():
+        call.board.lose(sent[0])
+    assert call.board.statuses()[-1] == 430
+    assert not call.board.lookups
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_another_users_binding_is_no_way(transport: int) -> None:
+    call = Call(lukas(UDP), lenka(transport))
+    call.up()
+    call.board.sent()
+    call.board.bind("lenka")
+    Phone("peter", "10.0.0.12", transport, 9).register(call.board)
+    call.within("BYE", call.caller)
+    flows = []
+    while sent := call.board.sent():
+        flows.append(sent[0].flow)
+        call.board.lose(sent[0])
+    assert connection(9, transport, "10.0.0.12") not in flows
+    assert flows[0] == call.callee.flow
+
+
+def test_what_was_answered_is_not_sent_elsewhere() -> None:
+    call = Call(lukas(UDP), lenka(TCP))
+    invite = call.invite()
+    call.answer(invite, 180)
+    call.board.lose(invite)
+    assert not call.board.sent()
+    assert call.board.proxy.counters["undeliverable_ignored"] == 1
+
+
+def test_another_connection_that_is_gone_ends_nothing() -> None:
+    call = Call(lukas(UDP), lenka(TCP))
+    invite = call.invite()
+    call.board.answers()
+    call.board.lose(Sent(invite.to, invite.raw, connection(9, TCP, "10.0.0.12")._replace(port=invite.to[1])))
+    call.board.lose(Sent(invite.to, invite.raw, call.callee.flow._replace(transport=TLS)))
+    assert not call.board.answers()
+
+
+@pytest.mark.parametrize("transport", DIALLED)
+def test_a_contact_may_ask_for_a_connection(transport: int) -> None:
+    """`transport=` in a binding of UDP: a new connection to there (RFC 3263 §4.1)."""
+    board = Board(transports=PORTS)
+    board.bind("lenka", f"sip:lenka@10.0.0.12{NAMED[transport]}")
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
+    (sent,) = board.sent()
+    assert sent.flow == Flow(transport, HOST, "10.0.0.12", 5061 if transport == TLS else 5060)
+
+
+@pytest.mark.parametrize("transport", DIALLED)
+def test_a_name_is_looked_up_for_its_transport(transport: int) -> None:
+    board = Board(transports=PORTS)
+    board.bind("lenka", f"sip:lenka@phone.example{NAMED[transport]}")
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
+    (lookup,) = board.lookups
+    assert lookup == Lookup("phone.example", None, transport)
+    board.resolve(lookup, ("10.0.0.12", 5070))
+    assert [each.flow for each in board.sent()] == [Flow(transport, HOST, "10.0.0.12", 5070)]
+
+
+def test_a_redirection_may_name_a_transport() -> None:
+    call = Call(lukas(TCP), lenka(UDP))
+    invite = call.invite()
+    moved = response(invite.message, 302, lines=("Contact: <sip:lenka@10.0.0.22;transport=tcp>",))
+    call.board.receive(moved, call.callee.flow)
+    ack, again = call.board.sent()
+    assert ack.flow == call.callee.flow
+    assert again.flow == Flow(TCP, HOST, "10.0.0.22", 5060)
+
+
+def test_a_browser_is_never_dialled() -> None:
+    board = Board(transports=PORTS)
+    board.bind("lenka", "sip:lenka@10.0.0.12;transport=ws")
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
+    assert board.statuses() == [100, 500]
+    assert not board.sent()
+
+
+@pytest.mark.parametrize("transport", [TCP, TLS, WS])
+def test_what_is_off_is_not_used(transport: int) -> None:
+    board = Board()
+    board.bind("lenka", f"sip:lenka@10.0.0.12{NAMED[transport]}")
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
+    assert board.statuses() == [100, 500]
+
+
+class TestSips:
+    """RFC 5630."""
+
+    @pytest.mark.parametrize(
+        ("transport", "status"), [(UDP, 480), (TCP, 480), (TLS, 0), (WS, 480), (WSS, 0)], ids=NAMES.get
+    )
+    def test_only_secure_ways_are_taken(self, transport: int, status: int) -> None:
+        board = Board(transports=PORTS)
+        callee = lenka(transport)
+        callee.register(board)
+        board.receive(request("INVITE", f"sips:lenka@{HOST}"), lukas(TLS).flow)
+        assert [each.flow for each in board.sent()] == ([] if status else [callee.flow])
+        assert [each for each in board.statuses() if each > 100] == ([status] if status else [])
+
+    def test_it_is_refused_where_nothing_is_secure(self) -> None:
+        board = Board(transports={UDP: PORT, TCP: PORT})
+        lenka(UDP).register(board)
+        board.receive(request("INVITE", f"sips:lenka@{HOST}"), lukas(UDP).flow)
+        assert board.statuses() == [416]
+
+    def test_a_contact_is_reached_over_tls(self) -> None:
+        board = Board(transports=PORTS)
+        board.bind("lenka", "sips:lenka@10.0.0.12")
+        board.receive(request("INVITE", f"sips:lenka@{HOST}"), lukas(TLS).flow)
+        (sent,) = board.sent()
+        assert sent.flow == Flow(TLS, HOST, "10.0.0.12", 5061)
+        assert sent.line == "INVITE sips:lenka@10.0.0.12 SIP/2.0"
+
+
+class TestRepeating:
+    """What a stream worker may have lost when it died (`RouterCore.repeat`)."""
+
+    def repeat(self, board: Board, instance: int = 0) -> list[tuple[Flow | None, bytes]]:
+        board.sent(), board.answers()
+        board.repeat(instance)
+        return [(each.flow, each.raw) for each in (*board.sent(), *board.answers())]
+
+    def test_requests_without_an_answer(self) -> None:
+        call = Call(lukas(UDP), lenka(TCP))
+        invite = call.invite()
+        assert self.repeat(call.board) == [(invite.flow, invite.raw)]
+        assert self.repeat(call.board, instance=1) == []
+
+    def test_what_was_answered_is_there(self) -> None:
+        call = Call(lukas(UDP), lenka(TCP))
+        call.answer(call.invite(), 180)
+        assert self.repeat(call.board) == []
+
+    @pytest.mark.parametrize("status", [180, 486])
+    def test_answers_that_nothing_confirms(self, status: int) -> None:
+        call = Call(lukas(TCP), lenka(UDP))
+        answer = call.answer(call.invite(), status)
+        call.board.sent()
+        assert self.repeat(call.board) == [(answer.flow, answer.raw)]
+
+    def test_the_answer_to_another_request(self) -> None:
+        call = Call(lukas(TCP), lenka(UDP))
+        raw = request("MESSAGE", f"sip:lenka@{HOST}", source=call.caller.flow)
+        call.board.receive(raw, call.caller.flow)
+        message = call.sent_to(call.callee)
+        call.board.receive(response(message.message, 200), call.callee.flow)
+        (ok,) = call.board.answers()
+        assert self.repeat(call.board) == [(ok.flow, ok.raw)]
+        call.board.advance(5.1)
+        assert self.repeat(call.board) == []
+
+    def test_nothing_of_udp(self) -> None:
+        call = Call(lukas(UDP), lenka(UDP))
+        call.invite()
+        assert self.repeat(call.board) == []
+
+
+@pytest.mark.parametrize("transport", list(PORTS))
+def test_a_request_that_comes_twice_is_answered_alike(transport: int) -> None:
+    """A connection whose process died may hand it on twice."""
+    call = Call(lukas(transport), lenka(UDP))
+    raw = request("MESSAGE", f"sip:lenka@{HOST}", source=call.caller.flow)
+    call.board.receive(raw, call.caller.flow)
+    message = call.sent_to(call.callee)
+    call.board.receive(response(message.message, 200), call.callee.flow)
+    (ok,) = call.board.answers()
+    call.board.receive(raw, call.caller.flow)
+    assert not call.board.sent()
+    assert [each.raw for each in call.board.answers()] == [ok.raw]
+
+
+def test_a_next_proxy_named_by_a_route_is_reached_over_its_transport() -> None:
+    board = Board(transports=PORTS, open_relay=True)
+    lines = ("Route: <sip:10.0.0.9;transport=tcp;lr>",)
+    board.receive(request("INVITE", "sip:x@example.org", lines=lines), lukas(UDP).flow)
+    (sent,) = board.sent()
+    assert sent.flow == Flow(TCP, HOST, "10.0.0.9", 5060)
+    assert [uri_in(each) for each in sent.message.values("route")] == ["sip:10.0.0.9;transport=tcp;lr"]
+
+
+def test_what_is_plain_stays_plain() -> None:
+    board = Board(transports=PORTS, fragile=False)
+    lenka(UDP).register(board)
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
+    (sent,) = board.sent()
+    board.receive(response(sent.message, 200), lenka(UDP).flow)
+    assert board.core.stats().get("odd", 0) == 0
+    assert not is_reliable(UDP)
