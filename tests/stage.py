@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from playbook import HOST, LENKA, LUKAS, PETER, Board, Sent, request, response
+from playbook import HOST, LENKA, LUKAS, PETER, PORT, Board, Sent, request, response
 
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import TCP, TLS, UDP, WS, Flow, connection_of
 from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop
 
 PHONES = {"lukas": LUKAS, "lenka": LENKA, "peter": PETER}
 LINES = (
@@ -48,6 +50,13 @@ BINDINGS = (
     ("sip:peter@10.0.0.1",),
     (),
 )
+TRANSPORTS = {UDP: PORT, TCP: PORT, TLS: 5061, WS: 5080}
+STREAMS = {
+    LUKAS: Flow(TCP, HOST, LUKAS[0], 40001, connection_of(0, b"of lukas")),
+    LENKA: Flow(WS, HOST, LENKA[0], 40002, connection_of(1, b"of lenka")),
+    PETER: Flow(TLS, HOST, PETER[0], 40003, connection_of(0, b"of peter")),
+}
+"""The connections that phones have, where there are other transports than UDP."""
 PAUSES = (0.01, 0.5, 1.1, 3.6, 5.1, 27.0, 33.0, 186.0)
 BOUNDS = (12, 40, 20, 14)
 """The largest numbers that a step is made of: its kind, and three that choose among what there is."""
@@ -58,11 +67,15 @@ class Stage:
     """A board, and all that has come and gone."""
 
     board: Board
-    came: list[tuple[bytes, tuple[str, int]]] = field(default_factory=list)
+    came: list[tuple[bytes, Hop | Flow]] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
     answers: list[Sent] = field(default_factory=list)
 
-    def receive(self, raw: bytes, source: tuple[str, int]) -> None:
+    def source(self, phone: Hop, number: int) -> Hop | Flow:
+        """Where something comes from: of three, one over the phone's connection."""
+        return STREAMS[phone] if TCP in self.board.transports and number % 3 == 1 else phone
+
+    def receive(self, raw: bytes, source: Hop | Flow) -> None:
         self.board.now += 0.0013  # of what is due at the same instant either may come first
         self.came.append((raw, source))
         self.board.receive(raw, source)
@@ -98,7 +111,9 @@ class Stage:
             case 12:
                 self.spoil(one, two, three)
             case 10:
-                self.board.bind("lenka", *BINDINGS[one % len(BINDINGS)])
+                is_connected = self.source(LENKA, two) != LENKA
+                flow = STREAMS[LENKA].pack() if is_connected else b""
+                self.board.bind("lenka", *BINDINGS[one % len(BINDINGS)], flow=flow)
             case _:
                 self.disturb(one, two)
 
@@ -130,9 +145,11 @@ class Stage:
         method = ("INVITE", "INVITE", "INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE")[one % 6]
         callee = ("lenka", "lenka", "peter", "nobody")[two % 4]
         number = len(self.came)
+        source = self.source(LUKAS, one + two)
         raw = request(
             method,
             f"sip:{callee}@{HOST}",
+            source=source,
             branch=f"z9hG4bK{'aA'[two % 2]}{number}",
             call_id=f"call-{number}",
             lines=LINES[three % len(LINES)],
@@ -143,7 +160,7 @@ class Stage:
         if three % 4 == 3:  # as Linphone writes it
             uri = f"sip:{callee}@{HOST}"
             raw = raw.replace(f"To: <{uri}>".encode(), f"To: {uri}".encode())
-        self.receive(raw.replace(b";rport", b"") if one % 5 == 4 else raw, LUKAS)
+        self.receive(raw.replace(b";rport", b"") if one % 5 == 4 else raw, source)
 
     def answer(self, one: int, status: int, three: int) -> None:
         if not self.requests:
@@ -160,7 +177,7 @@ class Stage:
                 .replace(b"\r\nVia: ", b" ,  ")
                 .replace(b"\0", b"\r\nVia: ", 1)
             )
-        self.receive(raw, sent.to)
+        self.receive(raw, sent.flow if sent.flow and sent.flow.connection else sent.to)
 
     def follow(self, one: int, two: int, three: int) -> None:
         """A request within a dialog, or an ACK, of one of both sides."""
@@ -174,6 +191,7 @@ class Stage:
         by_caller = one % 3 != 2
         uri = "sip:lenka@10.0.0.12:5060" if by_caller else "sip:lukas@10.0.0.11:5060"
         branch = last.via.branch if method == "ACK" and last.status > 299 else f"z9hG4bKf{len(self.came)}"
+        source = self.source(LUKAS if by_caller else LENKA, one + two + three)
         raw = request(
             method,
             uri,
@@ -181,27 +199,30 @@ class Stage:
             cseq=last.cseq[0] if method == "ACK" else 10 + len(self.came),
             to_tag=last.to_tag,
             call_id=last.call_id,
-            source=LUKAS if by_caller else LENKA,
+            source=source,
             lines=(*routes, *extra),
         )
         if not by_caller:
             raw = _turned(raw, last)
-        self.receive(raw, LUKAS if by_caller else LENKA)
+        self.receive(raw, source)
 
     def cancel(self, one: int, two: int, three: int) -> None:
-        invites = [raw for raw, _ in self.came if raw.startswith(b"INVITE")]
+        invites = [(raw, source) for raw, source in self.came if raw.startswith(b"INVITE")]
         if not invites:
             return
-        raw = invites[-1 - one % len(invites)].replace(b"INVITE", b"CANCEL")
+        invite, source = invites[-1 - one % len(invites)]
+        raw = invite.replace(b"INVITE", b"CANCEL")
         if three == 3:
             raw = raw.replace(b"\r\n\r\n", b"\r\nReason: SIP;cause=200\r\n\r\n", 1)
-        self.receive(raw, PETER if two == 7 else LUKAS)
+        self.receive(raw, PETER if two == 7 else source)
 
     def disturb(self, one: int, two: int) -> None:
         if one % 2 and self.requests:
             self.board.lose(self.requests[-1 - two % len(self.requests)])
         elif two % 3 == 0:
             self.board.crash()
+        elif two % 3 == 1 and TCP in self.board.transports:
+            self.board.repeat(one % 4 // 2)
         self.gather()
 
 

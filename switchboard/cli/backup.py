@@ -28,6 +28,7 @@ MANIFEST = "manifest.json"
 VERSION = 1
 ANSWER_S = 20.0
 KEYS, AUTH_KEY = "keys", "auth.key"
+TLS, TLS_FILES = Path("tls"), ("ca.pem", "ca.key", "cert.pem", "key.pem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ def _key_files(settings: Settings) -> Iterator[tuple[Path, Path]]:
         yield Path(path.name), path
     names = {path.name for path in settings.keys_path.glob("*") if path.is_file()}
     yield from ((Path(KEYS) / name, settings.keys_path / name) for name in sorted(names))
+    yield from (
+        (Path("tls") / name, path) for name in TLS_FILES if (path := settings.tls_path / name).exists()
+    )
 
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The backup.")]
@@ -118,9 +122,9 @@ def _copied(settings: Settings, directory: Path, history: bool) -> Iterator[tupl
             continue
         for file, (path, schema) in part.files.items():
             target = directory / file
-            target.parent.mkdir(exist_ok=True)
             if not path.exists():
                 continue
+            target.parent.mkdir(exist_ok=True)
             if schema is None:
                 _copy(path, target)
             elif not _ask_for_image(settings, name, target):

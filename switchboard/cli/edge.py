@@ -8,7 +8,8 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from ipaddress import ip_address
 
 import typer
@@ -16,21 +17,16 @@ import typer
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcGroup
 from switchboard.cli.doctor import check_soundness, unknown_variables
+from switchboard.cli.listening import of_type, open_listeners, port_of
 from switchboard.cli.output import say
-from switchboard.cli.start_failure import not_bound, port_taken
-from switchboard.core.domains import is_within, parse_host, parse_networks
+from switchboard.cli.start_failure import no_certificate, not_bound, port_taken
 from switchboard.settings.hosts import Component
 from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, parents
-from switchboard.sip.flow import NAMES, TCP, bracketed
-from switchboard.supervisor.open_files import most_connections
+from switchboard.sip.flow import bracketed
 from switchboard.supervisor.resources import activated_sockets
-from switchboard.transports import tcp_sockets
-from switchboard.transports.channels import SERVED
-from switchboard.transports.keeping import NAME as STREAMS
-from switchboard.transports.keeping import ConnectionKeeper
 from switchboard.transports.lending import NAME
 from switchboard.transports.udp import UDP
 from switchboard.transports.udp_sockets import BindError, PortTaken, cut, enlarge_buffers
@@ -39,6 +35,7 @@ from switchboard.twins import described_core, interpreter
 DEFAULT_PORT = 5060
 LOOK_EVERY_S = 0.1
 IMPATIENT_AFTER_S = 10.0
+RENEW_EVERY_S = 10.0
 LET_GO_S = 2.0
 OURS = "switchboard.workers."
 """In the command line of whom the sockets may have been lent to."""
@@ -159,7 +156,7 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
         if not of_type(sockets, socket.SOCK_DGRAM):
             sockets += _bind(settings)
         if not of_type(sockets, socket.SOCK_STREAM):
-            sockets += _listen(settings)
+            sockets += open_listeners(settings)
         return sockets
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
@@ -169,40 +166,50 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
         raise not_bound(str(error)) from error
 
 
-def of_type(sockets: Iterable[socket.socket], kind: socket.SocketKind) -> list[socket.socket]:
-    """Those that are of this type."""
-    return [each for each in sockets if each.type == kind]
+def check_certificate(settings: Settings) -> None:
+    """See that there is a certificate if a transport needs one. Raises StartFailure."""
+    if not settings.wants_certificate:
+        return
+    from switchboard.transports.tls_contexts import TlsContexts
+    from switchboard.transports.tls_files import TlsFileError, ensure
+
+    try:
+        ensure(settings, datetime.now(UTC))
+    except TlsFileError as error:
+        raise no_certificate(str(error)) from error
+    contexts = TlsContexts(settings)
+    if contexts.problem:
+        raise no_certificate(contexts.problem)
+    for note in contexts.notes():
+        say(f"{note[:1].upper()}{note[1:]}.")
 
 
-def port_of(sockets: Iterable[socket.socket]) -> int:
-    """The UDP port."""
-    return int(of_type(sockets, socket.SOCK_DGRAM)[0].getsockname()[1])
+class CertificateKeeper:
+    """Renews the certificate of our own making while the edge's parent runs. `log` gets lines."""
 
+    def __init__(self, settings: Settings, log: Callable[[str], None]) -> None:
+        self._settings, self._log = settings, log
+        self._next = time.monotonic() + RENEW_EVERY_S
+        self._told = ""
 
-def make_keeper(settings: Settings, listeners: Iterable[socket.socket]) -> ConnectionKeeper:
-    """Keeps the connections of the edge-streams."""
-    exempt = parse_networks(settings.rate_exempt)
-    transports = _stream_ports(settings)
-    return ConnectionKeeper(
-        settings.run_dir / STREAMS,
-        [(each, transports.get(each.getsockname()[1], TCP)) for each in listeners],
-        settings.edge_streams,
-        most_connections(settings.max_connections),
-        settings.max_connections_a_source,
-        lambda source: is_within(parse_host(source), exempt),
-    )
+    def next_deadline(self) -> float | None:
+        """When to look again (monotonic s)."""
+        return self._next
 
+    def handle_timer(self, now: float) -> None:
+        """Renew it if our addresses have changed, or if it ends soon."""
+        from switchboard.transports.tls_files import TlsFileError, ensure
 
-def _stream_ports(settings: Settings) -> dict[int, int]:
-    """The transport at each port where we listen."""
-    numbers = {name.lower(): number for number, name in NAMES.items()}
-    ports = {port: numbers[name] for name, port in settings.ports.items()}
-    return {port: transport for port, transport in ports.items() if transport in SERVED}
-
-
-def _listen(settings: Settings) -> list[socket.socket]:
-    ports = _stream_ports(settings)
-    return [each for port in ports for each in tcp_sockets.listen(settings.sip_host, port)]
+        self._next = now + RENEW_EVERY_S
+        problem = ""
+        try:
+            if ensure(self._settings, datetime.now(UTC)):
+                self._log("the certificate for TLS was renewed")
+        except TlsFileError as error:
+            problem = str(error)
+        if problem not in ("", self._told):
+            self._log(problem)
+        self._told = problem
 
 
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:

@@ -36,6 +36,7 @@ PLACES = {
     "restore": "restore",
     "user": "user",
     "token": "token",
+    "tls": "tls",
     "lab": "lab",
 }
 """Each command, as `--help` lists them -> the module of `switchboard.cli` that has it."""

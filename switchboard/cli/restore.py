@@ -14,6 +14,8 @@ from switchboard.cli.backup import (
     AUTH_KEY,
     KEYS,
     MANIFEST,
+    TLS,
+    TLS_FILES,
     VERSION,
     Directory,
     Part,
@@ -146,6 +148,8 @@ def _keys_in_place(settings: Settings, directory: Path, manifest: Mapping[str, A
 def _place_of_key(settings: Settings, file: Path) -> Path:
     if file.name == str(file) and file.name in (settings.console_key_path.name, AUTH_KEY):
         return settings.data_dir / file
+    if file.parent == TLS and file.name in TLS_FILES:
+        return settings.tls_path / file.name
     if file.parts[:-1] != (KEYS,) or file.name == "..":
         fail(f"{file} is no key of a switchboard.")
     return settings.keys_path / file.name

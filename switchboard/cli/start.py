@@ -1,4 +1,4 @@
-"""`switchboard start`: runs components under one parent; what a line of the Procfile starts."""
+"""`switchboard start`: runs components under one parent, as the line of the Procfile does."""
 
 import gc
 import os
@@ -91,8 +91,9 @@ def _check(wanted: Sequence[Component]) -> int:
     """Take what is needed, and let it go again."""
     settings, origins = read_settings()
     if Component.EDGE in _take(wanted, settings, origins):
-        from switchboard.cli.edge import bind_sockets
+        from switchboard.cli.edge import bind_sockets, check_certificate
 
+        check_certificate(settings)
         for sock in bind_sockets(settings, origins):
             sock.close()
     return 0
@@ -121,7 +122,7 @@ def _run(wanted: Sequence[Component]) -> int:
         Team([worker for worker, _ in made[each]], _open_rpc(each, settings, context)) for each in components
     ]
     companions: list[Companion] = [
-        *_announcers(edge, settings, context),
+        *_announcers(edge, settings, context, log),
         Keeper(clock_of(settings)),
         *signs_of_life(),
         *_watchdogs(teams, settings, context, log),
@@ -162,26 +163,30 @@ class _Held:
 
 
 def _open_edge(settings: Settings, origins: Origins) -> _Held:
-    from switchboard.cli.edge import of_type, open_sockets  # only the edge needs them
+    from switchboard.cli.edge import check_certificate, open_sockets  # only the edge needs them
+    from switchboard.cli.listening import of_type
     from switchboard.transports.udp_sockets import SOCKETS, pass_sockets
 
+    check_certificate(settings)
     opened = open_sockets(settings, origins)
     sockets = of_type(opened, socket.SOCK_DGRAM)
     return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, listeners=of_type(opened, socket.SOCK_STREAM))
 
 
-def _announcers(edge: _Held, settings: Settings, context: BusContext) -> Iterator[Companion]:
+def _announcers(edge: _Held, settings: Settings, context: BusContext, log: "_Log") -> Iterator[Companion]:
     if edge.sockets:
-        from switchboard.cli.edge import make_announcer
+        from switchboard.cli.edge import CertificateKeeper, make_announcer
 
         yield make_announcer(settings, edge.sockets, context)
+        if settings.wants_certificate and settings.tls_certificate is None:
+            yield CertificateKeeper(settings, log)
 
 
 def _keep(edge: _Held, settings: Settings) -> "ConnectionKeeper | None":
     """Lend the sockets, and keep the connections."""
     if not edge.sockets:
         return None
-    from switchboard.cli.edge import make_keeper
+    from switchboard.cli.listening import make_keeper
     from switchboard.transports.lending import NAME, Lender
 
     keeper = make_keeper(settings, edge.listeners)
@@ -241,15 +246,26 @@ def _make_worker(each: WorkerName, component: Component, settings: Settings, hel
 
 
 def _fork_first(workers: Iterable[tuple[Worker, WorkerName]]) -> None:
-    """Load the code once for all workers, and fork those from here. Code that cannot be loaded its worker tells of."""
+    """Load the code once for all workers, and fork those from here. Code that cannot be loaded its worker tells of.
+
+    Code of what no call needs is loaded by its own fork: meanwhile, and nobody else has a use for it.
+    """
     if not SUPPORTED:
         return
-    loaded = [(worker, name, _load(name)) for worker, name in workers]
+    workers = list(workers)
+    for worker, name in workers:
+        if name.name in OPTIONAL:
+            worker.fork(partial(_load_and_run, name))
+    loaded = [(worker, name, _load(name)) for worker, name in workers if name.name not in OPTIONAL]
     gc.collect()
     gc.freeze()
     for worker, name, run in loaded:
         if run is not None:
             worker.fork(partial(run, name.arguments, is_fork=True))
+
+
+def _load_and_run(name: WorkerName) -> None:
+    import_module(name.module).run(name.arguments, is_fork=True)
 
 
 def _load(name: WorkerName) -> Callable[..., object] | None:

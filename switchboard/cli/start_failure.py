@@ -51,6 +51,14 @@ def not_bound(reason: str) -> StartFailure:
     )
 
 
+def no_certificate(reason: str) -> StartFailure:
+    """TLS is on, and there is no certificate that can be used."""
+    return StartFailure(
+        f"{reason} Correct that (docs/SECURITY.md#tls), or leave TLS off: SWITCHBOARD_TLS=off {typed()}.",
+        "no certificate for TLS",
+    )
+
+
 def not_writable(path: Path, error: OSError, origins: Origins) -> StartFailure:
     """The data directory, or the one below it for sockets, cannot be used."""
     return StartFailure(

@@ -23,6 +23,7 @@ not allow to begin anything elsewhere.
 
 from switchboard.core.dialog_seal import NOBODY, Side
 from switchboard.core.domains import canonical_host
+from switchboard.core.gruu import is_gruu
 from switchboard.core.place import address_named, transport_of
 from switchboard.core.preprocess import Routing
 from switchboard.core.request import IncomingRequest
@@ -57,10 +58,15 @@ def follow(
                 there, here = here, there
             routing.is_nobodys = here.owner == NOBODY
             _lead(policy, there, here, incoming, routing, at)
-    elif answered_at is not None and not routing.routes and routing.text == answered_at.text:
+    elif answered_at is not None and routing.text == answered_at.text and not _is_asked_again(routing):
         routing.target, routing.is_led = answered_at, True
     if routing.unreadable and not routing.is_led:
         raise routing.unreadable
+
+
+def _is_asked_again(routing: Routing) -> bool:
+    """Whether it depends on more than the Request-URI where a request goes."""
+    return bool(routing.routes) or is_gruu(routing.uri)
 
 
 def _lead(
@@ -73,7 +79,7 @@ def _lead(
     if _names(policy, routing, there):
         routing.target = _unmoved(policy, there, incoming, routing, uri, at)
     elif not routing.routes and policy.own.owns(routing.uri):
-        user = routing.uri.username
+        user = policy.user_of(routing.uri)
         routing.is_led = bool(user) and policy.seals.user(user) == there.owner
         return
     else:
@@ -101,6 +107,8 @@ def _next(routing: Routing) -> tuple[str, SipUri]:
 def _unmoved(
     policy: TargetPolicy, there: Side, incoming: IncomingRequest, routing: Routing, uri: SipUri, at: float
 ) -> Target:
+    if instance := _instance(policy, there, routing, at):
+        return instance
     if there.flow.connection:
         return _connected(policy, there, incoming, routing, uri, at)
     target = along(routing.text, routing.uri, there.flow)
@@ -113,6 +121,16 @@ def _unmoved(
     if there.is_named and uri.scheme == "sip" and transport_of(uri) in policy.own.dialled:
         return target._replace(next_hop="", local="", fallback=target.next_hop)
     return target
+
+
+def _instance(policy: TargetPolicy, there: Side, routing: Routing, at: float) -> Target | None:
+    """The instance whose GRUU that side has as its Contact, if it is registered (RFC 5627 §5.4); None without."""
+    uri = routing.uri
+    if routing.routes or not (is_gruu(uri) and policy.own.owns(uri)):
+        return None
+    if policy.seals.user(policy.user_of(uri)) != there.owner:
+        return None
+    return next(iter(policy.leads_of(uri, at)), None)
 
 
 def _connected(

@@ -14,6 +14,7 @@ from switchboard.codec import pack
 from switchboard.core.dialog_seal import packed_side
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import literal_hop, plan
+from switchboard.core.gruu import is_gruu
 from switchboard.core.preprocess import Routing, parse_request_uri
 from switchboard.core.record_route import caller_side, first_callee_side, names_place
 from switchboard.core.refusal import Refusal
@@ -72,7 +73,7 @@ class Facts:
         except (Refusal, ParseError):
             return None
         user, policy = uri.username, self._env.policy
-        if not user or uri.scheme != "sip" or uri.param("maddr") or not policy.own.owns(uri):
+        if not user or uri.scheme != "sip" or uri.param("maddr") or not policy.own.owns(uri) or is_gruu(uri):
             return None
         bounds = list(policy.locations.lookup(user, at))
         targets = policy.bindings_of(user, at) if len(bounds) == 1 else []
@@ -152,7 +153,7 @@ class Facts:
         """Where a Request-URI leads over `flow`; None for one that is not simply that of the other side."""
         uri, own = uri_of(text), self._env.policy.own
         is_simple = uri.scheme == "sip" and uri.has_host and not uri.param("maddr")
-        if not is_simple or (uri.user is None and own.owns(uri)):
+        if not is_simple or ((uri.user is None or is_gruu(uri)) and own.owns(uri)):
             return None
         return along(text, uri, flow)
 

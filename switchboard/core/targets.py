@@ -9,16 +9,18 @@ from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
-from switchboard.core.place import transport_of
+from switchboard.core.gruu import Gruus, Named, is_gruu
+from switchboard.core.place import address_named, transport_of
 from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Bound, Target, is_secured, target_of
 from switchboard.sip.address import NameAddr, uri_in
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow, format_hop
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.translation import is_private
+from switchboard.sip.translation import address_of, is_private
 from switchboard.sip.uri import SipUri, format_host_port, parse_uri
 
 ALLOWED_METHODS = (
@@ -62,6 +64,10 @@ class TargetPolicy:
     trusted: Trusted = field(default_factory=Trusted)
     failures: Failures = field(default_factory=Failures)
     keeps_identity: bool = False
+    gruus: Gruus = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gruus = Gruus(self.seals.key)
 
     def left_out(self, incoming: IncomingRequest) -> list[tuple[int, int]]:
         """Start and end of the lines of a request that go no further."""
@@ -88,7 +94,34 @@ class TargetPolicy:
 
     def expand(self, uri: SipUri, q: float, at: float) -> list[Target]:
         """Return where a contact that a callee redirected to leads (§16.5, recursion)."""
-        return self.bindings_of(uri.username, at) if self.own.owns(uri) else [Target(str(uri), uri, q)]
+        return self.leads_of(uri, at) if self.own.owns(uri) else [Target(str(uri), uri, q)]
+
+    def leads_of(self, uri: SipUri, at: float) -> list[Target]:
+        """Return the contacts to which a URI of ours leads: of its user, or of the instance that a GRUU names.
+
+        Of an instance it is the one that was refreshed last (RFC 5627 §5.4), with its other flows.
+        """
+        if not is_gruu(uri):
+            return self.bindings_of(uri.username, at)
+        named = self.gruus.read(uri)
+        found: dict[str, Target] = {}
+        for bound in self.locations.lookup(named.user, at) if named else ():
+            if named and self._is_named(bound, named) and (target := self.target_of(bound, named.user)):
+                _keep(found, self._without_own_path(target), named.user)
+        return list(found.values())
+
+    def user_of(self, uri: SipUri) -> str:
+        """Return whom a URI of ours names, "" for nobody."""
+        if not is_gruu(uri):
+            return uri.username
+        named = self.gruus.read(uri)
+        return named.user if named else ""
+
+    def _is_named(self, bound: Bound, named: Named) -> bool:
+        """Whether a GRUU names the instance of the binding, and a temporary one its registration."""
+        if not bound.instance or self.gruus.instance(bound.instance) != named.instance:
+            return False
+        return not named.is_temporary or self.gruus.registration(bound.call_id) == named.registration
 
     def bindings_of(self, user: str, at: float) -> list[Target]:
         """Return the contacts of a user of ours that speak SIP, best q first.
@@ -96,7 +129,7 @@ class TargetPolicy:
         A contact at an address of ours is resolved here, once: nothing is sent to ourselves (RFC 5393 §3).
         """
         bounds = list(self.locations.lookup(user, at))
-        if len(bounds) == 1 and (target := self.target_of(bounds[0], user)) and not self.own.owns(target.uri):
+        if len(bounds) == 1 and (target := self.target_of(bounds[0], user)) and not self._is_ours(target):
             return [self._without_own_path(target) if target.path else target]
         found: dict[str, Target] = {}
         self._gather(user, 1.0, found, {user}, at)
@@ -152,12 +185,17 @@ class TargetPolicy:
             target = self.target_of(bound, user)
             if target is None:
                 continue
-            if not self.own.owns(target.uri):
+            if not self._is_ours(target):
                 target = self._without_own_path(target)
-                found.setdefault(target.text, target if q == 1.0 else target._replace(q=q * target.q))
+                key = f"{user} {bound.instance}" if bound.reg_id else f"{target.text} {bound.flow!r}"
+                _keep(found, target if q == 1.0 else target._replace(q=q * target.q), key)
             elif len(seen) < _MOST_ALIASES and target.uri.username not in seen:
                 seen.add(target.uri.username)
                 self._gather(target.uri.username, q * target.q, found, seen, at)
+
+    def _is_ours(self, target: Target) -> bool:
+        """Whether it leads to a user of ours: over a connection it leads to a phone, even with a loopback address."""
+        return not target.flows and self.own.owns(target.uri)
 
     def _without_own_path(self, target: Target) -> Target:
         """A Path that begins with ourselves would have us send to ourselves."""
@@ -176,6 +214,8 @@ class TargetPolicy:
         user = routing.uri.username
         if not user:
             raise _own_answer(incoming)
+        if is_gruu(routing.uri):
+            return self._gruu_targets(routing.uri, at)
         if incoming.method in _EVENT_METHODS and incoming.caller == user and not incoming.is_in_dialog:
             raise _bad_event()
         targets = self.bindings_of(user, at)
@@ -186,6 +226,16 @@ class TargetPolicy:
         if not targets:
             raise self._refuse_user(user, at)
         return targets
+
+    def _gruu_targets(self, uri: SipUri, at: float) -> list[Target]:
+        """The instance; 480 if it is not registered, 404 if there is no such GRUU (RFC 5627 §5.4)."""
+        if targets := self.leads_of(uri, at):
+            return targets
+        if not self.locations.is_loaded:
+            raise Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
+        named = self.gruus.read(uri)
+        is_user = named is not None and (named.user in self.users or self.locations.is_known(named.user))
+        raise Refusal(480 if is_user and named and not named.is_temporary else 404)
 
     def _foreign_target(self, routing: Routing, at: float) -> Target:
         """A URI that is not ours: the contact of the user whom it names, if that has it, else itself.
@@ -216,6 +266,36 @@ class TargetPolicy:
     def _leads_to_a_phone(self, routing: Routing, at: float) -> bool:
         """Whether it goes to a registered contact: whoever was admitted may call its user, too."""
         return not routing.routes and self.locations.is_contact(routing.text, at)
+
+
+def _keep(found: dict[str, Target], target: Target, key: str) -> None:
+    """Keep one target of those with the same key, which lead to one instance: one is tried after the other.
+
+    The request must not reach it twice (RFC 5626 §5.3), so the others are ways to go where the first one fails. The
+    first is the one that was refreshed last, which is the last of the same q. If that has a Path, it is the only one.
+    """
+    other = found.get(key)
+    if other is None:
+        found[key] = target
+        return
+    first, second = (other, target) if other.q > target.q else (target, other)
+    if (first.flows or second.flows) and not first.path:
+        flows = dict.fromkeys((*first.flows, *second.flows))
+        found[key] = first._replace(flows=tuple(sorted(flows, key=_is_without_connection)))
+    elif not (first.fallback or first.path):
+        found[key] = first._replace(fallback=second.next_hop or _literal_place(second.uri))
+    else:
+        found[key] = first
+
+
+def _literal_place(uri: SipUri) -> str:
+    """Address and port that a URI names; "" for a name."""
+    host, port = address_named(uri)
+    return "" if address_of(host) is None else format_hop(host, port)
+
+
+def _is_without_connection(flow: bytes) -> bool:
+    return not Flow.unpack(flow).connection
 
 
 def elsewhere(register: Message, host: str, uri: str, reason: Reason) -> Failure:

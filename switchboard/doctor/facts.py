@@ -68,6 +68,12 @@ class MachineFacts:
     """What was found damaged of our files, and set aside."""
     lacks_users: bool = False
     """Whether passwords are required, and no user has one."""
+    tls_problem: str = ""
+    """Why the certificate for TLS cannot be used; "" if it can."""
+    tls_doubts: Sequence[str] = ()
+    """Why phones might refuse it."""
+    tls_until: str = ""
+    """The day on which it ends; "" if TLS is off."""
     clock_doubt: str = ""
     """What was wrong with the clock when the machine started, while that matters; "" for nothing."""
 

@@ -22,6 +22,7 @@ def check_machine(facts: MachineFacts) -> Iterator[Finding]:
     yield from check_routers(facts)
     yield check_disk(facts)
     yield from check_files(facts)
+    yield from check_tls(facts)
 
 
 def check_clock(facts: MachineFacts) -> Finding:
@@ -132,6 +133,17 @@ def check_files(facts: MachineFacts) -> Iterator[Finding]:
             'auth is "on", and there are no users: nobody can register',
             "switchboard user add NAME, or switchboard restore DIR users",
         )
+
+
+def check_tls(facts: MachineFacts) -> Iterator[Finding]:
+    """The certificate can be used, and phones accept it."""
+    remedy = "see switchboard tls show, and docs/SECURITY.md#tls"
+    if facts.tls_problem:
+        yield problem("tls", facts.tls_problem, remedy)
+    for doubt in facts.tls_doubts:
+        yield warning("tls", doubt, remedy)
+    if facts.tls_until and not (facts.tls_problem or facts.tls_doubts):
+        yield ok("tls", f"the certificate is valid until {facts.tls_until}")
 
 
 def check_running(facts: RunningFacts) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from ipaddress import ip_interface
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,13 @@ from switchboard.supervisor.open_files import hard_limit, needed_to_serve
 from switchboard.survey.ask import ask_parents, ask_workers, failing_phones, name_of
 from switchboard.survey.ping import NobodyListens, ping
 from switchboard.survey.reading import UP
+from switchboard.transports.tls_files import (
+    TlsFileError,
+    doubts,
+    files_of,
+    promised_names,
+    read_identity,
+)
 from switchboard.transports.udp_sockets import BindError, PortTaken, bind_sockets, cut, enlarge_buffers
 from switchboard.twins import described_core
 
@@ -66,7 +74,11 @@ def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
 def machine_facts(settings: Settings) -> MachineFacts:
     """The machine and the directories."""
     withheld, granted = _buffer(settings.receive_buffer_bytes)
+    tls_problem, tls_doubts, tls_until = _tls(settings)
     return MachineFacts(
+        tls_problem=tls_problem,
+        tls_doubts=tls_doubts,
+        tls_until=tls_until,
         clock_synchronized=_clock_synchronized(),
         leaving=[
             path for number in leaving_routers(settings) if (path := router_dir(number, settings)).exists()
@@ -86,6 +98,18 @@ def machine_facts(settings: Settings) -> MachineFacts:
         damaged=[str(each) for each in all_reports(settings.data_dir)],
         lacks_users=settings.auth == "on" and is_here("registrar.0", settings) and not _has_users(settings),
     )
+
+
+def _tls(settings: Settings) -> tuple[str, list[str], str]:
+    """Why the certificate cannot be used, why phones might refuse it, and when it ends."""
+    if not settings.wants_certificate or not is_here("edge-rx.0", settings):
+        return "", [], ""
+    try:
+        found = read_identity(files_of(settings))
+    except TlsFileError as error:
+        return str(error).rstrip("."), [], ""
+    told = list(doubts(found, promised_names(settings), datetime.now(UTC)))
+    return "", told, f"{found.not_after:%Y-%m-%d}"
 
 
 def _has_users(settings: Settings) -> bool:

@@ -57,6 +57,12 @@ _RULES = (
     _rule("bindings", "bindings", "Phones that are registered."),
     _rule("registers_answered_total", "replied", "REGISTERs answered."),
     Rule(
+        "connections_lost_total",
+        "Bindings whose connection was closed: removed, or kept as the phone can be reached otherwise.",
+        (("connections.dropped", "removed"), ("connections.unconnected", "kept")),
+        "outcome",
+    ),
+    Rule(
         "lookups_total",
         "Look-ups of names in a router: made, answered from memory, refused, slow (1 s), and never answered.",
         (

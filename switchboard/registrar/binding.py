@@ -90,6 +90,18 @@ class Binding(NamedTuple):
         """Over which it was registered (`switchboard.sip.flow`)."""
         return self.flow[0] if self.flow else UDP
 
+    @property
+    def instance(self) -> str:
+        """Without brackets; "" if it names none (RFC 5626 §4.1)."""
+        named = instance_of(self.params)
+        return named[0] if named else ""
+
+    @property
+    def reg_id(self) -> str:
+        """Which of the flows of its instance that is; "" if it does not say."""
+        named = instance_of(self.params)
+        return named[1] if named else ""
+
     def moved(self, by_s: float) -> "Binding":
         """The same by a clock that is ahead by this amount."""
         return self._replace(expires_at=self.expires_at + by_s) if by_s else self

@@ -22,6 +22,8 @@ from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.rounds import BatchInterval
 from switchboard.clock import GRACE_S, boot_id, describe
 from switchboard.codec import CodecError, list_at
+from switchboard.core.gruu import Gruus
+from switchboard.registrar.connections import Connections
 from switchboard.registrar.grace import Grace
 from switchboard.registrar.listing import USERS_A_PAGE, Wanted
 from switchboard.registrar.rebind import RegistrarPolicy
@@ -48,13 +50,14 @@ TELL_EVERY_S = 1.0
 PURGED_AT_ONCE = 300
 """Users in one commit, some milliseconds long. What waits meanwhile is answered before the next one."""
 PURGE_PAUSE_S = 0.01
+"""The same between two commits of bindings whose connection has been closed."""
 
 
 class RegistrarService(Actor):
     """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
 
     Casts: sip.received from edge-rx -> sip.send to edge-tx, or sip.translate to the translator without its tables;
-    sip.taken and source.registered to edge-rx.
+    sip.taken and source.registered to edge-rx. connection.closed from edge-stream.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
     Events: location.changed, location.number, location.clock for routers of other hosts, users.number.
@@ -73,6 +76,7 @@ class RegistrarService(Actor):
         self._authenticator = make_authenticator(
             settings, key, f"{self.name} {self._store.series}", self._store.nonces(), self._failures
         )
+        self._connections = Connections(self._store)
         self._registrar = Registrar(
             self._store,
             own_domains(settings).owns,
@@ -80,6 +84,8 @@ class RegistrarService(Actor):
             os.urandom(16),
             self._authenticator,
             self._failures,
+            Gruus(key),
+            self._connections.bound,
         )
         doubt = self._clock.doubt
         self._grace = Grace(self._store, doubt, boot_id()) if doubt else None
@@ -112,7 +118,7 @@ class RegistrarService(Actor):
         self._began_at = 0.0  # the last commit
         self._is_purging = False
         self._life = os.urandom(4).hex()
-        self._next_telling = self._next_try = self._next_purge = 0.0
+        self._next_telling = self._next_try = self._next_purge = self._next_unbinding = 0.0
         self._bad_items = 0
         self._files = settings.store_path, settings.users_path
         for report in reports(*self._files):
@@ -145,6 +151,9 @@ class RegistrarService(Actor):
             case "location.wanted", list(items):
                 for item in items:
                     self._send_page(item)
+            case "connection.closed", list(items):
+                for item in items:
+                    self._bad_items += not self._close(item)
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
@@ -161,6 +170,12 @@ class RegistrarService(Actor):
                 self._pages[router].put(self._store.page(after, USERS_A_PAGE).to_wire())
             case _:
                 self._bad_items += 1
+
+    def _close(self, item: Any) -> bool:
+        match item:
+            case [bytes(flow)]:
+                return self._connections.close(flow)
+        return False
 
     def _take_registers(self, now: float) -> None:
         self._began_at = now
@@ -211,6 +226,8 @@ class RegistrarService(Actor):
     def next_deadline(self) -> float:
         """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
         deadline = min(self._next_telling, self._next_purge, self._sender.due_at)
+        if self._connections.is_waiting:
+            deadline = min(deadline, self._next_unbinding)
         if self._cannot_write():
             return min(deadline, self._next_try)
         return 0.0 if self._grace else deadline
@@ -261,6 +278,12 @@ class RegistrarService(Actor):
             self._publish(change)
         return more
 
+    def _unbind(self, now: float) -> None:
+        """Unbind some of those whose connection has been closed; REGISTERs that came before are answered."""
+        self._next_unbinding = now + PURGE_PAUSE_S
+        with suppress(NotWritten):
+            self._publish(self._connections.go_on(self._clock.at()))
+
     def _cannot_write(self) -> bool:
         return any(each.error for each in self.writings)
 
@@ -296,6 +319,8 @@ class RegistrarService(Actor):
         """Answer what was gathered, after one commit for all."""
         if self._frames:
             self._take_registers(time.monotonic())
+        if self._connections.is_waiting and (now := time.monotonic()) >= self._next_unbinding:
+            self._unbind(now)
         self._marks.give_back()
         self._sender.flush()
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
@@ -364,6 +389,9 @@ class RegistrarService(Actor):
             "bindings": bindings,
             "displaced": self._registrar.displaced,
             "displaced_unlogged": self._binding_log.unlogged,
+            "connections.dropped": self._connections.dropped,
+            "connections.unconnected": self._connections.unconnected,
+            "connections.forgotten": self._connections.forgotten,
             **self._sender.stats(),
             "bad_items": counters["bad_items"] + self._bad_items,
             "auth_failed": self._failures.count,

@@ -158,7 +158,7 @@ class RouterService(Actor):
         return 1
 
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Take datagrams, the network's errors, changes of bindings, the journal's acknowledgements."""
+        """Take messages, errors and restarts of those who send them, changes of bindings, acknowledgements."""
         match subject, body:
             case "sip.received", list(items):
                 self._core.receive_items(items, now, self._clock.at())

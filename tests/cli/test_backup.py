@@ -42,6 +42,8 @@ def full(data_dir: Path) -> Path:
     DisplayNames(data_dir / "console.names").put("lukas", "Lukáš")
     (data_dir / "keys").mkdir()
     (data_dir / "keys" / "alpha.key_secret").write_text("secret")
+    (data_dir / "tls").mkdir()
+    (data_dir / "tls" / "ca.key").write_text("secret")
     return data_dir
 
 
@@ -67,6 +69,7 @@ def test_all_comes_back(switchboard: Run, full: Path, target: Path) -> None:
         "console.names",
         "auth.key",
         "keys/alpha.key_secret",
+        "tls/ca.key",
     }
     assert target.stat().st_mode & 0o777 == 0o700
     assert all((target / name).stat().st_mode & 0o077 == 0 for name in files)
@@ -113,6 +116,7 @@ def test_a_backup_is_restored_where_there_was_nothing(switchboard: Run, target: 
     assert read_snapshot(other / "location.db")[1] == {"lukas": [HERE]}
     assert users(other) == ["lukas"]
     assert (other / "keys" / "alpha.key_secret").read_text() == "secret"
+    assert (other / "tls" / "ca.key").read_text() == "secret"
 
 
 def test_what_is_no_backup_is_refused(switchboard: Run, full: Path, target: Path) -> None:

@@ -13,7 +13,8 @@ from system.harness import free_port
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rpc import RpcGroup, RpcServer
-from switchboard.cli.edge import IMPATIENT_AFTER_S, Announcer, of_type, open_sockets, welcome
+from switchboard.cli.edge import IMPATIENT_AFTER_S, Announcer, open_sockets, welcome
+from switchboard.cli.listening import of_type
 from switchboard.cli.start_failure import StartFailure
 from switchboard.settings.model import Settings, read_settings
 from switchboard.supervisor import resources

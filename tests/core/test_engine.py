@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playbook import LENKA, LUKAS, Board, request, response
-from stage import BOUNDS, play
+from stage import BOUNDS, TRANSPORTS, play
 
 from switchboard.core.facts import MOST_KEYS
 from switchboard.core.native import IS_COMPILED
@@ -21,6 +21,12 @@ STEP = st.tuples(*(st.integers(0, most) for most in BOUNDS))
 @given(steps=st.lists(STEP, min_size=1, max_size=25))
 def test_both_decide_the_same(steps: list[tuple[int, int, int, int]]) -> None:
     play(Board(), steps)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, min_size=1, max_size=25))
+def test_both_decide_the_same_over_all_transports(steps: list[tuple[int, int, int, int]]) -> None:
+    play(Board(transports=TRANSPORTS), steps)
 
 
 def test_a_plain_call_is_the_engines() -> None:

@@ -44,6 +44,8 @@ def test_all_is_well() -> None:
         ({"open_to_others": [Path("/x")]}, "privacy", Level.WARNING, "chmod -R go-rwx /x"),
         ({"damaged": ["location.db was found damaged"]}, "damage", Level.PROBLEM, "smartctl"),
         ({"lacks_users": True}, "users", Level.PROBLEM, "switchboard user add"),
+        ({"tls_problem": "no key"}, "tls", Level.PROBLEM, "switchboard tls show"),
+        ({"tls_doubts": ["it has expired"]}, "tls", Level.WARNING, "docs/SECURITY.md#tls"),
         ({"disk_free_bytes": 5 * 10**8}, "disk", Level.WARNING, "make room"),
         ({"disk_free_bytes": 10**7}, "disk", Level.PROBLEM, "make room"),
     ],
@@ -63,3 +65,10 @@ def test_a_core_that_is_being_compiled_needs_nobody() -> None:
 def test_a_system_that_does_not_tell_of_its_clock() -> None:
     found = list(check_machine(replace(GOOD, clock_synchronized=None)))
     assert {each.level for each in found} == {Level.OK}
+
+
+def test_a_certificate_that_is_good() -> None:
+    found = [each for each in check_machine(replace(GOOD, tls_until="2027-11-29")) if each.check == "tls"]
+    assert [(each.level, each.found) for each in found] == [
+        (Level.OK, "the certificate is valid until 2027-11-29")
+    ]

@@ -7,9 +7,11 @@ from datetime import datetime
 import pytest
 from system.dialog import Call, Dialog, answer_call, hang_up, place_call
 from system.harness import CallRecord, Switchboard, wait_until
-from system.net import Net
+from system.net import PATIENCE_S, Net
 from system.sipmsg import address_of, parameter, uri_in, via_address
 from system.user_agent import SDP, UserAgent, registered
+
+from switchboard.sip.stun import answer_to
 
 pytestmark = pytest.mark.system
 
@@ -223,6 +225,18 @@ def test_keep_alive_is_answered(net: Net) -> None:
     phone = UserAgent(net, "lukas")
     phone.send(b"\r\n\r\n")
     assert net.wait_for(lambda: phone.keep_alives or None, "the answer to a keep-alive") == [b"\r\n"]
+
+
+def test_a_phone_learns_where_it_is_seen(net: Net) -> None:
+    """A STUN Binding request at the SIP port, as a keep-alive (RFC 5626 §4.4.2)."""
+    request = bytes.fromhex("000100002112a442") + b"twelve bytes"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((net.host, 0))
+        sock.settimeout(PATIENCE_S)
+        sock.sendto(request, net.proxy)
+        answer, source = sock.recvfrom(100)
+        assert source == net.proxy
+        assert answer == answer_to(request, *sock.getsockname())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Calls between real Linphone phones: how they begin, ring, end or fail, on the wire and in the journal."""
 
+import re
+
 import pytest
 from system.capture import Capture
 from system.lan import HUB
@@ -170,3 +172,20 @@ def test_unknown_user(lab: Lab, wire: Capture) -> None:
         ended_by="switchboard",
         rang=False,
     )
+
+
+@pytest.mark.parametrize("hangs_up", ["caller", "callee"])
+def test_each_phone_names_its_gruu_and_gets_its_own_contact(lab: Lab, wire: Capture, hangs_up: str) -> None:
+    """Linphone writes the GRUU of its registration into Contact (RFC 5627 §4.4.1); requests arrive for its contact."""
+    ours, theirs = connect(lab.lukas, lab.lenka)
+    phone, other = (lab.lukas, lab.lenka) if hangs_up == "caller" else (lab.lenka, lab.lukas)
+    phone.hang_up(ours if phone is lab.lukas else theirs)
+    lab.lukas.wait_ended(ours)
+    lab.lenka.wait_ended(theirs)
+
+    trace = wire.read()
+    gruu = rf"sip:{other.user}@{HUB};gr=urn:uuid:\S+"
+    for method in ("ACK", "BYE") if hangs_up == "caller" else ("BYE",):
+        assert re.fullmatch(gruu, trace.requests(method, source=phone.address)[0].uri)
+        arrived = trace.requests(method, target=other.address)[0].uri
+        assert arrived.startswith(f"sip:{other.user}@{other.address}")

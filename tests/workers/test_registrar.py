@@ -12,7 +12,7 @@ import pytest
 import zmq
 from bus.inbox import bind_inbox, next_frame
 from flows import packed
-from registrar.registers import register
+from registrar.registers import connection, register
 from structlog.testing import capture_logs
 
 from switchboard.bus import frames
@@ -20,6 +20,7 @@ from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.bus.endpoints import Endpoints
 from switchboard.codec import pack
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.connections import USERS_AT_ONCE
 from switchboard.registrar.listing import USERS_A_PAGE, read_pages
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
@@ -52,8 +53,8 @@ def settings() -> Iterator[Settings]:
 FLOW = packed("10.0.0.9", 5060, "10.0.0.1")
 
 
-def received(raw: bytes) -> list[Any]:
-    return [FLOW, scan(raw), raw]
+def received(raw: bytes, flow: bytes = FLOW) -> list[Any]:
+    return [flow, scan(raw), raw]
 
 
 def subscribe(context: BusContext, settings: Settings, service: RegistrarService) -> zmq.Socket[bytes]:
@@ -223,6 +224,88 @@ def test_what_expires_at_once_is_removed_in_slices(context: BusContext, settings
     service.close()
 
 
+BROWSER = "<sip:a@x.invalid;transport=ws>"
+
+
+def over(service: RegistrarService, *serials: int) -> None:
+    """One round, in which user `u1` registers over the connection 1, and so on."""
+    raws = [(register(BROWSER, user=f"u{serial}"), connection(serial)) for serial in serials]
+    service.receive_frame(frames.pack("sip.received", [received(*each) for each in raws]))
+    service.flush()
+
+
+def close(service: RegistrarService, *serials: int) -> None:
+    service.receive("connection.closed", [[connection(serial)] for serial in serials], 0.0)
+
+
+def settle(service: RegistrarService) -> None:
+    """Rounds until nobody waits to be unbound."""
+    until = time.monotonic() + LIMIT_S
+    while service._connections.is_waiting:
+        assert time.monotonic() < until, "somebody is bound for ever"
+        service.flush()
+
+
+def test_who_was_reached_by_a_connection_that_is_closed_is_unbound(
+    context: BusContext, settings: Settings
+) -> None:
+    service = RegistrarService(settings, context, 0)
+    subscriber = subscribe(context, settings, service)
+    over(service, 1, 2)
+    assert len(next_change(subscriber)) == 2
+    service.flush()
+    close(service, 1)
+    assert service.next_deadline() <= time.monotonic()
+    settle(service)
+    assert next_change(subscriber) == [["u1", []]]
+    assert list(read_snapshot(settings.store_path)[1]) == ["u2"]
+    assert service.stats()["connections.dropped"] == 1
+    service.close()
+
+
+def test_a_register_of_the_same_round_comes_before_the_end(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    raw = register(BROWSER, user="u1")
+    service.receive_frame(frames.pack("sip.received", [received(raw, connection(1))]))
+    close(service, 1)
+    settle(service)
+    assert service.stats()["replied"] == 1
+    assert read_snapshot(settings.store_path)[1] == {}
+    service.close()
+
+
+def test_a_successor_knows_who_is_bound_to_what(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    over(service, *range(10))
+    service.close()
+    successor = RegistrarService(settings, context, 0)
+    close(successor, *range(9))
+    settle(successor)
+    assert list(read_snapshot(settings.store_path)[1]) == ["u9"]
+    successor.close()
+
+
+def test_while_many_are_unbound_registers_are_answered(context: BusContext, settings: Settings) -> None:
+    service = RegistrarService(settings, context, 0)
+    subscriber = subscribe(context, settings, service)
+    many = 4 * USERS_AT_ONCE
+    over(service, *range(many))
+    assert len(next_change(subscriber)) == many
+    close(service, *range(many))
+    sizes: list[int] = []
+    until = time.monotonic() + LIMIT_S
+    while sum(sizes) < many:
+        assert time.monotonic() < until, "somebody is bound for ever"
+        take(service, register(f"<{CONTACT}>", user="eva"))
+        records = next_change(subscriber)
+        assert [user for user, _ in records] == ["eva"]
+        if subscriber.poll(20):
+            sizes.append(len(next_change(subscriber)))
+    assert max(sizes) <= USERS_AT_ONCE
+    assert len(sizes) >= 4
+    service.close()
+
+
 def test_only_routers_of_other_hosts_are_sent_pages(context: BusContext, settings: Settings) -> None:
     hosts = {
         "alpha": {"address": "127.0.0.4", "components": ["edge", "router.0"]},
@@ -315,6 +398,8 @@ def test_many_are_listed_page_by_page(context: BusContext, settings: Settings) -
         ("sip.received", [None]),
         ("sip.received", [[FLOW, b"", b"REGISTER"]]),
         ("sip.received", [[b"no flow", b"index", b"raw"]]),
+        ("connection.closed", [[FLOW]]),
+        ("connection.closed", ["no item"]),
     ],
 )
 def test_bad_items_are_counted(context: BusContext, settings: Settings, subject: str, body: object) -> None:

@@ -17,6 +17,7 @@ from switchboard.bus.endpoints import Endpoints
 from switchboard.phrases.translate import Translator
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.settings.model import Settings
+from switchboard.sip.flow import SERIAL_OCTETS, TCP, Flow, connection_of
 from switchboard.sip.scan import scan
 from switchboard.transports.lending import NAME, Lender
 from switchboard.transports.udp_sockets import bind_sockets
@@ -127,6 +128,22 @@ def test_all_leaves_on_the_sockets_of_the_edge_once_they_are_lent(
         incoming = [phone.recv(2000).partition(b"\r\n")[0] for _ in range(1)]
         assert incoming == [f"INVITE sip:bob@127.0.0.2:{port} SIP/2.0".encode()]
         assert service.stats()["sent"] == 2
+
+
+def test_what_a_stream_worker_may_have_lost_is_sent_again(
+    service: RouterService, context: BusContext, settings: Settings
+) -> None:
+    translator = bind_inbox(context, endpoint(settings, "translator"))
+    ready(service, "translator.0")
+    raw = INVITE.format(number=1).encode()
+    flow = Flow(TCP, "127.0.0.1", "127.0.0.3", 40000, connection_of(0, bytes(SERIAL_OCTETS)))
+    service.receive("sip.received", [[flow.pack(), scan(raw), raw]], time.monotonic())
+    service.flush()
+    assert lines(translator) == [FORWARDED, TRYING]
+    for instance in (1, 0):
+        service.receive("stream.restarted", [instance], time.monotonic())
+    service.flush()
+    assert lines(translator) == [TRYING]
 
 
 def test_other_tables_are_counted(service: RouterService) -> None:

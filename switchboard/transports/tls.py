@@ -1,0 +1,286 @@
+"""TLS between a connection and what speaks inside: SIP, or a WebSocket that carries it (RFC 3261 §26.2, RFC 7118).
+
+OpenSSL makes the handshake. Behind it our own record layer goes on, so that the connection may outlive the process
+(`tls_records.py`), unless that is not wanted or does not know the ciphers. Then OpenSSL goes on.
+"""
+
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from switchboard.transports.channel import Channel, ChannelClosed, ChannelError
+from switchboard.transports.tls_records import Alert, TlsRecords, plain_alert
+from switchboard.transports.tls_secrets import HELLO_OCTETS, KeyLog, Secrets, halves
+
+HANDSHAKE: Final = 22
+"""The first octet of who speaks TLS."""
+_READ: Final = 1 << 16
+_LARGEST_HANDSHAKE: Final = 1 << 16
+"""Octets of a handshake, certificates of both sides included."""
+_HTTP = (b"GET ", b"HEAD", b"POST")
+_PLAIN_HTTP: Final = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 26\r\nConnection: close\r\n\r\n"
+    b"Only TLS is spoken here.\r\n"
+)
+
+
+class _InnerError(ChannelError):
+    """What speaks inside was broken off: its goodbye is put into TLS when it is asked for, behind all else."""
+
+    def __init__(self, error: ChannelError, seal: Callable[[bytes], bytes]) -> None:
+        self._seal, self._inside = seal, error.close_with
+        super().__init__(error.reason, b"", error.messages, error.refused, error.status)
+
+    @property
+    def close_with(self) -> bytes:
+        """The octets to write first; asked for once."""
+        return self._seal(self._inside)
+
+    @close_with.setter
+    def close_with(self, octets: bytes) -> None:
+        assert not octets
+
+
+class TlsChannel:
+    """A connection that begins. `inner` speaks inside.
+
+    `key_log`: that of `context`, if the connection is to outlive this process. `name`: as a client, whom we want to
+    reach. `check` gets the peer's certificate (DER, or None) and raises ChannelError if the peer is another.
+    """
+
+    __slots__ = (
+        "_buffered",
+        "_check",
+        "_fed",
+        "_hello",
+        "_incoming",
+        "_inner",
+        "_is_server",
+        "_key_log",
+        "_outgoing",
+        "_queue",
+        "_records",
+        "_secrets",
+        "_tls",
+        "cipher",
+    )
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        inner: Channel,
+        key_log: KeyLog | None = None,
+        *,
+        is_server: bool = True,
+        name: str | None = None,
+        check: Callable[[bytes | None], None] | None = None,
+    ) -> None:
+        self._inner, self._key_log, self._is_server, self._check = inner, key_log, is_server, check
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls: ssl.SSLObject | None = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=is_server, server_hostname=None if is_server else name
+        )
+        self._records: TlsRecords | None = None
+        self._secrets: Secrets = {}
+        self._hello = self._buffered = b""
+        self._fed = 0
+        self._queue: list[bytes] | None = []
+        """Messages that wait for the end of the handshake; None behind it."""
+        self.cipher = ""
+        """Version and cipher, for people; "" before the handshake has ended."""
+
+    @staticmethod
+    def restored(inner: Channel, reading: bytes, writing: bytes, cipher: str = "") -> "TlsChannel":
+        """Return what goes on where another left off: its `reading` and `writing`. ValueError."""
+        channel = TlsChannel.__new__(TlsChannel)
+        channel._inner, channel._records = inner, TlsRecords.restored(reading, writing)
+        channel._tls = channel._key_log = channel._check = channel._queue = None
+        channel._secrets, channel._hello, channel._buffered = {}, b"", b""
+        channel._fed, channel._is_server, channel.cipher = 0, True, cipher
+        return channel
+
+    @property
+    def reading(self) -> bytes:
+        """What a successor needs to read on from where `pending` begins; b"": it cannot. Secret."""
+        return self._records.reading if self._records else b""
+
+    @property
+    def writing(self) -> bytes:
+        """What a successor needs to write behind what was written; b"": it cannot. Secret."""
+        return self._records.writing if self._records else b""
+
+    @property
+    def pending(self) -> bytes:
+        """Records that are not whole, or whose messages are not; none while OpenSSL has them."""
+        return self._records.pending if self._records else b""
+
+    @property
+    def is_midway(self) -> bool:
+        """Whether the peer owes the rest of a handshake, a record or a message."""
+        if self._queue is not None:
+            return True
+        return self._inner.is_midway or bool(self._records and self._records.is_midway)
+
+    def feed(self, octets: bytes) -> list[bytes]:
+        """As a Channel does."""
+        if self._records:
+            return self._read_records(octets)
+        assert self._tls
+        if self._queue is None:
+            self._incoming.write(octets)
+            return self._read_tls()
+        self._refuse_plain(octets)
+        self._incoming.write(octets)
+        self._fed += len(octets)
+        if self._fed > _LARGEST_HANDSHAKE:
+            raise ChannelError("A TLS Handshake Without End")
+        if not self._is_server:
+            self._hello += octets[: HELLO_OCTETS - len(self._hello)]
+        return self._go_on() if self._shake_hands() else []
+
+    def wrap(self, message: bytes) -> bytes:
+        """As a Channel does. Before the end of the handshake the message waits."""
+        if self._queue is not None:
+            self._queue.append(message)
+            self._shake_hands_at_first()
+            return self.take_output()
+        return self._seal(self._inner.wrap(message))
+
+    def take_output(self) -> bytes:
+        """As a Channel does."""
+        said = self._buffered
+        self._buffered = b""
+        if self._queue is None and (inside := self._inner.take_output()):
+            said += self._seal(inside)
+        return said
+
+    def farewell(self, reason: str, /) -> bytes:
+        """As a Channel does."""
+        if self._queue is not None:
+            return b""
+        inside = self._inner.farewell(reason)
+        return (self._seal(inside) if inside else b"") + self._close()
+
+    def _refuse_plain(self, octets: bytes) -> None:
+        """Who begins with something else than a handshake speaks no TLS."""
+        if self._fed or not octets or octets[0] == HANDSHAKE:
+            return
+        if octets.startswith(_HTTP):
+            raise ChannelError("HTTP Where TLS Is Spoken", _PLAIN_HTTP)
+        raise ChannelError("Octets That Are No TLS", plain_alert(Alert.UNEXPECTED_MESSAGE))
+
+    def _shake_hands_at_first(self) -> None:
+        """A client begins."""
+        if not self._is_server and not self._fed and self._queue and len(self._queue) == 1:
+            self._shake_hands()
+
+    def _shake_hands(self) -> bool:
+        """Go on with the handshake; return whether it has ended. ChannelError."""
+        assert self._tls
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError as error:
+            self._drain()
+            raise ChannelError(f"No TLS Handshake: {_words(error)}", self._take_buffered()) from error
+        finally:
+            if self._key_log:
+                self._secrets |= self._key_log.take()
+            self._drain()
+        return True
+
+    def _drain(self) -> None:
+        octets = self._outgoing.read()
+        if self._is_server and len(self._hello) < HELLO_OCTETS:
+            self._hello += octets[: HELLO_OCTETS - len(self._hello)]
+        self._buffered += octets
+
+    def _take_buffered(self) -> bytes:
+        said, self._buffered = self._buffered, b""
+        return said
+
+    def _go_on(self) -> list[bytes]:
+        """The handshake has ended. ChannelError."""
+        assert self._tls
+        assert self._queue is not None
+        if self._check:
+            self._check(self._tls.getpeercert(binary_form=True))
+        cipher, version = (self._tls.cipher() or ("", "", 0))[0], self._tls.version() or ""
+        self.cipher = f"{version} {cipher}"
+        found = self._key_log and halves(
+            version, cipher, self._secrets, self._hello, is_server=self._is_server
+        )
+        self._secrets, self._hello = {}, b""
+        queue, self._queue = self._queue, None
+        if found and not self._tls.pending():
+            self._records = TlsRecords(*found)
+            rest = self._incoming.read()
+            self._tls = None
+            del self._incoming, self._outgoing
+        for message in queue:
+            self._buffered += self._seal(self._inner.wrap(message))
+        return self._read_records(rest) if self._records else self._read_tls()
+
+    def _read_records(self, octets: bytes) -> list[bytes]:
+        records = self._records
+        assert records
+        data = records.feed(octets)
+        messages = self._feed_inner(data) if data else []
+        self._buffered += records.take_output()
+        records.keep(len(self._inner.pending))
+        if records.error:
+            alert = records.error.alert
+            goodbye = b"" if alert is Alert.CLOSE_NOTIFY else records.close(alert)
+            raise ChannelError(str(records.error), goodbye, messages)
+        if records.has_ended:
+            raise ChannelClosed("The Peer Has Closed TLS", records.close(), messages)
+        return messages
+
+    def _read_tls(self) -> list[bytes]:
+        """OpenSSL has the keys. ChannelError."""
+        assert self._tls
+        messages: list[bytes] = []
+        try:
+            while data := self._tls.read(_READ):
+                messages = self._feed_inner(data, messages)
+        except ssl.SSLWantReadError:
+            self._drain()
+            return messages
+        except ssl.SSLZeroReturnError:
+            pass
+        except ssl.SSLError as error:
+            self._drain()
+            raise ChannelError(f"TLS: {_words(error)}", self._take_buffered(), messages) from error
+        raise ChannelClosed("The Peer Has Closed TLS", self._close(), messages)
+
+    def _feed_inner(self, data: bytes, before: Sequence[bytes] = ()) -> list[bytes]:
+        """Return the messages `before`, and those that are whole now. ChannelError."""
+        try:
+            return [*before, *self._inner.feed(data)]
+        except ChannelError as error:
+            error.messages = [*before, *error.messages]
+            raise _InnerError(error, self._seal_goodbye) from error
+
+    def _seal_goodbye(self, goodbye: bytes) -> bytes:
+        return self.take_output() + (self._seal(goodbye) if goodbye else b"") + self._close()
+
+    def _seal(self, data: bytes) -> bytes:
+        if self._records:
+            return self._records.send(data)
+        assert self._tls
+        self._tls.write(data)
+        return self._outgoing.read()
+
+    def _close(self) -> bytes:
+        if self._records:
+            return self._records.close()
+        assert self._tls
+        with suppress(ssl.SSLError):
+            self._tls.unwrap()
+        return self._outgoing.read()
+
+
+def _words(error: ssl.SSLError) -> str:
+    return (error.reason or str(error)).replace("_", " ").capitalize()

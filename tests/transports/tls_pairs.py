@@ -1,0 +1,118 @@
+"""Connections of TLS between a channel of ours and OpenSSL, in memory."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from switchboard.settings.model import Settings
+from switchboard.transports.channel import Channel
+from switchboard.transports.framing import StreamFraming
+from switchboard.transports.tls import TlsChannel
+from switchboard.transports.tls_contexts import TlsContexts
+from switchboard.transports.tls_files import ensure
+
+TLS13, TLS12 = ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2
+SUITES = [
+    (TLS13, ""),
+    (TLS12, "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    (TLS12, "ECDHE-ECDSA-AES256-GCM-SHA384"),
+    (TLS12, "ECDHE-ECDSA-CHACHA20-POLY1305"),
+]
+"""Versions and ciphers that our record layer knows, as a peer may want them."""
+MESSAGE = b"OPTIONS sip:a@example.com SIP/2.0\r\nCall-ID: %d\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def message(number: int) -> bytes:
+    return MESSAGE % number
+
+
+def prepare(directory: Path, **changes: object) -> Settings:
+    """Settings with a certificate."""
+    settings = Settings.model_validate(
+        {"data_dir": directory, "sip_host": "127.0.0.1", "tls": True, **changes}
+    )
+    ensure(settings, datetime.now(UTC))
+    return settings
+
+
+def client_context(settings: Settings, version: ssl.TLSVersion = TLS13, cipher: str = "") -> ssl.SSLContext:
+    """Of a phone that trusts our authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(settings.tls_path / "ca.pem")
+    context.minimum_version = context.maximum_version = version
+    if cipher:
+        context.set_ciphers(cipher)
+    return context
+
+
+@dataclass
+class Peer:
+    """OpenSSL at the other end. What it has to say is in `out`."""
+
+    context: ssl.SSLContext
+    is_server: bool = False
+    name: str | None = "127.0.0.1"
+    incoming: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
+    outgoing: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
+
+    def __post_init__(self) -> None:
+        self.tls = self.context.wrap_bio(
+            self.incoming, self.outgoing, self.is_server, None if self.is_server else self.name
+        )
+
+    def shake_hands(self, octets: bytes = b"") -> bytes:
+        self.incoming.write(octets)
+        with suppress(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+        return self.outgoing.read()
+
+    def say(self, data: bytes) -> bytes:
+        self.tls.write(data)
+        return self.outgoing.read()
+
+    def hear(self, octets: bytes) -> bytes:
+        self.incoming.write(octets)
+        found = b""
+        with suppress(ssl.SSLWantReadError):
+            while data := self.tls.read(1 << 16):
+                found += data
+        return found
+
+
+def connect(channel: TlsChannel, peer: Peer) -> list[bytes]:
+    """Let OpenSSL shake hands with a channel that accepts; return messages that came with it."""
+    found: list[bytes] = []
+    said = peer.shake_hands()
+    while said:
+        found += channel.feed(said)
+        said = peer.shake_hands(channel.take_output())
+    return found
+
+
+def accepted(
+    settings: Settings, version: ssl.TLSVersion = TLS13, cipher: str = ""
+) -> tuple[TlsChannel, Peer]:
+    """A channel of ours and a phone, behind the handshake."""
+    channel = accept(TlsContexts(settings))
+    peer = Peer(client_context(settings, version, cipher))
+    connect(channel, peer)
+    return channel, peer
+
+
+def accept(contexts: TlsContexts, inner: Channel | None = None, transport: int = 3) -> TlsChannel:
+    channel = contexts.accept(transport, inner or StreamFraming())
+    assert channel
+    return channel
+
+
+def successor(channel: TlsChannel) -> TlsChannel:
+    """What a new process makes of a channel whose process was killed."""
+    return TlsChannel.restored(StreamFraming(), channel.reading, channel.writing, channel.cipher)
+
+
+def cut(octets: bytes, size: int) -> Iterator[bytes]:
+    for at in range(0, len(octets), size):
+        yield octets[at : at + size]
