@@ -95,15 +95,36 @@ BUFFER_BYTES = 128 * 1024
 """Of the kernel, at either end of a connection: what waits there is seen by nobody. It doubles them for its own use."""
 
 
+LOCAL = "ipc://"
+
+
 class NotListeningError(Exception):
     """An endpoint of ours cannot be bound; the text tells people why and what to do."""
 
     def __init__(self, endpoint: str, reason: str) -> None:
-        super().__init__(
-            f"{endpoint} cannot be listened on: {reason}. The address must be one of this machine "
-            "(hosts.NAME.address) and its ports free (SWITCHBOARD_BUS_PORT chooses others, on all hosts)"
-        )
+        super().__init__(f"{endpoint} cannot be listened on: {reason}. {_remedy(endpoint)}")
         self.endpoint = endpoint
+
+
+def _remedy(endpoint: str) -> str:
+    if endpoint.startswith(LOCAL):
+        return "Its directory must be on a file system that can be written, and nobody else may listen there"
+    return (
+        "The address must be one of this machine (hosts.NAME.address) and its ports free "
+        "(SWITCHBOARD_BUS_PORT chooses others, on all hosts)"
+    )
+
+
+def _why_not(endpoint: str, error: zmq.ZMQError) -> str:
+    """libzmq says of a socket's file that it cannot remove that the address is in use."""
+    if endpoint.startswith(LOCAL):
+        probe = Path(f"{endpoint.removeprefix(LOCAL)}.probe")
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as refused:
+            return str(refused.strerror)
+    return str(error.strerror)
 
 
 class BusContext(zmq.Context[zmq.Socket[bytes]]):
@@ -157,7 +178,7 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
             socket.bind(endpoint)
         except zmq.ZMQError as error:
             socket.close()
-            raise NotListeningError(endpoint, error.strerror) from error
+            raise NotListeningError(endpoint, _why_not(endpoint, error)) from error
         return socket
 
     def _secure(self, socket: zmq.Socket[bytes], endpoint: str) -> None:

@@ -159,9 +159,7 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
 
 def check_certificate(settings: Settings) -> None:
     """See that there is a certificate if a transport needs one. Raises StartFailure."""
-    from switchboard.transports.tls_files import is_wanted  # 60 ms
-
-    if not is_wanted(settings):
+    if not settings.wants_certificate:
         return
     from switchboard.transports.tls_contexts import TlsContexts
     from switchboard.transports.tls_files import TlsFileError, ensure

@@ -1,4 +1,4 @@
-"""`switchboard start`: runs components under one parent; what a line of the Procfile starts."""
+"""`switchboard start`: runs components under one parent, as the line of the Procfile does."""
 
 import gc
 import os
@@ -170,7 +170,7 @@ def _announcers(edge: _Held, settings: Settings, context: BusContext, log: "_Log
         from switchboard.cli.edge import CertificateKeeper, make_announcer
 
         yield make_announcer(settings, edge.sockets, context)
-        if not {"tls", "wss"}.isdisjoint(settings.ports) and settings.tls_certificate is None:
+        if settings.wants_certificate and settings.tls_certificate is None:
             yield CertificateKeeper(settings, log)
 
 
@@ -234,15 +234,26 @@ def _make_worker(each: WorkerName, component: Component, settings: Settings, hel
 
 
 def _fork_first(workers: Iterable[tuple[Worker, WorkerName]]) -> None:
-    """Load the code once for all workers, and fork those from here. Code that cannot be loaded its worker tells of."""
+    """Load the code once for all workers, and fork those from here. Code that cannot be loaded its worker tells of.
+
+    Code of what no call needs is loaded by its own fork: meanwhile, and nobody else has a use for it.
+    """
     if not SUPPORTED:
         return
-    loaded = [(worker, name, _load(name)) for worker, name in workers]
+    workers = list(workers)
+    for worker, name in workers:
+        if name.name in OPTIONAL:
+            worker.fork(partial(_load_and_run, name))
+    loaded = [(worker, name, _load(name)) for worker, name in workers if name.name not in OPTIONAL]
     gc.collect()
     gc.freeze()
     for worker, name, run in loaded:
         if run is not None:
             worker.fork(partial(run, name.arguments, is_fork=True))
+
+
+def _load_and_run(name: WorkerName) -> None:
+    import_module(name.module).run(name.arguments, is_fork=True)
 
 
 def _load(name: WorkerName) -> Callable[..., object] | None:

@@ -22,14 +22,13 @@ def show(as_json: JsonOption = False) -> None:
         TlsFileError,
         doubts,
         files_of,
-        is_wanted,
         promised_names,
         read_identity,
     )
 
     settings = settings_or_exit()
     files = files_of(settings)
-    if not files.certificate.exists() and not is_wanted(settings):
+    if not files.certificate.exists() and not settings.wants_certificate:
         fail("There is no certificate, because TLS is off: SWITCHBOARD_TLS=on turns it on.")
     try:
         found = read_identity(files)

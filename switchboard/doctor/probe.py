@@ -37,7 +37,6 @@ from switchboard.transports.tls_files import (
     TlsFileError,
     doubts,
     files_of,
-    is_wanted,
     promised_names,
     read_identity,
 )
@@ -103,7 +102,7 @@ def machine_facts(settings: Settings) -> MachineFacts:
 
 def _tls(settings: Settings) -> tuple[str, list[str], str]:
     """Why the certificate cannot be used, why phones might refuse it, and when it ends."""
-    if not is_wanted(settings) or not is_here("edge-rx.0", settings):
+    if not settings.wants_certificate or not is_here("edge-rx.0", settings):
         return "", [], ""
     try:
         found = read_identity(files_of(settings))

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Component(StrEnum):
-    """What one line of the Procfile starts, in its order."""
+    """What `switchboard start NAME` starts, in the order in which people see them."""
 
     EDGE = "edge"
     REGISTRAR = "registrar"

@@ -318,6 +318,11 @@ class Settings(BaseSettings):
         return {transport: port for transport, port in port_of.items() if transport in wanted}
 
     @property
+    def wants_certificate(self) -> bool:
+        """Whether a transport that is on needs one."""
+        return not {"tls", "wss"}.isdisjoint(self.ports)
+
+    @property
     def tls_path(self) -> Path:
         """The directory of the certificate of our own making, and of its authority."""
         return self.data_dir / "tls"

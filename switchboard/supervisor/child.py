@@ -64,6 +64,8 @@ def adopt_orphans(adopt: bool) -> None:
 Start = Callable[[Sequence[int], Mapping[str, str]], "subprocess.Popen[bytes] | ForkedProcess"]
 LOOKS = 5
 """A starting or waiting process ends after this number of checks in a row without a sign of life."""
+LOOKS_UNHEARD = 2
+"""After this number of checks if it had loaded, was told to go, and has not said that it heard that."""
 LONGEST_SPIN = 12 * LOOKS
 """And after this number without a report, even if it uses CPU."""
 _NUMBERED = re.compile(rb"(%s|%s) (\d+)" % (LOADED, FORKED))
@@ -88,6 +90,7 @@ class Child:
         self.ready_fd: int | None = ready_fd
         self._rest = b""  # of a line
         self._spoke = True
+        self._unheard = False
         self._wordless = 0
         self._used_ticks = 0
         self._fork: ForkedProcess | None = None
@@ -155,7 +158,9 @@ class Child:
     def _take(self, line: bytes) -> None:
         self._spoke, self.silent = True, 0
         self.ready |= line == READY.strip()
-        if (numbered := _NUMBERED.fullmatch(line)) is None:
+        numbered = _NUMBERED.fullmatch(line)
+        self._unheard &= numbered is not None and numbered[1] == LOADED  # it may answer an earlier question
+        if numbered is None:
             return
         if numbered[1] == LOADED:
             self.loaded = True
@@ -177,7 +182,8 @@ class Child:
     @property
     def hangs(self) -> bool:
         """Whether it starts or waits, and has given no sign of life, or said nothing, for too many looks."""
-        return not self.ready and (self.silent >= LOOKS or self._wordless >= LONGEST_SPIN)
+        most_silent = LOOKS_UNHEARD if self._unheard else LOOKS
+        return not self.ready and (self.silent >= most_silent or self._wordless >= LONGEST_SPIN)
 
     @property
     def _waits(self) -> bool:
@@ -242,7 +248,7 @@ class Child:
         return f"(pid {self.pid}) {how}"
 
     def _send_go(self, *fds: int) -> None:
-        self.told_to_go, self._spoke = True, False
+        self.told_to_go, self._spoke, self._unheard = True, False, self.loaded
         with suppress(BrokenPipeError, ConnectionResetError):
             socket.send_fds(self._go_socket, [GO], fds)
         self._go_socket.close()

@@ -69,6 +69,8 @@ def await_go() -> bool:
             _close(fds)
             die_with_parent()  # a fork has another one now than when it was forked
             still_busy.tell = _tell_busy
+            if said:
+                _tell_busy()  # and has heard the go
             return said
         _close([int(os.environ[READY_FD])])
         os.environ[READY_FD], fd = map(str, fds)

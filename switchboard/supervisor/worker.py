@@ -63,6 +63,7 @@ class Worker:
         self._start_at: float | None = None
         self._kill_at: float | None = None
         self._retired = False
+        self._told: tuple[int | None] | None = None
         self._leaves = leaves
         self.has_left = False
         """Whether it has ended for good, by itself."""
@@ -184,7 +185,17 @@ class Worker:
         if self._leaves and child.returncode == 0:
             self._leave()
             return "has finished what it had, and left"
-        return child.describe_end() + self._describe_start(now)
+        return self._describe(child, now)
+
+    def _describe(self, child: Child, now: float) -> str | None:
+        """One that ends in the same way each time, though the pauses are as long as they get, is told of once."""
+        is_told, self._told = self._told, None
+        if self._start_at is None or self._start_at < now + LONGEST_PAUSE_S:
+            return child.describe_end() + self._describe_start(now)
+        self._told = (child.returncode,)
+        if self._told == is_told:
+            return None
+        return f"{child.describe_end()}; restarting every {LONGEST_PAUSE_S:g} s until it stays up"
 
     def _leave(self) -> None:
         self._retired = self.has_left = True

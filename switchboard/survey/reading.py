@@ -47,7 +47,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All workers, in the order of the Procfile. `now`: monotonic s."""
+    """All workers, in the order of Component. `now`: monotonic s."""
 
     now: float
     workers: tuple[Reading, ...]

@@ -30,8 +30,6 @@ from switchboard.transports.certificates import (
     read_certificate,
 )
 
-SECURE: Final = frozenset({"tls", "wss"})
-"""Transports that need a certificate."""
 ALWAYS_OURS: Final = ("localhost", "127.0.0.1", "::1")
 SOON: Final = RENEWED_BEFORE / 2
 """A certificate of the user's that ends within this time is worth a word."""
@@ -50,11 +48,6 @@ class TlsFiles:
     key: Path
     authority: Path | None = None
     authority_key: Path | None = None
-
-
-def is_wanted(settings: Settings) -> bool:
-    """Whether a transport that is on needs a certificate."""
-    return not SECURE.isdisjoint(settings.ports)
 
 
 def files_of(settings: Settings) -> TlsFiles:

@@ -4,12 +4,13 @@ import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 import zmq
 from bus.contexts import OwningContext
+from mounts import read_only
 
 from switchboard.bus.context import (
     BusContext,
@@ -178,3 +179,16 @@ def test_what_stays_on_the_host_needs_no_key() -> None:
     assert inbox.recv() == b"hello"
     assert context.guard is None
     context.destroy(linger=0)
+
+
+def test_a_socket_on_a_file_system_that_cannot_be_written_is_told_of_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "router.0.in"
+    path.parent.mkdir()
+    with closing(socket.socket(socket.AF_UNIX)) as left_behind:
+        left_behind.bind(str(path))
+    words = "listened on: Read-only file system. Its directory must"
+    with BusContext() as context, read_only(path.parent), pytest.raises(NotListeningError, match=words):
+        context.listen(zmq.PULL, [f"ipc://{path}"])
+    with BusContext() as context:
+        (bound,) = context.listen(zmq.PULL, [f"ipc://{path}"])
+        bound.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from supervisor.fake_children import await_end, hear_until, launch, loaded, reap
 
-from switchboard.supervisor.child import LONGEST_SPIN, LOOKS, Child, ForkedProcess, _used_ticks
+from switchboard.supervisor.child import LONGEST_SPIN, LOOKS, LOOKS_UNHEARD, Child, ForkedProcess, _used_ticks
 
 LIMIT_S = 15.0
 LOOK_S = 0.01
@@ -198,6 +198,21 @@ def test_who_waits_and_is_stopped_does_not(child: Child) -> None:
         child.look()
     assert child.hangs
     child.kill()
+    assert not child.hangs
+
+
+def test_who_was_stopped_before_its_go_hangs_sooner_than_who_has_heard_it(child: Child) -> None:
+    os.kill(child.pid or 0, signal.SIGSTOP)
+    hear_all(child)
+    child.look()
+    child.go()
+    looks = 0
+    while not child.hangs:
+        child.look()
+        looks += 1
+    assert looks == LOOKS_UNHEARD
+    os.kill(child.pid or 0, signal.SIGCONT)
+    hear_until(child, lambda: child._unheard is False)
     assert not child.hangs
 
 

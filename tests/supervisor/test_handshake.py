@@ -18,7 +18,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import Peer
 from switchboard.bus.rpc import call_rpc
-from switchboard.supervisor.handshake import LOADED, READY
+from switchboard.supervisor.handshake import BUSY, LOADED, READY
 
 TESTS = Path(__file__).parents[1]
 WORKER = [sys.executable, "-m", "supervisor.worker"]
@@ -130,7 +130,7 @@ def test_a_worker_that_waits_binds_nothing_until_its_go(at: Endpoints) -> None:
     with waiting(at) as (worker, go, ready):
         assert not at.run_dir.exists()
         go.send(b"!")
-        assert ready.readline() == READY
+        assert (ready.readline(), ready.readline()) == (BUSY, READY)
         assert call_rpc(at.ask("forwarder"), "stats", timeout_s=LIMIT_S)["frames_in"] == 0
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(LIMIT_S) == 0
@@ -142,7 +142,7 @@ def test_a_worker_that_waits_says_that_it_is_there_when_it_is_asked(at: Endpoint
             go.send(b"?")
             assert ready.readline() == b"LOADED %d\n" % worker.pid
         go.send(b"?!")
-        assert (ready.readline(), ready.readline()) == (b"LOADED %d\n" % worker.pid, READY)
+        assert [ready.readline() for _ in range(3)] == [b"LOADED %d\n" % worker.pid, BUSY, READY]
 
 
 def test_a_worker_that_is_not_told_to_go_ends_quietly(at: Endpoints) -> None:
@@ -166,7 +166,7 @@ def test_a_go_with_descriptors_leaves_a_fork_that_waits(at: Endpoints) -> None:
         os.close(write_fd)
         its.close()
         said = ready.readline()
-        assert (ready.readline(), ready.read()) == (READY, b"")
+        assert (ready.readline(), ready.readline(), ready.read()) == (BUSY, READY, b"")
         word, pid = fork_ready.readline().split()
         assert word == LOADED
         assert int(pid) != worker.pid

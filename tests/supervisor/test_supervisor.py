@@ -147,6 +147,7 @@ def test_stop_ends_the_standby(tmp_path: Path) -> None:
         standby = psutil.Process(parent.standby_of(parent.status_when(up)["pid"]))
         parent.process.terminate()
         assert parent.process.wait(LIMIT_S) == 0
+        psutil.wait_procs([standby], LIMIT_S)  # it may not be reaped yet
         assert not standby.is_running()
 
 

@@ -120,6 +120,23 @@ def test_pauses_grow_up_to_a_limit() -> None:
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
 
 
+def test_one_that_always_ends_in_the_same_way_is_told_of_until_the_pauses_are_long(tmp_path: Path) -> None:
+    code = tmp_path / "mode"
+    code.write_text("broken")
+    with working(f"@{code}", standbys=False) as worker:
+        said, now = [], 10.0
+        for number in range(11):
+            if number == 9:
+                code.write_text("unfit")
+            said.append(tend_until(worker, lambda: worker.pid is None, now))
+            now = worker.next_deadline() or 0.0
+            worker.tend((), now)
+    assert [len(each) for each in said] == [1] * 7 + [0, 0, 1, 0]
+    assert said[5][0].endswith(" ended with status 3; restarting in 3.2 s")
+    assert said[6][0].endswith(" ended with status 3; restarting every 5 s until it stays up")
+    assert said[9][0].endswith(" ended with status 4; restarting every 5 s until it stays up")
+
+
 def test_one_that_cannot_be_launched_is_tried_again() -> None:
     worker = Worker("fake", 0, ["/nonexistent/worker"])
     worker.start(10.0)

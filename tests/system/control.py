@@ -9,6 +9,7 @@ from typing import NotRequired, TypedDict, cast
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.rpc import RpcGroup
+from switchboard.settings.hosts import OPTIONAL
 from switchboard.settings.hosts import Component as Name
 from switchboard.settings.model import Settings
 
@@ -32,14 +33,17 @@ class Component(TypedDict):
 
 
 def ask_parents(data_dir: Path) -> list[Component]:
-    """The workers of all components; [] unless every parent answers within a second."""
-    endpoints = Endpoints(Settings.model_construct(data_dir=data_dir).run_dir)
+    """The workers of all components that were started; [] unless the parent of each that is needed answers."""
+    run_dir = Settings.model_construct(data_dir=data_dir).run_dir
+    endpoints = Endpoints(run_dir)
+    needed = {name for name in Name if name not in OPTIONAL}
+    started = [name for name in Name if name in needed or (run_dir / f"{name}.lock").exists()]
     with BusContext() as context:
-        board = RpcGroup(context, {name: endpoints.control(name) for name in Name})
+        board = RpcGroup(context, {name: endpoints.control(name) for name in started})
         try:
             board.wait(ANSWER_WITHIN_S)
         finally:
             board.close()
-    if len(board.answers) < len(Name):
+    if not board.answers.keys() >= needed:
         return []
-    return [cast(Component, worker) for name in Name for worker in board.answers[name]]
+    return [cast(Component, worker) for name in started for worker in board.answers.get(name, [])]

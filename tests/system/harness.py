@@ -215,7 +215,10 @@ class Switchboard:
 
     @contextmanager
     def kept_down(self, name: str) -> Iterator[None]:
-        """Inside the block the worker is dead and nobody restarts it: its parent is stopped (SIGSTOP)."""
+        """Inside the block the worker is dead and nobody restarts it: its parent is stopped (SIGSTOP).
+
+        With HONCHO all components have the same one, and `status` has no answer meanwhile.
+        """
         pid = self.component(name)["pid"]
         assert pid is not None, f"{name} is down"
         worker = psutil.Process(pid)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from system.control import Component
 from system.dialog import answer_call, hang_up, place_call
-from system.harness import Switchboard, wait_until
+from system.harness import INIT_SYSTEM, Switchboard, wait_until
 from system.net import Net
 from system.sipmsg import uri_in
 from system.user_agent import UserAgent, registered
@@ -23,6 +23,13 @@ WORKERS = (*NEEDED, "history")
 """With what no call waits for, which has no spare."""
 BACK_S = 1.0
 """A killed worker is up again within this."""
+
+
+@pytest.fixture(scope="module")
+def switchboard() -> Iterator[Switchboard]:
+    """One with a parent for each component: while one is stopped, the others answer."""
+    with Switchboard(runner=INIT_SYSTEM) as running:
+        yield running
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from switchboard.transports.tls_files import (
     doubts,
     ensure,
     files_of,
-    is_wanted,
     make_anew,
     own_names,
     read_identity,
@@ -39,8 +38,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_who_needs_a_certificate(tmp_path: Path) -> None:
-    assert not is_wanted(Settings(data_dir=tmp_path, transports=("udp", "tcp", "ws")))
-    assert is_wanted(Settings(data_dir=tmp_path, transports=("udp", "wss")))
+    assert not Settings(data_dir=tmp_path, transports=("udp", "tcp", "ws")).wants_certificate
+    assert Settings(data_dir=tmp_path, transports=("udp", "wss")).wants_certificate
 
 
 def test_they_are_made_and_name_every_address_twice(settings: Settings) -> None:
