@@ -267,7 +267,7 @@ class Settings(BaseSettings):
             raise ValueError(f"host {self.here!r} is not one of hosts ({known}): say which one this is")
         if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
             raise ValueError("routers has to be set, because each of hosts would count its own cores")
-        place(self.hosts, self.routers)
+        place(self.hosts, self.routers, self.edge_streams)
         return self
 
     @model_validator(mode="after")

@@ -23,6 +23,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.frames import UNDELIVERABLE, flow_of
+from switchboard.bus.marks import Marks
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
@@ -95,6 +96,7 @@ class RouterService(Actor):
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
+        self._marks = Marks(owner, self._sender.stream_peers)
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
@@ -162,6 +164,8 @@ class RouterService(Actor):
                 self._core.receive_items(items, now, self._clock.at())
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now, self._clock.at())
+            case "sip.mark", [int(stream), float(stamp)]:
+                self._bad_items += not self._marks.take(stream, stamp)
             case "stream.restarted", [int(stream)]:
                 self._core.repeat(stream, self._settings.edge_streams, now, self._clock.at())
             case "location.number", [int(number)]:
@@ -261,6 +265,7 @@ class RouterService(Actor):
         self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
         self._sender.put_packed(*effects.responses)
         self._sender.flush()
+        self._marks.give_back()
         super().flush()
         if now >= self._next_telling:
             self._tell_journal(now)
