@@ -26,8 +26,8 @@ def test_connections(switchboard: Run, answering: Answering) -> None:
     assert json.loads(switchboard("connections", "--json").stdout) == {"connections": [OLDER, PHONE]}
     heading, first, second = switchboard("connections").stdout.splitlines()
     assert heading.split() == ["user", "transport", "from", "cipher", "since", "idle", "worker"]
-    assert first.split() == ["TCP", "10.0.0.2:40000", "2h", "0m", "2s", "edge-stream.0"]
-    assert second.split() == ["lukas", "TCP", "[2001:db8::7]:40000", "1m", "5s", "2s", "edge-stream.0"]
+    assert first.split() == ["TCP", "10.0.0.2:40000", "2h", "00m", "2s", "edge-stream.0"]
+    assert second.split() == ["lukas", "TCP", "[2001:db8::7]:40000", "1m", "05s", "2s", "edge-stream.0"]
 
 
 def test_nobody(switchboard: Run) -> None:
