@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -155,8 +156,7 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
     try:
         if not of_type(sockets, socket.SOCK_DGRAM):
             sockets += _bind(settings)
-        if not of_type(sockets, socket.SOCK_STREAM):
-            sockets += open_listeners(settings)
+        sockets += open_listeners(settings, of_type(sockets, socket.SOCK_STREAM))
         return sockets
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
@@ -177,10 +177,11 @@ def check_certificate(settings: Settings) -> None:
         ensure(settings, datetime.now(UTC))
     except TlsFileError as error:
         raise no_certificate(str(error)) from error
-    contexts = TlsContexts(settings)
-    if contexts.problem:
-        raise no_certificate(contexts.problem)
-    for note in contexts.notes():
+    with closing(TlsContexts(settings)) as contexts:
+        problem, notes = contexts.problem, contexts.notes()
+    if problem:
+        raise no_certificate(problem)
+    for note in notes:
         say(f"{note[:1].upper()}{note[1:]}.")
 
 

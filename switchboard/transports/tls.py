@@ -30,12 +30,15 @@ class _InnerError(ChannelError):
 
     def __init__(self, error: ChannelError, seal: Callable[[bytes], bytes]) -> None:
         self._seal, self._inside = seal, error.close_with
+        self._sealed: bytes | None = None
         super().__init__(error.reason, b"", error.messages, error.refused, error.status)
 
     @property
     def close_with(self) -> bytes:
-        """The octets to write first; asked for once."""
-        return self._seal(self._inside)
+        """The octets to write first."""
+        if self._sealed is None:
+            self._sealed = self._seal(self._inside)
+        return self._sealed
 
     @close_with.setter
     def close_with(self, octets: bytes) -> None:
