@@ -197,6 +197,9 @@ class Settings(BaseSettings):
         "beginnings of at most 100 User-Agents, 4 letters or more; comma-separated, or a list in the file",
         max_length=100,
     )
+    qualify_s: float = _setting(
+        0.0, "seconds between two OPTIONS to each registered phone, at least 1, or 0 for none", ge=0
+    )
     max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
     max_header_fields: int = _setting(200, "header fields of a message, from 20 to 16000", ge=20, le=16000)
     max_forks: int = _setting(50, "targets that one request is sent to, at least 1", ge=1)
@@ -256,6 +259,12 @@ class Settings(BaseSettings):
                 f"min_expires {self.min_expires} ≤ default_expires {self.default_expires} "
                 f"≤ max_expires {self.max_expires} must hold"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_qualify(self) -> "Settings":
+        if 0 < self.qualify_s < 1:
+            raise ValueError(f"qualify_s is {self.qualify_s:g}: let it be 1 or more, or 0 for none")
         return self
 
     @model_validator(mode="after")
