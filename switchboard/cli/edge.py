@@ -84,7 +84,10 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
     """
     lines = [
         ("Domain for the phones", _domains(settings, addresses, port)),
-        ("Register a phone", [f"{_who(settings)}; domain: one of the above; transport: UDP or TCP"]),
+        (
+            "Register a phone",
+            [f"{_who(settings)}; domain: one of the above; transport: {_transports(settings)}"],
+        ),
         ("Place a call", ["dial the user name of another phone"]),
         ("Call journal", [f"{_journal_place(settings)}   ({_command('cdr')})"]),
         *([("Console", [console])] if console else []),
@@ -99,6 +102,15 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
         for row, text in enumerate(texts)
     ]
     return "\n".join(["", "Switchboard is up.", "", *body, ""])
+
+
+def _transports(settings: Settings) -> str:
+    """Those of phones, with their ports if that is another one."""
+    ports = {name.upper(): port for name, port in settings.ports.items() if name in ("udp", "tcp", "tls")}
+    *others, last = (
+        name if port == settings.sip_port else f"{name} (port {port})" for name, port in ports.items()
+    )
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _who(settings: Settings) -> str:

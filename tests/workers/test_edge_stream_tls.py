@@ -42,17 +42,18 @@ class Phone:
         self.peer = Peer(client_context(edge.settings, version, cipher))
         self.heard = b""
         self.sock.sendall(self.peer.shake_hands())
-        edge.serve_until(lambda: self._look() or self._is_ready())
+        edge.serve_until(lambda: self._looks() and self._is_ready())
 
     def say(self, data: bytes) -> None:
         self.sock.sendall(self.peer.say(data))
 
     def hears(self, size: int) -> bytes:
-        self.edge.serve_until(lambda: self._look() or len(self.heard) >= size)
+        self.edge.serve_until(lambda: self._looks() and len(self.heard) >= size)
         found, self.heard = self.heard[:size], self.heard[size:]
         return found
 
-    def _look(self) -> None:
+    def _looks(self) -> bool:
+        """Take what has come; true."""
         with suppress(BlockingIOError):
             octets = self.sock.recv(1 << 16)
             assert octets, "the edge has closed"
@@ -60,6 +61,7 @@ class Phone:
                 self.heard += self.peer.hear(octets)
             else:
                 self.sock.sendall(self.peer.shake_hands(octets))
+        return True
 
     def _is_ready(self) -> bool:
         try:
@@ -172,7 +174,7 @@ def test_a_websocket_inside(start: Start, version: ssl.TLSVersion) -> None:
     edge.die()
     edge.start()
     edge.send(flow, response())
-    edge.serve_until(lambda: phone._look() or phone.heard.endswith(response()))
+    edge.serve_until(lambda: phone._looks() and phone.heard.endswith(response()))
 
 
 def test_plain_text_is_refused_and_counted(start: Start) -> None:
