@@ -107,12 +107,20 @@ def _quick(asked: dict[str, str], now_at: float) -> list[tuple[str, str, bool]]:
     return [(name, urlencode(query), query == here) for name, query in searches]
 
 
-def journal_lines(settings: Settings, context: BusContext) -> Iterator[bytes]:
-    """Yield the lines of the journal, wherever it is. OSError or RpcError if it cannot be read."""
-    position = 0
+def journal_lines(settings: Settings, context: BusContext, position: int = 0) -> Iterator[bytes]:
+    """Yield the lines of the journal from this byte on, wherever it is. OSError or RpcError if it cannot be read."""
     while part := _part(settings, context, position):
         yield from part
         position += sum(map(len, part))
+
+
+def journal_size(settings: Settings, context: BusContext) -> int:
+    """How many bytes the journal has. OSError or RpcError."""
+    if is_here(JOURNAL, settings):
+        return settings.cdr_path.stat().st_size if settings.cdr_path.exists() else 0
+    endpoint = endpoints_of(settings).ask("journal")
+    position, lines = call_rpc(endpoint, "record.before", -1, ANSWER_WITHIN_S, context)
+    return int(position) + sum(map(len, lines))
 
 
 def journal_lines_from_end(settings: Settings, context: BusContext) -> Iterator[bytes]:

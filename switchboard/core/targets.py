@@ -344,7 +344,10 @@ def _own_answer(incoming: IncomingRequest) -> Refusal:
     if required := incoming.message.values(Header.REQUIRE):
         return bad_extension(required)
     if incoming.method == "OPTIONS":
-        return OwnAnswer(200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")])
+        supported = "path, outbound, gruu"
+        return OwnAnswer(
+            200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", supported)]
+        )
     return _bad_event() if incoming.method in _EVENT_METHODS else Refusal(404)
 
 

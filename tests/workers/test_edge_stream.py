@@ -50,10 +50,10 @@ def response(method: str = "OPTIONS", port: int = 5070, status: str = "200 OK") 
 class Edge:
     """The service, its keeper, and the inboxes of all who may hear from it."""
 
-    def __init__(self, directory: Path, **settings: Any) -> None:
+    def __init__(self, directory: Path, transport: int = TCP, **settings: Any) -> None:
         self.settings = Settings(data_dir=directory, routers=2, domains=("switchboard.test",), **settings)
         self.settings.run_dir.mkdir(exist_ok=True)
-        self.keeper = KeeperThread(self.settings.run_dir / NAME)
+        self.keeper = KeeperThread(self.settings.run_dir / NAME, transport=transport)
         self.context = OwningContext()
         self.endpoints = Endpoints(self.settings.run_dir)
         peers = [("router", 0), ("router", 1), ("registrar", 0)]
