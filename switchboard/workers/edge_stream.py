@@ -147,8 +147,8 @@ class EdgeStream(Actor):
         self._send(items[0], time.monotonic())
 
     def notes(self) -> list[str]:
-        """What is wrong with the certificate for TLS."""
-        return self._channels.notes()
+        """What is to be known of the certificate, and whether calls are led to routers that hold them."""
+        return [*self._channels.notes(), *filter(None, [self._held_calls.note()])]
 
     def next_deadline(self) -> float:
         """The next look around, the marks, the limits of time, what the tap has to tell."""
@@ -189,10 +189,6 @@ class EdgeStream(Actor):
         routers, (registrar,) = self._receivers[:-1], self._receivers[-1:]
         staying = routers if self._held_calls.is_changing else routers[: self._settings.routers]
         return (each.outbox.peer for each in (*staying, registrar))
-
-    def notes(self) -> list[str]:
-        """Whether calls are led to routers that hold them."""
-        return [note] if (note := self._held_calls.note()) else []
 
     def stats(self) -> dict[str, float]:
         """Those of the connections, of the ingress and its filter, and how late the receivers are."""
