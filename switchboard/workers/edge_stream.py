@@ -246,6 +246,7 @@ class EdgeStream(Actor):
             self._send_to_via(raw, flow, now)
         else:
             self._streams.failed += 1
+            self._closed.put([item[0]])  # again: a registrar that ended, or all that ended, may not know it
             self._tell_failed(flow, raw)
 
     def _look_who(self, connection: Connection, raw: bytes, now: float) -> None:
