@@ -244,9 +244,10 @@ def _fork_first(workers: Iterable[tuple[Worker, WorkerName]]) -> None:
     for worker, name in workers:
         if name.name in OPTIONAL:
             worker.fork(partial(_load_and_run, name))
+    gc.disable()
     loaded = [(worker, name, _load(name)) for worker, name in workers if name.name not in OPTIONAL]
-    gc.collect()
     gc.freeze()
+    gc.enable()
     for worker, name, run in loaded:
         if run is not None:
             worker.fork(partial(run, name.arguments, is_fork=True))
