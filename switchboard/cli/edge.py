@@ -1,4 +1,4 @@
-"""The additional tasks of the edge's parent: it holds the UDP sockets, and announces the switchboard.
+"""The additional tasks of the edge's parent: it holds the sockets, and announces the switchboard.
 
 Once all is up, it prints how to use the switchboard.
 """
@@ -17,6 +17,7 @@ import typer
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcGroup
 from switchboard.cli.doctor import check_soundness, unknown_variables
+from switchboard.cli.listening import of_type, open_listeners, port_of
 from switchboard.cli.output import say
 from switchboard.cli.start_failure import no_certificate, not_bound, port_taken
 from switchboard.settings.hosts import Component
@@ -82,7 +83,7 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
     """
     lines = [
         ("Domain for the phones", _domains(settings, addresses, port)),
-        ("Register a phone", [f"{_who(settings)}; domain: one of the above; transport: UDP"]),
+        ("Register a phone", [f"{_who(settings)}; domain: one of the above; transport: UDP or TCP"]),
         ("Place a call", ["dial the user name of another phone"]),
         ("Call journal", [f"{_journal_place(settings)}   ({_command('cdr')})"]),
         *([("Console", [console])] if console else []),
@@ -135,25 +136,33 @@ def _log_place() -> str:
 
 
 def open_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
-    """The UDP sockets, systemd's or bound here, with large buffers. Raises SettingsError, StartFailure."""
+    """The sockets of `bind_sockets`, those of UDP with large buffers. Raises SettingsError, StartFailure."""
     sockets = bind_sockets(settings, origins)
     if warning := unknown_variables(origins):
         say(warning)
-    for sock in sockets:
+    datagrams = of_type(sockets, socket.SOCK_DGRAM)
+    for sock in datagrams:
         enlarge_buffers(sock, settings.receive_buffer_bytes)
-    if warning := cut(sockets[0], settings.receive_buffer_bytes):
+    if datagrams and (warning := cut(datagrams[0], settings.receive_buffer_bytes)):
         say(warning)
     return sockets
 
 
 def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
-    """The same, as they are. Raises SettingsError, StartFailure."""
+    """Those of UDP and TCP, systemd's or bound here. Raises SettingsError, StartFailure."""
     check_soundness(settings, origins)
+    sockets = activated_sockets()
     try:
-        return activated_sockets() or _bind(settings)
+        if not of_type(sockets, socket.SOCK_DGRAM):
+            sockets += _bind(settings)
+        if not of_type(sockets, socket.SOCK_STREAM):
+            sockets += open_listeners(settings)
+        return sockets
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:
+        for each in sockets:
+            each.close()
         raise not_bound(str(error)) from error
 
 
@@ -206,7 +215,7 @@ class CertificateKeeper:
 def make_announcer(settings: Settings, sockets: Sequence[socket.socket], context: BusContext) -> Announcer:
     """Prints the welcome once that all components are up."""
     group = RpcGroup(context, {name: server for name, (_, _, server) in parents(settings).items()})
-    port = int(sockets[0].getsockname()[1])
+    port = port_of(sockets)
 
     def text() -> str:
         return welcome(settings, own_addresses(settings), port, _console(group))

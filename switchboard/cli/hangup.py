@@ -9,7 +9,7 @@ from switchboard.bus.rpc import RpcError
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
 from switchboard.cli.running import ask_worker, context_or_exit, refuse_strangers, settings_or_exit
 from switchboard.history.ending import end_call
-from switchboard.history.endings import CannotEnd
+from switchboard.history.endings import CannotEnd, NoSuchCall
 from switchboard.history.reader import history_of
 from switchboard.history.store import HistoryError
 from switchboard.history.summary import user_of
@@ -30,6 +30,8 @@ def hangup(call: CallArgument, as_json: JsonOption = False) -> None:
     try:
         with context_or_exit(settings) as context:
             ended = end_call(call_id, history_of(settings), settings, context)
+    except NoSuchCall as error:
+        fail(f"There is no call with the Call-ID {call}, nor of a user of that name, now: {error}", FAILED)
     except (CannotEnd, HistoryError, RpcError) as error:
         fail(str(error), FAILED)
     if as_json:
@@ -39,14 +41,14 @@ def hangup(call: CallArgument, as_json: JsonOption = False) -> None:
 
 
 def _call_of(wanted: str, calls: list[Mapping[str, Any]]) -> str:
-    """The Call-ID that is meant; ends with status 1 where there is no such call, 2 where there are several."""
+    """The Call-ID that is meant; ends with status 2 where there are several."""
     if any(call["call_id"] == wanted for call in calls):
         return wanted
     theirs = [
         str(call["call_id"]) for call in calls if wanted in (user_of(call["caller"]), user_of(call["callee"]))
     ]
     if not theirs:
-        fail(f"There is no call with the Call-ID {wanted}, nor of a user of that name, now.", FAILED)
+        return wanted  # the history may know more than the journal, which hears of calls a moment later
     if len(theirs) > 1:
         fail(f"{wanted} has {len(theirs)} calls: say which. {' '.join(theirs)}", MISUSED)
     return theirs[0]

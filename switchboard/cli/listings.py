@@ -32,6 +32,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, format_host_port
+from switchboard.survey.reach import Reached, reach_of
 
 BINDING_HEADINGS = ("user", "contact", "q", "expires in", "source", "transport", "user agent", "note")
 
@@ -70,7 +71,9 @@ def bindings(
         print_json({"bindings": shown})
         return
     nothing = "Nobody is registered." if wanted == Wanted() else "No binding is like that."
-    print_table(BINDING_HEADINGS, map(_binding_row, shown), nothing)
+    asked = ["answers"] if any(each["reach"] for each in shown) else []
+    rows = [(*_binding_row(each), *([_answers(each)] if asked else [])) for each in shown]
+    print_table((*BINDING_HEADINGS, *asked), rows, nothing)
     if left := len(found) - len(shown):
         options = "--user, --contact, --source, --agent and --transport"
         say(f"{left} more: {options} choose among them, --limit 0 shows all.")
@@ -82,7 +85,16 @@ def _bindings(wanted: Wanted) -> list[dict[str, Any]]:
         server = endpoints_of(settings).ask("registrar")
         pages = read_pages(lambda body: call_with(context, settings, server, "location.list", body), wanted)
         users = sorted(pages)
-    return [{"user": name, **each} for name, bound in users for each in bound]
+        known = reach_of(settings, context, (name for name, _ in users))
+    return [
+        {"user": name, **each, "reach": _reach_map(known.get((name, each["contact_uri"])))}
+        for name, bound in users
+        for each in bound
+    ]
+
+
+def _reach_map(reached: Reached | None) -> dict[str, Any] | None:
+    return None if reached is None else {**reached._asdict(), "text": reached.text}
 
 
 def _binding_row(binding: dict[str, Any]) -> tuple[object, ...]:
@@ -97,6 +109,11 @@ def _binding_row(binding: dict[str, Any]) -> tuple[object, ...]:
         binding["user_agent"],
         doubt_of(binding["contact_uri"], binding["source"], connection),
     )
+
+
+def _answers(binding: dict[str, Any]) -> str:
+    reach = binding["reach"]
+    return str(reach["text"]) if reach else ""
 
 
 CALL_HEADINGS = ("caller", "callee", "state", "started", "answered", "call-id")

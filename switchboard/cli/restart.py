@@ -16,7 +16,17 @@ from switchboard.settings.site import components, endpoints_of, host_of, parents
 from switchboard.supervisor.supervisor import DEADLINE_S
 
 ANSWER_WITHIN_S = 2.0
-ORDER = ("console", "history", "journal", "edge-tx", "translator", "router", "registrar", "edge-rx")
+ORDER = (
+    "console",
+    "history",
+    "journal",
+    "edge-tx",
+    "edge-stream",
+    "translator",
+    "router",
+    "registrar",
+    "edge-rx",
+)
 """Who reads before who writes, so that a frame of the new code finds nobody who runs the old one. The first
 ones are missed least: a broken upgrade shows while calls do not notice.
 """
@@ -103,7 +113,7 @@ def _restart(settings: Settings, target: str) -> list[str]:
 
 def _hosts(component: Component, wanted: str | None, settings: Settings) -> list[str]:
     """Whose parents are to be asked."""
-    workers = workers_of(component, settings.routers)
+    workers = workers_of(component, settings.routers, settings.edge_streams)
     named = [each for each in workers if wanted in (None, each.name, str(each))]
     return list(dict.fromkeys(host_of(each, settings) for each in named))
 
@@ -113,7 +123,7 @@ def _targets(settings: Settings) -> dict[str, tuple[Component, str | None]]:
     targets: dict[str, tuple[Component, str | None]] = {}
     for component in components(settings):
         targets[component] = (component, None)
-        for worker in workers_of(component, settings.routers):
+        for worker in workers_of(component, settings.routers, settings.edge_streams):
             targets.setdefault(worker.name, (component, worker.name))
             targets[str(worker)] = (component, str(worker))
     return targets

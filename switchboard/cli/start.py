@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from itertools import chain
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -49,6 +49,9 @@ from switchboard.supervisor.open_files import allow_files, needed_to_serve
 from switchboard.supervisor.resources import Held, hold, make_data_dir
 from switchboard.supervisor.supervisor import Companion, Parent, Team
 from switchboard.supervisor.worker import Worker
+
+if TYPE_CHECKING:
+    from switchboard.transports.keeping import ConnectionKeeper
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 SIBLING_SPEAKS_WITHIN_S = 3.0
@@ -118,13 +121,15 @@ def _run(wanted: Sequence[Component]) -> int:
     teams = [
         Team([worker for worker, _ in made[each]], _open_rpc(each, settings, context)) for each in components
     ]
-    companions = [
+    companions: list[Companion] = [
         *_announcers(edge, settings, context, log),
         Keeper(clock_of(settings)),
         *signs_of_life(),
         *_watchdogs(teams, settings, context, log),
     ]
-    watched = _lend(edge, settings)
+    keeper = _keep(edge, settings)
+    companions += [keeper] if keeper else []
+    watched = keeper.watched if keeper else {}
     return Parent(teams, log, companions, lambda: notify("READY=1"), context.guard, watched).run()
 
 
@@ -145,11 +150,12 @@ def _hold(component: Component, settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a parent holds for its workers. `address`: where people find them."""
+    """What a parent holds for its workers. `address`: where people find them. `listeners`: what it holds for itself."""
 
     sockets: Sequence[socket.socket] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
+    listeners: Sequence[socket.socket] = ()
 
     @property
     def pass_fds(self) -> list[int]:
@@ -158,11 +164,13 @@ class _Held:
 
 def _open_edge(settings: Settings, origins: Origins) -> _Held:
     from switchboard.cli.edge import check_certificate, open_sockets  # only the edge needs them
+    from switchboard.cli.listening import of_type
     from switchboard.transports.udp_sockets import SOCKETS, pass_sockets
 
     check_certificate(settings)
-    sockets = open_sockets(settings, origins)
-    return _Held(sockets, {SOCKETS: pass_sockets(sockets)})
+    opened = open_sockets(settings, origins)
+    sockets = of_type(opened, socket.SOCK_DGRAM)
+    return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, listeners=of_type(opened, socket.SOCK_STREAM))
 
 
 def _announcers(edge: _Held, settings: Settings, context: BusContext, log: "_Log") -> Iterator[Companion]:
@@ -174,12 +182,16 @@ def _announcers(edge: _Held, settings: Settings, context: BusContext, log: "_Log
             yield CertificateKeeper(settings, log)
 
 
-def _lend(edge: _Held, settings: Settings) -> Mapping[int, Callable[[], None]]:
+def _keep(edge: _Held, settings: Settings) -> "ConnectionKeeper | None":
+    """Lend the sockets, and keep the connections."""
     if not edge.sockets:
-        return {}
+        return None
+    from switchboard.cli.listening import make_keeper
     from switchboard.transports.lending import NAME, Lender
 
-    return Lender(settings.run_dir / NAME, edge.sockets).watch()
+    keeper = make_keeper(settings, edge.listeners)
+    keeper.watched.update(Lender(settings.run_dir / NAME, edge.sockets).watch())
+    return keeper
 
 
 def _open_console(components: Sequence[Component], settings: Settings, log: "_Log") -> _Held:
@@ -267,7 +279,10 @@ def _load(name: WorkerName) -> Callable[..., object] | None:
 
 def _is_there(worker: WorkerName, settings: Settings) -> bool:
     """A router that is leaving has something left to finish."""
-    return worker.instance < settings.routers or router_dir(worker.instance, settings).exists()
+    is_router = worker.name == Component.ROUTER
+    return (
+        not is_router or worker.instance < settings.routers or router_dir(worker.instance, settings).exists()
+    )
 
 
 def _open_rpc(component: Component, settings: Settings, context: BusContext) -> RpcServer:

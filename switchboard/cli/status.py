@@ -127,7 +127,7 @@ def _targets(settings: Settings) -> dict[str, list[str]]:
     """What can be named: name -> the workers that are meant."""
     found: dict[str, list[str]] = {}
     for component in components(settings):
-        for worker in workers_of(component, settings.routers):
+        for worker in workers_of(component, settings.routers, settings.edge_streams):
             for name in dict.fromkeys((str(component), worker.name, str(worker))):
                 found.setdefault(name, []).append(str(worker))
     return found

@@ -43,7 +43,7 @@ def is_known_host(header: str, names: Collection[str], only_loopback: bool) -> b
 
 CSRF_FIELD = "csrf"
 MAX_BODY_BYTES = 64 << 10
-OPEN_TO_ALL = ("/login", "/static/", "/provisioning/", "/healthz", "/readyz")
+OPEN_TO_ALL = ("/login", "/static/", "/provisioning/", "/authority.pem", "/healthz", "/readyz")
 API = "/api/"
 READING = ("GET", "HEAD")
 SECURE_HEADERS = {

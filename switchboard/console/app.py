@@ -23,6 +23,7 @@ from switchboard.console.api.changing import Changing
 from switchboard.console.api.gate import Gate
 from switchboard.console.api.reading import Reading
 from switchboard.console.api.workshop import Workshop
+from switchboard.console.authority import Authority
 from switchboard.console.call import CallPage
 from switchboard.console.connections import PROXIES
 from switchboard.console.demonstration import Demonstration
@@ -103,6 +104,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Failures(pages, settings, context).routes,
         *Users(pages, settings, people).routes,
         *Phones(pages, settings, people).routes,
+        *Authority(pages, settings).routes,
         *Demonstration(settings, people).routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,

@@ -227,8 +227,14 @@ class Phones:
             known=known,
             has_passwords=self._people.has_passwords,
             is_reachable=self._is_reachable,
+            has_authority=self._has_authority,
             user=request.query_params.get("user", ""),
         )
+
+    @property
+    def _has_authority(self) -> bool:
+        """Whether phones that use TLS need our authority."""
+        return self._settings.wants_certificate and self._settings.tls_certificate is None
 
     @property
     def _is_reachable(self) -> bool:

@@ -18,7 +18,9 @@ OWN_END_S = 0.2
 def owners(settings: Settings) -> Mapping[str, Component]:
     """The workers that can be restarted, as `router.0`, and whose they are."""
     return {
-        str(worker): each for each in components(settings) for worker in workers_of(each, settings.routers)
+        str(worker): each
+        for each in components(settings)
+        for worker in workers_of(each, settings.routers, settings.edge_streams)
     }
 
 

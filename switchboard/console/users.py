@@ -190,6 +190,7 @@ class Users:
             is_new=is_new,
             problem=problem,
             has_passwords=self._people.has_passwords,
+            qualifies=bool(self._settings.qualify_s),
         )
 
 

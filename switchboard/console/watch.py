@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -20,6 +20,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.survey.ask import take_survey
 from switchboard.survey.ping import answer_s
+from switchboard.survey.reach import Reached, reach_of
 from switchboard.survey.reading import Moment, Survey, moment
 
 REGISTRAR = "registrar.0"
@@ -38,6 +39,7 @@ class RegisteredPhone:
     q: float
     transport: str = "UDP"
     connection: str = ""
+    reached: Reached = Reached()
 
     @property
     def doubt(self) -> str:
@@ -73,12 +75,20 @@ def some_phones(settings: Settings, context: BusContext, at_most: int) -> list[R
             raise
         now_at = time.time()
         found = list(islice((each for each in _stored(settings) if each.expires_at > now_at), at_most))
-    return sorted(found, key=lambda each: each.user)
+    return with_reach(sorted(found, key=lambda each: each.user), settings, context)
+
+
+def with_reach(
+    phones: Sequence[RegisteredPhone], settings: Settings, context: BusContext
+) -> list[RegisteredPhone]:
+    """The same, each with whether it answers, as far as that is known."""
+    known = reach_of(settings, context, (each.user for each in phones))
+    return [replace(each, reached=known.get((each.user, each.contact), each.reached)) for each in phones]
 
 
 def phones_of(user: str, settings: Settings, context: BusContext) -> list[RegisteredPhone]:
     """The bindings of one user, as the registrar has them. RpcError."""
-    return list(_asked(settings, context, Wanted(name=user)))
+    return with_reach(list(_asked(settings, context, Wanted(name=user))), settings, context)
 
 
 def _stored(settings: Settings) -> Iterator[RegisteredPhone]:

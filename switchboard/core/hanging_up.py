@@ -32,7 +32,7 @@ from switchboard.sip.respond import Hop
 OPERATOR: Final = "operator"
 TEXT: Final = "Ended by the operator"
 """The text of Reason (RFC 3326) in the BYE and the CANCEL; the history knows them by it."""
-BYE_REASON: Final = f'Q.850;cause=16;text="{TEXT}"'
+BYE_REASON: Final = f'SIP;cause=200;text="{TEXT}"'
 CANCEL_REASON: Final = f'SIP;cause=487;text="{TEXT}"'
 NOT_HERE: Final = "this router has no such INVITE, or it was answered already"
 

@@ -16,6 +16,7 @@ from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop
 from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.preprocess import Routing, preprocess
+from switchboard.core.qualifying import Probe, Qualifier, is_probed
 from switchboard.core.refusal import Refusal, is_ack_of_such
 from switchboard.core.request import IncomingRequest
 from switchboard.core.response_context import ResponseContext
@@ -41,6 +42,7 @@ class Proxy:
     def __init__(self, env: Environment) -> None:
         self.env = env
         self.counters: Counter[str] = Counter()
+        self.qualifier: Qualifier | None = None
 
     def receive(self, raw: bytes, index: bytes, source: Flow, effects: ProxyEffects) -> None:
         """Take a datagram; `source.local` is where it arrived. An empty `index`: it could not be scanned."""
@@ -58,18 +60,22 @@ class Proxy:
 
     def next_deadline(self) -> float | None:
         """Return when `handle_timer` is due (monotonic s)."""
-        return self.env.layer.next_deadline()
+        due = self.env.layer.next_deadline()
+        if self.qualifier is None:
+            return due
+        return self.qualifier.due if due is None else min(due, self.qualifier.due)
 
     def handle_timer(self, effects: ProxyEffects) -> None:
         """Let every timer fire whose time has come."""
         for fired in self.env.layer.handle_timer(effects):
             if isinstance(fired, ClientTransaction):
-                if isinstance(fired.user, Branch):
-                    _context(fired.user).time_out(fired.user, effects)
-                else:
-                    note_end(fired, 408, effects)
+                self._fail(fired, 408, effects)
             elif isinstance(fired[0], Branch):
                 _context(fired[0]).fire(fired[0], fired[1], effects)
+            elif isinstance(fired[0], Probe) and self.qualifier:
+                self.qualifier.gave_up(fired[0])
+        if self.qualifier:
+            self.qualifier.handle_timer(effects)
         effects.events += self.env.unconfirmed.take_overdue(effects.now, effects.at)
 
     def resolved(self, lookup: Lookup, hop: Hop | None, effects: ProxyEffects) -> None:
@@ -89,10 +95,20 @@ class Proxy:
             self.counters["undeliverable_ignored"] += 1
             return
         self.counters["undeliverable"] += 1
-        if isinstance(client.user, Branch):
-            _context(client.user).fail_to_deliver(client.user, effects)
+        self._fail(client, 503, effects)
+
+    def _fail(self, client: ClientTransaction, status: int, effects: ProxyEffects) -> None:
+        """A client transaction has ended without a response: in time (408), or since nobody is there (503)."""
+        user = client.user
+        if isinstance(user, Probe):
+            if self.qualifier:
+                self.qualifier.gave_up(user)
+        elif not isinstance(user, Branch):
+            note_end(client, status, effects)
+        elif status == 408:
+            _context(user).time_out(user, effects)
         else:
-            note_end(client, 503, effects)
+            _context(user).fail_to_deliver(user, effects)
 
     def end_call(self, request: Message, effects: ProxyEffects) -> str:
         """End a call for the operator, by a BYE or CANCEL (`hanging_up`); return why not, "" if it is on its way."""
@@ -120,13 +136,16 @@ class Proxy:
             effects.send_response(source.towards(hop), response, _NOBODY)
 
     def _receive_response(self, response: Message, effects: ProxyEffects) -> None:
-        if response.method != "CANCEL":
+        if response.method != "CANCEL" and not is_probed(response):
             top_via_cut(response)  # before its transaction takes it: what cannot be passed on never came
         client = self.env.layer.receive_response(response, effects)
         if client is None:
             self.counters["responses_absorbed"] += 1
         elif isinstance(client.user, Branch):
             _context(client.user).receive(client.user, response, effects)
+        elif isinstance(client.user, Probe):
+            if self.qualifier:
+                self.qualifier.answered(client, client.user, response.status, effects)
         elif response.status >= 200:
             note_end(client, response.status, effects)
 

@@ -8,8 +8,8 @@ from zlib import crc32
 
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.respond import Hop
-from switchboard.sip.stateless import answer_no_longer
+from switchboard.sip.respond import Hop, build_response
+from switchboard.sip.stateless import answer_no_longer, return_path
 
 ALWAYS_SERVED = ("ACK", "BYE", "CANCEL")
 
@@ -63,6 +63,14 @@ def answer_statelessly(
 ) -> tuple[bytes, Hop] | None:
     """Return the final response and where it goes; None where that, without `headers`, is too long."""
     return answer_no_longer(request, source, status, optional=headers, to_tag=tag_of(request))
+
+
+def answer_on_stream(
+    request: Message, status: int, source: Hop, headers: Sequence[tuple[str, str]] = ()
+) -> tuple[bytes, Hop]:
+    """The same over a connection: the sender is who it seems to be, so the response may be longer than the request."""
+    hop, via = return_path(request, source)
+    return build_response(request, status, "", tag_of(request), headers, via), hop
 
 
 def tag_of(request: Message) -> str:

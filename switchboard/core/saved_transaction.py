@@ -19,6 +19,7 @@ from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientState, ClientTransaction
 from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.environment import Environment
+from switchboard.core.qualifying import Probe
 from switchboard.core.response_context import ResponseContext, restore_context
 from switchboard.core.server_transaction import ServerState, ServerTransaction
 from switchboard.core.timers import TimerValues
@@ -36,10 +37,11 @@ _ENDINGS = frozenset("DIJKLM")
 
 
 def transactions_of(touched: Iterable[object]) -> dict[Transaction, None]:
-    """Return the saved transactions to which the touched transactions belong, each once."""
+    """Return the saved transactions to which the touched transactions belong, each once; probes are not saved."""
     transactions: dict[Transaction, None] = {}
     for transaction in touched:
-        transactions[_unit_of(transaction)] = None
+        if not (isinstance(transaction, ClientTransaction) and isinstance(transaction.user, Probe)):
+            transactions[_unit_of(transaction)] = None
     return transactions
 
 

@@ -126,9 +126,12 @@ def ways_to(bound: Bound) -> list[Flow]:
     return [Flow(transport_of(uri), "", *address_named(uri))] if is_there else []
 
 
-def is_secured(target: Target) -> bool:
-    """Whether it is reached over a transport that `sips` allows (RFC 5630 §3.1)."""
-    return is_secure(target.flows[0][0] if target.flows else transport_of(target.uri))
+def secured(target: Target) -> Target | None:
+    """The target with those of its ways that `sips` allows (RFC 5630 §3.1); None if there is none."""
+    flows = tuple(flow for flow in target.flows if is_secure(flow[0]))
+    if flows == target.flows:
+        return target if flows or is_secure(transport_of(target.uri)) else None
+    return target._replace(flows=flows) if flows else None
 
 
 def contact_flow(uri: SipUri, flow: Flow) -> list[Flow]:

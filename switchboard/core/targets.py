@@ -14,7 +14,7 @@ from switchboard.core.place import address_named, transport_of
 from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.core.request import IncomingRequest
-from switchboard.core.target import Bound, Target, is_secured, target_of
+from switchboard.core.target import Bound, Target, secured, target_of
 from switchboard.sip.address import NameAddr, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, format_hop
@@ -220,7 +220,7 @@ class TargetPolicy:
             raise _bad_event()
         targets = self.bindings_of(user, at)
         if routing.uri.scheme == "sips":
-            targets = list(filter(is_secured, targets))  # nothing else may carry it (RFC 5630 §5.3)
+            targets = list(filter(None, map(secured, targets)))  # nothing else may carry it (RFC 5630 §5.3)
         if incoming.method == "PUBLISH" and not targets:
             raise _bad_event()
         if not targets:
@@ -229,7 +229,10 @@ class TargetPolicy:
 
     def _gruu_targets(self, uri: SipUri, at: float) -> list[Target]:
         """The instance; 480 if it is not registered, 404 if there is no such GRUU (RFC 5627 §5.4)."""
-        if targets := self.leads_of(uri, at):
+        targets = self.leads_of(uri, at)
+        if uri.scheme == "sips":
+            targets = list(filter(None, map(secured, targets)))
+        if targets:
             return targets
         if not self.locations.is_loaded:
             raise Refusal(503, headers=[("Retry-After", str(RETRY_AFTER_S))])
@@ -341,7 +344,10 @@ def _own_answer(incoming: IncomingRequest) -> Refusal:
     if required := incoming.message.values(Header.REQUIRE):
         return bad_extension(required)
     if incoming.method == "OPTIONS":
-        return OwnAnswer(200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", "path")])
+        supported = "path, outbound, gruu"
+        return OwnAnswer(
+            200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", supported)]
+        )
     return _bad_event() if incoming.method in _EVENT_METHODS else Refusal(404)
 
 

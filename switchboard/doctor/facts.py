@@ -94,6 +94,10 @@ class RunningFacts:
     doubtful: Sequence[str] = ()
     """Bindings whose contact names another address than they registered from, some of them."""
 
+    silent: Sequence[str] = ()
+    """Phones that do not answer OPTIONS, some of them."""
+    silent_in_all: int = 0
+
     @property
     def runs(self) -> bool:
         """Whether any of it is there."""

@@ -168,6 +168,13 @@ def check_running(facts: RunningFacts) -> Iterator[Finding]:
             binding,
             "set the phone's own address in it, or STUN; harmless where both are addresses of the same phone",
         )
+    if facts.silent:
+        more = facts.silent_in_all - len(facts.silent)
+        yield warning(
+            "phones",
+            f"registered, but no answer to OPTIONS: {', '.join(facts.silent)}{f' and {more} more' if more else ''}",
+            "calls to them are lost: are they switched on, in the network, and not behind a firewall?",
+        )
     for failing, offered in facts.failing:
         yield warning("password", describe(failing), advise(failing, offered))
 

@@ -32,6 +32,7 @@ from switchboard.storage.writing import ERROR, words_of
 from switchboard.supervisor.open_files import hard_limit, needed_to_serve
 from switchboard.survey.ask import ask_parents, ask_workers, failing_phones, name_of
 from switchboard.survey.ping import NobodyListens, ping
+from switchboard.survey.reach import silent_contacts
 from switchboard.survey.reading import UP
 from switchboard.transports.tls_files import (
     TlsFileError,
@@ -126,7 +127,10 @@ def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
     addresses = own_addresses(settings)
     address = next((each for each in addresses if each.startswith("127.")), addresses[0])
     not_up = [name_of(each) for each in workers if each["state"] != UP]
+    silent = silent_contacts(settings, context) if len(not_up) < len(workers) else []
     return RunningFacts(
+        silent=[f"{user} at {contact}" for user, contact, _ in silent[:MOST_DOUBTFUL]],
+        silent_in_all=len(silent),
         workers=len(workers),
         not_up=not_up,
         address=address,

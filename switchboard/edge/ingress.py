@@ -33,6 +33,8 @@ STUN_A_SECOND: Final = 2000
 class IngressInPython:
     """The reference of `Ingress`. `outboxes`: one a router by number, the registrar's, edge-tx's."""
 
+    _form = staticmethod(answer_statelessly)
+
     def __init__(
         self, dispatcher: Dispatcher, edge_filter: EdgeFilter, outboxes: Sequence[PackedOutbox]
     ) -> None:
@@ -118,7 +120,7 @@ class IngressInPython:
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Tell the sender of a request that goes no further."""
-        answer = answer_statelessly(request, status, flow.hop, headers)
+        answer = self._form(request, status, flow.hop, headers)
         if answer is None:
             self._withheld += 1
             return

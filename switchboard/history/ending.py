@@ -34,8 +34,8 @@ def end_call(call_id: str, history: HistoryReader, settings: Settings, context: 
     messages = history.messages(call_id)
     if not messages:
         raise NoSuchCall(
-            "The history has no messages of this call: it began before the history, or they are no longer kept. "
-            "Hang up at one of the phones."
+            "the history has no messages of such a call. It began before the history, or they are no longer kept: "
+            "hang up at one of the phones."
         )
     endings = endings_of(messages)
     answers = [_ask(each, call_id, settings, context) for each in endings]

@@ -44,6 +44,7 @@ _NOTES = {
     "expires": Note(
         "For how many seconds a registration, a subscription or an offer is good.", 3261, "20.19"
     ),
+    "flow-timer": Note("How often, in seconds, the phone is to show that it is there.", 5626, "4.4"),
     "from": Note("Who began it; its tag tells the caller's end of the call.", 3261, "20.20"),
     "history-info": Note("Where the request was sent before it came here.", 7044, "5"),
     "identity": Note("A signature over who calls.", 8224, "4"),

@@ -9,13 +9,14 @@ Phones without one have the same contact again, or at least the same Call-ID.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from switchboard.core.refusal import Refusal
 from switchboard.registrar.binding import Binding, instance_of, returned_params
 from switchboard.registrar.contacts import RequestedContact, removes_all, requested_contacts
-from switchboard.registrar.outbound import OUTBOUND, has_ob, with_flows
-from switchboard.sip.address import NameAddr
+from switchboard.registrar.outbound import OUTBOUND, any_flow, has_ob, with_flows
+from switchboard.sip.address import NameAddr, split_values
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import format_hop
 from switchboard.sip.headers import Header
@@ -25,13 +26,14 @@ from switchboard.sip.uri import SipUri, is_sip
 from switchboard.sip.via import Via
 
 _LONGEST_USER_AGENT = 200
+_CACHED_LENGTH = 256  # longer texts are read afresh, which bounds the cache's memory
 
 
 class Update(NamedTuple):
     """A REGISTER without its contacts. `source`: where it came from.
 
     `flow`: packed, the connection over which it came from the phone itself; b"" for UDP, and behind a proxy.
-    `is_direct`: whether no proxy is in between. `supported`: option tags in lower case.
+    `supported`: option tags in lower case.
     """
 
     call_id: str
@@ -41,7 +43,6 @@ class Update(NamedTuple):
     user_agent: str
     source: tuple[str, int]
     flow: bytes = b""
-    is_direct: bool = True
     supported: frozenset[str] = frozenset()
 
     @classmethod
@@ -50,7 +51,7 @@ class Update(NamedTuple):
         user_agent = request.get(Header.USER_AGENT) or ""
         if not user_agent.isascii():
             user_agent = user_agent.encode(errors="replace").decode()
-        path, is_direct = _path(request), len(request.values(Header.VIA)) == 1
+        path = _path(request)
         return cls(
             request.call_id,
             request.cseq[0],
@@ -58,15 +59,9 @@ class Update(NamedTuple):
             path,
             user_agent[:_LONGEST_USER_AGENT],
             source,
-            flow if is_direct and not path else b"",
-            is_direct,
-            frozenset(map(str.lower, request.values(Header.SUPPORTED))),
+            flow if flow and not path and is_direct(request) else b"",
+            _supported(request),
         )
-
-    @property
-    def may_be_outbound(self) -> bool:
-        """Whether a flow leads to the phone: its own to us, or that of a proxy which keeps it (RFC 5626 §6)."""
-        return has_ob(self.path) if self.path else self.is_direct
 
     def succeeds(self, binding: Binding) -> bool:
         """Whether it comes over another connection from who made the binding."""
@@ -104,6 +99,28 @@ class Update(NamedTuple):
 def is_behind_translation(contact: SipUri, via: str, source: str) -> bool:
     """The same of the host in the top Via and the address that the request came from."""
     return not (contact.has_host and contact.port != 0) or is_translated(contact.host, via, source)
+
+
+def _supported(request: Message) -> frozenset[str]:
+    """The option tags, in lower case: phones of one make write the same."""
+    if Header.SUPPORTED not in request.numbers:
+        return frozenset()
+    text = ", ".join(request.all(Header.SUPPORTED))
+    return _tags_cached(text) if len(text) <= _CACHED_LENGTH else _tags(text)
+
+
+@lru_cache(maxsize=256)
+def _tags_cached(text: str) -> frozenset[str]:
+    return _tags(text)
+
+
+def _tags(text: str) -> frozenset[str]:
+    return frozenset(map(str.lower, split_values(text)))
+
+
+def is_direct(request: Message) -> bool:
+    """Whether it comes from the phone itself: no proxy has added a Via."""
+    return len(request.values(Header.VIA)) == 1
 
 
 def _path(request: Message) -> tuple[str, ...]:
@@ -151,9 +168,9 @@ def rebind(
     contacts = requested_contacts(request)
     if len(contacts) > policy.max_contacts + len(bound):
         raise Refusal(403, "Too Many Contacts")
-    contacts = with_flows(
-        contacts, is_possible=update.may_be_outbound, is_supported=OUTBOUND in update.supported
-    )
+    if any_flow(contacts):
+        is_possible = has_ob(update.path) if update.path else is_direct(request)
+        contacts = with_flows(contacts, is_possible=is_possible, is_supported=OUTBOUND in update.supported)
     touched = [each for each in bound if _is_among(each, contacts, update)]
     if not contacts or _is_repeated(update, touched):
         return Rebound(bound)
@@ -199,12 +216,16 @@ def _is_meant(contact: RequestedContact, binding: Binding, update: Update) -> bo
 
     Over connections two instances, or two flows of one, may have the same URI, such as one of a loopback address.
     """
+    has_flows = update.flow and binding.flow
+    if not has_flows and binding.matches(contact.uri):
+        return True
     named, bound = instance_of(contact.params), instance_of(binding.params)
     has_instances = named is not None and bound is not None
-    if has_instances and named != bound and update.flow and binding.flow:
-        return False
-    if binding.matches(contact.uri):
-        return True
+    if has_flows:
+        if has_instances and named != bound:
+            return False
+        if binding.matches(contact.uri):
+            return True
     if contact.expires == 0:
         return False
     return named == bound if has_instances else named is bound and update.succeeds(binding)

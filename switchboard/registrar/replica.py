@@ -67,6 +67,10 @@ class Replica:
         ]
         return valid if len(valid) < 2 else sorted(valid, key=lambda binding: -binding.q)
 
+    def users(self) -> list[str]:
+        """All that have bindings, in no order."""
+        return self._users.users()
+
     def is_known(self, user: str) -> bool:
         """Whether `user` is registered, or has been lately."""
         return user in self._users or self._users.was_bound(user)

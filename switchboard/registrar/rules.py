@@ -14,7 +14,7 @@ from switchboard.core.refusal import Refusal, bad_extension, try_later
 from switchboard.core.targets import elsewhere
 from switchboard.registrar.binding import Binding, instance_of
 from switchboard.registrar.outbound import FLOW_TIMER_S, OUTBOUND, UDP_FLOW_TIMER_S, is_flow
-from switchboard.registrar.rebind import RegistrarPolicy, Update, is_behind_translation, rebind
+from switchboard.registrar.rebind import RegistrarPolicy, Update, is_behind_translation, is_direct, rebind
 from switchboard.registrar.store import Store
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import format_hop
@@ -234,7 +234,7 @@ class Registrar:
             headers += [("Path", value) for value in update.path]
         if OUTBOUND in update.supported and any(is_flow(binding.params) for binding in own):
             headers.append(("Require", OUTBOUND))
-            if update.is_direct:
+            if is_direct(request):
                 headers.append(("Flow-Timer", str(FLOW_TIMER_S if update.flow else UDP_FLOW_TIMER_S)))
         headers.append(("Date", self.date(int(now_at))))
         top_via = received_via(request, update.source)

@@ -24,6 +24,7 @@ class Component(StrEnum):
 
 
 EDGE_WORKERS = ("edge-rx", "edge-tx")
+EDGE_STREAM = "edge-stream"
 OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY})
 """No call needs them; the settings may leave them out."""
 
@@ -54,11 +55,13 @@ class WorkerName:
         return (sys.executable, "-m", self.module, *self.arguments)
 
 
-def workers_of(component: Component, routers: int) -> list[WorkerName]:
-    """The workers of `component`; `routers` is how many instances the router has."""
-    names = EDGE_WORKERS if component is Component.EDGE else (str(component),)
+def workers_of(component: Component, routers: int, streams: int = 1) -> list[WorkerName]:
+    """The workers of `component`; `routers` and `streams`: how many instances router and edge-stream have."""
+    if component is Component.EDGE:
+        readers = (WorkerName(EDGE_STREAM, instance) for instance in range(streams))
+        return [*(WorkerName(name, 0) for name in EDGE_WORKERS), *readers]
     instances = routers if component is Component.ROUTER else 1
-    return [WorkerName(name, instance) for name in names for instance in range(instances)]
+    return [WorkerName(str(component), instance) for instance in range(instances)]
 
 
 ROUTER = str(Component.ROUTER)
@@ -98,26 +101,26 @@ def listed_routers(hosts: Mapping[str, HostSettings]) -> int:
     return sum(name.startswith(f"{ROUTER}.") for host in hosts.values() for name in host.components)
 
 
-def place(hosts: Mapping[str, HostSettings], routers: int) -> dict[str, str]:
+def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> dict[str, str]:
     """Return the host of each worker (`router.0`); ValueError, for people, if one has none or several."""
     _check_distinct(hosts)
     places: dict[str, str] = {}
     for host, each in hosts.items():
-        for worker in _workers(each.components, host, routers):
+        for worker in _workers(each.components, host, routers, streams):
             if worker in places:
                 raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}")
             places[worker] = host
     leaving = sum(_LEAVING.fullmatch(worker) is not None for worker in places) - routers
-    missing = [worker for worker in all_workers(routers + max(0, leaving)) if worker not in places]
+    missing = [worker for worker in all_workers(routers + max(0, leaving), streams) if worker not in places]
     if missing:
         raise ValueError(f"hosts: no host has {', '.join(missing)} among its components")
     return places
 
 
-def all_workers(routers: int) -> list[str]:
+def all_workers(routers: int, streams: int = 1) -> list[str]:
     """Every worker without which a switchboard is not whole."""
     needed = (each for each in Component if each not in OPTIONAL)
-    return [str(worker) for component in needed for worker in workers_of(component, routers)]
+    return [str(worker) for component in needed for worker in workers_of(component, routers, streams)]
 
 
 def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:
@@ -128,8 +131,8 @@ def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:
         seen[each.address] = host
 
 
-def _workers(components: Iterable[str], host: str, routers: int) -> Iterator[str]:
-    parts = {str(component): list(map(str, workers_of(component, routers))) for component in Component}
+def _workers(components: Iterable[str], host: str, routers: int, streams: int) -> Iterator[str]:
+    parts = {str(each): list(map(str, workers_of(each, routers, streams))) for each in Component}
     parts |= {worker: [worker] for worker in parts[ROUTER]}
     for name in components:
         if _LEAVING.fullmatch(name):

@@ -197,6 +197,9 @@ class Settings(BaseSettings):
         "beginnings of at most 100 User-Agents, 4 letters or more; comma-separated, or a list in the file",
         max_length=100,
     )
+    qualify_s: float = _setting(
+        0.0, "seconds between two OPTIONS to each registered phone, at least 1, or 0 for none", ge=0
+    )
     max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
     max_header_fields: int = _setting(200, "header fields of a message, from 20 to 16000", ge=20, le=16000)
     max_forks: int = _setting(50, "targets that one request is sent to, at least 1", ge=1)
@@ -259,6 +262,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_qualify(self) -> "Settings":
+        if 0 < self.qualify_s < 1:
+            raise ValueError(f"qualify_s is {self.qualify_s:g}: let it be 1 or more, or 0 for none")
+        return self
+
+    @model_validator(mode="after")
     def _check_hosts(self) -> "Settings":
         if not self.hosts:
             return self
@@ -267,7 +276,7 @@ class Settings(BaseSettings):
             raise ValueError(f"host {self.here!r} is not one of hosts ({known}): say which one this is")
         if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
             raise ValueError("routers has to be set, because each of hosts would count its own cores")
-        place(self.hosts, self.routers)
+        place(self.hosts, self.routers, self.edge_streams)
         return self
 
     @model_validator(mode="after")

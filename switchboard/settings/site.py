@@ -6,7 +6,15 @@ from pathlib import Path
 from switchboard.bus.context import BusContext, KeysError, load_keys
 from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
 from switchboard.clock import SteadyClock
-from switchboard.settings.hosts import OPTIONAL, Component, WorkerName, all_workers, place, workers_of
+from switchboard.settings.hosts import (
+    EDGE_STREAM,
+    OPTIONAL,
+    Component,
+    WorkerName,
+    all_workers,
+    place,
+    workers_of,
+)
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.types import OFF
 
@@ -53,14 +61,16 @@ def workers(component: Component, settings: Settings) -> list[WorkerName]:
     """All workers of a component, with the routers that are leaving."""
     leaving = leaving_routers(settings) if component is Component.ROUTER else []
     return [
-        *workers_of(component, settings.routers),
+        *workers_of(component, settings.routers, settings.edge_streams),
         *(WorkerName(str(component), number) for number in leaving),
     ]
 
 
 def host_of(worker: object, settings: Settings) -> str:
     """The host that runs `worker`; "" if there is only this one."""
-    return place(settings.hosts, settings.routers)[str(worker)] if settings.hosts else ""
+    if not settings.hosts:
+        return ""
+    return place(settings.hosts, settings.routers, settings.edge_streams)[str(worker)]
 
 
 def is_here(worker: object, settings: Settings) -> bool:
@@ -74,7 +84,7 @@ def leaving_routers(settings: Settings) -> list[int]:
     With several hosts, those that are listed besides; else those whose directories are there.
     """
     if settings.hosts:
-        names = place(settings.hosts, settings.routers)
+        names = place(settings.hosts, settings.routers, settings.edge_streams)
         numbers = [int(name.partition(".")[2]) for name in names if name.startswith(f"{Component.ROUTER}.")]
     else:
         found = {
@@ -117,7 +127,8 @@ def _is_wanted(optional: Component, settings: Settings) -> bool:
 
 
 def _plan(settings: Settings) -> HostPlan:
-    places = {worker: [host] for worker, host in place(settings.hosts, settings.routers).items()}
+    placed = place(settings.hosts, settings.routers, settings.edge_streams)
+    places = {worker: [host] for worker, host in placed.items()}
     parts = {str(each): hosts_of(each, settings) for each in components(settings)}
     needed = [str(each) for each in Component if each not in OPTIONAL]
     leaving = [f"{Component.ROUTER}.{number}" for number in leaving_routers(settings)]
@@ -125,13 +136,17 @@ def _plan(settings: Settings) -> HostPlan:
     return HostPlan(
         here=settings.here,
         addresses={name: host.address for name, host in settings.hosts.items()},
-        owners=[*needed, *_routers_last(all_workers(settings.routers), optional), *leaving],
+        owners=[
+            *needed,
+            *_routers_last(all_workers(settings.routers, settings.edge_streams), optional),
+            *leaving,
+        ],
         places=parts | places,
         base_port=settings.bus_port,
     )
 
 
 def _routers_last(workers: list[str], optional: list[str]) -> list[str]:
-    """The order of the ports: routers are as many as the settings say."""
-    routers = [name for name in workers if name.startswith(f"{Component.ROUTER}.")]
-    return [*(name for name in workers if name not in routers), *optional, *routers]
+    """The order of the ports: edge-streams and routers are as many as the settings say."""
+    several = [name for name in workers if name.startswith((f"{EDGE_STREAM}.", f"{Component.ROUTER}."))]
+    return [*(name for name in workers if name not in several), *optional, *several]

@@ -14,6 +14,8 @@ _OF_A_PROCESS, _OF_A_ROUTER = 192, 8
 """A parent of all components has 82 and 5 a router, edge-rx 25 and 3 (Linux, libzmq 4.3.5); each command that asks, one
 more at whoever it asks."""
 _OF_THE_CONSOLE = 256
+_BESIDES = 512
+"""Files of a process with connections, besides these."""
 _OF_A_COMMAND, _OF_A_ASKED_ROUTER = 64, 4
 
 
@@ -26,6 +28,13 @@ def needed_to_serve(settings: Settings) -> int:
 def needed_to_ask(settings: Settings) -> int:
     """What a command needs that asks a running one."""
     return _OF_A_COMMAND + _OF_A_ASKED_ROUTER * settings.routers
+
+
+def most_connections(wanted: int) -> int:
+    """How many of `wanted` connections a process may have, besides what else it needs; the soft limit is raised."""
+    allow_files(wanted + WANTED)
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _BESIDES))
 
 
 def hard_limit() -> int:

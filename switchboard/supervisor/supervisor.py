@@ -129,7 +129,8 @@ class Parent:
             if worker.has_left and worker.gone:
                 self._forget(worker)
         for fd in readable & self._watched.keys():
-            self._watched[cast(int, fd)]()
+            if handle := self._watched.get(cast(int, fd)):  # another one may have closed it
+                handle()
         if self._guard:
             self._guard.serve()
             for line in self._guard.look(now):

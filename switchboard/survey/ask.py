@@ -80,7 +80,7 @@ def _silent(component: Component, host: str, settings: Settings) -> list[dict[st
             "uptime_s": 0.0,
             "restarts": 0,
         }
-        for worker in workers_of(component, settings.routers)
+        for worker in workers_of(component, settings.routers, settings.edge_streams)
         if host_of(worker, settings) == host
     ]
 

@@ -71,6 +71,8 @@ _TURNED_AWAY = "auth_failed"
 """Nothing was lost: somebody got an answer."""
 PROBES = "probes"
 """Questions of our own that a router answered: no traffic."""
+ASKED, ANSWERS = "qualify_asked", "qualify_answers"
+"""OPTIONS of our own to phones, and the answers: none, either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,11 @@ def rates(before: Survey, after: Survey) -> Rates:
         return sum(grown) / (after.now - before.now)
 
     probes_s = a_second(["router"], PROBES)
+    asked_s, answers_s = a_second(["router"], ASKED), a_second(["router"], ANSWERS)
     succeeded_s = a_second(ANSWERING, "responses.2xx")
     return Rates(
-        received_s=max(0.0, a_second(["edge-rx"], "datagrams.message") - probes_s),
-        sent_s=max(0.0, a_second(SENDERS, "sent") - probes_s),
+        received_s=max(0.0, a_second(["edge-rx"], "datagrams.message") - probes_s - answers_s),
+        sent_s=max(0.0, a_second(SENDERS, "sent") - probes_s - asked_s),
         calls_s=a_second(["journal"], "records", "open_calls"),
         registers_s=a_second(["registrar"], "replied"),
         responses_s={each: a_second(ANSWERING, f"responses.{each}") for each in RESPONSE_CLASSES}

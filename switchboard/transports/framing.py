@@ -1,8 +1,9 @@
 """SIP messages in a stream of octets (RFC 3261 §18.3), with the keep-alive of RFC 5626 §4.4.1.
 
 Content-Length says where a message ends, so a message without it, or with two that differ, ends the connection:
-nobody can know where the next one begins. Before a message CRLFCRLF is a ping, answered CRLF; other empty lines mean
-nothing. What has to be kept is never more than one message of the size that is allowed.
+nobody can know where the next one begins. Datagrams need none; what came as one gets it before it leaves in a stream.
+Before a message CRLFCRLF is a ping, answered CRLF; other empty lines mean nothing. What has to be kept is never more
+than one message of the size that is allowed.
 """
 
 import re
@@ -77,7 +78,14 @@ class StreamFraming(Framing):
         return bool(self._looked or self._size)
 
     def wrap(self, message: bytes) -> bytes:
-        return message
+        """Return the message with a Content-Length that says where it ends: as a datagram it may have none."""
+        head, mark, body = message.partition(HEAD_END)
+        if not mark or not head:
+            return message
+        values = {value.strip() for value in _CONTENT_LENGTH.findall(head)}
+        if len(values) == 1 and _DIGITS.fullmatch(value := values.pop()) and int(value) <= len(body):
+            return message[: len(head) + len(HEAD_END) + int(value)]  # what follows is no part of it (§18.3)
+        return b"%b\r\nContent-Length: %d\r\n\r\n%b" % (_CONTENT_LENGTH.sub(b"", head), len(body), body)
 
     def farewell(self, _reason: str, /) -> bytes:
         return b""

@@ -2,7 +2,8 @@
 
 There are three ways, each shorter than the next one. On lent sockets of the edge (`lending.py`) the messages of a
 drain leave with one system call. Without them, edge-tx sends. While the tables of phrases are not known yet, the
-translator inserts the phrases and passes the messages to edge-tx; on the other ways they are inserted here. Each way
+translator inserts the phrases and passes the messages to edge-tx; on the other ways they are inserted here. What does
+not leave over UDP goes to the edge-stream that has its connection. Each way
 keeps the order. When a shorter way opens, messages on a longer one get a lead of HEAD_START_S.
 """
 
@@ -20,12 +21,14 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.frames import SENT, pack_sent
 from switchboard.bus.outbox import PackedOutbox
+from switchboard.bus.peer import Peer
 from switchboard.bus.tap import Tap
 from switchboard.phrases.phrases import Phrases
 from switchboard.settings.model import Settings
 from switchboard.settings.site import is_here
 from switchboard.sip.flow import Flow
 from switchboard.transports.lending import NAME, Borrower
+from switchboard.transports.stream_outboxes import StreamOutboxes
 from switchboard.transports.transport import CLASSES, Phrasing, SocketSender
 from switchboard.transports.udp import UDP
 
@@ -60,13 +63,16 @@ class Sender:
     None: it has to be put here.
     """
 
-    def __init__(self, context: BusContext, endpoints: Endpoints, borrower: Borrower | None) -> None:
+    def __init__(
+        self, context: BusContext, endpoints: Endpoints, borrower: Borrower | None, streams: int = 1
+    ) -> None:
         self.tap: Tap | None = None
         self._tell: Callable[[bytes], None] | None = None
         self.due_at = math.inf if borrower is None else borrower.due_at
         self.direct: Direct | None = None
         self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
         self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        self._streams = StreamOutboxes(context, endpoints, streams)
         self._borrower = borrower
         self._phrasing: Phrasing | None = None
         self._sockets: SocketSender | None = None
@@ -79,8 +85,13 @@ class Sender:
 
     @property
     def outboxes(self) -> Sequence[PackedOutbox]:
-        """Those to the translator and edge-tx, for the loop."""
-        return self._translator, self._edge
+        """Those to the translator, edge-tx and edge-streams, for the loop."""
+        return self._translator, self._edge, *self._streams.outboxes
+
+    @property
+    def stream_peers(self) -> Sequence[Peer]:
+        """The edge-streams, by number."""
+        return [each.peer for each in self._streams.outboxes]
 
     @property
     def is_direct(self) -> bool:
@@ -104,6 +115,7 @@ class Sender:
             self._go_past_translator()
         if self._edge.waiting:
             self._edge.flush()
+        self._streams.flush()
 
     def take_tables(self, body: Any, now: float) -> bool:
         """Take the translator's tables of phrases; False if they are none. `now`: monotonic s."""
@@ -176,7 +188,7 @@ class Sender:
             case Way.DIRECT:
                 self.send(count, items)
             case Way.EDGE_TX:
-                self._edge.put(self._translated(count, items))
+                self._put_to_edge(self._translated(count, items))
             case Way.TRANSLATOR:
                 self._pass_on()
         self._runs.clear()
@@ -189,7 +201,8 @@ class Sender:
             self._show(b"".join((_TRANSLATE, codec.list_head(count), items)))
         counts = self._sockets.send_run(count, items, self._phrasing, self._by_class)
         if counts is None:
-            counts = self._send_frame(*self._translated(count, items))
+            count, items = self._streams.take_from(self._translated(count, items))
+            counts = self._send_frame(count, items) if count else (0, 0)
         self.sent += counts[0]
         self.failed += counts[1]
 
@@ -225,6 +238,11 @@ class Sender:
             return 0, b""
         return count, rewritten
 
+    def _put_to_edge(self, run: Run) -> None:
+        count, items = self._streams.take_from(run)
+        if count:
+            self._edge.put((count, items))
+
     def _pass_on(self) -> None:
         is_any_response = any(items[:1] != _HEAD_OF_SENT for _, items in self._runs)
         outbox = self._translator if is_any_response else self._edge
@@ -233,7 +251,7 @@ class Sender:
     def _go_past_translator(self) -> None:
         for _, items in map(_counted, self._translator.take_back()):
             for item in _unpacked(items):
-                self._edge.put(pack_sent(*item[:_PLAIN]))
+                self._put_to_edge((1, pack_sent(*item[:_PLAIN])))
                 self._untranslated += len(item) > _PLAIN
 
     def _note_retried(self) -> None:
@@ -254,4 +272,5 @@ def _unpacked(items: bytes) -> Iterable[list[Any]]:
 def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints) -> Sender:
     """One that borrows the edge's sockets, if the edge is on this host."""
     is_beside_edge = is_here("edge-tx.0", settings)
-    return Sender(context, endpoints, Borrower(settings.run_dir / NAME) if is_beside_edge else None)
+    borrower = Borrower(settings.run_dir / NAME) if is_beside_edge else None
+    return Sender(context, endpoints, borrower, settings.edge_streams)

@@ -30,7 +30,6 @@ from switchboard.transports.certificates import (
     read_certificate,
 )
 
-"""Transports that need a certificate."""
 ALWAYS_OURS: Final = ("localhost", "127.0.0.1", "::1")
 SOON: Final = RENEWED_BEFORE / 2
 """A certificate of the user's that ends within this time is worth a word."""

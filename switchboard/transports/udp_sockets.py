@@ -156,7 +156,7 @@ def _family(host: str) -> socket.AddressFamily:
 def _bind_wildcards(port: int) -> list[socket.socket]:
     """One socket for each family that the machine has."""
     ipv4 = _bind(socket.AF_INET, "0.0.0.0", port)
-    if not _has_ipv6():
+    if not has_ipv6():
         return [ipv4]
     try:
         return [ipv4, _bind(socket.AF_INET6, "::", ipv4.getsockname()[1])]
@@ -165,7 +165,7 @@ def _bind_wildcards(port: int) -> list[socket.socket]:
         raise
 
 
-def _has_ipv6() -> bool:
+def has_ipv6() -> bool:
     """Whether the kernel lets us bind an IPv6 address at all: it may be built or told not to."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:

@@ -84,7 +84,7 @@ class EdgeTx(Actor):
 
     def _send(self, item: Any) -> None:
         flow = flow_of(item, SENT)
-        if flow is None:
+        if flow is None or flow.transport != UDP.number:
             self._bad_items += 1
         elif self._sender.send(item[1], flow):
             self._sent += 1

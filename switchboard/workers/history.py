@@ -1,5 +1,6 @@
 """The history: keeps the messages that passed for some hours, by call, and shows them to Homer."""
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,16 +14,20 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.tap import topic_of
+from switchboard.core.qualifying import BRANCH_END
 from switchboard.core.targets import PROBE_CALL_ID as PROBE
 from switchboard.history.export import HepSender
-from switchboard.history.seen import Seen, call_id_of
+from switchboard.history.seen import Direction, Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import Sample, TapReader
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, router_numbers
+from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.storage.mending import reports
 from switchboard.workers.run import run_actor
 
+_OUR_BRANCH = rb"branch=%s[^;, \r\n]*%s" % (BRANCH_PREFIX.encode(), BRANCH_END.encode())
+_QUALIFIES = re.compile(rb"[^\r\n]*\r\n(?:via|v)[ \t]*:[^\r\n,]*" + _OUR_BRANCH, re.IGNORECASE)
 GATHER_S = 0.25
 """Between two commits."""
 TRIM_S = 1.0
@@ -139,7 +144,7 @@ class HistoryService(Actor):
         call_id = call_id_of(seen.raw)
         if not call_id:
             self._nameless += 1
-        elif call_id.startswith(PROBE) and _is_ours(seen):
+        elif call_id.startswith(PROBE) and (_is_ours(seen) or is_qualifying(seen)):
             return
         elif self._count >= WAITING:
             self._overflowed += 1
@@ -173,6 +178,12 @@ def _instant(seen: Seen) -> int:
 def _is_ours(seen: Seen) -> bool:
     """Between this machine and itself: nobody else can hide by a name."""
     return seen.source.host == seen.destination.host
+
+
+def is_qualifying(seen: Seen) -> bool:
+    """Whether it is an OPTIONS of ours to a phone, or the answer. What else a stranger gives such a name is kept."""
+    start = b"OPTIONS " if seen.direction is Direction.OUT else b"SIP/2.0 "
+    return seen.raw.startswith(start) and _QUALIFIES.match(seen.raw) is not None
 
 
 def _is_late(body: Any) -> bool:

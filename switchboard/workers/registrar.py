@@ -16,6 +16,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
+from switchboard.bus.marks import Marks
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.rounds import BatchInterval
@@ -94,7 +95,8 @@ class RegistrarService(Actor):
             context, endpoints.listen(f"{self.name}.{instance}", SocketKind.PUBLISHER)
         )
         # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
-        self._sender = Sender(context, endpoints, None)
+        self._sender = Sender(context, endpoints, None, settings.edge_streams)
+        self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_peers)
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
         self._pages = {
@@ -155,6 +157,8 @@ class RegistrarService(Actor):
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
+            case "sip.mark", [int(stream), float(stamp)]:
+                self._bad_items += not self._marks.take(stream, stamp)
             case "phrases.tables", tables:
                 self._bad_items += not self._sender.take_tables(tables, now)
             case _:
@@ -317,6 +321,7 @@ class RegistrarService(Actor):
             self._take_registers(time.monotonic())
         if self._connections.is_waiting and (now := time.monotonic()) >= self._next_unbinding:
             self._unbind(now)
+        self._marks.give_back()
         self._sender.flush()
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()

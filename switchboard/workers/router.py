@@ -23,6 +23,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.frames import UNDELIVERABLE, flow_of
+from switchboard.bus.marks import Marks
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
@@ -34,6 +35,7 @@ from switchboard.core.environment import Environment
 from switchboard.core.held_calls import HeldCalls, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
+from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
 from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
@@ -72,8 +74,8 @@ class RouterService(Actor):
 
     Casts: sip.received from edge-rx -> sip.taken to it, datagrams on the edge's sockets or else sip.send to edge-tx
     and sip.translate to the translator, call.happened to the journal until call.acknowledged.
-    Questions: auth.failing, calls.held, calls.end. Follows location.changed with a replica of the bindings, and
-    phrases.tables.
+    Questions: auth.failing, calls.held, calls.end, bindings.reach. Follows location.changed with a replica of the
+    bindings, and phrases.tables.
     """
 
     name = "router"
@@ -95,6 +97,7 @@ class RouterService(Actor):
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
+        self._marks = Marks(owner, self._sender.stream_peers)
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
@@ -162,6 +165,8 @@ class RouterService(Actor):
                 self._core.receive_items(items, now, self._clock.at())
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now, self._clock.at())
+            case "sip.mark", [int(stream), float(stamp)]:
+                self._bad_items += not self._marks.take(stream, stamp)
             case "stream.restarted", [int(stream)]:
                 self._core.repeat(stream, self._settings.edge_streams, now, self._clock.at())
             case "location.number", [int(number)]:
@@ -189,15 +194,27 @@ class RouterService(Actor):
     def answer(self, question: str, body: Any) -> Any:
         """auth.failing: whose phones keep failing to prove a password; calls.held: what goes to other routers now.
 
-        calls.end: ends a call by these requests; why not, "" for each that is under way.
+        calls.end: ends a call by these requests; why not, "" for each that is under way. bindings.reach: whether the
+        phones of these users answer, or with None, those that do not.
         """
         if question == "calls.end" and isinstance(body, list):
             return [self._end_call(each) for each in body]
+        if question == "bindings.reach":
+            return self._tell_reach(body)
         if question == "calls.held" and isinstance(body, int) and body > 0:
             return self._tell_held_calls(body)
         if question != "auth.failing":
             raise LookupError(question)
         return self._authenticator.failing.often() if self._authenticator else []
+
+    def _tell_reach(self, body: Any) -> dict[str, list[list[object]]]:
+        qualifier, at = self._core.proxy.qualifier, self._clock.at()
+        if qualifier is None:
+            return {}
+        if not isinstance(body, list):
+            return told_silent(qualifier.silent, at)
+        users = (user for user in body if isinstance(user, str))
+        return {user: told_reach(known, at) for user in users if (known := qualifier.reaches.get(user))}
 
     def _end_call(self, raw: object) -> str:
         if not isinstance(raw, bytes):
@@ -261,6 +278,7 @@ class RouterService(Actor):
         self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
         self._sender.put_packed(*effects.responses)
         self._sender.flush()
+        self._marks.give_back()
         super().flush()
         if now >= self._next_telling:
             self._tell_journal(now)
@@ -289,6 +307,7 @@ class RouterService(Actor):
             **self._resolver.stats(),
             **self._sender.stats(),
             "bad_items": self._bad_items + self._core.bad_items,
+            **self._qualifying(),
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
@@ -301,6 +320,16 @@ class RouterService(Actor):
             "log_bytes": self._log.size,
             "log_entries": len(self._log),
             "log_unwritten_bytes": self._log.keyed.unwritten,
+        }
+
+    def _qualifying(self) -> dict[str, float]:
+        qualifier = self._core.proxy.qualifier
+        if qualifier is None:
+            return {}
+        return {
+            "qualify_asked": qualifier.asked,
+            "qualify_answers": qualifier.answers,
+            "qualify_silent": len(qualifier.silent),
         }
 
     def close(self) -> None:
@@ -365,7 +394,7 @@ class RouterService(Actor):
             else Admission(self._authenticator, policy, settings.auth_from, settings.strangers == "call")
         )
         values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
-        return RouterCore(
+        core = RouterCore(
             Environment(
                 layer=TransactionLayer(values),
                 policy=policy,
@@ -381,6 +410,12 @@ class RouterService(Actor):
             ),
             self._log.keyed,
         )
+        if settings.qualify_s:
+            core.proxy.qualifier = Qualifier(core.proxy.env, settings.qualify_s, self._users_to_ask)
+        return core
+
+    def _users_to_ask(self) -> list[str]:
+        return share_of(self._replica.users(), self._instance, self._settings.routers)
 
     def _take_undeliverable(self, items: list[Any], now: float, at: float) -> None:
         for item in items:

@@ -21,6 +21,7 @@ from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.site import endpoints_of
 from switchboard.transports.sender import TABLES
+from switchboard.transports.stream_outboxes import StreamOutboxes
 from switchboard.transports.transport import CLASSES, Phrasing
 from switchboard.workers.run import run_actor
 
@@ -32,8 +33,8 @@ LOOK_S = 0.5
 class TranslatorService(Actor):
     """Owns the catalogues of phrases.
 
-    Casts: sip.translate from routers and registrar -> sip.send to edge-tx, in the same order; what comes
-    without a reader passes as it is. Publishes phrases.tables to those who put phrases in themselves.
+    Casts: sip.translate from routers and registrar -> sip.send to edge-tx or an edge-stream, in the same order; what
+    comes without a reader passes as it is. Publishes phrases.tables to those who put phrases in themselves.
     SettingsError where a setting names a language that has no catalogue.
     """
 
@@ -50,9 +51,10 @@ class TranslatorService(Actor):
         self._by_class = [0] * CLASSES
         endpoints = endpoints_of(settings)
         self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self.outboxes = [self._edge]
+        self._streams = StreamOutboxes(context, endpoints, settings.edge_streams)
+        self.outboxes = [self._edge, *self._streams.outboxes]
         taps = endpoints.listen("translator.0", SocketKind.PUBLISHER)
-        self._tap = Tap(context, taps, "translator.0", [self._edge.peer])
+        self._tap = Tap(context, taps, "translator.0", self.peers())
         self._look()
         wanted = {"language": settings.language}
         wanted |= {f"users.{name}.language": language for name, language in users.items()}
@@ -74,7 +76,7 @@ class TranslatorService(Actor):
             return None
         items = self._phrasing.rewrite(frame, len(_HEAD) + len(codec.list_head(count)), count, self._by_class)
         if items is not None:
-            self._edge.put((count, items))
+            self._put(count, items)
         return None if items is None else count
 
     def receive(self, subject: str, body: Any, now: float) -> None:  # noqa: ARG002
@@ -88,12 +90,17 @@ class TranslatorService(Actor):
     def _pass_on(self, item: Any) -> None:
         if flow_of(item, TRANSLATED):
             flow, raw, user, accept_language = item
-            self._edge.put(pack_sent(flow, self._translator.translate(raw, user, accept_language)))
+            self._put(1, pack_sent(flow, self._translator.translate(raw, user, accept_language)))
             self._by_class[int(raw[8:9]) if b"1" <= raw[8:9] <= b"6" else 0] += 1
         elif flow_of(item, SENT):
-            self._edge.put(pack_sent(*item))
+            self._put(1, pack_sent(*item))
         else:
             self._bad_items += 1
+
+    def _put(self, count: int, items: bytes) -> None:
+        count, items = self._streams.take_from((count, items))
+        if count:
+            self._edge.put((count, items))
 
     def next_deadline(self) -> float:
         """When to look at the operator's catalogues again, if they have any, or the tap has to tell."""

@@ -42,7 +42,7 @@ def test_bindings(switchboard: Run, answering: Callable[[str, str, Any], list[An
     asked = answering("registrar.0.ask", "location.list", ["life", [["lukas", [BINDING]], ["eva", []]], 0])
     done = switchboard("bindings", "--json")
     assert asked == [["", 0, Wanted().to_wire()]]
-    assert json.loads(done.stdout) == {"bindings": [{"user": "lukas", **BINDING}]}
+    assert json.loads(done.stdout) == {"bindings": [{"user": "lukas", **BINDING, "reach": None}]}
     heading, line = switchboard("bindings").stdout.splitlines()
     assert heading.split() == ["user", "contact", "q", "expires", "in", "source", "transport"] + [
         *("user", "agent", "note")

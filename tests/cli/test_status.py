@@ -11,6 +11,7 @@ Answering = Callable[[str, str, Any], object]
 NAMES = [
     ("edge-rx", 0),
     ("edge-tx", 0),
+    ("edge-stream", 0),
     ("registrar", 0),
     ("router", 0),
     ("router", 1),
@@ -18,7 +19,7 @@ NAMES = [
     ("journal", 0),
     ("console", 0),
 ]
-COMPONENT = {"edge-rx": "edge", "edge-tx": "edge"}
+COMPONENT = {"edge-rx": "edge", "edge-tx": "edge", "edge-stream": "edge"}
 
 
 def worker(name: str, instance: int, state: str = "up") -> dict[str, Any]:

@@ -42,7 +42,7 @@ CALL = {
 
 def test_nothing_runs(open_console: Open) -> None:
     page = open_console().get("/").text
-    assert page.count('<span class="badge bad">down</span>') == 8
+    assert page.count('<span class="badge bad">down</span>') == 9
     assert "The journal does not answer; calls go on without it." in page
     assert "Nobody is registered." in page
 

@@ -6,7 +6,7 @@ from playbook import HOST, KEY, LUKAS, Board, request, response
 from switchboard.core.gruu import Gruus
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.user_table import pack_users
-from switchboard.sip.flow import TCP, UDP, WS, Flow, connection_of
+from switchboard.sip.flow import TCP, TLS, UDP, WS, Flow, connection_of
 from switchboard.sip.uri import SipUri
 
 GRUUS = Gruus(KEY)
@@ -197,6 +197,19 @@ def test_an_instance_that_answered_is_not_asked_over_its_other_flow(board: Board
     board.receive(response(sent.message, 486), connection(2))
     assert [each.line.split()[0] for each in board.sent()] == ["ACK"]
     assert board.statuses() == [486]
+
+
+@pytest.mark.parametrize("uri", [f"sips:lenka@{HOST}", PUBLIC.replace("sip:", "sips:")])
+def test_of_the_flows_of_an_instance_sips_takes_the_secure_ones(uri: str) -> None:
+    board = Board(transports={UDP: 5060, TCP: 5060, TLS: 5061})
+    flows_of_one(board, connection(1), connection(2, TLS), connection(3))
+    board.receive(request("INVITE", uri), connection(9, TLS, "10.0.0.11"))
+    (sent,) = board.sent()
+    assert sent.flow == connection(2, TLS)
+    board.answers()
+    board.lose(sent)
+    assert board.sent() == []
+    assert board.statuses() == [480]
 
 
 def test_without_reg_id_contacts_of_an_instance_are_several_phones(board: Board) -> None:

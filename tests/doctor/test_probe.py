@@ -67,5 +67,5 @@ def test_nothing_runs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("switchboard.survey.ask.ANSWER_WITHIN_S", 0.1)
     with BusContext() as context:
         facts = running_facts(settings, context)
-    assert (facts.workers, len(facts.not_up), facts.runs, facts.answer_s) == (8, 8, False, None)
+    assert (facts.workers, len(facts.not_up), facts.runs, facts.answer_s) == (9, 9, False, None)
     assert (facts.address, facts.port) == ("127.0.0.1", settings.sip_port)

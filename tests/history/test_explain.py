@@ -462,7 +462,7 @@ def test_whatever_was_seen_is_explained(pieces: list[tuple[Direction, bytes, int
 def operators_bye(wire: Wire, to: Address, sender: str, status: int) -> None:
     """The operator hangs up in the name of a side, and the other one answers."""
     branch = f"sbop{sender}"
-    end = 'Reason: Q.850;cause=16;text="Ended by the operator"\r\n'
+    end = 'Reason: SIP;cause=200;text="Ended by the operator"\r\n'
     wire.leaves(to, request("BYE", "sip:x", (branch, "op"), cseq=101, to_tag="2", sender=sender, extra=end))
     wire.comes(to, response(status, "X", (branch, "op"), method="BYE", cseq=101))
 

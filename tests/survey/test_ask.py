@@ -28,5 +28,5 @@ def test_survey(
     assert journal.usage is not None
     assert journal.usage.cpu_s > 0
     assert journal.usage.memory_bytes > 1_000_000
-    assert [each.state for each in others] == ["down"] * 7
+    assert [each.state for each in others] == ["down"] * 8
     assert all(each.usage is None for each in others)

@@ -24,14 +24,14 @@ module_app menu.so
 class Baresip:
     """The phone of `user` on the host `host`; registered inside the `with` block. One call at a time."""
 
-    def __init__(self, lan: Lan, host: str, user: str, home: Path) -> None:
+    def __init__(self, lan: Lan, host: str, user: str, home: Path, transport: str = "udp") -> None:
         self.user = user
         self.address = lan.addresses[host]
         self.uri = f"sip:{user}@{HUB}"
         self._command = lan.command(host, "baresip", "-4", "-f", str(home))
         home.mkdir()
         (home / "config").write_text(_CONFIGURATION.format(home=home))
-        (home / "accounts").write_text(f"<{self.uri};transport=udp>;auth_pass=none;regint=600\n")
+        (home / "accounts").write_text(f"<{self.uri};transport={transport}>;auth_pass=none;regint=600\n")
         (home / "contacts").touch()
         self._running: Console | None = None
 

@@ -17,11 +17,11 @@ _SPEECH = "/usr/share/sounds/linphone/hello16000.wav"
 _CONFIGURATION = """\
 [sip]
 sip_port=5060
-sip_tcp_port=0
+sip_tcp_port={tcp_port}
 sip_tls_port=0
 default_proxy=0
 use_ipv6=0
-contact="{user}" <sip:{user}@{address}>
+contact="{user}" <sip:{user}@{address}{named}>
 inc_timeout={ring_s}
 [rtp]
 audio_rtp_port=7078
@@ -29,7 +29,7 @@ video_rtp_port=9078
 [misc]
 max_calls={max_calls}
 [proxy_0]
-reg_proxy=<sip:{registrar};transport=udp>
+reg_proxy=<sip:{registrar};transport={transport}>
 reg_identity=sip:{user}@{registrar}
 reg_route={route}
 reg_sendregister=1
@@ -50,7 +50,8 @@ class Linphone:
     An unanswered call is refused with 486 after `ring_s` seconds; so is at once what exceeds `max_calls`.
     With `video` the phone can send a still picture, and takes the video that it is offered. With
     `outbound_proxy` all its requests go to the switchboard, not only those for its domain or its dialogs.
-    `domain`: the switchboard's address. `password`: what it shows where it is asked for one in `realm`.
+    `domain`: the switchboard's address. `password`: what it shows where it is asked for one in `realm`. It registers
+    over `transport`.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Linphone:
         domain: str = HUB,
         password: str = "",
         realm: str = "switchboard",
+        transport: str = "udp",
     ) -> None:
         self.user = user
         self._domain = domain
@@ -80,6 +82,9 @@ class Linphone:
             ring_s=ring_s,
             max_calls=max_calls,
             route=f"<sip:{domain};lr>" if outbound_proxy else "",
+            transport=transport,
+            tcp_port=5060 if transport == "tcp" else 0,
+            named="" if transport == "udp" else f";transport={transport}",
         )
         if password:
             self._configuration += _PASSWORD.format(user=user, password=password, realm=realm)

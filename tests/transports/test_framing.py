@@ -22,6 +22,32 @@ def found(octets: bytes) -> Outcome:
     return outcome(framing(), [octets])
 
 
+@pytest.mark.parametrize("body", [b"", b"v=0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "lines", [b"", b"l: 99\r\n", b"l: 1\r\nl: 2\r\n", b"Content-Length:\r\n x\r\n", b"l: -1\r\n"]
+)
+def test_what_came_as_a_datagram_gets_the_length_that_it_has(lines: bytes, body: bytes) -> None:
+    sent = framing().wrap(HEAD + lines + b"\r\n" + body)
+    assert sent == HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    assert found(sent + EMPTY).messages == [sent, EMPTY]
+
+
+def test_octets_behind_the_body_stay_behind() -> None:
+    assert framing().wrap(HEAD + b"l: 3\r\n\r\nv=0 and more") == HEAD + b"l: 3\r\n\r\nv=0"
+
+
+@pytest.mark.parametrize("octets", [b"\r\n", b"\r\n\r\n", FULL, EMPTY])
+def test_what_needs_nothing_is_left_alone(octets: bytes) -> None:
+    assert framing().wrap(octets) == octets
+
+
+@given(requests())
+def test_whatever_is_sent_ends_where_the_next_one_begins(message: bytes) -> None:
+    sent = framing().wrap(message)
+    assert found(sent + EMPTY).messages == [sent, EMPTY]
+    assert framing().wrap(sent) == sent
+
+
 @pytest.mark.parametrize("name", [b"Content-Length", b"content-LENGTH", b"l", b"L", b"l \t"])
 @pytest.mark.parametrize("value", [b"4", b" 4 ", b"\r\n 4", b"\r\n\t\r\n 4\t", b"0004"])
 def test_content_length_ends_a_message(name: bytes, value: bytes) -> None:

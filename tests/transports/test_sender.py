@@ -22,6 +22,7 @@ from switchboard.bus import frames
 from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.tap import Tap, topic_of
 from switchboard.phrases.translate import Translator
+from switchboard.sip.flow import TCP, Flow, connection_of
 from switchboard.transports import sender as sender_module
 from switchboard.transports.lending import NAME, Borrower, Lender
 from switchboard.transports.sender import HEAD_START_S, Sender
@@ -304,3 +305,27 @@ def test_what_is_no_run_is_counted_and_goes_nowhere(bench: Bench) -> None:
     bench.sender.flush()
     assert bench.received(1) == [REQUEST]
     assert (bench.sender.stats()["sent"], bench.sender.stats()["failed"]) == (1, 2)
+
+
+def test_what_is_for_a_connection_goes_to_its_edge_stream(bench: Bench) -> None:
+    """On each way, with its phrase; what leaves over UDP goes its own way."""
+    streams, edge, translator = (bench.inbox(name) for name in ("edge-stream", "edge-tx", "translator"))
+    flow = Flow(TCP, "", "127.0.0.1", 5060, connection_of(0, bytes(8))).pack()
+    there, back = [flow, REQUEST], [flow, BUSY, "", "sk"]
+    for each in (there, back):
+        bench.sender.put(each)
+    bench.sender.flush()
+    assert next_frame(translator) == ("sip.translate", [there, back]), "it passes them on"
+    assert bench.sender.take_tables(PHRASES.to_wire(), 0.0)
+    bench.sender.handle_timer(HEAD_START_S)
+    for each in (there, bench.request(), back):
+        bench.sender.put(each)
+    bench.sender.flush()
+    assert next_frame(streams) == ("sip.send", [there, [flow, SLOVAK]])
+    assert next_frame(edge) == ("sip.send", [bench.request()])
+    bench.open()
+    for each in (there, bench.request(), back):
+        bench.sender.put(each)
+    bench.sender.flush()
+    assert next_frame(streams) == ("sip.send", [there, [flow, SLOVAK]])
+    assert bench.received(1) == [REQUEST]

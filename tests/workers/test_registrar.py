@@ -324,10 +324,10 @@ def test_only_routers_of_other_hosts_are_sent_pages(context: BusContext, setting
     service.receive("location.wanted", [[0, ""], [1, ""], [2, ""], ["x"]], 2.0)
     stats = service.stats()
     names = [outbox.peer.name for outbox in service.outboxes]
-    assert names == ["translator.0", "edge-tx.0", "edge-rx.0", "router.0"]
-    assert service.outboxes[2].take_back() == [[FLOW]], "from where a user has registered"
-    assert (service.outboxes[3].waiting, stats["bad_items"]) == (1, 3)
-    ((_, after, records, more),) = service.outboxes[3].take_back()
+    assert names == ["translator.0", "edge-tx.0", "edge-stream.0", "edge-rx.0", "router.0"]
+    assert service.outboxes[3].take_back() == [[FLOW]], "from where a user has registered"
+    assert (service.outboxes[4].waiting, stats["bad_items"]) == (1, 3)
+    ((_, after, records, more),) = service.outboxes[4].take_back()
     assert (after, [user for user, _ in records], more) == ("", ["lukas"], False)
     service.close()
 

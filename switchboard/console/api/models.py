@@ -201,6 +201,16 @@ class Binding(BaseModel):
         str, Field(description="open; closed: the next request makes another one; empty for UDP.")
     ]
     user_agent: str
+    latency_ms: Annotated[
+        float | None,
+        Field(description="How long the phone took to answer the last OPTIONS (qualify_s); null: unknown."),
+    ] = None
+    seen_s: Annotated[
+        float | None, Field(description="Seconds since it last answered one; null: unknown.")
+    ] = None
+    unanswered: Annotated[
+        int | None, Field(description="How many it has not answered since; null: not asked.")
+    ] = None
 
 
 class BindingsQuery(Paged):

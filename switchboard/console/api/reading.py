@@ -30,6 +30,7 @@ from switchboard.registrar.listing import way_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.mending import all_reports
+from switchboard.survey.reach import Reached, reach_of
 from switchboard.survey.reading import WorkerLine
 
 ANSWER_S = 2.0
@@ -251,6 +252,7 @@ class Reading:
                 transport=each.transport,
                 connection=each.connection,
                 user_agent=each.user_agent,
+                **_reach(each.reached),
             )
             for each in person.phones
         ]
@@ -270,11 +272,19 @@ class Reading:
             found = [_binding(user, each) for user, bound in users for each in bound]
             shown = found[skip : skip + query.limit]
             if skip + query.limit < len(found):
-                return models.Bindings(bindings=shown, next=f"{life}.{at}.{skip + query.limit}")
+                return models.Bindings(
+                    bindings=self._with_reach(shown), next=f"{life}.{at}.{skip + query.limit}"
+                )
             if shown or not following:
-                return models.Bindings(bindings=shown, next=f"{life}.{following}.0" if following else None)
+                return models.Bindings(
+                    bindings=self._with_reach(shown), next=f"{life}.{following}.0" if following else None
+                )
             at, skip = following, 0
         return models.Bindings(bindings=[], next=f"{life}.{at}.0")
+
+    def _with_reach(self, bindings: Sequence[models.Binding]) -> list[models.Binding]:
+        known = reach_of(self._settings, self._context, (each.user for each in bindings))
+        return [each.model_copy(update=_reach(known.get((each.user, each.contact)))) for each in bindings]
 
     async def failed(self, call: Call) -> models.FailedRegistrations:
         """Registrations that failed."""
@@ -413,6 +423,14 @@ def _binding(user: str, found: Mapping[str, Any]) -> models.Binding:
         connection=connection,
         user_agent=found["user_agent"],
     )
+
+
+def _reach(reached: Reached | None) -> dict[str, Any]:
+    """What is known of it: nothing before the first answer or silence."""
+    if reached is None or reached == Reached():
+        return {}
+    latency_ms = None if reached.latency_s is None else round(1000 * reached.latency_s, 3)
+    return {"latency_ms": latency_ms, "seen_s": reached.seen_s, "unanswered": reached.silent}
 
 
 def _failed(group: FailedRegistrations) -> models.FailedGroup:

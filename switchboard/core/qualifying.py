@@ -1,0 +1,219 @@
+"""Asks registered phones at intervals whether they are there: OPTIONS qualify (RFC 3261 §11).
+
+Theory. A binding says where a phone was when it registered, not that it is there now. An OPTIONS to the contact tells:
+any final response, also a refusal, comes from somebody who is there. Each router asks the users of its share, all of
+them once in a period, and spreads them evenly over the period, so that ten thousand bindings are a trickle. A request
+is a client transaction like any other, but nothing of it is written ahead: a successor asks anew. It is given up after
+PATIENCE_S, since a phone that is gone is not to get more copies.
+
+The Call-IDs begin with PROBE_CALL_ID: history and figures leave these requests out.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from math import ceil
+from typing import Final
+from zlib import crc32
+
+from switchboard.core.client_transaction import ClientTransaction
+from switchboard.core.commands import ProxyEffects, Question
+from switchboard.core.environment import Environment
+from switchboard.core.forwarding import Plan, literal_hop, plan
+from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS, Routing
+from switchboard.core.target import Bound, Target, target_of
+from switchboard.core.targets import PROBE_CALL_ID
+from switchboard.core.timers import Waiting
+from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import NAMES, bracketed
+from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop
+
+TICK_S: Final = 0.05
+"""The shortest time between two batches."""
+PATIENCE_S: Final = 4.0
+LOOK_AGAIN_S: Final = 5.0
+"""Between two looks while nobody is registered."""
+MOST_TOLD: Final = 100
+_PATIENCE: Final = "Q"
+BRANCH_END: Final = "qualify"
+"""So end the branches of these requests."""
+
+
+class Reach:
+    """What is known of one contact. Instants: epoch s, 0.0: never.
+
+    `latency_s`: of the last answer; None: there was none. `silent`: requests without an answer since then.
+    """
+
+    __slots__ = ("answered_at", "asked_at", "latency_s", "silent")
+
+    def __init__(self) -> None:
+        self.latency_s: float | None = None
+        self.answered_at = 0.0
+        self.asked_at = 0.0
+        self.silent = 0
+
+
+class Probe(Waiting):
+    """One request that is under way: the user of its client transaction."""
+
+    __slots__ = ("began", "client", "reach")
+
+    def __init__(self, reach: Reach, began: float) -> None:
+        Waiting.__init__(self)
+        self.reach = reach
+        self.began = began
+        self.client: ClientTransaction | None = None
+
+
+class Qualifier:
+    """Owns what is known of the contacts of one router's share. `share` returns its users now; `period_s` > 0.
+
+    `reaches` has the contacts of each user that was asked.
+    """
+
+    def __init__(self, env: Environment, period_s: float, share: Callable[[], Sequence[str]]) -> None:
+        self.reaches: dict[str, dict[str, Reach]] = {}
+        self.asked = 0
+        self.answers = 0
+        self.due = 0.0
+        self._env = env
+        self._period_s = period_s
+        self._share = share
+        self._queue: deque[str] = deque()
+        self._batch = 1
+        self._pause_s = TICK_S
+
+    @property
+    def silent(self) -> list[tuple[str, str, Reach]]:
+        """User and contact of those that do not answer."""
+        return [
+            (user, contact, reach)
+            for user, contacts in self.reaches.items()
+            for contact, reach in contacts.items()
+            if reach.silent
+        ]
+
+    def handle_timer(self, effects: ProxyEffects) -> None:
+        """Ask who is due."""
+        if effects.now < self.due:
+            return
+        if not self._queue:
+            self._begin_pass()
+        for _ in range(min(self._batch, len(self._queue))):
+            self._ask_user(self._queue.popleft(), effects)
+        pause_s = self._pause_s if self.reaches or self._queue else min(LOOK_AGAIN_S, self._period_s)
+        self.due = effects.now + pause_s
+
+    def answered(self, client: ClientTransaction, probe: Probe, status: int, effects: ProxyEffects) -> None:
+        """A response came: a final one, whatever it says, tells that somebody is there."""
+        if status < 200:
+            return
+        self.answers += 1
+        reach = probe.reach
+        probe.armed.clear()
+        reach.latency_s, reach.answered_at, reach.silent = effects.now - probe.began, effects.at, 0
+        self._env.layer.abandon(client)
+
+    def gave_up(self, probe: Probe) -> None:
+        """Nobody answered in time, or the network says that nobody is there."""
+        probe.armed.clear()
+        probe.reach.silent += 1
+        if probe.client is not None:
+            self._env.layer.abandon(probe.client)
+
+    def _begin_pass(self) -> None:
+        users = self._share()
+        self._queue.extend(users)
+        known = set(users)
+        for gone in [user for user in self.reaches if user not in known]:
+            del self.reaches[gone]
+        count = max(1, len(users))
+        self._pause_s = max(TICK_S, self._period_s / count)
+        self._batch = ceil(count * self._pause_s / self._period_s)
+
+    def _ask_user(self, user: str, effects: ProxyEffects) -> None:
+        before, now = self.reaches.get(user, {}), dict[str, Reach]()
+        for bound in self._env.policy.locations.lookup(user, effects.at):
+            now[bound.contact] = before.get(bound.contact) or Reach()
+            self._ask(user, bound, now[bound.contact], effects)
+        if now:
+            self.reaches[user] = now
+        else:
+            self.reaches.pop(user, None)
+
+    def _ask(self, user: str, bound: Bound, reach: Reach, effects: ProxyEffects) -> None:
+        target = target_of(bound, user)
+        if target is None:
+            return
+        try:
+            routing = Routing(target.text, target.uri, [], DEFAULT_MAX_FORWARDS)
+            found = plan(routing, target, self._env.policy.own)
+        except ParseError:
+            return
+        hop = literal_hop(found.hop)
+        if hop is not None:
+            self._send(found, target, reach, hop, effects)
+        else:
+            then = partial(self._send, found, target, reach)
+            self._env.ask(Question(found.hop, user), then, effects)
+
+    def _send(
+        self, found: Plan, target: Target, reach: Reach, hop: Hop | None, effects: ProxyEffects
+    ) -> None:
+        env = self._env
+        flow = env.flow_for(found, hop)
+        if flow is None:
+            reach.silent += 1
+            return
+        if env.policy.own.is_listening_at(flow.host, flow.port):
+            return
+        number = env.branches.numbers.branches + 1
+        branch = env.branches.next(BRANCH_END)
+        here = f"{bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
+        lines = [
+            f"OPTIONS {found.text} SIP/2.0",
+            f"Via: SIP/2.0/{NAMES[flow.transport]} {here};branch={branch}",
+            *(f"Route: {route}" for route in found.routes),
+            f"From: <sip:{here}>;tag={env.incarnation}q{number:x}",
+            f"To: <{target.text}>",
+            f"Call-ID: {PROBE_CALL_ID}{env.incarnation}-{number:x}",
+            "CSeq: 1 OPTIONS",
+            f"Max-Forwards: {DEFAULT_MAX_FORWARDS}",
+            "Accept: application/sdp",
+            "Content-Length: 0",
+        ]
+        raw = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+        probe = Probe(reach, effects.now)
+        reach.asked_at = effects.at
+        self.asked += 1
+        probe.client = env.layer.open_client(branch, "OPTIONS", flow, raw, probe, effects)
+        env.layer.timers.arm(probe, _PATIENCE, effects.now + PATIENCE_S)
+
+
+def is_probed(response: Message) -> bool:
+    """Whether a response answers a request of this kind, which has our Via only."""
+    return response.method == "OPTIONS" and (response.via.branch or "").endswith(BRANCH_END)
+
+
+def share_of(users: Iterable[str], router: int, routers: int) -> list[str]:
+    """Return the users whom this router asks: each is asked by one."""
+    return [user for user in users if crc32(user.encode("utf-8", "surrogateescape")) % routers == router]
+
+
+def told_reach(contacts: Mapping[str, Reach], at: float) -> list[list[object]]:
+    """Return what is known of the contacts of a user: contact, latency_s, seen_s, silent. `at`: epoch s."""
+    return [
+        [contact, each.latency_s, at - each.answered_at if each.answered_at else None, each.silent]
+        for contact, each in contacts.items()
+    ]
+
+
+def told_silent(silent: Iterable[tuple[str, str, Reach]], at: float) -> dict[str, list[list[object]]]:
+    """The same of those that do not answer, by user; MOST_TOLD at most."""
+    told: dict[str, list[list[object]]] = {}
+    for user, contact, reach in islice(silent, MOST_TOLD):
+        told.setdefault(user, []).extend(told_reach({contact: reach}, at))
+    return told

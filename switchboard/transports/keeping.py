@@ -1,0 +1,381 @@
+"""The edge's parent keeps the connections of its edge-streams, so that these may be replaced (unix(7), SCM_RIGHTS).
+
+The keeper accepts connections, and holds a duplicate of each descriptor. It listens at a Unix socket in the run
+directory. An edge-stream connects, says its number, and gets the table of its output and all connections that are
+its; later it gets the new ones, and tells which it has made itself, which have ended, and which are of somebody whom
+it knows. The end of the Unix connection shows that the process is gone.
+
+A connection is a *stranger's* until somebody has registered or called over it. The number of connections is bounded,
+of one source and of all; beyond, the oldest stranger goes, and if there is none, the newcomer.
+"""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from switchboard import codec
+from switchboard.sip.flow import SERIAL_OCTETS
+from switchboard.transports.stream_table import make_table
+
+NAME: Final = "edge.streams"
+AT_ONCE: Final = 32
+"""Connections in one message: the kernel bounds how many descriptors are on their way."""
+MESSAGE_OCTETS: Final = 1 << 16
+_ACCEPTED_A_ROUND = 64
+_SERIALS_AT_ONCE = 1000
+_ANSWER_S = 5.0
+_PAUSE_S = 1.0
+"""Nobody is accepted for so long when the system has no descriptor left."""
+Given = list[Any]
+"""Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, and whether a process
+before has had it."""
+
+
+class Word(IntEnum):
+    """What an edge-stream says (HELLO to GOT), and the keeper."""
+
+    HELLO = 0
+    """Which it is."""
+    MADE = 1
+    """It has made a connection; with the descriptor."""
+    CLOSED = 2
+    """Connections have ended."""
+    KNOWN = 3
+    """Connections are no stranger's."""
+    GOT = 4
+    """It has got what it was given last."""
+    TABLE = 5
+    """Here is the table; with the descriptor."""
+    TAKE = 6
+    """Here are connections; with their descriptors."""
+    ALL = 7
+    """Those were all there are."""
+
+
+class KeeperLink:
+    """The keeper as an edge-stream sees it. OSError from any method: it is gone.
+
+    `fd` is readable when it has something to say. `table`: the descriptor of our table.
+    """
+
+    def __init__(self, path: Path, instance: int) -> None:
+        self._link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._link.settimeout(_ANSWER_S)
+        self._link.connect(str(path))
+        self._link.send(codec.pack([Word.HELLO, instance]))
+        _, (self.table,), _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, 1)
+        self._link.setblocking(False)
+        self.is_complete = False
+        """Whether all connections are here that there were."""
+        self._ended: list[bytes] = []
+        self._known: list[bytes] = []
+
+    @property
+    def fd(self) -> int:
+        """To be watched."""
+        return self._link.fileno()
+
+    def hear(self) -> list[tuple[Given, int]]:
+        """Return connections that are given to us, with their descriptors."""
+        try:
+            message, fds, _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, AT_ONCE)
+        except BlockingIOError:
+            return []
+        if not message:
+            raise ConnectionResetError
+        word, *given = codec.unpack(message)
+        if word == Word.ALL:
+            self.is_complete = True
+            return []
+        self._link.send(codec.pack([Word.GOT]))
+        return list(zip(given[0], fds, strict=True))
+
+    def tell_made(self, serial: bytes, transport: int, source: str, since_at: float, fd: int) -> None:
+        """We have made a connection."""
+        socket.send_fds(self._link, [codec.pack([Word.MADE, serial, transport, source, since_at])], [fd])
+
+    def tell_ended(self, serial: bytes) -> None:
+        """A connection has ended; told at the next `flush`."""
+        self._ended.append(serial)
+
+    def tell_known(self, serial: bytes) -> None:
+        """A connection is no stranger's; told at the next `flush`."""
+        self._known.append(serial)
+
+    def flush(self) -> None:
+        """Tell what was gathered, or as much as the keeper takes now."""
+        with suppress(BlockingIOError):
+            while self._known:
+                self._link.send(codec.pack([Word.KNOWN, self._known[:_SERIALS_AT_ONCE]]))
+                del self._known[:_SERIALS_AT_ONCE]
+            while self._ended:
+                self._link.send(codec.pack([Word.CLOSED, self._ended[:_SERIALS_AT_ONCE]]))
+                del self._ended[:_SERIALS_AT_ONCE]
+
+    def close(self) -> None:
+        """Let go of the keeper, who keeps what it has."""
+        self._link.close()
+        os.close(self.table)
+
+
+@dataclass(slots=True)
+class _Kept:
+    fd: int
+    serial: bytes
+    transport: int
+    source: str
+    since_at: float
+    is_stranger: bool = True
+    was_given: bool = False
+
+    def given(self) -> Given:
+        return [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given]
+
+
+class _Stream:
+    """One edge-stream: its connections, and its process as long as that is there."""
+
+    def __init__(self) -> None:
+        self.table = make_table()
+        self.kept: dict[bytes, _Kept] = {}
+        self.link: socket.socket | None = None
+        self.to_give: dict[bytes, _Kept] = {}
+        self.is_taking = False
+        self.is_complete = True
+
+    def begin(self, link: socket.socket) -> None:
+        """A new process is there."""
+        if self.link is not None:
+            self.link.close()
+        self.link, self.is_taking, self.is_complete = link, False, False
+        self.to_give = dict(self.kept)
+        socket.send_fds(link, [codec.pack([Word.TABLE])], [self.table])
+        self.give()
+
+    def give(self) -> None:
+        """Give the next ones. OSError."""
+        if self.link is None or self.is_taking:
+            return
+        if batch := list(islice(self.to_give.values(), AT_ONCE)):
+            message = codec.pack([Word.TAKE, [each.given() for each in batch]])
+            socket.send_fds(self.link, [message], [each.fd for each in batch])
+            for each in batch:
+                each.was_given = True
+                del self.to_give[each.serial]
+            self.is_taking = True
+        elif not self.is_complete:
+            self.link.send(codec.pack([Word.ALL]))
+            self.is_complete = True
+
+
+class ConnectionKeeper:
+    """Keeps the connections of `streams` edge-streams. `listeners`: sockets and the transports that they are of.
+
+    `most`, `most_of_source`: connections in all, and of one source that is not exempt. `watched`: what to call when a
+    descriptor is readable, kept up to date.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        listeners: Sequence[tuple[socket.socket, int]],
+        streams: int,
+        most: int,
+        most_of_source: int,
+        is_exempt: Callable[[str], bool],
+    ) -> None:
+        self.watched: MutableMapping[int, Callable[[], None]] = {}
+        self.accepted = self.shed = self.refused = 0
+        self._most, self._most_of_source, self._is_exempt = most, most_of_source, is_exempt
+        self._streams = [_Stream() for _ in range(streams)]
+        self._strangers: dict[bytes, _Kept] = {}
+        self._sources: dict[str, dict[bytes, _Kept]] = {}
+        self._listeners = listeners
+        self._paused_until: float | None = None
+        path.unlink(missing_ok=True)  # who held the component before has gone
+        self._desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._desk.setblocking(False)
+        self._desk.bind(str(path))
+        self._desk.listen()
+        self.watched[self._desk.fileno()] = self._greet
+        self._listen()
+
+    @property
+    def count(self) -> int:
+        """How many connections there are."""
+        return sum(len(each.kept) for each in self._streams)
+
+    @property
+    def strangers(self) -> int:
+        """How many of them are strangers'."""
+        return len(self._strangers)
+
+    def next_deadline(self) -> float | None:
+        """When to listen again, if the system had no descriptor left (monotonic s)."""
+        return self._paused_until
+
+    def handle_timer(self, now: float) -> None:
+        """Listen again, if it is time."""
+        if self._paused_until is not None and now >= self._paused_until:
+            self._paused_until = None
+            self._listen()
+
+    def close(self) -> None:
+        """End all connections."""
+        for stream in self._streams:
+            for kept in stream.kept.values():
+                os.close(kept.fd)
+            if stream.link is not None:
+                stream.link.close()
+            os.close(stream.table)
+        self._desk.close()
+
+    def _listen(self) -> None:
+        for listener, transport in self._listeners:
+            self.watched[listener.fileno()] = lambda listener=listener, transport=transport: (  # type: ignore[misc]
+                self._accept(listener, transport)
+            )
+
+    def _accept(self, listener: socket.socket, transport: int) -> None:
+        for _ in range(_ACCEPTED_A_ROUND):
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                break
+            except OSError:
+                self._pause()
+                break
+            self._admit(sock, str(address[0]), transport)
+        for number, stream in enumerate(self._streams):
+            self._serve(number, stream.give)
+
+    def _pause(self) -> None:
+        if not self._shed(self._strangers):
+            self._paused_until = time.monotonic() + _PAUSE_S
+            for listener, _ in self._listeners:
+                self.watched.pop(listener.fileno(), None)
+
+    def _admit(self, sock: socket.socket, source: str, transport: int) -> None:
+        if not self._has_room(self._sources.get(source, {}), source):
+            self.refused += 1
+            sock.close()
+        else:
+            self.accepted += 1
+            stream = min(self._streams, key=lambda each: len(each.kept))
+            serial = secrets.token_bytes(SERIAL_OCTETS)
+            self._keep(stream, _Kept(sock.detach(), serial, transport, source, time.time()))
+            stream.to_give[serial] = stream.kept[serial]
+
+    def _has_room(self, of_source: MutableMapping[bytes, _Kept], source: str) -> bool:
+        is_over = len(of_source) >= self._most_of_source and not self._is_exempt(source)
+        if is_over and not self._shed(of_source):
+            return False
+        return self.count < self._most or self._shed(self._strangers)
+
+    def _keep(self, stream: _Stream, kept: _Kept) -> None:
+        stream.kept[kept.serial] = kept
+        if kept.is_stranger:
+            self._strangers[kept.serial] = kept
+        self._sources.setdefault(kept.source, {})[kept.serial] = kept
+
+    def _shed(self, connections: MutableMapping[bytes, _Kept]) -> bool:
+        """End the oldest stranger's of them; False if there is none."""
+        for serial, kept in connections.items():
+            if kept.is_stranger:
+                with suppress(OSError), socket.socket(fileno=os.dup(kept.fd)) as sock:
+                    sock.shutdown(socket.SHUT_RDWR)
+                self.shed += 1
+                self._forget(serial)
+                return True
+        return False
+
+    def _forget(self, serial: bytes) -> None:
+        for stream in self._streams:
+            kept = stream.kept.pop(serial, None)
+            if kept is not None:
+                os.close(kept.fd)
+                stream.to_give.pop(serial, None)
+                self._strangers.pop(serial, None)
+                of_source = self._sources[kept.source]
+                del of_source[serial]
+                if not of_source:
+                    del self._sources[kept.source]
+
+    def _greet(self) -> None:
+        with suppress(OSError):
+            while True:
+                link, _ = self._desk.accept()
+                link.setblocking(False)
+                self.watched[link.fileno()] = lambda link=link: self._hear_first(link)  # type: ignore[misc]
+
+    def _hear_first(self, link: socket.socket) -> None:
+        """A process says which edge-stream it is."""
+        fd = link.fileno()
+        try:
+            match codec.unpack(link.recv(MESSAGE_OCTETS)):
+                case [Word.HELLO, int(number)] if 0 <= number < len(self._streams):
+                    self._begin(number, link)
+                    return
+        except (OSError, codec.CodecError):
+            pass
+        del self.watched[fd]
+        link.close()
+
+    def _begin(self, number: int, link: socket.socket) -> None:
+        stream = self._streams[number]
+        if stream.link is not None:
+            self.watched.pop(stream.link.fileno(), None)
+        self.watched[link.fileno()] = lambda: self._serve(number, lambda: self._hear(stream))
+        self._serve(number, lambda: stream.begin(link))
+
+    def _serve(self, number: int, action: Callable[[], None]) -> None:
+        """Do something that fails when the process is gone."""
+        stream = self._streams[number]
+        try:
+            action()
+        except BlockingIOError:
+            pass
+        except (OSError, codec.CodecError):
+            if stream.link is not None:
+                self.watched.pop(stream.link.fileno(), None)
+                stream.link.close()
+                stream.link = None
+
+    def _hear(self, stream: _Stream) -> None:
+        """Take what a process says. OSError: it is gone."""
+        assert stream.link is not None
+        while True:
+            message, fds, _, _ = socket.recv_fds(stream.link, MESSAGE_OCTETS, 1)
+            if not message:
+                raise ConnectionResetError
+            for fd in fds:
+                os.set_inheritable(fd, False)
+            self._take(stream, codec.unpack(message), fds)
+
+    def _take(self, stream: _Stream, said: Any, fds: list[int]) -> None:
+        match said, fds:
+            case [Word.GOT], []:
+                stream.is_taking = False
+                stream.give()
+            case [Word.MADE, bytes(serial), int(transport), str(source), float(since_at)], [fd]:
+                self._keep(stream, _Kept(fd, serial, transport, source, since_at, False, True))
+            case [Word.CLOSED, list(serials)], []:
+                for serial in serials:
+                    self._forget(serial)
+            case [Word.KNOWN, list(serials)], []:
+                for serial in serials:
+                    self._know(stream, serial)
+
+    def _know(self, stream: _Stream, serial: bytes) -> None:
+        kept = stream.kept.get(serial)
+        if kept is not None:
+            kept.is_stranger = False
+            self._strangers.pop(serial, None)

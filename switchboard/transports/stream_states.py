@@ -1,0 +1,125 @@
+"""What the channels of connections need to go on in another process, in memory that outlives an edge-stream.
+
+Theory. Plain TCP needs nothing: what was not consumed is read again. TLS needs for each direction a key and the number
+of the next record (`tls_records.py`), and these have to fit what has really left the kernel's buffer, and what has
+really gone into it, at the moment of the kill. So a state is kept together with the *count* at which it is right, a
+number that the kernel knows, too: octets that it has given to us, or has accepted from us. Of each direction there are
+two: the next one is written before the count changes. A successor asks the kernel, and takes the one that fits.
+"""
+
+import fcntl
+import mmap
+import socket
+import struct
+import termios
+from typing import Final
+
+from switchboard.sip.flow import SERIAL_OCTETS
+
+LARGEST_STATE: Final = 63
+_STATE: Final = struct.Struct(f"=QB{LARGEST_STATE}s")
+"""One of them: its count, its length (0: there is none), itself."""
+_SLOT_OCTETS: Final = 320
+_STATES_AT: Final = 16
+_READING, _WRITING = 0, 2
+_TCP_INFO_OCTETS: Final = 136
+_BYTES_RECEIVED: Final = struct.Struct("=128xQ")
+
+
+def octets_of(slots: int) -> int:
+    """Return how much memory the states of so many connections take."""
+    return slots * _SLOT_OCTETS
+
+
+def consumed_count(sock: socket.socket) -> int:
+    """Return how many octets the kernel has given to us; one more, once the peer has ended. OSError."""
+    while True:
+        received = _received(sock)
+        waiting = struct.unpack("=i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+        if received == _received(sock):
+            return received - int(waiting)
+
+
+def _received(sock: socket.socket) -> int:
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_OCTETS)
+    return int(_BYTES_RECEIVED.unpack(info)[0])
+
+
+class StreamStates:
+    """The states of at most `slots` connections, from `start` on in the memory of one edge-stream. Secret."""
+
+    def __init__(self, memory: mmap.mmap, start: int, slots: int) -> None:
+        self._memory, self._start = memory, start
+        serials = [self._serial(slot) for slot in range(slots)]
+        self._free = [slot for slot in reversed(range(slots)) if not any(serials[slot])]
+        self._left = {serial: slot for slot, serial in enumerate(serials) if any(serial)}
+
+    def find(self, serial: bytes) -> int | None:
+        """Return the slot of a connection of the predecessor's, once."""
+        return self._left.pop(serial, None)
+
+    def forget_rest(self) -> None:
+        """Free what nobody has asked for: those connections have ended."""
+        for slot in self._left.values():
+            self.free(slot)
+        self._left.clear()
+
+    def take(self, serial: bytes) -> int | None:
+        """Return a slot for a connection; None: there is none left."""
+        if not self._free:
+            return None
+        slot = self._free.pop()
+        at = self._at(slot)
+        self._memory[at : at + SERIAL_OCTETS] = serial
+        return slot
+
+    def free(self, slot: int) -> None:
+        """The connection has ended; its keys are erased."""
+        at = self._at(slot)
+        self._memory[at : at + _SLOT_OCTETS] = bytes(_SLOT_OCTETS)
+        self._free.append(slot)
+
+    def note_reading(self, slot: int, count: int, state: bytes) -> None:
+        """When the kernel will have given us `count` octets, `state` is right for what it gives next."""
+        self._note(slot, _READING, count, state)
+
+    def note_writing(self, slot: int, count: int, state: bytes) -> None:
+        """When the kernel will have accepted, or a successor will have to write, `count` octets, `state` is right."""
+        self._note(slot, _WRITING, count, state)
+
+    def reading(self, slot: int, count: int) -> bytes:
+        """Return the state that is right at `consumed_count`; b"" if none is."""
+        return self._look(slot, _READING, count) or self._look(slot, _READING, count - 1)
+
+    def writing(self, slot: int, count: int) -> bytes:
+        """Return the state that is right behind so many octets; b"" if none is."""
+        return self._look(slot, _WRITING, count)
+
+    def _note(self, slot: int, which: int, count: int, state: bytes) -> None:
+        """Where the older of two is."""
+        first, second = (self._read(slot, which + number) for number in (0, 1))
+        at = self._state_at(slot, which + (1 if first[1] and (not second[1] or first[0] >= second[0]) else 0))
+        self._memory[at + 8] = 0
+        self._memory[at + 9 : at + 9 + len(state)] = state
+        self._memory[at : at + 8] = struct.pack("=Q", count)
+        self._memory[at + 8] = len(state)
+
+    def _look(self, slot: int, which: int, count: int) -> bytes:
+        for number in (which, which + 1):
+            found, size, state = self._read(slot, number)
+            if size and found == count:
+                return state[:size]
+        return b""
+
+    def _read(self, slot: int, number: int) -> tuple[int, int, bytes]:
+        count, size, state = _STATE.unpack_from(self._memory, self._state_at(slot, number))
+        return count, size, state
+
+    def _serial(self, slot: int) -> bytes:
+        return self._memory[self._at(slot) : self._at(slot) + SERIAL_OCTETS]
+
+    def _at(self, slot: int) -> int:
+        return self._start + slot * _SLOT_OCTETS
+
+    def _state_at(self, slot: int, number: int) -> int:
+        return self._at(slot) + _STATES_AT + number * _STATE.size

@@ -1,0 +1,607 @@
+"""The connections of one edge-stream: read, written, made and ended (RFC 3261 §18).
+
+Theory. A process that is killed loses nothing. What came stays in the kernel: it is only looked at (MSG_PEEK), and is
+consumed when those who got the messages say that they have them (`acknowledge`). So a successor reads it again. What
+goes out is in the shared table before it is in the socket (`stream_table.py`). The descriptors are kept by the parent
+(`keeping.py`).
+
+All descriptors are in one epoll instance, edge-triggered, since input that waits for its acknowledgement would wake us
+for ever otherwise.
+"""
+
+import errno
+import secrets
+import select
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from switchboard.sip.flow import SERIAL_OCTETS, Flow, connection_of, is_dialled
+from switchboard.transports.channel import Channel, ChannelClosed, ChannelError
+from switchboard.transports.keeping import Given, KeeperLink
+from switchboard.transports.stream_table import StreamTable, Unwritten, kernel_count
+from switchboard.transports.tcp_sockets import dial, set_up
+
+EVENTS_A_ROUND: Final = 256
+READ_OCTETS: Final = 1 << 16
+MOST_WAITING: Final = 1 << 18
+"""Octets of one connection that wait for their acknowledgement; what comes then stays in the kernel unread."""
+WRITE_OCTETS: Final = 1 << 16
+BACKLOG: Final = 64
+"""Messages that wait for a connection that is being made."""
+MOST_DIALLED: Final = 500
+"""Connections that are being made at a time."""
+SWEEP_S: Final = 1.0
+IDLE_SWEEP_S: Final = 10.0
+RECENT: Final = 8
+RECENT_S: Final = 32.0
+"""Requests that are reported if their connection ends so soon after them."""
+HEAD_OCTETS: Final = 1024
+"""Of a request that could not be sent: our Via is in it."""
+_DISCARDED_AT_ONCE = 1 << 16
+_MOST_DISCARDED = 1 << 20
+_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
+Due = tuple[Callable[[], int], int]
+"""How far a receiver of messages is, and how far it has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Durations in s. `half`: for the rest of a message; `stalled`: in which a peer reads nothing that waits for it;
+    `dial`: for a connection to be made; `silent`: in which a stranger has to send a message; `stranger`, `known`:
+    without an octet.
+    """
+
+    half_s: float = 30.0
+    stalled_s: float = 30.0
+    dial_s: float = 4.0
+    silent_s: float = 30.0
+    stranger_s: float = 180.0
+    known_s: float = 43_200.0
+
+
+class Connection:
+    """One of them. Instants are monotonic s, `since_at` epoch s; places count octets from the first."""
+
+    __slots__ = (
+        "backlog",
+        "base",
+        "channel",
+        "consumed",
+        "due",
+        "end",
+        "fed",
+        "flow",
+        "has_ended",
+        "heard_at",
+        "is_stranger",
+        "midway_since",
+        "passed",
+        "received",
+        "recent",
+        "ring",
+        "serial",
+        "since_at",
+        "sock",
+        "stalled_since",
+        "user",
+        "written",
+    )
+
+    def __init__(
+        self, serial: bytes, sock: socket.socket, flow: Flow, channel: Channel, since_at: float
+    ) -> None:
+        self.serial = serial
+        self.sock = sock
+        self.flow = flow
+        self.channel = channel
+        self.since_at = since_at
+        self.heard_at = time.monotonic()
+        self.is_stranger = True
+        self.user = ""
+        self.received = 0
+        """Messages that came."""
+        self.consumed = self.fed = self.passed = 0
+        """Input: the kernel has given up what is before `consumed`; the channel has got `fed` octets more; it has
+        nothing to say any more about what is before `passed`."""
+        self.due: deque[tuple[int, Sequence[Due]]] | None = None
+        """Places up to which input may be consumed, and when."""
+        self.base = self.written = self.end = 0
+        """Output: see StreamTable. `written`: how far the kernel has accepted it."""
+        self.ring: int | None = None
+        self.stalled_since = self.midway_since = 0.0
+        self.has_ended = False
+        """Whether the peer will send nothing more."""
+        self.backlog: list[bytes] | None = None
+        """While it is being made: the messages that wait for it."""
+        self.recent: list[tuple[float, bytes]] | None = None
+
+    @property
+    def transport(self) -> int:
+        """As in its flow."""
+        return self.flow.transport
+
+
+class Streams:
+    """The connections of edge-stream `instance`.
+
+    `make_channel(transport, is_new)` returns what stands between octets and messages; None: such a connection cannot
+    go on in another process than the one that it began in. `take(connection, messages, now)` hands messages on, and
+    returns when they are taken. `failed(flow, head)` hears of requests that could not be sent. `ended(connection)` of
+    each connection that was no stranger's. `refuse(connection, head, status, reason)` may answer a request that
+    broke the rules.
+    """
+
+    def __init__(
+        self,
+        instance: int,
+        link: KeeperLink,
+        make_channel: Callable[[int, bool], Channel | None],
+        take: Callable[[Connection, list[bytes], float], Sequence[Due]],
+        failed: Callable[[Flow, bytes], None],
+        ended: Callable[[Connection], None],
+        refuse: Callable[[Connection, ChannelError], None],
+        limits: StreamLimits,
+    ) -> None:
+        self.sent = self.received = self.failed = 0
+        self.causes: Counter[str] = Counter()
+        """Why connections ended."""
+        self._instance, self._link, self._limits = instance, link, limits
+        self._make_channel, self._take, self._tell_failed = make_channel, take, failed
+        self._tell_ended, self._refuse = ended, refuse
+        self._table = StreamTable(link.table)
+        self._unwritten: dict[bytes, Unwritten] = {each.serial: each for each in self._table.unwritten()}
+        self._epoll = select.epoll()
+        self._by_serial: dict[bytes, Connection] = {}
+        self._by_fd: dict[int, Connection] = {}
+        self._by_peer: dict[tuple[int, str, int], Connection] = {}
+        self._waiting: dict[Connection, None] = {}
+        self._stalled: dict[Connection, None] = {}
+        self._midway: dict[Connection, None] = {}
+        self._dialled: dict[Connection, None] = {}
+        now = time.monotonic()
+        self._next_sweep, self._next_idle_sweep = now + SWEEP_S, now + IDLE_SWEEP_S
+
+    @property
+    def generation(self) -> int:
+        """How many processes have had these connections before."""
+        return self._table.generation
+
+    @property
+    def fd(self) -> int:
+        """Readable when `serve` has something to do."""
+        return self._epoll.fileno()
+
+    @property
+    def count(self) -> int:
+        """How many connections there are."""
+        return len(self._by_serial)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._by_serial.values())
+
+    def adopt(self, given: Given, fd: int) -> None:
+        """Take a connection that the keeper gives us."""
+        serial, transport, since_at, is_stranger, was_given = given
+        sock = socket.socket(fileno=fd)
+        try:
+            set_up(sock)
+            local, peer = sock.getsockname()[0], sock.getpeername()
+            counted = kernel_count(sock)
+        except OSError:  # it has ended before we saw it
+            self._forget_unwritten(serial)
+            self._drop(sock, serial, "ended early")
+            return
+        channel = self._make_channel(transport, not was_given)
+        flow = Flow(transport, local, peer[0], peer[1], connection_of(self._instance, serial))
+        if channel is None:
+            self._forget_unwritten(serial)
+            self._drop(sock, serial, "not resumed")
+            return
+        connection = Connection(serial, sock, flow, channel, since_at)
+        connection.is_stranger, connection.base = is_stranger, counted
+        self._enter(connection)
+        self._go_on(connection, counted)
+
+    def forget_rest(self) -> None:
+        """The keeper has given all that were there: what is left in the table is of connections that ended."""
+        for each in self._unwritten.values():
+            self._table.free(each.ring)
+        self._unwritten.clear()
+
+    def serve(self, now: float) -> None:
+        """Read and write where that is possible now."""
+        for fd, events in self._epoll.poll(0, EVENTS_A_ROUND):
+            connection = self._by_fd.get(fd)
+            if connection is None:
+                continue
+            if connection.backlog is not None:
+                self._end_dialling(connection, now)
+                continue
+            if events & select.EPOLLOUT and connection.ring is not None:
+                self._push(connection, now)
+            if events & _ENDED:
+                connection.has_ended = True
+            if events & (select.EPOLLIN | _ENDED) and connection.serial in self._by_serial:
+                self._read(connection, now)
+
+    def acknowledge(self, now: float) -> None:
+        """Consume input whose messages have been taken."""
+        for connection in list(self._waiting):
+            due = connection.due
+            place = 0
+            while due and all(reached() >= wanted for reached, wanted in due[0][1]):
+                place = due.popleft()[0]
+            if not due:
+                connection.due = None
+                del self._waiting[connection]
+            if place and not self._consume(connection, place):
+                continue
+            if connection.has_ended or connection.fed >= MOST_WAITING - READ_OCTETS:
+                self._read(connection, now)
+
+    def find(self, flow: Flow) -> Connection | None:
+        """Return the connection of a flow; None if it is gone, or none was ever made."""
+        if flow.connection:
+            return self._by_serial.get(flow.connection[1:]) if flow.connection[0] == self._instance else None
+        return self._by_peer.get((flow.transport, flow.host, flow.port))
+
+    def send(self, message: bytes, flow: Flow, now: float) -> bool:
+        """Send a message along a flow; to a new connection, if the flow names none. False: that is impossible."""
+        connection = self.find(flow)
+        if connection is None and not flow.connection:
+            connection = self._dial(flow, now)
+        if connection is None:
+            self.failed += 1
+            return False
+        self.write(connection, message, now)
+        return True
+
+    def write(self, connection: Connection, message: bytes, now: float) -> None:
+        """Send a message on a connection."""
+        if connection.backlog is not None:
+            if len(connection.backlog) < BACKLOG:
+                connection.backlog.append(message)
+            else:
+                self.failed += 1
+                self._fail(connection.flow, message)
+            return
+        self.sent += 1
+        if not message.startswith((b"SIP/", b"ACK ")):
+            self._note_request(connection, message, now)
+        self._write(connection, connection.channel.wrap(message), now)
+
+    def know(self, connection: Connection, user: str = "") -> None:
+        """It is no stranger's."""
+        if user:
+            connection.user = user
+        if connection.is_stranger:
+            connection.is_stranger = False
+            self._link.tell_known(connection.serial)
+
+    def next_deadline(self) -> float:
+        """When `handle_timer` is due (monotonic s)."""
+        pressing = self._stalled or self._midway or self._dialled
+        return self._next_sweep if pressing else self._next_idle_sweep
+
+    def handle_timer(self, now: float) -> None:
+        """End connections whose time is over."""
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_S
+            self._sweep(now)
+        if now >= self._next_idle_sweep:
+            self._next_idle_sweep = now + IDLE_SWEEP_S
+            self._sweep_idle(now)
+
+    def end(self, connection: Connection, cause: str) -> None:
+        """End a connection: the rest of its input is discarded, so that the kernel tells the peer the end in order."""
+        self._leave(connection)
+        self.causes[cause] += 1
+        _discard(connection.sock)
+        self._drop(connection.sock, connection.serial, "")
+        if connection.ring is not None:
+            self._table.free(connection.ring)
+        for at, head in connection.recent or ():
+            if time.monotonic() - at < RECENT_S:
+                self._tell_failed(connection.flow, head)
+        if not connection.is_stranger:
+            self._tell_ended(connection)
+
+    def stats(self) -> dict[str, float]:
+        """Connections now, of strangers, and with output that waits; messages; why connections ended."""
+        return {
+            "connections": self.count,
+            "connections.strangers": sum(each.is_stranger for each in self),
+            "connections.stalled": len(self._stalled),
+            "rings": self._table.used,
+            "messages.in": self.received,
+            "messages.out": self.sent,
+            "messages.failed": self.failed,
+            **{f"ended.{cause.replace(' ', '_')}": count for cause, count in self.causes.items()},
+        }
+
+    def close(self) -> None:
+        """Let go of all; they go on in the successor."""
+        for connection in self:
+            connection.sock.close()
+        self._epoll.close()
+        self._table.close()
+
+    def _enter(self, connection: Connection) -> None:
+        self._by_serial[connection.serial] = connection
+        self._by_fd[connection.sock.fileno()] = connection
+        self._epoll.register(connection.sock, _EVENTS)
+
+    def _leave(self, connection: Connection) -> None:
+        del self._by_serial[connection.serial]
+        fd = connection.sock.fileno()
+        del self._by_fd[fd]
+        self._epoll.unregister(fd)  # the parent's duplicate would keep it registered
+        peer = (connection.transport, *connection.flow.hop)
+        if self._by_peer.get(peer) is connection:
+            del self._by_peer[peer]
+        for group in (self._waiting, self._stalled, self._midway, self._dialled):
+            group.pop(connection, None)
+
+    def _drop(self, sock: socket.socket, serial: bytes, cause: str) -> None:
+        if cause:
+            self.causes[cause] += 1
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+        self._link.tell_ended(serial)
+
+    def _forget_unwritten(self, serial: bytes) -> None:
+        left = self._unwritten.pop(serial, None)
+        if left is not None:
+            self._table.free(left.ring)
+
+    def _go_on(self, connection: Connection, counted: int) -> None:
+        """Write what a predecessor had not."""
+        left = self._unwritten.pop(connection.serial, None)
+        if left is not None:
+            connection.base, connection.ring, connection.end = left.counted, left.ring, left.end
+            connection.written = counted - left.counted
+            self._push(connection, time.monotonic())
+
+    def _read(self, connection: Connection, now: float) -> None:
+        while connection.fed < MOST_WAITING:
+            wanted = connection.fed + READ_OCTETS
+            try:
+                octets = connection.sock.recv(wanted, socket.MSG_PEEK)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.end(connection, "reset")
+                return
+            if not octets:
+                self.end(connection, "ended by peer")
+                return
+            new = octets[connection.fed :]
+            if not new and (not connection.has_ended or connection.due):
+                return
+            if not new:  # the peer has ended in the middle of a message
+                self._consume(connection, connection.consumed + connection.fed)
+                continue
+            connection.fed, connection.heard_at = len(octets), now
+            self._feed(connection, new, now)
+            if connection.serial not in self._by_serial or (
+                len(octets) < wanted and not connection.has_ended
+            ):
+                return
+
+    def _feed(self, connection: Connection, octets: bytes, now: float) -> None:
+        error: ChannelError | None = None
+        channel = connection.channel
+        try:
+            messages = channel.feed(octets)
+        except ChannelError as found:
+            error, messages = found, found.messages
+        due: Sequence[Due] = ()
+        if messages:
+            connection.received += len(messages)
+            self.received += len(messages)
+            due = self._take(connection, messages, now)
+        if connection.serial not in self._by_serial:
+            return
+        if said := channel.take_output():
+            self._write(connection, said, now)
+        if error is not None:
+            self._end_wrong(connection, error, now)
+        elif connection.serial in self._by_serial:
+            self._pass(connection, due)
+            self._note_midway(connection, now, begins=bool(messages))
+
+    def _end_wrong(self, connection: Connection, error: ChannelError, now: float) -> None:
+        if connection.serial not in self._by_serial:
+            return
+        if isinstance(error, ChannelClosed):
+            cause = "ended by peer"
+        else:
+            cause = "bad input"
+            self._refuse(connection, error)
+        if error.close_with and connection.serial in self._by_serial:
+            self._write(connection, error.close_with, now)
+        if connection.serial in self._by_serial:
+            self.end(connection, cause)
+
+    def _pass(self, connection: Connection, due: Sequence[Due]) -> None:
+        """The channel needs nothing before its pending octets any more."""
+        place = connection.consumed + connection.fed - len(connection.channel.pending)
+        if place <= connection.passed:
+            return
+        connection.passed = place
+        if not due and not connection.due:
+            self._consume(connection, place)
+            return
+        if connection.due is None:
+            connection.due = deque()
+            self._waiting[connection] = None
+        connection.due.append((place, due))
+
+    def _consume(self, connection: Connection, place: int) -> bool:
+        """Take input up to `place` from the kernel. False: the connection has ended."""
+        left = place - connection.consumed
+        try:
+            while left > 0:
+                size = len(connection.sock.recv(min(left, _DISCARDED_AT_ONCE)))
+                if not size:
+                    break
+                left -= size
+        except OSError:
+            self.end(connection, "reset")
+            return False
+        taken = place - left - connection.consumed
+        connection.consumed += taken
+        connection.fed -= taken
+        return True
+
+    def _note_midway(self, connection: Connection, now: float, begins: bool) -> None:
+        if not connection.channel.is_midway:
+            connection.midway_since = 0.0
+            self._midway.pop(connection, None)
+        elif begins or not connection.midway_since:
+            connection.midway_since = now
+            self._midway[connection] = None
+
+    def _write(self, connection: Connection, octets: bytes, now: float) -> None:
+        if connection.ring is None:
+            self._begin_to_write(connection, octets, now)
+        elif not self._table.extend(connection.ring, connection.written, connection.end, octets):
+            self.end(connection, "does not read")
+        else:
+            connection.end += len(octets)
+
+    def _begin_to_write(self, connection: Connection, octets: bytes, now: float) -> None:
+        place = connection.written
+        ring = self._table.take(connection.serial, connection.base, place, octets)
+        while ring is None and self._stalled:
+            self.end(next(iter(self._stalled)), "does not read")
+            ring = self._table.take(connection.serial, connection.base, place, octets)
+        if ring is None:
+            self.end(connection, "does not read")
+            return
+        connection.ring, connection.end = ring, place + len(octets)
+        self._push(connection, now, octets)
+
+    def _push(self, connection: Connection, now: float, octets: bytes = b"") -> None:
+        """Write what the kernel takes. `octets`: all of it, if it is at hand."""
+        assert connection.ring is not None
+        try:
+            while (place := connection.written) < connection.end:
+                octets = octets or self._table.read(
+                    connection.ring, place, min(connection.end, place + WRITE_OCTETS)
+                )
+                connection.written += connection.sock.send(octets)
+                octets = b""
+                connection.stalled_since = now
+        except BlockingIOError:
+            if connection not in self._stalled:
+                connection.stalled_since = now
+                self._stalled[connection] = None
+            return
+        except OSError as error:
+            self.end(connection, "reset" if error.errno != errno.EPIPE else "ended by peer")
+            return
+        self._table.free(connection.ring)
+        connection.ring = None
+        self._stalled.pop(connection, None)
+
+    def _note_request(self, connection: Connection, message: bytes, now: float) -> None:
+        recent = [each for each in connection.recent or () if now - each[0] < RECENT_S]
+        connection.recent = [*recent[1 - RECENT :], (now, message[:HEAD_OCTETS])]
+
+    def _dial(self, flow: Flow, now: float) -> Connection | None:
+        if not is_dialled(flow.transport) or len(self._dialled) >= MOST_DIALLED:
+            return None
+        channel = self._make_channel(flow.transport, True)
+        try:
+            sock = dial(flow.local, flow.host, flow.port)
+        except (OSError, ValueError):
+            return None
+        if channel is None:
+            sock.close()
+            return None
+        serial = secrets.token_bytes(SERIAL_OCTETS)
+        flow = flow._replace(connection=connection_of(self._instance, serial))
+        connection = Connection(serial, sock, flow, channel, time.time())
+        connection.is_stranger, connection.backlog = False, []
+        self._by_peer[flow.transport, flow.host, flow.port] = connection
+        self._dialled[connection] = None
+        connection.stalled_since = now
+        self._enter(connection)
+        return connection
+
+    def _end_dialling(self, connection: Connection, now: float) -> None:
+        """It is made, or it never will be."""
+        sock = connection.sock
+        try:
+            if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(number, "not connected")
+            sock.getpeername()
+            local = sock.getsockname()[0]
+            connection.base = kernel_count(sock)
+            since_at = connection.since_at
+            self._link.tell_made(
+                connection.serial, connection.transport, connection.flow.host, since_at, sock.fileno()
+            )
+        except OSError:
+            self._give_up(connection, "not made")
+            return
+        del self._dialled[connection]
+        connection.flow = connection.flow._replace(local=local)
+        backlog, connection.backlog = connection.backlog, None
+        for message in backlog or ():
+            if connection.serial not in self._by_serial:
+                self._fail(connection.flow, message)
+            else:
+                self.write(connection, message, now)
+
+    def _give_up(self, connection: Connection, cause: str) -> None:
+        backlog, connection.backlog = connection.backlog or [], []
+        connection.is_stranger = True  # nobody knows it
+        flow = connection.flow._replace(connection=b"")
+        self.end(connection, cause)
+        self.failed += len(backlog)
+        for message in backlog:
+            self._fail(flow, message)
+
+    def _fail(self, flow: Flow, message: bytes) -> None:
+        if not message.startswith(b"SIP/"):
+            self._tell_failed(flow, message[:HEAD_OCTETS])
+
+    def _sweep(self, now: float) -> None:
+        for connection in list(self._dialled):
+            if now - connection.stalled_since > self._limits.dial_s:
+                self._give_up(connection, "not made")
+        for connection in list(self._stalled):
+            if now - connection.stalled_since > self._limits.stalled_s:
+                self.end(connection, "does not read")
+        for connection in list(self._midway):
+            if now - connection.midway_since > self._limits.half_s:
+                self.end(connection, "half a message")
+
+    def _sweep_idle(self, now: float) -> None:
+        limits = self._limits
+        for connection in list(self):
+            silent_s = now - connection.heard_at
+            if connection.recent and now - connection.recent[-1][0] > RECENT_S:
+                connection.recent = None
+            if not connection.is_stranger:
+                if silent_s > limits.known_s:
+                    self.end(connection, "idle")
+            elif silent_s > (limits.stranger_s if connection.received else limits.silent_s):
+                self.end(connection, "idle stranger")
+
+
+def _discard(sock: socket.socket) -> None:
+    with suppress(OSError):
+        for _ in range(_MOST_DISCARDED // _DISCARDED_AT_ONCE):
+            if not sock.recv(_DISCARDED_AT_ONCE):
+                return

@@ -1,0 +1,324 @@
+"""The edge's streams: reads and writes the connections of phones (RFC 3261 §18; TCP, TLS, WebSocket)."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, Final
+
+import structlog
+
+from switchboard import codec
+from switchboard.bus import frames
+from switchboard.bus.actor import Actor
+from switchboard.bus.context import BusContext
+from switchboard.bus.endpoints import SocketKind
+from switchboard.bus.frames import SENT, flow_of, pack_sent
+from switchboard.bus.outbox import Outbox, PackedOutbox
+from switchboard.bus.tap import Tap
+from switchboard.core.refusal import answer_on_stream
+from switchboard.edge.admission import KEPT
+from switchboard.edge.filter import EdgeFilter
+from switchboard.edge.ingress import IngressInPython
+from switchboard.edge.receivers import Receiver
+from switchboard.settings.local import own_domains
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of, leaving_routers
+from switchboard.sip.dispatch import REGISTRAR, Dispatcher, parse_quoted
+from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import NAMES, Flow, is_dialled, is_secure
+from switchboard.sip.message import Message
+from switchboard.sip.scan import scan
+from switchboard.sip.via import Via
+from switchboard.transports.channel import ChannelError
+from switchboard.transports.channels import make_channel
+from switchboard.transports.keeping import NAME, KeeperLink
+from switchboard.transports.streams import Connection, Due, StreamLimits, Streams
+from switchboard.workers.edge_rx import filter_policy
+from switchboard.workers.run import run_actor
+
+LOOK_AROUND_S = 10.0
+"""Between two looks at the machine's addresses, which tell our own REGISTERs."""
+SIP_PORT, SIPS_PORT = 5060, 5061
+CLOSED_KEPT: Final = 10_000
+CONNECTIONS_SHOWN: Final = 10_000
+_CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
+_TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.IGNORECASE)
+
+
+class StreamIngress(IngressInPython):
+    """Answers even where the answer is longer than the request."""
+
+    _form = staticmethod(answer_on_stream)
+
+
+class EdgeStream(Actor):
+    """Reads and writes connections, which its parent keeps.
+
+    Casts: sip.received and sip.mark to routers and the registrar, who return the marks by sip.taken; sip.undeliverable
+    to a router; connection.closed to the registrar; stream.restarted to the routers. sip.send from routers, registrar
+    and translator -> connections, at once and in order.
+    Questions: connections.list. Its tap shows what it received and sends.
+    """
+
+    name = "edge-stream"
+
+    def __init__(
+        self, settings: Settings, context: BusContext, instance: int, link: KeeperLink | None = None
+    ) -> None:
+        endpoints = endpoints_of(settings)
+        inbox = endpoints.inbox
+        self._settings = settings
+        self._instance = instance
+        leaving = leaving_routers(settings)
+        known = max([settings.routers, *(number + 1 for number in leaving)])
+        self._edge_filter = EdgeFilter(filter_policy(settings))
+        overload = self._edge_filter.admission_control.overload
+        routers = [
+            PackedOutbox(context, inbox("router", each), "sip.received", KEPT) for each in range(known)
+        ]
+        registrar = PackedOutbox(context, inbox("registrar"), "sip.received", KEPT)
+        self._receivers = [Receiver(each, overload(number), instance) for number, each in enumerate(routers)]
+        self._receivers.append(Receiver(registrar, overload(REGISTRAR), instance))
+        self._closed = Outbox(context, inbox("registrar"), "connection.closed", CLOSED_KEPT)
+        self._lost = [Outbox(context, inbox("router", each), "sip.undeliverable") for each in range(known)]
+        self.outboxes: list[Outbox] = [*routers, registrar, self._closed, *self._lost]
+        self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
+        self._ingress = StreamIngress(
+            self._dispatcher,
+            self._edge_filter,
+            [*self._receivers, self],  # type: ignore[list-item]
+        )
+        owner = f"{self.name}.{instance}"
+        taps = endpoints.listen(owner, SocketKind.PUBLISHER)
+        self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
+        self._link = link or KeeperLink(settings.run_dir / NAME, instance)
+        self._bad_items = 0
+        self._next_look = time.monotonic() + LOOK_AROUND_S
+        self._is_told = False
+        self._streams = Streams(
+            instance,
+            self._link,
+            partial(make_channel, settings),
+            self._hand_on,
+            self._tell_failed,
+            self._tell_ended,
+            self._refuse,
+            StreamLimits(known_s=max(settings.max_call_s, float(settings.max_expires))),
+        )
+
+    def watch(self) -> dict[int, Callable[[float], None]]:
+        """The connections, their keeper, and the tap."""
+        return {self._link.fd: self._take_over, self._streams.fd: self._drain} | self._tap.watch()
+
+    def is_ready(self) -> bool:
+        """Whether the connections of the predecessor are here."""
+        return self._link.is_complete
+
+    def receive(self, subject: str, body: Any, now: float) -> None:
+        """Send messages; hear how far the receivers are."""
+        match subject, body:
+            case "sip.send", list(items):
+                self._show(items)
+                for item in items:
+                    self._send(item, now)
+            case "sip.taken", [str(name), float(stamp), str(life)]:
+                self._take_mark(name, stamp, life, now)
+            case _:
+                self._bad_items += 1
+
+    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
+        """connections.list: all of them, as maps."""
+        if question != "connections.list":
+            raise LookupError(question)
+        now, now_at = time.monotonic(), time.time()
+        shown = islice(self._streams, CONNECTIONS_SHOWN)
+        return [self._describe(each, now, now_at) for each in shown]
+
+    def put(self, item: bytes) -> None:
+        """Send a packed item of the ingress: an answer of the edge's own."""
+        items = [codec.unpack(item)]
+        self._show(items)
+        self._send(items[0], time.monotonic())
+
+    def next_deadline(self) -> float:
+        """The next look around, the marks, the limits of time, what the tap has to tell."""
+        marks = (each.due_at() for each in self._receivers)
+        return min(
+            self._next_look,
+            self._tap.due_at,
+            self._streams.next_deadline(),
+            *(due_at for due_at in marks if due_at is not None),
+        )
+
+    def handle_timer(self, now: float) -> None:
+        """Keep up with the machine's addresses; end connections whose time is over; let the tap tell."""
+        self._tap.handle_timer(now)
+        self._streams.handle_timer(now)
+        if now >= self._next_look:
+            self._next_look = now + LOOK_AROUND_S
+            self._dispatcher.own(own_domains(self._settings).owns)
+
+    def flush(self) -> None:
+        """Cast what a drain has yielded, with the marks."""
+        super().flush()
+        now = time.monotonic()
+        for receiver in self._receivers:
+            receiver.mark(now)
+        self._link.flush()
+        if self._edge_filter.has_news:
+            self._edge_filter.tell(now)
+            for event, details in self._edge_filter.notices.take():
+                structlog.get_logger().warning(event, **details)
+
+    def stats(self) -> dict[str, float]:
+        """Those of the connections, of the ingress and its filter, and how late the receivers are."""
+        return {
+            **self._ingress.stats(),
+            **self._edge_filter.stats(),
+            **self._streams.stats(),
+            **{f"{each.name}.lag_ms": round(each.lag_s * 1e3, 1) for each in self._receivers},
+            "handed_on_again": sum(each.resent for each in self._receivers),
+            "forgotten": sum(each.forgotten for each in self._receivers),
+            "bad_items": self._bad_items,
+        }
+
+    def close(self) -> None:
+        """Let go of the connections, which the successor gets."""
+        self._link.flush()
+        self._streams.close()
+        self._link.close()
+
+    def _take_over(self, now: float) -> None:
+        for given, fd in self._link.hear():
+            self._streams.adopt(given, fd)
+        if self._link.is_complete and not self._is_told:
+            self._is_told = True
+            self._streams.forget_rest()
+            if self._streams.generation:
+                for outbox in self._lost:
+                    outbox.peer.send("stream.restarted", [self._instance])
+        self._drain(now)
+
+    def _drain(self, now: float) -> None:
+        for receiver in self._receivers:
+            receiver.look(now)
+        self._streams.serve(now)
+
+    def _hand_on(self, connection: Connection, messages: list[bytes], now: float) -> Sequence[Due]:
+        before = [each.put_count for each in self._receivers]
+        for raw in messages:
+            self._ingress.take(raw, connection.flow, now)
+        return [
+            (each.reached, each.put_count)
+            for each, count in zip(self._receivers, before, strict=True)
+            if each.put_count > count
+        ]
+
+    def _take_mark(self, name: str, stamp: float, life: str, now: float) -> None:
+        for receiver in self._receivers:
+            if receiver.name == name:
+                receiver.take(stamp, life, now)
+                self._streams.acknowledge(now)
+                return
+        self._bad_items += 1
+
+    def _send(self, item: Any, now: float) -> None:
+        flow = flow_of(item, SENT)
+        if flow is None or flow.transport not in NAMES:
+            self._bad_items += 1
+            return
+        raw: bytes = item[1]
+        connection = self._streams.find(flow)
+        if connection is not None:
+            self._look_who(connection, raw, now)
+            self._streams.write(connection, raw, now)
+        elif not flow.connection:
+            if not self._streams.send(raw, flow, now):
+                self._tell_unsent(raw, flow)
+        elif raw.startswith(b"SIP/"):
+            self._send_to_via(raw, flow, now)
+        else:
+            self._streams.failed += 1
+            self._tell_failed(flow, raw)
+
+    def _look_who(self, connection: Connection, raw: bytes, now: float) -> None:
+        """Whoever has registered or called, or is called, is no stranger."""
+        if raw.startswith(b"SIP/2.0 2"):
+            found = _CSEQ.search(raw)
+            if found is None:
+                return
+            if found[1] == b"REGISTER":
+                self._edge_filter.sources.phones.add(*connection.flow.hop, now)
+                user = _TO_USER.search(raw)
+                self._streams.know(connection, user[1].decode("utf-8", "replace") if user else "")
+            elif found[1] == b"INVITE":
+                self._streams.know(connection)
+        elif not raw.startswith(b"SIP/"):
+            self._streams.know(connection)
+
+    def _send_to_via(self, raw: bytes, flow: Flow, now: float) -> None:
+        """The connection of the request is gone: its response makes another one (§18.2.2)."""
+        hop = self._hop_of(raw, flow)
+        if hop is None or not self._streams.send(raw, Flow(flow.transport, flow.local, *hop), now):
+            self._streams.failed += hop is None
+
+    def _hop_of(self, raw: bytes, flow: Flow) -> tuple[str, int] | None:
+        if not is_dialled(flow.transport):
+            return None
+        try:
+            via = Via.parse(Message(raw, scan(raw)).top_via)
+        except ParseError:
+            return None
+        host = dict(via.params).get("received") or via.host
+        return host.strip("[]"), via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
+
+    def _tell_unsent(self, raw: bytes, flow: Flow) -> None:
+        if not raw.startswith(b"SIP/"):
+            self._tell_failed(flow, raw)
+
+    def _tell_failed(self, flow: Flow, head: bytes) -> None:
+        """A request has not left: the router that sent it is told."""
+        quoted = parse_quoted(head)
+        if quoted is not None:
+            self._lost[quoted.router % len(self._lost)].put([flow.pack(), head[:1024]])
+
+    def _tell_ended(self, connection: Connection) -> None:
+        self._closed.put([connection.flow.pack()])
+
+    def _refuse(self, connection: Connection, error: ChannelError) -> None:
+        """Answer a request that broke the rules of its channel, if it can be answered."""
+        structlog.get_logger().info("stream ended", source=connection.flow.host, reason=error.reason)
+        if not error.refused:
+            return
+        try:
+            request = Message(error.refused, scan(error.refused))
+            if not request.status and request.method != "ACK":
+                answer, _ = answer_on_stream(request, error.status, connection.flow.hop)
+                self.put(pack_sent(connection.flow.pack(), answer))
+        except ParseError:
+            return
+
+    def _show(self, items: list[Any]) -> None:
+        if self._tap.is_open:
+            self._tap.publish(frames.pack("sip.send", items), "", time.time_ns())
+
+    def _describe(self, connection: Connection, now: float, now_at: float) -> dict[str, Any]:
+        return {
+            "user": connection.user,
+            "transport": NAMES[connection.transport],
+            "host": connection.flow.host,
+            "port": connection.flow.port,
+            "cipher": "",
+            "since_s": round(now_at - connection.since_at, 1),
+            "idle_s": round(now - connection.heard_at, 1),
+            "stranger": connection.is_stranger,
+            "worker": f"{self.name}.{self._instance}",
+        }
+
+
+run = partial(run_actor, EdgeStream)
+
+if __name__ == "__main__":
+    run()

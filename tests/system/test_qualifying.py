@@ -1,0 +1,70 @@
+"""Whether registered phones answer: asked by the routers, shown by command line, API and doctor."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from system.harness import Switchboard, free_port, wait_until
+from system.net import Net
+from system.test_api import ask
+from system.user_agent import UserAgent, registered
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Switchboard]:
+    console = f"127.0.0.1:{free_port('127.0.0.1')}"
+    settings = {"SWITCHBOARD_QUALIFY_S": "1", "SWITCHBOARD_ROUTERS": "2", "SWITCHBOARD_T1_S": "0.05"}
+    with Switchboard({**settings, "SWITCHBOARD_CONSOLE": console}) as running:
+        yield running
+
+
+@pytest.fixture
+def net(board: Switchboard) -> Iterator[Net]:
+    with Net(board.address) as phones:
+        yield phones
+
+
+def binding_of(board: Switchboard, phone: UserAgent) -> dict[str, Any]:
+    told = json.loads(board.cli("bindings", "--json", "--user", phone.user).stdout)["bindings"]
+    (binding,) = told
+    found: dict[str, Any] = binding
+    return found
+
+
+def test_a_phone_that_answers_and_then_does_not(board: Switchboard, net: Net) -> None:
+    lenka = registered(net, "lenka")
+    lenka.expect("OPTIONS").reply(200)
+    reach = wait_until(lambda: binding_of(board, lenka)["reach"], "the answer")
+    assert reach["silent"] == 0
+    assert 0 < reach["latency_s"] < 4
+    assert reach["text"].endswith(" ms")
+
+    root = f"{str(board.component('console')['address']).rstrip('/')}/api/v1"
+    token = board.cli("token", "add", "office").stdout.strip()
+    (shown,) = ask(f"{root}/bindings?user={lenka.user}", token)[1]["bindings"]
+    assert shown["latency_ms"] > 0
+    (shown,) = ask(f"{root}/users/{lenka.user}", token)[1]["bindings"]
+    assert shown["unanswered"] == 0
+
+    lenka.close()
+    silent = wait_until(
+        lambda: (found := binding_of(board, lenka)["reach"]) and found["silent"] and found, "silence"
+    )
+    assert (silent["text"], silent["latency_s"]) == ("does not answer", reach["latency_s"])
+    findings = json.loads(board.cli("doctor", "--json", check=False).stdout)["findings"]
+    (told,) = [each for each in findings if each["check"] == "phones"]
+    assert f"{lenka.user} at {lenka.contact}" in told["found"]
+
+
+def test_nothing_of_it_is_in_history_and_journal(board: Switchboard, net: Net) -> None:
+    lukas = registered(net, "lukas")
+    for _ in range(3):
+        lukas.expect("OPTIONS").reply(486)
+    wait_until(lambda: binding_of(board, lukas)["reach"], "the answer")
+    done = board.cli("ladder", "--user", lukas.user)
+    assert "REGISTER" in done.stdout
+    assert "OPTIONS" not in done.stdout
+    assert board.cdr() == []

@@ -1,0 +1,170 @@
+"""The keeper of connections over real sockets; it runs in a thread."""
+
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from transports.keepers import KeeperThread
+
+from switchboard.sip.flow import TCP
+from switchboard.transports.keeping import AT_ONCE, Given, KeeperLink
+
+LIMIT_S = 5.0
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def make(directory: Path) -> Iterator[Callable[..., KeeperThread]]:
+    made: list[KeeperThread] = []
+
+    def make(**limits: int) -> KeeperThread:
+        made.append(KeeperThread(directory / "s", **limits))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+class Stream:
+    """An edge-stream that does nothing but take what it is given."""
+
+    def __init__(self, directory: Path, instance: int = 0) -> None:
+        self.link = KeeperLink(directory / "s", instance)
+        self.given: list[Given] = []
+        self.fds: list[int] = []
+
+    def until(self, check: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while not check():
+            assert time.monotonic() < deadline
+            for given, fd in self.link.hear():
+                self.given.append(given)
+                self.fds.append(fd)
+
+    def close(self) -> None:
+        self.link.close()
+        for fd in self.fds:
+            os.close(fd)
+
+
+def closed(phone: socket.socket) -> bool:
+    phone.settimeout(LIMIT_S)
+    try:
+        return phone.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_a_successor_gets_all_connections(make: Callable[..., KeeperThread], directory: Path) -> None:
+    keeper = make()
+    phones = [keeper.connect() for _ in range(2 * AT_ONCE + 1)]
+    first = Stream(directory)
+    first.until(lambda: len(first.given) == len(phones))
+    assert {(transport, stranger, before) for _, transport, _, stranger, before in first.given} == {
+        (TCP, True, False)
+    }
+    first.link.tell_known(first.given[0][0])
+    first.link.flush()
+    first.close()
+    second = Stream(directory)
+    second.until(lambda: second.link.is_complete)
+    assert [each[:3] for each in second.given] == [each[:3] for each in first.given]
+    assert all(each[4] for each in second.given)
+    phones[5].sendall(b"x")
+    by_port = {socket.socket(fileno=os.dup(fd)) for fd in second.fds}
+    ports = {each.getpeername()[1] for each in by_port}
+    assert ports == {each.getsockname()[1] for each in phones}
+    for each in (*by_port, *phones):
+        each.close()
+    second.close()
+
+
+def test_connections_are_shared_out(make: Callable[..., KeeperThread], directory: Path) -> None:
+    keeper = make(streams=2)
+    streams = [Stream(directory, number) for number in range(2)]
+    phones = [keeper.connect() for _ in range(6)]
+    for each in streams:
+        each.until(lambda each=each: len(each.given) == 3)  # type: ignore[misc]
+        each.close()
+    for phone in phones:
+        phone.close()
+
+
+def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], directory: Path) -> None:
+    keeper = make()
+    first = Stream(directory)
+    first.until(lambda: first.link.is_complete)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as made,
+    ):
+        first.link.tell_made(b"12345678", TCP, "127.0.0.1", 5.0, made.fileno())
+        first.close()
+        second = Stream(directory)
+        second.until(lambda: second.link.is_complete)
+        assert second.given == [[b"12345678", TCP, 5.0, False, True]]
+        second.close()
+        assert keeper.keeper.count == 1
+
+
+def test_the_oldest_stranger_goes_first(make: Callable[..., KeeperThread], directory: Path) -> None:
+    keeper = make(most=3)
+    stream = Stream(directory)
+    phones = [keeper.connect() for _ in range(3)]
+    stream.until(lambda: len(stream.given) == 3)
+    stream.link.tell_known(stream.given[0][0])
+    stream.link.flush()
+    stream.until(lambda: keeper.keeper.strangers == 2)
+    fourth = keeper.connect()
+    stream.until(lambda: len(stream.given) == 4)
+    assert closed(phones[1])
+    assert (keeper.keeper.count, keeper.keeper.shed) == (3, 1)
+    stream.close()
+    for phone in (*phones, fourth):
+        phone.close()
+
+
+@pytest.mark.parametrize("limit", ["most", "most_of_source"])
+def test_where_nobody_is_a_stranger_the_newcomer_is_refused(
+    make: Callable[..., KeeperThread], directory: Path, limit: str
+) -> None:
+    keeper = make(**{limit: 1})
+    stream = Stream(directory)
+    phone = keeper.connect()
+    stream.until(lambda: len(stream.given) == 1)
+    stream.link.tell_known(stream.given[0][0])
+    stream.link.flush()
+    stream.until(lambda: keeper.keeper.strangers == 0)
+    other = keeper.connect()
+    assert closed(other)
+    assert (keeper.keeper.count, keeper.keeper.refused) == (1, 1)
+    stream.link.tell_ended(stream.given[0][0])
+    stream.link.flush()
+    stream.until(lambda: keeper.keeper.count == 0)
+    third = keeper.connect()
+    stream.until(lambda: len(stream.given) == 2)
+    stream.close()
+    for each in (phone, other, third):
+        each.close()
+
+
+def test_who_speaks_nonsense_at_the_desk_is_sent_away(
+    make: Callable[..., KeeperThread], directory: Path
+) -> None:
+    make()
+    for said in (b"\xc1", b"\x92\x00\x05", b"x"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stranger:
+            stranger.settimeout(LIMIT_S)
+            stranger.connect(str(directory / "s"))
+            stranger.send(said)
+            assert stranger.recv(1) == b""

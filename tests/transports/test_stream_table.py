@@ -1,0 +1,87 @@
+"""The table of what is yet to be written, and the kernel's own count, over real TCP."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from switchboard.transports.stream_table import RING_OCTETS, RINGS, StreamTable, kernel_count, make_table
+
+SERIAL = b"12345678"
+
+
+@pytest.fixture
+def fd() -> Iterator[int]:
+    fd = make_table()
+    yield fd
+    os.close(fd)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with near, far:
+        yield near, far
+
+
+def test_a_successor_finds_what_was_left(fd: int) -> None:
+    table = StreamTable(fd)
+    ring = table.take(SERIAL, 1, 0, b"abc")
+    assert ring is not None
+    assert table.extend(ring, 0, 3, b"def")
+    table.close()
+    successor = StreamTable(fd)
+    ((serial, counted, end, found),) = successor.unwritten()
+    assert (serial, counted, end, found) == (SERIAL, 1, 6, ring)
+    assert (successor.read(found, 2, end), successor.generation, successor.used) == (b"cdef", 1, 1)
+    successor.free(found)
+    assert (successor.unwritten(), successor.used) == ([], 0)
+    successor.close()
+
+
+def test_output_goes_round_in_its_ring(fd: int) -> None:
+    table = StreamTable(fd)
+    start = RING_OCTETS - 2
+    ring = table.take(SERIAL, 0, start, b"abcd")
+    assert ring is not None
+    assert table.read(ring, start, start + 4) == b"abcd"
+    assert table.extend(ring, start + 2, start + 4, bytes(RING_OCTETS - 2))
+    assert table.read(ring, start + 2, start + 4) == b"cd"
+    assert not table.extend(ring, start + 2, start + RING_OCTETS + 2, b"x")
+    table.close()
+
+
+def test_rings_are_bounded_and_used_again(fd: int) -> None:
+    table = StreamTable(fd)
+    rings = [table.take(SERIAL, 0, 0, b"x") for _ in range(RINGS)]
+    assert {*rings} == {*range(RINGS)}
+    assert table.take(SERIAL, 0, 0, b"x") is None
+    table.free(7)
+    assert table.take(SERIAL, 0, 0, b"x" * (RING_OCTETS + 1)) is None
+    assert table.take(SERIAL, 0, 0, b"x") == 7
+    table.close()
+
+
+def accepted(sock: socket.socket) -> int:
+    try:
+        return sock.send(bytes(50_000))
+    except BlockingIOError:
+        return 0
+
+
+def test_the_kernel_counts_what_it_has_accepted(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Whether the peer has read it, or it waits."""
+    near, far = pair
+    near.setblocking(False)
+    for sock in pair:
+        before = kernel_count(sock)
+        sock.setblocking(False)
+        sent = 0
+        while more := accepted(sock):
+            sent += more
+            assert kernel_count(sock) == before + sent
+    far.recv(100_000)
+    assert kernel_count(near) > 100_000

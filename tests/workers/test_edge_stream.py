@@ -1,0 +1,356 @@
+"""Connections over real TCP and ZeroMQ; the worker's loop runs in this process, its keeper in a thread."""
+
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+from bus.contexts import OwningContext
+from bus.inbox import bind_inbox, next_frame
+from transports.keepers import KeeperThread
+
+from switchboard.bus import frames
+from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.loop import Loop
+from switchboard.bus.peer import Peer
+from switchboard.settings.model import Settings
+from switchboard.sip.flow import TCP, Flow
+from switchboard.sip.scan import scan
+from switchboard.transports.keeping import NAME
+from switchboard.workers.edge_stream import EdgeStream
+
+LIMIT_S = 3.0
+LIFE = "first"
+
+
+def request(method: str = "INVITE", call_id: str = "a", body: str = "") -> bytes:
+    return (
+        f"{method} sip:lukas@switchboard.test SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5070;branch=z9hG4bK1\r\n"
+        f"From: <sip:a@b>;tag=1\r\nTo: <sip:lukas@b>\r\nCall-ID: {call_id}\r\nCSeq: 1 {method}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+def forwarded(router: int = 1) -> bytes:
+    via = f"Via: SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bKsb{router}.x\r\nVia:"
+    return request().replace(b"Via:", via.encode(), 1)
+
+
+def response(method: str = "OPTIONS", port: int = 5070, status: str = "200 OK") -> bytes:
+    return (
+        f"SIP/2.0 {status}\r\nVia: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
+        f"To: <sip:lukas@b>;tag=2\r\nCall-ID: a\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+class Edge:
+    """The service, its keeper, and the inboxes of all who may hear from it."""
+
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        self.settings = Settings(data_dir=directory, routers=2, domains=("switchboard.test",), **settings)
+        self.settings.run_dir.mkdir(exist_ok=True)
+        self.keeper = KeeperThread(self.settings.run_dir / NAME)
+        self.context = OwningContext()
+        self.endpoints = Endpoints(self.settings.run_dir)
+        peers = [("router", 0), ("router", 1), ("registrar", 0)]
+        self.inboxes: dict[str, zmq.Socket[bytes]] = {
+            f"{name}.{number}": bind_inbox(self.context, self.endpoints.inbox(name, number))
+            for name, number in peers
+        }
+        self.marks: dict[str, list[float]] = {name: [] for name in self.inboxes}
+        self.phones: list[socket.socket] = []
+        self.start()
+
+    def start(self) -> None:
+        """Another process has the connections."""
+        self.service = EdgeStream(self.settings, self.context, 0)
+        self.loop = Loop(self.service, self.context, self.endpoints)
+        self.sender = Peer(self.context, self.endpoints.inbox("edge-stream"))
+        self.serve_until(self.service.is_ready)
+        for marks in self.marks.values():
+            marks.clear()
+
+    def die(self) -> None:
+        """The process is gone, and has tidied up nothing but its descriptors."""
+        self.sender.close()
+        self.loop.close()
+        self.service._streams.close()
+        self.service._link.close()
+
+    def close(self) -> None:
+        for phone in self.phones:
+            phone.close()
+        self.service.close()
+        self.context.destroy(linger=0)
+        self.keeper.close()
+
+    def serve_until(self, check: Callable[[], Any]) -> Any:
+        until = time.monotonic() + LIMIT_S
+        while not (found := check()):
+            assert time.monotonic() < until, self.service.stats()
+            self.loop.rounds.round(0.01)
+        return found
+
+    def connect(self) -> socket.socket:
+        phone = self.keeper.connect()
+        self.phones.append(phone)
+        before = self.service._streams.count
+        self.serve_until(lambda: self.service._streams.count > before)
+        return phone
+
+    def heard(self, name: str) -> list[Any]:
+        """The items that a receiver has got; its marks are kept."""
+        found: list[Any] = []
+        while self.inboxes[name].poll(0):
+            subject, body = frames.unpack(self.inboxes[name].recv())
+            if subject == "sip.mark":
+                self.marks[name].append(body[1])
+            elif subject == "sip.received":
+                found += body
+        return found
+
+    def items(self, count: int = 1) -> list[Any]:
+        """That number of items, whoever got them."""
+        found: list[Any] = []
+
+        def look() -> bool:
+            for name in self.inboxes:
+                found.extend(self.heard(name))
+            return len(found) >= count
+
+        self.serve_until(look)
+        assert len(found) == count
+        return found
+
+    def take_all(self, life: str = LIFE) -> None:
+        """The receivers say that they have taken all."""
+
+        def is_taken() -> bool:
+            for name, marks in self.marks.items():
+                self.heard(name)
+                if marks:
+                    assert self.sender.send("sip.taken", [name, marks.pop(), life])
+            return all(each.due_at() is None for each in self.service._receivers)
+
+        self.serve_until(is_taken)
+
+    def send(self, flow: bytes, raw: bytes) -> None:
+        self.serve_until(lambda: self.sender.send("sip.send", [[flow, raw]]))
+
+    def got(self, phone: socket.socket, size: int) -> bytes:
+        """The next octets that the phone gets."""
+        phone.setblocking(False)
+        found = b""
+
+        def look() -> bool:
+            nonlocal found
+            try:
+                found += phone.recv(size - len(found))
+            except BlockingIOError:
+                return False
+            return len(found) >= size
+
+        self.serve_until(look)
+        return found
+
+    def is_closed(self, phone: socket.socket) -> bool:
+        phone.setblocking(False)
+        try:
+            return phone.recv(1 << 16) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            return True
+
+    def ended(self) -> dict[str, float]:
+        stats = self.service.stats()
+        return {
+            name.removeprefix("ended."): count for name, count in stats.items() if name.startswith("ended.")
+        }
+
+
+@pytest.fixture
+def edge() -> Iterator[Edge]:
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        edge = Edge(Path(directory))
+        yield edge
+        edge.close()
+
+
+def test_a_request_reaches_a_router_with_its_flow_and_offsets(edge: Edge) -> None:
+    phone = edge.connect()
+    raw = request()
+    phone.sendall(raw[:40])
+    phone.sendall(raw[40:])
+    ((flow, index, got),) = edge.items()
+    assert (index, got) == (scan(raw), raw)
+    found = Flow.unpack(flow)
+    assert (found.transport, found.local, found.hop) == (TCP, "127.0.0.1", phone.getsockname())
+    assert len(found.connection) == 9
+
+
+def test_what_is_sent_along_a_flow_arrives_there(edge: Edge) -> None:
+    phone, _other = edge.connect(), edge.connect()
+    phone.sendall(request("OPTIONS"))
+    ((flow, _, _),) = edge.items()
+    edge.send(flow, response())
+    assert edge.got(phone, len(response())) == response()
+
+
+def test_a_ping_is_answered(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(b"\r\n\r\n")
+    assert edge.got(phone, 2) == b"\r\n"
+
+
+def test_input_is_consumed_once_it_is_taken(edge: Edge) -> None:
+    """Until then a successor reads it again."""
+    phone = edge.connect()
+    phone.sendall(request() + request(call_id="b") + b"INV")
+    assert {raw for _, _, raw in edge.items(2)} == {request(), request(call_id="b")}
+    edge.die()
+    edge.start()
+    assert {raw for _, _, raw in edge.items(2)} == {request(), request(call_id="b")}
+    edge.take_all()
+    edge.die()
+    edge.start()
+    phone.sendall(request(call_id="c")[3:])
+    assert [raw for _, _, raw in edge.items()] == [request(call_id="c")]
+
+
+def test_a_successor_writes_what_was_not(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    ((flow, _, _),) = edge.items()
+    body = b"x" * 60_000
+    long = response().replace(b"Content-Length: 0", b"Content-Length: %d" % len(body)) + body
+    edge.send(flow, long)
+    edge.send(flow, long)
+    edge.send(flow, long)
+    edge.serve_until(lambda: edge.service.stats()["messages.out"] == 3)
+    edge.die()
+    edge.start()
+    assert edge.got(phone, 3 * len(long)) == 3 * long
+    assert edge.service.stats()["rings"] == 0
+
+
+def test_what_a_dead_receiver_may_have_lost_goes_out_again(edge: Edge) -> None:
+    edge.take_all()
+    phone = edge.connect()
+    phone.sendall(request())
+    edge.items()
+    edge.take_all(life="second")
+    assert edge.service.stats()["handed_on_again"] == 1
+
+
+def test_a_request_along_a_flow_that_is_gone_is_reported(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    ((flow, _, _),) = edge.items()
+    edge.take_all()
+    phone.close()
+    edge.serve_until(lambda: edge.service._streams.count == 0)
+    edge.send(flow, forwarded(router=1))
+
+    def told() -> Any:
+        if not edge.inboxes["router.1"].poll(0):
+            return None
+        subject, body = next_frame(edge.inboxes["router.1"])
+        return body if subject == "sip.undeliverable" else None
+
+    assert edge.serve_until(told) == [[flow, forwarded(router=1)]]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(LIMIT_S)
+        yield listener
+
+
+def test_a_response_whose_connection_is_gone_goes_to_its_via(edge: Edge, listener: socket.socket) -> None:
+    """RFC 3261 §18.2.2."""
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    ((flow, _, _),) = edge.items()
+    edge.take_all()
+    phone.close()
+    edge.serve_until(lambda: edge.service._streams.count == 0)
+    raw = response(port=listener.getsockname()[1])
+    edge.send(flow, raw)
+    edge.serve_until(lambda: edge.service.stats()["messages.out"] == 1)
+    made, _ = listener.accept()
+    with made:
+        assert edge.got(made, len(raw)) == raw
+
+
+def test_a_connection_that_we_made_is_used_again_and_survives(edge: Edge, listener: socket.socket) -> None:
+    flow = Flow(TCP, "", *listener.getsockname()).pack()
+    edge.send(flow, forwarded())
+    edge.send(flow, forwarded())
+    edge.serve_until(lambda: edge.service.stats()["messages.out"] == 2)
+    made, _ = listener.accept()
+    with made:
+        assert edge.got(made, 2 * len(forwarded())) == 2 * forwarded()
+        made.sendall(response("INVITE").replace(b"branch=z9hG4bK1", b"branch=z9hG4bKsb1.x"))
+        ((back, _, _),) = edge.items()
+        edge.die()
+        edge.start()
+        edge.send(back, forwarded())
+        assert edge.got(made, len(forwarded())) == forwarded()
+
+
+def test_a_request_to_a_port_where_nobody_listens_is_reported(edge: Edge, listener: socket.socket) -> None:
+    flow = Flow(TCP, "", *listener.getsockname()).pack()
+    listener.close()
+    edge.send(flow, forwarded(router=0))
+
+    def told() -> Any:
+        while edge.inboxes["router.0"].poll(0):
+            subject, body = next_frame(edge.inboxes["router.0"])
+            if subject == "sip.undeliverable":
+                return body
+        return None
+
+    assert edge.serve_until(told) == [[flow, forwarded(router=0)]]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01\x02\x00garbage of another protocol" + bytes(200),
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        request().replace(b"Content-Length: 0\r\n", b""),
+        request().replace(b"Content-Length: 0", b"Content-Length: -1"),
+        request().replace(b"Content-Length: 0", b"Content-Length: 999999999"),
+        request().replace(b"Content-Length: 0", b"Content-Length: 0\r\nContent-Length: 4"),
+        b"INVITE " + b"x" * 100_000,
+    ],
+    ids=["other", "http", "none", "negative", "huge", "double", "endless"],
+)
+def test_bad_input_ends_a_connection_and_nothing_else(edge: Edge, raw: bytes) -> None:
+    phone, other = edge.connect(), edge.connect()
+    phone.sendall(raw)
+    edge.serve_until(lambda: edge.service._streams.count == 1)
+    assert edge.ended() == {"bad_input": 1}
+    edge.serve_until(lambda: edge.is_closed(phone) or None if raw[:1] != b"I" else True)
+    other.sendall(request())
+    edge.items()
+
+
+def test_who_is_refused_hears_why(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request().replace(b"Content-Length: 0\r\n", b""))
+    assert edge.got(phone, 12) == b"SIP/2.0 400 "
+
+
+def test_a_reset_is_counted(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    phone.close()
+    edge.serve_until(lambda: edge.service._streams.count == 0)
+    assert edge.ended() == {"reset": 1}
