@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -83,7 +84,10 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
     """
     lines = [
         ("Domain for the phones", _domains(settings, addresses, port)),
-        ("Register a phone", [f"{_who(settings)}; domain: one of the above; transport: UDP or TCP"]),
+        (
+            "Register a phone",
+            [f"{_who(settings)}; domain: one of the above; transport: {_transports(settings)}"],
+        ),
         ("Place a call", ["dial the user name of another phone"]),
         ("Call journal", [f"{_journal_place(settings)}   ({_command('cdr')})"]),
         *([("Console", [console])] if console else []),
@@ -98,6 +102,15 @@ def welcome(settings: Settings, addresses: Sequence[str], port: int, console: st
         for row, text in enumerate(texts)
     ]
     return "\n".join(["", "Switchboard is up.", "", *body, ""])
+
+
+def _transports(settings: Settings) -> str:
+    """Those of phones, with their ports if that is another one."""
+    ports = {name.upper(): port for name, port in settings.ports.items() if name in ("udp", "tcp", "tls")}
+    *others, last = (
+        name if port == settings.sip_port else f"{name} (port {port})" for name, port in ports.items()
+    )
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _who(settings: Settings) -> str:
@@ -155,8 +168,7 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
     try:
         if not of_type(sockets, socket.SOCK_DGRAM):
             sockets += _bind(settings)
-        if not of_type(sockets, socket.SOCK_STREAM):
-            sockets += open_listeners(settings)
+        sockets += open_listeners(settings, of_type(sockets, socket.SOCK_STREAM))
         return sockets
     except PortTaken as taken:
         raise port_taken(taken.port, taken.pid, taken.command) from taken
@@ -177,10 +189,11 @@ def check_certificate(settings: Settings) -> None:
         ensure(settings, datetime.now(UTC))
     except TlsFileError as error:
         raise no_certificate(str(error)) from error
-    contexts = TlsContexts(settings)
-    if contexts.problem:
-        raise no_certificate(contexts.problem)
-    for note in contexts.notes():
+    with closing(TlsContexts(settings)) as contexts:
+        problem, notes = contexts.problem, contexts.notes()
+    if problem:
+        raise no_certificate(problem)
+    for note in notes:
         say(f"{note[:1].upper()}{note[1:]}.")
 
 

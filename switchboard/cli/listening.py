@@ -43,7 +43,7 @@ def _stream_ports(settings: Settings) -> dict[int, int]:
     return {port: transport for port, transport in ports.items() if transport in SERVED}
 
 
-def open_listeners(settings: Settings) -> list[socket.socket]:
-    """The sockets at which we listen for connections. BindError."""
-    ports = _stream_ports(settings)
-    return [each for port in ports for each in tcp_sockets.listen(settings.sip_host, port)]
+def open_listeners(settings: Settings, given: Iterable[socket.socket] = ()) -> list[socket.socket]:
+    """The sockets at which we listen for connections, besides those that we were `given`. BindError."""
+    ports = _stream_ports(settings).keys() - {each.getsockname()[1] for each in given}
+    return [each for port in sorted(ports) for each in tcp_sockets.listen(settings.sip_host, port)]

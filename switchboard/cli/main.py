@@ -19,6 +19,7 @@ PLACES = {
     "top": "top",
     "restart": "restart",
     "bindings": "listings",
+    "connections": "connections",
     "calls": "listings",
     "hangup": "hangup",
     "cdr": "listings",

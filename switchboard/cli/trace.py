@@ -16,8 +16,9 @@ from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.history.export import head, packet
 from switchboard.history.ladder import label_of
 from switchboard.history.lenient import LenientMessage
-from switchboard.history.seen import Seen, mask
+from switchboard.history.seen import Seen, mask, transport_of
 from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
+from switchboard.settings.hosts import EDGE_STREAM
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, router_numbers
 
@@ -58,6 +59,7 @@ def _follow(settings: Settings, wanted: CallFilter, take: Callable[[Seen], None]
     with context_or_exit(settings) as context:
         endpoints = endpoints_of(settings)
         taps = [endpoints.publisher(owner.removesuffix(".0")) for owner in (WIRE_IN, WIRE_OUT)]
+        taps += [endpoints.publisher(EDGE_STREAM, number) for number in range(settings.edge_streams)]
         taps += [endpoints.publisher("router", number) for number in router_numbers(settings)]
         with closing(Listener(context, taps, topic_of(0))) as listener:
             if not listener.connected(FIRST_CONTACT_S):
@@ -100,7 +102,8 @@ def _stop_signals() -> list[bool]:
 def _print(seen: Seen) -> None:
     parsed = LenientMessage.of(seen)
     moment = datetime.fromtimestamp(seen.at).astimezone().strftime("%H:%M:%S.%f")
-    typer.echo(f"{moment} {seen.source} → {seen.destination}  {label_of(parsed)}  {parsed.first('call-id')}")
+    ends = f"{seen.source} → {seen.destination}"
+    typer.echo(f"{moment} {transport_of(seen.raw)} {ends}  {label_of(parsed)}  {parsed.first('call-id')}")
 
 
 def _write(file: BinaryIO, seen: Seen) -> None:

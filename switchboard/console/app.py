@@ -20,6 +20,8 @@ from switchboard.bus.context import BusContext
 from switchboard.console.access import Access, Rules
 from switchboard.console.api.app import Api
 from switchboard.console.api.changing import Changing
+from switchboard.console.api.exporting import Exporting
+from switchboard.console.api.following import Following
 from switchboard.console.api.gate import Gate
 from switchboard.console.api.reading import Reading
 from switchboard.console.api.workshop import Workshop
@@ -29,6 +31,7 @@ from switchboard.console.connections import PROXIES
 from switchboard.console.demonstration import Demonstration
 from switchboard.console.ended import EndedSessions
 from switchboard.console.failures import Failures
+from switchboard.console.feed import Feed
 from switchboard.console.journal import Journal
 from switchboard.console.login import Login
 from switchboard.console.now import Now
@@ -96,7 +99,9 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     pages = Pages.make(sessions, rules, recent.badges)
     watch = Watch(settings, context, recent)
     people = People(settings, context)
-    api = make_api(settings, context, watch, people)
+    demonstration = Demonstration(settings, people)
+    feed = Feed(settings, context)
+    api = make_api(settings, context, watch, people, demonstration, feed)
     routes: list[BaseRoute] = [
         *Now(pages, streams, watch, settings, context).routes,
         *Journal(pages, settings, context).routes,
@@ -105,7 +110,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Users(pages, settings, people).routes,
         *Phones(pages, settings, people).routes,
         *Authority(pages, settings).routes,
-        *Demonstration(settings, people).routes,
+        *demonstration.routes,
         *Phrases(pages, settings).routes,
         *Login(pages, settings.console_password).routes,
         *metrics_routes(settings),
@@ -130,13 +135,23 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     )
 
 
-def make_api(settings: Settings, context: BusContext, watch: Watch, people: People) -> Api:
+def make_api(
+    settings: Settings,
+    context: BusContext,
+    watch: Watch,
+    people: People,
+    demonstration: Demonstration,
+    feed: Feed,
+) -> Api:
     """The JSON API (docs/API.md)."""
     workshop = Workshop()
     reading = Reading(settings, context, watch, people, workshop)
     changing = Changing(settings, context, people, workshop)
-    gate = Gate(ApiTokens(settings.api_tokens_path))
-    return Api(gate, [*reading.operations, *changing.operations])
+    exporting = Exporting(settings, context, workshop, demonstration)
+    tokens = ApiTokens(settings.api_tokens_path)
+    following = Following(feed, tokens)
+    reads = [*reading.operations, *exporting.operations, *following.operations]
+    return Api(Gate(tokens), [*reads, *changing.operations])
 
 
 SAVE_AGAIN_S = 5.0

@@ -27,6 +27,14 @@ SEEN_WITHIN_S = 3.0
 LOOK_S = 0.1
 
 
+class CannotPlace(Exception):
+    """The text says why, for people. `is_busy`: another one is being placed."""
+
+    def __init__(self, text: str, *, is_busy: bool = False) -> None:
+        super().__init__(text)
+        self.is_busy = is_busy
+
+
 class Demonstration:
     """Owns the call; there is one at a time."""
 
@@ -38,12 +46,21 @@ class Demonstration:
 
     async def place(self, request: Request) -> Response:
         """Place it, and show its page; Now with a reason if that fails."""
+        structlog.get_logger().info("demonstration call", source=request.client and request.client.host)
+        try:
+            call_id = await self.call()
+        except CannotPlace as error:
+            return RedirectResponse(f"/?said=demonstration-{'runs' if error.is_busy else 'failed'}", 303)
+        seen = await asyncio.to_thread(self.is_seen, call_id)
+        return RedirectResponse(f"/call?call_id={call_id}" if seen else "/journal", 303)
+
+    async def call(self) -> str:
+        """Place it, and return its Call-ID. CannotPlace."""
         if self._placing.locked():
-            return RedirectResponse("/?said=demonstration-runs", 303)
+            raise CannotPlace("A demonstration call is being placed already.", is_busy=True)
         async with self._placing:
-            structlog.get_logger().info("demonstration call", source=request.client and request.client.host)
             try:
-                call_id = await asyncio.to_thread(self._place)
+                return await asyncio.to_thread(self._place)
             except (
                 NoAnswer,
                 Declined,
@@ -55,9 +72,7 @@ class Demonstration:
                 OSError,
             ) as error:
                 structlog.get_logger().warning("demonstration call failed", why=str(error))
-                return RedirectResponse("/?said=demonstration-failed", 303)
-        seen = await asyncio.to_thread(self._is_seen, call_id)
-        return RedirectResponse(f"/call?call_id={call_id}" if seen else "/journal", 303)
+                raise CannotPlace(f"The demonstration call was not placed: {error}") from error
 
     def _place(self) -> str:
         addresses = own_addresses(self._settings)
@@ -71,7 +86,7 @@ class Demonstration:
             )
             return place_call(Line([caller, callee], lambda _seen: None), caller, callee, RING_S, TALK_S)
 
-    def _is_seen(self, call_id: str) -> bool:
+    def is_seen(self, call_id: str) -> bool:
         """Whether the history tells of it, which may take a moment."""
         history, until = history_of(self._settings), time.monotonic() + SEEN_WITHIN_S
         while time.monotonic() < until:

@@ -34,12 +34,14 @@ class OwnDomains:
         transports: Mapping[int, int] | None = None,
     ) -> None:
         self.realm = realm
+        addresses = tuple(addresses)
         self.hosts = frozenset(map(canonical_host, (*addresses, *domains)))
         self._port = port
         self._transports = {UDP: port, TCP: port} if transports is None else dict(transports)
         ports = {port, *self._transports.values()}
         self.ports = frozenset((None, DEFAULT_PORT, *ports))
         self.listening = frozenset((None, *ports)) if DEFAULT_PORT in ports else frozenset(ports)
+        self._is_loopback_only = all(map(_is_loopback, addresses))
         self.dialled = frozenset(filter(is_dialled, self._transports))
         """Transports over which we can send to an address, though nothing came from there."""
 
@@ -47,6 +49,10 @@ class OwnDomains:
     def is_secure(self) -> bool:
         """Whether there is a way that `sips` allows."""
         return any(map(is_secure, self._transports))
+
+    def may_dial(self, host: str) -> bool:
+        """Whether a connection may be made to an address: not to the other services of this machine."""
+        return not self.is_host(host) and (self._is_loopback_only or not _is_loopback(host))
 
     def port_of(self, transport: int) -> int:
         """The port at which a peer reaches us over that transport."""
@@ -66,6 +72,14 @@ class OwnDomains:
     def is_listening_at(self, host: str, port: int | None) -> bool:
         """Whether a datagram to `host` and `port` would come back to us."""
         return port in self.listening and canonical_host(host) in self.hosts
+
+
+@lru_cache(_REMEMBERED)
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(canonical_host(host)).is_loopback
+    except ValueError:
+        return False
 
 
 def canonical_host(host: str) -> str:

@@ -92,9 +92,12 @@ class Environment:
 
     def _flow_to(self, hop: Hop | None, local: str, transport: int) -> Flow | None:
         """The flow to `hop`: from `local` if that is still an address of ours."""
-        if hop is None or not is_sendable(hop) or transport not in self.policy.own.dialled:
+        own = self.policy.own
+        if hop is None or not is_sendable(hop) or transport not in own.dialled:
             return None
-        if not (local and self.policy.own.is_listening_at(local, self.port)):
+        if transport != UDP and not own.may_dial(hop[0]):
+            return None
+        if not (local and own.is_listening_at(local, self.port)):
             local = self.source_address(hop[0])
         return _new(Flow, (transport, local, *hop, b"")) if local else None
 

@@ -19,7 +19,7 @@ from switchboard.core.target import NOBODY, Target, uri_of
 from switchboard.sip.address import split_values, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
-from switchboard.sip.flow import TCP, TLS, UDP, WS, WSS, Flow, bracketed, default_port
+from switchboard.sip.flow import TCP, TLS, UDP, WS, WSS, Flow, bracketed, default_port, is_secure
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.scan import BODY_END
@@ -62,17 +62,20 @@ def record_routes(
     """
     outer, source = bracketed(to.local), incoming.source
     inner = outer if "%" in source.local else bracketed(source.local) or outer
-    places = _place(outer, to.transport, own), _place(inner, source.transport, own)
+    scheme = uri_of(incoming.message.uri).scheme
+    places = _place(scheme, outer, to.transport, own), _place(scheme, inner, source.transport, own)
     caller = caller_side(incoming, seals, may_relay)
     sides = _new(Sides, (caller, first_callee_side(target, routes, to, seals, own)))
     seal = seals.make(sides, incoming.message.call_id, incoming.message.from_tag)
-    return [f"<sip:{place};lr;{PARAM}={seal}>".encode() for place in dict.fromkeys(places)]
+    return [f"<{place};lr;{PARAM}={seal}>".encode() for place in dict.fromkeys(places)]
 
 
-def _place(host: str, transport: int, own: OwnDomains) -> str:
-    """How a side names us in its Route: no word of UDP, which is meant by default."""
-    named = "" if transport == UDP else f";transport={_NAMED[transport]}"
-    return f"{host}:{own.port_of(transport)}{named}"
+def _place(scheme: str, host: str, transport: int, own: OwnDomains) -> str:
+    """How a side names us in its Route: no word of what is meant by default; `sips` for `sips` (§16.6 step 4)."""
+    place = f"{host}:{own.port_of(transport)}"
+    if scheme == "sips" and is_secure(transport):
+        return f"sips:{place}" if transport == TLS else f"sips:{place};transport={_NAMED[transport]}"
+    return f"sip:{place}" if transport == UDP else f"sip:{place};transport={_NAMED[transport]}"
 
 
 def makes_dialog(response: Message) -> bool:

@@ -97,8 +97,17 @@ class Seen(NamedTuple):
 
 
 _CSEQ = re.compile(rb"\n[Cc][Ss][Ee][Qq][ \t]*:[ \t]*([0-9]+)[ \t]+([^\s]+)")
+_TOP_VIA = re.compile(
+    rb"\n(?:[Vv][Ii][Aa]|[Vv])[ \t]*:[ \t]*[Ss][Ii][Pp][ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z]+)"
+)
 _STATUS = re.compile(rb"SIP/2\.0[ \t]+([1-6][0-9][0-9])[ \t]*([^\r\n]*)", re.IGNORECASE)
 _METHOD = re.compile(rb"([A-Za-z0-9\-.!%*_+`'~]+)[ \t]")
+
+
+def transport_of(raw: bytes) -> str:
+    """How a message travels: its top Via, of which sender and receiver agree, says so; UDP if it has none."""
+    found = _TOP_VIA.search(raw)
+    return found[1].decode("ascii").upper() if found else "UDP"
 
 
 def call_id_of(raw: bytes) -> str:

@@ -15,6 +15,8 @@ from switchboard.sip.dispatch import PONG
 from switchboard.sip.flow import Flow
 
 WIRE_IN, WIRE_OUT = "edge-rx.0", "edge-tx.0"
+STREAMS = "edge-stream."
+"""So begin the names of those that read and write connections."""
 _PHONES_KNOWN = 10_000
 
 
@@ -61,7 +63,7 @@ class TapReader:
         except (frames.FrameError, TypeError, ValueError):
             self.bad += 1
             return
-        is_from_wire = inner == "sip.received" and owner == WIRE_IN
+        is_from_wire = inner == "sip.received" and owner.startswith((WIRE_IN, STREAMS))
         if is_from_wire or (inner != "sip.received" and (self._hops or not peer)):
             for flow, raw in filter(None, map(partial(message_in, inner), items)):
                 if inner == "sip.received":

@@ -104,7 +104,8 @@ def worker_rates(before: Survey, after: Survey) -> dict[str, WorkerRates]:
     }
 
 
-SENDERS = ("edge-tx", "router")
+READERS = ("edge-rx", "edge-stream")
+SENDERS = ("edge-tx", "edge-stream", "router")
 ANSWERING = ("translator", "router", "registrar")
 
 
@@ -119,7 +120,7 @@ def rates(before: Survey, after: Survey) -> Rates:
     asked_s, answers_s = a_second(["router"], ASKED), a_second(["router"], ANSWERS)
     succeeded_s = a_second(ANSWERING, "responses.2xx")
     return Rates(
-        received_s=max(0.0, a_second(["edge-rx"], "datagrams.message") - probes_s - answers_s),
+        received_s=max(0.0, a_second(READERS, "datagrams.message") - probes_s - answers_s),
         sent_s=max(0.0, a_second(SENDERS, "sent") - probes_s - asked_s),
         calls_s=a_second(["journal"], "records", "open_calls"),
         registers_s=a_second(["registrar"], "replied"),

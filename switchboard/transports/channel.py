@@ -45,6 +45,14 @@ class Channel(Protocol):
         """The octets that were fed and belong to a handshake, ping or message whose end has not come."""
 
     @property
+    def reading(self) -> bytes:
+        """What a successor needs besides, to read on from where `pending` begins; b"": nothing, or it cannot."""
+
+    @property
+    def writing(self) -> bytes:
+        """What a successor needs to write behind what was written; b"": nothing, or it cannot."""
+
+    @property
     def is_midway(self) -> bool:
         """Whether the peer owes the rest of something; an owner waits for that a limited time."""
 

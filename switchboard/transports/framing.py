@@ -36,6 +36,14 @@ class Framing(Channel):
         self._broken: ChannelError | None = None
 
     @property
+    def reading(self) -> bytes:
+        return b""
+
+    @property
+    def writing(self) -> bytes:
+        return b""
+
+    @property
     def pending(self) -> bytes:
         return bytes(self._held)
 

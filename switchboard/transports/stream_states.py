@@ -20,6 +20,7 @@ LARGEST_STATE: Final = 63
 _STATE: Final = struct.Struct(f"=QB{LARGEST_STATE}s")
 """One of them: its count, its length (0: there is none), itself."""
 _SLOT_OCTETS: Final = 320
+_MARK: Final = struct.Struct("@Q")
 _STATES_AT: Final = 16
 _READING, _WRITING = 0, 2
 _TCP_INFO_OCTETS: Final = 136
@@ -28,7 +29,7 @@ _BYTES_RECEIVED: Final = struct.Struct("=128xQ")
 
 def octets_of(slots: int) -> int:
     """Return how much memory the states of so many connections take."""
-    return slots * _SLOT_OCTETS
+    return _MARK.size + slots * _SLOT_OCTETS
 
 
 def consumed_count(sock: socket.socket) -> int:
@@ -49,9 +50,13 @@ class StreamStates:
     """The states of at most `slots` connections, from `start` on in the memory of one edge-stream. Secret."""
 
     def __init__(self, memory: mmap.mmap, start: int, slots: int) -> None:
-        self._memory, self._start = memory, start
-        serials = [self._serial(slot) for slot in range(slots)]
-        self._free = [slot for slot in reversed(range(slots)) if not any(serials[slot])]
+        self._memory, self._mark_at, self._slots = memory, start, slots
+        self._start = start + _MARK.size
+        (self._mark,) = _MARK.unpack_from(
+            memory, start
+        )  # slots that were ever used; the others are not looked at
+        serials = [self._serial(slot) for slot in range(self._mark)]
+        self._free = [slot for slot, serial in enumerate(serials) if not any(serial)]
         self._left = {serial: slot for slot, serial in enumerate(serials) if any(serial)}
 
     def find(self, serial: bytes) -> int | None:
@@ -67,7 +72,11 @@ class StreamStates:
     def take(self, serial: bytes) -> int | None:
         """Return a slot for a connection; None: there is none left."""
         if not self._free:
-            return None
+            if self._mark == self._slots:
+                return None
+            self._free.append(self._mark)
+            self._mark += 1
+            _MARK.pack_into(self._memory, self._mark_at, self._mark)
         slot = self._free.pop()
         at = self._at(slot)
         self._memory[at : at + SERIAL_OCTETS] = serial

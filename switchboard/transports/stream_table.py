@@ -17,6 +17,7 @@ import termios
 from typing import Final, NamedTuple
 
 from switchboard.sip.flow import SERIAL_OCTETS
+from switchboard.transports.stream_states import StreamStates, octets_of
 
 RINGS: Final = 256
 RING_OCTETS: Final = 1 << 18
@@ -29,7 +30,10 @@ output goes; 0 while the ring is free."""
 _END_AT: Final = SERIAL_OCTETS + 8
 _NUMBER: Final = struct.Struct("@Q")
 """Native, so that it is written by one store."""
-_SIZE: Final = _HEADS + RINGS * RING_OCTETS
+_STATES_AT: Final = _HEADS + RINGS * RING_OCTETS
+SLOTS: Final = 100_000
+"""Connections that have states; memory that is not used costs nothing."""
+_SIZE: Final = _STATES_AT + octets_of(SLOTS)
 _TCP_INFO_OCTETS: Final = 128
 _BYTES_ACKED: Final = struct.Struct("=120xQ")
 
@@ -69,6 +73,8 @@ class StreamTable:
 
     def __init__(self, fd: int) -> None:
         self._memory = mmap.mmap(fd, _SIZE)
+        self.states = StreamStates(self._memory, _STATES_AT, SLOTS)
+        """What the channels need."""
         self.generation: int = _NUMBER.unpack_from(self._memory)[0]
         """How many processes have used it before."""
         _NUMBER.pack_into(self._memory, 0, self.generation + 1)

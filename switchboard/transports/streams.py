@@ -10,6 +10,7 @@ for ever otherwise.
 """
 
 import errno
+import re
 import secrets
 import select
 import socket
@@ -22,7 +23,9 @@ from typing import Final
 
 from switchboard.sip.flow import SERIAL_OCTETS, Flow, connection_of, is_dialled
 from switchboard.transports.channel import Channel, ChannelClosed, ChannelError
+from switchboard.transports.channels import Channels
 from switchboard.transports.keeping import Given, KeeperLink
+from switchboard.transports.stream_states import consumed_count
 from switchboard.transports.stream_table import StreamTable, Unwritten, kernel_count
 from switchboard.transports.tcp_sockets import dial, set_up
 
@@ -44,6 +47,10 @@ HEAD_OCTETS: Final = 1024
 """Of a request that could not be sent: our Via is in it."""
 _DISCARDED_AT_ONCE = 1 << 16
 _MOST_DISCARDED = 1 << 20
+_ROUTE = re.compile(
+    rb"\nRoute[ \t]*:[^\n]*?<sips?:(?:[^@>;\r\n]*@)?\[?([^>;:\]\r\n]+|[0-9a-f:.]+)", re.IGNORECASE
+)
+_REQUEST_URI = re.compile(rb"[A-Z]+ sips?:(?:[^@ ;\r\n]*@)?\[?([^ ;:\]\r\n]+|[0-9a-f:.]+)", re.IGNORECASE)
 _EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
@@ -78,16 +85,19 @@ class Connection:
         "end",
         "fed",
         "flow",
+        "given",
         "has_ended",
         "heard_at",
         "is_stranger",
         "midway_since",
+        "noted",
         "passed",
         "received",
         "recent",
         "ring",
         "serial",
         "since_at",
+        "slot",
         "sock",
         "stalled_since",
         "user",
@@ -110,17 +120,27 @@ class Connection:
         self.consumed = self.fed = self.passed = 0
         """Input: the kernel has given up what is before `consumed`; the channel has got `fed` octets more; it has
         nothing to say any more about what is before `passed`."""
-        self.due: deque[tuple[int, Sequence[Due]]] | None = None
-        """Places up to which input may be consumed, and when."""
+        self.due: deque[tuple[int, Sequence[Due], bytes]] | None = None
+        """Places up to which input may be consumed, when, and what a successor needs to read on from there."""
         self.base = self.written = self.end = 0
         """Output: see StreamTable. `written`: how far the kernel has accepted it."""
         self.ring: int | None = None
+        self.slot: int | None = None
+        """Where the states of its channel are, if that has any. `noted`: that of writing, the last time."""
+        self.noted = b""
+        self.given = 0
+        """The kernel's count at place 0 of the input."""
         self.stalled_since = self.midway_since = 0.0
         self.has_ended = False
         """Whether the peer will send nothing more."""
         self.backlog: list[bytes] | None = None
         """While it is being made: the messages that wait for it."""
         self.recent: list[tuple[float, bytes]] | None = None
+
+    @property
+    def output_end(self) -> int:
+        """The place behind all of its output."""
+        return self.written if self.ring is None else self.end
 
     @property
     def transport(self) -> int:
@@ -131,8 +151,7 @@ class Connection:
 class Streams:
     """The connections of edge-stream `instance`.
 
-    `make_channel(transport, is_new)` returns what stands between octets and messages; None: such a connection cannot
-    go on in another process than the one that it began in. `take(connection, messages, now)` hands messages on, and
+    `channels` makes what stands between octets and messages. `take(connection, messages, now)` hands messages on, and
     returns when they are taken. `failed(flow, head)` hears of requests that could not be sent. `ended(connection)` of
     each connection that was no stranger's. `refuse(connection, head, status, reason)` may answer a request that
     broke the rules.
@@ -142,7 +161,7 @@ class Streams:
         self,
         instance: int,
         link: KeeperLink,
-        make_channel: Callable[[int, bool], Channel | None],
+        channels: Channels,
         take: Callable[[Connection, list[bytes], float], Sequence[Due]],
         failed: Callable[[Flow, bytes], None],
         ended: Callable[[Connection], None],
@@ -153,9 +172,10 @@ class Streams:
         self.causes: Counter[str] = Counter()
         """Why connections ended."""
         self._instance, self._link, self._limits = instance, link, limits
-        self._make_channel, self._take, self._tell_failed = make_channel, take, failed
+        self._channels, self._take, self._tell_failed = channels, take, failed
         self._tell_ended, self._refuse = ended, refuse
         self._table = StreamTable(link.table)
+        self._states = self._table.states
         self._unwritten: dict[bytes, Unwritten] = {each.serial: each for each in self._table.unwritten()}
         self._epoll = select.epoll()
         self._by_serial: dict[bytes, Connection] = {}
@@ -193,19 +213,27 @@ class Streams:
         try:
             set_up(sock)
             local, peer = sock.getsockname()[0], sock.getpeername()
-            counted = kernel_count(sock)
+            counted, consumed = kernel_count(sock), consumed_count(sock)
         except OSError:  # it has ended before we saw it
             self._forget_unwritten(serial)
             self._drop(sock, serial, "ended early")
             return
-        channel = self._make_channel(transport, not was_given)
+        slot = self._states.find(serial)
+        if not was_given or not (slot is not None or counted or consumed):
+            channel = self._channels.accept(transport)
+        else:
+            reading, writing = self._states_of(slot, serial, counted, consumed)
+            channel = self._channels.restore(transport, reading, writing, is_new=not consumed)
         flow = Flow(transport, local, peer[0], peer[1], connection_of(self._instance, serial))
         if channel is None:
             self._forget_unwritten(serial)
+            if slot is not None:
+                self._states.free(slot)
             self._drop(sock, serial, "not resumed")
             return
         connection = Connection(serial, sock, flow, channel, since_at)
         connection.is_stranger, connection.base = is_stranger, counted
+        connection.given, connection.slot = consumed, slot
         self._enter(connection)
         self._go_on(connection, counted)
 
@@ -214,6 +242,7 @@ class Streams:
         for each in self._unwritten.values():
             self._table.free(each.ring)
         self._unwritten.clear()
+        self._states.forget_rest()
 
     def serve(self, now: float) -> None:
         """Read and write where that is possible now."""
@@ -235,13 +264,13 @@ class Streams:
         """Consume input whose messages have been taken."""
         for connection in list(self._waiting):
             due = connection.due
-            place = 0
+            place, reading = 0, b""
             while due and all(reached() >= wanted for reached, wanted in due[0][1]):
-                place = due.popleft()[0]
+                place, _, reading = due.popleft()
             if not due:
                 connection.due = None
                 del self._waiting[connection]
-            if place and not self._consume(connection, place):
+            if place and not self._consume(connection, place, reading):
                 continue
             if connection.has_ended or connection.fed >= MOST_WAITING - READ_OCTETS:
                 self._read(connection, now)
@@ -256,7 +285,7 @@ class Streams:
         """Send a message along a flow; to a new connection, if the flow names none. False: that is impossible."""
         connection = self.find(flow)
         if connection is None and not flow.connection:
-            connection = self._dial(flow, now)
+            connection = self._dial(flow, message, now)
         if connection is None:
             self.failed += 1
             return False
@@ -307,6 +336,8 @@ class Streams:
         self._drop(connection.sock, connection.serial, "")
         if connection.ring is not None:
             self._table.free(connection.ring)
+        if connection.slot is not None:
+            self._states.free(connection.slot)
         for at, head in connection.recent or ():
             if time.monotonic() - at < RECENT_S:
                 self._tell_failed(connection.flow, head)
@@ -348,6 +379,14 @@ class Streams:
             del self._by_peer[peer]
         for group in (self._waiting, self._stalled, self._midway, self._dialled):
             group.pop(connection, None)
+
+    def _states_of(self, slot: int | None, serial: bytes, counted: int, consumed: int) -> tuple[bytes, bytes]:
+        """What the channel of a predecessor has said of itself, as it is right now; b"" if nothing is."""
+        if slot is None:
+            return b"", b""
+        left = self._unwritten.get(serial)
+        written = counted if left is None else left.counted + left.end
+        return self._states.reading(slot, consumed), self._states.writing(slot, written)
 
     def _drop(self, sock: socket.socket, serial: bytes, cause: str) -> None:
         if cause:
@@ -412,6 +451,8 @@ class Streams:
             return
         if said := channel.take_output():
             self._write(connection, said, now)
+        else:
+            self._note_writing(connection, connection.output_end)
         if error is not None:
             self._end_wrong(connection, error, now)
         elif connection.serial in self._by_serial:
@@ -437,16 +478,22 @@ class Streams:
         if place <= connection.passed:
             return
         connection.passed = place
+        reading = connection.channel.reading
         if not due and not connection.due:
-            self._consume(connection, place)
+            self._consume(connection, place, reading)
             return
         if connection.due is None:
             connection.due = deque()
             self._waiting[connection] = None
-        connection.due.append((place, due))
+        connection.due.append((place, due, reading))
 
-    def _consume(self, connection: Connection, place: int) -> bool:
-        """Take input up to `place` from the kernel. False: the connection has ended."""
+    def _consume(self, connection: Connection, place: int, reading: bytes = b"") -> bool:
+        """Take input up to `place` from the kernel. False: the connection has ended.
+
+        `reading`: what a successor needs then.
+        """
+        if reading and connection.slot is not None:
+            self._states.note_reading(connection.slot, connection.given + place, reading)
         left = place - connection.consumed
         try:
             while left > 0:
@@ -470,7 +517,21 @@ class Streams:
             connection.midway_since = now
             self._midway[connection] = None
 
+    def _note_writing(self, connection: Connection, place: int) -> None:
+        """What a successor needs once the output goes up to `place`."""
+        state = connection.channel.writing
+        if not state or state == connection.noted:
+            return
+        if connection.slot is None:
+            connection.slot = self._states.take(connection.serial)
+        if connection.slot is not None:
+            self._states.note_writing(connection.slot, connection.base + place, state)
+        connection.noted = state
+
     def _write(self, connection: Connection, octets: bytes, now: float) -> None:
+        self._note_writing(
+            connection, (connection.written if connection.ring is None else connection.end) + len(octets)
+        )
         if connection.ring is None:
             self._begin_to_write(connection, octets, now)
         elif not self._table.extend(connection.ring, connection.written, connection.end, octets):
@@ -517,10 +578,10 @@ class Streams:
         recent = [each for each in connection.recent or () if now - each[0] < RECENT_S]
         connection.recent = [*recent[1 - RECENT :], (now, message[:HEAD_OCTETS])]
 
-    def _dial(self, flow: Flow, now: float) -> Connection | None:
+    def _dial(self, flow: Flow, message: bytes, now: float) -> Connection | None:
         if not is_dialled(flow.transport) or len(self._dialled) >= MOST_DIALLED:
             return None
-        channel = self._make_channel(flow.transport, True)
+        channel = self._channels.connect(flow.transport, peer_names(message, flow.host))
         try:
             sock = dial(flow.local, flow.host, flow.port)
         except (OSError, ValueError):
@@ -546,7 +607,7 @@ class Streams:
                 raise OSError(number, "not connected")
             sock.getpeername()
             local = sock.getsockname()[0]
-            connection.base = kernel_count(sock)
+            connection.base, connection.given = kernel_count(sock), consumed_count(sock)
             since_at = connection.since_at
             self._link.tell_made(
                 connection.serial, connection.transport, connection.flow.host, since_at, sock.fileno()
@@ -598,6 +659,16 @@ class Streams:
                     self.end(connection, "idle")
             elif silent_s > (limits.stranger_s if connection.received else limits.silent_s):
                 self.end(connection, "idle stranger")
+
+
+def peer_names(message: bytes, host: str) -> list[str]:
+    """Return whom a request or response wants to reach at the address `host`: by its top Route or Request-URI, too.
+
+    That is the name that was looked up (RFC 5922 §7.3).
+    """
+    found = _ROUTE.search(message) or _REQUEST_URI.match(message)
+    named = [found[1].decode("ascii", "replace").lower()] if found else []
+    return list(dict.fromkeys([*named, host]))
 
 
 def _discard(sock: socket.socket) -> None:

@@ -30,12 +30,15 @@ class _InnerError(ChannelError):
 
     def __init__(self, error: ChannelError, seal: Callable[[bytes], bytes]) -> None:
         self._seal, self._inside = seal, error.close_with
+        self._sealed: bytes | None = None
         super().__init__(error.reason, b"", error.messages, error.refused, error.status)
 
     @property
     def close_with(self) -> bytes:
-        """The octets to write first; asked for once."""
-        return self._seal(self._inside)
+        """The octets to write first."""
+        if self._sealed is None:
+            self._sealed = self._seal(self._inside)
+        return self._sealed
 
     @close_with.setter
     def close_with(self, octets: bytes) -> None:
@@ -50,12 +53,14 @@ class TlsChannel:
     """
 
     __slots__ = (
+        "_begun",
         "_buffered",
         "_check",
         "_fed",
         "_hello",
         "_incoming",
         "_inner",
+        "_inside",
         "_is_server",
         "_key_log",
         "_outgoing",
@@ -63,7 +68,6 @@ class TlsChannel:
         "_records",
         "_secrets",
         "_tls",
-        "cipher",
     )
 
     def __init__(
@@ -84,30 +88,44 @@ class TlsChannel:
         self._records: TlsRecords | None = None
         self._secrets: Secrets = {}
         self._hello = self._buffered = b""
-        self._fed = 0
+        self._fed = 0  # octets of the handshake
+        self._begun = False  # whether what is inside has let go of something
+        self._inside = 0  # octets that it holds
         self._queue: list[bytes] | None = []
         """Messages that wait for the end of the handshake; None behind it."""
-        self.cipher = ""
-        """Version and cipher, for people; "" before the handshake has ended."""
 
     @staticmethod
-    def restored(inner: Channel, reading: bytes, writing: bytes, cipher: str = "") -> "TlsChannel":
-        """Return what goes on where another left off: its `reading` and `writing`. ValueError."""
+    def restored(make_inner: Callable[[bool], Channel], reading: bytes, writing: bytes) -> "TlsChannel":
+        """Return what goes on where another left off: its `reading` and `writing`. ValueError.
+
+        `make_inner(is_new)`: what speaks inside; new, if nothing was let go of what the peer said to it.
+        """
         channel = TlsChannel.__new__(TlsChannel)
-        channel._inner, channel._records = inner, TlsRecords.restored(reading, writing)
+        channel._begun = reading[:1] != b"\0"
+        channel._records = TlsRecords.restored(reading[1:], writing)
+        channel._inner = make_inner(not channel._begun)
         channel._tls = channel._key_log = channel._check = channel._queue = None
         channel._secrets, channel._hello, channel._buffered = {}, b"", b""
-        channel._fed, channel._is_server, channel.cipher = 0, True, cipher
+        channel._fed, channel._inside, channel._is_server = 0, 0, True
         return channel
 
     @property
+    def cipher(self) -> str:
+        """Version and cipher, for people; "" before the handshake has ended."""
+        if self._records:
+            return self._records.cipher
+        if self._tls is None or self._queue is not None:
+            return ""
+        return f"{self._tls.version()} {(self._tls.cipher() or ('',))[0]}"
+
+    @property
     def reading(self) -> bytes:
-        """What a successor needs to read on from where `pending` begins; b"": it cannot. Secret."""
-        return self._records.reading if self._records else b""
+        """As a Channel has it."""
+        return bytes((self._begun,)) + self._records.reading if self._records else b""
 
     @property
     def writing(self) -> bytes:
-        """What a successor needs to write behind what was written; b"": it cannot. Secret."""
+        """As a Channel has it."""
         return self._records.writing if self._records else b""
 
     @property
@@ -208,7 +226,6 @@ class TlsChannel:
         if self._check:
             self._check(self._tls.getpeercert(binary_form=True))
         cipher, version = (self._tls.cipher() or ("", "", 0))[0], self._tls.version() or ""
-        self.cipher = f"{version} {cipher}"
         found = self._key_log and halves(
             version, cipher, self._secrets, self._hello, is_server=self._is_server
         )
@@ -229,7 +246,10 @@ class TlsChannel:
         data = records.feed(octets)
         messages = self._feed_inner(data) if data else []
         self._buffered += records.take_output()
-        records.keep(len(self._inner.pending))
+        left = len(self._inner.pending)
+        self._begun = self._begun or left < self._inside + len(data)
+        self._inside = left
+        records.keep(left)
         if records.error:
             alert = records.error.alert
             goodbye = b"" if alert is Alert.CLOSE_NOTIFY else records.close(alert)

@@ -67,6 +67,11 @@ class TlsContexts:
             doubts(read_identity(self._files), promised_names(self._settings), now or datetime.now(UTC))
         )
 
+    def close(self) -> None:
+        """Make no more of them."""
+        if self._log:
+            self._log.close()
+
     def _look(self) -> None:
         now = self._clock()
         if self._signature and now - self._looked_at < LOOK_EVERY_S:

@@ -280,6 +280,11 @@ class TlsRecords:
         return TlsRecords(Half.unpack(reading[_SKIP.size :]), Half.unpack(writing), skip)
 
     @property
+    def cipher(self) -> str:
+        """Version and cipher, for people."""
+        return f"TLSv1.{self._reader.version - 1} {self._reader.suite.name}"
+
+    @property
     def reading(self) -> bytes:
         """What a successor needs to read on from where `pending` begins; secret."""
         first = self._records[0].before if self._records else self._reader

@@ -32,7 +32,7 @@ from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 from switchboard.sip.via import Via
 from switchboard.transports.channel import ChannelError
-from switchboard.transports.channels import make_channel
+from switchboard.transports.channels import Channels
 from switchboard.transports.keeping import NAME, KeeperLink
 from switchboard.transports.streams import Connection, Due, StreamLimits, Streams
 from switchboard.workers.edge_rx import filter_policy
@@ -97,10 +97,11 @@ class EdgeStream(Actor):
         self._bad_items = 0
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._is_told = False
+        self._channels = Channels(settings)
         self._streams = Streams(
             instance,
             self._link,
-            partial(make_channel, settings),
+            self._channels,
             self._hand_on,
             self._tell_failed,
             self._tell_ended,
@@ -141,6 +142,10 @@ class EdgeStream(Actor):
         items = [codec.unpack(item)]
         self._show(items)
         self._send(items[0], time.monotonic())
+
+    def notes(self) -> list[str]:
+        """What is wrong with the certificate for TLS."""
+        return self._channels.notes()
 
     def next_deadline(self) -> float:
         """The next look around, the marks, the limits of time, what the tap has to tell."""
@@ -241,6 +246,7 @@ class EdgeStream(Actor):
             self._send_to_via(raw, flow, now)
         else:
             self._streams.failed += 1
+            self._closed.put([item[0]])  # again: a registrar that ended, or all that ended, may not know it
             self._tell_failed(flow, raw)
 
     def _look_who(self, connection: Connection, raw: bytes, now: float) -> None:
@@ -310,7 +316,7 @@ class EdgeStream(Actor):
             "transport": NAMES[connection.transport],
             "host": connection.flow.host,
             "port": connection.flow.port,
-            "cipher": "",
+            "cipher": getattr(connection.channel, "cipher", ""),
             "since_s": round(now_at - connection.since_at, 1),
             "idle_s": round(now - connection.heard_at, 1),
             "stranger": connection.is_stranger,

@@ -20,6 +20,7 @@ from switchboard.history.export import HepSender
 from switchboard.history.seen import Direction, Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import Sample, TapReader
+from switchboard.settings.hosts import EDGE_STREAM
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, router_numbers
 from switchboard.sip.dispatch import BRANCH_PREFIX
@@ -166,6 +167,7 @@ class HistoryService(Actor):
 def tapped_workers(settings: Settings) -> Iterable[tuple[str, int]]:
     """Names and instances of the workers to whose taps the history listens."""
     yield from (("edge-rx", 0), ("edge-tx", 0))
+    yield from ((EDGE_STREAM, number) for number in range(settings.edge_streams))
     yield from (("router", number) for number in router_numbers(settings))
     if settings.history_hops:
         yield ("translator", 0)

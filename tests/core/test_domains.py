@@ -82,6 +82,23 @@ def test_every_transport_has_its_port() -> None:
     assert own.is_secure
 
 
+@pytest.mark.parametrize(
+    ("own", "host", "expected"),
+    [
+        ("10.0.0.1", "10.0.0.2", True),
+        ("10.0.0.1", "10.0.0.1", False),
+        ("10.0.0.1", "127.0.0.2", False),
+        ("10.0.0.1", "::1", False),
+        ("10.0.0.1", "::ffff:127.0.0.1", False),
+        ("10.0.0.1", "phone.example", True),
+        ("127.0.0.1", "127.0.0.2", True),
+        ("127.0.0.1", "127.0.0.1", False),
+    ],
+)
+def test_nothing_is_dialled_on_our_own_machine(own: str, host: str, expected: bool) -> None:
+    assert OwnDomains([own], [], 5060).may_dial(host) is expected
+
+
 def test_udp_and_tcp_share_a_port_if_nothing_is_said() -> None:
     own = domains(5070)
     assert (own.port_of(UDP), own.port_of(TCP)) == (5070, 5070)

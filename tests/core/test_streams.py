@@ -359,6 +359,15 @@ def test_a_redirection_may_name_a_transport() -> None:
     assert again.flow == Flow(TCP, HOST, "10.0.0.22", 5060)
 
 
+@pytest.mark.parametrize("host", [HOST, "127.0.0.1", "127.8.8.8", "[::1]"])
+def test_other_services_of_our_machine_are_never_dialled(host: str) -> None:
+    board = Board(transports=PORTS)
+    board.bind("lenka", f"sip:lenka@{host}:6379;transport=tcp", source="")
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
+    assert board.statuses() == [100, 500]
+    assert not board.sent()
+
+
 def test_a_browser_is_never_dialled() -> None:
     board = Board(transports=PORTS)
     board.bind("lenka", "sip:lenka@10.0.0.12;transport=ws")
@@ -394,6 +403,27 @@ class TestSips:
         lenka(UDP).register(board)
         board.receive(request("INVITE", f"sips:lenka@{HOST}"), lukas(UDP).flow)
         assert board.statuses() == [416]
+
+    @pytest.mark.parametrize(("transport", "named"), [(TLS, ""), (WSS, ";transport=ws")], ids=["TLS", "WSS"])
+    def test_a_dialog_stays_secure(self, transport: int, named: str) -> None:
+        """Our Record-Route is a `sips` URI, too (RFC 3261 §16.6 step 4)."""
+        board = Board(transports=PORTS)
+        caller, callee = lukas(transport), lenka(TLS)
+        callee.register(board)
+        lines = (f"Contact: <sips:lukas@10.0.0.11{named}>",)
+        raw = request("INVITE", f"sips:lenka@{HOST}", source=caller.flow, lines=lines)
+        board.receive(raw, caller.flow)
+        (sent,) = board.sent()
+        routes = sent.message.values("record-route")
+        assert routes[0].startswith(f"<sips:{HOST}:5061;lr;sb=")
+        assert routes[-1].startswith(f"<sips:{HOST}:{PORTS[transport]}{named};lr;sb=")
+        bye = request(
+            "BYE", "sips:lukas@10.0.0.11" + named, source=callee.flow, branch="z9hG4bKbye", to_tag="from-1",
+            lines=tuple(f"Route: {route}" for route in routes),
+        )  # fmt: skip
+        board.receive(response(sent.message, 200, lines=(f"Contact: <{callee.contact}>",)), callee.flow)
+        board.receive(bye.replace(b";tag=from-1\r\nTo", b";tag=to-1\r\nTo"), callee.flow)
+        assert [each.flow for each in board.sent()] == [caller.flow]
 
     def test_a_contact_is_reached_over_tls(self) -> None:
         board = Board(transports=PORTS)

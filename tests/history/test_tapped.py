@@ -8,7 +8,7 @@ from history.wire import CALL_ID, call
 
 from switchboard.bus import frames
 from switchboard.bus.tap import SMALLEST
-from switchboard.history.seen import Address, Direction, Seen
+from switchboard.history.seen import Address, Direction, Seen, transport_of
 from switchboard.history.tapped import CallFilter, Sample, TapReader
 
 AT_NS = 5
@@ -162,3 +162,11 @@ def test_a_call_stays_wanted_whatever_its_messages_say() -> None:
     wanted = CallFilter("lukas")
     assert wanted.wants(call()[0])
     assert wanted.wants(call()[0]._replace(raw=f"BYE x SIP/2.0\r\nCall-ID: {CALL_ID}\r\n\r\n".encode()))
+
+
+@pytest.mark.parametrize(
+    ("via", "transport"),
+    [(b"Via: SIP/2.0/TCP h;branch=1", "TCP"), (b"v : sip / 2.0 / ws h", "WS"), (b"To: <sip:a>", "UDP")],
+)
+def test_the_transport_stands_in_via(via: bytes, transport: str) -> None:
+    assert transport_of(b"OPTIONS sip:a SIP/2.0\r\n" + via + b"\r\nVia: SIP/2.0/UDP g\r\n\r\n") == transport

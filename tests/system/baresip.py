@@ -31,7 +31,10 @@ class Baresip:
         self._command = lan.command(host, "baresip", "-4", "-f", str(home))
         home.mkdir()
         (home / "config").write_text(_CONFIGURATION.format(home=home))
-        (home / "accounts").write_text(f"<{self.uri};transport={transport}>;auth_pass=none;regint=600\n")
+        port = ":5061" if transport == "tls" else ""
+        (home / "accounts").write_text(
+            f"<{self.uri}{port};transport={transport}>;auth_pass=none;regint=600\n"
+        )
         (home / "contacts").touch()
         self._running: Console | None = None
 

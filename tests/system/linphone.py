@@ -18,10 +18,10 @@ _CONFIGURATION = """\
 [sip]
 sip_port=5060
 sip_tcp_port={tcp_port}
-sip_tls_port=0
+sip_tls_port={tls_port}
 default_proxy=0
 use_ipv6=0
-contact="{user}" <sip:{user}@{address}{named}>
+{trust}contact="{user}" <sip:{user}@{address}{named}>
 inc_timeout={ring_s}
 [rtp]
 audio_rtp_port=7078
@@ -29,12 +29,17 @@ video_rtp_port=9078
 [misc]
 max_calls={max_calls}
 [proxy_0]
-reg_proxy=<sip:{registrar};transport={transport}>
+reg_proxy=<sip:{registrar}{port};transport={transport}>
 reg_identity=sip:{user}@{registrar}
 reg_route={route}
 reg_sendregister=1
 reg_expires=600
 publish=0
+"""
+_TRUST = """\
+root_ca={authority}
+verify_server_certs=1
+verify_server_cn=1
 """
 _PASSWORD = """\
 [auth_info_0]
@@ -51,7 +56,7 @@ class Linphone:
     With `video` the phone can send a still picture, and takes the video that it is offered. With
     `outbound_proxy` all its requests go to the switchboard, not only those for its domain or its dialogs.
     `domain`: the switchboard's address. `password`: what it shows where it is asked for one in `realm`. It registers
-    over `transport`.
+    over `transport`; with TLS it wants a certificate of `authority` (PEM).
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Linphone:
         password: str = "",
         realm: str = "switchboard",
         transport: str = "udp",
+        authority: Path | None = None,
     ) -> None:
         self.user = user
         self._domain = domain
@@ -84,6 +90,9 @@ class Linphone:
             route=f"<sip:{domain};lr>" if outbound_proxy else "",
             transport=transport,
             tcp_port=5060 if transport == "tcp" else 0,
+            tls_port=5061 if transport == "tls" else 0,
+            port=":5061" if transport == "tls" else "",
+            trust=_TRUST.format(authority=authority) if authority else "",
             named="" if transport == "udp" else f";transport={transport}",
         )
         if password:

@@ -130,12 +130,15 @@ class Endpoint:
         self.net = net
         self.name = name
         self._receive = receive
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.bind((host, 0))
+        self._socket = self._open(host)
         self._socket.setblocking(False)
         self.address: Address = (host, self._socket.getsockname()[1])
         net.add(self._socket, self)
+
+    def _open(self, host: str) -> socket.socket:
+        opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        opened.bind((host, 0))
+        return opened
 
     def send(self, raw: bytes, destination: Address) -> None:
         """Send one datagram; nothing, once it was closed: a phone that was unplugged repeats nothing."""

@@ -82,6 +82,65 @@ def _ended(told: dict[str, Any]) -> dict[str, Any] | None:
     return told if told.get("outcome") == "answered" else None
 
 
+def fetch(url: str, token: str) -> tuple[str, bytes]:
+    """The media type and the content of an answer."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10.0) as answer:
+        return answer.headers.get_content_type(), answer.read()
+
+
+def test_a_demonstration_call_and_what_is_exported_of_it(switchboard: Switchboard, root: str) -> None:
+    token = made_token(switchboard, "exporter")
+    status, made = ask(f"{root}/demonstration", token, "POST")
+    assert (status, made["in_history"]) == (201, True)
+    call_id = made["call_id"]
+    switchboard.wait_record(call_id)
+    totals = ask(f"{root}/journal/totals?user=lab-anna", token)[1]
+    assert (totals["calls"], totals["missed"], totals["outcomes"]) == (1, 0, {"answered": 1})
+    assert totals["talked_s"] == totals["days"][0]["talked_s"] > 1
+    assert ask(f"{root}/journal/totals?user=nobody-at-all", token)[1]["days"] == []
+    kind, table = fetch(f"{root}/journal/csv?call_id={call_id}", token)
+    assert (kind, len(table.splitlines())) == ("text/csv", 2)
+    assert table.startswith(b"call_id,caller,callee,")
+    kind, capture = fetch(f"{root}/calls/{call_id}/capture", token)
+    assert (kind, capture[:4]) == ("application/x-pcapng", b"\x0a\x0d\x0d\x0a")
+    kind, text = fetch(f"{root}/calls/{call_id}/text", token)
+    assert kind == "text/plain"
+    assert "lab-boris answered." in text.decode()
+    for each in ("capture", "text"):
+        assert ask(f"{root}/calls/nothing/{each}", token)[0] == 404
+
+
+def test_a_program_follows_the_events(switchboard: Switchboard, root: str) -> None:
+    token = made_token(switchboard, "follower")
+    request = urllib.request.Request(f"{root}/events", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=20.0) as stream:
+        assert stream.headers.get_content_type() == "text/event-stream"
+        assert next_event(stream) == ("ready", {})
+        switchboard.cli("lab", "call", "petra", "karol", "--ring", "1.2", "--talk", "1.2")
+        seen: list[tuple[str, Any]] = []
+        while {"call.ended", "registration.ended"} - {kind for kind, _ in seen}:
+            seen.append(next_event(stream))
+        kinds = [kind for kind, _ in seen]
+        assert kinds.index("registration.began") < kinds.index("call.began") < kinds.index("call.changed")
+        assert {told["user"] for kind, told in seen if kind == "registration.began"} == {"petra", "karol"}
+        (record,) = [told for kind, told in seen if kind == "call.ended"]
+        assert record["outcome"] == "answered"
+        switchboard.cli("token", "remove", "follower")
+        while line := stream.readline():
+            assert line.startswith((b":", b"\n", b"event: registration.ended", b"data: "))
+
+
+def next_event(stream: Any) -> tuple[str, Any]:
+    kind = ""
+    while line := stream.readline().decode().rstrip("\n"):
+        if line.startswith("event: "):
+            kind = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            return kind, json.loads(line.removeprefix("data: ")) if not stream.readline().strip() else None
+    return next_event(stream)
+
+
 def test_a_token_is_void_once_it_is_removed(switchboard: Switchboard, root: str) -> None:
     token, reader = made_token(switchboard, "short"), made_token(switchboard, "reader", "--read-only")
     assert ask(f"{root}/status", token)[1]["ready"]

@@ -19,6 +19,8 @@ SDP = (
 class UserAgent:
     """A user agent at a port of its own. Phones of one Net and the same `name` share an address-of-record."""
 
+    transport = "UDP"
+
     def __init__(self, net: Net, name: str, host: str = "", proxy: Address | None = None) -> None:
         self.net = net
         self.proxy = proxy or net.proxy
@@ -26,13 +28,16 @@ class UserAgent:
         self.keep_alives: list[bytes] = []
         """Datagrams of nothing but line ends."""
         self.make_call_id: Callable[[], str] = partial(token_hex, 8)
-        self._endpoint = Endpoint(net, self.user, host or net.host, self._receive)
+        self._endpoint = self._open(host or net.host)
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[tuple[str, str], ServerTransaction] = {}
         self._inbox: list[ServerTransaction] = []
         self._acks: dict[tuple[str, int, str | None], tuple[Message, Address]] = {}
         self._registration = token_hex(8)
         self._registrations = 0
+
+    def _open(self, host: str) -> Endpoint:
+        return Endpoint(self.net, self.user, host, self._receive)
 
     @property
     def address(self) -> Address:
@@ -72,7 +77,7 @@ class UserAgent:
         """Build a request (§8.1.1); outside a dialog unless `sender`, `to` and `call_id` say otherwise."""
         branch = MAGIC_COOKIE + token_hex(8)
         fields = [
-            ("Via", f"SIP/2.0/UDP {host_port(self.address)};branch={branch};rport"),
+            ("Via", f"SIP/2.0/{self.transport} {host_port(self.address)};branch={branch};rport"),
             ("Max-Forwards", "70"),
             ("From", sender or f"<{self.aor}>;tag={token_hex(4)}"),
             ("To", to or f"<{uri}>"),

@@ -15,12 +15,12 @@ TURN_S = 0.01
 class KeeperThread:
     """Serves a keeper of `streams` edge-streams at `path` until it is closed."""
 
-    def __init__(self, path: Path, streams: int = 1, **limits: int) -> None:
+    def __init__(self, path: Path, streams: int = 1, transport: int = TCP, **limits: int) -> None:
         self.listeners = listen("127.0.0.1", 0)
         self.address = self.listeners[0].getsockname()[:2]
         most = {"most": 1000, "most_of_source": 1000, **limits}
         self.keeper = ConnectionKeeper(
-            path, [(each, TCP) for each in self.listeners], streams, **most, is_exempt=lambda _: False
+            path, [(each, transport) for each in self.listeners], streams, **most, is_exempt=lambda _: False
         )
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve)

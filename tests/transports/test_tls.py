@@ -95,6 +95,7 @@ def test_what_is_inside_breaks_its_rules(settings: Settings) -> None:
     assert (error.messages, error.refused[:3]) == ([message(1)], b"BYE")
     refusal = channel.wrap(message(400))
     assert peer.hear(refusal) == message(400)
+    assert error.close_with == error.close_with != b""
     peer.incoming.write(error.close_with)
     assert peer.tls.read() == b""
 

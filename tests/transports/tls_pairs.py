@@ -110,7 +110,7 @@ def accept(contexts: TlsContexts, inner: Channel | None = None, transport: int =
 
 def successor(channel: TlsChannel) -> TlsChannel:
     """What a new process makes of a channel whose process was killed."""
-    return TlsChannel.restored(StreamFraming(), channel.reading, channel.writing, channel.cipher)
+    return TlsChannel.restored(lambda _: StreamFraming(), channel.reading, channel.writing)
 
 
 def cut(octets: bytes, size: int) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.loop import Loop
 from switchboard.bus.peer import Peer
 from switchboard.settings.model import Settings
-from switchboard.sip.flow import TCP, Flow
+from switchboard.sip.flow import TCP, Flow, connection_of
 from switchboard.sip.scan import scan
 from switchboard.transports.keeping import NAME
 from switchboard.workers.edge_stream import EdgeStream
@@ -50,10 +50,10 @@ def response(method: str = "OPTIONS", port: int = 5070, status: str = "200 OK") 
 class Edge:
     """The service, its keeper, and the inboxes of all who may hear from it."""
 
-    def __init__(self, directory: Path, **settings: Any) -> None:
+    def __init__(self, directory: Path, transport: int = TCP, **settings: Any) -> None:
         self.settings = Settings(data_dir=directory, routers=2, domains=("switchboard.test",), **settings)
         self.settings.run_dir.mkdir(exist_ok=True)
-        self.keeper = KeeperThread(self.settings.run_dir / NAME)
+        self.keeper = KeeperThread(self.settings.run_dir / NAME, transport=transport)
         self.context = OwningContext()
         self.endpoints = Endpoints(self.settings.run_dir)
         peers = [("router", 0), ("router", 1), ("registrar", 0)]
@@ -263,6 +263,20 @@ def test_a_request_along_a_flow_that_is_gone_is_reported(edge: Edge) -> None:
         return body if subject == "sip.undeliverable" else None
 
     assert edge.serve_until(told) == [[flow, forwarded(router=1)]]
+
+
+def test_the_registrar_hears_of_a_connection_that_nobody_has(edge: Edge) -> None:
+    """Its end was told in another life, or all has ended since."""
+    flow = Flow(TCP, "127.0.0.1", "127.0.0.1", 9, connection_of(0, b"unknown!")).pack()
+    edge.send(flow, forwarded(router=1))
+
+    def told() -> Any:
+        if not edge.inboxes["registrar.0"].poll(0):
+            return None
+        subject, body = next_frame(edge.inboxes["registrar.0"])
+        return body if subject == "connection.closed" else None
+
+    assert edge.serve_until(told) == [[flow]]
 
 
 @pytest.fixture

@@ -51,9 +51,11 @@ class Api:
         answer = await self._do(operation, Call(path, query, body, token, source_of(request)))
         if answer is None:
             return Response(status_code=204)
+        if isinstance(answer, Response):
+            return answer
         return Response(answer.model_dump_json(), operation.status, media_type="application/json")
 
-    async def _do(self, operation: Operation, call: Call) -> BaseModel | None:
+    async def _do(self, operation: Operation, call: Call) -> BaseModel | Response | None:
         if self._at_once >= MOST_AT_ONCE:
             raise Problem(503, "Too much is asked for at once. Try again.", {"Retry-After": "1"})
         self._at_once += 1

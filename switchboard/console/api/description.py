@@ -78,6 +78,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
     done: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
     if operation.answer:
         done["content"] = {"application/json": {"schema": _ref(operation.answer)}}
+    if operation.media:
+        done["content"] = {operation.media: {"schema": {"type": "string"}}}
     more = [403, 413, 415] if operation.changes else []
     if not operation.body:
         more = [each for each in more if each not in (413, 415)]

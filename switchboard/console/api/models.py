@@ -105,7 +105,7 @@ class CallsNow(Page):
     calls: list[CallNow]
 
 
-class JournalQuery(Paged):
+class RecordsQuery(Asked):
     """Which records; empty fields do not matter. `since`, `until`: days of the switchboard's time zone."""
 
     user: Annotated[Text, Field(description="In the URI of caller or callee, in any case.")] = ""
@@ -113,6 +113,36 @@ class JournalQuery(Paged):
     since: Day = ""
     until: Day = ""
     call_id: Text = ""
+
+
+class JournalQuery(Paged, RecordsQuery):
+    """Which records, and how many."""
+
+
+class DayTotals(BaseModel):
+    """The calls that began on one day of the switchboard's time zone."""
+
+    day: str
+    calls: int
+    outcomes: dict[str, int]
+    talked_s: float
+
+
+class Totals(BaseModel):
+    """Calls that match a filter. `days`: those with calls, the latest first."""
+
+    calls: int
+    missed: int = Field(description="Those that nobody answered, though nothing failed.")
+    outcomes: dict[str, int] = Field(description="By outcome; those without calls are left out.")
+    talked_s: float
+    days: list[DayTotals]
+
+
+class Demonstrated(BaseModel):
+    """A demonstration call. `in_history`: whether its messages can be asked for already."""
+
+    call_id: str
+    in_history: bool
 
 
 class Records(Page):

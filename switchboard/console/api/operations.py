@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pydantic import BaseModel
+from starlette.responses import Response
 
 from switchboard.auth.api_tokens import ApiToken
 from switchboard.console.api.models import Nothing
@@ -27,18 +28,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`path` as in OpenAPI; `act` raises Problem. `answer` None: 204."""
+    """`path` as in OpenAPI; `act` raises Problem. `answer` None: 204, or what is `media`, which `act` returns whole."""
 
     name: str
     method: str
     path: str
     summary: str
-    act: Callable[[Call], Awaitable[BaseModel | None]]
+    act: Callable[[Call], Awaitable[BaseModel | Response | None]]
     answer: type[BaseModel] | None = None
     query: type[BaseModel] = Nothing
     body: type[BaseModel] | None = None
     status: int = 200
     problems: Sequence[int] = ()
+    media: str = ""
 
     @property
     def changes(self) -> bool:

@@ -1,0 +1,98 @@
+"""A fake phone on TCP: one connection to the switchboard, over which all comes and goes (RFC 3261 §18.3)."""
+
+import re
+import socket
+from collections.abc import Callable
+
+from system.net import Endpoint, Net
+from system.sipmsg import Address, host_port
+from system.user_agent import UserAgent
+
+_LENGTH = re.compile(rb"\r\n(?:Content-Length|l)[ \t]*:[ \t]*([0-9]+)", re.IGNORECASE)
+CONNECT_S = 5.0
+
+
+class StreamEndpoint(Endpoint):
+    """One connection to `proxy`; `receive` is called with every message and the other end's address.
+
+    `pongs` counts line ends between messages; `is_closed`: whether the switchboard has closed it.
+    """
+
+    def __init__(
+        self, net: Net, name: str, host: str, proxy: Address, receive: Callable[[bytes, Address], None]
+    ) -> None:
+        self.pongs = 0
+        self.is_closed = False
+        self._proxy = proxy
+        self._rest = b""
+        super().__init__(net, name, host, receive)
+
+    def _open(self, host: str) -> socket.socket:
+        return socket.create_connection(self._proxy, CONNECT_S, (host, 0))
+
+    def send(self, raw: bytes, destination: Address) -> None:  # noqa: ARG002
+        """Send it over the connection, wherever it is meant to go."""
+        if self._socket.fileno() < 0:
+            return
+        self.net.record(f"{self.name} {host_port(self.address)} => {host_port(self._proxy)}", raw)
+        self._socket.setblocking(True)
+        self._socket.sendall(raw)
+        self._socket.setblocking(False)
+
+    def read(self) -> None:
+        """Read what is there, and hand whole messages on."""
+        try:
+            came = self._socket.recv(1 << 18)
+        except ConnectionResetError:
+            came = b""
+        if not came:
+            self.is_closed = True
+            self.net.remove(self._socket)
+            return
+        self._rest += came
+        while message := self._next():
+            self.net.record(f"{self.name} {host_port(self.address)} <= {host_port(self._proxy)}", message)
+            self._receive(message, self._proxy)
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+        if not self.is_closed:
+            self.net.remove(self._socket)
+        self._socket.close()
+
+    def _next(self) -> bytes:
+        while self._rest.startswith(b"\r\n"):
+            self._rest = self._rest[2:]
+            self.pongs += 1
+        head, found, _ = self._rest.partition(b"\r\n\r\n")
+        if not found:
+            return b""
+        length = _LENGTH.search(head)
+        assert length, f"no Content-Length: {head!r}"
+        size = len(head) + 4 + int(length[1])
+        if len(self._rest) < size:
+            return b""
+        message, self._rest = self._rest[:size], self._rest[size:]
+        return message
+
+
+class StreamAgent(UserAgent):
+    """A user agent on TCP."""
+
+    transport = "TCP"
+
+    def _open(self, host: str) -> StreamEndpoint:
+        self.connection = StreamEndpoint(self.net, self.user, host, self.proxy, self._receive)
+        return self.connection
+
+    @property
+    def contact(self) -> str:
+        """The URI at which it says that it is reached."""
+        return f"sip:{self.user}@{host_port(self.address)};transport=tcp"
+
+
+def registered_on_stream(net: Net, name: str) -> StreamAgent:
+    """A phone on TCP whose contact the switchboard knows."""
+    phone = StreamAgent(net, name)
+    phone.register().expect(200)
+    return phone

@@ -1,0 +1,123 @@
+"""Calls over TCP, and between TCP and UDP; the worker that has the connections is killed meanwhile."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from system.dialog import hang_up, place_call
+from system.harness import Switchboard, wait_until
+from system.net import Net
+from system.stream_agent import StreamAgent, registered_on_stream
+from system.user_agent import UserAgent, registered
+
+from switchboard.supervisor.worker import STEADY_S
+
+pytestmark = pytest.mark.system
+
+Make = Callable[[Net, str], UserAgent]
+MIXES = [(registered_on_stream, registered), (registered, registered_on_stream), (registered_on_stream,) * 2]
+IDS = ["tcp-udp", "udp-tcp", "tcp-tcp"]
+KILLS = 10
+
+
+@pytest.mark.parametrize(("make_caller", "make_callee"), MIXES, ids=IDS)
+@pytest.mark.parametrize("by", ["caller", "callee"])
+def test_a_call(switchboard: Switchboard, net: Net, make_caller: Make, make_callee: Make, by: str) -> None:
+    caller, callee = make_caller(net, "kristian"), make_callee(net, "lukas")
+    call = place_call(caller, callee)
+    ends = (call.caller, call.callee)
+    hang_up(*ends if by == "caller" else ends[::-1])
+    record = switchboard.wait_record(call.call_id)
+    assert (record["outcome"], record["status"], record["ended_by"]) == ("answered", 200, by)
+
+
+@pytest.mark.parametrize(("make_caller", "make_callee"), MIXES, ids=IDS)
+def test_a_caller_gives_up(net: Net, make_caller: Make, make_callee: Make) -> None:
+    caller, callee = make_caller(net, "kristian"), make_callee(net, "lukas")
+    invite = caller.invite(callee.aor)
+    incoming = callee.expect("INVITE")
+    incoming.reply(180)
+    invite.expect(180)
+    cancel = caller.cancel(invite)
+    callee.expect("CANCEL").reply(200)
+    incoming.reply(487)
+    cancel.expect(200)
+    invite.expect(487)
+    incoming.expect_ack()
+
+
+def test_a_callee_whose_connection_is_gone(switchboard: Switchboard, net: Net) -> None:
+    """The caller hears of it at once."""
+    caller, callee = registered(net, "kristian"), registered_on_stream(net, "lukas")
+    before = count_of(switchboard)
+    callee.close()
+    wait_until(lambda: count_of(switchboard) < before or None, "the end of the connection")
+    invite = caller.invite(callee.aor)
+    net.wait_for(lambda: any(status >= 300 for status in invite.statuses()) or None, "a final response")
+    assert invite.statuses()[-1] == 480
+
+
+def test_a_ping_is_answered(net: Net) -> None:
+    phone = StreamAgent(net, "lukas")
+    phone.send(b"\r\n\r\n")
+    net.wait_for(lambda: phone.connection.pongs or None, "a pong")
+
+
+def test_messages_of_any_pieces(net: Net) -> None:
+    """Several in one segment, one in several."""
+    caller, callee = registered_on_stream(net, "kristian"), registered_on_stream(net, "lukas")
+    first, second = (caller.request("MESSAGE", callee.aor, body=b"x" * 3000) for _ in range(2))
+    octets = first.encode() + second.encode()
+    for part in (octets[:100], octets[100:5000], octets[5000:]):
+        caller.send(part)
+    assert {callee.expect("MESSAGE").request.call_id for _ in range(2)} == {first.call_id, second.call_id}
+
+
+def test_connections_are_listed(switchboard: Switchboard, net: Net) -> None:
+    phone = registered_on_stream(net, "lukas")
+    listed = json.loads(switchboard.cli("connections", "--json").stdout)["connections"]
+    (ours,) = [each for each in listed if each["port"] == phone.address[1]]
+    assert (ours["user"], ours["transport"], ours["stranger"]) == (phone.user, "TCP", False)
+    assert phone.user in switchboard.cli("connections").stdout
+
+
+def test_a_killed_worker_loses_no_connection_and_no_message() -> None:
+    with Switchboard() as board, Net(board.address) as net:
+        pairs = [
+            (registered_on_stream(net, f"caller{number}"), registered_on_stream(net, f"callee{number}"))
+            for number in range(5)
+        ]
+        call = place_call(*pairs[0])
+        for kill in range(KILLS):
+            asked = [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs]
+            board.kill("edge-stream")
+            more = [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs]
+            for _, callee in pairs:
+                for _ in range(2):
+                    callee.expect("MESSAGE", timeout_s=8.0).reply(200)
+            for each in asked + more:
+                each.expect(200, timeout_s=8.0)
+            wait_until(lambda n=kill + 1: is_steady(board, n) or None, "a steady worker")  # type: ignore[misc]
+        hang_up(call.caller, call.callee)
+        assert not any(each.connection.is_closed for pair in pairs for each in pair)
+        assert count_of(board) == 2 * len(pairs)
+
+
+def test_all_is_there_after_a_restart_of_everything(switchboard: Switchboard, net: Net) -> None:
+    caller, callee = registered_on_stream(net, "kristian"), registered_on_stream(net, "lukas")
+    call = place_call(caller, callee)
+    switchboard.cli("restart", "--all")
+    hang_up(call.callee, call.caller)
+    place_call(callee, caller)
+    assert not caller.connection.is_closed
+    assert not callee.connection.is_closed
+
+
+def is_steady(switchboard: Switchboard, restarts: int) -> bool:
+    """Whether it would be started again at once."""
+    worker = switchboard.component("edge-stream")
+    return worker["restarts"] == restarts and worker["uptime_s"] > STEADY_S
+
+
+def count_of(switchboard: Switchboard) -> int:
+    return len(json.loads(switchboard.cli("connections", "--json").stdout)["connections"])
