@@ -43,6 +43,7 @@ from switchboard.workers.run import run_actor
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses, which tell our own REGISTERs."""
 SIP_PORT, SIPS_PORT = 5060, 5061
+_SUCCESS: Final = b"SIP/2.0 2"
 CLOSED_KEPT: Final = 10_000
 CONNECTIONS_SHOWN: Final = 10_000
 _CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
@@ -256,16 +257,25 @@ class EdgeStream(Actor):
         elif not flow.connection:
             if not self._streams.send(raw, flow, now):
                 self._tell_unsent(raw, flow)
-        elif raw.startswith(b"SIP/"):
-            self._send_to_via(raw, flow, now)
         else:
+            self._send_elsewhere(raw, flow, now)
+
+    def _send_elsewhere(self, raw: bytes, flow: Flow, now: float) -> None:
+        """The connection is gone: the registrar hears of it again, which may have been told in another life, or before
+        it bound somebody to it.
+        """
+        if not raw.startswith(b"SIP/"):
             self._streams.failed += 1
-            self._closed.put([item[0]])  # again: a registrar that ended, or all that ended, may not know it
+            self._closed.put([flow.pack()])
             self._tell_failed(flow, raw)
+            return
+        if raw.startswith(_SUCCESS):
+            self._closed.put([flow.pack()])
+        self._send_to_via(raw, flow, now)
 
     def _look_who(self, connection: Connection, raw: bytes, now: float) -> None:
         """Whoever has registered or called, or is called, is no stranger."""
-        if raw.startswith(b"SIP/2.0 2"):
+        if raw.startswith(_SUCCESS):
             found = _CSEQ.search(raw)
             if found is None:
                 return

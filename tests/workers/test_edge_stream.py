@@ -275,10 +275,11 @@ def test_a_request_along_a_flow_that_is_gone_is_reported(edge: Edge) -> None:
     assert edge.serve_until(told) == [[flow, forwarded(router=1)]]
 
 
-def test_the_registrar_hears_of_a_connection_that_nobody_has(edge: Edge) -> None:
-    """Its end was told in another life, or all has ended since."""
+@pytest.mark.parametrize("sent", [forwarded(router=1), b"SIP/2.0 200 OK\r\nCSeq: 1 REGISTER\r\n\r\n"])
+def test_the_registrar_hears_of_a_connection_that_nobody_has(edge: Edge, sent: bytes) -> None:
+    """Its end was told in another life, or before the registrar bound somebody to it."""
     flow = Flow(TCP, "127.0.0.1", "127.0.0.1", 9, connection_of(0, b"unknown!")).pack()
-    edge.send(flow, forwarded(router=1))
+    edge.send(flow, sent)
 
     def told() -> Any:
         if not edge.inboxes["registrar.0"].poll(0):
