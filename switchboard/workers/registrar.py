@@ -214,7 +214,8 @@ class RegistrarService(Actor):
     def _tell_edge(self) -> None:
         """How far we are, and from where phones have registered."""
         for source in self._reception.take_sources():
-            self._sources.put([source])
+            if source[0] == UDP:  # edge-streams see for themselves
+                self._sources.put([source])
         self._sources.flush()
         if (stamp := self._reception.take_stamp()) is not None:
             self._edge_rx.send("sip.taken", [f"{self.name}.0", stamp])
