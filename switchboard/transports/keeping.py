@@ -3,7 +3,8 @@
 The keeper accepts connections, and holds a duplicate of each descriptor. It listens at a Unix socket in the run
 directory. An edge-stream connects, says its number, and gets the table of its output and all connections that are
 its; later it gets the new ones, and tells which it has made itself, which have ended, and which are of somebody whom
-it knows. The end of the Unix connection shows that the process is gone.
+it knows. The end of the Unix connection shows that the process is gone. Another process of ours (the console) may give
+the keeper a connection that it has accepted.
 
 A connection is a *stranger's* until somebody has registered or called over it. The number of connections is bounded,
 of one source and of all; beyond, the oldest stranger goes, and if there is none, the newcomer.
@@ -58,6 +59,25 @@ class Word(IntEnum):
     """Here are connections; with their descriptors."""
     ALL = 7
     """Those were all there are."""
+    LENT = 8
+    """Somebody else gives a connection, whose handshake has ended; with the descriptor."""
+
+
+def visit(path: Path) -> socket.socket:
+    """Return a way to the keeper, for `lend`. OSError: it is not there."""
+    desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        desk.setblocking(False)
+        desk.connect(str(path))
+    except OSError:
+        desk.close()
+        raise
+    return desk
+
+
+def lend(desk: socket.socket, connection: socket.socket, transport: int) -> None:
+    """Give the keeper a connection that we have accepted, and whose handshake has ended. OSError."""
+    socket.send_fds(desk, [codec.pack([Word.LENT, transport])], [connection.fileno()])
 
 
 class KeeperLink:
@@ -254,6 +274,9 @@ class ConnectionKeeper:
                 self._pause()
                 break
             self._admit(sock, str(address[0]), transport)
+        self._give()
+
+    def _give(self) -> None:
         for number, stream in enumerate(self._streams):
             self._serve(number, stream.give)
 
@@ -263,7 +286,7 @@ class ConnectionKeeper:
             for listener, _ in self._listeners:
                 self.watched.pop(listener.fileno(), None)
 
-    def _admit(self, sock: socket.socket, source: str, transport: int) -> None:
+    def _admit(self, sock: socket.socket, source: str, transport: int, was_given: bool = False) -> None:
         if not self._has_room(self._sources.get(source, {}), source):
             self.refused += 1
             sock.close()
@@ -271,7 +294,9 @@ class ConnectionKeeper:
             self.accepted += 1
             stream = min(self._streams, key=lambda each: len(each.kept))
             serial = secrets.token_bytes(SERIAL_OCTETS)
-            self._keep(stream, _Kept(sock.detach(), serial, transport, source, time.time()))
+            self._keep(
+                stream, _Kept(sock.detach(), serial, transport, source, time.time(), was_given=was_given)
+            )
             stream.to_give[serial] = stream.kept[serial]
 
     def _has_room(self, of_source: MutableMapping[bytes, _Kept], source: str) -> bool:
@@ -317,17 +342,33 @@ class ConnectionKeeper:
                 self.watched[link.fileno()] = lambda link=link: self._hear_first(link)  # type: ignore[misc]
 
     def _hear_first(self, link: socket.socket) -> None:
-        """A process says which edge-stream it is."""
+        """A process says which edge-stream it is, or gives a connection."""
         fd = link.fileno()
         try:
-            match codec.unpack(link.recv(MESSAGE_OCTETS)):
-                case [Word.HELLO, int(number)] if 0 <= number < len(self._streams):
+            message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+            match codec.unpack(message), fds:
+                case [Word.HELLO, int(number)], [] if 0 <= number < len(self._streams):
                     self._begin(number, link)
                     return
+                case [Word.LENT, int(transport)], [given]:
+                    self._take_lent(socket.socket(fileno=given), transport)
+                case _:
+                    for each in fds:
+                        os.close(each)
         except (OSError, codec.CodecError):
             pass
         del self.watched[fd]
         link.close()
+
+    def _take_lent(self, sock: socket.socket, transport: int) -> None:
+        os.set_inheritable(sock.fileno(), False)
+        try:
+            source = str(sock.getpeername()[0])
+        except OSError:  # it has ended
+            sock.close()
+        else:
+            self._admit(sock, source, transport, was_given=True)
+            self._give()
 
     def _begin(self, number: int, link: socket.socket) -> None:
         stream = self._streams[number]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from transports.keepers import KeeperThread
 
-from switchboard.sip.flow import TCP
-from switchboard.transports.keeping import AT_ONCE, Given, KeeperLink
+from switchboard.sip.flow import TCP, WS
+from switchboard.transports.keeping import AT_ONCE, Given, KeeperLink, lend, visit
 
 LIMIT_S = 5.0
 
@@ -115,6 +115,26 @@ def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], di
         assert second.given == [[b"12345678", TCP, 5.0, False, True]]
         second.close()
         assert keeper.keeper.count == 1
+
+
+def test_a_connection_that_somebody_else_has_accepted_is_kept(
+    make: Callable[..., KeeperThread], directory: Path
+) -> None:
+    make()
+    stream = Stream(directory)
+    with socket.create_server(("127.0.0.1", 0)) as console:
+        phone = socket.create_connection(console.getsockname())
+        taken, _ = console.accept()
+        with visit(directory / "s") as desk, taken:
+            lend(desk, taken, WS)
+    stream.until(lambda: len(stream.given) == 1)
+    _, transport, _, is_stranger, was_given = stream.given[0]
+    assert (transport, is_stranger, was_given) == (WS, True, True)
+    with socket.socket(fileno=os.dup(stream.fds[0])) as given:
+        phone.sendall(b"hello")
+        assert given.recv(5) == b"hello"
+    phone.close()
+    stream.close()
 
 
 def test_the_oldest_stranger_goes_first(make: Callable[..., KeeperThread], directory: Path) -> None:
