@@ -28,12 +28,33 @@ JOURNAL = "journal.0"
 ANSWER_WITHIN_S = 5.0
 
 
-def page_of(
-    records: Iterable[CallDetailRecord], skip: int, count: int
-) -> tuple[list[CallDetailRecord], bool]:
-    """Return `count` records after the first `skip`, and whether there are more."""
-    found = list(islice(records, skip, skip + count + 1))
-    return found[:count], len(found) > count
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page of records, and what is drawn above it. `days`: the latest first; `charted`: the records they count."""
+
+    records: Sequence[CallDetailRecord] = ()
+    more: bool = False
+    days: Sequence["Day"] = ()
+    charted: int = 0
+
+
+def page_of(records: Iterable[CallDetailRecord], skip: int, count: int, charted: int = 0) -> Shown:
+    """Return `count` records after the first `skip`. Of the first page so many are counted by day, as far as a chart
+    reaches; `records`: the last that ended first.
+    """
+    if skip or not charted:
+        found = list(islice(records, skip, skip + count + 1))
+        return Shown(found[:count], len(found) > count)
+    found, days = [], dict[str, Day]()
+    for record in islice(records, charted):
+        if len(found) <= count:
+            found.append(record)
+        _count(record, days)
+        if len(days) > BARS and len(found) > count:
+            break
+    return Shown(
+        found[:count], len(found) > count, _latest_first(days), sum(each.calls for each in days.values())
+    )
 
 
 @dataclass(slots=True)
@@ -59,10 +80,18 @@ def by_day(records: Iterable[CallDetailRecord]) -> list[Day]:
     """Count the records, the latest day first."""
     days: dict[str, Day] = {}
     for record in records:
-        name = datetime.fromisoformat(record.started_at).astimezone().strftime("%Y-%m-%d")
-        day = days.setdefault(name, Day(name))
-        day.outcomes[record.outcome.value] += 1
-        day.talked_s += record.duration_s
+        _count(record, days)
+    return _latest_first(days)
+
+
+def _count(record: CallDetailRecord, days: dict[str, Day]) -> None:
+    name = datetime.fromisoformat(record.started_at).astimezone().strftime("%Y-%m-%d")
+    day = days.setdefault(name, Day(name))
+    day.outcomes[record.outcome.value] += 1
+    day.talked_s += record.duration_s
+
+
+def _latest_first(days: dict[str, Day]) -> list[Day]:
     return [days[name] for name in sorted(days, reverse=True)]
 
 
@@ -141,6 +170,8 @@ def _part(settings: Settings, context: BusContext, position: int) -> list[bytes]
 A_PAGE = 100
 MAX_SKIP = 100_000
 MAX_CSV = 500_000
+MOST_CHARTED = 10_000
+"""Records that are looked at for the chart above the list; "Totals a day" counts all."""
 FIELDS = ("user", "outcome", "since", "until", "call_id")
 Answer = TypeVar("Answer")
 
@@ -162,20 +193,23 @@ class Journal:
         """The calls that match, the last that ended first."""
         asked = _asked(request)
         skip = _number(request.query_params.get("skip", ""))
-        nothing: tuple[list[CallDetailRecord], bool] = ([], False)
-        (records, more), problem = await self._read(
-            asked, lambda found: page_of(found, skip, A_PAGE), nothing, from_end=True
+        shown, problem = await self._read(
+            asked, lambda found: page_of(found, skip, A_PAGE, MOST_CHARTED), Shown(), from_end=True
         )
         return self._pages.page(
             request,
             "journal.html",
-            records=records,
+            records=shown.records,
+            bars=bars(shown.days),
+            is_small=True,
+            charted=shown.charted if shown.charted == MOST_CHARTED else 0,
+            filters=_filters(asked),
             asked=asked,
             outcomes=list(Outcome),
             quick=_quick(asked, time.time()),
             problem=problem,
             query=urlencode({name: text for name, text in asked.items() if text}),
-            older=skip + A_PAGE if more else None,
+            older=skip + A_PAGE if shown.more else None,
             newer=max(0, skip - A_PAGE) if skip else None,
         )
 
@@ -189,6 +223,9 @@ class Journal:
             "days.html",
             days=days,
             bars=bars(days),
+            is_small=False,
+            charted=0,
+            filters=_filters(asked),
             outcomes=list(Outcome),
             asked=asked,
             problem=problem,
@@ -227,6 +264,11 @@ class Journal:
 
 def _asked(request: Request) -> dict[str, Any]:
     return {name: request.query_params.get(name, "").strip() for name in FIELDS}
+
+
+def _filters(asked: dict[str, Any]) -> str:
+    """What a bar of the chart leads to besides its day."""
+    return urlencode({name: asked[name] for name in ("user", "outcome") if asked[name]})
 
 
 def _number(text: str) -> int:

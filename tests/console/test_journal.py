@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from console.conftest import Open
 
-from switchboard.console.journal import BARS, Bar, Day, bars
+from switchboard.console.journal import BARS, MOST_CHARTED, Bar, Day, bars
 from switchboard.journal.record import CallDetailRecord
 
 
@@ -82,6 +82,23 @@ def test_totals(open_console: Open) -> None:
     page = open_console().get("/journal/days").text
     days = [part.partition("<")[0] for part in page.split('">2026-')[1:]]
     assert days == ["11-04", "11-03", "11-02"]
+
+
+@pytest.mark.usefixtures("journal")
+def test_the_list_has_a_chart_of_what_it_shows(open_console: Open) -> None:
+    browser = open_console()
+    assert '<a href="/journal?since=2026-11-03&amp;until=2026-11-03"' in browser.get("/journal").text
+    missed = browser.get("/journal?user=example.net&outcome=failed").text
+    assert "<figure" not in missed, "one day is no chart"
+    chosen = browser.get("/journal?user=sip").text
+    assert 'until=2026-11-03&amp;user=sip" aria-label="2026-11-03: 1 call"' in chosen
+    assert "<figure" not in browser.get("/journal?skip=100").text
+
+
+def test_a_chart_counts_so_many_at_most(open_console: Open, data_dir: Path) -> None:
+    lines = [record(1 + number % 2).to_line() for number in range(MOST_CHARTED + 10)]
+    (data_dir / "cdr.jsonl").write_bytes(b"".join(lines))
+    assert f"Of the last {MOST_CHARTED} calls" in open_console().get("/journal").text
 
 
 @pytest.mark.usefixtures("journal")
