@@ -40,7 +40,7 @@ class SipSocket:
             _, answer = shake_hands(_head_of(request.scope), self._allows)
             with visit(self._keeper) as desk, closing(guest.let_go()) as taken, suppress(OSError):
                 taken.send(answer)  # nothing is before it in the kernel's buffer, which has room
-                lend(desk, taken, WS)
+                lend(desk, taken, WS, request.client.host if request.client else "")
         except HandshakeRefused as refused:
             return _say(refused.http_status, refused.sentence, **refused.headers)
         except OSError:

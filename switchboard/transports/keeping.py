@@ -36,8 +36,8 @@ _ANSWER_S = 5.0
 _PAUSE_S = 1.0
 """Nobody is accepted for so long when the system has no descriptor left."""
 Given = list[Any]
-"""Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, and whether a process
-before has had it."""
+"""Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, whether a process before
+has had it, and the address of the peer, which may be behind a proxy."""
 
 
 class Word(IntEnum):
@@ -75,9 +75,12 @@ def visit(path: Path) -> socket.socket:
     return desk
 
 
-def lend(desk: socket.socket, connection: socket.socket, transport: int) -> None:
-    """Give the keeper a connection that we have accepted, and whose handshake has ended. OSError."""
-    socket.send_fds(desk, [codec.pack([Word.LENT, transport])], [connection.fileno()])
+def lend(desk: socket.socket, connection: socket.socket, transport: int, source: str) -> None:
+    """Give the keeper a connection that we have accepted, and whose handshake has ended. OSError.
+
+    `source`: the address of the peer, numeric, as whoever is before us has told it.
+    """
+    socket.send_fds(desk, [codec.pack([Word.LENT, transport, source])], [connection.fileno()])
 
 
 class KeeperLink:
@@ -157,7 +160,7 @@ class _Kept:
     was_given: bool = False
 
     def given(self) -> Given:
-        return [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given]
+        return [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given, self.source]
 
 
 class _Stream:
@@ -350,8 +353,10 @@ class ConnectionKeeper:
                 case [Word.HELLO, int(number)], [] if 0 <= number < len(self._streams):
                     self._begin(number, link)
                     return
-                case [Word.LENT, int(transport)], [given]:
-                    self._take_lent(socket.socket(fileno=given), transport)
+                case [Word.LENT, int(transport), str(source)], [given]:
+                    os.set_inheritable(given, False)
+                    self._admit(socket.socket(fileno=given), source, transport, was_given=True)
+                    self._give()
                 case _:
                     for each in fds:
                         os.close(each)
@@ -359,16 +364,6 @@ class ConnectionKeeper:
             pass
         del self.watched[fd]
         link.close()
-
-    def _take_lent(self, sock: socket.socket, transport: int) -> None:
-        os.set_inheritable(sock.fileno(), False)
-        try:
-            source = str(sock.getpeername()[0])
-        except OSError:  # it has ended
-            sock.close()
-        else:
-            self._admit(sock, source, transport, was_given=True)
-            self._give()
 
     def _begin(self, number: int, link: socket.socket) -> None:
         stream = self._streams[number]

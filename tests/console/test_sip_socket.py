@@ -45,12 +45,12 @@ def shake(console: Console, origin: str = "http://127.0.0.1", protocol: str = "s
     return console.connect(HANDSHAKE.format(host=host, origin=origin, protocol=protocol).encode())
 
 
-def taken(desk: socket.socket) -> socket.socket:
-    """The connection that the keeper is given."""
+def taken(desk: socket.socket, source: str = "127.0.0.1") -> socket.socket:
+    """The connection of `source` that the keeper is given."""
     link, _ = desk.accept()
     with link:
         said, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 2)
-    assert codec.unpack(said) == [Word.LENT, WS]
+    assert codec.unpack(said) == [Word.LENT, WS, source]
     (fd,) = fds
     return socket.socket(fileno=fd)
 
@@ -72,6 +72,15 @@ def test_the_keeper_gets_the_connection_of_a_page(console: Console, desk: socket
         assert given.recv(4096) == frame(EMPTY)
         given.sendall(b"\x81\x05hello")
         assert read(page.recv(4096)) == [events.TextMessage("hello")]
+
+
+def test_a_proxy_tells_whose_connection_it_is(data_dir: Path, desk: socket.socket) -> None:
+    url = "https://pbx.example"
+    with serving(data_dir, console_password=PASSWORD_HASH, console_url=url) as console:
+        request = HANDSHAKE.format(host="pbx.example", origin=url, protocol="sip")
+        request = request.replace("\r\n", "\r\nX-Forwarded-For: 192.0.2.7\r\n", 1)
+        with console.connect(request.encode()) as page, taken(desk, "192.0.2.7"):
+            assert page.recv(4096).startswith(b"HTTP/1.1 101 ")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_successor_gets_all_connections(make: Callable[..., KeeperThread], dir
     phones = [keeper.connect() for _ in range(2 * AT_ONCE + 1)]
     first = Stream(directory)
     first.until(lambda: len(first.given) == len(phones))
-    assert {(transport, stranger, before) for _, transport, _, stranger, before in first.given} == {
+    assert {(transport, stranger, before) for _, transport, _, stranger, before, _ in first.given} == {
         (TCP, True, False)
     }
     first.link.tell_known(first.given[0][0])
@@ -112,7 +112,7 @@ def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], di
         first.close()
         second = Stream(directory)
         second.until(lambda: second.link.is_complete)
-        assert second.given == [[b"12345678", TCP, 5.0, False, True]]
+        assert second.given == [[b"12345678", TCP, 5.0, False, True, "127.0.0.1"]]
         second.close()
         assert keeper.keeper.count == 1
 
@@ -126,10 +126,10 @@ def test_a_connection_that_somebody_else_has_accepted_is_kept(
         phone = socket.create_connection(console.getsockname())
         taken, _ = console.accept()
         with visit(directory / "s") as desk, taken:
-            lend(desk, taken, WS)
+            lend(desk, taken, WS, "192.0.2.7")
     stream.until(lambda: len(stream.given) == 1)
-    _, transport, _, is_stranger, was_given = stream.given[0]
-    assert (transport, is_stranger, was_given) == (WS, True, True)
+    _, transport, _, *rest = stream.given[0]
+    assert (transport, rest) == (WS, [True, True, "192.0.2.7"])
     with socket.socket(fileno=os.dup(stream.fds[0])) as given:
         phone.sendall(b"hello")
         assert given.recv(5) == b"hello"

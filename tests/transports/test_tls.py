@@ -256,3 +256,32 @@ def test_a_server_that_is_another(settings: Settings, tmp_path: Path) -> None:
                 channel.feed(answer)
         else:
             assert channel.feed(answer) == []
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_a_resumed_session(settings: Settings, survive: bool) -> None:
+    """Of TLS 1.2, whose tickets come in the handshake."""
+    contexts = TlsContexts(settings.model_copy(update={"tls_survive": survive}))
+    context = client_context(settings, TLS12)
+    first = Peer(context)
+    connect(accept(contexts), first)
+    second = Peer(context, session=first.tls.session)
+    connect(channel := accept(contexts), second)
+    assert second.tls.session_reused
+    assert channel.feed(second.say(message(1))) == [message(1)]
+    assert second.hear(channel.wrap(message(2))) == message(2)
+    assert bool(channel.writing) == survive
+
+
+def test_a_server_that_wants_another_key_share(settings: Settings) -> None:
+    """HelloRetryRequest (RFC 8446 §4.1.4)."""
+    context = _server(settings, TLS13)
+    context.set_ecdh_curve("secp521r1")
+    peer = Peer(context, is_server=True)
+    channel = TlsContexts(settings).connect(StreamFraming(), ["127.0.0.1"])
+    assert channel
+    said = channel.wrap(message(1))
+    for _ in range(4):
+        channel.feed(peer.shake_hands(said))
+        said = channel.take_output()
+    assert peer.hear(said) == message(1)

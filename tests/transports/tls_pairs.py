@@ -55,12 +55,13 @@ class Peer:
     context: ssl.SSLContext
     is_server: bool = False
     name: str | None = "127.0.0.1"
+    session: ssl.SSLSession | None = None
     incoming: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
     outgoing: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
 
     def __post_init__(self) -> None:
         self.tls = self.context.wrap_bio(
-            self.incoming, self.outgoing, self.is_server, None if self.is_server else self.name
+            self.incoming, self.outgoing, self.is_server, None if self.is_server else self.name, self.session
         )
 
     def shake_hands(self, octets: bytes = b"") -> bytes:
