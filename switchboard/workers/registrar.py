@@ -33,6 +33,7 @@ from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers
+from switchboard.sip.flow import UDP
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
