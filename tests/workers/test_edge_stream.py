@@ -11,6 +11,7 @@ import pytest
 import zmq
 from bus.contexts import OwningContext
 from bus.inbox import bind_inbox, next_frame
+from structlog.testing import capture_logs
 from transports.keepers import KeeperThread
 
 from switchboard.bus import frames
@@ -380,6 +381,15 @@ def test_who_is_refused_hears_why(edge: Edge, length: bytes, status: bytes) -> N
     phone = edge.connect()
     phone.sendall(request().replace(b"Content-Length: 0\r\n", length))
     assert edge.got(phone, 12) == b"SIP/2.0 %b " % status
+
+
+def test_bad_input_of_one_source_is_told_once(edge: Edge) -> None:
+    with capture_logs() as logs:
+        for _ in range(3):
+            edge.connect().sendall(b"\x16\x03\x01 another protocol\r\n\r\n")
+        edge.serve_until(lambda: edge.ended() == {"bad_input": 3})
+        edge.service.flush()
+    assert [each["reason"] for each in logs] == ["Octets That Are No SIP Message"]
 
 
 def test_a_reset_is_counted(edge: Edge) -> None:
