@@ -304,8 +304,7 @@ class EdgeStream(Actor):
             via = Via.parse(Message(raw, scan(raw)).top_via)
         except ParseError:
             return None
-        host = dict(via.params).get("received") or via.host
-        return host.strip("[]"), via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
+        return flow.host, via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
 
     def _tell_unsent(self, raw: bytes, flow: Flow) -> None:
         if not raw.startswith(b"SIP/"):

@@ -122,6 +122,18 @@ def test_a_phone_on_udp_cannot_take_an_encrypted_call_and_says_so(
     phone.wait_for("failed 488")
 
 
+@pytest.mark.parametrize(("stack", "status"), [("JsSIP", 488), ("SIP.js", 480)])
+def test_a_page_cannot_take_a_plain_call_and_says_so(
+    make_phone: MakePhone, net: Net, stack: str, status: int
+) -> None:
+    desk = registered(net, "desk")
+    phone = make_phone(stack)
+    invite = desk.invite(f"sip:{phone.user}@{desk.domain}")
+    phone.wait_for("ringing")
+    phone.do("answer")
+    invite.expect(status)
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_phone_on_udp_reaches_a_page_by_the_contact_that_leads_nowhere(
     make_phone: MakePhone, net: Net, stack: str
