@@ -144,3 +144,17 @@ INTEROP ?= --write docs/PHONES.md
 interop: setup
 	PYTHONPATH=tests:. $(BIN)/python -m interop $(INTEROP)
 .PHONY: interop
+
+# JsSIP for the console's page Phone, bundled anew; version and licence are in jssip.txt beside it. Needs npm.
+STATIC := switchboard/console/static
+jssip:
+	rm -rf build/jssip && mkdir -p build/jssip
+	cp tests/system/web/package.json tests/system/web/package-lock.json build/jssip
+	cd build/jssip && npm ci --ignore-scripts --no-audit --no-fund --silent
+	cd build/jssip && echo 'window.JsSIP = require("jssip");' | node_modules/.bin/esbuild --bundle --minify \
+		--legal-comments=none --log-level=error --outfile=../../$(STATIC)/jssip.js
+	echo "jssip.js is JsSIP (https://jssip.net) with what it needs, made by 'make jssip'." > $(STATIC)/jssip.txt
+	for each in jssip debug ms events sdp-transform; do \
+		printf '\n%s %s\n\n' $$each $$(node -p "require('./build/jssip/node_modules/$$each/package.json').version"); \
+		cat build/jssip/node_modules/$$each/[Ll][Ii][Cc][Ee][Nn][Ss]*; done >> $(STATIC)/jssip.txt
+.PHONY: jssip

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,7 +85,7 @@ class OtherSwitchboard(Switchboard):
 
 @contextmanager
 def _ours(
-    workers: int, settings: Mapping[str, str], make: type[Switchboard] = Switchboard
+    workers: int, settings: Mapping[str, str], make: Callable[..., Switchboard] = Switchboard
 ) -> Iterator[Subject]:
     routers = {"SWITCHBOARD_ROUTERS": str(workers)} if workers else {}
     with make({**OURS_SETTINGS, **routers, **settings}) as ours:
@@ -97,7 +98,8 @@ def _before(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
     checkout = os.environ.get("BENCH_BEFORE")
     if not checkout:
         raise Unavailable("BENCH_BEFORE names no checkout")
-    with _ours(workers, {"PYTHONPATH": checkout, **settings}, OtherSwitchboard) as subject:
+    make = partial(OtherSwitchboard, runner=("honcho", "start", "-f", f"{checkout}/Procfile"))
+    with _ours(workers, {"PYTHONPATH": checkout, **settings}, make) as subject:
         yield replace(subject, kind=Kind.BEFORE)
 
 

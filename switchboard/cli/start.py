@@ -248,17 +248,18 @@ def _make_worker(each: WorkerName, component: Component, settings: Settings, hel
 def _fork_first(workers: Iterable[tuple[Worker, WorkerName]]) -> None:
     """Load the code once for all workers, and fork those from here. Code that cannot be loaded its worker tells of.
 
-    Code of what no call needs is loaded by its own fork: meanwhile, and nobody else has a use for it.
+    The console's, which no other has a use for, is loaded by its own fork meanwhile.
     """
     if not SUPPORTED:
         return
     workers = list(workers)
     for worker, name in workers:
-        if name.name in OPTIONAL:
+        if name.name == Component.CONSOLE:
             worker.fork(partial(_load_and_run, name))
-    loaded = [(worker, name, _load(name)) for worker, name in workers if name.name not in OPTIONAL]
-    gc.collect()
+    gc.disable()
+    loaded = [(worker, name, _load(name)) for worker, name in workers if name.name != Component.CONSOLE]
     gc.freeze()
+    gc.enable()
     for worker, name, run in loaded:
         if run is not None:
             worker.fork(partial(run, name.arguments, is_fork=True))

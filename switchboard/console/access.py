@@ -44,6 +44,8 @@ def is_known_host(header: str, names: Collection[str], only_loopback: bool) -> b
 CSRF_FIELD = "csrf"
 MAX_BODY_BYTES = 64 << 10
 OPEN_TO_ALL = ("/login", "/static/", "/provisioning/", "/authority.pem", "/healthz", "/readyz")
+SIP = "/sip"
+"""Where phones in web pages connect: `ws_origins` says which pages, and their users have passwords of their own."""
 API = "/api/"
 READING = ("GET", "HEAD")
 SECURE_HEADERS = {
@@ -94,6 +96,9 @@ class Access:
             return
         if scope["path"].startswith(API):  # it asks for its tokens, and no cookie counts there
             await self._api(scope, receive, _sender(send, None))
+            return
+        if scope["path"] == SIP:
+            await self._app(scope, receive, _sender(send, None))
             return
         headers = Headers(scope=scope)
         if _came_from_elsewhere(headers):

@@ -41,6 +41,8 @@ from switchboard.console.phones import Phones
 from switchboard.console.phrases import Phrases
 from switchboard.console.recent import RecentReader
 from switchboard.console.sessions import LIFETIME_S, Sessions
+from switchboard.console.sip_socket import SipSocket
+from switchboard.console.softphone import Softphone
 from switchboard.console.streams import Streams
 from switchboard.console.users import Users
 from switchboard.console.watch import Watch
@@ -109,6 +111,8 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Failures(pages, settings, context).routes,
         *Users(pages, settings, people).routes,
         *Phones(pages, settings, people).routes,
+        *Softphone(pages, settings).routes,
+        *SipSocket(settings).routes,
         *Authority(pages, settings).routes,
         *demonstration.routes,
         *Phrases(pages, settings).routes,

@@ -19,6 +19,7 @@ NAV = (
     ("/journal", "Journal"),
     ("/registrations", "Failed registrations"),
     ("/users", "Users and phones"),
+    ("/softphone", "Phone"),
     ("/phrases", "Phrases"),
 )
 SAID = {

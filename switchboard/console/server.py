@@ -97,6 +97,12 @@ class HttpConnection(H11Protocol):
         """As Guest has it."""
         self.transport.abort()
 
+    def let_go(self) -> socket.socket:
+        """Return it, as another process is to have it. The request gets no answer of ours."""
+        taken = cast(socket.socket, self.transport.get_extra_info("socket").dup())
+        self.transport.abort()  # which closes our descriptor, and tells the browser nothing
+        return taken
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.since = time.monotonic()
         scope[GUEST] = self

@@ -72,7 +72,7 @@ class Environment:
         """Return how what is planned leaves: to `hop`, or where else it may go; None if nobody can get it."""
         target = plan.target
         if target.flows and not target.path:
-            return self._completed(target.flows[0])
+            return self.flow_after(plan, None)
         flow = self._flow_to(hop, target.local, plan.hop.transport)
         return flow or self._flow_to(plan.fallback, "", UDP)
 
@@ -82,7 +82,7 @@ class Environment:
             hop = plan.fallback
             return None if tried is not None and hop == tried.hop else self._flow_to(hop, "", UDP)
         flows = list(map(self._completed, plan.target.flows))
-        start = flows.index(tried) + 1 if tried in flows else 0
+        start = flows.index(tried) + 1 if tried and tried in flows else 0
         return next((flow for flow in flows[start:] if flow), None)
 
     def _completed(self, octets: bytes) -> Flow | None:

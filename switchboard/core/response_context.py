@@ -271,7 +271,7 @@ class ResponseContext:
         effects.touch(self.server)
         flow = self._env.flow_for(branch.plan, hop)
         if flow is None:
-            self._give_up(branch, 503, effects)
+            self._give_up(branch, self._unreached(branch), effects)
         else:
             self._send_over(branch, flow, effects)
 

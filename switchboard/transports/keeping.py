@@ -3,7 +3,8 @@
 The keeper accepts connections, and holds a duplicate of each descriptor. It listens at a Unix socket in the run
 directory. An edge-stream connects, says its number, and gets the table of its output and all connections that are
 its; later it gets the new ones, and tells which it has made itself, which have ended, and which are of somebody whom
-it knows. The end of the Unix connection shows that the process is gone.
+it knows. The end of the Unix connection shows that the process is gone. Another process of ours (the console) may give
+the keeper a connection that it has accepted.
 
 A connection is a *stranger's* until somebody has registered or called over it. The number of connections is bounded,
 of one source and of all; beyond, the oldest stranger goes, and if there is none, the newcomer.
@@ -35,8 +36,8 @@ _ANSWER_S = 5.0
 _PAUSE_S = 1.0
 """Nobody is accepted for so long when the system has no descriptor left."""
 Given = list[Any]
-"""Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, and whether a process
-before has had it."""
+"""Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, whether a process before
+has had it, and the address of the peer, which may be behind a proxy."""
 
 
 class Word(IntEnum):
@@ -58,6 +59,28 @@ class Word(IntEnum):
     """Here are connections; with their descriptors."""
     ALL = 7
     """Those were all there are."""
+    LENT = 8
+    """Somebody else gives a connection, whose handshake has ended; with the descriptor."""
+
+
+def visit(path: Path) -> socket.socket:
+    """Return a way to the keeper, for `lend`. OSError: it is not there."""
+    desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        desk.setblocking(False)
+        desk.connect(str(path))
+    except OSError:
+        desk.close()
+        raise
+    return desk
+
+
+def lend(desk: socket.socket, connection: socket.socket, transport: int, source: str) -> None:
+    """Give the keeper a connection that we have accepted, and whose handshake has ended. OSError.
+
+    `source`: the address of the peer, numeric, as whoever is before us has told it.
+    """
+    socket.send_fds(desk, [codec.pack([Word.LENT, transport, source])], [connection.fileno()])
 
 
 class KeeperLink:
@@ -137,7 +160,7 @@ class _Kept:
     was_given: bool = False
 
     def given(self) -> Given:
-        return [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given]
+        return [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given, self.source]
 
 
 class _Stream:
@@ -254,6 +277,9 @@ class ConnectionKeeper:
                 self._pause()
                 break
             self._admit(sock, str(address[0]), transport)
+        self._give()
+
+    def _give(self) -> None:
         for number, stream in enumerate(self._streams):
             self._serve(number, stream.give)
 
@@ -263,7 +289,7 @@ class ConnectionKeeper:
             for listener, _ in self._listeners:
                 self.watched.pop(listener.fileno(), None)
 
-    def _admit(self, sock: socket.socket, source: str, transport: int) -> None:
+    def _admit(self, sock: socket.socket, source: str, transport: int, was_given: bool = False) -> None:
         if not self._has_room(self._sources.get(source, {}), source):
             self.refused += 1
             sock.close()
@@ -271,7 +297,9 @@ class ConnectionKeeper:
             self.accepted += 1
             stream = min(self._streams, key=lambda each: len(each.kept))
             serial = secrets.token_bytes(SERIAL_OCTETS)
-            self._keep(stream, _Kept(sock.detach(), serial, transport, source, time.time()))
+            self._keep(
+                stream, _Kept(sock.detach(), serial, transport, source, time.time(), was_given=was_given)
+            )
             stream.to_give[serial] = stream.kept[serial]
 
     def _has_room(self, of_source: MutableMapping[bytes, _Kept], source: str) -> bool:
@@ -317,13 +345,21 @@ class ConnectionKeeper:
                 self.watched[link.fileno()] = lambda link=link: self._hear_first(link)  # type: ignore[misc]
 
     def _hear_first(self, link: socket.socket) -> None:
-        """A process says which edge-stream it is."""
+        """A process says which edge-stream it is, or gives a connection."""
         fd = link.fileno()
         try:
-            match codec.unpack(link.recv(MESSAGE_OCTETS)):
-                case [Word.HELLO, int(number)] if 0 <= number < len(self._streams):
+            message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+            match codec.unpack(message), fds:
+                case [Word.HELLO, int(number)], [] if 0 <= number < len(self._streams):
                     self._begin(number, link)
                     return
+                case [Word.LENT, int(transport), str(source)], [given]:
+                    os.set_inheritable(given, False)
+                    self._admit(socket.socket(fileno=given), source, transport, was_given=True)
+                    self._give()
+                case _:
+                    for each in fds:
+                        os.close(each)
         except (OSError, codec.CodecError):
             pass
         del self.watched[fd]

@@ -47,6 +47,7 @@ HEAD_OCTETS: Final = 1024
 """Of a request that could not be sent: our Via is in it."""
 _DISCARDED_AT_ONCE = 1 << 16
 _MOST_DISCARDED = 1 << 20
+TOO_SLOW: Final = "The rest did not come in time."
 _ROUTE = re.compile(
     rb"\nRoute[ \t]*:[^\n]*?<sips?:(?:[^@>;\r\n]*@)?\[?([^>;:\]\r\n]+|[0-9a-f:.]+)", re.IGNORECASE
 )
@@ -208,7 +209,7 @@ class Streams:
 
     def adopt(self, given: Given, fd: int) -> None:
         """Take a connection that the keeper gives us."""
-        serial, transport, since_at, is_stranger, was_given = given
+        serial, transport, since_at, is_stranger, was_given, source = given
         sock = socket.socket(fileno=fd)
         try:
             set_up(sock)
@@ -224,7 +225,7 @@ class Streams:
         else:
             reading, writing = self._states_of(slot, serial, counted, consumed)
             channel = self._channels.restore(transport, reading, writing, is_new=not consumed)
-        flow = Flow(transport, local, peer[0], peer[1], connection_of(self._instance, serial))
+        flow = Flow(transport, local, source, peer[1], connection_of(self._instance, serial))
         if channel is None:
             self._forget_unwritten(serial)
             if slot is not None:
@@ -646,7 +647,13 @@ class Streams:
                 self.end(connection, "does not read")
         for connection in list(self._midway):
             if now - connection.midway_since > self._limits.half_s:
-                self.end(connection, "half a message")
+                self._end_midway(connection, now)
+
+    def _end_midway(self, connection: Connection, now: float) -> None:
+        if farewell := connection.channel.farewell(TOO_SLOW):
+            self._write(connection, farewell, now)
+        if connection.serial in self._by_serial:
+            self.end(connection, "half a message")
 
     def _sweep_idle(self, now: float) -> None:
         limits = self._limits

@@ -13,7 +13,10 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psutil
 
 SEND_BYTES = 4 << 20
 MESSAGE_BYTES = 1621
@@ -205,15 +208,21 @@ def _holder(port: int) -> tuple[int | None, str]:
     """
     import psutil  # 20 ms, for a complaint only
 
+    pids = {process.pid for process in psutil.process_iter() if _has_bound(process, port)}
     try:
-        pids = {
-            connection.pid
-            for connection in psutil.net_connections(kind="udp")
-            if connection.pid and connection.laddr and connection.laddr.port == port
-        }
         for process in map(psutil.Process, sorted(pids)):
             if pids.isdisjoint(parent.pid for parent in process.parents()):
                 return process.pid, " ".join(process.cmdline())
     except psutil.Error:
         pass
     return None, ""
+
+
+def _has_bound(process: "psutil.Process", port: int) -> bool:
+    import psutil
+
+    try:
+        connections = process.net_connections(kind="udp")
+    except psutil.Error:
+        return False
+    return any(each.laddr and each.laddr.port == port for each in connections)

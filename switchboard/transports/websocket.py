@@ -37,6 +37,16 @@ Allows = Callable[[str, str], bool]
 """Whether pages of an origin ("": it was not told) may connect to a host (with its port, as the browser knows it)."""
 
 
+class HandshakeRefused(ChannelError):
+    """A request that opens no WebSocket here; `headers` of the HTTP response, and a sentence that it says."""
+
+    def __init__(self, status: HTTPStatus, sentence: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(f"{status:d} {sentence}", http_refusal(status, sentence, headers))
+        self.http_status = status
+        self.sentence = sentence
+        self.headers = dict(headers)
+
+
 class WebSocketFraming(Framing):
     """One connection; it `is_new` as long as none of its octets was consumed, for then the handshake has not ended."""
 
@@ -75,10 +85,10 @@ class WebSocketFraming(Framing):
     def _shake_hands(self) -> bool:
         """Whether the request has come whole, and is answered. ChannelError."""
         if self._held and not self._held[:1].isalpha():
-            raise _refused(HTTPStatus.BAD_REQUEST, "These octets are no HTTP request.")
+            raise HandshakeRefused(HTTPStatus.BAD_REQUEST, "These octets are no HTTP request.")
         end = self._held.find(HEAD_END) + len(HEAD_END)
         if max(end, len(self._held) if end < len(HEAD_END) else 0) > self._limit:
-            raise _refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The header is too large.")
+            raise HandshakeRefused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The header is too large.")
         if end < len(HEAD_END):
             return False
         self._connection, answer = shake_hands(bytes(self._held[:end]), self._allows)
@@ -167,7 +177,7 @@ class WebSocketFraming(Framing):
 
 
 def shake_hands(head: bytes, allows: Allows) -> tuple[Connection, bytes]:
-    """Return the WebSocket that the request (untrusted, whole) opens, and the answer. ChannelError, with an answer."""
+    """Return the WebSocket that the request (untrusted, whole) opens, and the answer. HandshakeRefused."""
     handshake = H11Handshake(ConnectionType.SERVER)
     try:
         handshake.receive_data(head)
@@ -175,47 +185,47 @@ def shake_hands(head: bytes, allows: Allows) -> tuple[Connection, bytes]:
     except (RemoteProtocolError, UnicodeError) as error:
         raise _not_understood(head, error) from error
     if not isinstance(request, events.Request):
-        raise _refused(HTTPStatus.BAD_REQUEST, "These octets are no HTTP request.")
+        raise HandshakeRefused(HTTPStatus.BAD_REQUEST, "These octets are no HTTP request.")
     if SUBPROTOCOL not in request.subprotocols:
-        raise _refused(
+        raise HandshakeRefused(
             HTTPStatus.BAD_REQUEST, "A WebSocket here speaks the subprotocol sip (RFC 7118): offer it."
         )
     origins = [value.decode("latin-1") for name, value in request.extra_headers if name == b"origin"]
     for origin in origins or [""]:
         if not allows(origin, request.host):
-            raise _refused(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect here: see ws_origins.")
+            raise HandshakeRefused(
+                HTTPStatus.FORBIDDEN, "Pages of this origin may not connect here: see ws_origins."
+            )
     answer = handshake.send(events.AcceptConnection(subprotocol=SUBPROTOCOL))
     assert handshake.connection
     return handshake.connection, answer
 
 
-def _not_understood(head: bytes, error: Exception) -> ChannelError:
+def _not_understood(head: bytes, error: Exception) -> HandshakeRefused:
     """Say what is wrong with the request."""
     http = _HTTP.match(head)
     if not http:
-        return _refused(HTTPStatus.BAD_REQUEST, "These octets are no HTTP request.")
+        return HandshakeRefused(HTTPStatus.BAD_REQUEST, "These octets are no HTTP request.")
     if http[1] != b"GET":
-        return _refused(HTTPStatus.METHOD_NOT_ALLOWED, "A WebSocket is opened by GET.", ["Allow: GET"])
+        return HandshakeRefused(
+            HTTPStatus.METHOD_NOT_ALLOWED, "A WebSocket is opened by GET.", [("Allow", "GET")]
+        )
     if not _UPGRADE.search(head):
         sentence = "Phones in web pages speak SIP over WebSocket here; there is nothing to look at."
-        return _refused(HTTPStatus.UPGRADE_REQUIRED, sentence, ["Upgrade: websocket"])
+        return HandshakeRefused(HTTPStatus.UPGRADE_REQUIRED, sentence, [("Upgrade", "websocket")])
     hint = getattr(error, "event_hint", None)
     if isinstance(hint, events.RejectConnection) and hint.status_code == HTTPStatus.UPGRADE_REQUIRED:
         sentence = "Version 13 of the WebSocket protocol is needed."
-        return _refused(HTTPStatus.UPGRADE_REQUIRED, sentence, ["Sec-WebSocket-Version: 13"])
-    return _refused(HTTPStatus.BAD_REQUEST, "The request opens no WebSocket.")
+        return HandshakeRefused(HTTPStatus.UPGRADE_REQUIRED, sentence, [("Sec-WebSocket-Version", "13")])
+    return HandshakeRefused(HTTPStatus.BAD_REQUEST, "The request opens no WebSocket.")
 
 
-def _refused(status: HTTPStatus, sentence: str, headers: Sequence[str] = ()) -> ChannelError:
-    return ChannelError(f"{status:d} {sentence}", http_refusal(status, sentence, headers))
-
-
-def http_refusal(status: HTTPStatus, sentence: str, headers: Sequence[str] = ()) -> bytes:
+def http_refusal(status: HTTPStatus, sentence: str, headers: Sequence[tuple[str, str]] = ()) -> bytes:
     """Return a response that ends an HTTP connection, and says why to people."""
     body = f"{sentence}\n".encode()
     lines = [
         f"HTTP/1.1 {status:d} {status.phrase}",
-        *headers,
+        *(f"{name}: {value}" for name, value in headers),
         "Content-Type: text/plain; charset=utf-8",
         f"Content-Length: {len(body)}",
         "Connection: close",

@@ -10,25 +10,24 @@ import structlog
 
 from switchboard.bus.actor import Actor, FastPath
 from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints, SocketKind
+from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.frames import REGISTERED, flow_of
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.bus.peer import Peer
 from switchboard.bus.rounds import BatchInterval
-from switchboard.bus.rpc import RpcGroup
 from switchboard.bus.tap import Tap
 from switchboard.core.domains import parse_networks
 from switchboard.edge.admission import KEPT, Loads
 from switchboard.edge.filter import EdgeFilter
-from switchboard.edge.held_calls import HeldCalls
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, Ingress
 from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, leaving_routers, router_numbers
+from switchboard.settings.site import endpoints_of, leaving_routers
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
+from switchboard.workers.held_calls import find_held_calls, named
 from switchboard.workers.run import run_actor
 
 try:
@@ -90,28 +89,14 @@ class EdgeRx(Actor):
         taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
         self.fast_path = self._make_fast_path()
-        self._held_calls = self._find_held_calls(context, endpoints)
-
-    def _find_held_calls(self, context: BusContext, endpoints: Endpoints) -> HeldCalls:
-        settings = self._settings
-        numbers = _names(router_numbers(settings))
-
-        def ask(names: Iterable[str]) -> RpcGroup:
-            servers = {name: endpoints.ask("router", numbers[name]) for name in names}
-            return RpcGroup(context, servers, "calls.held", settings.routers)
-
-        found = HeldCalls(
-            self._dispatcher.held, settings.routers, numbers, settings.data_dir / "routers", ask
-        )
-        found.start(time.monotonic())
-        return found
+        self._held_calls = find_held_calls(settings, context, self._dispatcher)
 
     def _look_for_leaving(self, now: float) -> None:
         """One may be there that had nothing left, and waits to be told that it gets nothing more."""
         leaving = self._leaving.intersection(leaving_routers(self._settings))
         if leaving and not self._held_calls.is_changing:
             self._dispatcher.leaving |= leaving
-            self._held_calls.begin(_names([*range(self._settings.routers), *sorted(leaving)]), now)
+            self._held_calls.begin(named([*range(self._settings.routers), *sorted(leaving)]), now)
 
     def _make_fast_path(self) -> FastPath | None:
         if EdgePath is None:
@@ -231,10 +216,6 @@ class EdgeRx(Actor):
         self._taken += taken
         if taken:
             self._loads.stamp(taken)
-
-
-def _names(routers: Iterable[int]) -> dict[str, int]:
-    return {f"router.{number}": number for number in routers}
 
 
 def filter_policy(settings: Settings) -> FilterPolicy:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -16,6 +16,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.frames import SENT, flow_of, pack_sent
 from switchboard.bus.outbox import Outbox, PackedOutbox
+from switchboard.bus.peer import Peer
 from switchboard.bus.tap import Tap
 from switchboard.core.refusal import answer_on_stream
 from switchboard.edge.admission import KEPT
@@ -36,11 +37,14 @@ from switchboard.transports.channels import Channels
 from switchboard.transports.keeping import NAME, KeeperLink
 from switchboard.transports.streams import Connection, Due, StreamLimits, Streams
 from switchboard.workers.edge_rx import filter_policy
+from switchboard.workers.held_calls import find_held_calls
+from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
 
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses, which tell our own REGISTERs."""
 SIP_PORT, SIPS_PORT = 5060, 5061
+_SUCCESS: Final = b"SIP/2.0 2"
 CLOSED_KEPT: Final = 10_000
 CONNECTIONS_SHOWN: Final = 10_000
 _CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
@@ -85,6 +89,7 @@ class EdgeStream(Actor):
         self._lost = [Outbox(context, inbox("router", each), "sip.undeliverable") for each in range(known)]
         self.outboxes: list[Outbox] = [*routers, registrar, self._closed, *self._lost]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
+        self._held_calls = find_held_calls(settings, context, self._dispatcher, f"routers-stream-{instance}")
         self._ingress = StreamIngress(
             self._dispatcher,
             self._edge_filter,
@@ -95,6 +100,7 @@ class EdgeStream(Actor):
         self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
         self._link = link or KeeperLink(settings.run_dir / NAME, instance)
         self._bad_items = 0
+        self._ended_log = EndedLog(time.monotonic())
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._is_told = False
         self._channels = Channels(settings)
@@ -144,14 +150,15 @@ class EdgeStream(Actor):
         self._send(items[0], time.monotonic())
 
     def notes(self) -> list[str]:
-        """What is wrong with the certificate for TLS."""
-        return self._channels.notes()
+        """What is to be known of the certificate, and whether calls are led to routers that hold them."""
+        return [*self._channels.notes(), *filter(None, [self._held_calls.note()])]
 
     def next_deadline(self) -> float:
         """The next look around, the marks, the limits of time, what the tap has to tell."""
         marks = (each.due_at() for each in self._receivers)
         return min(
             self._next_look,
+            self._held_calls.next_at,
             self._tap.due_at,
             self._streams.next_deadline(),
             *(due_at for due_at in marks if due_at is not None),
@@ -161,6 +168,9 @@ class EdgeStream(Actor):
         """Keep up with the machine's addresses; end connections whose time is over; let the tap tell."""
         self._tap.handle_timer(now)
         self._streams.handle_timer(now)
+        self._held_calls.handle_timer(now)
+        if not self._held_calls.is_changing:
+            self._dispatcher.leaving.clear()
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._dispatcher.own(own_domains(self._settings).owns)
@@ -177,6 +187,12 @@ class EdgeStream(Actor):
             for event, details in self._edge_filter.notices.take():
                 structlog.get_logger().warning(event, **details)
 
+    def peers(self) -> Iterable[Peer]:
+        """Those that are to be there: routers that were leaving may have left."""
+        routers, (registrar,) = self._receivers[:-1], self._receivers[-1:]
+        staying = routers if self._held_calls.is_changing else routers[: self._settings.routers]
+        return (each.outbox.peer for each in (*staying, registrar))
+
     def stats(self) -> dict[str, float]:
         """Those of the connections, of the ingress and its filter, and how late the receivers are."""
         return {
@@ -187,10 +203,12 @@ class EdgeStream(Actor):
             "handed_on_again": sum(each.resent for each in self._receivers),
             "forgotten": sum(each.forgotten for each in self._receivers),
             "bad_items": self._bad_items,
+            "unlogged": self._ended_log.unlogged,
         }
 
     def close(self) -> None:
         """Let go of the connections, which the successor gets."""
+        self._held_calls.close()
         self._link.flush()
         self._streams.close()
         self._link.close()
@@ -242,16 +260,25 @@ class EdgeStream(Actor):
         elif not flow.connection:
             if not self._streams.send(raw, flow, now):
                 self._tell_unsent(raw, flow)
-        elif raw.startswith(b"SIP/"):
-            self._send_to_via(raw, flow, now)
         else:
+            self._send_elsewhere(raw, flow, now)
+
+    def _send_elsewhere(self, raw: bytes, flow: Flow, now: float) -> None:
+        """The connection is gone: the registrar hears of it again, which may have been told in another life, or before
+        it bound somebody to it.
+        """
+        if not raw.startswith(b"SIP/"):
             self._streams.failed += 1
-            self._closed.put([item[0]])  # again: a registrar that ended, or all that ended, may not know it
+            self._closed.put([flow.pack()])
             self._tell_failed(flow, raw)
+            return
+        if raw.startswith(_SUCCESS):
+            self._closed.put([flow.pack()])
+        self._send_to_via(raw, flow, now)
 
     def _look_who(self, connection: Connection, raw: bytes, now: float) -> None:
         """Whoever has registered or called, or is called, is no stranger."""
-        if raw.startswith(b"SIP/2.0 2"):
+        if raw.startswith(_SUCCESS):
             found = _CSEQ.search(raw)
             if found is None:
                 return
@@ -277,8 +304,7 @@ class EdgeStream(Actor):
             via = Via.parse(Message(raw, scan(raw)).top_via)
         except ParseError:
             return None
-        host = dict(via.params).get("received") or via.host
-        return host.strip("[]"), via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
+        return flow.host, via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
 
     def _tell_unsent(self, raw: bytes, flow: Flow) -> None:
         if not raw.startswith(b"SIP/"):
@@ -295,7 +321,8 @@ class EdgeStream(Actor):
 
     def _refuse(self, connection: Connection, error: ChannelError) -> None:
         """Answer a request that broke the rules of its channel, if it can be answered."""
-        structlog.get_logger().info("stream ended", source=connection.flow.host, reason=error.reason)
+        host, transport = connection.flow.host, NAMES[connection.transport]
+        self._ended_log.tell(host, transport, error.reason, time.monotonic())
         if not error.refused:
             return
         try:

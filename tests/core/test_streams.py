@@ -359,6 +359,22 @@ def test_a_redirection_may_name_a_transport() -> None:
     assert again.flow == Flow(TCP, HOST, "10.0.0.22", 5060)
 
 
+def test_who_was_on_our_machine_is_not_there_now() -> None:
+    board = Board(transports=PORTS)
+    closed = Flow(TCP, HOST, HOST, 5070)
+    board.bind("lenka", f"sip:lenka@{HOST}:5070;transport=tcp", flow=closed.pack(), source=f"{HOST}:5070")
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
+    assert board.statuses() == [100, 480]
+
+
+def test_who_is_on_our_machine_is_reached_over_its_connection() -> None:
+    board = Board(transports=PORTS)
+    callee = Phone("lenka", HOST, TCP, 2)
+    callee.register(board)
+    board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
+    assert [each.flow for each in board.sent()] == [callee.flow]
+
+
 @pytest.mark.parametrize("host", [HOST, "127.0.0.1", "127.8.8.8", "[::1]"])
 def test_other_services_of_our_machine_are_never_dialled(host: str) -> None:
     board = Board(transports=PORTS)

@@ -54,7 +54,7 @@ STACKS: Sequence[Stack] = (
 ABSENT: Sequence[tuple[str, str]] = (
     ("Asterisk, FreeSWITCH, OpenSIPS, Yate", "not in Debian 12, PyPI or npm"),
     ("pjsua, the program", "not in Debian 12; its library is, as pjsua2-python"),
-    ("jssip, sip.js (npm)", "speak WebSocket only, which the switchboard does not yet"),
+    ("jssip 3.13.8, sip.js 0.21.2 (npm)", "phones in browsers: [BROWSERS.md](BROWSERS.md)"),
     ("drachtio-srf (npm)", "needs the drachtio server, which is not there"),
     ("aiosip 0.2.0 (PyPI)", "needs a Python before 3.11 (asyncio.coroutine)"),
     ("nanosip 0.0.7 (PyPI)", "only lets phones ring, from a new port each time"),

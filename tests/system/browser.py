@@ -21,17 +21,26 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+VOICE_FLAGS = (
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--ignore-certificate-errors",
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+)
+"""A microphone that beeps, and calls within this machine."""
 SERIOUS = ("serious", "critical")
 PATIENCE_MS = 15_000.0
 CUT = "Failed to load resource: net::"
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """Chromium; the test is skipped where there is none."""
+def open_browser(*flags: str) -> Iterator[Browser]:
+    """Chromium, with further `flags`; the test is skipped where there is none."""
     require_tools(CHROMIUM)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which(CHROMIUM), args=list(FLAGS))
+        arguments = [*FLAGS, *flags]
+        browser = playwright.chromium.launch(executable_path=shutil.which(CHROMIUM), args=arguments)
         try:
             yield browser
         finally:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psutil
 from system import probe
@@ -76,7 +76,7 @@ class Switchboard:
         """What its processes and commands have."""
         return self._environment
 
-    def __enter__(self) -> "Switchboard":
+    def __enter__(self) -> Self:
         try:
             self.start()
             self.wait_up()

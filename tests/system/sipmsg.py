@@ -16,7 +16,7 @@ _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6]\d\d) ([^\x00-\x1f]*)")
 _REQUEST_LINE = re.compile(rf"({_TOKEN}) ([A-Za-z][A-Za-z0-9+.\-]*:[^\s<>]+) SIP/2\.0")
 _HEADER_LINE = re.compile(rf"({_TOKEN})[ \t]*:[ \t]*(.*?)[ \t]*")
 _VIA = re.compile(
-    rf"SIP/2\.0/(?:UDP|TCP|TLS) (\[[0-9a-f:.]+\]|[A-Za-z0-9.\-]+)(?::(\d+))?((?:;{_TOKEN}(?:=[^;,\s]+)?)*)"
+    rf"SIP/2\.0/(?:UDP|TCP|TLS|WSS?) (\[[0-9a-f:.]+\]|[A-Za-z0-9.\-]+)(?::(\d+))?((?:;{_TOKEN}(?:=[^;,\s]+)?)*)"
 )
 _CSEQ = re.compile(rf"(\d{{1,10}}) ({_TOKEN})")
 _NAME_ADDR = re.compile(rf'(?:"(?:[^"\\]|\\.)*"\s*|(?:{_TOKEN}\s*)*)<[^<>\s]+>(?:;{_TOKEN}(?:=[^;,\s]+)?)*')

@@ -18,7 +18,7 @@ from system.user_agent import UserAgent, registered
 
 pytestmark = pytest.mark.system
 
-NEEDED = ("edge-rx", "edge-tx", "registrar", "router", "translator", "journal")
+NEEDED = ("edge-rx", "edge-tx", "edge-stream", "registrar", "router", "translator", "journal")
 WORKERS = (*NEEDED, "history")
 """With what no call waits for, which has no spare."""
 BACK_S = 1.0

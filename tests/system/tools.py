@@ -11,29 +11,30 @@ def require_tools(*names: str) -> None:
     """Skip the calling test (fail it when CI=true) unless all programs `names` are on the PATH."""
     missing = [name for name in names if shutil.which(name) is None]
     if missing:
-        _refuse(f"not installed: {', '.join(missing)}")
+        refuse(f"not installed: {', '.join(missing)}")
 
 
 def require_modules(*names: str) -> None:
     """Skip the calling test (fail it when CI=true) unless all these modules can be imported."""
     missing = [name for name in names if find_spec(name) is None]
     if missing:
-        _refuse(f"not installed: {', '.join(missing)} (pip install -e .[dev])")
+        refuse(f"not installed: {', '.join(missing)} (pip install -e .[dev])")
 
 
 def require_root() -> None:
     """Skip the calling test (fail it when CI=true) unless it runs as root."""
     if os.geteuid() != 0:
-        _refuse("namespaces and mounts need root")
+        refuse("namespaces and mounts need root")
 
 
 def require_tun() -> None:
     """Skip the calling test (fail it when CI=true) unless this machine has TUN devices."""
     if not os.path.exists("/dev/net/tun"):
-        _refuse("there is no /dev/net/tun")
+        refuse("there is no /dev/net/tun")
 
 
-def _refuse(reason: str) -> None:
+def refuse(reason: str) -> None:
+    """Skip the calling test; fail it when CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

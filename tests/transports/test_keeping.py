@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from transports.keepers import KeeperThread
 
-from switchboard.sip.flow import TCP
-from switchboard.transports.keeping import AT_ONCE, Given, KeeperLink
+from switchboard.sip.flow import TCP, WS
+from switchboard.transports.keeping import AT_ONCE, Given, KeeperLink, lend, visit
 
 LIMIT_S = 5.0
 
@@ -70,7 +70,7 @@ def test_a_successor_gets_all_connections(make: Callable[..., KeeperThread], dir
     phones = [keeper.connect() for _ in range(2 * AT_ONCE + 1)]
     first = Stream(directory)
     first.until(lambda: len(first.given) == len(phones))
-    assert {(transport, stranger, before) for _, transport, _, stranger, before in first.given} == {
+    assert {(transport, stranger, before) for _, transport, _, stranger, before, _ in first.given} == {
         (TCP, True, False)
     }
     first.link.tell_known(first.given[0][0])
@@ -112,9 +112,29 @@ def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], di
         first.close()
         second = Stream(directory)
         second.until(lambda: second.link.is_complete)
-        assert second.given == [[b"12345678", TCP, 5.0, False, True]]
+        assert second.given == [[b"12345678", TCP, 5.0, False, True, "127.0.0.1"]]
         second.close()
         assert keeper.keeper.count == 1
+
+
+def test_a_connection_that_somebody_else_has_accepted_is_kept(
+    make: Callable[..., KeeperThread], directory: Path
+) -> None:
+    make()
+    stream = Stream(directory)
+    with socket.create_server(("127.0.0.1", 0)) as console:
+        phone = socket.create_connection(console.getsockname())
+        taken, _ = console.accept()
+        with visit(directory / "s") as desk, taken:
+            lend(desk, taken, WS, "192.0.2.7")
+    stream.until(lambda: len(stream.given) == 1)
+    _, transport, _, *rest = stream.given[0]
+    assert (transport, rest) == (WS, [True, True, "192.0.2.7"])
+    with socket.socket(fileno=os.dup(stream.fds[0])) as given:
+        phone.sendall(b"hello")
+        assert given.recv(5) == b"hello"
+    phone.close()
+    stream.close()
 
 
 def test_the_oldest_stranger_goes_first(make: Callable[..., KeeperThread], directory: Path) -> None:

@@ -256,3 +256,56 @@ def test_a_server_that_is_another(settings: Settings, tmp_path: Path) -> None:
                 channel.feed(answer)
         else:
             assert channel.feed(answer) == []
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_a_resumed_session(settings: Settings, survive: bool) -> None:
+    """Of TLS 1.2, whose tickets come in the handshake."""
+    contexts = TlsContexts(settings.model_copy(update={"tls_survive": survive}))
+    context = client_context(settings, TLS12)
+    first = Peer(context)
+    connect(accept(contexts), first)
+    second = Peer(context, session=first.tls.session)
+    connect(channel := accept(contexts), second)
+    assert second.tls.session_reused
+    assert channel.feed(second.say(message(1))) == [message(1)]
+    assert second.hear(channel.wrap(message(2))) == message(2)
+    assert bool(channel.writing) == survive
+
+
+def test_a_server_that_wants_another_key_share(settings: Settings) -> None:
+    """HelloRetryRequest (RFC 8446 §4.1.4)."""
+    context = _server(settings, TLS13)
+    context.set_ecdh_curve("secp521r1")
+    peer = Peer(context, is_server=True)
+    channel = TlsContexts(settings).connect(StreamFraming(), ["127.0.0.1"])
+    assert channel
+    said = channel.wrap(message(1))
+    for _ in range(4):
+        channel.feed(peer.shake_hands(said))
+        said = channel.take_output()
+    assert peer.hear(said) == message(1)
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_what_is_said_at_the_end_comes_before_the_goodbye(settings: Settings, survive: bool) -> None:
+    channel, peer = accepted(settings.model_copy(update={"tls_survive": survive}))
+    ping = peer.say(b"\r\n\r\n")
+    with pytest.raises(ssl.SSLWantReadError):
+        peer.tls.unwrap()
+    with pytest.raises(ChannelClosed) as caught:
+        channel.feed(ping + peer.outgoing.read())
+    peer.incoming.write(channel.take_output() + caught.value.close_with)
+    assert peer.tls.read() == b"\r\n"
+    with pytest.raises(ssl.SSLZeroReturnError):
+        peer.tls.read()
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_an_answer_comes_behind_what_was_sealed_before(settings: Settings, survive: bool) -> None:
+    channel = accept(TlsContexts(settings.model_copy(update={"tls_survive": survive})))
+    peer = Peer(client_context(settings))
+    channel.feed(peer.shake_hands())
+    finished = peer.shake_hands(channel.take_output())
+    assert channel.feed(finished + peer.say(b"\r\n\r\n" + message(1))) == [message(1)]
+    assert peer.hear(channel.wrap(message(2)) + channel.take_output()) == b"\r\n" + message(2)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -149,17 +150,30 @@ def test_a_port_taken_in_ipv6_only_is_told_and_frees_ipv4(bind: Bind) -> None:
     bind("127.0.0.1", port)
 
 
+def test_a_socket_that_is_shared_is_its_parents(bind: Bind) -> None:
+    """A process that inherited it is named by no complaint: to stop that would free nothing."""
+    sock = bind("127.0.0.1", 0)[0]
+    port = sock.getsockname()[1]
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[sock.fileno()])
+    try:
+        with pytest.raises(PortTaken) as caught:
+            bind("127.0.0.1", port)
+    finally:
+        child.communicate()
+    assert caught.value.pid == os.getpid()
+
+
 @pytest.mark.parametrize("connections", [[], psutil.AccessDenied(1)], ids=["unseen", "forbidden"])
 def test_a_holder_that_we_may_not_see_is_another_process(
     bind: Bind, monkeypatch: pytest.MonkeyPatch, connections: object
 ) -> None:
-    def net_connections(kind: str) -> object:
+    def net_connections(_process: psutil.Process, kind: str) -> object:
         assert kind == "udp"
         if isinstance(connections, Exception):
             raise connections
         return connections
 
-    monkeypatch.setattr(psutil, "net_connections", net_connections)
+    monkeypatch.setattr(psutil.Process, "net_connections", net_connections)
     port = bind("127.0.0.1", 0)[0].getsockname()[1]
     with pytest.raises(PortTaken, match=f"UDP port {port} is taken by another process"):
         bind("127.0.0.1", port)

@@ -47,6 +47,11 @@ def response(method: str = "OPTIONS", port: int = 5070, status: str = "200 OK") 
     ).encode()
 
 
+def long_response() -> bytes:
+    body = b"x" * 60_000
+    return response().replace(b"Content-Length: 0", b"Content-Length: %d" % len(body)) + body
+
+
 class Edge:
     """The service, its keeper, and the inboxes of all who may hear from it."""
 
@@ -79,6 +84,7 @@ class Edge:
         self.sender.close()
         self.loop.close()
         self.service._streams.close()
+        self.service._held_calls.close()
         self.service._link.close()
 
     def close(self) -> None:
@@ -96,11 +102,16 @@ class Edge:
         return found
 
     def connect(self) -> socket.socket:
+        before = self.adopted
         phone = self.keeper.connect()
         self.phones.append(phone)
-        before = self.service._streams.count
-        self.serve_until(lambda: self.service._streams.count > before)
+        self.serve_until(lambda: self.adopted > before)
         return phone
+
+    @property
+    def adopted(self) -> int:
+        """Connections that this process has or had."""
+        return self.service._streams.count + self.service._streams.causes.total()
 
     def heard(self, name: str) -> list[Any]:
         """The items that a receiver has got; its marks are kept."""
@@ -226,8 +237,7 @@ def test_a_successor_writes_what_was_not(edge: Edge) -> None:
     phone = edge.connect()
     phone.sendall(request("OPTIONS"))
     ((flow, _, _),) = edge.items()
-    body = b"x" * 60_000
-    long = response().replace(b"Content-Length: 0", b"Content-Length: %d" % len(body)) + body
+    long = long_response()
     edge.send(flow, long)
     edge.send(flow, long)
     edge.send(flow, long)
@@ -265,10 +275,11 @@ def test_a_request_along_a_flow_that_is_gone_is_reported(edge: Edge) -> None:
     assert edge.serve_until(told) == [[flow, forwarded(router=1)]]
 
 
-def test_the_registrar_hears_of_a_connection_that_nobody_has(edge: Edge) -> None:
-    """Its end was told in another life, or all has ended since."""
+@pytest.mark.parametrize("sent", [forwarded(router=1), b"SIP/2.0 200 OK\r\nCSeq: 1 REGISTER\r\n\r\n"])
+def test_the_registrar_hears_of_a_connection_that_nobody_has(edge: Edge, sent: bytes) -> None:
+    """Its end was told in another life, or before the registrar bound somebody to it."""
     flow = Flow(TCP, "127.0.0.1", "127.0.0.1", 9, connection_of(0, b"unknown!")).pack()
-    edge.send(flow, forwarded(router=1))
+    edge.send(flow, sent)
 
     def told() -> Any:
         if not edge.inboxes["registrar.0"].poll(0):
@@ -368,3 +379,155 @@ def test_a_reset_is_counted(edge: Edge) -> None:
     phone.close()
     edge.serve_until(lambda: edge.service._streams.count == 0)
     assert edge.ended() == {"reset": 1}
+
+
+def later(edge: Edge, seconds: float) -> None:
+    """The limits of time, so many seconds from now."""
+    edge.service._streams.handle_timer(time.monotonic() + seconds)
+
+
+def test_half_a_message_is_not_waited_for_for_ever(edge: Edge) -> None:
+    head, body = edge.connect(), edge.connect()
+    head.sendall(request()[:100])
+    body.sendall(request(body="whole")[:-1])
+    whole = edge.connect()
+    whole.sendall(request())
+    edge.items()
+    edge.serve_until(lambda: len(edge.service._streams._midway) == 2)
+    later(edge, 29.0)
+    assert edge.service._streams.count == 3
+    later(edge, 31.0)
+    assert edge.ended()["half_a_message"] == 2
+    edge.serve_until(lambda: edge.is_closed(head) and edge.is_closed(body))
+    edge.send(connection_flow(edge), response())
+    assert edge.got(whole, len(response())) == response()
+
+
+def connection_flow(edge: Edge) -> bytes:
+    (connection,) = edge.service._streams
+    return connection.flow.pack()
+
+
+def test_a_peer_that_reads_nothing_is_waited_for_and_then_closed(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    edge.items()
+    flow = connection_flow(edge)
+    long = long_response()
+    while not edge.service._streams._stalled:
+        edge.send(flow, long)
+        edge.loop.rounds.round(0.01)
+    later(edge, 29.0)
+    assert edge.service._streams.count == 1
+    later(edge, 31.0)
+    assert edge.ended() == {"does_not_read": 1}
+    assert edge.service.stats()["rings"] == 0
+
+
+def test_what_waits_for_a_peer_is_bounded(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    edge.items()
+    flow = connection_flow(edge)
+    long = long_response()
+
+    def is_over() -> bool:
+        if edge.service._streams.count:
+            edge.sender.send("sip.send", [[flow, long]])
+        return bool(edge.ended())
+
+    edge.serve_until(is_over)
+    assert edge.ended() == {"does_not_read": 1}
+
+
+def test_a_reset_in_the_middle_of_a_message_of_ours(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    edge.items()
+    edge.take_all()
+    flow = connection_flow(edge)
+    while not edge.service._streams._stalled:
+        edge.send(flow, long_response())
+        edge.loop.rounds.round(0.01)
+    phone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    phone.close()
+    edge.serve_until(lambda: edge.service._streams.count == 0)
+    assert (edge.ended(), edge.service.stats()["rings"]) == ({"reset": 1}, 0)
+
+
+def test_only_strangers_are_closed_for_their_silence(edge: Edge) -> None:
+    silent, asked, called = (edge.connect() for _ in range(3))
+    asked.sendall(request("OPTIONS"))
+    called.sendall(request("REGISTER"))
+    flows = {raw[:7]: flow for flow, _, raw in edge.items(2)}
+    edge.send(flows[b"OPTIONS"], response(status="401 Unauthorized"))
+    edge.send(flows[b"REGISTE"], response("REGISTER"))
+    edge.serve_until(lambda: edge.service.stats()["messages.out"] == 2)
+    later(edge, 31.0)
+    edge.serve_until(lambda: edge.is_closed(silent))
+    later(edge, 200.0)
+    edge.serve_until(lambda: edge.service._streams.count == 1)
+    assert edge.ended() == {"idle_stranger": 2}
+    later(edge, 40_000.0)
+    assert edge.service._streams.count == 1
+    later(edge, 45_000.0)
+    assert edge.ended() == {"idle_stranger": 2, "idle": 1}
+
+
+def test_the_registrar_hears_of_the_end_of_whoever_was_known(edge: Edge) -> None:
+    phone, stranger = edge.connect(), edge.connect()
+    phone.sendall(request("REGISTER"))
+    ((flow, _, _),) = edge.items()
+    edge.send(flow, response("REGISTER"))
+    edge.got(phone, len(response("REGISTER")))
+    edge.take_all()
+    stranger.close()
+    phone.close()
+
+    def told() -> Any:
+        while edge.inboxes["registrar.0"].poll(0):
+            subject, body = next_frame(edge.inboxes["registrar.0"])
+            if subject == "connection.closed":
+                return body
+        return None
+
+    assert edge.serve_until(told) == [[flow]]
+
+
+def test_a_request_is_reported_if_its_connection_ends_at_once(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    ((flow, _, _),) = edge.items()
+    edge.take_all()
+    edge.send(flow, forwarded(router=1))
+    edge.got(phone, len(forwarded()))
+    phone.close()
+
+    def told() -> Any:
+        while edge.inboxes["router.1"].poll(0):
+            subject, body = next_frame(edge.inboxes["router.1"])
+            if subject == "sip.undeliverable":
+                return body
+        return None
+
+    assert edge.serve_until(told) == [[flow, forwarded(router=1)]]
+
+
+def test_no_descriptor_is_left_behind(edge: Edge) -> None:
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    edge.connect().close()
+    edge.serve_until(lambda: edge.service._streams.count == 0 and edge.keeper.keeper.count == 0)
+    before = files()
+    for number in range(50):
+        phone = edge.connect()
+        if number % 2:
+            phone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        if number % 3:
+            phone.sendall(request()[: 40 * number])
+        phone.close()
+    edge.serve_until(lambda: edge.service._streams._waiting or not edge.service._streams.count)
+    edge.take_all()
+    edge.serve_until(lambda: edge.service._streams.count == 0 and edge.keeper.keeper.count == 0)
+    assert files() == before

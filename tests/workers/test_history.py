@@ -85,7 +85,7 @@ def test_it_listens_to_the_wire_and_on_demand_to_the_others(
     service: HistoryService, settings: Settings
 ) -> None:
     endpoints = Endpoints(settings.run_dir)
-    wire = [("edge-rx", 0), ("edge-tx", 0), ("router", 0), ("router", 1)]
+    wire = [("edge-rx", 0), ("edge-tx", 0), ("edge-stream", 0), ("router", 0), ("router", 1)]
     assert service.subscriptions(endpoints) == [endpoints.publisher(*each) for each in wire]
     with_hops = settings.model_copy(update={"history_hops": True})
     assert list(tapped_workers(with_hops)) == [*wire, ("translator", 0)]
