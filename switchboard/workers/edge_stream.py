@@ -318,7 +318,9 @@ class EdgeStream(Actor):
 
     def _refuse(self, connection: Connection, error: ChannelError) -> None:
         """Answer a request that broke the rules of its channel, if it can be answered."""
-        structlog.get_logger().info("stream ended", source=connection.flow.host, reason=error.reason)
+        self._edge_filter.notices.add(
+            "connection refused", connection.flow.host, time.monotonic(), reason=error.reason
+        )
         if not error.refused:
             return
         try:
