@@ -58,13 +58,15 @@ class Line:
             phone.close()
 
 
-def make_line(net: Net, name: str, extra: str, make_call_id: Callable[[], str]) -> Line:
-    """A line whose extra phone, if any, is its `second` or its `third`."""
+def make_line(
+    net: Net, name: str, extra: str, make_call_id: Callable[[], str], phone: type[UserAgent] = UserAgent
+) -> Line:
+    """A line whose extra phone, if any, is its `second` or its `third`. `phone`: what all of them are."""
     line = Line(
-        UserAgent(net, f"{name}-a"),
-        UserAgent(net, f"{name}-b"),
-        UserAgent(net, f"{name}-b") if extra == "second" else None,
-        UserAgent(net, f"{name}-c") if extra == "third" else None,
+        phone(net, f"{name}-a"),
+        phone(net, f"{name}-b"),
+        phone(net, f"{name}-b") if extra == "second" else None,
+        phone(net, f"{name}-c") if extra == "third" else None,
     )
     for phone in line.phones:
         phone.make_call_id = make_call_id
