@@ -59,14 +59,14 @@ class Line:
 
 
 def make_line(
-    net: Net, name: str, extra: str, make_call_id: Callable[[], str], phone: type[UserAgent] = UserAgent
+    net: Net, name: str, extra: str, make_call_id: Callable[[], str], kind: type[UserAgent] = UserAgent
 ) -> Line:
-    """A line whose extra phone, if any, is its `second` or its `third`. `phone`: what all of them are."""
+    """A line whose extra phone, if any, is its `second` or its `third`. `kind`: of all of them."""
     line = Line(
-        phone(net, f"{name}-a"),
-        phone(net, f"{name}-b"),
-        phone(net, f"{name}-b") if extra == "second" else None,
-        phone(net, f"{name}-c") if extra == "third" else None,
+        kind(net, f"{name}-a"),
+        kind(net, f"{name}-b"),
+        kind(net, f"{name}-b") if extra == "second" else None,
+        kind(net, f"{name}-c") if extra == "third" else None,
     )
     for phone in line.phones:
         phone.make_call_id = make_call_id
