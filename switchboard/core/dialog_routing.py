@@ -31,7 +31,7 @@ from switchboard.core.target import Bound, Target, along, contact_flow, over, ur
 from switchboard.core.targets import ENDINGS, TargetPolicy
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import is_dialled
+from switchboard.sip.flow import Flow, format_hop, is_dialled
 from switchboard.sip.translation import is_private
 from switchboard.sip.uri import SipUri
 
@@ -124,13 +124,24 @@ def _unmoved(
 
 
 def _instance(policy: TargetPolicy, there: Side, routing: Routing, at: float) -> Target | None:
-    """The instance whose GRUU that side has as its Contact, if it is registered (RFC 5627 §5.4); None without."""
+    """The instance whose GRUU that side has as its Contact, if it is registered (RFC 5627 §5.4); None without.
+
+    Somebody else's GRUU leads nowhere. Who calls without a name has one all the same, and is where it is registered.
+    """
     uri = routing.uri
     if routing.routes or not (is_gruu(uri) and policy.own.owns(uri)):
         return None
-    if policy.seals.user(policy.user_of(uri)) != there.owner:
-        return None
-    return next(iter(policy.leads_of(uri, at)), None)
+    target = next(iter(policy.leads_of(uri, at)), None)
+    is_own = policy.seals.user(policy.user_of(uri)) == there.owner
+    return target if target and (is_own or _is_reached_over(target, there.flow)) else None
+
+
+def _is_reached_over(target: Target, flow: Flow) -> bool:
+    if target.flows:
+        return flow.pack() in target.flows
+    return target.next_hop == format_hop(*flow.hop) or (
+        not target.next_hop and flow.is_at(*address_named(target.uri))
+    )
 
 
 def _connected(

@@ -38,6 +38,7 @@ from switchboard.transports.keeping import NAME, KeeperLink
 from switchboard.transports.streams import Connection, Due, StreamLimits, Streams
 from switchboard.workers.edge_rx import filter_policy
 from switchboard.workers.held_calls import find_held_calls
+from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
 
 LOOK_AROUND_S = 10.0
@@ -99,6 +100,7 @@ class EdgeStream(Actor):
         self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
         self._link = link or KeeperLink(settings.run_dir / NAME, instance)
         self._bad_items = 0
+        self._ended_log = EndedLog(time.monotonic())
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._is_told = False
         self._channels = Channels(settings)
@@ -201,6 +203,7 @@ class EdgeStream(Actor):
             "handed_on_again": sum(each.resent for each in self._receivers),
             "forgotten": sum(each.forgotten for each in self._receivers),
             "bad_items": self._bad_items,
+            "unlogged": self._ended_log.unlogged,
         }
 
     def close(self) -> None:
@@ -301,8 +304,7 @@ class EdgeStream(Actor):
             via = Via.parse(Message(raw, scan(raw)).top_via)
         except ParseError:
             return None
-        host = dict(via.params).get("received") or via.host
-        return host.strip("[]"), via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
+        return flow.host, via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
 
     def _tell_unsent(self, raw: bytes, flow: Flow) -> None:
         if not raw.startswith(b"SIP/"):
@@ -319,7 +321,8 @@ class EdgeStream(Actor):
 
     def _refuse(self, connection: Connection, error: ChannelError) -> None:
         """Answer a request that broke the rules of its channel, if it can be answered."""
-        structlog.get_logger().info("stream ended", source=connection.flow.host, reason=error.reason)
+        host, transport = connection.flow.host, NAMES[connection.transport]
+        self._ended_log.tell(host, transport, error.reason, time.monotonic())
         if not error.refused:
             return
         try:

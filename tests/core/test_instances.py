@@ -137,6 +137,36 @@ def test_a_gruu_as_the_contact_of_the_caller(board: Board) -> None:
     assert (back.to, back.message.uri) == (LUKAS, "sip:lukas@10.0.0.11")
 
 
+@pytest.mark.parametrize("flow", [connection(1), None])
+def test_a_temporary_gruu_as_the_contact_of_a_caller_without_a_name(board: Board, flow: Flow | None) -> None:
+    """The browser's way to hide who calls (RFC 3323, RFC 5627 §1): it expects requests at its registered contact."""
+    fields = {"flow": flow.pack()} if flow else {"source": "10.0.0.12:5060"}
+    contact = "sip:x7@abc.invalid;transport=tcp" if flow else "sip:lenka@10.0.0.12"
+    board.bind("lenka", contact, params=params(ONE), call_id="r1", **fields)
+    source, anonymous = flow or DESK, "sip:anonymous@anonymous.invalid"
+    invite = request("INVITE", f"sip:lukas@{HOST}", source=source, caller=anonymous)
+    board.receive(invite.replace(b"CSeq", f"Contact: <{temporary()}>\r\nCSeq".encode(), 1), source)
+    (sent,) = board.sent()
+    board.answers()
+    board.receive(response(sent.message, 200, lines=("Contact: <sip:lukas@10.0.0.11>",)), LUKAS)
+    board.answers()
+    bye = request(
+        "BYE",
+        temporary(),
+        to_tag="from-1",
+        cseq=9,
+        branch="z9hG4bKbye",
+        lines=tuple(f"Route: {route}" for route in sent.message.values("record-route")),
+    )
+    bye = bye.replace(b"tag=from-1\r\nTo", b"tag=to-1\r\nTo").replace(
+        f"To: <{temporary()}>".encode(), f"To: <{anonymous}>".encode()
+    )
+    board.receive(bye, LUKAS)
+    (back,) = board.sent()
+    assert back.message.uri == contact
+    assert back.flow == flow if flow else back.to == DESK
+
+
 def test_somebody_elses_gruu_as_a_contact_leads_nobody_there(board: Board) -> None:
     """A dialog with a stranger's Contact of that kind stays on the flow of the stranger."""
     invite = request("INVITE", GRUUS.public(AOR, OTHER), lines=(f"Contact: <{PUBLIC}>",))

@@ -408,6 +408,8 @@ REGISTERS = [
     register(f'"A" <sip:lukas@10.0.0.8;ob>;{PHONE};reg-id=1', extra="Expires: 600"),
     register("<sip:eva@[2001:db8::1]:5>", user="eva"),
     register(f"<sip:lukas@10.0.0.9>;{PHONE};expires=0"),
+    register(f"<sip:lukas@10.0.0.9>;{PHONE};reg-id=1", extra="Supported: path, outbound"),
+    register(f"<sip:lukas@10.0.0.9;x=1>;{PHONE}", extra="Supported: replaces, gruu"),
 ]
 PIECES = [
     b'"',
