@@ -34,8 +34,10 @@ from switchboard.sip.scan import scan
 from switchboard.sip.via import Via
 from switchboard.transports.channel import ChannelError
 from switchboard.transports.channels import Channels
-from switchboard.transports.keeping import NAME, KeeperLink
-from switchboard.transports.streams import Connection, Due, StreamLimits, Streams
+from switchboard.transports.connection import Connection, Due, StreamLimits
+from switchboard.transports.keeper_link import KeeperLink
+from switchboard.transports.keeping import NAME
+from switchboard.transports.streams import Streams
 from switchboard.workers.edge_rx import filter_policy
 from switchboard.workers.held_calls import find_held_calls
 from switchboard.workers.log_lines import EndedLog
