@@ -11,7 +11,8 @@ import pytest
 from transports.keepers import KeeperThread
 
 from switchboard.sip.flow import TCP, WS
-from switchboard.transports.keeping import AT_ONCE, Given, KeeperLink, lend, visit
+from switchboard.transports.keeper_link import KeeperLink
+from switchboard.transports.keeping import AT_ONCE, Given, lend, visit
 
 LIMIT_S = 5.0
 
