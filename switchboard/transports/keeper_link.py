@@ -27,6 +27,7 @@ class KeeperLink:
         self._link.setblocking(False)
         self.is_complete = False
         """Whether all connections are here that there were."""
+        self._has_got = False
         self._ended: list[bytes] = []
         self._known: list[bytes] = []
 
@@ -36,7 +37,7 @@ class KeeperLink:
         return self._link.fileno()
 
     def hear(self) -> list[tuple[Given, int]]:
-        """Return connections that are given to us, with their descriptors."""
+        """Return connections that are given to us, with their descriptors; more come after a `flush`."""
         try:
             message, fds, _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, AT_ONCE)
         except BlockingIOError:
@@ -47,8 +48,10 @@ class KeeperLink:
         if word == Word.ALL:
             self.is_complete = True
             return []
-        self._link.send(codec.pack([Word.GOT]))
-        return list(zip(given[0], fds, strict=True))
+        self._has_got = True
+        for serial, *_ in given[0][len(fds) :]:  # for which the system had no descriptor left
+            self.tell_ended(serial)
+        return list(zip(given[0], fds, strict=False))
 
     def tell_made(self, serial: bytes, transport: int, source: str, since_at: float, fd: int) -> None:
         """We have made a connection."""
@@ -65,6 +68,9 @@ class KeeperLink:
     def flush(self) -> None:
         """Tell what was gathered, or as much as the keeper takes now."""
         with suppress(BlockingIOError):
+            if self._has_got:
+                self._link.send(codec.pack([Word.GOT]))
+                self._has_got = False
             while self._known:
                 self._link.send(codec.pack([Word.KNOWN, self._known[:_SERIALS_AT_ONCE]]))
                 del self._known[:_SERIALS_AT_ONCE]

@@ -51,6 +51,7 @@ class Stream:
             for given, fd in self.link.hear():
                 self.given.append(given)
                 self.fds.append(fd)
+            self.link.flush()
 
     def close(self) -> None:
         self.link.close()
