@@ -5,6 +5,7 @@ python -m bench.killmatrix            the matrix on the terminal
     --only TARGET --way WAY           a part of it; both may be repeated
     --kamailio                        Kamailio instead
     --hosts                           two hosts, in network namespaces, and the link between them
+    --tcp                         the parked calls are between phones on TCP
     --soak MINUTES                    random kills under load instead, with memory and files before and after
     --busy LOOPS                      with --soak: no weights, but that many busy loops beside the switchboard
     --write PAGE                      put the result into its section of a Markdown page
@@ -16,6 +17,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from system.stream_agent import StreamAgent
+from system.user_agent import UserAgent
 
 from bench.blow import Way
 from bench.event import Event, gather
@@ -55,6 +58,7 @@ def main(
     fast: bool = False,
     kamailio: bool = False,
     hosts: bool = False,
+    tcp: bool = False,
     soak_minutes: Annotated[float, typer.Option("--soak", help="minutes")] = 0.0,
     busy: Annotated[int, typer.Option(help="busy loops beside it")] = 0,
     routers: int = 2,
@@ -77,7 +81,8 @@ def main(
         if fast:
             calls, rate = FAST_CALLS, FAST_RATE
         events = []
-        with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S) as session:
+        phone = StreamAgent if tcp else UserAgent
+        with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S, phone) as session:
             ways = way or (FAST_WAYS if fast else list(Way))
             planned = plan_events(subject, only or subject.targets, ways, rounds)
             with progress("Kills", len(planned)) as step:
@@ -86,7 +91,8 @@ def main(
                     tell(events[-1], step, stories)
         gathered = gather(events)
         console.print(table(gathered))
-        section, text = "Kamailio" if kamailio else "hosts" if hosts else "matrix", markdown(gathered)
+        kind = "Kamailio" if kamailio else "hosts" if hosts else "matrix"
+        section, text = f"{kind} TCP" if tcp else kind, markdown(gathered)
     if write:
         write_section(write, section, f"{describe_machine()}; {rate} other calls a second.\n\n{text}")
 

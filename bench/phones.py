@@ -58,13 +58,15 @@ class Line:
             phone.close()
 
 
-def make_line(net: Net, name: str, extra: str, make_call_id: Callable[[], str]) -> Line:
-    """A line whose extra phone, if any, is its `second` or its `third`."""
+def make_line(
+    net: Net, name: str, extra: str, make_call_id: Callable[[], str], kind: type[UserAgent] = UserAgent
+) -> Line:
+    """A line whose extra phone, if any, is its `second` or its `third`. `kind`: of all of them."""
     line = Line(
-        UserAgent(net, f"{name}-a"),
-        UserAgent(net, f"{name}-b"),
-        UserAgent(net, f"{name}-b") if extra == "second" else None,
-        UserAgent(net, f"{name}-c") if extra == "third" else None,
+        kind(net, f"{name}-a"),
+        kind(net, f"{name}-b"),
+        kind(net, f"{name}-b") if extra == "second" else None,
+        kind(net, f"{name}-c") if extra == "third" else None,
     )
     for phone in line.phones:
         phone.make_call_id = make_call_id

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Self
 from zlib import crc32
 
+from system.user_agent import UserAgent
+
 from bench.blow import Way
 from bench.event import Cell, Event
 from bench.ledger import Ledger
@@ -34,13 +36,24 @@ BACK_WITHIN_S = 20.0
 
 
 class Session:
-    """Inside the `with` block the subject runs. `calls` are parked in each phase; `rate`: load, per s."""
+    """Inside the `with` block the subject runs. `calls` are parked in each phase; `rate`: load, per s.
 
-    def __init__(self, subject: Subject, calls: int, rate: int, load_s: Mapping[Way, int] = LOAD_S) -> None:
+    `phone`: what the phones of the parked calls are.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        calls: int,
+        rate: int,
+        load_s: Mapping[Way, int] = LOAD_S,
+        phone: type[UserAgent] = UserAgent,
+    ) -> None:
         self.subject = subject
         self._calls = calls
         self._rate = rate
         self._load_s = load_s
+        self._phone = phone
         self._stack = ExitStack()
         self._names = count()
         self._aim = -1
@@ -152,7 +165,8 @@ class Session:
         self._register([self._lines[each.phase.name, each.call.turn] for each in spoilt])
 
     def _make_line(self, phase: Phase, turn: int) -> Line:
-        return make_line(self._lab, f"n{next(self._names)}", phase.extra_of(turn), self._call_id)
+        name, extra = f"n{next(self._names)}", phase.extra_of(turn)
+        return make_line(self._lab, name, extra, self._call_id, self._phone)
 
     def _register(self, lines: Iterable[Line]) -> None:
         run_all(self._lab, [line.register() for line in lines], BACK_WITHIN_S)

@@ -18,6 +18,8 @@ class StreamEndpoint(Endpoint):
     `pongs` counts line ends between messages; `is_closed`: whether the switchboard has closed it.
     """
 
+    is_reliable = True
+
     def __init__(
         self, net: Net, name: str, host: str, proxy: Address, receive: Callable[[bytes, Address], None]
     ) -> None:

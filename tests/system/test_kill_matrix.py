@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from system.stream_agent import StreamAgent
 
 from bench.blow import EVERYTHING, Way, all_workers
 from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS
@@ -37,3 +38,17 @@ def test_nothing_is_lost(ours: Ours, session: Session, target: str, way: Way) ->
     event = session.happen(target, way)
     assert event.blemishes == [], "\n".join(event.why)
     assert len(event.away_s) == len(ours.workers_of(target))
+
+
+@pytest.fixture(scope="module")
+def connected() -> Iterator[Session]:
+    """A session whose phones are on TCP."""
+    with Session(Ours(ROUTERS), FAST_CALLS, FAST_RATE, FAST_LOAD_S, StreamAgent) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("target", "way"), [(each, way) for each, way in CELLS if PARENT not in each])
+def test_nothing_is_lost_over_connections(connected: Session, target: str, way: Way) -> None:
+    """The parent of the edge holds the connections, so it is not killed here."""
+    event = connected.happen(target, way)
+    assert event.blemishes == [], "\n".join(event.why)

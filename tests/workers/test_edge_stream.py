@@ -11,7 +11,6 @@ import pytest
 import zmq
 from bus.contexts import OwningContext
 from bus.inbox import bind_inbox, next_frame
-from structlog.testing import capture_logs
 from transports.keepers import KeeperThread
 
 from switchboard.bus import frames
@@ -71,9 +70,10 @@ class Edge:
         self.phones: list[socket.socket] = []
         self.start()
 
-    def start(self) -> None:
-        """Another process has the connections."""
+    def start(self, *early: tuple[bytes, bytes]) -> None:
+        """Another process has the connections. `early`: what it is to send before it has them."""
         self.service = EdgeStream(self.settings, self.context, 0)
+        self.service.receive("sip.send", [list(item) for item in early], time.monotonic())
         self.loop = Loop(self.service, self.context, self.endpoints)
         self.sender = Peer(self.context, self.endpoints.inbox("edge-stream"))
         self.serve_until(self.service.is_ready)
@@ -249,6 +249,16 @@ def test_a_successor_writes_what_was_not(edge: Edge) -> None:
     assert edge.service.stats()["rings"] == 0
 
 
+def test_what_comes_before_the_connections_waits_for_them(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    ((flow, _, _),) = edge.items()
+    edge.die()
+    edge.start((flow, response()))
+    assert edge.got(phone, len(response())) == response()
+    assert edge.service.stats()["early_dropped"] == 0
+
+
 def test_what_a_dead_receiver_may_have_lost_goes_out_again(edge: Edge) -> None:
     edge.take_all()
     phone = edge.connect()
@@ -381,15 +391,6 @@ def test_who_is_refused_hears_why(edge: Edge, length: bytes, status: bytes) -> N
     phone = edge.connect()
     phone.sendall(request().replace(b"Content-Length: 0\r\n", length))
     assert edge.got(phone, 12) == b"SIP/2.0 %b " % status
-
-
-def test_bad_input_of_one_source_is_told_once(edge: Edge) -> None:
-    with capture_logs() as logs:
-        for _ in range(3):
-            edge.connect().sendall(b"\x16\x03\x01 another protocol\r\n\r\n")
-        edge.serve_until(lambda: edge.ended() == {"bad_input": 3})
-        edge.service.flush()
-    assert [each["reason"] for each in logs] == ["Octets That Are No SIP Message"]
 
 
 def test_a_reset_is_counted(edge: Edge) -> None:
