@@ -13,16 +13,18 @@ LIFETIME_S = 64 * T1_S
 class Retransmission:
     """Calls `send` after T1, 2*T1, 4*T1 …, at most `longest_s` apart, for 64*T1 or until it is stopped.
 
-    It never begins in a Net whose phones do not retransmit.
+    It never begins in a Net whose phones do not retransmit, or if it is not `wanted`.
     """
 
-    def __init__(self, net: Net, send: Callable[[], None], longest_s: float = inf) -> None:
+    def __init__(
+        self, net: Net, send: Callable[[], None], longest_s: float = inf, wanted: bool = True
+    ) -> None:
         self._net = net
         self._send = send
         self._interval = T1_S
         self._longest = longest_s
         self._left = LIFETIME_S
-        self._stopped = not net.retransmits
+        self._stopped = not (net.retransmits and wanted)
         self._plan()
 
     def slow_down(self) -> None:

@@ -38,7 +38,8 @@ class ClientTransaction:
         self._destination = destination
         self.resend()
         longest_s = inf if request.method == "INVITE" else T2_S
-        self._retransmission = Retransmission(endpoint.net, self.resend, longest_s)
+        wanted = not endpoint.is_reliable
+        self._retransmission = Retransmission(endpoint.net, self.resend, longest_s, wanted)
 
     def resend(self) -> None:
         """Send the request (again)."""
@@ -144,7 +145,10 @@ class ServerTransaction:
         self._response = response
         self._send(response)
         if self.request.method == "INVITE" and status >= 200:
-            self._retransmission = Retransmission(self._endpoint.net, lambda: self._send(response), T2_S)
+            wanted = status < 300 or not self._endpoint.is_reliable
+            self._retransmission = Retransmission(
+                self._endpoint.net, lambda: self._send(response), T2_S, wanted
+            )
         return response
 
     def repeat(self) -> None:
