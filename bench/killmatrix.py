@@ -5,6 +5,7 @@ python -m bench.killmatrix            the matrix on the terminal
     --only TARGET --way WAY           a part of it; both may be repeated
     --kamailio                        Kamailio instead
     --hosts                           two hosts, in network namespaces, and the link between them
+    --tcp                             all calls are between phones on TCP
     --streams                         calls over TCP, TLS and WebSockets in TLS beside idle connections, SIGKILL only
     --soak MINUTES                    random kills under load instead, with memory and files before and after
     --busy LOOPS                      with --soak: no weights, but that many busy loops beside the switchboard
@@ -78,6 +79,7 @@ def main(
     fast: bool = False,
     kamailio: bool = False,
     hosts: bool = False,
+    tcp: bool = False,
     streams: bool = False,
     soak_minutes: Annotated[float, typer.Option("--soak", help="minutes")] = 0.0,
     busy: Annotated[int, typer.Option(help="busy loops beside it")] = 0,
@@ -101,11 +103,13 @@ def main(
         section, text = "streams", markdown_beside(over_streams(routers, rounds, stories))
         console.print(text, highlight=False)
     else:
-        subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else Ours(routers)
+        ours = Ours(routers)
+        subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else ours
+        way_in = partial(ours.access, Transport.TCP if tcp else Transport.UDP)
         if fast:
             calls, rate = FAST_CALLS, FAST_RATE
         events = []
-        with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S) as session:
+        with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S, way_in) as session:
             ways = way or (FAST_WAYS if fast else list(Way))
             planned = plan_events(subject, only or subject.targets, ways, rounds)
             with progress("Kills", len(planned)) as step:
@@ -114,7 +118,8 @@ def main(
                     tell(events[-1], step, stories)
         gathered = gather(events)
         console.print(table(gathered))
-        section, text = "Kamailio" if kamailio else "hosts" if hosts else "matrix", markdown(gathered)
+        kind = "Kamailio" if kamailio else "hosts" if hosts else "matrix"
+        section, text = f"{kind} TCP" if tcp else kind, markdown(gathered)
     if write:
         write_section(write, section, f"{describe_machine()}; {rate} other calls a second.\n\n{text}")
 

@@ -252,7 +252,8 @@ class Board:
         self.core.restore(*self._moment)
         if self.twin:
             self.twin.crash()
-        return _sent_in(self.core.take(self.now).responses)
+        effects = self.core.take(self.now)
+        return [*_sent_in(effects.requests), *_sent_in(effects.responses)]
 
     @property
     def _moment(self) -> tuple[float, float]:

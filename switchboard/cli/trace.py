@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -13,7 +14,7 @@ import typer
 from switchboard.bus.tap import Listener, topic_of
 from switchboard.cli.output import FAILED, fail, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
-from switchboard.history.export import head, packet
+from switchboard.history.export import Packets, head
 from switchboard.history.ladder import label_of
 from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Seen, mask, transport_of
@@ -46,7 +47,7 @@ def trace(user: UserOption = "", call_id: CallIdOption = "", output: OutputOptio
             with output.open("wb") as file:
                 file.write(head())
                 file.flush()
-                _follow(settings, CallFilter(user, call_id), lambda seen: _write(file, seen))
+                _follow(settings, CallFilter(user, call_id), partial(_write, file, Packets()))
     except OSError as error:
         fail(f"{output} cannot be written: {error.strerror}.", FAILED)
 
@@ -106,6 +107,6 @@ def _print(seen: Seen) -> None:
     typer.echo(f"{moment} {transport_of(seen.raw)} {ends}  {label_of(parsed)}  {parsed.first('call-id')}")
 
 
-def _write(file: BinaryIO, seen: Seen) -> None:
-    file.write(packet(seen))
+def _write(file: BinaryIO, packets: Packets, seen: Seen) -> None:
+    file.write(packets.block(seen))
     file.flush()

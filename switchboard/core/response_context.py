@@ -96,6 +96,10 @@ class ResponseContext:
         branches = [branch.changing(whole) for branch in self._branches]
         return self._cancelled, self._rang, list(self._answers), branches
 
+    def clients(self) -> list[ClientTransaction]:
+        """The client transactions of its branches."""
+        return [branch.client for branch in self._branches if branch.client is not None]
+
     def lingering(self) -> list[ClientTransaction] | None:
         """The client transactions that are there yet; None while a final response is missing."""
         clients = []

@@ -27,7 +27,8 @@ from switchboard.sip.dispatch import ClientKey, ServerKey
 from switchboard.sip.flow import is_reliable
 
 RECENT_S = 2.0
-"""A provisional response that was decided so shortly before the end may not have left: it is sent again."""
+"""What was decided so shortly before the end may not have left. It is sent again, unless a timer or a phone does that:
+a provisional response, and over a reliable transport the last message of any transaction."""
 
 Transaction = ServerTransaction | ClientTransaction
 Settled = tuple[list[ServerTransaction], list[ClientTransaction], float]
@@ -127,12 +128,22 @@ def resume(transaction: Transaction, saved_at: float, effects: ProxyEffects) -> 
     """Go on with a saved transaction that awaits something."""
     if context := _context_of(transaction):
         context.resume(effects)
-    if (
-        isinstance(transaction, ServerTransaction)
-        and not transaction.is_finished
-        and effects.now - saved_at < RECENT_S
+    if effects.now - saved_at >= RECENT_S:
+        return
+    if isinstance(transaction, ServerTransaction) and (
+        not transaction.is_finished or is_reliable(transaction.flow.transport)
     ):
         transaction.repeat(effects)
+    for client in _clients_of(transaction):
+        if is_reliable(client.flow.transport):
+            client.repeat(effects)
+
+
+def _clients_of(transaction: Transaction) -> list[ClientTransaction]:
+    if isinstance(transaction, ClientTransaction):
+        return [transaction]
+    context = _context_of(transaction)
+    return context.clients() if context else []
 
 
 def expect_ack(transaction: Transaction, contact: str, env: Environment) -> None:
@@ -181,9 +192,12 @@ class SavedTransaction:
     def may_be_lost(self) -> bool:
         """Whether its last message went over a connection, and nothing confirms that it came."""
         flow, state, last = self.base[1][1], self.state[1][0], self.state[1][2]
-        if not is_reliable(flow[0]):
-            return False
-        return last is not None if self.base[0] else state == ClientState.TRYING
+        is_lost = last is not None if self.base[0] else state == ClientState.TRYING
+        if is_reliable(flow[0]) and is_lost:
+            return True
+        pairs = zip(self.base[2][-1], self._branches, strict=True) if self.base[2] else ()
+        clients = [(fixed[-1], changing[-1]) for fixed, changing in pairs if changing[-1]]
+        return any(is_reliable(fixed[1][0]) and state[0] == ClientState.TRYING for fixed, state in clients)
 
     @property
     def due(self) -> float | None:

@@ -14,12 +14,12 @@ from typing import Final
 
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.core.overload import Overload
-from switchboard.edge.admission import FULL, Backlog
+from switchboard.edge.admission import FULL, KEPT, Backlog
 
 MARK_EVERY_S: Final = 0.01
 REPEATED_S: Final = 0.25
 """A mark that has not come back after this time goes out again: its receiver may be another process by now."""
-MOST: Final = 20_000
+MOST: Final = KEPT
 """Items that are kept until their marks come back; beyond, the oldest ones count as taken."""
 MARK: Final = "sip.mark"
 

@@ -1,8 +1,9 @@
 """Messages for other programs: captures (pcapng) for Wireshark, tshark and sngrep, HEP3 for Homer and heplify.
 
-The edge sees UDP payloads, not packets. So a capture has synthetic IP and UDP headers, with the real addresses and
-ports, and with correct checksums. Blocks are those of draft-ietf-opsawg-pcapng; the link type is 101, packets that
-begin with their IP header.
+The edge sees messages, not packets. So a capture has synthetic headers, with the real addresses and with correct
+checksums: IP and UDP, or IP and TCP for what travelled over a connection, as if it had been in the clear. The sequence
+numbers of a connection follow each other. Blocks are those of draft-ietf-opsawg-pcapng; the link type is 101, packets
+that begin with their IP header.
 
 A HEP3 packet is "HEP3", its whole length, and chunks: vendor (2 octets), type (2), length with this head (2), and
 value; all numbers big-endian. The types are those of vendor 0.
@@ -13,13 +14,18 @@ import struct
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
-from switchboard.history.seen import Address, Direction, Seen, mask
+from switchboard.bounded import Cache
+from switchboard.history.seen import Address, Direction, Seen, mask, transport_of
 
 _RAW_IP = 101
 _NANOSECONDS = 9
-_UDP = 17
+_UDP, _TCP = 17, 6
 _HOP_LIMIT = 64
 _MOST_DATA = 65_507
+_MOST_OF_SEGMENT = 65_495
+_PUSH_ACK, _WINDOW, _URGENT = 0x18, 0xFFFF, bytes(2)
+_CONNECTIONS = 10_000
+"""Whose sequence numbers are remembered, each way by itself."""
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _COMMENT, _RESOLUTION, _APPLICATION, _NAME = 1, 9, 4, 2
 
@@ -36,24 +42,47 @@ def head() -> bytes:
     return _block(_SECTION, section) + _block(_INTERFACE, interface)
 
 
+class Packets:
+    """Makes the packets of one capture."""
+
+    def __init__(self) -> None:
+        self._sequences: Cache[tuple[Address, Address], int] = Cache(_CONNECTIONS)
+
+    def block(self, seen: Seen, comment: str = "") -> bytes:
+        """The block of one message; b"" for what never was on the wire."""
+        if seen.direction is Direction.HOP:
+            return b""
+        is_datagram = transport_of(seen.raw) == "UDP"
+        data = seen.raw[: _MOST_DATA if is_datagram else _MOST_OF_SEGMENT]
+        head = b"" if is_datagram else self._tcp(seen, len(data))
+        whole = _packet(seen.source, seen.destination, head, data)
+        size = len(whole)
+        high, low = seen.at_ns >> 32, seen.at_ns & 0xFFFFFFFF
+        options = _options((_COMMENT, comment.encode("utf-8", "replace"))) if comment else b""
+        fixed = struct.pack("<IIIII", 0, high, low, size, size)
+        return _block(_PACKET, fixed + _padded(whole) + options)
+
+    def _tcp(self, seen: Seen, size: int) -> bytes:
+        """The TCP header, less its checksum and what follows that."""
+        there, back = (seen.source, seen.destination), (seen.destination, seen.source)
+        sequence, acknowledged = self._sequences.get(there, 1), self._sequences.get(back, 1)
+        self._sequences.keep(there, (sequence + size) & 0xFFFFFFFF)
+        ports = seen.source.port, seen.destination.port
+        return struct.pack("!HHIIBBH", *ports, sequence, acknowledged, 5 << 4, _PUSH_ACK, _WINDOW)
+
+
 def packet(seen: Seen, comment: str = "") -> bytes:
-    """The block of one message; b"" for what never was on the wire."""
-    if seen.direction is Direction.HOP:
-        return b""
-    datagram = _datagram(seen.source, seen.destination, seen.raw[:_MOST_DATA])
-    size = len(datagram)
-    high, low = seen.at_ns >> 32, seen.at_ns & 0xFFFFFFFF
-    options = _options((_COMMENT, comment.encode("utf-8", "replace"))) if comment else b""
-    fixed = struct.pack("<IIIII", 0, high, low, size, size)
-    return _block(_PACKET, fixed + _padded(datagram) + options)
+    """The block of a message by itself; b"" for what never was on the wire."""
+    return Packets().block(seen, comment)
 
 
 def write(stream: BinaryIO, messages: Iterable[Seen]) -> int:
     """Write a whole capture; returns how many packets it has. OSError."""
     stream.write(head())
+    packets = Packets()
     count = 0
     for seen in messages:
-        block = packet(seen)
+        block = packets.block(seen)
         stream.write(block)
         count += bool(block)
     return count
@@ -73,31 +102,26 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def _datagram(source: Address, destination: Address, data: bytes) -> bytes:
+def _packet(source: Address, destination: Address, tcp: bytes, data: bytes) -> bytes:
+    """`tcp`: the header of a segment up to its checksum; b"" for a datagram."""
+    protocol, rest = (_TCP, _URGENT) if tcp else (_UDP, b"")
+    fixed = tcp or struct.pack("!HHH", source.port, destination.port, 8 + len(data))
+    length = len(fixed) + 2 + len(rest) + len(data)
+    ip, pseudo = _ip_heads(source, destination, protocol, length)
+    checksum = _checksum(pseudo + fixed + bytes(2) + rest + data) or 0xFFFF  # 0 would mean that there is none
+    return ip + fixed + struct.pack("!H", checksum) + rest + data
+
+
+def _ip_heads(source: Address, destination: Address, protocol: int, length: int) -> tuple[bytes, bytes]:
+    """The IP header of so many octets, and what the checksum counts of it."""
     if ":" in source.host or ":" in destination.host:
-        return _ipv6(_packed6(source), _packed6(destination), source.port, destination.port, data)
-    return _ipv4(_packed4(source), _packed4(destination), source.port, destination.port, data)
-
-
-def _ipv4(source: bytes, destination: bytes, source_port: int, port: int, data: bytes) -> bytes:
-    length = 20 + 8 + len(data)
-    before = struct.pack("!BBHHHBB", 0x45, 0, length, 0, 0, _HOP_LIMIT, _UDP)
-    checksum = _checksum(before + bytes(2) + source + destination)
-    pseudo = source + destination + struct.pack("!BBH", 0, _UDP, 8 + len(data))
-    return before + struct.pack("!H", checksum) + source + destination + _udp(pseudo, source_port, port, data)
-
-
-def _ipv6(source: bytes, destination: bytes, source_port: int, port: int, data: bytes) -> bytes:
-    length = 8 + len(data)
-    pseudo = source + destination + struct.pack("!IHBB", length, 0, 0, _UDP)
-    fixed = struct.pack("!IHBB", 6 << 28, length, _UDP, _HOP_LIMIT)
-    return fixed + source + destination + _udp(pseudo, source_port, port, data)
-
-
-def _udp(pseudo: bytes, source_port: int, port: int, data: bytes) -> bytes:
-    fixed = struct.pack("!HHH", source_port, port, 8 + len(data))
-    checksum = _checksum(pseudo + fixed + bytes(2) + data) or 0xFFFF  # 0 would mean that there is none
-    return fixed + struct.pack("!H", checksum) + data
+        ends = _packed6(source) + _packed6(destination)
+        fixed = struct.pack("!IHBB", 6 << 28, length, protocol, _HOP_LIMIT)
+        return fixed + ends, ends + struct.pack("!IHBB", length, 0, 0, protocol)
+    ends = _packed4(source) + _packed4(destination)
+    before = struct.pack("!BBHHHBB", 0x45, 0, 20 + length, 0, 0, _HOP_LIMIT, protocol)
+    checksum = struct.pack("!H", _checksum(before + bytes(2) + ends))
+    return before + checksum + ends, ends + struct.pack("!BBH", 0, protocol, length)
 
 
 def _checksum(data: bytes) -> int:

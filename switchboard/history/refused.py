@@ -9,6 +9,7 @@ from switchboard.history.call_messages import ExplainedCall
 from switchboard.history.lenient import LenientMessage, shown_status
 from switchboard.history.place import Place
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import NAMES, UDP, WS, WSS
 from switchboard.sip.uri import SipUri
 
 _UNREACHED: Final = (404, 408, 480, 500)
@@ -63,7 +64,7 @@ def _foreign(call: ExplainedCall, place: Place) -> Advice | None:
     why = place.foreign(call.invite.uri)
     if not why or call.phone_finals or (call.sent and _status(call) != 403):
         return None
-    if _asks_other_transport(call.invite.uri):
+    if _lacks(call.invite.uri, place):
         return None
     if _status(call) == 403:
         return Advice(
@@ -116,10 +117,14 @@ def _other_transport(call: ExplainedCall, place: Place) -> Advice | None:
     if _status(call) != 500:
         return None
     for uri in chain([call.invite.uri], _redirected_to(call), place.contacts(call.callee) or ()):
-        if _asks_other_transport(uri) and (uri != call.invite.uri or place.foreign(uri)):
+        lacked = _lacks(uri, place)
+        if lacked and (uri != call.invite.uri or place.foreign(uri)):
             return Advice(
-                f"The call was to go to {uri}, which asks for another transport, and this switchboard speaks UDP only",
-                (f"Set UDP in the phone that is to be called ({_parameter(uri)} is in its address).",),
+                f"The call was to go to {uri}, which asks for {lacked}, and this switchboard does not speak that",
+                (
+                    f"Set another transport in the phone that is to be called ({_parameter(uri)} is in its address), "
+                    "or switch it on here (setting transports).",
+                ),
             )
     return None
 
@@ -183,8 +188,15 @@ def _contacts_of(answer: LenientMessage) -> list[str]:
     return [uri for uri in answer.contacts if uri]
 
 
-def _asks_other_transport(uri: str) -> bool:
-    return _parameter(uri) not in ("", ";transport=udp")
+def _lacks(uri: str, place: Place) -> str:
+    """The transport that a URI asks for, if we do not speak it; "" otherwise.
+
+    WebSockets are not meant: a phone there is called over the connection that it has opened.
+    """
+    transport = _parameter(uri).removeprefix(";transport=").upper()
+    dialled = place.own.dialled if place.own else (UDP,)
+    spoken = {NAMES[each] for each in (*dialled, WS, WSS)}
+    return "" if not transport or transport in spoken else transport
 
 
 def _parameter(uri: str) -> str:

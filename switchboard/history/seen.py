@@ -20,13 +20,18 @@ _MEDIA_KEY = re.compile(rb"^(k=|a=crypto:[^\r\n]*?inline:)[^\r\n]*+", re.IGNOREC
 def mask(raw: bytes) -> bytes:
     """Return `raw` (untrusted, whole or in part) with `***` for every secret in it; else as it stands.
 
-    Secret are: credentials (RFC 3261 §22.4), passwords in URIs (§19.1.1), keys of media (RFC 4568, k=).
+    Secret are: credentials (RFC 3261 §22.4), passwords in URIs (§19.1.1), keys of media (RFC 4568, k=). The body keeps
+    its length, which Content-Length says: a key becomes as many stars.
     """
     if not _may_hold_secrets(raw.lower()):
         return raw
     raw = _CREDENTIALS.sub(rb"\1 " + MASKED, raw)
     raw = _PASSWORD.sub(rb"\1" + MASKED, raw)
-    return _MEDIA_KEY.sub(rb"\1" + MASKED, raw)
+    return _MEDIA_KEY.sub(_stars, raw)
+
+
+def _stars(key: re.Match[bytes]) -> bytes:
+    return key[1] + b"*" * (len(key[0]) - len(key[1]))
 
 
 def _may_hold_secrets(lowered: bytes) -> bool:

@@ -12,7 +12,7 @@ from switchboard.history.lenient import LenientMessage
 from switchboard.history.seen import Address, Direction, Seen, call_id_of
 from switchboard.history.summary import user_of
 from switchboard.sip.dispatch import PONG
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import UDP, Flow
 
 WIRE_IN, WIRE_OUT = "edge-rx.0", "edge-tx.0"
 STREAMS = "edge-stream."
@@ -23,6 +23,8 @@ _PHONES_KNOWN = 10_000
 class TapReader:
     """Unpacks frames. `sip_host` ("": all addresses) and `sip_port`: where the switchboard listens.
     `hops`: whether to read what workers tell each other, too.
+
+    What a router sends over a connection is told by the edge-stream that has it, too, and read there.
 
     `missed` counts frames that a publisher numbered and that never came; `bad` counts what is no such frame.
     """
@@ -68,7 +70,7 @@ class TapReader:
             for flow, raw in filter(None, map(partial(message_in, inner), items)):
                 if inner == "sip.received":
                     yield self._received(at_ns, flow, raw, peer)
-                elif raw != PONG:
+                elif raw != PONG and (peer or flow.transport == UDP or owner.startswith(STREAMS)):
                     yield self._sent(owner, at_ns, flow, raw, peer)
 
     def _received(self, at_ns: int, flow: Flow, raw: bytes, peer: str) -> Seen:

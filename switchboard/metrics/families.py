@@ -24,6 +24,21 @@ class Rule:
     label: str = ""
 
 
+CAUSES = (
+    "ended_by_peer",
+    "reset",
+    "bad_input",
+    "half_a_message",
+    "does_not_read",
+    "idle_stranger",
+    "idle",
+    "not_made",
+    "ended_early",
+    "not_resumed",
+)
+"""As `transports/streams.py` has them."""
+
+
 def _rule(metric: str, counter: str, documentation: str) -> Rule:
     return Rule(metric, documentation, ((counter, ""),))
 
@@ -56,6 +71,33 @@ _RULES = (
     _rule("registered_users", "users", "Users with at least one phone."),
     _rule("bindings", "bindings", "Phones that are registered."),
     _rule("registers_answered_total", "replied", "REGISTERs answered."),
+    Rule(
+        "connections",
+        "Connections of phones; of strangers, who have neither registered nor called; of those that read nothing now.",
+        (
+            ("connections", "all"),
+            ("connections.strangers", "strangers"),
+            ("connections.stalled", "not_reading"),
+        ),
+        "kind",
+    ),
+    Rule(
+        "connection_messages_total",
+        "Messages that came and left over connections, and those that could not leave.",
+        (("messages.in", "received"), ("messages.out", "sent"), ("messages.failed", "failed")),
+        "kind",
+    ),
+    Rule(
+        "connections_ended_total",
+        "Connections that have ended, by cause.",
+        tuple((f"ended.{cause}", cause) for cause in CAUSES),
+        "cause",
+    ),
+    _rule(
+        "handed_on_again_total",
+        "handed_on_again",
+        "Messages that a receiver got again, being another process.",
+    ),
     Rule(
         "connections_lost_total",
         "Bindings whose connection was closed: removed, or kept as the phone can be reached otherwise.",

@@ -121,7 +121,7 @@ def rates(before: Survey, after: Survey) -> Rates:
     succeeded_s = a_second(ANSWERING, "responses.2xx")
     return Rates(
         received_s=max(0.0, a_second(READERS, "datagrams.message") - probes_s - answers_s),
-        sent_s=max(0.0, a_second(SENDERS, "sent") - probes_s - asked_s),
+        sent_s=max(0.0, a_second(SENDERS, "sent", "messages.out") - probes_s - asked_s),
         calls_s=a_second(["journal"], "records", "open_calls"),
         registers_s=a_second(["registrar"], "replied"),
         responses_s={each: a_second(ANSWERING, f"responses.{each}") for each in RESPONSE_CLASSES}

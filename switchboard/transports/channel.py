@@ -40,6 +40,8 @@ class ChannelClosed(ChannelError):
 class Channel(Protocol):
     """One connection."""
 
+    __slots__ = ()
+
     @property
     def pending(self) -> bytes:
         """The octets that were fed and belong to a handshake, ping or message whose end has not come."""

@@ -11,6 +11,7 @@ from switchboard.transports.framing import StreamFraming
 
 if TYPE_CHECKING:
     from switchboard.transports.tls_contexts import TlsContexts
+    from switchboard.transports.websocket import Allows
 
 SERVED: Final = (TCP, TLS, WS, WSS)
 """Transports that have a channel."""
@@ -64,7 +65,12 @@ class Channels:
         limit = self._settings.max_message_bytes
         if transport not in (WS, WSS):
             return StreamFraming(limit)
-        from switchboard.transports.origins import Origins
         from switchboard.transports.websocket import WebSocketFraming
 
-        return WebSocketFraming(Origins.of(self._settings).allows, limit, is_new)
+        return WebSocketFraming(self._allows, limit, is_new)
+
+    @cached_property
+    def _allows(self) -> "Allows":
+        from switchboard.transports.origins import Origins
+
+        return Origins.of(self._settings).allows

@@ -29,6 +29,8 @@ _DIGITS = re.compile(rb"[0-9]{1,10}")
 class Framing(Channel):
     """What the channels have in common that find messages in octets; none is larger than `max_message_bytes`."""
 
+    __slots__ = ("_broken", "_held", "_limit", "_said")
+
     def __init__(self, max_message_bytes: int) -> None:
         self._limit = max_message_bytes
         self._held = bytearray()
@@ -75,6 +77,8 @@ class Framing(Channel):
 
 class StreamFraming(Framing):
     """Finds the messages of one connection."""
+
+    __slots__ = ("_looked", "_size")
 
     def __init__(self, max_message_bytes: int = LARGEST) -> None:
         super().__init__(max_message_bytes)

@@ -48,10 +48,9 @@ HEAD_OCTETS: Final = 1024
 _DISCARDED_AT_ONCE = 1 << 16
 _MOST_DISCARDED = 1 << 20
 TOO_SLOW: Final = "The rest did not come in time."
-_ROUTE = re.compile(
-    rb"\nRoute[ \t]*:[^\n]*?<sips?:(?:[^@>;\r\n]*@)?\[?([^>;:\]\r\n]+|[0-9a-f:.]+)", re.IGNORECASE
-)
-_REQUEST_URI = re.compile(rb"[A-Z]+ sips?:(?:[^@ ;\r\n]*@)?\[?([^ ;:\]\r\n]+|[0-9a-f:.]+)", re.IGNORECASE)
+_HOST = rb"(?:[^@>;?\r\n ]*@)?(?:\[([^\]\r\n]+)\]|([^>;:?\r\n ]+))"
+_ROUTE = re.compile(rb"\nRoute[ \t]*:[^\n]*?<sips?:" + _HOST, re.IGNORECASE)
+_REQUEST_URI = re.compile(rb"[A-Z]+ sips?:" + _HOST, re.IGNORECASE)
 _EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
@@ -674,7 +673,7 @@ def peer_names(message: bytes, host: str) -> list[str]:
     That is the name that was looked up (RFC 5922 §7.3).
     """
     found = _ROUTE.search(message) or _REQUEST_URI.match(message)
-    named = [found[1].decode("ascii", "replace").lower()] if found else []
+    named = [(found[1] or found[2]).decode("ascii", "replace").lower()] if found else []
     return list(dict.fromkeys([*named, host]))
 
 

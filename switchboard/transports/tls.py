@@ -163,7 +163,9 @@ class TlsChannel:
             self._queue.append(message)
             self._shake_hands_at_first()
             return self.take_output()
-        return self._seal(self._inner.wrap(message))
+        return self.take_output() + self._seal(
+            self._inner.wrap(message)
+        )  # in the order in which it was sealed
 
     def take_output(self) -> bytes:
         """As a Channel does."""
@@ -244,12 +246,14 @@ class TlsChannel:
         records = self._records
         assert records
         data = records.feed(octets)
+        self._buffered += records.take_output()  # sealed by now: before all that is sealed later
         messages = self._feed_inner(data) if data else []
-        self._buffered += records.take_output()
         left = len(self._inner.pending)
         self._begun = self._begun or left < self._inside + len(data)
         self._inside = left
         records.keep(left)
+        if records.error or records.has_ended:
+            self._buffered = self.take_output()  # before the goodbye
         if records.error:
             alert = records.error.alert
             goodbye = b"" if alert is Alert.CLOSE_NOTIFY else records.close(alert)
@@ -273,6 +277,7 @@ class TlsChannel:
         except ssl.SSLError as error:
             self._drain()
             raise ChannelError(f"TLS: {_words(error)}", self._take_buffered(), messages) from error
+        self._buffered = self.take_output()  # before the goodbye
         raise ChannelClosed("The Peer Has Closed TLS", self._close(), messages)
 
     def _feed_inner(self, data: bytes, before: Sequence[bytes] = ()) -> list[bytes]:

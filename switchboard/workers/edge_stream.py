@@ -38,6 +38,7 @@ from switchboard.transports.keeping import NAME, KeeperLink
 from switchboard.transports.streams import Connection, Due, StreamLimits, Streams
 from switchboard.workers.edge_rx import filter_policy
 from switchboard.workers.held_calls import find_held_calls
+from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
 
 LOOK_AROUND_S = 10.0
@@ -45,6 +46,8 @@ LOOK_AROUND_S = 10.0
 SIP_PORT, SIPS_PORT = 5060, 5061
 _SUCCESS: Final = b"SIP/2.0 2"
 CLOSED_KEPT: Final = 10_000
+EARLY_KEPT: Final = 10_000
+"""Messages that come before the connections do."""
 CONNECTIONS_SHOWN: Final = 10_000
 _CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
 _TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.IGNORECASE)
@@ -98,7 +101,9 @@ class EdgeStream(Actor):
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
         self._link = link or KeeperLink(settings.run_dir / NAME, instance)
-        self._bad_items = 0
+        self._bad_items = self._early_dropped = 0
+        self._early: list[Any] = []
+        self._ended_log = EndedLog(time.monotonic())
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._is_told = False
         self._channels = Channels(settings)
@@ -126,8 +131,10 @@ class EdgeStream(Actor):
         match subject, body:
             case "sip.send", list(items):
                 self._show(items)
-                for item in items:
-                    self._send(item, now)
+                if self._link.is_complete:
+                    self._send_all(items, now)
+                else:
+                    self._keep_early(items)
             case "sip.taken", [str(name), float(stamp), str(life)]:
                 self._take_mark(name, stamp, life, now)
             case _:
@@ -201,6 +208,8 @@ class EdgeStream(Actor):
             "handed_on_again": sum(each.resent for each in self._receivers),
             "forgotten": sum(each.forgotten for each in self._receivers),
             "bad_items": self._bad_items,
+            "early_dropped": self._early_dropped,
+            "unlogged": self._ended_log.unlogged,
         }
 
     def close(self) -> None:
@@ -219,6 +228,8 @@ class EdgeStream(Actor):
             if self._streams.generation:
                 for outbox in self._lost:
                     outbox.peer.send("stream.restarted", [self._instance])
+            early, self._early = self._early, []
+            self._send_all(early, now)
         self._drain(now)
 
     def _drain(self, now: float) -> None:
@@ -243,6 +254,16 @@ class EdgeStream(Actor):
                 self._streams.acknowledge(now)
                 return
         self._bad_items += 1
+
+    def _keep_early(self, items: list[Any]) -> None:
+        """Not all connections of the predecessor are here yet: nobody can say that one is gone."""
+        room = max(0, EARLY_KEPT - len(self._early))
+        self._early += items[:room]
+        self._early_dropped += len(items[room:])
+
+    def _send_all(self, items: list[Any], now: float) -> None:
+        for item in items:
+            self._send(item, now)
 
     def _send(self, item: Any, now: float) -> None:
         flow = flow_of(item, SENT)
@@ -301,8 +322,7 @@ class EdgeStream(Actor):
             via = Via.parse(Message(raw, scan(raw)).top_via)
         except ParseError:
             return None
-        host = dict(via.params).get("received") or via.host
-        return host.strip("[]"), via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
+        return flow.host, via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
 
     def _tell_unsent(self, raw: bytes, flow: Flow) -> None:
         if not raw.startswith(b"SIP/"):
@@ -319,7 +339,8 @@ class EdgeStream(Actor):
 
     def _refuse(self, connection: Connection, error: ChannelError) -> None:
         """Answer a request that broke the rules of its channel, if it can be answered."""
-        structlog.get_logger().info("stream ended", source=connection.flow.host, reason=error.reason)
+        host, transport = connection.flow.host, NAMES[connection.transport]
+        self._ended_log.tell(host, transport, error.reason, time.monotonic())
         if not error.refused:
             return
         try:

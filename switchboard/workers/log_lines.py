@@ -1,7 +1,7 @@
 """Log lines about single requests, with a limit on their number.
 
-They report refused requests (in the form that fail2ban reads), bindings that were displaced for lack of room, and,
-at level debug, every message in a worker's frames.
+They report refused requests (in the form that fail2ban reads), bindings that were displaced for lack of room,
+connections whose peers broke the rules, and, at level debug, every message in a worker's frames.
 """
 
 import re
@@ -90,6 +90,21 @@ class BindingLog:
                 contact=_printed(binding.contact),
                 user_agent=_printed(binding.user_agent),
             )
+
+
+class EndedLog:
+    """An edge-stream's: connections whose peers broke the rules. `unlogged` counts what was too much."""
+
+    def __init__(self, now: float) -> None:
+        self.unlogged = 0
+        self._room = TokenBucket(DISPLACED_A_SECOND, DISPLACED_AT_ONCE, now)
+
+    def tell(self, host: str, transport: str, reason: str, now: float) -> None:
+        """Write a line if there is room. `reason`: a sentence of ours."""
+        if self._room.take(now):
+            structlog.get_logger().info("stream ended", source=host, transport=transport, reason=reason)
+        else:
+            self.unlogged += 1
 
 
 def _printed(text: str) -> str:

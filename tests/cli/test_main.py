@@ -15,6 +15,9 @@ DOCUMENTED = (Path(__file__).parents[2] / "docs" / "OPERATING.md").read_text()
 WITHOUT_JSON = {"start": "runs until it is stopped", "trace": "a line a message", "console-password": "asks"}
 
 
+NOT_FOR_A_START = {"cryptography", "jinja2", "prometheus_client", "starlette", "uvicorn"}
+
+
 def commands(command: object, name: str = "") -> dict[str, set[str]]:
     """Each command by its full name, with its options."""
     inner = getattr(command, "commands", None)
@@ -55,3 +58,12 @@ def test_ctrl_c_while_modules_are_imported_ends_it_without_a_word(tmp_path: Path
         text=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, "", "")
+
+
+def test_a_start_loads_nothing_that_only_the_console_or_certificates_need() -> None:
+    code = (
+        "import sys, switchboard.cli.start, switchboard.cli.edge, switchboard.workers.router\n"
+        f"print(*sorted({NOT_FOR_A_START!r} & sys.modules.keys()))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == []

@@ -493,6 +493,31 @@ class TestRepeating:
         assert self.repeat(call.board) == []
 
 
+class TestASuccessor:
+    """Nobody else repeats what a router had decided, but not sent, when it was killed."""
+
+    def repeated(self, board: Board) -> list[tuple[Flow | None, bytes]]:
+        board.sent(), board.answers()
+        return [(each.flow, each.raw) for each in (*board.crash(), *board.sent())]
+
+    def test_requests_and_their_cancels(self) -> None:
+        call = Call(lukas(UDP), lenka(TCP))
+        invite = call.invite()
+        assert (invite.flow, invite.raw) in self.repeated(call.board)
+        call.answer(invite, 180)
+        assert (invite.flow, invite.raw) not in self.repeated(call.board)
+        call.board.receive(request("CANCEL", f"sip:lenka@{HOST}", source=call.caller.flow), call.caller.flow)
+        cancel = call.sent_to(call.callee)
+        assert (cancel.flow, cancel.raw) in self.repeated(call.board)
+        call.board.advance(2.1)
+        assert not self.repeated(call.board)
+
+    def test_final_responses(self) -> None:
+        call = Call(lukas(TCP), lenka(UDP))
+        refused = call.answer(call.invite(), 486)
+        assert (refused.flow, refused.raw) in self.repeated(call.board)
+
+
 @pytest.mark.parametrize("transport", list(PORTS))
 def test_a_request_that_comes_twice_is_answered_alike(transport: int) -> None:
     """A connection whose process died may hand it on twice."""

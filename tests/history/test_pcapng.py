@@ -94,6 +94,37 @@ def test_any_size(size: int) -> None:
     assert len(data) == 28 + min(size, 65_507)
 
 
+def over_tcp(seen: Seen) -> Seen:
+    return seen._replace(raw=seen.raw.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"))
+
+
+@pytest.mark.parametrize("ends", [ONE, SIX], ids=["IPv4", "IPv6"])
+def test_what_came_over_a_connection_is_tcp(ends: Seen) -> None:
+    """With sequence numbers that follow each other, each way by itself."""
+    there = over_tcp(call()[0])._replace(source=ends.source, destination=ends.destination)
+    back = over_tcp(call()[1])._replace(source=ends.destination, destination=ends.source)
+    stream = io.BytesIO()
+    write(stream, [there, back, there])
+    skip = 20 if ends is ONE else 40
+    found = []
+    for _, data in packets(stream.getvalue()):
+        length = struct.pack("!BBH", 0, 6, len(data) - skip)
+        assert summed(data[skip - (8 if ends is ONE else 32) : skip] + length + data[skip:]) == 0xFFFF
+        found.append((struct.unpack_from("!II", data, skip + 4), data[skip + 20 :]))
+    size, other = len(there.raw), len(back.raw)
+    numbers = [(1, 1), (1, 1 + size), (1 + size, 1 + other)]
+    assert found == list(zip(numbers, [there.raw, back.raw, there.raw], strict=True))
+
+
+def test_tshark_reads_a_call_over_tcp(tmp_path: Path) -> None:
+    require_tools("tshark")
+    capture = tmp_path / "call.pcapng"
+    with capture.open("wb") as file:
+        count = write(file, map(over_tcp, call()))
+    shown = run("tshark", "-n", "-r", str(capture), "-Y", "sip and tcp")
+    assert len(shown.splitlines()) == count
+
+
 def test_a_whole_call() -> None:
     stream = io.BytesIO()
     assert write(stream, call()) == 13

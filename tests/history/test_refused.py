@@ -60,9 +60,9 @@ PROOF = "Proxy-Authorization: ***\r\n"
             "Dial sip: in place of sips:",
         ),
         (
-            refused(500, "sip:bob@10.9.9.9;transport=tcp"),
-            "asks for another transport, and this switchboard speaks UDP only",
-            "Set UDP in the phone",
+            refused(500, "sip:bob@10.9.9.9;transport=tls"),
+            "asks for TLS, and this switchboard does not speak that",
+            "Set another transport in the phone",
         ),
         (refused(407, extra=PROOF), "The password in the phone of lukas is wrong", "Enter it again"),
         (refused(404, "sip:karel@example.org"), "There is no user karel here", "switchboard user list"),
@@ -114,9 +114,9 @@ def test_a_caller_who_is_no_user_is_told_to_the_operator() -> None:
 
 
 def test_a_contact_that_asks_for_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CONTACTS, "lenka", ["sip:lenka@10.0.0.3;transport=TCP"])
+    monkeypatch.setitem(CONTACTS, "lenka", ["sip:lenka@10.0.0.3;transport=TLS"])
     account = explain(refused(500), OURS)
-    assert "sip:lenka@10.0.0.3;transport=TCP, which asks for another transport" in account.sentences[-1]
+    assert "sip:lenka@10.0.0.3;transport=TLS, which asks for TLS" in account.sentences[-1]
 
 
 def test_the_contact_that_points_back(monkeypatch: pytest.MonkeyPatch) -> None:

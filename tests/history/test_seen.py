@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchboard.history.seen import call_id_of, mask, method_of, status_of
+from switchboard.sip.message import parse_message
 
 CREDENTIALS = b'Digest username="lukas", response="0123abc", cnonce="xyz"'
 
@@ -20,9 +21,9 @@ CREDENTIALS = b'Digest username="lukas", response="0123abc", cnonce="xyz"'
         (b"INVITE sip:lukas:secret@pbx SIP/2.0", b"INVITE sip:lukas:***@pbx SIP/2.0"),
         (
             b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3\r\n",
-            b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***\r\n",
+            b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:****************\r\n",
         ),
-        (b"k=base64:c2VjcmV0\r\na=x", b"k=***\r\na=x"),
+        (b"k=base64:c2VjcmV0\r\na=x", b"k=***************\r\na=x"),
     ],
 )  # fmt: skip
 def test_secrets_are_left_out(raw: bytes, shown: bytes) -> None:
@@ -70,3 +71,14 @@ def test_requests_and_responses() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes(raw: bytes) -> None:
     assert isinstance(call_id_of(raw) + method_of(raw) + status_of(raw)[1], str)
+
+
+def test_a_message_whose_key_is_masked_can_be_read() -> None:
+    body = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3\r\n"
+    raw = (
+        b"INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n"
+        b"Call-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    masked = mask(raw)
+    assert b"d0Rm" not in masked
+    assert parse_message(masked).from_uri == "sip:a@h"

@@ -10,6 +10,7 @@ from switchboard.bus import frames
 from switchboard.bus.tap import SMALLEST
 from switchboard.history.seen import Address, Direction, Seen, transport_of
 from switchboard.history.tapped import CallFilter, Sample, TapReader
+from switchboard.sip.flow import TCP, Flow
 
 AT_NS = 5
 
@@ -57,6 +58,19 @@ def test_what_passed_between_workers() -> None:
         "translator.0",
         Direction.HOP,
     )
+
+
+def test_what_leaves_over_a_connection_is_seen_once() -> None:
+    """The edge-stream tells it, though the router has told it, too."""
+    flow = Flow(TCP, "10.0.0.1", "10.0.0.2", 5062, bytes(9)).pack()
+    datagram = [packed("10.0.0.2", 5062), b"datagram"]
+    reader = TapReader("", 5060)
+    of_router = passed("router.0", 1, "", "sip.send", [[flow, b"stream"], datagram])
+    of_stream = passed("edge-stream.0", 1, "", "sip.send", [[flow, b"stream"]])
+    assert [seen.raw for body in (of_router, of_stream) for seen in reader.read(body)] == [
+        b"datagram",
+        b"stream",
+    ]
 
 
 def test_pongs_are_no_messages() -> None:

@@ -20,6 +20,7 @@ FULL = survey(
         lookups=7,
         lookups_waiting=5,
     ),
+    reading("edge-stream.0", connections=3, connections__strangers=1, messages__in=7, ended__reset=2),
     reading("journal.0", state="down"),
 )
 
@@ -44,6 +45,10 @@ def test_counters_become_metrics() -> None:
     assert found["switchboard_dropped_total", "no_request", "edge-rx.0"] == 1
     assert found["switchboard_requests_answered_total", "404", "router.0"] == 2
     assert found["switchboard_lookups_total", "made", "router.0"] == 7
+    assert found["switchboard_connections", "all", "edge-stream.0"] == 3
+    assert found["switchboard_connections", "strangers", "edge-stream.0"] == 1
+    assert found["switchboard_connection_messages_total", "received", "edge-stream.0"] == 7
+    assert found["switchboard_connections_ended_total", "reset", "edge-stream.0"] == 2
     assert found["switchboard_queue_items", "names", "router.0"] == 5
     assert found["switchboard_worker_cpu_seconds_total", "router.0"] == 2.0
 

@@ -21,19 +21,30 @@ module_app menu.so
 """
 
 
-class Baresip:
-    """The phone of `user` on the host `host`; registered inside the `with` block. One call at a time."""
+_OUTBOUND = ';sipnat=outbound;outbound="sip:{hub};transport=tcp";outbound2="sip:{hub};transport=tcp"'
+"""Two flows (RFC 5626)."""
 
-    def __init__(self, lan: Lan, host: str, user: str, home: Path, transport: str = "udp") -> None:
+
+class Baresip:
+    """The phone of `user` on the host `host`; registered inside the `with` block. One call at a time.
+
+    It registers over `transport`; with `outbound` over TCP, twice, as an instance with two flows.
+    """
+
+    def __init__(
+        self, lan: Lan, host: str, user: str, home: Path, transport: str = "udp", *, outbound: bool = False
+    ) -> None:
         self.user = user
         self.address = lan.addresses[host]
         self.uri = f"sip:{user}@{HUB}"
         self._command = lan.command(host, "baresip", "-4", "-f", str(home))
         home.mkdir()
-        (home / "config").write_text(_CONFIGURATION.format(home=home))
+        module = "module uuid.so\n" if outbound else ""
+        (home / "config").write_text(_CONFIGURATION.format(home=home) + module)
+        flows = _OUTBOUND.format(hub=HUB) if outbound else ""
         port = ":5061" if transport == "tls" else ""
         (home / "accounts").write_text(
-            f"<{self.uri}{port};transport={transport}>;auth_pass=none;regint=600\n"
+            f"<{self.uri}{port};transport={transport}>;auth_pass=none;regint=600{flows}\n"
         )
         (home / "contacts").touch()
         self._running: Console | None = None

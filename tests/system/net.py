@@ -127,7 +127,7 @@ class Endpoint:
     """One UDP socket on a free port of `host`; `receive` is called with every datagram and its source."""
 
     is_reliable = False
-    """Whether nothing has to be sent again (RFC 3261 §17.1)."""
+    """Whether nothing has to be sent again."""
 
     def __init__(self, net: Net, name: str, host: str, receive: Callable[[bytes, Address], None]) -> None:
         self.net = net

@@ -13,18 +13,18 @@ LIFETIME_S = 64 * T1_S
 class Retransmission:
     """Calls `send` after T1, 2*T1, 4*T1 …, at most `longest_s` apart, for 64*T1 or until it is stopped.
 
-    It never begins in a Net whose phones do not retransmit, or if it is not `wanted`.
+    It never begins in a Net whose phones do not retransmit, or if it is not `needed`.
     """
 
     def __init__(
-        self, net: Net, send: Callable[[], None], longest_s: float = inf, wanted: bool = True
+        self, net: Net, send: Callable[[], None], longest_s: float = inf, *, needed: bool = True
     ) -> None:
         self._net = net
         self._send = send
         self._interval = T1_S
         self._longest = longest_s
         self._left = LIFETIME_S
-        self._stopped = not (net.retransmits and wanted)
+        self._stopped = not (net.retransmits and needed)
         self._plan()
 
     def slow_down(self) -> None:

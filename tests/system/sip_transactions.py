@@ -38,8 +38,8 @@ class ClientTransaction:
         self._destination = destination
         self.resend()
         longest_s = inf if request.method == "INVITE" else T2_S
-        wanted = not endpoint.is_reliable
-        self._retransmission = Retransmission(endpoint.net, self.resend, longest_s, wanted)
+        needed = not endpoint.is_reliable
+        self._retransmission = Retransmission(endpoint.net, self.resend, longest_s, needed=needed)
 
     def resend(self) -> None:
         """Send the request (again)."""
@@ -145,9 +145,9 @@ class ServerTransaction:
         self._response = response
         self._send(response)
         if self.request.method == "INVITE" and status >= 200:
-            wanted = status < 300 or not self._endpoint.is_reliable
+            needed = status < 300 or not self._endpoint.is_reliable  # §13.3.1.4: a 2xx over any transport
             self._retransmission = Retransmission(
-                self._endpoint.net, lambda: self._send(response), T2_S, wanted
+                self._endpoint.net, lambda: self._send(response), T2_S, needed=needed
             )
         return response
 

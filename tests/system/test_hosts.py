@@ -50,7 +50,7 @@ def test_commands_work_on_either_host(board: TwoHosts, asked: str) -> None:
     cli = board.hosts.boards[asked].cli
     places = {name: one["host"] for name, one in board.hosts.status(asked).items()}
     assert places == {
-        **dict.fromkeys(("edge-rx.0", "edge-tx.0", "translator.0"), ALPHA),
+        **dict.fromkeys(("edge-rx.0", "edge-tx.0", "edge-stream.0", "translator.0"), ALPHA),
         **dict.fromkeys(("registrar.0", "router.0", "router.1", "journal.0", "history.0"), BETA),
     }
     assert json.loads(cli("bindings", "--json").stdout)["bindings"]

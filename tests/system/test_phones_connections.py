@@ -127,3 +127,18 @@ def test_baresip_is_reached_at_its_contact_without_a_connection(office: Office, 
         martin.wait_connected()
         office.lukas.hang_up(theirs)
         martin.wait_ended()
+
+
+def test_the_flows_of_one_instance_are_one_phone(office: Office, tmp_path: Path) -> None:
+    """RFC 5626: baresip registers two flows; it is called once."""
+    require_tools("baresip")
+    with Baresip(office.lan, "guest", "martin", tmp_path / "baresip", "tcp", outbound=True) as martin:
+        wait_until(lambda: len(office.bindings("martin")) == 2 or None, "both flows")
+        reg_ids = [each["params"].rpartition(";reg-id=")[2] for each in office.bindings("martin")]
+        assert sorted(reg_ids) == ["1", "2"]
+        ours = office.peter.call("martin")
+        martin.wait_incoming("peter")
+        martin.answer()
+        office.peter.wait_media(ours)
+        office.peter.hang_up(ours)
+        martin.wait_ended()

@@ -122,7 +122,7 @@ def sipp(lab: Lab, scenario: str, directory: Path, *options: str) -> subprocess.
 def test_a_call_to_sipp_behind_address_translation(lab: Lab, wire: Capture, tmp_path: Path) -> None:
     require_tools("sipp")
     with translating(lab):
-        register = ["-s", "nat", "-key", "domain", HUB]
+        register = ["-s", "nat", "-key", "domain", HUB, "-key", "contact", f"sip:nat@{PHONE}:5062"]
         assert sipp(lab, "register", tmp_path, *register).wait(20) == 0
         with sipp(lab, "callee", tmp_path) as callee:
             call = lab.lukas.call("nat")

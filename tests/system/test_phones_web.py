@@ -20,9 +20,9 @@ _numbers = count(1)
 
 
 class MakePhone(Protocol):
-    """Makes a registered phone of a stack."""
+    """Makes a registered phone of a stack, over `wss` or `ws`."""
 
-    def __call__(self, stack: str) -> WebPhone: ...
+    def __call__(self, stack: str, scheme: str = "ws") -> WebPhone: ...
 
 
 @pytest.fixture(scope="module")
@@ -40,26 +40,28 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
-    return free_tcp_port()
+def ports() -> dict[str, int]:
+    return {scheme: free_tcp_port() for scheme in ("ws", "wss")}
 
 
 @pytest.fixture(scope="module")
-def switchboard(port: int) -> Iterator[Switchboard]:
-    settings = {"SWITCHBOARD_TRANSPORTS": "udp,tcp,ws", "SWITCHBOARD_WS_PORT": str(port)}
-    with Switchboard(settings) as running:
+def switchboard(ports: dict[str, int]) -> Iterator[Switchboard]:
+    settings = {f"SWITCHBOARD_{scheme.upper()}_PORT": str(port) for scheme, port in ports.items()}
+    with Switchboard({**settings, "SWITCHBOARD_TRANSPORTS": "udp,tcp,ws,wss"}) as running:
         yield running
 
 
 @pytest.fixture
-def make_phone(browser: Browser, site: str, port: int, switchboard: Switchboard) -> Iterator[MakePhone]:
+def make_phone(
+    browser: Browser, site: str, ports: dict[str, int], switchboard: Switchboard
+) -> Iterator[MakePhone]:
     context = browser.new_context(base_url=site)
     page = context.new_page()
     page.goto("/")
 
-    def make(stack: str) -> WebPhone:
+    def make(stack: str, scheme: str = "ws") -> WebPhone:
         user = f"web{next(_numbers)}"
-        phone = WebPhone(page, stack, f"ws://127.0.0.1:{port}/", switchboard.host, user)
+        phone = WebPhone(page, stack, f"{scheme}://127.0.0.1:{ports[scheme]}/", switchboard.host, user)
         phone.wait_for("registered")
         return phone
 
@@ -120,6 +122,18 @@ def test_a_phone_on_udp_cannot_take_an_encrypted_call_and_says_so(
     phone.wait_for("failed 488")
 
 
+@pytest.mark.parametrize(("stack", "status"), [("JsSIP", 488), ("SIP.js", 480)])
+def test_a_page_cannot_take_a_plain_call_and_says_so(
+    make_phone: MakePhone, net: Net, stack: str, status: int
+) -> None:
+    desk = registered(net, "desk")
+    phone = make_phone(stack)
+    invite = desk.invite(f"sip:{phone.user}@{desk.domain}")
+    phone.wait_for("ringing")
+    phone.do("answer")
+    invite.expect(status)
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_phone_on_udp_reaches_a_page_by_the_contact_that_leads_nowhere(
     make_phone: MakePhone, net: Net, stack: str
@@ -157,11 +171,14 @@ def test_sipjs_thinks_it_is_registered_when_its_socket_has_closed_and_its_bindin
     theirs.wait_for("ringing")
 
 
-@pytest.mark.parametrize("worker", ["edge-stream", "router", "registrar"])
+@pytest.mark.parametrize(
+    ("worker", "scheme"),
+    [("edge-stream", "ws"), ("edge-stream", "wss"), ("router", "wss"), ("registrar", "ws")],
+)
 def test_a_call_outlives_a_killed_worker(
-    make_phone: MakePhone, switchboard: Switchboard, worker: str
+    make_phone: MakePhone, switchboard: Switchboard, worker: str, scheme: str
 ) -> None:
-    ours, theirs = make_phone("JsSIP"), make_phone("SIP.js")
+    ours, theirs = make_phone("JsSIP", scheme), make_phone("SIP.js")
     connect(ours, theirs)
     for each in [one for one in switchboard.status() if one["name"] == worker]:
         switchboard.kill(worker, each["instance"])

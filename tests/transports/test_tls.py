@@ -285,3 +285,27 @@ def test_a_server_that_wants_another_key_share(settings: Settings) -> None:
         channel.feed(peer.shake_hands(said))
         said = channel.take_output()
     assert peer.hear(said) == message(1)
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_what_is_said_at_the_end_comes_before_the_goodbye(settings: Settings, survive: bool) -> None:
+    channel, peer = accepted(settings.model_copy(update={"tls_survive": survive}))
+    ping = peer.say(b"\r\n\r\n")
+    with pytest.raises(ssl.SSLWantReadError):
+        peer.tls.unwrap()
+    with pytest.raises(ChannelClosed) as caught:
+        channel.feed(ping + peer.outgoing.read())
+    peer.incoming.write(channel.take_output() + caught.value.close_with)
+    assert peer.tls.read() == b"\r\n"
+    with pytest.raises(ssl.SSLZeroReturnError):
+        peer.tls.read()
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_an_answer_comes_behind_what_was_sealed_before(settings: Settings, survive: bool) -> None:
+    channel = accept(TlsContexts(settings.model_copy(update={"tls_survive": survive})))
+    peer = Peer(client_context(settings))
+    channel.feed(peer.shake_hands())
+    finished = peer.shake_hands(channel.take_output())
+    assert channel.feed(finished + peer.say(b"\r\n\r\n" + message(1))) == [message(1)]
+    assert peer.hear(channel.wrap(message(2)) + channel.take_output()) == b"\r\n" + message(2)

@@ -1,11 +1,13 @@
 """Connections of TLS between a channel of ours and OpenSSL, in memory."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from transports.streams import LIMIT, Broken, Outcome, outcome, split
 
 from switchboard.settings.model import Settings
 from switchboard.transports.channel import Channel
@@ -13,6 +15,16 @@ from switchboard.transports.framing import StreamFraming
 from switchboard.transports.tls import TlsChannel
 from switchboard.transports.tls_contexts import TlsContexts
 from switchboard.transports.tls_files import ensure
+from switchboard.transports.tls_records import (
+    KEY_OCTETS,
+    Alert,
+    Half,
+    Suite,
+    TlsRecords,
+    half_of_key,
+    half_of_secret,
+    iv_octets,
+)
 
 TLS13, TLS12 = ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2
 SUITES = [
@@ -112,6 +124,55 @@ def accept(contexts: TlsContexts, inner: Channel | None = None, transport: int =
 def successor(channel: TlsChannel) -> TlsChannel:
     """What a new process makes of a channel whose process was killed."""
     return TlsChannel.restored(lambda _: StreamFraming(), channel.reading, channel.writing)
+
+
+HALVES = [half_of_secret(suite, bytes(48 if suite is Suite.AES_256_GCM else 32)) for suite in Suite] + [
+    half_of_key(suite, bytes(KEY_OCTETS[suite]), bytes(iv_octets(suite)), 1) for suite in Suite
+]
+"""Keys that everybody knows, of all versions and suites."""
+
+
+def sealed(half: Half, parts: Iterable[tuple[int, bytes]]) -> bytes:
+    """Records with these contents."""
+    out = b""
+    for content, plain in parts:
+        record, half = half.protect(content, plain)
+        out += record
+    return out
+
+
+def check_records(half: Half, octets: bytes, cuts: Iterable[int]) -> None:
+    """Broken, if the pieces yield something else than the whole, or successors, each of which has one piece."""
+    pieces = split(octets, cuts)
+    begin = b"\0\0\0" + half.pack(), half.pack()
+    whole, found = (_understood(half, outcome(_restored(*begin), each)) for each in ([octets], pieces))
+    messages: list[bytes] = []
+    channel, pending, reason = _restored(*begin), b"", ""
+    for piece in pieces:
+        channel = _restored(channel.reading, channel.writing)
+        last = outcome(channel, [pending + piece])
+        messages, pending, reason = messages + last.messages, channel.pending, last.reason
+        if reason:
+            break
+    if found != whole or (messages, reason) != (whole.messages, whole.reason):
+        raise Broken(
+            f"{octets!r} by {[len(piece) for piece in pieces]}: {found} or {messages}, {reason}, not {whole}"
+        )
+
+
+def _understood(half: Half, found: Outcome) -> Outcome:
+    """The same, with what the peer makes of what was said; ValueError if that is nothing."""
+    peer = TlsRecords(half, half)
+    said = peer.feed(found.said)
+    peer.keep(0)
+    goodbye = peer.feed(found.close_with)
+    if peer.error.alert is not Alert.CLOSE_NOTIFY if peer.error else peer.is_midway:
+        raise Broken(f"the peer does not understand {found}")
+    return found._replace(said=said + goodbye, close_with=b"")
+
+
+def _restored(reading: bytes, writing: bytes) -> TlsChannel:
+    return TlsChannel.restored(lambda _: StreamFraming(LIMIT), reading, writing)
 
 
 def cut(octets: bytes, size: int) -> Iterator[bytes]:

@@ -70,9 +70,10 @@ class Edge:
         self.phones: list[socket.socket] = []
         self.start()
 
-    def start(self) -> None:
-        """Another process has the connections."""
+    def start(self, *early: tuple[bytes, bytes]) -> None:
+        """Another process has the connections. `early`: what it is to send before it has them."""
         self.service = EdgeStream(self.settings, self.context, 0)
+        self.service.receive("sip.send", [list(item) for item in early], time.monotonic())
         self.loop = Loop(self.service, self.context, self.endpoints)
         self.sender = Peer(self.context, self.endpoints.inbox("edge-stream"))
         self.serve_until(self.service.is_ready)
@@ -246,6 +247,16 @@ def test_a_successor_writes_what_was_not(edge: Edge) -> None:
     edge.start()
     assert edge.got(phone, 3 * len(long)) == 3 * long
     assert edge.service.stats()["rings"] == 0
+
+
+def test_what_comes_before_the_connections_waits_for_them(edge: Edge) -> None:
+    phone = edge.connect()
+    phone.sendall(request("OPTIONS"))
+    ((flow, _, _),) = edge.items()
+    edge.die()
+    edge.start((flow, response()))
+    assert edge.got(phone, len(response())) == response()
+    assert edge.service.stats()["early_dropped"] == 0
 
 
 def test_what_a_dead_receiver_may_have_lost_goes_out_again(edge: Edge) -> None:

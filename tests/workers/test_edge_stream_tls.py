@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from transports.test_websocket import REQUEST as UPGRADE
 from transports.test_websocket import frame
 from transports.tls_pairs import SUITES, TLS12, TLS13, Peer, client_context, prepare
@@ -183,6 +184,23 @@ def test_plain_text_is_refused_and_counted(start: Start) -> None:
     phone.sendall(request("OPTIONS"))
     assert edge.got(phone, 7)[:1] == b"\x15"
     edge.serve_until(lambda: edge.ended() == {"bad_input": 1})
+
+
+def test_strangers_do_not_fill_the_log(start: Start) -> None:
+    edge = start()
+    with capture_logs() as lines:
+        for _ in range(30):
+            edge.connect().sendall(b"GET / HTTP/1.1\r\n\r\n")
+        edge.serve_until(lambda: edge.ended() == {"bad_input": 30})
+    assert lines[0] == {
+        "event": "stream ended",
+        "log_level": "info",
+        "source": "127.0.0.1",
+        "transport": "TLS",
+        "reason": "HTTP Where TLS Is Spoken",
+    }
+    assert len(lines) + edge.service.stats()["unlogged"] == 30
+    assert len(lines) < 30
 
 
 def test_keys_are_erased_with_their_connection(start: Start) -> None:
