@@ -322,8 +322,15 @@ def wait_until(check: Callable[[], Found | None], what: str, timeout_s: float = 
 
 
 def free_port(host: str) -> int:
-    """Return a UDP port that nobody uses on `host`."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probing:
-        probing.bind((host, 0))
-        port: int = probing.getsockname()[1]
-        return port
+    """Return a port that nobody uses on `host`, neither for UDP nor for TCP."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        with (
+            socket.socket(family, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(family, socket.SOCK_STREAM) as stream,
+            suppress(OSError),
+        ):
+            datagrams.bind((host, 0))
+            port: int = datagrams.getsockname()[1]
+            stream.bind((host, port))
+            return port
