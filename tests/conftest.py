@@ -4,11 +4,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from bus.contexts import OwningContext
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
+
+hypothesis.settings.register_profile("suite", deadline=None)  # an example's time tells of the machine
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture

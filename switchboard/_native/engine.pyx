@@ -82,7 +82,7 @@ cdef inline Slice literal(const char *text, Py_ssize_t size) noexcept nogil:
 
 
 cdef object _ask(Engine engine):
-    """Return the reference, which is about to be asked something at this instant."""
+    """Return the reference. The caller asks it something at this instant."""
     engine.asked = True
     engine._reference.begin(engine._now, engine._at)
     return engine._reference
@@ -191,13 +191,13 @@ cdef class Engine:
 
     @property
     def next_deadline(self):
-        """When `advance` is due (monotonic s); None if nothing waits."""
+        """When `advance` is due (monotonic s); None if no timer runs."""
         return self._heap.waiters[0].due if self._heap.count else None
 
     # what comes in
 
     def begin(self, double now, double at):
-        """What is asked for next is at this instant (monotonic and epoch s)."""
+        """Set the instant of the calls that follow (monotonic and epoch s)."""
         self._now, self._at = now, at
 
     def receive(self, bytes frame, Py_ssize_t start, double now, double at):
@@ -231,12 +231,12 @@ cdef class Engine:
         return count
 
     def take(self, bytes raw, bytes index, bytes flow, double now, double at):
-        """Take one datagram; False if it is odd, and nothing has happened."""
+        """Take one datagram. False: it is odd, and nothing has changed."""
         self._now, self._at = now, at
         return bool(_take(self, slice_in(flow), slice_in(index), slice_in(raw)))
 
     def advance(self, double now, double at):
-        """Let timers fire. What has more to do than repeat itself, or end, is handed to the reference."""
+        """Fire the due timers. A transaction with more to do than a retransmission or its end goes to the reference."""
         cdef Saved *saved
         self._now, self._at = now, at
         while self._heap.count and self._heap.waiters[0].due <= now:
@@ -287,7 +287,7 @@ cdef class Engine:
         _put_response(self, slice_in(flow), slice_in(raw), slice_in(name), slice_in(accepted))
 
     def tell(self, bytes event):
-        """Put a packed call event of the reference among those that were told."""
+        """Add a packed call event of the reference to the events."""
         self._events.append(event)
 
     def answered(self, bytes address):
@@ -295,33 +295,33 @@ cdef class Engine:
         _note_answered(self, slice_in(address))
 
     def allows(self, bytes address, double now):
-        """Whether a request may be repeated to who is there (core/repetitions.py)."""
+        """Whether a request may be repeated to this address (core/transactions.py)."""
         return bool(_allows(self, slice_in(address), now))
 
     def admits(self, str host, double now):
-        """Count one more transaction of a source; False, and it is not counted, if it has too many."""
+        """Count one more transaction of a source. False: the source has too many, and nothing was counted."""
         cdef bytes name = host.encode("utf-8", "surrogateescape")
         return bool(_admits(self, slice_in(name), now))
 
     def forget(self, bytes key):
-        """A fact is true no more."""
+        """Forget one fact: it is no longer true."""
         forget_fact(&self._facts, slice_in(key))
 
     def forget_all(self):
-        """No fact may be true any more."""
+        """Forget all facts: none of them may still be true."""
         forget_facts(&self._facts)
 
     # what goes out
 
     def take_requests(self):
-        """Return how many requests are to be sent, and them, packed as items of `sip.send`."""
+        """Return the number of requests to send, and the requests, packed as items of `sip.send`."""
         count, self._request_count = self._request_count, 0
         taken = as_bytes(content(&self._requests))
         self._requests.size = 0
         return count, taken
 
     def take_responses(self):
-        """Return how many responses are to be sent, and them, packed as items of `sip.translate`."""
+        """Return the number of responses to send, and the responses, packed as items of `sip.translate`."""
         count, self._response_count = self._response_count, 0
         taken = as_bytes(content(&self._responses))
         self._responses.size = 0
@@ -333,13 +333,13 @@ cdef class Engine:
         return events
 
     def drain_records(self):
-        """Return the records that were written until now; what was touched since is not among them."""
+        """Return the records that were written until now, without those of transactions touched since."""
         taken = as_bytes(content(&self._records))
         self._records.size = 0
         return taken
 
     def take_records(self):
-        """Return what is to be kept for a successor, as records of the keyed log (wal/segment.py)."""
+        """Return the state that a successor needs, as records of the keyed log (wal/segment.py)."""
         _save_touched(self)
         taken = self.drain_records()
         if self._is_out_of_memory():

@@ -55,7 +55,7 @@ cdef void _stateless_branch(Engine self, Message *message, Change *change) noexc
 
 
 cdef bint _take_cancel(Engine self, Message *message, Slice flow, Slice branch) except -1:
-    """Answer 200 and cancel the INVITE of the same branch, if it rings and its sender sends this, too (§16.10)."""
+    """Answer 200, and cancel the INVITE of the same branch if it rings and has the same sender (§16.10)."""
     cdef Saved *invite = _find_server(self, branch, message.via_host, message.port, INVITE)
     cdef Fact *caller
     cdef Change change

@@ -29,14 +29,14 @@ cdef class FastPath:
         self._sender, self._tap = sender, sender.tap
 
     def receive(self, bytes frame not None, double now):
-        """Take a frame, and return how many items it held; None: it is for the worker."""
+        """Take a frame, and return its number of items. None: the worker has to take it."""
         cdef Py_ssize_t size = PyBytes_GET_SIZE(self._head)
         if PyBytes_GET_SIZE(frame) <= size or memcmp(PyBytes_AS_STRING(frame), PyBytes_AS_STRING(self._head), size) != 0:
             return None
         return self._engine.receive(frame, size, now, boot_time() + self._clock_offset)
 
     def drain(self, int fd, double now):
-        """No descriptor is plain to read."""
+        """A router reads no descriptor on the fast path."""
         return False
 
     def advance(self, double now):
@@ -44,7 +44,7 @@ cdef class FastPath:
         self._engine.advance(now, boot_time() + self._clock_offset)
 
     def settle(self, double now):
-        """End a round. True: it was plain. False: nothing was done, and the worker is to end it."""
+        """End a round. True: it was plain. False: nothing was done, and the worker has to end it."""
         cdef object direct = self._sender.direct
         if direct is None or self._engine.asked or now >= self._others_due():
             self._engine.asked = False
@@ -65,11 +65,11 @@ cdef class FastPath:
         return min(due, <double>self._tap.due_at)
 
     def pause_s(self):
-        """A router never waits for more."""
+        """A router never waits for more input."""
         return 0.0
 
     cdef int _keep(self) except -1:
-        """Write ahead what the round has decided."""
+        """Write ahead the state that the round has changed."""
         cdef Engine engine = self._engine
         cdef bytes event
         _save_touched(engine)

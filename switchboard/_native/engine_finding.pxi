@@ -2,7 +2,7 @@
 
 
 cdef Saved *_find_server(Engine self, Slice branch, Slice host, int port, int method) noexcept:
-    """What is held of a server transaction; for an ACK that of its INVITE (§17.2.3)."""
+    """Find the saved transaction of a server key; for an ACK that of its INVITE (§17.2.3)."""
     cdef Node *node = first_in(&self._servers, _key_of(branch, host, port))
     cdef Saved *saved
     if method == ACK:
@@ -86,7 +86,7 @@ cdef bint _admits(Engine self, Slice host, double now) noexcept:
 
 
 cdef Fact *_fact(Engine self, Slice key, object learned) except? NULL:
-    """Note what the reference has found out: a record, or a record and until when it is true; None: nothing."""
+    """Keep what the reference has found out: a record, or a record and the end of its validity. None: nothing."""
     cdef bytes record
     cdef double until = 0
     cdef Fact *fact
@@ -103,7 +103,7 @@ cdef Fact *_fact(Engine self, Slice key, object learned) except? NULL:
 
 
 cdef Fact *_caller(Engine self, Message *message, Slice flow, bint may_relay) except? NULL:
-    """Who sends: `[flags, host, user, side, address-of-record, host of Record-Route]`."""
+    """The sender: `[flags, host, user, side, address-of-record, host of Record-Route]`."""
     cdef Fact *fact
     cdef Slice contact = value_of(message, H_CONTACT)
     self._event.size = 0
@@ -126,7 +126,7 @@ cdef Fact *_caller(Engine self, Message *message, Slice flow, bint may_relay) ex
 
 
 cdef Fact *_callee(Engine self, Message *message, Slice flow) except? NULL:
-    """Where the Request-URI leads: `[target, flow, our place, our host, side, address-of-record, saved, look-up]`."""
+    """The target of the Request-URI: `[target, flow, our place, our host, side, address-of-record, saved, look-up]`."""
     cdef Slice uri = slice_of(message.raw + message.uri_start, message.raw + message.uri_end)
     cdef Fact *fact
     self._event.size = 0

@@ -2,7 +2,7 @@
 
 
 cdef void _repeat(Engine self, Saved *saved) noexcept:
-    """Timer A or E: send the request again, unless its address has never answered and had enough of them."""
+    """Timer A or E: repeat the request, unless its address has never answered and has used up its repetitions."""
     saved.armed[A_] = 0
     _touch(self, saved)
     if _allows(self, peer_address(part(saved, P_HOP)), self._now):
@@ -18,7 +18,7 @@ cdef void _repeat(Engine self, Saved *saved) noexcept:
 
 
 cdef void _end(Engine self, Saved *saved) noexcept:
-    """Nothing comes of a saved transaction any more. An ACK that did not come is told (core/calls.py, Unconfirmed)."""
+    """End a saved transaction. An ACK that has not come is reported (core/calls.py, Unconfirmed)."""
     if saved.awaited.owner != NULL:
         _begin_event(self, saved, literal(b"unconfirmed", 11), self._at, 0)
         _end_event(self)
@@ -35,7 +35,7 @@ cdef void _let_go(Engine self, Saved *saved) noexcept:
 
 
 cdef int _hand_over(Engine self, Saved *saved) except -1:
-    """Give a saved transaction to the reference, which restores it from what is kept of it."""
+    """Hand a saved transaction over to the reference, which restores it from its records."""
     cdef object contact = as_bytes(content(&saved.contact)) if saved.awaited.owner != NULL else None
     cdef uint64_t number = saved.number
     if saved.kind != SENT:
@@ -68,7 +68,7 @@ cdef void _forget_touch(Engine self, Saved *saved) noexcept:
 
 
 cdef void _save_touched(Engine self) noexcept:
-    """Write what was touched, the first first; what is over is erased."""
+    """Write the touched saved transactions in order, and erase those that are over."""
     cdef Saved *saved
     cdef Saved *following
     cdef Saved *first = NULL

@@ -36,7 +36,7 @@ cdef inline Slice _whole(const Message *message) noexcept nogil:
 
 
 cdef bint _is_odd_request(const Message *message) noexcept nogil:
-    """Whether it has what the engine knows nothing of, or has been here before."""
+    """Whether a request has a field that the engine does not know, or has passed here before."""
     cdef int number
     cdef const uint8_t *at = message.raw + message.headers_start
     cdef const uint8_t *end = message.raw + message.headers_end
@@ -104,12 +104,12 @@ cdef inline bint _is_recorded(int method) noexcept nogil:
 
 
 cdef inline bint _may_pass(int status, int method) noexcept nogil:
-    """Whether a final response is the caller's as it is: no redirection, no 503, no 408 to who is no INVITE."""
+    """Whether a final response goes to the caller unchanged: no redirection, no 503, no 408 to a non-INVITE."""
     return status >= 400 and status != 503 and (status != 408 or method == INVITE)
 
 
 cdef int _how_often(Slice text, Slice wanted) noexcept nogil:
-    """How often it stands there, behind a blank or a comma."""
+    """Count its occurrences behind a blank or a comma."""
     cdef Py_ssize_t at
     cdef int found = 0
     for at in range(1, text.size - wanted.size + 1):
@@ -127,7 +127,7 @@ cdef inline bint _is_nobody(const uint8_t *owner) noexcept nogil:
 
 
 cdef int _hops(const Message *message) noexcept nogil:
-    """Max-Forwards, or one more than what a request gets that has none (§16.6 step 3); 0 for what is odd."""
+    """Max-Forwards, or the default plus one if the field is missing (§16.6 step 3); 0 if the field is odd."""
     cdef Slice value = value_of(message, H_MAX_FORWARDS)
     cdef int number = 0
     cdef Py_ssize_t at
@@ -152,7 +152,7 @@ cdef Slice _lower_branch(const Message *message, uint8_t *to) noexcept nogil:
 
 
 cdef Slice _reply_flow(const Message *message, Slice flow, uint8_t *to) noexcept nogil:
-    """Where responses go: back, to the port that Via names if it asks for nothing else (§18.2.2, RFC 3581 §4)."""
+    """The destination of responses: the source host, with the port of rport or Via (§18.2.2, RFC 3581 §4)."""
     cdef Slice found
     if message.rport:
         return flow

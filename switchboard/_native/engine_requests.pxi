@@ -70,7 +70,7 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
 
 
 cdef bint _knows_credentials(Engine self, Message *message) noexcept:
-    """Whether what a request shows, if anything, is for us; where nobody is asked for it, it only travels."""
+    """Whether the credentials of a request are for us; without authentication they are only passed on."""
     cdef Slice value = value_of(message, H_PROXY_AUTHORIZATION)
     if message.seen[H_PROXY_AUTHORIZATION] > 1 or (self._shown.size and message.seen[H_AUTHORIZATION]):
         return False
@@ -131,7 +131,7 @@ cdef void _next_branch(Engine self, Message *message, Change *change) noexcept:
 
 cdef int _forward(Engine self, Message *message, Slice flow, Slice branch, Fact *caller, Fact *target,
                   Change *change, Slice user) except -1:
-    """Begin the transaction of a request whose copy is in `_work`, answer 100 or keep it ready, and send the copy."""
+    """Begin the transaction of a request whose copy is in `_work`, send or prepare the 100, and send the copy."""
     cdef Slice parts[PARTS]
     cdef Saved *saved
     cdef uint8_t reply[LARGEST_FLOW]
@@ -175,7 +175,7 @@ cdef Saved *_open_saved(Engine self, int kind, Message *message, Slice *parts) e
 
 
 cdef void _begin_server(Engine self, Saved *saved) noexcept:
-    """An INVITE hears 100 at once; others would later (RFC 4320 §4.1). It is in `_response`."""
+    """Make the 100 in `_response`: sent at once for an INVITE, later for others (RFC 4320 §4.1)."""
     if saved.method == INVITE:
         saved.server_state = _state[PROCEEDING]
         keep(&saved.last, content(&self._response))

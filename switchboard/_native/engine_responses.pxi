@@ -27,7 +27,7 @@ cdef void _take_of_cancel(Engine self, Saved *saved, Message *message) noexcept:
 
 
 cdef bint _take_of_invite(Engine self, Saved *saved, Message *message) except -1:
-    """§17.1.1, §16.7: what the state of the client transaction lets pass goes to the caller."""
+    """Pass a response to an INVITE to the caller if the state of the client transaction allows it (§17.1.1, §16.7)."""
     cdef int status = message.status
     if saved.client_state <= _state[PROCEEDING]:
         if status < 200:
@@ -97,7 +97,7 @@ cdef void _await_ack(Engine self, Saved *saved, Message *message) noexcept:
 
 
 cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
-    """A final response of the only branch, which the caller is to have as it is."""
+    """A final response of the only branch, which goes to the caller unchanged."""
     if not _may_pass(message.status, saved.method):
         return False
     _note_answered(self, peer_address(part(saved, P_HOP)))
@@ -133,7 +133,7 @@ cdef void _acknowledge(Engine self, Saved *saved, Message *message) noexcept:
 
 
 cdef bint _acknowledge_again(Engine self, Saved *saved, Message *message) except -1:
-    """The same response once more; one with another To is the reference's."""
+    """A retransmitted response; one with another To goes to the reference."""
     if not same(content(&saved.contact), value_of(message, H_TO)):
         return False
     _note_answered(self, peer_address(part(saved, P_HOP)))
@@ -144,7 +144,7 @@ cdef bint _acknowledge_again(Engine self, Saved *saved, Message *message) except
 
 
 cdef bint _take_of_other(Engine self, Saved *saved, Message *message) except -1:
-    """§17.1.2, §16.7: of a request that is no INVITE only the final response passes (RFC 4320 §4.1)."""
+    """Pass the final response to a non-INVITE, and nothing else (§17.1.2, §16.7, RFC 4320 §4.1)."""
     if saved.client_state >= _state[COMPLETED]:
         _note_answered(self, peer_address(part(saved, P_HOP)))
         self.absorbed += 1
@@ -179,7 +179,7 @@ cdef void _end_branch(Engine self, Saved *saved, int status) noexcept:
 
 
 cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:
-    """Whether a response passes as it came: nothing in it is doubted, and its dialog is sealed already."""
+    """Whether a response passes unchanged: none of its fields is doubted, and its dialog is sealed already."""
     cdef Slice contact, target
     cdef int number
     for number in range(H_P_ASSERTED_IDENTITY, H_CALL_INFO + 1):

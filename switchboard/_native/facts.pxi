@@ -1,8 +1,8 @@
-# What the reference has found out once of a text or an address, and the engine finds by its octets from then on.
+# Facts: what the reference has found out about a text or an address. The engine finds them by the octets of that.
 #
 # A fact is a record of fields, each with its length in two octets before it. Facts are in two generations: when the
-# young one is full, it becomes the old one, and who is asked for again is young again; so memory is bounded, and
-# what is in use stays. A fact may have an end (epoch s), and is forgotten with what it came from.
+# young one is full, it becomes the old one, and a fact that is used again moves to the young one. So memory is bounded,
+# and facts in use stay. A fact may have an end of validity (epoch s).
 
 cdef enum:
     MOST_FACTS = 131072  # of a generation

@@ -17,13 +17,13 @@ cdef enum:
     ADDRESS_ROOM = 1 + 127  # a packed address
 
 cdef enum Place:
-    # of a message in what goes on between two phones
+    # a message within a dialog between two phones
     GOES_ON
     BEGINS
     ODD_PLACE
 
 cdef struct Heard:
-    # a source that was heard of; `_kept` of the ingress holds what it points to
+    # a known source; `_kept` of the ingress holds the objects that it points to
     Py_ssize_t size
     unsigned char host[ADDRESS_ROOM]  # as it is packed
     void *text
@@ -114,7 +114,7 @@ cdef class Ingress:
         free(self._slots)
 
     def drain(self, sock, double now):
-        """Take what waits, at most DATAGRAMS_A_ROUND, and return how many that were. OSError."""
+        """Read the waiting datagrams, at most DATAGRAMS_A_ROUND, and return their number. OSError."""
         return self.drain_fd(sock.fileno(), now)
 
     cpdef int drain_fd(self, int fd, double now) except -1:
@@ -370,7 +370,7 @@ cdef uint32_t _crc_of(
 
 
 cdef bint _is_any_folded(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
-    """Whether one of the fields that make a transaction is."""
+    """Whether it is one of the fields that identify a transaction."""
     if _is_folded(data, index, count, VIA) or _is_folded(data, index, count, CSEQ):
         return True
     return _is_folded(data, index, count, CALL_ID)
@@ -388,7 +388,7 @@ cdef bint _is_folded(
 
 
 cdef Place _place(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:
-    """Whether a request that is no ACK begins something; plain ones only."""
+    """Whether a request other than ACK is outside a dialog; plain requests only."""
     cdef Py_ssize_t start, end
     if index[METHOD_END] == 3 and memcmp(data, b"BYE", 3) == 0:
         return GOES_ON

@@ -21,7 +21,7 @@ cdef class BatchInterval:
 
 
 cdef class Rounds:
-    """What a worker does round after round. A round of its fast path alone runs no Python of the actor."""
+    """The rounds of a worker. A round on the fast path runs no Python code of the actor."""
 
     cdef readonly long frames_in, items_in, bad_frames
     cdef public object tell_frame
@@ -54,7 +54,7 @@ cdef class Rounds:
         return 0
 
     def run(self, stop):
-        """Go on until `stop` is set."""
+        """Run rounds until `stop` is set."""
         sleep = reference("time", "sleep")
         while not stop.is_set:
             self.round(self.wait_s())
@@ -147,7 +147,7 @@ cdef class Rounds:
         return 0
 
     cdef int _take_casts(self, Py_ssize_t number) except -1:
-        """Take what is in an inbox, and before it what was published."""
+        """Take the frames of the subscriptions, then those of the inbox."""
         cdef list cast = self._waiting_frames(number)
         self._take_published()
         for frame in cast:

@@ -32,7 +32,7 @@ cdef enum:
     PARTS
 
 cdef struct Spans:
-    # Where in a request that we sent stands what its ACK and its CANCEL repeat.
+    # The places of the fields in a sent request that its ACK and its CANCEL repeat.
     uint16_t uri, uri_end, via, via_end, from_, from_end, to, to_end, call_id, call_id_end
 
 cdef struct Saved:
@@ -110,7 +110,7 @@ cdef void release(Buffer *buffer) noexcept nogil:
 
 
 cdef void keep(Buffer *buffer, Slice octets) noexcept nogil:
-    """Hold a copy, and no more room than it takes."""
+    """Keep a copy of exactly its size."""
     cdef uint8_t *data
     release(buffer)
     data = <uint8_t *>malloc(octets.size + 1)

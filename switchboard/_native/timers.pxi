@@ -1,4 +1,4 @@
-# Deadlines: a heap of those who wait for something, each in it once, with the earliest of its timers.
+# Deadlines: a heap of waiting objects. Each is in the heap once, at the earliest of its timers.
 
 cdef struct Waiter:
     double due
@@ -51,7 +51,7 @@ cdef void _sink(Heap *heap, Waiter *waiter, Py_ssize_t place) noexcept nogil:
 
 
 cdef bint wait_until(Heap *heap, Waiter *waiter, double due) noexcept nogil:
-    """Let `waiter` be due then, and not as before; False if there is no memory."""
+    """Set the deadline of `waiter` anew. False: there is no memory."""
     cdef Waiter **waiters
     cdef double before = waiter.due
     if waiter.place < 0:

@@ -31,8 +31,6 @@ AT_ONCE: Final = 32
 """Connections in one message: the kernel bounds how many descriptors are on their way."""
 MESSAGE_OCTETS: Final = 1 << 16
 _ACCEPTED_A_ROUND = 64
-_SERIALS_AT_ONCE = 1000
-_ANSWER_S = 5.0
 _PAUSE_S = 1.0
 """Nobody is accepted for so long when the system has no descriptor left."""
 Given = list[Any]
@@ -81,72 +79,6 @@ def lend(desk: socket.socket, connection: socket.socket, transport: int, source:
     `source`: the address of the peer, numeric, as whoever is before us has told it.
     """
     socket.send_fds(desk, [codec.pack([Word.LENT, transport, source])], [connection.fileno()])
-
-
-class KeeperLink:
-    """The keeper as an edge-stream sees it. OSError from any method: it is gone.
-
-    `fd` is readable when it has something to say. `table`: the descriptor of our table.
-    """
-
-    def __init__(self, path: Path, instance: int) -> None:
-        self._link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._link.settimeout(_ANSWER_S)
-        self._link.connect(str(path))
-        self._link.send(codec.pack([Word.HELLO, instance]))
-        _, (self.table,), _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, 1)
-        self._link.setblocking(False)
-        self.is_complete = False
-        """Whether all connections are here that there were."""
-        self._ended: list[bytes] = []
-        self._known: list[bytes] = []
-
-    @property
-    def fd(self) -> int:
-        """To be watched."""
-        return self._link.fileno()
-
-    def hear(self) -> list[tuple[Given, int]]:
-        """Return connections that are given to us, with their descriptors."""
-        try:
-            message, fds, _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, AT_ONCE)
-        except BlockingIOError:
-            return []
-        if not message:
-            raise ConnectionResetError
-        word, *given = codec.unpack(message)
-        if word == Word.ALL:
-            self.is_complete = True
-            return []
-        self._link.send(codec.pack([Word.GOT]))
-        return list(zip(given[0], fds, strict=True))
-
-    def tell_made(self, serial: bytes, transport: int, source: str, since_at: float, fd: int) -> None:
-        """We have made a connection."""
-        socket.send_fds(self._link, [codec.pack([Word.MADE, serial, transport, source, since_at])], [fd])
-
-    def tell_ended(self, serial: bytes) -> None:
-        """A connection has ended; told at the next `flush`."""
-        self._ended.append(serial)
-
-    def tell_known(self, serial: bytes) -> None:
-        """A connection is no stranger's; told at the next `flush`."""
-        self._known.append(serial)
-
-    def flush(self) -> None:
-        """Tell what was gathered, or as much as the keeper takes now."""
-        with suppress(BlockingIOError):
-            while self._known:
-                self._link.send(codec.pack([Word.KNOWN, self._known[:_SERIALS_AT_ONCE]]))
-                del self._known[:_SERIALS_AT_ONCE]
-            while self._ended:
-                self._link.send(codec.pack([Word.CLOSED, self._ended[:_SERIALS_AT_ONCE]]))
-                del self._ended[:_SERIALS_AT_ONCE]
-
-    def close(self) -> None:
-        """Let go of the keeper, who keeps what it has."""
-        self._link.close()
-        os.close(self.table)
 
 
 @dataclass(slots=True)

@@ -32,10 +32,13 @@ from switchboard.sip.flow import NAMES, Flow, is_dialled, is_secure
 from switchboard.sip.message import Message
 from switchboard.sip.scan import scan
 from switchboard.sip.via import Via
+from switchboard.supervisor.open_files import most_connections
 from switchboard.transports.channel import ChannelError
 from switchboard.transports.channels import Channels
-from switchboard.transports.keeping import NAME, KeeperLink
-from switchboard.transports.streams import Connection, Due, StreamLimits, Streams
+from switchboard.transports.connection import Connection, Due, StreamLimits
+from switchboard.transports.keeper_link import KeeperLink
+from switchboard.transports.keeping import NAME
+from switchboard.transports.streams import Streams
 from switchboard.workers.edge_rx import filter_policy
 from switchboard.workers.held_calls import find_held_calls
 from switchboard.workers.log_lines import EndedLog
@@ -100,6 +103,7 @@ class EdgeStream(Actor):
         owner = f"{self.name}.{instance}"
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
+        most_connections(settings.max_connections)  # the limit of open files may be that of a smaller process
         self._link = link or KeeperLink(settings.run_dir / NAME, instance)
         self._bad_items = self._early_dropped = 0
         self._early: list[Any] = []

@@ -29,7 +29,7 @@ def asked(answering: Answering) -> dict[str, list[Any]]:
         (("debug",), ALL, "debug"),
         (("router", "debug"), ["router.0", "router.1"], "debug"),
         (("router.1", "warning"), ["router.1"], "warning"),
-        (("edge", "info"), ["edge-rx.0", "edge-tx.0"], "info"),
+        (("edge", "info"), ["edge-rx.0", "edge-tx.0", "edge-stream.0"], "info"),
         (("edge-tx",), ["edge-tx.0"], None),
     ],
 )

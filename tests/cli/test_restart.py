@@ -14,6 +14,7 @@ IN_ORDER = [
     "console.0",
     "journal.0",
     "edge-tx.0",
+    "edge-stream.0",
     "translator.0",
     "router.0",
     "router.1",
@@ -37,7 +38,7 @@ def test_one_after_the_other(switchboard: Run, answering: Answering) -> None:
     for line, worker in zip(done.stderr.splitlines(), IN_ORDER, strict=True):
         assert re.fullmatch(rf"{re.escape(worker)} restarted in \d+\.\d s", line)
     assert [each for each in asked["router"] if each] == ["router.0", "router.1"]
-    assert [each for each in asked["edge"] if each] == ["edge-tx.0", "edge-rx.0"]
+    assert [each for each in asked["edge"] if each] == ["edge-tx.0", "edge-stream.0", "edge-rx.0"]
 
 
 def test_all_as_json(switchboard: Run, answering: Answering) -> None:
@@ -49,9 +50,9 @@ def test_stops_at_the_first_failure(switchboard: Run, answering: Answering) -> N
     asked = parents(answering, unwilling="router")
     done = switchboard("restart", "--all")
     assert done.status == 1
-    assert done.stderr.splitlines()[4:] == [
+    assert done.stderr.splitlines()[5:] == [
         "Stopped: another question.",
-        "Restarted: console.0, journal.0, edge-tx.0, translator.0. "
+        "Restarted: console.0, journal.0, edge-tx.0, edge-stream.0, translator.0. "
         "Not restarted: router.0, router.1, registrar.0, edge-rx.0.",
     ]
     assert "registrar.0" not in asked["registrar"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,6 +24,8 @@ PROJECT = Path(__file__).parents[2]
 HONCHO = ("honcho", "start", "-f", str(PROJECT / "Procfile"))
 INIT_SYSTEM = (sys.executable, str(Path(__file__).with_name("init_system.py")))
 """Starts a parent again when it ends; honcho would end everything."""
+LISTENING = (20_000, 32_000)
+"""Ports below those of the kernel's own choice."""
 START_S = 30.0
 """Within this all components are up, even on a busy machine."""
 STOP_S = 5.0
@@ -322,15 +325,15 @@ def wait_until(check: Callable[[], Found | None], what: str, timeout_s: float = 
 
 
 def free_port(host: str) -> int:
-    """Return a port that nobody uses on `host`, neither for UDP nor for TCP."""
+    """Return a port that nobody uses on `host`, over UDP or TCP, and that the kernel gives to no connection."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
+        port = random.randrange(*LISTENING)
         with (
-            socket.socket(family, socket.SOCK_DGRAM) as datagrams,
-            socket.socket(family, socket.SOCK_STREAM) as stream,
             suppress(OSError),
+            socket.socket(family, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(family, socket.SOCK_STREAM) as connections,
         ):
-            datagrams.bind((host, 0))
-            port: int = datagrams.getsockname()[1]
-            stream.bind((host, port))
+            datagrams.bind((host, port))
+            connections.bind((host, port))
             return port

@@ -7,9 +7,8 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from system.browser import PATIENCE_MS, VOICE_FLAGS, open_browser, open_page, serious_flaws
-from system.harness import Switchboard, wait_until
+from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
-from system.test_console import free_tcp_port
 from system.user_agent import registered
 from system.web_phones import STACKS, WebPhone, build_phones, served
 
@@ -41,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, int]:
-    return {scheme: free_tcp_port() for scheme in ("ws", "wss")}
+    return {scheme: free_port("127.0.0.1") for scheme in ("ws", "wss")}
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +192,7 @@ def test_a_call_outlives_a_killed_worker(
 @pytest.fixture(scope="module")
 def office() -> Iterator[Switchboard]:
     """One with passwords and a console, and without a port for WebSockets."""
-    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_tcp_port()}", "SWITCHBOARD_AUTH": "on"}
+    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_port('127.0.0.1')}", "SWITCHBOARD_AUTH": "on"}
     with Switchboard(settings) as running:
         yield running
 

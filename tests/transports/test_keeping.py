@@ -11,7 +11,8 @@ import pytest
 from transports.keepers import KeeperThread
 
 from switchboard.sip.flow import TCP, WS
-from switchboard.transports.keeping import AT_ONCE, Given, KeeperLink, lend, visit
+from switchboard.transports.keeper_link import KeeperLink
+from switchboard.transports.keeping import AT_ONCE, Given, lend, visit
 
 LIMIT_S = 5.0
 
@@ -50,6 +51,7 @@ class Stream:
             for given, fd in self.link.hear():
                 self.given.append(given)
                 self.fds.append(fd)
+            self.link.flush()
 
     def close(self) -> None:
         self.link.close()

@@ -11,8 +11,8 @@ from transports.test_websocket import ACCEPTED, REQUEST, frame
 from workers.test_edge_stream import Edge, request, response
 
 from switchboard.sip.flow import WS, Flow
+from switchboard.transports.connection import StreamLimits
 from switchboard.transports.keeping import NAME, lend, visit
-from switchboard.transports.streams import StreamLimits
 
 
 @pytest.fixture
