@@ -15,7 +15,7 @@ from system.dialog import place_call
 from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
 from system.test_api import ask
-from system.user_agent import UserAgent, registered
+from system.user_agent import UserAgent
 
 from switchboard.core.hanging_up import TEXT
 from switchboard.history.endings import CSEQ_MARGIN
@@ -41,16 +41,6 @@ def board() -> Iterator[Switchboard]:
 def net(board: Switchboard) -> Iterator[Net]:
     with Net(board.address) as phones:
         yield phones
-
-
-@pytest.fixture
-def lukas(net: Net) -> UserAgent:
-    return registered(net, "lukas")
-
-
-@pytest.fixture
-def lenka(net: Net) -> UserAgent:
-    return registered(net, "lenka")
 
 
 def hang_up(board: Switchboard, wanted: str) -> subprocess.CompletedProcess[str]:
