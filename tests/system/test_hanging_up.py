@@ -16,7 +16,7 @@ from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
 from system.stream_agent import registered_on_stream
 from system.test_api import ask
-from system.user_agent import UserAgent, registered
+from system.user_agent import UserAgent
 
 from switchboard.core.hanging_up import TEXT
 from switchboard.history.endings import CSEQ_MARGIN
@@ -42,16 +42,6 @@ def board() -> Iterator[Switchboard]:
 def net(board: Switchboard) -> Iterator[Net]:
     with Net(board.address) as phones:
         yield phones
-
-
-@pytest.fixture
-def lukas(net: Net) -> UserAgent:
-    return registered(net, "lukas")
-
-
-@pytest.fixture
-def lenka(net: Net) -> UserAgent:
-    return registered(net, "lenka")
 
 
 def hang_up(board: Switchboard, wanted: str) -> subprocess.CompletedProcess[str]:
