@@ -42,6 +42,8 @@ class Event:
     load: Outcome
     registrations: int = 0
     registrations_lost: int = 0
+    connections: int = 0
+    connections_lost: int = 0
     away_s: list[float] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
 
@@ -57,6 +59,7 @@ class Event:
         others = {
             "calls of the load failed": self.load.failed,
             "registrations lost": self.registrations_lost,
+            "connections lost": self.connections_lost,
             **{f"records {flaw.name.lower()}": number for flaw, number in self.records.items()},
         }
         return [*cells, *(f"{number} {what}" for what, number in others.items() if number)]
@@ -67,6 +70,8 @@ class Event:
         self.load += other.load
         self.registrations += other.registrations
         self.registrations_lost += other.registrations_lost
+        self.connections += other.connections
+        self.connections_lost += other.connections_lost
         self.away_s += other.away_s
         return self
 

@@ -5,27 +5,28 @@ python -m bench.killmatrix            the matrix on the terminal
     --only TARGET --way WAY           a part of it; both may be repeated
     --kamailio                        Kamailio instead
     --hosts                           two hosts, in network namespaces, and the link between them
-    --tcp                         the parked calls are between phones on TCP
+    --tcp                             all calls are between phones on TCP
+    --streams                         calls over TCP, TLS and WebSockets in TLS beside idle connections, SIGKILL only
     --soak MINUTES                    random kills under load instead, with memory and files before and after
     --busy LOOPS                      with --soak: no weights, but that many busy loops beside the switchboard
     --write PAGE                      put the result into its section of a Markdown page
     --stories FILE                    for each call that did not end as it should: why, and all its datagrams
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from system.stream_agent import StreamAgent
-from system.user_agent import UserAgent
+from system.access import Transport
 
 from bench.blow import Way
 from bench.event import Event, gather
 from bench.kamailio import Kamailio
 from bench.machine import describe_machine
-from bench.ours import Ours
-from bench.report import markdown, summary, table, write_section
+from bench.ours import PARENT, Ours
+from bench.report import markdown, markdown_beside, summary, table, write_section
 from bench.session import LOAD_S, Session
 from bench.soak import soak, soak_beside
 from bench.subject import Subject
@@ -36,12 +37,32 @@ FAST_WAYS = [Way.KILL, Way.RESTART]
 FAST_CALLS = 2
 FAST_RATE = 50
 FAST_LOAD_S = dict.fromkeys(Way, 2)
+STREAMS = [Transport.TCP, Transport.TLS, Transport.WSS]
+IDLE = 150
+RATE_ON_STREAMS = 30
 
 
 def plan_events(subject: Subject, targets: list[str], ways: list[Way], rounds: int) -> list[tuple[str, Way]]:
     """Every event, `rounds` times."""
     once = [(target, way) for way in ways for target in targets if way in subject.ways_of(target)]
     return once * rounds
+
+
+def over_streams(routers: int, rounds: int, stories: Path | None) -> dict[str, list[Event]]:
+    """Each worker is killed, and all of them, for each transport; a parent takes its connections with it."""
+    found: dict[str, list[Event]] = {}
+    targets = [target for target in Ours(routers).targets if not target.startswith(PARENT)]
+    with progress("Kills", len(STREAMS) * len(targets) * rounds) as step:
+        for transport in STREAMS:
+            ours = Ours(routers)
+            way_in = partial(ours.access, transport)
+            events = []
+            with Session(ours, FAST_CALLS, RATE_ON_STREAMS, FAST_LOAD_S, way_in, IDLE) as session:
+                for target, blow in plan_events(ours, targets, [Way.KILL], rounds):
+                    events.append(session.happen(target, blow))
+                    tell(events[-1], step, stories)
+            found[transport] = gather(events)
+    return found
 
 
 def tell(event: Event, step: Step, stories: Path | None) -> None:
@@ -59,6 +80,7 @@ def main(
     kamailio: bool = False,
     hosts: bool = False,
     tcp: bool = False,
+    streams: bool = False,
     soak_minutes: Annotated[float, typer.Option("--soak", help="minutes")] = 0.0,
     busy: Annotated[int, typer.Option(help="busy loops beside it")] = 0,
     routers: int = 2,
@@ -76,13 +98,18 @@ def main(
     elif soak_minutes:
         section, text = "soak", soak(routers, rate, soak_minutes, console).markdown()
         console.print(text, highlight=False)
+    elif streams:
+        rate = RATE_ON_STREAMS
+        section, text = "streams", markdown_beside(over_streams(routers, rounds, stories))
+        console.print(text, highlight=False)
     else:
-        subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else Ours(routers)
+        ours = Ours(routers)
+        subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else ours
+        way_in = partial(ours.access, Transport.TCP if tcp else Transport.UDP)
         if fast:
             calls, rate = FAST_CALLS, FAST_RATE
         events = []
-        phone = StreamAgent if tcp else UserAgent
-        with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S, phone) as session:
+        with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S, way_in) as session:
             ways = way or (FAST_WAYS if fast else list(Way))
             planned = plan_events(subject, only or subject.targets, ways, rounds)
             with progress("Kills", len(planned)) as step:

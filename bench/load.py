@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Any, Self
 
+from system.access import Access
 from system.harness import PROJECT, CallRecord
 from system.sipmsg import Address
 
@@ -23,10 +24,15 @@ END_S = 5.0
 
 @dataclass
 class Outcome:
-    """What became of the calls of one run. `expected`: the records of those that went well."""
+    """What became of the calls of one run. `expected`: the records of those that went well.
+
+    `phones`: how many there are, of which `cut` have lost their connection.
+    """
 
     calls: int = 0
     failed: int = 0
+    phones: int = 0
+    cut: int = 0
     flaws: Counter[Flaw] = field(default_factory=Counter)
     why: list[str] = field(default_factory=list)
     expected: list[Expected] = field(default_factory=list)
@@ -34,6 +40,8 @@ class Outcome:
     def __iadd__(self, other: "Outcome") -> "Outcome":
         self.calls += other.calls
         self.failed += other.failed
+        self.phones += other.phones
+        self.cut += other.cut
         self.flaws += other.flaws
         return self
 
@@ -50,12 +58,13 @@ class Outcome:
 
 
 class Load:
-    """A traffic process for as long as the `with` block. Its phones register once."""
+    """A traffic process for as long as the `with` block. Its phones register once, by `access`."""
 
-    def __init__(self, proxy: Address, lines: int = LINES) -> None:
+    def __init__(self, proxy: Address, lines: int = LINES, access: Access | None = None) -> None:
         host, port = proxy
+        way = [access.transport, str(access.port), access.authority] if access else []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.traffic", host, str(port), str(lines)],
+            [sys.executable, "-m", "bench.traffic", host, str(port), str(lines), *way],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -92,7 +101,8 @@ class Load:
         """Wait for the end of the run; how its calls went."""
         result: dict[str, Any] = json.loads(self._read(timeout_s))
         expected = [Expected(**each) for each in result["expected"]]
-        return Outcome(result["calls"], result["failed"], Counter(), result["stories"], expected)
+        calls, failed, phones, cut = (result[name] for name in ("calls", "failed", "phones", "cut"))
+        return Outcome(calls, failed, phones, cut, Counter(), result["stories"], expected)
 
     def _read(self, timeout_s: float) -> str:
         output: IO[str] | None = self._process.stdout

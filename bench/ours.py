@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from system.access import Access, Transport, free_ports
 from system.harness import INIT_SYSTEM, Switchboard
 from system.sipmsg import Address
 
@@ -17,13 +18,15 @@ PARENT_SPREAD_S = 1.5
 class Ours:
     """A switchboard with so many routers; workers go one by one, or all at once, or a parent with its own.
 
-    It runs under a small init system, since honcho ends everything when one parent ends.
+    It runs under a small init system, since honcho ends everything when one parent ends. It has all transports.
     """
 
     def __init__(self, routers: int) -> None:
         self.routers = routers
         self.workers = all_workers(routers)
-        self.switchboard = Switchboard({"SWITCHBOARD_ROUTERS": str(routers)}, runner=INIT_SYSTEM)
+        self._ports = free_ports()
+        settings = {"SWITCHBOARD_ROUTERS": str(routers), **self._ports.environment}
+        self.switchboard = Switchboard(settings, runner=INIT_SYSTEM)
         self.ledger: Ledger | None = Ledger(self.switchboard.data_dir / "cdr.jsonl")
         self._watch = Watch(servers_of(self.switchboard.data_dir))
 
@@ -42,6 +45,10 @@ class Ours:
     def address(self) -> Address:
         """Where phones send to."""
         return self.switchboard.address
+
+    def access(self, transport: Transport) -> Access:
+        """How phones of this transport reach it."""
+        return self._ports.access(transport, self.switchboard.port, self.switchboard.data_dir)
 
     @property
     def targets(self) -> list[str]:

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from system.access import Access
 from system.net import Endpoint, Net
 from system.sipmsg import Address, uri_in
+from system.stream_agent import StreamAgent
 from system.user_agent import UserAgent
 
 from bench.leg import response
@@ -47,6 +49,11 @@ class Line:
     def users(self) -> list[str]:
         return list(dict.fromkeys(phone.user for phone in self.phones))
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether a phone has lost its connection."""
+        return any(map(is_cut, self.phones))
+
     def register(self) -> Script[None]:
         """Every phone registers."""
         for transaction in [phone.register(expires=EXPIRES_S) for phone in self.phones]:
@@ -59,18 +66,29 @@ class Line:
 
 
 def make_line(
-    net: Net, name: str, extra: str, make_call_id: Callable[[], str], kind: type[UserAgent] = UserAgent
+    net: Net, name: str, extra: str, make_call_id: Callable[[], str], access: Access | None = None
 ) -> Line:
-    """A line whose extra phone, if any, is its `second` or its `third`. `kind`: of all of them."""
+    """A line whose extra phone, if any, is its `second` or its `third`; its phones are on UDP unless told."""
+    access = access or Access()
     line = Line(
-        kind(net, f"{name}-a"),
-        kind(net, f"{name}-b"),
-        kind(net, f"{name}-b") if extra == "second" else None,
-        kind(net, f"{name}-c") if extra == "third" else None,
+        access.phone(net, f"{name}-a"),
+        access.phone(net, f"{name}-b"),
+        access.phone(net, f"{name}-b") if extra == "second" else None,
+        access.phone(net, f"{name}-c") if extra == "third" else None,
     )
     for phone in line.phones:
         phone.make_call_id = make_call_id
     return line
+
+
+def is_cut(phone: UserAgent) -> bool:
+    """Whether it had a connection, and lost it."""
+    return isinstance(phone, StreamAgent) and phone.connection.is_closed
+
+
+def register(phone: UserAgent) -> Script[None]:
+    """It registers."""
+    yield from response(phone.register(expires=EXPIRES_S), 200)
 
 
 def look_up(phone: UserAgent, missing: list[str]) -> Script[None]:

@@ -1,6 +1,6 @@
 """The kill matrix as people read it: on the terminal, and in docs/RELIABILITY.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -28,6 +28,19 @@ def table(events: Sequence[Event]) -> Table:
 def markdown(events: Sequence[Event]) -> str:
     """The same in Markdown."""
     head, *rows = _rows(events)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def markdown_beside(found: Mapping[str, Sequence[Event]]) -> str:
+    """The same events for several transports beside each other, in short."""
+    heads = (
+        f"{name.upper()}: {what}" for name in found for what in ("calls", "connections", "registrations")
+    )
+    head = ["way", "who", *heads]
+    rows = [
+        [first.way, first.target, *_cells([first, *others])]
+        for first, *others in zip(*found.values(), strict=True)
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
@@ -59,6 +72,22 @@ def _row(event: Event) -> list[str]:
         annotate(_recorded(event), wrong),
         _away(event),
     ]
+
+
+def _cells(events: Sequence[Event]) -> list[str]:
+    """Three for each transport: all calls, parked and others, then connections and registrations."""
+    texts = []
+    for event in events:
+        cells = event.cells.values()
+        failed = event.load.failed + sum(cell.lost + cell.wrong for cell in cells)
+        calls = event.load.calls + sum(cell.calls for cell in cells)
+        records = {f"records {flaw.name.lower()}": number for flaw, number in event.records.items()}
+        texts += [
+            annotate(calls, {"failed": failed, **records}),
+            annotate(event.connections, {"lost": event.connections_lost}),
+            annotate(event.registrations, {"lost": event.registrations_lost}),
+        ]
+    return texts
 
 
 def _recorded(event: Event) -> int:

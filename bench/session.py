@@ -1,7 +1,7 @@
 """One subject, its phones and its load: events happen to it one after the other."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
@@ -10,15 +10,16 @@ from types import TracebackType
 from typing import Self
 from zlib import crc32
 
+from system.access import Access
 from system.user_agent import UserAgent
 
 from bench.blow import Way
 from bench.event import Cell, Event
 from bench.ledger import Ledger
-from bench.load import Load, Outcome
+from bench.load import LINES, Load, Outcome
 from bench.parked import Cue, ParkedCall
 from bench.phases import PHASES, Phase
-from bench.phones import Lab, Line, look_up, make_line
+from bench.phones import Lab, Line, is_cut, look_up, make_line, register
 from bench.script import run_all
 from bench.stage import End, Performance, Stage
 from bench.subject import Blow, Subject
@@ -31,6 +32,8 @@ LEAD_S = 0.25
 LOAD_S = {Way.KILL: 4, Way.TERM: 4, Way.RESTART: 6, Way.ROLL: 12, Way.STOP: 7, Way.CUT: 9}
 """How long new calls of the load begin."""
 LOAD_WITHIN_S = 45.0
+LINES_ON_STREAMS = 150
+"""So that each is used before a stranger's connection is closed."""
 RECORDS_WITHIN_S = 8.0
 BACK_WITHIN_S = 20.0
 
@@ -38,7 +41,7 @@ BACK_WITHIN_S = 20.0
 class Session:
     """Inside the `with` block the subject runs. `calls` are parked in each phase; `rate`: load, per s.
 
-    `phone`: what the phones of the parked calls are.
+    All phones come by `access`, on UDP unless given, and so many `idle` ones with them, which only register.
     """
 
     def __init__(
@@ -47,13 +50,15 @@ class Session:
         calls: int,
         rate: int,
         load_s: Mapping[Way, int] = LOAD_S,
-        phone: type[UserAgent] = UserAgent,
+        access: Callable[[], Access] = Access,
+        idle: int = 0,
     ) -> None:
         self.subject = subject
+        self._find_access = access
+        self._idle_count = idle
         self._calls = calls
         self._rate = rate
         self._load_s = load_s
-        self._phone = phone
         self._stack = ExitStack()
         self._names = count()
         self._aim = -1
@@ -63,10 +68,13 @@ class Session:
             enter = self._stack.enter_context
             address = enter(self.subject).address
             self._lab = enter(Lab(address))
-            self._load = enter(Load(address))
+            self._access = self._find_access()
+            lines = LINES if self._access.transport == "udp" else LINES_ON_STREAMS
+            self._load = enter(Load(address, lines, self._access))
             cells = [(phase, turn) for phase in PHASES for turn in range(self._calls)]
             self._lines = {(phase.name, turn): self._make_line(phase, turn) for phase, turn in cells}
             self._register(self._lines.values())
+            self._idle = self._make_idle(self._idle_count)
             self._stack = self._stack.pop_all()
         return self
 
@@ -91,6 +99,7 @@ class Session:
         event.why += [*blow.errors, *event.load.why]
         event.away_s = blow.away_s()
         self._check_registrations(event)
+        self._check_connections(event)
         self._replace(stage.performances)
         return event
 
@@ -148,25 +157,47 @@ class Session:
     def _check_registrations(self, event: Event) -> None:
         """Ask for every phone's binding, as phones do; if one is lost, all register anew."""
         missing: list[str] = []
-        phones = [phone for line in self._lines.values() for phone in line.phones]
-        run_all(self._lab, [look_up(phone, missing) for phone in phones], BACK_WITHIN_S)
+        phones = self._phones
+        whole = [phone for phone in phones if not is_cut(phone)]
+        missing += [phone.contact for phone in phones if is_cut(phone)]
+        run_all(self._lab, [look_up(phone, missing) for phone in whole], BACK_WITHIN_S)
         event.registrations = len(phones)
         event.registrations_lost = len(missing)
         if missing:
             event.why.append(f"registrations lost: {missing}")
-            self._register(self._lines.values())
+            self._register(line for line in self._lines.values() if not line.is_cut)
+
+    def _check_connections(self, event: Event) -> None:
+        """Count those that have ended, and give idle phones a new one."""
+        cut = list(filter(is_cut, self._phones))
+        event.connections = len(self._phones) + event.load.phones
+        event.connections_lost = len(cut) + event.load.cut
+        if cut:
+            event.why.append(f"connections lost: {[phone.user for phone in cut]}")
+        whole = [phone for phone in self._idle if not is_cut(phone)]
+        self._idle = [*whole, *self._make_idle(len(self._idle) - len(whole))]
 
     def _replace(self, performances: Sequence[Performance]) -> None:
         """Calls that did not end as they should leave phones behind that nobody can use again."""
-        spoilt = [each for each in performances if each.end is not End.AS_IT_SHOULD]
+        spoilt = [each for each in performances if each.end is not End.AS_IT_SHOULD or each.call.line.is_cut]
         for each in spoilt:
             each.call.line.unplug()
             self._lines[each.phase.name, each.call.turn] = self._make_line(each.phase, each.call.turn)
         self._register([self._lines[each.phase.name, each.call.turn] for each in spoilt])
 
     def _make_line(self, phase: Phase, turn: int) -> Line:
-        name, extra = f"n{next(self._names)}", phase.extra_of(turn)
-        return make_line(self._lab, name, extra, self._call_id, self._phone)
+        name = f"n{next(self._names)}"
+        return make_line(self._lab, name, phase.extra_of(turn), self._call_id, self._access)
+
+    @property
+    def _phones(self) -> list[UserAgent]:
+        return [*(phone for line in self._lines.values() for phone in line.phones), *self._idle]
+
+    def _make_idle(self, number: int) -> list[UserAgent]:
+        """So many registered phones that do nothing."""
+        phones = [self._access.phone(self._lab, f"i{next(self._names)}") for _ in range(number)]
+        run_all(self._lab, map(register, phones), BACK_WITHIN_S)
+        return phones
 
     def _register(self, lines: Iterable[Line]) -> None:
         run_all(self._lab, [line.register() for line in lines], BACK_WITHIN_S)

@@ -1,7 +1,8 @@
 """The calls beside the parked ones, in a process of its own: at a steady rate, as strict as the others.
 
-python -m bench.traffic HOST PORT LINES     prints `ready`, then for each line `RATE CALLS` on its input one
-                                            line of JSON: what went wrong, and what records there have to be
+python -m bench.traffic HOST PORT LINES [TRANSPORT PORT AUTHORITY]
+    prints `ready`, then for each line `RATE CALLS` on its input one line of JSON: what went wrong, and what records
+    there have to be. Phones use UDP unless another transport is given, with its port and the file of the authority.
 """
 
 import json
@@ -13,9 +14,11 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from secrets import token_hex
 
-from bench.leg import Leg, response
+from system.access import Access, Transport
+
+from bench.leg import Leg
 from bench.phases import end_somehow
-from bench.phones import EXPIRES_S, Lab, Line, make_line
+from bench.phones import Lab, Line, is_cut, make_line
 from bench.script import Running, Script, pause, run_all
 
 LOOK_EVERY_S = 0.02
@@ -50,8 +53,9 @@ class Placed:
 class Traffic:
     """Places calls on lines that are free again when their call has ended well."""
 
-    def __init__(self, lab: Lab, lines: int) -> None:
+    def __init__(self, lab: Lab, lines: int, access: Access) -> None:
         self._lab = lab
+        self._access = access
         self._names = count()
         self._free = deque(self._make_line() for _ in range(lines))
         self._register()
@@ -78,8 +82,12 @@ class Traffic:
         self._lab.poll(look, calls / rate + END_WITHIN_S)
         for each in on:
             each.why = each.why or f"never came: {each.running.missing}"
-        result = self._result(placed)
-        self._replace([each.line for each in placed if each.why])
+        spoilt = [each.line for each in placed if each.why]
+        phones = [phone for line in (*self._free, *spoilt) for phone in line.phones]
+        result = self._result(placed) | {"phones": len(phones), "cut": sum(map(is_cut, phones))}
+        spoilt += [line for line in self._free if line.is_cut]
+        self._free = deque(line for line in self._free if not line.is_cut)
+        self._replace(spoilt)
         return result
 
     def _due(self, placed: int, wanted: float, calls: int) -> Iterator[int]:
@@ -97,7 +105,7 @@ class Traffic:
         return ended
 
     def _make_line(self) -> Line:
-        return make_line(self._lab, f"t{next(self._names)}", "", lambda: token_hex(8))
+        return make_line(self._lab, f"t{next(self._names)}", "", lambda: token_hex(8), self._access)
 
     def _replace(self, spoilt: list[Line]) -> None:
         """New phones for those whose call did not end as it should; all register anew then."""
@@ -108,7 +116,7 @@ class Traffic:
             self._register()
 
     def _register(self) -> None:
-        run_all(self._lab, [_register(line) for line in self._free], REGISTERED_WITHIN_S)
+        run_all(self._lab, [line.register() for line in self._free], REGISTERED_WITHIN_S)
 
     def _result(self, placed: list[Placed]) -> dict[str, object]:
         failed = [each for each in placed if each.why]
@@ -117,20 +125,18 @@ class Traffic:
         return {"calls": len(placed), "failed": len(failed), "stories": stories, "expected": good}
 
 
-def _register(line: Line) -> Script[None]:
-    yield from response(line.callee.register(expires=EXPIRES_S), 200)
-
-
 def _call(leg: Leg, turn: int) -> Script[None]:
     yield from leg.ring(ringback=False)
     yield from pause(leg.caller.net, TALK_S)
     yield from end_somehow(leg, turn)
 
 
-def main(host: str, port: str, lines: str) -> None:
+def main(
+    host: str, port: str, lines: str, transport: str = "udp", at: str = "0", authority: str = ""
+) -> None:
     """Serve the one who started this."""
     with Lab((host, int(port))) as lab:
-        traffic = Traffic(lab, int(lines))
+        traffic = Traffic(lab, int(lines), Access(Transport(transport), int(at), authority))
         print("ready", flush=True)
         for order in sys.stdin:
             rate, calls = order.split()

@@ -22,7 +22,7 @@ class OwnDomains:
     `addresses`: IP addresses without brackets. `domains`: host names. `port`: where we listen.
     All of them are names of one domain: a user registered under one is called under any. `realm`: what our
     users' credentials are for (§22.1), "" if nobody is asked for any. `transports`: those that are on, each with its
-    port (`sip/flow.py`); UDP and TCP at `port` if nothing is said.
+    port (`sip/flow.py`); UDP and TCP at `port` if nothing is said. `machine`: all addresses of the edge's machine.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class OwnDomains:
         port: int,
         realm: str = "",
         transports: Mapping[int, int] | None = None,
+        machine: Iterable[str] = (),
     ) -> None:
         self.realm = realm
         addresses = tuple(addresses)
@@ -41,6 +42,7 @@ class OwnDomains:
         ports = {port, *self._transports.values()}
         self.ports = frozenset((None, DEFAULT_PORT, *ports))
         self.listening = frozenset((None, *ports)) if DEFAULT_PORT in ports else frozenset(ports)
+        self._not_dialled = self.hosts | set(map(canonical_host, machine))
         self._is_loopback_only = all(map(_is_loopback, addresses))
         self.dialled = frozenset(filter(is_dialled, self._transports))
         """Transports over which we can send to an address, though nothing came from there."""
@@ -52,7 +54,8 @@ class OwnDomains:
 
     def may_dial(self, host: str) -> bool:
         """Whether a connection may be made to an address: not to the other services of this machine."""
-        return not self.is_host(host) and (self._is_loopback_only or not _is_loopback(host))
+        is_here = canonical_host(host) in self._not_dialled
+        return not is_here and (self._is_loopback_only or not _is_loopback(host))
 
     def port_of(self, transport: int) -> int:
         """The port at which a peer reaches us over that transport."""

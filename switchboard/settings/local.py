@@ -59,7 +59,10 @@ def own_domains(settings: Settings) -> OwnDomains:
     realm = settings.realm if settings.auth == "on" else ""
     ports = settings.ports
     transports = {number: ports[name.lower()] for number, name in NAMES.items() if name.lower() in ports}
-    return OwnDomains(own_addresses(settings), settings.domains, settings.sip_port, realm, transports)
+    machine = [str(each.ip) for each in sip_interfaces(settings)]
+    return OwnDomains(
+        own_addresses(settings), settings.domains, settings.sip_port, realm, transports, machine
+    )
 
 
 @dataclass(frozen=True, slots=True)

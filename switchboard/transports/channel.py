@@ -14,7 +14,8 @@ class ChannelError(Exception):
 
     `reason`: a phrase for a log, or for a status line. `close_with`: octets to write first. `messages`: those that were
     whole before.
-    `refused`: the head of the message that broke the rules, to be answered with `status` if it is a request.
+    `refused`: the head of the message that broke the rules, without the length that it claims, to be answered with
+    `status` if it is a request.
     """
 
     def __init__(

@@ -163,4 +163,4 @@ class StreamFraming(Framing):
 
     def _refuse(self, reason: str, status: int = 400) -> ChannelError:
         head = bytes(self._held[: self._limit]).partition(HEAD_END)[0]
-        return ChannelError(reason, refused=head + HEAD_END, status=status)
+        return ChannelError(reason, refused=_CONTENT_LENGTH.sub(b"", head) + HEAD_END, status=status)

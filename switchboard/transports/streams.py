@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
-from switchboard.sip.flow import SERIAL_OCTETS, Flow, connection_of, is_dialled
+from switchboard.sip.flow import SERIAL_OCTETS, Flow, connection_of, is_dialled, is_secure
 from switchboard.transports.channel import ChannelClosed, ChannelError
 from switchboard.transports.channels import Channels
-from switchboard.transports.connection import Connection, Due, StreamLimits
+from switchboard.transports.connection import Connection, Due, Place, StreamLimits
+from switchboard.transports.framing import HEAD_END
 from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeping import Given
 from switchboard.transports.stream_states import consumed_count
@@ -88,7 +89,7 @@ class Streams:
         self._epoll = select.epoll()
         self._by_serial: dict[bytes, Connection] = {}
         self._by_fd: dict[int, Connection] = {}
-        self._by_peer: dict[tuple[int, str, int], Connection] = {}
+        self._by_place: dict[Place, Connection] = {}
         self._waiting: dict[Connection, None] = {}
         self._stalled: dict[Connection, None] = {}
         self._midway: dict[Connection, None] = {}
@@ -183,15 +184,18 @@ class Streams:
             if connection.has_ended or connection.fed >= MOST_WAITING - READ_OCTETS:
                 self._read(connection, now)
 
-    def find(self, flow: Flow) -> Connection | None:
-        """Return the connection of a flow; None if it is gone, or none was ever made."""
+    def find(self, flow: Flow, message: bytes) -> Connection | None:
+        """Return the connection of a flow; None if it is gone, or none was ever made.
+
+        If the flow names none: the one that we have made to whom `message` is for.
+        """
         if flow.connection:
             return self._by_serial.get(flow.connection[1:]) if flow.connection[0] == self._instance else None
-        return self._by_peer.get((flow.transport, flow.host, flow.port))
+        return self._by_place.get(_place_of(flow, message))
 
     def send(self, message: bytes, flow: Flow, now: float) -> bool:
         """Send a message along a flow; to a new connection, if the flow names none. False: that is impossible."""
-        connection = self.find(flow)
+        connection = self.find(flow, message)
         if connection is None and not flow.connection:
             connection = self._dial(flow, message, now)
         if connection is None:
@@ -282,9 +286,8 @@ class Streams:
         fd = connection.sock.fileno()
         del self._by_fd[fd]
         self._epoll.unregister(fd)  # the parent's duplicate would keep it registered
-        peer = (connection.transport, *connection.flow.hop)
-        if self._by_peer.get(peer) is connection:
-            del self._by_peer[peer]
+        if connection.place and self._by_place.get(connection.place) is connection:
+            del self._by_place[connection.place]
         for group in (self._waiting, self._stalled, self._midway, self._dialled):
             group.pop(connection, None)
 
@@ -497,11 +500,13 @@ class Streams:
         if channel is None:
             sock.close()
             return None
+        place = _place_of(flow, message)
         serial = secrets.token_bytes(SERIAL_OCTETS)
         flow = flow._replace(connection=connection_of(self._instance, serial))
         connection = Connection(serial, sock, flow, channel, time.time())
         connection.is_stranger, connection.backlog = False, []
-        self._by_peer[flow.transport, flow.host, flow.port] = connection
+        connection.place = place
+        self._by_place[place] = connection
         self._dialled[connection] = None
         connection.stalled_since = now
         self._enter(connection)
@@ -580,9 +585,15 @@ def peer_names(message: bytes, host: str) -> list[str]:
 
     That is the name that was looked up (RFC 5922 §7.3).
     """
-    found = _ROUTE.search(message) or _REQUEST_URI.match(message)
+    found = _ROUTE.search(message.partition(HEAD_END)[0]) or _REQUEST_URI.match(message)
     named = [(found[1] or found[2]).decode("ascii", "replace").lower()] if found else []
     return list(dict.fromkeys([*named, host]))
+
+
+def _place_of(flow: Flow, message: bytes) -> Place:
+    """Whom a connection is for: in TLS who has proved to be somebody has not proved to be others at that address."""
+    name = peer_names(message, flow.host)[0] if is_secure(flow.transport) else ""
+    return flow.transport, flow.host, flow.port, name
 
 
 def _discard(sock: socket.socket) -> None:

@@ -99,6 +99,13 @@ def test_nothing_is_dialled_on_our_own_machine(own: str, host: str, expected: bo
     assert OwnDomains([own], [], 5060).may_dial(host) is expected
 
 
+def test_other_addresses_of_the_machine_are_not_dialled_although_they_are_not_ours() -> None:
+    own = OwnDomains(["10.0.0.1"], [], 5060, machine=["10.0.0.1", "192.168.0.1", "2001:db8::1"])
+    assert not any(map(own.may_dial, ("192.168.0.1", "::ffff:192.168.0.1", "2001:DB8:0::1")))
+    assert own.may_dial("192.168.0.2")
+    assert not own.is_host("192.168.0.1")
+
+
 def test_udp_and_tcp_share_a_port_if_nothing_is_said() -> None:
     own = domains(5070)
     assert (own.port_of(UDP), own.port_of(TCP)) == (5070, 5070)

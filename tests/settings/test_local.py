@@ -100,6 +100,14 @@ def test_own_domains(tmp_path: Path) -> None:
     assert not own.owns(SipUri.parse("sip:a@192.0.2.1"))
 
 
+def test_no_service_of_this_machine_is_dialled_wherever_we_listen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "interfaces", lambda: [ip_interface("192.168.0.1/24")])
+    own = own_domains(settings(tmp_path, sip_host="192.0.2.1"))
+    assert (own.may_dial("192.168.0.1"), own.may_dial("192.168.0.2")) == (False, True)
+
+
 def test_where_the_edge_is_elsewhere_its_addresses_are_those_of_its_host(tmp_path: Path) -> None:
     hosts = {
         "alpha": {

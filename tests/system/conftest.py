@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from system.harness import Switchboard
 from system.net import Net
+from system.user_agent import UserAgent, registered
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,16 @@ def net(switchboard: Switchboard) -> Iterator[Net]:
     """The fake phones of one test."""
     with Net(switchboard.address) as phones:
         yield phones
+
+
+@pytest.fixture
+def lukas(net: Net) -> UserAgent:
+    return registered(net, "lukas")
+
+
+@pytest.fixture
+def lenka(net: Net) -> UserAgent:
+    return registered(net, "lenka")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 from system.net import Endpoint, Net
 from system.sipmsg import Address, host_port
@@ -34,11 +35,12 @@ class StreamEndpoint(Endpoint):
 
     def send(self, raw: bytes, destination: Address) -> None:  # noqa: ARG002
         """Send it over the connection, wherever it is meant to go."""
-        if self._socket.fileno() < 0:
+        if self._socket.fileno() < 0 or self.is_closed:
             return
         self.net.record(f"{self.name} {host_port(self.address)} => {host_port(self._proxy)}", raw)
         self._socket.setblocking(True)
-        self._socket.sendall(raw)
+        with suppress(ConnectionError):  # Whoever reads will find its end.
+            self._socket.sendall(self._encode(raw))
         self._socket.setblocking(False)
 
     def read(self) -> None:
@@ -51,7 +53,7 @@ class StreamEndpoint(Endpoint):
             self.is_closed = True
             self.net.remove(self._socket)
             return
-        self._rest += came
+        self._rest += self._decode(came)
         while message := self._next():
             self.net.record(f"{self.name} {host_port(self.address)} <= {host_port(self._proxy)}", message)
             self._receive(message, self._proxy)
@@ -61,6 +63,12 @@ class StreamEndpoint(Endpoint):
         if not self.is_closed:
             self.net.remove(self._socket)
         self._socket.close()
+
+    def _encode(self, raw: bytes) -> bytes:
+        return raw
+
+    def _decode(self, came: bytes) -> bytes:
+        return came
 
     def _next(self) -> bytes:
         while self._rest.startswith(b"\r\n"):

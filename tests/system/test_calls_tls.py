@@ -1,59 +1,20 @@
 """Calls over TLS, and between TLS, TCP and UDP; the worker that has the connections is killed at any moment."""
 
-import re
-import socket
 import ssl
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from system.dialog import hang_up, place_call
 from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
-from system.stream_agent import StreamAgent, StreamEndpoint, registered_on_stream
+from system.stream_agent import registered_on_stream
 from system.test_calls_tcp import count_of, is_steady
+from system.tls_agent import TlsAgent, TlsEndpoint
 from system.user_agent import UserAgent, registered
 
 pytestmark = pytest.mark.system
 
 KILLS = 10
-
-
-class TlsEndpoint(StreamEndpoint):
-    """The same in TLS; `authority`: the file of who vouches for the switchboard."""
-
-    authority: Path
-    version = ssl.TLSVersion.TLSv1_3
-
-    def _open(self, host: str) -> socket.socket:
-        context = ssl.create_default_context(cafile=self.authority)
-        context.minimum_version = context.maximum_version = self.version
-        return context.wrap_socket(super()._open(host), server_hostname=self._proxy[0])
-
-    def read(self) -> None:
-        """Read all records that are there."""
-        try:
-            super().read()
-            while isinstance(self._socket, ssl.SSLSocket) and not self.is_closed and self._socket.pending():
-                super().read()
-        except ssl.SSLWantReadError:
-            return
-
-
-class TlsAgent(StreamAgent):
-    """A user agent on TLS."""
-
-    transport = "TLS"
-    endpoint = TlsEndpoint
-
-    def _open(self, host: str) -> StreamEndpoint:
-        self.connection = self.endpoint(self.net, self.user, host, self.proxy, self._receive)
-        return self.connection
-
-    @property
-    def contact(self) -> str:
-        """The URI at which it says that it is reached."""
-        return re.sub("tcp$", "tls", super().contact)
 
 
 class Board(Switchboard):

@@ -12,7 +12,7 @@ from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
 from system.test_history import await_history
 from system.tools import require_tools
-from system.user_agent import UserAgent, registered
+from system.user_agent import UserAgent
 
 pytestmark = pytest.mark.system
 
@@ -38,16 +38,6 @@ def board() -> Iterator[Switchboard]:
 def net(board: Switchboard) -> Iterator[Net]:
     with Net(board.address) as phones:
         yield phones
-
-
-@pytest.fixture
-def lukas(net: Net) -> UserAgent:
-    return registered(net, "lukas")
-
-
-@pytest.fixture
-def lenka(net: Net) -> UserAgent:
-    return registered(net, "lenka")
 
 
 def told(board: Switchboard, call_id: str, text: str) -> str:

@@ -14,6 +14,7 @@ from console.conftest import token_of
 from system.dialog import place_call
 from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
+from system.stream_agent import registered_on_stream
 from system.test_api import ask
 from system.user_agent import UserAgent, registered
 
@@ -41,16 +42,6 @@ def board() -> Iterator[Switchboard]:
 def net(board: Switchboard) -> Iterator[Net]:
     with Net(board.address) as phones:
         yield phones
-
-
-@pytest.fixture
-def lukas(net: Net) -> UserAgent:
-    return registered(net, "lukas")
-
-
-@pytest.fixture
-def lenka(net: Net) -> UserAgent:
-    return registered(net, "lenka")
 
 
 def hang_up(board: Switchboard, wanted: str) -> subprocess.CompletedProcess[str]:
@@ -88,6 +79,17 @@ def test_both_phones_of_a_call_get_a_bye(
     assert explained["outcome"] == "answered"
     assert explained["ended_by"] == "operator"
     assert "then the operator ended the call." in " ".join(explained["account"])
+
+
+def test_phones_on_tcp_and_udp(board: Switchboard, net: Net) -> None:
+    """The BYE goes over the connection that the phone has opened."""
+    caller, callee = registered_on_stream(net, "kristian"), registered(net, "lukas")
+    call = place_call(caller, callee)
+    await_history(board, call.call_id, "ACK")
+    assert hang_up(board, call.call_id).returncode == 0
+    for dialog in (call.caller, call.callee):
+        dialog.expect("BYE").reply(200, routes=False)
+    assert board.wait_record(call.call_id)["ended_by"] == "operator"
 
 
 def ends_told(board: Switchboard, call_id: str) -> dict[str, str] | None:

@@ -55,16 +55,6 @@ def net(board: Switchboard) -> Iterator[Net]:
         yield phones
 
 
-@pytest.fixture
-def lukas(net: Net) -> UserAgent:
-    return registered(net, "lukas")
-
-
-@pytest.fixture
-def lenka(net: Net) -> UserAgent:
-    return registered(net, "lenka")
-
-
 def history(board: Switchboard) -> HistoryReader:
     return HistoryReader(board.data_dir / "history.db")
 

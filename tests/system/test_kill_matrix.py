@@ -1,12 +1,13 @@
 """The fast part of the kill matrix: each worker is killed and restarted, each parent is killed."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from system.stream_agent import StreamAgent
+from system.access import Transport
 
 from bench.blow import EVERYTHING, Way, all_workers
-from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS
+from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS, RATE_ON_STREAMS
 from bench.ours import PARENT, Ours
 from bench.session import Session
 from switchboard.settings.hosts import Component
@@ -20,6 +21,15 @@ CELLS = [
     *((PARENT + component, Way.KILL) for component in Component),
     (f"{PARENT}{Component.EDGE}", Way.TERM),
 ]
+CONNECTED = [
+    *((Transport.TCP, target, way) for target, way in CELLS if PARENT not in target),
+    *(
+        (transport, target, way)
+        for transport in (Transport.TLS, Transport.WSS)
+        for target, way in (("edge-stream.0", Way.KILL), (EVERYTHING, Way.KILL), (EVERYTHING, Way.ROLL))
+    ),
+]
+IDLE = 30
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +51,17 @@ def test_nothing_is_lost(ours: Ours, session: Session, target: str, way: Way) ->
 
 
 @pytest.fixture(scope="module")
-def connected() -> Iterator[Session]:
-    """A session whose phones are on TCP."""
-    with Session(Ours(ROUTERS), FAST_CALLS, FAST_RATE, FAST_LOAD_S, StreamAgent) as running:
+def connected(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A session whose phones are on this transport, beside some that only have registered."""
+    ours = Ours(ROUTERS)
+    way_in = partial(ours.access, request.param)
+    with Session(ours, FAST_CALLS, RATE_ON_STREAMS, FAST_LOAD_S, way_in, IDLE) as running:
         yield running
 
 
-@pytest.mark.parametrize(("target", "way"), [(each, way) for each, way in CELLS if PARENT not in each])
+@pytest.mark.parametrize(("connected", "target", "way"), CONNECTED, indirect=["connected"])
 def test_nothing_is_lost_over_connections(connected: Session, target: str, way: Way) -> None:
     """The parent of the edge holds the connections, so it is not killed here."""
     event = connected.happen(target, way)
     assert event.blemishes == [], "\n".join(event.why)
+    assert event.connections >= IDLE

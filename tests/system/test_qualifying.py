@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
+from system.stream_agent import registered_on_stream
 from system.test_api import ask
 from system.user_agent import UserAgent, registered
 
@@ -68,3 +69,10 @@ def test_nothing_of_it_is_in_history_and_journal(board: Switchboard, net: Net) -
     assert "REGISTER" in done.stdout
     assert "OPTIONS" not in done.stdout
     assert board.cdr() == []
+
+
+def test_a_phone_on_tcp_answers_over_its_connection(board: Switchboard, net: Net) -> None:
+    kristian = registered_on_stream(net, "kristian")
+    kristian.expect("OPTIONS").reply(200)
+    reach = wait_until(lambda: binding_of(board, kristian)["reach"], "the answer")
+    assert reach["silent"] == 0

@@ -378,10 +378,19 @@ def test_bad_input_ends_a_connection_and_nothing_else(edge: Edge, raw: bytes) ->
     edge.items()
 
 
-def test_who_is_refused_hears_why(edge: Edge) -> None:
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        (b"", b"400"),
+        (b"Content-Length: -1\r\n", b"400"),
+        (b"Content-Length: 0\r\nl: 4\r\n", b"400"),
+        (b"Content-Length: 999999999\r\n", b"513"),
+    ],
+)
+def test_who_is_refused_hears_why(edge: Edge, length: bytes, status: bytes) -> None:
     phone = edge.connect()
-    phone.sendall(request().replace(b"Content-Length: 0\r\n", b""))
-    assert edge.got(phone, 12) == b"SIP/2.0 400 "
+    phone.sendall(request().replace(b"Content-Length: 0\r\n", length))
+    assert edge.got(phone, 12) == b"SIP/2.0 %b " % status
 
 
 def test_a_reset_is_counted(edge: Edge) -> None:

@@ -245,3 +245,14 @@ def test_a_request_to_a_phone_that_has_no_connection(start: Start) -> None:
                 return b""
 
             assert edge.serve_until(look) == forwarded()
+
+
+def test_who_proved_to_be_somebody_is_not_taken_for_somebody_else(start: Start) -> None:
+    """Anybody may let a name of his lead to the address of others, and be in between."""
+    edge = start(tls_verify=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = Flow(TLS, "127.0.0.1", *listener.getsockname()).pack()
+        for name in (b"one.test", b"other.test", b"one.test"):
+            edge.send(place, forwarded().replace(b"switchboard.test", name))
+        edge.serve_until(lambda: edge.service._streams.count == 2)
+        assert [len(each.backlog or ()) for each in edge.service._streams] == [2, 1]
