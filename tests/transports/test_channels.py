@@ -9,8 +9,8 @@ from transports.tls_pairs import Peer, client_context, connect, message, prepare
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import TCP, TLS, WS, WSS
 from switchboard.transports.channels import Channels
+from switchboard.transports.dialling import peer_names
 from switchboard.transports.framing import StreamFraming
-from switchboard.transports.streams import peer_names
 from switchboard.transports.tls import TlsChannel
 from switchboard.transports.websocket import WebSocketFraming
 
