@@ -170,12 +170,18 @@ def bind_sockets(settings: Settings, origins: Origins) -> list[socket.socket]:
             sockets += _bind(settings)
         sockets += open_listeners(settings, of_type(sockets, socket.SOCK_STREAM))
         return sockets
-    except PortTaken as taken:
-        raise port_taken(taken.port, taken.pid, taken.command) from taken
     except BindError as error:
         for each in sockets:
             each.close()
+        if isinstance(error, PortTaken):
+            raise port_taken(error, _variable_of(error.port, settings)) from error
         raise not_bound(str(error)) from error
+
+
+def _variable_of(port: int, settings: Settings) -> str:
+    """The one that names the port."""
+    transport = next(name for name, each in settings.ports.items() if each == port)
+    return f"SWITCHBOARD_{'SIP' if port == settings.sip_port else transport.upper()}_PORT"
 
 
 def check_certificate(settings: Settings) -> None:

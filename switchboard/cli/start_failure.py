@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from switchboard.settings.origin import Origins
+from switchboard.transports.udp_sockets import PortTaken
 
 MAX_COMMAND = 60
 HONCHO = "HONCHO_PROCESS_NAME"
@@ -30,24 +31,25 @@ class StartFailure(Exception):
         self.brief = brief
 
 
-def port_taken(port: int, pid: int | None, command: str) -> StartFailure:
-    """Another process has the UDP port."""
-    shown = textwrap.shorten(command, MAX_COMMAND, placeholder=" …")
-    holder = f"{shown or 'a process'} (pid {pid})" if pid else "another process"
-    other = port + 10 if port < 65000 else 5070
+def port_taken(taken: PortTaken, variable: str) -> StartFailure:
+    """Another process has the port that `variable` names."""
+    shown = textwrap.shorten(taken.command, MAX_COMMAND, placeholder=" …")
+    holder = f"{shown or 'a process'} (pid {taken.pid})" if taken.pid else "another process"
+    port = f"{taken.port}/{taken.protocol}"
+    other = taken.port + 10 if taken.port < 65000 else 5070
     return StartFailure(
-        f"Port {port}/udp is already used by {holder}. "
-        f"Choose another: SWITCHBOARD_SIP_PORT={other} {typed()}, or stop that process.",
-        f"port {port}/udp taken",
+        f"Port {port} is already used by {holder}. "
+        f"Choose another: {variable}={other} {typed()}, or stop that process.",
+        f"port {port} taken",
     )
 
 
 def not_bound(reason: str) -> StartFailure:
-    """The UDP port cannot be bound for another reason."""
+    """A port cannot be bound for another reason."""
     return StartFailure(
         f"{reason[:1].upper()}{reason[1:]}. "
         f"Choose another address or port: SWITCHBOARD_SIP_HOST=… SWITCHBOARD_SIP_PORT=… {typed()}.",
-        "UDP port not bound",
+        "port not bound",
     )
 
 

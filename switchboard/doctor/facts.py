@@ -39,8 +39,10 @@ class NetworkFacts:
     """Which kind of container we are in; "" for none."""
     firewall: str
     """Which firewall is active; "" for none that we know of."""
-    firewall_allows: bool | None
-    """Whether it names the port; None: its rules cannot be read."""
+    ports: Sequence[str]
+    """All that phones connect to, as `5060/udp`."""
+    unnamed: Sequence[str] | None
+    """Those of them that the firewall does not name; None: its rules cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,22 +116,33 @@ def check_domains(facts: NetworkFacts) -> Iterator[Finding]:
 
 
 def check_firewall(facts: NetworkFacts) -> Finding:
-    """Datagrams from the phones get through."""
+    """What the phones send gets through."""
     if not facts.firewall:
         return ok("firewall", "none that is active was found on this machine")
-    remedy = _FIREWALL_REMEDIES[facts.firewall].format(port=facts.port)
-    if facts.firewall_allows:
-        return ok("firewall", f"{facts.firewall} is active, and names UDP port {facts.port}")
-    if facts.firewall_allows is None:
+    if facts.unnamed is None:
+        remedy = _open(facts.firewall, facts.ports)
         return warning("firewall", f"{facts.firewall} is active; only root may read its rules", remedy)
-    return warning("firewall", f"{facts.firewall} is active, and no rule names UDP port {facts.port}", remedy)
+    if not facts.unnamed:
+        return ok("firewall", f"{facts.firewall} is active, and names {', '.join(facts.ports)}")
+    found = f"{facts.firewall} is active, and no rule names {', '.join(facts.unnamed)}"
+    return warning("firewall", found, _open(facts.firewall, facts.unnamed))
+
+
+def _open(firewall: str, ports: Sequence[str]) -> str:
+    """The commands that let `ports` through."""
+    command, after = _FIREWALL_REMEDIES[firewall]
+    pairs = [each.split("/") for each in ports]
+    return "; ".join(command.format(port=port, protocol=protocol) for port, protocol in pairs) + after
 
 
 _FIREWALL_REMEDIES = {
-    "ufw": "ufw allow {port}/udp",
-    "firewalld": "firewall-cmd --permanent --add-port={port}/udp, then firewall-cmd --reload",
-    "nftables": "nft add rule inet filter input udp dport {port} accept (names of table and chain are yours)",
-    "iptables": "iptables -I INPUT -p udp --dport {port} -j ACCEPT",
+    "ufw": ("ufw allow {port}/{protocol}", ""),
+    "firewalld": ("firewall-cmd --permanent --add-port={port}/{protocol}", "; then firewall-cmd --reload"),
+    "nftables": (
+        "nft add rule inet filter input {protocol} dport {port} accept",
+        " (names of table and chain are yours)",
+    ),
+    "iptables": ("iptables -I INPUT -p {protocol} --dport {port} -j ACCEPT", ""),
 }
 
 

@@ -59,6 +59,7 @@ def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
     """The way from the phones to the edge. Unless `edge_runs`, its port is tried."""
     taken, bind_failure = (None, "") if edge_runs else _try_port(settings)
     firewall, rules = _firewall()
+    ports = [f"{port}/{'udp' if name == 'udp' else 'tcp'}" for name, port in settings.ports.items()]
     return NetworkFacts(
         host=settings.sip_host,
         port=settings.sip_port,
@@ -68,7 +69,8 @@ def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
         bind_failure=bind_failure,
         container=next((kind for path, kind in _CONTAINERS.items() if Path(path).exists()), ""),
         firewall=firewall,
-        firewall_allows=None if rules is None else str(settings.sip_port) in rules,
+        ports=ports,
+        unnamed=None if rules is None else [each for each in ports if each.split("/")[0] not in rules],
     )
 
 

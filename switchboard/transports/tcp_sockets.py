@@ -5,7 +5,7 @@ import socket
 from contextlib import suppress
 from typing import Final
 
-from switchboard.transports.udp_sockets import BindError, has_ipv6, socket_address
+from switchboard.transports.udp_sockets import BindError, PortTaken, has_ipv6, holder, socket_address
 
 BACKLOG: Final = 4096
 KEEPALIVE_IDLE_S: Final = 300
@@ -16,7 +16,10 @@ _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT (ip(7)); Python does not n
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Return sockets that listen at `host` (numeric; "": everywhere, one each for IPv4 and IPv6). BindError."""
+    """Return sockets that listen at `host` (numeric; "": everywhere, one each for IPv4 and IPv6).
+
+    PortTaken, BindError.
+    """
     if host:
         return [_listen(host, port)]
     sockets = [_listen("0.0.0.0", port)]
@@ -70,6 +73,7 @@ def _listen(host: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        reason = "it is taken" if error.errno == errno.EADDRINUSE else error.strerror
-        raise BindError(f"cannot listen at TCP port {port} of {host}: {reason}") from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port, *holder(port, "tcp"), "tcp") from error
+        raise BindError(f"cannot listen at TCP port {port} of {host}: {error.strerror}") from error
     return sock

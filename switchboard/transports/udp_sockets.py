@@ -92,16 +92,17 @@ _PORT_0_TRIES = 16
 
 
 class BindError(Exception):
-    """A UDP socket cannot be bound; the text says where and why, for people."""
+    """A socket cannot be bound; the text says where and why, for people."""
 
 
 class PortTaken(BindError):
-    """Another socket holds the port; `pid` and `command` of its process as far as we may know them."""
+    """Another socket holds the port of `protocol`; `pid` and `command` of its process as far as we may know them."""
 
-    def __init__(self, port: int, pid: int | None = None, command: str = "") -> None:
+    def __init__(self, port: int, pid: int | None = None, command: str = "", protocol: str = "udp") -> None:
         holder = f"process {pid} ({command})" if pid is not None else "another process"
-        super().__init__(f"UDP port {port} is taken by {holder}")
+        super().__init__(f"{protocol.upper()} port {port} is taken by {holder}")
         self.port = port
+        self.protocol = protocol
         self.pid = pid
         self.command = command
 
@@ -188,7 +189,7 @@ def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise PortTaken(port, *_holder(port)) from error
+            raise PortTaken(port, *holder(port, "udp")) from error
         raise BindError(f"cannot bind UDP port {port} of {host}: {error.strerror}") from error
     return sock
 
@@ -201,14 +202,14 @@ def _ask_for_target(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
 
 
-def _holder(port: int) -> tuple[int | None, str]:
-    """The process that has bound the port: (pid, command line), or (None, "") if we may not see it.
+def holder(port: int, protocol: str) -> tuple[int | None, str]:
+    """The process that has bound the port of `udp` or `tcp`: (pid, command line), or (None, "") if we may not see it.
 
     Of several that share the socket, the one that handed it to the others.
     """
     import psutil  # 20 ms, for a complaint only
 
-    pids = {process.pid for process in psutil.process_iter() if _has_bound(process, port)}
+    pids = {process.pid for process in psutil.process_iter() if _has_bound(process, port, protocol)}
     try:
         for process in map(psutil.Process, sorted(pids)):
             if pids.isdisjoint(parent.pid for parent in process.parents()):
@@ -218,11 +219,14 @@ def _holder(port: int) -> tuple[int | None, str]:
     return None, ""
 
 
-def _has_bound(process: "psutil.Process", port: int) -> bool:
+def _has_bound(process: "psutil.Process", port: int, protocol: str) -> bool:
     import psutil
 
     try:
-        connections = process.net_connections(kind="udp")
+        connections = process.net_connections(kind=protocol)
     except psutil.Error:
         return False
-    return any(each.laddr and each.laddr.port == port for each in connections)
+    free_of_peers = (psutil.CONN_NONE, psutil.CONN_LISTEN)
+    return any(
+        each.laddr and each.laddr.port == port and each.status in free_of_peers for each in connections
+    )

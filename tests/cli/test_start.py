@@ -59,6 +59,23 @@ def test_taken_port(environment: Environment, taken_port: int) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("variable", "settings"),
+    [("TCP_PORT", {}), ("TLS_PORT", {"TLS": "on"}), ("WS_PORT", {"TRANSPORTS": "udp,ws"})],
+)
+def test_a_taken_port_of_connections(
+    environment: Environment, variable: str, settings: dict[str, str]
+) -> None:
+    """The variable that moves it is named, and who holds it."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        said = fail_to_start("edge", environment, SIP_HOST="127.0.0.1", **settings, **{variable: str(port)})
+    assert f"Port {port}/tcp is already used by " in said
+    assert f"(pid {os.getpid()}). Choose another: SWITCHBOARD_{variable}=" in said
+
+
 def test_what_could_start_is_let_go_again(environment: Environment) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))

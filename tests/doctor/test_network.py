@@ -13,7 +13,8 @@ GUESTS = NetworkCard("wlan0", ip_interface("10.0.0.5/24"))
 PUBLIC = NetworkCard("eth1", ip_interface("8.8.8.8/24"))
 SIX = NetworkCard("eth0", ip_interface("2001:db8::1/64"))
 DOCKER = NetworkCard("docker0", ip_interface("172.17.0.1/16"))
-GOOD = NetworkFacts("", 5060, [LOOPBACK, HOME], {}, None, "", "", "", None)
+PORTS = ["5060/udp", "5061/tcp"]
+GOOD = NetworkFacts("", 5060, [LOOPBACK, HOME], {}, None, "", "", "", PORTS, None)
 
 
 def levels(facts: NetworkFacts, edge_runs: bool = False) -> dict[str, Level]:
@@ -99,16 +100,29 @@ def test_domains(domains: Mapping[str, Sequence[str]], expected: list[Level]) ->
 
 
 @pytest.mark.parametrize(
-    ("firewall", "allows", "level", "remedy"),
+    ("firewall", "unnamed", "level", "remedy"),
     [
         ("", None, Level.OK, ""),
-        ("ufw", True, Level.OK, ""),
-        ("ufw", False, Level.WARNING, "ufw allow 5060/udp"),
-        ("iptables", None, Level.WARNING, "iptables -I INPUT -p udp --dport 5060 -j ACCEPT"),
-        ("firewalld", False, Level.WARNING, "--add-port=5060/udp"),
-        ("nftables", False, Level.WARNING, "udp dport 5060 accept"),
+        ("ufw", [], Level.OK, ""),
+        ("ufw", PORTS, Level.WARNING, "ufw allow 5060/udp; ufw allow 5061/tcp"),
+        ("ufw", ["5061/tcp"], Level.WARNING, "ufw allow 5061/tcp"),
+        (
+            "iptables",
+            None,
+            Level.WARNING,
+            "iptables -I INPUT -p udp --dport 5060 -j ACCEPT; iptables -I INPUT -p tcp ",
+        ),
+        ("firewalld", ["5060/udp"], Level.WARNING, "--add-port=5060/udp; then firewall-cmd --reload"),
+        (
+            "nftables",
+            PORTS,
+            Level.WARNING,
+            "udp dport 5060 accept; nft add rule inet filter input tcp dport 5061 accept",
+        ),
     ],
 )
-def test_firewall(firewall: str, allows: bool | None, level: Level, remedy: str) -> None:
-    found = network.check_firewall(replace(GOOD, firewall=firewall, firewall_allows=allows))
+def test_firewall(firewall: str, unnamed: list[str] | None, level: Level, remedy: str) -> None:
+    """All ports that phones connect to, whatever the transport."""
+    found = network.check_firewall(replace(GOOD, firewall=firewall, unnamed=unnamed))
     assert (found.level, remedy in found.remedy) == (level, True)
+    assert firewall != "ufw" or found.remedy == remedy
