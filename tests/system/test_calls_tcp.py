@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 from system.dialog import hang_up, place_call
@@ -104,9 +105,7 @@ def test_killed_workers_lose_no_connection_and_no_message(killed: list[str]) -> 
                 board.kill(name, int(instance))
             asked += [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs for _ in range(4)]
             answer_all([callee for _, callee in pairs], net, asked)
-            wait_until(
-                lambda n=kill + 1: is_steady(board, n, killed) or None, "steady workers", STEADY_AGAIN_S
-            )  # type: ignore[misc]
+            wait_until(partial(steady_again, board, kill + 1, killed), "steady workers", STEADY_AGAIN_S)
         hang_up(call.caller, call.callee)
         assert not any(each.connection.is_closed for pair in pairs for each in pair)
         assert count_of(board) == 2 * len(pairs)
@@ -141,6 +140,10 @@ def is_steady(switchboard: Switchboard, restarts: int, names: Sequence[str] = ()
     return all(each["state"] == "up" and each["uptime_s"] > STEADY_S for each in workers) and all(
         count == restarts for count in counts
     )
+
+
+def steady_again(switchboard: Switchboard, restarts: int, names: Sequence[str]) -> bool | None:
+    return is_steady(switchboard, restarts, names) or None
 
 
 def count_of(switchboard: Switchboard) -> int:
