@@ -42,6 +42,13 @@ class Dialling:
         self.waiting: dict[Connection, None] = {}
         self._instance, self._link, self._channels, self._owner = instance, link, channels, owner
         self._by_place: dict[Place, Connection] = {}
+        self._silent: dict[Connection, float] = {}
+        """Since when those wait (monotonic s) whose peer has not begun its part of the handshake."""
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether there is something to `sweep`."""
+        return bool(self.waiting or self._silent)
 
     def find(self, flow: Flow, message: bytes) -> Connection | None:
         """Return the connection that was made, or is being made, to whom `message` is for."""
@@ -50,14 +57,20 @@ class Dialling:
     def forget(self, connection: Connection) -> None:
         """It has ended."""
         self.waiting.pop(connection, None)
+        self._silent.pop(connection, None)
         if connection.place and self._by_place.get(connection.place) is connection:
             del self._by_place[connection.place]
 
     def sweep(self, now: float, dial_s: float) -> None:
-        """Give those up that take too long."""
+        """Give those up that take too long to be made, and then to begin a handshake."""
         for connection in list(self.waiting):
             if now - connection.stalled_since > dial_s:
                 self._give_up(connection)
+        for connection, since in list(self._silent.items()):
+            if connection.fed or connection.consumed:
+                del self._silent[connection]
+            elif now - since > dial_s:
+                self._owner.end(connection, "not made")
 
     def dial(self, flow: Flow, message: bytes, now: float) -> Connection | None:
         """Begin to make the connection for a message; None: that is impossible."""
@@ -107,6 +120,8 @@ class Dialling:
                 self._owner.fail(connection.flow, message)
             else:
                 self._owner.write(connection, message, now)
+        if connection in self._owner and connection.channel.is_midway:
+            self._silent[connection] = now
 
     def _give_up(self, connection: Connection) -> None:
         backlog, connection.backlog = connection.backlog or [], []

@@ -214,7 +214,7 @@ class Streams:
 
     def next_deadline(self) -> float:
         """When `handle_timer` is due (monotonic s)."""
-        pressing = self._output.stalled or self._input.midway or self._dialling.waiting
+        pressing = self._output.stalled or self._input.midway or self._dialling.is_pressing
         return self._next_sweep if pressing else self._next_idle_sweep
 
     def handle_timer(self, now: float) -> None:
