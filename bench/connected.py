@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import struct
 from collections.abc import Iterable, Sequence
 from itertools import count
 
@@ -15,6 +16,8 @@ AT_ONCE = 50
 PATIENCE_S = 20.0
 RECEIVED_BYTES = 1 << 16
 _serial = count()
+RESET = struct.pack("ii", 1, 0)
+"""A linger of no time."""
 
 
 class Connected:
@@ -47,6 +50,11 @@ class Connected:
 
     def close(self) -> None:
         """End it."""
+        self._socket.close()
+
+    def reset(self) -> None:
+        """Break it off."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._socket.close()
 
     def _request(self) -> bytes:
