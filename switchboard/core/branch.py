@@ -16,6 +16,7 @@ from switchboard.core.commands import Fields, TransactionEffects
 from switchboard.core.forwarding import Plan
 from switchboard.core.timers import Waiting
 from switchboard.core.transactions import TransactionLayer
+from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import add_lines, make_cancel
@@ -153,8 +154,13 @@ class Branch(Waiting):
         client = self.client
         if not self._cancel_wanted or "X" in self.armed or client is None or not client.is_proceeding:
             return
-        raw = make_cancel(parse_message(client.raw), self._reasons)
-        self.layer.open_client(client.key[0], "CANCEL", client.flow, raw, None, effects)
+        self.cancel_over(client.flow, effects)
+
+    def cancel_over(self, flow: Flow, effects: TransactionEffects) -> None:
+        """Send the CANCEL of an INVITE that was sent."""
+        assert self.client is not None
+        raw = make_cancel(parse_message(self.client.raw), self._reasons)
+        self.layer.open_client(self.client.key[0], "CANCEL", flow, raw, None, effects)
         self.armed.clear()
         self.layer.timers.arm(self, "X", effects.now + self.layer.values.lifetime)
 

@@ -28,7 +28,7 @@ from switchboard.core.server_transaction import (
 from switchboard.core.targets import PROBE_CALL_ID, OwnAnswer, RelayRefusal
 from switchboard.sip.dispatch import client_key, parse_quoted, server_key
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import Flow, is_reliable
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop, build_response, warning_of
 from switchboard.sip.splice import top_via_cut
@@ -105,10 +105,19 @@ class Proxy:
                 self.qualifier.gave_up(user)
         elif not isinstance(user, Branch):
             note_end(client, status, effects)
+            if client.key[1] == "CANCEL" and status == 503:
+                self._lose_cancel(client, effects)
         elif status == 408:
             _context(user).time_out(user, effects)
         else:
             _context(user).fail_to_deliver(user, effects)
+
+    def _lose_cancel(self, client: ClientTransaction, effects: ProxyEffects) -> None:
+        """A connection is gone for good, or until the phone makes another one: no CANCEL is repeated."""
+        invite = self.env.layer.clients.get(client_key(client.key[0], "INVITE"))
+        branch = invite.user if invite is not None else None
+        if isinstance(branch, Branch) and is_reliable(client.flow.transport):
+            _context(branch).lose_cancel(branch, client.flow, effects)
 
     def end_call(self, request: Message, effects: ProxyEffects) -> str:
         """End a call for the operator, by a BYE or CANCEL (`hanging_up`); return why not, "" if it is on its way."""

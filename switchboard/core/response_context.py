@@ -179,6 +179,20 @@ class ResponseContext:
             self._env.layer.abandon(branch.client)
         self.time_out(branch, effects)
 
+    def lose_cancel(self, branch: Branch, tried: Flow, effects: ProxyEffects) -> None:
+        """Its CANCEL did not leave over `tried`: it goes where the same contact is now, or nobody can hear it."""
+        if "X" not in branch.armed:
+            return
+        effects.touch(self.server)
+        target = branch.plan.target
+        bounds = self._env.policy.locations.lookup(target.user, effects.at) if target.user else ()
+        flows = [Flow.unpack(each.flow) for each in bounds if each.flow and each.contact == target.text]
+        ways = [each for each in flows if each.connection and each.transport == tried.transport]
+        if ways and tried not in ways:
+            branch.cancel_over(ways[-1], effects)
+        else:
+            self.fire(branch, "X", effects)
+
     def may_be_cancelled_by(self, cancel: IncomingRequest) -> bool:
         """Whether a CANCEL comes from where its INVITE came, or shows the same credentials (§9.1, §22.1)."""
         invite, header = self._received, Header.PROXY_AUTHORIZATION

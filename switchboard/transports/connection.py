@@ -12,6 +12,9 @@ from switchboard.transports.channel import Channel
 Due = tuple[Callable[[], int], int]
 """How far a receiver of messages is, and how far it has to be."""
 
+Place = tuple[int, str, int, str]
+"""Transport, address and port; and in TLS the name that has been proved."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
@@ -47,6 +50,7 @@ class Connection:
         "midway_since",
         "noted",
         "passed",
+        "place",
         "received",
         "recent",
         "ring",
@@ -69,6 +73,8 @@ class Connection:
         self.since_at = since_at
         self.heard_at = time.monotonic()
         self.is_stranger = True
+        self.place: Place | None = None
+        """For whom we have made it; None: it was accepted, or made by a predecessor."""
         self.user = ""
         self.received = 0
         """Messages that came."""

@@ -246,6 +246,15 @@ class ConnectionKeeper:
             self._strangers[kept.serial] = kept
         self._sources.setdefault(kept.source, {})[kept.serial] = kept
 
+    def _keep_made(self, stream: _Stream, kept: _Kept) -> None:
+        """One of ours counts, too: others choose whom we connect to."""
+        if self._has_room(self._sources.get(kept.source, {}), kept.source):
+            self._keep(stream, kept)
+            return
+        self.refused += 1
+        with suppress(OSError), socket.socket(fileno=kept.fd) as sock:
+            sock.shutdown(socket.SHUT_RDWR)
+
     def _shed(self, connections: MutableMapping[bytes, _Kept]) -> bool:
         """End the oldest stranger's of them; False if there is none."""
         for serial, kept in connections.items():
@@ -334,7 +343,7 @@ class ConnectionKeeper:
                 stream.is_taking = False
                 stream.give()
             case [Word.MADE, bytes(serial), int(transport), str(source), float(since_at)], [fd]:
-                self._keep(stream, _Kept(fd, serial, transport, source, since_at, False, True))
+                self._keep_made(stream, _Kept(fd, serial, transport, source, since_at, False, True))
             case [Word.CLOSED, list(serials)], []:
                 for serial in serials:
                     self._forget(serial)

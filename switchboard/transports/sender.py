@@ -244,9 +244,11 @@ class Sender:
             self._edge.put((count, items))
 
     def _pass_on(self) -> None:
-        is_any_response = any(items[:1] != _HEAD_OF_SENT for _, items in self._runs)
-        outbox = self._translator if is_any_response else self._edge
-        outbox.put_all(self._runs)
+        if any(items[:1] != _HEAD_OF_SENT for _, items in self._runs):
+            self._translator.put_all(self._runs)
+            return
+        for run in self._runs:
+            self._put_to_edge(run)
 
     def _go_past_translator(self) -> None:
         for _, items in map(_counted, self._translator.take_back()):

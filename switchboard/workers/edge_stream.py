@@ -275,7 +275,7 @@ class EdgeStream(Actor):
             self._bad_items += 1
             return
         raw: bytes = item[1]
-        connection = self._streams.find(flow)
+        connection = self._streams.find(flow, raw)
         if connection is not None:
             self._look_who(connection, raw, now)
             self._streams.write(connection, raw, now)

@@ -195,6 +195,49 @@ def test_what_ends_a_call_before_it_begins(one: int, other: int) -> None:
     assert (answer.flow, answer.status) == (call.caller.flow, 487)
 
 
+def ringing_cancelled(transport: int) -> tuple[Call, Sent, Sent]:
+    """A call whose callee rings, and whose caller gives up; its INVITE and CANCEL."""
+    call = Call(lukas(UDP), lenka(transport))
+    invite = call.invite()
+    call.answer(invite, 180)
+    call.board.receive(request("CANCEL", f"sip:lenka@{HOST}", source=call.caller.flow), call.caller.flow)
+    (cancel,) = call.board.sent()
+    assert (cancel.line[:7], cancel.flow) == ("CANCEL ", call.callee.flow)
+    call.board.answers()
+    return call, invite, cancel
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_a_phone_that_rings_and_is_gone_keeps_no_caller_waiting(transport: int) -> None:
+    call, _, cancel = ringing_cancelled(transport)
+    call.board.lose(cancel)
+    assert call.board.statuses() == [487]
+    assert not call.board.sent()
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_a_phone_that_rings_and_has_come_back_hears_the_cancel(transport: int) -> None:
+    call, invite, cancel = ringing_cancelled(transport)
+    call.callee.number = 7
+    call.callee.register(call.board)
+    call.board.lose(cancel)
+    again = call.sent_to(call.callee)
+    assert (again.line, again.branch) == (cancel.line, invite.branch)
+    call.board.receive(response(invite.message, 487), call.callee.flow)
+    assert call.board.statuses() == [487]
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_a_cancel_is_sent_to_no_connection_twice(transport: int) -> None:
+    call, _, cancel = ringing_cancelled(transport)
+    call.callee.number = 7
+    call.callee.register(call.board)
+    call.board.lose(cancel)
+    call.board.lose(call.sent_to(call.callee))
+    assert not call.board.sent()
+    assert call.board.statuses() == [487]
+
+
 @pytest.mark.parametrize(("one", "other"), MIXES)
 def test_a_refusal_and_a_message(one: int, other: int) -> None:
     call = Call(lukas(one), lenka(other))

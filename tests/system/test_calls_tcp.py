@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 from system.dialog import hang_up, place_call
@@ -18,7 +19,8 @@ Make = Callable[[Net, str], UserAgent]
 MIXES = [(registered_on_stream, registered), (registered, registered_on_stream), (registered_on_stream,) * 2]
 IDS = ["tcp-udp", "udp-tcp", "tcp-tcp"]
 KILLS = 5
-ANSWERED_S = 8.0
+ANSWERED_S = STEADY_AGAIN_S = 20.0
+"""On a machine that is busy with other things, too."""
 
 
 @pytest.mark.parametrize(("make_caller", "make_callee"), MIXES, ids=IDS)
@@ -95,7 +97,7 @@ def test_killed_workers_lose_no_connection_and_no_message(killed: list[str]) -> 
             for number in range(5)
         ]
         call = place_call(*pairs[0])
-        wait_until(lambda: is_steady(board, 0) or None, "steady workers")
+        wait_until(lambda: is_steady(board, 0) or None, "steady workers", STEADY_AGAIN_S)
         for kill in range(KILLS):
             asked = [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs for _ in range(4)]
             for worker in killed:
@@ -103,7 +105,7 @@ def test_killed_workers_lose_no_connection_and_no_message(killed: list[str]) -> 
                 board.kill(name, int(instance))
             asked += [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs for _ in range(4)]
             answer_all([callee for _, callee in pairs], net, asked)
-            wait_until(lambda n=kill + 1: is_steady(board, n, killed) or None, "steady workers")  # type: ignore[misc]
+            wait_until(partial(steady_again, board, kill + 1, killed), "steady workers", STEADY_AGAIN_S)
         hang_up(call.caller, call.callee)
         assert not any(each.connection.is_closed for pair in pairs for each in pair)
         assert count_of(board) == 2 * len(pairs)
@@ -138,6 +140,10 @@ def is_steady(switchboard: Switchboard, restarts: int, names: Sequence[str] = ()
     return all(each["state"] == "up" and each["uptime_s"] > STEADY_S for each in workers) and all(
         count == restarts for count in counts
     )
+
+
+def steady_again(switchboard: Switchboard, restarts: int, names: Sequence[str]) -> bool | None:
+    return is_steady(switchboard, restarts, names) or None
 
 
 def count_of(switchboard: Switchboard) -> int:

@@ -16,7 +16,7 @@ from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
 from system.stream_agent import registered_on_stream
 from system.test_api import ask
-from system.user_agent import UserAgent
+from system.user_agent import UserAgent, registered
 
 from switchboard.core.hanging_up import TEXT
 from switchboard.history.endings import CSEQ_MARGIN

@@ -9,8 +9,8 @@ from transports.tls_pairs import Peer, client_context, connect, message, prepare
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import TCP, TLS, WS, WSS
 from switchboard.transports.channels import Channels
+from switchboard.transports.dialling import peer_names
 from switchboard.transports.framing import StreamFraming
-from switchboard.transports.streams import peer_names
 from switchboard.transports.tls import TlsChannel
 from switchboard.transports.websocket import WebSocketFraming
 
@@ -89,6 +89,8 @@ def test_notes(settings: Settings) -> None:
         (b"BYE sip:a@[2001:db8::1]:5061 SIP/2.0\r\n", ["2001:db8::1", "10.0.0.1"]),
         (b"BYE sip:10.0.0.1 SIP/2.0\r\n", ["10.0.0.1"]),
         (b"SIP/2.0 200 OK\r\n", ["10.0.0.1"]),
+        (b"BYE sip:example.com SIP/2.0\r\nl: 9\r\n\r\nx\r\nRoute: <sip:q>\r\n", ["example.com", "10.0.0.1"]),
+        (b"SIP/2.0 200 OK\r\nl: 9\r\n\r\nx\r\nRoute: <sip:q>\r\n", ["10.0.0.1"]),
         (b"BYE tel:1 SIP/2.0\r\n", ["10.0.0.1"]),
     ],
 )

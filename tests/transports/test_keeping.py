@@ -119,6 +119,23 @@ def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], di
         assert keeper.keeper.count == 1
 
 
+@pytest.mark.parametrize("limit", ["most", "most_of_source"])
+def test_connections_that_we_make_have_the_same_limits(
+    make: Callable[..., KeeperThread], directory: Path, limit: str
+) -> None:
+    keeper = make(**{limit: 1})
+    stream = Stream(directory)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        made = [socket.create_connection(listener.getsockname(), LIMIT_S) for _ in range(2)]
+        for number, each in enumerate(made):
+            stream.link.tell_made(b"1234567%d" % number, TCP, "127.0.0.1", 5.0, each.fileno())
+        assert closed(made[1])
+        assert (keeper.keeper.count, keeper.keeper.refused) == (1, 1)
+        for each in made:
+            each.close()
+    stream.close()
+
+
 def test_a_connection_that_somebody_else_has_accepted_is_kept(
     make: Callable[..., KeeperThread], directory: Path
 ) -> None:

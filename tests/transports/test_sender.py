@@ -312,6 +312,11 @@ def test_what_is_for_a_connection_goes_to_its_edge_stream(bench: Bench) -> None:
     streams, edge, translator = (bench.inbox(name) for name in ("edge-stream", "edge-tx", "translator"))
     flow = Flow(TCP, "", "127.0.0.1", 5060, connection_of(0, bytes(8))).pack()
     there, back = [flow, REQUEST], [flow, BUSY, "", "sk"]
+    for each in (there, bench.request()):
+        bench.sender.put(each)
+    bench.sender.flush()
+    assert next_frame(streams) == ("sip.send", [there])
+    assert next_frame(edge) == ("sip.send", [bench.request()])
     for each in (there, back):
         bench.sender.put(each)
     bench.sender.flush()

@@ -413,7 +413,7 @@ def test_half_a_message_is_not_waited_for_for_ever(edge: Edge) -> None:
     whole = edge.connect()
     whole.sendall(request())
     edge.items()
-    edge.serve_until(lambda: len(edge.service._streams._midway) == 2)
+    edge.serve_until(lambda: len(edge.service._streams._input.midway) == 2)
     later(edge, 29.0)
     assert edge.service._streams.count == 3
     later(edge, 31.0)
@@ -434,7 +434,7 @@ def test_a_peer_that_reads_nothing_is_waited_for_and_then_closed(edge: Edge) -> 
     edge.items()
     flow = connection_flow(edge)
     long = long_response()
-    while not edge.service._streams._stalled:
+    while not edge.service._streams._output.stalled:
         edge.send(flow, long)
         edge.loop.rounds.round(0.01)
     later(edge, 29.0)
@@ -466,7 +466,7 @@ def test_a_reset_in_the_middle_of_a_message_of_ours(edge: Edge) -> None:
     edge.items()
     edge.take_all()
     flow = connection_flow(edge)
-    while not edge.service._streams._stalled:
+    while not edge.service._streams._output.stalled:
         edge.send(flow, long_response())
         edge.loop.rounds.round(0.01)
     phone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -547,7 +547,7 @@ def test_no_descriptor_is_left_behind(edge: Edge) -> None:
         if number % 3:
             phone.sendall(request()[: 40 * number])
         phone.close()
-    edge.serve_until(lambda: edge.service._streams._waiting or not edge.service._streams.count)
+    edge.serve_until(lambda: edge.service._streams._input.waiting or not edge.service._streams.count)
     edge.take_all()
     edge.serve_until(lambda: edge.service._streams.count == 0 and edge.keeper.keeper.count == 0)
     assert files() == before

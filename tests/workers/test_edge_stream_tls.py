@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bus.inbox import next_frame
 from structlog.testing import capture_logs
 from transports.test_websocket import REQUEST as UPGRADE
 from transports.test_websocket import frame
 from transports.tls_pairs import SUITES, TLS12, TLS13, Peer, client_context, prepare
-from workers.test_edge_stream import Edge, forwarded, request, response
+from workers.test_edge_stream import Edge, forwarded, later, request, response
 
 from switchboard.sip.flow import TLS, WSS, Flow
 
@@ -245,3 +246,27 @@ def test_a_request_to_a_phone_that_has_no_connection(start: Start) -> None:
                 return b""
 
             assert edge.serve_until(look) == forwarded()
+
+
+def test_who_proved_to_be_somebody_is_not_taken_for_somebody_else(start: Start) -> None:
+    """Anybody may let a name of his lead to the address of others, and be in between."""
+    edge = start(tls_verify=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = Flow(TLS, "127.0.0.1", *listener.getsockname()).pack()
+        for name in (b"one.test", b"other.test", b"one.test"):
+            edge.send(place, forwarded().replace(b"switchboard.test", name))
+        edge.serve_until(lambda: edge.service._streams.count == 2)
+        assert [len(each.backlog or ()) for each in edge.service._streams] == [2, 1]
+
+
+def test_a_server_that_shakes_no_hands_is_not_waited_for(start: Start) -> None:
+    edge = start()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        edge.send(Flow(TLS, "127.0.0.1", *listener.getsockname()).pack(), forwarded(router=1))
+        edge.serve_until(lambda: [each for each in edge.service._streams if each.backlog is None])
+        later(edge, 3.0)
+        assert edge.service._streams.count == 1
+        later(edge, 5.0)
+    assert edge.ended() == {"not_made": 1}
+    inbox = edge.inboxes["router.1"]
+    edge.serve_until(lambda: inbox.poll(0) and next_frame(inbox)[0] == "sip.undeliverable")

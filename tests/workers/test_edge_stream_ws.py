@@ -47,10 +47,10 @@ def test_a_page_sends_and_hears_over_many_workers(edge: Edge) -> None:
 def test_half_a_handshake_survives_and_ends_with_a_sentence(edge: Edge) -> None:
     page = edge.connect()
     page.sendall(REQUEST[:-2])
-    edge.serve_until(lambda: edge.service._streams._midway)
+    edge.serve_until(lambda: edge.service._streams._input.midway)
     edge.die()
     edge.start()
-    edge.serve_until(lambda: edge.service._streams._midway)
+    edge.serve_until(lambda: edge.service._streams._input.midway)
     edge.service._streams._limits = StreamLimits(half_s=0.0)
     assert edge.got(page, 28) == b"HTTP/1.1 408 Request Timeout"
     assert edge.ended() == {"half_a_message": 1}
