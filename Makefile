@@ -97,6 +97,12 @@ bench: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.speed $(BENCH)
 .PHONY: bench
 
+# What connections cost beside Kamailio, with its modules tls and websocket, in ten minutes; the results go to the page.
+STREAMS ?= --write docs/PERFORMANCE.md
+bench-streams: setup
+	PYTHONPATH=tests $(BIN)/python -m bench.streams $(STREAMS)
+.PHONY: bench-streams
+
 # Calls of users while somebody attacks, more calls than can be served, and what reaches third parties: 15 minutes.
 attack: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.attack --write docs/SECURITY.md

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 
 import psutil
+from system.access import Access, Transport, free_ports
 from system.harness import free_port
 from system.probe import answers_options
 from system.sipmsg import Address
@@ -31,13 +32,18 @@ CHILD, WHOLE = "a child", "the process"
 
 
 class Kamailio:
-    """A Kamailio on a free port, inside the `with` block; `options` of its command line come last."""
+    """A Kamailio on a free port, inside the `with` block; `options` of its command line come last.
+
+    With a `certificate` and its `key`, both in PEM, it has all transports.
+    """
 
     routers = 1
     ledger: Ledger | None = None
     targets = [CHILD, WHOLE]
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, certificate: bytes = b"", key: bytes = b"") -> None:
+        self.ports = free_ports()
+        self._files = {"cert.pem": certificate, "key.pem": key} if certificate else {}
         self.address: Address = (HOST, free_port(HOST))
         self._options = options
         self._stack = ExitStack()
@@ -45,6 +51,8 @@ class Kamailio:
 
     def __enter__(self) -> Self:
         self._directory = Path(self._stack.enter_context(TemporaryDirectory(prefix="killmatrix-kamailio-")))
+        for name, content in self._files.items():
+            (self._directory / name).write_bytes(content)
         self._output: IO[bytes] = self._stack.enter_context((self._directory / "log").open("ab"))
         self.start()
         return self
@@ -61,13 +69,29 @@ class Kamailio:
         self._process = subprocess.Popen(
             ["kamailio", "-f", str(CONFIGURATION), "-l", f"udp:{host}:{port}", "-DD", "-E"]
             + ["-w", str(self._directory), "-Y", str(self._directory), "-m", "128", "-M", "16"]
-            + [*self._options],
+            + [*self._options, *self._listening()],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
             start_new_session=True,
         )
         assert answers_options(host, port, UP_WITHIN_S), self.log()
+
+    def access(self, transport: Transport) -> Access:
+        """How phones of this transport reach it."""
+        return self.ports.access(transport, self.address[1], self._directory)
+
+    def _listening(self) -> list[str]:
+        """Options for all transports, where there is a certificate."""
+        if not self._files:
+            return []
+        host, port = self.address
+        listeners = [f"tcp:{host}:{port}", f"tls:{host}:{self.ports.tls}", f"tls:{host}:{self.ports.wss}"]
+        words = [f'CERTIFICATE="{self._directory}/cert.pem"', f'KEY="{self._directory}/key.pem"', "STREAMS"]
+        return [
+            *(part for each in listeners for part in ("-l", each)),
+            *(part for each in words for part in ("-A", each)),
+        ]
 
     def end(self) -> None:
         """End it as init systems do."""

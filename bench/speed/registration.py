@@ -19,18 +19,22 @@ def user_names(count: int) -> list[str]:
     return [f"user{number}" for number in range(count)]
 
 
-def register(proxy: Address, users: Sequence[str]) -> None:
-    """Return when every user is registered; AssertionError if nobody is answered for GIVE_UP_S."""
+def register(proxy: Address, users: Sequence[str], place: str = f"{HOST}:{CALLEE_PORT}") -> None:
+    """Return when every user is registered; AssertionError if nobody is answered for GIVE_UP_S.
+
+    `place`: host, port and place of the Contact's URI.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))
         sock.settimeout(AGAIN_S)
-        _Registering(sock, proxy, users).run()
+        _Registering(sock, proxy, users, place).run()
 
 
 class _Registering:
     """Some requests are on their way at any time."""
 
-    def __init__(self, sock: socket.socket, proxy: Address, users: Sequence[str]) -> None:
+    def __init__(self, sock: socket.socket, proxy: Address, users: Sequence[str], place: str) -> None:
+        self._place = place
         self._sock = sock
         self._proxy = proxy
         self._left = iter(users)
@@ -55,17 +59,18 @@ class _Registering:
 
     def _send(self, *users: str) -> None:
         for user in users:
-            self._sock.sendto(_register(user, self._proxy, self._sock.getsockname()), self._proxy)
+            request = _register(user, self._proxy, self._sock.getsockname(), self._place)
+            self._sock.sendto(request, self._proxy)
 
 
-def _register(user: str, proxy: Address, own: Address) -> bytes:
+def _register(user: str, proxy: Address, own: Address, place: str) -> bytes:
     domain = host_port(proxy)
     return (
         f"REGISTER sip:{domain} SIP/2.0\r\n"
         f"Via: SIP/2.0/UDP {host_port(own)};branch=z9hG4bK{user}\r\n"
         f"Max-Forwards: 70\r\nFrom: <sip:{user}@{domain}>;tag={user}\r\nTo: <sip:{user}@{domain}>\r\n"
         f"Call-ID: {user}@bench\r\nCSeq: 1 REGISTER\r\n"
-        f"Contact: <sip:{user}@{HOST}:{CALLEE_PORT}>\r\nExpires: 7200\r\nContent-Length: 0\r\n\r\n"
+        f"Contact: <sip:{user}@{place}>\r\nExpires: 7200\r\nContent-Length: 0\r\n\r\n"
     ).encode()
 
 

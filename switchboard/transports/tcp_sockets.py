@@ -12,6 +12,8 @@ KEEPALIVE_IDLE_S: Final = 300
 KEEPALIVE_EVERY_S: Final = 30
 KEEPALIVE_COUNT: Final = 4
 """The kernel asks a silent peer whether it is still there; its stack answers, its SIP does not hear of it."""
+UNANSWERED_S: Final = 30
+"""So long a peer's stack may leave what we have sent, or asked, without an answer: then it has vanished."""
 _BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT (ip(7)); Python does not name it
 
 
@@ -41,6 +43,7 @@ def set_up(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_EVERY_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_COUNT)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_S * 1000)
 
 
 def dial(local: str, host: str, port: int) -> socket.socket:

@@ -29,8 +29,9 @@ class Sipp:
         *options: str,
         scenarios: Path = SCENARIOS,
         port: int = 0,
+        own_host: str = "127.0.0.1",
     ) -> None:
-        self.address: Address = ("127.0.0.1", port or free_port("127.0.0.1"))
+        self.address: Address = (own_host, port or free_port(own_host))
         self._directory = directory / scenario
         self._directory.mkdir()
         host, own_port = self.address
