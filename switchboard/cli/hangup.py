@@ -26,12 +26,15 @@ def hangup(call: CallArgument, as_json: JsonOption = False) -> None:
     """
     settings = settings_or_exit()
     refuse_strangers(settings)
-    call_id = _call_of(call, ask_worker(settings, "journal", "call.list"))
+    calls = ask_worker(settings, "journal", "call.list")
+    call_id = _call_of(call, calls)
     try:
         with context_or_exit(settings) as context:
             ended = end_call(call_id, history_of(settings), settings, context)
     except NoSuchCall as error:
-        fail(f"There is no call with the Call-ID {call}, nor of a user of that name, now: {error}", FAILED)
+        if any(each["call_id"] == call_id for each in calls):
+            fail(f"The call {call_id} cannot be ended: {error}", FAILED)
+        fail(f"There is no call with the Call-ID {call}, nor of a user of that name, now.", FAILED)
     except (CannotEnd, HistoryError, RpcError) as error:
         fail(str(error), FAILED)
     if as_json:
