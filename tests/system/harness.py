@@ -307,9 +307,11 @@ class Switchboard:
             return False
 
     def _clean_up(self) -> None:
-        for process in self.processes():
+        killed = self.processes()
+        for process in killed:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(killed, STOP_S)
         if self._honcho is not None:
             self._honcho.wait(STOP_S)
         self._temporary.cleanup()
