@@ -36,6 +36,11 @@ class PhoneSettings:
     port: int
     realm: str
     """"" where nobody is asked for a password."""
+    tcp_port: int | None
+    tls_port: int | None
+    """None: the transport is off."""
+    has_authority: bool
+    """Whether phones that use TLS have to trust the switchboard's own authority."""
 
     @property
     def place(self) -> str:
@@ -52,7 +57,11 @@ def phone_settings(settings: Settings, browser: str) -> PhoneSettings:
     """What phones of the network register with, as seen from the address of the browser that asks."""
     address = _address(settings, browser)
     domain = next(iter(settings.domains), "") or address
-    return PhoneSettings(domain, address, settings.sip_port, settings.realm if settings.auth == "on" else "")
+    realm, ports = settings.realm if settings.auth == "on" else "", settings.ports
+    has_authority = "tls" in ports and settings.tls_certificate is None
+    return PhoneSettings(
+        domain, address, settings.sip_port, realm, ports.get("tcp"), ports.get("tls"), has_authority
+    )
 
 
 def _address(settings: Settings, browser: str) -> str:

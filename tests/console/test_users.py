@@ -153,6 +153,27 @@ def test_without_passwords_a_new_user_is_told_what_to_type(open_console: Open, d
 
 
 @pytest.mark.parametrize(
+    ("settings", "said", "unsaid"),
+    [
+        ({}, ["or TCP<"], ["With TLS", "/authority"]),
+        (
+            {"tcp_port": 5070, "tls": True, "tls_port": 5071},
+            ["or TCP at port 5070", "5071", "/authority"],
+            [],
+        ),
+        ({"transports": ["udp"]}, [">UDP<"], ["or TCP"]),
+    ],
+)
+def test_the_transports_to_choose_from(
+    open_console: Open, data_dir: Path, settings: Any, said: list[str], unsaid: list[str]
+) -> None:
+    with a_registrar(Settings(data_dir=data_dir)):
+        answer = act(open_console(sip_host="127.0.0.1", **settings), "add", user="lukas")
+    assert [each in answer.text for each in said] == [True] * len(said)
+    assert [each in answer.text for each in unsaid] == [False] * len(unsaid)
+
+
+@pytest.mark.parametrize(
     ("settings", "browser", "domain", "place"),
     [
         ({"sip_host": "10.1.2.3"}, "10.1.2.9", "10.1.2.3", "10.1.2.3"),
