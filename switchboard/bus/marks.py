@@ -14,12 +14,14 @@ class Marks:
         self._life = os.urandom(8).hex()
         self._streams = streams
         self._stamps: dict[int, float] = {}
+        self._first: dict[int, float] = {}
 
     def take(self, stream: int, stamp: float) -> bool:
         """A mark of that edge-stream came; False if there is none of this number."""
         if not 0 <= stream < len(self._streams):
             return False
         self._stamps[stream] = stamp
+        self._first.setdefault(stream, stamp)
         return True
 
     def give_back(self) -> None:
@@ -27,5 +29,5 @@ class Marks:
         if not self._stamps:
             return
         for stream, stamp in self._stamps.items():
-            self._streams[stream].send("sip.taken", [self._owner, stamp, self._life])
+            self._streams[stream].send("sip.taken", [self._owner, stamp, self._life, self._first[stream]])
         self._stamps.clear()

@@ -1,15 +1,17 @@
 """Who gets the messages of an edge-stream, and how far they are: nothing is forgotten before they have it.
 
 Theory. Behind the items of a receiver goes a *mark* (`sip.mark`), at most every MARK_EVERY_S. The receiver returns it
-(`sip.taken`) when it has taken, and kept, all that came before. With each mark it says which of its lives it is in: a
-killed receiver may have lost items that were on their way to it. So the first mark that another life returns says
-nothing, and all items whose marks did not come back are sent again. What it had taken before is a retransmission to it.
-A mark before the first item tells which life the receiver is in.
+(`sip.taken`) when it has taken, and kept, all that came before. With each mark it says which of its lives it is in, and
+which mark was the first that came in this life: a killed receiver may have lost items that were on their way to it. So
+all items before the first mark of another life are sent again, unless their own mark had come back. What it had taken
+before is a retransmission to it. Items behind that mark came to the new life. So that few items come twice, a mark also
+goes ahead of the first item, and of one after a pause.
 
 The time that marks take is the delay of the receiver, which admission control wants to know.
 """
 
 from collections import deque
+from itertools import islice
 from typing import Final
 
 from switchboard.bus.outbox import PackedOutbox
@@ -40,6 +42,7 @@ class Receiver:
         self._marked_at = 0.0
         self._life = ""
         self._has_heard = False
+        self._heard_at = 0.0
 
     @property
     def name(self) -> str:
@@ -89,24 +92,36 @@ class Receiver:
             self._marks.append((now, self.put_count))
             self._backlog.stamp(now, self.put_count)
 
-    def take(self, stamp: float, life: str, now: float) -> None:
-        """The receiver returns a mark."""
-        self._has_heard = True
+    def ask(self, now: float) -> None:
+        """Put a mark ahead of what is to be cast, if nothing else is on its way and nothing was heard for a while."""
+        is_first = self.put_count - self.taken_count == self.outbox.waiting > 0
+        if (
+            is_first
+            and now >= self._heard_at + REPEATED_S
+            and self.outbox.peer.send(MARK, [self._instance, now])
+        ):
+            self._marks.append((now, self.taken_count))
+
+    def take(self, stamp: float, life: str, first: float, now: float) -> None:
+        """The receiver returns a mark, in a life in which `first` was the first one."""
+        self._has_heard, self._heard_at = True, now
         self._backlog.take(stamp, now)
-        count = 0
+        count = before = 0
         while self._marks and self._marks[0][0] <= stamp:
-            count = self._marks.popleft()[1]
-        if life == self._life:
+            at, count = self._marks.popleft()
+            before = count if at <= first else before
+        if life != self._life and before > self.taken_count:
+            self._send_again(before - self.taken_count)
+        else:
             self._let_go(count)
-            return
-        if self._life or count:
-            self._send_again()
         self._life = life
 
-    def _send_again(self) -> None:
-        self.outbox.take_back()
-        self.resent += len(self._kept)
-        self.outbox.put_all(self._kept)
+    def _send_again(self, number: int) -> None:
+        """The oldest of those kept, which may have been on their way to another life."""
+        self.resent += number
+        waiting = self.outbox.take_back()
+        self.outbox.put_all(islice(self._kept, number))
+        self.outbox.put_all(waiting)
         self._marks.clear()
         self._marked = self.taken_count
         self._marked_at = 0.0

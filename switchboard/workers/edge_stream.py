@@ -139,8 +139,8 @@ class EdgeStream(Actor):
                     self._send_all(items, now)
                 else:
                     self._keep_early(items)
-            case "sip.taken", [str(name), float(stamp), str(life)]:
-                self._take_mark(name, stamp, life, now)
+            case "sip.taken", [str(name), float(stamp), str(life), float(first)]:
+                self._take_mark(name, stamp, life, first, now)
             case _:
                 self._bad_items += 1
 
@@ -186,6 +186,8 @@ class EdgeStream(Actor):
 
     def flush(self) -> None:
         """Cast what a drain has yielded, with the marks."""
+        for receiver in self._receivers:
+            receiver.ask(time.monotonic())
         super().flush()
         now = time.monotonic()
         for receiver in self._receivers:
@@ -251,10 +253,10 @@ class EdgeStream(Actor):
             if each.put_count > count
         ]
 
-    def _take_mark(self, name: str, stamp: float, life: str, now: float) -> None:
+    def _take_mark(self, name: str, stamp: float, life: str, first: float, now: float) -> None:
         for receiver in self._receivers:
             if receiver.name == name:
-                receiver.take(stamp, life, now)
+                receiver.take(stamp, life, first, now)
                 self._streams.acknowledge(now)
                 return
         self._bad_items += 1

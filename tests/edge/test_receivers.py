@@ -16,6 +16,9 @@ from switchboard.bus.outbox import PackedOutbox
 from switchboard.core.overload import Overload
 from switchboard.edge.receivers import MARK_EVERY_S, MOST, REPEATED_S, Receiver
 
+AHEAD = 0.5
+"""The stamp of marks ahead of items."""
+
 
 class Bench:
     def __init__(self, directory: Path, context: OwningContext) -> None:
@@ -31,6 +34,7 @@ class Bench:
 
     def heard(self, now: float) -> list[Any]:
         """Items, and marks as floats, after a flush."""
+        self.receiver.ask(AHEAD)
         self.receiver.outbox.flush()
         self.receiver.mark(now)
         found: list[Any] = []
@@ -50,17 +54,17 @@ def bench() -> Iterator[Bench]:
 
 def test_items_are_kept_until_their_mark_comes_back(bench: Bench) -> None:
     assert bench.heard(1.0) == [1.0], "which life is it in?"
-    bench.receiver.take(1.0, "a", 1.0)
+    bench.receiver.take(1.0, "a", 1.0, 1.0)
     bench.put(1, 2)
     assert bench.heard(2.0) == [1, 2, 2.0]
     assert bench.receiver.reached() == 0
-    bench.receiver.take(2.0, "a", 2.1)
+    bench.receiver.take(2.0, "a", 1.0, 2.1)
     assert (bench.receiver.reached(), bench.receiver.due_at()) == (2, None)
 
 
 def test_marks_are_not_too_many_and_are_repeated(bench: Bench) -> None:
     bench.heard(1.0)
-    bench.receiver.take(1.0, "a", 1.0)
+    bench.receiver.take(1.0, "a", 1.0, 1.0)
     bench.put(1)
     assert bench.heard(2.0) == [1, 2.0]
     bench.put(2)
@@ -72,27 +76,56 @@ def test_marks_are_not_too_many_and_are_repeated(bench: Bench) -> None:
 
 def test_another_life_gets_all_again_that_was_not_taken(bench: Bench) -> None:
     bench.heard(1.0)
-    bench.receiver.take(1.0, "a", 1.0)
+    bench.receiver.take(1.0, "a", 1.0, 1.0)
     bench.put(1, 2)
     bench.heard(2.0)
-    bench.receiver.take(2.0, "a", 2.0)
+    bench.receiver.take(2.0, "a", 1.0, 2.0)
     bench.put(3)
     bench.heard(3.0)
     bench.put(4)  # waits in the outbox still
-    bench.receiver.take(3.0, "b", 3.1)
+    bench.receiver.take(3.0, "b", 3.0, 3.1)
     assert bench.receiver.reached() == 2
     assert bench.heard(4.0) == [3, 4, 4.0]
-    bench.receiver.take(4.0, "b", 4.1)
-    assert (bench.receiver.reached(), bench.receiver.resent) == (4, 2)
+    bench.receiver.take(4.0, "b", 3.0, 4.1)
+    assert (bench.receiver.reached(), bench.receiver.resent) == (4, 1)
 
 
 def test_a_first_answer_that_may_be_of_a_successor_says_nothing(bench: Bench) -> None:
     bench.put(1)
-    assert bench.heard(1.0) == [1, 1.0]
-    bench.receiver.take(1.0, "a", 1.1)
+    assert bench.heard(1.0) == [AHEAD, 1, 1.0]
+    bench.receiver.take(1.0, "a", 1.0, 1.1)
     assert bench.heard(2.0) == [1, 2.0]
 
 
 def test_a_bounded_number_is_kept(bench: Bench) -> None:
     bench.put(*range(MOST + 5))
     assert (bench.receiver.reached(), bench.receiver.forgotten) == (5, 5)
+
+
+def test_what_comes_after_a_pause_comes_once_to_another_life(bench: Bench) -> None:
+    """The mark ahead of it tells that it is another one, with nothing on its way to the one before."""
+    bench.heard(1.0)
+    bench.receiver.take(1.0, "a", 1.0, -REPEATED_S)
+    bench.put(1, 2)
+    assert bench.heard(2.0) == [AHEAD, 1, 2, 2.0]
+    bench.receiver.take(2.0, "b", AHEAD, 2.1)
+    assert (bench.receiver.reached(), bench.receiver.resent) == (2, 0)
+
+
+def test_no_mark_goes_ahead_where_another_is_on_its_way_or_was_heard_now(bench: Bench) -> None:
+    bench.heard(1.0)
+    bench.receiver.take(1.0, "a", 1.0, -REPEATED_S)
+    bench.put(1)
+    bench.heard(2.0)
+    bench.put(2)
+    assert bench.heard(3.0) == [2, 3.0]
+    bench.receiver.take(3.0, "a", 1.0, AHEAD)
+    bench.put(3)
+    assert bench.heard(4.0) == [3, 4.0]
+
+
+def test_a_receiver_that_was_there_before_us_gets_nothing_twice(bench: Bench) -> None:
+    bench.put(1)
+    assert bench.heard(1.0) == [AHEAD, 1, 1.0]
+    bench.receiver.take(1.0, "a", -5.0, 1.1)
+    assert (bench.receiver.reached(), bench.receiver.resent) == (1, 0)

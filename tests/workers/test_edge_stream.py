@@ -145,7 +145,8 @@ class Edge:
             for name, marks in self.marks.items():
                 self.heard(name)
                 if marks:
-                    assert self.sender.send("sip.taken", [name, marks.pop(), life])
+                    stamp = marks.pop()
+                    assert self.sender.send("sip.taken", [name, stamp, life, stamp])
             return all(each.due_at() is None for each in self.service._receivers)
 
         self.serve_until(is_taken)
