@@ -2,11 +2,13 @@
 
 Theory. A fork has only the thread that forked it, and each lock as it was at that moment. So a parent forks as long as
 it has one thread and no ZeroMQ context. What the new process inherits besides memory is put right before it runs: it
-keeps the descriptors that are named, is a process group of its own, and bears a name of its own in `ps`.
+keeps the descriptors that are named, is a process group of its own, ends at the signals that end a process, and bears a
+name of its own in `ps`.
 """
 
 import ctypes
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping
@@ -16,6 +18,8 @@ from pathlib import Path
 Serve = Callable[[], object]
 """What a worker does; it ends the process, and does not return."""
 _STANDARD = {0, 1, 2}
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+"""Whose handlers are the parent's. They wait while it forks, so that none of them is lost with a handler."""
 _COMMAND_LINE = slice(45, 47)
 """Where `/proc/PID/stat` has, behind the name, the addresses between which the command line is."""
 
@@ -27,9 +31,20 @@ def fork_worker(serve: Serve, fds: Collection[int], variables: Mapping[str, str]
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()  # not once more by the new process
-    if pid := os.fork():
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    pid = -1
+    try:
+        pid = os.fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if pid:
         return pid
     try:
+        signal.set_wakeup_fd(-1)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.setpgid(0, 0)
         _close_all_but(_STANDARD.union(fds))
         os.environ.update(variables)

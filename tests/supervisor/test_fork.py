@@ -74,7 +74,14 @@ def test_one_that_returns_ends_all_the_same() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
 
 
-def test_a_signal_ends_it() -> None:
-    pid = fork_worker(signal.pause, [], {}, "waits")
-    os.kill(pid, signal.SIGTERM)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGTERM
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it(number: signal.Signals) -> None:
+    """At any moment, also while its parent has a handler of its own."""
+    before = signal.signal(number, lambda *_: None)
+    try:
+        for _ in range(20):
+            pid = fork_worker(signal.pause, [], {}, "waits")
+            os.kill(pid, number)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -number
+    finally:
+        signal.signal(number, before)
