@@ -5,6 +5,7 @@ ends is started again; the parent ends on SIGTERM or SIGINT, after its workers. 
 first and ends the old ones when these serve.
 """
 
+import math
 import os
 import signal
 import time
@@ -128,9 +129,6 @@ class Parent:
                 self._report(line)
             if worker.has_left and worker.gone:
                 self._forget(worker)
-        for fd in readable & self._watched.keys():
-            if handle := self._watched.get(cast(int, fd)):  # another one may have closed it
-                handle()
         if self._guard:
             self._guard.serve()
             for line in self._guard.look(now):
@@ -148,6 +146,23 @@ class Parent:
                 workers.remove(worker)
 
     def _wait(self, wakeup: Wakeup) -> set[object]:
+        """Wait for an event or a deadline, and return what is readable.
+
+        What is watched is served here, as long as nothing else is due: connections come by the hundred.
+        """
+        watched = set(self._watched)
+        poller, deadline = self._make_poller(wakeup), self._next_deadline()
+        while True:
+            left_s = deadline - time.monotonic()
+            readable = {source for source, _ in poller.poll(_milliseconds(left_s))}
+            others = readable - watched
+            for fd in readable & watched:
+                if handle := self._watched.get(cast(int, fd)):  # another one may have closed it
+                    handle()
+            if others or not readable or left_s <= 0 or watched != self._watched.keys():
+                return others
+
+    def _make_poller(self, wakeup: Wakeup) -> zmq.Poller:
         poller = zmq.Poller()
         poller.register(wakeup.fd, zmq.POLLIN)
         if self._guard:
@@ -159,14 +174,13 @@ class Parent:
         for worker in self.workers:
             for fd in worker.ready_fds():
                 poller.register(fd, zmq.POLLIN)
-        return {source for source, _ in poller.poll(self._timeout_ms())}
+        return poller
 
-    def _timeout_ms(self) -> int | None:
+    def _next_deadline(self) -> float:
         deadlines = [worker.next_deadline() for worker in self.workers]
         deadlines += [companion.next_deadline() for companion in self._companions]
         deadlines += [restart.deadline for restart in self._restarts]
-        first = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        return None if first is None else max(0, round((first - time.monotonic()) * 1000) + 1)
+        return min((deadline for deadline in deadlines if deadline is not None), default=math.inf)
 
     def _tell_up(self) -> None:
         if self._on_up is not None and all(worker.state is State.UP for worker in self.workers):
@@ -213,6 +227,11 @@ class Parent:
                 restart.give_up()
             else:
                 restart.question.reply(restart.restarted())
+
+
+def _milliseconds(left_s: float) -> int | None:
+    """As a poller wants them, rounded up."""
+    return None if left_s == math.inf else max(0, round(left_s * 1000) + 1)
 
 
 DEADLINE_S = 15.0

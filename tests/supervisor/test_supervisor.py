@@ -321,3 +321,47 @@ def test_what_else_is_watched_is_dealt_with() -> None:
     assert taken == [b"x"]
     os.close(reading)
     os.close(writing)
+
+
+class Alarm:
+    """A companion that stops the parent after a while."""
+
+    def __init__(self, after_s: float) -> None:
+        self.at: float | None = time.monotonic() + after_s
+
+    def next_deadline(self) -> float | None:
+        return self.at
+
+    def handle_timer(self, now: float) -> None:  # noqa: ARG002
+        self.at = None
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_what_is_always_readable_keeps_nothing_else_from_being_done() -> None:
+    """Timers and signals among the events of a descriptor that never ends, which gets its turns, too."""
+    readable, writable = os.pipe()
+    os.write(writable, b"!")
+    served: list[None] = []
+    parent = Parent([], lambda _: None, [Alarm(0.05)], watched={readable: lambda: served.append(None)})
+    assert parent.run() == 0
+    assert len(served) > 1
+    os.close(readable)
+    os.close(writable)
+
+
+def test_a_descriptor_that_another_one_closes_is_not_served() -> None:
+    pipes = [os.pipe() for _ in range(2)]
+    watched: dict[int, Callable[[], None]] = {}
+    served: list[int] = []
+
+    def serve(number: int) -> None:
+        served.append(number)
+        watched.clear()
+
+    for number, (readable, writable) in enumerate(pipes):
+        os.write(writable, b"!")
+        watched[readable] = lambda number=number: serve(number)  # type: ignore[misc]
+    assert Parent([], lambda _: None, [Alarm(0.05)], watched=watched).run() == 0
+    assert len(served) == 1
+    for fd in (fd for pipe in pipes for fd in pipe):
+        os.close(fd)
