@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 
 def browser(number: int) -> bytes:
     """The REGISTER of a phone with a Contact of a browser's kind."""
-    raw = register(f"<sip:{number}@x{number}.invalid;transport=tcp>", user=f"tcp{number}")
+    raw = register(f"<sip:{number}@x{number}.invalid;transport=tcp>", user=f"browser-{number}")
     raw = raw.replace(b"switchboard.test", HOST.encode()).replace(b"/UDP", b"/TCP")
     return raw.replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
 
@@ -40,18 +40,18 @@ def connections(switchboard: Switchboard) -> Iterator[list[socket.socket]]:
 
 
 def users(switchboard: Switchboard) -> set[str]:
-    said = switchboard.cli("bindings", "--json", "--transport", "tcp").stdout
+    said = switchboard.cli("bindings", "--json", "--transport", "tcp", "--user", "browser-*").stdout
     return {each["user"] for each in json.loads(said)["bindings"]}
 
 
 def test_they_are_unregistered_and_others_register_meanwhile(
     switchboard: Switchboard, net: Net, connections: list[socket.socket]
 ) -> None:
-    assert users(switchboard) == {f"tcp{number}" for number in range(PHONES)}
+    assert users(switchboard) == {f"browser-{number}" for number in range(PHONES)}
     for phone in connections[1:]:
         phone.close()
     registered(net, "lukas")
-    wait_until(lambda: users(switchboard) == {"tcp0"} or None, "the end of the others")
+    wait_until(lambda: users(switchboard) == {"browser-0"} or None, "the end of the others")
 
 
 def test_after_a_restart_of_all_a_phone_that_is_gone_is_told_of_by_the_first_call(tmp_path: Path) -> None:
@@ -64,6 +64,6 @@ def test_after_a_restart_of_all_a_phone_that_is_gone_is_told_of_by_the_first_cal
         assert phone.recv(4096).startswith(b"SIP/2.0 200 ")
         board.crash()
     with Switchboard(data_dir=tmp_path, port=board.port) as again, Net(again.address) as net:
-        assert users(again) == {"tcp1"}
-        UserAgent(net, "lukas").ask("MESSAGE", f"sip:tcp1@{HOST}").expect(480)
+        assert users(again) == {"browser-1"}
+        UserAgent(net, "lukas").ask("MESSAGE", f"sip:browser-1@{HOST}").expect(480)
         wait_until(lambda: not users(again) or None, "the end of its registration")
