@@ -93,6 +93,10 @@ class Sender:
         """The edge-streams, by number."""
         return [each.peer for each in self._streams.outboxes]
 
+    def repeat_acks(self, stream: int) -> None:
+        """Another process does the work of that edge-stream."""
+        self._streams.repeat_acks(stream)
+
     @property
     def is_direct(self) -> bool:
         """Whether all goes straight to the wire."""

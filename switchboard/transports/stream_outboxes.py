@@ -1,5 +1,11 @@
-"""The way of messages to the edge-streams: out of a run of items of `sip.send`, what does not leave over UDP."""
+"""The way of messages to the edge-streams: out of a run of items of `sip.send`, what does not leave over UDP.
 
+What a killed edge-stream had not written yet is sent again by the transactions. No transaction sends an ACK again over
+a connection, so the latest ACKs are kept here.
+"""
+
+import time
+from collections import deque
 from collections.abc import Sequence
 
 from switchboard.bus.context import BusContext
@@ -9,6 +15,10 @@ from switchboard.sip.flow import UDP, stream_of
 
 KEPT = 10_000
 """Items for one edge-stream while it is away: nobody sends them again."""
+MOST_ACKS = 1000
+ACK_S = 10.0
+"""An ACK that is older has arrived, also if the edge-stream did nothing for a while before it was killed."""
+_ACK = b"ACK "
 Run = tuple[int, bytes]
 """How many packed items, and these, one behind the other."""
 _SIZES = {0xC4: 1, 0xC5: 2, 0xC6: 4}
@@ -24,6 +34,7 @@ class StreamOutboxes:
             for number in range(streams)
         ]
         self.sent = 0
+        self._acks: Sequence[deque[tuple[float, bytes]]] = [deque(maxlen=MOST_ACKS) for _ in range(streams)]
 
     def take_from(self, run: Run) -> Run:
         """Put the items of streams into their outboxes; return the others. The items are trusted and packed."""
@@ -32,11 +43,11 @@ class StreamOutboxes:
         at = 0
         for _ in range(count):
             flow_at, flow_end = _binary(items, at + 1)
-            _, end = _binary(items, flow_end)
+            raw_at, end = _binary(items, flow_end)
             if items[flow_at] == UDP:
                 kept.append(items[at:end])
             else:
-                self._put(items[flow_at:flow_end], items[at:end])
+                self._put(items[flow_at:flow_end], items[at:end], items.startswith(_ACK, raw_at))
             at = end
         return (len(kept), b"".join(kept)) if len(kept) < count else run
 
@@ -46,10 +57,19 @@ class StreamOutboxes:
             if outbox.waiting:
                 outbox.flush()
 
-    def _put(self, flow: bytes, item: bytes) -> None:
-        number = stream_of(flow, len(self.outboxes)) or 0
-        self.outboxes[number % len(self.outboxes)].put(item)
+    def repeat_acks(self, number: int) -> None:
+        """Another process does the work of that edge-stream: send it the ACKs again that the former may have lost."""
+        if 0 <= number < len(self.outboxes):
+            since = time.monotonic() - ACK_S
+            self.outboxes[number].put_all([item for at, item in self._acks[number] if at >= since])
+            self._acks[number].clear()
+
+    def _put(self, flow: bytes, item: bytes, is_ack: bool) -> None:
+        number = (stream_of(flow, len(self.outboxes)) or 0) % len(self.outboxes)
+        self.outboxes[number].put(item)
         self.sent += 1
+        if is_ack:
+            self._acks[number].append((time.monotonic(), item))
 
 
 def _binary(items: bytes, at: int) -> tuple[int, int]:

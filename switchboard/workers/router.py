@@ -169,6 +169,7 @@ class RouterService(Actor):
                 self._bad_items += not self._marks.take(stream, stamp)
             case "stream.restarted", [int(stream)]:
                 self._core.repeat(stream, self._settings.edge_streams, now, self._clock.at())
+                self._sender.repeat_acks(stream)
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.clock", [float(at)]:

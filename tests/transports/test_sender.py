@@ -334,3 +334,18 @@ def test_what_is_for_a_connection_goes_to_its_edge_stream(bench: Bench) -> None:
     bench.sender.flush()
     assert next_frame(streams) == ("sip.send", [there, [flow, SLOVAK]])
     assert bench.received(1) == [REQUEST]
+
+
+def test_acks_are_sent_again_to_the_successor_of_an_edge_stream(bench: Bench) -> None:
+    streams = bench.inbox("edge-stream")
+    flow = Flow(TCP, "", "127.0.0.1", 5060, connection_of(0, bytes(8))).pack()
+    ack = [flow, REQUEST.replace(b"OPTIONS", b"ACK")]
+    for each in (ack, [flow, REQUEST]):
+        bench.sender.put(each)
+    bench.sender.flush()
+    assert next_frame(streams) == ("sip.send", [ack, [flow, REQUEST]])
+    for number in (0, 7, 0):
+        bench.sender.repeat_acks(number)
+    bench.sender.flush()
+    assert next_frame(streams) == ("sip.send", [ack])
+    assert not streams.poll(50)
