@@ -112,10 +112,8 @@ def test_a_gruu_as_the_contact_of_the_callee(board: Board, is_temporary: bool) -
     assert (sent.to, sent.message.uri) == (("10.0.0.14", 5060), "sip:lenka@10.0.0.14")
 
 
-def test_a_gruu_as_the_contact_of_the_caller(board: Board) -> None:
-    mine = GRUUS.public(SipUri.parse(f"sip:lukas@{HOST}"), ONE)
-    board.bind("lukas", "sip:lukas@10.0.0.11", params=params(ONE))
-    invite = request("INVITE", GRUUS.public(AOR, OTHER), lines=(f"Contact: <{mine}>",))
+def callees_bye(board: Board, invite: bytes, contact: str) -> bytes:
+    """Have the INVITE of a caller with this contact answered; return the BYE that the callee sends to it."""
     board.receive(invite, LUKAS)
     (sent,) = board.sent()
     board.answers()
@@ -123,7 +121,7 @@ def test_a_gruu_as_the_contact_of_the_caller(board: Board) -> None:
     board.answers()
     bye = request(
         "BYE",
-        mine,
+        contact,
         source=SOFTPHONE,
         to_tag="from-1",
         cseq=9,
@@ -131,7 +129,14 @@ def test_a_gruu_as_the_contact_of_the_caller(board: Board) -> None:
         lines=tuple(f"Route: {route}" for route in sent.message.values("record-route")),
     )
     ends = (f"From: <sip:lukas@{HOST}>;tag=from-1", f"From: <sip:lenka@{HOST}>;tag=to-1")
-    bye = bye.replace(ends[0].encode(), ends[1].encode())
+    return bye.replace(ends[0].encode(), ends[1].encode())
+
+
+def test_a_gruu_as_the_contact_of_the_caller(board: Board) -> None:
+    mine = GRUUS.public(SipUri.parse(f"sip:lukas@{HOST}"), ONE)
+    board.bind("lukas", "sip:lukas@10.0.0.11", params=params(ONE))
+    invite = request("INVITE", GRUUS.public(AOR, OTHER), lines=(f"Contact: <{mine}>",))
+    bye = callees_bye(board, invite, mine)
     board.receive(bye.replace(f"To: <{mine}>".encode(), f"To: <sip:lukas@{HOST}>".encode()), SOFTPHONE)
     (back,) = board.sent()
     assert (back.to, back.message.uri) == (LUKAS, "sip:lukas@10.0.0.11")
@@ -170,22 +175,7 @@ def test_a_temporary_gruu_as_the_contact_of_a_caller_without_a_name(board: Board
 def test_somebody_elses_gruu_as_a_contact_leads_nobody_there(board: Board) -> None:
     """A dialog with a stranger's Contact of that kind stays on the flow of the stranger."""
     invite = request("INVITE", GRUUS.public(AOR, OTHER), lines=(f"Contact: <{PUBLIC}>",))
-    board.receive(invite, LUKAS)
-    (sent,) = board.sent()
-    board.answers()
-    board.receive(response(sent.message, 200, lines=("Contact: <sip:lenka@10.0.0.13>",)), SOFTPHONE)
-    board.answers()
-    bye = request(
-        "BYE",
-        PUBLIC,
-        source=SOFTPHONE,
-        to_tag="from-1",
-        cseq=9,
-        branch="z9hG4bKbye",
-        lines=tuple(f"Route: {route}" for route in sent.message.values("record-route")),
-    )
-    ends = (f"From: <sip:lukas@{HOST}>;tag=from-1", f"From: <sip:lenka@{HOST}>;tag=to-1")
-    board.receive(bye.replace(ends[0].encode(), ends[1].encode()), SOFTPHONE)
+    board.receive(callees_bye(board, invite, PUBLIC), SOFTPHONE)
     assert [each.to for each in board.sent()] == [LUKAS]
 
 
