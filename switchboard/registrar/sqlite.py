@@ -368,6 +368,30 @@ class SqliteStore:
             self._names = []
         return Page(self.number, after, {user: self.bindings(user) for user in names}, more)
 
+    expiring = batch
+    """As in `Store`; nobody else has a copy."""
+
+    @property
+    def fd(self) -> int | None:
+        """As in `Store`."""
+        return None
+
+    @property
+    def is_waiting(self) -> bool:
+        """As in `Store`."""
+        return False
+
+    def go_on(self) -> None:
+        """As in `Store`: nobody else changes it."""
+
+    def take_changes(self) -> list[Change]:
+        """As in `Store`."""
+        return []
+
+    def stats(self) -> dict[str, float]:
+        """As in `Store`."""
+        return {}
+
     def count(self) -> tuple[int, int]:
         """How many users are registered, and with how many bindings, expired ones included."""
         return len(self.table), self.table.bindings
