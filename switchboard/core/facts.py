@@ -15,6 +15,7 @@ from switchboard.core.dialog_seal import packed_side
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import literal_hop, plan
 from switchboard.core.gruu import is_gruu
+from switchboard.core.large_requests import LASTS_S
 from switchboard.core.preprocess import Routing, parse_request_uri
 from switchboard.core.record_route import caller_side, first_callee_side, names_place
 from switchboard.core.refusal import Refusal
@@ -79,10 +80,10 @@ class Facts:
         targets = policy.bindings_of(user, at) if len(bounds) == 1 else []
         if len(targets) != 1 or targets[0].user != user or targets[0].path:
             return None
-        record = self._record_of(text, uri, targets[0], address_of_record(text))
+        record = self._record_of(text, uri, targets[0], address_of_record(text), at)
         if record is None or not self._note_user(user, key):
             return None
-        return record, bounds[0].expires_at
+        return record, min(bounds[0].expires_at, at + LASTS_S)
 
     def along(self, octets: bytes, flow: bytes) -> Record:
         """The same for the Request-URI of a request that a dialog leads over a packed flow."""
@@ -163,8 +164,13 @@ class Facts:
         trusted = env.admission is not None and host in env.admission.authenticator.trusted
         return exempt | (_IS_TRUSTED if trusted else 0)
 
-    def _record_of(self, text: str, uri: SipUri, target: Target, called: str) -> Record:
-        """Target, flow, our place and host, packed side, address-of-record, saved target, saved look-up."""
+    def _record_of(
+        self, text: str, uri: SipUri, target: Target, called: str, at: float | None = None
+    ) -> Record:
+        """Target, flow, our place and host, packed side, address-of-record, saved target, saved look-up.
+
+        And one octet: whether large requests are left to the reference, as they may go by TCP (`LargeRequests`).
+        """
         env = self._env
         try:
             planned = plan(Routing(text, uri, [], 1), target, env.policy.own)
@@ -179,9 +185,9 @@ class Facts:
         )
         host = bracketed(flow.local)
         place = f"{host}:{env.port}"
-        return _record(
-            target.text, flow.pack(), place, host, side, called, pack(target.saved()), pack(planned.hop)
-        )
+        may_move = bytes((env.large.may_move(planned, flow, at),))
+        saved, lookup = pack(target.saved()), pack(planned.hop)
+        return _record(target.text, flow.pack(), place, host, side, called, saved, lookup, may_move)
 
 
 def _record(*fields: bytes | str) -> bytes:
