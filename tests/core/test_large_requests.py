@@ -157,7 +157,7 @@ def test_who_does_not_answer_is_not_asked_again_for_an_hour(board: Board, is_ref
 
 def test_the_engine_keeps_the_calls_of_those_who_have_none(board: Board) -> None:
     if board.core.engine is None:
-        pytest.skip("not compiled")
+        pytest.skip("without an engine")
     question, _ = invite(board)
     board.lose(question)
     board.bind("lenka", CONTACT)
