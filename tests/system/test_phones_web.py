@@ -170,23 +170,47 @@ def test_sipjs_thinks_it_is_registered_when_its_socket_has_closed_and_its_bindin
     theirs.wait_for("ringing")
 
 
-@pytest.mark.parametrize(
-    ("worker", "scheme"),
-    [("edge-stream", "ws"), ("edge-stream", "wss"), ("router", "wss"), ("registrar", "ws")],
-)
-def test_a_call_outlives_a_killed_worker(
-    make_phone: MakePhone, switchboard: Switchboard, worker: str, scheme: str
+@pytest.mark.parametrize(("caller", "callee"), PAIRS)
+def test_calls_over_wss_outlive_an_edge_stream_that_is_killed_in_each_phase(
+    make_phone: MakePhone, switchboard: Switchboard, caller: str, callee: str
 ) -> None:
-    ours, theirs = make_phone("JsSIP", scheme), make_phone("SIP.js")
+    ours, theirs = make_phone(caller, "wss"), make_phone(callee, "wss")
+    ours.do("call", theirs.user)
+    switchboard.kill("edge-stream")
+    theirs.wait_for("ringing")
+    switchboard.kill("edge-stream")
+    theirs.do("answer")
+    for phone in (ours, theirs):
+        phone.wait_for("talking")
+        phone.wait_voice()
+    switchboard.kill("edge-stream")
+    for phone in (ours, theirs):
+        phone.wait_voice()
+    hang_up(ours, theirs)
+    connect(theirs, ours)
+    for phone in (ours, theirs):
+        phone.wait_voice()
+    hang_up(theirs, ours)
+
+
+def hang_up(ours: WebPhone, theirs: WebPhone) -> None:
+    """We hang up; nobody has lost a connection."""
+    ours.do("hangUp")
+    for phone in (ours, theirs):
+        phone.wait_for("ended")
+        assert "disconnected" not in phone.events()
+
+
+@pytest.mark.parametrize("worker", ["router", "registrar"])
+def test_a_call_outlives_a_killed_worker(
+    make_phone: MakePhone, switchboard: Switchboard, worker: str
+) -> None:
+    ours, theirs = make_phone("JsSIP", "wss"), make_phone("SIP.js")
     connect(ours, theirs)
     for each in [one for one in switchboard.status() if one["name"] == worker]:
         switchboard.kill(worker, each["instance"])
     wait_until(lambda: switchboard.is_up() or None, "everything up")
-    ours.wait_voice()
-    theirs.do("hangUp")
-    for phone in (ours, theirs):
-        phone.wait_for("ended")
-        assert "disconnected" not in phone.events()
+    hang_up(theirs, ours)
 
 
 @pytest.fixture(scope="module")
