@@ -6,12 +6,13 @@ from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from system.browser import PATIENCE_MS, VOICE_FLAGS, open_browser, open_page, serious_flaws
+from system.browser import PATIENCE_MS, open_page, serious_flaws
 from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
 from system.user_agent import registered
-from system.web_phones import STACKS, WebPhone, build_phones, served
+from system.web_phones import STACKS, WebPhone
 
+pytest_plugins = ["system.web_fixtures"]
 pytestmark = [pytest.mark.system, pytest.mark.phones]
 
 PAIRS = list(product(STACKS, STACKS))
@@ -22,20 +23,6 @@ class MakePhone(Protocol):
     """Makes a registered phone of a stack, over `wss` or `ws`."""
 
     def __call__(self, stack: str, scheme: str = "ws") -> WebPhone: ...
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("web")
-    build_phones(directory)
-    with served(directory) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser(*VOICE_FLAGS) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
