@@ -36,12 +36,17 @@ def _access(call: ExplainedCall, place: Place) -> Advice | None:
 
 
 def _secure(call: ExplainedCall, _: Place) -> Advice | None:
-    if _status(call) != 416 or not call.invite.uri.lower().startswith("sips:"):
+    if _status(call) not in (416, 480) or not call.invite.uri.lower().startswith("sips:"):
         return None
+    dialled = f"{call.caller} dialled a sips: address, which demands encryption all the way, and"
+    if _status(call) == 416:
+        return Advice(
+            f"{dialled} TLS is off at this switchboard",
+            ("Dial sip: in place of sips:, or switch TLS on here (setting tls).",),
+        )
     return Advice(
-        f"{call.caller} dialled a sips: address, which demands encryption all the way, and this switchboard has "
-        "none",
-        ("Dial sip: in place of sips:, and switch off TLS (secure calls) in the caller's phone.",),
+        f"{dialled} no phone of {call.callee} is registered over TLS",
+        (f"Dial sip: in place of sips:, or let the phone of {call.callee} register over TLS.",),
     )
 
 
@@ -129,6 +134,25 @@ def _other_transport(call: ExplainedCall, place: Place) -> Advice | None:
     return None
 
 
+def _unconnected(call: ExplainedCall, place: Place) -> Advice | None:
+    """No INVITE has left, and the callee's phones are reached over connections, which it is up to them to accept."""
+    if _status(call) != 500 or call.sent:
+        return None
+    where = [
+        uri for uri in place.contacts(call.callee) or () if _parameter(uri) not in ("", ";transport=udp")
+    ]
+    if not where:
+        return None
+    return Advice(
+        f"No connection to {', '.join(where)} could be made, where {call.callee} is to be reached",
+        (
+            "The phone was switched off, does not accept connections, or a firewall is between. A phone that "
+            "registers over a connection of its own is called over that one.",
+            f"`switchboard bindings --user {call.callee}` shows from where and how it has registered.",
+        ),
+    )
+
+
 def _redirected(call: ExplainedCall, place: Place) -> Advice | None:
     if _status(call) not in _UNREACHED or not call.redirections:
         return None
@@ -170,8 +194,8 @@ def _no_such_user(call: ExplainedCall, place: Place) -> Advice | None:
 
 
 _CAUSES: Final[Sequence[_Cause]] = (
-    _access, _secure, _not_the_user, _password, _overloaded, _other_transport, _redirected, _foreign, _loop,
-    _no_such_user,
+    _access, _secure, _not_the_user, _password, _overloaded, _other_transport, _redirected, _foreign,
+    _unconnected, _loop, _no_such_user,
 )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Calls that the switchboard ended itself, by what happened and not by the status."""
 
+from dataclasses import replace
+
 import pytest
 from history.wire import BOARD, LENKA, LUKAS, Wire, answered, invited, request, response
 
@@ -8,6 +10,7 @@ from switchboard.history.explain import explain
 from switchboard.history.place import Place
 from switchboard.history.seen import Address, Seen
 from switchboard.settings.types import AccessListSettings
+from switchboard.sip.flow import TCP, UDP
 
 CONTACTS: dict[str, list[str]] = {"lenka": ["sip:lenka@10.0.0.3:5060"]}
 OURS = Place(
@@ -57,7 +60,12 @@ PROOF = "Proxy-Authorization: ***\r\n"
         (
             refused(416, "sips:lenka@example.org"),
             "lukas dialled a sips: address, which demands encryption all the way",
-            "Dial sip: in place of sips:",
+            "or switch TLS on here (setting tls)",
+        ),
+        (
+            refused(480, "sips:lenka@example.org"),
+            "demands encryption all the way, and no phone of lenka is registered over TLS",
+            "let the phone of lenka register over TLS",
         ),
         (
             refused(500, "sip:bob@10.9.9.9;transport=tls"),
@@ -117,6 +125,22 @@ def test_a_contact_that_asks_for_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CONTACTS, "lenka", ["sip:lenka@10.0.0.3;transport=TLS"])
     account = explain(refused(500), OURS)
     assert "sip:lenka@10.0.0.3;transport=TLS, which asks for TLS" in account.sentences[-1]
+
+
+def test_a_call_with_sips_is_not_to_be_repeated() -> None:
+    """A registration over UDP does not help it."""
+    assert "Call again" not in " ".join(explain(refused(480, "sips:lenka@example.org"), OURS).advice)
+    assert "Call again" in " ".join(explain(refused(480), OURS).advice)
+
+
+def test_a_contact_that_accepts_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    tcp = OwnDomains([BOARD.host], ["example.org"], 5060, transports={UDP: 5060, TCP: 5060})
+    monkeypatch.setitem(CONTACTS, "lenka", ["sip:lenka@10.0.0.3:5060;transport=tcp"])
+    account = explain(refused(500), replace(OURS, own=tcp))
+    assert account.sentences[-1].startswith(
+        "No connection to sip:lenka@10.0.0.3:5060;transport=tcp could be made"
+    )
+    assert "switchboard bindings --user lenka" in " ".join(account.advice)
 
 
 def test_the_contact_that_points_back(monkeypatch: pytest.MonkeyPatch) -> None:
