@@ -329,6 +329,8 @@ class ConnectionKeeper:
     def _begin(self, number: int, link: socket.socket) -> None:
         stream = self._streams[number]
         if stream.link is not None:
+            with suppress(OSError, codec.CodecError):
+                self._hear(stream)  # what the process before has said last
             self.watched.pop(stream.link.fileno(), None)
         self.watched[link.fileno()] = lambda: self._serve(number, lambda: self._hear(stream))
         self._serve(number, lambda: stream.begin(link))
@@ -361,7 +363,8 @@ class ConnectionKeeper:
         match said, fds:
             case [Word.GOT], []:
                 stream.got()
-                stream.give()
+                with suppress(OSError):  # it is gone, and what it has said before is heard all the same
+                    stream.give()
             case [Word.MADE, bytes(serial), int(transport), str(source), float(since_at)], [fd]:
                 self._keep_made(stream, _Kept(fd, serial, transport, source, since_at, False, True))
             case [Word.CLOSED, list(serials)], []:
