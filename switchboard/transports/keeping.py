@@ -352,7 +352,7 @@ class ConnectionKeeper:
         """Take what a process says. OSError: it is gone."""
         assert stream.link is not None
         while True:
-            message, fds, _, _ = socket.recv_fds(stream.link, MESSAGE_OCTETS, 1)
+            message, fds = _receive(stream.link)
             if not message:
                 raise ConnectionResetError
             for fd in fds:
@@ -383,3 +383,15 @@ class ConnectionKeeper:
         if kept is not None:
             kept.is_stranger = False
             self._strangers.pop(serial, None)
+
+
+def _receive(link: socket.socket) -> tuple[bytes, list[int]]:
+    """Return the next message and its descriptors; b"" at the end. OSError.
+
+    That somebody has gone without reading all is told once, before what it has said.
+    """
+    try:
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+    except ConnectionResetError:
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+    return message, fds
