@@ -2,6 +2,7 @@
 
 import re
 import socket
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -64,6 +65,11 @@ class StreamEndpoint(Endpoint):
             self.net.remove(self._socket)
         self._socket.close()
 
+    def reset(self) -> None:
+        """End the connection by a RST."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
     def _encode(self, raw: bytes) -> bytes:
         return raw
 
@@ -100,6 +106,11 @@ class StreamAgent(UserAgent):
         """The URI at which it says that it is reached."""
         return f"sip:{self.user}@{host_port(self.address)};transport=tcp"
 
+    def come_back(self) -> None:
+        """Register over another connection."""
+        self._endpoint = self._open(self.address[0])
+        self.register().expect(200)
+
 
 def registered_on_stream(net: Net, name: str) -> StreamAgent:
     """A phone on TCP whose contact the switchboard knows."""
@@ -125,7 +136,7 @@ class Listener(Endpoint):
     """Takes connections at `address`; `accepted` is called with each."""
 
     def __init__(
-        self, net: Net, name: str, address: Address, accepted: Callable[[socket.socket], None]
+        self, net: Net, name: str, address: Address, accepted: Callable[[socket.socket], object]
     ) -> None:
         self._at, self._accepted = address, accepted
         super().__init__(net, name, address[0], lambda _raw, _source: None)
