@@ -19,7 +19,10 @@ PURE = "SWITCHBOARD_PURE"
 PACKAGE = "switchboard._native."
 COMPILED = tuple(PACKAGE + name for name in ("wire", "engine", "journal", "registrar"))
 
-BUILD = Path(__file__).with_name("_native") / "build.txt"
+NATIVE = Path(__file__).with_name("_native")
+CHECKOUT = NATIVE.parents[1] / "build_core.py"
+"""Only there in a checkout, where sources change after they were compiled; an installation has no such order."""
+BUILD = NATIVE / "build.txt"
 """What the program that compiles leaves for us: BUILDING while it is at it (it holds a lock then), or why it failed."""
 BUILDING = "building"
 COMPILING = "being compiled in the background"
@@ -41,9 +44,21 @@ class PythonOnly:
 
 
 def obey_environment() -> None:
-    """Hide the compiled modules if SWITCHBOARD_PURE=1. To be called before any of them is imported."""
-    if os.environ.get(PURE) == "1" and PythonOnly not in sys.meta_path:
+    """Hide the compiled modules if SWITCHBOARD_PURE=1, or if they are outdated.
+
+    To be called before any of them is imported.
+    """
+    if (os.environ.get(PURE) == "1" or is_outdated()) and PythonOnly not in sys.meta_path:
         sys.meta_path.insert(0, PythonOnly)
+
+
+def is_outdated() -> bool:
+    """Whether compiled modules are older than a source of theirs: what they expect of the Python code may be gone."""
+    if not CHECKOUT.exists():
+        return False
+    sources = (*NATIVE.glob("*.pyx"), *NATIVE.glob("*.pxi"))
+    changed = max((path.stat().st_mtime for path in sources), default=0.0)
+    return any(path.stat().st_mtime < changed for path in NATIVE.glob("*.so"))
 
 
 def core() -> str:
@@ -66,6 +81,8 @@ def why_pure() -> str:
     """Why the core is not compiled, or not yet: "" if nothing is known."""
     if os.environ.get(PURE) == "1":
         return f"{PURE}=1"
+    if is_outdated():
+        return "the compiled core is older than its sources: make core"
     with suppress(OSError), BUILD.open() as told:
         words = told.read().strip()
         if words != BUILDING:
