@@ -10,6 +10,7 @@ from switchboard.bus.rounds import BatchIntervalInPython, Stop
 from switchboard.bus.tap import Tap
 from switchboard.edge.admission import Loads
 from switchboard.edge.filter import EdgeFilter
+from switchboard.edge.ingress import Answers
 from switchboard.edge.rate_limit import BucketInPython, SourceInPython
 from switchboard.phrases.phrases import Phrases
 from switchboard.sip.dispatch import Dispatcher
@@ -106,7 +107,11 @@ class Source(SourceInPython): ...
 
 class Ingress:
     def __init__(
-        self, dispatcher: Dispatcher, edge_filter: EdgeFilter, outboxes: Sequence[PackedOutbox]
+        self,
+        dispatcher: Dispatcher,
+        edge_filter: EdgeFilter,
+        outboxes: Sequence[PackedOutbox],
+        form: Answers = ...,
     ) -> None: ...
     asked: bool
     def drain(self, sock: socket.socket, now: float) -> int: ...

@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         ("udp", "tcp"), "udp, tcp, tls, ws, wss, with udp among them; comma-separated, or a list in the file"
     )
     tcp_port: int = _computed(_default_tcp_port, "a TCP port from 1 to 65535", ge=1, le=65535)
+    tcp_above_bytes: int = _setting(
+        1300,
+        "bytes of a request, up to 65535, above which it goes by TCP where the phone has it; 0: never",
+        ge=0,
+        le=65535,
+    )
     tls: bool = _setting(False, "true or on (TLS at tls_port, as tls among transports), or false")
     tls_port: int = _setting(5061, "a TCP port from 1 to 65535", ge=1, le=65535)
     tls_certificate: OptionalFile = _setting(

@@ -32,6 +32,7 @@ from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
+from switchboard.core.forwarding import LARGEST_SENT
 from switchboard.core.held_calls import HeldCalls, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
@@ -408,6 +409,7 @@ class RouterService(Actor):
                 caps=self._caps,
                 admission=admission,
                 asserted_domain=settings.asserted_domain,
+                tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
             ),
             self._log.keyed,
         )

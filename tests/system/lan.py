@@ -86,6 +86,13 @@ class Lan:
         _ip(f"-n {namespace} address add {address}/24 dev {device}")
         _ip(f"-n {namespace} link set {device} up")
 
+    def connections_made(self, host: str) -> int:
+        """How many TCP connections the host has begun so far."""
+        command = self.command(host, "cat", "/proc/net/snmp")
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        names, values = (line.split() for line in said.splitlines() if line.startswith("Tcp:"))
+        return int(values[names.index("ActiveOpens")])
+
     def configure(self, host: str, words: str) -> None:
         """Let `ip` do something on `host`."""
         _ip(f"-n {self.namespace(host)} {words}")
