@@ -6,6 +6,7 @@ possible. SWITCHBOARD_PURE=1 hides it. `setup.py` says how it is built.
 
 import fcntl
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ CHECKOUT = NATIVE.parents[1] / "build_core.py"
 BUILD = NATIVE / "build.txt"
 """What the program that compiles leaves for us: BUILDING while it is at it (it holds a lock then), or why it failed."""
 BUILDING = "building"
+_INCLUDED = re.compile(r'^include "([^"]+)"', re.MULTILINE)
 COMPILING = "being compiled in the background"
 
 
@@ -53,12 +55,26 @@ def obey_environment() -> None:
 
 
 def is_outdated() -> bool:
-    """Whether compiled modules are older than a source of theirs: what they expect of the Python code may be gone."""
+    """Whether a compiled module is older than a source of it: what it expects of the Python code may be gone."""
     if not CHECKOUT.exists():
         return False
     sources = (*NATIVE.glob("*.pyx"), *NATIVE.glob("*.pxi"))
     changed = max((path.stat().st_mtime for path in sources), default=0.0)
-    return any(path.stat().st_mtime < changed for path in NATIVE.glob("*.so"))
+    return any(path.stat().st_mtime < changed and _is_older(path) for path in NATIVE.glob("*.so"))
+
+
+def _is_older(compiled: Path) -> bool:
+    made_at = compiled.stat().st_mtime
+    waiting, seen = [f"{compiled.name.partition('.')[0]}.pyx"], set()
+    while waiting:
+        source = NATIVE / waiting.pop()
+        if source in seen or not source.exists():
+            continue
+        if source.stat().st_mtime > made_at:
+            return True
+        seen.add(source)
+        waiting += _INCLUDED.findall(source.read_text())
+    return False
 
 
 def core() -> str:
@@ -81,8 +97,12 @@ def why_pure() -> str:
     """Why the core is not compiled, or not yet: "" if nothing is known."""
     if os.environ.get(PURE) == "1":
         return f"{PURE}=1"
-    if is_outdated():
-        return "the compiled core is older than its sources: make core"
+    return _told_by_the_build() or (
+        "what is compiled is older than its sources: make core" if is_outdated() else ""
+    )
+
+
+def _told_by_the_build() -> str:
     with suppress(OSError), BUILD.open() as told:
         words = told.read().strip()
         if words != BUILDING:

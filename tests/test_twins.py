@@ -58,6 +58,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for age, name in enumerate(("wire.pyi", "wire.cpython-311.so", "part.pxi", "wire.pyx")):
         (native / name).touch()
         os.utime(native / name, (100 - age, 100 - age))
+    (native / "wire.pyx").write_text('include "part.pxi"\n')
+    os.utime(native / "wire.pyx", (90, 90))
     (tmp_path / "build_core.py").touch()
     monkeypatch.setattr(twins, "NATIVE", native)
     monkeypatch.setattr(twins, "CHECKOUT", tmp_path / "build_core.py")
@@ -73,10 +75,12 @@ def test_what_is_compiled_counts_until_a_source_changes(
     monkeypatch.setattr(sys, "meta_path", path)
     twins.obey_environment()
     assert path == []
+    (checkout / "switchboard" / "_native" / "of_another.pxi").touch()
+    assert not twins.is_outdated()
     (checkout / "switchboard" / "_native" / "part.pxi").touch()
     twins.obey_environment()
     assert path == [twins.PythonOnly]
-    assert twins.why_pure() == "the compiled core is older than its sources: make core"
+    assert twins.why_pure() == "what is compiled is older than its sources: make core"
 
 
 def test_an_installation_has_no_order_of_files(checkout: Path) -> None:

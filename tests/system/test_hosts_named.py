@@ -43,8 +43,8 @@ def registers(hosts: Hosts) -> bool:
 def test_a_host_that_moves_is_found_again(hosts: Hosts) -> None:
     wait_until(lambda: registers(hosts) or None, "an answer to REGISTER", START_S)
     lan = hosts.lan
-    lan.configure(BETA, f"address add {MOVED}/24 dev eth1")
     lan.configure(BETA, f"address delete {lan.backbone[BETA]}/24 dev eth1")
+    lan.configure(BETA, f"address add {MOVED}/24 dev eth1")
     tell(lan, **{BETA: MOVED})
     wait_until(lambda: not registers(hosts) or None, "nobody at the old address", START_S)
     wait_until(lambda: registers(hosts) or None, "an answer from the new address", START_S)
