@@ -201,6 +201,12 @@ def test_phones_at_addresses_that_cannot_be_reached() -> None:
     assert explain(call(contact="8.8.4.4", media="phone.example.org")).advice == []
 
 
+@pytest.mark.parametrize("gruu", ["10.0.0.1;gr=urn:uuid:1", "10.0.0.1;gr"])
+def test_a_gruu_is_no_address(gruu: str) -> None:
+    """It names the switchboard, which every Linphone then has in its Contact."""
+    assert explain(call(contact=gruu)).advice == []
+
+
 @pytest.mark.parametrize("nowhere", ["0.0.0.0", "127.0.0.1"])
 def test_phones_at_addresses_where_nobody_is(nowhere: str) -> None:
     advice = explain(call(contact=nowhere)).advice
