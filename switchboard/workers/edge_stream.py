@@ -53,6 +53,8 @@ CLOSED_KEPT: Final = 10_000
 EARLY_KEPT: Final = 10_000
 """Messages that come before the connections do."""
 CONNECTIONS_SHOWN: Final = 10_000
+USER_SHOWN: Final = 128
+"""Octets of a user's name, which the keeper keeps, too."""
 _CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
 _TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.IGNORECASE)
 
@@ -317,7 +319,9 @@ class EdgeStream(Actor):
             if found[1] == b"REGISTER":
                 self._edge_filter.sources.phones.add(*connection.flow.hop, now)
                 user = _TO_USER.search(raw)
-                self._streams.know(connection, user[1].decode("utf-8", "replace") if user else "")
+                self._streams.know(
+                    connection, user[1][:USER_SHOWN].decode("utf-8", "replace") if user else ""
+                )
             elif found[1] == b"INVITE":
                 self._streams.know(connection)
         elif not raw.startswith(b"SIP/"):
