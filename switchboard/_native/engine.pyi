@@ -2,6 +2,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from switchboard.bus.marks import Marks
 from switchboard.core.facts import Facts
 from switchboard.transports.sender import Sender
 
@@ -97,7 +98,6 @@ class Engine:
         prefix: str,
         router: str,
         incarnation: str,
-        port: int,
         values: Sequence[float],
         states: Sequence[int],
         admits_all: bool,
@@ -105,6 +105,7 @@ class Engine:
         asserts: bool,
         transactions: int,
         of_source: int,
+        tcp_above: int,
     ) -> None: ...
     def begin(self, now: float, at: float) -> None: ...
     def receive(self, frame: bytes, start: int, now: float, at: float) -> int | None: ...
@@ -113,6 +114,7 @@ class Engine:
     def surrender_server(self, branch: bytes, host: str, port: int, method: str) -> None: ...
     def surrender_client(self, branch: bytes, method: str) -> None: ...
     def surrender_awaiting(self, call_id: bytes, tag: bytes, sequence: int) -> None: ...
+    def repeat(self, instance: int, streams: int) -> int: ...
     def note_handed(self, branch: bytes, host: str, port: int, now: float) -> None: ...
     def send(self, flow: bytes, raw: bytes) -> None: ...
     def answer(self, flow: bytes, raw: bytes, user: str, language: str) -> None: ...
@@ -132,11 +134,13 @@ class FastPath:
     tell_at: float
     def __init__(
         self,
-        head: bytes,
+        heads: tuple[bytes, bytes],
         engine: Engine,
         log: NativeKeyedLog,
         ring: NativeEventRing,
         sender: Sender,
+        marks: Marks,
+        retry_s: float,
         clock_offset: float,
     ) -> None: ...
     def receive(self, frame: bytes, now: float) -> int | None: ...

@@ -49,24 +49,42 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     if target == NULL:
         return False
     caller = _caller(self, message, flow, needs_proof)  # facts may grow old by it, but not those of this message
-    if caller == NULL or not _may_begin(self, caller, in_dialog):
+    if caller == NULL:
+        return False
+    if message.size > self._tcp_above - MOST_ADDED and _may_move(self, message, flow, caller, target, hops):
+        return False
+    if not _may_begin(self, caller, in_dialog):
         return False
     self.admitted += not in_dialog
     if needs_proof:
         user = _ask(self).admit(as_bytes(_whole(message)), as_bytes(message.index), as_bytes(flow))
         if user is None:
             return True  # it was refused
-    _fill_change(self, &change, message, flow, caller, target, hops)
-    if not _seal_dialog(self, message, &change, caller, target):
-        return False
-    _next_branch(self, message, &change)
-    self._work.size = 0
-    put_request(&self._work, message, &change, &self._spans)
-    if self._work.size > LARGEST_SENT:
+    if not _copy(self, message, &change, flow, caller, target, hops):
         return False
     self.branches += 1
     _forward(self, message, flow, branch, caller, target, &change, slice_in(user))
     return True
+
+
+cdef bint _copy(Engine self, Message *message, Change *change, Slice flow, Fact *caller, Fact *target,
+                int hops) except -1:
+    """Put the copy that is to be sent into `_work`; False if there can be none."""
+    _fill_change(self, change, message, flow, caller, target, hops)
+    if not _seal_dialog(self, message, change, caller, target):
+        return False
+    _next_branch(self, message, change)
+    self._work.size = 0
+    put_request(&self._work, message, change, &self._spans)
+    return self._work.size <= LARGEST_SENT
+
+
+cdef bint _may_move(Engine self, Message *message, Slice flow, Fact *caller, Fact *target, int hops) except -1:
+    """Whether it may have to go by TCP, for its size (core/large_requests.py)."""
+    cdef Change change
+    if not field_of(target, F_MAY_MOVE).at[0]:
+        return False
+    return not _copy(self, message, &change, flow, caller, target, hops) or self._work.size > self._tcp_above
 
 
 cdef bint _knows_credentials(Engine self, Message *message) noexcept:
@@ -98,7 +116,7 @@ cdef void _fill_change(Engine self, Change *change, Message *message, Slice flow
                        int hops) noexcept:
     change.uri, change.via_place = field_of(target, F_TARGET), field_of(target, F_PLACE)
     change.outer, change.inner = field_of(target, F_OUTER), field_of(caller, F_INNER)
-    change.max_forwards, change.port, change.seal = hops - 1, self._port, nothing()
+    change.max_forwards, change.seal = hops - 1, nothing()
     change.keeps_credentials = self._shown.size == 0
     _fill_source(self, change, flow, caller)
 
@@ -112,6 +130,8 @@ cdef bint _seal_dialog(Engine self, Message *message, Change *change, Fact *call
     """Seal both sides in our Record-Route, where the request makes a dialog or refreshes it."""
     if not _is_recorded(message.method):
         return True
+    if change.inner.size == 0 and is_stream(field_of(target, F_HOP)):
+        return False  # the caller's Route would be at the address that the callee's names
     self._seal.size = 0
     if not put_seal(&self._seal, self._key, field_of(caller, F_SIDE), field_of(target, F_THERE), message.call_id,
                     message.from_tag):
@@ -186,7 +206,8 @@ cdef void _begin_server(Engine self, Saved *saved) noexcept:
 
 
 cdef void _begin_client(Engine self, Saved *saved) noexcept:
-    saved.armed[A_] = self._now + self._t1
+    if not saved.is_sent_reliably:
+        saved.armed[A_] = self._now + self._t1
     saved.armed[B_] = self._now + self._lifetime
     if saved.method == INVITE and saved.kind == PROXIED:
         saved.armed[C_] = self._now + self._c
