@@ -31,6 +31,7 @@ from switchboard.sip.dispatch import REGISTRAR, Dispatcher, parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import NAMES, Flow, is_dialled, is_secure
 from switchboard.sip.message import Message
+from switchboard.sip.respond import warning_of
 from switchboard.sip.scan import scan
 from switchboard.sip.via import Via
 from switchboard.supervisor.open_files import most_connections
@@ -367,7 +368,8 @@ class EdgeStream(Actor):
         try:
             request = Message(error.refused, scan(error.refused))
             if not request.status and request.method != "ACK":
-                answer, _ = answer_on_stream(request, error.status, connection.flow.hop)
+                warning = [("Warning", warning_of(ParseError(error.reason)))]
+                answer, _ = answer_on_stream(request, error.status, connection.flow.hop, warning)
                 self.put(pack_sent(connection.flow.pack(), answer))
         except ParseError:
             return
