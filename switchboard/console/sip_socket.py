@@ -18,7 +18,7 @@ from switchboard.console.connections import GUEST
 from switchboard.console.server import HttpConnection
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import WS
-from switchboard.transports.keeping import NAME, lend, visit
+from switchboard.transports.keeper_words import NAME, lend, visit
 from switchboard.transports.origins import Origins
 from switchboard.transports.websocket import HandshakeRefused, shake_hands
 

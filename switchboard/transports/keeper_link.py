@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from switchboard import codec
-from switchboard.transports.keeping import AT_ONCE, MESSAGE_OCTETS, Given, Word
+from switchboard.transports.keeper_words import AT_ONCE, GOT_AFTER, MESSAGE_OCTETS, Given, Word
 
 _SERIALS_AT_ONCE = 1000
 _ANSWER_S = 5.0
@@ -27,7 +27,7 @@ class KeeperLink:
         self._link.setblocking(False)
         self.is_complete = False
         """Whether all connections are here that there were."""
-        self._has_got = False
+        self._got = 0
         self._ended: list[bytes] = []
         self._known: list[bytes] = []
 
@@ -39,7 +39,7 @@ class KeeperLink:
     def hear(self) -> list[tuple[Given, int]]:
         """Return connections that are given to us, with their descriptors; more come after a `flush`."""
         try:
-            message, fds, _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, AT_ONCE)
+            message, fds, _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, AT_ONCE, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return []
         if not message:
@@ -48,14 +48,17 @@ class KeeperLink:
         if word == Word.ALL:
             self.is_complete = True
             return []
-        self._has_got = True
+        self._got += len(given[0])
         for serial, *_ in given[0][len(fds) :]:  # for which the system had no descriptor left
             self.tell_ended(serial)
         return list(zip(given[0], fds, strict=False))
 
-    def tell_made(self, serial: bytes, transport: int, source: str, since_at: float, fd: int) -> None:
+    def tell_made(
+        self, serial: bytes, transport: int, source: str, port: int, since_at: float, fd: int
+    ) -> None:
         """We have made a connection."""
-        socket.send_fds(self._link, [codec.pack([Word.MADE, serial, transport, source, since_at])], [fd])
+        said = [Word.MADE, serial, transport, source, port, since_at]
+        socket.send_fds(self._link, [codec.pack(said)], [fd])
 
     def tell_ended(self, serial: bytes) -> None:
         """A connection has ended; told at the next `flush`."""
@@ -68,9 +71,9 @@ class KeeperLink:
     def flush(self) -> None:
         """Tell what was gathered, or as much as the keeper takes now."""
         with suppress(BlockingIOError):
-            if self._has_got:
-                self._link.send(codec.pack([Word.GOT]))
-                self._has_got = False
+            if self._got >= (GOT_AFTER if self.is_complete else 1):
+                self._link.send(codec.pack([Word.GOT, self._got]))
+                self._got = 0
             while self._known:
                 self._link.send(codec.pack([Word.KNOWN, self._known[:_SERIALS_AT_ONCE]]))
                 del self._known[:_SERIALS_AT_ONCE]
