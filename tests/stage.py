@@ -41,6 +41,8 @@ ANSWER_LINES = (
     ("Contact: sip:lenka@10.0.0.12:5060;q=1", "Session-Expires: 60"),
     ("Session-Expires: 12345678901",),
     ("P-Asserted-Identity: <sip:boss@10.0.0.1>",),
+    ("Contact: <sip:lenka@10.0.0.12;transport=tls>",),
+    ("Contact: <sip:lenka@k3x9.invalid;transport=ws>",),
 )
 BINDINGS = (
     ("sip:lenka@10.0.0.12:5060",),
@@ -49,6 +51,8 @@ BINDINGS = (
     ("sip:lenka@phone.example",),
     ("sip:peter@10.0.0.1",),
     (),
+    ("sip:lenka@10.0.0.12;transport=tls",),
+    ("sip:lenka@k3x9.invalid;transport=ws",),
 )
 TRANSPORTS = {UDP: PORT, TCP: PORT, TLS: 5061, WS: 5080}
 STREAMS = {
@@ -189,7 +193,10 @@ class Stage:
         routes = tuple(f"Route: {value}" for value in last.values("record-route"))
         extra = LINES[three % len(LINES)] if two % 3 == 0 else ()
         by_caller = one % 3 != 2
+        contact = last.get("contact") or ""
         uri = "sip:lenka@10.0.0.12:5060" if by_caller else "sip:lukas@10.0.0.11:5060"
+        if by_caller and "transport=" in contact:
+            uri = contact.strip("<>")
         branch = last.via.branch if method == "ACK" and last.status > 299 else f"z9hG4bKf{len(self.came)}"
         source = self.source(LUKAS if by_caller else LENKA, one + two + three)
         raw = request(

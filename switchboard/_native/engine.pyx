@@ -60,6 +60,7 @@ cdef enum:
     COMPLETED
     CONFIRMED
     ACCEPTED
+    TERMINATED
     STATES
 
 cdef int _state[STATES]  # their numbers, as the reference says
@@ -93,7 +94,7 @@ cdef class Engine:
 
     `reference`: the Python core behind it (`core/router_core.py`). `facts` finds out what it asks (`core/facts.py`).
     `values`: t1, t2, t4, c, lifetime, d and first_trying (s). `states`: the numbers of TRYING, PROCEEDING, COMPLETED,
-    CONFIRMED and ACCEPTED. `admits_all`: whether requests outside dialogs need no proof; else they show credentials for
+    CONFIRMED, ACCEPTED and TERMINATED. `admits_all`: whether requests outside dialogs need no proof; else they show credentials for
     `realm`, and `reference.admit` says whose they are. `asserts`: whether some peers are told who that is. `branches`,
     `tags` and `saved` count what was given out, by the reference, too. `others`: server transactions of the reference;
     `others_await`: whether it awaits ACKs. `is_pressing`: whether new requests may have to be
@@ -110,7 +111,6 @@ cdef class Engine:
     cdef bytes _key_octets, _prefix_octets, _router_octets, _incarnation_octets, _shown_octets
     cdef Slice _key, _prefix, _router, _incarnation
     cdef Slice _shown  # of credentials that are for us: `realm="…"`
-    cdef int _port
     cdef bint _admits_all, _asserts
     cdef Py_ssize_t _most, _most_of_source
     cdef double _t1, _t2, _t4, _c, _lifetime, _d, _first_trying
@@ -140,7 +140,7 @@ cdef class Engine:
         self._events = []
 
     def __init__(
-        self, reference, facts, *, bytes key, str prefix, str router, str incarnation, int port, values, states,
+        self, reference, facts, *, bytes key, str prefix, str router, str incarnation, values, states,
         bint admits_all, str realm, bint asserts, Py_ssize_t transactions, Py_ssize_t of_source,
     ):
         self._reference, self._finder = reference, facts
@@ -150,7 +150,7 @@ cdef class Engine:
         self._router, self._incarnation = slice_in(self._router_octets), slice_in(self._incarnation_octets)
         self._shown_octets = f'realm="{realm}"'.encode() if realm else b""
         self._shown = slice_in(self._shown_octets)
-        self._port, self._admits_all, self._asserts = port, admits_all, asserts
+        self._admits_all, self._asserts = admits_all, asserts
         self._most, self._most_of_source = transactions, of_source
         self._t1, self._t2, self._t4, self._c, self._lifetime, self._d, self._first_trying = values
         for place, number in enumerate(states):
@@ -270,6 +270,10 @@ cdef class Engine:
         cdef Saved *saved = _find_awaited(self, slice_in(call_id), slice_in(tag), <uint32_t>sequence)
         if saved != NULL:
             _hand_over(self, saved)
+
+    def repeat(self, int instance, int streams):
+        """Send again what that edge-stream, of so many, may have lost; return the number of transactions."""
+        return _repeat_over(self, instance, streams)
 
     def note_handed(self, bytes branch, str host, int port, double now):
         """A request with this branch in its Via is the reference's: so are its repetitions, its ACK and its CANCEL."""

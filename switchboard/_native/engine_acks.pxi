@@ -96,7 +96,7 @@ cdef int _answer_cancel(Engine self, Message *message, Slice flow, Slice branch,
     pack_nil(&self._base)
     _save_base(self, saved)
     saved.server_state = _state[COMPLETED]
-    saved.armed[J_] = self._now + self._lifetime
+    saved.armed[J_] = self._now + _absorbs_s(self, saved)
     keep(&saved.last, content(&self._response))
     _answer(self, saved, content(&self._response))
     return 0

@@ -103,7 +103,7 @@ cdef Fact *_fact(Engine self, Slice key, object learned) except? NULL:
 
 
 cdef Fact *_caller(Engine self, Message *message, Slice flow, bint may_relay) except? NULL:
-    """The sender: `[flags, host, user, side, address-of-record, host of Record-Route]`."""
+    """The sender: `[flags, host, user, side, address-of-record, how it names us in a Route]`."""
     cdef Fact *fact
     cdef Slice contact = value_of(message, H_CONTACT)
     self._event.size = 0
@@ -126,7 +126,7 @@ cdef Fact *_caller(Engine self, Message *message, Slice flow, bint may_relay) ex
 
 
 cdef Fact *_callee(Engine self, Message *message, Slice flow) except? NULL:
-    """The target of the Request-URI: `[target, flow, our place, our host, side, address-of-record, saved, look-up]`."""
+    """The target of the Request-URI: `[target, flow, our Via, our Route, side, address-of-record, saved, look-up]`."""
     cdef Slice uri = slice_of(message.raw + message.uri_start, message.raw + message.uri_end)
     cdef Fact *fact
     self._event.size = 0
@@ -164,17 +164,19 @@ cdef Fact *_led(Engine self, Message *message) except? NULL:
     if fact == NULL or memcmp(field_of(fact, 0).at, there.target, SEAL_SUM) != 0:
         return NULL
     flow.at, flow.size = there.flow, there.flow_size
-    if there.kind & SIDE_TRANSLATED and not _is_nobody(there.owner):
-        return _along(self, uri, flow, there.owner, message.to_uri)
-    return _along(self, uri, flow, NULL, nothing())
+    if (there.kind & SIDE_TRANSLATED or has_connection(flow)) and not _is_nobody(there.owner):
+        return _along(self, uri, flow, there.owner, message.to_uri, message.method == ACK and is_stream(flow))
+    return _along(self, uri, flow, NULL, nothing(), False)
 
 
-cdef Fact *_along(Engine self, Slice uri, Slice flow, const uint8_t *owner, Slice callee) except? NULL:
-    """`owner`, `callee`: of a side behind address translation that is a user of ours, who may be elsewhere by now."""
+cdef Fact *_along(Engine self, Slice uri, Slice flow, const uint8_t *owner, Slice callee, bint is_ack) except? NULL:
+    """`owner`, `callee`: of a side behind address translation, or with a connection, that is a user of ours, who may
+    be elsewhere by now. An ACK goes another way there.
+    """
     cdef Fact *fact
     cdef bytes proof = b"" if owner == NULL else owner[:SEAL_SUM]
     self._event.size = 0
-    put_octet(&self._event, c'D')
+    put_octet(&self._event, c'K' if is_ack else c'D')
     put_octet(&self._event, <uint8_t>flow.size)
     put_slice(&self._event, flow)
     put_slice(&self._event, slice_in(proof))
@@ -188,10 +190,8 @@ cdef Fact *_along(Engine self, Slice uri, Slice flow, const uint8_t *owner, Slic
     if self._event.size > LONGEST_KEY:
         return NULL
     key = as_bytes(content(&self._event))
-    if owner == NULL:
-        return _fact(self, slice_in(key), self._finder.along(as_bytes(uri), as_bytes(flow)))
     moment = self._at
-    learned = self._finder.along_translated(key, as_bytes(uri), as_bytes(flow), proof, as_bytes(callee), moment)
+    learned = self._finder.along(key, as_bytes(uri), as_bytes(flow), proof, as_bytes(callee), is_ack, moment)
     return _fact(self, slice_in(key), learned)
 
 
@@ -246,12 +246,14 @@ cdef bint _read_routes(Engine self, Message *message, Slice *seal) except -1:
 
 
 cdef const uint8_t *_read_route(Engine self, const uint8_t *at, const uint8_t *end, Slice *seal) except? NULL:
-    """Read `<sip:host:port;lr;sb=seal>`; return where the next value begins, NULL if it is anything else."""
+    """Read `<sip:host:port;transport=tcp;lr;sb=seal>`; return where the next value begins, NULL if it is anything else."""
     cdef const uint8_t *stop
     cdef Fact *fact
     if end - at < 16 or memcmp(at, b"<sip:", 5) != 0:
         return NULL
     stop = run(at + 5, end, IN_VIA_VALUE)
+    if end - stop > 11 and memcmp(stop, b";transport=", 11) == 0:
+        stop = run(stop + 11, end, IN_LOWER)
     if end - stop < 8 or memcmp(stop, b";lr;sb=", 7) != 0:
         return NULL
     fact = _told_of(self, c'O', slice_of(at + 5, stop), self._finder.is_ours)

@@ -17,6 +17,38 @@ cdef void _repeat(Engine self, Saved *saved) noexcept:
     wait_until(&self._heap, &saved.waiter, first_deadline(saved))
 
 
+cdef long _repeat_over(Engine self, int instance, int streams) noexcept:
+    cdef Py_ssize_t place
+    cdef Node *node
+    cdef long repeated = 0
+    for place in range(self._servers.mask + 1):
+        node = self._servers.buckets[place]
+        while node != NULL:
+            repeated += _repeat_answer_over(self, <Saved *>node.owner, instance, streams)
+            node = node.next
+    for place in range(self._clients.mask + 1):
+        node = self._clients.buckets[place]
+        while node != NULL:
+            repeated += _repeat_request_over(self, <Saved *>node.owner, instance, streams)
+            node = node.next
+    return repeated
+
+
+cdef bint _repeat_answer_over(Engine self, Saved *saved, int instance, int streams) noexcept:
+    if stream_of(part(saved, P_REPLY), streams) != instance:
+        return False
+    _repeat_answer(self, saved)
+    return True
+
+
+cdef bint _repeat_request_over(Engine self, Saved *saved, int instance, int streams) noexcept:
+    if stream_of(part(saved, P_HOP), streams) != instance:
+        return False
+    if saved.client_state == _state[TRYING]:
+        _send_request(self, part(saved, P_HOP), content(&saved.sent))
+    return True
+
+
 cdef void _end(Engine self, Saved *saved) noexcept:
     """End a saved transaction. An ACK that has not come is reported (core/calls.py, Unconfirmed)."""
     if saved.awaited.owner != NULL:

@@ -75,24 +75,54 @@ cdef Slice _place_in(Slice uri) noexcept nogil:
     cdef const uint8_t *at = uri.at + 4
     cdef const uint8_t *end = uri.at + uri.size
     cdef const uint8_t *stop
+    cdef bint has_port
     if uri.size < 5 or memcmp(uri.at, b"sip:", 4) != 0:
         return nothing()
     stop = run(at, end, IN_TOKEN)
     if stop < end and stop[0] == c'@':
         at = stop + 1
     stop = run(at, end, IN_HOST)
-    if stop < end and stop[0] == c':':
+    has_port = stop < end and stop[0] == c':'
+    if has_port:
         stop = run(stop + 1, end, IN_HOST)
     if stop < end and stop[0] != c';':
         return nothing()
     if memchr(stop, c'@', end - stop) != NULL:
         return nothing()  # what looked like the host is a part of the user
+    if not has_port and stop < end:
+        return nothing()  # a transport may be among the parameters, and have another port
     uri = slice_of(at, stop)
     while end - stop >= 5:
         if (stop[0] | 0x20) == c'm' and (stop[1] | 0x20) == c'a' and (stop[2] | 0x20) == c'd':
             return nothing()  # maddr, or something like it
         stop += 1
     return uri
+
+
+cdef bint _is_recorded_by_us_alone(const Message *message) noexcept nogil:
+    """Whether our Record-Route is the only one in a response; or two are, and bear one seal (RFC 5658)."""
+    cdef Slice values[2]
+    cdef const Field *field
+    cdef int place, found = 0
+    if message.seen[H_RECORD_ROUTE] > 2:
+        return False
+    for place in range(message.first[H_RECORD_ROUTE], message.count):
+        field = &message.fields[place]
+        if field.number == H_RECORD_ROUTE:
+            values[found] = slice_of(message.raw + field.start, message.raw + field.end)
+            if memchr(values[found].at, c',', values[found].size) != NULL:
+                return False
+            found += 1
+    return found == 1 or (_seal_in(values[0]).size > 0 and same(_seal_in(values[0]), _seal_in(values[1])))
+
+
+cdef Slice _seal_in(Slice value) noexcept nogil:
+    """What stands behind `;lr;sb=`."""
+    cdef Py_ssize_t at
+    for at in range(value.size - 7):
+        if value.at[at] == c';' and memcmp(value.at + at, b";lr;sb=", 7) == 0:
+            return slice_of(value.at + at + 7, value.at + value.size)
+    return nothing()
 
 
 cdef inline bint _is_plain_outside(int method) noexcept nogil:
@@ -152,9 +182,9 @@ cdef Slice _lower_branch(const Message *message, uint8_t *to) noexcept nogil:
 
 
 cdef Slice _reply_flow(const Message *message, Slice flow, uint8_t *to) noexcept nogil:
-    """The destination of responses: the source host, with the port of rport or Via (§18.2.2, RFC 3581 §4)."""
+    """The destination of responses: the connection, or the host with the port of rport or Via (§18.2.2, RFC 3581 §4)."""
     cdef Slice found
-    if message.rport:
+    if message.rport or has_connection(flow):
         return flow
     memcpy(to, flow.at, flow.size)
     to[flow.size - 2], to[flow.size - 1] = <uint8_t>(message.port >> 8), <uint8_t>message.port

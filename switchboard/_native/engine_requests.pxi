@@ -98,7 +98,7 @@ cdef void _fill_change(Engine self, Change *change, Message *message, Slice flow
                        int hops) noexcept:
     change.uri, change.via_place = field_of(target, F_TARGET), field_of(target, F_PLACE)
     change.outer, change.inner = field_of(target, F_OUTER), field_of(caller, F_INNER)
-    change.max_forwards, change.port, change.seal = hops - 1, self._port, nothing()
+    change.max_forwards, change.seal = hops - 1, nothing()
     change.keeps_credentials = self._shown.size == 0
     _fill_source(self, change, flow, caller)
 
@@ -112,6 +112,8 @@ cdef bint _seal_dialog(Engine self, Message *message, Change *change, Fact *call
     """Seal both sides in our Record-Route, where the request makes a dialog or refreshes it."""
     if not _is_recorded(message.method):
         return True
+    if change.inner.size == 0 and is_stream(field_of(target, F_HOP)):
+        return False  # the caller's Route would be at the address that the callee's names
     self._seal.size = 0
     if not put_seal(&self._seal, self._key, field_of(caller, F_SIDE), field_of(target, F_THERE), message.call_id,
                     message.from_tag):
@@ -186,7 +188,8 @@ cdef void _begin_server(Engine self, Saved *saved) noexcept:
 
 
 cdef void _begin_client(Engine self, Saved *saved) noexcept:
-    saved.armed[A_] = self._now + self._t1
+    if not saved.is_sent_reliably:
+        saved.armed[A_] = self._now + self._t1
     saved.armed[B_] = self._now + self._lifetime
     if saved.method == INVITE and saved.kind == PROXIED:
         saved.armed[C_] = self._now + self._c

@@ -22,8 +22,10 @@ cdef void _take_of_cancel(Engine self, Saved *saved, Message *message) noexcept:
     if message.status < 200:
         saved.client_state = _state[PROCEEDING]
     else:
-        _finish_client(self, saved, COMPLETED, K_, self._t4)
+        _complete_client(self, saved, K_, self._t4)
         release(&saved.sent)
+        if saved.client_state == _state[TERMINATED]:
+            _end(self, saved)
 
 
 cdef bint _take_of_invite(Engine self, Saved *saved, Message *message) except -1:
@@ -104,9 +106,9 @@ cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
     _touch(self, saved)
     if saved.method == INVITE:
         _acknowledge(self, saved, message)
-        _finish_client(self, saved, COMPLETED, D_, self._d)
+        _complete_client(self, saved, D_, self._d)
     else:
-        _finish_client(self, saved, COMPLETED, K_, self._t4)
+        _complete_client(self, saved, K_, self._t4)
     release(&saved.sent)
     _end_branch(self, saved, message.status)
     if saved.begins_call:
@@ -158,7 +160,7 @@ cdef bint _take_of_other(Engine self, Saved *saved, Message *message) except -1:
     if message.status < 200:
         saved.client_state = _state[PROCEEDING]
         return True
-    _finish_client(self, saved, COMPLETED, K_, self._t4)
+    _complete_client(self, saved, K_, self._t4)
     release(&saved.sent)
     _end_branch(self, saved, message.status)
     keep(&saved.tag, message.to_tag)
@@ -171,6 +173,16 @@ cdef void _finish_client(Engine self, Saved *saved, int state, int letter, doubl
     saved.client_state = _state[state]
     disarm(saved, _OF_CLIENT, 5)
     saved.armed[letter] = self._now + after
+
+
+cdef void _complete_client(Engine self, Saved *saved, int letter, double after) noexcept:
+    """The final response is here; over a reliable transport it comes once."""
+    if not saved.is_sent_reliably:
+        _finish_client(self, saved, COMPLETED, letter, after)
+        return
+    saved.client_state = _state[TERMINATED]
+    disarm(saved, _OF_CLIENT, 5)
+    take_from(&self._clients, &saved.client)
 
 
 cdef void _end_branch(Engine self, Saved *saved, int status) noexcept:
@@ -187,8 +199,7 @@ cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:
             return False
     if not _is_recorded(saved.method) or message.to_tag.size == 0 or not message.seen[H_RECORD_ROUTE]:
         return True
-    contact = value_of(message, H_RECORD_ROUTE)
-    if message.seen[H_RECORD_ROUTE] > 1 or memchr(contact.at, c',', contact.size) != NULL:
+    if not _is_recorded_by_us_alone(message):
         return False
     contact, target = value_of(message, H_CONTACT), part(saved, P_TARGET)
     if contact.size == 0:
@@ -217,7 +228,8 @@ cdef void _relay(Engine self, Saved *saved, Message *message) noexcept:
         else:
             saved.server_state = _state[COMPLETED]
             keep(&saved.last, content(&self._response))
-            saved.armed[G_] = self._now + saved.server_interval
+            if not saved.is_answered_reliably:
+                saved.armed[G_] = self._now + saved.server_interval
             saved.armed[H_] = self._now + self._lifetime
     _answer(self, saved, content(&self._response))
 
@@ -225,8 +237,13 @@ cdef void _relay(Engine self, Saved *saved, Message *message) noexcept:
 cdef void _complete_other(Engine self, Saved *saved, int status) noexcept:
     saved.server_state = _state[COMPLETED]
     saved.armed[T_] = 0
-    saved.armed[J_] = self._now + self._lifetime
+    saved.armed[J_] = self._now + _absorbs_s(self, saved)
     keep(&saved.last, content(&self._response))
+
+
+cdef inline double _absorbs_s(Engine self, const Saved *saved) noexcept:
+    """How long a request other than INVITE that was answered may come once more (core/server_transaction.py)."""
+    return self._t4 if saved.is_answered_reliably else self._lifetime
 
 
 cdef void _repeat_answer(Engine self, Saved *saved) noexcept:

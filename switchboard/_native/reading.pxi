@@ -260,11 +260,12 @@ cdef bint _read_sequence(Message *message) noexcept nogil:
 
 
 cdef bint _read_via(Message *message) noexcept nogil:
-    """The top Via: UDP, a host in lower case, and parameters of which none changes where the answer goes but rport."""
+    """The top Via: a host in lower case, and parameters of which none changes where the answer goes but rport."""
     cdef Slice value = value_of(message, H_VIA)
     cdef const uint8_t *at = value.at
     cdef const uint8_t *end = value.at + value.size
     cdef const uint8_t *stop
+    cdef int protocol
     message.next_via = NULL
     stop = <const uint8_t *>memchr(at, c',', value.size) if message.status else NULL
     if stop != NULL:
@@ -275,9 +276,10 @@ cdef bint _read_via(Message *message) noexcept nogil:
         while end > at and ((end - 1)[0] == c' ' or (end - 1)[0] == c'\t'):
             end -= 1
         value = slice_of(at, end)
-    if value.size < 13 or memcmp(at, b"SIP/2.0/UDP ", 12) != 0:
+    protocol = _protocol_size(value)
+    if protocol == 0:
         return False
-    at += 12
+    at += protocol
     message.via = value
     if at[0] == c'[':
         stop = <const uint8_t *>memchr(at, c']', end - at)
@@ -302,6 +304,17 @@ cdef bint _read_via(Message *message) noexcept nogil:
         if at == stop or at[0] == c'0' or not 0 < message.port <= 65535:
             return False
     return _read_via_params(message, stop, end)
+
+
+cdef int _protocol_size(Slice via) noexcept nogil:
+    """How many octets stand ahead of sent-by, over any of our transports; 0 if there is something else."""
+    if via.size < 13 or memcmp(via.at, b"SIP/2.0/", 8) != 0:
+        return 0
+    if memcmp(via.at + 8, b"UDP ", 4) == 0 or memcmp(via.at + 8, b"TCP ", 4) == 0:
+        return 12
+    if memcmp(via.at + 8, b"TLS ", 4) == 0 or memcmp(via.at + 8, b"WSS ", 4) == 0:
+        return 12
+    return 11 if memcmp(via.at + 8, b"WS ", 3) == 0 else 0
 
 
 cdef const uint8_t *_after_comma(const uint8_t *at, const uint8_t *end) noexcept nogil:

@@ -52,6 +52,7 @@ cdef struct Saved:
     double client_interval
     double armed[LETTERS]  # 0 for a timer that does not run
     bint in_dialog, begins_call, rang, cancelled, cancel_wanted, is_touched, is_over, is_settled
+    bint is_answered_reliably, is_sent_reliably  # whether the flows of the server and of the client are of streams
     Saved *next_touched
     Buffer last  # the response that is repeated
     Buffer sent  # the request, until nothing of it is needed
@@ -91,6 +92,7 @@ cdef Saved *make_saved(int kind, int method, Slice *parts) noexcept nogil:
             memcpy(at, parts[each].at, parts[each].size)
         at += parts[each].size
     saved.kind, saved.method = kind, method
+    saved.is_answered_reliably, saved.is_sent_reliably = is_stream(parts[P_REPLY]), is_stream(parts[P_HOP])
     saved.waiter.place, saved.waiter.owner = -1, saved
     return saved
 

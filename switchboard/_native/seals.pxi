@@ -14,6 +14,9 @@ cdef enum:
     SHORTEST_SEAL = 28
     TEXT_ADDRESS = 0x80
     LARGEST_FLOW = 300
+    UDP = 1
+    WSS = 5
+    CONNECTION_SIZE = 9
 
 cdef Slice _NEWLINE
 _NEWLINE.at, _NEWLINE.size = <const uint8_t *>b"\n", 1
@@ -56,11 +59,34 @@ cdef inline int flow_port(Slice flow) noexcept nogil:
     return peer.at[peer.size] << 8 | peer.at[peer.size + 1]
 
 
+cdef inline bint is_stream(Slice flow) noexcept nogil:
+    """Whether what is sent over it arrives, or an error is told (RFC 3261 §17.1.1.2)."""
+    return flow.size > 0 and flow.at[0] != UDP
+
+
+cdef inline bint has_connection(Slice flow) noexcept nogil:
+    cdef Slice peer
+    if flow.at[0] == UDP:
+        return False
+    peer = peer_address(flow)
+    return flow.at + flow.size - peer.at - peer.size > 2
+
+
+cdef int stream_of(Slice flow, int streams) noexcept nogil:
+    """The edge-stream, of so many, that sends over a flow; -1 for UDP (sip/flow.py)."""
+    cdef Slice peer = peer_address(flow)
+    if flow.at[0] == UDP:
+        return -1
+    if has_connection(flow):
+        return peer.at[peer.size + 2]
+    return crc32_on(0, peer.at, peer.size + 2) % <uint32_t>streams
+
+
 cdef bint is_flow(Slice flow) noexcept nogil:
-    """Whether it is a flow over UDP, written as we do (bus/frames)."""
+    """Whether it is a flow as we write it (sip/flow.py)."""
     cdef Slice rest
     cdef Py_ssize_t size
-    if flow.size < 5 or flow.size > LARGEST_FLOW - 2 or flow.at[0] != 1:
+    if flow.size < 5 or flow.size > LARGEST_FLOW - 2 or not UDP <= flow.at[0] <= WSS:
         return False
     rest.at, rest.size = flow.at + 1, flow.size - 1
     size = address_size(rest)
@@ -69,7 +95,9 @@ cdef bint is_flow(Slice flow) noexcept nogil:
     rest.at += size
     rest.size -= size
     size = address_size(rest)
-    return size > 0 and rest.size == size + 2
+    return size > 0 and (
+        rest.size == size + 2 or (rest.size == size + 2 + CONNECTION_SIZE and flow.at[0] != UDP)
+    )
 
 
 cdef void _sum_dialog(uint8_t *to, Slice key, Slice call_id, Slice tag, Slice claim) noexcept nogil:

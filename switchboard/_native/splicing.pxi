@@ -1,7 +1,8 @@
 # Byte surgery on plain messages: what sip/splice.py and sip/respond.py do.
 
 cdef struct Change:
-    # What changes in a request on its way (sip/splice.py, Forwarding). `routes`: Record-Route hosts with ports.
+    # What changes in a request on its way (sip/splice.py, Forwarding). `via_place`: transport, and our host and port.
+    # `outer`, `inner`: how the callee and the caller name us in a Route.
     Slice uri
     Slice via_place
     Slice branch
@@ -12,7 +13,6 @@ cdef struct Change:
     Slice outer
     Slice inner
     Slice seal
-    int port
     bint keeps_credentials
 
 
@@ -33,13 +33,11 @@ cdef void put_via(Buffer *to, const Message *message, const Change *change) noex
     put_slice(to, change.source_host)
 
 
-cdef void _put_record_route(Buffer *to, Slice host, const Change *change) noexcept nogil:
+cdef void _put_record_route(Buffer *to, Slice place, Slice seal) noexcept nogil:
     put(to, b"Record-Route: <sip:", 19)
-    put_slice(to, host)
-    put_octet(to, c':')
-    put_decimal(to, change.port)
+    put_slice(to, place)
     put(to, b";lr;sb=", 7)
-    put_slice(to, change.seal)
+    put_slice(to, seal)
     put(to, b">\r\n", 3)
 
 
@@ -54,16 +52,16 @@ cdef void put_request(Buffer *to, const Message *message, const Change *change, 
     put(to, raw + message.uri_end, message.headers_start - message.uri_end)
     put(to, b"Via: ", 5)
     spans.via = <uint16_t>to.size
-    put(to, b"SIP/2.0/UDP ", 12)
+    put(to, b"SIP/2.0/", 8)
     put_slice(to, change.via_place)
     put(to, b";branch=", 8)
     put_slice(to, change.branch)
     spans.via_end = <uint16_t>to.size
     put(to, b"\r\n", 2)
     if change.seal.size:
-        _put_record_route(to, change.outer, change)
+        _put_record_route(to, change.outer, change.seal)
         if change.inner.size and not same(change.inner, change.outer):
-            _put_record_route(to, change.inner, change)
+            _put_record_route(to, change.inner, change.seal)
     if not message.seen[H_MAX_FORWARDS]:
         put(to, b"Max-Forwards: ", 14)
         put_decimal(to, change.max_forwards)

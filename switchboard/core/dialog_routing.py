@@ -21,6 +21,8 @@ Any other request is not a request of this dialog, and is treated as a stranger'
 not allow to begin anything elsewhere.
 """
 
+from typing import NamedTuple, Protocol
+
 from switchboard.core.dialog_seal import NOBODY, Side
 from switchboard.core.domains import canonical_host
 from switchboard.core.gruu import is_gruu
@@ -34,6 +36,22 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, format_hop, is_dialled
 from switchboard.sip.translation import is_private
 from switchboard.sip.uri import SipUri
+
+
+class Within(Protocol):
+    """What matters of a request within a dialog: its method, and the user of ours whom To names."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def callee(self) -> str: ...
+
+
+class Known(NamedTuple):
+    """The same where nothing else is known of the request."""
+
+    method: str
+    callee: str
 
 
 def follow(
@@ -77,7 +95,7 @@ def _lead(
         return
     _, uri = _next(routing)
     if _names(policy, routing, there):
-        routing.target = _unmoved(policy, there, incoming, routing, uri, at)
+        routing.target = unmoved(policy, there, incoming, routing, uri, at)
     elif not routing.routes and policy.own.owns(routing.uri):
         user = policy.user_of(routing.uri)
         routing.is_led = bool(user) and policy.seals.user(user) == there.owner
@@ -104,9 +122,10 @@ def _next(routing: Routing) -> tuple[str, SipUri]:
     return text, uri_of(text)
 
 
-def _unmoved(
-    policy: TargetPolicy, there: Side, incoming: IncomingRequest, routing: Routing, uri: SipUri, at: float
+def unmoved(
+    policy: TargetPolicy, there: Side, incoming: Within, routing: Routing, uri: SipUri, at: float
 ) -> Target:
+    """Return the target of a request for where the side `there` was. `uri`: what is asked for the next hop."""
     if instance := _instance(policy, there, routing, at):
         return instance
     if there.flow.connection:
@@ -145,7 +164,7 @@ def _is_reached_over(target: Target, flow: Flow) -> bool:
 
 
 def _connected(
-    policy: TargetPolicy, there: Side, incoming: IncomingRequest, routing: Routing, uri: SipUri, at: float
+    policy: TargetPolicy, there: Side, incoming: Within, routing: Routing, uri: SipUri, at: float
 ) -> Target:
     """Over the sealed connection; if that is gone, to the user's present binding, or to the contact (RFC 5626 §5.3).
 
@@ -161,9 +180,7 @@ def _connected(
     return over(text, asked, sealed, (sealed, *ways, *contact_flow(uri, sealed)))
 
 
-def _binding(
-    policy: TargetPolicy, there: Side, incoming: IncomingRequest, uri: SipUri, at: float
-) -> Bound | None:
+def _binding(policy: TargetPolicy, there: Side, incoming: Within, uri: SipUri, at: float) -> Bound | None:
     """The binding of the user who that side is: at the contact that it named, or else the only one."""
     user = incoming.callee
     if not user or policy.seals.user(user) != there.owner:
@@ -215,9 +232,7 @@ def _comes_from(here: Side, incoming: IncomingRequest) -> bool:
     return source.host == flow.host and (source.port == flow.port or not here.is_translated)
 
 
-def _registered(
-    policy: TargetPolicy, there: Side, incoming: IncomingRequest, uri: SipUri, at: float
-) -> Target | None:
+def _registered(policy: TargetPolicy, there: Side, incoming: Within, uri: SipUri, at: float) -> Target | None:
     """The binding of the user who that side is, if that is where it says to be now."""
     user = incoming.callee
     if not user or policy.seals.user(user) != there.owner:

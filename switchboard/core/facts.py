@@ -11,18 +11,19 @@ record means that the text is odd: then the whole message is left to the referen
 from typing import Final
 
 from switchboard.codec import pack
-from switchboard.core.dialog_seal import packed_side
+from switchboard.core.dialog_routing import Known, unmoved
+from switchboard.core.dialog_seal import NOBODY, Side, packed_side
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import literal_hop, plan
 from switchboard.core.gruu import is_gruu
 from switchboard.core.preprocess import Routing, parse_request_uri
-from switchboard.core.record_route import caller_side, first_callee_side, names_place
+from switchboard.core.record_route import caller_side, first_callee_side, names_place, place_of
 from switchboard.core.refusal import Refusal
 from switchboard.core.request import IncomingRequest, address_of_record, user_of
-from switchboard.core.target import Target, along, uri_of
+from switchboard.core.target import Target, uri_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
-from switchboard.sip.flow import UDP, Flow, bracketed
+from switchboard.sip.flow import NAMES, UDP, Flow, bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import is_same_host
 from switchboard.sip.uri import SipUri, parse_uri
@@ -48,7 +49,7 @@ class Facts:
         """Who sends a request over a packed flow. `may_relay`: whether it has authenticated.
 
         Flags (whether Via gets `received`, whether no cap holds, whether it is trusted), host, user of ours, packed
-        side of the dialog, address-of-record, host of ours for Record-Route.
+        side of the dialog, address-of-record, how the sender names us in a Route ("": as the other side does).
         """
         flow = Flow.unpack(octets)
         try:
@@ -59,13 +60,15 @@ class Facts:
         flags = 0 if is_same_host(incoming.via.host, flow.host) else _ADDS_RECEIVED
         flags |= self._standing(flow.host)
         side = packed_side(caller_side(incoming, self._env.policy.seals, may_relay), has_local=True)
-        inner = "" if "%" in flow.local else bracketed(flow.local)
+        inner = "" if "%" in flow.local or not flow.local else self._place(flow)
+        if not inner and flow.transport != UDP:
+            return None
         return _record(bytes((flags,)), flow.host, incoming.caller, side, incoming.parties[0], inner)
 
     def callee(self, key: bytes, octets: bytes, at: float) -> tuple[bytes, float] | None:
         """Where the Request-URI of a request outside a dialog leads, and until when (epoch s).
 
-        None unless it is one contact of a user of ours, over UDP. `key`: what is to be forgotten when that changes.
+        None unless it is one contact of a user of ours. `key`: what is to be forgotten when that changes.
         """
         text = text_of(octets)
         try:
@@ -84,31 +87,27 @@ class Facts:
             return None
         return record, bounds[0].expires_at
 
-    def along(self, octets: bytes, flow: bytes) -> Record:
-        """The same for the Request-URI of a request that a dialog leads over a packed flow."""
-        target = self._led_target(text_of(octets), Flow.unpack(flow))
-        return None if target is None else self._record_of(target.text, target.uri, target, "")
-
-    def along_translated(
-        self, key: bytes, octets: bytes, flow: bytes, owner: bytes, callee: bytes, at: float
+    def along(
+        self, key: bytes, octets: bytes, flow: bytes, owner: bytes, callee: bytes, is_ack: bool, at: float
     ) -> tuple[bytes, float] | None:
-        """The same for a user of ours behind address translation, and until when.
+        """The same for the Request-URI of a request that a dialog leads over a packed flow, and until when.
 
-        It has another address if the user has registered the same contact from there since. `owner`: the sum over the
-        user's name, from the seal; `callee`: the URI in To. `key`: as for `callee`.
+        `owner`: the sum over the name of a user of ours, from the seal, who may be elsewhere since; b"" if that does
+        not matter. `callee`: the URI in To. `key`: as for `callee`.
         """
-        target = self._led_target(text_of(octets), Flow.unpack(flow))
-        if target is None:
+        text, own = text_of(octets), self._env.policy.own
+        uri = uri_of(text)
+        is_simple = uri.scheme == "sip" and uri.has_host and not uri.param("maddr")
+        if not is_simple or ((uri.user is None or is_gruu(uri)) and own.owns(uri)):
             return None
-        policy, user, until = self._env.policy, user_of(text_of(callee), self._env.policy.own), 0.0
+        policy, user, until = self._env.policy, user_of(text_of(callee), own) if owner else "", 0.0
         if user and policy.seals.user(user) == owner:
             if not self._note_user(user, key):
                 return None
-            bound = policy.locations.binding_at(user, target.uri, at)
-            if bound is not None:
-                until = bound.expires_at
-                if bound.next_hop not in ("", target.next_hop):
-                    target = target._replace(next_hop=bound.next_hop, local="")
+            until = min((bound.expires_at for bound in policy.locations.lookup(user, at)), default=0.0)
+        there = Side(Flow.unpack(flow), b"", owner or NOBODY, bool(owner), False, False)
+        asked = Known("ACK" if is_ack else "", user)
+        target = unmoved(policy, there, asked, Routing(text, uri, [], 1), uri, at)
         record = self._record_of(target.text, target.uri, target, "")
         return None if record is None else (record, until)
 
@@ -149,14 +148,6 @@ class Facts:
             keys.add(key)
         return key in keys
 
-    def _led_target(self, text: str, flow: Flow) -> Target | None:
-        """Where a Request-URI leads over `flow`; None for one that is not simply that of the other side."""
-        uri, own = uri_of(text), self._env.policy.own
-        is_simple = uri.scheme == "sip" and uri.has_host and not uri.param("maddr")
-        if not is_simple or ((uri.user is None or is_gruu(uri)) and own.owns(uri)):
-            return None
-        return along(text, uri, flow)
-
     def _standing(self, host: str) -> int:
         env = self._env
         exempt = _IS_EXEMPT if env.caps is None or env.caps.is_exempt(host) else 0
@@ -164,7 +155,7 @@ class Facts:
         return exempt | (_IS_TRUSTED if trusted else 0)
 
     def _record_of(self, text: str, uri: SipUri, target: Target, called: str) -> Record:
-        """Target, flow, our place and host, packed side, address-of-record, saved target, saved look-up."""
+        """Target, flow, our Via's beginning and Route, packed side, address-of-record, saved target, saved look-up."""
         env = self._env
         try:
             planned = plan(Routing(text, uri, [], 1), target, env.policy.own)
@@ -172,16 +163,19 @@ class Facts:
             return None
         hop = literal_hop(planned.hop)
         flow = None if hop is None else env.flow_for(planned, hop)
-        if flow is None or flow.transport != UDP or env.policy.own.is_listening_at(flow.host, flow.port):
+        if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
             return None
         side = packed_side(
             first_callee_side(target, (), flow, env.policy.seals, env.policy.own), has_local=True
         )
-        host = bracketed(flow.local)
-        place = f"{host}:{env.port}"
-        return _record(
-            target.text, flow.pack(), place, host, side, called, pack(target.saved()), pack(planned.hop)
-        )
+        via = f"{NAMES[flow.transport]} {bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
+        saved = pack(target.saved()), pack(planned.hop)
+        return _record(target.text, flow.pack(), via, self._place(flow), side, called, *saved)
+
+    def _place(self, flow: Flow) -> str:
+        """How the peer of a flow names us in a Route to it, without the scheme."""
+        place = place_of("sip", bracketed(flow.local), flow.transport, self._env.policy.own)
+        return place.removeprefix("sip:")
 
 
 def _record(*fields: bytes | str) -> bytes:

@@ -23,6 +23,7 @@ _STATES: Final = (
     ServerState.COMPLETED,
     ServerState.CONFIRMED,
     ServerState.ACCEPTED,
+    ServerState.TERMINATED,
 )
 
 
@@ -41,7 +42,6 @@ def make_engine(env: Environment, reference: "Reference", facts: Facts) -> "Engi
         prefix=env.branches.prefix,
         router=env.branches.router,
         incarnation=env.incarnation,
-        port=env.port,
         values=(values.t1, values.t2, values.t4, values.c, values.lifetime, values.d, values.first_trying),
         states=[int(state) for state in _STATES],
         admits_all=env.admission is None,

@@ -29,6 +29,7 @@ from switchboard.sip.uri import SipUri
 _RECORD_ROUTE: Final = int(Header.RECORD_ROUTE)
 _CONTACT: Final = int(Header.CONTACT)
 _CONTACT_FIELD: Final = Header.CONTACT
+_RECORD_ROUTE_FIELD: Final = Header.RECORD_ROUTE
 _REMEMBERED: Final = 4096
 _REMEMBERED_LENGTH: Final = 256
 _RECORDED: Final = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
@@ -63,14 +64,14 @@ def record_routes(
     outer, source = bracketed(to.local), incoming.source
     inner = outer if "%" in source.local else bracketed(source.local) or outer
     scheme = uri_of(incoming.message.uri).scheme
-    places = _place(scheme, outer, to.transport, own), _place(scheme, inner, source.transport, own)
+    places = place_of(scheme, outer, to.transport, own), place_of(scheme, inner, source.transport, own)
     caller = caller_side(incoming, seals, may_relay)
     sides = _new(Sides, (caller, first_callee_side(target, routes, to, seals, own)))
     seal = seals.make(sides, incoming.message.call_id, incoming.message.from_tag)
     return [f"<{place};lr;{PARAM}={seal}>".encode() for place in dict.fromkeys(places)]
 
 
-def _place(scheme: str, host: str, transport: int, own: OwnDomains) -> str:
+def place_of(scheme: str, host: str, transport: int, own: OwnDomains) -> str:
     """How a side names us in its Route: no word of what is meant by default; `sips` for `sips` (§16.6 step 4)."""
     place = f"{host}:{own.port_of(transport)}"
     if scheme == "sips" and is_secure(transport):
@@ -119,14 +120,23 @@ def lead_to_callee(
 
 
 def _is_where_expected(response: Message, target: Target) -> bool:
-    """Whether our Record-Route is the only one there, and Contact, if there is one, names the address called."""
-    start, end = response.value_span(_RECORD_ROUTE)
-    if response.numbers.count(_RECORD_ROUTE) > 1 or response.raw.find(b",", start, end) >= 0:
+    """Whether nobody else has recorded a route, and Contact, if there is one, names the address called."""
+    if not _is_ours_alone(response):
         return False
     contact = response.get(_CONTACT_FIELD)
     if not contact or contact[1:-1] == target.text:  # as most write it, in brackets
         return True
     return _is_at(_first_uri(response, _CONTACT_FIELD), target.text)
+
+
+def _is_ours_alone(response: Message) -> bool:
+    """Whether our Record-Route is the only one there; or two are, and bear one seal (RFC 5658)."""
+    if response.numbers.count(_RECORD_ROUTE) == 1:
+        start, end = response.value_span(_RECORD_ROUTE)
+        return response.raw.find(b",", start, end) < 0
+    values = response.all(_RECORD_ROUTE_FIELD)
+    seals = {value.partition(f";lr;{PARAM}=")[2] for value in values}
+    return len(values) == 2 and len(seals) == 1 and "" not in seals and "," not in "".join(values)
 
 
 def names_place(contact: str, target: str) -> bool:

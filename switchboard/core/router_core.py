@@ -103,6 +103,8 @@ class RouterCore:
         self._begin(now, at)
         if self.engine is not None and (quoted := parse_quoted(sent)):
             self.engine.surrender_client(_octets(quoted.branch), quoted.method)
+            if quoted.method == "CANCEL":
+                self.engine.surrender_client(_octets(quoted.branch), "INVITE")
         self.proxy.undeliverable(flow, sent, self._effects)
         self._hand_out()
 
@@ -120,7 +122,7 @@ class RouterCore:
         self._begin(now, at)
         repeated = self._env.layer.repeat(instance, streams, self._effects)
         self._hand_out()
-        return repeated
+        return repeated + (self.engine.repeat(instance, streams) if self.engine else 0)
 
     def end_call(self, raw: bytes, now: float, at: float) -> str:
         """End a call for the operator: send the BYE `raw` of one side, or do what its CANCEL would do.
