@@ -152,19 +152,19 @@ class Parent:
         What is watched is served here, as long as nothing else is due: connections come by the hundred. ZeroMQ is asked
         once before, and when the descriptor of one of its sockets is readable, as zmq_getsockopt(3) wants it.
         """
-        watched = set(self._watched)
+        watched = dict(self._watched)
         poller, deadline = self._make_poller(wakeup), self._next_deadline()
         if readable := {source for source, _ in poller.poll(0)}:
             return readable
         with self._make_epoll(wakeup) as epoll:
             while (left_s := deadline - time.monotonic()) > 0:
                 ready = {fd for fd, _ in epoll.poll(_seconds(left_s))}
-                for fd in ready & watched:
+                for fd in ready & watched.keys():
                     if handle := self._watched.get(fd):  # another one may have closed it
                         handle()
-                if not ready <= watched:
+                if not ready <= watched.keys():
                     return {source for source, _ in poller.poll(0)}
-                if watched != self._watched.keys():
+                if watched != self._watched:  # a number may be another descriptor's meanwhile
                     break
         return set()
 
