@@ -6,8 +6,9 @@ from typing import Any
 from sip.messages import TORTURE
 
 from switchboard.core.domains import AccessList, OwnDomains, parse_networks
+from switchboard.core.refusal import answer_statelessly
 from switchboard.edge.filter import EdgeFilter, Notice
-from switchboard.edge.ingress import Ingress, IngressInPython
+from switchboard.edge.ingress import Answers, Ingress, IngressInPython
 from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.sip.dispatch import Dispatcher
 
@@ -44,11 +45,12 @@ class Bench:
         make: type[Ingress] | type[IngressInPython],
         policy: FilterPolicy = LENIENT,
         leaving: tuple[int, ...] = (),
+        form: Answers = answer_statelessly,
     ) -> None:
         self.boxes: list[Any] = [Box() for _ in range(max((ROUTERS - 1, *leaving)) + 3)]
         self.edge_filter = EdgeFilter(policy)
         self.dispatcher = Dispatcher(ROUTERS, OWN.owns, leaving)
-        self.ingress = make(self.dispatcher, self.edge_filter, self.boxes)
+        self.ingress = make(self.dispatcher, self.edge_filter, self.boxes, form)
 
     def outcome(self) -> tuple[list[list[bytes]], dict[str, float], list[Notice]]:
         stats = {**self.ingress.stats(), **self.edge_filter.stats()}

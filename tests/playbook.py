@@ -112,6 +112,7 @@ class Board:
     trusted: tuple[str, ...] = ()
     keeps_identity: bool = False
     asserted_domain: str = ""
+    tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
     fragile: bool = field(default_factory=lambda: FRAGILE[0])
@@ -168,6 +169,7 @@ class Board:
                 max_forks=self.max_forks,
                 caps=caps,
                 asserted_domain=self.asserted_domain,
+                tcp_above=self.tcp_above,
             ),
             log,
             native=native,

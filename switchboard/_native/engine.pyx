@@ -30,6 +30,7 @@ include "engine_reading.pxi"
 cdef enum:
     LARGEST_SENT = 65507
     FULL_BREADTH = 60
+    MOST_ADDED = 800  # octets by which a copy is longer than what came, as a rule
     MOST_ANSWERED = 20000
     MOST_HANDED = 1 << 20  # keys of a generation
     MOST_SOURCES = 100000  # of a generation
@@ -50,6 +51,7 @@ cdef enum:
     F_CALLED = 5
     F_SAVED = 6
     F_LOOKUP = 7
+    F_MAY_MOVE = 8
     ADDS_RECEIVED = 1
     IS_EXEMPT = 2
     IS_TRUSTED = 4
@@ -98,8 +100,9 @@ cdef class Engine:
     `realm`, and `reference.admit` says whose they are. `asserts`: whether some peers are told who that is. `branches`,
     `tags` and `saved` count what was given out, by the reference, too. `others`: server transactions of the reference;
     `others_await`: whether it awaits ACKs. `is_pressing`: whether new requests may have to be
-    refused, which the reference decides; `admitted` counts the others. `asked`: whether the reference was, since that
-    was reset: then the step ends with what it decided.
+    refused, which the reference decides; `admitted` counts the others. `tcp_above`: octets of a request above which
+    the reference decides whether it goes by TCP. `asked`: whether the reference was, since that was reset: then the
+    step ends with what it decided.
     """
 
     cdef public uint64_t branches, tags, saved
@@ -112,7 +115,7 @@ cdef class Engine:
     cdef Slice _key, _prefix, _router, _incarnation
     cdef Slice _shown  # of credentials that are for us: `realm="…"`
     cdef bint _admits_all, _asserts
-    cdef Py_ssize_t _most, _most_of_source
+    cdef Py_ssize_t _most, _most_of_source, _tcp_above
     cdef double _t1, _t2, _t4, _c, _lifetime, _d, _first_trying
     cdef double _now, _at
     cdef Table _servers, _clients, _awaited
@@ -141,7 +144,7 @@ cdef class Engine:
 
     def __init__(
         self, reference, facts, *, bytes key, str prefix, str router, str incarnation, values, states,
-        bint admits_all, str realm, bint asserts, Py_ssize_t transactions, Py_ssize_t of_source,
+        bint admits_all, str realm, bint asserts, Py_ssize_t transactions, Py_ssize_t of_source, Py_ssize_t tcp_above,
     ):
         self._reference, self._finder = reference, facts
         self._key_octets, self._prefix_octets, self._router_octets = key, prefix.encode(), router.encode()
@@ -151,7 +154,7 @@ cdef class Engine:
         self._shown_octets = f'realm="{realm}"'.encode() if realm else b""
         self._shown = slice_in(self._shown_octets)
         self._admits_all, self._asserts = admits_all, asserts
-        self._most, self._most_of_source = transactions, of_source
+        self._most, self._most_of_source, self._tcp_above = transactions, of_source, tcp_above
         self._t1, self._t2, self._t4, self._c, self._lifetime, self._d, self._first_trying = values
         for place, number in enumerate(states):
             _state[place] = number

@@ -49,24 +49,42 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     if target == NULL:
         return False
     caller = _caller(self, message, flow, needs_proof)  # facts may grow old by it, but not those of this message
-    if caller == NULL or not _may_begin(self, caller, in_dialog):
+    if caller == NULL:
+        return False
+    if message.size > self._tcp_above - MOST_ADDED and _may_move(self, message, flow, caller, target, hops):
+        return False
+    if not _may_begin(self, caller, in_dialog):
         return False
     self.admitted += not in_dialog
     if needs_proof:
         user = _ask(self).admit(as_bytes(_whole(message)), as_bytes(message.index), as_bytes(flow))
         if user is None:
             return True  # it was refused
-    _fill_change(self, &change, message, flow, caller, target, hops)
-    if not _seal_dialog(self, message, &change, caller, target):
-        return False
-    _next_branch(self, message, &change)
-    self._work.size = 0
-    put_request(&self._work, message, &change, &self._spans)
-    if self._work.size > LARGEST_SENT:
+    if not _copy(self, message, &change, flow, caller, target, hops):
         return False
     self.branches += 1
     _forward(self, message, flow, branch, caller, target, &change, slice_in(user))
     return True
+
+
+cdef bint _copy(Engine self, Message *message, Change *change, Slice flow, Fact *caller, Fact *target,
+                int hops) except -1:
+    """Put the copy that is to be sent into `_work`; False if there can be none."""
+    _fill_change(self, change, message, flow, caller, target, hops)
+    if not _seal_dialog(self, message, change, caller, target):
+        return False
+    _next_branch(self, message, change)
+    self._work.size = 0
+    put_request(&self._work, message, change, &self._spans)
+    return self._work.size <= LARGEST_SENT
+
+
+cdef bint _may_move(Engine self, Message *message, Slice flow, Fact *caller, Fact *target, int hops) except -1:
+    """Whether it may have to go by TCP, for its size (core/large_requests.py)."""
+    cdef Change change
+    if not field_of(target, F_MAY_MOVE).at[0]:
+        return False
+    return not _copy(self, message, &change, flow, caller, target, hops) or self._work.size > self._tcp_above
 
 
 cdef bint _knows_credentials(Engine self, Message *message) noexcept:

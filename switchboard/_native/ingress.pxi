@@ -88,11 +88,12 @@ cdef class Ingress:
         if self._index == NULL or self._slots == NULL:
             raise MemoryError
 
-    def __init__(self, dispatcher, edge_filter, outboxes):
+    def __init__(self, dispatcher, edge_filter, outboxes, *form):
         _know_names()
         self._receiver = Receiver()
         self._dispatcher = dispatcher
-        self._reference = reference("switchboard.edge.ingress", "IngressInPython")(dispatcher, edge_filter, outboxes)
+        make_reference = reference("switchboard.edge.ingress", "IngressInPython")
+        self._reference = make_reference(dispatcher, edge_filter, outboxes, *form)
         self._edge_filter = edge_filter
         self._sources = edge_filter.sources
         self._admission_control = edge_filter.admission_control

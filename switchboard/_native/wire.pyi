@@ -10,6 +10,7 @@ from switchboard.bus.rounds import BatchIntervalInPython, Stop
 from switchboard.bus.tap import Tap
 from switchboard.edge.admission import Loads
 from switchboard.edge.filter import EdgeFilter
+from switchboard.edge.ingress import Answers
 from switchboard.edge.rate_limit import BucketInPython, SourceInPython
 from switchboard.phrases.phrases import Phrases
 from switchboard.sip.dispatch import Dispatcher
@@ -96,6 +97,10 @@ class BatchSender:
     def __init__(self, ipv4: int, ipv4_wildcard: bool, ipv6: int, ipv6_wildcard: bool) -> None: ...
     def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None: ...
 
+def split(
+    count: int, items: bytes, streams: int
+) -> tuple[tuple[int, bytes], list[tuple[int, tuple[int, bytes]]], list[tuple[int, bytes]]]: ...
+
 class RunSender(BatchSender):
     def send_run(
         self, count: int, items: bytes, phrasing: Phrasing, by_class: list[int]
@@ -106,7 +111,11 @@ class Source(SourceInPython): ...
 
 class Ingress:
     def __init__(
-        self, dispatcher: Dispatcher, edge_filter: EdgeFilter, outboxes: Sequence[PackedOutbox]
+        self,
+        dispatcher: Dispatcher,
+        edge_filter: EdgeFilter,
+        outboxes: Sequence[PackedOutbox],
+        form: Answers = ...,
     ) -> None: ...
     asked: bool
     def drain(self, sock: socket.socket, now: float) -> int: ...

@@ -181,15 +181,23 @@ def _connected(
 
 
 def _binding(policy: TargetPolicy, there: Side, incoming: Within, uri: SipUri, at: float) -> Bound | None:
-    """The binding of the user who that side is: at the contact that it named, or else the only one."""
+    """The binding of the user who that side is: at the contact that it named, or else the only one that it can be.
+
+    A phone comes back from the same host over the same transport; its other phones may be there, too.
+    """
     user = incoming.callee
     if not user or policy.seals.user(user) != there.owner:
         return None
     bound = policy.locations.binding_at(user, uri, at)
     if bound is None:
         found = list(policy.locations.lookup(user, at))
-        bound = found[0] if len(found) == 1 else None
+        near = [each for each in found if each.flow and _is_like(Flow.unpack(each.flow), there.flow)]
+        bound = next((each[0] for each in (found, near) if len(each) == 1), None)
     return bound
+
+
+def _is_like(flow: Flow, other: Flow) -> bool:
+    return flow.transport == other.transport and flow.host == other.host
 
 
 def _moved(

@@ -1,11 +1,12 @@
 """What every response context of one router shares."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from switchboard.core.authorization import Admission
 from switchboard.core.calls import Unconfirmed
 from switchboard.core.commands import Lookup, ProxyEffects, Question
-from switchboard.core.forwarding import Plan, is_sendable
+from switchboard.core.forwarding import LARGEST_SENT, Plan, is_sendable
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches, Numbering
 from switchboard.core.targets import TargetPolicy
@@ -18,6 +19,19 @@ _new = tuple.__new__
 OnResolved = Callable[[Hop | None, ProxyEffects], None]
 
 
+class LargeWays(Protocol):
+    """How requests leave that are larger than `above` octets (`switchboard.core.large_requests`)."""
+
+    @property
+    def above(self) -> int: ...
+    def may_move(self, plan: Plan, flow: Flow, at: float | None) -> bool: ...
+    def move(
+        self, plan: Plan, flow: Flow, raw: bytes, branch: str, effects: ProxyEffects
+    ) -> tuple[Flow, bytes]: ...
+    def back(self, plan: Plan, tried: Flow, effects: ProxyEffects) -> Flow | None: ...
+    def stats(self) -> dict[str, float]: ...
+
+
 class Environment:
     """The router's parts, made once.
 
@@ -25,12 +39,14 @@ class Environment:
     `max_forks`: targets of one request, redirections included. `caps`: what is refused at all.
     `incarnation` makes the tags of this process differ from its predecessors'. `admission`: who may send
     requests; None: everybody. `asserted_domain`: in which trusted peers are told who calls (RFC 3325), "" if they
-    are not. `answers` makes what is answered without a transaction.
+    are not. `answers` makes what is answered without a transaction. `tcp_above`: octets of a request above which it
+    goes by TCP where the phone has it; `large` knows that.
     """
 
     __slots__ = (
-        "admission", "answers", "asserted_domain", "branches", "caps", "incarnation", "layer",
-        "max_forks", "numbers", "policy", "port", "recurse", "source_address", "unconfirmed", "waiting",
+        "admission", "answers", "asserted_domain", "branches", "caps", "incarnation", "large",
+        "layer", "max_forks", "numbers", "policy", "port", "recurse", "source_address", "tcp_above", "unconfirmed",
+        "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +62,7 @@ class Environment:
         caps: Caps | None = None,
         admission: Admission | None = None,
         asserted_domain: str = "",
+        tcp_above: int = LARGEST_SENT,
     ) -> None:
         self.layer = layer
         self.policy = policy
@@ -58,6 +75,8 @@ class Environment:
         self.caps = caps
         self.admission = admission
         self.asserted_domain = asserted_domain
+        self.tcp_above = tcp_above
+        self.large: LargeWays
         self.answers = admission.authenticator.answers if admission else StatelessAnswers()
         self.unconfirmed = Unconfirmed(layer.values.lifetime)
         self.waiting: dict[Lookup, list[OnResolved]] = {}

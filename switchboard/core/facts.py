@@ -16,6 +16,7 @@ from switchboard.core.dialog_seal import NOBODY, Side, packed_side
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import literal_hop, plan
 from switchboard.core.gruu import is_gruu
+from switchboard.core.large_requests import LASTS_S
 from switchboard.core.preprocess import Routing, parse_request_uri
 from switchboard.core.record_route import caller_side, first_callee_side, names_place, place_of
 from switchboard.core.refusal import Refusal
@@ -82,10 +83,10 @@ class Facts:
         targets = policy.bindings_of(user, at) if len(bounds) == 1 else []
         if len(targets) != 1 or targets[0].user != user or targets[0].path:
             return None
-        record = self._record_of(text, uri, targets[0], address_of_record(text))
+        record = self._record_of(text, uri, targets[0], address_of_record(text), at)
         if record is None or not self._note_user(user, key):
             return None
-        return record, bounds[0].expires_at
+        return record, min(bounds[0].expires_at, at + LASTS_S)
 
     def along(
         self, key: bytes, octets: bytes, flow: bytes, owner: bytes, callee: bytes, is_ack: bool, at: float
@@ -154,8 +155,13 @@ class Facts:
         trusted = env.admission is not None and host in env.admission.authenticator.trusted
         return exempt | (_IS_TRUSTED if trusted else 0)
 
-    def _record_of(self, text: str, uri: SipUri, target: Target, called: str) -> Record:
-        """Target, flow, our Via's beginning and Route, packed side, address-of-record, saved target, saved look-up."""
+    def _record_of(
+        self, text: str, uri: SipUri, target: Target, called: str, at: float | None = None
+    ) -> Record:
+        """Target, flow, our Via's beginning and Route, packed side, address-of-record, saved target, saved look-up.
+
+        And one octet: whether large requests are left to the reference, as they may go by TCP (`LargeRequests`).
+        """
         env = self._env
         try:
             planned = plan(Routing(text, uri, [], 1), target, env.policy.own)
@@ -169,8 +175,9 @@ class Facts:
             first_callee_side(target, (), flow, env.policy.seals, env.policy.own), has_local=True
         )
         via = f"{NAMES[flow.transport]} {bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
+        may_move = bytes((env.large.may_move(planned, flow, at),))
         saved = pack(target.saved()), pack(planned.hop)
-        return _record(target.text, flow.pack(), via, self._place(flow), side, called, *saved)
+        return _record(target.text, flow.pack(), via, self._place(flow), side, called, *saved, may_move)
 
     def _place(self, flow: Flow) -> str:
         """How the peer of a flow names us in a Route to it, without the scheme."""

@@ -105,6 +105,12 @@ def is_sendable(hop: Hop) -> bool:
     return 0 < hop[1] < 65536 and is_one_peer(hop[0])
 
 
+def via_of(to: Flow, branch: str, own: OwnDomains) -> bytes:
+    """Return our Via of what is sent over the flow `to`."""
+    port = own.port_of(to.transport)
+    return f"SIP/2.0/{NAMES[to.transport]} {bracketed(to.local)}:{port};branch={branch}".encode()
+
+
 def compose(
     incoming: IncomingRequest,
     plan: Plan,
@@ -121,9 +127,7 @@ def compose(
     """
     request = incoming.message
     uri = plan.text.encode("utf-8", "surrogateescape")
-    transport = to.transport
-    port = policy.own.port_of(transport)
-    via = f"SIP/2.0/{NAMES[transport]} {bracketed(to.local)}:{port};branch={branch}".encode()
+    via = via_of(to, branch, policy.own)
     recorded: list[bytes] = []
     if is_recorded(incoming.method):
         may_relay, target = routing.may_relay, plan.target

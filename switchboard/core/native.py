@@ -49,6 +49,7 @@ def make_engine(env: Environment, reference: "Reference", facts: Facts) -> "Engi
         asserts=bool(env.asserted_domain),
         transactions=caps.transactions if caps else _MANY,
         of_source=caps.recent.limit if caps else _MANY,
+        tcp_above=env.tcp_above,
     )
     engine.saved = env.numbers.saved
     env.numbers = env.branches.numbers = engine

@@ -14,9 +14,11 @@ from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
 from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
+from switchboard.core.large_requests import LargeRequests
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.preprocess import Routing, preprocess
-from switchboard.core.qualifying import Probe, Qualifier, is_probed
+from switchboard.core.probing import Probe, is_probed
+from switchboard.core.qualifying import Qualifier
 from switchboard.core.refusal import Refusal, is_ack_of_such
 from switchboard.core.request import IncomingRequest
 from switchboard.core.response_context import ResponseContext
@@ -41,6 +43,7 @@ class Proxy:
 
     def __init__(self, env: Environment) -> None:
         self.env = env
+        env.large = LargeRequests(env, env.tcp_above)
         self.counters: Counter[str] = Counter()
         self.qualifier: Qualifier | None = None
 
@@ -72,8 +75,8 @@ class Proxy:
                 self._fail(fired, 408, effects)
             elif isinstance(fired[0], Branch):
                 _context(fired[0]).fire(fired[0], fired[1], effects)
-            elif isinstance(fired[0], Probe) and self.qualifier:
-                self.qualifier.gave_up(fired[0])
+            elif isinstance(fired[0], Probe):
+                fired[0].give_up(effects)
         if self.qualifier:
             self.qualifier.handle_timer(effects)
         effects.events += self.env.unconfirmed.take_overdue(effects.now, effects.at)
@@ -101,8 +104,7 @@ class Proxy:
         """A client transaction has ended without a response: in time (408), or since nobody is there (503)."""
         user = client.user
         if isinstance(user, Probe):
-            if self.qualifier:
-                self.qualifier.gave_up(user)
+            user.give_up(effects)
         elif not isinstance(user, Branch):
             note_end(client, status, effects)
             if client.key[1] == "CANCEL" and status == 503:
@@ -153,8 +155,7 @@ class Proxy:
         elif isinstance(client.user, Branch):
             _context(client.user).receive(client.user, response, effects)
         elif isinstance(client.user, Probe):
-            if self.qualifier:
-                self.qualifier.answered(client, client.user, response.status, effects)
+            client.user.receive(response.status, effects)
         elif response.status >= 200:
             note_end(client, response.status, effects)
 

@@ -1,12 +1,8 @@
 """Asks registered phones at intervals whether they are there: OPTIONS qualify (RFC 3261 §11).
 
-Theory. A binding says where a phone was when it registered, not that it is there now. An OPTIONS to the contact tells:
-any final response, also a refusal, comes from somebody who is there. Each router asks the users of its share, all of
-them once in a period, and spreads them evenly over the period, so that ten thousand bindings are a trickle. A request
-is a client transaction like any other, but nothing of it is written ahead: a successor asks anew. It is given up after
-PATIENCE_S, since a phone that is gone is not to get more copies.
-
-The Call-IDs begin with PROBE_CALL_ID: history and figures leave these requests out.
+Theory. A binding says where a phone was when it registered, not that it is there now. An OPTIONS to the contact tells
+(`probing.py`). Each router asks the users of its share, all of them once in a period, and spreads them evenly over
+the period, so that ten thousand bindings are a trickle. Nothing of it is written ahead: a successor asks anew.
 """
 
 from collections import deque
@@ -17,28 +13,20 @@ from math import ceil
 from typing import Final
 from zlib import crc32
 
-from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import ProxyEffects, Question
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import Plan, literal_hop, plan
 from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS, Routing
-from switchboard.core.target import Bound, Target, target_of
-from switchboard.core.targets import PROBE_CALL_ID
-from switchboard.core.timers import Waiting
+from switchboard.core.probing import Probe
+from switchboard.core.target import Bound, target_of
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import NAMES, bracketed
-from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop
 
 TICK_S: Final = 0.05
 """The shortest time between two batches."""
-PATIENCE_S: Final = 4.0
 LOOK_AGAIN_S: Final = 5.0
 """Between two looks while nobody is registered."""
 MOST_TOLD: Final = 100
-_PATIENCE: Final = "Q"
-BRANCH_END: Final = "qualify"
-"""So end the branches of these requests."""
 
 
 class Reach:
@@ -54,18 +42,6 @@ class Reach:
         self.answered_at = 0.0
         self.asked_at = 0.0
         self.silent = 0
-
-
-class Probe(Waiting):
-    """One request that is under way: the user of its client transaction."""
-
-    __slots__ = ("began", "client", "reach")
-
-    def __init__(self, reach: Reach, began: float) -> None:
-        Waiting.__init__(self)
-        self.reach = reach
-        self.began = began
-        self.client: ClientTransaction | None = None
 
 
 class Qualifier:
@@ -107,22 +83,15 @@ class Qualifier:
         pause_s = self._pause_s if self.reaches or self._queue else min(LOOK_AGAIN_S, self._period_s)
         self.due = effects.now + pause_s
 
-    def answered(self, client: ClientTransaction, probe: Probe, status: int, effects: ProxyEffects) -> None:
-        """A response came: a final one, whatever it says, tells that somebody is there."""
-        if status < 200:
-            return
+    def answered(self, probe: Probe, effects: ProxyEffects) -> None:
+        """Somebody is there."""
         self.answers += 1
-        reach = probe.reach
-        probe.armed.clear()
+        reach = _reach_of(probe)
         reach.latency_s, reach.answered_at, reach.silent = effects.now - probe.began, effects.at, 0
-        self._env.layer.abandon(client)
 
-    def gave_up(self, probe: Probe) -> None:
-        """Nobody answered in time, or the network says that nobody is there."""
-        probe.armed.clear()
-        probe.reach.silent += 1
-        if probe.client is not None:
-            self._env.layer.abandon(probe.client)
+    def gave_up(self, probe: Probe, effects: ProxyEffects) -> None:  # noqa: ARG002
+        """Nobody answered."""
+        _reach_of(probe).silent += 1
 
     def _begin_pass(self) -> None:
         users = self._share()
@@ -155,14 +124,12 @@ class Qualifier:
             return
         hop = literal_hop(found.hop)
         if hop is not None:
-            self._send(found, target, reach, hop, effects)
+            self._send(found, reach, hop, effects)
         else:
-            then = partial(self._send, found, target, reach)
+            then = partial(self._send, found, reach)
             self._env.ask(Question(found.hop, user), then, effects)
 
-    def _send(
-        self, found: Plan, target: Target, reach: Reach, hop: Hop | None, effects: ProxyEffects
-    ) -> None:
+    def _send(self, found: Plan, reach: Reach, hop: Hop | None, effects: ProxyEffects) -> None:
         env = self._env
         flow = env.flow_for(found, hop)
         if flow is None:
@@ -170,32 +137,14 @@ class Qualifier:
             return
         if env.policy.own.is_listening_at(flow.host, flow.port):
             return
-        number = env.branches.numbers.branches + 1
-        branch = env.branches.next(BRANCH_END)
-        here = f"{bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
-        lines = [
-            f"OPTIONS {found.text} SIP/2.0",
-            f"Via: SIP/2.0/{NAMES[flow.transport]} {here};branch={branch}",
-            *(f"Route: {route}" for route in found.routes),
-            f"From: <sip:{here}>;tag={env.incarnation}q{number:x}",
-            f"To: <{target.text}>",
-            f"Call-ID: {PROBE_CALL_ID}{env.incarnation}-{number:x}",
-            "CSeq: 1 OPTIONS",
-            f"Max-Forwards: {DEFAULT_MAX_FORWARDS}",
-            "Accept: application/sdp",
-            "Content-Length: 0",
-        ]
-        raw = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
-        probe = Probe(reach, effects.now)
         reach.asked_at = effects.at
         self.asked += 1
-        probe.client = env.layer.open_client(branch, "OPTIONS", flow, raw, probe, effects)
-        env.layer.timers.arm(probe, _PATIENCE, effects.now + PATIENCE_S)
+        Probe(self, reach, env, effects.now).send(found, flow, effects)
 
 
-def is_probed(response: Message) -> bool:
-    """Whether a response answers a request of this kind, which has our Via only."""
-    return response.method == "OPTIONS" and (response.via.branch or "").endswith(BRANCH_END)
+def _reach_of(probe: Probe) -> Reach:
+    assert isinstance(probe.about, Reach)
+    return probe.about
 
 
 def share_of(users: Iterable[str], router: int, routers: int) -> list[str]:

@@ -26,6 +26,7 @@ from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import Fields, ProxyEffects, Question
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
+from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
 from switchboard.core.request import IncomingRequest
@@ -155,8 +156,9 @@ class ResponseContext:
         effects.touch(self.server)
         if branch.final is not None:
             return
-        tried = branch.client.flow if branch.client else None
-        flow = self._env.flow_after(branch.plan, tried)
+        tried, env = branch.client.flow if branch.client else None, self._env
+        flow = env.large.back(branch.plan, tried, effects) if tried else None
+        flow = flow or env.flow_after(branch.plan, tried)
         if flow is None or self._cancelled or self._used() >= MAX_BREADTH:
             self._give_up(branch, self._unreached(branch), effects)
         else:
@@ -304,6 +306,8 @@ class ResponseContext:
         if len(raw) > LARGEST_SENT:
             self._give_up(branch, 513, effects)
             return
+        if len(raw) > env.large.above:
+            flow, raw = env.large.move(branch.plan, flow, raw, identity, effects)
         method = self._received.method
         branch.client = env.layer.open_client(identity, method, flow, raw, branch, effects)
         self.edition += 1
@@ -418,6 +422,7 @@ class ResponseContext:
             response = without_lines(response, lines)
         raw = strip_top_via(response)
         if branch is not None and flow is not None and makes_dialog(response):
+            flow = unmoved(branch.plan, flow)
             raw = lead_to_callee(raw, response, self._received, branch.plan.target, flow, policy.seals)
         self.server.respond(response.status, raw, effects)
 

@@ -222,6 +222,7 @@ class RouterCore:
             "server_transactions": layer.server_count,
             "client_transactions": layer.client_count,
             "repetitions_withheld": layer.repetitions.withheld,
+            **self._env.large.stats(),
         }
         if engine is not None:
             absorbed = counters.get("responses_absorbed", 0)

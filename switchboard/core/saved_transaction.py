@@ -19,7 +19,7 @@ from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientState, ClientTransaction
 from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.environment import Environment
-from switchboard.core.qualifying import Probe
+from switchboard.core.probing import Probe
 from switchboard.core.response_context import ResponseContext, restore_context
 from switchboard.core.server_transaction import ServerState, ServerTransaction
 from switchboard.core.timers import TimerValues

@@ -1,7 +1,7 @@
 """Ingress: edge-rx scans each datagram, asks the filter, and hands it to the worker that handles it."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from switchboard.bounded import TokenBucket
@@ -20,6 +20,7 @@ from switchboard.sip.dispatch import (
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
+from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
 from switchboard.sip.stun import answer_to
 from switchboard.transports.udp_datagrams import receive
@@ -30,14 +31,24 @@ STUN_A_SECOND: Final = 2000
 """Answers to all sources together: 50,000 phones that ask every 25 s."""
 
 
-class IngressInPython:
-    """The reference of `Ingress`. `outboxes`: one a router by number, the registrar's, edge-tx's."""
+Answers = Callable[[Message, int, Hop, Sequence[tuple[str, str]]], tuple[bytes, Hop] | None]
+"""Makes the response to a request from a hop, with a status and more header fields; None: there is to be none."""
 
-    _form = staticmethod(answer_statelessly)
+
+class IngressInPython:
+    """The reference of `Ingress`. `outboxes`: one a router by number, the registrar's, edge-tx's.
+
+    `form`: makes the answers.
+    """
 
     def __init__(
-        self, dispatcher: Dispatcher, edge_filter: EdgeFilter, outboxes: Sequence[PackedOutbox]
+        self,
+        dispatcher: Dispatcher,
+        edge_filter: EdgeFilter,
+        outboxes: Sequence[PackedOutbox],
+        form: Answers = answer_statelessly,
     ) -> None:
+        self._form = form
         self._edge_filter = edge_filter
         *self._peers, self._edge_tx = outboxes
         self._dispatcher = dispatcher

@@ -11,6 +11,7 @@ The time that marks take is the delay of the receiver, which admission control w
 """
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
@@ -51,12 +52,16 @@ class Receiver:
 
     def put(self, item: bytes) -> None:
         """Send a packed item, and keep it."""
-        self.outbox.put(item)
-        self._kept.append(item)
-        self.put_count += 1
-        if len(self._kept) > MOST:
-            self.forgotten += 1
-            self._let_go(self.taken_count + 1)
+        self.put_all((item,))
+
+    def put_all(self, items: Sequence[bytes]) -> None:
+        """Send packed items, and keep them."""
+        self.outbox.put_all(items)
+        self._kept.extend(items)
+        self.put_count += len(items)
+        if (excess := len(self._kept) - MOST) > 0:
+            self.forgotten += excess
+            self._let_go(self.taken_count + excess)
 
     def reached(self) -> int:
         """How many items it has taken."""

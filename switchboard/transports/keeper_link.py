@@ -3,13 +3,16 @@
 import os
 import socket
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from switchboard import codec
 from switchboard.transports.keeper_words import AT_ONCE, GOT_AFTER, MESSAGE_OCTETS, Given, Word
 
 _SERIALS_AT_ONCE = 1000
+_USERS_AT_ONCE = 100
 _ANSWER_S = 5.0
+_HANDED = 8
 
 
 class KeeperLink:
@@ -27,9 +30,10 @@ class KeeperLink:
         self._link.setblocking(False)
         self.is_complete = False
         """Whether all connections are here that there were."""
-        self._got = 0
+        self._got, self._is_urgent = 0, False
         self._ended: list[bytes] = []
         self._known: list[bytes] = []
+        self._users: dict[bytes, str] = {}
 
     @property
     def fd(self) -> int:
@@ -49,6 +53,7 @@ class KeeperLink:
             self.is_complete = True
             return []
         self._got += len(given[0])
+        self._is_urgent |= any(each[_HANDED] for each in given[0])
         for serial, *_ in given[0][len(fds) :]:  # for which the system had no descriptor left
             self.tell_ended(serial)
         return list(zip(given[0], fds, strict=False))
@@ -68,15 +73,24 @@ class KeeperLink:
         """A connection is no stranger's; told at the next `flush`."""
         self._known.append(serial)
 
+    def tell_user(self, serial: bytes, user: str) -> None:
+        """Somebody has registered over a connection; told at the next `flush`."""
+        self._users[serial] = user
+
     def flush(self) -> None:
         """Tell what was gathered, or as much as the keeper takes now."""
         with suppress(BlockingIOError):
-            if self._got >= (GOT_AFTER if self.is_complete else 1):
+            if self._got >= (1 if self._is_urgent or not self.is_complete else GOT_AFTER):
                 self._link.send(codec.pack([Word.GOT, self._got]))
-                self._got = 0
+                self._got, self._is_urgent = 0, False
             while self._known:
                 self._link.send(codec.pack([Word.KNOWN, self._known[:_SERIALS_AT_ONCE]]))
                 del self._known[:_SERIALS_AT_ONCE]
+            while self._users:
+                users = list(islice(self._users.items(), _USERS_AT_ONCE))
+                self._link.send(codec.pack([Word.USERS, [list(each) for each in users]]))
+                for serial, _ in users:
+                    del self._users[serial]
             while self._ended:
                 self._link.send(codec.pack([Word.CLOSED, self._ended[:_SERIALS_AT_ONCE]]))
                 del self._ended[:_SERIALS_AT_ONCE]

@@ -17,7 +17,11 @@ GOT_AFTER: Final = 64
 MESSAGE_OCTETS: Final = 1 << 15
 Given = list[Any]
 """Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, whether a process before
-has had it, and address and port of the peer, which may be behind a proxy."""
+has had it, address and port of the peer, which may be behind a proxy, the user, and what the one who gave it has said
+of it (`Handed`, or [])."""
+Handed = list[Any]
+"""Of a connection in TLS, when it was given: how many octets the kernel had given to us, and the channel's state of
+reading behind them; how many it had accepted from us, and that of writing. Secret."""
 
 
 class Word(IntEnum):
@@ -41,6 +45,8 @@ class Word(IntEnum):
     """Those were all there are."""
     LENT = 8
     """Somebody else gives a connection, whose handshake has ended; with the descriptor."""
+    USERS = 9
+    """Who has registered over connections."""
 
 
 def visit(path: Path) -> socket.socket:
@@ -55,9 +61,11 @@ def visit(path: Path) -> socket.socket:
     return desk
 
 
-def lend(desk: socket.socket, connection: socket.socket, transport: int, source: str) -> None:
+def lend(
+    desk: socket.socket, connection: socket.socket, transport: int, source: str, handed: Handed | None = None
+) -> None:
     """Give the keeper a connection that we have accepted, and whose handshake has ended. OSError.
 
-    `source`: the address of the peer, numeric, as whoever is before us has told it.
+    `source`: the address of the peer, numeric, as whoever is before us has told it. `handed`: of one in TLS.
     """
-    socket.send_fds(desk, [codec.pack([Word.LENT, transport, source])], [connection.fileno()])
+    socket.send_fds(desk, [codec.pack([Word.LENT, transport, source, handed or []])], [connection.fileno()])

@@ -2,9 +2,9 @@
 
 The keeper accepts connections, and holds a duplicate of each descriptor. It listens at a Unix socket in the run
 directory. An edge-stream connects, says its number, and gets the table of its output and all connections that are
-its; later it gets the new ones, and tells which it has made itself, which have ended, and which are of somebody whom
-it knows. The end of the Unix connection shows that the process is gone. Another process of ours (the console) may give
-the keeper a connection that it has accepted.
+its; later it gets the new ones, and tells which it has made itself, which have ended, which are of somebody whom it
+knows, and of whom. The end of the Unix connection shows that the process is gone. Another process of ours (the console)
+may give the keeper a connection that it has accepted; if that is in TLS, with the states of both its directions.
 
 A connection is a *stranger's* until somebody has registered or called over it. The number of connections is bounded,
 of one source and of all; beyond, the oldest stranger goes, and if there is none, the newcomer.
@@ -22,7 +22,7 @@ from typing import Any
 
 from switchboard import codec
 from switchboard.sip.flow import SERIAL_OCTETS
-from switchboard.transports.keeper_words import MESSAGE_OCTETS, Word
+from switchboard.transports.keeper_words import MESSAGE_OCTETS, Handed, Word
 from switchboard.transports.kept import Kept, KeptStream
 from switchboard.transports.tcp_sockets import set_options, set_up
 
@@ -110,7 +110,7 @@ class ConnectionKeeper:
             except OSError:
                 self._pause()
                 break
-            self._admit(sock, str(address[0]), address[1], transport, is_fresh=True)
+            self._admit(sock, str(address[0]), address[1], transport)
         self._give()
 
     def _give(self) -> None:
@@ -125,8 +125,9 @@ class ConnectionKeeper:
                 self.watched.pop(listener.fileno(), None)
 
     def _admit(
-        self, sock: socket.socket, source: str, port: int, transport: int, *, is_fresh: bool = False
+        self, sock: socket.socket, source: str, port: int, transport: int, handed: Handed | None = None
     ) -> None:
+        """`handed`: somebody else has accepted it."""
         if not self._has_room(source):
             self.refused += 1
             sock.close()
@@ -137,7 +138,7 @@ class ConnectionKeeper:
         kept = Kept(sock.detach(), transport, source, port, time.time())
         self._strangers[serial] = self._strangers_of.setdefault(source, {})[serial] = kept
         self._of_source[source] += 1
-        stream.add(serial, kept, is_fresh=is_fresh)
+        stream.add(serial, kept, handed)
 
     def _has_room(self, source: str) -> bool:
         is_over = self._of_source[source] >= self._most_of_source and not self._is_exempt(source)
@@ -200,8 +201,8 @@ class ConnectionKeeper:
                 case [Word.HELLO, int(number)], [] if 0 <= number < len(self._streams):
                     self._begin(number, link)
                     return
-                case [Word.LENT, int(transport), str(source)], [given]:
-                    self._take_lent(socket.socket(fileno=given), source, transport)
+                case [Word.LENT, int(transport), str(source), list(handed)], [given]:
+                    self._take_lent(socket.socket(fileno=given), source, transport, handed)
                 case _:
                     for each in fds:
                         os.close(each)
@@ -210,19 +211,21 @@ class ConnectionKeeper:
         del self.watched[fd]
         link.close()
 
-    def _take_lent(self, sock: socket.socket, source: str, transport: int) -> None:
+    def _take_lent(self, sock: socket.socket, source: str, transport: int, handed: Handed) -> None:
         try:
             set_up(sock)
             port = sock.getpeername()[1]
         except OSError:  # it has ended
             sock.close()
             return
-        self._admit(sock, source, port, transport)
+        self._admit(sock, source, port, transport, handed)
         self._give()
 
     def _begin(self, number: int, link: socket.socket) -> None:
         stream = self._streams[number]
         if stream.link is not None:
+            with suppress(OSError, codec.CodecError):
+                self._hear(stream)  # what the process before has said last
             self.watched.pop(stream.link.fileno(), None)
         self.watched[link.fileno()] = lambda: self._serve(number, lambda: self._hear(stream))
         self._serve(number, lambda: stream.begin(link))
@@ -244,7 +247,7 @@ class ConnectionKeeper:
         """Take what a process says. OSError: it is gone."""
         assert stream.link is not None
         while True:
-            message, fds, _, _ = socket.recv_fds(stream.link, MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
+            message, fds = _receive(stream.link)
             if not message:
                 raise ConnectionResetError
             self._take(stream, codec.unpack(message), fds)
@@ -252,7 +255,8 @@ class ConnectionKeeper:
     def _take(self, stream: KeptStream, said: Any, fds: list[int]) -> None:
         match said, fds:
             case [Word.GOT, int(number)], []:
-                stream.got(number)
+                with suppress(OSError):  # it is gone, and what it has said before is heard all the same
+                    stream.got(number)
             case [Word.MADE, bytes(serial), int(transport), str(source), int(port), float(since_at)], [fd]:
                 self._keep_made(stream, serial, Kept(fd, transport, source, port, since_at))
             case [Word.CLOSED, list(serials)], []:
@@ -261,3 +265,17 @@ class ConnectionKeeper:
             case [Word.KNOWN, list(serials)], []:
                 for serial in serials:
                     self._know(serial)
+            case [Word.USERS, list(users)], []:
+                stream.note_users(users)
+
+
+def _receive(link: socket.socket) -> tuple[bytes, list[int]]:
+    """Return the next message and its descriptors; b"" at the end. OSError.
+
+    That somebody has gone without reading all is told once, before what it has said.
+    """
+    try:
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
+    return message, fds

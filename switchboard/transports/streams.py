@@ -109,8 +109,10 @@ class Streams:
 
     def adopt(self, given: Given, fd: int) -> None:
         """Take a connection that the keeper gives us. One that others had rests, if it can, until something happens."""
-        serial, transport, *_, was_given, _, _ = given
+        serial, transport, _, _, was_given, *_, handed = given
         slot = self._states.find(serial)
+        if slot is None and handed:
+            slot = self._states.enter(serial, *handed)
         can_rest = was_given and (slot is not None or not is_secure(transport))
         rested = Rested(given, fd, slot, time.monotonic())
         if can_rest and not self._output.has_left(serial):
@@ -129,7 +131,7 @@ class Streams:
         return self._begin(rested)
 
     def _begin(self, rested: Rested) -> Connection | None:
-        serial, transport, since_at, is_stranger, was_given, source, port = rested.given
+        serial, transport, since_at, is_stranger, was_given, source, port, user, _ = rested.given
         family = socket.AF_INET6 if ":" in source else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=rested.fd)
         sock.setblocking(False)
@@ -151,7 +153,7 @@ class Streams:
         flow = Flow(transport, local, source, port, connection_of(self._instance, serial))
         connection = Connection(serial, sock, flow, channel, since_at)
         connection.is_stranger, connection.base, connection.given = is_stranger, *counts
-        connection.slot, connection.heard_at = slot, rested.since
+        connection.slot, connection.user, connection.heard_at = slot, user, rested.since
         self._enter(connection)
         self._output.go_on(connection, counts.accepted)
         return connection if connection in self else None
@@ -242,8 +244,9 @@ class Streams:
 
     def know(self, connection: Connection, user: str = "") -> None:
         """It is no stranger's."""
-        if user:
+        if user and user != connection.user:
             connection.user = user
+            self._link.tell_user(connection.serial, user)
         if connection.is_stranger:
             connection.is_stranger = False
             self._link.tell_known(connection.serial)

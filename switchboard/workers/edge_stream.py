@@ -17,11 +17,12 @@ from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.frames import SENT, flow_of, pack_sent
 from switchboard.bus.outbox import Outbox, PackedOutbox
 from switchboard.bus.peer import Peer
+from switchboard.bus.rounds import BatchInterval
 from switchboard.bus.tap import Tap
 from switchboard.core.refusal import answer_on_stream
 from switchboard.edge.admission import KEPT
 from switchboard.edge.filter import EdgeFilter
-from switchboard.edge.ingress import IngressInPython
+from switchboard.edge.ingress import Ingress
 from switchboard.edge.receivers import Receiver
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
@@ -30,6 +31,7 @@ from switchboard.sip.dispatch import REGISTRAR, Dispatcher, parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import NAMES, Flow, is_dialled, is_secure
 from switchboard.sip.message import Message
+from switchboard.sip.respond import warning_of
 from switchboard.sip.scan import scan
 from switchboard.sip.via import Via
 from switchboard.supervisor.open_files import most_connections
@@ -38,8 +40,9 @@ from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Due, StreamLimits
 from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeper_words import NAME
+from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
-from switchboard.workers.edge_rx import filter_policy
+from switchboard.workers.edge_rx import ENOUGH, filter_policy
 from switchboard.workers.held_calls import find_held_calls
 from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
@@ -52,14 +55,10 @@ CLOSED_KEPT: Final = 10_000
 EARLY_KEPT: Final = 10_000
 """Messages that come before the connections do."""
 CONNECTIONS_SHOWN: Final = 10_000
+USER_SHOWN: Final = 128
+"""Octets of a user's name, which the keeper keeps, too."""
 _CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
 _TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.IGNORECASE)
-
-
-class StreamIngress(IngressInPython):
-    """Answers even where the answer is longer than the request."""
-
-    _form = staticmethod(answer_on_stream)
 
 
 class EdgeStream(Actor):
@@ -95,16 +94,19 @@ class EdgeStream(Actor):
         self.outboxes: list[Outbox] = [*routers, registrar, self._closed, *self._lost]
         self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
         self._held_calls = find_held_calls(settings, context, self._dispatcher, f"routers-stream-{instance}")
-        self._ingress = StreamIngress(
+        self._ingress = Ingress(
             self._dispatcher,
             self._edge_filter,
             [*self._receivers, self],  # type: ignore[list-item]
+            answer_on_stream,
         )
         owner = f"{self.name}.{instance}"
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
         most_connections(settings.max_connections)  # the limit of open files may be that of a smaller process
         self._link = link or KeeperLink(settings.run_dir / NAME, instance)
+        self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
+        self._taken = 0  # messages in this round
         self._bad_items = self._early_dropped = 0
         self._early: list[Any] = []
         self._ended_log = EndedLog(time.monotonic())
@@ -144,19 +146,25 @@ class EdgeStream(Actor):
             case _:
                 self._bad_items += 1
 
-    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
-        """connections.list: all of them, as maps."""
-        if question != "connections.list":
-            raise LookupError(question)
-        now, now_at = time.monotonic(), time.time()
-        shown = islice(self._streams, CONNECTIONS_SHOWN)
-        return [self._describe(each, now, now_at) for each in shown]
+    def answer(self, question: str, body: Any) -> Any:
+        """connections.list: CONNECTIONS_SHOWN maps; with [text, skip, limit] those of `page`, and two counts."""
+        match question, body:
+            case "connections.list", None:
+                return self._describe(islice(self._streams, CONNECTIONS_SHOWN))
+            case "connections.list", [str(text), int(skip), int(limit)]:
+                shown, found = page(self._streams, text, max(0, skip), max(0, limit))
+                return [self._describe(shown), found, self._streams.count]
+        raise LookupError(question)
 
     def put(self, item: bytes) -> None:
         """Send a packed item of the ingress: an answer of the edge's own."""
-        items = [codec.unpack(item)]
-        self._show(items)
-        self._send(items[0], time.monotonic())
+        self.put_all((item,))
+
+    def put_all(self, items: Iterable[bytes]) -> None:
+        """Send such items."""
+        unpacked = [codec.unpack(each) for each in items]
+        self._show(unpacked)
+        self._send_all(unpacked, time.monotonic())
 
     def notes(self) -> list[str]:
         """What is to be known of the certificate, and whether calls are led to routers that hold them."""
@@ -243,7 +251,13 @@ class EdgeStream(Actor):
             receiver.look(now)
         self._streams.serve(now)
 
+    def pause_s(self) -> float:
+        """A batch interval, under load."""
+        taken, self._taken = self._taken, 0
+        return self._batch_interval.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
+
     def _hand_on(self, connection: Connection, messages: list[bytes], now: float) -> Sequence[Due]:
+        self._taken += len(messages)
         before = [each.put_count for each in self._receivers]
         for raw in messages:
             self._ingress.take(raw, connection.flow, now)
@@ -309,7 +323,9 @@ class EdgeStream(Actor):
             if found[1] == b"REGISTER":
                 self._edge_filter.sources.phones.add(*connection.flow.hop, now)
                 user = _TO_USER.search(raw)
-                self._streams.know(connection, user[1].decode("utf-8", "replace") if user else "")
+                self._streams.know(
+                    connection, user[1][:USER_SHOWN].decode("utf-8", "replace") if user else ""
+                )
             elif found[1] == b"INVITE":
                 self._streams.know(connection)
         elif not raw.startswith(b"SIP/"):
@@ -352,27 +368,19 @@ class EdgeStream(Actor):
         try:
             request = Message(error.refused, scan(error.refused))
             if not request.status and request.method != "ACK":
-                answer, _ = answer_on_stream(request, error.status, connection.flow.hop)
+                warning = [("Warning", warning_of(ParseError(error.reason)))]
+                answer, _ = answer_on_stream(request, error.status, connection.flow.hop, warning)
                 self.put(pack_sent(connection.flow.pack(), answer))
         except ParseError:
             return
 
+    def _describe(self, connections: Iterable[Connection]) -> list[Description]:
+        now, now_at, worker = time.monotonic(), time.time(), f"{self.name}.{self._instance}"
+        return [describe(each, worker, now, now_at) for each in connections]
+
     def _show(self, items: list[Any]) -> None:
         if self._tap.is_open:
             self._tap.publish(frames.pack("sip.send", items), "", time.time_ns())
-
-    def _describe(self, connection: Connection, now: float, now_at: float) -> dict[str, Any]:
-        return {
-            "user": connection.user,
-            "transport": NAMES[connection.transport],
-            "host": connection.flow.host,
-            "port": connection.flow.port,
-            "cipher": getattr(connection.channel, "cipher", ""),
-            "since_s": round(now_at - connection.since_at, 1),
-            "idle_s": round(now - connection.heard_at, 1),
-            "stranger": connection.is_stranger,
-            "worker": f"{self.name}.{self._instance}",
-        }
 
 
 run = partial(run_actor, EdgeStream)

@@ -14,7 +14,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.tap import topic_of
-from switchboard.core.qualifying import BRANCH_END
+from switchboard.core.probing import BRANCH_END
 from switchboard.core.targets import PROBE_CALL_ID as PROBE
 from switchboard.history.export import HepSender
 from switchboard.history.seen import Direction, Seen, call_id_of

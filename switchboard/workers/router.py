@@ -32,6 +32,7 @@ from switchboard.core.authorization import Admission
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
+from switchboard.core.forwarding import LARGEST_SENT
 from switchboard.core.held_calls import HeldCalls, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
@@ -115,7 +116,7 @@ class RouterService(Actor):
         self._hears_lag = is_here("edge-rx.0", settings)
         self._core = self._make_core()
         self._replica.tell = self._core.bindings_changed
-        self.fast_path = make_fast_path(_RECEIVED, self._core, self._log, self._sender, self._clock.offset)
+        self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
         self._next_look = time.monotonic()
         self._has_left = False
         self._next_telling = 0.0
@@ -408,6 +409,7 @@ class RouterService(Actor):
                 caps=self._caps,
                 admission=admission,
                 asserted_domain=settings.asserted_domain,
+                tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
             ),
             self._log.keyed,
         )

@@ -3,7 +3,8 @@
 import pytest
 from playbook import HOST, LENKA, Board, response
 
-from switchboard.core.qualifying import LOOK_AGAIN_S, PATIENCE_S, Qualifier, share_of
+from switchboard.core.probing import PATIENCE_S
+from switchboard.core.qualifying import LOOK_AGAIN_S, Qualifier, share_of
 from switchboard.core.targets import PROBE_CALL_ID
 
 PERIOD_S = 60.0

@@ -4,10 +4,12 @@ from itertools import product
 
 import pytest
 from mixed_call import NAMED, PORTS, Call, Phone, connection, lenka, lukas
-from playbook import HOST, PORT, Board, Sent, request, response
+from playbook import EPOCH, HOST, PORT, Board, Sent, request, response
 
 from switchboard.core.commands import Lookup
 from switchboard.core.native import IS_COMPILED
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.user_table import pack_users
 from switchboard.sip.address import uri_in
 from switchboard.sip.flow import NAMES, TCP, TLS, UDP, WS, WSS, Flow, is_reliable
 
@@ -195,6 +197,33 @@ def test_a_dialog_whose_connection_is_gone_goes_on_over_the_present_one(transpor
     call.board.answers()
     call.board.receive(response(again.message, 200), call.callee.flow)
     assert call.board.statuses() == [200]
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+@pytest.mark.parametrize("others", [1, 2])
+def test_a_phone_that_has_come_back_is_told_from_the_other_phones_of_its_user(
+    transport: int, others: int
+) -> None:
+    """By its host and transport: a phone of another host or transport is never taken for it."""
+    call = Call(lukas(UDP), lenka(transport))
+    call.up()
+    call.board.sent()
+    back = Phone("lenka", "10.0.0.12", transport, 7)
+    tablets = [Phone("lenka", f"10.0.0.{50 + each}", transport, 20 + each) for each in range(others)]
+    bindings = [
+        Binding(
+            f"sip:lenka@k{each.number}.invalid",
+            q=1.0,
+            expires_at=EPOCH + 1e6,
+            source=f"{each.host}:{each.flow.port}",
+            flow=each.flow.pack(),
+        )
+        for each in (*tablets, back)
+    ]
+    call.board.replica.apply(call.board.replica.number + 1, pack_users({"lenka": bindings}))
+    call.within("BYE", call.caller)
+    call.board.lose(call.board.sent()[0])
+    assert [each.flow for each in call.board.sent()] == [back.flow]
 
 
 @pytest.mark.parametrize("transport", STREAMS)

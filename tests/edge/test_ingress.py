@@ -15,6 +15,7 @@ from sip.messages import anything, mutations
 
 from switchboard import codec
 from switchboard.core.domains import parse_networks
+from switchboard.core.refusal import answer_on_stream, answer_statelessly
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND, STUN_A_SECOND, Ingress, IngressInPython
 from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.sip.dispatch import REGISTRAR, call_id_sum
@@ -35,12 +36,28 @@ def sockets() -> Iterator[list[socket.socket]]:
 
 
 def agree(data: bytes, host: str = "10.0.0.11", port: int = 5060, local: str = "10.0.0.1") -> None:
-    for policy in (LENIENT, STRICT):
-        benches = [Bench(Ingress, policy), Bench(IngressInPython, policy)]
+    for policy, form in (
+        (LENIENT, answer_statelessly),
+        (STRICT, answer_statelessly),
+        (STRICT, answer_on_stream),
+    ):
+        benches = [Bench(each, policy, form=form) for each in (Ingress, IngressInPython)]
         for bench in benches:
             bench.ingress.take(data, udp(host, port, local), 100.0)
         compiled, reference = (bench.outcome() for bench in benches)
         assert compiled == reference, data
+
+
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
+def test_over_a_connection_an_answer_may_be_longer(make: type[Ingress] | type[IngressInPython]) -> None:
+    raw = register(b"sip:10.0.0.1").replace(b"Call-ID: c\r\n", b"Call-ID: c\r\nl:0\r\n")
+    for form, answers in ((answer_statelessly, 0), (answer_on_stream, 1)):
+        bench = Bench(make, STRICT, form=form)
+        bench.ingress.take(raw, udp("10.0.0.13", 5060, "10.0.0.1"), 1e5)
+        assert (len(bench.boxes[-1].items), bench.ingress.stats()["answers_withheld"]) == (
+            answers,
+            1 - answers,
+        )
 
 
 @pytest.mark.parametrize("make", [Ingress, IngressInPython])

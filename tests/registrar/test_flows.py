@@ -136,6 +136,16 @@ def test_an_answer_has_all_that_phones_wait_for(contact: str, extra: str) -> Non
     assert all(b">" in line and b";expires=" in line for line in contacts)
 
 
+def test_an_answer_is_not_folded_even_if_the_request_is() -> None:
+    """Linphone ignores one whose CSeq is."""
+    raw = register(BROWSER).replace(b"CSeq: ", b"CSeq:\r\n ").replace(b"Call-ID: ", b"Call-ID:\r\n\t")
+    desk = Desk()
+    with desk.store.batch():
+        answer = desk.registrar.process(parse_message(raw), SOURCE, desk.now_at, connection(1))
+    assert not any(line[:1] in (b" ", b"\t") for line in answer.response.split(b"\r\n"))
+    assert b"\r\nCSeq: " in answer.response
+
+
 FLOW_CONTACT = f"<sip:a@10.0.0.9>;{PHONE};reg-id=1"
 
 

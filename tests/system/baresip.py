@@ -32,7 +32,15 @@ class Baresip:
     """
 
     def __init__(
-        self, lan: Lan, host: str, user: str, home: Path, transport: str = "udp", *, outbound: bool = False
+        self,
+        lan: Lan,
+        host: str,
+        user: str,
+        home: Path,
+        transport: str = "udp",
+        *,
+        outbound: bool = False,
+        password: str = "none",
     ) -> None:
         self.user = user
         self.address = lan.addresses[host]
@@ -44,7 +52,7 @@ class Baresip:
         flows = _OUTBOUND.format(hub=HUB) if outbound else ""
         port = ":5061" if transport == "tls" else ""
         (home / "accounts").write_text(
-            f"<{self.uri}{port};transport={transport}>;auth_pass=none;regint=600{flows}\n"
+            f"<{self.uri}{port};transport={transport}>;auth_pass={password};regint=600{flows}\n"
         )
         (home / "contacts").touch()
         self._running: Console | None = None

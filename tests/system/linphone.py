@@ -56,7 +56,7 @@ class Linphone:
     With `video` the phone can send a still picture, and takes the video that it is offered. With
     `outbound_proxy` all its requests go to the switchboard, not only those for its domain or its dialogs.
     `domain`: the switchboard's address. `password`: what it shows where it is asked for one in `realm`. It registers
-    over `transport`; with TLS it wants a certificate of `authority` (PEM).
+    over `transport`; with TLS it wants a certificate of `authority` (PEM). `listens_on_tcp`: at its port of UDP, too.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Linphone:
         realm: str = "switchboard",
         transport: str = "udp",
         authority: Path | None = None,
+        listens_on_tcp: bool = False,
     ) -> None:
         self.user = user
         self._domain = domain
@@ -89,7 +90,7 @@ class Linphone:
             max_calls=max_calls,
             route=f"<sip:{domain};lr>" if outbound_proxy else "",
             transport=transport,
-            tcp_port=5060 if transport == "tcp" else 0,
+            tcp_port=5060 if transport == "tcp" or listens_on_tcp else 0,
             tls_port=5061 if transport == "tls" else 0,
             port=":5061" if transport == "tls" else "",
             trust=_TRUST.format(authority=authority) if authority else "",
@@ -247,6 +248,10 @@ class Linphone:
     def stop(self) -> None:
         """Switch the phone off."""
         self._console.close("quit")
+
+    def crash(self) -> None:
+        """It is gone, and has told nobody."""
+        self._console.kill()
 
     @property
     def _console(self) -> Console:

@@ -30,26 +30,40 @@ class Pjsua:
         *,
         outbound: bool = True,
         authority: Path | None = None,
+        password: str = "",
     ) -> None:
         home.mkdir()
         self.user = user
         self.address = lan.addresses[host]
         self._log = home / "log"
         words = ["--server", HUB, "--user", user, "--transport", transport, "--log", str(self._log)]
+        words += ["--password", password] if password else []
         words += ["--outbound"] if outbound else []
         words += ["--authority", str(authority)] if authority else []
         self._command = lan.command(host, sys.executable, "-P", str(PROGRAM), *words)
         self._running: Console | None = None
 
     def __enter__(self) -> "Pjsua":
-        self._running = Console(self.user, self._command, os.environ | {"TERM": "dumb"}, self._log)
+        self.start()
         self.wait_registered()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Switch it on."""
+        self._running = Console(self.user, self._command, os.environ | {"TERM": "dumb"}, self._log)
+
+    def stop(self) -> None:
+        """Switch it off."""
         self._console.close("quit")
+
+    def wait_refused(self, status: int) -> None:
+        """The registrar has refused it so."""
+        self._console.wait(rf"registration {status}\b")
 
     def wait_registered(self) -> None:
         """The registrar has said 200 (again)."""

@@ -141,13 +141,15 @@ def _account_config(options: Namespace) -> pj.AccountConfig:
     config.regConfig.registrarUri = way
     config.regConfig.randomRetryIntervalSec = 1
     config.sipConfig.proxies.append(f"{way};lr")
+    if options.password:
+        config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", options.user, 0, options.password))
     config.natConfig.sipOutboundUse = int(options.outbound)
     return config
 
 
 def _options() -> Namespace:
     parser = ArgumentParser()
-    for name in ("server", "user", "transport", "log", "authority"):
+    for name in ("server", "user", "transport", "log", "authority", "password"):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--outbound", action="store_true")
     return parser.parse_args()

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -64,6 +65,11 @@ class StreamEndpoint(Endpoint):
             self.net.remove(self._socket)
         self._socket.close()
 
+    def reset(self) -> None:
+        """End the connection by a RST."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
     def _encode(self, raw: bytes) -> bytes:
         return raw
 
@@ -100,9 +106,74 @@ class StreamAgent(UserAgent):
         """The URI at which it says that it is reached."""
         return f"sip:{self.user}@{host_port(self.address)};transport=tcp"
 
+    def come_back(self) -> None:
+        """Register over another connection."""
+        self._endpoint = self._open(self.address[0])
+        self.register().expect(200)
+
 
 def registered_on_stream(net: Net, name: str) -> StreamAgent:
     """A phone on TCP whose contact the switchboard knows."""
     phone = StreamAgent(net, name)
     phone.register().expect(200)
     return phone
+
+
+class AcceptedEndpoint(StreamEndpoint):
+    """A connection that the switchboard has made to a phone."""
+
+    def __init__(
+        self, net: Net, name: str, accepted: socket.socket, receive: Callable[[bytes, Address], None]
+    ) -> None:
+        self._accepted = accepted
+        super().__init__(net, name, accepted.getsockname()[0], accepted.getpeername()[:2], receive)
+
+    def _open(self, host: str) -> socket.socket:  # noqa: ARG002
+        return self._accepted
+
+
+class Listener(Endpoint):
+    """Takes connections at `address`; `accepted` is called with each."""
+
+    def __init__(
+        self, net: Net, name: str, address: Address, accepted: Callable[[socket.socket], object]
+    ) -> None:
+        self._at, self._accepted = address, accepted
+        super().__init__(net, name, address[0], lambda _raw, _source: None)
+
+    def _open(self, host: str) -> socket.socket:  # noqa: ARG002
+        return socket.create_server(self._at)
+
+    def read(self) -> None:
+        """Take the next connection."""
+        self._accepted(self._socket.accept()[0])
+
+
+class ListeningAgent(UserAgent):
+    """A user agent on UDP that listens on TCP, too, at the same port."""
+
+    def __init__(self, net: Net, name: str, host: str) -> None:
+        super().__init__(net, name, host)
+        self.connections: list[AcceptedEndpoint] = []
+        """Those that came."""
+        self.listener = Listener(net, self.user, self.address, self._accept_connection)
+
+    def stop_listening(self) -> None:
+        """End what is there of TCP."""
+        self.listener.close()
+        for each in self.connections:
+            each.close()
+
+    def _accept_connection(self, accepted: socket.socket) -> None:
+        connection = AcceptedEndpoint(
+            self.net, self.user, accepted, lambda raw, source: self._receive_over(connection, raw, source)
+        )
+        self.connections.append(connection)
+
+    def _receive_over(self, connection: AcceptedEndpoint, raw: bytes, source: Address) -> None:
+        """What comes over a connection is answered over it."""
+        own, self._endpoint = self._endpoint, connection
+        try:
+            self._receive(raw, source)
+        finally:
+            self._endpoint = own

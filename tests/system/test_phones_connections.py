@@ -1,6 +1,7 @@
 """Real phones on TCP: they register, call and are called, and what happens when their connections are reset."""
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +19,9 @@ from system.tools import require_root, require_tools
 
 pytestmark = [pytest.mark.system, pytest.mark.phones]
 
+ADDRESS = (HUB, 5060)
+LIMIT = 50
+"""Of connections from one host."""
 BACK_S = 30.0
 """Linphone and pjsua2 register again within some seconds."""
 
@@ -59,7 +63,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     home = tmp_path_factory.mktemp("phones")
     with ExitStack() as stack:
         lan = stack.enter_context(Lan(["lukas", "lenka", "peter", "guest"]))
-        board = stack.enter_context(Switchboard(host=HUB, port=5060, namespace=lan.hub))
+        limit = {"SWITCHBOARD_MAX_CONNECTIONS_A_SOURCE": str(LIMIT)}
+        board = stack.enter_context(Switchboard(limit, host=HUB, port=5060, namespace=lan.hub))
         lukas, lenka, peter = (
             stack.enter_context(Linphone(lan, user, home / user, transport=transport))
             for user, transport in (("lukas", "tcp"), ("lenka", "tcp"), ("peter", "udp"))
@@ -82,6 +87,18 @@ def test_they_are_bound_to_their_connections(office: Office) -> None:
 @pytest.mark.parametrize(("caller", "callee"), [("lukas", "lenka"), ("lukas", "peter"), ("peter", "lukas")])
 def test_calls_in_all_mixes(office: Office, caller: str, callee: str) -> None:
     call(getattr(office, caller), getattr(office, callee))
+
+
+def test_strangers_beyond_the_limit_end_no_connection_of_a_phone(office: Office) -> None:
+    """Linphone registers again at once, and for ever, if it is closed after a 200."""
+    before = office.sources("lukas")
+    registrations = office.lukas.log().count("\nREGISTER sip:")
+    with office.lan.entered("lukas"), ExitStack() as stack:
+        strangers = [stack.enter_context(socket.create_connection(ADDRESS)) for _ in range(LIMIT + 20)]
+        assert strangers[0].recv(1) == b"", "the oldest stranger is closed"
+    call(office.peter, office.lukas)
+    assert office.sources("lukas") == before
+    assert office.lukas.log().count("\nREGISTER sip:") == registrations
 
 
 def test_linphone_comes_back_over_another_connection(office: Office) -> None:

@@ -6,12 +6,13 @@ from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from system.browser import PATIENCE_MS, VOICE_FLAGS, open_browser, open_page, serious_flaws
+from system.browser import PATIENCE_MS, open_page, serious_flaws
 from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
 from system.user_agent import registered
-from system.web_phones import STACKS, WebPhone, build_phones, served
+from system.web_phones import STACKS, WebPhone
 
+pytest_plugins = ["system.web_fixtures"]
 pytestmark = [pytest.mark.system, pytest.mark.phones]
 
 PAIRS = list(product(STACKS, STACKS))
@@ -22,20 +23,6 @@ class MakePhone(Protocol):
     """Makes a registered phone of a stack, over `wss` or `ws`."""
 
     def __call__(self, stack: str, scheme: str = "ws") -> WebPhone: ...
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("web")
-    build_phones(directory)
-    with served(directory) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser(*VOICE_FLAGS) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -170,23 +157,47 @@ def test_sipjs_thinks_it_is_registered_when_its_socket_has_closed_and_its_bindin
     theirs.wait_for("ringing")
 
 
-@pytest.mark.parametrize(
-    ("worker", "scheme"),
-    [("edge-stream", "ws"), ("edge-stream", "wss"), ("router", "wss"), ("registrar", "ws")],
-)
-def test_a_call_outlives_a_killed_worker(
-    make_phone: MakePhone, switchboard: Switchboard, worker: str, scheme: str
+@pytest.mark.parametrize(("caller", "callee"), PAIRS)
+def test_calls_over_wss_outlive_an_edge_stream_that_is_killed_in_each_phase(
+    make_phone: MakePhone, switchboard: Switchboard, caller: str, callee: str
 ) -> None:
-    ours, theirs = make_phone("JsSIP", scheme), make_phone("SIP.js")
+    ours, theirs = make_phone(caller, "wss"), make_phone(callee, "wss")
+    ours.do("call", theirs.user)
+    switchboard.kill("edge-stream")
+    theirs.wait_for("ringing")
+    switchboard.kill("edge-stream")
+    theirs.do("answer")
+    for phone in (ours, theirs):
+        phone.wait_for("talking")
+        phone.wait_voice()
+    switchboard.kill("edge-stream")
+    for phone in (ours, theirs):
+        phone.wait_voice()
+    hang_up(ours, theirs)
+    connect(theirs, ours)
+    for phone in (ours, theirs):
+        phone.wait_voice()
+    hang_up(theirs, ours)
+
+
+def hang_up(ours: WebPhone, theirs: WebPhone) -> None:
+    """We hang up; nobody has lost a connection."""
+    ours.do("hangUp")
+    for phone in (ours, theirs):
+        phone.wait_for("ended")
+        assert "disconnected" not in phone.events()
+
+
+@pytest.mark.parametrize("worker", ["router", "registrar"])
+def test_a_call_outlives_a_killed_worker(
+    make_phone: MakePhone, switchboard: Switchboard, worker: str
+) -> None:
+    ours, theirs = make_phone("JsSIP", "wss"), make_phone("SIP.js")
     connect(ours, theirs)
     for each in [one for one in switchboard.status() if one["name"] == worker]:
         switchboard.kill(worker, each["instance"])
     wait_until(lambda: switchboard.is_up() or None, "everything up")
-    ours.wait_voice()
-    theirs.do("hangUp")
-    for phone in (ours, theirs):
-        phone.wait_for("ended")
-        assert "disconnected" not in phone.events()
+    hang_up(theirs, ours)
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,10 @@ class WebPhone:
         told = [self._number, action, list(arguments)]
         return self._page.evaluate("([number, action, told]) => { phones[number][action](...told) }", told)
 
+    def pause(self, milliseconds: float) -> None:
+        """Let it do what it does by itself."""
+        self._page.wait_for_timeout(milliseconds)
+
     @property
     def is_registered(self) -> bool:
         """What it thinks itself."""

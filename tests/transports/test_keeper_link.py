@@ -16,7 +16,7 @@ LIMIT_S = 5.0
 
 
 def given(serial: bytes) -> list[object]:
-    return [serial, TCP, 1.0, True, False, "", 9]
+    return [serial, TCP, 1.0, True, False, "", 9, "", []]
 
 
 def test_connections_for_which_there_was_no_descriptor_are_given_back() -> None:

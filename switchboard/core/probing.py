@@ -1,0 +1,87 @@
+"""Asks an address whether a phone is there: one OPTIONS (RFC 3261 §11), a client transaction that nobody saves.
+
+Any final response, also a refusal, comes from somebody who is there. A request is given up after PATIENCE_S, since a
+phone that is gone is not to get more copies. The Call-IDs begin with PROBE_CALL_ID: history and figures leave these
+requests out.
+"""
+
+from typing import Final, Protocol
+
+from switchboard.core.client_transaction import ClientTransaction
+from switchboard.core.commands import ProxyEffects
+from switchboard.core.environment import Environment
+from switchboard.core.forwarding import Plan
+from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS
+from switchboard.core.targets import PROBE_CALL_ID
+from switchboard.core.timers import Waiting
+from switchboard.sip.flow import NAMES, Flow, bracketed
+from switchboard.sip.message import Message
+
+PATIENCE_S: Final = 4.0
+BRANCH_END: Final = "qualify"
+"""So end the branches of these requests."""
+_PATIENCE: Final = "Q"
+
+
+class Asker(Protocol):
+    """Who wants to know."""
+
+    def answered(self, probe: "Probe", effects: ProxyEffects) -> None: ...
+    def gave_up(self, probe: "Probe", effects: ProxyEffects) -> None: ...
+
+
+class Probe(Waiting):
+    """One request that is under way: the user of its client transaction. `about`: what its asker makes of it."""
+
+    __slots__ = ("_asker", "_client", "_env", "about", "began")
+
+    def __init__(self, asker: Asker, about: object, env: Environment, began: float) -> None:
+        Waiting.__init__(self)
+        self.about = about
+        self.began = began
+        self._asker = asker
+        self._env = env
+        self._client: ClientTransaction | None = None
+
+    def send(self, found: Plan, flow: Flow, effects: ProxyEffects) -> None:
+        """Ask at the end of `flow`, as is planned."""
+        env = self._env
+        number = env.branches.numbers.branches + 1
+        branch = env.branches.next(BRANCH_END)
+        here = f"{bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
+        lines = [
+            f"OPTIONS {found.text} SIP/2.0",
+            f"Via: SIP/2.0/{NAMES[flow.transport]} {here};branch={branch}",
+            *(f"Route: {route}" for route in found.routes),
+            f"From: <sip:{here}>;tag={env.incarnation}q{number:x}",
+            f"To: <{found.target.text}>",
+            f"Call-ID: {PROBE_CALL_ID}{env.incarnation}-{number:x}",
+            "CSeq: 1 OPTIONS",
+            f"Max-Forwards: {DEFAULT_MAX_FORWARDS}",
+            "Accept: application/sdp",
+            "Content-Length: 0",
+        ]
+        raw = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+        self._client = env.layer.open_client(branch, "OPTIONS", flow, raw, self, effects)
+        env.layer.timers.arm(self, _PATIENCE, effects.now + PATIENCE_S)
+
+    def receive(self, status: int, effects: ProxyEffects) -> None:
+        """A response came: a final one, whatever it says, tells that somebody is there."""
+        if status >= 200:
+            self._end()
+            self._asker.answered(self, effects)
+
+    def give_up(self, effects: ProxyEffects) -> None:
+        """Nobody answered in time, or the network says that nobody is there."""
+        self._end()
+        self._asker.gave_up(self, effects)
+
+    def _end(self) -> None:
+        self.armed.clear()
+        if self._client is not None:
+            self._env.layer.abandon(self._client)
+
+
+def is_probed(response: Message) -> bool:
+    """Whether a response answers a request of this kind, which has our Via only."""
+    return response.method == "OPTIONS" and (response.via.branch or "").endswith(BRANCH_END)
