@@ -11,6 +11,8 @@ cdef enum:
     IPV4 = 2  # AF_INET, AF_INET6 of Linux
     IPV6 = 10
     UDP = 1
+    WSS = 5
+    CONNECTION_SIZE = 9
     H_EXPIRES = 11
     H_REQUIRE = 13
     H_SUPPORTED = 14
@@ -24,8 +26,9 @@ cdef enum:
     NEVER_TOO_BRIEF = 3600
 
 cdef struct Source:
-    # Where a datagram came from. `port_at`: where the flow has its port.
+    # Where a message came from. `port_at`: where the flow has its port. `connection`: nothing for UDP.
     Slice flow
+    Slice connection
     Py_ssize_t port_at
     int port
     Slice host
@@ -41,6 +44,7 @@ cdef struct Register:
     Slice user_agent
     Wanted wanted
     bint has_contact
+    bint is_outbound  # the contact is bound to a flow, and the phone knows what that is (RFC 5626)
     int64_t expires
 
 cdef struct Bindings:
@@ -53,16 +57,21 @@ cdef struct Bindings:
 
 
 cdef bint read_source(Slice flow, Source *source) noexcept nogil:
-    """Read a flow over UDP (sip/flow.py); False if it is another one, or an address with several spellings."""
+    """Read the flow of what came (sip/flow.py); False if there is none, or an address with several spellings."""
     cdef const uint8_t *at = flow.at + 1
     cdef const uint8_t *end = flow.at + flow.size
     cdef int family
-    if flow.size < 2 or flow.at[0] != UDP or end - at < 2 + at[0] or (at[0] != 0 and at[0] != 4 and at[0] != 16):
+    cdef int connection_size
+    if flow.size < 2 or not UDP <= flow.at[0] <= WSS:
         return False
+    if end - at < 2 + at[0] or (at[0] != 0 and at[0] != 4 and at[0] != 16):
+        return False
+    connection_size = 0 if flow.at[0] == UDP else CONNECTION_SIZE
     at += 1 + at[0]
     family = IPV4 if at[0] == 4 else IPV6
-    if (at[0] != 4 and at[0] != 16) or end - at != 3 + at[0]:
+    if (at[0] != 4 and at[0] != 16) or end - at != 3 + at[0] + connection_size:
         return False
+    source.connection = slice_of(end - connection_size, end)
     source.text[0] = c'['
     if inet_ntop(family, at + 1, source.text + 1, 50) == NULL:
         return False
@@ -158,17 +167,41 @@ cdef bint _read_wishes(Register *register) noexcept nogil:
     return not _wants_more(register)
 
 
-cdef bint _wants_more(const Register *register) noexcept nogil:
-    """Whether it wants a GRUU or a flow, or names a GRUU (RFC 5626, 5627)."""
+cdef bint _wants_more(Register *register) noexcept nogil:
+    """Whether it wants a GRUU or names one (RFC 5627), or a flow that does not lead to the phone (RFC 5626)."""
     cdef const Message *message = &register.message
     cdef Slice supported = value_of(message, H_SUPPORTED)
+    register.is_outbound = False
     if message.seen[H_SUPPORTED] > 1 or _holds(supported, b"gruu", 4):
+        return True
+    if message.seen[H_VIA] > 1 and register.source.connection.size:
         return True
     if not register.has_contact:
         return False
-    if register.wanted.reg_id.size and (message.seen[H_VIA] > 1 or _holds(supported, b"outbound", 8)):
-        return True
+    if register.wanted.reg_id.size:
+        if message.seen[H_VIA] > 1:
+            return True
+        register.is_outbound = register.wanted.instance.size > 0 and _holds_tag(supported, b"outbound", 8)
+        if not register.is_outbound and _holds(supported, b"outbound", 8):
+            return True
     return _holds(register.wanted.uri, b";gr", 3)
+
+
+cdef bint _holds_tag(Slice tags, const char *tag, Py_ssize_t size) noexcept nogil:
+    """Whether the tag is one of a list, written in lower case."""
+    cdef const uint8_t *at = tags.at
+    cdef const uint8_t *end = tags.at + tags.size
+    cdef const uint8_t *stop
+    while at < end:
+        stop = run(at, end, IN_TOKEN)
+        if stop < end and stop[0] != c',':
+            return False
+        if is_text(slice_of(at, stop), tag, size):
+            return True
+        at = stop + 1
+        while at < end and at[0] == c' ':
+            at += 1
+    return False
 
 
 cdef bint _holds(Slice text, const char *part, Py_ssize_t size) noexcept nogil:
@@ -209,19 +242,22 @@ cdef int rebound(Register *register, Bindings *bindings, bint is_added) noexcept
     cdef Message *message = &register.message
     cdef int at, alike, left = 0
     cdef Bound *bound
+    cdef Slice flow = register.source.flow if register.source.connection.size else nothing()
     for at in range(bindings.count):
         bound = &bindings.bound[at]
         alike = DIFFERENT
         if register.has_contact:
-            alike = likeness_of(register.wanted.uri, &register.wanted.plain, bound.contact)
-            if alike == DIFFERENT and is_added:
-                alike = is_successor(&register.wanted, bound.params)
+            alike = meant(&register.wanted, is_added, flow, message.call_id, bound)
         if alike == UNCLEAR or (same(bound.call_id, message.call_id) and bound.cseq >= message.sequence):
             return -1  # out of order, or repeated
         bindings.kept[at] = alike == DIFFERENT
         bindings.is_changed |= alike == SAME
         left += alike == DIFFERENT
     return left
+
+
+cdef bytes _seconds_of(str name):
+    return b"%d" % reference("switchboard.registrar.outbound", name)
 
 
 cdef class Reception:
@@ -237,7 +273,7 @@ cdef class Reception:
     cdef int64_t _row
     cdef bint _may_change
     cdef Answered _answered
-    cdef bytes _secret, _date
+    cdef bytes _secret, _date, _flow_timer, _udp_flow_timer
     cdef int64_t _date_second, _min_expires, _max_expires, _default_expires
     cdef Py_ssize_t _max_contacts
     cdef Facts _facts
@@ -254,6 +290,7 @@ cdef class Reception:
         self._reference, self._registrar, self._store = reference, registrar, registrar.store
         self._answered, self._secret = reference.answered, registrar.secret
         self._date, self._date_second = b"", -1
+        self._flow_timer, self._udp_flow_timer = _seconds_of("FLOW_TIMER_S"), _seconds_of("UDP_FLOW_TIMER_S")
         self._min_expires, self._max_expires = policy.min_expires, policy.max_expires
         self._default_expires, self._max_contacts = policy.default_expires, policy.max_contacts
 
@@ -350,8 +387,11 @@ cdef class Reception:
         found = self._packed_answer()
         if self._bindings.is_changed or self._bindings.until:
             self._put_record()
+            if register.source.connection.size:
+                self._registrar.tell_bound(text_of(register.user), bytes_of(flow))
         self._answered.keep(content(&self._key), found, now)
-        self._note_registered(flow, now)
+        if not register.source.connection.size:
+            self._note_registered(flow, now)
         self.replied += 1
         return found
 
@@ -377,6 +417,7 @@ cdef class Reception:
         pack_text(&self._key, message.via_host)
         pack_number(&self._key, message.port)
         pack_text(&self._key, message.method_text)
+        put_slice(&self._key, self._register.source.connection)
 
     cdef bint _knows_user(self) except -1:
         """Whether To names a user of ours by a plain URI without parameters."""
@@ -479,7 +520,7 @@ cdef class Reception:
                 put_slice(to, bindings.bound[at].packed)
         if bindings.until:
             is_translated = self._is_translated()
-            pack_list(to, 11)
+            pack_list(to, PLAIN_FIELDS + (register.source.connection.size > 0))
             pack_text(to, register.wanted.uri)
             pack_real(to, 1.0 if register.wanted.q < 0 else register.wanted.q / 1000.0)
             pack_real(to, bindings.until)
@@ -491,6 +532,8 @@ cdef class Reception:
             pack_text(to, register.user_agent)
             pack_text(to, register.source.hop)
             pack_text(to, message.branch)
+            if register.source.connection.size:
+                pack_octets(to, register.source.flow)
         return True
 
     cdef int _put_record(self) except -1:
@@ -528,6 +571,9 @@ cdef class Reception:
         for at in range(bindings.count):
             if bindings.kept[at]:
                 put_contact(to, bindings.bound[at].contact, bindings.bound[at].params, bindings.bound[at].until - now_at)
+        if bindings.until and register.is_outbound:
+            put(to, b"\r\nRequire: outbound\r\nFlow-Timer: ", 33)
+            put_slice(to, slice_in(self._flow_timer if register.source.connection.size else self._udp_flow_timer))
         put(to, b"\r\nDate: ", 8)
         if <int64_t>now_at != self._date_second:
             self._date_second = <int64_t>now_at
@@ -592,7 +638,7 @@ cdef class Reception:
         cdef Buffer *to = &self._item
         self._text.size = to.size = 0
         put_slice(&self._text, source.flow)
-        if not register.message.rport:
+        if not (register.message.rport or source.connection.size):
             self._text.data[source.port_at] = <uint8_t>(register.message.port >> 8)
             self._text.data[source.port_at + 1] = <uint8_t>register.message.port
         pack_list(to, 4)

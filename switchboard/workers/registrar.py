@@ -33,7 +33,6 @@ from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers
-from switchboard.sip.flow import UDP
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
@@ -215,8 +214,7 @@ class RegistrarService(Actor):
     def _tell_edge(self) -> None:
         """How far we are, and from where phones have registered."""
         for source in self._reception.take_sources():
-            if source[0] == UDP:  # edge-streams see for themselves
-                self._sources.put([source])
+            self._sources.put([source])
         self._sources.flush()
         if (stamp := self._reception.take_stamp()) is not None:
             self._edge_rx.send("sip.taken", [f"{self.name}.0", stamp])
