@@ -171,6 +171,9 @@ def _why(call: ExplainedCall, found: Advice | None) -> tuple[str, list[str]]:
     if found is not None:
         return f"{found.sentence} ({answer}).", list(found.checks)
     advice = advice_on(call.final.status, by_phone=call.final_is_by_phone)
+    checks = (
+        () if _is_undelivered(call) and call.silent else advice.checks
+    )  # what the network says is more exact
     values = {
         "caller": call.caller,
         "callee": call.callee,
@@ -178,7 +181,7 @@ def _why(call: ExplainedCall, found: Advice | None) -> tuple[str, list[str]]:
         "answer": answer,
     }
     sentence = _sentence(call, advice.sentence, call.final_is_by_phone)
-    return sentence.format_map(values), [check.format_map(values) for check in advice.checks]
+    return sentence.format_map(values), [check.format_map(values) for check in checks]
 
 
 def _sentence(call: ExplainedCall, usual: str, by_phone: bool) -> str:
@@ -194,7 +197,8 @@ def _silence(call: ExplainedCall) -> list[str]:
     if _is_undelivered(call):
         return [
             f"Nobody is at {each.seen.destination}, as the network says (ICMP): the port is closed. The phone was "
-            "switched off, or has another address now, and has not told."
+            f"switched off, or has another address now and has not registered it; `switchboard bindings --user "
+            f"{call.callee}` shows what it has registered."
             for each in call.silent
             if transport_of(each.seen.raw) == NAMES[UDP]
         ]

@@ -38,12 +38,17 @@ def _access(call: ExplainedCall, place: Place) -> Advice | None:
 
 
 def _secure(call: ExplainedCall, _: Place) -> Advice | None:
-    if _status(call) != 416 or not call.invite.uri.lower().startswith("sips:"):
+    if _status(call) not in (416, 480) or not call.invite.uri.lower().startswith("sips:"):
         return None
+    dialled = f"{call.caller} dialled a sips: address, which demands encryption all the way, and"
+    if _status(call) == 416:
+        return Advice(
+            f"{dialled} TLS is off at this switchboard",
+            ("Dial sip: in place of sips:, or switch TLS on here (setting tls).",),
+        )
     return Advice(
-        f"{call.caller} dialled a sips: address, which demands encryption all the way, and this switchboard has "
-        "none",
-        ("Dial sip: in place of sips:, and switch off TLS (secure calls) in the caller's phone.",),
+        f"{dialled} no phone of {call.callee} is registered over TLS",
+        (f"Dial sip: in place of sips:, or let the phone of {call.callee} register over TLS.",),
     )
 
 

@@ -164,7 +164,8 @@ def test_nobody_listens(tries: int) -> None:
     assert account.sentences[-1] == "The call could not be delivered to lenka (500 Server Internal Error)."
     assert [line for line in account.advice if "10.0.0.3:5060" in line] == [
         "Nobody is at 10.0.0.3:5060, as the network says (ICMP): the port is closed. The phone was switched off, or "
-        "has another address now, and has not told."
+        "has another address now and has not registered it; `switchboard bindings --user lenka` shows what it has "
+        "registered."
     ]
 
 

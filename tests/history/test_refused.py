@@ -57,7 +57,12 @@ PROOF = "Proxy-Authorization: ***\r\n"
         (
             refused(416, "sips:lenka@example.org"),
             "lukas dialled a sips: address, which demands encryption all the way",
-            "Dial sip: in place of sips:",
+            "or switch TLS on here (setting tls)",
+        ),
+        (
+            refused(480, "sips:lenka@example.org"),
+            "demands encryption all the way, and no phone of lenka is registered over TLS",
+            "let the phone of lenka register over TLS",
         ),
         (
             refused(500, "sip:bob@10.9.9.9;transport=tls"),
@@ -117,6 +122,12 @@ def test_a_contact_that_asks_for_what_we_do_not_speak(monkeypatch: pytest.Monkey
     monkeypatch.setitem(CONTACTS, "lenka", ["sip:lenka@10.0.0.3;transport=TLS"])
     account = explain(refused(500), OURS)
     assert "sip:lenka@10.0.0.3;transport=TLS, which asks for TLS" in account.sentences[-1]
+
+
+def test_a_call_with_sips_is_not_to_be_repeated() -> None:
+    """A registration over UDP does not help it."""
+    assert "Call again" not in " ".join(explain(refused(480, "sips:lenka@example.org"), OURS).advice)
+    assert "Call again" in " ".join(explain(refused(480), OURS).advice)
 
 
 @pytest.mark.parametrize("transport", ["TCP", "TLS"])
