@@ -6,6 +6,7 @@ possible. SWITCHBOARD_PURE=1 hides it. `setup.py` says how it is built.
 
 import fcntl
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -19,9 +20,13 @@ PURE = "SWITCHBOARD_PURE"
 PACKAGE = "switchboard._native."
 COMPILED = tuple(PACKAGE + name for name in ("wire", "engine", "journal", "registrar"))
 
-BUILD = Path(__file__).with_name("_native") / "build.txt"
+NATIVE = Path(__file__).with_name("_native")
+CHECKOUT = NATIVE.parents[1] / "build_core.py"
+"""Only there in a checkout, where sources change after they were compiled; an installation has no such order."""
+BUILD = NATIVE / "build.txt"
 """What the program that compiles leaves for us: BUILDING while it is at it (it holds a lock then), or why it failed."""
 BUILDING = "building"
+_INCLUDED = re.compile(r'^include "([^"]+)"', re.MULTILINE)
 COMPILING = "being compiled in the background"
 
 
@@ -41,9 +46,35 @@ class PythonOnly:
 
 
 def obey_environment() -> None:
-    """Hide the compiled modules if SWITCHBOARD_PURE=1. To be called before any of them is imported."""
-    if os.environ.get(PURE) == "1" and PythonOnly not in sys.meta_path:
+    """Hide the compiled modules if SWITCHBOARD_PURE=1, or if they are outdated.
+
+    To be called before any of them is imported.
+    """
+    if (os.environ.get(PURE) == "1" or is_outdated()) and PythonOnly not in sys.meta_path:
         sys.meta_path.insert(0, PythonOnly)
+
+
+def is_outdated() -> bool:
+    """Whether a compiled module is older than a source of it: what it expects of the Python code may be gone."""
+    if not CHECKOUT.exists():
+        return False
+    sources = (*NATIVE.glob("*.pyx"), *NATIVE.glob("*.pxi"))
+    changed = max((path.stat().st_mtime for path in sources), default=0.0)
+    return any(path.stat().st_mtime < changed and _is_older(path) for path in NATIVE.glob("*.so"))
+
+
+def _is_older(compiled: Path) -> bool:
+    made_at = compiled.stat().st_mtime
+    waiting, seen = [f"{compiled.name.partition('.')[0]}.pyx"], set()
+    while waiting:
+        source = NATIVE / waiting.pop()
+        if source in seen or not source.exists():
+            continue
+        if source.stat().st_mtime > made_at:
+            return True
+        seen.add(source)
+        waiting += _INCLUDED.findall(source.read_text())
+    return False
 
 
 def core() -> str:
@@ -66,6 +97,12 @@ def why_pure() -> str:
     """Why the core is not compiled, or not yet: "" if nothing is known."""
     if os.environ.get(PURE) == "1":
         return f"{PURE}=1"
+    return _told_by_the_build() or (
+        "what is compiled is older than its sources: make core" if is_outdated() else ""
+    )
+
+
+def _told_by_the_build() -> str:
     with suppress(OSError), BUILD.open() as told:
         words = told.read().strip()
         if words != BUILDING:

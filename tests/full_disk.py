@@ -15,6 +15,7 @@ from system.tools import require_root, require_tools
 
 FILLER = "filler"
 GRAIN = 4096
+BTRFS_BYTES = 256_000_000
 _SHUTDOWN = 0x8004587D
 """FS_IOC_SHUTDOWN."""
 _WITHOUT_FLUSH = 2
@@ -64,6 +65,49 @@ def small_disk(path: Path, size: int) -> Iterator[SmallDisk]:
         yield SmallDisk(path)
 
 
+class QuotaDisk(SmallDisk):
+    """A directory with a quota on a large file system: what is free there says nothing of it."""
+
+    def free(self) -> None:
+        """Lift the quota."""
+        _limit(self.path, "none")
+
+
+@contextmanager
+def quota_disk(path: Path, quota: int) -> Iterator[QuotaDisk]:
+    """Inside the block there is a directory at `path` that may hold `quota` octets. Skips without root or btrfs."""
+    require_root()
+    require_tools("mkfs.btrfs", "btrfs")
+    mounts.unshare_mounts()
+    whole = path.with_suffix(".whole")
+    whole.mkdir(mode=0o700)
+    try:
+        _mount_image(whole, "mkfs.btrfs", BTRFS_BYTES, "loop")
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no btrfs in a file can be made here: {error}")
+    try:
+        subprocess.run(["btrfs", "quota", "enable", str(whole)], check=True)
+        subprocess.run(["btrfs", "-q", "subvolume", "create", str(whole / path.name)], check=True)
+        path.symlink_to(whole / path.name)
+        _limit(path, str(quota))
+        yield QuotaDisk(path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(whole)], check=True)
+
+
+def _limit(path: Path, octets: str) -> None:
+    subprocess.run(["btrfs", "qgroup", "limit", octets, str(path.resolve())], check=True)
+
+
+def _mount_image(path: Path, make: str, size: int, options: str) -> None:
+    """Make a file system of that size in a file beside `path`, a directory, and mount it there."""
+    image = path.with_suffix(".img")
+    with image.open("wb") as file:
+        file.truncate(size)
+    subprocess.run([make, "-q", str(image)], check=True)
+    mounts.mount("-o", options, str(image), str(path))
+
+
 class FailingDisk:
     """A file system of its own, in a file, which can be broken for good."""
 
@@ -89,12 +133,8 @@ def failing_disk(path: Path, size: int) -> Iterator[FailingDisk]:
     require_tools("mkfs.ext4")
     mounts.unshare_mounts()
     path.mkdir(mode=0o700)
-    image = path.with_suffix(".img")
-    with image.open("wb") as file:
-        file.truncate(size)
     try:
-        subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
-        mounts.mount("-o", "loop,errors=remount-ro", str(image), str(path))
+        _mount_image(path, "mkfs.ext4", size, "loop,errors=remount-ro")
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no file system in a file can be made here: {error}")
     try:

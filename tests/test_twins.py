@@ -50,6 +50,46 @@ def test_the_compiled_core_is_taken(pure: str) -> None:
     assert told("print(core(), ingress.Ingress is ingress.IngressInPython)", pure) == "compiled core False"
 
 
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose compiled module is younger than its source."""
+    native = tmp_path / "switchboard" / "_native"
+    native.mkdir(parents=True)
+    for age, name in enumerate(("wire.pyi", "wire.cpython-311.so", "part.pxi", "wire.pyx")):
+        (native / name).touch()
+        os.utime(native / name, (100 - age, 100 - age))
+    (native / "wire.pyx").write_text('include "part.pxi"\n')
+    os.utime(native / "wire.pyx", (90, 90))
+    (tmp_path / "build_core.py").touch()
+    monkeypatch.setattr(twins, "NATIVE", native)
+    monkeypatch.setattr(twins, "CHECKOUT", tmp_path / "build_core.py")
+    monkeypatch.setattr(twins, "BUILD", native / "build.txt")
+    monkeypatch.delenv(twins.PURE, raising=False)
+    return tmp_path
+
+
+def test_what_is_compiled_counts_until_a_source_changes(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path: list[object] = []
+    monkeypatch.setattr(sys, "meta_path", path)
+    twins.obey_environment()
+    assert path == []
+    (checkout / "switchboard" / "_native" / "of_another.pxi").touch()
+    assert not twins.is_outdated()
+    (checkout / "switchboard" / "_native" / "part.pxi").touch()
+    twins.obey_environment()
+    assert path == [twins.PythonOnly]
+    assert twins.why_pure() == "what is compiled is older than its sources: make core"
+
+
+def test_an_installation_has_no_order_of_files(checkout: Path) -> None:
+    (checkout / "switchboard" / "_native" / "wire.pyx").touch()
+    assert twins.is_outdated()
+    (checkout / "build_core.py").unlink()
+    assert not twins.is_outdated()
+
+
 def test_a_missing_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(twins, "COMPILED", ("switchboard.sip.scan", "switchboard._native.none"))
     assert twins.core() == "compiled core without switchboard._native.none"

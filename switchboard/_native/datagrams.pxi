@@ -1,7 +1,10 @@
-"""Compiled twin of `transports/udp_datagrams.py`: many datagrams a system call (recvmmsg, sendmmsg of Linux).
+"""Compiled twin of `transports/udp_datagrams.py`: one system call receives or sends many datagrams (Linux).
 
-What comes in lies in buffers that are used again by the next `fetch`. What goes out is sent from within the frame
-that brought it.
+Theory. A system call costs about as much as the work on a datagram, so recvmmsg and sendmmsg share one among up to 64.
+Nothing is copied: the kernel writes received datagrams into buffers that the next `fetch` uses again, and reads sent
+ones from the frame that contains them. The control message of each datagram tells our own address (IP_PKTINFO): the
+one at which it arrived, or from which it is to leave. An error of an earlier datagram (ICMP) fails one call at the
+socket, in whichever process makes it; that call is repeated.
 """
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -80,16 +83,16 @@ cdef int _tries = 1
 
 cdef enum:
     BATCH = 64
-    STRIDE = 65536 + 34 * 64  # were it a power of two, all buffers would meet in the same lines of the cache
+    STRIDE = 65536 + 34 * 64  # not a power of two: all buffers would share the same cache lines
     ANCILLARY_ROOM = 64
-    HOST_ROOM = 64  # an IPv6 address, a percent sign, the name of an interface
+    HOST_ROOM = 64  # an IPv6 address, a percent sign, and the name of an interface
 
 cdef struct Arrival:
     const unsigned char *data
     Py_ssize_t size
     unsigned char flow[FLOW_ROOM]
     Py_ssize_t flow_size
-    Py_ssize_t host  # where the peer's address begins in the flow
+    Py_ssize_t host  # the place of the peer's address in the flow
     uint16_t port
 
 cdef struct Slot:
@@ -114,7 +117,7 @@ cdef int _know_errors() except -1:
 
 
 cdef class Receiver:
-    """Owns the buffers: 4 MB of addresses, and of memory the pages that datagrams have reached."""
+    """Owns the buffers: 4 MB of address space, of which the kernel provides the pages that datagrams have reached."""
 
     cdef void *_memory
 
@@ -134,7 +137,7 @@ cdef class Receiver:
         free(self._memory)
 
     cdef int fetch(self, int fd, int limit) except -1:
-        """Take at most `limit` datagrams that wait; returns how many. OSError."""
+        """Receive up to `limit` datagrams that wait. Returns their number. OSError."""
         cdef Buffers *buffers = <Buffers *>self._memory
         cdef int number, taken, tries = 0
         if limit > BATCH:
@@ -154,7 +157,7 @@ cdef class Receiver:
         return -1
 
     cdef void read(self, int number, Arrival *arrival) noexcept:
-        """Tell datagram `number` of the last `fetch`; its data stay until the next one."""
+        """Describe datagram `number` of the last `fetch`. Its data are valid until the next one."""
         cdef Buffers *buffers = <Buffers *>self._memory
         cdef msghdr *header = &buffers.slots.headers[number].msg_hdr
         arrival.data = <unsigned char *>buffers.slots.slots[number].vector.iov_base
@@ -210,7 +213,7 @@ cdef inline unsigned char *_begin_flow(Arrival *arrival) noexcept:
 
 
 cdef inline void _end_flow(Arrival *arrival, unsigned char *to, uint16_t port) noexcept:
-    """Write the `port`, which is in network order."""
+    """Write the `port` (network byte order), which ends the flow."""
     memcpy(to, &port, sizeof(uint16_t))
     arrival.port = ntohs(port)
     arrival.flow_size = to + sizeof(uint16_t) - arrival.flow
@@ -222,7 +225,7 @@ cdef unsigned char *_write_local_ipv6(unsigned char *to, in6_pktinfo *informatio
 
 
 cdef unsigned char *_write_ipv6(unsigned char *to, const in6_addr *address, unsigned int interface) noexcept nogil:
-    """Write the address, with the name of its interface if it has a meaning only there (0: everywhere)."""
+    """Write the address, with the name of its interface if it is link-local. `interface`: 0 if it is not."""
     cdef char text[HOST_ROOM]
     cdef char name[IF_NAMESIZE]
     cdef Py_ssize_t size
@@ -248,10 +251,10 @@ cdef struct Outgoing:
 
 
 cdef class BatchSender:
-    """Sends the items of whole frames. Twin of the `Sender` that it is given, which keeps the sockets open.
+    """Sends the items of whole frames. Twin of `Sender`, which keeps the sockets open.
 
-    `ipv4`, `ipv6`: file descriptors, -1 if there is none; `..._wildcard`: whether the socket is bound to all
-    addresses, so that each datagram names the one that it leaves from. `retried`: as the Sender's.
+    `ipv4`, `ipv6`: file descriptors, -1 without a socket. `..._wildcard`: whether the socket is bound to all
+    addresses, so that each datagram has to name its source address. `retried`: as in `Sender`.
     """
 
     cdef readonly Py_ssize_t retried
@@ -276,7 +279,7 @@ cdef class BatchSender:
     def send_items(self, bytes frame, Py_ssize_t start):
         """Send the packed list of items at `start`. Returns (sent, failed).
 
-        None, and nothing is sent, if not all of it is plain: the reference is to look at it.
+        None, and nothing is sent, if an item is not plain: then the reference handles the frame.
         """
         cdef Cursor cursor
         cdef Outgoing item
@@ -310,7 +313,7 @@ cdef class BatchSender:
         return sent, count - sent
 
     cdef Py_ssize_t _flush(self, int family, int waiting):
-        """Send what waits in the slots; returns how many datagrams have left. The others are given up."""
+        """Send the datagrams in the slots. Returns how many have left; the others are given up."""
         cdef int fd = self._ipv4 if family == AF_INET else self._ipv6
         cdef int at = 0, tries = 0, done
         cdef Py_ssize_t sent = 0
@@ -320,7 +323,7 @@ cdef class BatchSender:
                 self.retried += tries > 0
                 at += done
                 sent += done
-                tries = 1  # of the next one, if there is one: it has failed
+                tries = 1  # the next datagram, if there is one, has failed once
             elif errno == EINTR:
                 continue
             elif errno in _pending and tries < _tries - 1:
@@ -331,7 +334,7 @@ cdef class BatchSender:
         return sent
 
     cdef bint _read_item(self, Cursor *cursor, Outgoing *item) noexcept:
-        """Read one item; false if it is not plain: IP addresses of one family, for which there is a socket."""
+        """Read one item; False if it is not plain: UDP, with IP addresses of one family that has a socket."""
         cdef const unsigned char *flow
         cdef Py_ssize_t size
         cdef FlowParts parts

@@ -2,6 +2,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from switchboard.bus.marks import Marks
 from switchboard.core.facts import Facts
 from switchboard.transports.sender import Sender
 
@@ -133,11 +134,13 @@ class FastPath:
     tell_at: float
     def __init__(
         self,
-        head: bytes,
+        heads: tuple[bytes, bytes],
         engine: Engine,
         log: NativeKeyedLog,
         ring: NativeEventRing,
         sender: Sender,
+        marks: Marks,
+        retry_s: float,
         clock_offset: float,
     ) -> None: ...
     def receive(self, frame: bytes, now: float) -> int | None: ...

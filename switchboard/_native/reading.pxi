@@ -1,7 +1,9 @@
-# A message as its offset index shows it, if it is plain: written as well-behaved user agents write.
+# A plain message, read in place by its offset index: one that is written as well-behaved user agents write.
 #
-# Whatever is not is odd, and read by the reference in Python. So this file may refuse what it likes, but what it
-# takes, it has to take as `sip/message.py`, `via.py` and `address.py` would.
+# Theory. The grammar of SIP (RFC 3261 §25) allows many spellings, and few of them occur. This file reads only those
+# few, in one pass over each field and without a copy: a value is a slice of the datagram. A table tells for each octet
+# in which tokens it may occur. Any other spelling makes the message odd, and the reference in Python reads it. So a
+# reader here may refuse anything, but what it accepts, it reads exactly as `sip/message.py`, `via.py` and `address.py`.
 
 cdef enum Method:
     OTHER_METHOD
@@ -81,15 +83,15 @@ cdef struct Message:
     uint16_t uri_start, uri_end, headers_start, headers_end, body_end
     Field fields[MOST_FIELDS]
     int count
-    int seen[NUMBERS]  # how many fields have this number
-    int first[NUMBERS]  # the first of them
-    # the top Via, and where in a response the next value of its line begins, NULL if none does
+    int seen[NUMBERS]  # number of fields with this number
+    int first[NUMBERS]  # index of the first one
+    # the top Via; next_via: in a response, the next value of the same field, NULL without one
     Slice via
     const uint8_t *next_via
     Slice via_host
     Slice branch
     int port
-    Py_ssize_t rport  # where the flag ends in the value, 0 if there is none
+    Py_ssize_t rport  # the end of the flag within the value, 0 without the flag
     Slice from_uri, from_tag, to_uri, to_tag, call_id
     uint32_t sequence
 
@@ -118,7 +120,7 @@ _know_octets()
 
 
 cdef inline const uint8_t *run(const uint8_t *at, const uint8_t *end, uint8_t part) noexcept nogil:
-    """Where the octets that may be part of such a thing end."""
+    """The end of the octets from `at` on that are of the class `part`."""
     while at < end and _parts[at[0]] & part:
         at += 1
     return at
@@ -131,7 +133,7 @@ cdef inline uint16_t offset_in(const Message *message, Py_ssize_t place) noexcep
 
 
 cdef inline Slice value_of(const Message *message, int number) noexcept nogil:
-    """The first field's trimmed value; nothing if there is none."""
+    """The trimmed value of the first such field; nothing without one."""
     cdef const Field *field
     if message.seen[number] == 0:
         return nothing()
@@ -164,7 +166,7 @@ cdef inline int method_of(Slice text) noexcept nogil:
 
 
 cdef bint read_message(Message *message, Slice raw, Slice index) noexcept nogil:
-    """Read what routing needs; False for what is odd."""
+    """Read what routing needs; False if the message is odd."""
     if raw.size < 16 or raw.size > 65000 or index.size < 2 * I_FIRST or index.size % (2 * I_WIDTH):
         return False
     message.raw, message.size, message.index = raw.at, raw.size, index
@@ -205,10 +207,10 @@ cdef bint _read_fields(Message *message) noexcept nogil:
             continue
         _trim(message.raw, field)
         if field.end > field.start and (message.raw[field.start] < 0x20 or message.raw[field.end - 1] < 0x20):
-            return False  # there is more white space than blanks and tabs
+            return False  # white space other than blanks and tabs
         if memchr(message.raw + field.start, c'\n', field.end - field.start) != NULL:
             return False
-        if number == H_VIA and not message.status:  # a request with more values in a line would have all of them read
+        if number == H_VIA and not message.status:  # of a request, the reference reads all values
             if memchr(message.raw + field.start, c',', field.end - field.start) != NULL:
                 return False
         if message.seen[number] == 0:
@@ -229,9 +231,9 @@ cdef inline void _trim(const uint8_t *raw, Field *field) noexcept nogil:
 
 
 cdef inline const uint8_t *line_end(const Message *message, int place) noexcept nogil:
-    """Where the field's line ends, CRLF included."""
+    """The end of the field's line, CRLF included."""
     cdef const uint8_t *at = message.raw + message.fields[place].end
-    while at[0] != c'\n':  # white space, and the CRLF that the scanner found
+    while at[0] != c'\n':  # skips white space up to the CRLF that the scanner found
         at += 1
     return at + 1
 
@@ -260,7 +262,7 @@ cdef bint _read_sequence(Message *message) noexcept nogil:
 
 
 cdef bint _read_via(Message *message) noexcept nogil:
-    """The top Via: a host in lower case, and parameters of which none changes where the answer goes but rport."""
+    """Read the top Via: a host in lower case, and no parameter except rport that redirects the answer."""
     cdef Slice value = value_of(message, H_VIA)
     cdef const uint8_t *at = value.at
     cdef const uint8_t *end = value.at + value.size
@@ -307,7 +309,7 @@ cdef bint _read_via(Message *message) noexcept nogil:
 
 
 cdef int _protocol_size(Slice via) noexcept nogil:
-    """How many octets stand ahead of sent-by, over any of our transports; 0 if there is something else."""
+    """The number of octets ahead of sent-by, for any of our transports; 0 for another protocol."""
     if via.size < 13 or memcmp(via.at, b"SIP/2.0/", 8) != 0:
         return 0
     if memcmp(via.at + 8, b"UDP ", 4) == 0 or memcmp(via.at + 8, b"TCP ", 4) == 0:
@@ -318,7 +320,7 @@ cdef int _protocol_size(Slice via) noexcept nogil:
 
 
 cdef const uint8_t *_after_comma(const uint8_t *at, const uint8_t *end) noexcept nogil:
-    """Where the value behind a comma begins; NULL if there is none."""
+    """The beginning of the value behind a comma; NULL without one."""
     at += 1
     while at < end and (at[0] == c' ' or at[0] == c'\t'):
         at += 1
@@ -364,7 +366,7 @@ cdef bint _read_parties(Message *message) noexcept nogil:
 
 
 cdef bint _read_address(Slice text, Slice *uri, Slice *tag) noexcept nogil:
-    """Read `display <uri>;one=parameter`, or a bare `uri;one=parameter`: its URI, and its tag if there is one."""
+    """Read `display <uri>;name=value`, or a bare `uri;name=value`: the URI, and the tag if there is one."""
     cdef const uint8_t *at = text.at
     cdef const uint8_t *end = text.at + text.size
     cdef const uint8_t *stop = run(at, end, IN_SCHEME)
@@ -394,7 +396,7 @@ cdef bint _read_address(Slice text, Slice *uri, Slice *tag) noexcept nogil:
 
 
 cdef const uint8_t *_bare_end(const uint8_t *at, const uint8_t *end) noexcept nogil:
-    """Where a URI without brackets ends: the first semicolon begins the parameters of the field (§20.10)."""
+    """The end of a URI without brackets: a semicolon begins the parameters of the field (§20.10)."""
     while at < end and at[0] != c';' and _parts[at[0]] & IN_URI:
         at += 1
     return at
@@ -422,7 +424,7 @@ cdef bint _read_tag(const uint8_t *at, const uint8_t *end, Slice *tag) noexcept 
 
 
 cdef bint has_field(const Message *message, const char *name, Py_ssize_t size) noexcept nogil:
-    """Whether a field that has no number is called `name` (in lower case)."""
+    """Whether a field without a number has this `name` (lower case)."""
     cdef int at
     cdef Py_ssize_t place
     cdef const uint8_t *line

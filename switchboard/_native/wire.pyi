@@ -100,6 +100,10 @@ class BatchSender:
     def __init__(self, ipv4: int, ipv4_wildcard: bool, ipv6: int, ipv6_wildcard: bool) -> None: ...
     def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None: ...
 
+def split(
+    count: int, items: bytes, streams: int
+) -> tuple[tuple[int, bytes], list[tuple[int, tuple[int, bytes]]], list[tuple[int, bytes]]]: ...
+
 class RunSender(BatchSender):
     def send_run(
         self, count: int, items: bytes, phrasing: Phrasing, by_class: list[int]

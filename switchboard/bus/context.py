@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from socket import has_dualstack_ipv6
 
 import zmq
 
+from switchboard.bus.endpoints import EVERYWHERE
 from switchboard.bus.guard import Guard, fingerprint
+from switchboard.bus.host_names import HostNames
 from switchboard.bus.link import SECURED, Link
 from switchboard.storage.secret import exposure
 
@@ -25,7 +28,7 @@ class KeysError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What one host needs: its own pair, and every host's public key by its address. Keys are in Z85."""
+    """What one host needs: its own pair, and every host's public key by its address or name. Keys are in Z85."""
 
     public: bytes
     secret: bytes
@@ -138,6 +141,7 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
     read_keys: Callable[[], Keys] | None = None
     guard: Guard | None = None
     links: Sequence[Link] = ()
+    names: HostNames | None = None
 
     def link(self, socket: zmq.Socket[bytes], endpoint: str, watched: bool = False) -> Link:
         """Connect a socket whose options are set, for long: the loop has to `look` at the links."""
@@ -157,12 +161,17 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
     def _open_links(self) -> list[Link]:
         return [link for link in self.links if not link.is_closed]
 
-    def connect(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
-        """Connect a socket whose options are set."""
+    def connect(self, socket: zmq.Socket[bytes], endpoint: str) -> str:
+        """Connect a socket whose options are set; return where to, "" if its host's name has no address now."""
+        found = endpoint
         if endpoint.startswith(SECURED):
-            self._secure(socket, endpoint)
+            self.names = self.names or HostNames()
+            found = self.names.resolve(endpoint)
+            self._secure(socket, endpoint, found)
             socket.set(zmq.CONNECT_TIMEOUT, CONNECT_MS)
-        socket.connect(endpoint)
+        if found:
+            socket.connect(found)
+        return found
 
     def listen(self, kind: int, endpoints: Sequence[str], **options: int) -> list[zmq.Socket[bytes]]:
         """Bind one socket for each endpoint; `options` are those of zmq.SocketOption, in lower case."""
@@ -181,12 +190,13 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
             raise NotListeningError(endpoint, _why_not(endpoint, error)) from error
         return socket
 
-    def _secure(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+    def _secure(self, socket: zmq.Socket[bytes], endpoint: str, found: str) -> None:
+        """The key is that of the endpoint's host, which may be a name; `found` has its address."""
         assert self.keys is not None, "TCP needs keys"
         socket.set(zmq.CURVE_SERVERKEY, self.keys.server_key(endpoint))
         socket.set(zmq.CURVE_PUBLICKEY, self.keys.public)
         socket.set(zmq.CURVE_SECRETKEY, self.keys.secret)
-        _prepare(socket, endpoint)
+        _prepare(socket, found)
 
     def _read_publics(self) -> Mapping[str, bytes]:
         """The public keys of the hosts: as they were, if one of them cannot be read."""
@@ -208,7 +218,7 @@ class BusContext(zmq.Context[zmq.Socket[bytes]]):
 
 
 def _prepare(socket: zmq.Socket[bytes], endpoint: str) -> None:
-    socket.set(zmq.IPV6, int("[" in endpoint))
+    socket.set(zmq.IPV6, int("[" in endpoint or (EVERYWHERE in endpoint and has_dualstack_ipv6())))
     socket.set(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
     socket.set(zmq.HEARTBEAT_TIMEOUT, SILENCE_MS)
     socket.set(zmq.SNDBUF, BUFFER_BYTES)

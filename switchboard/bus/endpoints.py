@@ -3,8 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
+
+EVERYWHERE = "*"
+"""In an endpoint to bind: all addresses of the machine."""
+
+
+def is_address(host: str) -> bool:
+    """Whether `host` is an IP address without brackets, not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class SocketKind(StrEnum):
@@ -20,8 +33,8 @@ class SocketKind(StrEnum):
 class HostPlan:
     """A switchboard of several hosts, the same on all of them but for `here`.
 
-    `addresses`: host -> IP address without brackets. `owners`: all that have sockets, in the order of their
-    ports: workers (`router.0`) and components (`router`). `places`: owner -> hosts.
+    `addresses`: host -> IP address without brackets, or its name. `owners`: all that have sockets, in the order of
+    their ports: workers (`router.0`) and components (`router`). `places`: owner -> hosts.
     """
 
     here: str
@@ -39,6 +52,13 @@ class HostPlan:
         address = self.addresses[host or self.places[owner][0]]
         shown = f"[{address}]" if ":" in address else address
         return f"tcp://{shown}:{self.port(owner, kind)}"
+
+    def listening(self, owner: str, kind: SocketKind) -> str:
+        """Where this host listens for the others: at its address, at all that it has if it is known by a name."""
+        address = self.addresses[self.here]
+        if is_address(address):
+            return self.endpoint(owner, kind, self.here)
+        return f"tcp://{EVERYWHERE}:{self.port(owner, kind)}"
 
     def port(self, owner: str, kind: SocketKind) -> int:
         """The TCP port of a socket of `owner`."""
@@ -90,7 +110,7 @@ class Endpoints:
     def listen(self, owner: str, kind: SocketKind) -> list[str]:
         """All endpoints of a socket of ours: of a worker (`router.0`) or of a component's parent."""
         local = self._local(owner, kind)
-        return [local, self.plan.endpoint(owner, kind, self.plan.here)] if self.plan else [local]
+        return [local, self.plan.listening(owner, kind)] if self.plan else [local]
 
     def _reach(self, owner: str, kind: SocketKind, host: str = "") -> Endpoint:
         if self.plan is None or host == self.plan.here or (not host and self.plan.is_here(owner)):

@@ -28,12 +28,15 @@ _REFUSED, _STRANGE, _UNKNOWN = (
     int(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL),
 )
 _SUCCEEDED, _ENDED = int(zmq.EVENT_HANDSHAKE_SUCCEEDED), int(zmq.EVENT_DISCONNECTED)
+NAMELESS = "DNS knows no address of its host"
 _STRANGER = "what answers there is not this switchboard, or does not encrypt"
 _WATCHED = _REFUSED | _STRANGE | _UNKNOWN | _SUCCEEDED | _ENDED
 
 
 class Link:
     """A socket, whose options are set, and the endpoint that it is connected to by `connect`.
+
+    `connect` returns the endpoint that it chose, with an IP address; "" if the peer's name has none now.
 
     Over TCP only, or if it is `watched`, `is_connected` and `reason` (why not, for people; "" if unknown) are kept up
     to date, by `look`; else it counts as connected. `renewed` counts new connections. `own_key`: the fingerprint.
@@ -43,7 +46,7 @@ class Link:
         self,
         socket: zmq.Socket[bytes],
         endpoint: str,
-        connect: Callable[[zmq.Socket[bytes], str], None],
+        connect: Callable[[zmq.Socket[bytes], str], str],
         own_key: str = "",
         watched: bool = False,
     ) -> None:
@@ -58,8 +61,9 @@ class Link:
         self.is_connected = self.monitor is None
         self._failure = ""  # of the handshake that goes on
         self._has_failed = False  # since the last new connection
-        self._renew_at = time.monotonic() + SILENT_S
-        connect(socket, endpoint)
+        self._renew_at = 0.0
+        self._connected_to = ""
+        self._make(time.monotonic())
 
     @property
     def name(self) -> str:
@@ -109,7 +113,13 @@ class Link:
         if not self._has_failed:
             self.reason = ""
         self._has_failed = False
-        self.socket.disconnect(self.endpoint)
-        self._connect(self.socket, self.endpoint)
-        self._renew_at = now + SILENT_S
+        if self._connected_to:
+            self.socket.disconnect(self._connected_to)
+        self._make(now)
         self.renewed += 1
+
+    def _make(self, now: float) -> None:
+        self._connected_to = self._connect(self.socket, self.endpoint)
+        self._renew_at = now + (SILENT_S if self._connected_to else RENEW_S)
+        if not self._connected_to:
+            self.reason = NAMELESS

@@ -14,7 +14,7 @@ import zmq
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
-from switchboard.bus.link import Link
+from switchboard.bus.link import NAMELESS, Link
 
 ERROR = "error"  # subject of a reply that carries a text instead of an answer
 
@@ -96,7 +96,8 @@ def call_rpc(
     """
     with nullcontext(context) if context else BusContext() as ours, ours.socket(zmq.DEALER) as socket:
         socket.set(zmq.LINGER, 0)
-        ours.connect(socket, endpoint)
+        if not ours.connect(socket, endpoint):
+            raise RpcError(f"{endpoint} cannot be asked: {NAMELESS}")
         socket.send(frames.pack(question, body))
         if not socket.poll(math.ceil(timeout_s * 1000)):
             raise RpcError(f"{endpoint} did not answer {question!r} within {timeout_s:g} s")

@@ -185,7 +185,7 @@ def _variable_of(port: int, settings: Settings) -> str:
 
 
 def check_certificate(settings: Settings) -> None:
-    """See that there is a certificate if a transport needs one. Raises StartFailure."""
+    """See that there is a certificate if a transport or the console needs one. Raises StartFailure."""
     if not settings.wants_certificate:
         return
     from switchboard.transports.tls_contexts import TlsContexts
@@ -204,7 +204,7 @@ def check_certificate(settings: Settings) -> None:
 
 
 class CertificateKeeper:
-    """Renews the certificate of our own making while the edge's parent runs. `log` gets lines."""
+    """Renews the certificate of our own making while a parent runs. `log` gets lines."""
 
     def __init__(self, settings: Settings, log: Callable[[str], None]) -> None:
         self._settings, self._log = settings, log

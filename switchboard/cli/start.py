@@ -114,7 +114,8 @@ def _run(wanted: Sequence[Component]) -> int:
     components = _take(wanted, settings, origins)
     log = _Log(settings)
     edge = _Held() if Component.EDGE not in components else _open_edge(settings, origins)
-    held = {Component.EDGE: edge, Component.CONSOLE: _open_console(components, settings, log)}
+    console = _open_console(components, settings, log)
+    held = {Component.EDGE: edge, Component.CONSOLE: console}
     made = {each: _make_workers(each, settings, held.get(each, _Held())) for each in components}
     _fork_first(chain.from_iterable(made.values()))
     context = open_context(settings)
@@ -122,7 +123,8 @@ def _run(wanted: Sequence[Component]) -> int:
         Team([worker for worker, _ in made[each]], _open_rpc(each, settings, context)) for each in components
     ]
     companions: list[Companion] = [
-        *_announcers(edge, settings, context, log),
+        *_announcers(edge, settings, context),
+        *_certificate_keepers(settings, log if edge.sockets or console.sockets else None),
         Keeper(clock_of(settings)),
         *signs_of_life(),
         *_watchdogs(teams, settings, context, log),
@@ -173,13 +175,19 @@ def _open_edge(settings: Settings, origins: Origins) -> _Held:
     return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, listeners=of_type(opened, socket.SOCK_STREAM))
 
 
-def _announcers(edge: _Held, settings: Settings, context: BusContext, log: "_Log") -> Iterator[Companion]:
+def _announcers(edge: _Held, settings: Settings, context: BusContext) -> Iterator[Companion]:
     if edge.sockets:
-        from switchboard.cli.edge import CertificateKeeper, make_announcer
+        from switchboard.cli.edge import make_announcer
 
         yield make_announcer(settings, edge.sockets, context)
-        if settings.wants_certificate and settings.tls_certificate is None:
-            yield CertificateKeeper(settings, log)
+
+
+def _certificate_keepers(settings: Settings, log: "_Log | None") -> Iterator[Companion]:
+    """`log`: None, if nothing here uses the certificate."""
+    if log and settings.wants_certificate and settings.tls_certificate is None:
+        from switchboard.cli.edge import CertificateKeeper
+
+        yield CertificateKeeper(settings, log)
 
 
 def _keep(edge: _Held, settings: Settings) -> "ConnectionKeeper | None":
@@ -206,9 +214,13 @@ def _open_console(components: Sequence[Component], settings: Settings, log: "_Lo
     except NoConsoleSocket as error:
         log(str(error))
         return _Held()
-    address = show_address(*sock.getsockname()[:2])
-    log.info(f"console at http://{address}/")
-    return _Held([sock], {VARIABLE: str(sock.fileno())}, address=f"http://{address}/")
+    if settings.console_has_tls and Component.EDGE not in components:
+        from switchboard.cli.edge import check_certificate
+
+        check_certificate(settings)
+    address = f"{settings.console_scheme}://{show_address(*sock.getsockname()[:2])}/"
+    log.info(f"console at {address}")
+    return _Held([sock], {VARIABLE: str(sock.fileno())}, address=address)
 
 
 def _make_directories(settings: Settings, origins: Origins) -> None:

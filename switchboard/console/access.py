@@ -95,14 +95,14 @@ class Access:
             await self._app(scope, receive, send)
             return
         if scope["path"].startswith(API):  # it asks for its tokens, and no cookie counts there
-            await self._api(scope, receive, _sender(send, None))
+            await self._api(scope, receive, _sender(scope, send))
             return
         if scope["path"] == SIP:
-            await self._app(scope, receive, _sender(send, None))
+            await self._app(scope, receive, _sender(scope, send))
             return
         headers = Headers(scope=scope)
         if _came_from_elsewhere(headers):
-            await Response(headers={"Refresh": "0"})(scope, receive, _sender(send, None))
+            await Response(headers={"Refresh": "0"})(scope, receive, _sender(scope, send))
             return
         known = self._sessions.read(read_cookie(headers, COOKIE), self._sessions.clock())
         session = known or self._sessions.open(False, self._sessions.clock(), secrets.token_bytes(ID_BYTES))
@@ -111,7 +111,7 @@ class Access:
             tell_known(scope)
         cookie = None if known else session_cookie(self._sessions, session)
         answer = await self._refuse(scope, headers, session, receive)
-        await (answer or self._app)(scope, receive, _sender(send, cookie))
+        await (answer or self._app)(scope, receive, _sender(scope, send, cookie))
 
     async def _refuse(
         self, scope: Scope, headers: Headers, session: Session, receive: Receive
@@ -157,7 +157,9 @@ def _came_from_elsewhere(headers: Headers) -> bool:
     return "cookie" not in headers and headers.get("sec-fetch-site") == "cross-site"
 
 
-def _sender(send: Send, cookie: str | None) -> Send:
+def _sender(scope: Scope, send: Send, cookie: str | None = None) -> Send:
+    is_secure = scope["scheme"] == "https"
+
     async def send_secured(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
@@ -165,9 +167,18 @@ def _sender(send: Send, cookie: str | None) -> Send:
                 headers.setdefault(name, text)
             if cookie:
                 headers.setdefault("Set-Cookie", cookie)
+            if is_secure:
+                message["headers"] = [_for_tls_only(*each) for each in headers.raw]
         await send(message)
 
     return send_secured
+
+
+def _for_tls_only(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Browsers show a cookie that was set over TLS over TLS only."""
+    if name.lower() == b"set-cookie" and b"; Secure" not in value:
+        value += b"; Secure"
+    return name, value
 
 
 def _refusal(text: str, status: int = 403) -> Response:

@@ -52,7 +52,7 @@ class Connections:
     """Owns the guests. The counters are for `stats`."""
 
     def __init__(self) -> None:
-        self.late = self.displaced = self.refused = self.bad_requests = 0
+        self.late = self.displaced = self.refused = self.bad_requests = self.bad_tls = 0
         self._guests: set[Guest] = set()
 
     def __len__(self) -> int:
@@ -93,6 +93,7 @@ class Connections:
             "connections.displaced": self.displaced,
             "connections.refused": self.refused,
             "bad_requests": self.bad_requests,
+            "bad_tls": self.bad_tls,
         }
 
     def _of(self, site: str) -> Collection[Guest]:

@@ -234,7 +234,7 @@ class Phones:
     @property
     def _has_authority(self) -> bool:
         """Whether phones that use TLS need our authority."""
-        return self._settings.wants_certificate and self._settings.tls_certificate is None
+        return self._settings.has_tls and self._settings.tls_certificate is None
 
     @property
     def _is_reachable(self) -> bool:

@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import h11
 import uvicorn
@@ -16,6 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from switchboard.console.connections import BODY_S, GUEST, HEAD_S, PROXIES, UNREAD_S, Connections, site_of
+from switchboard.console.secured import Https, SecuredTransport, send_to_https
+from switchboard.transports.channel import ChannelError
+
+if TYPE_CHECKING:
+    from switchboard.transports.tls import TlsChannel
 
 END_S = 1
 CUT_S = 0.5
@@ -37,8 +42,12 @@ _LATE = (
 class HttpConnection(H11Protocol):
     """One connection, a Guest. `behind_proxy`: those from this machine are a proxy's, who bounds its clients."""
 
-    def __init__(self, *, connections: Connections, behind_proxy: bool, **uvicorns: Any) -> None:
+    def __init__(
+        self, *, connections: Connections, behind_proxy: bool, https: Https | None, **uvicorns: Any
+    ) -> None:
         super().__init__(**uvicorns)
+        self._https = https
+        self._secured: SecuredTransport | None = None
         self.site = ""
         self.is_known = self.is_spare = False
         self.since = time.monotonic()
@@ -48,12 +57,26 @@ class HttpConnection(H11Protocol):
         self.app = cast(Any, self._serve)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Find a place for it."""
+        """Find a place for it. A handshake of TLS is a part of the time for the head of the first request."""
+        if self._https:
+            transport = self._secured = SecuredTransport(transport, self._https)
         super().connection_made(transport)
         host = self.client[0] if self.client else ""
         self.site = "" if self._behind_proxy and host in PROXIES else site_of(host)
         if not self._guests.admit(self):
             transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take it out of its TLS."""
+        if self._secured:
+            try:
+                data = self._secured.take(data)
+            except ChannelError:
+                self._guests.bad_tls += 1
+                return
+            self.scheme = "http" if self._secured.is_plain else "https"
+        if data:
+            super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Its place is free."""
@@ -97,8 +120,13 @@ class HttpConnection(H11Protocol):
         """As Guest has it."""
         self.transport.abort()
 
+    @property
+    def channel(self) -> "TlsChannel | None":
+        """What makes TLS of it; None: it is in the clear."""
+        return self._secured.channel if self._secured else None
+
     def let_go(self) -> socket.socket:
-        """Return it, as another process is to have it. The request gets no answer of ours."""
+        """Return it, as another process is to have it, with its `channel`. The request gets no answer of ours."""
         taken = cast(socket.socket, self.transport.get_extra_info("socket").dup())
         self.transport.abort()  # which closes our descriptor, and tells the browser nothing
         return taken
@@ -106,11 +134,18 @@ class HttpConnection(H11Protocol):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.since = time.monotonic()
         scope[GUEST] = self
-        app = _refuse if self.is_spare and scope["path"] not in ALWAYS else self._pages
         try:
-            await app(scope, receive, send)
+            await self._choose(scope)(scope, receive, send)
         finally:
             self.since = time.monotonic()
+
+    def _choose(self, scope: Scope) -> ASGIApp:
+        if self.is_spare and scope["path"] not in ALWAYS:
+            return _refuse
+        source = self.client[0] if self.client else ""
+        if self._https and self.scheme == "http" and not self._https.allows_plain(source, scope["path"]):
+            return send_to_https
+        return self._pages
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,12 +154,16 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Server:
-    """uvicorn in a thread; `alive` tells whether its loop still turns."""
+    """uvicorn in a thread; `alive` tells whether its loop still turns. `https`: None, if it speaks HTTP only."""
 
-    def __init__(self, app: ASGIApp, sock: socket.socket, behind_proxy: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, sock: socket.socket, behind_proxy: bool = False, https: Https | None = None
+    ) -> None:
         self.connections = Connections()
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # less is what strangers cause
-        protocol = partial(HttpConnection, connections=self.connections, behind_proxy=behind_proxy)
+        protocol = partial(
+            HttpConnection, connections=self.connections, behind_proxy=behind_proxy, https=https
+        )
         config = uvicorn.Config(
             app,
             http=cast(Any, protocol),

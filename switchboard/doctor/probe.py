@@ -105,7 +105,8 @@ def machine_facts(settings: Settings) -> MachineFacts:
 
 def _tls(settings: Settings) -> tuple[str, list[str], str]:
     """Why the certificate cannot be used, why phones might refuse it, and when it ends."""
-    if not settings.wants_certificate or not is_here("edge-rx.0", settings):
+    serves_phones = settings.has_tls and is_here("edge-rx.0", settings)
+    if not serves_phones and not (settings.console_has_tls and is_here("console.0", settings)):
         return "", [], ""
     try:
         found = read_identity(files_of(settings))

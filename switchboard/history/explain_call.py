@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from switchboard.history.account import (
     Account,
+    Advice,
     HangUp,
     advice_on,
     at_fault,
@@ -17,7 +18,9 @@ from switchboard.history.ladder import counterpart_of
 from switchboard.history.lenient import LenientMessage, host_of, shown_status
 from switchboard.history.place import NOWHERE, Place
 from switchboard.history.refused import why_refused
+from switchboard.history.seen import transport_of
 from switchboard.journal.record import Outcome, Party, outcome_of
+from switchboard.sip.flow import NAMES, UDP
 
 
 def explain_call(parsed_messages: Sequence[LenientMessage], place: Place = NOWHERE) -> Account:
@@ -151,26 +154,26 @@ def _unanswered_bye(call: ExplainedCall) -> Iterator[str]:
 
 def _failed(call: ExplainedCall, sentences: list[str], place: Place) -> Account:
     assert call.final is not None
-    by_phone = call.final_is_by_phone
-    sentence, checks = _why(call, place)
+    found = None if call.final_is_by_phone else why_refused(call, place)
+    sentence, checks = _why(call, found)
     blamed = list(at_fault(call.parsed_messages))
-    advice = [
-        *(blamed or checks),
-        *disagreement(call),
-        *_silence(call),
-        *_registered_now(call, by_phone, place),
-    ]
+    advice = [*(blamed or checks), *disagreement(call), *_silence(call)]
+    if found is None and not call.sent:
+        advice += _registered_now(call, place)
     advice += unreachable_addresses(call.invite, call.caller)
     return _account(call, [*sentences, *_rang(call, call.final), sentence], advice, failed=True)
 
 
-def _why(call: ExplainedCall, place: Place) -> tuple[str, list[str]]:
-    """The last sentence and what to check: what the messages tell, else what the status says."""
+def _why(call: ExplainedCall, found: Advice | None) -> tuple[str, list[str]]:
+    """The last sentence and what to check: what was found in the messages, else what the status says."""
     assert call.final is not None
     answer = shown_status(call.final)
-    if not call.final_is_by_phone and (found := why_refused(call, place)):
+    if found is not None:
         return f"{found.sentence} ({answer}).", list(found.checks)
     advice = advice_on(call.final.status, by_phone=call.final_is_by_phone)
+    checks = (
+        () if _is_undelivered(call) and call.silent else advice.checks
+    )  # what the network says is more exact
     values = {
         "caller": call.caller,
         "callee": call.callee,
@@ -178,7 +181,7 @@ def _why(call: ExplainedCall, place: Place) -> tuple[str, list[str]]:
         "answer": answer,
     }
     sentence = _sentence(call, advice.sentence, call.final_is_by_phone)
-    return sentence.format_map(values), [check.format_map(values) for check in advice.checks]
+    return sentence.format_map(values), [check.format_map(values) for check in checks]
 
 
 def _sentence(call: ExplainedCall, usual: str, by_phone: bool) -> str:
@@ -194,8 +197,10 @@ def _silence(call: ExplainedCall) -> list[str]:
     if _is_undelivered(call):
         return [
             f"Nobody is at {each.seen.destination}, as the network says (ICMP): the port is closed. The phone was "
-            "switched off, or has another address now, and has not told."
+            f"switched off, or has another address now and has not registered it; `switchboard bindings --user "
+            f"{call.callee}` shows what it has registered."
             for each in call.silent
+            if transport_of(each.seen.raw) == NAMES[UDP]
         ]
     return [
         f"The phone at {each.seen.destination} said nothing, though asked {call.tries(each)} times: it "
@@ -210,9 +215,10 @@ def _is_undelivered(call: ExplainedCall) -> bool:
     return call.final is not None and call.final.status == 500 and not call.final_is_by_phone
 
 
-def _registered_now(call: ExplainedCall, by_phone: bool, place: Place) -> Iterator[str]:
+def _registered_now(call: ExplainedCall, place: Place) -> Iterator[str]:
+    """Whether a callee who had no phone has one by now."""
     assert call.final is not None
-    if by_phone or call.final.status not in (404, 480):
+    if call.final.status not in (404, 480):
         return
     registered = place.contacts(call.callee)
     if registered:

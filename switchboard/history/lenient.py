@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from switchboard.core.gruu import PARAM
 from switchboard.history.media import Stream, media_host_of, streams_of
 from switchboard.history.seen import Direction, Seen
 from switchboard.history.summary import user_of
@@ -122,9 +123,9 @@ class LenientMessage:
 
     @property
     def contact_host(self) -> str:
-        """The host of the first Contact, without brackets."""
+        """The host of the first Contact, without brackets; "" if it is a GRUU, which leads through its switchboard."""
         contacts = self.contacts
-        return host_of(contacts[0]) if contacts else ""
+        return host_of(contacts[0]) if contacts and not is_gruu(contacts[0]) else ""
 
     @property
     def media_host(self) -> str:
@@ -170,6 +171,14 @@ def host_of(uri: str) -> str:
         return SipUri.parse(uri).address
     except ParseError:
         return ""
+
+
+def is_gruu(uri: str) -> bool:
+    """Whether it names an instance of a user, and no host where that is (RFC 5627 §3)."""
+    try:
+        return SipUri.parse(uri).param(PARAM) is not None
+    except ParseError:
+        return False
 
 
 def short(uri: str) -> str:

@@ -8,11 +8,13 @@ from switchboard.history.account import Advice, access_denied, is_edges
 from switchboard.history.call_messages import ExplainedCall
 from switchboard.history.lenient import LenientMessage, shown_status
 from switchboard.history.place import Place
+from switchboard.history.seen import transport_of
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import NAMES, UDP, WS, WSS
+from switchboard.sip.flow import NAMES, TCP, TLS, UDP, WS, WSS
 from switchboard.sip.uri import SipUri
 
 _UNREACHED: Final = (404, 408, 480, 500)
+_DIALLED: Final = (NAMES[TCP], NAMES[TLS])
 _Cause = Callable[[ExplainedCall, Place], Advice | None]
 
 
@@ -36,12 +38,17 @@ def _access(call: ExplainedCall, place: Place) -> Advice | None:
 
 
 def _secure(call: ExplainedCall, _: Place) -> Advice | None:
-    if _status(call) != 416 or not call.invite.uri.lower().startswith("sips:"):
+    if _status(call) not in (416, 480) or not call.invite.uri.lower().startswith("sips:"):
         return None
+    dialled = f"{call.caller} dialled a sips: address, which demands encryption all the way, and"
+    if _status(call) == 416:
+        return Advice(
+            f"{dialled} TLS is off at this switchboard",
+            ("Dial sip: in place of sips:, or switch TLS on here (setting tls).",),
+        )
     return Advice(
-        f"{call.caller} dialled a sips: address, which demands encryption all the way, and this switchboard has "
-        "none",
-        ("Dial sip: in place of sips:, and switch off TLS (secure calls) in the caller's phone.",),
+        f"{dialled} no phone of {call.callee} is registered over TLS",
+        (f"Dial sip: in place of sips:, or let the phone of {call.callee} register over TLS.",),
     )
 
 
@@ -129,6 +136,39 @@ def _other_transport(call: ExplainedCall, place: Place) -> Advice | None:
     return None
 
 
+def _no_connection(call: ExplainedCall, _: Place) -> Advice | None:
+    """Nobody listens where an address asks for a connection, or the phone's own is gone."""
+    if _status(call) not in (480, 500):
+        return None
+    for each in call.silent:
+        transport = transport_of(each.seen.raw)
+        if transport in _DIALLED:
+            return Advice(
+                f"The call was to go to {each.uri} over {transport}, and no connection could be made to "
+                f"{each.seen.destination}",
+                (
+                    f"Does the phone of {call.callee} take connections there? If not, set another transport in it"
+                    + (f": {asked} is in its address." if (asked := _parameter(each.uri)) else "."),
+                    "Or it was switched off, has another address now, or a firewall is between.",
+                ),
+            )
+    return None
+
+
+def _only_secure(call: ExplainedCall, place: Place) -> Advice | None:
+    if _status(call) != 480 or not (contacts := place.contacts(call.callee)) or _speaks(place, TLS):
+        return None
+    if not all(uri.lower().startswith("sips:") for uri in contacts):
+        return None
+    return Advice(
+        f"{call.callee} is registered at {', '.join(contacts)}, which demands encryption, and this switchboard has "
+        "none",
+        (
+            "Set UDP or TCP in place of TLS (or of sips:) in that phone, or switch TLS on here (SWITCHBOARD_TLS=on).",
+        ),
+    )
+
+
 def _redirected(call: ExplainedCall, place: Place) -> Advice | None:
     if _status(call) not in _UNREACHED or not call.redirections:
         return None
@@ -170,8 +210,8 @@ def _no_such_user(call: ExplainedCall, place: Place) -> Advice | None:
 
 
 _CAUSES: Final[Sequence[_Cause]] = (
-    _access, _secure, _not_the_user, _password, _overloaded, _other_transport, _redirected, _foreign, _loop,
-    _no_such_user,
+    _access, _secure, _not_the_user, _password, _overloaded, _other_transport, _redirected, _no_connection,
+    _only_secure, _foreign, _loop, _no_such_user,
 )  # fmt: skip
 
 
@@ -194,9 +234,12 @@ def _lacks(uri: str, place: Place) -> str:
     WebSockets are not meant: a phone there is called over the connection that it has opened.
     """
     transport = _parameter(uri).removeprefix(";transport=").upper()
-    dialled = place.own.dialled if place.own else (UDP,)
-    spoken = {NAMES[each] for each in (*dialled, WS, WSS)}
+    spoken = {name for each, name in NAMES.items() if each in (WS, WSS) or _speaks(place, each)}
     return "" if not transport or transport in spoken else transport
+
+
+def _speaks(place: Place, transport: int) -> bool:
+    return transport in (place.own.dialled if place.own else (UDP,))
 
 
 def _parameter(uri: str) -> str:

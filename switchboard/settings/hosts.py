@@ -67,13 +67,22 @@ def workers_of(component: Component, routers: int, streams: int = 1) -> list[Wor
 ROUTER = str(Component.ROUTER)
 _LEAVING = re.compile(rf"{Component.ROUTER}\.(?:0|[1-9][0-9]?)")
 """A router beyond those that take new calls finishes what it has."""
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}", re.IGNORECASE)
+
+
+def is_host_name(address: str) -> bool:
+    """Whether a host's address is a name to look up, not an IP address (RFC 1123 §2.1: no number ends it)."""
+    return _HOST_NAME.fullmatch(address) is not None
 
 
 def _check_address(text: str) -> str:
+    if is_host_name(text):
+        return text.lower()
     try:
         address = ip_address(text.strip("[]"))
     except ValueError:
-        raise ValueError(f"{text!r} is not an IP address") from None
+        raise ValueError(f"{text!r} is neither an IP address nor the name of a host") from None
     if address.is_unspecified:
         raise ValueError(f"{text} stands for every address; name one that the other hosts can reach")
     return str(address)
@@ -87,7 +96,11 @@ def _check_interface(text: str) -> str:
 
 
 class HostSettings(BaseModel):
-    """One host. `sip_addresses`: where phones see the edge, if that is not just `address`."""
+    """One host.
+
+    `address`: where the other hosts reach it, an IP address or a name that DNS knows.
+    `sip_addresses`: where phones see the edge, if that is not just `address`; needed where that is a name.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -104,6 +117,7 @@ def listed_routers(hosts: Mapping[str, HostSettings]) -> int:
 def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> dict[str, str]:
     """Return the host of each worker (`router.0`); ValueError, for people, if one has none or several."""
     _check_distinct(hosts)
+    _check_edge(hosts)
     places: dict[str, str] = {}
     for host, each in hosts.items():
         for worker in _workers(each.components, host, routers, streams):
@@ -129,6 +143,13 @@ def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:
         if each.address in seen:
             raise ValueError(f"hosts: {seen[each.address]} and {host} have the same address {each.address}")
         seen[each.address] = host
+
+
+def _check_edge(hosts: Mapping[str, HostSettings]) -> None:
+    """Routers on other hosts have to know where phones see the edge."""
+    for host, each in hosts.items():
+        if Component.EDGE in each.components and is_host_name(each.address) and not each.sip_addresses:
+            raise ValueError(f"hosts: {host} has the edge and a name as its address: it needs sip_addresses")
 
 
 def _workers(components: Iterable[str], host: str, routers: int, streams: int) -> Iterator[str]:

@@ -235,6 +235,11 @@ class Settings(BaseSettings):
     console_url: ConsoleUrl = _setting(
         "", "https://NAME or https://NAME:PORT of the TLS proxy in front of the console; empty: none"
     )
+    console_tls: Literal["auto", "on", "off"] = _setting(
+        "auto",
+        "auto (TLS at the console's address if tls or wss is on, without it only this machine), "
+        "on (nothing without TLS), or off",
+    )
     history: bool = _setting(True, "true (keep the messages of past calls) or false")
     history_calls: int = _setting(5000, "calls and registrations that are kept, at least 1", ge=1)
     history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
@@ -333,9 +338,27 @@ class Settings(BaseSettings):
         return {transport: port for transport, port in port_of.items() if transport in wanted}
 
     @property
-    def wants_certificate(self) -> bool:
-        """Whether a transport that is on needs one."""
+    def has_tls(self) -> bool:
+        """Whether phones may use TLS."""
         return not {"tls", "wss"}.isdisjoint(self.ports)
+
+    @property
+    def console_has_tls(self) -> bool:
+        """Whether browsers may use TLS at the console's address."""
+        wanted = self.has_tls if self.console_tls == "auto" else self.console_tls == "on"
+        return wanted and parse_listening(self.console) is not None
+
+    @property
+    def console_scheme(self) -> str:
+        """What people type before the console's address: where only this machine can ask, it may do without TLS."""
+        address = parse_listening(self.console)
+        is_local = self.console_tls == "auto" and address is not None and is_loopback(address[0])
+        return "https" if self.console_has_tls and not is_local else "http"
+
+    @property
+    def wants_certificate(self) -> bool:
+        """Whether anything that is on needs one."""
+        return self.has_tls or self.console_has_tls
 
     @property
     def tls_path(self) -> Path:

@@ -53,7 +53,7 @@ class Channels:
 
     def notes(self) -> list[str]:
         """What people should know."""
-        return self._tls.notes() if self._settings.wants_certificate else []
+        return self._tls.notes() if self._settings.has_tls else []
 
     @cached_property
     def _tls(self) -> "TlsContexts":

@@ -3,12 +3,14 @@
 import os
 import socket
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from switchboard import codec
 from switchboard.transports.keeping import AT_ONCE, MESSAGE_OCTETS, Given, Word
 
 _SERIALS_AT_ONCE = 1000
+_USERS_AT_ONCE = 100
 _ANSWER_S = 5.0
 
 
@@ -30,6 +32,7 @@ class KeeperLink:
         self._has_got = False
         self._ended: list[bytes] = []
         self._known: list[bytes] = []
+        self._users: dict[bytes, str] = {}
 
     @property
     def fd(self) -> int:
@@ -65,6 +68,10 @@ class KeeperLink:
         """A connection is no stranger's; told at the next `flush`."""
         self._known.append(serial)
 
+    def tell_user(self, serial: bytes, user: str) -> None:
+        """Somebody has registered over a connection; told at the next `flush`."""
+        self._users[serial] = user
+
     def flush(self) -> None:
         """Tell what was gathered, or as much as the keeper takes now."""
         with suppress(BlockingIOError):
@@ -74,6 +81,11 @@ class KeeperLink:
             while self._known:
                 self._link.send(codec.pack([Word.KNOWN, self._known[:_SERIALS_AT_ONCE]]))
                 del self._known[:_SERIALS_AT_ONCE]
+            while self._users:
+                users = list(islice(self._users.items(), _USERS_AT_ONCE))
+                self._link.send(codec.pack([Word.USERS, [list(each) for each in users]]))
+                for serial, _ in users:
+                    del self._users[serial]
             while self._ended:
                 self._link.send(codec.pack([Word.CLOSED, self._ended[:_SERIALS_AT_ONCE]]))
                 del self._ended[:_SERIALS_AT_ONCE]

@@ -2,9 +2,9 @@
 
 The keeper accepts connections, and holds a duplicate of each descriptor. It listens at a Unix socket in the run
 directory. An edge-stream connects, says its number, and gets the table of its output and all connections that are
-its; later it gets the new ones, and tells which it has made itself, which have ended, and which are of somebody whom
-it knows. The end of the Unix connection shows that the process is gone. Another process of ours (the console) may give
-the keeper a connection that it has accepted.
+its; later it gets the new ones, and tells which it has made itself, which have ended, which are of somebody whom it
+knows, and of whom. The end of the Unix connection shows that the process is gone. Another process of ours (the console)
+may give the keeper a connection that it has accepted; if that is in TLS, with the states of both its directions.
 
 A connection is a *stranger's* until somebody has registered or called over it. The number of connections is bounded,
 of one source and of all; beyond, the oldest stranger goes, and if there is none, the newcomer.
@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import islice
 from pathlib import Path
@@ -35,7 +35,11 @@ _PAUSE_S = 1.0
 """Nobody is accepted for so long when the system has no descriptor left."""
 Given = list[Any]
 """Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, whether a process before
-has had it, and the address of the peer, which may be behind a proxy."""
+has had it, the address of the peer, which may be behind a proxy, the user, and what the one who gave it has said of it
+(`Handed`, or [])."""
+Handed = list[Any]
+"""Of a connection in TLS, when it was given: how many octets the kernel had given to us, and the channel's state of
+reading behind them; how many it had accepted from us, and that of writing. Secret."""
 
 
 class Word(IntEnum):
@@ -59,6 +63,8 @@ class Word(IntEnum):
     """Those were all there are."""
     LENT = 8
     """Somebody else gives a connection, whose handshake has ended; with the descriptor."""
+    USERS = 9
+    """Who has registered over connections."""
 
 
 def visit(path: Path) -> socket.socket:
@@ -73,12 +79,14 @@ def visit(path: Path) -> socket.socket:
     return desk
 
 
-def lend(desk: socket.socket, connection: socket.socket, transport: int, source: str) -> None:
+def lend(
+    desk: socket.socket, connection: socket.socket, transport: int, source: str, handed: Handed | None = None
+) -> None:
     """Give the keeper a connection that we have accepted, and whose handshake has ended. OSError.
 
-    `source`: the address of the peer, numeric, as whoever is before us has told it.
+    `source`: the address of the peer, numeric, as whoever is before us has told it. `handed`: of one in TLS.
     """
-    socket.send_fds(desk, [codec.pack([Word.LENT, transport, source])], [connection.fileno()])
+    socket.send_fds(desk, [codec.pack([Word.LENT, transport, source, handed or []])], [connection.fileno()])
 
 
 @dataclass(slots=True)
@@ -90,9 +98,12 @@ class _Kept:
     since_at: float
     is_stranger: bool = True
     was_given: bool = False
+    user: str = ""
+    handed: Handed = field(default_factory=list)
 
     def given(self) -> Given:
-        return [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given, self.source]
+        of_it = [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given, self.source]
+        return [*of_it, self.user, self.handed]
 
 
 class _Stream:
@@ -103,6 +114,7 @@ class _Stream:
         self.kept: dict[bytes, _Kept] = {}
         self.link: socket.socket | None = None
         self.to_give: dict[bytes, _Kept] = {}
+        self.being_given: list[_Kept] = []
         self.is_taking = False
         self.is_complete = True
 
@@ -111,6 +123,7 @@ class _Stream:
         if self.link is not None:
             self.link.close()
         self.link, self.is_taking, self.is_complete = link, False, False
+        self.being_given = []
         self.to_give = dict(self.kept)
         socket.send_fds(link, [codec.pack([Word.TABLE])], [self.table])
         self.give()
@@ -125,10 +138,16 @@ class _Stream:
             for each in batch:
                 each.was_given = True
                 del self.to_give[each.serial]
-            self.is_taking = True
+            self.is_taking, self.being_given = True, batch
         elif not self.is_complete:
             self.link.send(codec.pack([Word.ALL]))
             self.is_complete = True
+
+    def got(self) -> None:
+        """It has the last ones, and their states are in its table: nobody else is to have those."""
+        for kept in self.being_given:
+            kept.handed = []
+        self.is_taking, self.being_given = False, []
 
 
 class ConnectionKeeper:
@@ -221,7 +240,8 @@ class ConnectionKeeper:
             for listener, _ in self._listeners:
                 self.watched.pop(listener.fileno(), None)
 
-    def _admit(self, sock: socket.socket, source: str, transport: int, was_given: bool = False) -> None:
+    def _admit(self, sock: socket.socket, source: str, transport: int, handed: Handed | None = None) -> None:
+        """`handed`: somebody else has accepted it."""
         if not self._has_room(self._sources.get(source, {}), source):
             self.refused += 1
             sock.close()
@@ -229,9 +249,9 @@ class ConnectionKeeper:
             self.accepted += 1
             stream = min(self._streams, key=lambda each: len(each.kept))
             serial = secrets.token_bytes(SERIAL_OCTETS)
-            self._keep(
-                stream, _Kept(sock.detach(), serial, transport, source, time.time(), was_given=was_given)
-            )
+            kept = _Kept(sock.detach(), serial, transport, source, time.time(), was_given=handed is not None)
+            kept.handed = handed or []
+            self._keep(stream, kept)
             stream.to_give[serial] = stream.kept[serial]
 
     def _has_room(self, of_source: MutableMapping[bytes, _Kept], source: str) -> bool:
@@ -294,9 +314,9 @@ class ConnectionKeeper:
                 case [Word.HELLO, int(number)], [] if 0 <= number < len(self._streams):
                     self._begin(number, link)
                     return
-                case [Word.LENT, int(transport), str(source)], [given]:
+                case [Word.LENT, int(transport), str(source), list(handed)], [given]:
                     os.set_inheritable(given, False)
-                    self._admit(socket.socket(fileno=given), source, transport, was_given=True)
+                    self._admit(socket.socket(fileno=given), source, transport, handed)
                     self._give()
                 case _:
                     for each in fds:
@@ -309,6 +329,8 @@ class ConnectionKeeper:
     def _begin(self, number: int, link: socket.socket) -> None:
         stream = self._streams[number]
         if stream.link is not None:
+            with suppress(OSError, codec.CodecError):
+                self._hear(stream)  # what the process before has said last
             self.watched.pop(stream.link.fileno(), None)
         self.watched[link.fileno()] = lambda: self._serve(number, lambda: self._hear(stream))
         self._serve(number, lambda: stream.begin(link))
@@ -330,7 +352,7 @@ class ConnectionKeeper:
         """Take what a process says. OSError: it is gone."""
         assert stream.link is not None
         while True:
-            message, fds, _, _ = socket.recv_fds(stream.link, MESSAGE_OCTETS, 1)
+            message, fds = _receive(stream.link)
             if not message:
                 raise ConnectionResetError
             for fd in fds:
@@ -340,8 +362,9 @@ class ConnectionKeeper:
     def _take(self, stream: _Stream, said: Any, fds: list[int]) -> None:
         match said, fds:
             case [Word.GOT], []:
-                stream.is_taking = False
-                stream.give()
+                stream.got()
+                with suppress(OSError):  # it is gone, and what it has said before is heard all the same
+                    stream.give()
             case [Word.MADE, bytes(serial), int(transport), str(source), float(since_at)], [fd]:
                 self._keep_made(stream, _Kept(fd, serial, transport, source, since_at, False, True))
             case [Word.CLOSED, list(serials)], []:
@@ -350,9 +373,25 @@ class ConnectionKeeper:
             case [Word.KNOWN, list(serials)], []:
                 for serial in serials:
                     self._know(stream, serial)
+            case [Word.USERS, list(users)], []:
+                for serial, user in users:
+                    if serial in stream.kept:
+                        stream.kept[serial].user = user
 
     def _know(self, stream: _Stream, serial: bytes) -> None:
         kept = stream.kept.get(serial)
         if kept is not None:
             kept.is_stranger = False
             self._strangers.pop(serial, None)
+
+
+def _receive(link: socket.socket) -> tuple[bytes, list[int]]:
+    """Return the next message and its descriptors; b"" at the end. OSError.
+
+    That somebody has gone without reading all is told once, before what it has said.
+    """
+    try:
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+    except ConnectionResetError:
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+    return message, fds

@@ -111,6 +111,10 @@ class Sender:
         """Add an item that is not packed yet."""
         self.put_packed(1, codec.pack(item))
 
+    def flush_streams(self) -> bool:
+        """Send what `send` has left for the edge-streams. False: one is away or full; try again."""
+        return self._streams.flush()
+
     def flush(self) -> None:
         """Send all of it; in a moment, if a shorter way is about to open."""
         if self._runs and self._opens_at == math.inf:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import PackedOutbox
-from switchboard.sip.flow import UDP, stream_of
+from switchboard.sip.flow import stream_of
 
 KEPT = 10_000
 """Items for one edge-stream while it is away: nobody sends them again."""
@@ -38,24 +38,23 @@ class StreamOutboxes:
 
     def take_from(self, run: Run) -> Run:
         """Put the items of streams into their outboxes; return the others. The items are trusted and packed."""
-        count, items = run
-        kept: list[bytes] = []
-        at = 0
-        for _ in range(count):
-            flow_at, flow_end = _binary(items, at + 1)
-            raw_at, end = _binary(items, flow_end)
-            if items[flow_at] == UDP:
-                kept.append(items[at:end])
-            else:
-                self._put(items[flow_at:flow_end], items[at:end], items.startswith(_ACK, raw_at))
-            at = end
-        return (len(kept), b"".join(kept)) if len(kept) < count else run
+        left, runs, acks = split(*run, len(self.outboxes))
+        for number, own in runs:
+            self.outboxes[number].put(own)
+            self.sent += own[0]
+        if acks:
+            now = time.monotonic()
+            for number, item in acks:
+                self._acks[number].append((now, item))
+        return left
 
-    def flush(self) -> None:
-        """Cast what waits."""
+    def flush(self) -> bool:
+        """Cast what waits. True: nothing waits any more."""
+        is_empty = True
         for outbox in self.outboxes:
-            if outbox.waiting:
-                outbox.flush()
+            if outbox.waiting and not outbox.flush():
+                is_empty = False
+        return is_empty
 
     def repeat_acks(self, number: int) -> None:
         """Another process does the work of that edge-stream: send it the ACKs again that the former may have lost."""
@@ -64,12 +63,30 @@ class StreamOutboxes:
             self.outboxes[number].put_all([item for at, item in self._acks[number] if at >= since])
             self._acks[number].clear()
 
-    def _put(self, flow: bytes, item: bytes, is_ack: bool) -> None:
-        number = (stream_of(flow, len(self.outboxes)) or 0) % len(self.outboxes)
-        self.outboxes[number].put(item)
-        self.sent += 1
-        if is_ack:
-            self._acks[number].append((time.monotonic(), item))
+
+def split_in_python(
+    count: int, items: bytes, streams: int
+) -> tuple[Run, list[tuple[int, Run]], list[tuple[int, bytes]]]:
+    """Return what of so many items leaves over UDP, those of each of `streams` by its number, and the ACKs of these."""
+    ways: list[list[bytes]] = [[] for _ in range(streams)]
+    kept: list[bytes] = []
+    acks: list[tuple[int, bytes]] = []
+    at = 0
+    for _ in range(count):
+        flow_at, flow_end = _binary(items, at + 1)
+        raw_at, end = _binary(items, flow_end)
+        number = stream_of(items[flow_at:flow_end], streams)
+        way = kept if number is None else ways[number % streams]
+        way.append(items[at:end])
+        if number is not None and items.startswith(_ACK, raw_at):
+            acks.append((number % streams, items[at:end]))
+        at = end
+    runs = [(number, _run(pieces)) for number, pieces in enumerate(ways) if pieces]
+    return _run(kept), runs, acks
+
+
+def _run(pieces: list[bytes]) -> Run:
+    return len(pieces), b"".join(pieces)
 
 
 def _binary(items: bytes, at: int) -> tuple[int, int]:
@@ -77,3 +94,9 @@ def _binary(items: bytes, at: int) -> tuple[int, int]:
     size = _SIZES[items[at]]
     begin = at + 1 + size
     return begin, begin + int.from_bytes(items[at + 1 : begin], "big")
+
+
+try:
+    from switchboard._native.wire import split as split
+except ImportError:
+    split = split_in_python

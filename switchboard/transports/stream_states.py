@@ -82,6 +82,17 @@ class StreamStates:
         self._memory[at : at + SERIAL_OCTETS] = serial
         return slot
 
+    def enter(self, serial: bytes, consumed: int, reading: bytes, written: int, writing: bytes) -> int | None:
+        """Return a slot with the states of a connection that another process has begun; None: there is none left.
+
+        `consumed`, `written`: the counts at which they are right.
+        """
+        slot = self.take(serial)
+        if slot is not None:
+            self.note_reading(slot, consumed, reading)
+            self.note_writing(slot, written, writing)
+        return slot
+
     def free(self, slot: int) -> None:
         """The connection has ended; its keys are erased."""
         at = self._at(slot)

@@ -125,7 +125,7 @@ class Streams:
 
     def adopt(self, given: Given, fd: int) -> None:
         """Take a connection that the keeper gives us."""
-        serial, transport, since_at, is_stranger, was_given, source = given
+        serial, transport, since_at, is_stranger, was_given, source, user, handed = given
         sock = socket.socket(fileno=fd)
         try:
             set_up(sock)
@@ -136,6 +136,8 @@ class Streams:
             self._drop(sock, serial, "ended early")
             return
         slot = self._states.find(serial)
+        if slot is None and handed:
+            slot = self._states.enter(serial, *handed)
         if not was_given or not (slot is not None or counted or consumed):
             channel = self._channels.accept(transport)
         else:
@@ -150,7 +152,7 @@ class Streams:
             return
         connection = Connection(serial, sock, flow, channel, since_at)
         connection.is_stranger, connection.base = is_stranger, counted
-        connection.given, connection.slot = consumed, slot
+        connection.given, connection.slot, connection.user = consumed, slot, user
         self.enter(connection)
         self._output.go_on(connection, counted)
 
@@ -230,8 +232,9 @@ class Streams:
 
     def know(self, connection: Connection, user: str = "") -> None:
         """It is no stranger's."""
-        if user:
+        if user and user != connection.user:
             connection.user = user
+            self._link.tell_user(connection.serial, user)
         if connection.is_stranger:
             connection.is_stranger = False
             self._link.tell_known(connection.serial)

@@ -59,10 +59,10 @@ def files_of(settings: Settings) -> TlsFiles:
 
 
 def own_names(settings: Settings) -> list[str]:
-    """Return the names and addresses by which phones may reach us, as they are now."""
+    """Return the names and addresses by which phones and browsers may reach us, as they are now."""
     addresses = [each.partition("%")[0] for each in own_addresses(settings)]
-    domains = [each.strip("[]") for each in settings.domains]
-    return list(dict.fromkeys([*domains, _host_name(), *addresses, *ALWAYS_OURS]))
+    named = [each.strip("[]") for each in (*settings.domains, *settings.console_names)]
+    return list(dict.fromkeys([*named, _host_name(), *addresses, *ALWAYS_OURS]))
 
 
 def _host_name() -> str:

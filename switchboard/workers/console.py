@@ -6,6 +6,7 @@ from functools import partial
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.console.app import make_app
+from switchboard.console.secured import Https
 from switchboard.console.server import Server
 from switchboard.console.sessions import load_key
 from switchboard.settings.model import Settings
@@ -30,7 +31,8 @@ class ConsoleService(Actor):
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
         app = make_app(settings, context, load_key(settings.console_key_path))
-        self._server = Server(app, inherited_socket(), behind_proxy=bool(settings.console_url))
+        is_behind = bool(settings.console_url)
+        self._server = Server(app, inherited_socket(), is_behind, Https.of(settings))
         self._next_look = time.monotonic() + LOOK_S
         self._server.start()
 

@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from switchboard.bus import frames
+from switchboard.bus.marks import Marks
+from switchboard.bus.rounds import RETRY_S
 from switchboard.core.router_core import RouterCore
 from switchboard.transports.sender import Sender
 from switchboard.wal.router_log import RouterLog
@@ -15,10 +18,13 @@ except ImportError:
     _module = None  # type: ignore[assignment]
 
 
+_HEADS = frames.head("sip.received"), frames.head("sip.mark")
+
+
 def make_fast_path(
-    head: bytes, core: RouterCore, log: RouterLog, sender: Sender, clock_offset: float
+    core: RouterCore, log: RouterLog, sender: Sender, marks: Marks, clock_offset: float
 ) -> "FastPath | None":
-    """Return what serves frames of datagrams, which begin with `head`; None where something was not compiled.
+    """Return what serves frames of messages and marks; None where something was not compiled.
 
     `clock_offset`: that of the steady clock (`switchboard.clock`).
     """
@@ -28,4 +34,4 @@ def make_fast_path(
         log.events, _module.NativeEventRing
     ):
         return None
-    return _module.FastPath(head, core.engine, log.keyed, log.events, sender, clock_offset)
+    return _module.FastPath(_HEADS, core.engine, log.keyed, log.events, sender, marks, RETRY_S, clock_offset)

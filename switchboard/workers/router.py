@@ -116,7 +116,7 @@ class RouterService(Actor):
         self._hears_lag = is_here("edge-rx.0", settings)
         self._core = self._make_core()
         self._replica.tell = self._core.bindings_changed
-        self.fast_path = make_fast_path(_RECEIVED, self._core, self._log, self._sender, self._clock.offset)
+        self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
         self._next_look = time.monotonic()
         self._has_left = False
         self._next_telling = 0.0

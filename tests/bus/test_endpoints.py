@@ -1,5 +1,6 @@
 """Where things stand on several hosts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,11 @@ def test_what_runs_elsewhere_is_reached_by_tcp() -> None:
 def test_endpoints_know_whose_they_are() -> None:
     at = Endpoints(Path("/run/sb"), PLAN)
     assert [at.inbox("router", number).owner for number in (0, 1)] == ["router.0", "router.1"]
+
+
+def test_a_host_that_is_known_by_a_name_listens_at_all_its_addresses() -> None:
+    plan = replace(PLAN, addresses={"alpha": "alpha.lan", "beta": "10.0.0.2"})
+    assert Endpoints(Path("/run/sb"), plan).listen("router.0", SocketKind.ASK)[1] == "tcp://*:7114"
+    there = Endpoints(Path("/run/sb"), replace(plan, here="beta"))
+    assert there.ask("router", 0) == "tcp://alpha.lan:7114"
+    assert there.listen("router.1", SocketKind.ASK)[1] == "tcp://10.0.0.2:7118"

@@ -12,9 +12,11 @@ import pytest
 import zmq
 from bus.contexts import OwningContext
 
+from switchboard.bus import host_names
 from switchboard.bus.context import BusContext, Keys, load_keys, make_keys
 from switchboard.bus.guard import fingerprint
-from switchboard.bus.link import RENEW_S, SILENT_S, Link
+from switchboard.bus.host_names import HostNames
+from switchboard.bus.link import NAMELESS, RENEW_S, SILENT_S, Link
 
 ALPHA, BETA = "127.0.0.1", "127.0.0.2"
 ADDRESSES = {"alpha": ALPHA, "beta": BETA}
@@ -236,3 +238,22 @@ def test_on_the_host_nothing_is_watched(context: BusContext) -> None:
     link = context.link(context.socket(zmq.PUSH), "inproc://nobody")
     link.look(time.monotonic() + 10 * SILENT_S)
     assert (link.monitor, link.is_connected, link.renewed, link.name) == (None, True, 0, "inproc://nobody")
+
+
+def test_a_host_is_reached_by_its_name_once_dns_knows_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_names, "FRESH_S", 0.1)
+    alpha, beta = (load_keys(folder, name, {**ADDRESSES, "alpha": "alpha.lan"}) for name in ADDRESSES)
+    known = {"alpha.lan": ""}
+    with context_with(alpha) as here, context_with(beta) as there:
+        there.names = HostNames(known.__getitem__)
+        meeting = Meeting(here, there, folder)
+        (inbox,) = here.listen(zmq.PULL, [f"tcp://*:{meeting.port}"])
+        meeting.endpoint = f"tcp://alpha.lan:{meeting.port}"
+        meeting.connect()
+        assert (meeting.link.reason, meeting.link.is_connected) == (NAMELESS, False)
+        known["alpha.lan"] = ALPHA
+        meeting.later_s += RENEW_S
+        meeting.wait_until(lambda: hears(meeting, inbox))
+        assert meeting.link.reason == ""

@@ -15,6 +15,7 @@ from system.harness import wait_until
 from switchboard.bus.context import BusContext
 from switchboard.console.app import make_app
 from switchboard.console.connections import MOST, MOST_OF_ONE
+from switchboard.console.secured import Https
 from switchboard.console.server import QUEUE, Server
 from switchboard.settings.model import Settings
 
@@ -57,7 +58,8 @@ def serving(
     with BusContext() as context, socket.create_server(("127.0.0.1", 0), backlog=QUEUE) as sock:
         before(sock.getsockname()[1])
         made = Settings(data_dir=data_dir, routers=1, history=False, **settings)  # type: ignore[arg-type]
-        server = Server(make_app(made, context, b"k" * 32), sock, behind_proxy=bool(made.console_url))
+        https, behind_proxy = Https.of(made), bool(made.console_url)
+        server = Server(make_app(made, context, b"k" * 32), sock, behind_proxy, https)
         server.start()
         try:
             yield Console(server, sock.getsockname()[1])

@@ -50,7 +50,7 @@ def taken(desk: socket.socket, source: str = "127.0.0.1") -> socket.socket:
     link, _ = desk.accept()
     with link:
         said, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 2)
-    assert codec.unpack(said) == [Word.LENT, WS, source]
+    assert codec.unpack(said) == [Word.LENT, WS, source, []]
     (fd,) = fds
     return socket.socket(fileno=fd)
 

@@ -164,7 +164,8 @@ def test_nobody_listens(tries: int) -> None:
     assert account.sentences[-1] == "The call could not be delivered to lenka (500 Server Internal Error)."
     assert [line for line in account.advice if "10.0.0.3:5060" in line] == [
         "Nobody is at 10.0.0.3:5060, as the network says (ICMP): the port is closed. The phone was switched off, or "
-        "has another address now, and has not told."
+        "has another address now and has not registered it; `switchboard bindings --user lenka` shows what it has "
+        "registered."
     ]
 
 
@@ -199,6 +200,12 @@ def test_phones_at_addresses_that_cannot_be_reached() -> None:
     assert advice[0].startswith("The phone of lenka says that it is reached at 192.168.7.7")
     assert advice[1].startswith("The phone of lenka wants to hear at 192.168.7.7")
     assert explain(call(contact="8.8.4.4", media="phone.example.org")).advice == []
+
+
+@pytest.mark.parametrize("gruu", ["10.0.0.1;gr=urn:uuid:1", "10.0.0.1;gr"])
+def test_a_gruu_is_no_address(gruu: str) -> None:
+    """It names the switchboard, which every Linphone then has in its Contact."""
+    assert explain(call(contact=gruu)).advice == []
 
 
 @pytest.mark.parametrize("nowhere", ["0.0.0.0", "127.0.0.1"])

@@ -57,7 +57,12 @@ PROOF = "Proxy-Authorization: ***\r\n"
         (
             refused(416, "sips:lenka@example.org"),
             "lukas dialled a sips: address, which demands encryption all the way",
-            "Dial sip: in place of sips:",
+            "or switch TLS on here (setting tls)",
+        ),
+        (
+            refused(480, "sips:lenka@example.org"),
+            "demands encryption all the way, and no phone of lenka is registered over TLS",
+            "let the phone of lenka register over TLS",
         ),
         (
             refused(500, "sip:bob@10.9.9.9;transport=tls"),
@@ -113,10 +118,45 @@ def test_a_caller_who_is_no_user_is_told_to_the_operator() -> None:
     assert "There is no user karel; the phone is not told so" in explain(seen, OURS).sentences[-1]
 
 
-def test_a_contact_that_asks_for_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_contact_that_asks_for_what_we_do_not_speak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CONTACTS, "lenka", ["sip:lenka@10.0.0.3;transport=TLS"])
     account = explain(refused(500), OURS)
     assert "sip:lenka@10.0.0.3;transport=TLS, which asks for TLS" in account.sentences[-1]
+
+
+def test_a_call_with_sips_is_not_to_be_repeated() -> None:
+    """A registration over UDP does not help it."""
+    assert "Call again" not in " ".join(explain(refused(480, "sips:lenka@example.org"), OURS).advice)
+    assert "Call again" in " ".join(explain(refused(480), OURS).advice)
+
+
+@pytest.mark.parametrize("transport", ["TCP", "TLS"])
+@pytest.mark.parametrize("status", [480, 500])
+def test_a_connection_that_could_not_be_made(status: int, transport: str) -> None:
+    wire, asked = Wire(), f"sip:lenka@10.0.0.3;transport={transport.lower()}"
+    wire.comes(LUKAS, request("INVITE"))
+    sent = request("INVITE", asked, ("sb1", "b")).replace(b"SIP/2.0/UDP", f"SIP/2.0/{transport}".encode(), 1)
+    wire.leaves(LENKA, sent)
+    wire.leaves(LUKAS, response(status, "Phrase"))
+    account = explain(wire.seen, OURS)
+    assert (
+        f"go to {asked} over {transport}, and no connection could be made to 10.0.0.3:5060"
+        in (account.sentences[-1])
+    )
+    assert f";transport={transport.lower()} is in its address." in account.advice[0]
+    told = " ".join(account.advice)
+    assert "ICMP" not in told
+    assert "By now" not in told
+
+
+def test_a_contact_that_demands_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONTACTS, "lenka", ["sips:lenka@10.0.0.3"])
+    account = explain(refused(480), OURS)
+    assert "lenka is registered at sips:lenka@10.0.0.3, which demands encryption" in account.sentences[-1]
+    assert "SWITCHBOARD_TLS=on" in account.advice[0]
+    assert "By now" not in " ".join(account.advice)
+    monkeypatch.setitem(CONTACTS, "lenka", ["sips:lenka@10.0.0.3", "sip:lenka@10.0.0.4"])
+    assert "By now lenka is registered" in " ".join(explain(refused(480), OURS).advice)
 
 
 def test_the_contact_that_points_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ def test_listed_routers() -> None:
             "no host has router.2 among its components",
         ),
         (TWO | {"gamma": host("10.0.0.3", "edge-rx")}, 2, "there is no component 'edge-rx'"),
+        (TWO | {"alpha": host("alpha.lan", "edge")}, 2, "alpha has the edge and a name as its address"),
     ],
 )
 def test_misplaced(hosts: dict[str, HostSettings], routers: int, reason: str) -> None:
@@ -55,7 +56,9 @@ def test_misplaced(hosts: dict[str, HostSettings], routers: int, reason: str) ->
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"address": "pbx.example"}, "'pbx.example' is not an IP address"),
+        ({"address": "pbx_1.example"}, "'pbx_1.example' is neither an IP address nor the name of a host"),
+        ({"address": "10.0.0"}, "'10.0.0' is neither"),
+        ({"address": f"{'x' * 64}.example"}, "is neither"),
         ({"address": "0.0.0.0"}, "name one that the other hosts can reach"),
         ({"components": ()}, "at least 1 item"),
         ({"sip_addresses": ("10.0.0.300/8",)}, "with a prefix length"),
@@ -70,3 +73,11 @@ def test_bad_host(values: dict[str, object], reason: str) -> None:
 
 def test_address_may_stand_in_brackets() -> None:
     assert host("[2001:db8:0::1]", "edge").address == "2001:db8::1"
+
+
+def test_address_may_be_a_name() -> None:
+    assert host("Router-0.pbx.svc", "edge").address == "router-0.pbx.svc"
+    named = TWO | {"beta": host("beta.lan", *TWO["beta"].components)}
+    assert place(named, 2)["registrar.0"] == "beta"
+    seen = host("alpha.lan", *TWO["alpha"].components, sip_addresses=("192.0.2.1/24",))
+    assert place(named | {"alpha": seen}, 2)["edge-rx.0"] == "alpha"

@@ -89,6 +89,10 @@ class Console:
         finally:
             self._child.close(force=True)
 
+    def kill(self) -> None:
+        """End the program by SIGKILL."""
+        self._child.close(force=True)
+
     def _ask_once(self, question: str, words: str) -> bool:
         asked_at = len(self._transcript)
         self.say(question)

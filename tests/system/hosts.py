@@ -23,7 +23,8 @@ PORT = 5060
 class Hosts:
     """Runs inside the `with` block. Phones see alpha in the LAN; between the hosts is the backbone.
 
-    `components`: by host. `settings`: in the environment of both; `of_host`: in that of one of them.
+    `components`: by host. `settings`: in the environment of both; `of_host`: in that of one of them. `named`: the
+    hosts know one another by names, not by addresses.
     """
 
     def __init__(
@@ -33,8 +34,10 @@ class Hosts:
         components: Mapping[str, Sequence[str]] = COMPONENTS,
         settings: Mapping[str, str] | None = None,
         of_host: Mapping[str, Mapping[str, str]] | None = None,
+        named: bool = False,
     ) -> None:
         self.lan = lan
+        self._named = named
         self._components = components
         self._more = settings or {}
         self._of_host = of_host or {}
@@ -110,9 +113,12 @@ class Hosts:
             runner=("switchboard", "start"),
         )
 
+    def _address_of(self, name: str) -> str:
+        return f"{name}.lan" if self._named else self.lan.backbone[name]
+
     def _toml(self, routers: int) -> str:
         tables = [
-            f'[hosts.{name}]\naddress = "{self.lan.backbone[name]}"\ncomponents = {json.dumps(components)}\n'
+            f'[hosts.{name}]\naddress = "{self._address_of(name)}"\ncomponents = {json.dumps(components)}\n'
             f'sip_addresses = ["{self.lan.addresses[name]}/24"]\n'
             for name, components in self._components.items()
         ]

@@ -8,9 +8,10 @@ owner's process id in its name: the next test run removes what a killed one left
 import ctypes
 import itertools
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,8 @@ HUB = f"{NETWORK}.1"
 PREFIX = "swb"
 _CLONE_NEWNET = 0x40000000
 _NAMESPACES = Path("/run/netns")
+_FILES = Path("/etc/netns")
+"""What `ip netns exec` puts in the place of files of /etc."""
 _numbers = itertools.count(1)
 
 
@@ -102,6 +105,16 @@ class Lan:
         """Undo `cut`."""
         _ip(f"-n {self.hub} link set {_port('br1', self.backbone[server])} up")
 
+    def name(self, host: str, names: Mapping[str, str]) -> None:
+        """Let programs that are started on `host` from now on know these names: name -> address.
+
+        A file that they have already, written again, tells them of changes.
+        """
+        folder = _FILES / self.namespace(host)
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"{address} {each}" for each, address in ({"localhost": "127.0.0.1"} | dict(names)).items()]
+        (folder / "hosts").write_text("\n".join([*lines, ""]))
+
     @contextmanager
     def entered(self, host: str) -> Iterator[None]:
         """Inside the block, sockets that this thread opens and programs that it starts are on `host`."""
@@ -140,6 +153,7 @@ def _remove_namespace(name: str) -> None:
     for pid in _ip(f"netns pids {name}", check=False).split():
         _kill(int(pid))
     _ip(f"netns delete {name}", check=False)
+    shutil.rmtree(_FILES / name, ignore_errors=True)
 
 
 def _kill(pid: int) -> None:

@@ -249,6 +249,10 @@ class Linphone:
         """Switch the phone off."""
         self._console.close("quit")
 
+    def crash(self) -> None:
+        """It is gone, and has told nobody."""
+        self._console.kill()
+
     @property
     def _console(self) -> Console:
         assert self._running is not None, f"the phone of {self.user} was not started"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from full_disk import FailingDisk, SmallDisk, failing_disk, small_disk
+from full_disk import FailingDisk, SmallDisk, failing_disk, quota_disk, small_disk
 from system.harness import INIT_SYSTEM, Switchboard, wait_until
 
 from bench.ledger import Ledger
@@ -22,6 +22,7 @@ WRITTEN_WITHIN_S = 1.0
 WRITERS = {"router.0", "router.1", "journal.0"}
 HISTORY = "history.0"
 ENOSPC = "up, but cannot write: No space left on device"
+EDQUOT = "up, but cannot write: Disk quota exceeded"
 DISK_BYTES = 48_000_000
 RESERVE_BYTES = DISK_BYTES * 0.05
 
@@ -88,6 +89,23 @@ def test_calls_go_on_while_the_disk_is_full_and_nothing_is_lost(disk: SmallDisk)
         )
         for instance in (0, 1):
             running.kill("router", instance)
+        outcome = settled(load, ledger)
+        assert (outcome.failed, outcome.flaws, outcome.why) == (0, {}, [])
+
+
+def test_calls_go_on_while_a_quota_is_used_up_and_nothing_is_lost(tmp_path: Path) -> None:
+    with (
+        quota_disk(tmp_path / "disk", DISK_BYTES) as disk,
+        board(disk) as running,
+        Load(running.address, LINES) as load,
+    ):
+        ledger = Ledger(running.data_dir / "cdr.jsonl")
+        load.start(RATE, RATE * (BEFORE_S + FULL_S + AFTER_S))
+        time.sleep(BEFORE_S)
+        said = keep_full(disk, running, time.monotonic() + FULL_S)
+        assert all(said[each].startswith(EDQUOT) for each in WRITERS)
+        disk.free()
+        wait_until(lambda: not cannot_write(running) or None, "all written", 3 * WRITTEN_WITHIN_S)
         outcome = settled(load, ledger)
         assert (outcome.failed, outcome.flaws, outcome.why) == (0, {}, [])
 

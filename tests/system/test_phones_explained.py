@@ -112,6 +112,41 @@ def test_a_call_to_a_port_that_is_closed(office: Office) -> None:
     assert f"Nobody is at {office.lan.addresses['guest']}:{PORT}, as the network says (ICMP)" in said
 
 
+def test_an_address_that_asks_for_tcp(office: Office) -> None:
+    """Nobody takes connections there. The advice is about that, and about nothing else."""
+    asked = f"sip:tomas@{office.lan.addresses['guest']}:5999;transport=tcp"
+    register(office, "tomas", asked)
+    office.lukas.wait_ended(office.lukas.call("tomas"))
+    said = told(office, "tomas", "over TCP")
+    assert f"The call was to go to {asked} over TCP, and no connection could be made to" in said
+    assert "set another transport in it: ;transport=tcp is in its address" in said
+    assert "ICMP" not in said
+    assert "NAT" not in said
+
+
+def test_an_address_that_asks_for_tls_where_there_is_none(office: Office) -> None:
+    asked = f"sip:tereza@{office.lan.addresses['guest']}:5999;transport=tls"
+    register(office, "tereza", asked)
+    office.lukas.wait_ended(office.lukas.call("tereza"))
+    said = told(office, "tereza", "asks for TLS")
+    assert f"go to {asked}, which asks for TLS, and this switchboard does not speak that" in said
+    assert (
+        "Set another transport in the phone that is to be called (;transport=tls is in its address)" in said
+    )
+
+
+def test_a_phone_on_tcp_that_has_gone_without_telling(office: Office) -> None:
+    """It is registered, but its connection is gone, and nobody listens at its Contact."""
+    phone = Linphone(office.lan, "stranger", office.home / "stranger", transport="tcp")
+    phone.start()
+    phone.wait_registered()
+    phone.crash()
+    office.lukas.wait_ended(office.lukas.call("stranger"))
+    said = told(office, "stranger", "over TCP")
+    assert f"no connection could be made to {phone.address}:" in said
+    assert "Call again" not in said
+
+
 def test_a_call_that_is_forwarded_to_nowhere(office: Office) -> None:
     register(office, "away")
     nowhere = f"sip:away@{office.lan.addresses['guest']}:5999"

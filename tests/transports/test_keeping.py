@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from transports.keepers import KeeperThread
 
-from switchboard.sip.flow import TCP, WS
+from switchboard.sip.flow import TCP, WS, WSS
 from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeping import AT_ONCE, Given, lend, visit
 
@@ -72,7 +72,7 @@ def test_a_successor_gets_all_connections(make: Callable[..., KeeperThread], dir
     phones = [keeper.connect() for _ in range(2 * AT_ONCE + 1)]
     first = Stream(directory)
     first.until(lambda: len(first.given) == len(phones))
-    assert {(transport, stranger, before) for _, transport, _, stranger, before, _ in first.given} == {
+    assert {(transport, stranger, before) for _, transport, _, stranger, before, *_ in first.given} == {
         (TCP, True, False)
     }
     first.link.tell_known(first.given[0][0])
@@ -114,7 +114,7 @@ def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], di
         first.close()
         second = Stream(directory)
         second.until(lambda: second.link.is_complete)
-        assert second.given == [[b"12345678", TCP, 5.0, False, True, "127.0.0.1"]]
+        assert second.given == [[b"12345678", TCP, 5.0, False, True, "127.0.0.1", "", []]]
         second.close()
         assert keeper.keeper.count == 1
 
@@ -148,12 +148,51 @@ def test_a_connection_that_somebody_else_has_accepted_is_kept(
             lend(desk, taken, WS, "192.0.2.7")
     stream.until(lambda: len(stream.given) == 1)
     _, transport, _, *rest = stream.given[0]
-    assert (transport, rest) == (WS, [True, True, "192.0.2.7"])
+    assert (transport, rest) == (WS, [True, True, "192.0.2.7", "", []])
     with socket.socket(fileno=os.dup(stream.fds[0])) as given:
         phone.sendall(b"hello")
         assert given.recv(5) == b"hello"
     phone.close()
     stream.close()
+
+
+def test_what_was_handed_with_it_is_given_until_somebody_has_it(
+    make: Callable[..., KeeperThread], directory: Path
+) -> None:
+    make()
+    handed = [5, b"reading", 7, b"writing"]
+    ours, theirs = socket.socketpair()
+    with visit(directory / "s") as desk, ours, theirs:
+        lend(desk, theirs, WSS, "192.0.2.7", handed)
+    first = Stream(directory)
+    while not first.given:
+        first.given = [given for given, _ in first.link.hear()]
+    first.link.close()  # it was killed before it could say that it has it
+    second, third = Stream(directory), None
+    second.until(lambda: second.link.is_complete)
+    second.close()
+    third = Stream(directory)
+    third.until(lambda: third.link.is_complete)
+    third.close()
+    assert [each.given[0][-1] for each in (first, second, third)] == [handed, handed, []]
+
+
+def test_users_are_known_to_the_successor(make: Callable[..., KeeperThread], directory: Path) -> None:
+    keeper = make()
+    phones = [keeper.connect() for _ in range(150)]
+    first = Stream(directory)
+    first.until(lambda: len(first.given) == len(phones))
+    for number, given in enumerate(first.given):
+        first.link.tell_user(given[0], f"user{number}")
+    first.link.tell_user(b"of nobody", "ghost")
+    first.link.flush()
+    first.close()
+    second = Stream(directory)
+    second.until(lambda: second.link.is_complete)
+    assert [each[6] for each in second.given] == [f"user{number}" for number in range(len(phones))]
+    second.close()
+    for each in phones:
+        each.close()
 
 
 def test_the_oldest_stranger_goes_first(make: Callable[..., KeeperThread], directory: Path) -> None:

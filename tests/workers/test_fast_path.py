@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import zmq
+from bus.inbox import bind_inbox, next_frame
 from compiled import needs_compiled_core
 from flows import packed
-from workers.test_router import LIMIT_S, lent, service, settings  # noqa: F401
+from workers.test_router import LIMIT_S, lent, ready, service, settings  # noqa: F401
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
@@ -18,6 +20,7 @@ from switchboard.bus.tap import Listener, topic_of
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.user_table import pack_users
 from switchboard.settings.model import Settings
+from switchboard.sip.flow import TCP, Flow, connection_of
 from switchboard.sip.scan import scan
 from switchboard.workers.router import RouterService
 
@@ -183,3 +186,65 @@ def test_who_listens_at_the_tap_is_shown_what_leaves(
     ((_, [_, _, passed]),) = listener.frames(LIMIT_S)
     assert b"INVITE sip:bob@" in passed[0][2]
     listener.close()
+
+
+def over(flow: Flow, number: int) -> bytes:
+    """The frame of an INVITE that came over a connection."""
+    raw = PLAIN.replace("{number}", str(number)).replace("SIP/2.0/UDP", "SIP/2.0/TCP").encode()
+    return frames.pack("sip.received", [[flow.pack(), scan(raw), raw]])
+
+
+@pytest.fixture
+def streams(service: RouterService, context: BusContext, settings: Settings) -> zmq.Socket[bytes]:  # noqa: F811
+    """The inbox of the edge-stream, at which the service has arrived."""
+    inbox = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-stream"))
+    ready(service, "edge-stream.0")
+    return inbox
+
+
+TCP_FLOW = Flow(TCP, "127.0.0.1", "127.0.0.3", 40000, connection_of(0, bytes(8)))
+
+
+def test_a_round_with_connections_is_plain(bench: Bench, streams: zmq.Socket[bytes]) -> None:
+    """What is for the edge-stream goes to it, what is for a phone on UDP to that; a mark goes back afterwards."""
+    path, stamp = bench.service.fast_path, time.monotonic()
+    assert path is not None
+    assert path.receive(over(TCP_FLOW, 1), stamp) == 1
+    assert path.receive(frames.pack("sip.mark", [0, stamp]), stamp) == 2
+    assert path.settle(time.monotonic())
+    assert bench.heard().startswith(b"INVITE sip:bob@127.0.0.2:")
+    subject, ((flow, raw),) = next_frame(streams)
+    assert (subject, flow, raw[:12]) == ("sip.send", TCP_FLOW.pack(), b"SIP/2.0 100 ")
+    subject, (owner, returned, _, first) = next_frame(streams)
+    assert (subject, owner, returned, first) == ("sip.taken", "router.0", stamp, stamp)
+    assert bench.service.stats()["plain"] == 1
+    assert path.settle(time.monotonic())
+    assert not streams.poll(50), "a mark goes back once"
+
+
+def test_a_mark_of_nobody_is_the_workers(bench: Bench) -> None:
+    path = bench.service.fast_path
+    assert path is not None
+    for body in ([0], [-1, 1.0], [7, 1.0], [0, 1], ["0", 1.0], [0, 1.0, 2.0], None):
+        assert path.receive(frames.pack("sip.mark", body), 1.0) is None
+
+
+def test_an_edge_stream_that_is_away_is_tried_again(
+    bench: Bench,
+    context: BusContext,
+    settings: Settings,  # noqa: F811
+) -> None:
+    path, now = bench.service.fast_path, time.monotonic()
+    assert path is not None
+    path.tell_at = math.inf
+    assert path.receive(over(TCP_FLOW, 1), now) == 1
+    assert path.settle(now)
+    due = path.next_deadline()
+    assert now < due < now + 0.1
+    assert not path.settle(due), "the worker is to try it"
+    assert bench.service.outboxes[-1].waiting == 1
+    inbox = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-stream"))
+    ready(bench.service, "edge-stream.0")
+    bench.service.flush()
+    assert next_frame(inbox)[0] == "sip.send"
+    assert path.next_deadline() > due + 0.1

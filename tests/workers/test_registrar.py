@@ -39,7 +39,7 @@ from switchboard.workers.registrar import (
 )
 
 CONTACT = "sip:lukas@10.0.0.9:5060"
-LIMIT_S = 2.0
+LIMIT_S = 10.0
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ STACK = Stack(
     lambda place: python_phone(place, "pjsua2_python"),
     note=(
         "A Python program sets `threadCnt = 0` and `mainThreadOnly = True` and handles the "
-        "events itself; without a sound card `setNullDev()`."
+        "events itself; without a sound card `setNullDev()`. Its instance (RFC 5626) comes from the host's "
+        "name: phones of one user on hosts of one name need a `sipOutboundInstanceId` each, or only the last "
+        "one is called."
     ),
 )
 
