@@ -7,9 +7,9 @@ from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.settings.hosts import EDGE_STREAM
 from switchboard.sip.flow import format_hop
 from switchboard.survey.ask import ask_parents, ask_workers
+from switchboard.survey.connections import QUESTION
 
 HEADINGS = ("user", "transport", "from", "cipher", "since", "idle", "worker")
-QUESTION = "connections.list"
 
 
 def connections(as_json: JsonOption = False) -> None:

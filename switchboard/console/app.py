@@ -32,6 +32,7 @@ from switchboard.console.demonstration import Demonstration
 from switchboard.console.ended import EndedSessions
 from switchboard.console.failures import Failures
 from switchboard.console.feed import Feed
+from switchboard.console.flows import Flows
 from switchboard.console.journal import Journal
 from switchboard.console.login import Login
 from switchboard.console.now import Now
@@ -110,6 +111,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *CallPage(pages, streams, settings, context).routes,
         *Failures(pages, settings, context).routes,
         *Users(pages, settings, people).routes,
+        *Flows(pages, settings, context).routes,
         *Phones(pages, settings, people).routes,
         *Softphone(pages, settings).routes,
         *SipSocket(settings).routes,

@@ -31,6 +31,7 @@ from switchboard.sip.dispatch import REGISTRAR, Dispatcher, parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import NAMES, Flow, is_dialled, is_secure
 from switchboard.sip.message import Message
+from switchboard.sip.respond import warning_of
 from switchboard.sip.scan import scan
 from switchboard.sip.via import Via
 from switchboard.supervisor.open_files import most_connections
@@ -39,6 +40,7 @@ from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Due, StreamLimits
 from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeping import NAME
+from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
 from switchboard.workers.edge_rx import ENOUGH, filter_policy
 from switchboard.workers.held_calls import find_held_calls
@@ -144,13 +146,15 @@ class EdgeStream(Actor):
             case _:
                 self._bad_items += 1
 
-    def answer(self, question: str, body: Any) -> Any:  # noqa: ARG002
-        """connections.list: all of them, as maps."""
-        if question != "connections.list":
-            raise LookupError(question)
-        now, now_at = time.monotonic(), time.time()
-        shown = islice(self._streams, CONNECTIONS_SHOWN)
-        return [self._describe(each, now, now_at) for each in shown]
+    def answer(self, question: str, body: Any) -> Any:
+        """connections.list: CONNECTIONS_SHOWN maps; with [text, skip, limit] those of `page`, and two counts."""
+        match question, body:
+            case "connections.list", None:
+                return self._describe(islice(self._streams, CONNECTIONS_SHOWN))
+            case "connections.list", [str(text), int(skip), int(limit)]:
+                shown, found = page(self._streams, text, max(0, skip), max(0, limit))
+                return [self._describe(shown), found, self._streams.count]
+        raise LookupError(question)
 
     def put(self, item: bytes) -> None:
         """Send a packed item of the ingress: an answer of the edge's own."""
@@ -364,27 +368,19 @@ class EdgeStream(Actor):
         try:
             request = Message(error.refused, scan(error.refused))
             if not request.status and request.method != "ACK":
-                answer, _ = answer_on_stream(request, error.status, connection.flow.hop)
+                warning = [("Warning", warning_of(ParseError(error.reason)))]
+                answer, _ = answer_on_stream(request, error.status, connection.flow.hop, warning)
                 self.put(pack_sent(connection.flow.pack(), answer))
         except ParseError:
             return
 
+    def _describe(self, connections: Iterable[Connection]) -> list[Description]:
+        now, now_at, worker = time.monotonic(), time.time(), f"{self.name}.{self._instance}"
+        return [describe(each, worker, now, now_at) for each in connections]
+
     def _show(self, items: list[Any]) -> None:
         if self._tap.is_open:
             self._tap.publish(frames.pack("sip.send", items), "", time.time_ns())
-
-    def _describe(self, connection: Connection, now: float, now_at: float) -> dict[str, Any]:
-        return {
-            "user": connection.user,
-            "transport": NAMES[connection.transport],
-            "host": connection.flow.host,
-            "port": connection.flow.port,
-            "cipher": getattr(connection.channel, "cipher", ""),
-            "since_s": round(now_at - connection.since_at, 1),
-            "idle_s": round(now - connection.heard_at, 1),
-            "stranger": connection.is_stranger,
-            "worker": f"{self.name}.{self._instance}",
-        }
 
 
 run = partial(run_actor, EdgeStream)

@@ -69,7 +69,10 @@ def switchboard(environment: dict[str, str], data_dir: Path, monkeypatch: pytest
 
 @pytest.fixture
 def answering(data_dir: Path) -> Iterator[Callable[[str, str, Any], list[Any]]]:
-    """Let a server answer a question: `answering(server, question, answer)` -> the bodies that it was asked."""
+    """Let a server answer a question: `answering(server, question, answer)` -> the bodies that it was asked.
+
+    An answer may be a function of the body.
+    """
     run_dir = data_dir / "run"
     run_dir.mkdir(exist_ok=True)
     stop = threading.Event()
@@ -98,7 +101,8 @@ def _serve(server: RpcServer, answers: dict[str, Any], asked: list[Any], stop: t
         if server.sockets[0].poll(10) and (got := server.take()):
             asked.append(got.body)
             if got.subject in answers:
-                got.reply(answers[got.subject])
+                found = answers[got.subject]
+                got.reply(found(got.body) if callable(found) else found)
             else:
                 got.refuse("another question")
     server.close()

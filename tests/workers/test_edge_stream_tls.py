@@ -91,6 +91,26 @@ def test_calls_and_answers_over_many_workers(start: Start, version: ssl.TLSVersi
     assert edge.ended() == {}
 
 
+def test_the_user_of_a_connection_is_known_to_the_next_worker(start: Start) -> None:
+    edge = start()
+    phone = Phone(edge)
+    phone.say(request("REGISTER"))
+    ((flow, _, _),) = edge.items()
+    edge.take_all()
+    edge.send(flow, response("REGISTER"))
+    phone.hears(len(response("REGISTER")))
+    for _ in range(3):
+        (told,) = edge.service.answer("connections.list", None)
+        assert (told["user"], told["stranger"]) == ("lukas", False)
+        edge.die()
+        edge.start()
+    assert edge.service.answer("connections.list", ["LUK", 0, 5])[0][0]["user"] == "lukas"
+    assert edge.service.answer("connections.list", ["x", 0, 5]) == [[], 0, 1]
+    for body in ([], ["x"], [1, 2, 3]):
+        with pytest.raises(LookupError):
+            edge.service.answer("connections.list", body)
+
+
 def test_what_was_not_acknowledged_comes_again(start: Start) -> None:
     edge = start()
     phone = Phone(edge)

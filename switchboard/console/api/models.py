@@ -268,6 +268,36 @@ class BindingQuery(Asked):
     contact: Annotated[str, Field(min_length=1, max_length=2048)]
 
 
+class Connection(BaseModel):
+    """A connection of a phone."""
+
+    user: str = Field(description="Who has registered over it; empty: nobody.")
+    transport: Annotated[str, Field(description="TCP, TLS, WS or WSS.")]
+    host: str
+    port: int
+    cipher: str = Field(description="Version and cipher of TLS; empty: none.")
+    since_s: float = Field(description="How long it has been open.")
+    idle_s: float = Field(description="Since something came over it.")
+    stranger: bool = Field(description="Whether nobody has registered or called over it yet.")
+    worker: str = Field(description="As `edge-stream.0`.")
+
+
+class ConnectionsQuery(Paged):
+    """Which connections."""
+
+    text: Annotated[
+        Text, Field(description="A part of the user's name or of HOST:PORT, or a transport, in any case.")
+    ] = ""
+
+
+class Connections(Page):
+    """Connections, the oldest of each worker first. `found`: how many match; `total`: how many there are."""
+
+    connections: list[Connection]
+    found: int
+    total: int
+
+
 class UsersQuery(Paged):
     """Which users."""
 

@@ -30,6 +30,7 @@ from switchboard.registrar.listing import way_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.mending import all_reports
+from switchboard.survey.connections import connection_page
 from switchboard.survey.reach import Reached, reach_of
 from switchboard.survey.reading import WorkerLine
 
@@ -106,6 +107,15 @@ class Reading:
                 self.bindings,
                 models.Bindings,
                 models.BindingsQuery,
+            ),
+            Operation(
+                "connections",
+                GET,
+                "/connections",
+                "Connections of phones",
+                self.connections,
+                models.Connections,
+                models.ConnectionsQuery,
             ),
             Operation(
                 "failed_registrations",
@@ -285,6 +295,21 @@ class Reading:
     def _with_reach(self, bindings: Sequence[models.Binding]) -> list[models.Binding]:
         known = reach_of(self._settings, self._context, (each.user for each in bindings))
         return [each.model_copy(update=_reach(known.get((each.user, each.contact)))) for each in bindings]
+
+    async def connections(self, call: Call) -> models.Connections:
+        """Connections of phones over TCP, TLS and WebSocket."""
+        query: models.ConnectionsQuery = call.query
+        skip, settings = int(query.cursor or 0), self._settings
+        found = await self._run(
+            lambda: connection_page(settings, self._context, query.text, skip, query.limit)
+        )
+        end = skip + len(found.connections)
+        return models.Connections(
+            connections=[models.Connection(**each) for each in found.connections],
+            found=found.found,
+            total=found.total,
+            next=str(end) if skip < end < found.found else None,
+        )
 
     async def failed(self, call: Call) -> models.FailedRegistrations:
         """Registrations that failed."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from console.api.conftest import CONTACT, Ask
 from console.conftest import Open
+from console.test_flows import listed
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
@@ -110,6 +111,30 @@ def test_bindings_come_in_pages(open_console: Open, answering: Answering, tokens
         cursor = answer["next"]
     assert (shown, cursor) == (["u0", "u1", "u2", "u3", "u4"], "beef.7.0")
     assert [(life, at) for life, at, _ in asked] == [("", 0), ("beef", 0), ("beef", 0)]
+
+
+def test_connections_come_in_pages(open_console: Open, answering: Answering, tokens: ApiTokens) -> None:
+    listed(answering, 5)
+    browser, headers = open_console(), {"Authorization": f"Bearer {tokens.add('one', True, 1.0)}"}
+    shown, cursor = [], ""
+    while cursor is not None:
+        answer = browser.get(f"/api/v1/connections?limit=2&cursor={cursor}", headers=headers).json()
+        assert (answer["found"], answer["total"]) == (5, 5)
+        shown += [each["user"] for each in answer["connections"]]
+        cursor = answer["next"]
+    assert shown == ["user0", "user1", "user2", "user3", "user4"]
+    one = browser.get("/api/v1/connections?text=ER3", headers=headers).json()
+    assert [one["found"], one["total"], one["connections"][0]["host"]] == [1, 5, "10.0.0.3"]
+    assert browser.get("/api/v1/connections?cursor=99", headers=headers).json()["connections"] == []
+
+
+def test_connections_of_an_edge_stream_that_is_silent(
+    open_console: Open, tokens: ApiTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("switchboard.survey.connections.ANSWER_S", 0.1)
+    headers = {"Authorization": f"Bearer {tokens.add('one', True, 1.0)}"}
+    answer = open_console().get("/api/v1/connections", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (503, 503)
 
 
 def test_the_journal_comes_in_pages_the_last_first(ask: Ask, data_dir: Path) -> None:

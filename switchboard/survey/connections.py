@@ -1,0 +1,35 @@
+"""The connections of phones over all edge-streams, page by page: a switchboard may have many thousands."""
+
+from typing import Any, Final, NamedTuple
+
+from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import call_rpc
+from switchboard.settings.hosts import EDGE_STREAM
+from switchboard.settings.model import Settings
+from switchboard.settings.site import endpoints_of
+
+QUESTION: Final = "connections.list"
+ANSWER_S: Final = 2.0
+
+
+class ConnectionPage(NamedTuple):
+    """Some connections as maps, the oldest of each worker first; how many a search finds, and how many there are."""
+
+    connections: list[dict[str, Any]]
+    found: int
+    total: int
+
+
+def connection_page(
+    settings: Settings, context: BusContext, text: str, skip: int, limit: int
+) -> ConnectionPage:
+    """Return `limit` connections that `text` finds (`transports/listing.py`), behind the first `skip`. RpcError."""
+    shown: list[dict[str, Any]] = []
+    found = total = 0
+    for instance in range(settings.edge_streams):
+        wanted = [text, max(0, skip - found), limit - len(shown)]
+        server = endpoints_of(settings).ask(EDGE_STREAM, instance)
+        some, matching, count = call_rpc(server, QUESTION, wanted, ANSWER_S, context)
+        shown += some
+        found, total = found + matching, total + count
+    return ConnectionPage(shown, found, total)
