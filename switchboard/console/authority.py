@@ -2,18 +2,25 @@
 
 import asyncio
 
-import segno
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from switchboard.console.pages import Pages
+from switchboard.console.pages import Pages, qr_code
 from switchboard.settings.model import Settings
 
 PATH = "/authority.pem"
 """Open to all: a certificate is no secret, and a phone has no session."""
 _MEDIA_TYPE = "application/x-x509-ca-cert"
 """By which phones offer to install it."""
+
+
+def authority_url(settings: Settings, console: str) -> str:
+    """Where phones get it. `console`: HOST:PORT by which the browser knows us.
+
+    Without TLS, unless a proxy speaks that: who asks does not trust us yet.
+    """
+    return f"{settings.console_url or f'http://{console}'}{PATH}"
 
 
 class Authority:
@@ -26,16 +33,16 @@ class Authority:
     async def show(self, request: Request) -> Response:
         """The link, its QR code, and the fingerprint to compare."""
         content = await asyncio.to_thread(self._read)
-        console = self._settings.console_url or f"http://{request.headers['host']}"
-        url = f"{console}{PATH}"
-        code = segno.make(url, error="m").svg_inline(scale=6, border=4, light="#fff", omitsize=True)
+        url = authority_url(self._settings, request.headers["host"])
         authority = None
         if content:
             from switchboard.transports.certificates import read_certificate  # 60 ms that only TLS needs
 
             authority = read_certificate(content)
         status = 200 if content else 404
-        return self._pages.page(request, "authority.html", status, authority=authority, url=url, code=code)
+        return self._pages.page(
+            request, "authority.html", status, authority=authority, url=url, code=qr_code(url)
+        )
 
     async def download(self, _request: Request) -> Response:
         """The certificate in PEM."""

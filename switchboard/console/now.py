@@ -91,7 +91,8 @@ class Now:
     async def _around(self, request: Request) -> dict[str, Any]:
         """What is the same in each look of one browser."""
         browser = request.client.host if request.client else ""
-        to_type = await asyncio.to_thread(phone_settings, self._settings, browser)
+        console = request.headers.get("host", "")
+        to_type = await asyncio.to_thread(phone_settings, self._settings, browser, console)
         return {"to_type": to_type, "has_passwords": self._settings.auth == "on"}
 
     async def restart(self, request: Request) -> Response:

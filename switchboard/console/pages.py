@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import segno
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -138,3 +139,8 @@ def rate(value: float | None) -> str:
 def memory(size: float | None) -> str:
     """Bytes as MB."""
     return "–" if size is None else f"{size / 1e6:.0f} MB"
+
+
+def qr_code(text: str) -> str:
+    """A QR code as SVG, which fills the box that it is put in."""
+    return str(segno.make(text, error="m").svg_inline(scale=5, border=4, light="#fff", omitsize=True))

@@ -6,7 +6,7 @@ All functions block until the registrar has answered: call them on a thread. Eac
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from switchboard.auth.users import make_entry
@@ -14,7 +14,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcRefused, call_rpc
 from switchboard.cli.credentials import generate_password
 from switchboard.console.names import MOST_CHARACTERS, DisplayNames
-from switchboard.console.watch import RegisteredPhone, phones_of, registered_phones
+from switchboard.console.watch import RegisteredPhone, phones_of, registered_phones, with_reach
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.storage.unusable import NotWritten
@@ -73,6 +73,14 @@ class People:
             for user in sorted({*passwords, *phones})
         )
         return [each for each in found if _has(each, text.strip().lower())]
+
+    def with_reach(self, people: Sequence[Person]) -> list[Person]:
+        """The same, their phones with whether they answer, as far as that is known (qualify_s)."""
+        asked = [phone for each in people for phone in each.phones]
+        found: dict[str, list[RegisteredPhone]] = {}
+        for phone in with_reach(asked, self._settings, self._context):
+            found.setdefault(phone.user, []).append(phone)
+        return [replace(each, phones=found.get(each.user, ())) for each in people]
 
     def some(self, prefix: str, after: str, at_most: int) -> list[Person]:
         """The next users with a password whose names begin so and follow `after`, by name, without their phones."""

@@ -3,11 +3,8 @@
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from xml.sax.saxutils import escape, quoteattr
+from dataclasses import dataclass
 
-import segno
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,29 +13,17 @@ from starlette.routing import Route
 from switchboard.auth.digest import make_ha1
 from switchboard.bus.rpc import RpcError
 from switchboard.clock import boot_time
-from switchboard.console.pages import Pages
+from switchboard.console.authority import authority_url
+from switchboard.console.pages import Pages, qr_code
 from switchboard.console.people import BadUser, People, check_user, why_not
+from switchboard.console.provisioning import Credentials, configuration, offered_transports, reach_by, to_xml
 from switchboard.settings.local import SourceAddresses
 from switchboard.settings.model import Settings
-from switchboard.settings.types import is_loopback, parse_listening, show_address
-from switchboard.sip.flow import bracketed
+from switchboard.settings.types import is_loopback, parse_listening
 
 LIFETIME_S = 900.0
 MAX_LINKS = 200
 TOKEN_BYTES = 24
-SIP_PORT = 5060
-_NAMESPACE = "http://www.linphone.org/xsds/lpconfig.xsd"
-
-Sections = Mapping[str, Mapping[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a phone shows instead of a password: HA1 (RFC 7616 §3.4.2) for one realm and algorithm."""
-
-    realm: str
-    algorithm: str
-    ha1: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +35,7 @@ class Link:
     credentials: Credentials | None
     """None where nobody is asked for passwords."""
     expires_at: float
+    transport: str = "udp"
 
 
 class Links:
@@ -61,7 +47,9 @@ class Links:
     def __init__(self) -> None:
         self._links: OrderedDict[str, Link] = OrderedDict()
 
-    def make(self, user: str, credentials: Credentials | None, token: str, now: float) -> Link:
+    def make(
+        self, user: str, credentials: Credentials | None, token: str, now: float, transport: str = "udp"
+    ) -> Link:
         """Return a new link for a user; it takes the place of the oldest if there are too many.
 
         With credentials it makes the user's earlier links void: theirs are of an old password.
@@ -69,7 +57,7 @@ class Links:
         self._forget(now)
         if credentials:
             self._void(user)
-        link = self._links[token] = Link(token, user, credentials, now + LIFETIME_S)
+        link = self._links[token] = Link(token, user, credentials, now + LIFETIME_S, transport)
         if len(self._links) > MAX_LINKS:
             self._links.popitem(last=False)
         return link
@@ -95,53 +83,6 @@ class Links:
             if link.expires_at > now:
                 break
             del self._links[link.token]
-
-
-def configuration(user: str, host: str, port: int, credentials: Credentials | None) -> Sections:
-    """Return what Linphone is to know: sections of its configuration. `host`, `port`: the registrar's."""
-    domain = _hostport(host, port)
-    sections = {
-        "sip": {"default_proxy": "0"},
-        "proxy_0": {
-            "reg_proxy": f"<sip:{domain};transport=udp>",
-            "reg_identity": f"sip:{user}@{domain}",
-            "reg_sendregister": "1",
-            "reg_expires": "3600",
-            "publish": "0",
-        },
-    }
-    if credentials:
-        sections["auth_info_0"] = {
-            "username": user,
-            "realm": credentials.realm,
-            "ha1": credentials.ha1,
-            "algorithm": credentials.algorithm,
-            "domain": host,
-        }
-    return sections
-
-
-def _hostport(host: str, port: int) -> str:
-    """As it stands in a SIP URI (RFC 3261 §25.1)."""
-    if port == SIP_PORT:
-        return bracketed(host)
-    return show_address(host, port)
-
-
-def to_xml(sections: Sections) -> str:
-    """The sections as Linphone's remote provisioning has them."""
-    body = "\n".join(_section(name, entries) for name, entries in sections.items())
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<config xmlns="{_NAMESPACE}">\n{body}\n</config>\n'
-
-
-def _section(name: str, entries: Mapping[str, str]) -> str:
-    lines = "\n".join(_entries(entries))
-    return f"  <section name={quoteattr(name)}>\n{lines}\n  </section>"
-
-
-def _entries(entries: Mapping[str, str]) -> Iterator[str]:
-    for name, value in entries.items():
-        yield f'    <entry name={quoteattr(name)} overwrite="true">{escape(value)}</entry>'
 
 
 class Phones:
@@ -189,7 +130,8 @@ class Phones:
         return self._link(request, user, Credentials(realm, algorithm, ha1))
 
     def _link(self, request: Request, user: str, credentials: Credentials | None) -> Response:
-        link = self._links.make(user, credentials, secrets.token_urlsafe(TOKEN_BYTES), boot_time())
+        token, transport = secrets.token_urlsafe(TOKEN_BYTES), self._transport(request)
+        link = self._links.make(user, credentials, token, boot_time(), transport)
         structlog.get_logger().info("provisioning link made", user=user, source=_source(request))
         return RedirectResponse(f"/phones/{link.token}", 303)
 
@@ -198,11 +140,19 @@ class Phones:
         link = self._links.look(request.path_params["token"], boot_time())
         if link is None:
             return self._page(request, "This link was used, or is too old. Make another one.", 404)
-        console = self._settings.console_url or f"http://{request.headers['host']}"
-        url = f"{console}/provisioning/{link.token}"
-        code = segno.make(url, error="m").svg_inline(scale=6, border=4, light="#fff", omitsize=True)
+        console = request.headers["host"]
+        url = f"{self._settings.console_url or f'{self._scheme}://{console}'}/provisioning/{link.token}"
+        needs_authority = link.transport == "tls" and self._has_authority
+        authority = authority_url(self._settings, console) if needs_authority else ""
         return self._pages.page(
-            request, "link.html", link=link, url=url, code=code, is_reachable=self._is_reachable
+            request,
+            "link.html",
+            link=link,
+            url=url,
+            code=qr_code(url),
+            authority_url=authority,
+            authority_code=qr_code(authority) if authority else "",
+            is_reachable=self._is_reachable,
         )
 
     async def provision(self, request: Request) -> Response:
@@ -214,7 +164,8 @@ class Phones:
             return Response("This link was used, or is too old.\n", 404, media_type="text/plain")
         structlog.get_logger().info("phone provisioned", user=link.user, source=_source(request))
         host = await asyncio.to_thread(self._host, _source(request))
-        sections = configuration(link.user, host, self._settings.sip_port, link.credentials)
+        reach = reach_by(self._settings, link.transport)
+        sections = configuration(link.user, host, self._settings.sip_port, link.credentials, reach)
         return Response(to_xml(sections), media_type="application/xml")
 
     def _page(self, request: Request, problem: str = "", status: int = 200, known: str = "") -> Response:
@@ -228,8 +179,22 @@ class Phones:
             has_passwords=self._people.has_passwords,
             is_reachable=self._is_reachable,
             has_authority=self._has_authority,
+            transports=offered_transports(self._settings),
+            transport=self._transport(request),
             user=request.query_params.get("user", ""),
         )
+
+    def _transport(self, request: Request) -> str:
+        """The one that was chosen; the first that is offered, if none was."""
+        offered = offered_transports(self._settings)
+        form = request.state.form if request.method == "POST" else {}
+        chosen = str(form.get("transport", ""))
+        return chosen if chosen in offered else offered[0]
+
+    @property
+    def _scheme(self) -> str:
+        """Linphone follows a link in TLS only to a certificate whose authority it knows."""
+        return "https" if self._settings.console_has_tls and self._settings.tls_certificate else "http"
 
     @property
     def _has_authority(self) -> bool:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlencode
 
-import segno
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from switchboard.bus.rpc import RpcError
-from switchboard.console.pages import Pages
+from switchboard.console.authority import authority_url
+from switchboard.console.pages import Pages, qr_code
 from switchboard.console.people import BadUser, People, Person, why_not
+from switchboard.console.provisioning import offered_transports
 from switchboard.registrar.store import StoreError
 from switchboard.settings.local import SourceAddresses
 from switchboard.settings.model import Settings
@@ -39,8 +40,8 @@ class PhoneSettings:
     tcp_port: int | None
     tls_port: int | None
     """None: the transport is off."""
-    has_authority: bool
-    """Whether phones that use TLS have to trust the switchboard's own authority."""
+    authority_url: str
+    """Where phones that use TLS get the authority that they have to trust; "" if they need none of ours."""
 
     @property
     def place(self) -> str:
@@ -50,18 +51,24 @@ class PhoneSettings:
     def code(self, user: str = "") -> str:
         """A QR code (SVG) of the SIP URI; of the registrar's without a user."""
         uri = f"sip:{user}@{self.place}" if user else f"sip:{self.place}"
-        return str(segno.make(uri, error="m").svg_inline(scale=5, border=4, light="#fff", omitsize=True))
+        return qr_code(uri)
+
+    def authority_code(self) -> str:
+        """The same of `authority_url`."""
+        return qr_code(self.authority_url)
 
 
-def phone_settings(settings: Settings, browser: str) -> PhoneSettings:
-    """What phones of the network register with, as seen from the address of the browser that asks."""
+def phone_settings(settings: Settings, browser: str, console: str) -> PhoneSettings:
+    """What phones of the network register with, as seen from the address of the browser that asks.
+
+    `console`: HOST:PORT by which the browser knows us.
+    """
     address = _address(settings, browser)
     domain = next(iter(settings.domains), "") or address
     realm, ports = settings.realm if settings.auth == "on" else "", settings.ports
-    has_authority = "tls" in ports and settings.tls_certificate is None
-    return PhoneSettings(
-        domain, address, settings.sip_port, realm, ports.get("tcp"), ports.get("tls"), has_authority
-    )
+    needs_authority = "tls" in ports and settings.tls_certificate is None
+    url = authority_url(settings, console) if needs_authority else ""
+    return PhoneSettings(domain, address, settings.sip_port, realm, ports.get("tcp"), ports.get("tls"), url)
 
 
 def _address(settings: Settings, browser: str) -> str:
@@ -151,16 +158,19 @@ class Users:
 
     async def _list(self, request: Request, problem: str = "", status: int = 200) -> Response:
         found: list[Person] = []
+        shown: list[Person] = []
         wanted = request.query_params.get("text", "").strip()
         try:
             found = await asyncio.to_thread(self._people.all, wanted)
+            shown = await asyncio.to_thread(self._people.with_reach, found[:SHOWN])
         except (RpcError, StoreError) as error:
             problem, status = problem or _unreadable(error), 503
         return self._pages.page(
             request,
             "users.html",
             status,
-            people=found[:SHOWN],
+            people=shown,
+            qualifies=bool(self._settings.qualify_s),
             more=max(0, len(found) - SHOWN),
             text=wanted,
             problem=problem,
@@ -188,7 +198,8 @@ class Users:
         if person is None:
             return await self._list(request, problem or f"There is no user {user}.", max(status, 404))
         browser = request.client.host if request.client else ""
-        to_type = await asyncio.to_thread(phone_settings, self._settings, browser)
+        console = request.headers.get("host", "")
+        to_type = await asyncio.to_thread(phone_settings, self._settings, browser, console)
         return self._pages.page(
             request,
             "user.html",
@@ -200,6 +211,7 @@ class Users:
             problem=problem,
             has_passwords=self._people.has_passwords,
             qualifies=bool(self._settings.qualify_s),
+            transports=offered_transports(self._settings),
         )
 
 

@@ -19,8 +19,7 @@ from typing import Final
 from switchboard.bounded import Generations
 from switchboard.core.target import contact_flow
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.sqlite import SqliteStore
-from switchboard.registrar.store import Change
+from switchboard.registrar.store import Change, Store
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, FlowError, is_reliable
 from switchboard.sip.uri import SipUri
@@ -41,7 +40,7 @@ class Connections:
     the connections of which nobody could be unbound in time.
     """
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.dropped = self.unconnected = self.forgotten = 0
         self._store = store
         self._users: dict[bytes, set[str]] = {}

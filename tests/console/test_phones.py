@@ -1,5 +1,6 @@
 """The page Phones."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from structlog.testing import capture_logs
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcServer
-from switchboard.console.phones import LIFETIME_S, MAX_LINKS, Credentials, Links, configuration, to_xml
+from switchboard.console.phones import LIFETIME_S, MAX_LINKS, Links
+from switchboard.console.provisioning import Credentials
 
 CREDENTIALS = Credentials("office", "SHA-256", "c0ffee")
 
@@ -42,24 +44,6 @@ def test_there_are_only_so_many() -> None:
     assert links.look("1", 1.0)
 
 
-def test_xml_holds_any_name() -> None:
-    sections = read(to_xml(configuration("a&b<c", "2001:db8::1", 5070, None)))
-    assert sections["proxy_0"]["reg_identity"] == "sip:a&b<c@[2001:db8::1]:5070"
-    assert sections["proxy_0"]["reg_proxy"] == "<sip:[2001:db8::1]:5070;transport=udp>"
-    assert "auth_info_0" not in sections
-
-
-def test_xml_holds_what_proves_the_password() -> None:
-    sections = read(to_xml(configuration("lukas", "pbx.example.com", 5070, CREDENTIALS)))
-    assert sections["auth_info_0"] == {
-        "username": "lukas",
-        "realm": "office",
-        "ha1": "c0ffee",
-        "algorithm": "SHA-256",
-        "domain": "pbx.example.com",
-    }
-
-
 def test_the_secret_goes_with_the_link() -> None:
     links = Links()
     links.make("lukas", CREDENTIALS, "token", 0.0)
@@ -83,14 +67,6 @@ def test_without_passwords_a_user_sets_up_several_phones() -> None:
 
 def test_it_is_not_shown_by_accident() -> None:
     assert "c0ffee" not in repr(Links().make("lukas", CREDENTIALS, "token", 0.0))
-
-
-def read(xml: str) -> dict[str, dict[str, str | None]]:
-    """The entries of each section."""
-    return {
-        section.get("name", ""): {entry.get("name", ""): entry.text for entry in section}
-        for section in ElementTree.fromstring(xml)
-    }
 
 
 Answering = Callable[[str, str, Any], list[Any]]
@@ -123,6 +99,50 @@ def test_a_phone_gets_its_configuration_once(open_console: Open) -> None:
     assert answer.headers["Content-Type"] == "application/xml"
     assert "sip:lukas@pbx.example.com:5070" in answer.text
     assert browser.get(url).status_code == 404
+
+
+def url_of(browser: TestClient, made: Any) -> tuple[str, str]:
+    """The page of a link that was made, and the link."""
+    page = browser.get(made.headers["Location"]).text
+    return page, page.partition('<code class="url">')[2].partition("<")[0]
+
+
+@pytest.mark.parametrize(
+    ("transport", "registrar"),
+    [
+        ("tls", "&lt;sip:pbx.example.com:5061;transport=tls&gt;"),
+        ("tcp", "&lt;sip:pbx.example.com;transport=tcp&gt;"),
+        ("udp", "&lt;sip:pbx.example.com;transport=udp&gt;"),
+        ("wss", "&lt;sip:pbx.example.com;transport=udp&gt;"),
+    ],
+)
+def test_a_link_for_a_transport(open_console: Open, transport: str, registrar: str) -> None:
+    browser = open_console(domains=["pbx.example.com"], tls=True)
+    assert re.findall(r'<option value="(\w+)"', browser.get("/phones").text) == ["udp", "tcp", "tls"]
+    page, url = url_of(browser, make_link(browser, "lukas", transport=transport))
+    assert url.startswith("http://")
+    assert ("http://127.0.0.1:8080/authority.pem" in page) == (transport == "tls")
+    assert page.count("<svg") == (2 if transport == "tls" else 1)
+    assert registrar in browser.get(url).text
+
+
+def test_with_a_certificate_of_ones_own_tls_is_first_and_needs_no_authority(
+    open_console: Open, tmp_path: Path
+) -> None:
+    files = {"tls_certificate": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
+    browser = open_console(tls=True, domains=["pbx.example.com"], **files)
+    page, url = url_of(browser, make_link(browser, "lukas"))
+    assert (url.partition(":")[0], "authority.pem" in page) == ("https", False)
+    assert "transport=tls" in browser.get(url.replace("https://", "http://")).text
+
+
+def test_the_transport_is_kept_while_a_new_password_is_asked_for(
+    open_console: Open, answering: Answering
+) -> None:
+    answering(REGISTRAR, "user.list", [LUKAS])
+    page = make_link(open_console(auth="on", tls=True), "lukas", transport="tls").text
+    assert '<input type="hidden" name="transport" value="tls">' in page
+    assert '<option value="tls" selected>' in page
 
 
 def test_phones_need_no_login(open_console: Open) -> None:

@@ -1,12 +1,13 @@
 """The pages of users and phones, beside a registrar's real socket and store."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.conftest import answering as answering
 from console.conftest import HERE, PASSWORD_HASH, Open, token_of
 from console.registrars import a_registrar
 from starlette.testclient import TestClient
@@ -17,6 +18,7 @@ from switchboard.auth.user_store import UserStore
 from switchboard.console.users import phone_settings
 from switchboard.settings.model import Settings
 
+Answering = Callable[[str, str, Any], list[Any]]
 LENKA = "sip:lenka@10.0.0.7:5060"
 ACTS = ("add", "password", "name", "remove", "unbind")
 
@@ -183,6 +185,38 @@ def test_the_transports_to_choose_from(
     ],
 )
 def test_what_to_type(settings: Any, browser: str, domain: str, place: str) -> None:
-    found = phone_settings(Settings(**settings), browser)
+    found = phone_settings(Settings(**settings), browser, "h:8080")
     assert (found.domain, found.place) == (domain, place)
     assert found.address == settings["sip_host"]
+
+
+def test_the_list_shows_whether_phones_answer(
+    open_console: Open, answering: Answering, data_dir: Path
+) -> None:
+    other = "sip:lenka@10.0.0.8"
+    asked = answering(
+        "router.0.ask",
+        "bindings.reach",
+        {"lenka": [[LENKA, 0.0124, 3.0, 0], [other, 0.02, 65.0, 2]]},
+    )
+    with a_registrar(Settings(data_dir=data_dir), lenka=[LENKA, other], tom=["sip:tom@10.0.0.9"]):
+        page = open_console(qualify_s=30).get("/users").text
+        assert "Answers" not in open_console().get("/users").text
+    row = page[page.index("lenka") : page.index("tom")]
+    assert re.findall(r">(12 ms|does not answer|3s ago|seen 1m 05s ago)<", row) == [
+        "12 ms",
+        "3s ago",
+        "does not answer",
+        "seen 1m 05s ago",
+    ]
+    assert "not asked yet" in page
+    assert asked == [["lenka", "tom"]]
+
+
+def test_tls_with_the_authority_as_file_and_code(open_console: Open, data_dir: Path) -> None:
+    with a_registrar(Settings(data_dir=data_dir)):
+        page = act(open_console(tls=True), "add", user="lukas").text
+        assert act(open_console(), "add", user="lukas").text.count("<svg") == 1
+    for shown in ("TLS", "5061", 'href="/authority.pem"', "http://127.0.0.1:8080/authority.pem"):
+        assert shown in page
+    assert page.count("<svg") == 2

@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 import urllib.request
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -25,7 +26,7 @@ sip_port=5060
 sip_tcp_port=0
 sip_tls_port=0
 use_ipv6=0
-[misc]
+{trust}[misc]
 config-uri={url}
 """
 
@@ -33,9 +34,12 @@ config-uri={url}
 class Visitor:
     """Somebody at the console, as a browser without a screen."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, authority: Path | None = None) -> None:
         self._base = base
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        context = ssl.create_default_context(cafile=authority)
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPCookieProcessor(CookieJar()), urllib.request.HTTPSHandler(context=context)
+        )
 
     def get(self, path: str) -> str:
         with self._opener.open(self._base + path, timeout=10) as answer:
@@ -76,11 +80,43 @@ def test_a_phone_sets_itself_up(tmp_path: Path, auth: str) -> None:
             phone.close("quit")
 
 
-def start_phone(lan: Lan, home: Path, url: str) -> Console:
-    """A Linphone that knows nothing but the link."""
+def test_a_phone_sets_itself_up_with_tls(tmp_path: Path) -> None:
+    """It has the authority, and follows the link without TLS; the console is reached by https."""
+    require_root()
+    require_tools("ip", "linphonec")
+    settings = {
+        "SWITCHBOARD_CONSOLE": f"{HUB}:{PORT}",
+        "SWITCHBOARD_CONSOLE_PASSWORD": str(hash_password(PASSWORD, os.urandom(SALT_BYTES))),
+        "SWITCHBOARD_AUTH": "on",
+        "SWITCHBOARD_TLS": "on",
+    }
+    with (
+        Lan(["lukas"]) as lan,
+        Switchboard(settings, host=HUB, port=5060, namespace=lan.hub) as switchboard,
+    ):
+        authority = tmp_path / "ca.pem"
+        with lan.entered("hub"):
+            with urllib.request.urlopen(f"http://{HUB}:{PORT}/authority.pem", timeout=10) as answer:
+                authority.write_bytes(answer.read())
+            visitor = Visitor(f"https://{HUB}:{PORT}", authority)
+            visitor.send("/login", "/login", password=PASSWORD)
+            page = visitor.send("/phones", "/phones", user="lukas", transport="tls")
+        url = _found(r'<code class="url">([^<]+)<', page)
+        assert url.startswith(f"http://{HUB}:{PORT}/provisioning/")
+        phone = start_phone(lan, tmp_path, url, f"root_ca={authority}\n")
+        try:
+            phone.ask("status register", r"registered, identity=sip:lukas@\S+ duration=[1-9]")
+            listed = switchboard.cli("connections").stdout
+            assert ("lukas" in listed, " TLS " in listed, "TLSv1" in listed) == (True, True, True)
+        finally:
+            phone.close("quit")
+
+
+def start_phone(lan: Lan, home: Path, url: str, trust: str = "") -> Console:
+    """A Linphone that knows nothing but the link, and whom to `trust`."""
     (home / ".local/share/linphone").mkdir(parents=True)
     path, log = home / "linphonerc", home / "log"
-    path.write_text(CONFIGURATION.format(url=url))
+    path.write_text(CONFIGURATION.format(url=url, trust=trust))
     words = ["linphonec", "-c", str(path), "-l", str(log), "-d", "6"]
     environment = os.environ | {"HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
     return Console("lukas", lan.command("lukas", *words), environment, log)
