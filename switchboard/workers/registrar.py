@@ -99,7 +99,7 @@ class RegistrarService(Actor):
         )
         # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
         self._sender = Sender(context, endpoints, None, settings.edge_streams)
-        self._naming: dict[int, Iterator[list[tuple[bytes, str]]]] = {}
+        self._naming: dict[int, tuple[list[tuple[bytes, str]], Iterator[list[tuple[bytes, str]]]]] = {}
         self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_peers)
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
@@ -165,7 +165,7 @@ class RegistrarService(Actor):
                 for item in items:
                     self._bad_items += not self._close(item)
             case "stream.restarted", [int(stream)] if 0 <= stream < len(self._sender.stream_peers):
-                self._naming[stream] = self._connections.users_of(stream)
+                self._naming[stream] = [], self._connections.users_of(stream)
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
@@ -322,11 +322,13 @@ class RegistrarService(Actor):
     def _name_connections(self, now: float) -> None:
         """Tell an edge-stream that has been started again whose its connections are, some at a time."""
         self._next_naming = now + PURGE_PAUSE_S
-        for stream, steps in list(self._naming.items()):
-            users = next(steps, None)
-            peer = self._sender.stream_peers[stream]
-            if users is None or (users and not peer.send("connection.users", users)):
-                del self._naming[stream]  # one that hears nothing asks again when it is started
+        for stream, (users, more) in list(self._naming.items()):
+            if users and not self._sender.stream_peers[stream].send("connection.users", users):
+                continue
+            if (following := next(more, None)) is None:
+                del self._naming[stream]
+            else:
+                self._naming[stream] = following, more
 
     def _cannot_write(self) -> bool:
         return any(each.error for each in self.writings)
