@@ -35,7 +35,6 @@ from switchboard.settings.local import own_domains
 from switchboard.settings.location import location_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers
-from switchboard.sip.flow import UDP
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
@@ -224,7 +223,7 @@ class RegistrarService(Actor):
         """Take the REGISTERs of users whom another registrar has changed meanwhile in the next round."""
         for source in self._reception.take_sources():
             if source not in rest.flows:
-                self._tell_source(source)
+                self._sources.put([source])
         self._reception.undo()
         self._frames.append(rest.frame)
         return rest.answers
@@ -239,14 +238,10 @@ class RegistrarService(Actor):
     def _tell_edge(self) -> None:
         """How far we are, and from where phones have registered."""
         for source in self._reception.take_sources():
-            self._tell_source(source)
+            self._sources.put([source])
         self._sources.flush()
         if (stamp := self._reception.take_stamp()) is not None:
             self._edge_rx.send("sip.taken", [f"{self.name}.0", stamp])
-
-    def _tell_source(self, source: bytes) -> None:
-        if source[0] == UDP:  # edge-streams see for themselves
-            self._sources.put([source])
 
     def _publish(self, change: Change | None = None) -> None:
         """Tell the routers, also of what others have changed before."""

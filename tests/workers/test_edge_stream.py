@@ -55,7 +55,10 @@ def long_response() -> bytes:
 class Edge:
     """The service, its keeper, and the inboxes of all who may hear from it."""
 
-    def __init__(self, directory: Path, transport: int = TCP, **settings: Any) -> None:
+    def __init__(
+        self, directory: Path, transport: int = TCP, is_compiled: bool = True, **settings: Any
+    ) -> None:
+        self.is_compiled = is_compiled
         self.settings = Settings(data_dir=directory, routers=2, domains=("switchboard.test",), **settings)
         self.settings.run_dir.mkdir(exist_ok=True)
         self.keeper = KeeperThread(self.settings.run_dir / NAME, transport=transport)
@@ -74,6 +77,8 @@ class Edge:
         """Another process has the connections. `early`: what it is to send before it has them."""
         self.service = EdgeStream(self.settings, self.context, 0)
         self.service.receive("sip.send", [list(item) for item in early], time.monotonic())
+        if not self.is_compiled:
+            self.service.fast_path = None
         self.loop = Loop(self.service, self.context, self.endpoints)
         self.sender = Peer(self.context, self.endpoints.inbox("edge-stream"))
         self.serve_until(self.service.is_ready)
@@ -186,10 +191,10 @@ class Edge:
         }
 
 
-@pytest.fixture
-def edge() -> Iterator[Edge]:
+@pytest.fixture(params=["compiled", "reference"])
+def edge(request: pytest.FixtureRequest) -> Iterator[Edge]:
     with tempfile.TemporaryDirectory(prefix="sb") as directory:
-        edge = Edge(Path(directory))
+        edge = Edge(Path(directory), is_compiled=request.param == "compiled")
         yield edge
         edge.close()
 
