@@ -28,7 +28,7 @@ $(RUNS): pyproject.toml
 		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Installing what the switchboard needs (45 MB) into $(VENV); this is done once."
+	@echo "Installing what the switchboard needs (43 MB) into $(VENV); this is done once."
 	@$(PYTHON) -m venv $(VENV)
 	@find switchboard -name "*.so" -not -path "*/_native/*" -delete  # of older versions: Python prefers them
 	@$(BIN)/python -c "$$REQUIREMENTS"

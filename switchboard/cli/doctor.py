@@ -12,7 +12,9 @@ from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
 from switchboard.cli.running import context_or_exit
 from switchboard.phrases.catalogue import available_languages
 from switchboard.phrases.language import explain_unknown
+from switchboard.registrar.redis_url import without_password
 from switchboard.settings.local import interfaces
+from switchboard.settings.location import check_location
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
 from switchboard.settings.origin import Origins
 from switchboard.settings.site import host_of, is_here
@@ -31,6 +33,8 @@ def check_soundness(settings: Settings, origins: Origins) -> None:
         raise _foreign_address(settings.sip_host, origins)
     if is_here("translator.0", settings):
         _check_phrases(settings, origins)
+    if is_here("registrar.0", settings):
+        check_location(settings)
 
 
 def _check_phrases(settings: Settings, origins: Origins) -> None:
@@ -105,6 +109,8 @@ def _shown(key: str, value: object) -> object:
 
 
 def _masked(key: str, value: object) -> object:
+    if key == "location":
+        return without_password(str(value))
     return "(set)" if value and key in SECRET else value
 
 

@@ -8,6 +8,7 @@ bindings of its users, so it does no harm if the snapshot already contains it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,9 +16,10 @@ from typing import Any, Protocol
 from switchboard.codec import CodecError
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
-from switchboard.registrar.sqlite import read_rows
+from switchboard.registrar.sqlite import read_remains, read_rows
 from switchboard.registrar.store import Page, Snapshot, StoreError
 from switchboard.registrar.user_table import UserTable, pack_users, users_in
+from switchboard.storage.mending import is_damage
 
 ALIKE_S = 1.0
 """Clocks of two hosts that differ by less count as one."""
@@ -74,8 +76,8 @@ class Coming:
 class StoreFollower:
     """Reads the registrar's own store, which is on this host, whenever a change is missing.
 
-    At the start all of it: StoreError, if it is of another version. Later OCTETS_AT_ONCE at a time, while what is known
-    serves and changes wait.
+    At the start it reads all of it: StoreError, if it is of another version. Later it reads OCTETS_AT_ONCE at a time,
+    while what is known serves and changes wait. Of a damaged store it takes what can be read if it knows nothing yet.
     """
 
     def __init__(self, replica: Replica, path: Path) -> None:
@@ -108,7 +110,7 @@ class StoreFollower:
     def told(self, number: int, now: float) -> None:
         self._silence.heard(now)
         self._is_told = True
-        if self._rows is None and number != self._replica.number:
+        if self._rows is None and (self._failure or number != self._replica.number):
             self._begin()
 
     def told_clock(self, at: float, now: float) -> None:
@@ -139,6 +141,8 @@ class StoreFollower:
             if is_start and isinstance(error, StoreError) and error.is_of_another_version:
                 raise
             self._failure, self._rows = str(error), None
+            if not self._replica.is_loaded and is_damage(error.__cause__):
+                self._take_remains()
             return
         if is_whole:
             self._failure, self._rows = "", None
@@ -156,6 +160,15 @@ class StoreFollower:
             if octets <= 0:
                 return False
         return True
+
+    def _take_remains(self) -> None:
+        """Serve with what can be read, as the registrar does while it cannot mend the file."""
+        self._coming = Coming()
+        with suppress(StoreError, CodecError):
+            self._rows = read_remains(self._path)
+            self._take_rows(inf)
+            self._replica.adopt(self._coming.number, self._coming.users)
+        self._rows = None
 
     def _apply_held(self) -> None:
         for number, records in self._held:

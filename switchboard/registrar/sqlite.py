@@ -368,6 +368,30 @@ class SqliteStore:
             self._names = []
         return Page(self.number, after, {user: self.bindings(user) for user in names}, more)
 
+    expiring = batch
+    """As in `Store`; nobody else has a copy."""
+
+    @property
+    def fd(self) -> int | None:
+        """As in `Store`."""
+        return None
+
+    @property
+    def is_waiting(self) -> bool:
+        """As in `Store`."""
+        return False
+
+    def go_on(self) -> None:
+        """As in `Store`: nobody else changes it."""
+
+    def take_changes(self) -> list[Change]:
+        """As in `Store`."""
+        return []
+
+    def stats(self) -> dict[str, float]:
+        """As in `Store`."""
+        return {}
+
     def count(self) -> tuple[int, int]:
         """How many users are registered, and with how many bindings, expired ones included."""
         return len(self.table), self.table.bindings
@@ -392,10 +416,19 @@ def read_rows(path: Path) -> Iterator[tuple[int, bytes]]:
     Its writer is not disturbed. StoreError if the file cannot be used; no rows if there is none yet.
     """
     with SCHEMA.explained(path):
-        database = SCHEMA.open_to_read(path)
-        if database is not None:
-            with closing(database):
-                yield from database.execute(_ROWS)
+        if database := SCHEMA.open_to_read(path):
+            yield from _rows_of(database)
+
+
+def read_remains(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The same of a damaged store: all rows that can be read, numbered as the registrar does that mends it."""
+    with SCHEMA.explained(path):
+        yield from _rows_of(SCHEMA.open_copy(path))
+
+
+def _rows_of(database: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+    with closing(database):
+        yield from database.execute(_ROWS)
 
 
 def read_snapshot(path: Path) -> Snapshot:

@@ -1,14 +1,14 @@
 """The interface between the registrar and a store of bindings. Only the registrar writes to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from switchboard.codec import CodecError, list_head, pack, unpack_first
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.user_table import pack_records
-from switchboard.storage.unusable import UnusableFile
+from switchboard.registrar.user_table import UserTable, pack_records
+from switchboard.storage.unusable import NotWritten, UnusableFile
 from switchboard.storage.writing import Writing
 
 Snapshot = tuple[int, dict[str, list[Binding]]]
@@ -63,19 +63,47 @@ class Page:
         return cls(number, after, users, more)
 
 
-class Store(Protocol):
-    """Bindings by user. `now_at`: epoch seconds."""
+class Conflict(NotWritten):
+    """Others were faster: of this batch, the puts of `users` have not happened, and all others have.
 
+    What the others have made of these users is in the store now. So whoever puts them again is right.
+    """
+
+    def __init__(self, users: Set[str]) -> None:
+        super().__init__("other registrars have changed the same bindings: try again")
+        self.users = users
+
+
+class Store(Protocol):
+    """Bindings by user, all of them in memory. `now_at`: epoch seconds.
+
+    A store may be shared with registrars elsewhere. Then it changes by itself, in `go_on`; what has changed outside of
+    the caller's own batches waits in `take_changes`, and comes before what the next batch changes.
+    """
+
+    table: UserTable
     number: int
     """The last change's."""
+    series: str
+    """Tells this store from one that takes its place."""
     writing: Writing
     """Whether anything can be changed."""
 
     def batch(self) -> AbstractContextManager[Change]:
-        """Gather writes: durable when the context ends, undone if it ends by an exception, as by NotWritten."""
+        """Gather writes: durable when the context ends, undone if it ends by an exception, as by NotWritten.
+
+        Conflict: some of them have not happened.
+        """
+
+    def expiring(self) -> AbstractContextManager[Change]:
+        """The same for puts that leave out what has expired, which others see for themselves."""
 
     def put(self, user: str, bindings: Sequence[Binding]) -> None:
         """Let `user` have exactly these bindings. Only within a batch. NotWritten: nothing can be changed now."""
+
+    @property
+    def records(self) -> list[bytes]:
+        """Those of the batch: who adds one lets `table` take it, with the row `number` + 1."""
 
     def bindings(self, user: str) -> list[Binding]:
         """The bindings of `user` in the order in which they were put, expired ones included."""
@@ -88,3 +116,35 @@ class Store(Protocol):
 
     def page(self, after: str, at_most: int) -> Page:
         """The next `at_most` users after the name `after` ("": from the first)."""
+
+    def count(self) -> tuple[int, int]:
+        """How many users are registered, and with how many bindings, expired ones included."""
+
+    def keep_nonces(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Keep how often nonces were used, by identity; None: forget it. Only within a batch."""
+
+    def nonces(self) -> list[tuple[bytes, bytes]]:
+        """What was kept of nonces, by identity; the oldest first."""
+
+    def try_again(self) -> bool:
+        """Whether it can be written again, which could not be. StoreError if it is another one by now."""
+
+    @property
+    def fd(self) -> int | None:
+        """Readable when others have changed something, or when it can be written again; None: there are no others."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `go_on` has something to do."""
+
+    def go_on(self) -> None:
+        """Take over the next of what others have changed, some hundred users at most. Not within a batch."""
+
+    def take_changes(self) -> list[Change]:
+        """What has changed outside of the caller's batches, in order."""
+
+    def stats(self) -> dict[str, float]:
+        """Counters, besides `count`."""
+
+    def close(self) -> None:
+        """Let go of it."""

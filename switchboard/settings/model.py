@@ -39,6 +39,7 @@ from switchboard.settings.types import (
     Directory,
     Domain,
     Domains,
+    Location,
     LogLevel,
     Networks,
     OptionalDirectory,
@@ -145,6 +146,15 @@ class Settings(BaseSettings):
     min_expires: int = _setting(60, "whole seconds, from 0 to max_expires", ge=0)
     max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
     default_expires: int = _computed(_default_expires, "whole seconds, from min_expires to max_expires", ge=1)
+    location: Location = _setting(
+        "sqlite", "sqlite (a file in data_dir), or a URL: redis://HOST, and others (docs/LOCATION.md)"
+    )
+    location_password_file: OptionalFile = _setting(
+        None, "a file with the password of location; empty: it is in the URL, or there is none"
+    )
+    location_wait_replicas: int = _setting(
+        0, "replicas of location, from 0 to 10, that have to have a REGISTER before its 200", ge=0, le=10
+    )
     max_contacts: int = _setting(20, "contacts that one user may register, at least 1", ge=1)
     phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
     ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")

@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from switchboard.registrar.redis_url import without_password
+
 PREFIX = "SWITCHBOARD_"
 CONFIG_VARIABLE = "SWITCHBOARD_CONFIG"
 DEFAULT_FILE = "switchboard.toml"
@@ -105,7 +107,8 @@ def _explain_one(found: ErrorDetails, origins: Origins, allowed: Mapping[str, st
     if found["type"] == "extra_forbidden":
         known = list(allowed) if len(where) == 1 else list(NESTED_KEYS[key])
         return f"Unknown setting {name} ({origins.of(key)}){_suggestion(str(where[-1]), known)}"
-    return f"Bad setting {name}: {found['input']!r} ({origins.of(key)}). {reason}. Allowed: {allowed[key]}."
+    value = without_password(str(found["input"])) if key == "location" else found["input"]
+    return f"Bad setting {name}: {value!r} ({origins.of(key)}). {reason}. Allowed: {allowed[key]}."
 
 
 def _name(where: tuple[int | str, ...]) -> str:

@@ -9,9 +9,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import NoDecode
 
 from switchboard.core.domains import AccessList, is_within, parse_host, parse_networks
+from switchboard.registrar.redis_url import RedisUrl
 from switchboard.sip.flow import format_hop
 
 OFF = "off"
+SQLITE = "sqlite"
 ANY_ORIGIN = "*"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
@@ -114,6 +116,12 @@ def _check_console_url(text: str) -> str:
     return url.lower()
 
 
+def _check_location(text: str) -> str:
+    if text != SQLITE:
+        RedisUrl.parse(text)
+    return text
+
+
 def _check_collector(text: str) -> str:
     if text and not COLLECTOR.fullmatch(text):
         raise ValueError(f"{text!r} is not HOST:PORT")
@@ -167,6 +175,7 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_comma
 Scanner = Annotated[str, AfterValidator(check_scanner)]
 Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_commas)]
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
+Location = Annotated[str, AfterValidator(_check_location)]
 Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 OptionalFile = Annotated[OptionalDirectory, AfterValidator(_absolute_if_any)]

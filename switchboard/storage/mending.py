@@ -87,8 +87,8 @@ def damage_of(database: sqlite3.Connection, path: Path, check: str) -> str:
     return "its write-ahead log" if seen is not None and has_lost_frames(path, seen) else ""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite says so of a file that is damaged, and not of the disk or of a lock."""
+def is_damage(error: BaseException | None) -> bool:
+    """Whether SQLite reports a damaged file, and not the disk or a lock."""
     return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGED
 
 

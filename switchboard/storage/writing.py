@@ -65,15 +65,16 @@ class Writing:
         self._clock = clock
         self._since = 0.0
         self._told = 0
+        self._words = ""
 
     def look(self) -> None:
         """Be up to date; called before it is asked anything."""
 
-    def failed(self, number: int) -> None:
-        """A try has failed."""
+    def failed(self, number: int, words: str = "") -> None:
+        """A try has failed; `words` say more than the number."""
         if not self.error:
             self._since = self._clock()
-        self.error = number
+        self.error, self._words = number, words
         self.failures += 1
 
     def worked(self) -> None:
@@ -96,7 +97,8 @@ class Writing:
         )
 
     def _cannot(self) -> str:
-        return f"cannot write: {words_of(self.error)} ({self._what}); {self._meanwhile}"
+        words = self._words or words_of(self.error)
+        return f"cannot write: {words} ({self._what}); {self._meanwhile}"
 
 
 class Counting(Protocol):

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from switchboard.sip.flow import Flow, connection_of
 from switchboard.transports.channel import ChannelError
@@ -44,6 +44,16 @@ _DISCARDED_AT_ONCE = 1 << 16
 _MOST_DISCARDED = 1 << 20
 _EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
+
+class Parts(NamedTuple):
+    """Connections by descriptor and by serial number, how they are read and written, and rings that are free."""
+
+    by_fd: dict[int, Connection]
+    by_serial: dict[bytes, Connection]
+    input: StreamInput
+    output: StreamOutput
+    free_rings: list[int]
 
 
 class Streams:
@@ -88,9 +98,19 @@ class Streams:
         return self._table.generation
 
     @property
+    def parts(self) -> Parts:
+        """What the compiled twin shares with this."""
+        return Parts(self._by_fd, self._by_serial, self._input, self._output, self._table.free_rings)
+
+    @property
     def fd(self) -> int:
         """Readable when `serve` has something to do."""
         return self._epoll.fileno()
+
+    @property
+    def received(self) -> int:
+        """How many messages have come."""
+        return self._input.received
 
     @property
     def count(self) -> int:
@@ -150,18 +170,22 @@ class Streams:
     def serve(self, now: float) -> None:
         """Read and write where that is possible now."""
         for fd, events in self._epoll.poll(0, EVENTS_A_ROUND):
-            connection = self._by_fd.get(fd)
-            if connection is None:
-                continue
-            if connection.backlog is not None:
-                self._dialling.settle(connection, now)
-                continue
-            if events & select.EPOLLOUT and connection.ring is not None:
-                self._output.push(connection, now)
-            if events & _ENDED:
-                connection.has_ended = True
-            if events & (select.EPOLLIN | _ENDED) and connection in self:
-                self._input.read(connection, now)
+            self.serve_one(fd, events, now)
+
+    def serve_one(self, fd: int, events: int, now: float) -> None:
+        """The same of one descriptor, at which epoll(7) has seen `events`."""
+        connection = self._by_fd.get(fd)
+        if connection is None:
+            return
+        if connection.backlog is not None:
+            self._dialling.settle(connection, now)
+            return
+        if events & select.EPOLLOUT and connection.ring is not None:
+            self._output.push(connection, now)
+        if events & _ENDED:
+            connection.has_ended = True
+        if events & (select.EPOLLIN | _ENDED) and connection in self:
+            self._input.read(connection, now)
 
     def acknowledge(self, now: float) -> None:
         """Consume input whose messages have been taken."""
@@ -214,6 +238,12 @@ class Streams:
         if connection.is_stranger:
             connection.is_stranger = False
             self._link.tell_known(connection.serial)
+
+    def name(self, serial: bytes, user: str) -> None:
+        """Whose a predecessor's connection is, if nobody has registered over it meanwhile."""
+        connection = self._by_serial.get(serial)
+        if connection is not None and not connection.user:
+            connection.user = user
 
     def next_deadline(self) -> float:
         """When `handle_timer` is due (monotonic s)."""
@@ -279,7 +309,7 @@ class Streams:
         self._link.tell_ended(serial)
 
     def _note_request(self, connection: Connection, message: bytes, now: float) -> None:
-        recent = [each for each in connection.recent or () if now - each[0] < RECENT_S]
+        recent = connection.recent or []
         connection.recent = [*recent[1 - RECENT :], (now, message[:HEAD_OCTETS])]
 
     def _sweep(self, now: float) -> None:

@@ -1,14 +1,17 @@
 """The registrar's way from frames of sip.received to the items that answer them."""
 
-from typing import Any, Final
+from collections.abc import Iterable, Sequence, Set
+from typing import Any, Final, NamedTuple
 
 from switchboard.bus import frames
 from switchboard.bus.frames import RECEIVED, flow_of, pack_translated
 from switchboard.codec import CodecError, unpack
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.transactions import RegisterTransactions, Reply
-from switchboard.sip.flow import Flow
+from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.message import Message
+from switchboard.sip.uri import SipUri
 
 try:
     from switchboard._native.registrar import Reception as Reception
@@ -114,7 +117,7 @@ class ReceptionInPython:
         }
 
     def _form(self, flow: Flow, reply: Reply) -> bytes:
-        if reply.response.startswith(_OK):
+        if flow.transport == UDP and reply.response.startswith(_OK):  # edge-streams see for themselves
             self.note_registered(flow.pack(), self._now)
         to = flow.towards(reply.target).pack()
         return pack_translated(to, reply.response, reply.user, reply.accept_language)
@@ -126,3 +129,38 @@ def make_reception(registrar: Registrar, lifetime_s: float) -> "ReceptionInPytho
     if Reception is None or registrar.asks_for_passwords:
         return in_python
     return Reception(in_python, registrar)
+
+
+class Rest(NamedTuple):
+    """What is left of a batch when somebody else was faster with some users.
+
+    `answers`: the items for all others. `frame`: of the REGISTERs that have to be looked at again. `flows`: theirs.
+    """
+
+    answers: list[bytes]
+    frame: bytes
+    flows: Set[bytes]
+
+
+def rest_of(taken: Sequence[bytes], answers: Iterable[bytes], users: Set[str]) -> Rest:
+    """Divide what the frames of a batch hold, and the answers to it, by whether they concern `users`."""
+    items = [item for frame in taken for item in _items(frame) if _user_of(item) in users]
+    kept = [answer for answer in answers if unpack(answer)[2] not in users]
+    return Rest(kept, frames.pack("sip.received", items), {item[0] for item in items})
+
+
+def _items(frame: bytes) -> list[Any]:
+    try:
+        return [item for item in unpack(frame[len(RECEIVED_HEAD) :]) if isinstance(item, list)]
+    except CodecError:
+        return []
+
+
+def _user_of(item: Any) -> str | None:
+    """Whose REGISTER that is; None for what has none."""
+    if flow_of(item, RECEIVED) is None or not item[1]:
+        return None
+    try:
+        return SipUri.parse(Message(item[2], item[1]).to_uri).username
+    except ParseError:
+        return None

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from switchboard.bus.marks import Marks
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.rounds import BatchInterval
-from switchboard.clock import GRACE_S, boot_id, describe
+from switchboard.clock import GRACE_S, SteadyClock, boot_id, describe
 from switchboard.codec import CodecError, list_at
 from switchboard.core.gruu import Gruus
 from switchboard.registrar.connections import Connections
@@ -28,18 +28,19 @@ from switchboard.registrar.grace import Grace
 from switchboard.registrar.listing import USERS_A_PAGE, Wanted
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
+from switchboard.registrar.shared import SharedStore
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.registrar.store import Change
+from switchboard.registrar.store import Change, Conflict
 from switchboard.settings.local import own_domains
+from switchboard.settings.location import location_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers
-from switchboard.sip.flow import UDP
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
 from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
-from switchboard.workers.reception import RECEIVED_HEAD, make_reception
+from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, rest_of
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import PAGES_KEPT, UserRegister, make_authenticator
 
@@ -58,7 +59,8 @@ class RegistrarService(Actor):
     """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
 
     Casts: sip.received from edge-rx -> sip.send to edge-tx, or sip.translate to the translator without its tables;
-    sip.taken and source.registered to edge-rx. connection.closed from edge-stream.
+    sip.taken and source.registered to edge-rx. connection.closed from edge-stream; stream.restarted from it ->
+    connection.users.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
     Events: location.changed, location.number, location.clock for routers of other hosts, users.number.
@@ -70,7 +72,7 @@ class RegistrarService(Actor):
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
         endpoints = endpoints_of(settings)
         self._clock = clock_of(settings)
-        self._store = SqliteStore(settings.store_path)
+        self._store = open_store(settings, self._clock)
         self._failures, self._failure_log = Failures(), FailureLog()
         self._binding_log = BindingLog(time.monotonic())
         key = load_or_make_key(settings.auth_key_path)
@@ -88,8 +90,7 @@ class RegistrarService(Actor):
             Gruus(key),
             self._connections.bound,
         )
-        doubt = self._clock.doubt
-        self._grace = Grace(self._store, doubt, boot_id()) if doubt else None
+        self._grace = self._make_grace()
         self._look_at_clock()
         self._reception = make_reception(self._registrar, 64 * settings.t1_s)
         self._publisher = Publisher(
@@ -97,6 +98,7 @@ class RegistrarService(Actor):
         )
         # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
         self._sender = Sender(context, endpoints, None, settings.edge_streams)
+        self._naming: dict[int, tuple[list[tuple[bytes, str]], Iterator[list[tuple[bytes, str]]]]] = {}
         self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_peers)
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
@@ -120,10 +122,16 @@ class RegistrarService(Actor):
         self._is_purging = False
         self._life = os.urandom(4).hex()
         self._next_telling = self._next_try = self._next_purge = self._next_unbinding = 0.0
+        self._next_naming = 0.0
         self._bad_items = 0
         self._files = settings.store_path, settings.users_path
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
+
+    def _make_grace(self) -> Grace | None:
+        """None with a shared store, by whose clock lifetimes count."""
+        doubt = self._clock.doubt
+        return Grace(self._store, doubt, boot_id()) if doubt and self._store.fd is None else None
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The translator's tables."""
@@ -155,6 +163,8 @@ class RegistrarService(Actor):
             case "connection.closed", list(items):
                 for item in items:
                     self._bad_items += not self._close(item)
+            case "stream.restarted", [int(stream)] if 0 <= stream < len(self._sender.stream_peers):
+                self._naming[stream] = [], self._connections.users_of(stream)
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
@@ -199,11 +209,24 @@ class RegistrarService(Actor):
 
     def _answer_all(self, taken: list[bytes], now: float) -> tuple[Change, list[bytes]]:
         """The answers to these frames, once what they change is durable. NotWritten."""
-        with self._store.batch() as change:
-            items = [item for frame in taken for item in self._answers(frame, now)]
-            if self._authenticator:
-                self._store.keep_nonces(self._authenticator.take_changes())
+        items: list[bytes] = []
+        try:
+            with self._store.batch() as change:
+                items += [item for frame in taken for item in self._answers(frame, now)]
+                if self._authenticator:
+                    self._store.keep_nonces(self._authenticator.take_changes())
+        except Conflict as conflict:
+            return Change(), self._repeat(rest_of(taken, items, conflict.users))
         return change, items
+
+    def _repeat(self, rest: Rest) -> list[bytes]:
+        """Take the REGISTERs of users whom another registrar has changed meanwhile in the next round."""
+        for source in self._reception.take_sources():
+            if source not in rest.flows:
+                self._sources.put([source])
+        self._reception.undo()
+        self._frames.append(rest.frame)
+        return rest.answers
 
     def _answers(self, frame: bytes, now: float) -> list[bytes]:
         try:
@@ -215,24 +238,29 @@ class RegistrarService(Actor):
     def _tell_edge(self) -> None:
         """How far we are, and from where phones have registered."""
         for source in self._reception.take_sources():
-            if source[0] == UDP:  # edge-streams see for themselves
-                self._sources.put([source])
+            self._sources.put([source])
         self._sources.flush()
         if (stamp := self._reception.take_stamp()) is not None:
             self._edge_rx.send("sip.taken", [f"{self.name}.0", stamp])
 
-    def _publish(self, change: Change) -> None:
-        if change.records:
-            self._publisher.send_frame(_CHANGED + change.pack())
+    def _publish(self, change: Change | None = None) -> None:
+        """Tell the routers, also of what others have changed before."""
+        for each in [*self._store.take_changes(), *([change] if change else [])]:
+            if each.records:
+                self._publisher.send_frame(_CHANGED + each.pack())
 
     def next_deadline(self) -> float:
         """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
         deadline = min(self._next_telling, self._next_purge, self._sender.due_at)
         if self._connections.is_waiting:
             deadline = min(deadline, self._next_unbinding)
+        if self._naming:
+            deadline = min(deadline, self._next_naming)
         if self._cannot_write():
-            return min(deadline, self._next_try)
-        return 0.0 if self._grace else deadline
+            deadline = min(deadline, self._next_try)
+        elif self._grace:
+            return 0.0
+        return 0.0 if self._frames or self._store.is_waiting else deadline
 
     def handle_timer(self, now: float) -> None:
         """Remove some of what has expired; tell the routers the number of the last change, once in TELL_EVERY_S."""
@@ -274,7 +302,7 @@ class RegistrarService(Actor):
         """Remove what has expired of some users; whether there may be more."""
         more = self._is_purging = False
         with suppress(NotWritten):
-            with self._store.batch() as change:
+            with self._store.expiring() as change:
                 more = self._registrar.purge(self._clock.at(), PURGED_AT_ONCE)
             self._is_purging = more and bool(change.records)
             self._publish(change)
@@ -286,6 +314,17 @@ class RegistrarService(Actor):
         with suppress(NotWritten):
             self._publish(self._connections.go_on(self._clock.at()))
 
+    def _name_connections(self, now: float) -> None:
+        """Tell an edge-stream that has been started again whose its connections are, some at a time."""
+        self._next_naming = now + PURGE_PAUSE_S
+        for stream, (users, more) in list(self._naming.items()):
+            if users and not self._sender.stream_peers[stream].send("connection.users", users):
+                continue
+            if (following := next(more, None)) is None:
+                del self._naming[stream]
+            else:
+                self._naming[stream] = following, more
+
     def _cannot_write(self) -> bool:
         return any(each.error for each in self.writings)
 
@@ -295,8 +334,18 @@ class RegistrarService(Actor):
         self._users.try_again()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
-        """Routers that begin to listen."""
-        return dict.fromkeys(self._publisher.fds, self._greet)
+        """Routers that begin to listen, and what others have changed in the store."""
+        watched: dict[int, Callable[[float], None]] = dict.fromkeys(self._publisher.fds, self._greet)
+        if self._store.fd is not None:
+            watched[self._store.fd] = self._hear_store
+        return watched
+
+    def _hear_store(self, now: float) -> None:
+        if self._store.writing.error:
+            self._next_try = now + RETRY_S
+            self._store.try_again()
+        self._store.go_on()
+        self._publish()
 
     def _greet(self, _now: float) -> None:
         """A router that has just come may have missed a change; it hears at once which is the last."""
@@ -321,8 +370,13 @@ class RegistrarService(Actor):
         """Answer what was gathered, after one commit for all."""
         if self._frames:
             self._take_registers(time.monotonic())
+        if self._store.is_waiting:
+            self._store.go_on()
+            self._publish()
         if self._connections.is_waiting and (now := time.monotonic()) >= self._next_unbinding:
             self._unbind(now)
+        if self._naming and (now := time.monotonic()) >= self._next_naming:
+            self._name_connections(now)
         self._marks.give_back()
         self._sender.flush()
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
@@ -362,10 +416,14 @@ class RegistrarService(Actor):
 
     def _remove(self, user: str, contact: str) -> int:
         """Durable, and told to the routers, when this returns."""
-        with self._store.batch() as change:
-            removed = self._registrar.remove(user, contact, self._clock.at())
-        self._publish(change)
-        return removed
+        while True:
+            try:
+                with self._store.batch() as change:
+                    removed = self._registrar.remove(user, contact, self._clock.at())
+            except Conflict:
+                continue
+            self._publish(change)
+            return removed
 
     def notes(self) -> list[str]:
         """What was lost of its files, whether anybody can register, and what is wrong with the clock."""
@@ -387,6 +445,7 @@ class RegistrarService(Actor):
         counters = self._reception.stats()
         return {
             **counters,
+            **self._store.stats(),
             "users": users,
             "bindings": bindings,
             "displaced": self._registrar.displaced,
@@ -412,6 +471,14 @@ class RegistrarService(Actor):
         self._edge_rx.close()
         for outbox in self.outboxes:
             outbox.close()
+
+
+def open_store(settings: Settings, clock: SteadyClock) -> SqliteStore:
+    """The store that the settings name. StoreError; SettingsError without what it needs."""
+    location = location_of(settings, clock.at)
+    if location is None:
+        return SqliteStore(settings.store_path)
+    return SharedStore(settings.store_path, location, clock.at)
 
 
 def _wanted(patterns: dict[str, Any]) -> Wanted:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from storage.damage import KINDS, overwrite, pages_of
 
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.follower import ASK_AGAIN_S, OCTETS_AT_ONCE, SILENT_S, PageFollower, StoreFollower
@@ -271,6 +272,26 @@ def test_where_the_store_is_at_hand_it_is_read(tmp_path: Path) -> None:
         "nothing heard from the registrar for 3 s; bindings are those of its store"
     ]
     store.close()
+
+
+def test_of_a_damaged_store_it_takes_what_can_be_read_until_that_is_mended(tmp_path: Path) -> None:
+    path = tmp_path / "location.db"
+    store = SqliteStore(path)
+    for number in range(100):
+        with store.batch():
+            store.put(f"user{number}", [bound("sip:" + "x" * 500)])
+    store.close()
+    overwrite(path, pages_of(path) // 2, KINDS["rubbish"])
+    replica = Replica()
+    follower = StoreFollower(replica, path)
+    follower.start(0.0)
+    assert 80 <= len(replica.users()) < 100
+    assert "are those of memory" in follower.notes(0.0)[0]
+    mended = SqliteStore(path)
+    follower.told(mended.number, 1.0)
+    follower.handle_timer(1.0)
+    assert (replica.snapshot(), follower.notes(1.0)) == (mended.snapshot(), [])
+    mended.close()
 
 
 def test_a_large_store_is_read_in_slices_while_what_is_known_serves(tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from full_disk import failing_disk, small_disk
+from full_disk import SmallDisk, failing_disk, small_disk
 from storage.damage import KINDS, PAGE, flip, overwrite, pages_of
 from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.sip_transactions import ClientTransaction, ServerTransaction
 from system.sipmsg import uri_in
 from system.user_agent import UserAgent, registered
+
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.sqlite import SqliteStore
 
 pytestmark = pytest.mark.system
 
@@ -136,6 +139,7 @@ def stopped(switchboard: Switchboard, change: Callable[[Path], None], path: Path
 
 
 PHONES = 60
+COMMITS = 200
 
 
 def test_a_bad_page_of_location_db(tmp_path: Path) -> None:
@@ -159,6 +163,42 @@ def test_a_bad_page_of_location_db(tmp_path: Path) -> None:
         for each in tmp_path.glob("*.damaged-*"):
             each.unlink()
         assert "damaged" not in switchboard.cli("status").stderr
+
+
+def fill_store(path: Path) -> None:
+    """So many bindings that there may be room for the index of a log, and none for a whole new file."""
+    path.parent.mkdir(mode=0o700)
+    store = SqliteStore(path)
+    for number in range(COMMITS):
+        with store.batch():
+            store.put(f"other{number}", [Binding("sip:o@192.0.2.1", 1.0, 4e9, user_agent="o" * 1000)])
+    store.close()
+
+
+def test_calls_reach_those_who_can_be_read_while_nobody_can_mend_the_file(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", ROOM) as disk:
+        fill_store(disk.path / "data" / "location.db")
+        with running(disk.path / "data", **NO_HISTORY) as (board, net):
+            check_calls_while_nobody_can_mend(board, net, disk)
+
+
+def check_calls_while_nobody_can_mend(board: Switchboard, net: Net, disk: SmallDisk) -> None:
+    phones = register_many(net, PHONES)
+
+    def damage_and_fill(path: Path) -> None:
+        damage(path)
+        disk.fill(leave=path.stat().st_size // 2)
+
+    stopped(board, damage_and_fill, board.data_dir / "location.db")
+    assert "registrar.0: up, but cannot write: No space left" in board.cli("status", check=False).stderr
+    caller, callee = [each for each in phones if each.bindings()][:2]
+    call = caller.invite(callee.aor)
+    callee.expect("INVITE").reply(486)
+    call.expect(486)
+    disk.free()
+    assert_back(caller)
+    wait_until(lambda: "are those of memory" not in board.cli("status").stderr or None, "a whole file")
+    assert callee.bindings()
 
 
 def test_a_flipped_bit_in_the_log_of_location_db_loses_nobody(tmp_path: Path) -> None:

@@ -5,8 +5,16 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from compiled import needs_compiled_core
 
-from switchboard.transports.stream_table import RING_OCTETS, RINGS, StreamTable, kernel_count, make_table
+from switchboard.transports.stream_table import (
+    OCTETS_AT,
+    RING_OCTETS,
+    RINGS,
+    StreamTable,
+    kernel_count,
+    make_table,
+)
 
 SERIAL = b"12345678"
 
@@ -52,6 +60,30 @@ def test_output_goes_round_in_its_ring(fd: int) -> None:
     assert table.read(ring, start + 2, start + 4) == b"cd"
     assert not table.extend(ring, start + 2, start + RING_OCTETS + 2, b"x")
     table.close()
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("start", [0, 5, RING_OCTETS - 2])
+def test_compiled_rings_have_the_same_octets(start: int) -> None:
+    from switchboard._native.wire import Rings
+
+    fds = [make_table(), make_table()]
+    tables = [StreamTable(fd) for fd in fds]
+    ring = tables[0].take(SERIAL, 7, start, b"abcd")
+    assert ring is not None
+    rings = Rings(fds[1])
+    rings.put(ring, SERIAL, 7, start, b"abcd")
+    assert octets_of(fds[0]) == octets_of(fds[1])
+    tables[0].free(ring)
+    rings.clear(ring)
+    assert octets_of(fds[0]) == octets_of(fds[1])
+    for table, fd in zip(tables, fds, strict=True):
+        table.close()
+        os.close(fd)
+
+
+def octets_of(fd: int) -> bytes:
+    return os.pread(fd, OCTETS_AT + RINGS * RING_OCTETS, 0)
 
 
 def test_rings_are_bounded_and_used_again(fd: int) -> None:

@@ -1,0 +1,260 @@
+"""A location on a real Redis server, and what may go wrong with it (`registrar/redis_location.py`)."""
+
+import errno
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from redis_server import RedisServer, free_port, redis_server
+from registrar.locations import await_true, tend
+
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.redis_location import ENTRIES_KEPT, TIMEOUT_S, RedisLocation
+from switchboard.registrar.redis_url import RedisUrl
+from switchboard.registrar.remote import ABSENT, Put, RemoteError
+from switchboard.registrar.shared import SharedStore
+from switchboard.registrar.store import Conflict
+from switchboard.storage.unusable import NotWritten
+
+ONE = Binding("sip:lukas@10.0.0.9", 1.0, time.time() + 3600, call_id="call-1", cseq=1)
+OTHER = Binding("sip:lukas@10.0.0.8", 1.0, time.time() + 1800, call_id="call-2", cseq=1)
+KEYS = "{switchboard:0}:"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with redis_server(tmp_path / "redis") as server:
+        yield server
+
+
+def location_at(server: RedisServer, options: str = "", wait_replicas: int = 0) -> RedisLocation:
+    return RedisLocation(RedisUrl.parse(server.url + options), time.time, wait_replicas=wait_replicas)
+
+
+@pytest.fixture
+def store(server: RedisServer) -> Iterator[SharedStore]:
+    with closing(SharedStore(":memory:", location_at(server), time.time)) as store:
+        yield store
+
+
+def another(server: RedisServer) -> "closing[SharedStore]":
+    """A registrar elsewhere."""
+    return closing(SharedStore(":memory:", location_at(server), time.time))
+
+
+def put(store: SharedStore, user: str, *bindings: Binding) -> None:
+    with store.batch():
+        store.put(user, bindings)
+
+
+def put_in_the_end(store: SharedStore, user: str, *bindings: Binding) -> None:
+    """As a registrar does, which looks again after each conflict."""
+    while True:
+        with suppress(Conflict):
+            put(store, user, *bindings)
+            return
+
+
+def is_bound(store: SharedStore, user: str, *bindings: Binding) -> bool:
+    return store.bindings(user) == list(bindings)
+
+
+def refused(store: SharedStore) -> str:
+    """What people are told, since nothing can be changed."""
+    with pytest.raises(NotWritten):
+        put_in_the_end(store, "nobody", ONE)
+    assert store.bindings("nobody") == []
+    return store.writing.note()
+
+
+def test_others_hear_of_changes_by_themselves(server: RedisServer, store: SharedStore) -> None:
+    with another(server) as other:
+        put(store, "lukas", ONE)
+        tend(other, lambda: is_bound(other, "lukas", ONE))
+        put(other, "lukas", ONE, OTHER)
+        tend(store, lambda: is_bound(store, "lukas", ONE, OTHER))
+
+
+def test_keys_expire_with_their_bindings(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE, OTHER)
+    left_ms = server.do("PTTL", f"{KEYS}user:lukas")
+    assert 3_300_000 < left_ms <= 3_600_000
+    put(store, "lukas")
+    assert server.do("PTTL", f"{KEYS}user:lukas") > 3_300_000
+    put(store, "eva", ONE._replace(expires_at=time.time() + 0.05))
+    await_true(lambda: not server.do("EXISTS", f"{KEYS}user:eva"))
+
+
+def test_a_server_that_was_killed_is_found_again(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    server.kill()
+    assert "Connection refused" in refused(store)
+    assert store.bindings("lukas") == [ONE]
+    server.start()
+    tend(store, lambda: not store.writing.error)
+    tend(store, lambda: server.do("EXISTS", f"{KEYS}user:lukas"))
+    put_in_the_end(store, "lukas", OTHER)
+
+
+def test_flushall_is_filled_again_with_the_true_lifetimes(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    put(store, "eva", OTHER)
+    server.do("FLUSHALL")
+    tend(store, lambda: server.do("EXISTS", f"{KEYS}user:lukas", f"{KEYS}user:eva") == 2)
+    assert 1_500_000 < server.do("PTTL", f"{KEYS}user:eva") <= 1_800_000
+    with another(server) as other:
+        tend(other, lambda: is_bound(other, "lukas", ONE) and is_bound(other, "eva", OTHER))
+
+
+def test_a_refresh_right_after_flushall(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    server.do("FLUSHALL")
+    put_in_the_end(store, "lukas", ONE, OTHER)
+    with another(server) as other:
+        tend(other, lambda: is_bound(other, "lukas", ONE, OTHER))
+
+
+def test_a_server_without_memory(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    server.do("CONFIG", "SET", "maxmemory", "1")
+    assert "out of memory (maxmemory)" in refused(store)
+    assert store.writing.error == errno.ENOMEM
+    await_true(lambda: not store.try_again() and store.writing.error == errno.ENOMEM)
+    server.do("CONFIG", "SET", "maxmemory", "0")
+    tend(store, lambda: not store.writing.error)
+    put_in_the_end(store, "lukas", OTHER)
+
+
+def test_a_server_that_became_a_replica(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    server.do("REPLICAOF", "127.0.0.1", "1")
+    assert "it is a replica" in refused(store)
+    server.do("REPLICAOF", "NO", "ONE")
+    tend(store, lambda: not store.writing.error)
+    put_in_the_end(store, "lukas", OTHER)
+
+
+def test_a_node_of_a_cluster_is_told_apart(tmp_path: Path) -> None:
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    with redis_server(tmp_path / "node", *options) as node:
+        node.do("CLUSTER", "ADDSLOTS", 1)
+        with another(node) as store:
+            assert "the cluster is down" in store.writing.note()
+
+
+def test_a_slow_server_is_waited_for(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    server.do("CLIENT", "PAUSE", 500, "ALL")
+    began = time.monotonic()
+    put_in_the_end(store, "lukas", OTHER)
+    assert 0.3 < time.monotonic() - began < TIMEOUT_S
+    assert not store.writing.error
+
+
+def test_a_server_that_hangs_counts_as_away(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    server.do("CLIENT", "PAUSE", int(TIMEOUT_S * 1500), "ALL")
+    assert "no answer within" in refused(store)
+    tend(store, lambda: not store.writing.error)
+    put_in_the_end(store, "lukas", OTHER)
+
+
+def test_keys_of_others_in_our_space_do_no_harm(server: RedisServer, store: SharedStore) -> None:
+    server.do("SET", f"{KEYS}user:text", "hello")
+    server.do("RPUSH", f"{KEYS}user:list", "hello")
+    server.do("SET", f"{KEYS}user:junk", b"7:9999999999999:\xc1")
+    server.do("SET", "{switchboard:9}:user:lukas", "hello")
+    server.do("SET", "elsewhere", "hello")
+    with another(server) as other:
+        for user in ("text", "list", "junk"):
+            assert other.bindings(user) == []
+            put_in_the_end(other, user, ONE)
+            tend(store, lambda user=user: is_bound(store, user, ONE))  # type: ignore[misc]
+        tend(other, lambda: other.stats()["location.loads"])
+        assert other.stats()["location.foreign"] >= 2
+
+
+def test_a_state_that_is_none_of_ours_is_told(server: RedisServer) -> None:
+    server.do("SET", f"{KEYS}state", "hello")
+    with another(server) as store:
+        assert "another prefix" in store.writing.note()
+
+
+def test_a_later_schema_is_left_alone(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    server.do("HSET", f"{KEYS}state", "schema", 2)
+    assert "later program" in refused(store)
+    with another(server) as other:
+        assert "later program" in other.writing.note()
+    server.do("HSET", f"{KEYS}state", "schema", 1)
+    tend(store, lambda: not store.writing.error)
+
+
+def test_a_log_that_was_cut_is_read_anew(server: RedisServer, store: SharedStore) -> None:
+    with another(server) as other:
+        loads = other.stats()["location.loads"]
+        server.do("XTRIM", f"{KEYS}log", "MAXLEN", 0)
+        put(store, "lukas", ONE)
+        tend(other, lambda: is_bound(other, "lukas", ONE))
+        tend(other, lambda: other.stats()["location.loads"] > loads)
+
+
+def test_the_log_is_bounded(server: RedisServer) -> None:
+    remote = location_at(server).connect()
+    for each in range(ENTRIES_KEPT + 300):
+        remote.put([Put(f"user{each}", ABSENT, b"", 1.0)])
+    assert server.do("XLEN", f"{KEYS}log") < ENTRIES_KEPT + 200
+    remote.close()
+
+
+def test_scripts_that_the_server_has_forgotten_are_sent_again(
+    server: RedisServer, store: SharedStore
+) -> None:
+    put(store, "lukas", ONE)
+    server.do("SCRIPT", "FLUSH")
+    put(store, "lukas", OTHER)
+
+
+def test_two_switchboards_with_prefixes_of_their_own(server: RedisServer, store: SharedStore) -> None:
+    put(store, "lukas", ONE)
+    with closing(SharedStore(":memory:", location_at(server, "?prefix=other"), time.time)) as other:
+        tend(other, lambda: other.stats()["location.loads"])
+        assert other.bindings("lukas") == []
+        put(other, "lukas", OTHER)
+    assert store.bindings("lukas") == [ONE]
+
+
+def test_a_user_of_an_acl_with_a_password_in_a_file(server: RedisServer, tmp_path: Path) -> None:
+    rights = ("~{switchboard:*}:*", "+@connection", "+@read", "+@write", "+@scripting", "+wait", "+time")
+    server.do("ACL", "SETUSER", "sb", "on", ">s3cret", *rights)
+    file = tmp_path / "password"
+    file.write_text("s3cret\n")
+    url = RedisUrl.parse(f"redis://sb@127.0.0.1:{server.port}")
+    location = RedisLocation(url, time.time, file)
+    with closing(SharedStore(":memory:", location, time.time)) as store:
+        put_in_the_end(store, "lukas", ONE)
+        file.write_text("wrong")
+        server.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        note = refused(store)
+        assert "the user or the password is wrong" in note
+        assert "s3cret" not in note
+    with closing(SharedStore(":memory:", location_at(server, ""), time.time)) as store:
+        server.do("ACL", "SETUSER", "default", "-set")
+        assert "may not" in refused(store)
+
+
+def test_waiting_for_replicas(server: RedisServer, tmp_path: Path) -> None:
+    remote = location_at(server, wait_replicas=1).connect()
+    with pytest.raises(RemoteError, match="0 of its replicas"):
+        remote.check()
+    with pytest.raises(RemoteError, match="location_wait_replicas is 1"):
+        remote.put([Put("lukas", ABSENT, b"", 60.0)])
+    with redis_server(tmp_path / "replica", "--replicaof", f"127.0.0.1 {server.port}") as replica:
+        await_true(lambda: replica.do("ROLE")[3] == b"connected")
+        remote.check()
+        [outcome] = remote.put([Put("eva", ABSENT, b"", 60.0)])
+        assert outcome.is_done
+        assert replica.do("EXISTS", f"{KEYS}user:eva")
+    remote.close()
