@@ -275,6 +275,12 @@ class Streams:
             connection.is_stranger = False
             self._link.tell_known(connection.serial)
 
+    def name(self, serial: bytes, user: str) -> None:
+        """Whose a predecessor's connection is, if nobody has registered over it meanwhile."""
+        connection = self._by_serial.get(serial)
+        if connection is not None and not connection.user:
+            connection.user = user
+
     def next_deadline(self) -> float:
         """When `handle_timer` is due (monotonic s)."""
         pressing = self._output.stalled or self._input.midway or self._dialling.is_pressing

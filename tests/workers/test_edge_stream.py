@@ -255,6 +255,28 @@ def test_a_successor_writes_what_was_not(edge: Edge) -> None:
     assert edge.service.stats()["rings"] == 0
 
 
+def test_a_successor_is_told_by_the_registrar_whose_the_connections_are(edge: Edge) -> None:
+    phone, other = edge.connect(), edge.connect()
+    for each in (phone, other):
+        each.sendall(request("REGISTER"))
+    flows = [connection.flow.connection for connection in edge.service._streams]
+    edge.items(2)
+    edge.take_all()
+    edge.die()
+    edge.start()
+
+    def is_asked() -> bool:
+        subject, body = next_frame(edge.inboxes["registrar.0"])
+        return (subject, body) == ("stream.restarted", [0])
+
+    edge.serve_until(is_asked)
+    first, second = edge.service._streams
+    second.user = "eva"
+    named = [[flows[0], "lukas"], [flows[1], "lenka"], [b"\0gone", "karel"], "nonsense"]
+    edge.service.receive("connection.users", named, 0.0)
+    assert (first.user, second.user, edge.service.stats()["bad_items"]) == ("lukas", "eva", 1)
+
+
 def test_what_comes_before_the_connections_waits_for_them(edge: Edge) -> None:
     phone = edge.connect()
     phone.sendall(request("OPTIONS"))
