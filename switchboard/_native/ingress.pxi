@@ -132,17 +132,9 @@ cdef class Ingress:
     def take(self, bytes data, flow, double now):
         """Put the datagram (untrusted) into the outbox of its peer, or count it."""
         cdef Arrival arrival
-        cdef FlowParts parts
-        cdef bytes packed = flow.pack()
+        _begin_arrival(&arrival, flow.pack())
         arrival.data = <const unsigned char *>PyBytes_AS_STRING(data)
         arrival.size = PyBytes_GET_SIZE(data)
-        arrival.flow_size = PyBytes_GET_SIZE(packed)
-        if arrival.flow_size > FLOW_ROOM:
-            raise ValueError("no datagram comes so")
-        memcpy(arrival.flow, PyBytes_AS_STRING(packed), arrival.flow_size)
-        if not read_flow(arrival.flow, arrival.flow_size, &parts):
-            raise ValueError("no flow")
-        arrival.host, arrival.port = parts.host - arrival.flow, parts.port
         self._take(&arrival, now)
         self._hand_over()
 
@@ -325,6 +317,19 @@ cdef inline uint32_t _hash(const unsigned char *octets, Py_ssize_t size) noexcep
     for position in range(size):
         number = (number ^ octets[position]) * <uint32_t>16777619
     return number ^ number >> 15
+
+
+cdef int _begin_arrival(Arrival *arrival, bytes flow) except -1:
+    """Note whence messages come. ValueError: none comes so."""
+    cdef FlowParts parts
+    arrival.flow_size = PyBytes_GET_SIZE(flow)
+    if arrival.flow_size > FLOW_ROOM:
+        raise ValueError("no message comes so")
+    memcpy(arrival.flow, PyBytes_AS_STRING(flow), arrival.flow_size)
+    if not read_flow(arrival.flow, arrival.flow_size, &parts):
+        raise ValueError("no flow")
+    arrival.host, arrival.port = parts.host - arrival.flow, parts.port
+    return 0
 
 
 cdef object _flow(const Arrival *arrival):

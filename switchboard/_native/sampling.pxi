@@ -147,7 +147,7 @@ cdef bint _value_in_share(const unsigned char *at, const unsigned char *end, uin
     return not (~remainder) >> 16 & mask
 
 
-cdef inline const unsigned char *_behind_blanks(const unsigned char *at, const unsigned char *end) noexcept:
+cdef inline const unsigned char *_behind_blanks(const unsigned char *at, const unsigned char *end) noexcept nogil:
     while at < end and (at[0] == c' ' or at[0] == c'\t'):
         at += 1
     return at

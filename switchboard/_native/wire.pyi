@@ -1,23 +1,26 @@
 import socket
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import zmq
 
 from switchboard.bus.actor import Actor
-from switchboard.bus.outbox import PackedOutboxInPython
+from switchboard.bus.outbox import Outbox, PackedOutboxInPython
 from switchboard.bus.rounds import BatchIntervalInPython, Stop
 from switchboard.bus.tap import Tap
 from switchboard.edge.admission import Loads
 from switchboard.edge.filter import EdgeFilter
 from switchboard.edge.ingress import Answers
 from switchboard.edge.rate_limit import BucketInPython, SourceInPython
+from switchboard.edge.receivers import Receiver
 from switchboard.phrases.phrases import Phrases
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.sip.flow import Flow
 from switchboard.sip.grammar import Params
 from switchboard.sip.message import Message
 from switchboard.sip.splice import Forwarding
+from switchboard.transports.streams import Streams
 
 UriParts = tuple[str, str | None, None, str, int | None, Params]
 
@@ -121,6 +124,35 @@ class Ingress:
     def drain(self, sock: socket.socket, now: float) -> int: ...
     def take(self, data: bytes, flow: Flow, now: float) -> None: ...
     def stats(self) -> dict[str, float]: ...
+
+def plain_size(octets: bytes) -> int: ...
+
+class Rings:
+    def __init__(self, fd: int) -> None: ...
+    def put(self, ring: int, serial: bytes, counted: int, start: int, output: bytes) -> int: ...
+    def clear(self, ring: int) -> int: ...
+
+class StreamPath:
+    def __init__(
+        self,
+        instance: int,
+        streams: Streams,
+        table: int,
+        ingress: Ingress,
+        receivers: Sequence[Receiver],
+        outboxes: Sequence[Outbox],
+        tap: Tap,
+        interval: BatchInterval,
+        send: Callable[[Any, float], None],
+        is_bypassed: Callable[[], bool],
+        largest: int,
+    ) -> None: ...
+    def receive(self, frame: bytes, now: float) -> int | None: ...
+    def drain(self, fd: int, now: float) -> bool: ...
+    def advance(self, now: float) -> None: ...
+    def settle(self, now: float) -> bool: ...
+    def next_deadline(self) -> float: ...
+    def pause_s(self) -> float: ...
 
 class EdgePath:
     def __init__(

@@ -19,7 +19,7 @@ from switchboard.bus.outbox import PackedOutbox
 from switchboard.core.overload import Overload
 from switchboard.edge.admission import FULL, KEPT, Backlog
 
-MARK_EVERY_S: Final = 0.01
+MARK_EVERY_S: Final = 0.02
 REPEATED_S: Final = 0.25
 """A mark that has not come back after this time goes out again: its receiver may be another process by now."""
 MOST: Final = KEPT

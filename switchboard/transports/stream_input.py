@@ -68,7 +68,7 @@ class StreamInput:
             if not new and (not connection.has_ended or connection.due):
                 return
             if not new:  # the peer has ended in the middle of a message
-                self._consume(connection, connection.consumed + connection.fed)
+                self.consume(connection, connection.consumed + connection.fed)
                 continue
             connection.fed, connection.heard_at = len(octets), now
             self._feed(connection, new, now)
@@ -85,10 +85,32 @@ class StreamInput:
             if not due:
                 connection.due = None
                 del self.waiting[connection]
-            if place and not self._consume(connection, place, reading):
+            if place and not self.consume(connection, place, reading):
                 continue
             if connection.has_ended or connection.fed >= MOST_WAITING - READ_OCTETS:
                 self.read(connection, now)
+
+    def consume(self, connection: Connection, place: int, reading: bytes = b"") -> bool:
+        """Take input up to `place` from the kernel. False: the connection has ended.
+
+        `reading`: what a successor needs then.
+        """
+        if reading and connection.slot is not None:
+            self._states.note_reading(connection.slot, connection.given + place, reading)
+        left = place - connection.consumed
+        try:
+            while left > 0:
+                size = len(connection.sock.recv(min(left, _DISCARDED_AT_ONCE)))
+                if not size:
+                    break
+                left -= size
+        except OSError:
+            self._owner.end(connection, "reset")
+            return False
+        taken = place - left - connection.consumed
+        connection.consumed += taken
+        connection.fed -= taken
+        return True
 
     def forget(self, connection: Connection) -> None:
         """It has ended."""
@@ -146,34 +168,12 @@ class StreamInput:
         connection.passed = place
         reading = connection.channel.reading
         if not due and not connection.due:
-            self._consume(connection, place, reading)
+            self.consume(connection, place, reading)
             return
         if connection.due is None:
             connection.due = deque()
             self.waiting[connection] = None
         connection.due.append((place, due, reading))
-
-    def _consume(self, connection: Connection, place: int, reading: bytes = b"") -> bool:
-        """Take input up to `place` from the kernel. False: the connection has ended.
-
-        `reading`: what a successor needs then.
-        """
-        if reading and connection.slot is not None:
-            self._states.note_reading(connection.slot, connection.given + place, reading)
-        left = place - connection.consumed
-        try:
-            while left > 0:
-                size = len(connection.sock.recv(min(left, _DISCARDED_AT_ONCE)))
-                if not size:
-                    break
-                left -= size
-        except OSError:
-            self._owner.end(connection, "reset")
-            return False
-        taken = place - left - connection.consumed
-        connection.consumed += taken
-        connection.fed -= taken
-        return True
 
     def _note_midway(self, connection: Connection, now: float, begins: bool) -> None:
         if not connection.channel.is_midway:

@@ -8,12 +8,9 @@ last, and by one store. How much of it the kernel has accepted, the kernel itsel
 acknowledged (`tcpi_bytes_acked`), and what waits or is on its way (SIOCOUTQ). A successor writes the rest.
 """
 
-import fcntl
 import mmap
 import os
-import socket
 import struct
-import termios
 from typing import Final, NamedTuple
 
 from switchboard.sip.flow import SERIAL_OCTETS
@@ -22,24 +19,24 @@ from switchboard.transports.stream_states import StreamStates, octets_of
 RINGS: Final = 256
 RING_OCTETS: Final = 1 << 18
 """More than the largest message takes, twice."""
-_HEADS: Final = 8192
-"""Octets before the rings."""
-_HEAD: Final = struct.Struct(f"={SERIAL_OCTETS}sQQ")
+OCTETS_AT: Final = 8192
+"""Where the octets of the rings begin."""
+HEAD: Final = struct.Struct(f"={SERIAL_OCTETS}sQQ")
 """Of a ring: the connection's serial number, what the kernel had counted when its output began, and how far the
 output goes; 0 while the ring is free."""
 _END_AT: Final = SERIAL_OCTETS + 8
 _NUMBER: Final = struct.Struct("@Q")
 """Native, so that it is written by one store."""
-_STATES_AT: Final = _HEADS + RINGS * RING_OCTETS
+HEADS_AT: Final = _NUMBER.size
+"""Where those of the rings begin."""
+_STATES_AT: Final = OCTETS_AT + RINGS * RING_OCTETS
 SLOTS: Final = 100_000
 """Connections that have states; memory that is not used costs nothing."""
 _SIZE: Final = _STATES_AT + octets_of(SLOTS)
-_TCP_INFO_OCTETS: Final = 128
-_BYTES_ACKED: Final = struct.Struct("=120xQ")
 
 
 class Unwritten(NamedTuple):
-    """What a predecessor has left: see `kernel_count`. `ring`: where its output is."""
+    """What a predecessor has left: see `counts_of`. `ring`: where its output is."""
 
     serial: bytes
     counted: int
@@ -54,20 +51,6 @@ def make_table() -> int:
     return fd
 
 
-def kernel_count(sock: socket.socket) -> int:
-    """Return a number that grows by each octet that the kernel accepts for sending. OSError."""
-    while True:
-        acked = _acked(sock)
-        waiting = struct.unpack("=i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
-        if acked == _acked(sock):
-            return acked + int(waiting)
-
-
-def _acked(sock: socket.socket) -> int:
-    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_OCTETS)
-    return int(_BYTES_ACKED.unpack(info)[0])
-
-
 class StreamTable:
     """The table of one edge-stream, and its alone. Places in the output of a connection count octets from 0."""
 
@@ -79,12 +62,12 @@ class StreamTable:
         """How many processes have used it before."""
         _NUMBER.pack_into(self._memory, 0, self.generation + 1)
         ends = [self._read(ring)[2] for ring in range(RINGS)]
-        self._free = [ring for ring in reversed(range(RINGS)) if not ends[ring]]
+        self.free_rings = [ring for ring in reversed(range(RINGS)) if not ends[ring]]
 
     @property
     def used(self) -> int:
         """How many rings are taken."""
-        return RINGS - len(self._free)
+        return RINGS - len(self.free_rings)
 
     def unwritten(self) -> list[Unwritten]:
         """Return what was left of the connections, by the predecessor."""
@@ -96,11 +79,11 @@ class StreamTable:
 
         `counted`: the kernel's count at place 0.
         """
-        if not self._free or len(octets) > RING_OCTETS:
+        if not self.free_rings or len(octets) > RING_OCTETS:
             return None
-        ring = self._free.pop()
+        ring = self.free_rings.pop()
         self._write(ring, start, octets)
-        _HEAD.pack_into(self._memory, self._head_at(ring), serial, counted, 0)
+        HEAD.pack_into(self._memory, self._head_at(ring), serial, counted, 0)
         self._set_end(ring, start + len(octets))
         return ring
 
@@ -115,31 +98,31 @@ class StreamTable:
     def read(self, ring: int, start: int, end: int) -> bytes:
         """Return the output from `start` to `end`."""
         at, size = start % RING_OCTETS, end - start
-        base = _HEADS + ring * RING_OCTETS
+        base = OCTETS_AT + ring * RING_OCTETS
         first = self._memory[base + at : base + min(at + size, RING_OCTETS)]
         return first + self._memory[base : base + size - len(first)]
 
     def free(self, ring: int) -> None:
         """All of it has left, or never will."""
         self._set_end(ring, 0)
-        self._free.append(ring)
+        self.free_rings.append(ring)
 
     def close(self) -> None:
         """Let go of the memory."""
         self._memory.close()
 
     def _head_at(self, ring: int) -> int:
-        return _NUMBER.size + ring * _HEAD.size
+        return HEADS_AT + ring * HEAD.size
 
     def _read(self, ring: int) -> tuple[bytes, int, int]:
-        serial, counted, end = _HEAD.unpack_from(self._memory, self._head_at(ring))
+        serial, counted, end = HEAD.unpack_from(self._memory, self._head_at(ring))
         return serial, counted, end
 
     def _set_end(self, ring: int, end: int) -> None:
         _NUMBER.pack_into(self._memory, self._head_at(ring) + _END_AT, end)
 
     def _write(self, ring: int, place: int, octets: bytes) -> None:
-        at, base = place % RING_OCTETS, _HEADS + ring * RING_OCTETS
+        at, base = place % RING_OCTETS, OCTETS_AT + ring * RING_OCTETS
         room = RING_OCTETS - at
         self._memory[base + at : base + at + len(octets[:room])] = octets[:room]
         if len(octets) > room:

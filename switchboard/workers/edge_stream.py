@@ -11,7 +11,7 @@ import structlog
 
 from switchboard import codec
 from switchboard.bus import frames
-from switchboard.bus.actor import Actor
+from switchboard.bus.actor import Actor, FastPath
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.frames import SENT, flow_of, pack_sent
@@ -39,13 +39,18 @@ from switchboard.transports.channel import ChannelError
 from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Due, StreamLimits
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.keeping import NAME
+from switchboard.transports.keeper_words import NAME
 from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
 from switchboard.workers.edge_rx import ENOUGH, filter_policy
 from switchboard.workers.held_calls import find_held_calls
 from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
+
+try:
+    from switchboard._native.wire import StreamPath
+except ImportError:
+    StreamPath = None  # type: ignore[assignment, misc]
 
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses, which tell our own REGISTERs."""
@@ -65,8 +70,8 @@ class EdgeStream(Actor):
     """Reads and writes connections, which its parent keeps.
 
     Casts: sip.received and sip.mark to routers and the registrar, who return the marks by sip.taken; sip.undeliverable
-    to a router; connection.closed to the registrar; stream.restarted to the routers. sip.send from routers, registrar
-    and translator -> connections, at once and in order.
+    to a router; connection.closed to the registrar, connection.users from it; stream.restarted to all of them.
+    sip.send from routers, registrar and translator -> connections, at once and in order.
     Questions: connections.list. Its tap shows what it received and sends.
     """
 
@@ -106,7 +111,7 @@ class EdgeStream(Actor):
         most_connections(settings.max_connections)  # the limit of open files may be that of a smaller process
         self._link = link or KeeperLink(settings.run_dir / NAME, instance)
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
-        self._taken = 0  # messages in this round
+        self._paused_for = 0  # messages that came before
         self._bad_items = self._early_dropped = 0
         self._early: list[Any] = []
         self._ended_log = EndedLog(time.monotonic())
@@ -123,6 +128,28 @@ class EdgeStream(Actor):
             self._refuse,
             StreamLimits(known_s=max(settings.max_call_s, float(settings.max_expires))),
         )
+        self.fast_path = self._make_fast_path()
+
+    def _make_fast_path(self) -> FastPath | None:
+        if StreamPath is None:
+            return None
+        return StreamPath(
+            self._instance,
+            self._streams,
+            self._link.table,
+            self._ingress,
+            self._receivers,
+            self.outboxes,
+            self._tap,
+            self._batch_interval,
+            self._send,
+            self._is_bypassed,
+            self._settings.max_message_bytes,
+        )
+
+    def _is_bypassed(self) -> bool:
+        """Whether frames with messages are to come here: somebody wants to see them, or they have to wait."""
+        return self._tap.is_open or not self._link.is_complete
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """The connections, their keeper, and the tap."""
@@ -141,6 +168,9 @@ class EdgeStream(Actor):
                     self._send_all(items, now)
                 else:
                     self._keep_early(items)
+            case "connection.users", list(items):
+                for item in items:
+                    self._name(item)
             case "sip.taken", [str(name), float(stamp), str(life), float(first)]:
                 self._take_mark(name, stamp, life, first, now)
             case _:
@@ -155,6 +185,13 @@ class EdgeStream(Actor):
                 shown, found = page(self._streams, text, max(0, skip), max(0, limit))
                 return [self._describe(shown), found, self._streams.count]
         raise LookupError(question)
+
+    def _name(self, item: Any) -> None:
+        match item:
+            case [bytes(connection), str(user)]:
+                self._streams.name(connection[1:], user)
+            case _:
+                self._bad_items += 1
 
     def put(self, item: bytes) -> None:
         """Send a packed item of the ingress: an answer of the edge's own."""
@@ -240,7 +277,7 @@ class EdgeStream(Actor):
             self._is_told = True
             self._streams.forget_rest()
             if self._streams.generation:
-                for outbox in self._lost:
+                for outbox in (*self._lost, self._closed):
                     outbox.peer.send("stream.restarted", [self._instance])
             early, self._early = self._early, []
             self._send_all(early, now)
@@ -253,11 +290,11 @@ class EdgeStream(Actor):
 
     def pause_s(self) -> float:
         """A batch interval, under load."""
-        taken, self._taken = self._taken, 0
+        received = self._streams.received
+        taken, self._paused_for = received - self._paused_for, received
         return self._batch_interval.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
 
     def _hand_on(self, connection: Connection, messages: list[bytes], now: float) -> Sequence[Due]:
-        self._taken += len(messages)
         before = [each.put_count for each in self._receivers]
         for raw in messages:
             self._ingress.take(raw, connection.flow, now)

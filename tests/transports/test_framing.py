@@ -1,7 +1,8 @@
 """SIP messages in a stream of octets: where they end, what stands between them, and what ends the connection."""
 
 import pytest
-from hypothesis import given
+from compiled import needs_compiled_core
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sip.messages import requests, spoilt
 from transports.streams import LIMIT, Outcome, all_cuts, check, outcome
@@ -174,3 +175,48 @@ def test_pieces_yield_what_the_whole_yields(octets: bytes, cuts: list[int]) -> N
 def test_well_formed_messages_arrive(sent: list[bytes], cuts: list[int]) -> None:
     assert found(b"\r\n".join(sent)).messages == sent
     check(framing, b"".join(sent), cuts)
+
+
+PLAIN = (
+    EMPTY,
+    FULL,
+    HEAD + b"CONTENT-length\t:\t7 \r\nA: b\r\n\r\n1234567",
+    HEAD + b"l:0\r\nA\rl: 5\n\r\n\r\n",
+)
+ODD = (
+    HEAD + b"l: 1\r\n 2\r\n\r\n" + bytes(12),
+    HEAD + b"l: 3\r\nContent-Length: 3\r\n\r\nabc",
+    HEAD + b"l: 3\nA: b\r\n\r\nabc",
+    HEAD + b"l: 00000003\r\n\r\nabc",
+    HEAD + b"l: 3\r\n\r\nab",
+    HEAD + b"\r\n",
+    HEAD,
+    b"\r\n" + EMPTY,
+    b"*" + EMPTY,
+    b"",
+)
+
+
+@needs_compiled_core
+def test_compiled_framing_takes_what_is_plain() -> None:
+    from switchboard._native.wire import plain_size
+
+    assert [plain_size(each + b"more") for each in PLAIN] == [len(each) for each in PLAIN]
+    assert [plain_size(each) for each in ODD] == [0] * len(ODD)
+
+
+@needs_compiled_core
+@given(st.one_of(requests(), spoilt(), spoilt().map(framing().wrap)), st.binary(max_size=8))
+@example(HEAD + b"l: 3\r\n\t\r\n\r\nabc", b"")
+@example(HEAD + b"ll: 3\r\n\r\nabc", b"")
+@example(HEAD + b"l: 3\r\nContent-Length: 4\r\n\r\nabc", b"d")
+@example(HEAD + b"l: 3\x0b\r\n\r\nabc", b"")
+def test_compiled_framing_agrees_where_it_decides(octets: bytes, tail: bytes) -> None:
+    from switchboard._native.wire import plain_size
+
+    size = plain_size(octets + tail)
+    if size:
+        message = (octets + tail)[:size]
+        channel = StreamFraming()
+        assert (channel.feed(message), channel.pending, channel.take_output()) == ([message], b"", b"")
+        assert channel.wrap(message) == message

@@ -1,12 +1,18 @@
-"""The table of what is yet to be written, and the kernel's own count, over real TCP."""
+"""The table of what is yet to be written."""
 
 import os
-import socket
 from collections.abc import Iterator
 
 import pytest
+from compiled import needs_compiled_core
 
-from switchboard.transports.stream_table import RING_OCTETS, RINGS, StreamTable, kernel_count, make_table
+from switchboard.transports.stream_table import (
+    OCTETS_AT,
+    RING_OCTETS,
+    RINGS,
+    StreamTable,
+    make_table,
+)
 
 SERIAL = b"12345678"
 
@@ -16,15 +22,6 @@ def fd() -> Iterator[int]:
     fd = make_table()
     yield fd
     os.close(fd)
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
-    with near, far:
-        yield near, far
 
 
 def test_a_successor_finds_what_was_left(fd: int) -> None:
@@ -54,6 +51,30 @@ def test_output_goes_round_in_its_ring(fd: int) -> None:
     table.close()
 
 
+@needs_compiled_core
+@pytest.mark.parametrize("start", [0, 5, RING_OCTETS - 2])
+def test_compiled_rings_have_the_same_octets(start: int) -> None:
+    from switchboard._native.wire import Rings
+
+    fds = [make_table(), make_table()]
+    tables = [StreamTable(fd) for fd in fds]
+    ring = tables[0].take(SERIAL, 7, start, b"abcd")
+    assert ring is not None
+    rings = Rings(fds[1])
+    rings.put(ring, SERIAL, 7, start, b"abcd")
+    assert octets_of(fds[0]) == octets_of(fds[1])
+    tables[0].free(ring)
+    rings.clear(ring)
+    assert octets_of(fds[0]) == octets_of(fds[1])
+    for table, fd in zip(tables, fds, strict=True):
+        table.close()
+        os.close(fd)
+
+
+def octets_of(fd: int) -> bytes:
+    return os.pread(fd, OCTETS_AT + RINGS * RING_OCTETS, 0)
+
+
 def test_rings_are_bounded_and_used_again(fd: int) -> None:
     table = StreamTable(fd)
     rings = [table.take(SERIAL, 0, 0, b"x") for _ in range(RINGS)]
@@ -63,25 +84,3 @@ def test_rings_are_bounded_and_used_again(fd: int) -> None:
     assert table.take(SERIAL, 0, 0, b"x" * (RING_OCTETS + 1)) is None
     assert table.take(SERIAL, 0, 0, b"x") == 7
     table.close()
-
-
-def accepted(sock: socket.socket) -> int:
-    try:
-        return sock.send(bytes(50_000))
-    except BlockingIOError:
-        return 0
-
-
-def test_the_kernel_counts_what_it_has_accepted(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Whether the peer has read it, or it waits."""
-    near, far = pair
-    near.setblocking(False)
-    for sock in pair:
-        before = kernel_count(sock)
-        sock.setblocking(False)
-        sent = 0
-        while more := accepted(sock):
-            sent += more
-            assert kernel_count(sock) == before + sent
-    far.recv(100_000)
-    assert kernel_count(near) > 100_000

@@ -20,7 +20,7 @@ from switchboard.bus.peer import Peer
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import TCP, Flow, connection_of
 from switchboard.sip.scan import scan
-from switchboard.transports.keeping import NAME
+from switchboard.transports.keeper_words import NAME
 from switchboard.workers.edge_stream import EdgeStream
 
 LIMIT_S = 3.0
@@ -55,7 +55,10 @@ def long_response() -> bytes:
 class Edge:
     """The service, its keeper, and the inboxes of all who may hear from it."""
 
-    def __init__(self, directory: Path, transport: int = TCP, **settings: Any) -> None:
+    def __init__(
+        self, directory: Path, transport: int = TCP, is_compiled: bool = True, **settings: Any
+    ) -> None:
+        self.is_compiled = is_compiled
         self.settings = Settings(data_dir=directory, routers=2, domains=("switchboard.test",), **settings)
         self.settings.run_dir.mkdir(exist_ok=True)
         self.keeper = KeeperThread(self.settings.run_dir / NAME, transport=transport)
@@ -74,6 +77,8 @@ class Edge:
         """Another process has the connections. `early`: what it is to send before it has them."""
         self.service = EdgeStream(self.settings, self.context, 0)
         self.service.receive("sip.send", [list(item) for item in early], time.monotonic())
+        if not self.is_compiled:
+            self.service.fast_path = None
         self.loop = Loop(self.service, self.context, self.endpoints)
         self.sender = Peer(self.context, self.endpoints.inbox("edge-stream"))
         self.serve_until(self.service.is_ready)
@@ -186,10 +191,10 @@ class Edge:
         }
 
 
-@pytest.fixture
-def edge() -> Iterator[Edge]:
+@pytest.fixture(params=["compiled", "reference"])
+def edge(request: pytest.FixtureRequest) -> Iterator[Edge]:
     with tempfile.TemporaryDirectory(prefix="sb") as directory:
-        edge = Edge(Path(directory))
+        edge = Edge(Path(directory), is_compiled=request.param == "compiled")
         yield edge
         edge.close()
 
@@ -248,6 +253,28 @@ def test_a_successor_writes_what_was_not(edge: Edge) -> None:
     edge.start()
     assert edge.got(phone, 3 * len(long)) == 3 * long
     assert edge.service.stats()["rings"] == 0
+
+
+def test_a_successor_is_told_by_the_registrar_whose_the_connections_are(edge: Edge) -> None:
+    phone, other = edge.connect(), edge.connect()
+    for each in (phone, other):
+        each.sendall(request("REGISTER"))
+    flows = [connection.flow.connection for connection in edge.service._streams]
+    edge.items(2)
+    edge.take_all()
+    edge.die()
+    edge.start()
+
+    def is_asked() -> bool:
+        subject, body = next_frame(edge.inboxes["registrar.0"])
+        return (subject, body) == ("stream.restarted", [0])
+
+    edge.serve_until(is_asked)
+    first, second = edge.service._streams
+    second.user = "eva"
+    named = [[flows[0], "lukas"], [flows[1], "lenka"], [b"\0gone", "karel"], "nonsense"]
+    edge.service.receive("connection.users", named, 0.0)
+    assert (first.user, second.user, edge.service.stats()["bad_items"]) == ("lukas", "eva", 1)
 
 
 def test_what_comes_before_the_connections_waits_for_them(edge: Edge) -> None:
