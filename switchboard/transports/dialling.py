@@ -11,8 +11,7 @@ from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Place
 from switchboard.transports.framing import HEAD_END
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.stream_states import consumed_count
-from switchboard.transports.stream_table import kernel_count
+from switchboard.transports.tcp_counts import counts_of
 from switchboard.transports.tcp_sockets import dial
 
 MOST_DIALLED: Final = 500
@@ -104,10 +103,10 @@ class Dialling:
                 raise OSError(number, "not connected")
             sock.getpeername()
             local = sock.getsockname()[0]
-            connection.base, connection.given = kernel_count(sock), consumed_count(sock)
-            since_at = connection.since_at
+            connection.base, connection.given = counts_of(sock)
+            flow, since_at = connection.flow, connection.since_at
             self._link.tell_made(
-                connection.serial, connection.transport, connection.flow.host, since_at, sock.fileno()
+                connection.serial, flow.transport, flow.host, flow.port, since_at, sock.fileno()
             )
         except OSError:
             self._give_up(connection)

@@ -24,7 +24,7 @@ from switchboard import codec
 from switchboard.console.secured import Https, doubts_of
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import WSS, Flow
-from switchboard.transports.keeping import MESSAGE_OCTETS, Word
+from switchboard.transports.keeper_words import MESSAGE_OCTETS, Word
 from switchboard.transports.tls_files import make_anew
 
 REMOTE = "192.0.2.7"

@@ -20,7 +20,7 @@ from switchboard.bus.peer import Peer
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import TCP, Flow, connection_of
 from switchboard.sip.scan import scan
-from switchboard.transports.keeping import NAME
+from switchboard.transports.keeper_words import NAME
 from switchboard.workers.edge_stream import EdgeStream
 
 LIMIT_S = 3.0
