@@ -227,7 +227,16 @@ def test_two_switchboards_with_prefixes_of_their_own(server: RedisServer, store:
 
 
 def test_a_user_of_an_acl_with_a_password_in_a_file(server: RedisServer, tmp_path: Path) -> None:
-    rights = ("~{switchboard:*}:*", "+@connection", "+@read", "+@write", "+@scripting", "+wait", "+time")
+    rights = (
+        "~{switchboard:*}:*",
+        "+@connection",
+        "+@read",
+        "+@write",
+        "+@scripting",
+        "+wait",
+        "+time",
+        "+info",
+    )
     server.do("ACL", "SETUSER", "sb", "on", ">s3cret", *rights)
     file = tmp_path / "password"
     file.write_text("s3cret\n")
@@ -258,3 +267,19 @@ def test_waiting_for_replicas(server: RedisServer, tmp_path: Path) -> None:
         assert outcome.is_done
         assert replica.do("EXISTS", f"{KEYS}user:eva")
     remote.close()
+
+
+def test_what_may_lose_registrations_is_told(server: RedisServer) -> None:
+    with closing(location_at(server).connect()) as remote:
+        assert [found for found, _ in remote.doubts()] == [
+            "without appendonly a restart of the server loses registrations"
+        ]
+        for option in (("maxmemory", "100mb"), ("maxmemory-policy", "allkeys-lru"), ("appendonly", "yes")):
+            server.do("CONFIG", "SET", *option)
+        assert [remedy for _, remedy in remote.doubts()] == ["set it to noeviction"]
+        server.do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        assert remote.doubts() == []
+    late = RedisLocation(RedisUrl.parse(server.url), lambda: time.time() - 3600)
+    with closing(late.connect()) as remote:
+        [(found, _)] = remote.doubts()
+        assert found == "its clock differs from ours by 3600 s"
