@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -83,6 +84,17 @@ class Https:
     def allows_plain(self, source: str, path: str) -> bool:
         """Whether a request from the address `source` is answered without TLS."""
         return path.startswith(self._plain_paths) or (self._local_http and _is_here(source))
+
+
+def doubts_of(settings: Settings) -> list[str]:
+    """Say for people why the certificate cannot be used, or might be refused."""
+    from switchboard.transports.tls_files import TlsFileError, doubts, files_of, promised_names, read_identity
+
+    try:
+        found = read_identity(files_of(settings))
+    except TlsFileError as error:
+        return [f"TLS: {error}"]
+    return list(doubts(found, promised_names(settings), datetime.now(UTC)))
 
 
 class SecuredTransport(asyncio.Transport):

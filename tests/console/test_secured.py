@@ -21,7 +21,7 @@ from workers.test_edge_stream import Edge, request, response
 from wsproto import events
 
 from switchboard import codec
-from switchboard.console.secured import Https
+from switchboard.console.secured import Https, doubts_of
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import WSS, Flow
 from switchboard.transports.keeper_words import MESSAGE_OCTETS, Word
@@ -177,6 +177,15 @@ def test_without_a_certificate_browsers_get_an_alert(data_dir: Path) -> None:
             context.wrap_socket(raw)
         assert console.ask("/healthz")[0] == 200
         assert console.stats("bad_tls") == 1
+
+
+def test_what_is_to_be_known_of_the_certificate(data_dir: Path) -> None:
+    settings = prepare(data_dir, domains=["pbx.example.com"])
+    assert doubts_of(settings) == []
+    other = settings.model_copy(update={"domains": ("other.example.com",)})
+    assert "does not name other.example.com" in doubts_of(other)[0]
+    (settings.tls_path / "key.pem").unlink()
+    assert "cannot be read" in doubts_of(settings)[0]
 
 
 @pytest.mark.parametrize(
