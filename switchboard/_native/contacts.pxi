@@ -3,6 +3,9 @@
 # A plain URI is `sip:user@host:port;parameters` without escapes, its host in lower case: two of them that differ in
 # user, host or port are not equivalent (RFC 3261 §19.1.4), whatever else they say. All else is odd.
 
+cdef enum:
+    PLAIN_FIELDS = 11  # of a binding, which has a flow besides if it is over a connection
+
 cdef enum Likeness:
     DIFFERENT
     SAME
@@ -25,7 +28,7 @@ cdef struct Wanted:
 cdef struct Bound:
     # A binding of the table, and all of it, packed.
     Slice packed
-    Slice contact, next_hop, params, call_id, user_agent, source, branch
+    Slice contact, next_hop, params, call_id, user_agent, source, branch, flow
     double q, until, cseq
 
 
@@ -229,11 +232,43 @@ cdef int is_successor(const Wanted *wanted, Slice params) noexcept nogil:
     return SAME if same(reg_id, wanted.reg_id) else DIFFERENT
 
 
+cdef int _names_instance(Slice params) noexcept nogil:
+    """Whether what is bound with these parameters is of an instance: SAME if it is, DIFFERENT if not."""
+    cdef const uint8_t *end = params.at + params.size
+    cdef const uint8_t *at = params.at
+    while end - at > 16:
+        if memcmp(at, b';+sip.instance="', 16) == 0:
+            return SAME if at[16] == c'<' else UNCLEAR
+        at += 1
+    return DIFFERENT
+
+
+cdef int meant(const Wanted *wanted, bint is_added, Slice flow, Slice call_id, const Bound *bound) noexcept nogil:
+    """Whether the contact takes the place of what is bound, or removes it (`_is_meant` of rebind.py).
+
+    `flow`: over which it came, nothing for UDP.
+    """
+    cdef int alike = likeness_of(wanted.uri, &wanted.plain, bound.contact)
+    cdef int is_named
+    if flow.size == 0 or bound.flow.size == 0:
+        return is_successor(wanted, bound.params) if alike == DIFFERENT and is_added else alike
+    is_named = _names_instance(bound.params)
+    if is_named == UNCLEAR:
+        return UNCLEAR
+    if wanted.instance.size and is_named == SAME:
+        is_named = is_successor(wanted, bound.params)
+        return alike if is_named == SAME and not is_added else is_named
+    if alike != DIFFERENT or not is_added or wanted.instance.size or is_named == SAME:
+        return alike
+    return SAME if same(bound.call_id, call_id) and not same(bound.flow, flow) else DIFFERENT
+
+
 cdef bint read_bound(Cursor *cursor, Bound *bound) noexcept nogil:
     """Read a binding as it crosses the bus; False if it is odd, or has a Path."""
-    cdef Py_ssize_t path
-    bound.packed.at = cursor.at
-    if read_list(cursor) != 11 or not (
+    cdef Py_ssize_t path, fields
+    bound.packed.at, bound.flow = cursor.at, nothing()
+    fields = read_list(cursor)
+    if not PLAIN_FIELDS <= fields <= PLAIN_FIELDS + 1 or not (
         read_text(cursor, &bound.contact) and read_number(cursor, &bound.q) and read_number(cursor, &bound.until)
         and read_text(cursor, &bound.next_hop)
     ):
@@ -244,6 +279,8 @@ cdef bint read_bound(Cursor *cursor, Bound *bound) noexcept nogil:
         and read_text(cursor, &bound.user_agent) and read_text(cursor, &bound.source)
         and read_text(cursor, &bound.branch)
     ):
+        return False
+    if fields > PLAIN_FIELDS and not read_octets(cursor, &bound.flow):
         return False
     bound.packed.size = cursor.at - bound.packed.at
     return True

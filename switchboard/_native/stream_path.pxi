@@ -1,6 +1,6 @@
 """The fast path of edge-stream (bus/actor.py, `FastPath`): plain messages between connections and the bus.
 
-It takes whole, plain messages over plain TCP of connections that are up, write without delay, and are no stranger's.
+It takes whole, plain messages over plain TCP, and writes them where the peer is no stranger and reads what it is sent.
 Whatever else happens on a connection it leaves to the reference (`transports/streams.py`), which sees it again:
 octets that were only looked at are still in the kernel's buffer. What a connection sends in a frame of the bus leaves
 in one system call, and nothing is held back between two calls of this path.

@@ -17,7 +17,8 @@ from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.history.export import Packets, head
 from switchboard.history.ladder import label_of
 from switchboard.history.lenient import LenientMessage
-from switchboard.history.seen import Seen, mask, transport_of
+from switchboard.history.masking import mask
+from switchboard.history.seen import Seen, transport_of
 from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
 from switchboard.settings.hosts import EDGE_STREAM
 from switchboard.settings.model import Settings

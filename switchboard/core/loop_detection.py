@@ -4,6 +4,11 @@ Theory. Each pass through a proxy leaves a Via in the request. Our branch in it 
 decides the routing. If a request arrives with a Via of ours and the same hash, it would go the same way again: a
 loop. If the hash differs, it has been changed on its way and goes elsewhere: a spiral, which is allowed.
 
+The hash needs no key. Whoever makes up a Via of ours, or a request of the same hash, ends this request of his only;
+what leads it elsewhere each time is no loop, whatever the hash, and is bounded otherwise (Max-Breadth, Max-Forwards).
+And whoever answers in another's place has to know Call-ID and tags, besides the token: that is somebody whom the call
+has reached, who may answer it anyway.
+
 A branch is `z9hG4bKsb`, the router's number, a token that no other transaction has, and that hash. The numbers that
 a router gives out must never repeat: those of branches, tags, and saved transactions.
 """

@@ -14,7 +14,8 @@ from secrets import token_hex
 from typing import Final, NamedTuple
 
 from switchboard.core.hanging_up import BYE_REASON
-from switchboard.history.seen import MASKED, Direction, Seen
+from switchboard.history.masking import MASKED
+from switchboard.history.seen import Direction, Seen
 from switchboard.history.summary import user_of
 from switchboard.journal.record import ends_call
 from switchboard.sip.address import uri_in

@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from switchboard.bounded import Cache
-from switchboard.history.seen import Address, Direction, Seen, mask, transport_of
+from switchboard.history.masking import mask
+from switchboard.history.seen import Address, Direction, Seen, transport_of
 
 _RAW_IP = 101
 _NANOSECONDS = 9

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from switchboard import codec
-from switchboard.history.seen import Seen, mask, readable
+from switchboard.history.masking import mask
+from switchboard.history.seen import Seen, readable
 from switchboard.history.space import Messages, NoRoom, Space
 from switchboard.history.summary import Summary, SummaryKind, user_of
 from switchboard.storage.database import Schema, transaction

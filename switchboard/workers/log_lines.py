@@ -14,7 +14,7 @@ from switchboard.auth.failures import NO_ATTACK, Failure
 from switchboard.bounded import TokenBucket
 from switchboard.bus import frames
 from switchboard.bus.frames import message_in
-from switchboard.history.seen import mask
+from switchboard.history.masking import mask
 from switchboard.registrar.rules import Displaced
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import format_hop

@@ -19,9 +19,10 @@ from switchboard.console.watch import Look, Watch
 from switchboard.history.account import Account
 from switchboard.history.failures import FailedRegistrations, failed_registrations
 from switchboard.history.ladder import Arrow, Ladder
+from switchboard.history.masking import mask
 from switchboard.history.place import place_of
 from switchboard.history.reader import history_of
-from switchboard.history.seen import Direction, mask
+from switchboard.history.seen import Direction
 from switchboard.journal.file import read_part_before
 from switchboard.journal.record import CallDetailRecord, parse_line, timestamp
 from switchboard.journal.search import Wanted as WantedRecords
