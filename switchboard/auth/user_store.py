@@ -141,12 +141,16 @@ class UserStore:
         else:
             self.writing.worked()
 
+    def keep_place(self) -> None:
+        """Make the file again if it was taken away: nobody would find what is written to the one that is open."""
+        if self._file != file_at(self._path):
+            self.writing.failed(errno.ENOENT)
+            self.try_again()
+
     @contextmanager
     def _change(self) -> Iterator[None]:
         """A transaction. NotWritten: nothing has happened."""
-        if self._file != file_at(self._path):  # nobody would find what is written to the one that is open
-            self.writing.failed(errno.ENOENT)
-            self.try_again()
+        self.keep_place()
         if self.writing.error:
             raise NotWritten(self.writing.note())
         try:
