@@ -25,6 +25,7 @@ from switchboard.transports.dialling import Dialling
 from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeper_words import Given
 from switchboard.transports.resting import Rested, Resting
+from switchboard.transports.shares import Shares
 from switchboard.transports.stream_input import StreamInput
 from switchboard.transports.stream_output import StreamOutput
 from switchboard.transports.stream_table import StreamTable
@@ -33,6 +34,8 @@ from switchboard.transports.tcp_counts import NOTHING, counts_of
 EVENTS_A_ROUND: Final = 256
 BACKLOG: Final = 64
 """Messages that wait for a connection that is being made."""
+MOST_HANDSHAKES, HANDSHAKES_OF_SOURCE = 1000, 250
+"""TLS handshakes at a time, of all and of one source. Beyond, the oldest ends."""
 SWEEP_S: Final = 1.0
 IDLE_SWEEP_S: Final = 10.0
 RECENT: Final = 8
@@ -89,6 +92,7 @@ class Streams:
         self._dialling = Dialling(instance, link, channels, self)
         self._epoll = select.epoll()
         self._resting = Resting()
+        self._shaking = Shares(MOST_HANDSHAKES, HANDSHAKES_OF_SOURCE, _shakes_hands)
         self._by_serial: dict[bytes, Connection] = {}
         self._by_fd: dict[int, Connection] = {}
         now = time.monotonic()
@@ -175,6 +179,8 @@ class Streams:
         connection.is_stranger, connection.base, connection.given = is_stranger, *counts
         connection.slot, connection.user, connection.heard_at = slot, user, rested.since
         self._enter(connection)
+        if _shakes_hands(connection) and (oldest := self._shaking.begin(connection, source)):
+            self.end(oldest, "too many handshakes")
         self._output.go_on(connection, counts.accepted)
         return connection if connection in self else None
 
@@ -337,6 +343,7 @@ class Streams:
         del self._by_fd[fd]
         self._epoll.unregister(fd)  # the parent's duplicate would keep it registered
         self._dialling.forget(connection)
+        self._shaking.end(connection)
         self._input.forget(connection)
 
     def _drop(self, sock: socket.socket, serial: bytes, cause: str) -> None:
@@ -367,6 +374,10 @@ class Streams:
                 connection.is_stranger, now - connection.heard_at, bool(connection.received)
             ):
                 self.end(connection, "idle stranger" if connection.is_stranger else "idle")
+
+
+def _shakes_hands(connection: Connection) -> bool:
+    return getattr(connection.channel, "is_shaking_hands", False)
 
 
 def _discard(sock: socket.socket) -> None:
