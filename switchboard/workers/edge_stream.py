@@ -127,6 +127,7 @@ class EdgeStream(Actor):
             self._tell_ended,
             self._refuse,
             StreamLimits(known_s=max(settings.max_call_s, float(settings.max_expires))),
+            settings.advertise,
         )
         self.fast_path = self._make_fast_path()
 
