@@ -330,12 +330,10 @@ class Pair:
         self.sent: list[bytes] = []
 
     def step(self) -> None:
-        match self.chance.randrange(10):
+        match self.chance.randrange(8):
             case 0:
                 catch_up(self.chance.choice(self.stores))
-            case 1:
-                self.location.trim()
-            case 2 if self.sent:
+            case 1 if self.sent:
                 self.take(self.chance.choice(self.sent))
             case _:
                 self.sent.append(self.wish(self.chance.randrange(2)))
