@@ -14,13 +14,13 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 from switchboard import codec
 from switchboard.sip.flow import SERIAL_OCTETS
@@ -89,6 +89,26 @@ def lend(
     socket.send_fds(desk, [codec.pack([Word.LENT, transport, source, handed or []])], [connection.fileno()])
 
 
+class Stored(NamedTuple):
+    """A connection of somebody whom we know, as the next keeper has to know it."""
+
+    stream: int
+    serial: bytes
+    transport: int
+    since_at: float
+    source: str
+
+
+class Store(Protocol):
+    """Who keeps descriptors for the next keeper."""
+
+    def take_tables(self) -> dict[int, int]: ...
+    def take_connections(self) -> list[tuple[Stored, int]]: ...
+    def keep_table(self, stream: int, fd: int) -> None: ...
+    def keep(self, stored: Stored, fd: int) -> None: ...
+    def forget(self, stored: Stored) -> None: ...
+
+
 @dataclass(slots=True)
 class _Kept:
     fd: int
@@ -100,6 +120,7 @@ class _Kept:
     was_given: bool = False
     user: str = ""
     handed: Handed = field(default_factory=list)
+    stored: Stored | None = None
 
     def given(self) -> Given:
         of_it = [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given, self.source]
@@ -109,8 +130,9 @@ class _Kept:
 class _Stream:
     """One edge-stream: its connections, and its process as long as that is there."""
 
-    def __init__(self) -> None:
-        self.table = make_table()
+    def __init__(self, number: int, table: int) -> None:
+        self.number = number
+        self.table = table
         self.kept: dict[bytes, _Kept] = {}
         self.link: socket.socket | None = None
         self.to_give: dict[bytes, _Kept] = {}
@@ -154,7 +176,7 @@ class ConnectionKeeper:
     """Keeps the connections of `streams` edge-streams. `listeners`: sockets and the transports that they are of.
 
     `most`, `most_of_source`: connections in all, and of one source that is not exempt. `watched`: what to call when a
-    descriptor is readable, kept up to date.
+    descriptor is readable, kept up to date. `store` has what a keeper before us had, and keeps ours.
     """
 
     def __init__(
@@ -165,15 +187,23 @@ class ConnectionKeeper:
         most: int,
         most_of_source: int,
         is_exempt: Callable[[str], bool],
+        store: Store | None = None,
     ) -> None:
         self.watched: MutableMapping[int, Callable[[], None]] = {}
         self.accepted = self.shed = self.refused = 0
         self._most, self._most_of_source, self._is_exempt = most, most_of_source, is_exempt
-        self._streams = [_Stream() for _ in range(streams)]
+        self._store = store
+        tables = store.take_tables() if store else {}
+        self._streams = [self._open_stream(number, tables) for number in range(streams)]
         self._strangers: dict[bytes, _Kept] = {}
         self._sources: dict[str, dict[bytes, _Kept]] = {}
         self._listeners = listeners
         self._paused_until: float | None = None
+        for stored, fd in store.take_connections() if store else ():
+            self._take_over(stored, fd, stored.stream in tables)
+        for number, table in tables.items():
+            if number >= streams:
+                os.close(table)
         path.unlink(missing_ok=True)  # who held the component before has gone
         self._desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._desk.setblocking(False)
@@ -211,6 +241,30 @@ class ConnectionKeeper:
                 stream.link.close()
             os.close(stream.table)
         self._desk.close()
+
+    def _open_stream(self, number: int, tables: Mapping[int, int]) -> _Stream:
+        table = tables.get(number)
+        if table is None:
+            table = make_table()
+            if self._store:
+                self._store.keep_table(number, table)
+        return _Stream(number, table)
+
+    def _take_over(self, stored: Stored, fd: int, has_table: bool) -> None:
+        """A keeper before us has had it; without its table nobody knows how far it is."""
+        if stored.stream < len(self._streams) and has_table:
+            _, serial, transport, since_at, source = stored
+            kept = _Kept(fd, serial, transport, source, since_at, False, True, stored=stored)
+            self._keep(self._streams[stored.stream], kept)
+            return
+        os.close(fd)
+        if self._store:
+            self._store.forget(stored)
+
+    def _store_known(self, stream: _Stream, kept: _Kept) -> None:
+        if self._store and kept.stored is None:
+            kept.stored = Stored(stream.number, kept.serial, kept.transport, kept.since_at, kept.source)
+            self._store.keep(kept.stored, kept.fd)
 
     def _listen(self) -> None:
         for listener, transport in self._listeners:
@@ -270,6 +324,7 @@ class ConnectionKeeper:
         """One of ours counts, too: others choose whom we connect to."""
         if self._has_room(self._sources.get(kept.source, {}), kept.source):
             self._keep(stream, kept)
+            self._store_known(stream, kept)
             return
         self.refused += 1
         with suppress(OSError), socket.socket(fileno=kept.fd) as sock:
@@ -290,6 +345,8 @@ class ConnectionKeeper:
         for stream in self._streams:
             kept = stream.kept.pop(serial, None)
             if kept is not None:
+                if self._store and kept.stored:
+                    self._store.forget(kept.stored)
                 os.close(kept.fd)
                 stream.to_give.pop(serial, None)
                 self._strangers.pop(serial, None)
@@ -383,6 +440,7 @@ class ConnectionKeeper:
         if kept is not None:
             kept.is_stranger = False
             self._strangers.pop(serial, None)
+            self._store_known(stream, kept)
 
 
 def _receive(link: socket.socket) -> tuple[bytes, list[int]]:

@@ -6,13 +6,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transports.keepers import KeeperThread
 
 from switchboard.sip.flow import TCP, WS, WSS
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.keeping import AT_ONCE, Given, lend, visit
+from switchboard.transports.keeping import AT_ONCE, Given, Stored, lend, visit
 
 LIMIT_S = 5.0
 
@@ -27,7 +28,7 @@ def directory() -> Iterator[Path]:
 def make(directory: Path) -> Iterator[Callable[..., KeeperThread]]:
     made: list[KeeperThread] = []
 
-    def make(**limits: int) -> KeeperThread:
+    def make(**limits: Any) -> KeeperThread:
         made.append(KeeperThread(directory / "s", **limits))
         return made[-1]
 
@@ -100,6 +101,82 @@ def test_connections_are_shared_out(make: Callable[..., KeeperThread], directory
         each.close()
     for phone in phones:
         phone.close()
+
+
+class Shelf:
+    """A store in this process."""
+
+    def __init__(self) -> None:
+        self.tables: dict[int, int] = {}
+        self.connections: dict[Stored, int] = {}
+
+    def take_tables(self) -> dict[int, int]:
+        return {number: os.dup(fd) for number, fd in self.tables.items()}
+
+    def take_connections(self) -> list[tuple[Stored, int]]:
+        return [(stored, os.dup(fd)) for stored, fd in self.connections.items()]
+
+    def keep_table(self, stream: int, fd: int) -> None:
+        self.tables[stream] = os.dup(fd)
+
+    def keep(self, stored: Stored, fd: int) -> None:
+        assert stored not in self.connections
+        self.connections[stored] = os.dup(fd)
+
+    def forget(self, stored: Stored) -> None:
+        os.close(self.connections.pop(stored))
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    shelf = Shelf()
+    yield shelf
+    for fd in (*shelf.tables.values(), *shelf.connections.values()):
+        os.close(fd)
+
+
+def test_the_next_keeper_gets_what_is_no_strangers(
+    make: Callable[..., KeeperThread], directory: Path, shelf: Shelf
+) -> None:
+    keeper = make(store=shelf, streams=2)
+    phones = [keeper.connect() for _ in range(3)]
+    first = Stream(directory)
+    first.until(lambda: len(first.given) == 2)
+    serials = [each[0] for each in first.given]
+    for _ in range(2):
+        first.link.tell_known(serials[1])
+    first.link.flush()
+    first.close()
+    keeper.close()
+    assert [each.serial for each in shelf.connections] == [serials[1]]
+    assert closed(phones[0])
+    make(store=shelf)
+    second = Stream(directory)
+    second.until(lambda: second.link.is_complete)
+    (given,) = second.given
+    assert given[:2] == [serials[1], TCP]
+    assert given[3:5] == [False, True]
+    second.link.tell_ended(serials[1])
+    second.until(lambda: not shelf.connections)
+    second.close()
+    for each in phones:
+        each.close()
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+def test_of_a_stream_that_is_no_more_nothing_is_kept(
+    make: Callable[..., KeeperThread], shelf: Shelf, has_table: bool
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        shelf.keep(Stored(1, b"12345678", TCP, 1.0, "127.0.0.1"), ours.fileno())
+        if has_table:
+            table = os.memfd_create("table")
+            shelf.keep_table(1, table)
+            os.close(table)
+        keeper = make(store=shelf, streams=1 if has_table else 2)
+    assert not shelf.connections
+    assert keeper.keeper.count == 0
 
 
 def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], directory: Path) -> None:
