@@ -1,12 +1,15 @@
-# Plain contacts (registrar/contacts.py, binding.py): what a REGISTER wants, what is bound, and whether they are the same.
+# Plain contacts, those of a REGISTER and those that are bound, and their comparison (registrar/contacts.py).
 #
-# A plain URI is `sip:user@host:port;parameters` without escapes, its host in lower case: two of them that differ in
-# user, host or port are not equivalent (RFC 3261 §19.1.4), whatever else they say. All else is odd.
+# A plain URI is `sip:user@host:port;parameters` without escapes, with a host in lower case. Two plain URIs that differ
+# in user, host or port are not equivalent (RFC 3261 §19.1.4), whatever their parameters. Any other URI is odd.
+
+cdef enum:
+    PLAIN_FIELDS = 11  # of a binding; one over a connection has a flow in addition
 
 cdef enum Likeness:
     DIFFERENT
     SAME
-    UNCLEAR  # the reference is to say
+    UNCLEAR  # the reference decides
 
 cdef struct PlainUri:
     Slice user
@@ -14,7 +17,7 @@ cdef struct PlainUri:
     Slice place  # host and port
 
 cdef struct Wanted:
-    # One Contact. `expires`: seconds, -1 if it does not say. `q` in thousandths, -1 if it has none.
+    # One Contact. `expires`: seconds, `q`: thousandths; -1 without the parameter.
     Slice uri
     PlainUri plain
     Slice instance  # with its angle brackets
@@ -23,14 +26,14 @@ cdef struct Wanted:
     int q
 
 cdef struct Bound:
-    # A binding of the table, and all of it, packed.
+    # A binding of the table. `packed`: all of its octets.
     Slice packed
-    Slice contact, next_hop, params, call_id, user_agent, source, branch
+    Slice contact, next_hop, params, call_id, user_agent, source, branch, flow
     double q, until, cseq
 
 
 cdef const uint8_t *_past_digits(const uint8_t *at, const uint8_t *end, int most, int64_t *number) noexcept nogil:
-    """Read at most so many digits; NULL if there is none, or more."""
+    """Read up to `most` digits. Returns their end; NULL if there are none, or more."""
     cdef const uint8_t *start = at
     number[0] = 0
     while at < end and c'0' <= at[0] <= c'9' and at - start <= most:
@@ -78,7 +81,7 @@ cdef bint read_plain_uri(Slice uri, PlainUri *found) noexcept nogil:
 
 
 cdef inline int likeness_of(Slice uri, const PlainUri *plain, Slice other) noexcept nogil:
-    """Of a plain URI and a bound one."""
+    """Compare a plain URI with a bound one."""
     cdef PlainUri others
     if same(uri, other):
         return SAME
@@ -199,7 +202,7 @@ cdef void put_params(Buffer *to, const Wanted *wanted) noexcept nogil:
 
 
 cdef int is_successor(const Wanted *wanted, Slice params) noexcept nogil:
-    """Whether the contact is of the instance and the flow of what is bound with these parameters (RFC 5626 §6.1)."""
+    """Whether contact and binding, which has these parameters, have the same instance and flow (RFC 5626 §6.1)."""
     cdef const uint8_t *end = params.at + params.size
     cdef const uint8_t *at = params.at
     cdef Slice instance, reg_id
@@ -229,11 +232,43 @@ cdef int is_successor(const Wanted *wanted, Slice params) noexcept nogil:
     return SAME if same(reg_id, wanted.reg_id) else DIFFERENT
 
 
+cdef int _names_instance(Slice params) noexcept nogil:
+    """Whether a binding with these parameters names an instance: SAME if it does, DIFFERENT if not."""
+    cdef const uint8_t *end = params.at + params.size
+    cdef const uint8_t *at = params.at
+    while end - at > 16:
+        if memcmp(at, b';+sip.instance="', 16) == 0:
+            return SAME if at[16] == c'<' else UNCLEAR
+        at += 1
+    return DIFFERENT
+
+
+cdef int meant(const Wanted *wanted, bint is_added, Slice flow, Slice call_id, const Bound *bound) noexcept nogil:
+    """Whether the contact replaces or removes the binding (`_is_meant` of rebind.py).
+
+    `flow`: over which it came, nothing for UDP.
+    """
+    cdef int alike = likeness_of(wanted.uri, &wanted.plain, bound.contact)
+    cdef int is_named
+    if flow.size == 0 or bound.flow.size == 0:
+        return is_successor(wanted, bound.params) if alike == DIFFERENT and is_added else alike
+    is_named = _names_instance(bound.params)
+    if is_named == UNCLEAR:
+        return UNCLEAR
+    if wanted.instance.size and is_named == SAME:
+        is_named = is_successor(wanted, bound.params)
+        return alike if is_named == SAME and not is_added else is_named
+    if alike != DIFFERENT or not is_added or wanted.instance.size or is_named == SAME:
+        return alike
+    return SAME if same(bound.call_id, call_id) and not same(bound.flow, flow) else DIFFERENT
+
+
 cdef bint read_bound(Cursor *cursor, Bound *bound) noexcept nogil:
     """Read a binding as it crosses the bus; False if it is odd, or has a Path."""
-    cdef Py_ssize_t path
-    bound.packed.at = cursor.at
-    if read_list(cursor) != 11 or not (
+    cdef Py_ssize_t path, fields
+    bound.packed.at, bound.flow = cursor.at, nothing()
+    fields = read_list(cursor)
+    if not PLAIN_FIELDS <= fields <= PLAIN_FIELDS + 1 or not (
         read_text(cursor, &bound.contact) and read_number(cursor, &bound.q) and read_number(cursor, &bound.until)
         and read_text(cursor, &bound.next_hop)
     ):
@@ -244,6 +279,8 @@ cdef bint read_bound(Cursor *cursor, Bound *bound) noexcept nogil:
         and read_text(cursor, &bound.user_agent) and read_text(cursor, &bound.source)
         and read_text(cursor, &bound.branch)
     ):
+        return False
+    if fields > PLAIN_FIELDS and not read_octets(cursor, &bound.flow):
         return False
     bound.packed.size = cursor.at - bound.packed.at
     return True

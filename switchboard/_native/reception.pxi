@@ -16,6 +16,10 @@ include "register_binding.pxi"
 include "register_answer.pxi"
 
 
+cdef bytes _seconds_of(str name):
+    return b"%d" % reference("switchboard.registrar.outbound", name)
+
+
 cdef class Reception:
     """Answers the REGISTERs of frames; `workers/reception.py` documents the methods.
 
@@ -29,7 +33,7 @@ cdef class Reception:
     cdef int64_t _row
     cdef bint _may_change
     cdef Answered _answered
-    cdef bytes _secret, _date
+    cdef bytes _secret, _date, _flow_timer, _udp_flow_timer
     cdef int64_t _date_second, _min_expires, _max_expires, _default_expires
     cdef Py_ssize_t _max_contacts
     cdef Facts _facts
@@ -46,6 +50,7 @@ cdef class Reception:
         self._reference, self._registrar, self._store = reference, registrar, registrar.store
         self._answered, self._secret = reference.answered, registrar.secret
         self._date, self._date_second = b"", -1
+        self._flow_timer, self._udp_flow_timer = _seconds_of("FLOW_TIMER_S"), _seconds_of("UDP_FLOW_TIMER_S")
         self._min_expires, self._max_expires = policy.min_expires, policy.max_expires
         self._default_expires, self._max_contacts = policy.default_expires, policy.max_contacts
 
@@ -142,8 +147,11 @@ cdef class Reception:
         found = _packed_answer(self)
         if self._bindings.is_changed or self._bindings.until:
             _put_record(self)
+            if register.source.connection.size:
+                self._registrar.tell_bound(text_of(register.user), bytes_of(flow))
         self._answered.keep(content(&self._key), found, now)
-        self._note_registered(flow, now)
+        if not register.source.connection.size:
+            self._note_registered(flow, now)
         self.replied += 1
         return found
 
@@ -169,6 +177,7 @@ cdef class Reception:
         pack_text(&self._key, message.via_host)
         pack_number(&self._key, message.port)
         pack_text(&self._key, message.method_text)
+        put_slice(&self._key, self._register.source.connection)
 
 
 cdef bint _knows_user(Reception self) except -1:

@@ -26,6 +26,9 @@ cdef int _write_response(Reception self, double now_at) except -1:
     for at in range(bindings.count):
         if bindings.kept[at]:
             put_contact(to, bindings.bound[at].contact, bindings.bound[at].params, bindings.bound[at].until - now_at)
+    if bindings.until and register.is_outbound:
+        put(to, b"\r\nRequire: outbound\r\nFlow-Timer: ", 33)
+        put_slice(to, slice_in(self._flow_timer if register.source.connection.size else self._udp_flow_timer))
     put(to, b"\r\nDate: ", 8)
     if <int64_t>now_at != self._date_second:
         self._date_second = <int64_t>now_at
@@ -93,7 +96,7 @@ cdef bytes _packed_answer(Reception self):
     cdef Buffer *to = &self._item
     self._text.size = to.size = 0
     put_slice(&self._text, source.flow)
-    if not register.message.rport:
+    if not (register.message.rport or source.connection.size):
         self._text.data[source.port_at] = <uint8_t>(register.message.port >> 8)
         self._text.data[source.port_at + 1] = <uint8_t>register.message.port
     pack_list(to, 4)

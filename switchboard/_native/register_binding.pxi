@@ -42,13 +42,12 @@ cdef int rebound(Register *register, Bindings *bindings, bint is_added) noexcept
     cdef Message *message = &register.message
     cdef int at, alike, left = 0
     cdef Bound *bound
+    cdef Slice flow = register.source.flow if register.source.connection.size else nothing()
     for at in range(bindings.count):
         bound = &bindings.bound[at]
         alike = DIFFERENT
         if register.has_contact:
-            alike = likeness_of(register.wanted.uri, &register.wanted.plain, bound.contact)
-            if alike == DIFFERENT and is_added:
-                alike = is_successor(&register.wanted, bound.params)
+            alike = meant(&register.wanted, is_added, flow, message.call_id, bound)
         if alike == UNCLEAR or (same(bound.call_id, message.call_id) and bound.cseq >= message.sequence):
             return -1  # out of order, or repeated
         bindings.kept[at] = alike == DIFFERENT
@@ -113,7 +112,7 @@ cdef bint _write_record(Reception self, int count) except -1:
             put_slice(to, bindings.bound[at].packed)
     if bindings.until:
         is_translated = _is_translated(self)
-        pack_list(to, 11)
+        pack_list(to, PLAIN_FIELDS + (register.source.connection.size > 0))
         pack_text(to, register.wanted.uri)
         pack_real(to, 1.0 if register.wanted.q < 0 else register.wanted.q / 1000.0)
         pack_real(to, bindings.until)
@@ -125,6 +124,8 @@ cdef bint _write_record(Reception self, int count) except -1:
         pack_text(to, register.user_agent)
         pack_text(to, register.source.hop)
         pack_text(to, message.branch)
+        if register.source.connection.size:
+            pack_octets(to, register.source.flow)
     return True
 
 

@@ -10,6 +10,8 @@ cdef enum:
     IPV4 = 2  # AF_INET, AF_INET6 of Linux
     IPV6 = 10
     UDP = 1
+    WSS = 5
+    CONNECTION_SIZE = 9
     H_EXPIRES = 11
     H_REQUIRE = 13
     H_SUPPORTED = 14
@@ -19,8 +21,9 @@ cdef enum:
     LONGEST_USER_AGENT = 200
 
 cdef struct Source:
-    # The source of a datagram. `port_at`: the place of the port in the flow.
+    # The source of a message. `port_at`: the place of the port in the flow. `connection`: nothing for UDP.
     Slice flow
+    Slice connection
     Py_ssize_t port_at
     int port
     Slice host
@@ -36,20 +39,25 @@ cdef struct Register:
     Slice user_agent
     Wanted wanted
     bint has_contact
+    bint is_outbound  # the contact is bound to a flow, and the phone supports that (RFC 5626)
     int64_t expires
 
 
 cdef bint read_source(Slice flow, Source *source) noexcept nogil:
-    """Read a UDP flow (sip/flow.py); False for another transport, or an address with several spellings."""
+    """Read the flow of a message (sip/flow.py); False for none, or an address with several spellings."""
     cdef const uint8_t *at = flow.at + 1
     cdef const uint8_t *end = flow.at + flow.size
-    cdef int family
-    if flow.size < 2 or flow.at[0] != UDP or end - at < 2 + at[0] or (at[0] != 0 and at[0] != 4 and at[0] != 16):
+    cdef int family, connection_size
+    if flow.size < 2 or not UDP <= flow.at[0] <= WSS:
         return False
+    if end - at < 2 + at[0] or (at[0] != 0 and at[0] != 4 and at[0] != 16):
+        return False
+    connection_size = 0 if flow.at[0] == UDP else CONNECTION_SIZE
     at += 1 + at[0]
     family = IPV4 if at[0] == 4 else IPV6
-    if (at[0] != 4 and at[0] != 16) or end - at != 3 + at[0]:
+    if (at[0] != 4 and at[0] != 16) or end - at != 3 + at[0] + connection_size:
         return False
+    source.connection = slice_of(end - connection_size, end)
     source.text[0] = c'['
     if inet_ntop(family, at + 1, source.text + 1, 50) == NULL:
         return False
@@ -145,17 +153,40 @@ cdef bint _read_wishes(Register *register) noexcept nogil:
     return not _wants_more(register)
 
 
-cdef bint _wants_more(const Register *register) noexcept nogil:
-    """Whether it asks for a GRUU or an outbound flow, or contains a GRUU (RFC 5626, 5627)."""
+cdef bint _wants_more(Register *register) noexcept nogil:
+    """Whether it asks for a GRUU or contains one (RFC 5627), or comes over a flow from a proxy (RFC 5626)."""
     cdef const Message *message = &register.message
     cdef Slice supported = value_of(message, H_SUPPORTED)
+    cdef bint is_direct = message.seen[H_VIA] == 1
+    register.is_outbound = False
     if message.seen[H_SUPPORTED] > 1 or _holds(supported, b"gruu", 4):
+        return True
+    if not is_direct and (register.source.connection.size or (register.has_contact and register.wanted.reg_id.size)):
         return True
     if not register.has_contact:
         return False
-    if register.wanted.reg_id.size and (message.seen[H_VIA] > 1 or _holds(supported, b"outbound", 8)):
-        return True
+    if register.wanted.reg_id.size and _holds(supported, b"outbound", 8):
+        register.is_outbound = register.wanted.instance.size > 0 and _holds_tag(supported, b"outbound", 8)
+        if not register.is_outbound:
+            return True
     return _holds(register.wanted.uri, b";gr", 3)
+
+
+cdef bint _holds_tag(Slice tags, const char *tag, Py_ssize_t size) noexcept nogil:
+    """Whether a plain list of tags contains this one, in lower case."""
+    cdef const uint8_t *at = tags.at
+    cdef const uint8_t *end = tags.at + tags.size
+    cdef const uint8_t *stop
+    while at < end:
+        stop = run(at, end, IN_TOKEN)
+        if stop < end and stop[0] != c',':
+            return False
+        if is_text(slice_of(at, stop), tag, size):
+            return True
+        at = stop + 1
+        while at < end and at[0] == c' ':
+            at += 1
+    return False
 
 
 cdef bint _holds(Slice text, const char *part, Py_ssize_t size) noexcept nogil:

@@ -10,7 +10,8 @@ from switchboard.supervisor.descriptor_store import open_store
 from switchboard.supervisor.open_files import most_connections
 from switchboard.transports import tcp_sockets
 from switchboard.transports.channels import SERVED
-from switchboard.transports.keeping import NAME, ConnectionKeeper
+from switchboard.transports.keeper_words import NAME
+from switchboard.transports.keeping import ConnectionKeeper
 
 
 def of_type(sockets: Iterable[socket.socket], kind: socket.SocketKind) -> list[socket.socket]:

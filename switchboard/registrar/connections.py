@@ -26,6 +26,7 @@ from switchboard.sip.uri import SipUri
 
 USERS_AT_ONCE: Final = 300
 """In one commit, some milliseconds long."""
+NAMED_AT_ONCE: Final = 1_000
 MOST_WAITING: Final = 100_000
 """Connections; the end of more is forgotten, and their bindings expire."""
 REMEMBERED: Final = 10_000
@@ -66,6 +67,15 @@ class Connections:
             self._gone.put(connection, True)
             self._wait(connection)
         return bool(connection)
+
+    def users_of(self, stream: int) -> Iterator[list[tuple[bytes, str]]]:
+        """Yield who is bound to which connection of that edge-stream, in steps of some milliseconds."""
+        while not self._fill():
+            yield []
+        connections = [each for each in self._users if each[0] == stream]
+        for at in range(0, len(connections), NAMED_AT_ONCE):
+            known = ((each, self._users.get(each)) for each in connections[at : at + NAMED_AT_ONCE])
+            yield [(connection, next(iter(users))) for connection, users in known if users]
 
     @property
     def is_waiting(self) -> bool:

@@ -158,6 +158,11 @@ class Registrar:
         """The value of Date at that second of the clock by which lifetimes count."""
         return _date(int(second + self.correction_s))
 
+    def tell_bound(self, user: str, flow: bytes) -> None:
+        """The bindings of `user` over the packed flow of a connection have changed."""
+        if self._bound:
+            self._bound(user, flow)
+
     def _is_registered_at(self, user: str, hop: Hop, now_at: float) -> bool:
         """Whether `user` is registered where answers to the request go."""
         source = format_hop(*hop)
@@ -212,8 +217,8 @@ class Registrar:
                 self.store.put(user, wanted)
             except NotWritten as error:
                 raise Refusal(503, headers=[try_later(request)]) from error
-            if update.flow and self._bound:
-                self._bound(user, update.flow)
+            if update.flow:
+                self.tell_bound(user, update.flow)
         for binding in displaced:
             self._note_displaced(Displaced(user, binding, source))
         return response

@@ -16,11 +16,11 @@ from typing import Final
 
 from switchboard.supervisor.health import NOTIFY_SOCKET, address_of_systemd
 from switchboard.supervisor.resources import PREFIX
-from switchboard.transports.keeping import Stored
+from switchboard.transports.kept import Kept
 
 _TABLE: Final = f"{PREFIX}table."
 _CONNECTION: Final = f"{PREFIX}connection."
-_PARTS: Final = 5
+_PARTS: Final = 6
 
 
 class DescriptorStore:
@@ -38,28 +38,28 @@ class DescriptorStore:
         names = [name for name in self._given if name.startswith(_TABLE)]
         return {int(name.removeprefix(_TABLE)): self._given.pop(name) for name in names}
 
-    def take_connections(self) -> list[tuple[Stored, int]]:
-        """What is known of the connections, and their descriptors."""
+    def take_connections(self) -> list[tuple[int, bytes, Kept]]:
+        """The connections, each with its edge-stream and serial."""
         found = []
         for name in [each for each in self._given if each.startswith(_CONNECTION)]:
             fd = self._given.pop(name)
-            if (stored := _read(name)) is None:
+            if (connection := _read(name, fd)) is None:
                 os.close(fd)
             else:
-                found.append((stored, fd))
+                found.append(connection)
         return found
 
     def keep_table(self, stream: int, fd: int) -> None:
         """Have the table of an edge-stream kept."""
         self._tell(f"FDSTORE=1\nFDNAME={_TABLE}{stream}", fd)
 
-    def keep(self, stored: Stored, fd: int) -> None:
+    def keep(self, stream: int, serial: bytes, kept: Kept) -> None:
         """Have a connection kept."""
-        self._tell(f"FDSTORE=1\nFDNAME={_name(stored)}", fd)
+        self._tell(f"FDSTORE=1\nFDNAME={_name(stream, serial, kept)}", kept.fd)
 
-    def forget(self, stored: Stored) -> None:
+    def forget(self, stream: int, serial: bytes, kept: Kept) -> None:
         """It has ended."""
-        self._tell(f"FDSTOREREMOVE=1\nFDNAME={_name(stored)}")
+        self._tell(f"FDSTOREREMOVE=1\nFDNAME={_name(stream, serial, kept)}")
 
     def _tell(self, message: str, *fds: int) -> None:
         """Without waiting: what systemd does not hear is lost with the next restart only."""
@@ -77,16 +77,16 @@ def open_store(given: Mapping[str, int]) -> DescriptorStore | None:
     return DescriptorStore(given) if os.environ.get(NOTIFY_SOCKET) else None
 
 
-def _name(stored: Stored) -> str:
+def _name(stream: int, serial: bytes, kept: Kept) -> str:
     """At most 255 printable characters, none of them a colon."""
-    source = stored.source.replace(":", "_")
-    return f"{_CONNECTION}{stored.stream}.{stored.serial.hex()}.{stored.transport}.{int(stored.since_at)}.{source}"
+    parts = stream, serial.hex(), kept.transport, int(kept.since_at), kept.port, kept.source.replace(":", "_")
+    return _CONNECTION + ".".join(map(str, parts))
 
 
-def _read(name: str) -> Stored | None:
+def _read(name: str, fd: int) -> tuple[int, bytes, Kept] | None:
     parts = name.removeprefix(_CONNECTION).split(".", _PARTS - 1)
     with suppress(ValueError):
-        stream, serial, transport, since_at, source = parts
-        known = int(stream), bytes.fromhex(serial), int(transport), float(since_at), source.replace("_", ":")
-        return Stored(*known)
+        stream, serial, transport, since_at, port, source = parts
+        kept = Kept(fd, int(transport), source.replace("_", ":"), int(port), float(since_at))
+        return int(stream), bytes.fromhex(serial), kept
     return None

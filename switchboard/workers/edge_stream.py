@@ -39,7 +39,7 @@ from switchboard.transports.channel import ChannelError
 from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Due, StreamLimits
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.keeping import NAME
+from switchboard.transports.keeper_words import NAME
 from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
 from switchboard.workers.edge_rx import ENOUGH, filter_policy
@@ -70,8 +70,8 @@ class EdgeStream(Actor):
     """Reads and writes connections, which its parent keeps.
 
     Casts: sip.received and sip.mark to routers and the registrar, who return the marks by sip.taken; sip.undeliverable
-    to a router; connection.closed to the registrar; stream.restarted to the routers. sip.send from routers, registrar
-    and translator -> connections, at once and in order.
+    to a router; connection.closed to the registrar, connection.users from it; stream.restarted to all of them.
+    sip.send from routers, registrar and translator -> connections, at once and in order.
     Questions: connections.list. Its tap shows what it received and sends.
     """
 
@@ -168,6 +168,9 @@ class EdgeStream(Actor):
                     self._send_all(items, now)
                 else:
                     self._keep_early(items)
+            case "connection.users", list(items):
+                for item in items:
+                    self._name(item)
             case "sip.taken", [str(name), float(stamp), str(life), float(first)]:
                 self._take_mark(name, stamp, life, first, now)
             case _:
@@ -182,6 +185,13 @@ class EdgeStream(Actor):
                 shown, found = page(self._streams, text, max(0, skip), max(0, limit))
                 return [self._describe(shown), found, self._streams.count]
         raise LookupError(question)
+
+    def _name(self, item: Any) -> None:
+        match item:
+            case [bytes(connection), str(user)]:
+                self._streams.name(connection[1:], user)
+            case _:
+                self._bad_items += 1
 
     def put(self, item: bytes) -> None:
         """Send a packed item of the ingress: an answer of the edge's own."""
@@ -267,7 +277,7 @@ class EdgeStream(Actor):
             self._is_told = True
             self._streams.forget_rest()
             if self._streams.generation:
-                for outbox in self._lost:
+                for outbox in (*self._lost, self._closed):
                     outbox.peer.send("stream.restarted", [self._instance])
             early, self._early = self._early, []
             self._send_all(early, now)

@@ -9,7 +9,7 @@ from switchboard.codec import CodecError, unpack
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.transactions import RegisterTransactions, Reply
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow
+from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri
 
@@ -117,7 +117,7 @@ class ReceptionInPython:
         }
 
     def _form(self, flow: Flow, reply: Reply) -> bytes:
-        if reply.response.startswith(_OK):
+        if flow.transport == UDP and reply.response.startswith(_OK):  # edge-streams see for themselves
             self.note_registered(flow.pack(), self._now)
         to = flow.towards(reply.target).pack()
         return pack_translated(to, reply.response, reply.user, reply.accept_language)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -35,7 +35,6 @@ from switchboard.settings.local import own_domains
 from switchboard.settings.location import location_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers
-from switchboard.sip.flow import UDP
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
@@ -60,7 +59,8 @@ class RegistrarService(Actor):
     """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
 
     Casts: sip.received from edge-rx -> sip.send to edge-tx, or sip.translate to the translator without its tables;
-    sip.taken and source.registered to edge-rx. connection.closed from edge-stream.
+    sip.taken and source.registered to edge-rx. connection.closed from edge-stream; stream.restarted from it ->
+    connection.users.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page.
     Events: location.changed, location.number, location.clock for routers of other hosts, users.number.
@@ -98,6 +98,7 @@ class RegistrarService(Actor):
         )
         # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
         self._sender = Sender(context, endpoints, None, settings.edge_streams)
+        self._naming: dict[int, tuple[list[tuple[bytes, str]], Iterator[list[tuple[bytes, str]]]]] = {}
         self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_peers)
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
@@ -121,6 +122,7 @@ class RegistrarService(Actor):
         self._is_purging = False
         self._life = os.urandom(4).hex()
         self._next_telling = self._next_try = self._next_purge = self._next_unbinding = 0.0
+        self._next_naming = 0.0
         self._bad_items = 0
         self._files = settings.store_path, settings.users_path
         for report in reports(*self._files):
@@ -161,6 +163,8 @@ class RegistrarService(Actor):
             case "connection.closed", list(items):
                 for item in items:
                     self._bad_items += not self._close(item)
+            case "stream.restarted", [int(stream)] if 0 <= stream < len(self._sender.stream_peers):
+                self._naming[stream] = [], self._connections.users_of(stream)
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
@@ -219,7 +223,7 @@ class RegistrarService(Actor):
         """Take the REGISTERs of users whom another registrar has changed meanwhile in the next round."""
         for source in self._reception.take_sources():
             if source not in rest.flows:
-                self._tell_source(source)
+                self._sources.put([source])
         self._reception.undo()
         self._frames.append(rest.frame)
         return rest.answers
@@ -234,14 +238,10 @@ class RegistrarService(Actor):
     def _tell_edge(self) -> None:
         """How far we are, and from where phones have registered."""
         for source in self._reception.take_sources():
-            self._tell_source(source)
+            self._sources.put([source])
         self._sources.flush()
         if (stamp := self._reception.take_stamp()) is not None:
             self._edge_rx.send("sip.taken", [f"{self.name}.0", stamp])
-
-    def _tell_source(self, source: bytes) -> None:
-        if source[0] == UDP:  # edge-streams see for themselves
-            self._sources.put([source])
 
     def _publish(self, change: Change | None = None) -> None:
         """Tell the routers, also of what others have changed before."""
@@ -254,6 +254,8 @@ class RegistrarService(Actor):
         deadline = min(self._next_telling, self._next_purge, self._sender.due_at)
         if self._connections.is_waiting:
             deadline = min(deadline, self._next_unbinding)
+        if self._naming:
+            deadline = min(deadline, self._next_naming)
         if self._cannot_write():
             deadline = min(deadline, self._next_try)
         elif self._grace:
@@ -312,6 +314,17 @@ class RegistrarService(Actor):
         with suppress(NotWritten):
             self._publish(self._connections.go_on(self._clock.at()))
 
+    def _name_connections(self, now: float) -> None:
+        """Tell an edge-stream that has been started again whose its connections are, some at a time."""
+        self._next_naming = now + PURGE_PAUSE_S
+        for stream, (users, more) in list(self._naming.items()):
+            if users and not self._sender.stream_peers[stream].send("connection.users", users):
+                continue
+            if (following := next(more, None)) is None:
+                del self._naming[stream]
+            else:
+                self._naming[stream] = following, more
+
     def _cannot_write(self) -> bool:
         return any(each.error for each in self.writings)
 
@@ -362,6 +375,8 @@ class RegistrarService(Actor):
             self._publish()
         if self._connections.is_waiting and (now := time.monotonic()) >= self._next_unbinding:
             self._unbind(now)
+        if self._naming and (now := time.monotonic()) >= self._next_naming:
+            self._name_connections(now)
         self._marks.give_back()
         self._sender.flush()
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):

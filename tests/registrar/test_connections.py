@@ -9,10 +9,10 @@ from registrar.registers import NOW_AT, SOURCE, connection
 
 from switchboard.registrar import connections as module
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.connections import MOST_WAITING, USERS_AT_ONCE, Connections
+from switchboard.registrar.connections import MOST_WAITING, NAMED_AT_ONCE, USERS_AT_ONCE, Connections
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.user_table import pack_records, users_in
-from switchboard.sip.flow import TCP, TLS, WS, WSS, Flow
+from switchboard.sip.flow import TCP, TLS, WS, WSS, Flow, connection_of
 from switchboard.storage.unusable import NotWritten
 
 HOST, PORT = SOURCE
@@ -95,6 +95,23 @@ def test_many_connections_are_closed_in_slices_and_strangers_cost_nothing() -> N
     sizes = settle(connections)
     assert (sum(sizes), max(sizes)) == (len(users), USERS_AT_ONCE)
     assert len(store.table) == 0
+
+
+def test_an_edge_stream_is_told_whose_its_connections_are() -> None:
+    """In steps; what was not in the index is read from the table."""
+    elsewhere = bound(7)._replace(flow=Flow(TCP, "10.0.0.1", HOST, PORT, connection_of(1, b"7" * 8)).pack())
+    users = {f"u{number}": [bound(number)] for number in range(NAMED_AT_ONCE + 5)}
+    connections = Connections(
+        stored({**users, "else": [elsewhere], "udp": [Binding("sip:a@h", 1.0, NOW_AT + 60)]})
+    )
+    steps = list(connections.users_of(0))
+    assert max(map(len, steps)) == NAMED_AT_ONCE
+    named = [each for step in steps for each in step]
+    assert {user: found for found, user in named} == {
+        user: Flow.unpack(binding.flow).connection for user, (binding,) in users.items()
+    }
+    assert len(named) == len(users)
+    assert [user for step in connections.users_of(1) for _, user in step] == ["else"]
 
 
 def test_who_has_come_back_over_another_one_stays() -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from switchboard.supervisor.descriptor_store import DescriptorStore, open_store
-from switchboard.transports.keeping import Stored
+from switchboard.transports.kept import Kept
 
 SERIAL = bytes.fromhex("00ff3a2e0a7f8001")
-CONNECTIONS = [Stored(0, SERIAL, 2, 1.0, "10.0.0.2"), Stored(15, SERIAL, 5, 2.0, "fe80::1%eth0")]
+CONNECTIONS = [
+    (0, SERIAL, Kept(0, 2, "10.0.0.2", 5060, 1.0)),
+    (15, SERIAL, Kept(0, 5, "fe80::1%eth0", 65535, 2.0)),
+]
 CHILD = """
 import os, sys
 for at, fd in enumerate(sys.argv[1:]):
@@ -46,8 +49,8 @@ def test_what_is_kept_is_given_to_the_next_one(systemd: socket.socket) -> None:
     store.keep_table(3, table)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        for each in CONNECTIONS:
-            store.keep(each, ours.fileno())
+        for stream, serial, kept in CONNECTIONS:
+            store.keep(stream, serial, kept._replace(fd=ours.fileno()))
     given: dict[str, int] = {}
     for _ in range(3):
         said, (fd,) = heard(systemd)
@@ -62,16 +65,16 @@ def test_what_is_kept_is_given_to_the_next_one(systemd: socket.socket) -> None:
     later = DescriptorStore(given)
     assert list(later.take_tables()) == [3]
     found = later.take_connections()
-    assert [stored for stored, _ in found] == CONNECTIONS
-    store.forget(CONNECTIONS[1])
+    assert [(stream, serial, kept._replace(fd=0)) for stream, serial, kept in found] == CONNECTIONS
+    store.forget(*CONNECTIONS[1])
     said, fds = heard(systemd)
     assert (said["FDSTOREREMOVE"], fds) == ("1", [])
-    assert given[said["FDNAME"]] == found[1][1]
+    assert given[said["FDNAME"]] == found[1][2].fd
     for fd in (table, *given.values()):
         os.close(fd)
 
 
-@pytest.mark.parametrize("name", ["", "0", "0.zz.2.1.h", "0.00.2.x.h", "a.00.2.1.h"])
+@pytest.mark.parametrize("name", ["", "0", "0.zz.2.1.5.h", "0.00.2.x.5.h", "a.00.2.1.5.h"])
 def test_a_name_that_is_none(name: str) -> None:
     fd = os.memfd_create("x")
     assert DescriptorStore({f"switchboard-connection.{name}": fd}).take_connections() == []
@@ -88,7 +91,7 @@ def test_systemd_that_does_not_hear_stops_nobody(systemd: socket.socket, tmp_pat
     store = open_store({})
     assert store
     (tmp_path / "notify").unlink()
-    store.forget(CONNECTIONS[0])
+    store.forget(*CONNECTIONS[0])
     assert store.failed == 1
     assert systemd.fileno()
 

@@ -84,6 +84,18 @@ def test_connections_are_listed(switchboard: Switchboard, net: Net) -> None:
     assert phone.user in switchboard.cli("connections").stdout
 
 
+def test_it_is_known_whose_the_connections_of_a_killed_worker_are(switchboard: Switchboard, net: Net) -> None:
+    phone = registered_on_stream(net, "lukas")
+    switchboard.kill("edge-stream")
+
+    def is_listed() -> bool | None:
+        said = switchboard.cli("connections", "--json", check=False).stdout
+        listed = json.loads(said)["connections"] if said else []
+        return any((each["user"], each["port"]) == (phone.user, phone.address[1]) for each in listed) or None
+
+    wait_until(is_listed, "the connection with its user")
+
+
 @pytest.mark.parametrize(
     "killed",
     [["edge-stream.0"], ["router.0", "router.1"], ["edge-stream.0", "router.0", "router.1"], ["registrar.0"]],

@@ -4,6 +4,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from switchboard.bus.peer import Peer
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import TCP, Flow, connection_of
 from switchboard.sip.scan import scan
-from switchboard.transports.keeping import NAME
+from switchboard.transports import dialling
+from switchboard.transports.keeper_words import NAME
 from switchboard.workers.edge_stream import EdgeStream
 
 LIMIT_S = 3.0
@@ -253,6 +255,28 @@ def test_a_successor_writes_what_was_not(edge: Edge) -> None:
     edge.start()
     assert edge.got(phone, 3 * len(long)) == 3 * long
     assert edge.service.stats()["rings"] == 0
+
+
+def test_a_successor_is_told_by_the_registrar_whose_the_connections_are(edge: Edge) -> None:
+    phone, other = edge.connect(), edge.connect()
+    for each in (phone, other):
+        each.sendall(request("REGISTER"))
+    flows = [connection.flow.connection for connection in edge.service._streams]
+    edge.items(2)
+    edge.take_all()
+    edge.die()
+    edge.start()
+
+    def is_asked() -> bool:
+        subject, body = next_frame(edge.inboxes["registrar.0"])
+        return (subject, body) == ("stream.restarted", [0])
+
+    edge.serve_until(is_asked)
+    first, second = edge.service._streams
+    second.user = "eva"
+    named = [[flows[0], "lukas"], [flows[1], "lenka"], [b"\0gone", "karel"], "nonsense"]
+    edge.service.receive("connection.users", named, 0.0)
+    assert (first.user, second.user, edge.service.stats()["bad_items"]) == ("lukas", "eva", 1)
 
 
 def test_what_comes_before_the_connections_waits_for_them(edge: Edge) -> None:
@@ -557,3 +581,26 @@ def test_no_descriptor_is_left_behind(edge: Edge) -> None:
     edge.take_all()
     edge.serve_until(lambda: edge.service._streams.count == 0 and edge.keeper.keeper.count == 0)
     assert files() == before
+
+
+def test_of_those_that_are_dialled_at_one_host_the_oldest_gives_way(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers has answered before."""
+    monkeypatch.setattr(dialling, "SHARE_OF_HOST", 2)
+    edge.die()
+    edge.start()
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        flows = [Flow(TCP, "127.0.0.1", *each.getsockname()).pack() for each in listeners]
+        edge.service.receive("sip.send", [[flow, forwarded(router=1)] for flow in flows], time.monotonic())
+        edge.serve_until(lambda: sum(each.backlog is None for each in edge.service._streams) == 2)
+    assert edge.ended() == {"not_made": 1}
+
+    def told() -> Any:
+        if not edge.inboxes["router.1"].poll(0):
+            return None
+        subject, body = next_frame(edge.inboxes["router.1"])
+        return body if subject == "sip.undeliverable" else None
+
+    assert edge.serve_until(told) == [[flows[0], forwarded(router=1)]]

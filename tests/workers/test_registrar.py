@@ -26,6 +26,7 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
 from switchboard.registrar.store import Change
 from switchboard.settings.model import Settings
+from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import scan
@@ -84,6 +85,23 @@ def flush_to(inbox: zmq.Socket[bytes], service: RegistrarService) -> tuple[str, 
         assert time.monotonic() < until, "nothing arrived"
         service.flush()
     return next_frame(inbox)
+
+
+def test_an_edge_stream_that_was_started_again_is_told_whose_its_connections_are(
+    context: BusContext, settings: Settings
+) -> None:
+    service = RegistrarService(settings, context, 0)
+    edge = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-stream"))
+    over(service, 1, 2)
+    service.receive("stream.restarted", [0], 0.0)
+    found = []
+    while (told := flush_to(edge, service))[0] != "connection.users":
+        found.append(told[0])
+    named = {user: raw for raw, user in told[1]}
+    assert named == {f"u{each}": Flow.unpack(connection(each)).connection for each in (1, 2)}
+    service.receive("stream.restarted", [1], 0.0)
+    assert service.stats()["bad_items"] == 1
+    service.close()
 
 
 def test_one_frame_is_one_change_and_its_answers_go_to_the_translator(
