@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -402,7 +403,7 @@ def _doubts(found: Mapping[str, Any], ahead_s: float) -> Iterator[tuple[str, str
 def _errno_of(error: BaseException | None) -> int:
     """Of an error of the system that is somewhere behind it; 0: there is none."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno:
+        if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
             return error.errno
         error = error.__cause__ or error.__context__
     return 0

@@ -146,6 +146,14 @@ def test_a_certificate_of_ones_own_makes_provisioning_https(data_dir: Path) -> N
         assert not https.allows_plain("", "/")
 
 
+@pytest.mark.parametrize(("console_tls", "expected"), [("auto", True), ("on", False)])
+def test_a_proxy_on_another_machine_may_do_without(data_dir: Path, console_tls: str, expected: bool) -> None:
+    proxied = {"console_url": "https://pbx.example.com", "console_password": PASSWORD_HASH}
+    https = Https.of(Settings(data_dir=data_dir, tls=True, console_tls=console_tls, **proxied))  # type: ignore[arg-type]
+    assert https
+    assert https.allows_plain(REMOTE, "/") is expected
+
+
 @pytest.mark.parametrize(
     "settings", [{}, {"tls": True, "console_tls": "off"}, {"tls": True, "console": "off"}]
 )
