@@ -1,6 +1,7 @@
 """Connections that are made and reset at random, at any moment of their life; what is left of them afterwards.
 
 python -m bench.resets --minutes 5    what every process weighs before and after
+    --kill-every 5                    a worker is killed at random, each 5 s
 """
 
 import random
@@ -20,6 +21,7 @@ from bench.machine import describe_machine
 from bench.report import write_section
 from bench.soak import MB, Weight, weigh
 
+KILLED = ("edge-stream", "registrar", "router", "edge-rx", "edge-tx", "journal", "translator", "history")
 STREAMS = (Transport.TCP, Transport.TLS, Transport.WSS)
 KEPT = 100
 WARM_UP = 600
@@ -34,10 +36,16 @@ HALVES = {
 
 
 class Resets:
-    """Makes connections to one switchboard, and ends them in all ways; `made` counts them."""
+    """Makes connections to one switchboard, and ends them in all ways; `made` counts them.
 
-    def __init__(self, board: Switchboard, ports: Ports, seed: int) -> None:
-        self.made = 0
+    `kill_every_s`: between two kills of a worker, which `kills` counts; 0: none is killed. No handshake is under way
+    then, which would not outlive the process.
+    """
+
+    def __init__(self, board: Switchboard, ports: Ports, seed: int, kill_every_s: float = 0.0) -> None:
+        self.made = self.kills = 0
+        self._kill_every_s = kill_every_s
+        self._next_kill = time.monotonic() + kill_every_s
         self._board, self._ports = board, ports
         self._random = random.Random(seed)
         self._kept: list[Connected] = []
@@ -50,6 +58,8 @@ class Resets:
             phones = [Connected(transport, self._address(transport)) for _ in range(AT_ONCE // 5)]
             self.made += len(phones) + 1
             self._register(phones)
+            if self._kill_every_s and time.monotonic() >= self._next_kill:
+                self._kill()
             self._random.shuffle(self._kept)
             for phone in self._kept[KEPT:]:
                 self._end(phone)
@@ -57,6 +67,11 @@ class Resets:
         while self._kept:
             self._end(self._kept.pop())
         wait_until(lambda: self._count() == 0 or None, "the end of all connections", GONE_WITHIN_S)
+
+    def _kill(self) -> None:
+        self._board.kill(self._random.choice(KILLED))
+        self.kills += 1
+        self._next_kill = time.monotonic() + self._kill_every_s
 
     def _register(self, phones: list[Connected]) -> None:
         """Some of them are reset before the answer, some say nothing at all."""
@@ -88,40 +103,46 @@ class Resets:
 
 
 def soak(
-    board: Switchboard, ports: Ports, until: Callable[[Resets], bool]
+    board: Switchboard, ports: Ports, until: Callable[[Resets], bool], kill_every_s: float = 0.0
 ) -> tuple[dict[str, Weight], dict[str, Weight]]:
     """Weigh every process after a warm-up, and after the soak: without connections both times."""
-    resets = Resets(board, ports, 14)
+    resets = Resets(board, ports, 14, kill_every_s)
     resets.run(lambda: resets.made >= WARM_UP)
+    wait_until(lambda: board.is_up() or None, "all workers", GONE_WITHIN_S)
     before = weigh(board)
-    resets.made = 0
+    resets.made = resets.kills = 0
     resets.run(lambda: until(resets))
+    wait_until(lambda: board.is_up() or None, "all workers", GONE_WITHIN_S)
     return before, weigh(board)
 
 
 def main(
     minutes: Annotated[float, typer.Option()] = 5.0,
+    kill_every: Annotated[float, typer.Option(help="seconds between two kills; 0: none")] = 0.0,
     write: Path | None = None,
 ) -> None:
     """Run it, print the table, and write it into a page."""
     ports = free_ports()
-    end = time.monotonic() + minutes * 60
-    made = 0
+    end = 0.0
+    made = kills = 0
 
     def until(resets: Resets) -> bool:
-        nonlocal made
-        made = resets.made
+        nonlocal end, made, kills
+        end = end or time.monotonic() + minutes * 60  # the warm-up is over
+        made, kills = resets.made, resets.kills
         return time.monotonic() >= end
 
     with Switchboard(ports.environment) as board:
-        before, after = soak(board, ports, until)
+        before, after = soak(board, ports, until, kill_every)
     rows = ["| process | memory before, MB | after | files before | after |", "|---|---|---|---|---|"]
     for name, was in before.items():
         now = after[name]
         rows.append(
             f"| {name} | {was.memory_bytes / MB:.1f} | {now.memory_bytes / MB:.1f} | {was.files} | {now.files} |"
         )
-    text = f"{describe_machine()}; {minutes:g} minutes, {made:,} connections.\n\n" + "\n".join(rows)
+    text = f"{describe_machine()}; {minutes:g} minutes, {made:,} connections, {kills} kills.\n\n" + "\n".join(
+        rows
+    )
     print(text)
     if write:
         write_section(write, "resets", text)

@@ -23,12 +23,12 @@ def free_port() -> int:
 
 
 class RedisServer:
-    """Started at once; `options` of redis-server, as they stand on its command line."""
+    """Started at once; `options` of redis-server, as they stand on its command line. `sentinel`: one with that file."""
 
-    def __init__(self, directory: Path, *options: str, port: int = 0, program: str = "redis-server") -> None:
+    def __init__(self, directory: Path, *options: str, sentinel: Path | None = None) -> None:
         self.directory = directory
-        self.port = port or free_port()
-        self._program, self._options = program, options
+        self.port = free_port()
+        self._options, self._sentinel = options, sentinel
         directory.mkdir(parents=True, exist_ok=True)
         self.start()
 
@@ -44,7 +44,10 @@ class RedisServer:
     def start(self) -> None:
         """Answers when this returns."""
         place = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)]
-        command = [self._program, *place, "--save", "", *self._options]
+        if self._sentinel:
+            command = ["redis-server", str(self._sentinel), *place, "--sentinel"]
+        else:
+            command = ["redis-server", *place, "--save", "", *self._options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + LIMIT_S
         while not self._answers():
@@ -74,11 +77,11 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(directory: Path, *options: str, port: int = 0) -> Iterator[RedisServer]:
+def redis_server(directory: Path, *options: str, sentinel: Path | None = None) -> Iterator[RedisServer]:
     """A server that is gone afterwards; the test is skipped where there is none to start."""
     require_modules("redis")
     require_tools("redis-server")
-    server = RedisServer(directory, *options, port=port)
+    server = RedisServer(directory, *options, sentinel=sentinel)
     try:
         yield server
     finally:

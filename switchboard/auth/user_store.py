@@ -1,5 +1,6 @@
 """The users on disk (SQLite): HA1 for each algorithm, never a password; for nobody else's eyes."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from switchboard.auth.users import Entry, Page, Record
-from switchboard.storage.database import Schema, transaction
+from switchboard.storage.database import Schema, file_at, transaction
 from switchboard.storage.mending import Plan
 from switchboard.storage.rescue import Row
 from switchboard.storage.restoring import take_restored
@@ -91,6 +92,7 @@ class UserStore:
         self.was_exposed = False
         """Whether others could read the file until now."""
         self._path = path
+        self._file = (0, 0)
         self._database = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -114,12 +116,16 @@ class UserStore:
             SCHEMA.examine(self._path)
         database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
+        self._file = file_at(self._path)
         return database
 
     def try_again(self) -> None:
-        """See whether the file can be written again, which could not be."""
+        """See whether the file can be written again, which could not be. If it is gone, make it of what is open."""
+        is_gone = not self._path.exists()
         try:
             database = self._connect()
+            if is_gone:
+                self._database.backup(database)
             self._database, before = database, self._database
             before.close()
             database.execute("DROP TABLE IF EXISTS room")
@@ -135,9 +141,16 @@ class UserStore:
         else:
             self.writing.worked()
 
+    def keep_place(self) -> None:
+        """Make the file again if it was taken away: nobody would find what is written to the one that is open."""
+        if self._file != file_at(self._path):
+            self.writing.failed(errno.ENOENT)
+            self.try_again()
+
     @contextmanager
     def _change(self) -> Iterator[None]:
         """A transaction. NotWritten: nothing has happened."""
+        self.keep_place()
         if self.writing.error:
             raise NotWritten(self.writing.note())
         try:

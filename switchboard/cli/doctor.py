@@ -148,6 +148,7 @@ def doctor(as_json: JsonOption = False) -> None:
 
 def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     from switchboard.doctor.facts import ok, problem
+    from switchboard.doctor.location import check_location as examine_location
     from switchboard.doctor.machine import check_machine, check_running
     from switchboard.doctor.network import check_network
     from switchboard.doctor.probe import machine_facts, network_facts, running_facts
@@ -164,6 +165,8 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     else:
         yield ok("port", f"phones speak to {host_of(EDGE, settings)}: ask the doctor there, too")
     yield from check_machine(machine_facts(settings))
+    if is_here("registrar.0", settings):
+        yield from examine_location(settings)
     yield from check_running(running)
 
 

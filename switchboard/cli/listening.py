@@ -9,7 +9,8 @@ from switchboard.sip.flow import NAMES, TCP
 from switchboard.supervisor.open_files import most_connections
 from switchboard.transports import tcp_sockets
 from switchboard.transports.channels import SERVED
-from switchboard.transports.keeping import NAME, ConnectionKeeper
+from switchboard.transports.keeper_words import NAME
+from switchboard.transports.keeping import ConnectionKeeper
 
 
 def of_type(sockets: Iterable[socket.socket], kind: socket.SocketKind) -> list[socket.socket]:

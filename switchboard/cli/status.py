@@ -17,9 +17,12 @@ STATUS_HEADINGS = ("name", "instance", "pid", "state", "up for", "restarts", "ho
 SILENT = "does not answer"
 
 
-def status(as_json: JsonOption = False) -> None:
+HereOption = Annotated[bool, typer.Option("--here", help="Only the workers of this host.")]
+
+
+def status(as_json: JsonOption = False, here: HereOption = False) -> None:
     """Say how each worker is. Exit status: 0 if all are up, else 1."""
-    components = _ask_all(settings_or_exit())
+    components = _ask_all(settings_or_exit(), here)
     if as_json:
         print_json({"components": components})
     else:
@@ -33,9 +36,9 @@ def status(as_json: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
-def _ask_all(settings: Settings) -> list[dict[str, Any]]:
+def _ask_all(settings: Settings, here: bool) -> list[dict[str, Any]]:
     with context_or_exit(settings) as context:
-        workers = ask_parents(context, settings)
+        workers = ask_parents(context, settings, here)
         notes = ask_workers(context, settings, workers, "notes")
     return [{**each, "notes": notes.get(name_of(each), _no_notes(each))} for each in workers]
 

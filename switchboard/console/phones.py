@@ -148,6 +148,7 @@ class Phones:
             request,
             "link.html",
             link=link,
+            left_s=link.expires_at - boot_time(),
             url=url,
             code=qr_code(url),
             authority_url=authority,

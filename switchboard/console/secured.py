@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -58,14 +59,18 @@ class Inside:
 class Https:
     """What the settings say of TLS here. `channel` makes one; None while there is no certificate.
 
-    `local_http`: programs of this machine may do without. `plain_paths`: beginnings of what all others may fetch so.
+    `is_trusted`: whether who asks from an address may do without. `plain_paths`: beginnings of what all others may
+    fetch so.
     """
 
     def __init__(
-        self, channel: "Callable[[], TlsChannel | None]", local_http: bool, plain_paths: Sequence[str]
+        self,
+        channel: "Callable[[], TlsChannel | None]",
+        is_trusted: Callable[[str], bool],
+        plain_paths: Sequence[str],
     ) -> None:
         self.channel = channel
-        self._local_http, self._plain_paths = local_http, tuple(plain_paths)
+        self._is_trusted, self._plain_paths = is_trusted, tuple(plain_paths)
 
     @classmethod
     def of(cls, settings: Settings) -> "Https | None":
@@ -78,11 +83,22 @@ class Https:
 
         contexts = TlsContexts(settings)
         plain = PLAIN_PATHS if settings.tls_certificate else (*PLAIN_PATHS, PROVISIONING)
-        return cls(lambda: contexts.accept(WSS, Inside()), settings.console_tls == "auto", plain)
+        return cls(lambda: contexts.accept(WSS, Inside()), _trusted(settings), plain)
 
     def allows_plain(self, source: str, path: str) -> bool:
         """Whether a request from the address `source` is answered without TLS."""
-        return path.startswith(self._plain_paths) or (self._local_http and _is_here(source))
+        return path.startswith(self._plain_paths) or self._is_trusted(source)
+
+
+def doubts_of(settings: Settings) -> list[str]:
+    """Say for people why the certificate cannot be used, or might be refused."""
+    from switchboard.transports.tls_files import TlsFileError, doubts, files_of, promised_names, read_identity
+
+    try:
+        found = read_identity(files_of(settings))
+    except TlsFileError as error:
+        return [f"TLS: {error}"]
+    return list(doubts(found, promised_names(settings), datetime.now(UTC)))
 
 
 class SecuredTransport(asyncio.Transport):
@@ -172,6 +188,13 @@ async def send_to_https(scope: Scope, receive: Receive, send: Send) -> None:
         response = PlainTextResponse(said, 403)
     response.headers["Connection"] = "close"
     await response(scope, receive, send)
+
+
+def _trusted(settings: Settings) -> Callable[[str], bool]:
+    """This machine, unless TLS is demanded; all, if a proxy speaks TLS for the console, wherever that is."""
+    if settings.console_tls == "on":
+        return lambda _: False
+    return (lambda _: True) if settings.console_url else (lambda source: _is_here(source))
 
 
 def _is_here(source: str) -> bool:

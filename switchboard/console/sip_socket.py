@@ -20,10 +20,9 @@ from switchboard.console.connections import GUEST
 from switchboard.console.server import HttpConnection
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import WS, WSS
-from switchboard.transports.keeping import NAME, Handed, lend, visit
+from switchboard.transports.keeper_words import NAME, Handed, lend, visit
 from switchboard.transports.origins import Origins
-from switchboard.transports.stream_states import consumed_count
-from switchboard.transports.stream_table import kernel_count
+from switchboard.transports.tcp_counts import counts_of
 from switchboard.transports.websocket import HandshakeRefused, shake_hands
 
 if TYPE_CHECKING:
@@ -70,7 +69,8 @@ def _handed(taken: socket.socket, channel: "TlsChannel | None") -> Handed:
     """What the edge needs to go on with it."""
     if channel is None:
         return []
-    return [consumed_count(taken), channel.reading, kernel_count(taken), channel.writing]
+    accepted, consumed = counts_of(taken)
+    return [consumed, channel.reading, accepted, channel.writing]
 
 
 def _say(status: HTTPStatus, sentence: str, **headers: str) -> Response:

@@ -49,13 +49,13 @@ class Link:
         self._news: queue.Queue[News] = queue.Queue(QUEUED)
         self._wanted = 1  # so many loads
         self._is_clock_set = False
-        self._stopped, self._stirred, self._came_up = threading.Event(), threading.Event(), threading.Event()
+        self._stopped, self._stirred, self._looked = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="location", daemon=True)
 
     def start(self, within_s: float) -> None:
-        """Begin; wait until it is up, or for this time."""
+        """Begin; wait until it is known whether it is up, or for this time."""
         self._thread.start()
-        self._came_up.wait(within_s)
+        self._looked.wait(within_s)
 
     def reload(self, error: RemoteError | None = None) -> None:
         """Read all users again; `error`: what was seen of the server, which has to be looked at first."""
@@ -105,6 +105,7 @@ class Link:
                 pause_s = self.go_round()
             except RemoteError as error:
                 self.error, self.is_up = error, False
+                self._looked.set()
                 self._wake()
             if pause_s:
                 self._stirred.wait(pause_s)
@@ -150,7 +151,7 @@ class Link:
     def _tell_up(self) -> None:
         if not self.is_up:
             self.is_up = True
-            self._came_up.set()
+            self._looked.set()
             self._wake()
 
     def _put(self, news: News) -> None:

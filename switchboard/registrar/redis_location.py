@@ -4,7 +4,8 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import ssl
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,7 @@ ENTRIES_KEPT: Final = 2000
 ENTRIES_AT_ONCE: Final = 21
 """That are read in one step, the one read last among them."""
 KEYS_AT_ONCE: Final = 500
+CLOCK_DOUBT_S: Final = 2.0
 _VALUE = re.compile(rb"([0-9]{1,16}):([0-9]{1,16}):")
 _NUMBERS: Final = {
     "OOM": (errno.ENOMEM, "out of memory (maxmemory)"),
@@ -213,6 +215,14 @@ class RedisRemote:
         """As in `Remote`."""
         return self._last is not None and b"" not in self._last
 
+    def doubts(self) -> list[tuple[str, str]]:
+        """As in `Remote`, by INFO and TIME."""
+        self.check()
+        found: dict[str, Any] = self._guarded(lambda client: client.info())
+        seconds, micros = self._guarded(lambda client: client.time())
+        self.ahead_s = seconds + micros / 1e6 - self._location.clock()
+        return list(_doubts(found, self.ahead_s))
+
     def close(self) -> None:
         """As in `Remote`."""
         client, self._client = self._client, None
@@ -380,10 +390,20 @@ class RedisRemote:
         return number or errno.ECONNREFUSED, os.strerror(number) if number else _first_line(error)
 
 
+def _doubts(found: Mapping[str, Any], ahead_s: float) -> Iterator[tuple[str, str]]:
+    policy = found.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction" and found.get("maxmemory"):
+        yield f"maxmemory-policy is {policy}: a full server removes registrations", "set it to noeviction"
+    if not found.get("aof_enabled"):
+        yield "without appendonly a restart of the server loses registrations", "set appendonly to yes"
+    if abs(ahead_s) >= CLOCK_DOUBT_S:
+        yield f"its clock differs from ours by {abs(ahead_s):.0f} s", "let both follow a time server"
+
+
 def _errno_of(error: BaseException | None) -> int:
     """Of an error of the system that is somewhere behind it; 0: there is none."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno:
+        if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
             return error.errno
         error = error.__cause__ or error.__context__
     return 0

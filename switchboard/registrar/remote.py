@@ -87,5 +87,8 @@ class Remote(Protocol):
     def is_known(self) -> bool:
         """Whether `begin` has been called."""
 
+    def doubts(self) -> list[tuple[str, str]]:
+        """Why the server may lose registrations, or refuse them: what was found, and what to do; for people."""
+
     def close(self) -> None:
         """Let go of the connection."""

@@ -275,7 +275,7 @@ class SharedStore(SqliteStore):
     def stats(self) -> dict[str, float]:
         """As in `Store`."""
         return {
-            "location.up": self._link.is_up,
+            "location.up": int(self._link.is_up),
             "location.conflicts": self.conflicts,
             "location.pushed": self.pushed,
             "location.loads": self._link.loads,

@@ -30,7 +30,7 @@ from switchboard.registrar.user_table import (
     users_in,
 )
 from switchboard.sip.errors import UsageError
-from switchboard.storage.database import Schema, transaction
+from switchboard.storage.database import Schema, file_at, transaction
 from switchboard.storage.mending import Plan
 from switchboard.storage.rescue import Row
 from switchboard.storage.restoring import take_restored
@@ -153,7 +153,7 @@ class SqliteStore:
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
         database = SCHEMA.open(self._path)
         database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
-        self._file = _file_at(self._path)
+        self._file = file_at(self._path)
         return database
 
     def _load(self) -> None:
@@ -193,7 +193,7 @@ class SqliteStore:
 
     def _check_place(self) -> None:
         """NotWritten: the file was taken away, or another one is in its place; nobody would find what is written."""
-        if self._file != _file_at(self._path):
+        if self._file != file_at(self._path):
             self.writing.failed(errno.ENOENT)
             raise NotWritten(f"{self._path} is gone, or another one by now.")
 
@@ -399,15 +399,6 @@ class SqliteStore:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
-
-
-def _file_at(path: Path | str) -> tuple[int, int]:
-    """Which file that is; (0, 0) for none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return 0, 0
-    return found.st_dev, found.st_ino
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -4,6 +4,7 @@ A `Schema` says what a file holds: it is made where there is none yet, and refus
 another program has written it.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -159,6 +160,15 @@ def _telling(database: sqlite3.Connection) -> sqlite3.Connection:
     """Reading or checking a large file takes long, and is reported as progress."""
     database.set_progress_handler(still_busy, STEPS)
     return database
+
+
+def file_at(path: Path | str) -> tuple[int, int]:
+    """The identity of the file that `path` names now; (0, 0) if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def schema_version(database: sqlite3.Connection) -> int:

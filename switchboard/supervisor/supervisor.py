@@ -7,12 +7,13 @@ first and ends the old ones when these serve.
 
 import math
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Protocol, Self, cast
+from typing import Protocol, Self
 
 import zmq
 
@@ -148,33 +149,43 @@ class Parent:
     def _wait(self, wakeup: Wakeup) -> set[object]:
         """Wait for an event or a deadline, and return what is readable.
 
-        What is watched is served here, as long as nothing else is due: connections come by the hundred.
+        What is watched is served here, as long as nothing else is due: connections come by the hundred. ZeroMQ is asked
+        once before, and when the descriptor of one of its sockets is readable, as zmq_getsockopt(3) wants it.
         """
-        watched = set(self._watched)
+        watched = dict(self._watched)
         poller, deadline = self._make_poller(wakeup), self._next_deadline()
-        while True:
-            left_s = deadline - time.monotonic()
-            readable = {source for source, _ in poller.poll(_milliseconds(left_s))}
-            others = readable - watched
-            for fd in readable & watched:
-                if handle := self._watched.get(cast(int, fd)):  # another one may have closed it
-                    handle()
-            if others or not readable or left_s <= 0 or watched != self._watched.keys():
-                return others
+        if readable := {source for source, _ in poller.poll(0)}:
+            return readable
+        with self._make_epoll(wakeup) as epoll:
+            while (left_s := deadline - time.monotonic()) > 0:
+                ready = {fd for fd, _ in epoll.poll(_seconds(left_s))}
+                for fd in ready & watched.keys():
+                    if handle := self._watched.get(fd):  # another one may have closed it
+                        handle()
+                if not ready <= watched.keys():
+                    return {source for source, _ in poller.poll(0)}
+                if watched != self._watched:  # a number may be another descriptor's meanwhile
+                    break
+        return set()
 
     def _make_poller(self, wakeup: Wakeup) -> zmq.Poller:
         poller = zmq.Poller()
-        poller.register(wakeup.fd, zmq.POLLIN)
-        if self._guard:
-            poller.register(self._guard.socket, zmq.POLLIN)
-        for socket in (socket for team in self._teams for socket in team.server.sockets):
-            poller.register(socket, zmq.POLLIN)
-        for fd in self._watched:
-            poller.register(fd, zmq.POLLIN)
-        for worker in self.workers:
-            for fd in worker.ready_fds():
-                poller.register(fd, zmq.POLLIN)
+        for source in (*self._sockets(), *self._descriptors(wakeup)):
+            poller.register(source, zmq.POLLIN)
         return poller
+
+    def _make_epoll(self, wakeup: Wakeup) -> select.epoll:
+        epoll = select.epoll()
+        for fd in (*self._descriptors(wakeup), *self._watched, *(each.fileno() for each in self._sockets())):
+            epoll.register(fd, select.EPOLLIN)
+        return epoll
+
+    def _descriptors(self, wakeup: Wakeup) -> list[int]:
+        return [wakeup.fd, *(fd for worker in self.workers for fd in worker.ready_fds())]
+
+    def _sockets(self) -> list[zmq.Socket[bytes]]:
+        guarded = [self._guard.socket] if self._guard else []
+        return [*guarded, *(each for team in self._teams for each in team.server.sockets)]
 
     def _next_deadline(self) -> float:
         deadlines = [worker.next_deadline() for worker in self.workers]
@@ -229,9 +240,9 @@ class Parent:
                 restart.question.reply(restart.restarted())
 
 
-def _milliseconds(left_s: float) -> int | None:
-    """As a poller wants them, rounded up."""
-    return None if left_s == math.inf else max(0, round(left_s * 1000) + 1)
+def _seconds(left_s: float) -> float:
+    """As epoll_wait(2) wants them."""
+    return -1 if left_s == math.inf else left_s
 
 
 DEADLINE_S = 15.0

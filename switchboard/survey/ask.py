@@ -27,9 +27,14 @@ def take_survey(settings: Settings, context: BusContext) -> Survey:
     return Survey(time.monotonic(), tuple(readings))
 
 
-def ask_parents(context: BusContext, settings: Settings) -> list[dict[str, Any]]:
-    """What the parents say of each worker (docs/BUS.md, `status`); one whose parent is silent is down."""
+def ask_parents(context: BusContext, settings: Settings, here: bool = False) -> list[dict[str, Any]]:
+    """What the parents say of each worker (docs/BUS.md, `status`); one whose parent is silent is down.
+
+    `here`: only those of this host.
+    """
     servers = parents(settings)
+    if here:
+        servers = {name: one for name, one in servers.items() if one[1] in ("", settings.here)}
     answers = _ask({name: server for name, (_, _, server) in servers.items()}, "status", context)
     return [
         worker

@@ -30,6 +30,12 @@ class StreamLimits:
     stranger_s: float = 180.0
     known_s: float = 43_200.0
 
+    def is_too_long(self, is_stranger: bool, silent_s: float, has_spoken: bool = True) -> bool:
+        """Whether somebody who has sent a message, or not, may not be silent so long."""
+        if not is_stranger:
+            return silent_s > self.known_s
+        return silent_s > (self.stranger_s if has_spoken else self.silent_s)
+
 
 class Connection:
     """One of them. Instants are monotonic s, `since_at` epoch s; places count octets from the first."""

@@ -4,19 +4,21 @@ import re
 import secrets
 import socket
 import time
-from typing import Final, Protocol
+from typing import Protocol
 
 from switchboard.sip.flow import SERIAL_OCTETS, Flow, connection_of, is_dialled, is_secure
 from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Place
 from switchboard.transports.framing import HEAD_END
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.stream_states import consumed_count
-from switchboard.transports.stream_table import kernel_count
+from switchboard.transports.shares import Shares
+from switchboard.transports.tcp_counts import counts_of
 from switchboard.transports.tcp_sockets import dial
 
-MOST_DIALLED: Final = 500
-"""Connections that are being made at a time."""
+MOST_DIALLED, SHARE_OF_HOST = 500, 50
+"""Connections that are being made at a time, to all and to one host. Beyond, the one that takes the longest is given
+up: who answers has answered before.
+"""
 _HOST = rb"(?:[^@>;?\r\n ]*@)?(?:\[([^\]\r\n]+)\]|([^>;:?\r\n ]+))"
 _ROUTE = re.compile(rb"\nRoute[ \t]*:[^\n]*?<sips?:" + _HOST, re.IGNORECASE)
 _REQUEST_URI = re.compile(rb"[A-Z]+ sips?:" + _HOST, re.IGNORECASE)
@@ -39,7 +41,7 @@ class Dialling:
     """
 
     def __init__(self, instance: int, link: KeeperLink, channels: Channels, owner: Owner) -> None:
-        self.waiting: dict[Connection, None] = {}
+        self.waiting: Shares[Connection] = Shares(MOST_DIALLED, SHARE_OF_HOST)
         self._instance, self._link, self._channels, self._owner = instance, link, channels, owner
         self._by_place: dict[Place, Connection] = {}
         self._silent: dict[Connection, float] = {}
@@ -48,7 +50,7 @@ class Dialling:
     @property
     def is_pressing(self) -> bool:
         """Whether there is something to `sweep`."""
-        return bool(self.waiting or self._silent)
+        return bool(len(self.waiting) or self._silent)
 
     def find(self, flow: Flow, message: bytes) -> Connection | None:
         """Return the connection that was made, or is being made, to whom `message` is for."""
@@ -56,14 +58,14 @@ class Dialling:
 
     def forget(self, connection: Connection) -> None:
         """It has ended."""
-        self.waiting.pop(connection, None)
+        self.waiting.end(connection)
         self._silent.pop(connection, None)
         if connection.place and self._by_place.get(connection.place) is connection:
             del self._by_place[connection.place]
 
     def sweep(self, now: float, dial_s: float) -> None:
         """Give those up that take too long to be made, and then to begin a handshake."""
-        for connection in list(self.waiting):
+        for connection in self.waiting:
             if now - connection.stalled_since > dial_s:
                 self._give_up(connection)
         for connection, since in list(self._silent.items()):
@@ -74,7 +76,7 @@ class Dialling:
 
     def dial(self, flow: Flow, message: bytes, now: float) -> Connection | None:
         """Begin to make the connection for a message; None: that is impossible."""
-        if not is_dialled(flow.transport) or len(self.waiting) >= MOST_DIALLED:
+        if not is_dialled(flow.transport):
             return None
         channel = self._channels.connect(flow.transport, peer_names(message, flow.host))
         try:
@@ -91,9 +93,10 @@ class Dialling:
         connection.is_stranger, connection.backlog = False, []
         connection.place = place
         self._by_place[place] = connection
-        self.waiting[connection] = None
         connection.stalled_since = now
         self._owner.enter(connection)
+        if late := self.waiting.begin(connection, flow.host):
+            self._give_up(late)
         return connection
 
     def settle(self, connection: Connection, now: float) -> None:
@@ -104,15 +107,15 @@ class Dialling:
                 raise OSError(number, "not connected")
             sock.getpeername()
             local = sock.getsockname()[0]
-            connection.base, connection.given = kernel_count(sock), consumed_count(sock)
-            since_at = connection.since_at
+            connection.base, connection.given = counts_of(sock)
+            flow, since_at = connection.flow, connection.since_at
             self._link.tell_made(
-                connection.serial, connection.transport, connection.flow.host, since_at, sock.fileno()
+                connection.serial, flow.transport, flow.host, flow.port, since_at, sock.fileno()
             )
         except OSError:
             self._give_up(connection)
             return
-        del self.waiting[connection]
+        self.waiting.end(connection)
         connection.flow = connection.flow._replace(local=local)
         backlog, connection.backlog = connection.backlog, None
         for message in backlog or ():

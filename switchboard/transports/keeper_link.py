@@ -7,11 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 from switchboard import codec
-from switchboard.transports.keeping import AT_ONCE, MESSAGE_OCTETS, Given, Word
+from switchboard.transports.keeper_words import AT_ONCE, GOT_AFTER, MESSAGE_OCTETS, Given, Word
 
 _SERIALS_AT_ONCE = 1000
 _USERS_AT_ONCE = 100
 _ANSWER_S = 5.0
+_HANDED = 8
 
 
 class KeeperLink:
@@ -29,7 +30,7 @@ class KeeperLink:
         self._link.setblocking(False)
         self.is_complete = False
         """Whether all connections are here that there were."""
-        self._has_got = False
+        self._got, self._is_urgent = 0, False
         self._ended: list[bytes] = []
         self._known: list[bytes] = []
         self._users: dict[bytes, str] = {}
@@ -42,7 +43,7 @@ class KeeperLink:
     def hear(self) -> list[tuple[Given, int]]:
         """Return connections that are given to us, with their descriptors; more come after a `flush`."""
         try:
-            message, fds, _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, AT_ONCE)
+            message, fds, _, _ = socket.recv_fds(self._link, MESSAGE_OCTETS, AT_ONCE, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return []
         if not message:
@@ -51,14 +52,18 @@ class KeeperLink:
         if word == Word.ALL:
             self.is_complete = True
             return []
-        self._has_got = True
+        self._got += len(given[0])
+        self._is_urgent |= any(each[_HANDED] for each in given[0])
         for serial, *_ in given[0][len(fds) :]:  # for which the system had no descriptor left
             self.tell_ended(serial)
         return list(zip(given[0], fds, strict=False))
 
-    def tell_made(self, serial: bytes, transport: int, source: str, since_at: float, fd: int) -> None:
+    def tell_made(
+        self, serial: bytes, transport: int, source: str, port: int, since_at: float, fd: int
+    ) -> None:
         """We have made a connection."""
-        socket.send_fds(self._link, [codec.pack([Word.MADE, serial, transport, source, since_at])], [fd])
+        said = [Word.MADE, serial, transport, source, port, since_at]
+        socket.send_fds(self._link, [codec.pack(said)], [fd])
 
     def tell_ended(self, serial: bytes) -> None:
         """A connection has ended; told at the next `flush`."""
@@ -75,9 +80,9 @@ class KeeperLink:
     def flush(self) -> None:
         """Tell what was gathered, or as much as the keeper takes now."""
         with suppress(BlockingIOError):
-            if self._has_got:
-                self._link.send(codec.pack([Word.GOT]))
-                self._has_got = False
+            if self._got >= (1 if self._is_urgent or not self.is_complete else GOT_AFTER):
+                self._link.send(codec.pack([Word.GOT, self._got]))
+                self._got, self._is_urgent = 0, False
             while self._known:
                 self._link.send(codec.pack([Word.KNOWN, self._known[:_SERIALS_AT_ONCE]]))
                 del self._known[:_SERIALS_AT_ONCE]

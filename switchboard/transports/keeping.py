@@ -14,140 +14,21 @@ import os
 import secrets
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import IntEnum
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from switchboard import codec
 from switchboard.sip.flow import SERIAL_OCTETS
-from switchboard.transports.stream_table import make_table
+from switchboard.transports.keeper_words import MESSAGE_OCTETS, Handed, Word
+from switchboard.transports.kept import Kept, KeptStream
+from switchboard.transports.tcp_sockets import set_options, set_up
 
-NAME: Final = "edge.streams"
-AT_ONCE: Final = 32
-"""Connections in one message: the kernel bounds how many descriptors are on their way."""
-MESSAGE_OCTETS: Final = 1 << 16
 _ACCEPTED_A_ROUND = 64
 _PAUSE_S = 1.0
 """Nobody is accepted for so long when the system has no descriptor left."""
-Given = list[Any]
-"""Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, whether a process before
-has had it, the address of the peer, which may be behind a proxy, the user, and what the one who gave it has said of it
-(`Handed`, or [])."""
-Handed = list[Any]
-"""Of a connection in TLS, when it was given: how many octets the kernel had given to us, and the channel's state of
-reading behind them; how many it had accepted from us, and that of writing. Secret."""
-
-
-class Word(IntEnum):
-    """What an edge-stream says (HELLO to GOT), and the keeper."""
-
-    HELLO = 0
-    """Which it is."""
-    MADE = 1
-    """It has made a connection; with the descriptor."""
-    CLOSED = 2
-    """Connections have ended."""
-    KNOWN = 3
-    """Connections are no stranger's."""
-    GOT = 4
-    """It has got what it was given last."""
-    TABLE = 5
-    """Here is the table; with the descriptor."""
-    TAKE = 6
-    """Here are connections; with their descriptors."""
-    ALL = 7
-    """Those were all there are."""
-    LENT = 8
-    """Somebody else gives a connection, whose handshake has ended; with the descriptor."""
-    USERS = 9
-    """Who has registered over connections."""
-
-
-def visit(path: Path) -> socket.socket:
-    """Return a way to the keeper, for `lend`. OSError: it is not there."""
-    desk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        desk.setblocking(False)
-        desk.connect(str(path))
-    except OSError:
-        desk.close()
-        raise
-    return desk
-
-
-def lend(
-    desk: socket.socket, connection: socket.socket, transport: int, source: str, handed: Handed | None = None
-) -> None:
-    """Give the keeper a connection that we have accepted, and whose handshake has ended. OSError.
-
-    `source`: the address of the peer, numeric, as whoever is before us has told it. `handed`: of one in TLS.
-    """
-    socket.send_fds(desk, [codec.pack([Word.LENT, transport, source, handed or []])], [connection.fileno()])
-
-
-@dataclass(slots=True)
-class _Kept:
-    fd: int
-    serial: bytes
-    transport: int
-    source: str
-    since_at: float
-    is_stranger: bool = True
-    was_given: bool = False
-    user: str = ""
-    handed: Handed = field(default_factory=list)
-
-    def given(self) -> Given:
-        of_it = [self.serial, self.transport, self.since_at, self.is_stranger, self.was_given, self.source]
-        return [*of_it, self.user, self.handed]
-
-
-class _Stream:
-    """One edge-stream: its connections, and its process as long as that is there."""
-
-    def __init__(self) -> None:
-        self.table = make_table()
-        self.kept: dict[bytes, _Kept] = {}
-        self.link: socket.socket | None = None
-        self.to_give: dict[bytes, _Kept] = {}
-        self.being_given: list[_Kept] = []
-        self.is_taking = False
-        self.is_complete = True
-
-    def begin(self, link: socket.socket) -> None:
-        """A new process is there."""
-        if self.link is not None:
-            self.link.close()
-        self.link, self.is_taking, self.is_complete = link, False, False
-        self.being_given = []
-        self.to_give = dict(self.kept)
-        socket.send_fds(link, [codec.pack([Word.TABLE])], [self.table])
-        self.give()
-
-    def give(self) -> None:
-        """Give the next ones. OSError."""
-        if self.link is None or self.is_taking:
-            return
-        if batch := list(islice(self.to_give.values(), AT_ONCE)):
-            message = codec.pack([Word.TAKE, [each.given() for each in batch]])
-            socket.send_fds(self.link, [message], [each.fd for each in batch])
-            for each in batch:
-                each.was_given = True
-                del self.to_give[each.serial]
-            self.is_taking, self.being_given = True, batch
-        elif not self.is_complete:
-            self.link.send(codec.pack([Word.ALL]))
-            self.is_complete = True
-
-    def got(self) -> None:
-        """It has the last ones, and their states are in its table: nobody else is to have those."""
-        for kept in self.being_given:
-            kept.handed = []
-        self.is_taking, self.being_given = False, []
 
 
 class ConnectionKeeper:
@@ -169,9 +50,10 @@ class ConnectionKeeper:
         self.watched: MutableMapping[int, Callable[[], None]] = {}
         self.accepted = self.shed = self.refused = 0
         self._most, self._most_of_source, self._is_exempt = most, most_of_source, is_exempt
-        self._streams = [_Stream() for _ in range(streams)]
-        self._strangers: dict[bytes, _Kept] = {}
-        self._sources: dict[str, dict[bytes, _Kept]] = {}
+        self._strangers: dict[bytes, Kept] = {}
+        self._strangers_of: dict[str, dict[bytes, Kept]] = {}
+        self._of_source: Counter[str] = Counter()
+        self._streams = [KeptStream(self._strangers) for _ in range(streams)]
         self._listeners = listeners
         self._paused_until: float | None = None
         path.unlink(missing_ok=True)  # who held the component before has gone
@@ -214,6 +96,7 @@ class ConnectionKeeper:
 
     def _listen(self) -> None:
         for listener, transport in self._listeners:
+            set_options(listener)  # whoever is accepted has them, too
             self.watched[listener.fileno()] = lambda listener=listener, transport=transport: (  # type: ignore[misc]
                 self._accept(listener, transport)
             )
@@ -227,12 +110,13 @@ class ConnectionKeeper:
             except OSError:
                 self._pause()
                 break
-            self._admit(sock, str(address[0]), transport)
+            self._admit(sock, str(address[0]), address[1], transport)
         self._give()
 
     def _give(self) -> None:
         for number, stream in enumerate(self._streams):
-            self._serve(number, stream.give)
+            if stream.has_to_give:
+                self._serve(number, stream.give)
 
     def _pause(self) -> None:
         if not self._shed(self._strangers):
@@ -240,63 +124,66 @@ class ConnectionKeeper:
             for listener, _ in self._listeners:
                 self.watched.pop(listener.fileno(), None)
 
-    def _admit(self, sock: socket.socket, source: str, transport: int, handed: Handed | None = None) -> None:
+    def _admit(
+        self, sock: socket.socket, source: str, port: int, transport: int, handed: Handed | None = None
+    ) -> None:
         """`handed`: somebody else has accepted it."""
-        if not self._has_room(self._sources.get(source, {}), source):
+        if not self._has_room(source):
             self.refused += 1
             sock.close()
-        else:
-            self.accepted += 1
-            stream = min(self._streams, key=lambda each: len(each.kept))
-            serial = secrets.token_bytes(SERIAL_OCTETS)
-            kept = _Kept(sock.detach(), serial, transport, source, time.time(), was_given=handed is not None)
-            kept.handed = handed or []
-            self._keep(stream, kept)
-            stream.to_give[serial] = stream.kept[serial]
+            return
+        self.accepted += 1
+        stream = min(self._streams, key=lambda each: len(each.kept))
+        serial = secrets.token_bytes(SERIAL_OCTETS)
+        kept = Kept(sock.detach(), transport, source, port, time.time())
+        self._strangers[serial] = self._strangers_of.setdefault(source, {})[serial] = kept
+        self._of_source[source] += 1
+        stream.add(serial, kept, handed)
 
-    def _has_room(self, of_source: MutableMapping[bytes, _Kept], source: str) -> bool:
-        is_over = len(of_source) >= self._most_of_source and not self._is_exempt(source)
-        if is_over and not self._shed(of_source):
+    def _has_room(self, source: str) -> bool:
+        is_over = self._of_source[source] >= self._most_of_source and not self._is_exempt(source)
+        if is_over and not self._shed(self._strangers_of.get(source, {})):
             return False
         return self.count < self._most or self._shed(self._strangers)
 
-    def _keep(self, stream: _Stream, kept: _Kept) -> None:
-        stream.kept[kept.serial] = kept
-        if kept.is_stranger:
-            self._strangers[kept.serial] = kept
-        self._sources.setdefault(kept.source, {})[kept.serial] = kept
-
-    def _keep_made(self, stream: _Stream, kept: _Kept) -> None:
+    def _keep_made(self, stream: KeptStream, serial: bytes, kept: Kept) -> None:
         """One of ours counts, too: others choose whom we connect to."""
-        if self._has_room(self._sources.get(kept.source, {}), kept.source):
-            self._keep(stream, kept)
+        if self._has_room(kept.source):
+            stream.kept[serial] = kept
+            self._of_source[kept.source] += 1
             return
         self.refused += 1
         with suppress(OSError), socket.socket(fileno=kept.fd) as sock:
             sock.shutdown(socket.SHUT_RDWR)
 
-    def _shed(self, connections: MutableMapping[bytes, _Kept]) -> bool:
-        """End the oldest stranger's of them; False if there is none."""
-        for serial, kept in connections.items():
-            if kept.is_stranger:
-                with suppress(OSError), socket.socket(fileno=os.dup(kept.fd)) as sock:
-                    sock.shutdown(socket.SHUT_RDWR)
-                self.shed += 1
-                self._forget(serial)
-                return True
+    def _shed(self, strangers: MutableMapping[bytes, Kept]) -> bool:
+        """End the oldest of them; False if there is none."""
+        for serial, kept in strangers.items():
+            with suppress(OSError), socket.socket(fileno=os.dup(kept.fd)) as sock:
+                sock.shutdown(socket.SHUT_RDWR)
+            self.shed += 1
+            self._forget(serial)
+            return True
         return False
 
     def _forget(self, serial: bytes) -> None:
         for stream in self._streams:
-            kept = stream.kept.pop(serial, None)
+            kept = stream.remove(serial)
             if kept is not None:
                 os.close(kept.fd)
-                stream.to_give.pop(serial, None)
-                self._strangers.pop(serial, None)
-                of_source = self._sources[kept.source]
-                del of_source[serial]
-                if not of_source:
-                    del self._sources[kept.source]
+                self._know(serial)
+                self._of_source[kept.source] -= 1
+                if not self._of_source[kept.source]:
+                    del self._of_source[kept.source]
+
+    def _know(self, serial: bytes) -> None:
+        """It is no stranger's any more."""
+        kept = self._strangers.pop(serial, None)
+        if kept is not None:
+            of_source = self._strangers_of[kept.source]
+            del of_source[serial]
+            if not of_source:
+                del self._strangers_of[kept.source]
 
     def _greet(self) -> None:
         with suppress(OSError):
@@ -309,15 +196,13 @@ class ConnectionKeeper:
         """A process says which edge-stream it is, or gives a connection."""
         fd = link.fileno()
         try:
-            message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+            message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
             match codec.unpack(message), fds:
                 case [Word.HELLO, int(number)], [] if 0 <= number < len(self._streams):
                     self._begin(number, link)
                     return
                 case [Word.LENT, int(transport), str(source), list(handed)], [given]:
-                    os.set_inheritable(given, False)
-                    self._admit(socket.socket(fileno=given), source, transport, handed)
-                    self._give()
+                    self._take_lent(socket.socket(fileno=given), source, transport, handed)
                 case _:
                     for each in fds:
                         os.close(each)
@@ -325,6 +210,16 @@ class ConnectionKeeper:
             pass
         del self.watched[fd]
         link.close()
+
+    def _take_lent(self, sock: socket.socket, source: str, transport: int, handed: Handed) -> None:
+        try:
+            set_up(sock)
+            port = sock.getpeername()[1]
+        except OSError:  # it has ended
+            sock.close()
+            return
+        self._admit(sock, source, port, transport, handed)
+        self._give()
 
     def _begin(self, number: int, link: socket.socket) -> None:
         stream = self._streams[number]
@@ -348,41 +243,30 @@ class ConnectionKeeper:
                 stream.link.close()
                 stream.link = None
 
-    def _hear(self, stream: _Stream) -> None:
+    def _hear(self, stream: KeptStream) -> None:
         """Take what a process says. OSError: it is gone."""
         assert stream.link is not None
         while True:
             message, fds = _receive(stream.link)
             if not message:
                 raise ConnectionResetError
-            for fd in fds:
-                os.set_inheritable(fd, False)
             self._take(stream, codec.unpack(message), fds)
 
-    def _take(self, stream: _Stream, said: Any, fds: list[int]) -> None:
+    def _take(self, stream: KeptStream, said: Any, fds: list[int]) -> None:
         match said, fds:
-            case [Word.GOT], []:
-                stream.got()
+            case [Word.GOT, int(number)], []:
                 with suppress(OSError):  # it is gone, and what it has said before is heard all the same
-                    stream.give()
-            case [Word.MADE, bytes(serial), int(transport), str(source), float(since_at)], [fd]:
-                self._keep_made(stream, _Kept(fd, serial, transport, source, since_at, False, True))
+                    stream.got(number)
+            case [Word.MADE, bytes(serial), int(transport), str(source), int(port), float(since_at)], [fd]:
+                self._keep_made(stream, serial, Kept(fd, transport, source, port, since_at))
             case [Word.CLOSED, list(serials)], []:
                 for serial in serials:
                     self._forget(serial)
             case [Word.KNOWN, list(serials)], []:
                 for serial in serials:
-                    self._know(stream, serial)
+                    self._know(serial)
             case [Word.USERS, list(users)], []:
-                for serial, user in users:
-                    if serial in stream.kept:
-                        stream.kept[serial].user = user
-
-    def _know(self, stream: _Stream, serial: bytes) -> None:
-        kept = stream.kept.get(serial)
-        if kept is not None:
-            kept.is_stranger = False
-            self._strangers.pop(serial, None)
+                stream.note_users(users)
 
 
 def _receive(link: socket.socket) -> tuple[bytes, list[int]]:
@@ -391,7 +275,7 @@ def _receive(link: socket.socket) -> tuple[bytes, list[int]]:
     That somebody has gone without reading all is told once, before what it has said.
     """
     try:
-        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
-        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1)
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
     return message, fds

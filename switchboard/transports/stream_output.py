@@ -12,6 +12,7 @@ from typing import Final
 
 from switchboard.transports.connection import Connection
 from switchboard.transports.stream_table import StreamTable, Unwritten
+from switchboard.transports.tcp_counts import Counts
 
 WRITE_OCTETS: Final = 1 << 16
 UNREAD: Final = "does not read"
@@ -28,13 +29,17 @@ class StreamOutput:
         self._table, self._states, self._end = table, table.states, end
         self._unwritten: dict[bytes, Unwritten] = {each.serial: each for each in table.unwritten()}
 
-    def states_of(self, slot: int | None, serial: bytes, counted: int, consumed: int) -> tuple[bytes, bytes]:
+    def has_left(self, serial: bytes) -> bool:
+        """Whether a predecessor had something to write."""
+        return serial in self._unwritten
+
+    def states_of(self, slot: int | None, serial: bytes, counts: Counts) -> tuple[bytes, bytes]:
         """What the channel of a predecessor has said of itself, as it is right now; b"" if nothing is."""
         if slot is None:
             return b"", b""
         left = self._unwritten.get(serial)
-        written = counted if left is None else left.counted + left.end
-        return self._states.reading(slot, consumed), self._states.writing(slot, written)
+        written = counts.accepted if left is None else left.counted + left.end
+        return self._states.reading(slot, counts.consumed), self._states.writing(slot, written)
 
     def go_on(self, connection: Connection, counted: int) -> None:
         """Write what a predecessor had not."""

@@ -7,11 +7,8 @@ number that the kernel knows, too: octets that it has given to us, or has accept
 two: the next one is written before the count changes. A successor asks the kernel, and takes the one that fits.
 """
 
-import fcntl
 import mmap
-import socket
 import struct
-import termios
 from typing import Final
 
 from switchboard.sip.flow import SERIAL_OCTETS
@@ -23,27 +20,11 @@ _SLOT_OCTETS: Final = 320
 _MARK: Final = struct.Struct("@Q")
 _STATES_AT: Final = 16
 _READING, _WRITING = 0, 2
-_TCP_INFO_OCTETS: Final = 136
-_BYTES_RECEIVED: Final = struct.Struct("=128xQ")
 
 
 def octets_of(slots: int) -> int:
     """Return how much memory the states of so many connections take."""
     return _MARK.size + slots * _SLOT_OCTETS
-
-
-def consumed_count(sock: socket.socket) -> int:
-    """Return how many octets the kernel has given to us; one more, once the peer has ended. OSError."""
-    while True:
-        received = _received(sock)
-        waiting = struct.unpack("=i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
-        if received == _received(sock):
-            return received - int(waiting)
-
-
-def _received(sock: socket.socket) -> int:
-    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_OCTETS)
-    return int(_BYTES_RECEIVED.unpack(info)[0])
 
 
 class StreamStates:
@@ -108,7 +89,7 @@ class StreamStates:
         self._note(slot, _WRITING, count, state)
 
     def reading(self, slot: int, count: int) -> bytes:
-        """Return the state that is right at `consumed_count`; b"" if none is."""
+        """Return the state that is right at `counts_of`; b"" if none is."""
         return self._look(slot, _READING, count) or self._look(slot, _READING, count - 1)
 
     def writing(self, slot: int, count: int) -> bytes:

@@ -8,12 +8,9 @@ last, and by one store. How much of it the kernel has accepted, the kernel itsel
 acknowledged (`tcpi_bytes_acked`), and what waits or is on its way (SIOCOUTQ). A successor writes the rest.
 """
 
-import fcntl
 import mmap
 import os
-import socket
 import struct
-import termios
 from typing import Final, NamedTuple
 
 from switchboard.sip.flow import SERIAL_OCTETS
@@ -36,12 +33,10 @@ _STATES_AT: Final = OCTETS_AT + RINGS * RING_OCTETS
 SLOTS: Final = 100_000
 """Connections that have states; memory that is not used costs nothing."""
 _SIZE: Final = _STATES_AT + octets_of(SLOTS)
-_TCP_INFO_OCTETS: Final = 128
-_BYTES_ACKED: Final = struct.Struct("=120xQ")
 
 
 class Unwritten(NamedTuple):
-    """What a predecessor has left: see `kernel_count`. `ring`: where its output is."""
+    """What a predecessor has left: see `counts_of`. `ring`: where its output is."""
 
     serial: bytes
     counted: int
@@ -54,20 +49,6 @@ def make_table() -> int:
     fd = os.memfd_create("switchboard-streams", os.MFD_CLOEXEC)
     os.ftruncate(fd, _SIZE)
     return fd
-
-
-def kernel_count(sock: socket.socket) -> int:
-    """Return a number that grows by each octet that the kernel accepts for sending. OSError."""
-    while True:
-        acked = _acked(sock)
-        waiting = struct.unpack("=i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
-        if acked == _acked(sock):
-            return acked + int(waiting)
-
-
-def _acked(sock: socket.socket) -> int:
-    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_OCTETS)
-    return int(_BYTES_ACKED.unpack(info)[0])
 
 
 class StreamTable:

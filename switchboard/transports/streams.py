@@ -17,22 +17,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from switchboard.sip.flow import Flow, connection_of
+from switchboard.sip.flow import Flow, connection_of, is_secure
 from switchboard.transports.channel import ChannelError
 from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Due, StreamLimits
 from switchboard.transports.dialling import Dialling
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.keeping import Given
+from switchboard.transports.keeper_words import Given
+from switchboard.transports.resting import Rested, Resting
+from switchboard.transports.shares import Shares
 from switchboard.transports.stream_input import StreamInput
 from switchboard.transports.stream_output import StreamOutput
-from switchboard.transports.stream_states import consumed_count
-from switchboard.transports.stream_table import StreamTable, kernel_count
-from switchboard.transports.tcp_sockets import set_up
+from switchboard.transports.stream_table import StreamTable
+from switchboard.transports.tcp_counts import NOTHING, counts_of
 
 EVENTS_A_ROUND: Final = 256
 BACKLOG: Final = 64
 """Messages that wait for a connection that is being made."""
+MOST_HANDSHAKES, HANDSHAKES_OF_SOURCE = 1000, 250
+"""TLS handshakes at a time, of all and of one source. Beyond, the oldest ends."""
 SWEEP_S: Final = 1.0
 IDLE_SWEEP_S: Final = 10.0
 RECENT: Final = 8
@@ -42,7 +45,8 @@ HEAD_OCTETS: Final = 1024
 """Of a request that could not be sent: our Via is in it."""
 _DISCARDED_AT_ONCE = 1 << 16
 _MOST_DISCARDED = 1 << 20
-_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_INPUT = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_EVENTS = _INPUT | select.EPOLLOUT
 _ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
@@ -87,6 +91,8 @@ class Streams:
         self._input = StreamInput(self, self._output, self._states, take, refuse)
         self._dialling = Dialling(instance, link, channels, self)
         self._epoll = select.epoll()
+        self._resting = Resting()
+        self._shaking = Shares(MOST_HANDSHAKES, HANDSHAKES_OF_SOURCE, _shakes_hands)
         self._by_serial: dict[bytes, Connection] = {}
         self._by_fd: dict[int, Connection] = {}
         now = time.monotonic()
@@ -115,52 +121,85 @@ class Streams:
     @property
     def count(self) -> int:
         """How many connections there are."""
-        return len(self._by_serial)
+        return len(self._by_serial) + len(self._resting)
 
     def __iter__(self) -> Iterator[Connection]:
+        for fd in self._resting:
+            self._wake(fd)
         return iter(self._by_serial.values())
 
     def __contains__(self, connection: Connection) -> bool:
         return connection.serial in self._by_serial
 
     def adopt(self, given: Given, fd: int) -> None:
-        """Take a connection that the keeper gives us."""
-        serial, transport, since_at, is_stranger, was_given, source, user, handed = given
-        sock = socket.socket(fileno=fd)
-        try:
-            set_up(sock)
-            local, peer = sock.getsockname()[0], sock.getpeername()
-            counted, consumed = kernel_count(sock), consumed_count(sock)
-        except OSError:  # it has ended before we saw it
-            self._output.forget(serial)
-            self._drop(sock, serial, "ended early")
-            return
+        """Take a connection that the keeper gives us. One that others had rests, if it can, until something happens."""
+        serial, transport, _, _, was_given, *_, handed = given
         slot = self._states.find(serial)
         if slot is None and handed:
             slot = self._states.enter(serial, *handed)
-        if not was_given or not (slot is not None or counted or consumed):
+        can_rest = was_given and (slot is not None or not is_secure(transport))
+        rested = Rested(given, fd, slot, time.monotonic())
+        if can_rest and not self._output.has_left(serial):
+            self._resting.add(rested)
+            self._epoll.register(fd, _INPUT)
+        else:
+            self._epoll.register(fd, _EVENTS)
+            self._begin(rested)
+
+    def _wake(self, fd: int) -> Connection | None:
+        """Something happens on a connection that rests; None if there is none, or it cannot go on."""
+        rested = self._resting.take(fd)
+        if rested is None:
+            return None
+        self._epoll.modify(fd, _EVENTS)
+        return self._begin(rested)
+
+    def _begin(self, rested: Rested) -> Connection | None:
+        serial, transport, since_at, is_stranger, was_given, source, port, user, _ = rested.given
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=rested.fd)
+        sock.setblocking(False)
+        slot = rested.slot
+        try:
+            counts = counts_of(sock) if was_given else NOTHING
+            local = sock.getsockname()[0]
+        except OSError:  # it has ended before we saw it
+            self._lose(sock, serial, slot, "ended early")
+            return None
+        if not was_given or not (slot is not None or any(counts)):
             channel = self._channels.accept(transport)
         else:
-            reading, writing = self._output.states_of(slot, serial, counted, consumed)
-            channel = self._channels.restore(transport, reading, writing, is_new=not consumed)
-        flow = Flow(transport, local, source, peer[1], connection_of(self._instance, serial))
+            reading, writing = self._output.states_of(slot, serial, counts)
+            channel = self._channels.restore(transport, reading, writing, is_new=not counts.consumed)
         if channel is None:
-            self._output.forget(serial)
-            if slot is not None:
-                self._states.free(slot)
-            self._drop(sock, serial, "not resumed")
-            return
+            self._lose(sock, serial, slot, "not resumed")
+            return None
+        flow = Flow(transport, local, source, port, connection_of(self._instance, serial))
         connection = Connection(serial, sock, flow, channel, since_at)
-        connection.is_stranger, connection.base = is_stranger, counted
-        connection.given, connection.slot, connection.user = consumed, slot, user
-        self.enter(connection)
-        self._output.go_on(connection, counted)
+        connection.is_stranger, connection.base, connection.given = is_stranger, *counts
+        connection.slot, connection.user, connection.heard_at = slot, user, rested.since
+        self._enter(connection)
+        if _shakes_hands(connection) and (oldest := self._shaking.begin(connection, source)):
+            self.end(oldest, "too many handshakes")
+        self._output.go_on(connection, counts.accepted)
+        return connection if connection in self else None
+
+    def _lose(self, sock: socket.socket, serial: bytes, slot: int | None, cause: str) -> None:
+        """One of a predecessor's cannot go on."""
+        self._epoll.unregister(sock)
+        self._output.forget(serial)
+        if slot is not None:
+            self._states.free(slot)
+        self._drop(sock, serial, cause)
 
     def enter(self, connection: Connection) -> None:
-        """It is there from now on."""
+        """One that we make is there from now on."""
+        self._epoll.register(connection.sock, _EVENTS)
+        self._enter(connection)
+
+    def _enter(self, connection: Connection) -> None:
         self._by_serial[connection.serial] = connection
         self._by_fd[connection.sock.fileno()] = connection
-        self._epoll.register(connection.sock, _EVENTS)
 
     def forget_rest(self) -> None:
         """The keeper has given all that were there: what is left in the table is of connections that ended."""
@@ -174,7 +213,7 @@ class Streams:
 
     def serve_one(self, fd: int, events: int, now: float) -> None:
         """The same of one descriptor, at which epoll(7) has seen `events`."""
-        connection = self._by_fd.get(fd)
+        connection = self._by_fd.get(fd) or self._wake(fd)
         if connection is None:
             return
         if connection.backlog is not None:
@@ -197,8 +236,11 @@ class Streams:
         If the flow names none: the one that we have made to whom `message` is for.
         """
         if flow.connection:
-            return self._by_serial.get(flow.connection[1:]) if flow.connection[0] == self._instance else None
+            return self._find(flow.connection[1:]) if flow.connection[0] == self._instance else None
         return self._dialling.find(flow, message)
+
+    def _find(self, serial: bytes) -> Connection | None:
+        return self._by_serial.get(serial) or self._wake(self._resting.find(serial))
 
     def send(self, message: bytes, flow: Flow, now: float) -> bool:
         """Send a message along a flow; to a new connection, if the flow names none. False: that is impossible."""
@@ -276,7 +318,9 @@ class Streams:
         """Connections now, of strangers, and with output that waits; messages; why connections ended."""
         return {
             "connections": self.count,
-            "connections.strangers": sum(each.is_stranger for each in self),
+            "connections.strangers": self._resting.strangers
+            + sum(each.is_stranger for each in self._by_serial.values()),
+            "connections.resting": len(self._resting),
             "connections.stalled": len(self._output.stalled),
             "rings": self._table.used,
             "messages.in": self._input.received,
@@ -287,8 +331,9 @@ class Streams:
 
     def close(self) -> None:
         """Let go of all; they go on in the successor."""
-        for connection in self:
+        for connection in self._by_serial.values():
             connection.sock.close()
+        self._resting.close()
         self._epoll.close()
         self._table.close()
 
@@ -298,6 +343,7 @@ class Streams:
         del self._by_fd[fd]
         self._epoll.unregister(fd)  # the parent's duplicate would keep it registered
         self._dialling.forget(connection)
+        self._shaking.end(connection)
         self._input.forget(connection)
 
     def _drop(self, sock: socket.socket, serial: bytes, cause: str) -> None:
@@ -319,15 +365,19 @@ class Streams:
 
     def _sweep_idle(self, now: float) -> None:
         limits = self._limits
-        for connection in list(self):
-            silent_s = now - connection.heard_at
+        for fd in self._resting.silent(limits.is_too_long, now):
+            self._wake(fd)
+        for connection in list(self._by_serial.values()):
             if connection.recent and now - connection.recent[-1][0] > RECENT_S:
                 connection.recent = None
-            if not connection.is_stranger:
-                if silent_s > limits.known_s:
-                    self.end(connection, "idle")
-            elif silent_s > (limits.stranger_s if connection.received else limits.silent_s):
-                self.end(connection, "idle stranger")
+            if limits.is_too_long(
+                connection.is_stranger, now - connection.heard_at, bool(connection.received)
+            ):
+                self.end(connection, "idle stranger" if connection.is_stranger else "idle")
+
+
+def _shakes_hands(connection: Connection) -> bool:
+    return getattr(connection.channel, "is_shaking_hands", False)
 
 
 def _discard(sock: socket.socket) -> None:

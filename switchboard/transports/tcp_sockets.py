@@ -35,8 +35,13 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def set_up(sock: socket.socket) -> None:
-    """Make a connection, accepted or about to be made, as all are to be."""
+    """Make a connection, accepted by others or about to be made, as all are to be."""
     sock.setblocking(False)
+    set_options(sock)
+
+
+def set_options(sock: socket.socket) -> None:
+    """Those of a connection; of one that listens, all that it accepts have them (tcp(7))."""
     with suppress(OSError):  # it may have ended meanwhile, which reading will tell
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -119,6 +119,11 @@ class TlsChannel:
         return f"{self._tls.version()} {(self._tls.cipher() or ('',))[0]}"
 
     @property
+    def is_shaking_hands(self) -> bool:
+        """Whether the handshake has not ended."""
+        return self._queue is not None
+
+    @property
     def reading(self) -> bytes:
         """As a Channel has it."""
         return bytes((self._begun,)) + self._records.reading if self._records else b""

@@ -6,7 +6,7 @@ from functools import partial
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.console.app import make_app
-from switchboard.console.secured import Https
+from switchboard.console.secured import Https, doubts_of
 from switchboard.console.server import Server
 from switchboard.console.sessions import load_key
 from switchboard.settings.model import Settings
@@ -30,6 +30,7 @@ class ConsoleService(Actor):
     has_inbox = False
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
+        self._settings = settings
         app = make_app(settings, context, load_key(settings.console_key_path))
         is_behind = bool(settings.console_url)
         self._server = Server(app, inherited_socket(), is_behind, Https.of(settings))
@@ -45,6 +46,12 @@ class ConsoleService(Actor):
         self._next_look = now + LOOK_S
         if not self._server.alive():
             raise ConsoleHung("the pages' thread does not answer")
+
+    def notes(self) -> list[str]:
+        """What is to be known of the certificate, if no edge-stream tells it."""
+        return (
+            [] if self._settings.has_tls or not self._settings.console_has_tls else doubts_of(self._settings)
+        )
 
     def stats(self) -> dict[str, float]:
         """Its connections."""

@@ -39,7 +39,7 @@ from switchboard.transports.channel import ChannelError
 from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Due, StreamLimits
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.keeping import NAME
+from switchboard.transports.keeper_words import NAME
 from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
 from switchboard.workers.edge_rx import ENOUGH, filter_policy

@@ -117,7 +117,8 @@ class UserRegister:
         return changed
 
     def tell(self) -> None:
-        """Take in what has changed, and tell the routers."""
+        """Take in what has changed, and tell the routers. To be called every second."""
+        self._store.keep_place()
         if self._users is not None:
             self._catch_up()
             self._publisher.send("users.number", [self._users.series, self._users.number])

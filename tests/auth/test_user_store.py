@@ -41,6 +41,30 @@ def test_it_is_there_after_a_restart(store: UserStore, tmp_path: Path) -> None:
     assert [each.user for each in again.users()] == ["lenka", "lukas"]
 
 
+def test_a_file_that_is_taken_away_is_made_again_before_it_is_changed(tmp_path: Path) -> None:
+    store = UserStore(tmp_path / "users.db")
+    fill(store, "lukas")
+    for path in tmp_path.glob("users.db*"):
+        path.unlink()
+    fill(store, "lenka")
+    again = UserStore(tmp_path / "users.db")
+    assert [each.user for each in again.users()] == ["lenka", "lukas"]
+    assert again.state() == store.state()
+    assert not store.writing.error
+
+
+def test_another_file_in_its_place_counts(tmp_path: Path) -> None:
+    store, other = UserStore(tmp_path / "users.db"), UserStore(tmp_path / "other.db")
+    fill(store, "lukas")
+    fill(other, "anna")
+    other.close()
+    for path in tmp_path.glob("users.db-*"):
+        path.unlink()
+    (tmp_path / "other.db").replace(tmp_path / "users.db")
+    fill(store, "lenka")
+    assert [each.user for each in UserStore(tmp_path / "users.db").users()] == ["anna", "lenka"]
+
+
 def test_new_changed_and_removed(store: UserStore) -> None:
     assert store.put([make_entry("lukas", REALM, "a")], AT) == 1
     assert store.put([make_entry("lukas", REALM, "b"), make_entry("lenka", REALM, "c")], AT) == 1

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from cli.conftest import Run
@@ -93,3 +94,20 @@ def test_table(switchboard: Run, answering: Callable[[str, str, Any], object]) -
     assert heading[:4] == ["name", "instance", "pid", "state"]
     assert ["journal", "0", "4711", "starting", "2", "pbx"] in lines
     assert len(lines) == len(NAMES)
+
+
+def test_only_this_host(switchboard: Run, answering: Answering, data_dir: Path) -> None:
+    """A probe of one host does not judge by the others."""
+    (data_dir / "switchboard.toml").write_text(
+        'history = false\nconsole = "off"\nrouters = 1\n'
+        '[hosts.alpha]\naddress = "127.0.0.1"\ncomponents = ["edge", "translator"]\n'
+        '[hosts.beta]\naddress = "127.0.0.2"\ncomponents = ["registrar", "router", "journal"]\n'
+    )
+    assert switchboard("keys", HOST="alpha", ROUTERS="1").status == 0
+    here = {name: workers for name, workers in board().items() if name in ("edge", "translator")}
+    for component, workers in here.items():
+        answering(f"{component}.control", "status", workers)
+    done = switchboard("status", "--here", "--json", HOST="alpha", ROUTERS="1")
+    names = [each["name"] for each in json.loads(done.stdout)["components"]]
+    assert (done.status, names) == (0, ["edge-rx", "edge-tx", "edge-stream", "translator"])
+    assert switchboard("status", HOST="alpha", ROUTERS="1").status == 1

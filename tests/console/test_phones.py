@@ -93,6 +93,7 @@ def test_a_phone_gets_its_configuration_once(open_console: Open) -> None:
     browser = open_console(domains=["pbx.example.com"], sip_port=5070)
     page = browser.get(make_link(browser, "lukas").headers["Location"]).text
     assert "<svg" in page
+    assert re.search(r">1(5m 00|4m 5\d)s</time> from now", page)
     url = page.partition('<code class="url">')[2].partition("<")[0]
     assert browser.head(url).status_code == 405
     answer = browser.get(url)
@@ -104,7 +105,7 @@ def test_a_phone_gets_its_configuration_once(open_console: Open) -> None:
 def url_of(browser: TestClient, made: Any) -> tuple[str, str]:
     """The page of a link that was made, and the link."""
     page = browser.get(made.headers["Location"]).text
-    return page, page.partition('<code class="url">')[2].partition("<")[0]
+    return page, page.rpartition('<code class="url">')[2].partition("<")[0]
 
 
 @pytest.mark.parametrize(

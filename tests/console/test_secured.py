@@ -21,10 +21,10 @@ from workers.test_edge_stream import Edge, request, response
 from wsproto import events
 
 from switchboard import codec
-from switchboard.console.secured import Https
+from switchboard.console.secured import Https, doubts_of
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import WSS, Flow
-from switchboard.transports.keeping import MESSAGE_OCTETS, Word
+from switchboard.transports.keeper_words import MESSAGE_OCTETS, Word
 from switchboard.transports.tls_files import make_anew
 
 REMOTE = "192.0.2.7"
@@ -146,6 +146,14 @@ def test_a_certificate_of_ones_own_makes_provisioning_https(data_dir: Path) -> N
         assert not https.allows_plain("", "/")
 
 
+@pytest.mark.parametrize(("console_tls", "expected"), [("auto", True), ("on", False)])
+def test_a_proxy_on_another_machine_may_do_without(data_dir: Path, console_tls: str, expected: bool) -> None:
+    proxied = {"console_url": "https://pbx.example.com", "console_password": PASSWORD_HASH}
+    https = Https.of(Settings(data_dir=data_dir, tls=True, console_tls=console_tls, **proxied))  # type: ignore[arg-type]
+    assert https
+    assert https.allows_plain(REMOTE, "/") is expected
+
+
 @pytest.mark.parametrize(
     "settings", [{}, {"tls": True, "console_tls": "off"}, {"tls": True, "console": "off"}]
 )
@@ -177,6 +185,15 @@ def test_without_a_certificate_browsers_get_an_alert(data_dir: Path) -> None:
             context.wrap_socket(raw)
         assert console.ask("/healthz")[0] == 200
         assert console.stats("bad_tls") == 1
+
+
+def test_what_is_to_be_known_of_the_certificate(data_dir: Path) -> None:
+    settings = prepare(data_dir, domains=["pbx.example.com"])
+    assert doubts_of(settings) == []
+    other = settings.model_copy(update={"domains": ("other.example.com",)})
+    assert "does not name other.example.com" in doubts_of(other)[0]
+    (settings.tls_path / "key.pem").unlink()
+    assert "cannot be read" in doubts_of(settings)[0]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def serving(
     data_dir: Path, before: Callable[[int], None] = lambda _: None, **settings: object
 ) -> Iterator[Console]:
     """`before` is called with the port when connections are queued, and not yet taken."""
-    with BusContext() as context, socket.create_server(("127.0.0.1", 0), backlog=QUEUE) as sock:
+    fd = socket.create_server(("127.0.0.1", 0), backlog=QUEUE).detach()
+    with BusContext() as context, socket.socket(fileno=fd) as sock:  # as a worker gets it
         before(sock.getsockname()[1])
         made = Settings(data_dir=data_dir, routers=1, history=False, **settings)  # type: ignore[arg-type]
         https, behind_proxy = Https.of(made), bool(made.console_url)

@@ -13,7 +13,7 @@ from wsproto import events
 
 from switchboard import codec
 from switchboard.sip.flow import WS
-from switchboard.transports.keeping import MESSAGE_OCTETS, NAME, Word
+from switchboard.transports.keeper_words import MESSAGE_OCTETS, NAME, Word
 
 HANDSHAKE = (
     "GET /sip?phone=1 HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: {origin}\r\n"

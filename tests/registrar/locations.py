@@ -121,6 +121,9 @@ class MemoryRemote:
     def is_known(self) -> bool:
         return self._at is not None
 
+    def doubts(self) -> list[tuple[str, str]]:
+        return []
+
     def close(self) -> None:
         pass
 

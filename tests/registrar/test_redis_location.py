@@ -4,6 +4,7 @@ import errno
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from switchboard.registrar.remote import ABSENT, Put, RemoteError
 from switchboard.registrar.shared import SharedStore
 from switchboard.registrar.store import Conflict
 from switchboard.storage.unusable import NotWritten
+from switchboard.transports.certificates import issue, make_authority, new_key
 
 ONE = Binding("sip:lukas@10.0.0.9", 1.0, time.time() + 3600, call_id="call-1", cseq=1)
 OTHER = Binding("sip:lukas@10.0.0.8", 1.0, time.time() + 1800, call_id="call-2", cseq=1)
@@ -227,7 +229,16 @@ def test_two_switchboards_with_prefixes_of_their_own(server: RedisServer, store:
 
 
 def test_a_user_of_an_acl_with_a_password_in_a_file(server: RedisServer, tmp_path: Path) -> None:
-    rights = ("~{switchboard:*}:*", "+@connection", "+@read", "+@write", "+@scripting", "+wait", "+time")
+    rights = (
+        "~{switchboard:*}:*",
+        "+@connection",
+        "+@read",
+        "+@write",
+        "+@scripting",
+        "+wait",
+        "+time",
+        "+info",
+    )
     server.do("ACL", "SETUSER", "sb", "on", ">s3cret", *rights)
     file = tmp_path / "password"
     file.write_text("s3cret\n")
@@ -258,3 +269,40 @@ def test_waiting_for_replicas(server: RedisServer, tmp_path: Path) -> None:
         assert outcome.is_done
         assert replica.do("EXISTS", f"{KEYS}user:eva")
     remote.close()
+
+
+def test_what_may_lose_registrations_is_told(server: RedisServer) -> None:
+    with closing(location_at(server).connect()) as remote:
+        assert [found for found, _ in remote.doubts()] == [
+            "without appendonly a restart of the server loses registrations"
+        ]
+        for option in (("maxmemory", "100mb"), ("maxmemory-policy", "allkeys-lru"), ("appendonly", "yes")):
+            server.do("CONFIG", "SET", *option)
+        assert [remedy for _, remedy in remote.doubts()] == ["set it to noeviction"]
+        server.do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        assert remote.doubts() == []
+    late = RedisLocation(RedisUrl.parse(server.url), lambda: time.time() - 3600)
+    with closing(late.connect()) as remote:
+        [(found, _)] = remote.doubts()
+        assert found == "its clock differs from ours by 3600 s"
+
+
+def test_over_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    signer, key = new_key(), new_key()
+    authority = make_authority(signer, "test", now)
+    files = {"ca": authority, "key": key, "cert": issue(authority, signer, key, ["127.0.0.1"], now)}
+    named = []
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        named += [f"--tls-{'ca-cert' if name == 'ca' else name}-file", str(tmp_path / name)]
+    port = free_port()
+    options = ("--tls-port", str(port), "--tls-auth-clients", "no")
+    with redis_server(tmp_path / "redis", *options, *named):
+        url = f"rediss://127.0.0.1:{port}"
+        location = RedisLocation(RedisUrl.parse(f"{url}?ca={tmp_path / 'ca'}"), time.time)
+        with closing(SharedStore(":memory:", location, time.time)) as store:
+            put_in_the_end(store, "lukas", ONE)
+        stranger = RedisLocation(RedisUrl.parse(url), time.time).connect()
+        with pytest.raises(RemoteError, match="(?i)certificate"):
+            stranger.check()

@@ -365,3 +365,23 @@ def test_a_descriptor_that_another_one_closes_is_not_served() -> None:
     assert len(served) == 1
     for fd in (fd for pipe in pipes for fd in pipe):
         os.close(fd)
+
+
+def test_a_number_that_another_descriptor_has_got_is_watched() -> None:
+    """One ends and another one comes in the same turn, as the link of a worker that is replaced."""
+    former, latter = os.pipe(), os.pipe()
+    os.write(former[1], b"!")
+    served: list[bytes] = []
+    watched: dict[int, Callable[[], None]] = {}
+
+    def follow() -> None:
+        os.close(former[0])
+        os.dup2(latter[0], former[0])
+        watched[former[0]] = lambda: served.append(os.read(former[0], 1))
+        os.write(latter[1], b"?")
+
+    watched[former[0]] = follow
+    assert Parent([], lambda _: None, [Alarm(0.05)], watched=watched).run() == 0
+    assert served == [b"?"]
+    for fd in (*former, *latter):
+        os.close(fd)

@@ -375,6 +375,7 @@ def test_nothing_serious_for_axe(
             "/registrations",
             "/phones",
             "/users",
+            "/connections",
         ]
         for path in [*paths, f"/users/one?user={phones[0].user}", f"/call?call_id={call_id}&message=2"]:
             page.goto(path)

@@ -1,11 +1,13 @@
 """The console's phone at an https address that is not localhost, where browsers allow the microphone by that alone."""
 
+import socket
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from system.browser import VOICE_FLAGS, open_browser, open_page
-from system.harness import Switchboard, free_port, wait_until
+from system.browser import VOICE_FLAGS, open_browser, open_page, serious_flaws
+from system.harness import PATIENCE_S, Switchboard, free_port, wait_until
 from system.test_phones_web import register, user_of
 
 from switchboard.settings.password import hash_password
@@ -82,3 +84,34 @@ def test_a_call_between_pages_that_outlives_console_and_edge(browser: Browser, o
         assert [office.cli("connections").stdout.count(name) for name in ("anna", "boris")] == [1, 1]
         anna.click("#phone-hang-up")
         expect(boris.locator("#phone-dial")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1360, 390])
+def test_pages_with_connections_and_the_authority(
+    browser: Browser, office: Switchboard, scheme: Literal["light", "dark"], width: int
+) -> None:
+    url = office.component("console")["address"]
+    user = f"desk-{scheme}-{width}"
+    with (
+        open_page(browser, url, color_scheme=scheme, viewport={"width": width, "height": 800}) as page,
+        socket.create_connection(office.address, PATIENCE_S),
+    ):
+
+        def check() -> None:
+            assert serious_flaws(page) == [], page.url
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+
+        log_in(page)
+        page.goto("/connections")
+        expect(page.locator("tbody tr", has_text="nobody yet")).not_to_have_count(0)
+        check()
+        user_of(office, user)
+        page.goto(f"/users/one?user={user}")
+        page.locator("summary", has_text="has to trust this switchboard").click()
+        check()
+        page.select_option("#transport", "tls")
+        page.get_by_role("button", name="Make a link and QR code").click()
+        page.get_by_role("button", name="Make a link with a new password").click()
+        expect(page.locator("main")).to_contain_text("First let the phone trust this switchboard")
+        check()

@@ -9,14 +9,14 @@ from pathlib import Path
 from switchboard import codec
 from switchboard.sip.flow import TCP
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.keeping import Word
+from switchboard.transports.keeper_words import Word
 from switchboard.transports.stream_table import make_table
 
 LIMIT_S = 5.0
 
 
 def given(serial: bytes) -> list[object]:
-    return [serial, TCP, 1.0, True, False, ""]
+    return [serial, TCP, 1.0, True, False, "", 9, "", []]
 
 
 def test_connections_for_which_there_was_no_descriptor_are_given_back() -> None:
@@ -50,6 +50,6 @@ def test_connections_for_which_there_was_no_descriptor_are_given_back() -> None:
         link.flush()
         thread.join()
         assert [each for each, _ in found] == [given(b"12345678")]
-        assert said == [[Word.HELLO, 2], [Word.GOT], [Word.CLOSED, [b"abcdefgh"]]]
+        assert said == [[Word.HELLO, 2], [Word.GOT, 2], [Word.CLOSED, [b"abcdefgh"]]]
         os.close(found[0][1])
         link.close()

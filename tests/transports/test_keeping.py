@@ -11,10 +11,13 @@ import pytest
 from transports.keepers import KeeperThread
 
 from switchboard.sip.flow import TCP, WS, WSS
+from switchboard.transports import kept
 from switchboard.transports.keeper_link import KeeperLink
-from switchboard.transports.keeping import AT_ONCE, Given, lend, visit
+from switchboard.transports.keeper_words import Given, lend, visit
 
 LIMIT_S = 5.0
+MANY = 80
+"""Connections on their way; more than may wait to be told of."""
 
 
 @pytest.fixture
@@ -67,9 +70,12 @@ def closed(phone: socket.socket) -> bool:
         return True
 
 
-def test_a_successor_gets_all_connections(make: Callable[..., KeeperThread], directory: Path) -> None:
+def test_a_successor_gets_all_connections(
+    make: Callable[..., KeeperThread], directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "AT_ONCE", MANY)
     keeper = make()
-    phones = [keeper.connect() for _ in range(2 * AT_ONCE + 1)]
+    phones = [keeper.connect() for _ in range(2 * MANY + 1)]
     first = Stream(directory)
     first.until(lambda: len(first.given) == len(phones))
     assert {(transport, stranger, before) for _, transport, _, stranger, before, *_ in first.given} == {
@@ -82,6 +88,7 @@ def test_a_successor_gets_all_connections(make: Callable[..., KeeperThread], dir
     second.until(lambda: second.link.is_complete)
     assert [each[:3] for each in second.given] == [each[:3] for each in first.given]
     assert all(each[4] for each in second.given)
+    assert {each[6] for each in second.given} == {each.getsockname()[1] for each in phones}
     phones[5].sendall(b"x")
     by_port = {socket.socket(fileno=os.dup(fd)) for fd in second.fds}
     ports = {each.getpeername()[1] for each in by_port}
@@ -110,11 +117,11 @@ def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], di
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()) as made,
     ):
-        first.link.tell_made(b"12345678", TCP, "127.0.0.1", 5.0, made.fileno())
+        first.link.tell_made(b"12345678", TCP, "127.0.0.1", 9, 5.0, made.fileno())
         first.close()
         second = Stream(directory)
         second.until(lambda: second.link.is_complete)
-        assert second.given == [[b"12345678", TCP, 5.0, False, True, "127.0.0.1", "", []]]
+        assert second.given == [[b"12345678", TCP, 5.0, False, True, "127.0.0.1", 9, "", []]]
         second.close()
         assert keeper.keeper.count == 1
 
@@ -128,7 +135,7 @@ def test_connections_that_we_make_have_the_same_limits(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         made = [socket.create_connection(listener.getsockname(), LIMIT_S) for _ in range(2)]
         for number, each in enumerate(made):
-            stream.link.tell_made(b"1234567%d" % number, TCP, "127.0.0.1", 5.0, each.fileno())
+            stream.link.tell_made(b"1234567%d" % number, TCP, "127.0.0.1", 9, 5.0, each.fileno())
         assert closed(made[1])
         assert (keeper.keeper.count, keeper.keeper.refused) == (1, 1)
         for each in made:
@@ -144,11 +151,12 @@ def test_a_connection_that_somebody_else_has_accepted_is_kept(
     with socket.create_server(("127.0.0.1", 0)) as console:
         phone = socket.create_connection(console.getsockname())
         taken, _ = console.accept()
+        port = phone.getsockname()[1]
         with visit(directory / "s") as desk, taken:
             lend(desk, taken, WS, "192.0.2.7")
     stream.until(lambda: len(stream.given) == 1)
     _, transport, _, *rest = stream.given[0]
-    assert (transport, rest) == (WS, [True, True, "192.0.2.7", "", []])
+    assert (transport, rest) == (WS, [True, True, "192.0.2.7", port, "", []])
     with socket.socket(fileno=os.dup(stream.fds[0])) as given:
         phone.sendall(b"hello")
         assert given.recv(5) == b"hello"
@@ -161,9 +169,11 @@ def test_what_was_handed_with_it_is_given_until_somebody_has_it(
 ) -> None:
     make()
     handed = [5, b"reading", 7, b"writing"]
-    ours, theirs = socket.socketpair()
-    with visit(directory / "s") as desk, ours, theirs:
-        lend(desk, theirs, WSS, "192.0.2.7", handed)
+    with socket.create_server(("127.0.0.1", 0)) as console, visit(directory / "s") as desk:
+        phone = socket.create_connection(console.getsockname())
+        taken, _ = console.accept()
+        with taken:
+            lend(desk, taken, WSS, "192.0.2.7", handed)
     first = Stream(directory)
     while not first.given:
         first.given = [given for given, _ in first.link.hear()]
@@ -175,6 +185,7 @@ def test_what_was_handed_with_it_is_given_until_somebody_has_it(
     third.until(lambda: third.link.is_complete)
     third.close()
     assert [each.given[0][-1] for each in (first, second, third)] == [handed, handed, []]
+    phone.close()
 
 
 def test_users_are_known_to_the_successor(make: Callable[..., KeeperThread], directory: Path) -> None:
@@ -189,7 +200,7 @@ def test_users_are_known_to_the_successor(make: Callable[..., KeeperThread], dir
     first.close()
     second = Stream(directory)
     second.until(lambda: second.link.is_complete)
-    assert [each[6] for each in second.given] == [f"user{number}" for number in range(len(phones))]
+    assert [each[7] for each in second.given] == [f"user{number}" for number in range(len(phones))]
     second.close()
     for each in phones:
         each.close()

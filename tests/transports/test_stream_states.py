@@ -1,13 +1,12 @@
 """States that outlive the process, and the counts of the kernel by which they are found."""
 
 import mmap
-import socket
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from switchboard.transports.stream_states import LARGEST_STATE, StreamStates, consumed_count, octets_of
+from switchboard.transports.stream_states import LARGEST_STATE, StreamStates, octets_of
 
 SLOTS = 4
 A, B, C = (bytes((number,)) * 8 for number in (1, 2, 3))
@@ -108,22 +107,3 @@ def test_what_nobody_asks_for_is_freed(memory: mmap.mmap) -> None:
     second.forget_rest()
     assert states(memory).find(A) is None
     assert b"key" not in bytes(memory)
-
-
-def test_the_kernel_counts_what_it_has_given() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as listener,
-        socket.create_connection(listener.getsockname()) as near,
-    ):
-        far, _ = listener.accept()
-        with far:
-            assert consumed_count(far) == 0
-            near.sendall(bytes(100))
-            assert len(far.recv(100, socket.MSG_PEEK)) == 100
-            assert consumed_count(far) == 0
-            far.recv(30)
-            assert consumed_count(far) == 30
-            near.shutdown(socket.SHUT_WR)
-            far.recv(70)
-            assert far.recv(1) == b""
-            assert consumed_count(far) in (100, 101)

@@ -1,7 +1,6 @@
-"""The table of what is yet to be written, and the kernel's own count, over real TCP."""
+"""The table of what is yet to be written."""
 
 import os
-import socket
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,6 @@ from switchboard.transports.stream_table import (
     RING_OCTETS,
     RINGS,
     StreamTable,
-    kernel_count,
     make_table,
 )
 
@@ -24,15 +22,6 @@ def fd() -> Iterator[int]:
     fd = make_table()
     yield fd
     os.close(fd)
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
-    with near, far:
-        yield near, far
 
 
 def test_a_successor_finds_what_was_left(fd: int) -> None:
@@ -95,25 +84,3 @@ def test_rings_are_bounded_and_used_again(fd: int) -> None:
     assert table.take(SERIAL, 0, 0, b"x" * (RING_OCTETS + 1)) is None
     assert table.take(SERIAL, 0, 0, b"x") == 7
     table.close()
-
-
-def accepted(sock: socket.socket) -> int:
-    try:
-        return sock.send(bytes(50_000))
-    except BlockingIOError:
-        return 0
-
-
-def test_the_kernel_counts_what_it_has_accepted(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Whether the peer has read it, or it waits."""
-    near, far = pair
-    near.setblocking(False)
-    for sock in pair:
-        before = kernel_count(sock)
-        sock.setblocking(False)
-        sent = 0
-        while more := accepted(sock):
-            sent += more
-            assert kernel_count(sock) == before + sent
-    far.recv(100_000)
-    assert kernel_count(near) > 100_000

@@ -4,6 +4,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from switchboard.bus.peer import Peer
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import TCP, Flow, connection_of
 from switchboard.sip.scan import scan
-from switchboard.transports.keeping import NAME
+from switchboard.transports import dialling
+from switchboard.transports.keeper_words import NAME
 from switchboard.workers.edge_stream import EdgeStream
 
 LIMIT_S = 3.0
@@ -579,3 +581,26 @@ def test_no_descriptor_is_left_behind(edge: Edge) -> None:
     edge.take_all()
     edge.serve_until(lambda: edge.service._streams.count == 0 and edge.keeper.keeper.count == 0)
     assert files() == before
+
+
+def test_of_those_that_are_dialled_at_one_host_the_oldest_gives_way(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers has answered before."""
+    monkeypatch.setattr(dialling, "SHARE_OF_HOST", 2)
+    edge.die()
+    edge.start()
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        flows = [Flow(TCP, "127.0.0.1", *each.getsockname()).pack() for each in listeners]
+        edge.service.receive("sip.send", [[flow, forwarded(router=1)] for flow in flows], time.monotonic())
+        edge.serve_until(lambda: sum(each.backlog is None for each in edge.service._streams) == 2)
+    assert edge.ended() == {"not_made": 1}
+
+    def told() -> Any:
+        if not edge.inboxes["router.1"].poll(0):
+            return None
+        subject, body = next_frame(edge.inboxes["router.1"])
+        return body if subject == "sip.undeliverable" else None
+
+    assert edge.serve_until(told) == [[flows[0], forwarded(router=1)]]

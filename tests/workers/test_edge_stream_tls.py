@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 from transports.test_websocket import REQUEST as UPGRADE
 from transports.test_websocket import frame
 from transports.tls_pairs import SUITES, TLS12, TLS13, Peer, client_context, prepare
-from workers.test_edge_stream import Edge, forwarded, later, request, response
+from workers.test_edge_stream import LIMIT_S, Edge, forwarded, later, request, response
 
 from switchboard.sip.flow import TLS, WSS, Flow
+from switchboard.transports import streams
 
 Start = Callable[..., Edge]
 
@@ -290,3 +291,17 @@ def test_a_server_that_shakes_no_hands_is_not_waited_for(start: Start) -> None:
     assert edge.ended() == {"not_made": 1}
     inbox = edge.inboxes["router.1"]
     edge.serve_until(lambda: inbox.poll(0) and next_frame(inbox)[0] == "sip.undeliverable")
+
+
+def test_the_oldest_handshake_of_a_source_gives_way(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that have ended do not count."""
+    monkeypatch.setattr(streams, "HANDSHAKES_OF_SOURCE", 2)
+    edge = start()
+    phones = [Phone(edge) for _ in range(3)]
+    silent = [edge.connect() for _ in range(3)]
+    assert edge.ended() == {"too_many_handshakes": 1}
+    silent[0].settimeout(LIMIT_S)
+    assert silent[0].recv(1) == b""
+    for phone in phones:
+        phone.say(request("OPTIONS"))
+        edge.items()

@@ -12,7 +12,7 @@ from workers.test_edge_stream import Edge, request, response
 
 from switchboard.sip.flow import WS, Flow
 from switchboard.transports.connection import StreamLimits
-from switchboard.transports.keeping import NAME, lend, visit
+from switchboard.transports.keeper_words import NAME, lend, visit
 
 
 @pytest.fixture

@@ -73,6 +73,16 @@ def entries(*names: str, realm: str = REALM) -> list[list[str]]:
     return [list(make_entry(name, realm, "secret of " + name)) for name in names]
 
 
+def test_users_db_is_made_again_within_a_second_if_it_is_taken_away(make: Make) -> None:
+    register, _ = make()
+    register.answer("user.put", [list(make_entry("lukas", REALM, "secret"))])
+    register.path.unlink()
+    register.tell()
+    register.close()
+    _, users = make()
+    assert "lukas" in users
+
+
 def test_a_change_is_in_force_told_and_kept_at_once(make: Make, told: Told) -> None:
     register, users = make()
     assert register.answer("user.put", entries("lukas", "lenka")) == 2

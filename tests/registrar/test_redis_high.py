@@ -1,0 +1,130 @@
+"""Locations on servers that take over from each other: Sentinel and Cluster, real ones."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+from redis_server import RedisServer, free_port, redis_server
+from registrar.locations import await_true, tend
+from registrar.test_redis_location import ONE, OTHER, put, put_in_the_end
+
+from switchboard.registrar.binding import Binding
+from switchboard.registrar.redis_location import RedisLocation
+from switchboard.registrar.redis_url import CLUSTER_SHARDS, RedisUrl
+from switchboard.registrar.shared import SharedStore
+from switchboard.storage.unusable import NotWritten
+
+DOWN_AFTER_MS = 1000
+SENTINELS = 3
+NODES = 3
+SLOTS = 16384
+TAKE_OVER_S = 30.0
+BACK_WITHIN_S = 2.0
+"""Once the new server is there; the Sentinels may tell it a moment later."""
+
+
+def store_at(url: str, wait_replicas: int = 0) -> "closing[SharedStore]":
+    location = RedisLocation(RedisUrl.parse(url), time.time, wait_replicas=wait_replicas)
+    return closing(SharedStore(":memory:", location, time.time))
+
+
+@contextmanager
+def watched(directory: Path) -> Iterator[tuple[RedisServer, RedisServer, str]]:
+    """A server, its replica, and the URL by their Sentinels."""
+    with ExitStack() as stack:
+        server = stack.enter_context(redis_server(directory / "one"))
+        of_it = ("--replicaof", f"127.0.0.1 {server.port}")
+        replica = stack.enter_context(redis_server(directory / "two", *of_it))
+        ports = []
+        for each in range(SENTINELS):
+            place = directory / f"sentinel{each}"
+            place.mkdir()
+            file = place / "sentinel.conf"
+            file.write_text(
+                f"sentinel monitor sb 127.0.0.1 {server.port} 2\n"
+                f"sentinel down-after-milliseconds sb {DOWN_AFTER_MS}\n"
+                "sentinel failover-timeout sb 5000\n"
+            )
+            ports.append(stack.enter_context(redis_server(place, sentinel=file)).port)
+        await_true(lambda: replica.do("ROLE")[3] == b"connected", TAKE_OVER_S)
+        yield server, replica, "redis+sentinel://" + ",".join(f"127.0.0.1:{each}" for each in ports) + "/sb"
+
+
+def test_when_a_replica_takes_over_nobody_is_lost_and_registers_go_on(tmp_path: Path) -> None:
+    with watched(tmp_path) as (server, replica, url), store_at(url, wait_replicas=0) as store:
+        tend(store, lambda: not store.writing.error)
+        put(store, "lukas", ONE)
+        server.kill()
+        await_true(lambda: replica.do("ROLE")[0] == b"master", TAKE_OVER_S)
+        since = time.monotonic()
+        tend(store, lambda: takes(store, "eva", OTHER), TAKE_OVER_S)
+        assert time.monotonic() - since < BACK_WITHIN_S
+        with store_at(url) as other:
+            tend(other, lambda: other.bindings("lukas") == [ONE] and other.bindings("eva") == [OTHER])
+
+
+def takes(store: SharedStore, user: str, *bindings: Binding) -> bool:
+    """Whether it takes this change."""
+    if store.writing.error:
+        return False
+    try:
+        put_in_the_end(store, user, *bindings)
+    except NotWritten:
+        return False
+    return True
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[list[RedisServer]]:
+    """Three nodes, which share the slots."""
+    with ExitStack() as stack:
+        nodes, buses = [], [free_port() for _ in range(NODES)]
+        for each in range(NODES):
+            options = ("--cluster-enabled", "yes", "--cluster-port", str(buses[each]))
+            nodes.append(stack.enter_context(redis_server(tmp_path / f"node{each}", *options)))
+        for each, node in enumerate(nodes):
+            node.do("CLUSTER", "ADDSLOTSRANGE", SLOTS * each // NODES, SLOTS * (each + 1) // NODES - 1)
+            node.do("CLUSTER", "SET-CONFIG-EPOCH", each + 1)
+        for node, bus in zip(nodes[1:], buses[1:], strict=True):
+            nodes[0].do("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
+        await_true(lambda: all(b"cluster_state:ok" in state(node) for node in nodes), TAKE_OVER_S)
+        yield nodes
+
+
+def state(node: RedisServer) -> bytes:
+    found: bytes = node.do("CLUSTER", "INFO")
+    return found if isinstance(found, bytes) else str(found).encode()
+
+
+def test_a_cluster_keeps_all_of_a_user_on_one_node(cluster: list[RedisServer]) -> None:
+    url = f"redis+cluster://127.0.0.1:{cluster[0].port}"
+    with store_at(url) as store, store_at(url) as other:
+        with store.batch():
+            for each in range(200):
+                store.put(f"user{each}", [ONE])
+        assert all(node.do("DBSIZE") > 10 for node in cluster)
+        tend(other, lambda: other.count() == (200, 200))
+        put_in_the_end(other, "user7", ONE, OTHER)
+        tend(store, lambda: store.bindings("user7") == [ONE, OTHER])
+        assert sum(node.do("DBSIZE") for node in cluster) <= 200 + 3 * CLUSTER_SHARDS
+
+
+def test_when_a_slot_moves_registers_go_on(cluster: list[RedisServer]) -> None:
+    url = f"redis+cluster://127.0.0.1:{cluster[0].port}"
+    with store_at(url) as store:
+        put(store, "lukas", ONE)
+        [holder] = [node for node in cluster if node.do("KEYS", "*user:lukas")]
+        [key] = holder.do("KEYS", "*user:lukas")
+        slot = holder.do("CLUSTER", "KEYSLOT", key)
+        target = next(node for node in cluster if node is not holder)
+        ids = {node: node.do("CLUSTER", "MYID").decode() for node in (holder, target)}
+        target.do("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[holder])
+        holder.do("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+        keys = holder.do("CLUSTER", "GETKEYSINSLOT", slot, 100)
+        holder.do("MIGRATE", "127.0.0.1", target.port, "", 0, 2000, "KEYS", *keys)
+        for node in (target, holder):
+            node.do("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+        tend(store, lambda: takes(store, "lukas", ONE, OTHER), TAKE_OVER_S)
+        assert target.do("EXISTS", key)
