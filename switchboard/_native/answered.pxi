@@ -1,20 +1,20 @@
-# The memory of non-INVITE server transactions: the twin of Answered in registrar/transactions.py.
+# Answers by transaction, for retransmissions: the twin of Answered in registrar/transactions.py.
 
 cdef struct Answer:
     Node node
     Answer *following
     double until
     PyObject *answer
-    Py_ssize_t size  # of the key, which stands behind
+    Py_ssize_t size  # of the key, which follows this struct
 
 
 cdef class Answered:
-    """Answers by transaction: `registrar/transactions.py` says what it does."""
+    """Answers by transaction; `registrar/transactions.py` documents the methods."""
 
     cdef Table _table
     cdef Answer *_first
     cdef Answer *_last
-    cdef Answer *_begun  # the last one at `begin`; NULL: none that is left
+    cdef Answer *_begun  # the last answer at `begin` that is still there; NULL without one
     cdef double _lifetime_s
     cdef Py_ssize_t _keep
 
@@ -53,7 +53,7 @@ cdef class Answered:
     cdef int keep(self, Slice key, object answer, double now) except -1:
         cdef Answer *one = self._at(key)
         if one != NULL:
-            take_from(&self._table, &one.node)  # it is dropped in its turn
+            take_from(&self._table, &one.node)  # the queue drops it later
         one = <Answer *>malloc(sizeof(Answer) + key.size)
         if one == NULL:
             raise MemoryError
@@ -71,7 +71,7 @@ cdef class Answered:
         return 0
 
     cdef object found(self, Slice key, double now):
-        """The answer, None if there is none or its time is over."""
+        """The answer; None without one, or if it has expired."""
         cdef Answer *one = self._at(key)
         return <object>one.answer if one != NULL and one.until > now else None
 

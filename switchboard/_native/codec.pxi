@@ -1,8 +1,8 @@
-"""Compiled twin of `codec.pack`; what is not plain, or cannot be packed, is left to the reference."""
+"""Compiled twin of `codec.pack`. Values that are odd, or cannot be packed, are left to the reference."""
 
 cdef enum:
     DEEPEST = 64
-    KEPT = 1 << 20  # so much room is kept for the next value
+    KEPT = 1 << 20  # room that is kept for the next value
 
 cdef uint8_t *_packed = NULL
 cdef Py_ssize_t _packed_size = 0, _packed_room = 0
@@ -32,7 +32,7 @@ cdef inline void _put_number(uint8_t first, uint64_t number, int octets) noexcep
 
 
 cdef inline void _put_head(Py_ssize_t length, uint8_t few, Py_ssize_t most, uint8_t one, uint8_t two) noexcept:
-    """Write the head of what has a length; `one` is 0 where a length has two octets at least."""
+    """Write the head of a value with a length. `one`: 0 if a length has at least two octets."""
     if length < most:
         _put_number(few | <uint8_t>length, 0, 0)
     elif one and length < 0x100:
@@ -76,7 +76,7 @@ cdef inline int _put_octets(const void *start, Py_ssize_t length) except -1:
 
 
 cdef bint _put(object value, int depth) except -1:
-    """Write a value; False if that is not for us."""
+    """Write a value; False if the reference has to do it."""
     cdef Py_ssize_t length, at = 0
     cdef int overflow = 0
     cdef int64_t number

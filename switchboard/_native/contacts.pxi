@@ -1,15 +1,15 @@
-# Plain contacts (registrar/contacts.py, binding.py): what a REGISTER wants, what is bound, and whether they are the same.
+# Plain contacts, those of a REGISTER and those that are bound, and their comparison (registrar/contacts.py).
 #
-# A plain URI is `sip:user@host:port;parameters` without escapes, its host in lower case: two of them that differ in
-# user, host or port are not equivalent (RFC 3261 §19.1.4), whatever else they say. All else is odd.
+# A plain URI is `sip:user@host:port;parameters` without escapes, with a host in lower case. Two plain URIs that differ
+# in user, host or port are not equivalent (RFC 3261 §19.1.4), whatever their parameters. Any other URI is odd.
 
 cdef enum:
-    PLAIN_FIELDS = 11  # of a binding, which has a flow besides if it is over a connection
+    PLAIN_FIELDS = 11  # of a binding; one over a connection has a flow in addition
 
 cdef enum Likeness:
     DIFFERENT
     SAME
-    UNCLEAR  # the reference is to say
+    UNCLEAR  # the reference decides
 
 cdef struct PlainUri:
     Slice user
@@ -17,7 +17,7 @@ cdef struct PlainUri:
     Slice place  # host and port
 
 cdef struct Wanted:
-    # One Contact. `expires`: seconds, -1 if it does not say. `q` in thousandths, -1 if it has none.
+    # One Contact. `expires`: seconds, `q`: thousandths; -1 without the parameter.
     Slice uri
     PlainUri plain
     Slice instance  # with its angle brackets
@@ -26,14 +26,14 @@ cdef struct Wanted:
     int q
 
 cdef struct Bound:
-    # A binding of the table, and all of it, packed.
+    # A binding of the table. `packed`: all of its octets.
     Slice packed
     Slice contact, next_hop, params, call_id, user_agent, source, branch, flow
     double q, until, cseq
 
 
 cdef const uint8_t *_past_digits(const uint8_t *at, const uint8_t *end, int most, int64_t *number) noexcept nogil:
-    """Read at most so many digits; NULL if there is none, or more."""
+    """Read up to `most` digits. Returns their end; NULL if there are none, or more."""
     cdef const uint8_t *start = at
     number[0] = 0
     while at < end and c'0' <= at[0] <= c'9' and at - start <= most:
@@ -81,7 +81,7 @@ cdef bint read_plain_uri(Slice uri, PlainUri *found) noexcept nogil:
 
 
 cdef inline int likeness_of(Slice uri, const PlainUri *plain, Slice other) noexcept nogil:
-    """Of a plain URI and a bound one."""
+    """Compare a plain URI with a bound one."""
     cdef PlainUri others
     if same(uri, other):
         return SAME
@@ -202,7 +202,7 @@ cdef void put_params(Buffer *to, const Wanted *wanted) noexcept nogil:
 
 
 cdef int is_successor(const Wanted *wanted, Slice params) noexcept nogil:
-    """Whether the contact is of the instance and the flow of what is bound with these parameters (RFC 5626 §6.1)."""
+    """Whether contact and binding, which has these parameters, have the same instance and flow (RFC 5626 §6.1)."""
     cdef const uint8_t *end = params.at + params.size
     cdef const uint8_t *at = params.at
     cdef Slice instance, reg_id
@@ -233,7 +233,7 @@ cdef int is_successor(const Wanted *wanted, Slice params) noexcept nogil:
 
 
 cdef int _names_instance(Slice params) noexcept nogil:
-    """Whether what is bound with these parameters is of an instance: SAME if it is, DIFFERENT if not."""
+    """Whether a binding with these parameters names an instance: SAME if it does, DIFFERENT if not."""
     cdef const uint8_t *end = params.at + params.size
     cdef const uint8_t *at = params.at
     while end - at > 16:
@@ -244,7 +244,7 @@ cdef int _names_instance(Slice params) noexcept nogil:
 
 
 cdef int meant(const Wanted *wanted, bint is_added, Slice flow, Slice call_id, const Bound *bound) noexcept nogil:
-    """Whether the contact takes the place of what is bound, or removes it (`_is_meant` of rebind.py).
+    """Whether the contact replaces or removes the binding (`_is_meant` of rebind.py).
 
     `flow`: over which it came, nothing for UDP.
     """

@@ -1,4 +1,5 @@
-# CRC-32 as zlib counts it, sixteen octets at a time: table k holds what an octet does that k more follow.
+# CRC-32 as zlib computes it, sixteen octets at a time (slicing-by-16): table k has the effect of an octet that is
+# followed by k others.
 
 from libc.stdint cimport uint32_t
 
@@ -27,7 +28,7 @@ cdef inline uint32_t _crc_word(const unsigned char *at) noexcept nogil:
 
 
 cdef inline uint32_t _crc_of_word(uint32_t word, int followed) noexcept nogil:
-    """What these four octets do that `followed` more octets of the step follow."""
+    """The effect of four octets that are followed by `followed` others of the same step."""
     return (
         _crc[followed + 3][word & 0xFF]
         ^ _crc[followed + 2][word >> 8 & 0xFF]
@@ -42,7 +43,7 @@ cdef uint32_t crc32_of(const unsigned char *data, size_t size) noexcept nogil:
 
 
 cdef uint32_t crc32_on(uint32_t crc, const unsigned char *data, size_t size) noexcept nogil:
-    """Go on with a sum."""
+    """Continue a sum."""
     crc = ~crc
     while size >= CRC_STEP:
         crc = (

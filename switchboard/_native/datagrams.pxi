@@ -71,6 +71,7 @@ cdef extern from "<netinet/in.h>" nogil:
 cdef extern from "<arpa/inet.h>" nogil:
     const char *inet_ntop(int, const void *, char *, unsigned int)
     uint16_t ntohs(uint16_t)
+    uint32_t ntohl(uint32_t)
     uint16_t htons(uint16_t)
 
 cdef extern from "<net/if.h>" nogil:
@@ -117,11 +118,16 @@ cdef int _know_errors() except -1:
 
 
 cdef class Receiver:
-    """Owns the buffers: 4 MB of address space, of which the kernel provides the pages that datagrams have reached."""
+    """Owns the buffers: 4 MB of address space, of which the kernel provides the pages that datagrams have reached.
+
+    `advertised`: four octets, what peers outside see of an inner address of ours (sip/advertised.py), or none.
+    """
 
     cdef void *_memory
+    cdef uint32_t _advertised
 
-    def __cinit__(self):
+    def __cinit__(self, bytes advertised=b""):
+        self._advertised = _in_network_order(advertised)
         cdef Buffers *buffers = <Buffers *>calloc(1, sizeof(Buffers))
         cdef int number
         _know_errors()
@@ -163,7 +169,7 @@ cdef class Receiver:
         arrival.data = <unsigned char *>buffers.slots.slots[number].vector.iov_base
         arrival.size = buffers.slots.headers[number].msg_len
         if buffers.slots.slots[number].name.ss_family == AF_INET:
-            _read_ipv4(header, arrival)
+            _read_ipv4(header, arrival, self._advertised)
         else:
             _read_ipv6(header, arrival)
 
@@ -176,7 +182,27 @@ cdef void _prepare(Slots *slots, int number) noexcept nogil:
     header.msg_control = slots.slots[number].ancillary
 
 
-cdef void _read_ipv4(msghdr *header, Arrival *arrival) noexcept:
+cdef uint32_t _in_network_order(bytes address) noexcept:
+    """An IPv4 address, packed; 0 for none."""
+    cdef uint32_t packed = 0
+    if PyBytes_GET_SIZE(address) == IPV4_SIZE:
+        memcpy(&packed, PyBytes_AS_STRING(address), IPV4_SIZE)
+    return packed
+
+
+cdef bint _is_inner(uint32_t packed) noexcept nogil:
+    """Twin of `is_inner`; `packed`: in network byte order."""
+    cdef uint32_t address = ntohl(packed)
+    cdef uint32_t first = address >> 24
+    return (
+        first == 10 or first == 127
+        or address >> 20 == 0xac1  # 172.16.0.0/12
+        or address >> 16 == 0xc0a8 or address >> 16 == 0xa9fe  # 192.168.0.0/16, 169.254.0.0/16
+        or address >> 22 == 0x64400000 >> 22  # 100.64.0.0/10
+    )
+
+
+cdef void _read_ipv4(msghdr *header, Arrival *arrival, uint32_t advertised) noexcept:
     cdef sockaddr_in *source = <sockaddr_in *>header.msg_name
     cdef cmsghdr *ancillary = CMSG_FIRSTHDR(header)
     cdef in_pktinfo information
@@ -186,6 +212,8 @@ cdef void _read_ipv4(msghdr *header, Arrival *arrival) noexcept:
         if ancillary.cmsg_level == IPPROTO_IP and ancillary.cmsg_type == IP_PKTINFO:
             memcpy(&information, CMSG_DATA(ancillary), sizeof(in_pktinfo))
         ancillary = CMSG_NXTHDR(header, ancillary)
+    if advertised and _is_inner(information.ipi_spec_dst.s_addr) and not _is_inner(source.sin_addr.s_addr):
+        information.ipi_spec_dst.s_addr = advertised
     to = write_address(to, 0, &information.ipi_spec_dst, IPV4_SIZE if information.ipi_spec_dst.s_addr else 0)
     arrival.host = to - arrival.flow
     _end_flow(arrival, write_address(to, 0, &source.sin_addr, IPV4_SIZE), source.sin_port)
@@ -254,15 +282,18 @@ cdef class BatchSender:
     """Sends the items of whole frames. Twin of `Sender`, which keeps the sockets open.
 
     `ipv4`, `ipv6`: file descriptors, -1 without a socket. `..._wildcard`: whether the socket is bound to all
-    addresses, so that each datagram has to name its source address. `retried`: as in `Sender`.
+    addresses, so that each datagram has to name its source address; from `advertised` (four octets, or none) the
+    kernel chooses it. `retried`: as in `Sender`.
     """
 
     cdef readonly Py_ssize_t retried
     cdef int _ipv4, _ipv6
     cdef bint _ipv4_wildcard, _ipv6_wildcard
+    cdef uint32_t _advertised
     cdef Slots *_slots
 
-    def __cinit__(self, int ipv4, bint ipv4_wildcard, int ipv6, bint ipv6_wildcard):
+    def __cinit__(self, int ipv4, bint ipv4_wildcard, int ipv6, bint ipv6_wildcard, bytes advertised=b""):
+        self._advertised = _in_network_order(advertised)
         cdef int number
         _know_errors()
         self._slots = <Slots *>calloc(1, sizeof(Slots))
@@ -356,6 +387,8 @@ cdef class BatchSender:
         item.has_source = parts.local[0] and (self._ipv4_wildcard if size == IPV4_SIZE else self._ipv6_wildcard)
         if item.has_source and parts.local[0] != size:
             return False
+        if self._advertised and size == IPV4_SIZE and item.has_source:
+            item.has_source = memcmp(parts.local + 1, &self._advertised, IPV4_SIZE) != 0
         memcpy(&item.source, parts.local + 1, size if item.has_source else 0)
         return True
 

@@ -19,14 +19,14 @@ cdef double _ring_repeat_s = REPEAT_S
 
 cdef struct RingItem:
     unsigned long long number
-    unsigned char *octets  # the packed list, its number the first element
+    unsigned char *octets  # the packed list, which begins with its number
     Py_ssize_t size
 
 cdef struct Ring:
     Log *log
     RingItem *items
     size_t room
-    size_t first  # where the oldest is, modulo `room`
+    size_t first  # place of the oldest event, modulo `room`
     size_t count
     size_t keep
     unsigned long long last
@@ -37,7 +37,7 @@ cdef struct Ring:
 
 
 cdef void ring_init(Ring *ring, Log *log, size_t keep) noexcept nogil:
-    """Make an empty ring whose events are kept in `log`."""
+    """Initialise an empty ring whose events are kept in `log`."""
     memset(ring, 0, sizeof(Ring))
     ring.log, ring.keep = log, keep
 
@@ -50,7 +50,7 @@ cdef void ring_free(Ring *ring) noexcept nogil:
 
 
 cdef unsigned long long ring_put(Ring *ring, const unsigned char *rest, Py_ssize_t size) noexcept nogil:
-    """Give an event the next number, from 1, and return that; 0: out of memory, or `rest` is no packed list.
+    """Give an event the next number, from 1 on, and return it; 0: out of memory, or `rest` is not a packed list.
 
     `rest` is the msgpack list `[kind, call_id, from_tag, at, detail…]` with its own head, which counts these
     elements: its octets are the value in the log. In the ring, and in frames, the number stands before them and is
@@ -73,7 +73,7 @@ cdef unsigned long long ring_put(Ring *ring, const unsigned char *rest, Py_ssize
 
 
 cdef int ring_keep(Ring *ring, unsigned long long number, const unsigned char *rest, Py_ssize_t size) noexcept nogil:
-    """Append the event of that number, which is in the log. -1: out of memory, -2: `rest` is no packed list."""
+    """Append the event of that number, which is in the log. -1: out of memory, -2: `rest` is not a packed list."""
     cdef unsigned char *octets
     cdef unsigned char *at
     cdef RingItem *item
@@ -97,7 +97,7 @@ cdef int ring_keep(Ring *ring, unsigned long long number, const unsigned char *r
 
 
 cdef size_t ring_due(Ring *ring, double now, size_t at_most, size_t *skip) noexcept nogil:
-    """Return how many events are to be told now, and behind how many that were told. `now`: monotonic s."""
+    """Return how many events to send now, and how many sent ones precede them. `now`: monotonic s."""
     cdef size_t low = 0, high = ring.count, middle
     if ring.is_awaiting and now - ring.quiet_since >= _ring_repeat_s:
         ring.told = 0
@@ -117,7 +117,7 @@ cdef inline bint ring_has_news(Ring *ring) noexcept nogil:
 
 
 cdef inline double ring_deadline(Ring *ring) noexcept nogil:
-    """When something is to be told again, monotonic s; INFINITY while nothing waits."""
+    """When to send events again, monotonic s; INFINITY while none waits."""
     return ring.quiet_since + _ring_repeat_s if ring.is_awaiting else INFINITY
 
 
@@ -129,13 +129,13 @@ cdef void ring_told(Ring *ring, unsigned long long number, double now) noexcept 
 
 
 cdef inline void ring_held(Ring *ring, double now) noexcept nogil:
-    """The journal has what it was told, and waits for its disk: it need not be told again for now."""
+    """The journal has received the events, and waits for its disk: they need not be sent again for now."""
     if ring.is_awaiting:
         ring.quiet_since = now
 
 
 cdef size_t ring_acknowledge(Ring *ring, unsigned long long number, double now) noexcept nogil:
-    """The journal has everything up to `number`; return how many events are kept no more."""
+    """The journal has acknowledged all events up to `number`. Returns how many are no longer kept."""
     cdef size_t before = ring.count
     while ring.count > 0 and _ring_item(ring, 0).number <= number:
         _ring_erase_oldest(ring)
@@ -157,7 +157,7 @@ cdef void _ring_pop(Ring *ring) noexcept nogil:
 cdef void _ring_erase_oldest(Ring *ring) noexcept nogil:
     cdef unsigned char key[RING_KEY_BYTES]
     _ring_key(key, _ring_item(ring, 0).number)
-    log_erase(ring.log, key, RING_KEY_BYTES)  # without memory for that, a successor tells it once more
+    log_erase(ring.log, key, RING_KEY_BYTES)  # if memory is short, the event stays, and a successor sends it again
     _ring_pop(ring)
 
 
@@ -235,16 +235,16 @@ cdef class NativeEventRing:
 
     @property
     def waiting(self):
-        """How many events are not acknowledged."""
+        """The number of events that are not acknowledged."""
         return self.ring.count
 
     @property
     def has_news(self):
-        """Whether something is to be told now."""
+        """Whether there are events to send now."""
         return ring_has_news(&self.ring)
 
     def put(self, bytes event not None):
-        """Give `event` the next number, and return that. ValueError: it is no packed list."""
+        """Give `event` the next number, and return it. ValueError: it is not a packed list."""
         cdef unsigned long long number = ring_put(
             &self.ring, <const unsigned char *>PyBytes_AS_STRING(event), PyBytes_GET_SIZE(event)
         )
@@ -253,7 +253,7 @@ cdef class NativeEventRing:
         return number
 
     def restore(self, unsigned long long last, events):
-        """Take over what a predecessor kept: the last number it gave, and what is in the log, by number."""
+        """Take over from a predecessor: its last number, and the events in the log, by number."""
         cdef bytes event
         self.ring.last = last
         for number, event in sorted(events):
@@ -270,7 +270,7 @@ cdef class NativeEventRing:
         return 0
 
     def take(self, double now, size_t at_most=256):
-        """Return what is to be told now, oldest first: how many, their octets, the last number; 0, b"", 0: nothing."""
+        """Return the events to send now, oldest first: their count, octets, and last number; 0, b"", 0 without any."""
         cdef size_t skip = 0, place, count = ring_due(&self.ring, now, at_most, &skip)
         cdef Py_ssize_t size = 0
         for place in range(skip, skip + count):
@@ -287,17 +287,17 @@ cdef class NativeEventRing:
         ring_told(&self.ring, number, now)
 
     def held(self, double now):
-        """The journal has what it was told, and waits for its disk: it need not be told again for now."""
+        """The journal has received the events, and waits for its disk: they need not be sent again for now."""
         ring_held(&self.ring, now)
 
     def acknowledge(self, unsigned long long number, double now):
-        """The journal has everything up to `number`; return how many events are kept no more.
+        """The journal has acknowledged all events up to `number`. Returns how many are no longer kept.
 
         A journal that says the same number again misses what follows it: that is no reason to wait longer.
         """
         return ring_acknowledge(&self.ring, number, now)
 
     def next_deadline(self):
-        """When something is to be told again; None while nothing waits."""
+        """When to send events again (monotonic s); None while none waits."""
         cdef double deadline = ring_deadline(&self.ring)
         return None if deadline == INFINITY else deadline

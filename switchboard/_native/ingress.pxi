@@ -90,7 +90,7 @@ cdef class Ingress:
 
     def __init__(self, dispatcher, edge_filter, outboxes, *form):
         _know_names()
-        self._receiver = Receiver()
+        self._receiver = Receiver(reference("socket", "inet_aton")(edge_filter.policy.advertised or "0.0.0.0"))
         self._dispatcher = dispatcher
         make_reference = reference("switchboard.edge.ingress", "IngressInPython")
         self._reference = make_reference(dispatcher, edge_filter, outboxes, *form)

@@ -1,5 +1,9 @@
-# The keys of a log and where their values are: a hash table by open addressing (linear probing, no tombstones:
-# what stands behind a removed key moves up), whose entries are a list besides, the one written longest ago first.
+# The index of a log: its keys, and the places of their values.
+#
+# Theory. The index is a hash table with open addressing and linear probing. A slot has the hash of its entry, so a
+# probe reads an entry's memory only if the hashes agree. There are no tombstones: when an entry is removed, the entries
+# behind it that belong into an earlier slot move up. All entries are also in a list, the one that was written longest
+# ago first, because the cleaning of the log begins with the oldest values.
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -9,11 +13,11 @@ cdef enum:
     INDEX_ROOM = 1024  # slots of the first table, a power of two
 
 cdef struct LogSegment:
-    LogSegment *next  # the one begun after it
+    LogSegment *next  # the segment that was begun after it
     long number
     Py_ssize_t size
-    Py_ssize_t residents  # values that are alive in it
-    int reader  # a descriptor, -1: none is open
+    Py_ssize_t residents  # live values in it
+    int reader  # a descriptor; -1: the file is not open
 
 cdef struct LogEntry:
     LogEntry *older
@@ -23,11 +27,11 @@ cdef struct LogEntry:
     uint32_t length
     uint32_t hash
     uint16_t key_size  # the key follows this struct
-    uint16_t written  # whether one of its records is in a file, even if this one waits
+    uint16_t written  # whether a file has a record of this key, even if the newest one still waits
 
 cdef struct IndexSlot:
     LogEntry *entry  # NULL: the slot is free
-    uint32_t hash  # the entry's: who looks for another one need not touch its memory
+    uint32_t hash  # of the entry
 
 cdef struct KeyIndex:
     IndexSlot *slots
@@ -59,7 +63,7 @@ cdef inline uint32_t _hash_of(uint64_t seed, const unsigned char *key, Py_ssize_
 
 
 cdef LogEntry *index_find(KeyIndex *index, const unsigned char *key, Py_ssize_t size) noexcept nogil:
-    """Return the entry of `key`; NULL: there is none."""
+    """Return the entry of `key`; NULL without one."""
     cdef uint32_t hashed
     cdef size_t slot
     cdef LogEntry *entry
@@ -99,7 +103,7 @@ cdef int _index_grow(KeyIndex *index) noexcept nogil:
 
 
 cdef LogEntry *index_add(KeyIndex *index, const unsigned char *key, Py_ssize_t size) noexcept nogil:
-    """Return a new entry as the newest, for a key that has none; NULL: out of memory."""
+    """Add an entry, as the newest one, for a key without one; NULL: out of memory."""
     cdef LogEntry *entry
     if 2 * (index.count + 1) > index.room and _index_grow(index) < 0:
         return NULL
@@ -116,7 +120,7 @@ cdef LogEntry *index_add(KeyIndex *index, const unsigned char *key, Py_ssize_t s
 
 
 cdef void index_remove(KeyIndex *index, LogEntry *entry) noexcept nogil:
-    """Free the entry; those behind it that could stand in its slot move up."""
+    """Free the entry, and move up the entries that belong into an earlier slot."""
     cdef size_t mask = index.room - 1, hole = entry.hash & mask, slot
     while index.slots[hole].entry != entry:
         hole = (hole + 1) & mask
@@ -133,7 +137,7 @@ cdef void index_remove(KeyIndex *index, LogEntry *entry) noexcept nogil:
 
 
 cdef inline void index_renew(KeyIndex *index, LogEntry *entry) noexcept nogil:
-    """Make it the newest."""
+    """Make the entry the newest one."""
     _index_unlink(index, entry)
     _index_append(index, entry)
 
@@ -159,7 +163,7 @@ cdef inline void _index_unlink(KeyIndex *index, LogEntry *entry) noexcept nogil:
 
 
 cdef void index_clear(KeyIndex *index) noexcept nogil:
-    """Free all of it."""
+    """Free all entries and the table."""
     cdef LogEntry *entry = index.oldest
     cdef LogEntry *newer
     while entry != NULL:

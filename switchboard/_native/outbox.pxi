@@ -69,16 +69,16 @@ cdef class PackedOutbox:
         return items
 
     def stats(self):
-        """The counters, by names that tell this outbox from the others of its process."""
+        """The counters, by names that are unique within the process."""
         name = f"{self.peer.name}.{self.subject}"
         return {f"{name}.sent": self.sent, f"{name}.dropped": self.dropped, f"{name}.waiting": self.waiting}
 
     def close(self):
-        """Let go of the peer; items that still wait are lost."""
+        """Close the connection to the peer; items that still wait are lost."""
         self.peer.close()
 
     cdef bint _cast(self, bytes frame) except -1:
-        """The peer's `send_frame`, spared where nobody is told of it."""
+        """The peer's `send_frame`, without the call where nobody observes it."""
         if self.peer.on_sent is None:
             return self.peer.mouth.send(frame)
         return self.peer.send_frame(frame)
@@ -99,7 +99,7 @@ cdef class PackedOutbox:
         return 0
 
     cdef long _let_go(self, Py_ssize_t runs) except -1:
-        """Forget the oldest ones; returns how many items they held."""
+        """Drop the oldest runs. Returns the number of their items."""
         cdef Py_ssize_t number
         cdef long gone = 0
         for number in range(runs):
@@ -109,7 +109,7 @@ cdef class PackedOutbox:
         return gone
 
     cdef bytes _next_frame(self, Py_ssize_t *runs):
-        """The frame to cast next, and how many runs it holds."""
+        """The next frame to cast, and the number of its runs."""
         cdef Py_ssize_t number, size = 0
         cdef long count = 0, more
         cdef bytes octets

@@ -1,12 +1,12 @@
-"""What crosses the bus as compiled code reads and writes it, plain ones only: the codec's packed values
-(switchboard.codec, msgpack), flows (switchboard.sip.flow) and the items made of them (switchboard.bus.frames).
+"""Reads and writes what crosses the bus, as far as it is plain: the codec's packed values (switchboard.codec,
+msgpack), flows (switchboard.sip.flow), and the items that consist of them (switchboard.bus.frames).
 """
 
 cdef enum:
     UDP_FLOW = 1
     IPV4_SIZE = 4
     IPV6_SIZE = 16
-    TEXT_ADDRESS = 0x80  # marks an address that is no plain IP address
+    TEXT_ADDRESS = 0x80  # marks an address that is not a plain IP address
     FLOW_ROOM = 1 + 2 * (1 + 127) + 2  # without a connection
     LIST_OF_TWO = 0x92
     LIST_OF_THREE = 0x93
@@ -48,7 +48,7 @@ cdef inline int read_octet(Cursor *cursor) noexcept nogil:
 
 
 cdef inline Py_ssize_t read_array(Cursor *cursor) noexcept nogil:
-    """Read the head of a list and return its length; -1 if there is none."""
+    """Read the length of a list; -1 if no list begins here."""
     cdef int octet = read_octet(cursor)
     if 0x90 <= octet <= 0x9f:
         return octet - 0x90
@@ -58,7 +58,7 @@ cdef inline Py_ssize_t read_array(Cursor *cursor) noexcept nogil:
 
 
 cdef inline bint read_text(Cursor *cursor, const unsigned char **text, Py_ssize_t *size) noexcept nogil:
-    """Read a text of less than 64 kB; false if there is none."""
+    """Read a text of less than 64 kB; False if none begins here."""
     cdef int octet = read_octet(cursor)
     if 0xa0 <= octet <= 0xbf:
         size[0] = octet - 0xa0
@@ -127,7 +127,7 @@ cdef inline bint _is_address(const unsigned char *address) noexcept nogil:
 
 
 cdef inline bint read_flow(const unsigned char *flow, Py_ssize_t size, FlowParts *parts) noexcept nogil:
-    """Read a packed flow; false if it is none."""
+    """Read a packed flow; False if it is not one."""
     cdef Py_ssize_t host, port
     if size < 2 or not _is_address(flow + 1):
         return False

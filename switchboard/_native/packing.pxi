@@ -7,7 +7,7 @@ cdef struct Cursor:
 
 cdef inline void pack_head(Buffer *buffer, Py_ssize_t length, uint8_t few, Py_ssize_t most, uint8_t one,
                            uint8_t two) noexcept nogil:
-    """Write the head of what has a length; `one` is 0 where a length has two octets at least."""
+    """Write the head of a value with a length. `one`: 0 if a length has at least two octets."""
     cdef uint8_t head[5]
     if length < most:
         put_octet(buffer, few | <uint8_t>length)
@@ -79,7 +79,7 @@ cdef inline void pack_letter(Buffer *buffer, uint8_t letter) noexcept nogil:
 
 
 cdef inline int64_t read_big(Cursor *cursor, int octets) noexcept nogil:
-    """A number of so many octets, the highest first; -1 if they are not there."""
+    """Read a big-endian number; -1 if the octets end before."""
     cdef int64_t number = 0
     if cursor.end - cursor.at < octets:
         return -1
@@ -91,7 +91,7 @@ cdef inline int64_t read_big(Cursor *cursor, int octets) noexcept nogil:
 
 
 cdef inline Py_ssize_t read_list(Cursor *cursor) noexcept nogil:
-    """The length of the list that begins here; -1 if none does."""
+    """Read the length of a list; -1 if no list begins here."""
     cdef int64_t octet = read_big(cursor, 1)
     if 0x90 <= octet <= 0x9F:
         return octet - 0x90

@@ -1,4 +1,4 @@
-"""Compiled twin of `bus/rounds.py`, over compiled ears."""
+"""Compiled twin of `bus/rounds.py`."""
 
 cdef class BatchInterval:
     """Compiled twin of the one in `bus/rounds.py`."""
@@ -26,13 +26,13 @@ cdef class Rounds:
     cdef readonly long frames_in, items_in, bad_frames
     cdef public object tell_frame
     cdef public dict watched, watched_for_errors
-    cdef object _actor, _fast_path, _take_questions, _look_around
+    cdef object _actor, _fast_path, _take_questions, _look_around, _frames
     cdef Ears _ears
     cdef Py_ssize_t _published, _cast, _asked, _most_frames, _most_bytes
     cdef double _deadline, _fast_deadline  # monotonic s, infinite for never
     cdef double _next_look, _next_firing, _idle_s, _retry_s, _grain_s, _look_around_s
     cdef bint _is_stirred  # whether the actor was called in this round
-    cdef bint _has_waiting  # whether something could not be cast when the actor's last round ended
+    cdef bint _has_waiting  # whether frames were left to cast when the actor's last round ended
 
     def __init__(
         self, actor, Ears ears not None, Py_ssize_t published, Py_ssize_t cast, Py_ssize_t asked,
@@ -63,7 +63,7 @@ cdef class Rounds:
                 sleep(pause_s)
 
     def pause_s(self):
-        """How long to let input gather before the next round."""
+        """The time for which input gathers before the next round, in seconds."""
         return self._actor.pause_s() if self._fast_path is None else self._fast_path.pause_s()
 
     cpdef bint round(self, double wait_s) except -1:
@@ -100,13 +100,13 @@ cdef class Rounds:
         return 0
 
     cpdef double wait_s(self) except -1:
-        """How long the next round may wait for input."""
+        """The longest time for which the next round may wait for input, in seconds."""
         cdef double wait_s = self._retry_s if self._has_waiting else self._idle_s
         cdef double due = min(self._deadline, self._fast_deadline)
         return min(wait_s, max(0.0, max(due, self._next_firing) - monotonic()))
 
     cpdef bint outboxes_wait(self) except -1:
-        """Whether something could not be cast yet."""
+        """Whether frames are left to cast."""
         for outbox in self._actor.outboxes:
             if outbox.waiting:
                 return True
@@ -177,10 +177,11 @@ cdef class Rounds:
         if items is not None:
             self.items_in += items
             return 0
-        frames = import_module("switchboard.bus.frames")
+        if self._frames is None:
+            self._frames = import_module("switchboard.bus.frames")
         try:
-            subject, body = frames.unpack(frame)
-        except frames.FrameError:
+            subject, body = self._frames.unpack(frame)
+        except self._frames.FrameError:
             self.bad_frames += 1
             return 0
         self.items_in += len(body) if isinstance(body, list) else 1

@@ -1,11 +1,11 @@
-"""Compiled twin of `bus/tap.py`: picks items out of a packed frame; what is not plain is left to the reference."""
+"""Compiled twin of `bus/tap.py`: picks items out of a packed frame. Odd frames are left to the reference."""
 
 cdef enum:
     NOT_PLAIN = -1
     FLOAT = 0xCB
 
 cdef int _version = 0
-# CRC-32 by halves of an octet, as zlib.crc32 counts it
+# CRC-32 of half an octet at a time, as zlib.crc32 computes it
 cdef uint32_t[16] _halves = [
     0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
     0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
@@ -55,7 +55,7 @@ def pick(bytes frame not None, int halvings):
 cdef bytes _frame(
     const unsigned char *start, Py_ssize_t head, Py_ssize_t count, const unsigned char *items, Py_ssize_t size
 ):
-    """The octets before the list, its head, and its items."""
+    """Join the octets ahead of the list, the head of the list, and its items."""
     cdef bytes frame = PyBytes_FromStringAndSize(NULL, head + list_head(count) + size)
     cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(frame)
     memcpy(to, start, head)
@@ -64,7 +64,7 @@ cdef bytes _frame(
 
 
 cdef int _take_item(Cursor *cursor, uint32_t mask) noexcept:
-    """Go behind the next item. Whether its call is in the sample; NOT_PLAIN."""
+    """Skip the next item. Returns whether its call is in the sample, or NOT_PLAIN."""
     cdef const unsigned char *message = NULL
     cdef Py_ssize_t count, number, size = 0
     if cursor.at < cursor.end and cursor.at[0] == FLOAT:
@@ -78,7 +78,7 @@ cdef int _take_item(Cursor *cursor, uint32_t mask) noexcept:
 
 
 cdef bint _take_value(Cursor *cursor, const unsigned char **message, Py_ssize_t *size) noexcept:
-    """Go behind a text, a small number or octets; the latter are given. False: it is none of these."""
+    """Skip a text, a small number or octets, and return the octets. False for any other value."""
     cdef const unsigned char *text
     cdef Py_ssize_t length
     cdef int first = cursor.at[0] if cursor.at < cursor.end else 0xC1
@@ -113,7 +113,7 @@ cdef bint _is_sampled(const unsigned char *message, Py_ssize_t size, uint32_t ma
 
 
 cdef const unsigned char *_behind_name(const unsigned char *at, const unsigned char *end) noexcept:
-    """Behind the name of Call-ID, its colon and blanks; NULL if another field begins here."""
+    """The beginning of the value if the field is a Call-ID; NULL for another field."""
     cdef const char *name = b"call-id"
     cdef int letter
     if at < end and at[0] | 0x20 == c'i':

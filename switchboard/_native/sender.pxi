@@ -1,7 +1,7 @@
 """Compiled twin of what `transports/sender.py` does with a run of items: from packed items to datagrams.
 
-Phrases are spliced on the way: a datagram is sent as its beginning, the phrase, and its rest. What is not plain is
-left to the reference.
+A phrase is inserted without a copy: the datagram is sent in three parts, its beginning, the phrase, and its rest. Odd
+items are left to the reference.
 """
 
 cdef enum:
@@ -39,7 +39,7 @@ cdef class RunSender(BatchSender):
         cdef Outgoing outgoing
         cdef Py_ssize_t sent = 0
         cdef int waiting = 0, family = 0
-        cdef list kept = []  # what the parts of datagrams point to
+        cdef list kept = []  # owns the octets that the parts of datagrams point to
         for _ in range(count):
             _read_translated(cursor, &item)
             self._read_target(&item, &outgoing)
@@ -63,7 +63,7 @@ cdef class RunSender(BatchSender):
         return parts.transport == UDP_FLOW and parts.port and self._read_flow(&parts, outgoing)
 
     cdef int _splice(self, int number, Translated *item, said) except -1:
-        """Have datagram `number` say that."""
+        """Set the parts of datagram `number`."""
         cdef const unsigned char *line_end
         if said is None:
             return 0

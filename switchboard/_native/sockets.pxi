@@ -1,10 +1,11 @@
-"""Compiled twin of `sockets.py`: asks libzmq itself, and only where something may be.
+"""Compiled twin of `sockets.py`: waits for frames with fewer system calls than zmq_poll(3).
 
-zmq_poll(3) asks each socket before and after it sleeps, a system call each time. Here we sleep on the sockets'
-ZMQ_FD, which becomes readable when a socket that was found empty may be so no longer, and look into that one. So
-whoever reads from such a socket goes on until it is empty, or says `look_again`.
+Theory. zmq_poll(3) examines each socket before and after it sleeps, with a system call each time. Here a worker sleeps
+on the sockets' ZMQ_FD. Such a descriptor becomes readable when an empty socket may have received something, and then
+only this socket is examined. The event is edge-triggered, so a reader has to continue until the socket is empty, or
+call `look_again`.
 
-The functions are those of the library that pyzmq runs on, found through its extension module.
+The functions are those of the library that pyzmq uses, and are found through its extension module.
 """
 
 cdef extern from "<dlfcn.h>" nogil:
@@ -65,7 +66,7 @@ cdef zmq_send_call _zmq_send = NULL
 
 
 def find_libzmq():
-    """To be called before anything else here; ImportError if pyzmq runs on another kind of library."""
+    """To be called before anything else here. ImportError if pyzmq uses another kind of library."""
     global _zmq_open, _zmq_close, _zmq_receive, _zmq_size, _zmq_data, _zmq_send
     cdef bytes path = import_module("zmq.backend.cython._zmq").__file__.encode()
     cdef void *library = dlopen(path, RTLD_LAZY)
@@ -78,7 +79,7 @@ def find_libzmq():
 
 
 cdef class Ears:
-    """What a worker hears. Sockets go by their place in `sockets`, descriptors by their number."""
+    """The inputs of a worker. A socket is named by its place in `sockets`, a descriptor by its number."""
 
     cdef list _sockets
     cdef pollfd *_polled
@@ -107,7 +108,7 @@ cdef class Ears:
         free(self._worth_a_look)
 
     def watch(self, int fd):
-        """Listen to this descriptor, too."""
+        """Add a descriptor."""
         cdef pollfd *polled = <pollfd *>realloc(self._polled, (self._count + 1) * sizeof(pollfd))
         if polled == NULL:
             raise MemoryError
@@ -118,13 +119,13 @@ cdef class Ears:
         self._count += 1
 
     def ignore(self, int fd):
-        """Listen to it no more."""
+        """Remove a descriptor."""
         cdef Py_ssize_t place = self._place(fd)
         self._count -= 1
         self._polled[place] = self._polled[self._count]
 
     cpdef bint wait(self, double wait_s) except -1:
-        """Wait until something may be there. False: nothing came within `wait_s`, rounded up to ms."""
+        """Wait until there may be input. False: none came within `wait_s`, which is rounded up to ms."""
         cdef int wait_ms = <int>ceil(wait_s * 1000)
         cdef int found
         cdef Py_ssize_t number
@@ -143,7 +144,7 @@ cdef class Ears:
         return found > 0
 
     cpdef bint hears(self, Py_ssize_t number):
-        """Whether that socket is worth a look."""
+        """Whether that socket may have frames."""
         return self._worth_a_look[number]
 
     cpdef bint is_readable(self, int fd) except -1:
@@ -151,11 +152,11 @@ cdef class Ears:
         return self._polled[self._place(fd)].revents != 0
 
     cpdef bint has_error(self, int fd) except -1:
-        """Whether it found an error there, such as the network tells of what was sent."""
+        """Whether it found an error there, such as an ICMP error of a datagram that was sent."""
         return self._polled[self._place(fd)].revents & POLLERR != 0
 
     cpdef bytes take(self, Py_ssize_t number):
-        """Return the next frame of a socket, None if there is none. Frames are of one part."""
+        """Return the next frame of a socket, which has one part; None without one."""
         cdef zmq_message message
         cdef int got
         _zmq_open(&message)
@@ -173,7 +174,7 @@ cdef class Ears:
             _zmq_close(&message)
 
     def look_again(self, Py_ssize_t number):
-        """To be called after others have used that socket: what they left behind would not wake us."""
+        """To be called after other code has used that socket: frames that it left there would not wake the worker."""
         self._worth_a_look[number] = self._sockets[number].getsockopt(ZMQ_EVENTS) & ZMQ_POLLIN
 
     cdef Py_ssize_t _place(self, int fd) except -1:
@@ -184,7 +185,7 @@ cdef class Ears:
         raise KeyError(fd)
 
     cdef int _begin_anew(self) except -1:
-        """A poll that was interrupted has found nothing; whoever waits for a signal shall have it."""
+        """Treat an interrupted poll as one without input, so that the signal is handled."""
         cdef Py_ssize_t place
         if errno != EINTR:
             PyErr_SetFromErrno(OSError)
@@ -194,7 +195,7 @@ cdef class Ears:
 
 
 cdef class Mouth:
-    """What goes out at one socket."""
+    """The output of one socket."""
 
     cdef object _socket
     cdef void *_handle

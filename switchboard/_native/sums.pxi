@@ -134,7 +134,7 @@ cdef void put_base64(Buffer *buffer, const uint8_t *at, Py_ssize_t size) noexcep
 
 
 cdef Py_ssize_t read_base64(Slice text, uint8_t *to, Py_ssize_t room) noexcept nogil:
-    """Return how many octets the text stands for; -1 for what we do not write."""
+    """Decode the text. Returns the number of octets; -1 if the text is not in the form that we write."""
     cdef uint32_t word = 0
     cdef int bits = 0, value
     cdef Py_ssize_t at, size = 0

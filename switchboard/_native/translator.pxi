@@ -1,11 +1,11 @@
-"""Compiled twin of `transports/transport.py`: from packed items to packed items, the rest untouched.
+"""Compiled twin of `transports/transport.py`: from packed items to packed items, with all other octets unchanged.
 
-Plain status lines are its business; whatever else comes it gives to the Phrases.
+It handles plain status lines, and leaves all others to the Phrases.
 """
 
 cdef enum:
     PLAIN_ITEM = 2  # elements of an item: flow, datagram
-    RESPONSE_ITEM = 4  # and user and Accept-Language of who reads it
+    RESPONSE_ITEM = 4  # in addition the user and the Accept-Language of the reader
     CODE = 8  # where it begins
     PHRASE = 12
 
@@ -36,7 +36,7 @@ cdef bint _read_translated(Cursor *cursor, Translated *item) noexcept nogil:
 
 
 cdef bint _is_plain(Translated *item, const unsigned char *line_end) noexcept nogil:
-    """Whether it has a status line whose phrase may be another one."""
+    """Whether the message has a status line whose phrase may be replaced."""
     cdef const unsigned char *raw = item.raw
     if line_end == NULL or line_end - raw < PHRASE or line_end + 1 >= raw + item.raw_size or line_end[1] != c'\n':
         return False
@@ -46,7 +46,7 @@ cdef bint _is_plain(Translated *item, const unsigned char *line_end) noexcept no
 
 
 cdef bytes _phrase_for(Translated *item, const unsigned char *line_end, dict table, dict standard):
-    """The phrase to put in, None if that which stands there is to stay."""
+    """The phrase to insert; None if the present one stays."""
     cdef bytes code = item.raw[CODE : CODE + 3]
     cdef bytes phrase = table.get(code), usual
     if phrase is None or item.raw[CODE] >= c'3' or code == b"100" or code == b"180":
@@ -56,7 +56,7 @@ cdef bytes _phrase_for(Translated *item, const unsigned char *line_end, dict tab
 
 
 cdef bint _says(const unsigned char *at, const unsigned char *end, bytes usual) noexcept:
-    """Whether nothing else stands there than blanks and the `usual` phrase, which is in lower case."""
+    """Whether the phrase is the `usual` one (lower case), apart from blanks and case."""
     cdef const unsigned char *wanted = <const unsigned char *>PyBytes_AS_STRING(usual)
     cdef Py_ssize_t letter
     while at < end and _is_blank(at[0]):
@@ -124,7 +124,7 @@ cdef class Phrasing:
         return _phrase_for(item, line_end, self._choose(item), self._standard)
 
     cdef dict _choose(self, Translated *item):
-        """The table of this reader: most often that of the one before."""
+        """The table of this reader, which is usually that of the reader before."""
         if self._table is None or not (
             _is_same(self._accepted, item.accepted, item.accepted_size)
             and (not self._users or _is_same(self._user, item.user, item.user_size))
@@ -148,7 +148,7 @@ cdef inline const unsigned char *_status_end(Translated *item) noexcept nogil:
 
 
 cdef Py_ssize_t _raw_size_with(Translated *item, said) except -1:
-    """Octets of the message when it says that."""
+    """The size of the message with this phrase."""
     if said is None:
         return item.raw_size
     if isinstance(said, tuple):
@@ -157,7 +157,7 @@ cdef Py_ssize_t _raw_size_with(Translated *item, said) except -1:
 
 
 cdef Py_ssize_t _size_with(Translated *item, said) except -1:
-    """Octets of the packed item when its message says that."""
+    """The size of the packed item with this phrase."""
     cdef Py_ssize_t size = _raw_size_with(item, said)
     return 1 + binary_head(item.flow_size) + item.flow_size + binary_head(size) + size
 

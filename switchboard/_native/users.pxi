@@ -1,4 +1,4 @@
-# Users by name with their packed bindings: the twin of registrar/user_table.py.
+# Users by name, with their packed bindings: the twin of registrar/user_table.py.
 
 NONE = b"\x90"  # a packed list
 cdef Py_ssize_t LOOKS_A_NAME = 40
@@ -9,7 +9,7 @@ cdef struct User:
     int64_t row
     uint32_t bindings
     uint32_t name_size
-    uint32_t size  # of the packed list of bindings, which stands behind the name
+    uint32_t size  # of the packed list of bindings, which follows the name
 
 
 cdef inline uint8_t *data_of(User *user) noexcept nogil:
@@ -25,7 +25,7 @@ cdef inline Slice packed_of(User *user) noexcept nogil:
 
 
 cdef User *find_user(const Table *table, Slice name) noexcept nogil:
-    """NULL if there is none of this name."""
+    """The user of this name; NULL without one."""
     cdef Node *node = first_in(table, hash_of(name, 0))
     while node != NULL:
         if same(name_of(<User *>node.owner), name):
@@ -35,7 +35,7 @@ cdef User *find_user(const Table *table, Slice name) noexcept nogil:
 
 
 cdef bint skip(Cursor *cursor, int depth) noexcept nogil:
-    """Skip a value of any kind but maps; False if none is whole."""
+    """Skip a value that is not a map; False if it is incomplete."""
     cdef int64_t octet = read_big(cursor, 1), size = -1, items = 0
     if octet < 0 or depth > 4:
         return False
@@ -96,7 +96,7 @@ cdef bint read_number(Cursor *cursor, double *found) noexcept nogil:
 
 
 cdef bint measure(Slice packed, double *until, uint32_t *bindings) noexcept nogil:
-    """How many bindings a packed list has, and when the first ends; False if it is no such list."""
+    """Count the bindings of a packed list, and find the first end; False if it is not such a list."""
     cdef Cursor cursor
     cdef Py_ssize_t count, fields, at, place
     cdef double end
@@ -123,15 +123,15 @@ cdef inline str text_of(Slice octets):
 
 
 cdef class UserTable:
-    """Users by name: `registrar/user_table.py` says what it does."""
+    """Users by name; `registrar/user_table.py` documents the methods."""
 
     cdef Table table
     cdef readonly Py_ssize_t octets, bindings
-    cdef double _earliest  # no binding ends before, but those of users that the expiry has still to look at
-    cdef Py_ssize_t _expiry_at  # a bucket, as all positions; the table may widen meanwhile: users move behind then
+    cdef double _earliest  # no binding ends earlier, except those that the present expiry has not reached yet
+    cdef Py_ssize_t _expiry_at  # a bucket, as all positions; while the table grows, users only move to later ones
     cdef double _first_end
     cdef object _unbound
-    cdef list _before  # since `begin`: name, packed bindings and row of each user that was set; None: not kept
+    cdef list _before  # name, former packed bindings and row of each user that was set since `begin`; None: no batch
 
     def __cinit__(self):
         if not open_table(&self.table):
@@ -253,7 +253,7 @@ cdef class UserTable:
         return names, self._expiry_at > 0
 
     cdef Py_ssize_t _look(self, Py_ssize_t at) noexcept:
-        """How many users a bucket has; notes when the first of their bindings ends."""
+        """Count the users of a bucket, and note when the first of their bindings ends."""
         cdef Py_ssize_t count = 0
         cdef Node *node = self.table.buckets[at]
         self._first_end = INFINITY
@@ -265,7 +265,7 @@ cdef class UserTable:
         return count
 
     cdef list _names(self, Py_ssize_t start, Py_ssize_t end, double until):
-        """Of all in these buckets who have a binding that ends by then; INFINITY: of all."""
+        """The names of users in these buckets with a binding that ends by `until`; INFINITY: of all users."""
         cdef list names = []
         cdef Py_ssize_t at
         cdef Node *node
@@ -282,7 +282,7 @@ cdef class UserTable:
         return find_user(&self.table, slice_in(name))
 
     cdef int set_user(self, Slice name, Slice packed, int64_t row) except -1:
-        """Let the user have these bindings. CodecError if they are none."""
+        """Set the bindings of a user. CodecError if they are not bindings."""
         cdef User *before = find_user(&self.table, name)
         cdef User *user
         cdef double until = INFINITY

@@ -43,6 +43,8 @@ class NetworkFacts:
     """All that phones connect to, as `5060/udp`."""
     unnamed: Sequence[str] | None
     """Those of them that the firewall does not name; None: its rules cannot be read."""
+    advertised: str = ""
+    """The public address that is mapped to this machine's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,14 @@ def check_networks(facts: NetworkFacts) -> Iterator[Finding]:
         )
     elif len(outside) > 1:
         yield ok("networks", f"{', '.join(networks)}: phones of each use the address of theirs")
-    if all(each.address.ip.is_private or each.address.ip in _VPN for each in outside):
-        yield ok("translation", "all addresses are private: phones outside of these networks do not reach it")
+    if facts.advertised:
+        yield ok("translation", f"phones outside of these networks use the domain {facts.advertised}")
+    elif all(each.address.ip.is_private or each.address.ip in _VPN for each in outside):
+        yield ok(
+            "translation",
+            "all addresses are private: phones outside of these networks do not reach it (if the network maps a "
+            "public address to this machine, set SWITCHBOARD_ADVERTISE)",
+        )
 
 
 def check_container(facts: NetworkFacts) -> Iterator[Finding]:

@@ -71,6 +71,7 @@ def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
         firewall=firewall,
         ports=ports,
         unnamed=None if rules is None else [each for each in ports if each.split("/")[0] not in rules],
+        advertised=settings.advertise,
     )
 
 

@@ -9,6 +9,7 @@ from switchboard.bus.frames import pack_received, pack_sent
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.core.refusal import answer_statelessly, try_later
 from switchboard.edge.filter import EdgeFilter, Refused
+from switchboard.sip.advertised import seen_address
 from switchboard.sip.dispatch import (
     PONG,
     DatagramKind,
@@ -49,6 +50,7 @@ class IngressInPython:
         form: Answers = answer_statelessly,
     ) -> None:
         self._form = form
+        self._advertised = edge_filter.policy.advertised
         self._edge_filter = edge_filter
         *self._peers, self._edge_tx = outboxes
         self._dispatcher = dispatcher
@@ -62,8 +64,13 @@ class IngressInPython:
             datagram = receive(sock)
             if datagram is None:
                 return count
-            self.take(*datagram, now)
+            data, flow = datagram
+            self.take(data, self._as_seen(flow), now)
         return DATAGRAMS_A_ROUND
+
+    def _as_seen(self, flow: Flow) -> Flow:
+        local = seen_address(self._advertised, flow.local, flow.host)
+        return flow if local == flow.local else flow._replace(local=local)
 
     def take(self, data: bytes, flow: Flow, now: float) -> None:
         """Put the datagram (untrusted) into the outbox of its peer, or count it."""

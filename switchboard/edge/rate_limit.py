@@ -25,7 +25,8 @@ class FilterPolicy:
     a source above the limit is ignored. `exempt` have no limit. `access` is for every datagram, `methods` for
     requests in addition; `silent`: denied requests get no answer. `scanners`: beginnings of the User-Agent of
     scanners, in lower case. `largest` (octets) and `most_fields` (of the header): limits of a request outside
-    a dialog, from an address where nobody is registered. `transaction_s`: 64 T1.
+    a dialog, from an address where nobody is registered. `transaction_s`: 64 T1. `advertised`: see
+    `sip/advertised.py`.
     """
 
     rate: float = 0.0
@@ -39,6 +40,7 @@ class FilterPolicy:
     largest: int = 65_535
     most_fields: int = 16_000
     transaction_s: float = LASTS_S
+    advertised: str = ""
 
     def is_exempt(self, address: IpAddress) -> bool:
         """Whether the datagrams of `address` are not counted."""

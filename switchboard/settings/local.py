@@ -12,6 +12,7 @@ from switchboard.bounded import Cache
 from switchboard.core.domains import OwnDomains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import host_of, is_here
+from switchboard.sip.advertised import seen_address
 from switchboard.sip.flow import NAMES
 
 Interface = IPv4Interface | IPv6Interface
@@ -51,7 +52,8 @@ def sip_interfaces(settings: Settings) -> list[Interface]:
 
 def own_addresses(settings: Settings) -> list[str]:
     """Return the addresses at which `settings` let us be reached, without brackets."""
-    return [settings.sip_host] if settings.sip_host else [str(each.ip) for each in sip_interfaces(settings)]
+    here = [settings.sip_host] if settings.sip_host else [str(each.ip) for each in sip_interfaces(settings)]
+    return [*here, settings.advertise] if settings.advertise else here
 
 
 def own_domains(settings: Settings) -> OwnDomains:
@@ -100,10 +102,11 @@ class SourceAddresses:
         return True
 
     def __call__(self, host: str) -> str:
-        """As `LocalAddresses.source_address`."""
+        """As `LocalAddresses.source_address`; outside, the address that is advertised."""
         found = self._known.get(host)
         if found is None:
-            found = self._known.keep(host, self._addresses.source_address(host))
+            local = self._addresses.source_address(host)
+            found = self._known.keep(host, seen_address(self._settings.advertise, local, host))
         return found
 
 

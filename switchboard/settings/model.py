@@ -45,6 +45,7 @@ from switchboard.settings.types import (
     OptionalDirectory,
     OptionalFile,
     Pins,
+    PublicAddress,
     Realm,
     Scanners,
     Transports,
@@ -103,6 +104,9 @@ class Settings(BaseSettings):
     )
 
     sip_host: Address = _setting("", "an IPv4 or IPv6 address of this machine; empty for all of them")
+    advertise: PublicAddress = _setting(
+        "", "the public IPv4 address that the network maps to this machine's; empty if there is none"
+    )
     sip_port: int = _setting(5060, "a UDP port from 1 to 65535", ge=1, le=65535)
     transports: Transports = _setting(
         ("udp", "tcp"), "udp, tcp, tls, ws, wss, with udp among them; comma-separated, or a list in the file"

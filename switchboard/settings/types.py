@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 
 from switchboard.core.domains import AccessList, is_within, parse_host, parse_networks
 from switchboard.registrar.redis_url import RedisUrl
+from switchboard.sip.advertised import is_inner
 from switchboard.sip.flow import format_hop
 
 OFF = "off"
@@ -93,6 +94,14 @@ def _check_origin(text: str) -> str:
     return text.lower()
 
 
+def _check_public(text: str) -> str:
+    """An IPv4 address that is not private; "" for none."""
+    address = _check_address(text)
+    if address and (":" in address or is_inner(address)):
+        raise ValueError("It is not a public IPv4 address")
+    return address
+
+
 def _check_address(text: str) -> str:
     """An IP address without brackets; "" for none and for the wildcards 0.0.0.0 and ::, which mean all."""
     literal = text.strip().removeprefix("[").removesuffix("]")
@@ -159,6 +168,7 @@ def _empty_is_none(value: object) -> object:
 Network = Annotated[str, AfterValidator(check_network)]
 Method = Annotated[str, Field(pattern="[A-Z]+")]
 Address = Annotated[str, AfterValidator(_check_address)]
+PublicAddress = Annotated[str, AfterValidator(_check_public)]
 Domain = Annotated[str, AfterValidator(_check_domain)]
 Pin = Annotated[str, AfterValidator(_check_pin)]
 Transport = Annotated[Literal["udp", "tcp", "tls", "ws", "wss"], BeforeValidator(_lower_case)]

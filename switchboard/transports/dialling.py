@@ -6,6 +6,7 @@ import socket
 import time
 from typing import Protocol
 
+from switchboard.sip.advertised import seen_address
 from switchboard.sip.flow import SERIAL_OCTETS, Flow, connection_of, is_dialled, is_secure
 from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Place
@@ -40,7 +41,10 @@ class Dialling:
     `instance` is of the edge-stream; its keeper hears by `link` of what was made; `channels` makes their channels.
     """
 
-    def __init__(self, instance: int, link: KeeperLink, channels: Channels, owner: Owner) -> None:
+    def __init__(
+        self, instance: int, link: KeeperLink, channels: Channels, owner: Owner, advertised: str = ""
+    ) -> None:
+        self._advertised = advertised
         self.waiting: Shares[Connection] = Shares(MOST_DIALLED, SHARE_OF_HOST)
         self._instance, self._link, self._channels, self._owner = instance, link, channels, owner
         self._by_place: dict[Place, Connection] = {}
@@ -106,7 +110,7 @@ class Dialling:
             if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 raise OSError(number, "not connected")
             sock.getpeername()
-            local = sock.getsockname()[0]
+            local = seen_address(self._advertised, sock.getsockname()[0], connection.flow.host)
             connection.base, connection.given = counts_of(sock)
             flow, since_at = connection.flow, connection.since_at
             self._link.tell_made(

@@ -64,8 +64,14 @@ class Sender:
     """
 
     def __init__(
-        self, context: BusContext, endpoints: Endpoints, borrower: Borrower | None, streams: int = 1
+        self,
+        context: BusContext,
+        endpoints: Endpoints,
+        borrower: Borrower | None,
+        streams: int = 1,
+        advertised: str = "",
     ) -> None:
+        self._advertised = advertised
         self.tap: Tap | None = None
         self._tell: Callable[[bytes], None] | None = None
         self.due_at = math.inf if borrower is None else borrower.due_at
@@ -139,7 +145,7 @@ class Sender:
         if self._borrower is not None and self._borrower.look(now):
             self._note_retried()
             sockets = self._borrower.sockets
-            self._sockets = UDP.make_sender(sockets) if sockets else None
+            self._sockets = UDP.make_sender(sockets, self._advertised) if sockets else None
         self._look(now)
 
     def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
@@ -283,4 +289,4 @@ def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints) -
     """One that borrows the edge's sockets, if the edge is on this host."""
     is_beside_edge = is_here("edge-tx.0", settings)
     borrower = Borrower(settings.run_dir / NAME) if is_beside_edge else None
-    return Sender(context, endpoints, borrower, settings.edge_streams)
+    return Sender(context, endpoints, borrower, settings.edge_streams, settings.advertise)

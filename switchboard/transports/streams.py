@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from switchboard.sip.advertised import seen_address
 from switchboard.sip.flow import Flow, connection_of, is_secure
 from switchboard.transports.channel import ChannelError
 from switchboard.transports.channels import Channels
@@ -66,7 +67,7 @@ class Streams:
     `channels` makes what stands between octets and messages. `take(connection, messages, now)` hands messages on, and
     returns when they are taken. `failed(flow, head)` hears of requests that could not be sent. `ended(connection)` of
     each connection that was no stranger's. `refuse(connection, error)` may answer a request that
-    broke the rules.
+    broke the rules. `advertised`: see `sip/advertised.py`.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class Streams:
         ended: Callable[[Connection], None],
         refuse: Callable[[Connection, ChannelError], None],
         limits: StreamLimits,
+        advertised: str = "",
     ) -> None:
+        self._advertised = advertised
         self.sent = self.failed = 0
         self.causes: Counter[str] = Counter()
         """Why connections ended."""
@@ -89,7 +92,7 @@ class Streams:
         self._states = self._table.states
         self._output = StreamOutput(self._table, self.end)
         self._input = StreamInput(self, self._output, self._states, take, refuse)
-        self._dialling = Dialling(instance, link, channels, self)
+        self._dialling = Dialling(instance, link, channels, self, advertised)
         self._epoll = select.epoll()
         self._resting = Resting()
         self._shaking = Shares(MOST_HANDSHAKES, HANDSHAKES_OF_SOURCE, _shakes_hands)
@@ -114,9 +117,9 @@ class Streams:
         return self._epoll.fileno()
 
     @property
-    def received(self) -> int:
-        """How many messages have come."""
-        return self._input.received
+    def passed(self) -> int:
+        """How many messages have come or left."""
+        return self._input.received + self.sent
 
     @property
     def count(self) -> int:
@@ -174,6 +177,7 @@ class Streams:
         if channel is None:
             self._lose(sock, serial, slot, "not resumed")
             return None
+        local = seen_address(self._advertised, local, source)
         flow = Flow(transport, local, source, port, connection_of(self._instance, serial))
         connection = Connection(serial, sock, flow, channel, since_at)
         connection.is_stranger, connection.base, connection.given = is_stranger, *counts

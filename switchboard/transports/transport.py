@@ -121,8 +121,8 @@ class Transport(Protocol):
     def receive(self, sock: socket.socket) -> Received | None:
         """Return the next message that waits, None if there is none. OSError."""
 
-    def make_sender(self, sockets: Iterable[socket.socket]) -> SocketSender:
-        """Return what sends through these."""
+    def make_sender(self, sockets: Iterable[socket.socket], advertised: str = "") -> SocketSender:
+        """Return what sends through these. `advertised`: an address of ours that the machine does not have."""
 
     def tell_errors(self, sock: socket.socket, wanted: bool) -> None:
         """Whether errors of the network wait at `sock` for `receive_error`."""

@@ -24,8 +24,8 @@ class Udp(Transport):
     def receive(self, sock: socket.socket) -> Received | None:
         return udp_datagrams.receive(sock)
 
-    def make_sender(self, sockets: Iterable[socket.socket]) -> SocketSender:
-        return udp_datagrams.Sender(sockets)
+    def make_sender(self, sockets: Iterable[socket.socket], advertised: str = "") -> SocketSender:
+        return udp_datagrams.Sender(sockets, advertised)
 
     def tell_errors(self, sock: socket.socket, wanted: bool) -> None:
         udp_sockets.tell_errors(sock, wanted)

@@ -60,9 +60,13 @@ def _datagram(data: bytes, pktinfo: bytes, source: Any) -> Received:
 
 
 class Sender:
-    """Sends through the socket of the right family, one of each at most. `batches` sends runs, if it was compiled."""
+    """Sends through the socket of the right family, one of each at most. `batches` sends runs, if it was compiled.
 
-    def __init__(self, sockets: Iterable[socket.socket]) -> None:
+    `advertised` (sip/advertised.py): as our address, it leaves the choice of the source to the kernel.
+    """
+
+    def __init__(self, sockets: Iterable[socket.socket], advertised: str = "") -> None:
+        self._advertised = advertised
         self._sockets = {sock.family: sock for sock in sockets}
         self._wildcard = {
             family for family, sock in self._sockets.items() if sock.getsockname()[0] in _WILDCARDS
@@ -86,7 +90,8 @@ class Sender:
             address = (host, port) if "%" not in host else socket_address(host, port)
         except (OSError, ValueError):  # ValueError: a scope that is no text for the resolver
             return False
-        source = _leave_from(local, sock.family) if local and family in self._wildcard else []
+        is_chosen = bool(local) and local != self._advertised and family in self._wildcard
+        source = _leave_from(local, sock.family) if is_chosen else []
         return self._send(sock, data, source, address)
 
     def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None:
@@ -119,7 +124,9 @@ class Sender:
         if RunSender is None:
             return None
         ipv4, ipv6 = socket.AF_INET, socket.AF_INET6
-        return RunSender(self._fd(ipv4), ipv4 in self._wildcard, self._fd(ipv6), ipv6 in self._wildcard)
+        advertised = _packed(ipv4, self._advertised)
+        is_wildcard = [family in self._wildcard for family in (ipv4, ipv6)]
+        return RunSender(self._fd(ipv4), is_wildcard[0], self._fd(ipv6), is_wildcard[1], advertised)
 
     def _fd(self, family: socket.AddressFamily) -> int:
         sock = self._sockets.get(family)

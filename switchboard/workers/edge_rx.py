@@ -233,6 +233,7 @@ def filter_policy(settings: Settings) -> FilterPolicy:
         largest=settings.max_message_bytes,
         most_fields=settings.max_header_fields,
         transaction_s=64 * settings.t1_s,
+        advertised=settings.advertise,
     )
 
 

@@ -36,7 +36,8 @@ class EdgeTx(Actor):
         instance: int,  # noqa: ARG002
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
-        self._sender = UDP.make_sender(UDP.inherited_sockets() if sockets is None else sockets)
+        mine = UDP.inherited_sockets() if sockets is None else sockets
+        self._sender = UDP.make_sender(mine, settings.advertise)
         self._sent = self._failed = self._bad_items = 0
         self._tap = Tap(
             context, endpoints_of(settings).listen("edge-tx.0", SocketKind.PUBLISHER), "edge-tx.0"

@@ -130,3 +130,14 @@ def test_an_edge_elsewhere_has_at_least_its_hosts_address(tmp_path: Path) -> Non
         "beta": {"address": "10.9.0.2", "components": ["registrar", "router", "translator", "journal"]},
     }
     assert own_addresses(settings(tmp_path, hosts=hosts, host="beta", routers=1)) == ["10.9.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [("198.51.100.1", "203.0.113.5"), ("10.0.0.9", "127.0.0.2"), ("127.0.0.9", "127.0.0.2"), ("::1", "")],
+)
+def test_peers_outside_see_the_advertised_address(tmp_path: Path, peer: str, address: str) -> None:
+    own = settings(tmp_path, sip_host="127.0.0.2", advertise="203.0.113.5")
+    assert SourceAddresses(own)(peer) == address
+    assert own_addresses(own) == ["127.0.0.2", "203.0.113.5"]
+    assert own_domains(own).owns(SipUri.parse("sip:lukas@203.0.113.5"))

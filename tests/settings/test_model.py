@@ -119,6 +119,8 @@ def test_algorithms_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"SIP_PORT": "sip"}, "Bad setting sip_port: 'sip'"),
         ({"SIP_HOST": "sip.example.com"}, "Bad setting sip_host: 'sip.example.com'"),
         ({"SIP_HOST": "sip.example.com"}, "Allowed: an IPv4 or IPv6 address of this machine"),
+        ({"ADVERTISE": "10.0.0.1"}, "It is not a public IPv4 address. Allowed: the public IPv4 address"),
+        ({"ADVERTISE": "2001:db8::1"}, "It is not a public IPv4 address"),
         ({"TRANSPORTS": "tcp"}, "udp cannot be left out. Allowed: udp, tcp, tls, ws, wss"),
         ({"TRANSPORTS": "udp,sctp"}, "Bad setting transports.1: 'sctp'"),
         ({"TLS": "perhaps"}, "Bad setting tls: 'perhaps'"),

@@ -268,3 +268,18 @@ def test_no_frame_is_too_odd(confined: list[socket.socket], cut: int, octets: by
 def test_without_a_socket_of_the_family_nothing_is_plain(edge: list[socket.socket]) -> None:
     assert Sender(edge[:1]).send_items(frame_of([[packed("::1", 5060), b"x"]]), 0) is None
     assert Sender(edge[1:]).send_items(frame_of([[FLOW, b"x"]]), 0) is None
+
+
+@pytest.mark.parametrize("in_runs", [False, pytest.param(True, marks=needs_compiled_core)])
+def test_from_the_advertised_address_the_kernel_chooses(
+    edge: list[socket.socket], phones: dict[str, socket.socket], in_runs: bool
+) -> None:
+    """The machine does not have it, so the kernel would refuse to send from it."""
+    flow = udp("127.0.0.1", port_of(phones["127.0.0.1"]), "203.0.113.5")
+    for advertised, leaves in (("", False), ("203.0.113.5", True)):
+        sender = Sender(edge, advertised)
+        if in_runs:
+            assert sender.send_items(codec.pack([[flow.pack(), b"hello"]]), 0) == (leaves, not leaves)
+        else:
+            assert sender.send(b"hello", flow) is leaves
+    assert phones["127.0.0.1"].recvfrom(10) == (b"hello", ("127.0.0.1", port_of(edge[0])))
