@@ -210,6 +210,8 @@ class SharedStore(SqliteStore):
     def go_on(self) -> None:
         """As in `Store`: take over some of what others have changed, or put some of what they have lost."""
         self._link.heard()
+        if not (self.writing.error or self._link.is_up):
+            self._note_failure()
         if self.writing.error:
             return
         news = self._link.take()

@@ -111,6 +111,18 @@ def test_while_the_location_is_away_nothing_changes_and_what_is_known_is_known()
     assert store.snapshot()[1] == {"lukas": [ONE], "eva": [OTHER]}
 
 
+def test_a_location_that_goes_away_is_noticed_before_anybody_registers() -> None:
+    location = MemoryLocation()
+    store = hand_store(location)
+    location.fault = AWAY
+    catch_up(store)
+    store.go_on()
+    assert store.writing.error == errno.ECONNREFUSED
+    location.fault = None
+    catch_up(store)
+    assert not store.writing.error
+
+
 def test_it_starts_while_the_location_is_away_with_what_it_knew() -> None:
     location = MemoryLocation()
     location.fault = AWAY

@@ -129,6 +129,15 @@ def test_while_redis_is_away_queries_are_answered_and_changes_get_503(
     assert [each.status for each in one.send(register("<sip:eva@h>", user="eva"))] == [200]
 
 
+def test_without_registers_it_is_noticed_too_that_redis_is_away(
+    server: RedisServer, sites: tuple[Site, Site]
+) -> None:
+    one, _ = sites
+    server.kill()
+    one.tend(lambda: one.service.writings[0].error)
+    assert "Connection" in one.service.writings[0].note()
+
+
 def test_it_starts_while_redis_is_away_with_its_copy(
     tmp_path: Path, context: BusContext, server: RedisServer, sites: tuple[Site, Site]
 ) -> None:
