@@ -26,7 +26,7 @@ cdef class Rounds:
     cdef readonly long frames_in, items_in, bad_frames
     cdef public object tell_frame
     cdef public dict watched, watched_for_errors
-    cdef object _actor, _fast_path, _take_questions, _look_around
+    cdef object _actor, _fast_path, _take_questions, _look_around, _frames
     cdef Ears _ears
     cdef Py_ssize_t _published, _cast, _asked, _most_frames, _most_bytes
     cdef double _deadline, _fast_deadline  # monotonic s, infinite for never
@@ -177,10 +177,11 @@ cdef class Rounds:
         if items is not None:
             self.items_in += items
             return 0
-        frames = import_module("switchboard.bus.frames")
+        if self._frames is None:
+            self._frames = import_module("switchboard.bus.frames")
         try:
-            subject, body = frames.unpack(frame)
-        except frames.FrameError:
+            subject, body = self._frames.unpack(frame)
+        except self._frames.FrameError:
             self.bad_frames += 1
             return 0
         self.items_in += len(body) if isinstance(body, list) else 1

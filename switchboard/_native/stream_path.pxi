@@ -1,6 +1,6 @@
 """The fast path of edge-stream (bus/actor.py, `FastPath`): plain messages between connections and the bus.
 
-It takes whole, plain messages over plain TCP of connections that are up, write without delay, and are no stranger's.
+It takes whole, plain messages over plain TCP, and writes them where the peer is no stranger and reads what it is sent.
 Whatever else happens on a connection it leaves to the reference (`transports/streams.py`), which sees it again:
 octets that were only looked at are still in the kernel's buffer. What a connection sends in a frame of the bus leaves
 in one system call, and nothing is held back between two calls of this path.
@@ -33,6 +33,7 @@ cdef enum:
     MESSAGES_A_READ = 512
     CONNECTION_SIZE = 9  # its edge-stream, its serial number
     SENT_ITEM = 2
+    MADE_KEPT = 1000
 
 
 cdef class StreamPath:
@@ -42,7 +43,7 @@ cdef class StreamPath:
     """
 
     cdef object _streams, _input, _output, _send, _is_bypassed, _tap, _framing, _deque
-    cdef dict _by_fd, _by_serial
+    cdef dict _by_fd, _by_serial, _made
     cdef list _receivers, _others, _free
     cdef Rings _rings
     cdef Ingress _ingress
@@ -72,7 +73,7 @@ cdef class StreamPath:
         self._by_fd, self._by_serial, self._input, self._output, self._free = streams.parts
         self._rings, self._fd = Rings(table), streams.fd
         self._tap, self._interval, self._send, self._is_bypassed = tap, interval, send, is_bypassed
-        self._largest, self._due_at = largest, INFINITY
+        self._largest, self._due_at, self._made = largest, INFINITY, {}
         self._know_names()
 
     cdef int _know_names(self) except -1:
@@ -149,9 +150,9 @@ cdef class StreamPath:
 
     def pause_s(self):
         """A batch interval, under load."""
-        cdef long received = self._input.received
-        cdef long taken = received - self._paused_for
-        self._paused_for = received
+        cdef long passed = self._streams.passed
+        cdef long taken = passed - self._paused_for
+        self._paused_for = passed
         return self._interval.pause_s(monotonic(), taken, False) if taken else 0.0
 
     cdef int _look_at_marks(self, double now) except -1:
@@ -264,10 +265,22 @@ cdef class StreamPath:
         if not read_flow(flow, size, &parts) or parts.transport != self._transport:
             return None
         if parts.connection_size == 0:
-            return self._streams.find(_unpack_flow(flow[:size]), b"")
+            return self._find_made(flow[:size])
         if parts.connection_size != CONNECTION_SIZE or flow[size - CONNECTION_SIZE] != self._instance:
             return None
         return self._by_serial.get(flow[size - SERIAL : size])
+
+    cdef object _find_made(self, bytes flow):
+        """The connection that we have made to where the flow leads; None if there is none."""
+        connection = self._made.get(flow)
+        if connection is not None and connection.serial in self._by_serial:
+            return connection
+        connection = self._streams.find(_unpack_flow(flow), b"")
+        if connection is not None:
+            if PyDict_Size(self._made) >= MADE_KEPT:
+                self._made.clear()
+            self._made[flow] = connection
+        return connection
 
     cdef bint _may_send(self, connection, const unsigned char *raw, Py_ssize_t size) except -1:
         """Whether nothing has to be learnt from a message, which needs no change to leave."""

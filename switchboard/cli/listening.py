@@ -1,11 +1,12 @@
 """Where the edge's parent listens for connections, and how it keeps them."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from switchboard.core.domains import is_within, parse_host, parse_networks
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import NAMES, TCP
+from switchboard.supervisor.descriptor_store import open_store
 from switchboard.supervisor.open_files import most_connections
 from switchboard.transports import tcp_sockets
 from switchboard.transports.channels import SERVED
@@ -23,8 +24,10 @@ def port_of(sockets: Iterable[socket.socket]) -> int:
     return int(of_type(sockets, socket.SOCK_DGRAM)[0].getsockname()[1])
 
 
-def make_keeper(settings: Settings, listeners: Iterable[socket.socket]) -> ConnectionKeeper:
-    """Keeps the connections of the edge-streams."""
+def make_keeper(
+    settings: Settings, listeners: Iterable[socket.socket], stored: Mapping[str, int]
+) -> ConnectionKeeper:
+    """Keeps the connections of the edge-streams. `stored`: what a parent before has stored with systemd."""
     exempt = parse_networks(settings.rate_exempt)
     transports = _stream_ports(settings)
     return ConnectionKeeper(
@@ -34,6 +37,7 @@ def make_keeper(settings: Settings, listeners: Iterable[socket.socket]) -> Conne
         most_connections(settings.max_connections),
         settings.max_connections_a_source,
         lambda source: is_within(parse_host(source), exempt),
+        open_store(stored),
     )
 
 

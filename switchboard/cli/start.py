@@ -46,7 +46,7 @@ from switchboard.settings.types import parse_listening, show_address
 from switchboard.supervisor.child import SUPPORTED
 from switchboard.supervisor.health import Watchdog, notify, signs_of_life
 from switchboard.supervisor.open_files import allow_files, needed_to_serve
-from switchboard.supervisor.resources import Held, hold, make_data_dir
+from switchboard.supervisor.resources import Held, hold, make_data_dir, stored_descriptors
 from switchboard.supervisor.supervisor import Companion, Parent, Team
 from switchboard.supervisor.worker import Worker
 
@@ -152,12 +152,16 @@ def _hold(component: Component, settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a parent holds for its workers. `address`: where people find them. `listeners`: what it holds for itself."""
+    """What a parent holds for its workers. `address`: where people find them. `listeners`: what it holds for itself.
+
+    `stored`: what a parent before has stored with systemd.
+    """
 
     sockets: Sequence[socket.socket] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
     listeners: Sequence[socket.socket] = ()
+    stored: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def pass_fds(self) -> list[int]:
@@ -170,9 +174,11 @@ def _open_edge(settings: Settings, origins: Origins) -> _Held:
     from switchboard.transports.udp_sockets import SOCKETS, pass_sockets
 
     check_certificate(settings)
+    stored = stored_descriptors()
     opened = open_sockets(settings, origins)
     sockets = of_type(opened, socket.SOCK_DGRAM)
-    return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, listeners=of_type(opened, socket.SOCK_STREAM))
+    listeners = of_type(opened, socket.SOCK_STREAM)
+    return _Held(sockets, {SOCKETS: pass_sockets(sockets)}, listeners=listeners, stored=stored)
 
 
 def _announcers(edge: _Held, settings: Settings, context: BusContext) -> Iterator[Companion]:
@@ -197,7 +203,7 @@ def _keep(edge: _Held, settings: Settings) -> "ConnectionKeeper | None":
     from switchboard.cli.listening import make_keeper
     from switchboard.transports.lending import NAME, Lender
 
-    keeper = make_keeper(settings, edge.listeners)
+    keeper = make_keeper(settings, edge.listeners, edge.stored)
     keeper.watched.update(Lender(settings.run_dir / NAME, edge.sockets).watch())
     return keeper
 

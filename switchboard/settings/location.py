@@ -1,6 +1,7 @@
 """Where the settings have the bindings."""
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 
 from switchboard.registrar.redis_url import RedisUrl
@@ -20,6 +21,12 @@ def check_location(settings: Settings) -> None:
         raise SettingsError(MISSING, "redis-py is missing")
 
 
+def load_location(settings: Settings) -> None:
+    """Import what a shared location needs (0.1 s), if there is one."""
+    if settings.location != SQLITE and find_spec("redis") is not None:
+        import_module("switchboard.registrar.redis_location")
+
+
 def location_of(settings: Settings, clock: Callable[[], float]) -> Location | None:
     """The shared location; None: there is only the file of this host. `clock`: epoch s by which lifetimes count here.
 
@@ -28,7 +35,7 @@ def location_of(settings: Settings, clock: Callable[[], float]) -> Location | No
     if settings.location == SQLITE:
         return None
     check_location(settings)
-    from switchboard.registrar.redis_location import RedisLocation  # 0.1 s
+    from switchboard.registrar.redis_location import RedisLocation
 
     return RedisLocation(
         RedisUrl.parse(settings.location),

@@ -85,6 +85,8 @@ class Child:
     ) -> None:
         self.loaded = False
         self.ready = False
+        self.ended = False
+        """Whether `reap` has found it so."""
         self.told_to_go = False
         self.silent = 0
         self.ready_fd: int | None = ready_fd
@@ -106,7 +108,7 @@ class Child:
         def start(fds: Sequence[int], added: Mapping[str, str]) -> "subprocess.Popen[bytes]":
             return subprocess.Popen(command, pass_fds=fds, env={**os.environ, **added}, process_group=0)
 
-        return cls._begin(start, pass_fds, variables or {})
+        return cls.begin(start, pass_fds, variables or {})
 
     @classmethod
     def fork(
@@ -117,10 +119,11 @@ class Child:
         def start(fds: Sequence[int], added: Mapping[str, str]) -> ForkedProcess:
             return ForkedProcess(fork_worker(serve, fds, added, name))
 
-        return cls._begin(start, pass_fds, variables or {})
+        return cls.begin(start, pass_fds, variables or {})
 
     @classmethod
-    def _begin(cls, start: Start, pass_fds: Sequence[int], variables: Mapping[str, str]) -> Self:
+    def begin(cls, start: Start, pass_fds: Sequence[int], variables: Mapping[str, str]) -> Self:
+        """The same by `start`, which gets the descriptors that the process needs, and its variables. OSError."""
         ready_fd, write_fd = os.pipe()
         ours, its = socket.socketpair()
         channel = {READY_FD: str(write_fd), GO_FD: str(its.fileno())}
@@ -237,6 +240,7 @@ class Child:
             return False
         self._close_ready()
         self._go_socket.close()
+        self.ended = True
         return True
 
     def describe_end(self) -> str:

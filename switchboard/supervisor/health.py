@@ -23,13 +23,17 @@ WATCHDOG_USEC = "WATCHDOG_USEC"
 WATCHDOG_PID = "WATCHDOG_PID"
 
 
-def notify(message: str) -> None:
-    """Send e.g. `READY=1` to the address in NOTIFY_SOCKET; without it nothing."""
+def address_of_systemd() -> str:
+    """Where it listens; "" without it."""
     address = os.environ.get(NOTIFY_SOCKET, "")
+    return "\0" + address[1:] if address.startswith("@") else address
+
+
+def notify(message: str) -> None:
+    """Send e.g. `READY=1` to systemd; without it nothing."""
+    address = address_of_systemd()
     if not address:
         return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         sender.sendto(message.encode(), address)
 

@@ -6,20 +6,39 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 
 FIRST_FD = 3
+PREFIX = "switchboard-"
+"""So begin the names of what is stored; those of sockets are the unit's, `switchboard@edge.socket`."""
 
 
 def activated_sockets() -> list[socket.socket]:
     """The sockets of our `.socket` unit; none if the service was not started with one."""
-    if os.environ.pop("LISTEN_PID", "") != str(os.getpid()):
-        return []
-    count = int(os.environ.pop("LISTEN_FDS", "0"))
-    sockets = [socket.socket(fileno=FIRST_FD + number) for number in range(count)]
+    given = _given()
+    for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(variable, None)
+    sockets = [socket.socket(fileno=fd) for name, fd in given if not name.startswith(PREFIX)]
     for each in sockets:
-        each.set_inheritable(False)
+        each.setblocking(False)
     return sockets
+
+
+def stored_descriptors() -> dict[str, int]:
+    """What a process of this service before us has stored, by name (`descriptor_store`); ask before for the sockets."""
+    return {name: fd for name, fd in _given() if name.startswith(PREFIX)}
+
+
+def _given() -> list[tuple[str, int]]:
+    """Names and descriptors that systemd has passed to us (sd_listen_fds_with_names(3))."""
+    if os.environ.get("LISTEN_PID", "") != str(os.getpid()):
+        return []
+    fds = range(FIRST_FD, FIRST_FD + int(os.environ.get("LISTEN_FDS", "0")))
+    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    return list(zip_longest(names[: len(fds)], fds, fillvalue=""))  # type: ignore[arg-type]
 
 
 class Held(Exception):

@@ -123,10 +123,10 @@ class Successors:
         yield from (child for child in (self._successor, self._standby.child) if child)
         yield from self._dismissed
 
-    def launch_successor(self) -> Child:
+    def launch_successor(self, launch: Callable[[], Child] | None = None) -> Child:
         """Return the successor, launched unless it is there. OSError: it cannot be."""
         if self._successor is None:
-            self._successor = self._launch()
+            self._successor = (launch or self._launch)()
         return self._successor
 
     def adopt(self, child: Child) -> None:

@@ -20,6 +20,7 @@ import zmq
 from switchboard.bus.guard import Guard
 from switchboard.bus.rpc import Question, RpcServer
 from switchboard.supervisor.child import Child
+from switchboard.supervisor.nursery import Nurseries
 from switchboard.supervisor.worker import State, Worker
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -103,6 +104,7 @@ class Parent:
         self._companions = companions
         self._on_up = on_up
         self._restarts: list[Restart] = []
+        self._nurseries = Nurseries()
         self._stopping = False
 
     def run(self) -> int:
@@ -138,6 +140,7 @@ class Parent:
             while question := team.server.take():
                 self._answer(team, question, now)
         self._settle_restarts(now)
+        self._nurseries.tend(now)
         self._tell_up()
         self._fire_companions(now)
 
@@ -191,6 +194,7 @@ class Parent:
         deadlines = [worker.next_deadline() for worker in self.workers]
         deadlines += [companion.next_deadline() for companion in self._companions]
         deadlines += [restart.deadline for restart in self._restarts]
+        deadlines.append(self._nurseries.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=math.inf)
 
     def _tell_up(self) -> None:
@@ -209,8 +213,17 @@ class Parent:
             question.reply(team.status(now))
         elif question.subject == "restart":
             self._begin_restart(team, question, now)
+        elif question.subject == "load":
+            self._load(question, now)
         else:
             question.refuse(f"unknown question {question.subject!r}")
+
+    def _load(self, question: Question, now: float) -> None:
+        """Have a nursery for the restarts that follow, until told otherwise."""
+        self._nurseries.close()
+        if question.body and len(self.workers) > 1 and not self._stopping:
+            self._nurseries.open({fd for worker in self.workers for fd in worker.pass_fds}, now)
+        question.reply(None)
 
     def _begin_restart(self, team: Team, question: Question, now: float) -> None:
         wanted = question.body
@@ -224,7 +237,7 @@ class Parent:
 
     def _restart(self, workers: Sequence[Worker], question: Question, now: float) -> None:
         try:
-            followers = [(worker, worker.restart(now)) for worker in workers]
+            followers = [(worker, worker.restart(now, self._nurseries.current)) for worker in workers]
         except OSError as error:
             question.refuse(f"no process can be launched: {error.strerror}")
         else:
@@ -258,9 +271,7 @@ class Restart:
 
     def settled(self, now: float) -> bool:
         """Whether each new process serves or has ended, or the deadline (monotonic s) has passed."""
-        return now >= self.deadline or all(
-            child.ready or child.returncode is not None for _, child in self.followers
-        )
+        return now >= self.deadline or all(child.ready or child.ended for _, child in self.followers)
 
     def give_up(self) -> None:
         """End the new processes that hang while they load: their workers go on as they are."""
@@ -279,7 +290,7 @@ class Restart:
 
 
 def _explain(worker: Worker, child: Child) -> str:
-    if child.returncode is None:
+    if not child.ended:
         return f"{worker}: the new process (pid {child.pid}) is not ready after {DEADLINE_S:g} s"
     text = f"{worker}: the new process {child.describe_end()} before it was ready"
     return f"{text}, the old one goes on" if worker.state is State.UP and not child.told_to_go else text

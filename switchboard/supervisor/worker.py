@@ -9,6 +9,7 @@ from functools import partial
 
 from switchboard.supervisor.child import Child
 from switchboard.supervisor.fork import Serve
+from switchboard.supervisor.nursery import Nursery
 from switchboard.supervisor.standby import Pauses, Successors
 
 STEADY_S = 1.0
@@ -131,12 +132,19 @@ class Worker:
                 self._child.kill()
         return [f"{self} {event}" for event in events]
 
-    def restart(self, now: float) -> Child:
+    @property
+    def pass_fds(self) -> Sequence[int]:
+        """The descriptors that its processes inherit."""
+        return self._inherited[0]
+
+    def restart(self, now: float, nursery: Nursery | None = None) -> Child:
         """Launch the successor, and return it; what is in service ends once that has loaded.
 
-        If it ends before, nothing changes. OSError: it cannot be launched.
+        If there is a nursery, that forks it. If it ends before, nothing changes. OSError: it cannot be launched.
         """
-        successor = self._successors.launch_successor()
+        forks = nursery and self._command[1:2] == ["-m"]
+        launch = partial(nursery.fork, self._command, *self._inherited, now) if nursery and forks else None
+        successor = self._successors.launch_successor(launch)
         if self._child is None:
             self._start_at = now
         return successor

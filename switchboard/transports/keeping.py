@@ -15,15 +15,16 @@ import secrets
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from switchboard import codec
 from switchboard.sip.flow import SERIAL_OCTETS
 from switchboard.transports.keeper_words import MESSAGE_OCTETS, Handed, Word
 from switchboard.transports.kept import Kept, KeptStream
+from switchboard.transports.stream_table import make_table
 from switchboard.transports.tcp_sockets import set_options, set_up
 
 _ACCEPTED_A_ROUND = 64
@@ -31,11 +32,21 @@ _PAUSE_S = 1.0
 """Nobody is accepted for so long when the system has no descriptor left."""
 
 
+class Store(Protocol):
+    """Who keeps descriptors for the next keeper: tables, and connections with their edge-stream and serial."""
+
+    def take_tables(self) -> dict[int, int]: ...
+    def take_connections(self) -> list[tuple[int, bytes, Kept]]: ...
+    def keep_table(self, stream: int, fd: int) -> None: ...
+    def keep(self, stream: int, serial: bytes, kept: Kept) -> None: ...
+    def forget(self, stream: int, serial: bytes, kept: Kept) -> None: ...
+
+
 class ConnectionKeeper:
     """Keeps the connections of `streams` edge-streams. `listeners`: sockets and the transports that they are of.
 
     `most`, `most_of_source`: connections in all, and of one source that is not exempt. `watched`: what to call when a
-    descriptor is readable, kept up to date.
+    descriptor is readable, kept up to date. `store` has what a keeper before us had, and keeps ours.
     """
 
     def __init__(
@@ -46,6 +57,7 @@ class ConnectionKeeper:
         most: int,
         most_of_source: int,
         is_exempt: Callable[[str], bool],
+        store: Store | None = None,
     ) -> None:
         self.watched: MutableMapping[int, Callable[[], None]] = {}
         self.accepted = self.shed = self.refused = 0
@@ -53,7 +65,12 @@ class ConnectionKeeper:
         self._strangers: dict[bytes, Kept] = {}
         self._strangers_of: dict[str, dict[bytes, Kept]] = {}
         self._of_source: Counter[str] = Counter()
-        self._streams = [KeptStream(self._strangers) for _ in range(streams)]
+        self._store, self._stored = store, set[bytes]()
+        tables = store.take_tables() if store else {}
+        self._streams = [
+            KeptStream(number, self._strangers, self._table_of(number, tables)) for number in range(streams)
+        ]
+        self._take_over(tables)
         self._listeners = listeners
         self._paused_until: float | None = None
         path.unlink(missing_ok=True)  # who held the component before has gone
@@ -93,6 +110,28 @@ class ConnectionKeeper:
                 stream.link.close()
             os.close(stream.table)
         self._desk.close()
+
+    def _table_of(self, number: int, tables: Mapping[int, int]) -> int:
+        if number in tables:
+            return tables[number]
+        table = make_table()
+        if self._store:
+            self._store.keep_table(number, table)
+        return table
+
+    def _take_over(self, tables: Mapping[int, int]) -> None:
+        """Take what a keeper before us had; without its table nobody knows how far a connection is."""
+        for stream, serial, kept in self._store.take_connections() if self._store else ():
+            if stream < len(self._streams) and stream in tables:
+                self._streams[stream].kept[serial] = kept
+                self._of_source[kept.source] += 1
+                self._stored.add(serial)
+            elif self._store:
+                os.close(kept.fd)
+                self._store.forget(stream, serial, kept)
+        for number, table in tables.items():
+            if number >= len(self._streams):
+                os.close(table)
 
     def _listen(self) -> None:
         for listener, transport in self._listeners:
@@ -151,6 +190,7 @@ class ConnectionKeeper:
         if self._has_room(kept.source):
             stream.kept[serial] = kept
             self._of_source[kept.source] += 1
+            self._store_known(stream, serial)
             return
         self.refused += 1
         with suppress(OSError), socket.socket(fileno=kept.fd) as sock:
@@ -170,6 +210,9 @@ class ConnectionKeeper:
         for stream in self._streams:
             kept = stream.remove(serial)
             if kept is not None:
+                if self._store and serial in self._stored:
+                    self._stored.remove(serial)
+                    self._store.forget(stream.number, serial, kept)
                 os.close(kept.fd)
                 self._know(serial)
                 self._of_source[kept.source] -= 1
@@ -184,6 +227,11 @@ class ConnectionKeeper:
             del of_source[serial]
             if not of_source:
                 del self._strangers_of[kept.source]
+
+    def _store_known(self, stream: KeptStream, serial: bytes) -> None:
+        if self._store and serial in stream.kept and serial not in self._stored:
+            self._stored.add(serial)
+            self._store.keep(stream.number, serial, stream.kept[serial])
 
     def _greet(self) -> None:
         with suppress(OSError):
@@ -265,6 +313,7 @@ class ConnectionKeeper:
             case [Word.KNOWN, list(serials)], []:
                 for serial in serials:
                     self._know(serial)
+                    self._store_known(stream, serial)
             case [Word.USERS, list(users)], []:
                 stream.note_users(users)
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from switchboard import codec
 from switchboard.transports.keeper_words import AT_ONCE, Given, Handed, Word
-from switchboard.transports.stream_table import make_table
 
 
 class Kept(NamedTuple):
@@ -21,10 +20,14 @@ class Kept(NamedTuple):
 
 
 class KeptStream:
-    """Those of one edge-stream, and its process as long as that is there. `strangers`: the serials of strangers'."""
+    """Those of edge-stream `number`, and its process as long as that is there. `strangers`: the serials of strangers'.
 
-    def __init__(self, strangers: Collection[bytes]) -> None:
-        self.table = make_table()
+    `table`: the descriptor of its table.
+    """
+
+    def __init__(self, number: int, strangers: Collection[bytes], table: int) -> None:
+        self.number = number
+        self.table = table
         self.kept: dict[bytes, Kept] = {}
         self.link: socket.socket | None = None
         self._strangers = strangers

@@ -100,7 +100,7 @@ class StreamInput:
         left = place - connection.consumed
         try:
             while left > 0:
-                size = len(connection.sock.recv(min(left, _DISCARDED_AT_ONCE)))
+                size = len(connection.sock.recv(min(left, _DISCARDED_AT_ONCE), socket.MSG_TRUNC))
                 if not size:
                     break
                 left -= size

@@ -117,9 +117,9 @@ class Streams:
         return self._epoll.fileno()
 
     @property
-    def received(self) -> int:
-        """How many messages have come."""
-        return self._input.received
+    def passed(self) -> int:
+        """How many messages have come or left."""
+        return self._input.received + self.sent
 
     @property
     def count(self) -> int:

@@ -110,7 +110,7 @@ class EdgeStream(Actor):
         self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
         most_connections(settings.max_connections)  # the limit of open files may be that of a smaller process
         self._link = link or KeeperLink(settings.run_dir / NAME, instance)
-        self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
+        self._batch_interval = BatchInterval(settings.tick_s, 2 * ENOUGH)  # what comes and what goes
         self._paused_for = 0  # messages that came before
         self._bad_items = self._early_dropped = 0
         self._early: list[Any] = []
@@ -291,8 +291,8 @@ class EdgeStream(Actor):
 
     def pause_s(self) -> float:
         """A batch interval, under load."""
-        received = self._streams.received
-        taken, self._paused_for = received - self._paused_for, received
+        passed = self._streams.passed
+        taken, self._paused_for = passed - self._paused_for, passed
         return self._batch_interval.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
 
     def _hand_on(self, connection: Connection, messages: list[bytes], now: float) -> Sequence[Due]:

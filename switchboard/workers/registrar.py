@@ -4,8 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 import zmq
@@ -32,8 +31,8 @@ from switchboard.registrar.shared import SharedStore
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.store import Change, Conflict
 from switchboard.settings.local import own_domains
-from switchboard.settings.location import location_of
-from switchboard.settings.model import Settings
+from switchboard.settings.location import load_location, location_of
+from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
@@ -494,7 +493,12 @@ def _policy(settings: Settings) -> RegistrarPolicy:
     )
 
 
-run = partial(run_actor, RegistrarService)
+def run(argv: Sequence[str] | None = None, is_fork: bool = False) -> NoReturn:
+    """As `run_actor`. What a shared location needs is loaded before a standby process is told to go."""
+    with suppress(SettingsError):
+        load_location(load_settings())
+    run_actor(RegistrarService, argv, is_fork)
+
 
 if __name__ == "__main__":
     run()

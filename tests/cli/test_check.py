@@ -30,6 +30,16 @@ def test_settings_as_json(switchboard: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    "location", ["redis://user:secret@h/1", "nosuch://user:secret@h", "redis://:secret@h:x"]
+)
+def test_no_password_of_a_location_is_shown(switchboard: Run, location: str) -> None:
+    for options in ((), ("--json",)):
+        done = switchboard("check", *options, LOCATION=location)
+        assert "…" in done.stdout + done.stderr
+        assert "secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
     ("variables", "message"),
     [
         ({"SIP_PORT": "many"}, "Bad setting sip_port: 'many'"),

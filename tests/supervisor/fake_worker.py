@@ -9,6 +9,7 @@ spins: computes for ever while it loads. busy: the same after its go, and says s
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from switchboard.busy import still_busy
@@ -44,6 +45,11 @@ def main(mode: str) -> int:
 
 def loaded(mode: str) -> str:
     return Path(mode[1:]).read_text() if mode.startswith("@") else mode
+
+
+def run(arguments: Sequence[str]) -> None:
+    """As a nursery calls it."""
+    os._exit(main(loaded(arguments[0])))
 
 
 if __name__ == "__main__":

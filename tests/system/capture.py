@@ -21,7 +21,7 @@ _TCPDUMP = ("tcpdump", "-i", "br0", "-n", "-U", "--immediate-mode", "-Z", "root"
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One UDP datagram as tshark understands it; a field that does not apply is empty."""
+    """One datagram, or the end of a SIP message over TCP, as tshark understands it; what does not apply is empty."""
 
     time: str
     """Seconds since the capture's first packet."""
@@ -39,7 +39,7 @@ class Packet:
     """The synchronisation source of a media packet."""
     malformed: str
     payload: str
-    """The whole datagram, hexadecimal."""
+    """The whole datagram, or the segments of the message; hexadecimal."""
 
     @property
     def is_sip(self) -> bool:
@@ -84,10 +84,11 @@ _FIELDS = (
     "udp.payload",
 )
 """What tshark calls the fields of `Packet`, in their order."""
+_OVER_TCP = {"udp.srcport": "tcp.srcport", "udp.dstport": "tcp.dstport", "udp.payload": "tcp.payload"}
 _TSHARK = (
-    *("-Y", "udp", "--enable-heuristic", "rtp_udp", "-T", "fields"),
+    *("-Y", "udp || sip", "--enable-heuristic", "rtp_udp", "-T", "fields"),
     *("-E", f"separator={_SEPARATOR}", "-E", "occurrence=f"),
-    *(word for field in _FIELDS for word in ("-e", field)),
+    *(word for field in (*_FIELDS, *_OVER_TCP.values()) for word in ("-e", field)),
 )
 
 
@@ -153,11 +154,11 @@ class Trace:
 
 
 class Capture:
-    """Records the UDP traffic of a LAN, from the start of the `with` block to its end."""
+    """Records a LAN's UDP, and its TCP at the port of SIP, from the start of the `with` block to its end."""
 
     def __init__(self, lan: Lan, path: Path) -> None:
         self._path = path
-        self._command = lan.command("hub", *_TCPDUMP, "-w", str(path), "udp")
+        self._command = lan.command("hub", *_TCPDUMP, "-w", str(path), f"udp or tcp port {SIP_PORT}")
         somewhere = next(iter(lan.addresses.values()))
         self._send_mark = lan.command("hub", "bash", "-c", f"echo > /dev/udp/{somewhere}/{_MARK_PORT}")
         self._marks = 0
@@ -202,7 +203,7 @@ class Capture:
         )
         assert done.returncode == 0 or b"cut short" in done.stderr, f"tshark: {done.stderr.decode()}"
         lines = done.stdout.decode(errors="replace").split("\n")[:-1]
-        return [Packet(*line.split(_SEPARATOR)) for line in lines]
+        return [_packet(line.split(_SEPARATOR)) for line in lines]
 
     def wait_for(self, wanted: Callable[[Trace], object], what: str) -> Trace:
         """Return what went by as soon as it is as `wanted`; AssertionError after `SEEN_S`."""
@@ -210,6 +211,11 @@ class Capture:
         while not wanted(trace := self.read()):
             assert time.monotonic() < deadline, f"not seen in {SEEN_S:g} s: {what}\n{trace}"
         return trace
+
+
+def _packet(values: list[str]) -> Packet:
+    told = dict(zip((*_FIELDS, *_OVER_TCP.values()), values, strict=True))
+    return Packet(*(told[field] or told.get(_OVER_TCP.get(field, ""), "") for field in _FIELDS))
 
 
 def _unmarked(packets: Sequence[Packet]) -> list[Packet]:

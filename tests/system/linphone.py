@@ -88,7 +88,7 @@ class Linphone:
             registrar=domain,
             ring_s=ring_s,
             max_calls=max_calls,
-            route=f"<sip:{domain};lr>" if outbound_proxy else "",
+            route=f"<sip:{domain};transport={transport};lr>" if outbound_proxy else "",
             transport=transport,
             tcp_port=5060 if transport == "tcp" or listens_on_tcp else 0,
             tls_port=5061 if transport == "tls" else 0,

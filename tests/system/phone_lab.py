@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -52,19 +53,22 @@ class Lab:
 
 
 @contextmanager
-def standing_lab(home: Path, environment: Mapping[str, str], *, ring_s: int = 5) -> Iterator[Lab]:
-    """The lab, up, its phones registered. `home`: a directory for the phones' files; `ring_s`: theirs."""
+def standing_lab(
+    home: Path, environment: Mapping[str, str], *, ring_s: int = 5, transport: str = "udp"
+) -> Iterator[Lab]:
+    """The lab, up, its phones registered over `transport`. `home`: for the phones' files; `ring_s`: theirs."""
     require_root()
     require_tools("ip", "tcpdump", "tshark", "linphonec")
     with ExitStack() as stack:
         lan = stack.enter_context(Lan(["lukas", "lenka", "peter", "zuzana", "guest"]))
         settings = {"SWITCHBOARD_LANGUAGE": "sk", **environment}
         switchboard = stack.enter_context(Switchboard(settings, host=HUB, port=5060, namespace=lan.hub))
+        make = partial(Linphone, lan, ring_s=ring_s, transport=transport)
         phones = [
-            Linphone(lan, "lukas", home / "lukas", video=True, outbound_proxy=True, ring_s=ring_s),
-            Linphone(lan, "lenka", home / "lenka", video=True, ring_s=ring_s),
-            Linphone(lan, "peter", home / "peter", ring_s=ring_s),
-            Linphone(lan, "zuzana", home / "zuzana", max_calls=1, ring_s=ring_s),
+            make("lukas", home / "lukas", video=True, outbound_proxy=True),
+            make("lenka", home / "lenka", video=True),
+            make("peter", home / "peter"),
+            make("zuzana", home / "zuzana", max_calls=1),
         ]
         yield Lab(lan, switchboard, *(stack.enter_context(phone) for phone in phones))
 

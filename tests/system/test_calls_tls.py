@@ -1,11 +1,11 @@
 """Calls over TLS, and between TLS, TCP and UDP; the worker that has the connections is killed at any moment."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from system.dialog import hang_up, place_call
-from system.harness import Switchboard, free_port, wait_until
+from system.harness import HONCHO, Switchboard, free_port, wait_until
 from system.net import Net
 from system.stream_agent import registered_on_stream
 from system.test_calls_tcp import count_of, is_steady
@@ -20,9 +20,10 @@ KILLS = 10
 class Board(Switchboard):
     """One with TLS; `tls_port` is its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, runner: Sequence[str] = HONCHO) -> None:
         self.tls_port = free_port("127.0.0.1")
-        super().__init__({"SWITCHBOARD_TLS": "on", "SWITCHBOARD_TLS_PORT": str(self.tls_port)})
+        settings = {"SWITCHBOARD_TLS": "on", "SWITCHBOARD_TLS_PORT": str(self.tls_port)}
+        super().__init__(settings, runner=runner)
 
     def phone(self, net: Net, name: str, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> TlsAgent:
         """A phone on TLS whose contact the switchboard knows."""

@@ -1,17 +1,33 @@
 """Beyond a plain call: conference, transfers, redirection, messages, and phones of another make."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from system.baresip import Baresip
 from system.capture import Capture, Trace
 from system.lan import HUB
-from system.phone_lab import ANSWERED, Lab, assert_answered_record, assert_told, connect, place_call
+from system.phone_lab import (
+    ANSWERED,
+    Lab,
+    assert_answered_record,
+    assert_told,
+    connect,
+    place_call,
+    standing_lab,
+)
 from system.tools import require_tools
 
 pytest_plugins = ["system.phone_fixtures"]
 pytestmark = [pytest.mark.system, pytest.mark.phones]
+
+
+@pytest.fixture(scope="module", params=["udp", "tcp"])
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab, whose phones register over UDP, or over TCP."""
+    with standing_lab(tmp_path_factory.mktemp("phones"), {}, transport=request.param) as lab:
+        yield lab
 
 
 def test_conference_mixed_by_one_phone(lab: Lab, wire: Capture) -> None:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from switchboard.sip.flow import TCP
-from switchboard.transports.keeping import ConnectionKeeper
+from switchboard.transports.keeping import ConnectionKeeper, Store
 from switchboard.transports.tcp_sockets import listen
 
 TURN_S = 0.01
@@ -15,12 +15,20 @@ TURN_S = 0.01
 class KeeperThread:
     """Serves a keeper of `streams` edge-streams at `path` until it is closed."""
 
-    def __init__(self, path: Path, streams: int = 1, transport: int = TCP, **limits: int) -> None:
+    def __init__(
+        self, path: Path, streams: int = 1, transport: int = TCP, store: Store | None = None, **limits: int
+    ) -> None:
         self.listeners = listen("127.0.0.1", 0)
         self.address = self.listeners[0].getsockname()[:2]
         most = {"most": 1000, "most_of_source": 1000, **limits}
         self.keeper = ConnectionKeeper(
-            path, [(each, transport) for each in self.listeners], streams, **most, is_exempt=lambda _: False
+            path,
+            [(each, transport) for each in self.listeners],
+            streams,
+            most["most"],
+            most["most_of_source"],
+            lambda _: False,
+            store,
         )
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve)
@@ -34,6 +42,8 @@ class KeeperThread:
 
     def close(self) -> None:
         """End it, with all connections."""
+        if self._over.is_set():
+            return
         self._over.set()
         self._thread.join()
         self.keeper.close()

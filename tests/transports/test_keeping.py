@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transports.keepers import KeeperThread
@@ -14,6 +15,7 @@ from switchboard.sip.flow import TCP, WS, WSS
 from switchboard.transports import kept
 from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeper_words import Given, lend, visit
+from switchboard.transports.kept import Kept
 
 LIMIT_S = 5.0
 MANY = 80
@@ -30,7 +32,7 @@ def directory() -> Iterator[Path]:
 def make(directory: Path) -> Iterator[Callable[..., KeeperThread]]:
     made: list[KeeperThread] = []
 
-    def make(**limits: int) -> KeeperThread:
+    def make(**limits: Any) -> KeeperThread:
         made.append(KeeperThread(directory / "s", **limits))
         return made[-1]
 
@@ -107,6 +109,84 @@ def test_connections_are_shared_out(make: Callable[..., KeeperThread], directory
         each.close()
     for phone in phones:
         phone.close()
+
+
+class Shelf:
+    """A store in this process."""
+
+    def __init__(self) -> None:
+        self.tables: dict[int, int] = {}
+        self.connections: dict[tuple[int, bytes], Kept] = {}
+
+    def take_tables(self) -> dict[int, int]:
+        return {number: os.dup(fd) for number, fd in self.tables.items()}
+
+    def take_connections(self) -> list[tuple[int, bytes, Kept]]:
+        return [(*name, kept._replace(fd=os.dup(kept.fd))) for name, kept in self.connections.items()]
+
+    def keep_table(self, stream: int, fd: int) -> None:
+        self.tables[stream] = os.dup(fd)
+
+    def keep(self, stream: int, serial: bytes, kept: Kept) -> None:
+        assert (stream, serial) not in self.connections
+        self.connections[stream, serial] = kept._replace(fd=os.dup(kept.fd))
+
+    def forget(self, stream: int, serial: bytes, kept: Kept) -> None:
+        stored = self.connections.pop((stream, serial))
+        assert stored[1:4] == kept[1:4]
+        os.close(stored.fd)
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    shelf = Shelf()
+    yield shelf
+    for fd in (*shelf.tables.values(), *(each.fd for each in shelf.connections.values())):
+        os.close(fd)
+
+
+def test_the_next_keeper_gets_what_is_no_strangers(
+    make: Callable[..., KeeperThread], directory: Path, shelf: Shelf
+) -> None:
+    keeper = make(store=shelf, streams=2)
+    phones = [keeper.connect() for _ in range(3)]
+    first = Stream(directory)
+    first.until(lambda: len(first.given) == 2)
+    serials = [each[0] for each in first.given]
+    for _ in range(2):
+        first.link.tell_known(serials[1])
+    first.link.flush()
+    first.close()
+    keeper.close()
+    assert list(shelf.connections) == [(0, serials[1])]
+    assert closed(phones[0])
+    make(store=shelf)
+    second = Stream(directory)
+    second.until(lambda: second.link.is_complete)
+    (given,) = second.given
+    assert given[:2] == [serials[1], TCP]
+    assert given[3:5] == [False, True]
+    second.link.tell_ended(serials[1])
+    second.until(lambda: not shelf.connections)
+    second.close()
+    for each in phones:
+        each.close()
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+def test_of_a_stream_that_is_no_more_nothing_is_kept(
+    make: Callable[..., KeeperThread], shelf: Shelf, has_table: bool
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        shelf.keep(1, b"12345678", Kept(ours.fileno(), TCP, "127.0.0.1", 5060, 1.0))
+        if has_table:
+            table = os.memfd_create("table")
+            shelf.keep_table(1, table)
+            os.close(table)
+        keeper = make(store=shelf, streams=1 if has_table else 2)
+    assert not shelf.connections
+    assert keeper.keeper.count == 0
 
 
 def test_a_connection_that_we_made_is_kept(make: Callable[..., KeeperThread], directory: Path) -> None:
