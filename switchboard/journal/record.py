@@ -160,7 +160,8 @@ _SILENCE = (408, 480)  # not answered: a matter of whether it rang
 _CANCELLING = (Party.CALLER, Party.OPERATOR)
 _AFTER_CANCEL = (408, 487)  # RFC 3261 §9.1: a callee that confirms the CANCEL, and one that does not
 
-_GONE = frozenset({404, 408, 410, 481, 503, 604})  # RFC 3261 §15.1.1, RFC 5057 §5.1; 503: out of reach
+_GONE = frozenset({404, 408, 410, 430, 481, 503, 604})
+"""RFC 3261 §15.1.1, RFC 5057 §5.1; out of reach: 503, and 430, if its connection is gone (RFC 5626 §11.5)."""
 
 _NO_WAY_THERE = (500, Party.SWITCHBOARD)  # what a proxy makes of a 503 (RFC 3261 §16.7 step 6)
 

@@ -119,12 +119,12 @@ class Flow(NamedTuple):
 
     def pack(self) -> bytes:
         """Return the octets of the flow; IP addresses lose their spelling, texts what they have beyond 127 octets."""
-        return _packed(self)
+        return _pack(self) if self.connection else _packed(self)
 
     @staticmethod
     def unpack(octets: bytes) -> "Flow":
         """Return what `pack` was asked of. FlowError, whatever the octets are."""
-        return _unpacked(octets)
+        return _unpack(octets) if _has_connection(octets) else _unpacked(octets)
 
 
 def without_local(octets: bytes) -> bytes:
@@ -137,15 +137,13 @@ def with_local(octets: bytes, local: str) -> bytes:
     return octets[:1] + packed_address(local) + octets[1:]
 
 
-@lru_cache(_REMEMBERED)
-def _packed(flow: Flow) -> bytes:
+def _pack(flow: Flow) -> bytes:
     transport, local, host, port, connection = flow
-    addresses = packed_address(local) + packed_address(host)
+    addresses = _packed_address(local) + _packed_address(host)
     return bytes((transport,)) + addresses + port.to_bytes(2, "big") + connection
 
 
-@lru_cache(_REMEMBERED)
-def _unpacked(octets: bytes) -> Flow:
+def _unpack(octets: bytes) -> Flow:
     try:
         host_at = _end(octets, 1)
         port_at = _end(octets, host_at)
@@ -156,6 +154,17 @@ def _unpacked(octets: bytes) -> Flow:
         raise FlowError("no flow")
     port = int.from_bytes(octets[port_at : port_at + 2], "big")
     return Flow(octets[0], local, host, port, octets[port_at + 2 :])
+
+
+_packed, _unpacked = lru_cache(_REMEMBERED)(_pack), lru_cache(_REMEMBERED)(_unpack)
+"""Those of connections are not remembered: there may be very many, each of one phone."""
+
+
+def _has_connection(octets: bytes) -> bool:
+    try:
+        return octets[0] != UDP and len(octets) > _end(octets, _end(octets, 1)) + 2
+    except IndexError:
+        return False
 
 
 def _end(octets: bytes, start: int) -> int:
@@ -174,6 +183,10 @@ def packed_address(host: str) -> bytes:
     return bytes((_TEXT | len(octets),)) + octets
 
 
+_packed_address = lru_cache(_REMEMBERED)(packed_address)
+
+
+@lru_cache(_REMEMBERED)
 def _address(octets: bytes) -> str:
     """Return the host of a whole address. ValueError."""
     size = octets[0] & ~_TEXT

@@ -11,6 +11,7 @@ for ever otherwise.
 
 import select
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -165,7 +166,7 @@ class Streams:
         slot = rested.slot
         try:
             counts = counts_of(sock) if was_given else NOTHING
-            local = sock.getsockname()[0]
+            local = sys.intern(sock.getsockname()[0])
         except OSError:  # it has ended before we saw it
             self._lose(sock, serial, slot, "ended early")
             return None

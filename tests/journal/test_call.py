@@ -98,6 +98,7 @@ def seconds(record: CallDetailRecord) -> tuple[object, ...]:
         ([answered(), bye(at=3, status=403), bye("b", "a")], "answered", 200, "callee", (None, 2, 5), 3.0),
         ([answered(), bye(status=408)], "answered", 200, "caller", (None, 2, 5), 3.0),
         ([answered(), bye(status=481)], "answered", 200, "caller", (None, 2, 5), 3.0),
+        ([answered(), bye(status=430)], "answered", 200, "caller", (None, 2, 5), 3.0),
         # CANCEL was too late
         ([ringing(), answered(), failed(487, "caller"), bye()], "answered", 200, "caller", (1, 2, 5), 3.0),
         # challenged, then repeated with credentials

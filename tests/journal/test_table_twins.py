@@ -51,7 +51,9 @@ def happened(
 CALL_IDS = st.sampled_from("12")
 CALLERS, CALLEES = st.sampled_from("aaab"), st.sampled_from("bbda")
 TIMES = st.integers(0, 5).map(lambda at: T0 + at)
-STATUSES = st.sampled_from([200, 202, 299, 300, 401, 407, 408, 480, 481, 486, 487, 500, 503, 603, 699, 700])
+STATUSES = st.sampled_from(
+    [200, 202, 299, 300, 401, 407, 408, 430, 480, 481, 486, 487, 500, 503, 603, 699, 700]
+)
 PARTIES = st.sampled_from(["caller", "callee", "switchboard", "unseen"])
 SESSIONS = st.sampled_from([0, 0, 90, 1800, 7000, 100_000, 1 << 40])
 TEXTS = st.sampled_from(

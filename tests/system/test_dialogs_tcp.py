@@ -97,6 +97,8 @@ def test_nobody_looks_for_a_browser(switchboard: Switchboard, net: Net, caller: 
     call = place_call(caller, phone)
     reset(switchboard, phone)
     call.caller.start("BYE").expect(430)
+    record = switchboard.wait_record(call.call_id)
+    assert (record["outcome"], record["ended_by"]) == ("answered", "caller")
 
 
 def test_the_caller_that_is_gone(switchboard: Switchboard, net: Net) -> None:

@@ -20,6 +20,8 @@ from system.tools import require_root, require_tools
 pytestmark = [pytest.mark.system, pytest.mark.phones]
 
 ADDRESS = (HUB, 5060)
+CLOSED_S = 10.0
+"""Sooner than a stranger is closed for its silence."""
 LIMIT = 50
 """Of connections from one host."""
 BACK_S = 30.0
@@ -94,7 +96,9 @@ def test_strangers_beyond_the_limit_end_no_connection_of_a_phone(office: Office)
     before = office.sources("lukas")
     registrations = office.lukas.log().count("\nREGISTER sip:")
     with office.lan.entered("lukas"), ExitStack() as stack:
-        strangers = [stack.enter_context(socket.create_connection(ADDRESS)) for _ in range(LIMIT + 20)]
+        strangers = [
+            stack.enter_context(socket.create_connection(ADDRESS, CLOSED_S)) for _ in range(LIMIT + 20)
+        ]
         assert strangers[0].recv(1) == b"", "the oldest stranger is closed"
     call(office.peter, office.lukas)
     assert office.sources("lukas") == before
