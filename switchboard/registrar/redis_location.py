@@ -133,6 +133,7 @@ class RedisLocation:
             "socket_timeout": TIMEOUT_S,
             "socket_connect_timeout": TIMEOUT_S / 2,
             "retry": Retry(NoBackoff(), 1 if url.kind == "cluster" else 0),
+            "socket_keepalive": True,
             "protocol": 2,
             "client_name": "switchboard",
         }
@@ -387,7 +388,9 @@ class RedisRemote:
         if isinstance(error, (redis.TimeoutError, TimeoutError)):
             return errno.ETIMEDOUT, f"no answer within {TIMEOUT_S:g} s"
         number = _errno_of(error)
-        return number or errno.ECONNREFUSED, os.strerror(number) if number else _first_line(error)
+        if number > 0:
+            return number, os.strerror(number)
+        return errno.EHOSTUNREACH, _first_line(error)
 
 
 def _doubts(found: Mapping[str, Any], ahead_s: float) -> Iterator[tuple[str, str]]:
@@ -401,7 +404,7 @@ def _doubts(found: Mapping[str, Any], ahead_s: float) -> Iterator[tuple[str, str
 
 
 def _errno_of(error: BaseException | None) -> int:
-    """Of an error of the system that is somewhere behind it; 0: there is none."""
+    """Of an error of the system that is somewhere behind it; below 0: of a name's look-up; 0: there is none."""
     while error is not None:
         if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
             return error.errno

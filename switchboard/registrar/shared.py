@@ -11,13 +11,13 @@ of whom the location knows less than this registrar are put there, with what is 
 """
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from switchboard.codec import CodecError, pack, unpack
+from switchboard.codec import CodecError, list_head, pack, unpack
 from switchboard.registrar.link import Link, News, Sign
 from switchboard.registrar.remote import ABSENT, Kept, Put, Remote, RemoteError
 from switchboard.registrar.sqlite import SqliteStore
@@ -33,6 +33,8 @@ from switchboard.storage.unusable import NotWritten
 
 START_S: Final = 1.0
 """A start waits this long for the location."""
+SLACK: Final = 10_000
+"""Versions of users without bindings that are kept."""
 PUSHED_AT_ONCE: Final = 256
 """Users of whom the location has lost something."""
 
@@ -114,7 +116,13 @@ class SharedStore(SqliteStore):
             if made:
                 self._link.reload()
             raise
-        self._versions |= made
+        self._note(made)
+
+    def _note(self, versions: Mapping[str, int]) -> None:
+        """Those of users without bindings are not kept for ever: whoever does not know one learns it."""
+        self._versions |= versions
+        if len(self._versions) > 2 * len(self.table) + SLACK:
+            self._versions = {user: each for user, each in self._versions.items() if user in self.table}
 
     def _share(self, change: Change) -> None:
         """Put what has changed into the location. NotWritten; Conflict."""
@@ -181,7 +189,7 @@ class SharedStore(SqliteStore):
             return
         finally:
             self._is_shared = True
-        self._versions |= {each.user: each.version for each in taken}
+        self._note({each.user: each.version for each in taken})
         self._changes.append(change)
 
     def take_changes(self) -> list[Change]:
@@ -212,7 +220,8 @@ class SharedStore(SqliteStore):
 
     def _take(self, news: News) -> None:
         if isinstance(news, list):
-            self._keep(filter(None, map(self._compared, news)))
+            latest = {kept.user: kept for kept in news}
+            self._keep(filter(None, map(self._compared, latest.values())))
         elif news is Sign.END:
             self._find_lost()
         else:
@@ -226,7 +235,16 @@ class SharedStore(SqliteStore):
             self._seen.add(kept.user)
             if kept.version < known or (kept.version == known and self._is_clock_set):
                 self._to_push[kept.user] = kept.version
-        return self._news_of(kept) if kept.version > known else None
+        news = self._news_of(kept) if kept.version > known else None
+        if news and self._has(news):
+            self._versions[kept.user] = kept.version
+            return None
+        return news
+
+    def _has(self, news: _News) -> bool:
+        """Whether the copy has that already, as after most starts."""
+        bindings = self.table.get(news.user) or pack([])
+        return news.record == list_head(2) + pack(news.user) + bindings
 
     def _find_lost(self) -> None:
         """Users whom the location does not know, and who are bound here."""
@@ -248,7 +266,7 @@ class SharedStore(SqliteStore):
             return
         done = [outcome.kept for outcome in outcomes if outcome.is_done]
         self.pushed += len(done)
-        self._versions |= {kept.user: kept.version for kept in done}
+        self._note({kept.user: kept.version for kept in done})
         others = (outcome.kept for outcome in outcomes if not outcome.is_done)
         self._keep(filter(None, map(self._learnt, others)))
 

@@ -429,7 +429,9 @@ class RegistrarService(Actor):
         return [*map(str, reports(*self._files)), *self._users.notes(), *self._clock_notes()]
 
     def _clock_notes(self) -> list[str]:
-        """As long as it matters."""
+        """As long as it matters. A shared store has a clock of its own."""
+        if self._store.fd is not None:
+            return []
         doubt, bindings = self._clock.doubt, self._store.count()[1]
         left_s = doubt.since + GRACE_S - self._clock.at() if doubt else 0.0
         if not bindings or (left_s <= 0 and not self._clock.is_behind):

@@ -37,7 +37,7 @@ def watched(directory: Path) -> Iterator[tuple[RedisServer, RedisServer, str]]:
         server = stack.enter_context(redis_server(directory / "one"))
         of_it = ("--replicaof", f"127.0.0.1 {server.port}")
         replica = stack.enter_context(redis_server(directory / "two", *of_it))
-        ports = []
+        sentinels = []
         for each in range(SENTINELS):
             place = directory / f"sentinel{each}"
             place.mkdir()
@@ -47,9 +47,18 @@ def watched(directory: Path) -> Iterator[tuple[RedisServer, RedisServer, str]]:
                 f"sentinel down-after-milliseconds sb {DOWN_AFTER_MS}\n"
                 "sentinel failover-timeout sb 5000\n"
             )
-            ports.append(stack.enter_context(redis_server(place, sentinel=file)).port)
+            sentinels.append(stack.enter_context(redis_server(place, sentinel=file)))
         await_true(lambda: replica.do("ROLE")[3] == b"connected", TAKE_OVER_S)
-        yield server, replica, "redis+sentinel://" + ",".join(f"127.0.0.1:{each}" for each in ports) + "/sb"
+        await_true(lambda: all(map(knows_all, sentinels)), TAKE_OVER_S)
+        hosts = ",".join(f"127.0.0.1:{each.port}" for each in sentinels)
+        yield server, replica, f"redis+sentinel://{hosts}/sb"
+
+
+def knows_all(sentinel: RedisServer) -> bool:
+    """Whether it knows the replica and the other Sentinels."""
+    with sentinel.client as client:
+        found = client.sentinel_master("sb")
+    return bool((found["num-slaves"], found["num-other-sentinels"]) == (1, SENTINELS - 1))
 
 
 def test_when_a_replica_takes_over_nobody_is_lost_and_registers_go_on(tmp_path: Path) -> None:

@@ -146,6 +146,12 @@ def test_a_node_of_a_cluster_is_told_apart(tmp_path: Path) -> None:
             assert "the cluster is down" in store.writing.note()
 
 
+def test_a_name_that_nobody_knows_is_told() -> None:
+    remote = RedisLocation(RedisUrl.parse("redis://nobody.invalid"), time.time).connect()
+    with pytest.raises(RemoteError, match=r"redis://nobody\.invalid: .*(not known|resolution)"):
+        remote.check()
+
+
 def test_a_slow_server_is_waited_for(server: RedisServer, store: SharedStore) -> None:
     put(store, "lukas", ONE)
     server.do("CLIENT", "PAUSE", 500, "ALL")

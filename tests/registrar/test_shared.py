@@ -3,16 +3,19 @@
 import errno
 import random
 from itertools import count
+from pathlib import Path
 
 import pytest
 from registrar.locations import HandLink, MemoryLocation, catch_up, hand_store, settle
 from registrar.registers import NOW_AT, Desk, register
 
+from switchboard.registrar import shared
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.remote import RemoteError
 from switchboard.registrar.shared import SharedStore
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.store import Conflict
+from switchboard.registrar.user_table import pack_records, users_in
 from switchboard.sip.message import Message
 from switchboard.storage.unusable import NotWritten
 
@@ -261,6 +264,44 @@ def test_what_expires_is_removed_from_the_copies_only() -> None:
     assert location.users == before
     with pytest.raises(Conflict):
         put(store, "lukas", OTHER)
+
+
+def test_a_start_takes_over_only_what_the_copy_does_not_have(tmp_path: Path) -> None:
+    location = MemoryLocation()
+    path = tmp_path / "location.db"
+    store = SharedStore(path, location, location.clock, HandLink)
+    settle(store)
+    put(store, "lukas", ONE)
+    put(store, "eva", OTHER)
+    put(store, "gone", OTHER)
+    put(store, "gone")
+    store.close()
+    other = hand_store(location)
+    put(other, "eva", OTHER, ONE)
+    again = SharedStore(path, location, location.clock, HandLink)
+    settle(again)
+    assert [users_in(pack_records(change.records)) for change in again.take_changes()] == [
+        {"eva": [OTHER, ONE]}
+    ]
+    put(again, "lukas", OTHER)
+    put(again, "gone", OTHER)
+    assert again.conflicts == 0
+    again.close()
+
+
+def test_versions_of_users_who_are_gone_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "SLACK", 10)
+    location = MemoryLocation()
+    store = hand_store(location)
+    put(store, "lukas", ONE)
+    for each in range(50):
+        put(store, f"user{each}", ONE)
+        put(store, f"user{each}")
+    assert "lukas" in store._versions
+    assert len(store._versions) <= 13
+    with pytest.raises(Conflict):
+        put(store, "user0", ONE)
+    put(store, "user0", ONE)
 
 
 def sent(desk: Desk, raw: bytes) -> Message:

@@ -59,14 +59,15 @@ def received(raw: bytes, flow: bytes = FLOW) -> list[Any]:
 
 
 def subscribe(context: BusContext, settings: Settings, service: RegistrarService) -> zmq.Socket[bytes]:
-    """A subscriber that has missed nothing since: the service ticks until it hears it."""
+    """A subscriber that has missed nothing since: the service has ticked, and has greeted it."""
+    service.handle_timer(0.0)
     subscriber = context.socket(zmq.SUB)
     subscriber.subscribe(b"")
     subscriber.connect(Endpoints(settings.run_dir).publisher("registrar"))
     until = time.monotonic() + LIMIT_S
     while not subscriber.poll(10):
-        assert time.monotonic() < until, "the tick was never heard"
-        service.handle_timer(0.0)
+        assert time.monotonic() < until, "the greeting was never heard"
+        service.flush()
     while subscriber.poll(0):
         subscriber.recv()
     return subscriber
