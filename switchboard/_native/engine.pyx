@@ -126,6 +126,7 @@ cdef class Engine:
     cdef long _second
     cdef Saved *_touched
     cdef Buffer _requests, _responses, _records, _work, _response, _text, _seal, _event, _base
+    cdef Slice _moved  # the seal of a response whose place that in `_seal` takes; nothing: it stays
     cdef Py_ssize_t _request_count, _response_count
     cdef list _events
     cdef Message _message

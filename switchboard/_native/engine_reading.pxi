@@ -70,6 +70,18 @@ cdef bint _is_at(Slice contact, Slice target) noexcept nogil:
     return place.size > 0 and same(place, _place_in(target))
 
 
+cdef Slice uri_in_brackets(Slice contact) noexcept nogil:
+    """The URI of a Contact with one value, as it is usually written; nothing for another."""
+    cdef const uint8_t *end = contact.at + contact.size
+    cdef const uint8_t *stop
+    if contact.size < 3 or contact.at[0] != c'<' or memchr(contact.at, c',', contact.size) != NULL:
+        return nothing()
+    stop = run(contact.at + 1, end, IN_URI)
+    if stop == end or stop[0] != c'>' or (stop + 1 < end and stop[1] != c';'):
+        return nothing()
+    return slice_of(contact.at + 1, stop)
+
+
 cdef Slice _place_in(Slice uri) noexcept nogil:
     """`host:port` of a URI; nothing where something else may say where it leads."""
     cdef const uint8_t *at = uri.at + 4

@@ -100,6 +100,7 @@ cdef void _await_ack(Engine self, Saved *saved, Message *message) noexcept:
 
 cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
     """A final response of the only branch, which goes to the caller unchanged."""
+    self._moved = nothing()
     if not _may_pass(message.status, saved.method):
         return False
     _note_answered(self, peer_address(part(saved, P_HOP)))
@@ -194,6 +195,7 @@ cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:
     """Whether a response passes unchanged: none of its fields is doubted, and its dialog is sealed already."""
     cdef Slice contact, target
     cdef int number
+    self._moved = nothing()
     for number in range(H_P_ASSERTED_IDENTITY, H_CALL_INFO + 1):
         if message.seen[number]:
             return False
@@ -206,9 +208,45 @@ cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:
         return True
     if contact.size == target.size + 2 and memcmp(contact.at + 1, target.at, target.size) == 0:
         return True
-    if _is_at(contact, target):
+    if _is_at(contact, target) or _is_same_place(self, contact, target):
         return True
-    return _is_same_place(self, contact, target)
+    return _moves_callee(self, saved, message, contact)
+
+
+cdef bint _moves_callee(Engine self, Saved *saved, Message *message, Slice contact) except -1:
+    """Seal the Contact of a callee with a connection, who is reached over that whatever it names (record_route.py)."""
+    cdef Slice uri = uri_in_brackets(contact), flow = part(saved, P_HOP)
+    cdef Slice seal = _seal_in(value_of(message, H_RECORD_ROUTE))
+    cdef Fact *fact
+    if uri.size == 0 or not has_connection(flow) or seal.size < 2 or seal.at[seal.size - 1] != c'>':
+        return False
+    fact = _sum_of(self, uri)
+    if fact == NULL:
+        return False
+    seal.size -= 1
+    self._seal.size = 0
+    if not move_callee(&self._seal, seal, self._key, message.call_id, message.from_tag, flow, field_of(fact, 0).at):
+        return False
+    if self._seal.size != seal.size:
+        return False
+    self._moved = seal
+    return True
+
+
+cdef void _put_moved(Engine self, Message *message) noexcept:
+    """Put the new seal in the place of the old one, wherever that stands in the head of `_response`."""
+    cdef uint8_t *at = self._response.data
+    cdef Py_ssize_t size = self._moved.size
+    cdef uint8_t *end = at + self._response.size - (message.body_end - message.headers_end) - size
+    while at <= end:
+        at = <uint8_t *>memchr(at, self._moved.at[0], end - at + 1)
+        if at == NULL:
+            return
+        if memcmp(at, self._moved.at, size) == 0:
+            memcpy(at, self._seal.data, size)
+            at += size
+        else:
+            at += 1
 
 
 cdef void _relay(Engine self, Saved *saved, Message *message) noexcept:
@@ -216,6 +254,8 @@ cdef void _relay(Engine self, Saved *saved, Message *message) noexcept:
     cdef int status = message.status
     self._response.size = 0
     put_without_via(&self._response, message)
+    if self._moved.size and not self._response.failed:
+        _put_moved(self, message)
     if saved.method != INVITE:
         _complete_other(self, saved, status)
     elif saved.server_state == _state[PROCEEDING]:

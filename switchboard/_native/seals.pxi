@@ -180,3 +180,24 @@ cdef bint read_seal(Slice text, Slice key, Slice call_id, Slice tag, uint8_t *oc
         local.at, local.size = caller.flow, caller.flow_size
         local = our_address(local)
     return _read_side(callee, slice_of(claim.at + end, claim.at + claim.size), local)
+
+
+cdef bint move_callee(Buffer *to, Slice text, Slice key, Slice call_id, Slice tag, Slice flow,
+                      const uint8_t *target) noexcept nogil:
+    """Write a seal made for a caller with this `tag` anew, for a callee whose Contact has another sum, `target`.
+
+    False for no such seal, or one in which the callee is not at this `flow`. The text keeps its length.
+    """
+    cdef uint8_t octets[LONGEST_SEAL]
+    cdef Side caller, callee
+    cdef Slice claim, known
+    if not read_seal(text, key, call_id, tag, octets, &caller, &callee):
+        return False
+    known.at, known.size = callee.flow, callee.flow_size
+    if not same(known, flow):
+        return False
+    claim.at, claim.size = octets + SEAL_MAC, read_base64(text, octets, LONGEST_SEAL) - SEAL_MAC
+    memcpy(octets + SEAL_MAC + 2 + claim.at[1] + 1, target, SEAL_SUM)
+    _sum_dialog(octets, key, call_id, tag, claim)
+    put_base64(to, octets, SEAL_MAC + claim.size)
+    return True

@@ -33,7 +33,7 @@ cdef enum:
     MESSAGES_A_READ = 512
     CONNECTION_SIZE = 9  # its edge-stream, its serial number
     SENT_ITEM = 2
-    MADE_KEPT = 1000
+    FLOWS_KEPT = 1000
 
 
 cdef class StreamPath:
@@ -43,7 +43,7 @@ cdef class StreamPath:
     """
 
     cdef object _streams, _input, _output, _send, _is_bypassed, _tap, _framing, _deque
-    cdef dict _by_fd, _by_serial, _made
+    cdef dict _by_fd, _by_serial, _made, _packed
     cdef list _receivers, _others, _free
     cdef Rings _rings
     cdef Ingress _ingress
@@ -73,7 +73,7 @@ cdef class StreamPath:
         self._by_fd, self._by_serial, self._input, self._output, self._free = streams.parts
         self._rings, self._fd = Rings(table), streams.fd
         self._tap, self._interval, self._send, self._is_bypassed = tap, interval, send, is_bypassed
-        self._largest, self._due_at, self._made = largest, INFINITY, {}
+        self._largest, self._due_at, self._made, self._packed = largest, INFINITY, {}, {}
         self._know_names()
 
     cdef int _know_names(self) except -1:
@@ -211,7 +211,7 @@ cdef class StreamPath:
         cdef Arrival arrival
         cdef Py_ssize_t number
         cdef list before = [each.put_count for each in self._receivers]
-        _begin_arrival(&arrival, connection.flow.pack())
+        _begin_arrival(&arrival, self._packed_flow(connection))
         for number in range(count):
             arrival.data, arrival.size = self._octets + start, self._ends[number] - start
             start = self._ends[number]
@@ -220,6 +220,15 @@ cdef class StreamPath:
         if connection.serial in self._by_serial:
             self._await(connection, before)
         return 0
+
+    cdef bytes _packed_flow(self, connection):
+        """Packing costs more than all else of a message, so the flows of a few connections are remembered."""
+        packed = self._packed.get(connection.serial)
+        if packed is None:
+            if PyDict_Size(self._packed) >= FLOWS_KEPT:
+                self._packed.clear()
+            self._packed[connection.serial] = packed = connection.flow.pack()
+        return packed
 
     cdef int _await(self, connection, list before) except -1:
         """Have the input consumed once the receivers have taken what came of it."""
@@ -277,7 +286,7 @@ cdef class StreamPath:
             return connection
         connection = self._streams.find(_unpack_flow(flow), b"")
         if connection is not None:
-            if PyDict_Size(self._made) >= MADE_KEPT:
+            if PyDict_Size(self._made) >= FLOWS_KEPT:
                 self._made.clear()
             self._made[flow] = connection
         return connection

@@ -99,17 +99,21 @@ class Facts:
         text, own = text_of(octets), self._env.policy.own
         uri = uri_of(text)
         is_simple = uri.scheme == "sip" and uri.has_host and not uri.param("maddr")
-        if not is_simple or ((uri.user is None or is_gruu(uri)) and own.owns(uri)):
+        is_instance = is_simple and is_gruu(uri) and own.owns(uri)
+        if not is_simple or (is_instance and not owner) or (uri.user is None and own.owns(uri)):
             return None
-        policy, user, until = self._env.policy, user_of(text_of(callee), own) if owner else "", 0.0
-        if user and policy.seals.user(user) == owner:
-            if not self._note_user(user, key):
-                return None
-            until = min((bound.expires_at for bound in policy.locations.lookup(user, at)), default=0.0)
+        policy, user = self._env.policy, user_of(text_of(callee), own) if owner else ""
+        users = {user} if user and policy.seals.user(user) == owner else set()
+        if is_instance:
+            users.add(policy.user_of(uri))
+        if not all(self._note_user(each, key) for each in filter(None, users)):
+            return None
+        ends = [bound.expires_at for each in users for bound in policy.locations.lookup(each, at)]
+        until = min(ends, default=0.0)
         there = Side(Flow.unpack(flow), b"", owner or NOBODY, bool(owner), False, False)
         asked = Known("ACK" if is_ack else "", user)
         target = unmoved(policy, there, asked, Routing(text, uri, [], 1), uri, at)
-        record = self._record_of(target.text, target.uri, target, "")
+        record = None if target.path else self._record_of(target.text, target.uri, target, "")
         return None if record is None else (record, until)
 
     def target_sum(self, octets: bytes) -> bytes:

@@ -139,25 +139,34 @@ def with_local(octets: bytes, local: str) -> bytes:
 
 def _pack(flow: Flow) -> bytes:
     transport, local, host, port, connection = flow
-    addresses = _packed_address(local) + _packed_address(host)
-    return bytes((transport,)) + addresses + port.to_bytes(2, "big") + connection
+    return _packed_way(transport, local, host) + port.to_bytes(2, "big") + connection
 
 
 def _unpack(octets: bytes) -> Flow:
     try:
-        host_at = _end(octets, 1)
-        port_at = _end(octets, host_at)
-        local, host = _address(octets[1:host_at]), _address(octets[host_at:port_at])
+        port_at = _end(octets, _end(octets, 1))
+        transport, local, host = _unpacked_way(octets[:port_at])
     except (IndexError, ValueError) as error:
         raise FlowError("no flow") from error
     if len(octets) < port_at + 2:
         raise FlowError("no flow")
     port = int.from_bytes(octets[port_at : port_at + 2], "big")
-    return Flow(octets[0], local, host, port, octets[port_at + 2 :])
+    return Flow(transport, local, host, port, octets[port_at + 2 :])
 
 
 _packed, _unpacked = lru_cache(_REMEMBERED)(_pack), lru_cache(_REMEMBERED)(_unpack)
 """Those of connections are not remembered: there may be very many, each of one phone."""
+
+
+@lru_cache(_REMEMBERED)
+def _packed_way(transport: int, local: str, host: str) -> bytes:
+    return bytes((transport,)) + packed_address(local) + packed_address(host)
+
+
+@lru_cache(_REMEMBERED)
+def _unpacked_way(octets: bytes) -> tuple[int, str, str]:
+    host_at = _end(octets, 1)
+    return octets[0], _address(octets[1:host_at]), _address(octets[host_at:])
 
 
 def _has_connection(octets: bytes) -> bool:
@@ -183,10 +192,6 @@ def packed_address(host: str) -> bytes:
     return bytes((_TEXT | len(octets),)) + octets
 
 
-_packed_address = lru_cache(_REMEMBERED)(packed_address)
-
-
-@lru_cache(_REMEMBERED)
 def _address(octets: bytes) -> str:
     """Return the host of a whole address. ValueError."""
     size = octets[0] & ~_TEXT

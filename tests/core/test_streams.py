@@ -4,15 +4,18 @@ from itertools import product
 
 import pytest
 from mixed_call import NAMED, PORTS, Call, Phone, connection, lenka, lukas
-from playbook import EPOCH, HOST, PORT, Board, Sent, request, response
+from playbook import EPOCH, HOST, KEY, PORT, Board, Sent, request, response
 
 from switchboard.core.commands import Lookup
+from switchboard.core.gruu import Gruus
 from switchboard.core.native import IS_COMPILED
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.user_table import pack_users
 from switchboard.sip.address import uri_in
 from switchboard.sip.flow import NAMES, TCP, TLS, UDP, WS, WSS, Flow, is_reliable
+from switchboard.sip.uri import SipUri
 
+INSTANCE = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
 MIXES = [
     pytest.param(*both, id=" to ".join(NAMES[each] for each in both)) for both in product(PORTS, repeat=2)
 ]
@@ -507,3 +510,36 @@ def test_what_is_plain_stays_plain() -> None:
     board.receive(response(sent.message, 200), lenka(UDP).flow)
     assert board.core.stats().get("odd", 0) == 0
     assert not is_reliable(UDP)
+
+
+class Instance(Phone):
+    """A phone that names its GRUU as its Contact, as browsers do."""
+
+    @property
+    def contact(self) -> str:
+        return Gruus(KEY).public(SipUri.parse(f"sip:{self.user}@{HOST}"), INSTANCE)
+
+    def register(self, board: Board, **more: object) -> None:
+        instance = f';+sip.instance="<{INSTANCE}>"'
+        bound = {"flow": self.flow.pack(), "source": f"{self.host}:{self.flow.port}", "params": instance}
+        board.bind(self.user, f"sip:{self.user}@k3x9.invalid{NAMED[self.transport]}", **bound | more)
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
+@pytest.mark.parametrize("one", STREAMS)
+@pytest.mark.parametrize("other", STREAMS)
+def test_a_call_of_phones_with_gruus_is_the_engines(one: int, other: int) -> None:
+    call = Call(Instance("lukas", "10.0.0.11", one, 1), Instance("lenka", "10.0.0.12", other, 2))
+    call.board = Board(transports=PORTS, fragile=False, native=True)
+    call.caller.register(call.board)
+    call.callee.register(call.board)
+    call.up()
+    for method, sender in (("INVITE", call.callee), ("BYE", call.caller)):
+        call.board.sent()
+        call.within(method, sender)
+        receiver = call.callee if sender is call.caller else call.caller
+        sent = call.sent_to(receiver)
+        assert sent.line == f"{method} sip:{receiver.user}@k3x9.invalid{NAMED[receiver.transport]} SIP/2.0"
+        call.board.receive(response(sent.message, 200), receiver.flow)
+    stats = call.board.core.stats()
+    assert (stats["plain"], stats["odd"], stats["handed_over"]) == (8, 0, 0)

@@ -20,8 +20,8 @@ from switchboard.registrar.store import Conflict
 from switchboard.storage.unusable import NotWritten
 from switchboard.transports.certificates import issue, make_authority, new_key
 
-ONE = Binding("sip:lukas@10.0.0.9", 1.0, time.time() + 3600, call_id="call-1", cseq=1)
-OTHER = Binding("sip:lukas@10.0.0.8", 1.0, time.time() + 1800, call_id="call-2", cseq=1)
+ONE = Binding("sip:lukas@10.0.0.9", 1.0, time.time() + 36_000, call_id="call-1", cseq=1)
+OTHER = Binding("sip:lukas@10.0.0.8", 1.0, time.time() + 18_000, call_id="call-2", cseq=1)
 KEYS = "{switchboard:0}:"
 
 
@@ -79,12 +79,17 @@ def test_others_hear_of_changes_by_themselves(server: RedisServer, store: Shared
         tend(store, lambda: is_bound(store, "lukas", ONE, OTHER))
 
 
+def assert_lives(server: RedisServer, user: str, binding: Binding) -> None:
+    """The server keeps the user as long as the binding is valid, give or take a busy machine."""
+    left_ms = server.do("PTTL", f"{KEYS}user:{user}")
+    assert left_ms / 1000 == pytest.approx(binding.expires_at - time.time(), abs=300)
+
+
 def test_keys_expire_with_their_bindings(server: RedisServer, store: SharedStore) -> None:
     put(store, "lukas", ONE, OTHER)
-    left_ms = server.do("PTTL", f"{KEYS}user:lukas")
-    assert 3_300_000 < left_ms <= 3_600_000
+    assert_lives(server, "lukas", ONE)
     put(store, "lukas")
-    assert server.do("PTTL", f"{KEYS}user:lukas") > 3_300_000
+    assert_lives(server, "lukas", ONE)
     put(store, "eva", ONE._replace(expires_at=time.time() + 0.05))
     await_true(lambda: not server.do("EXISTS", f"{KEYS}user:eva"))
 
@@ -105,7 +110,7 @@ def test_flushall_is_filled_again_with_the_true_lifetimes(server: RedisServer, s
     put(store, "eva", OTHER)
     server.do("FLUSHALL")
     tend(store, lambda: server.do("EXISTS", f"{KEYS}user:lukas", f"{KEYS}user:eva") == 2)
-    assert 1_500_000 < server.do("PTTL", f"{KEYS}user:eva") <= 1_800_000
+    assert_lives(server, "eva", OTHER)
     with another(server) as other:
         tend(other, lambda: is_bound(other, "lukas", ONE) and is_bound(other, "eva", OTHER))
 

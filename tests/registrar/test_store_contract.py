@@ -15,7 +15,7 @@ from switchboard.registrar.sqlite import SqliteStore
 from switchboard.registrar.store import Store
 from switchboard.sip.errors import UsageError
 
-LATER = time.time() + 3600
+LATER = time.time() + 36_000
 ONE = Binding("sip:lukas@10.0.0.9", 1.0, LATER, "", (), "", "call-1", 7, "Phone", "10.0.0.9:5060", "z9hG4bK1")
 OTHER = Binding("sip:lukas@10.0.0.8", 0.5, LATER, "10.0.0.8:9", ("<sip:p;lr>",), ";q=0.5", "call-2", 1)
 Open = Callable[[], Store]
