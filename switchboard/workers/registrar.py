@@ -376,8 +376,9 @@ class RegistrarService(Actor):
             self._unbind(now)
         if self._naming and (now := time.monotonic()) >= self._next_naming:
             self._name_connections(now)
-        self._marks.give_back()
         self._sender.flush()
+        if not self._frames:
+            self._marks.give_back()  # behind the answers, on their way: with the mark they have arrived
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()
         self._greet(0.0)
