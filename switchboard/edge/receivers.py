@@ -13,6 +13,7 @@ The time that marks take is the delay of the receiver, which admission control w
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
+from math import inf, nextafter
 from typing import Final
 
 from switchboard.bus.outbox import PackedOutbox
@@ -40,7 +41,7 @@ class Receiver:
         self._marks: deque[tuple[float, int]] = deque()
         self._backlog = Backlog()
         self._marked = 0
-        self._marked_at = 0.0
+        self._marked_at = self._stamp = 0.0
         self._life = ""
         self._has_heard = False
         self._heard_at = 0.0
@@ -92,20 +93,23 @@ class Receiver:
         if due_at is None or now < due_at or self.outbox.waiting:
             return
         self._marked_at = now
-        if self.outbox.peer.send(MARK, [self._instance, now]):
+        if self._send_mark(now, self.put_count):
             self._marked = self.put_count
-            self._marks.append((now, self.put_count))
-            self._backlog.stamp(now, self.put_count)
+            self._backlog.stamp(self._stamp, self.put_count)
 
     def ask(self, now: float) -> None:
         """Put a mark ahead of what is to be cast, if nothing else is on its way and nothing was heard for a while."""
         is_first = self.put_count - self.taken_count == self.outbox.waiting > 0
-        if (
-            is_first
-            and now >= self._heard_at + REPEATED_S
-            and self.outbox.peer.send(MARK, [self._instance, now])
-        ):
-            self._marks.append((now, self.taken_count))
+        if is_first and now >= self._heard_at + REPEATED_S:
+            self._send_mark(now, self.taken_count)
+
+    def _send_mark(self, now: float, count: int) -> bool:
+        """No two marks have the same stamp: one that comes back must not stand for another behind it."""
+        self._stamp = max(now, nextafter(self._stamp, inf))
+        is_sent = self.outbox.peer.send(MARK, [self._instance, self._stamp])
+        if is_sent:
+            self._marks.append((self._stamp, count))
+        return is_sent
 
     def take(self, stamp: float, life: str, first: float, now: float) -> None:
         """The receiver returns a mark, in a life in which `first` was the first one."""

@@ -32,9 +32,9 @@ class Bench:
         for number in numbers:
             self.receiver.put(codec.pack(number))
 
-    def heard(self, now: float) -> list[Any]:
+    def heard(self, now: float, ahead: float = AHEAD) -> list[Any]:
         """Items, and marks as floats, after a flush."""
-        self.receiver.ask(AHEAD)
+        self.receiver.ask(ahead)
         self.receiver.outbox.flush()
         self.receiver.mark(now)
         found: list[Any] = []
@@ -107,9 +107,25 @@ def test_what_comes_after_a_pause_comes_once_to_another_life(bench: Bench) -> No
     bench.heard(1.0)
     bench.receiver.take(1.0, "a", 1.0, -REPEATED_S)
     bench.put(1, 2)
-    assert bench.heard(2.0) == [AHEAD, 1, 2, 2.0]
-    bench.receiver.take(2.0, "b", AHEAD, 2.1)
+    assert bench.heard(2.0, 1.5) == [1.5, 1, 2, 2.0]
+    bench.receiver.take(2.0, "b", 1.5, 2.1)
     assert (bench.receiver.reached(), bench.receiver.resent) == (2, 0)
+
+
+def test_a_mark_ahead_says_nothing_of_what_is_behind_it(bench: Bench) -> None:
+    """It comes back at once, from a receiver that is killed before it has kept the item."""
+    bench.heard(1.0)
+    bench.receiver.take(1.0, "a", 1.0, 1.0)
+    bench.put(1)
+    bench.receiver.ask(2.0)
+    bench.receiver.outbox.flush()
+    bench.receiver.mark(2.0)
+    ahead, item, behind = (next_frame(bench.inbox)[1] for _ in range(3))
+    assert item == [1]
+    bench.receiver.take(ahead[1], "a", 1.0, 2.0)
+    assert bench.receiver.reached() == 0
+    bench.receiver.take(behind[1], "b", behind[1], 3.0)
+    assert bench.heard(4.0)[0] == 1, "the next life gets it"
 
 
 def test_no_mark_goes_ahead_where_another_is_on_its_way_or_was_heard_now(bench: Bench) -> None:

@@ -1,6 +1,8 @@
 """Calls over TCP, and between TCP and UDP; the worker that has the connections is killed meanwhile."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -11,7 +13,11 @@ from system.net import Net
 from system.stream_agent import StreamAgent, registered_on_stream
 from system.user_agent import ClientTransaction, UserAgent, registered
 
+from switchboard.edge.receivers import REPEATED_S
 from switchboard.supervisor.worker import STEADY_S
+
+PAUSE_S = REPEATED_S + 0.05
+"""After this time the next message has a mark ahead of it."""
 
 pytestmark = pytest.mark.system
 
@@ -133,6 +139,21 @@ def answer_all(callees: Sequence[StreamAgent], net: Net, asked: Sequence[ClientT
         return all(200 in each.statuses() for each in asked) or None
 
     net.wait_for(all_answered, "an answer to each request", ANSWERED_S)
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.001, 0.002, 0.004])
+def test_a_register_is_answered_though_the_registrar_is_killed_over_it(
+    switchboard: Switchboard, net: Net, late_s: float
+) -> None:
+    """The phone was quiet for a while, and does not send it again."""
+    phone = registered_on_stream(net, "lukas")
+    before = switchboard.component("registrar")["pid"]
+    net.listen(PAUSE_S)
+    asked = phone.register()
+    net.listen(late_s)
+    os.kill(before, signal.SIGKILL)
+    asked.expect(200)
+    switchboard.wait_component("registrar", lambda one: one["state"] == "up" and one["pid"] != before)
 
 
 def test_all_is_there_after_a_restart_of_everything(switchboard: Switchboard, net: Net) -> None:
