@@ -148,6 +148,7 @@ def test_a_register_is_answered_though_the_registrar_is_killed_over_it(
     """The phone was quiet for a while, and does not send it again."""
     phone = registered_on_stream(net, "lukas")
     before = switchboard.component("registrar")["pid"]
+    assert before
     net.listen(PAUSE_S)
     asked = phone.register()
     net.listen(late_s)
