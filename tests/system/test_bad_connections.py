@@ -101,6 +101,10 @@ ENDED = (ConnectionError, ssl.SSLError)
 """Of a connection that the other end has closed."""
 
 
+ALERT = b"\x15\x03"
+"""How an alert of TLS begins."""
+
+
 def say(sock: socket.socket, octets: bytes) -> None:
     """Send as much as the other end wants to hear: it may have closed before the end of it."""
     with suppress(*ENDED):
@@ -181,7 +185,11 @@ def test_the_same_octet_by_octet(board: Board, name: str) -> None:
             for octet in octets[:2000]:
                 sock.send(bytes((octet,)))
             sock.sendall(octets[2000:])
-        assert answer in rest_of(sock) or len(octets) > 2000, "its end may have overtaken the answer"
+        said = rest_of(sock)
+    is_alert = transport in ("tls", "wss") and said.startswith(
+        ALERT
+    )  # one octet does not say that it is HTTP
+    assert answer in said or is_alert or len(octets) > 2000, "its end may have overtaken the answer"
 
 
 def opened(board: Board, transport: str) -> socket.socket:
@@ -330,5 +338,5 @@ def test_many_connections_of_one_source() -> None:
         for _ in range(MANY):
             stack.enter_context(board.ports.connect("tcp"))
         wait_until(lambda: len(board.open_ports()) <= MOST_OF_SOURCE or None, "the limit")
-        assert phone.address[1] in board.open_ports()
+        wait_until(lambda: phone.address[1] in board.open_ports() or None, "the phone's connection")
         place_call(registered_on_stream(net, "kristian"), phone)
