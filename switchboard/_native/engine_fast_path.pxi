@@ -113,7 +113,7 @@ cdef class FastPath:
     cdef int _send(self, direct, double now) except -1:
         cdef Engine engine = self._engine
         cdef Py_ssize_t count = engine._request_count + engine._response_count
-        cdef bytes items = _joined(content(&engine._requests), content(&engine._responses))
+        cdef bytes items = _joined(content(&engine._responses), content(&engine._requests))  # as the worker does
         engine._requests.size = engine._responses.size = 0
         engine._request_count = engine._response_count = 0
         sockets, phrasing, by_class = direct

@@ -277,8 +277,8 @@ class RouterService(Actor):
         self._log.commit()
         for question in effects.lookups:
             self._resolver.ask(question)
-        self._sender.put_packed(*effects.requests)  # first, for their answers are waited for
-        self._sender.put_packed(*effects.responses)
+        self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
+        self._sender.put_packed(*effects.requests)
         self._sender.flush()
         self._marks.give_back()
         super().flush()
