@@ -48,6 +48,8 @@ class ClientTransaction:
     def receive(self, response: Message) -> None:
         """Take a response for this transaction; AssertionError if it does not mirror the request."""
         _check_mirrors(self.request, response)
+        if self._is_over(response):
+            return
         self._calm(response)
         if self.request.method == "INVITE" and response.status >= 300:
             self._endpoint.send(self._acknowledgement(response).encode(), self._destination)
@@ -109,6 +111,11 @@ class ClientTransaction:
             ("CSeq", f"{number} {method}"),
         ]
         return Message(f"{method} {request.uri} SIP/2.0", tuple(headers))
+
+    def _is_over(self, response: Message) -> bool:
+        """Timer K is 0 over a connection (§17.1.2.2): no phone hears a killed worker's successor answer again."""
+        is_again = any(known.status == response.status >= 200 for known in self.responses)
+        return is_again and self._endpoint.is_reliable and self.request.method != "INVITE"
 
     def _check_single_final(self, response: Message) -> None:
         finals = [known for known in self.responses if known.status >= 200]
