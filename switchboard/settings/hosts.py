@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from switchboard.bus.endpoints import is_address
+
 
 class Component(StrEnum):
     """What `switchboard start NAME` starts, in the order in which people see them."""
@@ -68,16 +70,12 @@ ROUTER = str(Component.ROUTER)
 _LEAVING = re.compile(rf"{Component.ROUTER}\.(?:0|[1-9][0-9]?)")
 """A router beyond those that take new calls finishes what it has."""
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+# RFC 1123 §2.1: no number ends a name.
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}", re.IGNORECASE)
 
 
-def is_host_name(address: str) -> bool:
-    """Whether a host's address is a name to look up, not an IP address (RFC 1123 §2.1: no number ends it)."""
-    return _HOST_NAME.fullmatch(address) is not None
-
-
 def _check_address(text: str) -> str:
-    if is_host_name(text):
+    if _HOST_NAME.fullmatch(text):
         return text.lower()
     try:
         address = ip_address(text.strip("[]"))
@@ -148,7 +146,7 @@ def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:
 def _check_edge(hosts: Mapping[str, HostSettings]) -> None:
     """Routers on other hosts have to know where phones see the edge."""
     for host, each in hosts.items():
-        if Component.EDGE in each.components and is_host_name(each.address) and not each.sip_addresses:
+        if Component.EDGE in each.components and not (is_address(each.address) or each.sip_addresses):
             raise ValueError(f"hosts: {host} has the edge and a name as its address: it needs sip_addresses")
 
 

@@ -6,9 +6,10 @@ inside: those with a private address themselves. They are written from the local
 is replaced where a message comes in and where a way out is chosen; where it goes out, the kernel chooses the source.
 """
 
-from functools import lru_cache
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Network
 from typing import Final
+
+from switchboard.sip.translation import address_of
 
 INNER: Final = tuple(
     map(
@@ -17,17 +18,12 @@ INNER: Final = tuple(
     )
 )
 """Private networks (RFC 1918, 6598), link-local addresses and the machine itself."""
-_REMEMBERED = 4096
 
 
-@lru_cache(_REMEMBERED)
 def is_inner(host: str) -> bool:
     """Whether an IP address is one of `INNER`; other texts, and IPv6, are not."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.version == 4 and any(address in network for network in INNER)
+    address = address_of(host)
+    return address is not None and any(address in network for network in INNER)
 
 
 def seen_address(advertised: str, local: str, peer: str) -> str:
