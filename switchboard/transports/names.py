@@ -9,7 +9,6 @@ tell how long an answer is valid. Nothing here blocks: look-ups are tasks of one
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -17,6 +16,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
+from switchboard.bus.endpoints import is_address
 from switchboard.core.commands import Lookup
 from switchboard.sip.flow import TCP, TLS, default_port
 from switchboard.sip.respond import Hop
@@ -68,7 +68,7 @@ class Names:
 
     def _known_here(self, host: str) -> Sequence[str]:
         name = host.lower().rstrip(".")
-        if _is_address(name):
+        if is_address(name):
             return [name]
         is_loopback = name == "localhost" or name.endswith(".localhost")  # RFC 6761 §6.3
         return self._hosts.get().get(name) or (_LOOPBACK if is_loopback else ())
@@ -110,14 +110,6 @@ def _hops(addresses: Iterable[str], port: int | None, transport: int) -> tuple[H
     return tuple((address, default_port(transport) if port is None else port) for address in addresses)
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def read_hosts(path: Path) -> dict[str, list[str]]:
     """The addresses of each name (lower case) in a hosts file; none if it cannot be read."""
     known: dict[str, list[str]] = {}
@@ -127,7 +119,7 @@ def read_hosts(path: Path) -> dict[str, list[str]]:
         return known
     for line in text.splitlines():
         address, *names = line.partition("#")[0].split() or [""]
-        if _is_address(address):
+        if is_address(address):
             for name in names:
                 known.setdefault(name.lower().rstrip("."), []).append(address)
     return known

@@ -40,14 +40,20 @@ def test_a_call_over_any_two_transports(one: int, other: int) -> None:
         assert (ok.flow, ok.status) == (sender.flow, 200)
 
 
-@pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
-@pytest.mark.parametrize(("one", "other"), MIXES)
-def test_a_plain_call_over_any_two_transports_is_the_engines(one: int, other: int) -> None:
-    call = Call(lukas(one), lenka(other))
+def native_call(caller: Phone, callee: Phone) -> Call:
+    """A call that is up, at a board with an engine."""
+    call = Call(caller, callee)
     call.board = Board(transports=PORTS, fragile=False, native=True)
     call.caller.register(call.board)
     call.callee.register(call.board)
     call.up()
+    return call
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
+@pytest.mark.parametrize(("one", "other"), MIXES)
+def test_a_plain_call_over_any_two_transports_is_the_engines(one: int, other: int) -> None:
+    call = native_call(lukas(one), lenka(other))
     for method, sender in (("INVITE", call.callee), ("BYE", call.caller)):
         call.board.sent()
         call.within(method, sender)
@@ -529,11 +535,7 @@ class Instance(Phone):
 @pytest.mark.parametrize("one", STREAMS)
 @pytest.mark.parametrize("other", STREAMS)
 def test_a_call_of_phones_with_gruus_is_the_engines(one: int, other: int) -> None:
-    call = Call(Instance("lukas", "10.0.0.11", one, 1), Instance("lenka", "10.0.0.12", other, 2))
-    call.board = Board(transports=PORTS, fragile=False, native=True)
-    call.caller.register(call.board)
-    call.callee.register(call.board)
-    call.up()
+    call = native_call(Instance("lukas", "10.0.0.11", one, 1), Instance("lenka", "10.0.0.12", other, 2))
     for method, sender in (("INVITE", call.callee), ("BYE", call.caller)):
         call.board.sent()
         call.within(method, sender)

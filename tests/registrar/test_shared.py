@@ -123,13 +123,16 @@ def test_a_location_that_goes_away_is_noticed_before_anybody_registers() -> None
     assert not store.writing.error
 
 
+class Absent(HandLink):
+    """The location is away when the store starts."""
+
+    def start(self, within_s: float) -> None:  # noqa: ARG002
+        self.error = AWAY
+
+
 def test_it_starts_while_the_location_is_away_with_what_it_knew() -> None:
     location = MemoryLocation()
     location.fault = AWAY
-
-    class Absent(HandLink):
-        def start(self, within_s: float) -> None:  # noqa: ARG002
-            self.error = AWAY
 
     store = SharedStore(":memory:", location, location.clock, Absent)
     assert store.writing.error == errno.ECONNREFUSED
@@ -249,10 +252,6 @@ def test_octets_that_are_no_record_of_the_user_are_written_over(octets: bytes) -
 def test_a_store_of_this_host_alone_goes_into_the_location() -> None:
     location = MemoryLocation()
     location.fault = AWAY
-
-    class Absent(HandLink):
-        def start(self, within_s: float) -> None:  # noqa: ARG002
-            self.error = AWAY
 
     store = SharedStore(":memory:", location, location.clock, Absent)
     store._keep([])
