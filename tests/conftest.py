@@ -1,11 +1,13 @@
 """Real ZeroMQ in a short directory of its own (the path of a Unix socket is limited to 107 bytes)."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import repeatable
 from bus.contexts import OwningContext
 
 from switchboard.bus.context import BusContext
@@ -13,6 +15,11 @@ from switchboard.bus.endpoints import Endpoints
 
 hypothesis.settings.register_profile("suite", deadline=None)  # an example's time tells of the machine
 hypothesis.settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "REPEATABLE" in os.environ:
+        config.pluginmanager.register(repeatable)
 
 
 @pytest.fixture
