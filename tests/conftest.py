@@ -1,5 +1,6 @@
 """Real ZeroMQ in a short directory of its own (the path of a Unix socket is limited to 107 bytes)."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import repeatable
 from bus.contexts import OwningContext
 
 from switchboard.bus.context import BusContext
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 hypothesis.settings.register_profile("suite", deadline=None)  # an example's time tells of the machine
 hypothesis.settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "REPEATABLE" in os.environ:
+        config.pluginmanager.register(repeatable)
 
 
 @pytest.fixture
