@@ -123,7 +123,7 @@ class Session:
         return part * (spread_s + LATER_S)
 
     def _wait_back(self, blow: Blow, event: Event) -> None:
-        if self._lab.poll(lambda: blow.over or None, BACK_WITHIN_S) is None:
+        if self._lab.poll(lambda: blow.over, BACK_WITHIN_S) is None:
             event.why.append("not all workers are up again")
 
     def _judge(self, performances: Sequence[Performance], event: Event) -> None:
