@@ -56,9 +56,7 @@ class PostgresServer:
     """
 
     def __init__(self, *options: str) -> None:
-        self.directory = Path(
-            tempfile.mkdtemp(prefix="pg-", dir="/tmp")
-        )  # a socket's path has 107 octets at most
+        self.directory = Path(tempfile.mkdtemp(prefix="pg-"))  # short, for the socket's path
         self.port = free_port()
         self._options, self._programs, self._databases = options, _programs(), 0
         if _is_root():
