@@ -30,11 +30,11 @@ _PROGRAMS = Path("/usr/lib/postgresql")
 
 def _programs() -> Path:
     """The directory with initdb; Debian keeps it off the PATH."""
-    on_path = shutil.which("initdb")
-    found = [Path(on_path).parent] if on_path else sorted(_PROGRAMS.glob("*/bin"))
-    if not found:
+    if found := sorted(_PROGRAMS.glob("*/bin/initdb")):
+        return found[-1].parent
+    if not (on_path := shutil.which("initdb")):
         refuse("not installed: postgresql")
-    return found[-1]
+    return Path(on_path).parent
 
 
 def _as_owner(*command: object) -> list[str]:

@@ -147,8 +147,10 @@ class PostgresRemote:
         """As in `Remote`."""
         self.check()
         self.begin()
-        [safety] = self._guarded(lambda connection: connection.execute(_SAFETY).fetchall())
-        return list(_doubts(*safety, self.ahead_s))
+        [(fsync, pages, is_encrypted, is_here)] = self._guarded(
+            lambda connection: connection.execute(_SAFETY).fetchall()
+        )
+        return list(_doubts(fsync, pages, is_encrypted, is_here, self.ahead_s))
 
     def close(self) -> None:
         """As in `Remote`."""

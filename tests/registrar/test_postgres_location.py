@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from full_disk import small_disk
 from postgres_server import PostgresServer, postgres_server
-from registrar.locations import await_true, tend
+from registrar.locations import await_true, tend, up
 from registrar.test_redis_location import ONE, OTHER, is_bound, put, put_in_the_end, refused
 
 from switchboard.codec import unpack
@@ -42,8 +42,12 @@ class Place:
         return PostgresLocation(PostgresUrl.parse(self.server.url(self.name, options)), time.time)
 
     def store(self, options: str = "") -> "closing[SharedStore]":
-        """Of a registrar of its own."""
-        return closing(SharedStore(":memory:", self.location(options), time.time))
+        """Of a registrar of its own, which can write."""
+        return closing(up(self.new_store(options)))
+
+    def new_store(self, options: str = "") -> SharedStore:
+        """The same, whether it can or not."""
+        return SharedStore(":memory:", self.location(options), time.time)
 
     def do(self, statement: str, *values: Any) -> list[Any]:
         """As superuser, in our schema."""
@@ -303,7 +307,9 @@ def test_a_later_schema_is_left_alone(place: Place, store: SharedStore) -> None:
     await_true(lambda: not store._link.is_up, LIMIT_S)
     store.go_on()
     assert "9000" in refused(store)
-    with place.store() as other:
+    with closing(place.new_store()) as other:
+        await_true(lambda: other._link.error, LIMIT_S)
+        other.go_on()
         assert "a later program has made its tables (9000)" in other.writing.note()
     place.do(f"UPDATE alembic_version SET version_num = '{before}'")
     comes_back(store)
@@ -328,6 +334,7 @@ def test_the_grants_of_the_docs_suffice(place: Place, store: SharedStore) -> Non
     )
     url = PostgresUrl.parse(f"postgresql://guest@127.0.0.1:{place.server.port}/{place.name}")
     with closing(SharedStore(":memory:", PostgresLocation(url, time.time), time.time)) as guest:
+        up(guest)
         tend(guest, lambda: is_bound(guest, "lukas", ONE), LIMIT_S)
         put_in_the_end(guest, "eva", ONE)
         assert not guest.writing.error

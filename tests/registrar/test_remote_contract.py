@@ -25,8 +25,8 @@ def locations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
         yield memory, memory
         return
     if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        place = PostgresUrl.parse(server.url(server.database()))
+        database: PostgresServer = request.getfixturevalue("postgres")
+        place = PostgresUrl.parse(database.url(database.database()))
         yield PostgresLocation(place, time.time), PostgresLocation(place, time.time)
         return
     with redis_server(tmp_path / "redis") as server:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from postgres_server import PostgresServer
 from redis_server import redis_server
+from registrar.locations import up
 
 from switchboard.postgres.url import PostgresUrl
 from switchboard.registrar.binding import Binding
@@ -42,9 +43,9 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]
     if request.param == "sqlite":
         yield reopened(lambda: SqliteStore(path))
     elif request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        there = PostgresLocation(PostgresUrl.parse(server.url(server.database())), time.time)
-        yield reopened(lambda: SharedStore(path, there, time.time))
+        database: PostgresServer = request.getfixturevalue("postgres")
+        there = PostgresLocation(PostgresUrl.parse(database.url(database.database())), time.time)
+        yield reopened(lambda: up(SharedStore(path, there, time.time)))
     else:
         with redis_server(tmp_path / "redis") as server:
             location = RedisLocation(RedisUrl.parse(server.url), time.time)
