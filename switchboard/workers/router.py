@@ -436,8 +436,8 @@ class RouterService(Actor):
             self._core.note_lag(now - stamp, now)
 
     def _take_answers(self, now: float) -> None:
-        for lookup, hop in self._resolver.answers():
-            self._core.resolved(lookup, hop, now, self._clock.at())
+        for lookup, hops in self._resolver.answers():
+            self._core.resolved(lookup, hops, now, self._clock.at())
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""
