@@ -21,6 +21,7 @@ import dns.resolver
 from switchboard.bus.endpoints import is_address
 from switchboard.core.commands import Lookup, NextHop
 from switchboard.sip.flow import default_port
+from switchboard.sip.translation import is_private
 from switchboard.transports.desk import Desk, Found, Service
 from switchboard.transports.services import MOST, Named, Way, in_turn, named, ways_by_naptr, ways_of
 
@@ -48,7 +49,7 @@ _NONE = _Records((), LONGEST_S)
 
 
 class Names:
-    """The machine's own view of names."""
+    """The machine's own view of names. `may_be_private`: whether name servers may name private addresses."""
 
     def __init__(
         self,
@@ -56,8 +57,10 @@ class Names:
         servers: Path = SERVERS,
         port: int = DNS_PORT,
         random: Callable[[], float] = random.random,
+        may_be_private: bool = True,
     ) -> None:
         self._random = random
+        self._may_be_private = may_be_private
         self._hosts = _Kept(hosts, read_hosts)
         self._servers = _Kept(servers, lambda path: _make_resolver(path, port))
 
@@ -107,6 +110,8 @@ class Names:
         both = await asyncio.gather(*(self._ask(host, kind, search=True) for kind in ("AAAA", "A")))
         some = [records for records in both if records.data] or both
         data = [each.address for records in some for each in records.data]
+        if not self._may_be_private:
+            data = [address for address in data if not is_private(address)]
         lasts_s = min(records.lasts_s for records in some)
         return _Records(data, lasts_s, bool(data) or all(records.is_answered for records in both))
 

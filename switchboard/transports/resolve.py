@@ -27,10 +27,11 @@ KEPT = 5_000
 NOTED, NOTED_S = 1_000, 60.0
 
 
-def _serve(desk: Desk) -> None:
+def serve_names(desk: Desk, may_be_private: bool = True) -> None:
+    """Ask the name servers, in a thread of its own; `may_be_private` as in `Names`."""
     from switchboard.transports.names import Names, serve
 
-    serve(desk, Names())
+    serve(desk, Names(may_be_private=may_be_private))
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Resolver:
     def __init__(
         self,
         reaches: Callable[[str], object],
-        serve: Callable[[Desk], None] = _serve,
+        serve: Callable[[Desk], None] = serve_names,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random.random,
     ) -> None:

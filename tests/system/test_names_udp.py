@@ -53,6 +53,11 @@ class Scene:
         )
         self.sockets[name].sendto("\r\n".join((*lines, "", "")).encode(), self.board.address)
 
+    def hear(self, line: str) -> None:
+        """Wait until the callee gets a request that begins like this; others may come again meanwhile."""
+        while not self.sockets[CALLEE].recv(65_535).startswith(line.encode()):
+            pass
+
     def notes(self) -> list[str]:
         return [note for each in self.board.status() for note in each["notes"] if "looked up" in note]
 
@@ -72,7 +77,8 @@ def scene() -> Iterator[Scene]:
             server = stack.enter_context(name_server("127.0.0.53", 53))
         server.records = {
             ("callee.example.", "A"): [lan.addresses[CALLEE]],
-            ("_sip._udp.two.example.", "SRV"): ["1 0 5999 callee.example.", "2 0 5060 callee.example."],
+            ("_sip._udp.two.example.", "SRV"): ["1 0 5999 host.example.", "2 0 5060 host.example."],
+            ("host.example.", "A"): [lan.addresses[CALLEE]],
         }
         environment = {"SWITCHBOARD_RELAY": "open", "SWITCHBOARD_RATE_EXEMPT": f"{NETWORK}.0/24"}
         board = Switchboard(environment, host=lan.addresses[BOARD], port=5060, namespace=lan.namespace(BOARD))
@@ -86,7 +92,7 @@ def test_the_next_server_is_asked_where_the_first_one_is_closed(scene: Scene) ->
     """The kernel of the callee says by ICMP that nobody is at the port; timer A would send there again."""
     for _ in range(2):
         scene.invite(MODEST, "sip:x@two.example")
-        assert scene.sockets[CALLEE].recv(65_535).startswith(b"INVITE sip:x@two.example")
+        scene.hear("INVITE sip:x@two.example")
 
 
 def test_a_thousand_names_that_nobody_answers_delay_nobody_else(scene: Scene) -> None:
@@ -97,7 +103,7 @@ def test_a_thousand_names_that_nobody_answers_delay_nobody_else(scene: Scene) ->
     began_at = time.monotonic()
     scene.invite(MODEST, "sip:x@callee.example")
     scene.sockets[CALLEE].settimeout(AT_ONCE_S)
-    assert scene.sockets[CALLEE].recv(65_535).startswith(b"INVITE sip:x@callee.example")
+    scene.hear("INVITE sip:x@callee.example")
     assert time.monotonic() - began_at < AT_ONCE_S
     assert scene.server.asked["callee.example.", "A"] == 1
     (note,) = wait_until(lambda: scene.notes(), "a note of the silent server")

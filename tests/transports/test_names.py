@@ -120,6 +120,17 @@ def test_a_name_with_many_servers(names: Names) -> None:
     assert len(hops) == len(set(hops)) <= MOST
 
 
+def test_name_servers_may_be_forbidden_to_name_private_addresses(server: NameServer, tmp_path: Path) -> None:
+    """Not so the hosts file, which is the operator's."""
+    server.records = {("inside.example.", "A"): ["192.168.1.7", "93.184.215.14"]}
+    (tmp_path / "hosts").write_text("192.168.1.9 desk\n")
+    settings = tmp_path / "hosts", server.settings(tmp_path), server.port
+    for may_be_private, expected in ((True, {"192.168.1.7", "93.184.215.14"}), (False, {"93.184.215.14"})):
+        names = Names(*settings, may_be_private=may_be_private)
+        assert {host for host, _ in hops_of(find(names, "inside.example"))} == expected
+        assert hops_of(find(names, "desk")) == [("192.168.1.9", 5060)]
+
+
 def test_a_circle_leads_nowhere(names: Names) -> None:
     assert hops_of(find(names, "loop.example")) == []
 
