@@ -18,6 +18,7 @@ from switchboard.journal.record import CallDetailRecord, Timestamp
 
 SWITCHBOARD: Final = "switchboard"
 """The key that an exported line bears besides those of a record."""
+_FIRST_YEAR: Final = 1970
 _NUL, _INSTEAD = "\0", "\ufffd"
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -78,13 +79,13 @@ _INSTANTS: Final = tuple(name for name in _FIELDS if name.endswith("_at"))
 
 
 def _is_real(record: CallDetailRecord) -> bool:
-    """Whether its instants are days of a calendar, and its duration is a number."""
+    """Whether its instants are days of a calendar since 1970, and its duration is a number."""
+    instants = [text for name in _INSTANTS if (text := getattr(record, name))]
     try:
-        for name in _INSTANTS:
-            datetime.fromisoformat(getattr(record, name) or record.started_at)
+        are_real = all(datetime.fromisoformat(text).year >= _FIRST_YEAR for text in instants)
     except ValueError:
         return False
-    return math.isfinite(record.duration_s)
+    return are_real and math.isfinite(record.duration_s)
 
 
 def _storable(value: Any) -> Any:

@@ -21,9 +21,7 @@ _STOP_S: Final = 1.0
 class Shipping(Writing):
     """Owns the thread. `shown`: the database, for people."""
 
-    def __init__(
-        self, shipper: Shipper, shown: str, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, shipper: Shipper, shown: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(shown, "they are in cdr.jsonl", clock)
         self._shipper, self._shown = shipper, shown
         self._stopped, self._stirred = threading.Event(), threading.Event()

@@ -55,7 +55,7 @@ class SpoolFile:
         self.inode = status.st_ino
 
     def key(self) -> str:
-        """"" while it has no whole line."""
+        """ "" while it has no whole line."""
         first, newline, _ = self._read(0, _LINE_BYTES).partition(b"\n")
         return _print_of(first) if newline or len(first) == _LINE_BYTES else ""
 

@@ -68,6 +68,7 @@ def test_what_looks_like_an_escape_is_none() -> None:
         LINE[:-20],
         b"\xff" + LINE,
         changed(started_at="2026-13-41T10:00:00.000Z"),
+        changed(ended_at="1969-12-31T23:59:59.999Z"),
         changed(answered_at="0000-01-01T10:00:00.000Z"),
         changed(caller=None),
         changed(duration_s=float("nan")),
