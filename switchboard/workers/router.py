@@ -98,7 +98,7 @@ class RouterService(Actor):
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
-        self._marks = Marks(owner, self._sender.stream_peers)
+        self._marks = Marks(owner, self._sender.stream_outboxes)
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
