@@ -119,10 +119,7 @@ def _ship(connection: Connection, rows: Sequence[Row], place: Sequence[object]) 
 
 
 def _row(values: Sequence[Any]) -> Row:
-    row = Row(*values)
-    instants = {
-        name: None if value is None else timestamp(value)
-        for name, value in row._asdict().items()
-        if name.endswith("_at")
-    }
-    return row._replace(**instants)
+    return Row._make(
+        timestamp(value) if name.endswith("_at") and value is not None else value
+        for name, value in zip(Row._fields, values, strict=True)
+    )

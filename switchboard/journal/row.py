@@ -60,10 +60,10 @@ class Row(NamedTuple):
             return None
         more = _storable(record.model_extra or {})
         whose = str(more.pop(SWITCHBOARD, switchboard))
-        values = [_storable(getattr(record, name)) for name in _FIELDS]
+        values: list[Any] = [_storable(getattr(record, name)) for name in _FIELDS]
         values[_DURATION] = round(record.duration_s, 3)
         print_of = hashlib.sha256(_to_json([whose, *values]).encode()).digest()
-        return cls(UUID(bytes=print_of[:16]), whose, *values, _to_json(more) if more else None)
+        return cls._make([UUID(bytes=print_of[:16]), whose, *values, _to_json(more) if more else None])
 
     def to_line(self) -> bytes:
         """The line of cdr.jsonl that makes this row, whoever reads it; newline included."""

@@ -31,7 +31,7 @@ class Shipper:
     """
 
     def __init__(
-        self, spool: Spool, switchboard: str, connect: Callable[[], Ledger], warn: Callable[[str], None]
+        self, spool: Spool, switchboard: str, connect: Callable[[], Ledger], warn: Callable[[str], object]
     ) -> None:
         self.shipped = 0
         """Records that are in the database, some of them perhaps since earlier."""

@@ -149,7 +149,8 @@ def test_a_server_that_cannot_be_written_is_told_in_words(database: Database) ->
             ledger.ship([row_of()], HERE, START)
 
 
-def test_a_later_schema_is_left_alone(database: Database, ledger: PostgresLedger) -> None:
+@pytest.mark.usefixtures("ledger")
+def test_a_later_schema_is_left_alone(database: Database) -> None:
     database.do("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(LedgerError, match="a later program"):
         database.connect()
@@ -201,6 +202,7 @@ def test_views_for_billing(database: Database, ledger: PostgresLedger) -> None:
     ]
 
 
-def test_a_rate_has_to_be_one(database: Database, ledger: PostgresLedger) -> None:
+@pytest.mark.usefixtures("ledger")
+def test_a_rate_has_to_be_one(database: Database) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         database.do("INSERT INTO rates (prefix, per_minute, step_s) VALUES ('+', 1, 0)")
