@@ -1,26 +1,19 @@
 """Where the settings have the records of calls, besides cdr.jsonl."""
 
-from importlib.util import find_spec
-
 from switchboard.journal.ledger import Ledger
 from switchboard.journal.naming import lasting_name
 from switchboard.journal.shipper import Shipper
 from switchboard.journal.shipping import Log, Shipping
 from switchboard.journal.spool import Spool
 from switchboard.postgres.url import PostgresUrl
-from switchboard.settings.model import Settings, SettingsError
+from switchboard.settings.location import check_postgres
+from switchboard.settings.model import Settings
 from switchboard.settings.types import FILE
-
-MISSING = (
-    "journal is on PostgreSQL, which needs psycopg and alembic: install switchboard with its extra postgres "
-    "(pip install 'switchboard[postgres]')"
-)
-
 
 def check_journal(settings: Settings) -> None:
     """SettingsError if a program for the journal's database is missing."""
-    if settings.journal != FILE and not all(map(find_spec, ("psycopg", "alembic"))):
-        raise SettingsError(MISSING, "psycopg or alembic is missing")
+    if settings.journal != FILE:
+        check_postgres("the journal is")
 
 
 def shipping_of(settings: Settings) -> Shipping | None:
