@@ -18,6 +18,13 @@ def test_a_name_comes_back_with_a_backup(tmp_path: Path) -> None:
     assert lasting_name(path, "spare") == "north"
 
 
+def test_a_full_disk_keeps_nobody_from_having_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "journal.name"
+    path.with_name("journal.name.part").mkdir()
+    assert lasting_name(path, "north") == "north"
+    assert not path.exists()
+
+
 def test_what_stands_there_is_taken_as_far_as_a_database_can_store_it(tmp_path: Path) -> None:
     path = tmp_path / "journal.name"
     path.write_bytes(b" \xff\0" + b"x" * 1000)
