@@ -120,6 +120,9 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
     )
+    private_names: bool = _setting(
+        True, "true (name servers may lead requests to private addresses) or false"
+    )
     tls: bool = _setting(False, "true or on (TLS at tls_port, as tls among transports), or false")
     tls_port: int = _setting(5061, "a TCP port from 1 to 65535", ge=1, le=65535)
     tls_certificate: OptionalFile = _setting(
