@@ -34,11 +34,13 @@ class Routers:
     def routers(self) -> set[int]:
         return self.edge.routers
 
-    def look(self, *beating: int, times: int = 1, drained: tuple[int, ...] = ()) -> set[int]:
+    def look(
+        self, *beating: int, times: int = 1, drained: tuple[int, ...] = (), unready: tuple[int, ...] = ()
+    ) -> set[int]:
         """Seconds in which these beat; the routers that get new calls then."""
         for _ in range(times):
             for each in beating:
-                assert self.in_service.hear(each, each in drained)
+                assert self.in_service.hear(each, each in drained, each not in unready)
             self.edge.now += LOOK_EVERY_S
             self.in_service.handle_timer(self.edge.now)
         return self.routers
@@ -109,13 +111,22 @@ def test_one_that_beats_but_cannot_be_reached_is_not_back(path: Path) -> None:
     assert routers.look(0, 1, 2) == {0, 1, 2}
 
 
+def test_one_that_is_not_ready_does_not_come_back_and_does_not_go(path: Path) -> None:
+    routers = Routers(path)
+    assert routers.look(0, 1, 2, times=20, unready=(0, 1, 2)) == {0, 1, 2}
+    assert routers.look(0, 2, times=AWAY) == {0, 2}
+    assert routers.look(0, 1, 2, times=9, unready=(1,)) == {0, 2}
+    routers.look(0, 1, 2)
+    assert routers.look(0, 1, 2) == {0, 1, 2}
+
+
 def test_one_that_is_drained_takes_no_new_calls_until_it_is_no_more(path: Path) -> None:
     routers = Routers(path)
     routers.look(0, 1, 2)
     routers.look(0, 1, 2, drained=(2,))
     assert routers.look(0, 1, 2, drained=(2,)) == {0, 1}
     assert routers.edge.dispatcher.ways[2] == 2, "its responses go there"
-    assert "router.2 is drained or not ready: new calls go to the others" in routers.in_service.notes()
+    assert "router.2 is drained: new calls go to the other routers" in routers.in_service.notes()
     routers.look(0, 1, 2)
     assert routers.look(0, 1, 2) == {0, 1, 2}
 
@@ -154,5 +165,20 @@ def test_those_that_leave_are_led_until_they_hold_nothing(path: Path) -> None:
     assert routers.look(0, 1, 2) == {0, 1}
     routers.look(0, 1, times=4)
     assert routers.edge.dispatcher.ways[2] == NO_WAY
-    assert not routers.in_service.hear(2, False)
+    assert not routers.in_service.hear(2, False, True)
     routers.in_service.close()
+
+
+def test_a_link_that_all_depend_on_is_cut_and_mended(path: Path) -> None:
+    """Their last beats and their first ones come between different looks: nobody is taken for dead."""
+    routers = Routers(path)
+    routers.look(0, 1, 2)
+    routers.look(1, 2)
+    routers.look(2)
+    routers.down.update((0, 1, 2))
+    assert routers.look(times=40) == {0, 1, 2}
+    routers.down.clear()
+    routers.look(0)
+    routers.look(0, 1)
+    assert routers.look(0, 1, 2, times=9) == {0, 1, 2}
+    assert (routers.gone, routers.in_service.changes) == ([], 0)
