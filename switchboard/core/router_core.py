@@ -21,15 +21,16 @@ from switchboard.core.facts import Facts
 from switchboard.core.native import make_engine
 from switchboard.core.proxy import Proxy
 from switchboard.core.request import IncomingRequest
-from switchboard.core.saved_transaction import expect_ack
+from switchboard.core.saved_transaction import SavedTransaction, expect_ack
 from switchboard.core.transaction_log import Store, TransactionLog
-from switchboard.sip.dispatch import parse_quoted
+from switchboard.sip.dispatch import BRANCH_PREFIX, parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
 from switchboard.sip.flow import Flow, FlowError
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 
+_MOST_DIGITS = 3  # of a router's number in a branch
 Run = tuple[int, bytes]
 """Items, packed one behind the other, and how many they are."""
 
@@ -71,13 +72,35 @@ class RouterCore:
         """Take the predecessor's saved transactions up again, those that are not over; return how many there were."""
         self._begin(now, at)
         restored = self._saved.take_over(self._env, self._effects)
-        if self.engine is not None:
-            layer = self._env.layer
-            for branch, host, port, *_ in layer.server_keys():
-                if isinstance(branch, str) and isinstance(host, str) and isinstance(port, int):
-                    self.engine.note_handed(_octets(branch), host, port, now)  # others are of odd requests
+        self._note_handed(now)
         self._hand_out()
         return restored
+
+    def take_in(self, units: Iterable[SavedTransaction], now: float, at: float) -> int:
+        """Take over what a router of another host has shipped; return how many of them go on."""
+        self._begin(now, at)
+        count = self._saved.take_in(units, self._env, self._effects)
+        self._note_handed(now)
+        self._hand_out()
+        return count
+
+    def others_held(self) -> set[int]:
+        """The numbers of other routers to which responses may come that belong to something here."""
+        own = self._env.branches.router
+        prefix = len(BRANCH_PREFIX)
+        found = {
+            branch[prefix : prefix + _MOST_DIGITS].partition(".")[0]
+            for branch, _ in self._env.layer.client_keys()
+            if not branch.startswith(own)
+        }
+        return {int(number) for number in found if number.isdecimal()}
+
+    def _note_handed(self, now: float) -> None:
+        if self.engine is None:
+            return
+        for branch, host, port, *_ in self._env.layer.server_keys():
+            if isinstance(branch, str) and isinstance(host, str) and isinstance(port, int):
+                self.engine.note_handed(_octets(branch), host, port, now)  # others are of odd requests
 
     def receive(self, frame: bytes, start: int, now: float, at: float) -> int | None:
         """Take the packed list of `sip.received` items that begins at `start`; None if it has to be unpacked."""

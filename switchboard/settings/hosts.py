@@ -129,6 +129,21 @@ def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> 
     return places
 
 
+def standbys(places: Mapping[str, str], routers: int) -> dict[int, int]:
+    """Which router takes over the calls of which: the next one by number on another host.
+
+    A router beside the edge has none: they end together.
+    """
+    hosts = [places[f"{ROUTER}.{number}"] for number in range(routers)]
+    found: dict[int, int] = {}
+    for number, host in enumerate(hosts):
+        others = (*range(number + 1, routers), *range(number))
+        elsewhere = [other for other in others if hosts[other] != host]
+        if elsewhere and host != places[f"{EDGE_WORKERS[0]}.0"]:
+            found[number] = elsewhere[0]
+    return found
+
+
 def all_workers(routers: int, streams: int = 1) -> list[str]:
     """Every worker without which a switchboard is not whole."""
     needed = (each for each in Component if each not in OPTIONAL)

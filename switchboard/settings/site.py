@@ -13,6 +13,7 @@ from switchboard.settings.hosts import (
     WorkerName,
     all_workers,
     place,
+    standbys,
     workers_of,
 )
 from switchboard.settings.model import Settings, SettingsError
@@ -76,6 +77,13 @@ def host_of(worker: object, settings: Settings) -> str:
 def is_here(worker: object, settings: Settings) -> bool:
     """Whether this host runs `worker`."""
     return host_of(worker, settings) in ("", settings.here)
+
+
+def standbys_of(settings: Settings) -> dict[int, int]:
+    """Which router takes over the calls of which, when that one's host dies; none unless the settings want it."""
+    if not settings.hosts or not settings.router_standby:
+        return {}
+    return standbys(place(settings.hosts, settings.routers, settings.edge_streams), settings.routers)
 
 
 def leaving_routers(settings: Settings) -> list[int]:

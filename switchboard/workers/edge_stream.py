@@ -45,6 +45,7 @@ from switchboard.transports.streams import Streams
 from switchboard.workers.edge_rx import ENOUGH, filter_policy
 from switchboard.workers.held_calls import find_held_calls
 from switchboard.workers.log_lines import EndedLog
+from switchboard.workers.arbiter import fence_for
 from switchboard.workers.run import run_actor
 
 try:
@@ -130,6 +131,7 @@ class EdgeStream(Actor):
             settings.advertise,
         )
         self.fast_path = self._make_fast_path()
+        self._fence = fence_for(settings, context, owner, self._lead)
 
     def _make_fast_path(self) -> FastPath | None:
         if StreamPath is None:
@@ -160,8 +162,22 @@ class EdgeStream(Actor):
         """Whether the connections of the predecessor are here."""
         return self._link.is_complete
 
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Send what a router has sent that may be declared dead; the rest has to be unpacked."""
+        plain = self._fence.pass_on(frame) if self._fence else None
+        if plain is None:
+            return None
+        now = time.monotonic()
+        count = self.fast_path.receive(plain, now) if plain and self.fast_path else 0
+        if plain and not count:
+            subject, body = frames.unpack(plain)
+            self.receive(subject, body, now)
+        return count or 0
+
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Send messages; hear how far the receivers are."""
+        if self._fence and self._fence.receive(subject, body):
+            return
         match subject, body:
             case "sip.send", list(items):
                 self._show(items)
@@ -304,6 +320,9 @@ class EdgeStream(Actor):
             for each, count in zip(self._receivers, before, strict=True)
             if each.put_count > count
         ]
+
+    def _lead(self, led: Mapping[int, int]) -> None:
+        """What a router that was declared dead has not taken goes to the one that has taken its calls over."""
 
     def _take_mark(self, name: str, stamp: float, life: str, first: float, now: float) -> None:
         for receiver in self._receivers:

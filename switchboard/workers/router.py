@@ -40,13 +40,14 @@ from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_si
 from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
+from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir
+from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir, standbys_of
 from switchboard.sip.errors import ParseError
 from switchboard.storage.mending import reports
 from switchboard.transports.resolve import Resolver
@@ -90,6 +91,7 @@ class RouterService(Actor):
         directory = router_dir(instance, settings)
         self._files = directory, directory / "bindings"
         self._log = RouterLog(directory)
+        self._store = self._make_store()
         self.writings = [self._log.writing]
         self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
@@ -251,7 +253,7 @@ class RouterService(Actor):
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
         self._sender.handle_timer(now)
-        self._core.advance(now, self._clock.at())
+        self._advance(now)
         self._follower.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + (LOOK_S if self._leaving else LOOK_AROUND_S)
@@ -259,6 +261,9 @@ class RouterService(Actor):
                 self._core.own(own_domains(self._settings))
             if self._leaving and self._leaving.is_over(now):
                 self._leave()
+
+    def _advance(self, now: float) -> None:
+        self._core.advance(now, self._clock.at())
 
     def _leave(self) -> None:
         """There is nothing left to do, and `close` is to leave nothing behind."""
@@ -272,9 +277,7 @@ class RouterService(Actor):
             self._log.keep_nonces(self._authenticator.take_changes())
         now = time.monotonic()
         effects = self._core.take(now)
-        if effects.events:
-            self._log.note(effects.events)
-        self._log.commit()
+        self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
@@ -286,6 +289,12 @@ class RouterService(Actor):
             self._tell_journal(now)
         if self.fast_path is not None:
             self.fast_path.tell_at = self._next_telling
+
+    def _keep(self, events: Sequence[bytes]) -> None:
+        """What a successor needs is in the log."""
+        if events:
+            self._log.note(events)
+        self._log.commit()
 
     def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
         """What it sends on the edge's sockets."""
@@ -343,6 +352,9 @@ class RouterService(Actor):
             shutil.rmtree(
                 self._log.directory, ignore_errors=True
             )  # a disk that is broken keeps it for the next start
+
+    def _make_store(self) -> Store:
+        return self._log.keyed
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
         if is_here("registrar.0", self._settings):
@@ -411,7 +423,7 @@ class RouterService(Actor):
                 asserted_domain=settings.asserted_domain,
                 tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
             ),
-            self._log.keyed,
+            self._store,
         )
         if settings.qualify_s:
             core.proxy.qualifier = Qualifier(core.proxy.env, settings.qualify_s, self._users_to_ask)
@@ -467,7 +479,17 @@ class RouterService(Actor):
             structlog.get_logger().info("transactions taken over", restored=restored)
 
 
-run = partial(run_actor, RouterService)
+def make_router(settings: Settings, context: BusContext, instance: int) -> RouterService:
+    """One that takes part in `router_standby`, if the settings want that of it."""
+    standbys = standbys_of(settings)
+    if instance not in {*standbys, *standbys.values()}:
+        return RouterService(settings, context, instance)
+    from switchboard.workers.standby import StandbyRouter
+
+    return StandbyRouter(settings, context, instance)
+
+
+run = partial(run_actor, make_router)
 
 if __name__ == "__main__":
     run()
