@@ -31,6 +31,10 @@ OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY})
 """No call needs them; the settings may leave them out."""
 
 
+_RUN_BY = {"router": "router_run"}
+"""Modules with another name than their workers."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerName:
     """One worker process: its name and instance, counted from 0."""
@@ -44,7 +48,7 @@ class WorkerName:
     @property
     def module(self) -> str:
         """Whose function `run` it runs."""
-        return "switchboard.workers." + self.name.replace("-", "_")
+        return "switchboard.workers." + _RUN_BY.get(self.name, self.name.replace("-", "_"))
 
     @property
     def arguments(self) -> tuple[str, ...]:

@@ -88,10 +88,6 @@ class ArbiterDesk:
         """How many routers' calls are at another one."""
         return self._arbiter.stats()
 
-    def peers(self) -> Sequence[Peer]:
-        """Those that are told of terms, and nothing else."""
-        return self._streams
-
     def close(self) -> None:
         """Let go of the edge-streams."""
         for peer in self._streams:
@@ -115,6 +111,14 @@ class ArbiterDesk:
             return False
         self._is_unsaved = False
         return True
+
+
+def arbiter_for(
+    settings: Settings, context: BusContext, routers: Sequence[Peer], edge_tx: Peer
+) -> ArbiterDesk | None:
+    """One, if a router may be declared dead."""
+    standbys = standbys_of(settings)
+    return ArbiterDesk(settings, context, standbys, routers, edge_tx) if standbys else None
 
 
 class FenceDesk:

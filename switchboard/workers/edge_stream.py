@@ -1,8 +1,9 @@
 """The edge's streams: reads and writes the connections of phones (RFC 3261 §18; TCP, TLS, WebSocket)."""
 
+import math
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -42,10 +43,10 @@ from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeper_words import NAME
 from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
-from switchboard.workers.edge_rx import ENOUGH, filter_policy
-from switchboard.workers.held_calls import find_held_calls
-from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.arbiter import fence_for
+from switchboard.workers.edge_rx import ENOUGH, filter_policy
+from switchboard.workers.held_calls import find_routers
+from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
 
 try:
@@ -72,7 +73,8 @@ class EdgeStream(Actor):
 
     Casts: sip.received and sip.mark to routers and the registrar, who return the marks by sip.taken; sip.undeliverable
     to a router; connection.closed to the registrar, connection.users from it; stream.restarted to all of them.
-    sip.send from routers, registrar and translator -> connections, at once and in order.
+    sip.send from routers, registrar and translator -> connections, at once and in order. router.beat of the routers ->
+    who gets new calls.
     Questions: connections.list. Its tap shows what it received and sends.
     """
 
@@ -98,8 +100,11 @@ class EdgeStream(Actor):
         self._closed = Outbox(context, inbox("registrar"), "connection.closed", CLOSED_KEPT)
         self._lost = [Outbox(context, inbox("router", each), "sip.undeliverable") for each in range(known)]
         self.outboxes: list[Outbox] = [*routers, registrar, self._closed, *self._lost]
-        self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
-        self._held_calls = find_held_calls(settings, context, self._dispatcher, f"routers-stream-{instance}")
+        self._dispatcher = Dispatcher(range(settings.routers), own_domains(settings).owns, leaving)
+        peers = [each.peer for each in routers]
+        self._routers = find_routers(
+            settings, context, self._dispatcher, peers, self._hand_on_rest, f"routers-stream-{instance}"
+        )
         self._ingress = Ingress(
             self._dispatcher,
             self._edge_filter,
@@ -185,6 +190,8 @@ class EdgeStream(Actor):
                     self._send_all(items, now)
                 else:
                     self._keep_early(items)
+            case "router.beat", [int(router), bool(is_drained)]:
+                self._bad_items += not self._routers.hear(router, is_drained)
             case "connection.users", list(items):
                 for item in items:
                     self._name(item)
@@ -221,15 +228,16 @@ class EdgeStream(Actor):
         self._send_all(unpacked, time.monotonic())
 
     def notes(self) -> list[str]:
-        """What is to be known of the certificate, and whether calls are led to routers that hold them."""
-        return [*self._channels.notes(), *filter(None, [self._held_calls.note()])]
+        """What is to be known of the certificate, and of the routers."""
+        return [*self._channels.notes(), *self._routers.notes()]
 
     def next_deadline(self) -> float:
         """The next look around, the marks, the limits of time, what the tap has to tell."""
         marks = (each.due_at() for each in self._receivers)
         return min(
             self._next_look,
-            self._held_calls.next_at,
+            self._routers.next_at,
+            self._fence.due_at if self._fence else math.inf,
             self._tap.due_at,
             self._streams.next_deadline(),
             *(due_at for due_at in marks if due_at is not None),
@@ -239,9 +247,9 @@ class EdgeStream(Actor):
         """Keep up with the machine's addresses; end connections whose time is over; let the tap tell."""
         self._tap.handle_timer(now)
         self._streams.handle_timer(now)
-        self._held_calls.handle_timer(now)
-        if not self._held_calls.is_changing:
-            self._dispatcher.leaving.clear()
+        self._routers.handle_timer(now)
+        if self._fence:
+            self._fence.handle_timer()
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._dispatcher.own(own_domains(self._settings).owns)
@@ -263,7 +271,7 @@ class EdgeStream(Actor):
     def peers(self) -> Iterable[Peer]:
         """Those that are to be there: routers that were leaving may have left."""
         routers, (registrar,) = self._receivers[:-1], self._receivers[-1:]
-        staying = routers if self._held_calls.is_changing else routers[: self._settings.routers]
+        staying = routers if self._routers.is_changing else routers[: self._settings.routers]
         return (each.outbox.peer for each in (*staying, registrar))
 
     def stats(self) -> dict[str, float]:
@@ -278,11 +286,15 @@ class EdgeStream(Actor):
             "bad_items": self._bad_items,
             "early_dropped": self._early_dropped,
             "unlogged": self._ended_log.unlogged,
+            **self._routers.stats(),
+            **(self._fence.stats() if self._fence else {}),
         }
 
     def close(self) -> None:
         """Let go of the connections, which the successor gets."""
-        self._held_calls.close()
+        self._routers.close()
+        if self._fence:
+            self._fence.close()
         self._link.flush()
         self._streams.close()
         self._link.close()
@@ -322,7 +334,18 @@ class EdgeStream(Actor):
         ]
 
     def _lead(self, led: Mapping[int, int]) -> None:
-        """What a router that was declared dead has not taken goes to the one that has taken its calls over."""
+        """The calls of these routers are at other ones now."""
+        self._routers.lead_to_heirs(led, time.monotonic())
+
+    def _hand_on_rest(self, router: int) -> None:
+        """What a router that is away has not taken goes to others: a phone does not repeat it over a connection."""
+        heir = self._routers.heir(router)
+        for packed in self._receivers[router].give_up():
+            _, index, raw = codec.unpack(packed)
+            if heir is not None:
+                self._receivers[heir].put(packed)
+            elif index:
+                self._receivers[self._dispatcher.target(raw, index)].put(packed)
 
     def _take_mark(self, name: str, stamp: float, life: str, first: float, now: float) -> None:
         for receiver in self._receivers:
@@ -411,7 +434,9 @@ class EdgeStream(Actor):
         """A request has not left: the router that sent it is told."""
         quoted = parse_quoted(head)
         if quoted is not None:
-            self._lost[quoted.router % len(self._lost)].put([flow.pack(), head[:1024]])
+            router = self._routers.heir(quoted.router)
+            number = quoted.router % len(self._lost) if router is None else router
+            self._lost[number].put([flow.pack(), head[:1024]])
 
     def _tell_ended(self, connection: Connection) -> None:
         self._closed.put([connection.flow.pack()])

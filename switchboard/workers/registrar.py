@@ -98,7 +98,7 @@ class RegistrarService(Actor):
         # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
         self._sender = Sender(context, endpoints, None, settings.edge_streams)
         self._naming: dict[int, tuple[list[tuple[bytes, str]], Iterator[list[tuple[bytes, str]]]]] = {}
-        self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_peers)
+        self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_outboxes)
         self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
         self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
         self._pages = {

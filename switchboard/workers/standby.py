@@ -76,7 +76,7 @@ class StandbyRouter(RouterService):
         self._life = secrets.token_hex(4)
         self._lease_s = LEASE_SHARE * settings.router_standby_after_s
         self._lease_until = -inf if self._ships else inf
-        self._next_beat = 0.0
+        self._next_sign = 0.0
         self._is_over = False
         self._held_rounds = 0
         super().__init__(settings, context, instance)
@@ -106,19 +106,19 @@ class StandbyRouter(RouterService):
 
     def next_deadline(self) -> float | None:
         """The next sign of life, too; without a lease nothing else."""
-        first = self._next_beat
+        first = self._next_sign
         if self._ships and self._shipped.has_news:
             first = min(first, time.monotonic() + SOON_S)
         if not self._has_lease(time.monotonic()):
-            return self._next_beat
+            return self._next_sign
         due = super().next_deadline()
         return first if due is None else min(first, due)
 
     def handle_timer(self, now: float) -> None:
         """Give a sign of life; let fire what is due."""
-        if now >= self._next_beat:
-            self._next_beat = now + ALIVE_S
-            self._beat(now)
+        if now >= self._next_sign:
+            self._next_sign = now + ALIVE_S
+            self._sign(now)
         super().handle_timer(now)
 
     def flush(self) -> None:
@@ -208,7 +208,7 @@ class StandbyRouter(RouterService):
             self._shipped.shipped(batch)
             wanted = self._shipped.has_news
 
-    def _beat(self, now: float) -> None:
+    def _sign(self, now: float) -> None:
         held = self._others_held()
         numbers = sorted({*self._copies, *held})
         taken = [[number, self._taken.get(number, UNKNOWN), number in held] for number in numbers]
@@ -271,7 +271,7 @@ class StandbyRouter(RouterService):
         self._log.note(events)
         if self._ships:
             self._shipped.note_events(events, self._log.events.last)
-        self._may_hold, self._next_beat = True, now
+        self._may_hold, self._next_sign = True, now
         structlog.get_logger().warning("calls taken over", of=f"router.{number}", transactions=count)
 
 
