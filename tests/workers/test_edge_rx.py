@@ -429,6 +429,7 @@ def test_beats_are_counted_for_routers_that_there_are(edge: Edge) -> None:
         edge.service.receive("router.beat", body, time.monotonic())
     assert edge.service.stats()["bad_items"] == 0
     assert edge.service.notes() == ["router.1 is drained: new calls go to the other routers"]
-    for body in ([2, False], [0, 1], [-1, True], ["0", True], None):
-        edge.service.receive("router.beat", body, time.monotonic())
+    odd: list[Any] = [[2, False], [0, 1], [-1, True], ["0", True], None]
+    for each in odd:
+        edge.service.receive("router.beat", each, time.monotonic())
     assert edge.service.stats()["bad_items"] == 5
