@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from switchboard.codec import pack
+from switchboard.core.client_transaction import ClientState
 from switchboard.core.commands import CallEvent, Lookup, ProxyEffects, Question
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
@@ -84,14 +85,13 @@ class RouterCore:
         self._hand_out()
         return count
 
-    def others_held(self) -> set[int]:
-        """The numbers of other routers to which responses may come that belong to something here."""
-        own = self._env.branches.router
-        prefix = len(BRANCH_PREFIX)
+    def others_awaited(self) -> set[int]:
+        """The numbers of other routers whose requests have no final response yet, which is awaited here."""
+        own, prefix = self._env.branches.router, len(BRANCH_PREFIX)
         found = {
             branch[prefix : prefix + _MOST_DIGITS].partition(".")[0]
-            for branch, _ in self._env.layer.client_keys()
-            if not branch.startswith(own)
+            for (branch, _), client in self._env.layer.clients.items()
+            if not branch.startswith(own) and client.state <= ClientState.PROCEEDING
         }
         return {int(number) for number in found if number.isdecimal()}
 

@@ -121,12 +121,6 @@ class TransactionLayer:
         if self.dormant:
             yield from self.dormant.servers
 
-    def client_keys(self) -> Iterator[ClientKey]:
-        """The keys of its client transactions."""
-        yield from self.clients
-        if self.dormant:
-            yield from self.dormant.clients
-
     @property
     def client_count(self) -> int:
         """The same for client transactions."""

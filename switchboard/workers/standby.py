@@ -70,7 +70,9 @@ class StandbyRouter(RouterService):
         standbys, endpoints = standbys_of(settings), endpoints_of(settings)
         self._copies = {number: Copy() for number, other in standbys.items() if other == instance}
         self._taken = dict.fromkeys(self._copies, UNKNOWN)
+        self._held_until: dict[int, float] = {}
         self._may_hold = True
+        self._linger_s = 64 * settings.t1_s
         self._wanted_at = dict.fromkeys(self._copies, -inf)
         self._ships = instance in standbys
         self._life = secrets.token_hex(4)
@@ -209,7 +211,7 @@ class StandbyRouter(RouterService):
             wanted = self._shipped.has_news
 
     def _sign(self, now: float) -> None:
-        held = self._others_held()
+        held = self._others_held(now)
         numbers = sorted({*self._copies, *held})
         taken = [[number, self._taken.get(number, UNKNOWN), number in held] for number in numbers]
         term = self._term if self._ships else 0
@@ -217,10 +219,15 @@ class StandbyRouter(RouterService):
         if self._ships and self._has_lease(now):
             self._ship(now, wanted=True)
 
-    def _others_held(self) -> set[int]:
+    def _others_held(self, now: float) -> set[int]:
+        """Routers whose requests are awaited here to get a response, or were until a moment ago: a 2xx may be repeated
+        as long as its ACK is missing.
+        """
         if not self._may_hold:
             return set()
-        held = self._core.others_held()
+        awaited = self._core.others_awaited()
+        self._held_until |= dict.fromkeys(awaited, now + self._linger_s)
+        held = {number for number, until in self._held_until.items() if now < until}
         self._may_hold = bool(held)
         return held
 

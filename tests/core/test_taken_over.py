@@ -87,17 +87,17 @@ def ringing(first: Shipping) -> Sent:
 def test_a_call_that_rings_is_answered(first: Shipping) -> None:
     invite = ringing(first)
     other = take_over(first)
+    assert other.core.others_awaited() == {0}
     other.answers()
     other.receive(response(invite.message, 200), LENKA)
     assert other.statuses() == [200]
     assert other.kinds() == ["answered"]
     assert [unpack(event)[0] for event, _ in first.copy.events()] == ["invite", "ringing"]
-    assert other.core.others_held() == {0}
     other.crash()
     other.receive(response(invite.message, 200), LENKA)
     assert other.statuses() == [200]
+    assert other.core.others_awaited() == set()
     other.advance(70)
-    assert not other.core.others_held()
     assert not other.log
 
 

@@ -1,4 +1,4 @@
-"""A switchboard on two hosts, in network namespaces: alpha has the edge and the translator, beta the rest."""
+"""A switchboard on several hosts, in network namespaces: alpha has the edge and the translator, beta the rest."""
 
 import json
 import os
@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-from system.harness import START_S, Switchboard, wait_until
+import psutil
+from system.harness import START_S, STOP_S, Switchboard, wait_until
 from system.lan import Lan
 from system.sipmsg import Address
 
@@ -55,10 +56,11 @@ class Hosts:
     def __enter__(self) -> Self:
         with self._stack:
             self.boards[ALPHA].cli("keys")
-            shutil.copytree(self._data_dir(ALPHA) / "keys", self._data_dir(BETA) / "keys")
+            for name in self.boards.keys() - {ALPHA}:
+                shutil.copytree(self._data_dir(ALPHA) / "keys", self._data_dir(name) / "keys")
             for board in self.boards.values():
                 self._stack.enter_context(board)
-            wait_until(lambda: self._all_up(), "both hosts up", START_S)
+            wait_until(lambda: self._all_up(), "all hosts up", START_S)
             self._stack = self._stack.pop_all()
         return self
 
@@ -71,6 +73,17 @@ class Hosts:
         """SIGKILL instance 0 of a worker."""
         pid = self.status(host)[f"{name}.0"]["pid"]
         os.kill(pid, signal.SIGKILL)
+
+    def switch_off(self, host: str) -> None:
+        """SIGKILL all that runs on that host; `boards[host].start()` switches it on again."""
+        self.boards[host].switch_off()
+
+    def freeze(self, host: str) -> list[psutil.Process]:
+        """SIGSTOP all that runs on that host; return what that is, to be resumed."""
+        processes = self.boards[host].processes()
+        for process in processes:
+            process.suspend()
+        return processes
 
     def wait_replaced(self, old: Mapping[str, dict[str, Any]], workers: Iterable[str]) -> None:
         """Return when each of the workers is up with another pid than in the status `old`."""
@@ -92,7 +105,7 @@ class Hosts:
         return "\n".join(f"--- {name}\n{board.log()}" for name, board in self.boards.items())
 
     def _all_up(self) -> bool:
-        return all(one["state"] == "up" for one in self.status(BETA).values())
+        return all(one["state"] == "up" for one in self.status(ALPHA).values())
 
     def _data_dir(self, name: str) -> Path:
         return self._home / name
@@ -130,3 +143,12 @@ class HostBoard(Switchboard):
 
     def wait_up(self, timeout_s: float = START_S) -> None:  # noqa: ARG002
         """The other host may not have been started."""
+
+    def switch_off(self) -> None:
+        """SIGKILL all of it; it may be started again."""
+        assert self._honcho is not None
+        killed = self.processes()
+        for process in killed:
+            process.kill()
+        psutil.wait_procs(killed, STOP_S)
+        self._honcho.wait(STOP_S)
