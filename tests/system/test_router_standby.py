@@ -77,10 +77,13 @@ def wait(net: Net, check: Callable[[], object], what: str) -> None:
         net.listen(0.05)
 
 
-def wait_taken_over(net: Net, hosts: Hosts, times: int) -> None:
-    wait(
-        net, lambda: hosts.boards[GAMMA].log().count("calls taken over") == times, "a router that takes over"
-    )
+def times_taken_over(hosts: Hosts) -> int:
+    return hosts.boards[GAMMA].log().count("calls taken over")
+
+
+def wait_taken_over(net: Net, hosts: Hosts, before: int) -> None:
+    """`before`: how often it had happened."""
+    wait(net, lambda: times_taken_over(hosts) > before, "a router that takes over")
     wait(net, lambda: "router.0 was declared dead: its calls are at router.1" in notes(hosts), "a note of it")
 
 
@@ -101,9 +104,10 @@ def test_calls_that_ring_outlive_the_host_of_their_router(hosts: Hosts, net: Net
     """One is answered, one is cancelled, one is answered by the phone before anybody has taken over."""
     phones = [registered(net, f"{name}{number}") for number in range(3) for name in ("lukas", "lenka")]
     answered, cancelled, early = (ring(*phones[at : at + 2], router=0) for at in (0, 2, 4))
+    before = times_taken_over(hosts)
     hosts.switch_off(BETA)
     sent = early[1].reply(200, body=SDP)
-    wait_taken_over(net, hosts, times=1)
+    wait_taken_over(net, hosts, before)
     call = answer_call(phones[0], answered[0], phones[1], answered[1])
     giving_up = phones[2].cancel(cancelled[0])
     giving_up.expect(200)
@@ -131,21 +135,22 @@ def test_calls_that_ring_outlive_the_host_of_their_router(hosts: Hosts, net: Net
     hang_up(call.caller, call.callee)
     board.wait_record(call.call_id)
     board.wait_record(other.call_id)
-    assert len(board.cdr()) == 4
+    assert len({each["call_id"] for each in board.cdr()}) == len(board.cdr())
 
 
 def test_a_router_that_was_taken_for_dead_does_nothing_when_it_goes_on(hosts: Hosts, net: Net) -> None:
     caller, callee = registered(net, "kristian"), registered(net, "peter")
     invite, incoming = ring(caller, callee, router=0)
+    before, ends = times_taken_over(hosts), hosts.boards[BETA].log().count("was declared dead")
     frozen = hosts.freeze(BETA)
-    wait_taken_over(net, hosts, times=2)
+    wait_taken_over(net, hosts, before)
     call = answer_call(caller, invite, callee, incoming)
-    before = hosts.status(ALPHA)
+    status = hosts.status(ALPHA)
     for process in frozen:
         process.resume()
-    wait(net, lambda: hosts.boards[BETA].log().count("was declared dead") == 2, "its end")
+    wait(net, lambda: hosts.boards[BETA].log().count("was declared dead") > ends, "its end")
     wait_back(net, hosts)
-    assert hosts.status(ALPHA)["router.0"]["pid"] != before["router.0"]["pid"]
+    assert hosts.status(ALPHA)["router.0"]["pid"] != status["router.0"]["pid"]
     hang_up(call.callee, call.caller)
     record = hosts.boards[ALPHA].wait_record(call.call_id)
     assert record["outcome"] == "answered"
