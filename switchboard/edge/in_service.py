@@ -1,18 +1,19 @@
 """Which routers a worker of the edge gives new calls to: those that are there, and are not drained.
 
-Theory. Each router casts a beat (`router.beat`) once a second, with whether it is drained. The edge looks once a
-second, and counts looks instead of time, so that a machine that stood still takes nobody for dead. A router on another
-host is away when the link to it has been down for two looks, or when it has been silent for four, although the link may
-look up: a host without power says nothing. A router of this host has a parent that starts it again, which takes over
-its calls; only after ten silent looks do others get new ones.
+Theory. Each router casts a beat (`router.beat`) every BEAT_EVERY_S, with whether it takes new calls: it is not drained,
+knows the bindings of now, and reaches who sends. The edge looks as often, and counts looks instead of time, so that a
+machine that stood still takes nobody for dead. A router on another host is away when the link to it has been down for
+two looks, or when it has been silent for six, although the link may look up: a host without power says nothing. So an
+INVITE of just before is repeated in time, which phones do 3.5 s after the first. A router of this host has a parent
+that starts it again, which takes over its calls; others get new ones only after AWAY_HERE looks.
 
 A router that is away gets nothing: its share of the new calls goes to others, and so do the requests in its dialogs,
 whose state is in their Record-Route. When it beats again it gets its share again, but for the calls that others have
 begun meanwhile (`held_calls.py`). As long as nobody else is there, the last ones remain in service.
 
 A router that has a standby router (`arbiter.py`) is away as soon as that one, its *heir*, has its calls, and until the
-heir needs nothing more that is addressed to it. Meanwhile the heir gets the responses that bear its number. Only
-if nobody takes its calls over for PATIENCE times as long as another router's it is away like that.
+heir needs nothing more that is addressed to it. Meanwhile the heir gets the responses that bear its number. It is away
+without an heir only if the standby router is away, too, or nobody takes its calls over for long (PATIENCE).
 """
 
 import math
@@ -22,19 +23,23 @@ from typing import Final
 from switchboard.edge.held_calls import HeldCalls
 from switchboard.sip.dispatch import NO_WAY, Dispatcher
 
-LOOK_EVERY_S: Final = 1.0
-BEAT_EVERY_S: Final = 1.0
-AWAY: Final = 4
-"""Looks in a row without a beat of a router on another host; one at which the link is down counts twice."""
-AWAY_HERE: Final = 10
-UNREACHED: Final = 2
-PATIENCE: Final = 3
+LOOK_EVERY_S: Final = 0.5
+BEAT_EVERY_S: Final = 0.5
+AWAY: Final = 6
+"""Looks in a row without a beat of a router on another host; one at which the link is down counts UNREACHED times."""
+GIVEN_UP_S: Final = 2.0
+"""What a router on another host has not acknowledged by then is lost with the connection. It would come when others
+have long served its repetitions. Less than the AWAY looks take."""
+AWAY_HERE: Final = 20
+UNREACHED: Final = 3
+PATIENCE: Final = 10
+"""So many times longer one is waited for that has a standby router, if that is there."""
 
 
 class InService:
     """Tells `dispatcher` and `held_calls`. `routers`: all that the settings let take new calls; `here`: those of this
     host; `is_reached` tells of a number whether the link is up; `gone` is told who is away, once others are in its
-    place; `leaving` take no new calls and end; `inheritable` have a standby router. `now`: monotonic s.
+    place; `leaving` take no new calls and end; `standbys`: which router takes over from which. `now`: monotonic s.
 
     `away`: who is declared dead. `changes`: how often somebody was, or came back.
     """
@@ -48,7 +53,7 @@ class InService:
         is_reached: Callable[[int], bool],
         gone: Callable[[int], None],
         leaving: Iterable[int] = (),
-        inheritable: Iterable[int] = (),
+        standbys: Mapping[int, int] | None = None,
     ) -> None:
         self._dispatcher, self._held_calls = dispatcher, held_calls
         self._is_reached, self._gone = is_reached, gone
@@ -57,7 +62,7 @@ class InService:
         self._met: set[int] = set()
         self._drained: set[int] = set()
         self._leaving = frozenset(leaving)
-        self._inheritable = frozenset(inheritable)
+        self._standbys = standbys or {}
         self._heirs: Mapping[int, int] = {}
         self.away = (
             self._silent.keys() - held_calls.wanted
@@ -129,7 +134,9 @@ class InService:
         if self.away:
             notes.append(f"{_names(self.away)} away: the calls go to the other routers")
         if self._drained - self.away:
-            notes.append(f"{_names(self._drained - self.away)} drained: new calls go to the other routers")
+            notes.append(
+                f"{_names(self._drained - self.away)} drained or not ready: new calls go to the others"
+            )
         return [*filter(None, notes)]
 
     def stats(self) -> dict[str, float]:
@@ -169,10 +176,12 @@ class InService:
     def _is_away(self, router: int) -> bool:
         if router in self._heirs:
             return True
-        if router in self.away and router not in self._met:
+        if router in self.away and not (router in self._met and self._is_reached(router)):
             return True
         looks = AWAY_HERE if router in self._here else AWAY
-        return self._silent[router] >= looks * (PATIENCE if router in self._inheritable else 1)
+        standby = self._standbys.get(router)
+        is_inherited = standby is not None and self._silent[standby] < AWAY
+        return self._silent[router] >= looks * (PATIENCE if is_inherited else 1)
 
     def _wanted(self) -> frozenset[int]:
         there = frozenset(self._silent.keys() - self.away)

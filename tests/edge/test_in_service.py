@@ -1,5 +1,6 @@
 """Which routers the edge gives new calls to: who is dead, who is back, who is drained."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ class Routers:
         count: int = 3,
         here: tuple[int, ...] = (),
         leaving: tuple[int, ...] = (),
-        inheritable: tuple[int, ...] = (),
+        standbys: Mapping[int, int] | None = None,
     ) -> None:
         says = {f"router.{each}": NOTHING for each in range(count + 1)}
         self.edge = Edge(path, count, says, leaving)
@@ -32,7 +33,7 @@ class Routers:
             lambda each: each not in self.down,
             lambda each: self.gone.append((each, self.routers)),
             leaving,
-            inheritable,
+            standbys,
         )
         self.in_service.start(self.edge.now)
 
@@ -104,13 +105,24 @@ def test_one_that_is_back_gets_calls_again(path: Path) -> None:
     assert routers.in_service.notes() == []
 
 
+def test_one_that_beats_but_cannot_be_reached_is_not_back(path: Path) -> None:
+    routers = Routers(path)
+    routers.look(0, 1, 2)
+    routers.down.add(1)
+    assert routers.look(0, 2, times=2) == {0, 2}
+    assert routers.look(0, 1, 2, times=9) == {0, 2}
+    routers.down.clear()
+    routers.look(0, 1, 2)
+    assert routers.look(0, 1, 2) == {0, 1, 2}
+
+
 def test_one_that_is_drained_takes_no_new_calls_until_it_is_no_more(path: Path) -> None:
     routers = Routers(path)
     routers.look(0, 1, 2)
     routers.look(0, 1, 2, drained=(2,))
     assert routers.look(0, 1, 2, drained=(2,)) == {0, 1}
     assert routers.edge.dispatcher.ways[2] == 2, "its responses go there"
-    assert "router.2 is drained: new calls go to the other routers" in routers.in_service.notes()
+    assert "router.2 is drained or not ready: new calls go to the others" in routers.in_service.notes()
     routers.look(0, 1, 2)
     assert routers.look(0, 1, 2) == {0, 1, 2}
 
@@ -154,7 +166,7 @@ def test_those_that_leave_are_led_until_they_hold_nothing(path: Path) -> None:
 
 
 def test_one_that_has_a_standby_router_is_away_when_its_calls_are_there(path: Path) -> None:
-    routers = Routers(path, inheritable=(0,))
+    routers = Routers(path, standbys={0: 1})
     routers.look(0, 1, 2)
     routers.down.add(0)
     assert routers.look(1, 2, times=AWAY) == {0, 1, 2}
@@ -174,8 +186,15 @@ def test_one_that_has_a_standby_router_is_away_when_its_calls_are_there(path: Pa
 
 
 def test_if_nobody_takes_its_calls_over_it_is_away_in_the_end(path: Path) -> None:
-    routers = Routers(path, inheritable=(0,))
+    routers = Routers(path, standbys={0: 1})
     routers.look(0, 1, 2)
     assert routers.look(1, 2, times=PATIENCE * AWAY - 1) == {0, 1, 2}
     assert routers.look(1, 2) == {1, 2}
     assert routers.edge.dispatcher.ways[0] == NO_WAY
+
+
+def test_if_its_standby_router_is_away_too_it_is_away_like_any_other(path: Path) -> None:
+    routers = Routers(path, standbys={0: 1})
+    routers.look(0, 1, 2)
+    assert routers.look(2, times=AWAY - 1) == {0, 1, 2}
+    assert routers.look(2) == {2}
