@@ -126,7 +126,7 @@ class Hosts:
     def _data_dir(self, name: str) -> Path:
         return self._home / name
 
-    def _make_board(self, name: str) -> Switchboard:
+    def _make_board(self, name: str) -> "HostBoard":
         return HostBoard(
             {
                 "SWITCHBOARD_CONFIG": str(self._settings),

@@ -103,7 +103,7 @@ def copies(net: Net, phone: UserAgent, *words: bytes) -> int:
 def test_calls_that_ring_outlive_the_host_of_their_router(hosts: Hosts, net: Net) -> None:
     """One is answered, one is cancelled, one is answered by the phone before anybody has taken over."""
     phones = [registered(net, f"{name}{number}") for number in range(3) for name in ("lukas", "lenka")]
-    answered, cancelled, early = (ring(*phones[at : at + 2], router=0) for at in (0, 2, 4))
+    answered, cancelled, early = (ring(phones[at], phones[at + 1], router=0) for at in (0, 2, 4))
     before = times_taken_over(hosts)
     hosts.switch_off(BETA)
     sent = early[1].reply(200, body=SDP)
