@@ -25,7 +25,14 @@ from switchboard.registrar.listing import doubt_of, read_pages, way_of
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.run_dir import NOWHERE
-from switchboard.settings.site import endpoints_of, is_here, leaving_routers, router_dir
+from switchboard.settings.site import (
+    advertised,
+    edge_here,
+    endpoints_of,
+    is_here,
+    leaving_routers,
+    router_dir,
+)
 from switchboard.storage.mending import all_reports
 from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import ERROR, words_of
@@ -71,7 +78,7 @@ def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
         firewall=firewall,
         ports=ports,
         unnamed=None if rules is None else [each for each in ports if each.split("/")[0] not in rules],
-        advertised=settings.advertise,
+        advertised=advertised(settings),
     )
 
 
@@ -106,7 +113,7 @@ def machine_facts(settings: Settings) -> MachineFacts:
 
 def _tls(settings: Settings) -> tuple[str, list[str], str]:
     """Why the certificate cannot be used, why phones might refuse it, and when it ends."""
-    serves_phones = settings.has_tls and is_here("edge-rx.0", settings)
+    serves_phones = settings.has_tls and edge_here(settings) is not None
     if not serves_phones and not (settings.console_has_tls and is_here("console.0", settings)):
         return "", [], ""
     try:

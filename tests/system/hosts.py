@@ -1,4 +1,7 @@
-"""A switchboard on two hosts, in network namespaces: alpha has the edge and the translator, beta the rest."""
+"""A switchboard on several hosts, in network namespaces: alpha has the edge and the translator, beta the rest.
+
+In a switchboard with two edges gamma has the other one, and a router.
+"""
 
 import json
 import os
@@ -15,8 +18,13 @@ from system.harness import START_S, Switchboard, wait_until
 from system.lan import Lan
 from system.sipmsg import Address
 
-ALPHA, BETA, PHONES = "alpha", "beta", "phones"
+ALPHA, BETA, GAMMA, PHONES = "alpha", "beta", "gamma", "phones"
 COMPONENTS = {ALPHA: ("edge", "translator"), BETA: ("registrar", "router", "journal", "history")}
+TWO_EDGES = {
+    ALPHA: ("edge", "translator"),
+    BETA: ("registrar", "router.0", "journal", "history"),
+    GAMMA: ("edge", "router.1"),
+}
 PORT = 5060
 
 
@@ -55,10 +63,11 @@ class Hosts:
     def __enter__(self) -> Self:
         with self._stack:
             self.boards[ALPHA].cli("keys")
-            shutil.copytree(self._data_dir(ALPHA) / "keys", self._data_dir(BETA) / "keys")
+            for other in self.boards.keys() - {ALPHA}:
+                shutil.copytree(self._data_dir(ALPHA) / "keys", self._data_dir(other) / "keys")
             for board in self.boards.values():
                 self._stack.enter_context(board)
-            wait_until(lambda: self._all_up() or None, "both hosts up", START_S)
+            wait_until(lambda: self._all_up() or None, "all hosts up", START_S)
             self._stack = self._stack.pop_all()
         return self
 
