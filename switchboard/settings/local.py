@@ -81,7 +81,10 @@ def _place(number: int, host: str, is_here: bool, settings: Settings) -> EdgePla
     advertised = (known.advertise if known else "") or settings.advertise
     bound = settings.sip_host if is_here or len(edges(settings)) == 1 else ""
     if is_here or known is None:
-        return EdgePlace(number, interfaces(), bound, advertised, True)
+        machine = interfaces()
+        if len(edges(settings)) > 1:  # each of them has a loopback interface
+            machine = [each for each in machine if not each.ip.is_loopback] or machine
+        return EdgePlace(number, machine, bound, advertised, True)
     machine = [ip_interface(address) for address in known.sip_addresses or (known.address,)]
     return EdgePlace(number, machine, bound, advertised, False)
 

@@ -8,13 +8,14 @@ import os
 import shutil
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-from system.harness import START_S, Switchboard, wait_until
+import psutil
+from system.harness import START_S, STOP_S, Switchboard, wait_until
 from system.lan import Lan
 from system.sipmsg import Address
 
@@ -106,7 +107,7 @@ class Hosts:
     def _data_dir(self, name: str) -> Path:
         return self._home / name
 
-    def _make_board(self, name: str) -> Switchboard:
+    def _make_board(self, name: str) -> "HostBoard":
         return HostBoard(
             {
                 "SWITCHBOARD_CONFIG": str(self._settings),
@@ -139,3 +140,13 @@ class HostBoard(Switchboard):
 
     def wait_up(self, timeout_s: float = START_S) -> None:  # noqa: ARG002
         """The other host may not have been started."""
+
+    def lose_power(self) -> None:
+        """SIGKILL all of it; `start` begins anew with the same disk."""
+        killed = self.processes()
+        for process in killed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(killed, STOP_S)
+        assert self._honcho is not None
+        self._honcho.wait(STOP_S)

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from system.dialog import Call, hang_up, place_call
+from system.harness import START_S, wait_until
 from system.hosts import ALPHA, BETA, GAMMA, PHONES, PORT, TWO_EDGES, Hosts
 from system.lan import Lan
 from system.net import Net
 from system.sipmsg import Address, address_of, uri_in
+from system.stream_agent import StreamAgent
 from system.tools import require_root, require_tools
 from system.user_agent import UserAgent
 
@@ -65,3 +67,67 @@ def test_a_call_goes_through_both_edges(hosts: Hosts, net: Net, of_caller: str, 
         call.caller.expect("ACK")
         sides = (call.caller, call.callee) if number % 2 else (call.callee, call.caller)
         hang_up(*sides)
+
+
+def test_what_passes_between_the_edges_beside_calls(hosts: Hosts, net: Net) -> None:
+    callee = phone_at(hosts, net, "lukas", GAMMA)
+    caller = phone_at(hosts, net, "eva", ALPHA)
+    for number in range(4):
+        text = caller.ask("MESSAGE", callee.aor, body=b"%d" % number)
+        incoming = callee.expect("MESSAGE")
+        assert incoming.request.source == edge(hosts, GAMMA)
+        incoming.reply(200)
+        text.expect(200)
+        invite = caller.invite(callee.aor)
+        ringing = callee.expect("INVITE")
+        ringing.reply(180)
+        invite.expect(180)
+        cancel = caller.cancel(invite)
+        cancel.expect(200)
+        callee.expect("CANCEL").reply(200)
+        ringing.reply(487)
+        invite.expect(487)
+
+
+def test_a_phone_over_tcp_at_one_edge_talks_to_one_at_the_other(hosts: Hosts, net: Net) -> None:
+    callee, caller = (
+        StreamAgent(net, name, proxy=edge(hosts, host)) for name, host in (("lukas", GAMMA), ("eva", ALPHA))
+    )
+    for phone in (callee, caller):
+        phone.register().expect(200)
+    for number in range(4):
+        call = place_call(caller, callee)
+        sides = (call.caller, call.callee) if number % 2 else (call.callee, call.caller)
+        hang_up(*sides)
+
+
+def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None:
+    """Who was there goes to the other edge with what it has of its dialogs, and is called there."""
+    caller = phone_at(hosts, net, "eva", ALPHA)
+    callee = phone_at(hosts, net, "lukas", GAMMA)
+    calls = [place_call(caller, callee) for _ in range(3)]
+    hosts.boards[ALPHA].lose_power()
+    wait_until(lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")), "what a router tells")
+    again = calls[0].callee.start("INVITE")
+    incoming = calls[0].caller.expect("INVITE")
+    assert incoming.request.source == edge(hosts, GAMMA)
+    incoming.reply(200)
+    again.expect(200)
+    calls[0].callee.acknowledge()
+    calls[0].caller.expect("ACK")
+    hang_up(calls[0].callee, calls[0].caller)
+    for call in calls[1:]:
+        call.caller.outbound = edge(hosts, GAMMA)
+        hang_up(call.caller, call.callee)
+    caller.proxy = edge(hosts, GAMMA)
+    caller.register().expect(200)
+    call = place_call(callee, caller, f"sip:{caller.user}@{hosts.lan.addresses[ALPHA]}")
+    assert routes_of(call) == [edge(hosts, GAMMA)]
+    hang_up(call.caller, call.callee)
+    hosts.boards[ALPHA].start()
+    wait_until(lambda: all(one["state"] == "up" for one in hosts.status(BETA).values()), "all up", START_S)
+    caller.proxy = edge(hosts, ALPHA)
+    caller.register().expect(200)
+    call = place_call(caller, callee)
+    assert routes_of(call) == [edge(hosts, ALPHA), edge(hosts, GAMMA)]
+    hang_up(call.caller, call.callee)
