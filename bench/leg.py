@@ -126,8 +126,8 @@ class Leg:
         self.expected.end("ended_at")
         self.expected.conclude(outcome, status, "callee")
 
-    def _hears_ringing(self) -> bool | None:
-        return True if any(status > 100 for status in self.invite.statuses()) else None
+    def _hears_ringing(self) -> bool:
+        return any(status > 100 for status in self.invite.statuses())
 
 
 def request(phone: UserAgent, method: str) -> Script[ServerTransaction]:
@@ -147,7 +147,7 @@ def response(transaction: ClientTransaction, status: int) -> Script[Message]:
 
 def acknowledged(incoming: ServerTransaction) -> Script[bool]:
     """Wait for the ACK of a refusal."""
-    return until(lambda: incoming.is_acknowledged or None, f"the ACK of the refusal of {incoming.request}")
+    return until(lambda: incoming.is_acknowledged, f"the ACK of the refusal of {incoming.request}")
 
 
 def be_cancelled(phone: UserAgent, incoming: ServerTransaction) -> Script[None]:

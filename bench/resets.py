@@ -66,7 +66,7 @@ class Resets:
             del self._kept[KEPT:]
         while self._kept:
             self._end(self._kept.pop())
-        wait_until(lambda: self._count() == 0 or None, "the end of all connections", GONE_WITHIN_S)
+        wait_until(lambda: self._count() == 0, "the end of all connections", GONE_WITHIN_S)
 
     def _kill(self) -> None:
         self._board.kill(self._random.choice(KILLED))
@@ -108,11 +108,11 @@ def soak(
     """Weigh every process after a warm-up, and after the soak: without connections both times."""
     resets = Resets(board, ports, 14, kill_every_s)
     resets.run(lambda: resets.made >= WARM_UP)
-    wait_until(lambda: board.is_up() or None, "all workers", GONE_WITHIN_S)
+    wait_until(lambda: board.is_up(), "all workers", GONE_WITHIN_S)
     before = weigh(board)
     resets.made = resets.kills = 0
     resets.run(lambda: until(resets))
-    wait_until(lambda: board.is_up() or None, "all workers", GONE_WITHIN_S)
+    wait_until(lambda: board.is_up(), "all workers", GONE_WITHIN_S)
     return before, weigh(board)
 
 

@@ -39,7 +39,7 @@ class Running:
         try:
             if self._waiting is None:
                 self._waiting = next(self._script)
-            while not self.ended and (found := self._waiting.find()) is not None:
+            while not self.ended and (found := self._waiting.find()):
                 self._waiting = self._script.send(found)
         except StopIteration:
             self.ended = True
@@ -52,17 +52,17 @@ def run_all(net: Net, scripts: Iterable[Script[None]], timeout_s: float) -> None
     """Run scripts to their ends; AssertionError if one fails, or takes too long."""
     running = [Running(script) for script in scripts]
 
-    def step() -> bool | None:
+    def step() -> bool:
         for each in running:
             if not each.ended:
                 each.step()
-        return all(each.ended for each in running) or None
+        return all(each.ended for each in running)
 
     net.wait_for(step, "the end of every script", timeout_s)
 
 
 def until(find: Callable[[], Found | None], what: str) -> Script[Found]:
-    """Wait for what `find` finds."""
+    """Wait for the first true value of `find`."""
     found: Found = yield Waiting(find, what)
     return found
 
@@ -71,7 +71,7 @@ def either(find: Callable[[], object | None], net: Net, within_s: float) -> Scri
     """Wait for what `find` finds, but not longer than `within_s`: it may have been lost."""
     end = time.monotonic() + within_s
     net.later(within_s, _wake)
-    yield Waiting(lambda: find() or (time.monotonic() >= end) or None, "a moment")
+    yield Waiting(lambda: find() or time.monotonic() >= end, "a moment")
 
 
 def pause(net: Net, duration_s: float) -> Script[None]:

@@ -177,6 +177,6 @@ def _kill(ours: Ours, lab: Lab, duration_s: float, console: Console) -> int:
         blow.strike(lab)
         kills += 1
         lab.listen(KILL_EVERY_S)
-        if lab.poll(lambda blow=blow: blow.over or None, LATEST_S) is None:  # type: ignore[misc]
+        if lab.poll(lambda blow=blow: blow.over, LATEST_S) is None:  # type: ignore[misc]
             console.print(f"{target} did not come back")
     return kills

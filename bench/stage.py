@@ -89,11 +89,11 @@ class Stage:
         return all(each.ended for each in self.performances)
 
     def _run(self, done: Callable[[], bool], timeout_s: float = PARK_WITHIN_S) -> bool:
-        def step() -> bool | None:
+        def step() -> bool:
             for each in self.performances:
                 if not each.ended:
                     each.step()
-            return done() or None
+            return done()
 
         return self._lab.poll(step, timeout_s) is not None
 

@@ -185,9 +185,9 @@ def start(what: str, count: int, lives_s: float, environment: dict[str, str]) ->
         ends_at = time.time() + lives_s
         fill(data_dir, count, lambda number: ends_at + number / count)
         with board(data_dir, environment) as (switchboard, registering, begin):
-            wait_until(lambda: switchboard.is_up() or None, "all up", LONGEST_S)
+            wait_until(lambda: switchboard.is_up(), "all up", LONGEST_S)
             up_s = time.monotonic() - begin
-            wait_until(lambda: registering.answers or None, "an answer", LONGEST_S)
+            wait_until(lambda: registering.answers, "an answer", LONGEST_S)
             answered_s = registering.answers[0].came_at - begin
             waits = _while_expiring(switchboard, registering, ends_at) if lives_s < HOUR_S else []
             restarts = sum(each["restarts"] for each in switchboard.components())
@@ -197,10 +197,10 @@ def start(what: str, count: int, lives_s: float, environment: dict[str, str]) ->
 
 def _while_expiring(switchboard: Switchboard, registering: Registering, ends_at: float) -> list[float]:
     since = time.monotonic() + max(0.0, ends_at - time.time())
-    wait_until(lambda: time.monotonic() > since or None, "the end of bindings", LONGEST_S)
-    wait_until(lambda: stat(switchboard, "registrar.0", "bindings") <= 100 or None, "no bindings", LONGEST_S)
+    wait_until(lambda: time.monotonic() > since, "the end of bindings", LONGEST_S)
+    wait_until(lambda: stat(switchboard, "registrar.0", "bindings") <= 100, "no bindings", LONGEST_S)
     until = time.monotonic() + 1.0
-    wait_until(lambda: time.monotonic() > until + 1.0 or None, "the last answers")
+    wait_until(lambda: time.monotonic() > until + 1.0, "the last answers")
     return registering.waits_s(since, until)
 
 

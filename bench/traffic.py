@@ -67,17 +67,17 @@ class Traffic:
         on: list[Placed] = []
         next_look = 0.0
 
-        def look() -> bool | None:
+        def look() -> bool:
             nonlocal next_look
             now = time.monotonic()
             if now < next_look:
-                return None
+                return False
             next_look = now + LOOK_EVERY_S
             self._lab.later(LOOK_EVERY_S, lambda: None)
             fresh = [self._place(number) for number in self._due(len(placed), (now - start) * rate, calls)]
             placed.extend(fresh)
             on[:] = [each for each in (*on, *fresh) if not self._step(each)]
-            return (len(placed) == calls and not on) or None
+            return len(placed) == calls and not on
 
         self._lab.poll(look, calls / rate + END_WITHIN_S)
         for each in on:

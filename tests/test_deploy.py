@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from system.tools import require_tools
+from system.tools import require_root, require_tools
 
 from switchboard.settings.hosts import HostSettings, place
+from switchboard.settings.model import Settings
+from switchboard.transports import tcp_sockets
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
@@ -107,3 +109,17 @@ def test_compose_starts_the_same_image() -> None:
     (service,) = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"].values()
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).exists()
     assert service["network_mode"] == "host"
+
+
+def test_the_kernel_gives_what_the_switchboard_asks_for() -> None:
+    lines = [line.lstrip("#") for line in (DEPLOY / "sysctl.conf").read_text().splitlines() if " = " in line]
+    wanted = {name: int(value) for name, value in (line.split(" = ") for line in lines)}
+    assert all((Path("/proc/sys") / name.replace(".", "/")).exists() for name in wanted)
+    assert wanted["net.core.rmem_max"] == Settings.model_fields["receive_buffer_bytes"].default
+    assert wanted["net.core.somaxconn"] >= tcp_sockets.BACKLOG
+
+
+def test_nftables_takes_the_firewall() -> None:
+    require_tools("nft")
+    require_root()
+    told("unshare", "--net", "nft", "--check", "--file", str(DEPLOY / "nftables.conf"))

@@ -34,7 +34,7 @@ def capture() -> Iterator[Capture]:
     with TemporaryDirectory(prefix="bench-capture-") as name:
         file, log = Path(name) / "pcap", Path(name) / "log"
         with log.open("wb") as output, _tcpdump(file, output.fileno()) as process:
-            wait_until(lambda: "listening" in log.read_text() or None, "tcpdump listening")
+            wait_until(lambda: "listening" in log.read_text(), "tcpdump listening")
             try:
                 yield caught
             finally:

@@ -135,7 +135,7 @@ def _process(command: list[str], address: Address) -> Iterator[psutil.Process]:
     """A process that is killed at the end; ready when it has its port."""
     with subprocess.Popen(command, cwd=PROJECT) as process:
         try:
-            wait_until(lambda: _is_bound(address[1]) or None, f"{command[0]} listening")
+            wait_until(lambda: _is_bound(address[1]), f"{command[0]} listening")
             yield psutil.Process(process.pid)
         finally:
             process.kill()

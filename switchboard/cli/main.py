@@ -18,6 +18,7 @@ PLACES = {
     "status": "status",
     "top": "top",
     "restart": "restart",
+    "router": "router",
     "bindings": "listings",
     "connections": "connections",
     "calls": "listings",

@@ -101,6 +101,11 @@ class Sender:
         return self._translator, *edge, *self._streams.outboxes
 
     @property
+    def stream_outboxes(self) -> Sequence[PackedOutbox]:
+        """Those to the edge-streams, by number."""
+        return self._streams.outboxes
+
+    @property
     def stream_peers(self) -> Sequence[Peer]:
         """The edge-streams, by number."""
         return [each.peer for each in self._streams.outboxes]

@@ -107,7 +107,7 @@ class RegistrarService(Actor):
         # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
         self._sender = Sender(context, endpoints, None, edge_streams(settings), edges=edges_of(settings))
         self._naming: dict[int, tuple[list[tuple[bytes, str]], Iterator[list[tuple[bytes, str]]]]] = {}
-        self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_peers)
+        self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_outboxes)
         readers = [endpoints.inbox("edge-rx", number) for number in range(len(edges(settings)))]
         self._edge_rx = [Peer(context, each) for each in readers]
         self._sources = [Outbox(context, each, "source.registered") for each in readers]

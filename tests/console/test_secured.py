@@ -167,10 +167,10 @@ def test_a_changed_certificate_is_in_force_within_a_second(secured: tuple[Consol
         assert ask(browser, "/healthz").status == 200
         make_anew(settings, datetime.now(UTC), with_authority=True)
 
-        def trusts_the_new_one() -> bool | None:
+        def trusts_the_new_one() -> bool:
             with closing(browse(console, settings)) as other, suppress(ssl.SSLError):
                 return ask(other, "/healthz").status == 200
-            return None
+            return False
 
         wait_until(trusts_the_new_one, "the new certificate", 1.0)
         assert ask(browser, "/healthz").status == 200, "connections go on"
@@ -206,7 +206,7 @@ def test_what_is_no_tls_is_answered_counted_and_closed(
     with console.connect(said) as stranger:
         assert answer(stranger).startswith(heard)
     assert console.stats("bad_tls") == 1
-    wait_until(lambda: console.stats("connections") == 0 or None, "its end")
+    wait_until(lambda: console.stats("connections") == 0, "its end")
 
 
 def test_a_changed_record_ends_the_connection(secured: tuple[Console, Settings]) -> None:

@@ -123,7 +123,7 @@ class Trial:
     def be_written_to(self) -> None:
         """It is sent a message; any answer of its own will do."""
         message = self._friend.prove_if_asked(self._send_message)
-        self._friend.net.poll(lambda: _final(message) or None, STEP_S)
+        self._friend.net.poll(lambda: _final(message), STEP_S)
         assert _final(message), "no answer to MESSAGE"
         assert _final(message) in (200, 202), message.responses[-1].start_line[8:]
 
@@ -133,7 +133,7 @@ class Trial:
         return self._friend.start(replace(request, headers=headers, body=TEXT.encode()))
 
     def _wait_ringing(self, statuses: Callable[[], list[int]]) -> None:
-        self._friend.net.poll(lambda: [s for s in statuses() if s > 100] or None, STEP_S)
+        self._friend.net.poll(lambda: [s for s in statuses() if s > 100], STEP_S)
 
     def _end(self, dialog: Dialog, hangs_up: bool) -> None:
         self._friend.net.listen(SETTLE_S)

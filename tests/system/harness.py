@@ -113,7 +113,7 @@ class Switchboard:
     def wait_up(self, timeout_s: float = START_S) -> None:
         """Return when every component is up and an OPTIONS is answered; AssertionError after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
-        wait_until(lambda: self.is_up() or None, "everything up", timeout_s)
+        wait_until(lambda: self.is_up(), "everything up", timeout_s)
         assert self._answers(max(1.0, deadline - time.monotonic())), "no answer to OPTIONS"
 
     def stop(self) -> None:
@@ -189,7 +189,7 @@ class Switchboard:
 
     def components(self) -> list[Component]:
         """All components as their parents tell; AssertionError if a parent is silent."""
-        return wait_until(lambda: self._ask_parents() or None, "an answer of every parent")
+        return wait_until(lambda: self._ask_parents(), "an answer of every parent")
 
     def _ask_parents(self) -> list[Component]:
         return ask_parents(self.data_dir)
@@ -229,7 +229,7 @@ class Switchboard:
         parent.suspend()
         try:
             worker.kill()
-            wait_until(lambda: worker.status() == psutil.STATUS_ZOMBIE or None, f"the end of {name}")
+            wait_until(lambda: worker.status() == psutil.STATUS_ZOMBIE, f"the end of {name}")
             yield
         finally:
             parent.resume()
@@ -243,14 +243,14 @@ class Switchboard:
 
     def wait_cdr(self, count: int, timeout_s: float = PATIENCE_S) -> list[CallRecord]:
         """Return the records as soon as there are `count`; AssertionError if more, or never enough."""
-        wait_until(lambda: len(self.cdr()) >= count or None, f"{count} call detail records", timeout_s)
+        wait_until(lambda: len(self.cdr()) >= count, f"{count} call detail records", timeout_s)
         records = self.cdr()
         assert len(records) == count, f"{len(records)} call detail records instead of {count}"
         return records
 
     def wait_record(self, call_id: str, timeout_s: float = PATIENCE_S) -> CallRecord:
         """Return the record of one call; AssertionError if it has several, or none in time."""
-        records = wait_until(lambda: self._records(call_id) or None, f"the record of {call_id}", timeout_s)
+        records = wait_until(lambda: self._records(call_id), f"the record of {call_id}", timeout_s)
         assert len(records) == 1, f"{len(records)} records of one call: {records}"
         return records[0]
 
@@ -318,9 +318,9 @@ class Switchboard:
 
 
 def wait_until(check: Callable[[], Found | None], what: str, timeout_s: float = PATIENCE_S) -> Found:
-    """Return what `check` finds, asking it every `POLL_S`; AssertionError after `timeout_s`."""
+    """Return the first true value of `check`, asked every `POLL_S`; AssertionError after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
-    while (found := check()) is None:
+    while not (found := check()):
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
         time.sleep(POLL_S)
     return found

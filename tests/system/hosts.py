@@ -68,7 +68,7 @@ class Hosts:
                 shutil.copytree(self._data_dir(ALPHA) / "keys", self._data_dir(other) / "keys")
             for board in self.boards.values():
                 self._stack.enter_context(board)
-            wait_until(lambda: self._all_up() or None, "all hosts up", START_S)
+            wait_until(lambda: self._all_up(), "all hosts up", START_S)
             self._stack = self._stack.pop_all()
         return self
 
@@ -85,10 +85,10 @@ class Hosts:
     def wait_replaced(self, old: Mapping[str, dict[str, Any]], workers: Iterable[str]) -> None:
         """Return when each of the workers is up with another pid than in the status `old`."""
 
-        def replaced() -> bool | None:
+        def replaced() -> bool:
             now = self.status(ALPHA)
             new = [now[name]["state"] == "up" and now[name]["pid"] != old[name]["pid"] for name in workers]
-            return all(new) or None
+            return all(new)
 
         wait_until(replaced, "all of them replaced")
 

@@ -71,9 +71,9 @@ class Net:
         raise error
 
     def poll(self, find: Callable[[], Found | None], timeout_s: float) -> Found | None:
-        """Return what `find` finds, reading until it does; None after `timeout_s`."""
+        """Return the first true value of `find`, reading until it has one; None after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
-        while (found := find()) is None:
+        while not (found := find()):
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
@@ -81,7 +81,7 @@ class Net:
         return found
 
     def wait_for(self, find: Callable[[], Found | None], what: str, timeout_s: float = PATIENCE_S) -> Found:
-        """Return what `find` finds; AssertionError if it finds nothing within `timeout_s`."""
+        """Return the first true value of `find`; AssertionError if it has none within `timeout_s`."""
         found = self.poll(find, timeout_s)
         assert found is not None, f"{what} did not come within {timeout_s:g} s"
         return found

@@ -78,7 +78,7 @@ def _picture(
     call = f"/call?call_id={call_id}"
     lukas, lenka, marek, _ = phones.values()
     with open_page(browser, url, viewport=WINDOW) as page:
-        wait_until(lambda: page.request.get(call).ok or None, "the call in the history")
+        wait_until(lambda: page.request.get(call).ok, "the call in the history")
         page.goto("/")
         running = place_call(marek, lenka)
         ringing = lukas.invite(phones["zuzana"].aor)

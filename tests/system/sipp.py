@@ -46,7 +46,7 @@ class Sipp:
         )
 
     def __enter__(self) -> "Sipp":
-        wait_until(lambda: self.running or None, "SIPp's first statistics", STOP_S)
+        wait_until(lambda: self.running, "SIPp's first statistics", STOP_S)
         return self
 
     def __exit__(

@@ -64,9 +64,7 @@ def test_a_program_adds_users_and_reads_what_became_of_their_call(
     assert ask(f"{root}/users/lukas", token)[0] == 404
 
     switchboard.cli("lab", "call", "anna", "boris", "--ring", "0.1", "--talk", "0.1")
-    (record,) = wait_until(
-        lambda: ask(f"{root}/journal?user=anna", token)[1]["records"] or None, "the record"
-    )
+    (record,) = wait_until(lambda: ask(f"{root}/journal?user=anna", token)[1]["records"], "the record")
     assert (record["outcome"], record["ended_by"]) == ("answered", "caller")
     call = f"{root}/calls/{record['call_id']}"
     told = wait_until(lambda: _ended(ask(call, token)[1]), "the account")

@@ -55,7 +55,7 @@ def test_other_users_of_the_host_cannot_ask(attacked: Switchboard) -> None:
     """The directory of the sockets is closed to them: neither commands nor questions, nor frames."""
     require_root()
     doors = [run_dir(attacked) / name for name in ("edge.control", "router.0.ask", "router.0.in")]
-    wait_until(lambda: all(door.exists() for door in doors) or None, "the doors")
+    wait_until(lambda: all(door.exists() for door in doors), "the doors")
     connect = (
         "import socket, sys\n"
         "for path in sys.argv[1:]:\n"

@@ -37,9 +37,9 @@ def kill_all(switchboard: Switchboard) -> None:
     """The registrar and every router, at once; until their successors are up."""
     old = {worker: switchboard.kill(*worker) for worker in WORKERS}
 
-    def replaced() -> bool | None:
+    def replaced() -> bool:
         now = {worker: switchboard.component(*worker) for worker in WORKERS}
-        return all(now[each]["state"] == "up" and now[each]["pid"] != old[each] for each in old) or None
+        return all(now[each]["state"] == "up" and now[each]["pid"] != old[each] for each in old)
 
     wait_until(replaced, "the successors")
 

@@ -52,7 +52,7 @@ def test_a_wrong_password_is_refused_and_the_log_says_so(switchboard: Switchboar
     phone = new_user(switchboard, net, "lukas")
     phone.password = "guessed"
     phone.prove(phone.register).expect(401)
-    [line] = wait_until(lambda: log_lines(switchboard, phone.user) or None, "a line in the log")
+    [line] = wait_until(lambda: log_lines(switchboard, phone.user), "a line in the log")
     for fact in ("source=127.0.0.1", "method=REGISTER", "wrong password"):
         assert fact in line.replace("'", "")
     assert "guessed" not in switchboard.log()
@@ -80,7 +80,7 @@ def test_nobody_takes_over_anothers_bindings(switchboard: Switchboard, net: Net)
         if each["user"] == lenka.user
     ]
     assert user["contact_uri"] == lenka.contact
-    assert wait_until(lambda: log_lines(switchboard, mallory.user) or None, "a line in the log")
+    assert wait_until(lambda: log_lines(switchboard, mallory.user), "a line in the log")
 
 
 def test_strangers_call_nobody(switchboard: Switchboard, net: Net) -> None:
@@ -99,7 +99,7 @@ def test_a_removed_user_is_out_at_once_and_a_new_password_in(switchboard: Switch
         switchboard.cli("user", "passwd", lukas.user, "--generate").stdout.strip(),
     )
     lukas.sign_in()
-    wait_until(lambda: _may_ask(lukas) or None, "the routers to know the new password")
+    wait_until(lambda: _may_ask(lukas), "the routers to know the new password")
     lukas.password = old
     lukas.prove(lukas.register).expect(401)
     switchboard.cli("user", "remove", lukas.user)
@@ -109,16 +109,16 @@ def test_a_removed_user_is_out_at_once_and_a_new_password_in(switchboard: Switch
 
 def _may_ask(phone: PasswordAgent) -> bool:
     asked = phone.prove(lambda: phone.ask("OPTIONS", f"sip:nobody@{phone.domain}"))
-    return bool(phone.net.poll(lambda: asked.statuses() or None, 2.0)) and asked.statuses() == [404]
+    return bool(phone.net.poll(lambda: asked.statuses(), 2.0)) and asked.statuses() == [404]
 
 
 def replace(switchboard: Switchboard, worker: str, instance: int) -> None:
     """Kill a worker and wait for the next one."""
     old = switchboard.kill(worker, instance)
 
-    def successor() -> bool | None:
+    def successor() -> bool:
         one = switchboard.component(worker, instance)
-        return (one["state"] == "up" and one["pid"] != old) or None
+        return one["state"] == "up" and one["pid"] != old
 
     wait_until(successor, f"another {worker}")
 

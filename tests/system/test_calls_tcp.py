@@ -60,16 +60,16 @@ def test_a_callee_whose_connection_is_gone(switchboard: Switchboard, net: Net) -
     caller, callee = registered(net, "kristian"), registered_on_stream(net, "lukas")
     before = count_of(switchboard)
     callee.close()
-    wait_until(lambda: count_of(switchboard) < before or None, "the end of the connection")
+    wait_until(lambda: count_of(switchboard) < before, "the end of the connection")
     invite = caller.invite(callee.aor)
-    net.wait_for(lambda: any(status >= 300 for status in invite.statuses()) or None, "a final response")
+    net.wait_for(lambda: any(status >= 300 for status in invite.statuses()), "a final response")
     assert invite.statuses()[-1] in (480, 500), "whether its Contact is tried, too"
 
 
 def test_a_ping_is_answered(net: Net) -> None:
     phone = StreamAgent(net, "lukas")
     phone.send(b"\r\n\r\n")
-    net.wait_for(lambda: phone.connection.pongs or None, "a pong")
+    net.wait_for(lambda: phone.connection.pongs, "a pong")
 
 
 def test_messages_of_any_pieces(net: Net) -> None:
@@ -94,10 +94,10 @@ def test_it_is_known_whose_the_connections_of_a_killed_worker_are(switchboard: S
     phone = registered_on_stream(net, "lukas")
     switchboard.kill("edge-stream")
 
-    def is_listed() -> bool | None:
+    def is_listed() -> bool:
         said = switchboard.cli("connections", "--json", check=False).stdout
         listed = json.loads(said)["connections"] if said else []
-        return any((each["user"], each["port"]) == (phone.user, phone.address[1]) for each in listed) or None
+        return any((each["user"], each["port"]) == (phone.user, phone.address[1]) for each in listed)
 
     wait_until(is_listed, "the connection with its user")
 
@@ -108,21 +108,27 @@ def test_it_is_known_whose_the_connections_of_a_killed_worker_are(switchboard: S
     ids=["edge-stream", "routers", "all-of-them", "registrar"],
 )
 def test_killed_workers_lose_no_connection_and_no_message(killed: list[str]) -> None:
-    """Phones send nothing again over a connection. One call goes on meanwhile."""
+    """Phones send nothing again over a connection, and a refusal needs its ACK. One call goes on meanwhile."""
     with Switchboard({"SWITCHBOARD_ROUTERS": "2"}) as board, Net(board.address) as net:
         pairs = [
             (registered_on_stream(net, f"caller{number}"), registered_on_stream(net, f"callee{number}"))
             for number in range(5)
         ]
         call = place_call(*pairs[0])
-        wait_until(lambda: is_steady(board, 0) or None, "steady workers", STEADY_AGAIN_S)
+        wait_until(lambda: is_steady(board, 0), "steady workers", STEADY_AGAIN_S)
         for kill in range(KILLS):
+            refused = [(caller.invite(callee.aor), callee.expect("INVITE")) for caller, callee in pairs]
             asked = [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs for _ in range(4)]
+            for _, incoming in refused:
+                incoming.reply(486)
             for worker in killed:
                 name, _, instance = worker.partition(".")
                 board.kill(name, int(instance))
             asked += [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs for _ in range(4)]
             answer_all([callee for _, callee in pairs], net, asked)
+            for invite, incoming in refused:
+                invite.expect(486, ANSWERED_S)
+                incoming.expect_ack(ANSWERED_S)
             wait_until(partial(steady_again, board, kill + 1, killed), "steady workers", STEADY_AGAIN_S)
         hang_up(call.caller, call.callee)
         assert not any(each.connection.is_closed for pair in pairs for each in pair)
@@ -132,11 +138,11 @@ def test_killed_workers_lose_no_connection_and_no_message(killed: list[str]) -> 
 def answer_all(callees: Sequence[StreamAgent], net: Net, asked: Sequence[ClientTransaction]) -> None:
     """Every request arrives, and its answer, too."""
 
-    def all_answered() -> bool | None:
+    def all_answered() -> bool:
         for callee in callees:
             while incoming := callee.take("MESSAGE"):
                 incoming.reply(200)
-        return all(200 in each.statuses() for each in asked) or None
+        return all(200 in each.statuses() for each in asked)
 
     net.wait_for(all_answered, "an answer to each request", ANSWERED_S)
 
@@ -176,8 +182,8 @@ def is_steady(switchboard: Switchboard, restarts: int, names: Sequence[str] = ()
     )
 
 
-def steady_again(switchboard: Switchboard, restarts: int, names: Sequence[str]) -> bool | None:
-    return is_steady(switchboard, restarts, names) or None
+def steady_again(switchboard: Switchboard, restarts: int, names: Sequence[str]) -> bool:
+    return is_steady(switchboard, restarts, names)
 
 
 def count_of(switchboard: Switchboard) -> int:

@@ -78,7 +78,7 @@ def test_killed_workers_lose_no_connection_and_no_message() -> None:
                     callee.expect("MESSAGE", timeout_s=8.0).reply(200)
             for each in asked + more:
                 each.expect(200, timeout_s=8.0)
-            wait_until(lambda n=kill + 1: is_steady(board, n) or None, "a steady worker")  # type: ignore[misc]
+            wait_until(lambda n=kill + 1: is_steady(board, n), "a steady worker")  # type: ignore[misc]
         hang_up(call.caller, call.callee)
         assert not any(each.connection.is_closed for pair in pairs for each in pair)
         assert count_of(board) == 2 * len(pairs)

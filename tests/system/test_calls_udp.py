@@ -224,7 +224,7 @@ def test_options_for_the_switchboard(net: Net) -> None:
 def test_keep_alive_is_answered(net: Net) -> None:
     phone = UserAgent(net, "lukas")
     phone.send(b"\r\n\r\n")
-    assert net.wait_for(lambda: phone.keep_alives or None, "the answer to a keep-alive") == [b"\r\n"]
+    assert net.wait_for(lambda: phone.keep_alives, "the answer to a keep-alive") == [b"\r\n"]
 
 
 def test_a_phone_learns_where_it_is_seen(net: Net) -> None:
@@ -271,9 +271,7 @@ def test_ringing_and_answered_calls_are_shown(
     incoming = callee.expect("INVITE")
     incoming.reply(180)
     invite.expect(180)
-    wait_until(
-        lambda: invite.request.call_id in switchboard.cli("calls", "--json").stdout or None, "the call"
-    )
+    wait_until(lambda: invite.request.call_id in switchboard.cli("calls", "--json").stdout, "the call")
     call = answer_call(caller, invite, callee, incoming)
     assert call.call_id in switchboard.cli("calls", "--json").stdout
     hang_up(call.callee, call.caller)

@@ -30,12 +30,9 @@ def keeper_of(board: Board) -> int:
 def wait_for_another(board: Board, keeper: int) -> None:
     """Return when there is another parent, and its edge-stream is up."""
 
-    def is_there() -> bool | None:
+    def is_there() -> bool:
         found = [each for each in board.components() if each["name"] == "edge-stream"]
-        return (
-            any(each["state"] == "up" and psutil.Process(each["pid"]).ppid() != keeper for each in found)
-            or None
-        )
+        return any(each["state"] == "up" and psutil.Process(each["pid"]).ppid() != keeper for each in found)
 
     wait_until(is_there, "another edge-stream", UP_AGAIN_S)
 
@@ -70,9 +67,9 @@ def test_who_has_gone_meanwhile_is_not_kept(board: Board) -> None:
         port = phone.address[1]
         phone.connection.reset()
 
-        def is_gone() -> bool | None:
+        def is_gone() -> bool:
             listed = json.loads(board.cli("connections", "--json").stdout)["connections"]
-            return port not in [each["port"] for each in listed] or None
+            return port not in [each["port"] for each in listed]
 
         wait_until(is_gone, "the end of the connection")
 

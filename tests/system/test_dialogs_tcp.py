@@ -33,9 +33,9 @@ def reset(switchboard: Switchboard, phone: StreamAgent) -> None:
     port = phone.address[1]
     phone.connection.reset()
 
-    def is_gone() -> bool | None:
+    def is_gone() -> bool:
         listed = json.loads(switchboard.cli("connections", "--json").stdout)["connections"]
-        return port not in [each["port"] for each in listed] or None
+        return port not in [each["port"] for each in listed]
 
     wait_until(is_gone, "the end of the connection")
 
@@ -87,7 +87,7 @@ def test_the_contact_of_a_phone_that_listens(switchboard: Switchboard, net: Net,
     hear = partial(AcceptedEndpoint, net, phone.user, receive=lambda raw, _source: arrived.append(raw))
     Listener(net, phone.user, phone.address, hear)
     call.caller.start("BYE")
-    net.wait_for(lambda: arrived or None, "a new connection")
+    net.wait_for(lambda: arrived, "a new connection")
     assert arrived[0].startswith(f"BYE {phone.contact} ".encode())
 
 
@@ -133,6 +133,6 @@ def test_a_stranger_gets_nothing_by_an_alias(switchboard: Switchboard, net: Net,
     )
     heard: list[bytes] = []
     stranger._receive = lambda raw, _source: heard.append(raw)
-    net.wait_for(lambda: heard or None, "an answer to OPTIONS")
+    net.wait_for(lambda: heard, "an answer to OPTIONS")
     call.caller.start("BYE").expect(430)
     assert [each[:11] for each in heard] == [b"SIP/2.0 200"]

@@ -63,7 +63,7 @@ def settled(load: Load, ledger: Ledger) -> Outcome:
     """How the calls went, and whether each left its one record."""
     outcome = load.finish(ENDED_WITHIN_S)
     wanted = [each.call_id for each in outcome.expected]
-    wait_until(lambda: ledger.has(wanted) or None, "every record")
+    wait_until(lambda: ledger.has(wanted), "every record")
     outcome.judge(ledger.records)
     return outcome
 
@@ -84,9 +84,7 @@ def test_calls_go_on_while_the_disk_is_full_and_nothing_is_lost(disk: SmallDisk)
         said = keep_full(disk, running, time.monotonic() + FULL_S)
         assert all(said[each].startswith(ENOSPC) for each in WRITERS)
         disk.free()
-        wait_until(
-            lambda: not cannot_write(running).keys() & WRITERS or None, "all written", 3 * WRITTEN_WITHIN_S
-        )
+        wait_until(lambda: not cannot_write(running).keys() & WRITERS, "all written", 3 * WRITTEN_WITHIN_S)
         for instance in (0, 1):
             running.kill("router", instance)
         outcome = settled(load, ledger)
@@ -105,7 +103,7 @@ def test_calls_go_on_while_a_quota_is_used_up_and_nothing_is_lost(tmp_path: Path
         said = keep_full(disk, running, time.monotonic() + FULL_S)
         assert all(said[each].startswith(EDQUOT) for each in WRITERS)
         disk.free()
-        wait_until(lambda: not cannot_write(running) or None, "all written", 3 * WRITTEN_WITHIN_S)
+        wait_until(lambda: not cannot_write(running), "all written", 3 * WRITTEN_WITHIN_S)
         outcome = settled(load, ledger)
         assert (outcome.failed, outcome.flaws, outcome.why) == (0, {}, [])
 
@@ -129,15 +127,15 @@ def test_the_history_gives_its_room_back_before_others_need_it(disk: SmallDisk) 
         history = running.data_dir / "history.db"
         load.start(2 * RATE, 8 * RATE)
         load.finish(ENDED_WITHIN_S)
-        wait_until(lambda: history.stat().st_size > 1_200_000 or None, "a history")
+        wait_until(lambda: history.stat().st_size > 1_200_000, "a history")
         disk.fill(leave=int(RESERVE_BYTES) - 1_000_000)  # more than its log gives back
-        wait_until(lambda: disk.free_bytes >= RESERVE_BYTES or None, "the room that was missing")
+        wait_until(lambda: disk.free_bytes >= RESERVE_BYTES, "the room that was missing")
         assert forgotten(running) > 0
         assert cannot_write(running).keys() <= {HISTORY}
         disk.free()
         load.start(RATE, RATE)
         load.finish(ENDED_WITHIN_S)
-        wait_until(lambda: not cannot_write(running) or None, "messages are kept again")
+        wait_until(lambda: not cannot_write(running), "messages are kept again")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +153,7 @@ def test_calls_go_on_on_a_disk_that_fails(
         load.start(RATE, RATE * (BEFORE_S + FULL_S))
         time.sleep(BEFORE_S)
         fail(disk)
-        wait_until(lambda: cannot_write(running).keys() >= WRITERS or None, "a note of each")
+        wait_until(lambda: cannot_write(running).keys() >= WRITERS, "a note of each")
         assert why in cannot_write(running)["router.0"]
         outcome = load.finish(ENDED_WITHIN_S)
         assert (outcome.failed, outcome.why) == (0, [])

@@ -51,9 +51,9 @@ def hang_up(board: Switchboard, wanted: str) -> subprocess.CompletedProcess[str]
 def await_history(board: Switchboard, call_id: str, label: str) -> None:
     """The history is written a moment after the messages."""
 
-    def has_it() -> bool | None:
+    def has_it() -> bool:
         done = board.cli("ladder", call_id, check=False)
-        return label in done.stdout or None
+        return label in done.stdout
 
     wait_until(has_it, f"{label} in the history")
 
@@ -101,9 +101,9 @@ def kill_routers(board: Switchboard) -> None:
     for number in range(ROUTERS):
         pid = board.kill("router", number)
 
-        def is_back(number: int = number, pid: int = pid) -> bool | None:
+        def is_back(number: int = number, pid: int = pid) -> bool:
             one = board.component("router", number)
-            return (one["state"] == "up" and one["pid"] != pid) or None
+            return one["state"] == "up" and one["pid"] != pid
 
         wait_until(is_back, f"a successor of router.{number}")
 
@@ -139,9 +139,7 @@ def test_a_side_that_has_moved_is_told_where_it_is(
     assert sent.status == 200
     moved.acknowledge()
     call.callee.expect("ACK")
-    wait_until(
-        lambda: board.cli("ladder", call.call_id).stdout.count("ACK") >= 4 or None, "both ACKs in the history"
-    )
+    wait_until(lambda: board.cli("ladder", call.call_id).stdout.count("ACK") >= 4, "both ACKs in the history")
     assert hang_up(board, call.call_id).returncode == 0
     moved.expect("BYE").reply(200, routes=False)
     call.callee.expect("BYE").reply(200, routes=False)
@@ -186,7 +184,7 @@ def test_a_bye_that_both_refuse_ends_nothing(board: Switchboard, lukas: UserAgen
     for dialog in (call.caller, call.callee):
         dialog.expect("BYE").reply(403, "Refused", routes=False)
     told = wait_until(
-        lambda: (found := board.cli("explain", call.call_id).stdout) and "refused" in found and found or None,
+        lambda: found if "refused" in (found := board.cli("explain", call.call_id).stdout) else None,
         "an explanation",
     )
     assert "The operator wanted to end the call (BYE), but it was refused (403" in told

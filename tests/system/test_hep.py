@@ -66,14 +66,14 @@ def test_kamailio_reads_what_we_send_to_a_collector(tmp_path: Path) -> None:
     sent = [*call(), six]
     with collector(tmp_path) as (where, log), closing(HepSender(where)) as sender:
 
-        def arrives() -> bool | None:
+        def arrives() -> bool:
             """Sent again until it listens."""
             sender.send(first._replace(direction=Direction.IN), CALL_ID)
-            return bool(decoded(log)) or None
+            return bool(decoded(log))
 
         wait_until(arrives, "the first message at the collector")
         for seen in sent:
             sender.send(seen, CALL_ID)
-        wait_until(lambda: decoded(log)[-1:] == [expected(six)] or None, "the last message at the collector")
+        wait_until(lambda: decoded(log)[-1:] == [expected(six)], "the last message at the collector")
         assert sender.stats()["hep.dropped"] == 0
         assert decoded(log)[-len(sent) :] == [expected(seen) for seen in sent]

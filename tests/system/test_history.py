@@ -37,12 +37,12 @@ def board() -> Iterator[Switchboard]:
 def await_history(board: Switchboard) -> None:
     """It hears what passes, both ways, a moment after the board is up."""
 
-    def hears() -> bool | None:
+    def hears() -> bool:
         tester.bindings()
         try:
-            return any(each.messages >= 2 for each in history(board).recent(kind=None)) or None
+            return any(each.messages >= 2 for each in history(board).recent(kind=None))
         except HistoryError:
-            return None
+            return False
 
     with Net(board.address) as phones:
         tester = UserAgent(phones, "tester")
@@ -62,9 +62,9 @@ def history(board: Switchboard) -> HistoryReader:
 def account(board: Switchboard, call_id: str, outcome: str) -> str:
     """What is told of a call as soon as the history has its end."""
 
-    def ended() -> bool | None:
+    def ended() -> bool:
         summary = history(board).summary(call_id)
-        return summary is not None and summary.outcome == outcome or None
+        return summary is not None and summary.outcome == outcome
 
     wait_until(ended, f"{call_id} {outcome} in the history")
     return board.cli("explain", call_id).stdout
@@ -186,7 +186,7 @@ def test_a_trace_opens_in_tshark(
         invite.expect(603)
         account(board, invite.request.call_id, "declined")
         expected = len(history(board).messages(invite.request.call_id))
-        wait_until(lambda: len(dissect(capture)) >= expected or None, f"{expected} packets")
+        wait_until(lambda: len(dissect(capture)) >= expected, f"{expected} packets")
     packets = dissect(capture)
     assert len(packets) == expected
     last = [packet for packet in packets if packet[2]][-1]

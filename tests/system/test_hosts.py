@@ -68,11 +68,11 @@ def test_a_cut_link_is_told_by_those_who_miss_it(board: TwoHosts) -> None:
 
     board.hosts.lan.cut(BETA)
     try:
-        told = wait_until(lambda: notes() or None, "a note of the edge", SILENCE_MS / 1000 + PATIENCE_S)
+        told = wait_until(lambda: notes(), "a note of the edge", SILENCE_MS / 1000 + PATIENCE_S)
         assert board.hosts.status(ALPHA)["router.0"]["state"] == "down"
     finally:
         board.hosts.lan.mend(BETA)
     address = board.hosts.lan.backbone[BETA]
     assert all(f" at tcp://{address}:" in note and " cannot be reached since " in note for note in told)
     assert {note.partition(" ")[0] for note in told} <= {"registrar.0", "router.0", "router.1"}
-    wait_until(lambda: not notes() or None, "the link is whole again")
+    wait_until(lambda: not notes(), "the link is whole again")

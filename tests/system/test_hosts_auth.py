@@ -44,7 +44,7 @@ def net(hosts: Hosts) -> Iterator[Net]:
 def asked_of_routers(phone: PasswordAgent) -> int:
     """What the phone, with its password, is told of a user who does not exist: 407 if it is not believed."""
     asked = phone.prove(lambda: phone.ask("OPTIONS", f"sip:nobody@{phone.domain}"))
-    phone.net.wait_for(lambda: asked.statuses() or None, "an answer", ASK_S)
+    phone.net.wait_for(lambda: asked.statuses(), "an answer", ASK_S)
     return asked.statuses()[-1]
 
 

@@ -36,17 +36,17 @@ def registers(hosts: Hosts) -> bool:
     """Whether a phone that tries is answered by the registrar on beta."""
     with Net(hosts.address) as net:
         asked = UserAgent(net, "lukas").register()
-        net.poll(lambda: 200 in asked.statuses() or None, ANSWER_S)
+        net.poll(lambda: 200 in asked.statuses(), ANSWER_S)
         return 200 in asked.statuses()
 
 
 def test_a_host_that_moves_is_found_again(hosts: Hosts) -> None:
-    wait_until(lambda: registers(hosts) or None, "an answer to REGISTER", START_S)
+    wait_until(lambda: registers(hosts), "an answer to REGISTER", START_S)
     lan = hosts.lan
     lan.configure(BETA, f"address delete {lan.backbone[BETA]}/24 dev eth1")
     lan.configure(BETA, f"address add {MOVED}/24 dev eth1")
     tell(lan, **{BETA: MOVED})
-    wait_until(lambda: not registers(hosts) or None, "nobody at the old address", START_S)
-    wait_until(lambda: registers(hosts) or None, "an answer from the new address", START_S)
+    wait_until(lambda: not registers(hosts), "nobody at the old address", START_S)
+    wait_until(lambda: registers(hosts), "an answer from the new address", START_S)
     said = hosts.status(ALPHA)
     assert {one["state"] for one in said.values()} == {"up"}

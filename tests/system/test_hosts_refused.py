@@ -56,16 +56,16 @@ def wait_registered(hosts: Hosts) -> float:
         phone = UserAgent(net, "lukas")
         while not (asked := phone.register()).statuses() or asked.statuses()[-1] != 200:
             assert time.monotonic() - began_at < START_S, "nobody answers REGISTER"
-            net.poll(lambda: 200 in asked.statuses() or None, ANSWER_S)
+            net.poll(lambda: 200 in asked.statuses(), ANSWER_S)
             if 200 in asked.statuses():
                 break
     return time.monotonic() - began_at
 
 
 def wait_up(hosts: Hosts, host: str, *workers: str) -> None:
-    def up() -> bool | None:
+    def up() -> bool:
         said = hosts.status(host)
-        return all(said[worker]["state"] == "up" for worker in workers) or None
+        return all(said[worker]["state"] == "up" for worker in workers)
 
     wait_until(up, f"{', '.join(workers)} up", START_S)
 
@@ -99,9 +99,7 @@ def test_a_host_with_new_keys_is_let_in_once_the_other_has_its_key(hosts: Hosts,
         alpha.start()
         wait_up(hosts, ALPHA, "edge-rx.0", "edge-tx.0", "translator.0")
     assert wait_registered(hosts) < BACK_WITHIN_S
-    wait_until(
-        lambda: not notes(hosts, BETA, "registrar.0", "router.0") or None, "nothing to complain of", START_S
-    )
+    wait_until(lambda: not notes(hosts, BETA, "registrar.0", "router.0"), "nothing to complain of", START_S)
     for asked in (ALPHA, BETA):  # the parents have heard of it, too
         wait_up(hosts, asked, "edge-rx.0", "router.0")
     assert hosts.status(BETA)["registrar.0"]["pid"] == before
@@ -140,4 +138,4 @@ def test_a_stranger_in_the_place_of_a_host_is_forgotten_when_it_is_there(hosts: 
     beta.start()
     wait_up(hosts, BETA, "registrar.0", "router.0")
     assert wait_registered(hosts) < BACK_WITHIN_S
-    wait_until(lambda: not notes(hosts, ALPHA, "edge-rx.0", "edge-tx.0") or None, "all reached", START_S)
+    wait_until(lambda: not notes(hosts, ALPHA, "edge-rx.0", "edge-tx.0"), "all reached", START_S)

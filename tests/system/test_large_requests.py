@@ -46,7 +46,7 @@ def learn(caller: UserAgent, callee: ListeningAgent) -> None:
     question = callee.expect("OPTIONS")
     assert transport_of(question) == "TCP"
     question.reply(200)
-    wait_until(lambda: message(caller, callee) == "TCP" or None, "a request over TCP")
+    wait_until(lambda: message(caller, callee) == "TCP", "a request over TCP")
 
 
 def test_a_call(switchboard: Switchboard, caller: UserAgent, callee: ListeningAgent) -> None:

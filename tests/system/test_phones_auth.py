@@ -76,7 +76,7 @@ def test_a_wrong_password_is_refused_and_the_log_tells_why(office: Office) -> No
     phone = office.mallory
     phone.start()
     try:
-        log = wait_until(lambda: _failures(office.switchboard) or None, "a failure in the log", 20.0)
+        log = wait_until(lambda: _failures(office.switchboard), "a failure in the log", 20.0)
     finally:
         phone.stop()
     assert all("wrong password" in line and phone.address in line and "mallory" in line for line in log)

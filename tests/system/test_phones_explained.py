@@ -78,11 +78,11 @@ def answering(office: Office, scenario: str, *options: str) -> subprocess.Popen[
     """The same, once it listens."""
     process, port = sipp(office, scenario, *options), f":{PORT:04X} "
 
-    def listens() -> bool | None:
+    def listens() -> bool:
         done = subprocess.run(
             office.lan.command("guest", "cat", "/proc/net/udp"), capture_output=True, text=True, check=True
         )
-        return port in done.stdout or None
+        return port in done.stdout
 
     wait_until(listens, "SIPp at its port")
     return process

@@ -26,8 +26,8 @@ def await_call(lab: Lab, wire: Capture, label: str) -> str:
     """The Call-ID of lukas' call, when the history has a message of it."""
     [call_id] = wire.read().calls(lab.lukas.address)
 
-    def is_told() -> bool | None:
-        return label in lab.switchboard.cli("ladder", call_id, check=False).stdout or None
+    def is_told() -> bool:
+        return label in lab.switchboard.cli("ladder", call_id, check=False).stdout
 
     wait_until(is_told, f"{label} in the history")
     return call_id

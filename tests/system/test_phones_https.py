@@ -51,7 +51,7 @@ def hear_voice(page: Page) -> None:
     """Return when more of the other side's voice has been played; AssertionError if that does not happen."""
     played = "document.getElementById('phone-voice').currentTime"
     before = page.evaluate(played)
-    wait_until(lambda: page.evaluate(played) > before or None, "voice")
+    wait_until(lambda: page.evaluate(played) > before, "voice")
 
 
 def test_a_call_between_pages_that_outlives_console_and_edge(browser: Browser, office: Switchboard) -> None:
@@ -77,7 +77,7 @@ def test_a_call_between_pages_that_outlives_console_and_edge(browser: Browser, o
             hear_voice(page)
         for worker in ("console", "edge-stream", "router"):
             office.kill(worker)
-        wait_until(lambda: office.is_up() or None, "everything up")
+        wait_until(lambda: office.is_up(), "everything up")
         for page in (anna, boris):
             hear_voice(page)
             expect(page.locator("#phone-state")).to_have_text("registered")

@@ -78,7 +78,7 @@ def test_a_call_outlives_workers_that_are_killed_in_each_phase(
     """No phone loses its connection: edge-stream dies, and another worker."""
     killed = ("edge-stream.0", other)
     ours, theirs = office.phones[caller], office.phones[callee]
-    wait_until(lambda: is_steady(office.board, 0) or None, "steady workers")
+    wait_until(lambda: is_steady(office.board, 0), "steady workers")
     before = office.connections()
     ours.call(theirs.user)
     office.kill(*killed)

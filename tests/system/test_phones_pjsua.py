@@ -72,8 +72,8 @@ class Office:
         """SIPp waits for connections."""
         port, command = f":{SIPP_PORT} ", self.lan.command("guest", "ss", "-Htnl")
 
-        def listens() -> bool | None:
-            return port in subprocess.run(command, capture_output=True, text=True, check=True).stdout or None
+        def listens() -> bool:
+            return port in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
         wait_until(listens, "SIPp at its port")
 
@@ -122,14 +122,14 @@ def test_it_is_bound_to_its_connection(office: Office, tomas: Pjsua) -> None:
     binding = office.binding(tomas)
     assert binding["connection"] == "open"
     assert "reg-id=1" in binding["params"]
-    wait_until(lambda: "\nRequire: outbound" in tomas.log() or None, "the answer in its log")
+    wait_until(lambda: "\nRequire: outbound" in tomas.log(), "the answer in its log")
 
 
 def test_it_notices_nothing_of_killed_workers(office: Office, tomas: Pjsua, terezia: Pjsua) -> None:
     """Between calls, and during one: nobody connects or registers again."""
     before = office.binding(tomas)["source"], office.binding(terezia)["source"]
     for caller, callee in ((tomas, terezia), (terezia, tomas)):
-        wait_until(lambda: is_steady(office.board, 0) or None, "steady workers")
+        wait_until(lambda: is_steady(office.board, 0), "steady workers")
         office.board.kill("edge-stream")
         connect(caller, callee)
         office.board.kill("edge-stream")

@@ -69,9 +69,9 @@ def killed(lab: Lab, worker: str) -> Iterator[None]:
     old = lab.switchboard.kill(name, int(instance))
     yield
 
-    def back() -> bool | None:
+    def back() -> bool:
         one = lab.switchboard.component(name, int(instance))
-        return (one["state"] == "up" and one["pid"] != old) or None
+        return one["state"] == "up" and one["pid"] != old
 
     wait_until(back, f"{worker} is up again")
 

@@ -36,7 +36,7 @@ class Office:
 
     def ports(self, phone: Linphone) -> list[int]:
         """Those of its connections, once the worker tells."""
-        return wait_until(lambda: [each["port"] for each in self.connections(phone)] or None, "connections")
+        return wait_until(lambda: [each["port"] for each in self.connections(phone)], "connections")
 
 
 @pytest.fixture(scope="module")

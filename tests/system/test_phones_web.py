@@ -1,6 +1,6 @@
 """Phones in web pages (RFC 7118): JsSIP and SIP.js register, call one another and a phone on UDP, and survive kills."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count, product
 from typing import Protocol
 
@@ -148,8 +148,7 @@ def test_sipjs_thinks_it_is_registered_when_its_socket_has_closed_and_its_bindin
     ours, theirs = make_phone("JsSIP"), make_phone("SIP.js")
     theirs.do("cut")
     theirs.wait_for("disconnected")
-    gone: Callable[[], bool | None] = lambda: theirs.user not in switchboard.cli("bindings").stdout or None  # noqa: E731
-    wait_until(gone, "the end of the binding")
+    wait_until(lambda: theirs.user not in switchboard.cli("bindings").stdout, "the end of the binding")
     assert theirs.is_registered
     theirs.do("comeBack")
     theirs.wait_for("connected")
@@ -196,7 +195,7 @@ def test_a_call_outlives_a_killed_worker(
     connect(ours, theirs)
     for each in [one for one in switchboard.status() if one["name"] == worker]:
         switchboard.kill(worker, each["instance"])
-    wait_until(lambda: switchboard.is_up() or None, "everything up")
+    wait_until(lambda: switchboard.is_up(), "everything up")
     hang_up(theirs, ours)
 
 

@@ -114,8 +114,8 @@ def test_calls_go_on_without_the_registrar(
 def test_a_router_that_starts_without_the_registrar_reads_the_store_and_says_so(
     switchboard: Switchboard, caller: UserAgent, callee: UserAgent
 ) -> None:
-    def notes() -> list[str] | None:
-        return next(one["notes"] for one in switchboard.status() if one["name"] == "router") or None
+    def notes() -> list[str]:
+        return next(one["notes"] for one in switchboard.status() if one["name"] == "router")
 
     with switchboard.kept_down("registrar"):
         switchboard.cli("restart", "router")
@@ -180,7 +180,7 @@ def test_hung_workers_are_replaced() -> None:
 def standby_of(switchboard: Switchboard, name: str) -> int:
     """The process that waits behind a worker."""
     worker = psutil.Process(switchboard.component(name)["pid"])
-    [standby] = wait_until(lambda: worker.children() or None, f"the standby process of {name}")
+    [standby] = wait_until(lambda: worker.children(), f"the standby process of {name}")
     return int(standby.pid)
 
 
@@ -205,10 +205,8 @@ def test_a_hung_standby_is_replaced() -> None:
         workers = {each.pid for each in parent.children()}
         os.kill(standby, signal.SIGSTOP)
         said = f"router.0 standby process (pid {standby}) hangs and is killed"
-        wait_until(lambda: said in switchboard.log() or None, "a word in the log")
-        wait_until(
-            lambda: {each.pid for each in parent.children()} - workers or None, "another standby process"
-        )
+        wait_until(lambda: said in switchboard.log(), "a word in the log")
+        wait_until(lambda: {each.pid for each in parent.children()} - workers, "another standby process")
         assert not psutil.pid_exists(standby)
         wait_replaced(switchboard, {"router": switchboard.kill("router")})
 

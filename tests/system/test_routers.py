@@ -130,7 +130,7 @@ def test_calls_ring_and_records_wait_while_the_number_changes(
             outcomes |= finish(calls)
             records = {one["call_id"]: one["outcome"] for one in board.wait_cdr(len(outcomes))}
             assert records == outcomes
-            wait_until(lambda: is_over(board, tmp_path / "data", after) or None, "the end of it", OVER_S)
+            wait_until(lambda: is_over(board, tmp_path / "data", after), "the end of it", OVER_S)
             calls += [Ringing.begin(net, 2 * RINGING + number) for number in range(4)]
             for call_id, outcome in finish(calls[-4:]).items():
                 assert board.wait_record(call_id)["outcome"] == outcome
@@ -142,7 +142,8 @@ def is_over(board: Switchboard, data_dir: Path, routers: int) -> bool:
     numbers = list(range(routers))
     kept = sorted(each.name for each in data_dir.glob("router-*"))
     is_kept = kept == [f"router-{number}" for number in numbers]
-    return is_kept and routers_of(board) == numbers and (data_dir / "routers").read_text() == f"{routers}\n"
+    in_service = f"in service: {' '.join(map(str, numbers))}\n"
+    return is_kept and routers_of(board) == numbers and (data_dir / "routers").read_text() == in_service
 
 
 @contextmanager
@@ -164,7 +165,7 @@ def restart_router_parent(board: Switchboard, routers: int) -> None:
     assert pid is not None
     psutil.Process(psutil.Process(pid).ppid()).terminate()
     wait_until(
-        lambda: board.component("router")["pid"] != pid and routers_of(board) == list(range(routers)) or None,
+        lambda: board.component("router")["pid"] != pid and routers_of(board) == list(range(routers)),
         "the other routers",
     )
     board.wait_up()
@@ -180,7 +181,7 @@ def test_a_router_is_removed_while_calls_ring(tmp_path: Path) -> None:
         restart_router_parent(board, 2)
         outcomes |= finish(calls[4:])
         assert {one["call_id"]: one["outcome"] for one in board.wait_cdr(RINGING)} == outcomes
-        wait_until(lambda: is_over(board, tmp_path / "data", 1) or None, "the end of router.1", OVER_S)
+        wait_until(lambda: is_over(board, tmp_path / "data", 1), "the end of router.1", OVER_S)
 
 
 def test_a_router_is_added_while_calls_ring(tmp_path: Path) -> None:
@@ -194,4 +195,4 @@ def test_a_router_is_added_while_calls_ring(tmp_path: Path) -> None:
         new = [Ringing.begin(net, RINGING + number) for number in range(4)]
         outcomes |= finish(calls[4:]) | finish(new)
         assert {one["call_id"]: one["outcome"] for one in board.wait_cdr(len(outcomes))} == outcomes
-        wait_until(lambda: is_over(board, tmp_path / "data", 2) or None, "the end of it", OVER_S)
+        wait_until(lambda: is_over(board, tmp_path / "data", 2), "the end of it", OVER_S)

@@ -77,7 +77,7 @@ def test_a_key_that_others_may_read() -> None:
         key = running.data_dir / "auth.key"
         key.chmod(0o644)
         running.kill("registrar")
-        wait_until(lambda: f"chmod 600 {key}" in running.log() or None, "what to do")
+        wait_until(lambda: f"chmod 600 {key}" in running.log(), "what to do")
         key.chmod(0o600)
         running.wait_component("registrar", lambda one: one["state"] == "up")
 

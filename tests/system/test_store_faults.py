@@ -45,7 +45,7 @@ def assert_refuses_changes(phone: UserAgent, bound: list[str]) -> None:
 def assert_back(phone: UserAgent) -> None:
     """Within a second a REGISTER gets its 200, without anybody's help."""
     since = time.monotonic()
-    wait_until(lambda: _status(phone.net, phone.register(expires=900)) == 200 or None, "a 200", 5.0)
+    wait_until(lambda: _status(phone.net, phone.register(expires=900)) == 200, "a 200", 5.0)
     assert time.monotonic() - since < BACK_WITHIN_S
 
 
@@ -197,7 +197,7 @@ def check_calls_while_nobody_can_mend(board: Switchboard, net: Net, disk: SmallD
     call.expect(486)
     disk.free()
     assert_back(caller)
-    wait_until(lambda: "are those of memory" not in board.cli("status").stderr or None, "a whole file")
+    wait_until(lambda: "are those of memory" not in board.cli("status").stderr, "a whole file")
     assert callee.bindings()
 
 
@@ -260,11 +260,11 @@ def test_a_flipped_bit_in_a_routers_log(tmp_path: Path) -> None:
         with switchboard.kept_down("router"):
             log = min((tmp_path / "router-0").glob("*.log"))
             flip(log, log.stat().st_size // 3)
-        refuse_until(net, rung, lambda: finals(calls) >= len(calls) - 1 or None)
-        wait_until(lambda: "was found damaged" in switchboard.cli("status").stderr or None, "a word about it")
+        refuse_until(net, rung, lambda: finals(calls) >= len(calls) - 1)
+        wait_until(lambda: "was found damaged" in switchboard.cli("status").stderr, "a word about it")
 
 
-def refuse_until(net: Net, rung: list[ServerTransaction], done: Callable[[], bool | None]) -> None:
+def refuse_until(net: Net, rung: list[ServerTransaction], done: Callable[[], bool]) -> None:
     """Answer 486 again each second, as Timer G has it: what is on its way to a router that ends, ends with it."""
     deadline = time.monotonic() + 10.0
     while time.monotonic() < deadline:

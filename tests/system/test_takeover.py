@@ -60,7 +60,7 @@ def test_a_machine_dies_and_the_other_takes_its_address(lan: Lan, location: str)
         with two, lan.entered(PHONES), Net((SHARED, PORT)) as net:
             caller, callee = registered(net, "eva"), registered(net, "lukas")
             call = place_call(caller, callee)
-            wait_until(lambda: is_bound(two, callee.user) or None, "what the other machine knows")
+            wait_until(lambda: is_bound(two, callee.user), "what the other machine knows")
             lan.configure(ONE, "link set eth0 down")
             lan.configure(TWO, f"address add {SHARED}/24 dev eth0")
             lan.configure(PHONES, "neighbour flush dev eth0")

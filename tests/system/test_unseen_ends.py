@@ -44,7 +44,7 @@ def test_a_bye_that_is_refused_ends_nothing(switchboard: Switchboard, net: Net, 
     call.callee.expect("BYE").reply(status, "Refused", routes=False)
     bye.expect(status)
     wait_until(
-        lambda: "may still be up at the phones" in explanation(switchboard, call.call_id) or None,
+        lambda: "may still be up at the phones" in explanation(switchboard, call.call_id),
         "an explanation",
     )
     assert open_calls(switchboard)[call.call_id]["state"] == "up"
@@ -73,7 +73,7 @@ def test_callers_that_ignore_record_route(hasty: Switchboard, tmp_path: Path) ->
             assert calling.wait(CALL_S) == 0, calling.errors()
         assert answering.wait(CALL_S) == 0, answering.errors()
     wait_until(
-        lambda: all(call["past_us"] for call in open_calls(hasty).values()) or None,
+        lambda: all(call["past_us"] for call in open_calls(hasty).values()),
         "calls whose ACK did not come",
     )
     assert hasty.cli("calls").stdout.count("up, its end may not be seen") == CALLS

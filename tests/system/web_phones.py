@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -79,12 +79,12 @@ class WebPhone:
     def wait_for(self, event: str, timeout_s: float = PATIENCE_S) -> None:
         """Return when it sees `event` after what was waited for before; AssertionError if it does not in time."""
 
-        def read() -> bool | None:
+        def read() -> bool:
             for at, seen in enumerate(self.events()[self._read :], self._read + 1):
                 if seen == event:
                     self._read = at
                     return True
-            return None
+            return False
 
         try:
             wait_until(read, event, timeout_s)
@@ -112,5 +112,4 @@ class WebPhone:
     def wait_voice(self) -> None:
         """Return when more voice comes than has come; AssertionError if none does."""
         before = self.heard()
-        more: Callable[[], bool | None] = lambda: self.heard() > before or None  # noqa: E731
-        wait_until(more, f"voice at {self.stack} of {self.user}", PATIENCE_S)
+        wait_until(lambda: self.heard() > before, f"voice at {self.stack} of {self.user}", PATIENCE_S)

@@ -79,7 +79,8 @@ def test_all_edges_away_are_none() -> None:
 def test_an_edge_that_is_back_sends_again() -> None:
     found = edges(None, 0)
     assert found.away == {0}
-    assert found.look([Link(), Link()], 2 * AWAY_S)  # type: ignore[arg-type]
+    links = [Link(), Link()]
+    assert found.look(links, 2 * AWAY_S)  # type: ignore[arg-type]
     assert found.away == frozenset()
 
 

@@ -92,7 +92,7 @@ class Edge:
         self.sender.close()
         self.loop.close()
         self.service._streams.close()
-        self.service._held_calls.close()
+        self.service._routers.close()
         self.service._link.close()
 
     def close(self) -> None:
