@@ -10,7 +10,9 @@ from typing import NamedTuple
 import psutil
 
 from switchboard.bounded import Cache
+from switchboard.bus.endpoints import is_address
 from switchboard.core.domains import OwnDomains
+from switchboard.settings.hosts import HostSettings
 from switchboard.settings.model import Settings
 from switchboard.settings.site import edge_here, edges
 from switchboard.sip.advertised import seen_address
@@ -80,13 +82,20 @@ def _place(number: int, host: str, is_here: bool, settings: Settings) -> EdgePla
     known = settings.hosts.get(host)
     advertised = (known.advertise if known else "") or settings.advertise
     bound = settings.sip_host if is_here or len(edges(settings)) == 1 else ""
-    if is_here or known is None:
-        machine = interfaces()
-        if len(edges(settings)) > 1:  # each of them has a loopback interface
-            machine = [each for each in machine if not each.ip.is_loopback] or machine
-        return EdgePlace(number, machine, bound, advertised, True)
-    machine = [ip_interface(address) for address in known.sip_addresses or (known.address,)]
-    return EdgePlace(number, machine, bound, advertised, False)
+    listed = [] if known is None else _listed(known)
+    if not is_here:
+        return EdgePlace(number, listed, bound, advertised, False)
+    machine = interfaces()
+    if len(edges(settings)) > 1:
+        ours = [each for each in machine if not each.ip.is_loopback]  # each machine has such
+        machine = [*ours, *(each for each in listed if each.ip not in {other.ip for other in ours})]
+    return EdgePlace(number, machine, bound, advertised, True)
+
+
+def _listed(host: HostSettings) -> list[Interface]:
+    """Where a host's edge is said to be reached: some of that it may have now and then only, as a shared address."""
+    addresses = host.sip_addresses or ((host.address,) if is_address(host.address) else ())
+    return [ip_interface(address) for address in addresses]
 
 
 def own_addresses(settings: Settings) -> list[str]:
@@ -101,7 +110,7 @@ def edges_by_address(settings: Settings) -> dict[bytes, tuple[int, ...]]:
     """
     found: dict[bytes, tuple[int, ...]] = {}
     if len(edges(settings)) > 1:
-        for place in edge_places(settings):
+        for place in sorted(edge_places(settings)):
             for address in place.addresses:
                 known = found.setdefault(packed_address(address), ())
                 found[packed_address(address)] = (*known, place.number)

@@ -33,7 +33,7 @@ class Hosts:
     """Runs inside the `with` block. Phones see alpha in the LAN; between the hosts is the backbone.
 
     `components`: by host. `settings`: in the environment of both; `of_host`: in that of one of them. `named`: the
-    hosts know one another by names, not by addresses.
+    hosts know one another by names, not by addresses. `shared`: an address that the edges have one after the other.
     """
 
     def __init__(
@@ -44,9 +44,10 @@ class Hosts:
         settings: Mapping[str, str] | None = None,
         of_host: Mapping[str, Mapping[str, str]] | None = None,
         named: bool = False,
+        shared: str = "",
     ) -> None:
         self.lan = lan
-        self._named = named
+        self._named, self._shared = named, shared
         self._components = components
         self._more = settings or {}
         self._of_host = of_host or {}
@@ -126,10 +127,15 @@ class Hosts:
     def _address_of(self, name: str) -> str:
         return f"{name}.lan" if self._named else self.lan.backbone[name]
 
+    def _sip_addresses(self, name: str) -> list[str]:
+        has_shared = self._shared and "edge" in self._components[name]
+        addresses = [self.lan.addresses[name], *([self._shared] if has_shared else [])]
+        return [f"{each}/24" for each in addresses]
+
     def _toml(self, routers: int) -> str:
         tables = [
             f'[hosts.{name}]\naddress = "{self._address_of(name)}"\ncomponents = {json.dumps(components)}\n'
-            f'sip_addresses = ["{self.lan.addresses[name]}/24"]\n'
+            f"sip_addresses = {json.dumps(self._sip_addresses(name))}\n"
             for name, components in self._components.items()
         ]
         return "\n".join([f"routers = {routers}\n", *tables])

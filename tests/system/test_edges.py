@@ -6,7 +6,7 @@ import pytest
 from system.dialog import Call, hang_up, place_call
 from system.harness import START_S, wait_until
 from system.hosts import ALPHA, BETA, GAMMA, PHONES, PORT, TWO_EDGES, Hosts
-from system.lan import Lan
+from system.lan import NETWORK, Lan
 from system.net import Net
 from system.sipmsg import Address, address_of, uri_in
 from system.stream_agent import StreamAgent
@@ -15,6 +15,9 @@ from system.user_agent import UserAgent
 
 pytestmark = pytest.mark.system
 
+SHARED = f"{NETWORK}.50"
+"""As keepalived gives it to the first host that is there."""
+
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Hosts]:
@@ -22,9 +25,10 @@ def hosts() -> Iterator[Hosts]:
     require_tools("ip")
     with (
         Lan([ALPHA, BETA, GAMMA, PHONES], servers=[ALPHA, BETA, GAMMA]) as lan,
-        Hosts(lan, 2, TWO_EDGES) as running,
+        Hosts(lan, 2, TWO_EDGES, shared=SHARED) as running,
         lan.entered(PHONES),
     ):
+        lan.configure(ALPHA, f"address add {SHARED}/24 dev eth0")
         yield running
 
 
@@ -102,12 +106,26 @@ def test_a_phone_over_tcp_at_one_edge_talks_to_one_at_the_other(hosts: Hosts, ne
 
 
 def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None:
-    """Who was there goes to the other edge with what it has of its dialogs, and is called there."""
+    """Who was there goes to the other edge with what it has of its dialogs, and is called there.
+
+    Who knows a shared address notices nothing.
+    """
+    peter = UserAgent(net, "peter", proxy=(SHARED, PORT))
+    peter.register().expect(200)
     caller = phone_at(hosts, net, "eva", ALPHA)
     callee = phone_at(hosts, net, "lukas", GAMMA)
     calls = [place_call(caller, callee) for _ in range(3)]
+    over_tcp = StreamAgent(net, "otto", proxy=edge(hosts, ALPHA))
+    over_tcp.register().expect(200)
+    shared = [place_call(peter, callee) for _ in range(2)]
+    assert routes_of(shared[0]) == [(SHARED, PORT), edge(hosts, GAMMA)]
     hosts.boards[ALPHA].lose_power()
+    hosts.lan.configure(ALPHA, f"address delete {SHARED}/24 dev eth0")
+    hosts.lan.configure(GAMMA, f"address add {SHARED}/24 dev eth0")
+    hosts.lan.configure(PHONES, "neighbour flush dev eth0")
     wait_until(lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")), "what a router tells")
+    callee.invite(over_tcp.aor).expect(480)
+    over_tcp.close()
     again = calls[0].callee.start("INVITE")
     incoming = calls[0].caller.expect("INVITE")
     assert incoming.request.source == edge(hosts, GAMMA)
@@ -119,6 +137,10 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
     for call in calls[1:]:
         call.caller.outbound = edge(hosts, GAMMA)
         hang_up(call.caller, call.callee)
+    hang_up(shared[0].caller, shared[0].callee)
+    assert hang_up(shared[1].callee, shared[1].caller).source == (SHARED, PORT)
+    call = place_call(callee, peter)
+    hang_up(call.callee, call.caller)
     caller.proxy = edge(hosts, GAMMA)
     caller.register().expect(200)
     call = place_call(callee, caller, f"sip:{caller.user}@{hosts.lan.addresses[ALPHA]}")
