@@ -46,7 +46,7 @@ def postgres_process() -> "Iterator[PostgresServer]":
     require_modules("psycopg", "alembic", "sqlalchemy")
     from postgres_server import postgres_server
 
-    with postgres_server() as server:
+    with postgres_server("fsync=off") as server:  # a start after a kill need not sync hundreds of files
         yield server
 
 

@@ -30,11 +30,11 @@ _PROGRAMS = Path("/usr/lib/postgresql")
 
 def _programs() -> Path:
     """The directory with initdb; Debian keeps it off the PATH."""
-    on_path = shutil.which("initdb")
-    found = [Path(on_path).parent] if on_path else sorted(_PROGRAMS.glob("*/bin"))
-    if not found:
+    if found := sorted(_PROGRAMS.glob("*/bin/initdb")):
+        return found[-1].parent
+    if not (on_path := shutil.which("initdb")):
         refuse("not installed: postgresql")
-    return found[-1]
+    return Path(on_path).parent
 
 
 def _as_owner(*command: object) -> list[str]:
@@ -56,9 +56,7 @@ class PostgresServer:
     """
 
     def __init__(self, *options: str) -> None:
-        self.directory = Path(
-            tempfile.mkdtemp(prefix="pg-", dir="/tmp")
-        )  # a socket's path has 107 octets at most
+        self.directory = Path(tempfile.mkdtemp(prefix="pg-"))  # short, for the socket's path
         self.port = free_port()
         self._options, self._programs, self._databases = options, _programs(), 0
         if _is_root():

@@ -72,6 +72,7 @@ _CONNECTING: Final = (
 )
 """While one connects, libpq has nothing but text; in other languages the text itself has to do."""
 _SYSTEM: Final = (
+    ("server closed the connection", errno.ECONNRESET),
     ("Connection refused", errno.ECONNREFUSED),
     ("No such file or directory", errno.ENOENT),
     ("No route to host", errno.EHOSTUNREACH),

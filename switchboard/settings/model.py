@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
+from switchboard.postgres.url import is_postgres
 from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
@@ -151,13 +152,17 @@ class Settings(BaseSettings):
     max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
     default_expires: int = _computed(_default_expires, "whole seconds, from min_expires to max_expires", ge=1)
     location: Location = _setting(
-        "sqlite", "sqlite (a file in data_dir), or a URL: redis://HOST, and others (docs/LOCATION.md)"
+        "sqlite",
+        "sqlite (a file in data_dir), or a URL: redis://HOST, postgresql://HOST/DB, and others (docs/LOCATION.md)",
     )
     location_password_file: OptionalFile = _setting(
         None, "a file with the password of location; empty: it is in the URL, or there is none"
     )
     location_wait_replicas: int = _setting(
-        0, "replicas of location, from 0 to 10, that have to have a REGISTER before its 200", ge=0, le=10
+        0,
+        "replicas of location on Redis, from 0 to 10, that have to have a REGISTER before its 200",
+        ge=0,
+        le=10,
     )
     max_contacts: int = _setting(20, "contacts that one user may register, at least 1", ge=1)
     phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
@@ -290,6 +295,14 @@ class Settings(BaseSettings):
     def _check_qualify(self) -> "Settings":
         if 0 < self.qualify_s < 1:
             raise ValueError(f"qualify_s is {self.qualify_s:g}: let it be 1 or more, or 0 for none")
+        return self
+
+    @model_validator(mode="after")
+    def _check_replicas(self) -> "Settings":
+        if self.location_wait_replicas and is_postgres(self.location):
+            raise ValueError(
+                "location_wait_replicas is for Redis; on PostgreSQL its own synchronous_standby_names decides"
+            )
         return self
 
     @model_validator(mode="after")

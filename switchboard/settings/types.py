@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import NoDecode
 
 from switchboard.core.domains import AccessList, is_within, parse_host, parse_networks
+from switchboard.postgres.url import PostgresUrl, is_postgres
 from switchboard.registrar.redis_url import RedisUrl
 from switchboard.sip.advertised import is_inner
 from switchboard.sip.flow import format_hop
@@ -126,7 +127,9 @@ def _check_console_url(text: str) -> str:
 
 
 def _check_location(text: str) -> str:
-    if text != SQLITE:
+    if is_postgres(text):
+        PostgresUrl.parse(text)
+    elif text != SQLITE:
         RedisUrl.parse(text)
     return text
 

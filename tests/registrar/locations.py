@@ -188,3 +188,9 @@ def tend(store: SharedStore, holds: Callable[[], object], within_s: float = 10.0
         return holds()
 
     await_true(turn, within_s)
+
+
+def up(store: SharedStore, within_s: float = 30.0) -> SharedStore:
+    """The same, once its location has answered: the first look makes tables, and a start does not wait for that."""
+    tend(store, lambda: not store.writing.error, within_s)
+    return store

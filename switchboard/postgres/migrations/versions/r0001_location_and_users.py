@@ -15,12 +15,13 @@ INSERT INTO location_state (last) VALUES (0);
 CREATE TABLE location_marks (version bigint PRIMARY KEY);
 CREATE TABLE location_users (
     name bytea PRIMARY KEY,
-    version bigint NOT NULL UNIQUE CHECK (version > 0 AND version < 10000000000000000),
+    version bigint NOT NULL CHECK (version > 0 AND version < 10000000000000000),
     ends_at timestamptz NOT NULL,
     writer text NOT NULL,
     record bytea NOT NULL
 );
 CREATE INDEX location_users_by_end ON location_users (ends_at);
+CREATE INDEX location_users_by_version ON location_users (version);
 ALTER TABLE location_state ALTER COLUMN room SET STORAGE EXTERNAL;
 """
 
