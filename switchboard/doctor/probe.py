@@ -28,6 +28,7 @@ from switchboard.settings.run_dir import NOWHERE
 from switchboard.settings.site import (
     advertised,
     edge_here,
+    edges,
     endpoints_of,
     is_here,
     leaving_routers,
@@ -70,7 +71,7 @@ def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
     return NetworkFacts(
         host=settings.sip_host,
         port=settings.sip_port,
-        cards=_cards(),
+        cards=_cards(settings),
         domains=_resolve([each for each in settings.domains if not each.startswith("[")]),
         taken=taken,
         bind_failure=bind_failure,
@@ -196,14 +197,20 @@ def _try_port(settings: Settings) -> tuple[Taken | None, str]:
     return None, ""
 
 
-def _cards() -> list[NetworkCard]:
-    """The addresses of `interfaces`, with the names of their network interfaces."""
+def _cards(settings: Settings) -> list[NetworkCard]:
+    """The addresses of `interfaces`, with the names of their network interfaces; of several edges what is ours."""
+    is_told_apart = len(edges(settings)) > 1
+    ours = own_addresses(settings)
     names = {
         address.address.partition("%")[0]: name
         for name, addresses in psutil.net_if_addrs().items()
         for address in addresses
     }
-    return [NetworkCard(names.get(str(each.ip), ""), ip_interface(each)) for each in interfaces()]
+    return [
+        NetworkCard(names.get(str(each.ip), ""), ip_interface(each))
+        for each in interfaces()
+        if not is_told_apart or str(each.ip) in ours
+    ]
 
 
 def _resolve(domains: Sequence[str]) -> Mapping[str, Sequence[str]]:

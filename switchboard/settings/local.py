@@ -72,7 +72,10 @@ class EdgePlace(NamedTuple):
 
 
 def edge_places(settings: Settings) -> list[EdgePlace]:
-    """Where each edge is: this machine's addresses, or those that its host is said to have. The one of here first."""
+    """Where each edge is; the one of here first.
+
+    The only one is at all addresses of its machine, on another host at those that the settings list; several are there.
+    """
     hosts, here = edges(settings), edge_here(settings)
     places = [_place(number, host, number == here, settings) for number, host in enumerate(hosts)]
     return sorted(places, key=lambda each: not each.is_here)
@@ -82,14 +85,9 @@ def _place(number: int, host: str, is_here: bool, settings: Settings) -> EdgePla
     known = settings.hosts.get(host)
     advertised = (known.advertise if known else "") or settings.advertise
     bound = settings.sip_host if is_here or len(edges(settings)) == 1 else ""
-    listed = [] if known is None else _listed(known)
-    if not is_here:
-        return EdgePlace(number, listed, bound, advertised, False)
-    machine = interfaces()
-    if len(edges(settings)) > 1:
-        ours = [each for each in machine if not each.ip.is_loopback]  # each machine has such
-        machine = [*ours, *(each for each in listed if each.ip not in {other.ip for other in ours})]
-    return EdgePlace(number, machine, bound, advertised, True)
+    is_told_apart = len(edges(settings)) > 1  # only by what all hosts know of it
+    machine = interfaces() if known is None or (is_here and not is_told_apart) else _listed(known)
+    return EdgePlace(number, machine, bound, advertised, is_here)
 
 
 def _listed(host: HostSettings) -> list[Interface]:
@@ -193,8 +191,8 @@ def _local_addresses(settings: Settings, away: Collection[int]) -> tuple[LocalAd
         return LocalAddresses((), {ip_address(bound).version: bound}), advertised
     networks = tuple(network for each in places for network in each.networks)
     defaults: dict[int, str] = {each.version: str(each.ip) for each in reversed(networks)}
-    if places[0].is_here and not places[0].bound:
-        defaults = (defaults if len(places) > 1 else {}) | dict(_default_addresses((4, 6)))
+    if places[0].is_here and len(edges(settings)) == 1:
+        defaults = dict(_default_addresses((4, 6)))
     return LocalAddresses(networks, defaults), advertised
 
 

@@ -205,18 +205,14 @@ def test_nothing_leaves_from_an_edge_that_is_away(tmp_path: Path) -> None:
         assert all(own.is_listening_at(each, 5060) for each in addresses)
 
 
-def test_the_edge_of_this_host_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "interfaces", lambda: [ip_interface("192.168.0.3/24")])
+def test_the_edge_of_this_host_comes_first(tmp_path: Path) -> None:
     near = settings(tmp_path, hosts=TWO_EDGES, host="gamma", routers=1)
     assert own_addresses(near)[:3] == ["192.168.0.3", "192.168.0.50", "203.0.113.3"]
     assert SourceAddresses(near)("192.168.0.9") == "192.168.0.3"
     assert SourceAddresses(near)("10.2.3.4") == "10.0.0.1"
 
 
-def test_a_shared_address_is_that_of_the_first_host_wherever_it_is_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(local, "interfaces", lambda: [ip_interface("192.168.0.3/24")])
+def test_a_shared_address_is_that_of_the_first_host_wherever_it_is_now(tmp_path: Path) -> None:
     near = settings(tmp_path, hosts=TWO_EDGES, host="gamma", routers=1)
     assert edges_by_address(near)[packed_address("192.168.0.50")] == (0, 1)
     assert own_domains(near, {0}).may_send_from("192.168.0.50", 5060)
