@@ -16,15 +16,13 @@ has written since is found to be later, too.
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import psycopg
-
-from switchboard.postgres.connection import Connection, connect, explained
-from switchboard.postgres.schema import REVISION, LaterSchema, ensure
+from switchboard.postgres.connection import Connection
+from switchboard.postgres.schema import REVISION, ensure
+from switchboard.postgres.session import Session
 from switchboard.postgres.url import PostgresUrl
-from switchboard.registrar.remote import ABSENT, Followed, Kept, Outcome, Put, RemoteError
+from switchboard.registrar.remote import ABSENT, Followed, Kept, Outcome, Put
 
 USERS_AT_ONCE: Final = 500
 """That are read in one step."""
@@ -68,7 +66,6 @@ SELECT current_setting('fsync'), current_setting('full_page_writes'),
     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false),
     coalesce(inet_server_addr() <<= '127.0.0.0/8' OR inet_server_addr() = '::1', true)
 """
-T = TypeVar("T")
 
 
 class PostgresLocation:
@@ -91,14 +88,14 @@ class PostgresRemote:
         self.ahead_s = 0.0
         self.foreign = 0
         self._location = location
-        self._connection: Connection | None = None
+        self._session = Session(location.url)
         self._place: int | None = None  # in the order of versions: what is up to here is known
         self._mark = 0
         self._tidied_at = location.clock()
 
     def check(self) -> None:
         """As in `Remote`; makes the tables if they are not there."""
-        self._guarded(self._check)
+        self._session.run(self._check)
 
     def put(self, puts: Sequence[Put]) -> list[Outcome]:
         """As in `Remote`, in one statement."""
@@ -109,13 +106,13 @@ class PostgresRemote:
         )
         values = [self._location.writer, *map(list, columns)]
         before = self._location.clock()
-        rows = self._guarded(lambda connection: connection.execute(_PUT, values, binary=True).fetchall())
+        rows = self._session.run(lambda connection: connection.execute(_PUT, values, binary=True).fetchall())
         self._look_at_clock(rows[0][0], before)
         return [_outcome(put, *row[2:]) for put, row in zip(puts, rows, strict=True)]
 
     def begin(self) -> None:
         """As in `Remote`."""
-        self._place = self._mark = self._guarded(self._begin)
+        self._place = self._mark = self._session.run(self._begin)
 
     def load(self) -> Iterator[list[Kept]]:
         """As in `Remote`, by name."""
@@ -127,14 +124,16 @@ class PostgresRemote:
     def follow(self) -> Followed:
         """As in `Remote`."""
         if self._place is None:
-            raise RemoteError(self._told("nobody has begun to follow it"), errno.EINVAL)
+            raise self._session.error("nobody has begun to follow it", errno.EINVAL)
         now_at = self._location.clock()
         if not 0 <= now_at - self._tidied_at < TIDIED_EVERY_S:
             self._tidied_at = now_at
-            self._guarded(_tidy)
+            self._session.run(_tidy)
         wanted = {"mark": self._mark, "place": self._place, "writer": self._location.writer}
         before = self._location.clock()
-        rows = self._guarded(lambda connection: connection.execute(_FOLLOW, wanted, binary=True).fetchall())
+        rows = self._session.run(
+            lambda connection: connection.execute(_FOLLOW, wanted, binary=True).fetchall()
+        )
         if not rows:
             return Followed([], is_lost=True)
         return self._followed(rows, before)
@@ -147,17 +146,14 @@ class PostgresRemote:
         """As in `Remote`."""
         self.check()
         self.begin()
-        [(fsync, pages, is_encrypted, is_here)] = self._guarded(
+        [(fsync, pages, is_encrypted, is_here)] = self._session.run(
             lambda connection: connection.execute(_SAFETY).fetchall()
         )
         return list(_doubts(fsync, pages, is_encrypted, is_here, self.ahead_s))
 
     def close(self) -> None:
         """As in `Remote`."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error, OSError):
-                connection.close()
+        self._session.close()
 
     def _check(self, connection: Connection) -> None:
         ensure(connection, self._location.url)
@@ -172,16 +168,15 @@ class PostgresRemote:
         return int(last)
 
     def _page(self, after: bytes) -> list[Any]:
-        return self._guarded(lambda connection: connection.execute(_PAGE, (after,), binary=True).fetchall())
+        return self._session.run(
+            lambda connection: connection.execute(_PAGE, (after,), binary=True).fetchall()
+        )
 
     def _followed(self, rows: list[Any], before: float) -> Followed:
         now_at, last, is_marked, revision = rows[0][:4]
         self._look_at_clock(now_at, before)
         if revision != REVISION:
-            self.close()
-            raise RemoteError(
-                self._told(f"its tables are of revision {revision}, not {REVISION}"), errno.EPROTO
-            )
+            raise self._session.error(f"its tables are of revision {revision}, not {REVISION}", errno.EPROTO)
         if not is_marked:
             return Followed([], is_lost=True)
         changes = [
@@ -195,22 +190,6 @@ class PostgresRemote:
 
     def _look_at_clock(self, server_at: float, before: float) -> None:
         self.ahead_s = server_at - (before + self._location.clock()) / 2
-
-    def _guarded(self, act: Callable[[Connection], T]) -> T:
-        try:
-            if self._connection is None:
-                self._connection = connect(self._location.url)
-            return act(self._connection)
-        except LaterSchema as error:
-            self.close()
-            raise RemoteError(self._told(str(error)), errno.EPROTO) from error
-        except (psycopg.Error, OSError) as error:
-            self.close()
-            number, text = explained(error)
-            raise RemoteError(self._told(text), number) from error
-
-    def _told(self, text: str) -> str:
-        return f"{self._location.url.shown}: {text}"
 
 
 def _outcome(put: Put, is_done: bool, version: int, record: bytes | None) -> Outcome:

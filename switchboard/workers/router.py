@@ -60,7 +60,7 @@ from switchboard.settings.site import (
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.storage.mending import reports
-from switchboard.transports.resolve import Resolver
+from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog
@@ -123,7 +123,9 @@ class RouterService(Actor):
         )
         self._users = self._follow_users(context, endpoints)
         self._source_address = SourceAddresses(settings)
-        self._resolver = Resolver(self._source_address)
+        self._resolver = Resolver(
+            self._source_address, partial(serve_names, may_be_private=settings.private_names)
+        )
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
@@ -494,8 +496,8 @@ class RouterService(Actor):
             self._core.note_lag(now - at, now)
 
     def _take_answers(self, now: float) -> None:
-        for lookup, hop in self._resolver.answers():
-            self._core.resolved(lookup, hop, now, self._clock.at())
+        for lookup, hops in self._resolver.answers():
+            self._core.resolved(lookup, hops, now, self._clock.at())
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""

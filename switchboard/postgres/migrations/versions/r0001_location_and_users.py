@@ -66,7 +66,7 @@ CREATE TABLE users_state (
     series text NOT NULL,
     number bigint NOT NULL
 );
-INSERT INTO users_state (series, number) VALUES (md5(random()::text || clock_timestamp()::text), 0);
+CREATE TABLE users_marks (number bigint PRIMARY KEY);
 CREATE TABLE users (
     "user" text PRIMARY KEY,
     number bigint NOT NULL UNIQUE,
