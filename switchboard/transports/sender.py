@@ -97,8 +97,11 @@ class Sender:
     @property
     def outboxes(self) -> Sequence[PackedOutbox]:
         """Those to the translator, edge-tx and edge-streams, for the loop."""
-        edge = self._edge.outboxes if isinstance(self._edge, EdgeTxOutboxes) else (self._edge,)
-        return self._translator, *edge, *self._streams.outboxes
+        return self._translator, *self._edge_outboxes, *self._streams.outboxes
+
+    @property
+    def _edge_outboxes(self) -> Sequence[PackedOutbox]:
+        return self._edge.outboxes if isinstance(self._edge, EdgeTxOutboxes) else (self._edge,)
 
     @property
     def stream_outboxes(self) -> Sequence[PackedOutbox]:
@@ -118,6 +121,11 @@ class Sender:
     def is_direct(self) -> bool:
         """Whether all goes straight to the wire."""
         return self._way is Way.DIRECT
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is put leaves: straight to the wire, or to an edge-tx that is there."""
+        return self.is_direct or any(each.peer.is_connected for each in self._edge_outboxes)
 
     def put_packed(self, count: int, items: bytes) -> None:
         """Add `count` packed items of one subject, one behind the other."""
