@@ -37,6 +37,7 @@ PLACES = {
     "console-password": "credentials",
     "backup": "backup",
     "restore": "restore",
+    "migrate": "migrate",
     "user": "user",
     "token": "token",
     "tls": "tls",
