@@ -16,6 +16,7 @@ from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
 from switchboard.core.commands import CallEvent, Lookup, NextHop
+from switchboard.core.dial_plan import DialPlan
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
@@ -113,6 +114,7 @@ class Board:
     away: tuple[str, ...] = ()
     keeps_identity: bool = False
     asserted_domain: str = ""
+    dial_plan: DialPlan | None = None
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
@@ -155,6 +157,7 @@ class Board:
             trusted=trusted,
             failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,
+            dial_plan=self.dial_plan,
         )
         return RouterCore(
             Environment(

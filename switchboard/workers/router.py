@@ -451,6 +451,7 @@ class RouterService(Actor):
             trusted=Trusted(settings.trusted),
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
+            dial_plan=settings.make_dial_plan(),
         )
         admission = (
             None
