@@ -1,4 +1,8 @@
-"""How edge-rx carries out what its arbiter decides (`edge/arbiter.py`), and how the edge's other workers hear of it."""
+"""How edge-rx carries out what its arbiter decides (`edge/arbiter.py`), and how the edges' other workers hear of it.
+
+With several edges the first one decides. Nothing is taken over before all workers of all edges that send, or tell a
+router that it may act, know of it; the edge-rx of another edge has it in a file of its own host by then.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +14,10 @@ import structlog
 from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.edge.arbiter import TICK_S, Arbiter, Steps, read_taken
-from switchboard.edge.terms import FILE, Fence, load_terms, pack_terms, read_terms, save_terms
+from switchboard.edge.terms import FILE, Fence, Term, Terms, load_terms, pack_terms, read_terms, save_terms
 from switchboard.settings.hosts import EDGE_STREAM
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, standbys_of
+from switchboard.settings.site import edge_streams, edges, endpoints_of, standbys_of
 
 TERMS: Final = "routers.terms"
 KNOWN: Final = "routers.terms_known"
@@ -22,25 +26,23 @@ Lead = Callable[[Mapping[int, int]], None]
 
 
 class ArbiterDesk:
-    """Has a beat of each router that takes part. `routers`: the peers by number; `edge_tx`: that worker."""
+    """Has a sign of life of each router that takes part. `routers`: the peers by number."""
 
     def __init__(
-        self,
-        settings: Settings,
-        context: BusContext,
-        standbys: Mapping[int, int],
-        routers: Sequence[Peer],
-        edge_tx: Peer,
+        self, settings: Settings, context: BusContext, standbys: Mapping[int, int], routers: Sequence[Peer]
     ) -> None:
         self._path = settings.data_dir / FILE
         self._routers = routers
-        inbox = endpoints_of(settings).inbox
-        streams = [Peer(context, inbox(EDGE_STREAM, number)) for number in range(settings.edge_streams)]
-        self._senders = {each.name: each for each in (edge_tx, *streams)}
-        self._streams = streams
+        inbox, count = endpoints_of(settings).inbox, len(edges(settings))
+        owners = [
+            *(("edge-rx", number) for number in range(1, count)),
+            *(("edge-tx", number) for number in range(count)),
+            *((EDGE_STREAM, number) for number in range(edge_streams(settings))),
+        ]
+        self._others = {f"{name}.{number}": Peer(context, inbox(name, number)) for name, number in owners}
         now = time.monotonic()
         terms = load_terms(self._path, standbys)
-        self._arbiter = Arbiter(terms, standbys, self._senders, settings.router_standby_after_s, now)
+        self._arbiter = Arbiter(terms, standbys, self._others, settings.router_standby_after_s, now)
         self._is_unsaved = False
         self.due_at = now
 
@@ -89,8 +91,8 @@ class ArbiterDesk:
         return self._arbiter.stats()
 
     def close(self) -> None:
-        """Let go of the edge-streams."""
-        for peer in self._streams:
+        """Let go of those who are told of terms."""
+        for peer in self._others.values():
             peer.close()
 
     def _tell(self, steps: Steps) -> None:
@@ -98,7 +100,7 @@ class ArbiterDesk:
             return
         body = [self._arbiter.version, pack_terms(self._arbiter.terms), sorted(self.led)]
         for name in self._arbiter.unaware:
-            self._senders[name].send(TERMS, body)
+            self._others[name].send(TERMS, body)
         for number, standby in steps.take_over:
             self._routers[standby].send("calls.take_over", [number, self._arbiter.terms[number].term])
 
@@ -113,12 +115,74 @@ class ArbiterDesk:
         return True
 
 
-def arbiter_for(
-    settings: Settings, context: BusContext, routers: Sequence[Peer], edge_tx: Peer
-) -> ArbiterDesk | None:
-    """One, if a router may be declared dead."""
+class FollowingDesk:
+    """That of another edge's edge-rx: it knows what the first one has decided, and answers the routers."""
+
+    def __init__(
+        self, settings: Settings, context: BusContext, standbys: Mapping[int, int], routers: Sequence[Peer], owner: str
+    ) -> None:
+        self._path = settings.data_dir / FILE
+        self._routers, self._owner = routers, owner
+        self._terms = load_terms(self._path, standbys)
+        self.led: Mapping[int, int] = {
+            number: each.holder for number, each in self._terms.items() if each.holder != number
+        }
+        self._first = Peer(context, endpoints_of(settings).inbox("edge-rx"))
+        self._version = 0
+        self.due_at = time.monotonic()
+
+    def receive(self, subject: str, body: Any) -> bool:
+        """Take a cast; False if it is none of these."""
+        match subject, body:
+            case "router.alive", [int(router), int(_), float(stamp), _] if 0 <= router < len(self._routers):
+                term = self._terms.get(router, Term(0, router)).term
+                self._routers[router].send("router.term", [term, stamp])
+                return True
+            case "routers.terms", [int(version), list(packed), list(led)]:
+                terms = read_terms(packed)
+                if terms is not None:
+                    self._take(version, terms, led)
+                    return True
+        return False
+
+    def handle_timer(self, now: float, lead: Lead) -> None:
+        """Do what was decided, and say so; say once, as this process begins, that it knows nothing but the file."""
+        if now >= self.due_at:
+            lead(self.led)
+            self.due_at = inf if self._first.send(KNOWN, [self._owner, self._version]) else now + TICK_S
+
+    def notes(self) -> list[str]:
+        """The first edge says it."""
+        return []
+
+    def stats(self) -> dict[str, float]:
+        """Routers whose calls are at another one."""
+        return {"taken_over": sum(each.holder != number for number, each in self._terms.items())}
+
+    def close(self) -> None:
+        """Let go of the first edge."""
+        self._first.close()
+
+    def _take(self, version: int, terms: Terms, led: Sequence[object]) -> None:
+        try:
+            save_terms(self._path, terms)
+        except OSError:
+            return  # it is told again
+        self._terms, self._version = terms, version
+        self.led = {number: each.holder for number, each in terms.items() if number in led}
+        self.due_at = -inf
+
+
+def desk_for(
+    settings: Settings, context: BusContext, instance: int, routers: Sequence[Peer]
+) -> ArbiterDesk | FollowingDesk | None:
+    """That of an edge-rx, if a router may be declared dead."""
     standbys = standbys_of(settings)
-    return ArbiterDesk(settings, context, standbys, routers, edge_tx) if standbys else None
+    if not standbys:
+        return None
+    if instance:
+        return FollowingDesk(settings, context, standbys, routers, f"edge-rx.{instance}")
+    return ArbiterDesk(settings, context, standbys, routers)
 
 
 class FenceDesk:

@@ -215,7 +215,8 @@ class StandbyRouter(RouterService):
         numbers = sorted({*self._copies, *held})
         taken = [[number, self._taken.get(number, UNKNOWN), number in held] for number in numbers]
         term = self._term if self._ships else 0
-        self._edge_rx.send("router.alive", [self._instance, term, now, taken])
+        for edge in self._edge_rx:
+            edge.send("router.alive", [self._instance, term, now, taken])
         if self._ships and self._has_lease(now):
             self._ship(now, wanted=True)
 

@@ -8,7 +8,7 @@ from zlib import crc32
 import pytest
 from system.dialog import Call, Dialog, answer_call, hang_up
 from system.harness import START_S
-from system.hosts import ALPHA, BETA, PHONES, Hosts
+from system.hosts import ALPHA, BETA, GAMMA, PHONES, Hosts
 from system.lan import Lan
 from system.net import Net
 from system.sip_transactions import ClientTransaction, ServerTransaction
@@ -19,7 +19,6 @@ from switchboard.sip.shares import router_of
 
 pytestmark = pytest.mark.system
 
-GAMMA = "gamma"
 COMPONENTS = {
     ALPHA: ("edge", "translator", "registrar", "journal"),
     BETA: ("router.0",),
@@ -105,7 +104,7 @@ def test_calls_that_ring_outlive_the_host_of_their_router(hosts: Hosts, net: Net
     phones = [registered(net, f"{name}{number}") for number in range(3) for name in ("lukas", "lenka")]
     answered, cancelled, early = (ring(phones[at], phones[at + 1], router=0) for at in (0, 2, 4))
     before = times_taken_over(hosts)
-    hosts.switch_off(BETA)
+    hosts.boards[BETA].lose_power()
     sent = early[1].reply(200, body=SDP)
     wait_taken_over(net, hosts, before)
     call = answer_call(phones[0], answered[0], phones[1], answered[1])

@@ -21,7 +21,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.workers import arbiter
-from switchboard.workers.arbiter import ArbiterDesk, arbiter_for, fence_for
+from switchboard.workers.arbiter import ArbiterDesk, FollowingDesk, desk_for, fence_for
 from switchboard.workers.edge_tx import EdgeTx
 
 STANDBYS = {0: 1, 1: 0}
@@ -50,18 +50,14 @@ class Edge:
 
     def __init__(self, settings: Settings, context: BusContext) -> None:
         inbox = endpoints_of(settings).inbox
-        names = {"router.0": ("router", 0), "router.1": ("router", 1), "edge-tx.0": ("edge-tx", 0)}
-        self.inboxes = {
-            name: bind_inbox(context, inbox(*owner))
-            for name, owner in (names | {"edge-stream.0": ("edge-stream", 0)}).items()
-        }
-        self.peers = {name: Peer(context, inbox(*owner)) for name, owner in names.items()}
+        names = [("router", 0), ("router", 1), ("edge-tx", 0), ("edge-stream", 0)]
+        self.inboxes = {f"{name}.{number}": bind_inbox(context, inbox(name, number)) for name, number in names}
         self.led: list[dict[int, int]] = []
-        routers = [self.peers["router.0"], self.peers["router.1"]]
-        desk = arbiter_for(settings, context, routers, self.peers["edge-tx.0"])
-        assert desk is not None
+        routers = [Peer(context, inbox("router", number)) for number in STANDBYS]
+        desk = desk_for(settings, context, 0, routers)
+        assert isinstance(desk, ArbiterDesk)
         self.desk = desk
-        for peer in (*self.peers.values(), *desk._streams):
+        for peer in (*routers, *desk._others.values()):
             until = time.monotonic() + LIMIT_S
             while not peer.takes_frames:
                 assert time.monotonic() < until, f"{peer.name} was never reached"
@@ -109,7 +105,7 @@ def test_all_is_told_in_its_order(settings: Settings, context: BusContext) -> No
     assert edge.led[-1] == {0: 1}
     assert edge.last("edge-stream.0", "routers.terms")[2] == [0]
     edge.desk.close()
-    successor = ArbiterDesk(settings, context, STANDBYS, [], edge.peers["edge-tx.0"])
+    successor = ArbiterDesk(settings, context, STANDBYS, [])
     assert successor.led == {0: 1}
     successor.close()
 
@@ -160,6 +156,45 @@ def test_who_sends_for_routers_says_what_it_knows(settings: Settings, context: B
     for body in (None, [1, [], 0], [1, [0], []]):
         assert not desk.receive("routers.terms", body)
     desk.close()
+
+
+def test_another_edge_follows_the_first_one(settings: Settings, context: BusContext) -> None:
+    inbox = endpoints_of(settings).inbox
+    first, router = bind_inbox(context, inbox("edge-rx")), bind_inbox(context, inbox("router", 0))
+    peer = Peer(context, inbox("router", 0))
+    desk = desk_for(settings, context, 1, [peer])
+    assert isinstance(desk, FollowingDesk)
+    led: list[dict[int, int]] = []
+
+    def go() -> None:
+        until = time.monotonic() + LIMIT_S
+        while desk.due_at != float("inf") or not peer.takes_frames:
+            assert time.monotonic() < until
+            desk.handle_timer(time.monotonic(), lambda found: led.append(dict(found)))
+
+    go()
+    assert next_frame(first) == ("routers.terms_known", ["edge-rx.1", 0])
+    assert desk.receive("router.alive", [0, 0, 1.5, []])
+    assert next_frame(router) == ("router.term", [0, 1.5])
+    in_the_way = (settings.data_dir / FILE).with_suffix(".new")
+    in_the_way.mkdir()
+    assert desk.receive("routers.terms", [3, [[0, 6, 1], [1, 0, 1]], [0]])
+    assert desk.led == {}, "it is not on the disk"
+    in_the_way.rmdir()
+    assert desk.receive("routers.terms", [3, [[0, 6, 1], [1, 0, 1]], [0]])
+    go()
+    assert led[-1] == {0: 1}
+    assert desk.stats() == {"taken_over": 1}
+    assert next_frame(first) == ("routers.terms_known", ["edge-rx.1", 3])
+    assert desk.receive("router.alive", [0, 0, 2.5, []])
+    assert next_frame(router) == ("router.term", [6, 2.5])
+    for subject, body in (("router.alive", [7, 0, 1.0, []]), ("routers.terms", [1, [0], []]), ("sip.taken", None)):
+        assert not desk.receive(subject, body)
+    desk.close()
+    successor = desk_for(settings, context, 1, [peer])
+    assert isinstance(successor, FollowingDesk)
+    assert (successor.led, successor.notes()) == ({0: 1}, [])
+    successor.close()
 
 
 def test_edge_tx_sends_what_bears_the_term_of_now(settings: Settings, context: BusContext) -> None:
