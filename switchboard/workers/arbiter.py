@@ -119,7 +119,12 @@ class FollowingDesk:
     """That of another edge's edge-rx: it knows what the first one has decided, and answers the routers."""
 
     def __init__(
-        self, settings: Settings, context: BusContext, standbys: Mapping[int, int], routers: Sequence[Peer], owner: str
+        self,
+        settings: Settings,
+        context: BusContext,
+        standbys: Mapping[int, int],
+        routers: Sequence[Peer],
+        owner: str,
     ) -> None:
         self._path = settings.data_dir / FILE
         self._routers, self._owner = routers, owner

@@ -51,7 +51,9 @@ class Edge:
     def __init__(self, settings: Settings, context: BusContext) -> None:
         inbox = endpoints_of(settings).inbox
         names = [("router", 0), ("router", 1), ("edge-tx", 0), ("edge-stream", 0)]
-        self.inboxes = {f"{name}.{number}": bind_inbox(context, inbox(name, number)) for name, number in names}
+        self.inboxes = {
+            f"{name}.{number}": bind_inbox(context, inbox(name, number)) for name, number in names
+        }
         self.led: list[dict[int, int]] = []
         routers = [Peer(context, inbox("router", number)) for number in STANDBYS]
         desk = desk_for(settings, context, 0, routers)
@@ -188,7 +190,11 @@ def test_another_edge_follows_the_first_one(settings: Settings, context: BusCont
     assert next_frame(first) == ("routers.terms_known", ["edge-rx.1", 3])
     assert desk.receive("router.alive", [0, 0, 2.5, []])
     assert next_frame(router) == ("router.term", [6, 2.5])
-    for subject, body in (("router.alive", [7, 0, 1.0, []]), ("routers.terms", [1, [0], []]), ("sip.taken", None)):
+    for subject, body in (
+        ("router.alive", [7, 0, 1.0, []]),
+        ("routers.terms", [1, [0], []]),
+        ("sip.taken", None),
+    ):
         assert not desk.receive(subject, body)
     desk.close()
     successor = desk_for(settings, context, 1, [peer])
