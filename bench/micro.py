@@ -59,7 +59,7 @@ def microseconds(operation: Callable[[], object], each: int = 1) -> float:
 def make_ingress() -> Ingress:
     outboxes: list[Any] = [Box() for _ in range(4)]
     edge_filter = EdgeFilter(FilterPolicy(rate=1e9, burst=1e9, ignored_s=1.0, scanners=SCANNERS))
-    return Ingress(Dispatcher(2, lambda _: True), edge_filter, outboxes)
+    return Ingress(Dispatcher(range(2), lambda _: True), edge_filter, outboxes)
 
 
 def edge() -> dict[str, float]:

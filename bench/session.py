@@ -8,7 +8,6 @@ from itertools import count
 from secrets import token_hex
 from types import TracebackType
 from typing import Self
-from zlib import crc32
 
 from system.access import Access
 from system.user_agent import UserAgent
@@ -23,6 +22,7 @@ from bench.phones import Lab, Line, is_cut, look_up, make_line, register
 from bench.script import run_all
 from bench.stage import End, Performance, Stage
 from bench.subject import Blow, Subject
+from switchboard.sip.shares import call_id_sum, router_of
 
 BEFORE_S = 0.003
 """How long before the event the first messages leave."""
@@ -206,7 +206,10 @@ class Session:
         """A Call-ID that is the business of the router that is aimed at, if any is (docs/DESIGN.md)."""
         while True:
             text = token_hex(8)
-            if self._aim < 0 or crc32(text.encode()) % self.subject.routers == self._aim:
+            if (
+                self._aim < 0
+                or router_of(call_id_sum(text.encode()), range(self.subject.routers)) == self._aim
+            ):
                 return text
 
 

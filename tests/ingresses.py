@@ -49,7 +49,7 @@ class Bench:
     ) -> None:
         self.boxes: list[Any] = [Box() for _ in range(max((ROUTERS - 1, *leaving)) + 3)]
         self.edge_filter = EdgeFilter(policy)
-        self.dispatcher = Dispatcher(ROUTERS, OWN.owns, leaving)
+        self.dispatcher = Dispatcher(range(ROUTERS), OWN.owns, leaving)
         self.ingress = make(self.dispatcher, self.edge_filter, self.boxes, form)
 
     def outcome(self) -> tuple[list[list[bytes]], dict[str, float], list[Notice]]:

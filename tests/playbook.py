@@ -15,7 +15,7 @@ from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
-from switchboard.core.commands import CallEvent, Lookup
+from switchboard.core.commands import CallEvent, Lookup, NextHop
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
@@ -222,9 +222,10 @@ class Board:
             self._step(lambda core: core.advance(*self._moment))
         self.now = end
 
-    def resolve(self, lookup: Lookup, hop: Hop | None) -> None:
-        """The answer to a look-up of a name arrives."""
-        self._step(lambda core: core.resolved(lookup, hop, *self._moment))
+    def resolve(self, lookup: Lookup, *hops: Hop | NextHop | None) -> None:
+        """The answer to a look-up of a name arrives: where it leads, by its transport if they do not say."""
+        found = [hop if isinstance(hop, NextHop) else NextHop(*hop, lookup.transport) for hop in hops if hop]
+        self._step(lambda core: core.resolved(lookup, found, *self._moment))
 
     def sent(self) -> list[Sent]:
         """The requests that left since the last call."""

@@ -17,7 +17,7 @@ SEPARATOR = b"\n--\n"
 MOST = 12
 """Datagrams of one input."""
 _SENDERS = (LUKAS, LENKA, PETER, (HOST, PORT))
-_DISPATCHER = Dispatcher(3, OwnDomains([HOST], ["pbx.example"], PORT).owns)
+_DISPATCHER = Dispatcher(range(3), OwnDomains([HOST], ["pbx.example"], PORT).owns)
 
 
 class Harm(Exception):

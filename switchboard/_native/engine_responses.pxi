@@ -22,7 +22,7 @@ cdef void _take_of_cancel(Engine self, Saved *saved, Message *message) noexcept:
     if message.status < 200:
         saved.client_state = _state[PROCEEDING]
     else:
-        _complete_client(self, saved, K_, self._t4)
+        _complete_client(self, saved)
         release(&saved.sent)
         if saved.client_state == _state[TERMINATED]:
             _end(self, saved)
@@ -107,9 +107,9 @@ cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
     _touch(self, saved)
     if saved.method == INVITE:
         _acknowledge(self, saved, message)
-        _complete_client(self, saved, D_, self._d)
+        _finish_client(self, saved, COMPLETED, D_, self._t4 if saved.is_sent_reliably else self._d)
     else:
-        _complete_client(self, saved, K_, self._t4)
+        _complete_client(self, saved)
     release(&saved.sent)
     _end_branch(self, saved, message.status)
     if saved.begins_call:
@@ -161,7 +161,7 @@ cdef bint _take_of_other(Engine self, Saved *saved, Message *message) except -1:
     if message.status < 200:
         saved.client_state = _state[PROCEEDING]
         return True
-    _complete_client(self, saved, K_, self._t4)
+    _complete_client(self, saved)
     release(&saved.sent)
     _end_branch(self, saved, message.status)
     keep(&saved.tag, message.to_tag)
@@ -176,10 +176,10 @@ cdef void _finish_client(Engine self, Saved *saved, int state, int letter, doubl
     saved.armed[letter] = self._now + after
 
 
-cdef void _complete_client(Engine self, Saved *saved, int letter, double after) noexcept:
-    """The final response is here; over a reliable transport it comes once."""
+cdef void _complete_client(Engine self, Saved *saved) noexcept:
+    """The final response to a request other than INVITE is here; over a reliable transport nothing more is to be done."""
     if not saved.is_sent_reliably:
-        _finish_client(self, saved, COMPLETED, letter, after)
+        _finish_client(self, saved, COMPLETED, K_, self._t4)
         return
     saved.client_state = _state[TERMINATED]
     disarm(saved, _OF_CLIENT, 5)

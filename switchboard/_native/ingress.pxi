@@ -13,6 +13,8 @@ cdef enum:
     FIRST_LETTERS = 4  # of a scanner's User-Agent: enough to leave it to the reference
     DATAGRAMS = 64
     SLOTS = 1024  # a power of two
+    SLOTS_OF_CALLS = 16384
+    NUMBERS_OF_ROUTERS = 1000  # as many as MOST_ROUTER_DIGITS allow
     LOWER_CASE = 0x20202020
     ADDRESS_ROOM = 1 + 127  # a packed address
 
@@ -46,6 +48,10 @@ cdef int _know_names() except -1:
     _unpack_flow = reference("switchboard.sip.flow", "Flow").unpack
     if DATAGRAMS != reference("switchboard.edge.ingress", "DATAGRAMS_A_ROUND"):
         raise ValueError("the compiled ingress was built for another number of datagrams a round")
+    if SLOTS_OF_CALLS != reference("switchboard.sip.shares", "SLOTS"):
+        raise ValueError("the compiled ingress was built for another number of slots")
+    if NUMBERS_OF_ROUTERS != reference("switchboard.sip.dispatch", "MOST_NUMBERS"):
+        raise ValueError("the compiled ingress was built for another number of routers")
     return 0
 
 
@@ -73,9 +79,10 @@ cdef class Ingress:
     cdef uint16_t *_index
     cdef object _dispatcher, _reference, _edge_filter
     cdef list _outboxes, _waiting
-    cdef Py_ssize_t _routers, _registrar, _messages, _largest, _longest_index
+    cdef Py_ssize_t _registrar, _messages, _largest, _longest_index
     cdef dict _held
-    cdef set _leaving
+    cdef const unsigned char[::1] _table
+    cdef const short[::1] _ways
     cdef object _sources, _admission_control
     cdef Heard *_slots
     cdef list _kept
@@ -104,8 +111,8 @@ cdef class Ingress:
         for letters in {_first_letters(name) for name in edge_filter.policy.scanners}:
             self._scanners[self._scanner_count] = letters
             self._scanner_count += 1
-        self._routers, self._registrar = dispatcher.routers, len(outboxes) - 2
-        self._held, self._leaving = dispatcher.held, dispatcher.leaving
+        self._registrar = len(outboxes) - 2
+        self._held, self._table, self._ways = dispatcher.held, dispatcher.table, dispatcher.ways
         self._outboxes = list(outboxes)
         self._waiting = [[] for _ in outboxes]
         self._messages = 0
@@ -266,8 +273,8 @@ cdef class Ingress:
         cdef int router
         if self._index[STATUS]:
             router = _own_router(data, self._index, count)
-            if router != NO_ROUTER:
-                return router if router < self._routers or router in self._leaving else router % self._routers
+            if router != NO_ROUTER and self._ways[router] >= 0:
+                return self._ways[router]
         elif self._index[METHOD_END] == 8 and memcmp(data, b"REGISTER", 8) == 0:
             if find_field(self._index, count, ROUTE):
                 return LEAVE_TO_REFERENCE
@@ -288,7 +295,7 @@ cdef class Ingress:
         call_id_sum = ~_crc32(0xffffffff, data + start, end - start)
         if PyDict_Size(self._held) and call_id_sum in self._held:
             return self._held[call_id_sum]
-        return call_id_sum % self._routers
+        return self._table[call_id_sum % SLOTS_OF_CALLS]
 
 
 cdef bint _ends_here(const unsigned char *data, const uint16_t *index, Py_ssize_t count) noexcept:

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Sequence
 
-from switchboard.bus.peer import Peer
+from switchboard.bus.outbox import Outbox
 
 
 class Marks:
-    """Those of `streams` that are to be returned. `owner`: whose they are (`router.0`)."""
+    """Those of `streams` that are to be returned. `owner`: whose they are (`router.0`).
 
-    def __init__(self, owner: str, streams: Sequence[Peer]) -> None:
+    A mark never overtakes what was sent for the messages before it: the edge-stream forgets them with the mark.
+    """
+
+    def __init__(self, owner: str, streams: Sequence[Outbox]) -> None:
         self._owner = owner
         self._life = os.urandom(8).hex()
         self._streams = streams
@@ -28,6 +31,7 @@ class Marks:
         """All that came before is taken, and kept: return the marks. One that is lost is asked for again."""
         if not self._stamps:
             return
-        for stream, stamp in self._stamps.items():
-            self._streams[stream].send("sip.taken", [self._owner, stamp, self._life, self._first[stream]])
-        self._stamps.clear()
+        for stream in [each for each in self._stamps if not self._streams[each].waiting]:
+            stamp = self._stamps.pop(stream)
+            taken = [self._owner, stamp, self._life, self._first[stream]]
+            self._streams[stream].peer.send("sip.taken", taken)

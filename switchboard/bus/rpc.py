@@ -137,11 +137,15 @@ class RpcGroup:
         self._question = frames.pack(question, body)
         self._links = {name: connect(context, endpoint) for name, endpoint in endpoints.items()}
         self._sockets = {name: link.socket for name, link in self._links.items()}
+        self._rest: list[str] = []
 
     def ask(self) -> None:
         """Put the question to everybody who can be reached now."""
-        for name in self._links:
-            self._ask(name)
+        self._rest = [name for name in self._links if not self._ask(name)]
+
+    def ask_rest(self) -> None:
+        """Put it to those who could not be reached when all were asked last."""
+        self._rest = [name for name in self._rest if not self._ask(name)]
 
     def _ask(self, name: str) -> bool:
         """False: who serves there cannot be reached now."""

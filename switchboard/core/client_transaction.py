@@ -11,7 +11,8 @@ TRYING can go directly where PROCEEDING goes. Timer A (E) repeats the request at
 up after 64 T1: over INVITE only in TRYING, over other requests also in PROCEEDING. ACCEPTED exists because forks
 downstream may send several 2xx, and a proxy has to forward every one.
 
-Over a reliable transport nothing is repeated (no timer A or E), and nothing sent twice is waited for (D and K are 0).
+Over a reliable transport nothing is repeated (no timer A or E), and K is 0. Timer D should be 0 there, too; it is T4: a
+connection whose process died together with the router's may have lost the ACK, but then it hands the response on twice.
 """
 
 from enum import IntEnum
@@ -139,13 +140,6 @@ class ClientTransaction(Waiting):
         self.armed.clear()
         self._timers.arm(self, letter, effects.now + after)
 
-    def _complete(self, letter: str, after: float, effects: TransactionEffects) -> None:
-        """The final response is here; over a reliable transport it comes once."""
-        if is_reliable(self.flow.transport):
-            self.end()
-        else:
-            self._finish(_COMPLETED, letter, after, effects)
-
     def _send(self, effects: TransactionEffects) -> None:
         effects.send_request(self.flow, self.raw)
 
@@ -172,7 +166,8 @@ class InviteClientTransaction(ClientTransaction):
                 self.raw = b""
             else:
                 self._acknowledge(response, effects)
-                self._complete("D", self._values.d, effects)
+                after = self._values.t4 if is_reliable(self.flow.transport) else self._values.d
+                self._finish(_COMPLETED, "D", after, effects)
             return True
         if self.state == _COMPLETED and status >= 300:
             self._acknowledge(response, effects)
@@ -197,8 +192,10 @@ class NonInviteClientTransaction(ClientTransaction):
         effects.touch(self)
         if response.status < 200:
             self.state = _PROCEEDING
+        elif is_reliable(self.flow.transport):
+            self.end()
         else:
-            self._complete("K", self._values.t4, effects)
+            self._finish(_COMPLETED, "K", self._values.t4, effects)
         return True
 
     def _wait(self, effects: TransactionEffects) -> None:

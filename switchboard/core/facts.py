@@ -180,7 +180,7 @@ class Facts:
         )
         via = f"{NAMES[flow.transport]} {bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
         may_move = bytes((env.large.may_move(planned, flow, at),))
-        saved = pack(target.saved()), pack(planned.hop)
+        saved = pack(target.saved()), pack(planned.hop.saved())
         return _record(target.text, flow.pack(), via, self._place(flow), side, called, *saved, may_move)
 
     def _place(self, flow: Flow) -> str:

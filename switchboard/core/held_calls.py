@@ -1,5 +1,4 @@
-"""The calls that this router holds although their Call-ID belongs to another router since the number of routers
-changed.
+"""The calls that this router holds although their Call-ID belongs to another router since the set of routers changed.
 
 A router holds a call while one of its saved transactions is in the store, even if that only absorbs retransmissions.
 So all messages of such a transaction (repetitions, CANCEL, ACK) have to come here; new requests of the call may
@@ -12,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from switchboard.core.transaction_log import BASE, STATE, Store, key_of, number_in
-from switchboard.sip.dispatch import call_id_sum
+from switchboard.sip.shares import MOST_IN_SERVICE, call_id_sum, router_of
 
 _CALL_ID: Final = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?\n", re.IGNORECASE)
 
@@ -23,12 +22,12 @@ class HeldCalls:
     def __init__(self, store: Store, instance: int) -> None:
         self._store = store
         self._instance = instance
-        self._routers = 0
+        self._routers: frozenset[int] = frozenset()
         self._last = 0  # of the numbers that have been looked at
         self._sums: dict[int, int] = {}  # of those that are held, by number
 
-    def sums(self, routers: int) -> set[int]:
-        """Their `call_id_sum`, if `routers` take new calls."""
+    def sums(self, routers: frozenset[int]) -> set[int]:
+        """Their `call_id_sum`, if these `routers` take new calls."""
         if routers != self._routers:
             self._routers, self._last, self._sums = routers, 0, {}
         numbers = {number_in(key) for key in self._store if key[:1] == BASE}
@@ -42,7 +41,7 @@ class HeldCalls:
     def _look(self, number: int) -> None:
         found = self._call_id(number)
         sum_ = call_id_sum(found)
-        if self._instance >= self._routers or sum_ % self._routers != self._instance:
+        if router_of(sum_, self._routers) != self._instance:
             self._sums[number] = sum_
 
     def _call_id(self, number: int) -> bytes:
@@ -52,6 +51,11 @@ class HeldCalls:
                 if found := _CALL_ID.search(self._store[key_of(part, number)]):
                     return found[1]
         return b""
+
+
+def is_set_of_routers(numbers: list[object]) -> bool:
+    """Whether these may be routers in service: that somebody says so (untrusted)."""
+    return bool(numbers) and all(isinstance(each, int) and 0 <= each < MOST_IN_SERVICE for each in numbers)
 
 
 def pack_sums(sums: set[int]) -> bytes:

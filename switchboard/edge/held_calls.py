@@ -1,14 +1,16 @@
-"""Sends the messages of a call to the router that holds it, while the number of routers changes.
+"""Sends the messages of a call to the router that holds it, while the set of routers in service changes.
 
-Theory. The Call-ID chooses the router. With another number of routers it chooses another one, although the
-transactions of a call are still with the first. So when edge-rx starts with another number than last time, or finds
-routers that are to end, it asks all routers once a second for the calls that they hold for others
-(`core/held_calls.py`), and sends their messages there. It does not read from the network before the first answers.
-When no router holds such a call, the change is over; then the number is written to a file, and the next edge-rx
-starts from it.
+Theory. The Call-ID chooses the router. With another set of routers it may choose another one, although the transactions
+of the call are still with the first. So when the set changes, or routers are found that are to end, the edge asks all
+routers once a second for the calls that they hold for others (`core/held_calls.py`), and sends their messages there.
+The new set is in force when all have answered. When no router holds such a call, the change is over.
+
+The set is written to a file, from which the next process of the edge starts; during a change the file says so, and the
+next process asks before it reads from the network.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,12 +18,16 @@ from typing import Any, Final, Protocol
 
 from switchboard.busy import EVERY_S, still_busy
 from switchboard.core.held_calls import unpack_sums
+from switchboard.sip.dispatch import Dispatcher
 
 FIRST_ANSWERS_WITHIN_S: Final = 3.0
 """A router that is starting needs less; one that is away for longer delays no other."""
 ASK_EVERY_S: Final = 1.0
+COLLECT_EVERY_S: Final = 0.05
+"""While the first answers are awaited."""
 ANSWERS: Final = 2
 """A call is not held if this number of answers in a row says so: one may have crossed a request on its way."""
+_KEPT: Final = re.compile(r"in service:((?: [0-9]{1,3})+)\n")
 
 
 class Group(Protocol):
@@ -30,31 +36,36 @@ class Group(Protocol):
     answers: dict[str, Any]
 
     def ask(self) -> None: ...
+    def ask_rest(self) -> None: ...
     def collect(self) -> None: ...
     def wait(self, timeout_s: float) -> None: ...
     def close(self) -> None: ...
 
 
-class HeldCalls:
-    """Keeps `held`, the router of each call by `call_id_sum`, up to date. `now`: monotonic s.
+Ask = Callable[[Mapping[str, int], frozenset[int]], Group]
+"""Opens the question to these routers, numbers by name, with those that are to take new calls."""
 
-    `numbers`: of all routers that there are, by their names; those from `routers` on take no new calls. `path`: where
-    that is kept. `ask` opens the question to those of these names.
+
+class HeldCalls:
+    """Keeps the dispatcher's `held`, the router of each call by `call_id_sum`, up to date. `now`: monotonic s.
+
+    `wanted`: the routers that are to take new calls; at first those of them that did so before, if any.
+    `leaving`: the numbers of others that are there. `path`: where the set is kept.
     """
 
-    def __init__(
-        self,
-        held: dict[int, int],
-        routers: int,
-        numbers: Mapping[str, int],
-        path: Path,
-        ask: Callable[[Iterable[str]], Group],
-    ) -> None:
-        self._held, self._routers, self._path, self._ask = held, routers, path, ask
+    def __init__(self, dispatcher: Dispatcher, leaving: Iterable[int], path: Path, ask: Ask) -> None:
+        self._dispatcher, self._path, self._ask = dispatcher, path, ask
         self._group: Group | None = None
+        self._numbers: Mapping[str, int] = {}
+        self._answers: dict[str, list[set[int]]] = {}  # the last two of each
+        self._unheard: set[str] = set()  # they have not answered the question of now
+        self._served_at = 0.0
         self.next_at = math.inf
-        if len(numbers) > routers or self._routers_before() != routers:
-            self._open(numbers)
+        before = self._before()
+        self.wanted = (before or dispatcher.routers) & dispatcher.routers or dispatcher.routers
+        dispatcher.serve(self.wanted)
+        if leaving or before not in (None, self.wanted):
+            self._open(self.wanted.union(leaving, before or ()))
 
     @property
     def is_changing(self) -> bool:
@@ -73,16 +84,18 @@ class HeldCalls:
             until -= EVERY_S
         self._take(self._group, now)
 
-    def begin(self, numbers: Mapping[str, int], now: float) -> None:
-        """Ask these: some are leaving that were not thought to, or are there again."""
-        self._open(numbers).ask()
-        self.next_at = now + ASK_EVERY_S
+    def change(self, routers: Iterable[int], asked: Iterable[int], now: float) -> None:
+        """Let these take new calls, as soon as those `asked` have said what they hold.
 
-    def _open(self, numbers: Mapping[str, int]) -> Group:
-        self._numbers = numbers
-        self._answers: dict[str, list[set[int]]] = {name: [] for name in numbers}  # the last two of each
-        self._group = self._ask(numbers)
-        return self._group
+        A router that takes calls now and is not asked is gone: it gets none from this moment.
+        """
+        self.wanted = frozenset(routers)
+        asked = frozenset(asked)
+        self._dispatcher.serve(self._dispatcher.routers & asked or self.wanted)
+        self._open(asked).ask()
+        self._lead()
+        self._served_at = now + FIRST_ANSWERS_WITHIN_S
+        self.next_at = now + COLLECT_EVERY_S
 
     def handle_timer(self, now: float) -> None:
         """Take what was answered, and ask again."""
@@ -94,7 +107,8 @@ class HeldCalls:
         """For people: that calls are led to where they are held; "" if none are."""
         if self._group is None:
             return ""
-        return f"the number of routers has changed; calls that go to the router which holds them: {len(self._held)}"
+        held = len(self._dispatcher.held)
+        return f"the set of routers has changed; calls that go to the router which holds them: {held}"
 
     def close(self) -> None:
         """Let go of the sockets."""
@@ -102,34 +116,67 @@ class HeldCalls:
             self._group.close()
             self._group = None
 
+    def _open(self, asked: Iterable[int]) -> Group:
+        """What somebody held a moment ago stays known until he answers."""
+        self.close()
+        self._write("changing\n")
+        self._numbers = named(asked)
+        known = {name: each for name, each in self._answers.items() if any(each)}
+        self._answers = {name: known.get(name, [])[-1:] for name in self._numbers}
+        self._unheard = set(self._numbers)
+        self._group = self._ask(self._numbers, self.wanted)
+        return self._group
+
     def _take(self, group: Group, now: float) -> None:
         for name, answer in group.answers.items():
+            self._unheard.discard(name)
             with suppress(ValueError, TypeError):  # one that does not know the question, or refuses it
                 self._answers[name] = [*self._answers[name], unpack_sums(answer)][-ANSWERS:]
+        group.answers.clear()
         self._lead()
-        if all(each == [set()] * ANSWERS for each in self._answers.values()):
+        if self._dispatcher.routers != self.wanted:
+            self._serve(group, now)
+        elif all(each == [set()] * ANSWERS for each in self._answers.values()):
             self.next_at = math.inf
             self.close()
             self._keep()
         else:
-            group.answers.clear()
             group.ask()
             self.next_at = now + ASK_EVERY_S
 
+    def _serve(self, group: Group, now: float) -> None:
+        """Put the new set in force, if it is time; then ask at once what has begun meanwhile."""
+        self.next_at = now + COLLECT_EVERY_S
+        if self._unheard and now < self._served_at:
+            group.ask_rest()
+            return
+        self._dispatcher.serve(self.wanted)
+        group.ask()
+
     def _lead(self) -> None:
         """What was held a moment ago is led there, too, since more of it may have been under way."""
-        self._held.clear()
+        held = self._dispatcher.held
+        held.clear()
         for name, answers in self._answers.items():
-            self._held.update(dict.fromkeys(set[int]().union(*answers), self._numbers[name]))
+            held.update(dict.fromkeys(set[int]().union(*answers), self._numbers[name]))
 
-    def _routers_before(self) -> int:
-        """How many took calls when this was over last."""
+    def _before(self) -> frozenset[int] | None:
+        """Who took calls when this was over last: nobody knows if it was not over; None if there was no time before."""
         try:
-            return int(self._path.read_text())
+            found = _KEPT.fullmatch(self._path.read_text())
         except (OSError, ValueError):
-            return self._routers
+            return None
+        return frozenset(map(int, found[1].split())) if found else frozenset()
 
     def _keep(self) -> None:
-        """A disk that is full keeps another number, or none: then all are asked once more."""
+        self._write(f"in service: {' '.join(map(str, sorted(self.wanted)))}\n")
+
+    def _write(self, text: str) -> None:
+        """A disk that is full keeps another text, or none: then all are asked once more."""
         with suppress(OSError):
-            self._path.write_text(f"{self._routers}\n")
+            self._path.write_text(text)
+
+
+def named(routers: Iterable[int]) -> dict[str, int]:
+    """Their numbers by their names."""
+    return {f"router.{number}": number for number in sorted(routers)}

@@ -146,10 +146,10 @@ class IngressInPython:
         self._edge_tx.put(pack_sent(flow.towards(hop).pack(), response))
 
     def _hand_on_unscanned(self, raw: bytes, flow: Flow) -> None:
-        """To router 0, which answers 400, if it was meant as a request."""
+        """To the first router, which answers 400, if it was meant as a request."""
         if looks_like_request(raw):
             self._refused += 1
-            self._peers[0].put(pack_received(flow.pack(), b"", raw))
+            self._peers[min(self._dispatcher.routers)].put(pack_received(flow.pack(), b"", raw))
         else:
             self._dropped += 1
 

@@ -64,6 +64,14 @@ class Receiver:
             self.forgotten += excess
             self._let_go(self.taken_count + excess)
 
+    def give_up(self) -> list[bytes]:
+        """Return all that it has not taken, for another receiver; it counts as taken."""
+        items = list(self._kept)
+        self.outbox.take_back()
+        self._marks.clear()
+        self._let_go(self.put_count)
+        return items
+
     def reached(self) -> int:
         """How many items it has taken."""
         return self.taken_count

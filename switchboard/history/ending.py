@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import call_rpc
+from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.core.hanging_up import NOT_HERE
 from switchboard.history.endings import CannotEnd, Ending, NoSuchCall, endings_of
 from switchboard.history.reader import HistoryReader
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
-from switchboard.sip.dispatch import call_id_sum
+from switchboard.sip.shares import call_id_sum, router_of
 
 ANSWER_WITHIN_S = 2.0
 
@@ -47,13 +47,18 @@ def end_call(call_id: str, history: HistoryReader, settings: Settings, context: 
 
 
 def _ask(ending: Ending, call_id: str, settings: Settings, context: BusContext) -> str:
-    """Ask the router of the call, and then the others: while their number changes, one of them may have it."""
+    """Ask the router of the call, and then the others: while the set of routers changes, one of them may have it."""
     endpoints, routers = endpoints_of(settings), settings.routers
-    first = call_id_sum(call_id.encode("utf-8", "surrogateescape")) % routers
-    why = NOT_HERE
+    first = router_of(call_id_sum(call_id.encode("utf-8", "surrogateescape")), range(routers))
+    why, silent = NOT_HERE, None
     for place in range(routers):
         server = endpoints.ask("router", (first + place) % routers)
-        (why,) = call_rpc(server, "calls.end", [ending.raw], ANSWER_WITHIN_S, context)
+        try:
+            (why,) = call_rpc(server, "calls.end", [ending.raw], ANSWER_WITHIN_S, context)
+        except RpcError as error:
+            silent = error
         if why != NOT_HERE:
-            break
+            return why
+    if silent:
+        raise silent
     return why

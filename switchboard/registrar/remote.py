@@ -15,19 +15,12 @@ Instants in records are those of the server's clock; each registrar converts the
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from switchboard.storage.unusable import RemoteError
+
+__all__ = ["ABSENT", "Followed", "Kept", "Outcome", "Put", "Remote", "RemoteError"]
+
 ABSENT: Final = 0
 """The version of a user of whom the location knows nothing."""
-
-
-class RemoteError(Exception):
-    """The location cannot be used now; the text is for people. What was to be changed may have been, or some of it.
-
-    `number`: of the system's errors, the one that is most like it.
-    """
-
-    def __init__(self, text: str, number: int) -> None:
-        super().__init__(text)
-        self.number = number
 
 
 class Put(NamedTuple):

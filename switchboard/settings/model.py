@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
+from switchboard.postgres.url import is_postgres
 from switchboard.settings.hosts import HostSettings, listed_routers, place
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
@@ -39,6 +40,7 @@ from switchboard.settings.types import (
     Directory,
     Domain,
     Domains,
+    JournalPlace,
     Location,
     LogLevel,
     Networks,
@@ -118,6 +120,9 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
     )
+    private_names: bool = _setting(
+        True, "true (name servers may lead requests to private addresses) or false"
+    )
     tls: bool = _setting(False, "true or on (TLS at tls_port, as tls among transports), or false")
     tls_port: int = _setting(5061, "a TCP port from 1 to 65535", ge=1, le=65535)
     tls_certificate: OptionalFile = _setting(
@@ -151,13 +156,17 @@ class Settings(BaseSettings):
     max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
     default_expires: int = _computed(_default_expires, "whole seconds, from min_expires to max_expires", ge=1)
     location: Location = _setting(
-        "sqlite", "sqlite (a file in data_dir), or a URL: redis://HOST, and others (docs/LOCATION.md)"
+        "sqlite",
+        "sqlite (a file in data_dir), or a URL: redis://HOST, postgresql://HOST/DB, and others (docs/LOCATION.md)",
     )
     location_password_file: OptionalFile = _setting(
         None, "a file with the password of location; empty: it is in the URL, or there is none"
     )
     location_wait_replicas: int = _setting(
-        0, "replicas of location, from 0 to 10, that have to have a REGISTER before its 200", ge=0, le=10
+        0,
+        "replicas of location on Redis, from 0 to 10, that have to have a REGISTER before its 200",
+        ge=0,
+        le=10,
     )
     max_contacts: int = _setting(20, "contacts that one user may register, at least 1", ge=1)
     phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
@@ -198,6 +207,9 @@ class Settings(BaseSettings):
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
     max_call_s: float = _setting(
         43200.0, "seconds above 0; a call unseen for this time counts as ended", gt=0
+    )
+    journal: JournalPlace = _setting(
+        "file", "file (cdr.jsonl in data_dir alone), or a URL: postgresql://HOST/DB, too (docs/JOURNAL.md)"
     )
     t1_s: float = _setting(0.5, "seconds above 0 (T1 of RFC 3261)", gt=0)
     t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
@@ -290,6 +302,14 @@ class Settings(BaseSettings):
     def _check_qualify(self) -> "Settings":
         if 0 < self.qualify_s < 1:
             raise ValueError(f"qualify_s is {self.qualify_s:g}: let it be 1 or more, or 0 for none")
+        return self
+
+    @model_validator(mode="after")
+    def _check_replicas(self) -> "Settings":
+        if self.location_wait_replicas and is_postgres(self.location):
+            raise ValueError(
+                "location_wait_replicas is for Redis; on PostgreSQL its own synchronous_standby_names decides"
+            )
         return self
 
     @model_validator(mode="after")
@@ -414,6 +434,11 @@ class Settings(BaseSettings):
     def cdr_path(self) -> Path:
         """The call detail records, one JSON object a line."""
         return self.data_dir / "cdr.jsonl"
+
+    @property
+    def journal_name_path(self) -> Path:
+        """The name by which a database of records knows this switchboard."""
+        return self.data_dir / "journal.name"
 
     @property
     def console_key_path(self) -> Path:

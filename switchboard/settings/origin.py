@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from switchboard.postgres.url import shown_of
 from switchboard.registrar.redis_url import without_password
 
 PREFIX = "SWITCHBOARD_"
@@ -24,6 +25,8 @@ NESTED_KEYS = {
     "hosts": ("address", "components", "sip_addresses"),
     "access": ("allow", "deny", "answer", "methods"),
 }
+SHOWN = {"location": without_password, "journal": shown_of}
+"""Of settings that may have a password in a URL: how people see them."""
 FOLLOW_UP_ERRORS = frozenset({"default_factory_not_called"})
 
 
@@ -107,7 +110,7 @@ def _explain_one(found: ErrorDetails, origins: Origins, allowed: Mapping[str, st
     if found["type"] == "extra_forbidden":
         known = list(allowed) if len(where) == 1 else list(NESTED_KEYS[key])
         return f"Unknown setting {name} ({origins.of(key)}){_suggestion(str(where[-1]), known)}"
-    value = without_password(str(found["input"])) if key == "location" else found["input"]
+    value = SHOWN[key](str(found["input"])) if key in SHOWN else found["input"]
     return f"Bad setting {name}: {value!r} ({origins.of(key)}). {reason}. Allowed: {allowed[key]}."
 
 

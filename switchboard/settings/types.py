@@ -9,12 +9,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import NoDecode
 
 from switchboard.core.domains import AccessList, is_within, parse_host, parse_networks
+from switchboard.postgres.url import PostgresUrl, is_postgres
 from switchboard.registrar.redis_url import RedisUrl
 from switchboard.sip.advertised import is_inner
 from switchboard.sip.flow import format_hop
 
 OFF = "off"
 SQLITE = "sqlite"
+FILE = "file"
 ANY_ORIGIN = "*"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
@@ -126,8 +128,16 @@ def _check_console_url(text: str) -> str:
 
 
 def _check_location(text: str) -> str:
-    if text != SQLITE:
+    if is_postgres(text):
+        PostgresUrl.parse(text)
+    elif text != SQLITE:
         RedisUrl.parse(text)
+    return text
+
+
+def _check_journal(text: str) -> str:
+    if text != FILE:
+        PostgresUrl.parse(text)
     return text
 
 
@@ -186,6 +196,7 @@ Scanner = Annotated[str, AfterValidator(check_scanner)]
 Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_commas)]
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
 Location = Annotated[str, AfterValidator(_check_location)]
+JournalPlace = Annotated[str, AfterValidator(_check_journal)]
 Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 OptionalFile = Annotated[OptionalDirectory, AfterValidator(_absolute_if_any)]

@@ -4,24 +4,25 @@ Most datagrams at the SIP port are messages, some only keep a path open. Empty l
 (RFC 3261 §7.5); CRLFCRLF is a ping that wants CRLF as its pong (RFC 5626 §3.5.1, §4.4.1); phones also send a few
 zero bytes; STUN (RFC 8489) shares the port (RFC 5626 §4.4.2).
 
-All messages of a call go to the same router. The Call-ID chooses the router of a request. A response has the
-router's number in the branch that the router made, so it finds the router even while the number of routers changes;
+All messages of a call go to the same router. The Call-ID chooses the router of a request (`shares.py`). A response has
+the router's number in the branch that the router made, so it finds the router even while the set of routers changes;
 requests then find the router that holds their call. In the router, the branch chooses the transaction (RFC 3261
 §17.1.3, §17.2.3). An ICMP error quotes a request of ours, cut anywhere, with that branch (RFC 792, RFC 1812, RFC
 4443).
 """
 
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
 from typing import Final, NamedTuple
-from zlib import crc32
 
 from switchboard.bounded import Cache
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
+from switchboard.sip.shares import SLOTS, call_id_sum, shares
 from switchboard.sip.uri import SipUri
 from switchboard.sip.via import Via
 
@@ -70,29 +71,41 @@ def looks_like_request(raw: bytes) -> bool:
 REGISTRAR: Final = -1
 BRANCH_COOKIE: Final = "z9hG4bK"
 BRANCH_PREFIX: Final = BRANCH_COOKIE + "sb"
+MOST_NUMBERS: Final = 1000
+"""A branch of ours has room for three digits."""
+NO_WAY: Final = -1
 
 _KNOWN = 1024
 _KNOWN_LENGTH = 256  # octets of a URI that is remembered
 _OWN_BRANCH = re.compile(rb"branch[ \t]*=[ \t]*" + BRANCH_PREFIX.encode() + rb"([0-9]{1,3})\.")
 
 
-def call_id_sum(call_id: bytes) -> int:
-    """Return the number by which a Call-ID's router is chosen: the remainder by the number of routers."""
-    return crc32(call_id)
-
-
 class Dispatcher:
-    """Chooses among `routers` routers and the registrar; `owns` tells our own URIs.
+    """Chooses among the `routers` that take new calls, by number, and the registrar; `owns` tells our own URIs.
 
-    `leaving`: the numbers of those that take no new calls and finish what they have.
+    `leaving`: the numbers of those that take none and finish what they have.
     """
 
-    def __init__(self, routers: int, owns: Callable[[SipUri], bool], leaving: Iterable[int] = ()) -> None:
-        self.routers = routers
-        self.leaving = set(leaving)
+    def __init__(
+        self, routers: Iterable[int], owns: Callable[[SipUri], bool], leaving: Iterable[int] = ()
+    ) -> None:
         self.held: dict[int, int] = {}
         """Routers that hold calls which would go to another one, by `call_id_sum`."""
+        self.table = bytearray(SLOTS)
+        """Who has each slot (`shares.py`)."""
+        self.ways = array("h", [NO_WAY]) * MOST_NUMBERS
+        """Who gets the responses to what a router has sent, by its number: that router, another one in its place, or
+        NO_WAY: who has the call by its Call-ID."""
+        self.routers: frozenset[int] = frozenset()
+        self.serve(routers)
+        for number in {*self.routers, *leaving}:
+            self.ways[number] = number
         self.own(owns)
+
+    def serve(self, routers: Iterable[int]) -> None:
+        """Give new calls to these from now on, at least one."""
+        self.routers = frozenset(routers)
+        self.table[:] = shares(self.routers)
 
     def own(self, owns: Callable[[SipUri], bool]) -> None:
         """Tell our own URIs by `owns` from now on."""
@@ -105,12 +118,13 @@ class Dispatcher:
         if message.status:
             start, end = message.top_via_span
             if match := _OWN_BRANCH.search(raw, start, end):
-                number = int(match[1])
-                return number if number in self.leaving else number % self.routers
+                way = self.ways[int(match[1])]
+                if way != NO_WAY:
+                    return way
         elif raw.startswith(b"REGISTER ") and self.is_ours(message):
             return REGISTRAR
         sum_ = call_id_sum(message.value(Header.CALL_ID) or b"")
-        return self.held.get(sum_, sum_ % self.routers)
+        return self.held.get(sum_, self.table[sum_ % SLOTS])
 
     def is_ours(self, request: Message) -> bool:
         """Whether a scanned REGISTER is for our own domain, and goes nowhere else first."""

@@ -95,6 +95,11 @@ class Sender:
         return self._translator, self._edge, *self._streams.outboxes
 
     @property
+    def stream_outboxes(self) -> Sequence[PackedOutbox]:
+        """Those to the edge-streams, by number."""
+        return self._streams.outboxes
+
+    @property
     def stream_peers(self) -> Sequence[Peer]:
         """The edge-streams, by number."""
         return [each.peer for each in self._streams.outboxes]
@@ -107,6 +112,11 @@ class Sender:
     def is_direct(self) -> bool:
         """Whether all goes straight to the wire."""
         return self._way is Way.DIRECT
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is put leaves: straight to the wire, or to an edge-tx that is there."""
+        return self.is_direct or self._edge.peer.is_connected
 
     def put_packed(self, count: int, items: bytes) -> None:
         """Add `count` packed items of one subject, one behind the other."""

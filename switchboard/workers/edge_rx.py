@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from switchboard import codec
 from switchboard.bus.actor import Actor, FastPath
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
@@ -27,7 +28,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, leaving_routers
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
-from switchboard.workers.held_calls import find_held_calls, named
+from switchboard.workers.held_calls import find_routers
 from switchboard.workers.run import run_actor
 
 try:
@@ -49,6 +50,7 @@ class EdgeRx(Actor):
     Casts: sip.received to a router or the registrar, who tell by sip.taken how far they are;
     sip.undeliverable to a router;
     sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of the registrar -> its filter.
+    router.beat of the routers -> who gets new calls.
     Its tap shows what it received.
     """
 
@@ -77,7 +79,7 @@ class EdgeRx(Actor):
         ]
         self.outboxes: list[PackedOutbox] = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
         self._registers = receivers[-1]
-        self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
+        self._dispatcher = Dispatcher(range(settings.routers), own_domains(settings).owns, leaving)
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
         self._taken = self._taken_registers = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
@@ -89,14 +91,21 @@ class EdgeRx(Actor):
         taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
         self.fast_path = self._make_fast_path()
-        self._held_calls = find_held_calls(settings, context, self._dispatcher)
+        peers = [each.peer for each in receivers[:-1]]
+        self._routers = find_routers(settings, context, self._dispatcher, peers, self._hand_on_rest)
 
     def _look_for_leaving(self, now: float) -> None:
         """One may be there that had nothing left, and waits to be told that it gets nothing more."""
         leaving = self._leaving.intersection(leaving_routers(self._settings))
-        if leaving and not self._held_calls.is_changing:
-            self._dispatcher.leaving |= leaving
-            self._held_calls.begin(named([*range(self._settings.routers), *sorted(leaving)]), now)
+        if leaving and not self._routers.is_changing:
+            self._routers.lead(leaving, now)
+
+    def _hand_on_rest(self, router: int) -> None:
+        """What a router that is away has not got goes to others."""
+        for packed in self.outboxes[router].take_back():
+            item = codec.unpack(packed)
+            if isinstance(item, list) and item[1]:  # no stamp, and scanned
+                self.outboxes[self._dispatcher.target(item[2], item[1])].put(packed)
 
     def _make_fast_path(self) -> FastPath | None:
         if EdgePath is None:
@@ -129,6 +138,8 @@ class EdgeRx(Actor):
         match subject, body:
             case "sip.taken", [str(name), float(stamp)]:
                 self._bad_items += not self._loads.take(name, stamp)
+            case "router.beat", [int(router), bool(is_drained)]:
+                self._bad_items += not self._routers.hear(router, is_drained)
             case "source.registered", list(sources):
                 for source in sources:
                     self._note_phone(source, now)
@@ -144,15 +155,13 @@ class EdgeRx(Actor):
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
-        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at, self._held_calls.next_at)
+        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at, self._routers.next_at)
 
     def handle_timer(self, now: float) -> None:
         """Keep up with the machine's addresses; let the tap tell."""
         self._tap.handle_timer(now)
         self._undeliverable.handle_timer(now)
-        self._held_calls.handle_timer(now)
-        if not self._held_calls.is_changing:
-            self._dispatcher.leaving.clear()
+        self._routers.handle_timer(now)
         if now < self._next_look:
             return
         self._next_look = now + LOOK_AROUND_S
@@ -162,12 +171,12 @@ class EdgeRx(Actor):
     def peers(self) -> Iterable[Peer]:
         """Those that are to be there: routers that were leaving may have left."""
         routers, others = self.outboxes[:-2], self.outboxes[-2:]
-        staying = routers if self._held_calls.is_changing else routers[: self._settings.routers]
+        staying = routers if self._routers.is_changing else routers[: self._settings.routers]
         return (each.peer for each in (*staying, *others))
 
     def notes(self) -> list[str]:
-        """Whether calls are led to routers that hold them."""
-        return [note] if (note := self._held_calls.note()) else []
+        """Who gets no new calls, and whether calls are led to routers that hold them."""
+        return self._routers.notes()
 
     def stats(self) -> dict[str, float]:
         """Those of the ingress, what its filter did not let pass, errors, and how late its peers are."""
@@ -177,6 +186,7 @@ class EdgeRx(Actor):
             **self._edge_filter.stats(),
             **self._loads.stats(),
             "bad_items": self._bad_items,
+            **self._routers.stats(),
         }
 
     def flush(self) -> None:
@@ -206,7 +216,7 @@ class EdgeRx(Actor):
     def close(self) -> None:
         """Have errors wait at the sockets no more."""
         self._undeliverable.close()
-        self._held_calls.close()
+        self._routers.close()
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)

@@ -43,7 +43,7 @@ from switchboard.transports.keeper_words import NAME
 from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
 from switchboard.workers.edge_rx import ENOUGH, filter_policy
-from switchboard.workers.held_calls import find_held_calls
+from switchboard.workers.held_calls import find_routers
 from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
 
@@ -71,7 +71,8 @@ class EdgeStream(Actor):
 
     Casts: sip.received and sip.mark to routers and the registrar, who return the marks by sip.taken; sip.undeliverable
     to a router; connection.closed to the registrar, connection.users from it; stream.restarted to all of them.
-    sip.send from routers, registrar and translator -> connections, at once and in order.
+    sip.send from routers, registrar and translator -> connections, at once and in order. router.beat of the routers ->
+    who gets new calls.
     Questions: connections.list. Its tap shows what it received and sends.
     """
 
@@ -97,8 +98,11 @@ class EdgeStream(Actor):
         self._closed = Outbox(context, inbox("registrar"), "connection.closed", CLOSED_KEPT)
         self._lost = [Outbox(context, inbox("router", each), "sip.undeliverable") for each in range(known)]
         self.outboxes: list[Outbox] = [*routers, registrar, self._closed, *self._lost]
-        self._dispatcher = Dispatcher(settings.routers, own_domains(settings).owns, leaving)
-        self._held_calls = find_held_calls(settings, context, self._dispatcher, f"routers-stream-{instance}")
+        self._dispatcher = Dispatcher(range(settings.routers), own_domains(settings).owns, leaving)
+        peers = [each.peer for each in routers]
+        self._routers = find_routers(
+            settings, context, self._dispatcher, peers, self._hand_on_rest, f"routers-stream-{instance}"
+        )
         self._ingress = Ingress(
             self._dispatcher,
             self._edge_filter,
@@ -169,6 +173,8 @@ class EdgeStream(Actor):
                     self._send_all(items, now)
                 else:
                     self._keep_early(items)
+            case "router.beat", [int(router), bool(is_drained)]:
+                self._bad_items += not self._routers.hear(router, is_drained)
             case "connection.users", list(items):
                 for item in items:
                     self._name(item)
@@ -205,17 +211,18 @@ class EdgeStream(Actor):
         self._send_all(unpacked, time.monotonic())
 
     def notes(self) -> list[str]:
-        """What is to be known of the certificate, and whether calls are led to routers that hold them."""
-        return [*self._channels.notes(), *filter(None, [self._held_calls.note()])]
+        """What is to be known of the certificate, and of the routers."""
+        return [*self._channels.notes(), *self._routers.notes()]
 
     def next_deadline(self) -> float:
         """The next look around, the marks, the limits of time, what the tap has to tell."""
         marks = (each.due_at() for each in self._receivers)
         return min(
             self._next_look,
-            self._held_calls.next_at,
+            self._routers.next_at,
             self._tap.due_at,
             self._streams.next_deadline(),
+            self._link.due_at,
             *(due_at for due_at in marks if due_at is not None),
         )
 
@@ -223,22 +230,22 @@ class EdgeStream(Actor):
         """Keep up with the machine's addresses; end connections whose time is over; let the tap tell."""
         self._tap.handle_timer(now)
         self._streams.handle_timer(now)
-        self._held_calls.handle_timer(now)
-        if not self._held_calls.is_changing:
-            self._dispatcher.leaving.clear()
+        self._routers.handle_timer(now)
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._dispatcher.own(own_domains(self._settings).owns)
 
     def flush(self) -> None:
         """Cast what a drain has yielded, with the marks."""
+        now = time.monotonic()
+        if now >= self._link.due_at:
+            self._link.flush()  # before others hear of a connection
         for receiver in self._receivers:
-            receiver.ask(time.monotonic())
+            receiver.ask(now)
         super().flush()
         now = time.monotonic()
         for receiver in self._receivers:
             receiver.mark(now)
-        self._link.flush()
         if self._edge_filter.has_news:
             self._edge_filter.tell(now)
             for event, details in self._edge_filter.notices.take():
@@ -247,7 +254,7 @@ class EdgeStream(Actor):
     def peers(self) -> Iterable[Peer]:
         """Those that are to be there: routers that were leaving may have left."""
         routers, (registrar,) = self._receivers[:-1], self._receivers[-1:]
-        staying = routers if self._held_calls.is_changing else routers[: self._settings.routers]
+        staying = routers if self._routers.is_changing else routers[: self._settings.routers]
         return (each.outbox.peer for each in (*staying, registrar))
 
     def stats(self) -> dict[str, float]:
@@ -262,11 +269,12 @@ class EdgeStream(Actor):
             "bad_items": self._bad_items,
             "early_dropped": self._early_dropped,
             "unlogged": self._ended_log.unlogged,
+            **self._routers.stats(),
         }
 
     def close(self) -> None:
         """Let go of the connections, which the successor gets."""
-        self._held_calls.close()
+        self._routers.close()
         self._link.flush()
         self._streams.close()
         self._link.close()
@@ -304,6 +312,13 @@ class EdgeStream(Actor):
             for each, count in zip(self._receivers, before, strict=True)
             if each.put_count > count
         ]
+
+    def _hand_on_rest(self, router: int) -> None:
+        """What a router that is away has not taken goes to others: a phone does not repeat it over a connection."""
+        for packed in self._receivers[router].give_up():
+            _, index, raw = codec.unpack(packed)
+            if index:
+                self._receivers[self._dispatcher.target(raw, index)].put(packed)
 
     def _take_mark(self, name: str, stamp: float, life: str, first: float, now: float) -> None:
         for receiver in self._receivers:

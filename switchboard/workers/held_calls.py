@@ -1,32 +1,44 @@
-"""How the workers of the edge find the calls that routers hold while the number of routers changes."""
+"""How the workers of the edge learn which routers are in service, and which hold calls for others."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
 
 from switchboard.bus.context import BusContext
+from switchboard.bus.peer import Peer
 from switchboard.bus.rpc import RpcGroup
 from switchboard.edge.held_calls import HeldCalls
+from switchboard.edge.in_service import GIVEN_UP_S, InService
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, router_numbers
+from switchboard.settings.site import endpoints_of, host_of, is_here, leaving_routers
 from switchboard.sip.dispatch import Dispatcher
 
 
-def find_held_calls(
-    settings: Settings, context: BusContext, dispatcher: Dispatcher, name: str = "routers"
-) -> HeldCalls:
-    """Return what keeps `dispatcher.held` up to date, after the first answers. `name`: of its file in data_dir."""
-    numbers = named(router_numbers(settings))
+def find_routers(
+    settings: Settings,
+    context: BusContext,
+    dispatcher: Dispatcher,
+    peers: Sequence[Peer],
+    gone: Callable[[int], None],
+    name: str = "routers",
+) -> InService:
+    """Return what keeps `dispatcher` up to date, after the first answers.
+
+    `peers`: the routers by number. `name`: of its file in data_dir.
+    """
     endpoints = endpoints_of(settings)
 
-    def ask(names: Iterable[str]) -> RpcGroup:
-        servers = {each: endpoints.ask("router", numbers[each]) for each in names}
-        return RpcGroup(context, servers, "calls.held", settings.routers)
+    def ask(numbers: Mapping[str, int], routers: frozenset[int]) -> RpcGroup:
+        servers = {each: endpoints.ask("router", number) for each, number in numbers.items()}
+        return RpcGroup(context, servers, "calls.held", sorted(routers))
 
-    found = HeldCalls(dispatcher.held, settings.routers, numbers, settings.data_dir / name, ask)
+    routers, leaving = range(settings.routers), leaving_routers(settings)
+    held_calls = HeldCalls(dispatcher, leaving, settings.data_dir / name, ask)
+    here = [each for each in routers if is_here(f"router.{each}", settings)]
+    if len({host_of(f"router.{each}", settings) for each in routers}) > 1:
+        for peer in peers:
+            peer.give_up_after(GIVEN_UP_S)
+    found = InService(
+        dispatcher, held_calls, routers, here, lambda number: peers[number].is_connected, gone, leaving
+    )
     found.start(time.monotonic())
     return found
-
-
-def named(routers: Iterable[int]) -> dict[str, int]:
-    """Their numbers by their names."""
-    return {f"router.{number}": number for number in routers}

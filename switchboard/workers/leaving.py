@@ -19,9 +19,9 @@ class Leaving:
         self._empty_answers = 0
         self._answered_at = 0.0
 
-    def answered(self, routers: int, calls: int, now: float) -> None:
-        """edge-rx, which gives new calls to this number of routers, was told how many calls are held."""
-        is_over = routers <= self._instance and not calls
+    def answered(self, routers: frozenset[int], calls: int, now: float) -> None:
+        """edge-rx, which gives new calls to these routers, was told how many calls are held."""
+        is_over = self._instance not in routers and not calls
         self._empty_answers = self._empty_answers + 1 if is_over else 0
         self._answered_at = now
 

@@ -33,7 +33,7 @@ from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT
-from switchboard.core.held_calls import HeldCalls, pack_sums
+from switchboard.core.held_calls import HeldCalls, is_set_of_routers, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
 from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
@@ -41,6 +41,7 @@ from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transactions import TransactionLayer
+from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
@@ -49,10 +50,11 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir
 from switchboard.sip.errors import ParseError
 from switchboard.storage.mending import reports
-from switchboard.transports.resolve import Resolver
+from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog
+from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
@@ -74,9 +76,9 @@ class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
     Casts: sip.received from edge-rx -> sip.taken to it, datagrams on the edge's sockets or else sip.send to edge-tx
-    and sip.translate to the translator, call.happened to the journal until call.acknowledged.
-    Questions: auth.failing, calls.held, calls.end, bindings.reach. Follows location.changed with a replica of the
-    bindings, and phrases.tables.
+    and sip.translate to the translator, call.happened to the journal until call.acknowledged; router.beat to the edge.
+    Questions: auth.failing, calls.held, calls.end, bindings.reach, router.drain. Follows location.changed with a
+    replica of the bindings, and phrases.tables.
     """
 
     name = "router"
@@ -98,7 +100,7 @@ class RouterService(Actor):
         self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
-        self._marks = Marks(owner, self._sender.stream_peers)
+        self._marks = Marks(owner, self._sender.stream_outboxes)
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
         self._key = load_or_make_key(settings.auth_key_path)
@@ -109,7 +111,9 @@ class RouterService(Actor):
         )
         self._users = self._follow_users(context, endpoints)
         self._source_address = SourceAddresses(settings)
-        self._resolver = Resolver(self._source_address)
+        self._resolver = Resolver(
+            self._source_address, partial(serve_names, may_be_private=settings.private_names)
+        )
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
@@ -128,6 +132,8 @@ class RouterService(Actor):
             structlog.get_logger().info("bindings loaded", number=self._replica.number)
         self._held_calls = HeldCalls(self._log.keyed, instance)
         self._leaving = Leaving(self._log, instance) if instance >= settings.routers else None
+        self._drained = Drained(self._log, directory)
+        self._next_beat = time.monotonic()
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
         self._take_over()
@@ -197,14 +203,19 @@ class RouterService(Actor):
         """auth.failing: whose phones keep failing to prove a password; calls.held: what goes to other routers now.
 
         calls.end: ends a call by these requests; why not, "" for each that is under way. bindings.reach: whether the
-        phones of these users answer, or with None, those that do not.
+        phones of these users answer, or with None, those that do not. router.drain: whether to take no new calls.
         """
         if question == "calls.end" and isinstance(body, list):
             return [self._end_call(each) for each in body]
         if question == "bindings.reach":
             return self._tell_reach(body)
-        if question == "calls.held" and isinstance(body, int) and body > 0:
-            return self._tell_held_calls(body)
+        match question, body:
+            case "calls.held", [*numbers] if is_set_of_routers(numbers):
+                return self._tell_held_calls(frozenset(numbers))
+            case "router.drain", bool(wanted):
+                self._drained.set(wanted)
+                self._beat(time.monotonic())
+                return self._drained.note()
         if question != "auth.failing":
             raise LookupError(question)
         return self._authenticator.failing.often() if self._authenticator else []
@@ -226,7 +237,16 @@ class RouterService(Actor):
         except ParseError as error:
             return str(error)
 
-    def _tell_held_calls(self, routers: int) -> bytes:
+    def _beat(self, now: float) -> None:
+        """Tell the edge that this router is there, and whether it takes new calls: it has to know who is registered,
+        and to reach who sends.
+        """
+        self._next_beat = now + BEAT_EVERY_S
+        is_ready = self._replica.is_loaded and self._follower.is_fresh(now) and self._sender.is_open
+        for peer in (self._edge_rx, *self._sender.stream_peers):
+            peer.send("router.beat", [self._instance, not is_ready or self._drained.is_set])
+
+    def _tell_held_calls(self, routers: frozenset[int]) -> bytes:
         sums = self._held_calls.sums(routers)
         if self._leaving:
             self._leaving.answered(routers, len(sums), time.monotonic())
@@ -239,7 +259,7 @@ class RouterService(Actor):
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, look around, or try to write the log."""
         events, core = self._log.events, self._core
-        first = min(self._next_look, self._sender.due_at, self._log.keyed.retry_at)
+        first = min(self._next_look, self._next_beat, self._sender.due_at, self._log.keyed.retry_at)
         due = core.next_deadline if self.fast_path is None else core.reference_deadline
         deadlines = (self._tap.due_at, due, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
@@ -253,6 +273,8 @@ class RouterService(Actor):
         self._sender.handle_timer(now)
         self._core.advance(now, self._clock.at())
         self._follower.handle_timer(now)
+        if now >= self._next_beat:
+            self._beat(now)
         if now >= self._next_look:
             self._next_look = now + (LOOK_S if self._leaving else LOOK_AROUND_S)
             if self._source_address.refresh():
@@ -298,7 +320,13 @@ class RouterService(Actor):
     def notes(self) -> list[str]:
         """How well it knows bindings and users, whether names are answered, and what was lost of its files."""
         users = [self._users.failure] if self._users and self._users.failure else []
-        leaving = [self._leaving.note()] if self._leaving else []
+        leaving = (
+            [self._leaving.note()]
+            if self._leaving
+            else [self._drained.note()]
+            if self._drained.is_set
+            else []
+        )
         damaged = map(str, reports(*self._files))
         return [*leaving, *self._follower.notes(time.monotonic()), *users, *self._resolver.notes(), *damaged]
 
@@ -436,8 +464,8 @@ class RouterService(Actor):
             self._core.note_lag(now - stamp, now)
 
     def _take_answers(self, now: float) -> None:
-        for lookup, hop in self._resolver.answers():
-            self._core.resolved(lookup, hop, now, self._clock.at())
+        for lookup, hops in self._resolver.answers():
+            self._core.resolved(lookup, hops, now, self._clock.at())
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""

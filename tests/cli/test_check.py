@@ -30,7 +30,14 @@ def test_settings_as_json(switchboard: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["redis://user:secret@h/1", "nosuch://user:secret@h", "redis://:secret@h:x"]
+    "location",
+    [
+        "redis://user:secret@h/1",
+        "nosuch://user:secret@h",
+        "redis://:secret@h:x",
+        "postgresql://user:secret@h/d",
+        "postgresql://user:secret@h:x/d",
+    ],
 )
 def test_no_password_of_a_location_is_shown(switchboard: Run, location: str) -> None:
     for options in ((), ("--json",)):

@@ -244,18 +244,30 @@ def test_nothing_comes_behind_the_end(bench: Bench) -> None:
 
 
 class TestReliable:
-    """§17.1.1.2, §17.1.2.2: no timers A and E; D and K are 0."""
+    """§17.1.1.2, §17.1.2.2: no timers A and E; K is 0, and D is T4."""
 
     @pytest.mark.parametrize(
-        ("kind", "raw"), [(InviteClientTransaction, INVITE), (NonInviteClientTransaction, INFO)]
+        ("kind", "raw", "state", "letters"),
+        [
+            (InviteClientTransaction, INVITE, COMPLETED, "D"),
+            (NonInviteClientTransaction, INFO, TERMINATED, ""),
+        ],
     )
-    def test_timers(self, kind: type[ClientTransaction], raw: bytes, bench: Bench) -> None:
+    def test_timers(
+        self,
+        kind: type[ClientTransaction],
+        raw: bytes,
+        state: ClientState,
+        letters: str,
+        bench: Bench,
+    ) -> None:
         transaction = kind((BRANCH, "INVITE"), FLOW._replace(transport=TCP), raw, bench.timers, bench.values)
         with bench.effects() as effects:
             transaction.start(effects)
         assert transaction.armed == {"B": bench.now + bench.values.lifetime}
         assert tell(transaction, 486, bench)
-        assert (transaction.state, transaction.armed) == (TERMINATED, {})
+        assert transaction.state == state
+        assert transaction.armed == dict.fromkeys(letters, bench.now + bench.values.t4)
 
     def test_a_2xx_may_come_from_several_forks(self, bench: Bench) -> None:
         """Timer M is 64 T1 over any transport (RFC 6026 §8.7)."""

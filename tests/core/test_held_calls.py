@@ -3,13 +3,14 @@
 import pytest
 from playbook import LENKA, LUKAS, Board, request, response
 
-from switchboard.core.held_calls import HeldCalls, pack_sums, unpack_sums
-from switchboard.sip.dispatch import call_id_sum
+from switchboard.core.held_calls import HeldCalls, is_set_of_routers, pack_sums, unpack_sums
 from switchboard.sip.fields import text_of
 from switchboard.sip.message import parse_message
+from switchboard.sip.shares import call_id_sum, router_of
 from switchboard.sip.splice import make_cancel
 
 CALLEE = "sip:lenka@10.0.0.1"
+ONE, TWO = frozenset({0}), frozenset({0, 1})
 CALLS = [f"call-{number}" for number in range(8)]
 
 
@@ -22,7 +23,7 @@ def board() -> Board:
 
 def expected(routers: int, instance: int, calls: list[str]) -> set[int]:
     sums = {call_id_sum(each.encode()) for each in calls}
-    return sums if instance >= routers else {each for each in sums if each % routers != instance}
+    return {each for each in sums if router_of(each, range(routers)) != instance}
 
 
 @pytest.mark.parametrize("routers", [1, 2, 3])
@@ -30,7 +31,9 @@ def expected(routers: int, instance: int, calls: list[str]) -> set[int]:
 def test_calls_that_ring(board: Board, routers: int, instance: int) -> None:
     for call_id in CALLS:
         board.receive(request("INVITE", CALLEE, call_id=call_id, branch=f"z9hG4bK{call_id}"), LUKAS)
-    assert HeldCalls(board.log, instance).sums(routers) == expected(routers, instance, CALLS)
+    assert HeldCalls(board.log, instance).sums(frozenset(range(routers))) == expected(
+        routers, instance, CALLS
+    )
 
 
 def test_also_what_only_absorbs_and_what_was_refused(board: Board) -> None:
@@ -44,25 +47,25 @@ def test_also_what_only_absorbs_and_what_was_refused(board: Board) -> None:
     board.receive(request("INVITE", CALLEE, call_id=answered, branch="z9hG4bKanswered"), LUKAS)
     (sent,) = [each for each in board.sent() if each.message.method == "INVITE"]
     board.receive(response(sent.message, 200), LENKA)
-    assert HeldCalls(board.log, 9).sums(1) == expected(1, 9, CALLS[:3])
+    assert HeldCalls(board.log, 9).sums(ONE) == expected(1, 9, CALLS[:3])
 
 
 def test_each_is_held_until_it_is_over_and_read_once(board: Board) -> None:
     held = HeldCalls(board.log, 1)
     board.receive(request("MESSAGE", CALLEE, call_id=CALLS[0]), LUKAS)
-    assert held.sums(1) == expected(1, 1, CALLS[:1])
+    assert held.sums(ONE) == expected(1, 1, CALLS[:1])
     board.receive(request("MESSAGE", CALLEE, call_id=CALLS[1], branch="z9hG4bKother"), LUKAS)
-    assert held.sums(1) == expected(1, 1, CALLS[:2])
-    assert held.sums(2) == expected(2, 1, CALLS[:2])
+    assert held.sums(ONE) == expected(1, 1, CALLS[:2])
+    assert held.sums(TWO) == expected(2, 1, CALLS[:2])
     board.advance(100.0)
-    assert held.sums(2) == set()
+    assert held.sums(TWO) == set()
 
 
 @pytest.mark.parametrize("name", ["Call-ID", "i", "call-id ", "I\t"])
 def test_however_the_field_is_written(board: Board, name: str) -> None:
     raw = request("INVITE", CALLEE, call_id="written").replace(b"Call-ID:", f"{name}:  ".encode())
     board.receive(raw, LUKAS)
-    assert HeldCalls(board.log, 9).sums(1) == {call_id_sum(b"written")}
+    assert HeldCalls(board.log, 9).sums(ONE) == {call_id_sum(b"written")}
     assert text_of(b"written") == parse_message(raw).call_id
 
 
@@ -71,3 +74,19 @@ def test_sums_are_packed() -> None:
     assert unpack_sums(b"") == set()
     with pytest.raises(ValueError, match="multiple"):
         unpack_sums(b"123")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_one"),
+    [
+        ([0], True),
+        ([3, 255], True),
+        ([], False),
+        ([256], False),
+        ([-1], False),
+        (["0"], False),
+        ([0, None], False),
+    ],
+)
+def test_what_may_be_a_set_of_routers(numbers: list[object], is_one: bool) -> None:
+    assert is_set_of_routers(numbers) is is_one

@@ -19,10 +19,11 @@ def _tails(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 in_via = _without(words, ",")
 in_uri = _without(words, "<>")
+in_user = _without(in_uri, "?")  # `@a?@10.0.0.11` names the host `a`
 params = _tails(
     st.builds("{}{}{}".format, words, st.sampled_from(["", "=", "==", " = "]), st.just("") | words)
 )
-uris = st.builds("sip:{}@{}{}".format, in_uri, st.just(HOST), _tails(in_uri))
+uris = st.builds("sip:{}@{}{}".format, in_user, st.just(HOST), _tails(in_uri))
 spellings = st.fixed_dictionaries(
     {},
     optional={
@@ -33,10 +34,10 @@ spellings = st.fixed_dictionaries(
         "sender": st.builds("{} <{}>;tag={}{}".format, st.just("") | words, uris, words, params),
         "to": st.builds("{} <{}>".format, st.just("") | words, uris),
         "call_id": words,
-        "contact": st.builds("<sip:{}@10.0.0.11:5060{}>{}".format, in_uri, _tails(in_uri), params),
-        "bound": st.builds("sip:{}@10.0.0.12:5060{}".format, in_uri, _tails(in_uri)),
+        "contact": st.builds("<sip:{}@10.0.0.11:5060{}>{}".format, in_user, _tails(in_uri), params),
+        "bound": st.builds("sip:{}@10.0.0.12:5060{}".format, in_user, _tails(in_uri)),
         "answer_tag": words,
-        "answer_contact": st.builds("<sip:{}@10.0.0.12:5060{}>{}".format, in_uri, _tails(in_uri), params),
+        "answer_contact": st.builds("<sip:{}@10.0.0.12:5060{}>{}".format, in_user, _tails(in_uri), params),
         "recorded": st.builds("<sip:10.0.0.9;lr{}>{}".format, _tails(_without(in_uri, "@")), params),
         "lines": st.tuples(st.builds("X-{}: {}".format, _without(words, ":"), words)),
     },

@@ -311,7 +311,7 @@ def test_a_name_is_looked_up_for_its_transport(transport: int) -> None:
     board.bind("lenka", f"sip:lenka@phone.example{NAMED[transport]}")
     board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
     (lookup,) = board.lookups
-    assert lookup == Lookup("phone.example", None, transport)
+    assert lookup == Lookup("phone.example", None, transport, is_named=transport != UDP)
     board.resolve(lookup, ("10.0.0.12", 5070))
     assert [each.flow for each in board.sent()] == [Flow(transport, HOST, "10.0.0.12", 5070)]
 
@@ -324,6 +324,22 @@ def test_a_redirection_may_name_a_transport() -> None:
     ack, again = call.board.sent()
     assert ack.flow == call.callee.flow
     assert again.flow == Flow(TCP, HOST, "10.0.0.22", 5060)
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+def test_a_refusal_that_is_handed_on_twice_is_acknowledged_twice(transport: int) -> None:
+    """Router and edge-stream were killed together, and the ACK was on its way between them."""
+    call = Call(lukas(transport), lenka(transport))
+    invite = call.invite()
+    refusal = response(invite.message, 486)
+    for _ in range(2):
+        call.board.receive(refusal, call.callee.flow)
+        assert call.sent_to(call.callee).line.startswith("ACK ")
+        call.board.advance(2.4)
+    assert call.board.statuses() == [100, 486]
+    call.board.advance(0.2)
+    call.board.receive(refusal, call.callee.flow)
+    assert not call.board.sent()
 
 
 def test_who_was_on_our_machine_is_not_there_now() -> None:

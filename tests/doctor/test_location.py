@@ -1,7 +1,8 @@
-"""What `doctor` says of a location on Redis."""
+"""What `doctor` says of a location on Redis or PostgreSQL."""
 
 from pathlib import Path
 
+from postgres_server import PostgresServer
 from redis_server import redis_server
 
 from switchboard.doctor.facts import Level
@@ -31,3 +32,13 @@ def test_a_server(tmp_path: Path) -> None:
     assert level == Level.PROBLEM
     assert "Connection refused: REGISTERs get 503" in found
     assert "secret" not in found
+
+
+def test_a_database(postgres: PostgresServer) -> None:
+    database = postgres.database()
+    [(level, found)] = found_of(postgres.url(database))
+    assert level == Level.WARNING
+    assert "fsync" in found
+    [(level, found)] = found_of(postgres.url("nowhere"))
+    assert level == Level.PROBLEM
+    assert 'database "nowhere" does not exist: REGISTERs get 503' in found

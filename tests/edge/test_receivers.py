@@ -145,3 +145,19 @@ def test_a_receiver_that_was_there_before_us_gets_nothing_twice(bench: Bench) ->
     assert bench.heard(1.0) == [AHEAD, 1, 1.0]
     bench.receiver.take(1.0, "a", -5.0, 1.1)
     assert (bench.receiver.reached(), bench.receiver.resent) == (1, 0)
+
+
+def test_what_one_that_is_away_has_not_taken_is_given_up(bench: Bench) -> None:
+    """It was sent, or waits; marks that come back later mean nothing."""
+    bench.put(1)
+    bench.heard(1.0)
+    bench.receiver.take(1.0, "a", AHEAD, 1.0)
+    bench.put(2)
+    bench.heard(2.0)
+    bench.put(3)
+    assert bench.receiver.give_up() == [codec.pack(2), codec.pack(3)]
+    assert (bench.receiver.reached(), bench.receiver.outbox.waiting, bench.receiver.due_at()) == (3, 0, None)
+    bench.receiver.take(2.0, "a", AHEAD, 3.0)
+    bench.put(4)
+    assert bench.heard(4.0)[-2:] == [4, 4.0]
+    assert bench.receiver.reached() == 3

@@ -5,21 +5,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer
 from redis_server import redis_server
 from registrar.locations import MemoryLocation
 
+from switchboard.postgres.url import PostgresUrl
+from switchboard.registrar.postgres_location import PostgresLocation
 from switchboard.registrar.redis_location import USERS_AT_ONCE, RedisLocation
 from switchboard.registrar.redis_url import RedisUrl
 from switchboard.registrar.remote import ABSENT, Kept, Put, Remote
 from switchboard.registrar.shared import Location
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "postgresql"])
 def locations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Location, Location]]:
     """The same one, as two registrars have it."""
     if request.param == "memory":
         memory = MemoryLocation()
         yield memory, memory
+        return
+    if request.param == "postgresql":
+        database: PostgresServer = request.getfixturevalue("postgres")
+        place = PostgresUrl.parse(database.url(database.database()))
+        yield PostgresLocation(place, time.time), PostgresLocation(place, time.time)
         return
     with redis_server(tmp_path / "redis") as server:
         url = RedisUrl.parse(server.url)
@@ -29,6 +37,7 @@ def locations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
 @pytest.fixture
 def remotes(locations: tuple[Location, Location]) -> Iterator[tuple[Remote, Remote]]:
     one, other = (each.connect() for each in locations)
+    other.check()
     other.begin()
     yield one, other
     one.close()

@@ -5,9 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer
 from redis_server import redis_server
+from registrar.locations import up
 
+from switchboard.postgres.url import PostgresUrl
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.postgres_location import PostgresLocation
 from switchboard.registrar.redis_location import RedisLocation
 from switchboard.registrar.redis_url import RedisUrl
 from switchboard.registrar.shared import SharedStore
@@ -21,7 +25,7 @@ OTHER = Binding("sip:lukas@10.0.0.8", 0.5, LATER, "10.0.0.8:9", ("<sip:p;lr>",),
 Open = Callable[[], Store]
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis", "postgresql"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the same store as often as it is called; the one before is closed."""
     opened: list[Store] = []
@@ -38,6 +42,10 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]
     path = tmp_path / "location.db"
     if request.param == "sqlite":
         yield reopened(lambda: SqliteStore(path))
+    elif request.param == "postgresql":
+        database: PostgresServer = request.getfixturevalue("postgres")
+        there = PostgresLocation(PostgresUrl.parse(database.url(database.database())), time.time)
+        yield reopened(lambda: up(SharedStore(path, there, time.time)))
     else:
         with redis_server(tmp_path / "redis") as server:
             location = RedisLocation(RedisUrl.parse(server.url), time.time)

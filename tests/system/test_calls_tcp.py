@@ -108,7 +108,7 @@ def test_it_is_known_whose_the_connections_of_a_killed_worker_are(switchboard: S
     ids=["edge-stream", "routers", "all-of-them", "registrar"],
 )
 def test_killed_workers_lose_no_connection_and_no_message(killed: list[str]) -> None:
-    """Phones send nothing again over a connection. One call goes on meanwhile."""
+    """Phones send nothing again over a connection, and a refusal needs its ACK. One call goes on meanwhile."""
     with Switchboard({"SWITCHBOARD_ROUTERS": "2"}) as board, Net(board.address) as net:
         pairs = [
             (registered_on_stream(net, f"caller{number}"), registered_on_stream(net, f"callee{number}"))
@@ -117,12 +117,18 @@ def test_killed_workers_lose_no_connection_and_no_message(killed: list[str]) -> 
         call = place_call(*pairs[0])
         wait_until(lambda: is_steady(board, 0), "steady workers", STEADY_AGAIN_S)
         for kill in range(KILLS):
+            refused = [(caller.invite(callee.aor), callee.expect("INVITE")) for caller, callee in pairs]
             asked = [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs for _ in range(4)]
+            for _, incoming in refused:
+                incoming.reply(486)
             for worker in killed:
                 name, _, instance = worker.partition(".")
                 board.kill(name, int(instance))
             asked += [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs for _ in range(4)]
             answer_all([callee for _, callee in pairs], net, asked)
+            for invite, incoming in refused:
+                invite.expect(486, ANSWERED_S)
+                incoming.expect_ack(ANSWERED_S)
             wait_until(partial(steady_again, board, kill + 1, killed), "steady workers", STEADY_AGAIN_S)
         hang_up(call.caller, call.callee)
         assert not any(each.connection.is_closed for pair in pairs for each in pair)

@@ -142,7 +142,8 @@ def is_over(board: Switchboard, data_dir: Path, routers: int) -> bool:
     numbers = list(range(routers))
     kept = sorted(each.name for each in data_dir.glob("router-*"))
     is_kept = kept == [f"router-{number}" for number in numbers]
-    return is_kept and routers_of(board) == numbers and (data_dir / "routers").read_text() == f"{routers}\n"
+    in_service = f"in service: {' '.join(map(str, numbers))}\n"
+    return is_kept and routers_of(board) == numbers and (data_dir / "routers").read_text() == in_service
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 import shutil
 from importlib.util import find_spec
+from typing import NoReturn
 
 import pytest
 
@@ -33,7 +34,7 @@ def require_tun() -> None:
         refuse("there is no /dev/net/tun")
 
 
-def refuse(reason: str) -> None:
+def refuse(reason: str) -> NoReturn:
     """Skip the calling test; fail it when CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)

@@ -19,7 +19,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from switchboard import codec
 from switchboard.bus.endpoints import Endpoints
+from switchboard.bus.frames import pack_received
 from switchboard.bus.loop import Loop
 from switchboard.edge.admission import LOOK_EVERY_S
 from switchboard.edge.ingress import DATAGRAMS_A_ROUND
@@ -406,3 +408,28 @@ def wait_for(edge: Edge, router: int) -> None:
     until = time.monotonic() + LIMIT_S
     while not peer.takes_frames:
         assert time.monotonic() < until, "the router was never reached"
+
+
+def test_what_waits_for_a_router_that_is_away_goes_to_the_others(edge: Edge) -> None:
+    """Requests, not stamps; a response to what it sent goes by its Call-ID."""
+    service = edge.service
+    away, other = service.outboxes[:2]
+    away.put(pack_received(flow(edge, ""), scan(request()), request()))
+    away.put(codec.pack(1.0))
+    away.put(pack_received(flow(edge, ""), b"", b"INVITE nonsense SIP/2.0"))
+    service._dispatcher.serve([1])
+    service._hand_on_rest(0)
+    assert (away.waiting, other.waiting) == (0, 1)
+    other.flush()
+    assert edge.datagrams("router.1", 1) == [[flow(edge, ""), scan(request()), request()]]
+
+
+def test_beats_are_counted_for_routers_that_there_are(edge: Edge) -> None:
+    for body in ([0, False], [1, True]):
+        edge.service.receive("router.beat", body, time.monotonic())
+    assert edge.service.stats()["bad_items"] == 0
+    assert edge.service.notes() == ["router.1 is drained or not ready: new calls go to the others"]
+    odd: list[Any] = [[2, False], [0, 1], [-1, True], ["0", True], None]
+    for each in odd:
+        edge.service.receive("router.beat", each, time.monotonic())
+    assert edge.service.stats()["bad_items"] == 5

@@ -9,6 +9,7 @@ from switchboard.core.transaction_log import BASE, key_of
 from switchboard.wal.router_log import RouterLog
 from switchboard.workers.leaving import LINGER_S, Leaving
 
+STAYING = frozenset({0})
 NOW = 100.0
 LATER = NOW + LINGER_S
 
@@ -21,26 +22,26 @@ def log(tmp_path: Path) -> RouterLog:
 def test_once_edge_rx_knows_twice_that_it_holds_nothing(log: RouterLog) -> None:
     leaving = Leaving(log, 1)
     assert not leaving.is_over(LATER), "nobody has asked"
-    leaving.answered(1, 0, NOW)
+    leaving.answered(STAYING, 0, NOW)
     assert not leaving.is_over(LATER)
-    leaving.answered(1, 0, NOW)
+    leaving.answered(STAYING, 0, NOW)
     assert not leaving.is_over(LATER - 0.1)
     assert leaving.is_over(LATER)
-    leaving.answered(1, 2, LATER)
+    leaving.answered(STAYING, 2, LATER)
     assert not leaving.is_over(LATER + LINGER_S)
 
 
 def test_not_while_edge_rx_gives_it_new_calls(log: RouterLog) -> None:
     leaving = Leaving(log, 1)
     for _ in range(3):
-        leaving.answered(2, 0, NOW)
+        leaving.answered(STAYING | {1}, 0, NOW)
     assert not leaving.is_over(LATER)
 
 
 def test_not_while_something_is_left(log: RouterLog) -> None:
     leaving = Leaving(log, 1)
     for _ in range(2):
-        leaving.answered(1, 0, NOW)
+        leaving.answered(STAYING, 0, NOW)
     log.note([pack(["ringing", "c", "a", 1.0])])
     log.keyed.put(key_of(BASE, 7), b"x")
     log.commit()

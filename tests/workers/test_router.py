@@ -14,11 +14,14 @@ from flows import packed
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
+from switchboard.core.held_calls import unpack_sums
+from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.phrases.translate import Translator
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import SERIAL_OCTETS, TCP, Flow, connection_of
 from switchboard.sip.scan import scan
+from switchboard.sip.shares import call_id_sum, router_of
 from switchboard.transports.lending import NAME, Lender
 from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.workers.router import RouterService
@@ -182,3 +185,41 @@ def test_a_request_that_is_lost_is_answered_at_once(
     assert lines(edge) == ["SIP/2.0 500 Server Internal Error"]
     stats = service.stats()
     assert (stats["undeliverable"], stats["undeliverable_ignored"], stats["bad_items"]) == (1, 2, 4)
+
+
+def test_it_tells_the_edge_that_it_is_there_and_whether_it_is_drained(
+    service: RouterService, context: BusContext, settings: Settings
+) -> None:
+    edges = [bind_inbox(context, endpoint(settings, name)) for name in ("edge-rx", "edge-stream", "edge-tx")][
+        :2
+    ]
+    ready(service, "edge-stream.0")
+    until = time.monotonic() + LIMIT_S
+    while not service._edge_rx.takes_frames:
+        assert time.monotonic() < until, "edge-rx was never reached"
+    service.handle_timer(time.monotonic())
+    assert [next_frame(each) for each in edges] == [("router.beat", [0, True])] * 2, (
+        "has not heard the registrar"
+    )
+    ready(service, "edge-tx.0")
+    service.receive("location.number", [0], time.monotonic())
+    service.handle_timer(time.monotonic() + BEAT_EVERY_S)
+    assert [next_frame(each) for each in edges] == [("router.beat", [0, False])] * 2
+    assert service.answer("router.drain", True).startswith("drained: 0 transactions")
+    assert [next_frame(each) for each in edges] == [("router.beat", [0, True])] * 2
+    assert service.notes()[0].startswith("drained: 0 transactions")
+    service.handle_timer(time.monotonic() + 2 * BEAT_EVERY_S)
+    assert next_frame(edges[0]) == ("router.beat", [0, True])
+
+
+def test_it_says_what_it_holds_for_others_of_a_set_of_routers(service: RouterService) -> None:
+    invite(service, *range(8))
+    service.flush()
+    held = {router: unpack_sums(service.answer("calls.held", [router, 0])) for router in (0, 1)}
+    sums = {call_id_sum(str(number).encode()) for number in range(8)}
+    assert held == {0: set(), 1: {each for each in sums if router_of(each, [0, 1]) == 1}}
+    for body in ([], 2, ["0"], None):
+        with pytest.raises(LookupError):
+            service.answer("calls.held", body)
+    with pytest.raises(LookupError):
+        service.answer("router.drain", None)

@@ -1,0 +1,1 @@
+"""Alembic's environment: `env.py` runs it, `versions` has the revisions."""
