@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from switchboard.postgres.url import is_postgres
 from switchboard.registrar.redis_url import without_password
 
 PREFIX = "SWITCHBOARD_"
@@ -24,6 +25,8 @@ NESTED_KEYS = {
     "hosts": ("address", "components", "sip_addresses"),
     "access": ("allow", "deny", "answer", "methods"),
 }
+SHORT_FORMS = {"users_store": "users"}
+"""By a setting: another one that may have its URL."""
 FOLLOW_UP_ERRORS = frozenset({"default_factory_not_called"})
 
 
@@ -64,7 +67,11 @@ class Origins:
             return f"environment variable {variable_of(key)}"
         if key in self.values:
             return f"key {key} of file {self.file}"
-        return "default"
+        short = SHORT_FORMS.get(key)
+        return self.of(short) if short and is_postgres(str(self._value(short))) else "default"
+
+    def _value(self, key: str) -> Any:
+        return self.variables.get(variable_of(key), self.values.get(key))
 
     def from_file(self) -> dict[str, Any]:
         """The file's values that no environment variable overrides."""
