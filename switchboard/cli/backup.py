@@ -54,7 +54,11 @@ def parts_of(settings: Settings) -> dict[str, Part]:
         found["bindings"] = Part({"location.db": (settings.store_path, BINDINGS)}, Component.REGISTRAR)
         found["users"] = Part({"users.db": (settings.users_path, USERS)}, Component.REGISTRAR)
     if is_here("journal.0", settings):
-        files = {"journal.db": (settings.journal_path, JOURNAL), "cdr.jsonl": (settings.cdr_path, None)}
+        files = {
+            "journal.db": (settings.journal_path, JOURNAL),
+            "cdr.jsonl": (settings.cdr_path, None),
+            "journal.name": (settings.journal_name_path, None),
+        }
         found["journal"] = Part(files, Component.JOURNAL)
     if is_here("history.0", settings):
         found["history"] = Part({"history.db": (settings.history_path, HISTORY)}, Component.HISTORY)

@@ -12,12 +12,13 @@ from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json
 from switchboard.cli.running import context_or_exit
 from switchboard.phrases.catalogue import available_languages
 from switchboard.phrases.language import explain_unknown
-from switchboard.registrar.redis_url import without_password
+from switchboard.settings.journal import check_journal
 from switchboard.settings.local import interfaces
 from switchboard.settings.location import check_location
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
-from switchboard.settings.origin import Origins
+from switchboard.settings.origin import Origins, shown
 from switchboard.settings.site import host_of, is_here
+from switchboard.settings.users import check_users
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def check_soundness(settings: Settings, origins: Origins) -> None:
         _check_phrases(settings, origins)
     if is_here("registrar.0", settings):
         check_location(settings)
+        check_users(settings)
+    if is_here("journal.0", settings):
+        check_journal(settings)
 
 
 def _check_phrases(settings: Settings, origins: Origins) -> None:
@@ -109,9 +113,7 @@ def _shown(key: str, value: object) -> object:
 
 
 def _masked(key: str, value: object) -> object:
-    if key == "location":
-        return without_password(str(value))
-    return "(set)" if value and key in SECRET else value
+    return "(set)" if value and key in SECRET else shown(key, value)
 
 
 def _readable(value: object) -> object:
@@ -148,10 +150,12 @@ def doctor(as_json: JsonOption = False) -> None:
 
 def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     from switchboard.doctor.facts import ok, problem
+    from switchboard.doctor.journal import check_journal as examine_journal
     from switchboard.doctor.location import check_location as examine_location
     from switchboard.doctor.machine import check_machine, check_running
     from switchboard.doctor.network import check_network
     from switchboard.doctor.probe import machine_facts, network_facts, running_facts
+    from switchboard.doctor.users import check_users as examine_users
 
     yield from _check_settings(settings, origins)
     if why_not := allow_files(needed_to_ask(settings)):
@@ -167,6 +171,9 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     yield from check_machine(machine_facts(settings))
     if is_here("registrar.0", settings):
         yield from examine_location(settings)
+        yield from examine_users(settings)
+    if is_here("journal.0", settings):
+        yield from examine_journal(settings, running.to_ship)
     yield from check_running(running)
 
 

@@ -95,6 +95,8 @@ class RunningFacts:
     """Users whose phones keep failing to prove a password, with the algorithms that they are offered."""
     cannot_write: Sequence[str] = ()
     """What workers say that cannot write what they keep."""
+    to_ship: int | None = None
+    """Records that wait for the journal's database; None: the journal did not say."""
     doubtful: Sequence[str] = ()
     """Bindings whose contact names another address than they registered from, some of them."""
 

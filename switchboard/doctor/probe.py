@@ -21,6 +21,7 @@ from switchboard.bus.context import SECRET, BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
+from switchboard.journal.shipping import WAITING
 from switchboard.registrar.listing import doubt_of, read_pages, way_of
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
@@ -132,6 +133,7 @@ def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
     address = next((each for each in addresses if each.startswith("127.")), addresses[0])
     not_up = [name_of(each) for each in workers if each["state"] != UP]
     silent = silent_contacts(settings, context) if len(not_up) < len(workers) else []
+    counters = ask_workers(context, settings, workers, "stats")
     return RunningFacts(
         silent=[f"{user} at {contact}" for user, contact, _ in silent[:MOST_DOUBTFUL]],
         silent_in_all=len(silent),
@@ -144,10 +146,11 @@ def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
             (each, settings.algorithms_of(each.user)) for each in failing_phones(settings, context, workers)
         ],
         cannot_write=[
-            f"{name} is up, but cannot write: {words_of(round(counters[ERROR]))}"
-            for name, counters in ask_workers(context, settings, workers, "stats").items()
-            if counters.get(ERROR)
+            f"{name} is up, but cannot write: {words_of(round(counted[ERROR]))}"
+            for name, counted in counters.items()
+            if counted.get(ERROR)
         ],
+        to_ship=counters.get("journal.0", {}).get(WAITING),
         doubtful=list(islice(_doubtful(settings, context), MOST_DOUBTFUL))
         if len(not_up) < len(workers)
         else (),

@@ -13,7 +13,7 @@ from psycopg import errors, sql
 from switchboard.postgres.connection import Connection, connect
 from switchboard.postgres.url import PostgresUrl
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The last one in `migrations/versions`."""
 MIGRATING_S: Final = 600.0
 _LOCK: Final = 0x5357_4244

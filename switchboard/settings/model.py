@@ -41,6 +41,7 @@ from switchboard.settings.types import (
     Directory,
     Domain,
     Domains,
+    JournalPlace,
     Location,
     LogLevel,
     Networks,
@@ -220,6 +221,9 @@ class Settings(BaseSettings):
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
     max_call_s: float = _setting(
         43200.0, "seconds above 0; a call unseen for this time counts as ended", gt=0
+    )
+    journal: JournalPlace = _setting(
+        "file", "file (cdr.jsonl in data_dir alone), or a URL: postgresql://HOST/DB, too (docs/JOURNAL.md)"
     )
     t1_s: float = _setting(0.5, "seconds above 0 (T1 of RFC 3261)", gt=0)
     t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
@@ -453,6 +457,11 @@ class Settings(BaseSettings):
     def cdr_path(self) -> Path:
         """The call detail records, one JSON object a line."""
         return self.data_dir / "cdr.jsonl"
+
+    @property
+    def journal_name_path(self) -> Path:
+        """The name by which a database of records knows this switchboard."""
+        return self.data_dir / "journal.name"
 
     @property
     def console_key_path(self) -> Path:

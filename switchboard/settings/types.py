@@ -16,6 +16,7 @@ from switchboard.sip.flow import format_hop
 
 OFF = "off"
 SQLITE = "sqlite"
+FILE = "file"
 ANY_ORIGIN = "*"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
@@ -140,6 +141,12 @@ def _check_users_store(text: str) -> str:
     return text
 
 
+def _check_journal(text: str) -> str:
+    if text != FILE:
+        PostgresUrl.parse(text)
+    return text
+
+
 def _check_collector(text: str) -> str:
     if text and not COLLECTOR.fullmatch(text):
         raise ValueError(f"{text!r} is not HOST:PORT")
@@ -196,6 +203,7 @@ Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_comma
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
 Location = Annotated[str, AfterValidator(_check_location)]
 UsersStore = Annotated[str, AfterValidator(_check_users_store)]
+JournalPlace = Annotated[str, AfterValidator(_check_journal)]
 Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 OptionalFile = Annotated[OptionalDirectory, AfterValidator(_absolute_if_any)]

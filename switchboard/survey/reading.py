@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from switchboard.journal.shipping import ERROR as SHIPPING_ERROR
+from switchboard.journal.shipping import WAITING
 from switchboard.storage.writing import ERROR, words_of
 
 UP = "up"
@@ -43,6 +45,12 @@ class Reading:
     def cannot_write(self) -> str:
         """Why it cannot write what it keeps, for people; "" if it can."""
         return words_of(round(self.counters.get(ERROR, 0)))
+
+    @property
+    def cannot_ship(self) -> str:
+        """Why records of calls wait for the journal's database, and how many, for people; "" if it takes them."""
+        error = words_of(round(self.counters.get(SHIPPING_ERROR, 0)))
+        return error and f"{error}; records that wait: {self.counters.get(WAITING, 0):.0f}"
 
 
 @dataclass(frozen=True, slots=True)

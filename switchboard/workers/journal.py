@@ -15,6 +15,7 @@ from switchboard.bus.rounds import RETRY_S
 from switchboard.journal.deliveries import Router
 from switchboard.journal.file import read_part, read_part_before
 from switchboard.journal.journal import Journal
+from switchboard.settings.journal import shipping_of
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, leaving_routers
 from switchboard.storage.mending import reports
@@ -32,7 +33,7 @@ class JournalService(Actor):
     call.held while they cannot be written.
     Questions: call.list -> the calls in progress, oldest first; record.read, record.before -> lines of cdr.jsonl;
     state.image -> journal.db.
-    StateError if journal.db cannot be used.
+    StateError if journal.db cannot be used; SettingsError if a program for the database of records is missing.
     """
 
     name = "journal"
@@ -55,6 +56,9 @@ class JournalService(Actor):
         self._bad_casts = 0
         self._has_news = False
         self._next_commit = 0.0
+        self._shipping = shipping_of(settings)
+        if self._shipping:
+            self._shipping.start()
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Fold the events of one router from within the frame, where that can be done."""
@@ -132,7 +136,10 @@ class JournalService(Actor):
         return self._clock.at()
 
     def _commit(self) -> None:
+        before = self._journal.records
         self._unsaid |= self._journal.commit()
+        if self._shipping and self._journal.records > before:
+            self._shipping.told(self._journal.records - before)
         self._has_news = self._journal.writing.error != 0
         self._next_commit = time.monotonic() + GATHER_S
         if self._has_news:
@@ -145,13 +152,15 @@ class JournalService(Actor):
                 del self._unsaid[router]
 
     def notes(self) -> list[str]:
-        """What was lost of its file."""
-        return list(map(str, reports(self._state_path)))
+        """What was lost of its file, and what the database lacks."""
+        lost = map(str, reports(self._state_path))
+        return [*lost, *(self._shipping.notes() if self._shipping else ())]
 
     def stats(self) -> dict[str, float]:
         """Counters: what the journal has seen, and acknowledgements that wait."""
         return {
             **self._journal.stats(),
+            **(self._shipping.stats() if self._shipping else {}),
             "bad_casts": self._bad_casts,
             "acknowledgements_waiting": len(self._unsaid),
             "commits_waiting": int(self._has_news),
@@ -161,6 +170,8 @@ class JournalService(Actor):
         """Bring the last news to disk, and let go of the files and the routers."""
         self._commit()
         self._acknowledge()
+        if self._shipping:
+            self._shipping.close()
         self._journal.close()
         for peer in self._routers.values():
             peer.close()

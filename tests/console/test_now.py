@@ -84,6 +84,13 @@ def test_a_worker_that_cannot_write(open_console: Open, answering: Answering) ->
     assert "journal.0 is up, but cannot write: No space left on device." in page
 
 
+@pytest.mark.usefixtures("running")
+def test_records_that_wait_for_a_database(open_console: Open, answering: Answering) -> None:
+    answering("journal.0.ask", "stats", {"items_in": 4, "shipping_error": 111, "records_to_ship": 12})
+    page = open_console().get("/").text
+    assert "The database of call records cannot be used: Connection refused; records that wait: 12." in page
+
+
 def test_a_call_that_goes_past_the_switchboard(open_console: Open, answering: Answering) -> None:
     answering("journal.0.ask", "call.list", [{**CALL, "state": "up", "past_us": True}])
     assert "its end may not be seen" in open_console().get("/").text

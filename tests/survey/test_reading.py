@@ -108,6 +108,12 @@ def test_moment_as_json() -> None:
     assert (worker["name"], worker["memory_bytes"], worker["cpu_percent"]) == ("registrar", 50_000_000, 0.0)
 
 
+def test_why_records_wait_and_how_many() -> None:
+    assert reading("journal.0", shipping_error=0, records_to_ship=3).cannot_ship == ""
+    waits = reading("journal.0", shipping_error=111, records_to_ship=3)
+    assert waits.cannot_ship == "Connection refused; records that wait: 3"
+
+
 def test_who_cannot_write_and_why() -> None:
     full = replace(reading("router.0"), counters={"write_error": 28})
     now = survey(0.0, full, reading("journal.0", write_error=0), reading("edge-rx.0"))

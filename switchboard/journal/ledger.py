@@ -1,0 +1,45 @@
+"""The interface to a database that others run, into which the records of calls are shipped (docs/JOURNAL.md)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from switchboard.journal.row import Row
+from switchboard.journal.spool import Place
+
+
+class LedgerError(Exception):
+    """The database cannot be used now; the text is for people. What was to be shipped may be in it.
+
+    `number`: of the system's errors, the one that is most like it.
+    """
+
+    def __init__(self, text: str, number: int) -> None:
+        super().__init__(text)
+        self.number = number
+
+
+class RowsRefused(Exception):
+    """The database can be used, and takes none of these rows, since it cannot store one of them; for people."""
+
+
+class Known(NamedTuple):
+    """What the database knows of a file: what of it is there. `is_finished`: all, and it grows no more."""
+
+    place: Place
+    is_finished: bool
+
+
+class Ledger(Protocol):
+    """One connection to a database, for one thread. Whatever fails raises LedgerError, within some seconds."""
+
+    def known(self, switchboard: str, key: str) -> Known | None:
+        """What the database knows of the file with this key of that switchboard."""
+
+    def ship(self, rows: Sequence[Row], switchboard: str, now: Known) -> None:
+        """Add those that are not there, and remember the place: both, durably, or neither. RowsRefused."""
+
+    def check(self) -> None:
+        """See whether it can be written."""
+
+    def close(self) -> None:
+        """Let go of the connection."""

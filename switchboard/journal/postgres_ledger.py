@@ -1,0 +1,125 @@
+"""Records of calls on PostgreSQL (see `ledger.py`). The module needs psycopg, and is imported only where it is used."""
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
+
+import psycopg
+
+from switchboard.journal.ledger import Known, LedgerError, RowsRefused
+from switchboard.journal.record import timestamp
+from switchboard.journal.row import Row
+from switchboard.journal.spool import Place
+from switchboard.postgres.connection import Connection, connect, explained
+from switchboard.postgres.schema import LaterSchema, ensure
+from switchboard.postgres.url import PostgresUrl
+
+LIMIT_S: Final = 10.0
+"""For a part of the spool: nobody waits for it, and a server may have much to do."""
+ROWS_AT_ONCE: Final = 500
+_NO_ROW: Final = ("22", "23", "54")
+"""Classes of SQLSTATE: the server is well, and cannot store a value."""
+_TYPES: Final = {
+    "id": "uuid", "started_at": "timestamptz", "ringing_at": "timestamptz", "answered_at": "timestamptz",
+    "ended_at": "timestamptz", "duration_s": "float8", "status": "int4", "more": "jsonb",
+}  # fmt: skip
+_COLUMNS: Final = ", ".join(Row._fields)
+_ARRAYS: Final = ", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in Row._fields)
+_ADD: Final = f"INSERT INTO calls ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) ON CONFLICT (id) DO NOTHING"
+_MOVE: Final = """
+INSERT INTO shipped_files AS f (switchboard, file, place, seen, is_finished) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (switchboard, file) DO UPDATE SET
+    place = excluded.place, seen = excluded.seen, is_finished = excluded.is_finished, shipped_at = now()
+"""
+_KNOWN: Final = (
+    "SELECT file, place, seen, is_finished FROM shipped_files WHERE switchboard = %s AND file = %s"
+)
+_CHECK: Final = "SELECT current_setting('transaction_read_only') = 'on'"
+_EPOCH: Final = tuple(
+    f"extract(epoch FROM {name})::float8" if name.endswith("_at") else name
+    for name in (*Row._fields[:9], "duration_s::float8", *Row._fields[10:-1], "more::text")
+)
+_PAGE: Final = f"SELECT {', '.join(_EPOCH)} FROM calls WHERE id > %s ORDER BY id LIMIT {ROWS_AT_ONCE}"
+_FIRST: Final = "00000000-0000-0000-0000-000000000000"
+T = TypeVar("T")
+
+
+class PostgresLedger:
+    """One connection (see `Ledger`). Makes the tables if they are not there. LedgerError."""
+
+    def __init__(self, url: PostgresUrl) -> None:
+        self._url = url
+        self._connection: Connection | None = None
+        self._connection = self._guarded(lambda _: connect(url, LIMIT_S))
+        try:
+            self._guarded(lambda connection: ensure(connection, url))
+        except LedgerError:
+            self.close()
+            raise
+
+    def known(self, switchboard: str, key: str) -> Known | None:
+        """As in `Ledger`."""
+        row = self._guarded(lambda connection: connection.execute(_KNOWN, (switchboard, key)).fetchone())
+        return Known(Place(*row[:3]), row[3]) if row else None
+
+    def ship(self, rows: Sequence[Row], switchboard: str, now: Known) -> None:
+        """As in `Ledger`, in one transaction."""
+        place = (switchboard, *now.place, now.is_finished)
+        self._guarded(lambda connection: _ship(connection, rows, place), is_about_rows=bool(rows))
+
+    def add(self, rows: Sequence[Row]) -> int:
+        """Add those that are not there; return how many these were. RowsRefused."""
+        return self._guarded(lambda connection: _add(connection, rows), is_about_rows=True)
+
+    def check(self) -> None:
+        """As in `Ledger`."""
+        if self._guarded(lambda connection: connection.execute(_CHECK).fetchone()) == (True,):
+            raise LedgerError("it is a standby or read-only, and cannot be written", errno.EROFS)
+
+    def pages(self) -> Iterator[list[Row]]:
+        """All rows, ROWS_AT_ONCE at most a time, in no order that means anything."""
+        after: object = _FIRST
+        while rows := self._guarded(lambda connection: connection.execute(_PAGE, (after,)).fetchall()):  # noqa: B023
+            yield [_row(row) for row in rows]
+            after = rows[-1][0]
+
+    def count(self) -> int:
+        """How many rows there are."""
+        row = self._guarded(lambda connection: connection.execute("SELECT count(*) FROM calls").fetchone())
+        return int(row[0]) if row else 0
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
+
+    def _guarded(self, do: Callable[[Any], T], *, is_about_rows: bool = False) -> T:
+        try:
+            return do(self._connection)
+        except LaterSchema as error:
+            raise LedgerError(str(error), errno.EPROTO) from error
+        except (psycopg.Error, OSError) as error:
+            state = getattr(error, "sqlstate", None) or ("22" if isinstance(error, psycopg.DataError) else "")
+            if is_about_rows and state.startswith(_NO_ROW):
+                raise RowsRefused(str(error).partition("\n")[0][:200]) from error
+            number, words = explained(error)
+            raise LedgerError(words, number) from error
+
+
+def _add(connection: Connection, rows: Sequence[Row]) -> int:
+    return connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)]).rowcount
+
+
+def _ship(connection: Connection, rows: Sequence[Row], place: Sequence[object]) -> None:
+    with connection.transaction():
+        if rows:
+            _add(connection, rows)
+        connection.execute(_MOVE, place)
+
+
+def _row(values: Sequence[Any]) -> Row:
+    return Row._make(
+        timestamp(value) if name.endswith("_at") and value is not None else value
+        for name, value in zip(Row._fields, values, strict=True)
+    )
