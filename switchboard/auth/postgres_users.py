@@ -16,6 +16,7 @@ from switchboard.postgres.session import Session
 from switchboard.postgres.url import PostgresUrl
 
 MARKS_KEPT: Final = 1000
+MERGED_AT_ONCE: Final = 500
 _STATE: Final = "INSERT INTO users_state (series, number) VALUES (%s, 0) ON CONFLICT DO NOTHING"
 _LOCK: Final = """
 SELECT greatest(number, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) FROM users_state FOR UPDATE
@@ -80,12 +81,17 @@ class PostgresUsers:
 
     def merge(self, records: Sequence[Record]) -> int:
         """As in `RemoteUsers`."""
-        there = self._session.run(lambda connection: _write(connection, records, is_merged=True))
-        return sum(each.changed_at > there.get(each.user, _NOBODY)[0] for each in records)
+        return sum(
+            self._merge(records[at : at + MERGED_AT_ONCE]) for at in range(0, len(records), MERGED_AT_ONCE)
+        )
 
     def close(self) -> None:
         """As in `RemoteUsers`."""
         self._session.close()
+
+    def _merge(self, records: Sequence[Record]) -> int:
+        there = self._session.run(lambda connection: _write(connection, records, is_merged=True))
+        return sum(each.changed_at > there.get(each.user, _NOBODY)[0] for each in records)
 
     def _check(self, connection: Connection) -> None:
         ensure(connection, self._session.url)

@@ -73,7 +73,7 @@ class UsersLink:
         self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._remote = remote
         self._series, self._number = series, number
-        self._rewound: tuple[str, int] | None = None
+        self._place: tuple[str, int] | None = None
         self._news: queue.Queue[News] = queue.Queue(_QUEUED)
         self._stopped, self._stirred, self._looked = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="users", daemon=True)
@@ -88,9 +88,9 @@ class UsersLink:
         self.error, self.is_up = error, False
         self._stirred.set()
 
-    def rewind(self, series: str, number: int) -> None:
-        """Read again what is above this number."""
-        self._rewound = series, number
+    def go_on_from(self, series: str, number: int) -> None:
+        """The copy has all up to this number, and no more."""
+        self._place = series, number
 
     def take(self) -> News | None:
         """What has come first; None for nothing."""
@@ -124,8 +124,8 @@ class UsersLink:
     def _look(self) -> None:
         if not self.is_up:
             self._remote.check()
-        if self._rewound:
-            (self._series, self._number), self._rewound = self._rewound, None
+        if self._place:
+            (self._series, self._number), self._place = self._place, None
         news = self._remote.since(self._series, self._number)
         if news.is_whole or news.records:
             self._put(news)
@@ -156,8 +156,6 @@ class SharedUserStore(UserStore):
 
     def __init__(self, path: Path, connect: Callable[[], RemoteUsers], follows: bool = True) -> None:
         super().__init__(path)
-        self.joined = 0
-        """Users of ours who were put there because the server did not know them, or older passwords of theirs."""
         self._remote = connect()
         self._link: UsersLink | None = None
         if follows:
@@ -184,7 +182,7 @@ class SharedUserStore(UserStore):
             if isinstance(error, RemoteError):
                 self._fail(error)
             with suppress(UnusableFile):
-                link.rewind(*self._seen())
+                link.go_on_from(*self._seen())
         if not link.is_up:
             self._fail(link.error)
         elif self.writing.error:
@@ -217,6 +215,8 @@ class SharedUserStore(UserStore):
         try:
             done = act(self._remote)
             self._take(self._remote.since(*self._seen()))
+            if self._link:
+                self._link.go_on_from(*self._seen())
         except RemoteError as error:
             self._fail(error)
             raise NotWritten(f"the users cannot be changed: {error}") from error

@@ -162,6 +162,9 @@ class UserStore:
             self.writing.failed(number)
             raise NotWritten(f"the users cannot be changed: {words_of(number)} ({self._path})") from error
 
+    joined = 0
+    """Users of this file who were put to those of others."""
+
     @property
     def fd(self) -> int | None:
         """Readable when others have changed something; None: there are no others."""

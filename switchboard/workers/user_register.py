@@ -66,6 +66,7 @@ class UserRegister:
                 "users.db could be read by others, and is closed to them now: if others use this machine, "
                 "give the users new passwords (switchboard user passwd NAME)"
             )
+        self._told_joined = 0
         self._publisher = publisher
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)
@@ -125,9 +126,17 @@ class UserRegister:
         """Take in what has changed, and tell the routers. To be called every second, and when `fd` is readable."""
         self._store.go_on()
         self._store.keep_place()
+        self._tell_joined()
         if self._users is not None:
             self._catch_up()
             self._publisher.send("users.number", [self._users.series, self._users.number])
+
+    def _tell_joined(self) -> None:
+        if (joined := self._store.joined) > self._told_joined:
+            structlog.get_logger().info(
+                "users of users.db were put into the database", users=joined - self._told_joined
+            )
+            self._told_joined = joined
 
     def try_again(self) -> None:
         """See whether users can be written again, if they could not be."""
