@@ -15,7 +15,8 @@ from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
-from switchboard.core.commands import CallEvent, Lookup
+from switchboard.core.commands import CallEvent, Lookup, NextHop
+from switchboard.core.dial_plan import DialPlan
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
@@ -112,6 +113,7 @@ class Board:
     trusted: tuple[str, ...] = ()
     keeps_identity: bool = False
     asserted_domain: str = ""
+    dial_plan: DialPlan | None = None
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
@@ -153,6 +155,7 @@ class Board:
             trusted=trusted,
             failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,
+            dial_plan=self.dial_plan,
         )
         return RouterCore(
             Environment(
@@ -222,9 +225,10 @@ class Board:
             self._step(lambda core: core.advance(*self._moment))
         self.now = end
 
-    def resolve(self, lookup: Lookup, hop: Hop | None) -> None:
-        """The answer to a look-up of a name arrives."""
-        self._step(lambda core: core.resolved(lookup, hop, *self._moment))
+    def resolve(self, lookup: Lookup, *hops: Hop | NextHop | None) -> None:
+        """The answer to a look-up of a name arrives: where it leads, by its transport if they do not say."""
+        found = [hop if isinstance(hop, NextHop) else NextHop(*hop, lookup.transport) for hop in hops if hop]
+        self._step(lambda core: core.resolved(lookup, found, *self._moment))
 
     def sent(self) -> list[Sent]:
         """The requests that left since the last call."""

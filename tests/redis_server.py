@@ -1,6 +1,7 @@
 """A Redis server of a test's own, on 127.0.0.1 at a free port."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -64,6 +65,14 @@ class RedisServer:
         except redis.RedisError:
             return False
         return True
+
+    def hang(self) -> None:
+        """It takes connections and requests, and answers nothing (SIGSTOP)."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After `hang`."""
+        self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """By SIGKILL."""

@@ -51,7 +51,7 @@ cdef class StreamPath:
     cdef bytes _head
     cdef unsigned char *_octets
     cdef Py_ssize_t _read_octets, _most_waiting, _largest, _ring_octets, _head_octets, _recent
-    cdef int _fd, _instance, _transport
+    cdef int _fd, _instance, _transport, _most_accepted
     cdef double _retry_s, _look_every_s, _looked_at, _due_at
     cdef long _paused_for
     cdef bint _asked
@@ -79,6 +79,7 @@ cdef class StreamPath:
     cdef int _know_names(self) except -1:
         module = import_module("switchboard.transports.streams")
         self._recent, self._head_octets = module.RECENT, module.HEAD_OCTETS
+        self._most_accepted = module.ACCEPTED_A_ROUND
         self._ring_octets = reference("switchboard.transports.stream_table", "RING_OCTETS")
         self._framing = reference("switchboard.transports.framing", "StreamFraming")
         self._transport = reference("switchboard.sip.flow", "TCP")
@@ -106,20 +107,27 @@ cdef class StreamPath:
 
     def drain(self, int fd, double now):
         """Read connections where something has come; False: it is another descriptor."""
-        cdef epoll_event events[EVENTS]
-        cdef int number, count
         if fd != self._fd:
             return False
         if now - self._looked_at >= self._look_every_s:
             self._looked_at = now
             for receiver in self._receivers:
                 receiver.look(now)
-        count = epoll_wait(fd, events, EVENTS, 0)
+        for _ in range(self._most_accepted):
+            if not self._serve(now):
+                break
+        return True
+
+    cdef bint _serve(self, double now) except -1:
+        """Serve what is there; return whether a connection was accepted, which may have said something by now."""
+        cdef epoll_event events[EVENTS]
+        cdef int number, count = epoll_wait(self._fd, events, EVENTS, 0)
+        cdef bint accepted = False
         for number in range(count):
             if not self._read(events[number].data.fd, events[number].events, now):
                 self._asked = True
-                self._streams.serve_one(events[number].data.fd, events[number].events, now)
-        return True
+                accepted |= <bint>self._streams.serve_one(events[number].data.fd, events[number].events, now)
+        return accepted
 
     def advance(self, double now):
         """Nothing but `settle` is ever due."""

@@ -88,6 +88,10 @@ class Endpoints:
         self.run_dir = run_dir
         self.plan = plan
 
+    def knows(self, owner: str) -> bool:
+        """Whether the settings have it; on one host, everybody's sockets have names."""
+        return self.plan is None or owner in self.plan.places
+
     def inbox(self, name: str, instance: int = 0) -> Endpoint:
         """The PULL socket at which a worker takes casts."""
         return self._reach(f"{name}.{instance}", SocketKind.INBOX)

@@ -75,6 +75,12 @@ class Link:
         """Whether there is nothing to look at any more."""
         return bool(self.socket.closed)
 
+    def connect_anew(self, now: float) -> None:
+        """Connect with options of the socket that were set since. What was on its way is lost."""
+        if self._connected_to:
+            self.socket.disconnect(self._connected_to)
+        self._make(now)
+
     def look(self, now: float) -> None:
         """Take note of what has happened; connect anew if it is time. `now`: monotonic s."""
         if self.monitor is None:
@@ -113,9 +119,7 @@ class Link:
         if not self._has_failed:
             self.reason = ""
         self._has_failed = False
-        if self._connected_to:
-            self.socket.disconnect(self._connected_to)
-        self._make(now)
+        self.connect_anew(now)
         self.renewed += 1
 
     def _make(self, now: float) -> None:

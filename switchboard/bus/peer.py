@@ -48,6 +48,15 @@ class Peer:
         """Whether there is a connection, as of the last look; on this host, whether it takes frames."""
         return self.takes_frames if self.link.monitor is None else self.link.is_connected
 
+    def give_up_after(self, silence_s: float) -> None:
+        """Lose what another host has not acknowledged for so long, and the connection with it: it is not to come later.
+
+        To be called before anything is sent.
+        """
+        if self.link.monitor is not None:
+            self._socket.set(zmq.TCP_MAXRT, round(silence_s * 1000))
+            self.link.connect_anew(time.monotonic())
+
     def send(self, subject: str, body: object) -> bool:
         """Cast one frame. False: the peer is away or too far behind, and has not got it."""
         return self.send_frame(frames.pack(subject, body))

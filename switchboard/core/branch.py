@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Fields, TransactionEffects
+from switchboard.core.commands import Fields, NextHop, TransactionEffects
 from switchboard.core.forwarding import Plan
+from switchboard.core.next_hops import SILENT_T1, restored
 from switchboard.core.timers import Waiting
 from switchboard.core.transactions import TransactionLayer
 from switchboard.sip.flow import Flow
@@ -21,6 +22,8 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.splice import add_lines, make_cancel
 
+STATUS_FIELD = 4
+"""Where in the changing fields of a branch the status of its final response is."""
 _LARGEST = 65_000
 _PREFERRED = (401, 407, 415, 420, 484)
 _CHALLENGES = {401: Header.WWW_AUTHENTICATE, 407: Header.PROXY_AUTHENTICATE}
@@ -68,10 +71,12 @@ def _lines(response: Message) -> list[bytes]:
 class Branch(Waiting):
     """A request on its way to one target. `final` is None until it ended; `context` owns the decision.
 
-    `given_up`: a timer ended it. `redirected`: its 3xx is followed and no candidate any more (§16.7 step 4).
-    `breadth`: most branches that may be made of it (RFC 5393 §5.3).
+    `hops`: where else its name leads. `given_up`: a timer ended it. `has_moved`: the request went to the next hop, on
+    another branch, because nobody answered on this one. `redirected`: its 3xx is followed and no candidate any more
+    (§16.7 step 4). `breadth`: most branches that may be made of it (RFC 5393 §5.3).
 
-    Timer "C" bounds how long a callee may ring (§16.8), "X" how long a CANCEL is waited for (§9.1).
+    Timer "C" bounds how long a callee may ring (§16.8), "X" how long a CANCEL is waited for (§9.1), "N" how long for
+    any answer if there is another hop (`next_hops.py`).
     """
 
     __slots__ = (
@@ -82,6 +87,8 @@ class Branch(Waiting):
         "context",
         "final",
         "given_up",
+        "has_moved",
+        "hops",
         "layer",
         "plan",
         "redirected",
@@ -96,6 +103,8 @@ class Branch(Waiting):
         self.client: ClientTransaction | None = None
         self.final: Final | None = None
         self.given_up = False
+        self.has_moved = False
+        self.hops: list[NextHop] = []
         self.redirected = False
         self._cancel_wanted = False
         self._reasons: Sequence[bytes] = ()
@@ -124,6 +133,7 @@ class Branch(Waiting):
             self._reasons,
             final.status if final else 0,
             final.message.raw if final and final.message and whole else None,
+            *([self.has_moved, self.hops] if self.hops or self.has_moved else ()),
             self.armed,
             client.changing() if client else None,
         )
@@ -132,6 +142,11 @@ class Branch(Waiting):
         """Start timer C, or start it anew after a provisional response."""
         if "X" not in self.armed:
             self.layer.timers.arm(self, "C", now + self.layer.values.c)
+
+    def watch_hop(self, now: float) -> None:
+        """Start timer N, if the request can go elsewhere."""
+        if self.hops:
+            self.layer.timers.arm(self, "N", now + SILENT_T1 * self.layer.values.t1)
 
     def end(self, final: Final) -> None:
         """Take the final response."""
@@ -156,6 +171,11 @@ class Branch(Waiting):
             return
         self.cancel_over(client.flow, effects)
 
+    def cancel_late(self, effects: TransactionEffects) -> None:
+        """Somebody rings on a branch that was given up because nobody answered on it."""
+        self._cancel_wanted = True
+        self.send_held_cancel(effects)
+
     def cancel_over(self, flow: Flow, effects: TransactionEffects) -> None:
         """Send the CANCEL of an INVITE that was sent."""
         assert self.client is not None
@@ -170,10 +190,12 @@ def restore_branch(
 ) -> Branch:
     """Return the branch that wrote this. `now`: when this process took over."""
     text, routes, hop, target, breadth, client_fixed = fixed
-    given_up, redirected, cancel_wanted, reasons, status, raw, armed, client = changing
+    given_up, redirected, cancel_wanted, reasons, status, raw, *moved, armed, client = changing
     branch = Branch(context, layer, Plan.restore(text, routes, hop, target), breadth)
     branch.given_up, branch.redirected, branch._cancel_wanted = given_up, redirected, cancel_wanted
     branch._reasons = reasons
+    if moved:
+        branch.has_moved, branch.hops = moved[0], restored(moved[1])
     if status:
         branch.final = Final(status, parse_message(raw) if raw else None)
     if client:

@@ -61,10 +61,26 @@ class TransactionEffects:
 
 
 class Lookup(NamedTuple):
-    """A host to resolve as RFC 3263 §4 says; no port means that SRV records may choose it."""
+    """A host to resolve as RFC 3263 §4 says; no port means that SRV records may choose it.
+
+    `is_named`: the URI names the transport. Otherwise NAPTR and SRV records may choose that, too (§4.1).
+    """
 
     host: str
     port: int | None
+    transport: int = UDP
+    is_named: bool = False
+
+    def saved(self) -> Fields:
+        """What makes this look-up of again; as it always was if the transport is not named."""
+        return self if self.is_named else self[:3]
+
+
+class NextHop(NamedTuple):
+    """A place to which a name leads: an IP address, a port, and a transport."""
+
+    host: str
+    port: int
     transport: int = UDP
 
 

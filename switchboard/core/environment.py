@@ -1,14 +1,15 @@
 """What every response context of one router shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from switchboard.core.authorization import Admission
 from switchboard.core.calls import Unconfirmed
-from switchboard.core.commands import Lookup, ProxyEffects, Question
+from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Question
 from switchboard.core.forwarding import LARGEST_SENT, Plan, is_sendable
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches, Numbering
+from switchboard.core.next_hops import NextHops
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
 from switchboard.sip.flow import UDP, Flow
@@ -16,7 +17,7 @@ from switchboard.sip.respond import Hop
 from switchboard.sip.stateless import StatelessAnswers
 
 _new = tuple.__new__
-OnResolved = Callable[[Hop | None, ProxyEffects], None]
+OnResolved = Callable[[Sequence[NextHop], ProxyEffects], None]
 
 
 class LargeWays(Protocol):
@@ -45,8 +46,8 @@ class Environment:
 
     __slots__ = (
         "admission", "answers", "asserted_domain", "branches", "caps", "incarnation", "large",
-        "layer", "max_forks", "numbers", "policy", "port", "recurse", "source_address", "tcp_above", "unconfirmed",
-        "waiting",
+        "layer", "max_forks", "next_hops", "numbers", "policy", "port", "recurse", "source_address", "tcp_above",
+        "unconfirmed", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +78,7 @@ class Environment:
         self.asserted_domain = asserted_domain
         self.tcp_above = tcp_above
         self.large: LargeWays
+        self.next_hops = NextHops()
         self.answers = admission.authenticator.answers if admission else StatelessAnswers()
         self.unconfirmed = Unconfirmed(layer.values.lifetime)
         self.waiting: dict[Lookup, list[OnResolved]] = {}
@@ -94,6 +96,15 @@ class Environment:
             return self.flow_after(plan, None)
         flow = self._flow_to(hop, target.local, plan.hop.transport)
         return flow or self._flow_to(plan.fallback, "", UDP)
+
+    def flow_to(self, plan: Plan, hop: NextHop) -> Flow | None:
+        """Return how what is planned leaves to one of the places where its name leads; None if it cannot."""
+        return self._flow_to((hop.host, hop.port), plan.target.local, hop.transport)
+
+    def flow_among(self, plan: Plan, hops: Sequence[NextHop], now: float) -> Flow | None:
+        """Return how what is planned leaves to the first of `hops` that it can, or where else it may go."""
+        ways = (self.flow_to(plan, hop) for hop in self.next_hops.in_order(hops, now))
+        return next((flow for flow in ways if flow), None) or self.flow_for(plan, None)
 
     def flow_after(self, plan: Plan, tried: Flow | None) -> Flow | None:
         """Return how else what is planned may leave, as nobody got it over `tried`; None if there is no other way."""
@@ -121,6 +132,6 @@ class Environment:
         return _new(Flow, (transport, local, *hop, b"")) if local else None
 
     def ask(self, question: Question, then: OnResolved, effects: ProxyEffects) -> None:
-        """Call `then` with the hop for a look-up, which is no `literal_hop`, when the answer is here."""
+        """Call `then` with the hops for a look-up, which is no `literal_hop`, when the answer is here."""
         self.waiting.setdefault(question.lookup, []).append(then)
         effects.lookups.append(question)

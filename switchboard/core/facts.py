@@ -76,7 +76,8 @@ class Facts:
             uri = parse_request_uri(text)
         except (Refusal, ParseError):
             return None
-        user, policy = uri.username, self._env.policy
+        policy = self._env.policy
+        user = policy.plain_user(uri.username)
         if not user or uri.scheme != "sip" or uri.param("maddr") or not policy.own.owns(uri) or is_gruu(uri):
             return None
         bounds = list(policy.locations.lookup(user, at))
@@ -180,7 +181,7 @@ class Facts:
         )
         via = f"{NAMES[flow.transport]} {bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
         may_move = bytes((env.large.may_move(planned, flow, at),))
-        saved = pack(target.saved()), pack(planned.hop)
+        saved = pack(target.saved()), pack(planned.hop.saved())
         return _record(target.text, flow.pack(), via, self._place(flow), side, called, *saved, may_move)
 
     def _place(self, flow: Flow) -> str:

@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
     def saved(self) -> Fields:
         """What `restore` makes this plan of again."""
-        return self.text, self.routes, self.hop, self.target.saved()
+        return self.text, self.routes, self.hop.saved(), self.target.saved()
 
     @classmethod
     def restore(cls, text: str, routes: Sequence[str], hop: Sequence[object], target: Fields) -> "Plan":
@@ -80,7 +80,13 @@ def _hop_of(uri: SipUri, own: OwnDomains) -> Lookup:
     host = (uri.param("maddr") or uri.host).strip("[]")
     if ":::" in host:
         host = host.replace(":::", "::")  # as some write it (RFC 5118 §4.10)
-    return _new(Lookup, (host, uri.port, transport))
+    is_named = uri.port is None and uri.param("transport") is not None and not _is_numeric(host)
+    return _new(Lookup, (host, uri.port, transport, is_named))
+
+
+def _is_numeric(host: str) -> bool:
+    """Whether it may be an IP address, and is no domain."""
+    return host[:1].isdigit() or ":" in host
 
 
 def literal_hop(lookup: Lookup) -> Hop | None:
@@ -90,7 +96,7 @@ def literal_hop(lookup: Lookup) -> Hop | None:
 
 @lru_cache(_REMEMBERED)
 def _literal_cached(lookup: Lookup) -> Hop | None:
-    if not (lookup.host[:1].isdigit() or ":" in lookup.host):
+    if not _is_numeric(lookup.host):
         return None
     try:
         ip_address(lookup.host)

@@ -11,11 +11,12 @@ journal. A ringing call ends as if its caller had sent a CANCEL: the response co
 server transaction sends the 487.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import CallEvent, ProxyEffects, Question
+from switchboard.core.commands import CallEvent, NextHop, ProxyEffects, Question
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
@@ -27,7 +28,6 @@ from switchboard.sip.dispatch import server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import UDP, Flow
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.respond import Hop
 
 OPERATOR: Final = "operator"
 TEXT: Final = "Ended by the operator"
@@ -61,8 +61,8 @@ def hang_up(env: Environment, bye: Message, effects: ProxyEffects) -> str:
         return f"there is no way to it ({error.status})"
     hop = literal_hop(found.hop)
     if hop is not None:
-        return _send(env, incoming, found, routing, hop, effects)
-    then = partial(_send_resolved, env, incoming, found, routing)
+        return _send(env, incoming, found, routing, env.flow_for(found, hop), effects)
+    then = partial(_send_among, env, incoming, found, routing)
     env.ask(Question(found.hop, incoming.source.host), then, effects)
     return ""
 
@@ -91,16 +91,16 @@ def _routing_of(incoming: IncomingRequest, env: Environment, at: float) -> Routi
     return routing if routing.is_led else None
 
 
-def _send_resolved(
+def _send_among(
     env: Environment,
     incoming: IncomingRequest,
     found: Plan,
     routing: Routing,
-    hop: Hop | None,
+    hops: Sequence[NextHop],
     effects: ProxyEffects,
 ) -> None:
     """The answer of the resolver came too late to tell the operator."""
-    _send(env, incoming, found, routing, hop, effects)
+    _send(env, incoming, found, routing, env.flow_among(found, hops, effects.now), effects)
 
 
 def _send(
@@ -108,10 +108,9 @@ def _send(
     incoming: IncomingRequest,
     found: Plan,
     routing: Routing,
-    hop: Hop | None,
+    flow: Flow | None,
     effects: ProxyEffects,
 ) -> str:
-    flow = env.flow_for(found, hop)
     if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
         return "its address cannot be reached"
     branch = env.branches.next(incoming.routing_hash)

@@ -4,12 +4,13 @@ Datagrams, timers and resolved names go in; what is to be done comes out in a `P
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Lookup, ProxyEffects, Question, Reader
+from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Question, Reader
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
@@ -32,7 +33,7 @@ from switchboard.sip.dispatch import client_key, parse_quoted, server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, is_reliable
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.respond import Hop, build_response, warning_of
+from switchboard.sip.respond import build_response, warning_of
 from switchboard.sip.splice import top_via_cut
 
 _NOBODY = Reader("", "")
@@ -81,10 +82,10 @@ class Proxy:
             self.qualifier.handle_timer(effects)
         effects.events += self.env.unconfirmed.take_overdue(effects.now, effects.at)
 
-    def resolved(self, lookup: Lookup, hop: Hop | None, effects: ProxyEffects) -> None:
-        """Take the answer to a `Lookup`: None if the name leads nowhere."""
+    def resolved(self, lookup: Lookup, hops: Sequence[NextHop], effects: ProxyEffects) -> None:
+        """Take the answer to a `Lookup`: none if the name leads nowhere."""
         for then in self.env.waiting.pop(lookup, ()):
-            then(hop, effects)
+            then(hops, effects)
 
     def undeliverable(self, flow: Flow, sent: bytes, effects: ProxyEffects) -> None:
         """The network says that it could not deliver what begins like `sent` (untrusted; §16.9, §18.4).
@@ -273,15 +274,30 @@ class Proxy:
     ) -> None:
         hop = literal_hop(found.hop)
         if hop is not None:
-            self._send_ack(incoming, found, routing, hop, effects)
+            self._send_ack(incoming, found, routing, self.env.flow_for(found, hop), effects)
         else:
             question = Question(found.hop, routing.user or incoming.source.host)
-            self.env.ask(question, partial(self._send_ack, incoming, found, routing), effects)
+            self.env.ask(question, partial(self._send_ack_among, incoming, found, routing), effects)
+
+    def _send_ack_among(
+        self,
+        incoming: IncomingRequest,
+        found: Plan,
+        routing: Routing,
+        hops: Sequence[NextHop],
+        effects: ProxyEffects,
+    ) -> None:
+        flow = self.env.flow_among(found, hops, effects.now)
+        self._send_ack(incoming, found, routing, flow, effects)
 
     def _send_ack(
-        self, incoming: IncomingRequest, found: Plan, routing: Routing, hop: Hop | None, effects: ProxyEffects
+        self,
+        incoming: IncomingRequest,
+        found: Plan,
+        routing: Routing,
+        flow: Flow | None,
+        effects: ProxyEffects,
     ) -> None:
-        flow = self.env.flow_for(found, hop)
         if flow is None or self.env.policy.own.is_listening_at(flow.host, flow.port):
             self.counters["unreachable_acks"] += 1
             return

@@ -13,14 +13,14 @@ from math import ceil
 from typing import Final
 from zlib import crc32
 
-from switchboard.core.commands import ProxyEffects, Question
+from switchboard.core.commands import NextHop, ProxyEffects, Question
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import Plan, literal_hop, plan
 from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS, Routing
 from switchboard.core.probing import Probe
 from switchboard.core.target import Bound, target_of
 from switchboard.sip.errors import ParseError
-from switchboard.sip.respond import Hop
+from switchboard.sip.flow import Flow
 
 TICK_S: Final = 0.05
 """The shortest time between two batches."""
@@ -124,14 +124,16 @@ class Qualifier:
             return
         hop = literal_hop(found.hop)
         if hop is not None:
-            self._send(found, reach, hop, effects)
+            self._send(found, reach, self._env.flow_for(found, hop), effects)
         else:
-            then = partial(self._send, found, reach)
+            then = partial(self._send_among, found, reach)
             self._env.ask(Question(found.hop, user), then, effects)
 
-    def _send(self, found: Plan, reach: Reach, hop: Hop | None, effects: ProxyEffects) -> None:
+    def _send_among(self, found: Plan, reach: Reach, hops: Sequence[NextHop], effects: ProxyEffects) -> None:
+        self._send(found, reach, self._env.flow_among(found, hops, effects.now), effects)
+
+    def _send(self, found: Plan, reach: Reach, flow: Flow | None, effects: ProxyEffects) -> None:
         env = self._env
-        flow = env.flow_for(found, hop)
         if flow is None:
             reach.silent += 1
             return

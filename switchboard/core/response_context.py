@@ -23,7 +23,7 @@ from switchboard.auth.failures import Reason
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.calls import session_expires_s
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Fields, ProxyEffects, Question
+from switchboard.core.commands import Fields, NextHop, ProxyEffects, Question
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.large_requests import unmoved
@@ -37,7 +37,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.respond import Hop, build_response
+from switchboard.sip.respond import build_response
 from switchboard.sip.splice import strip_top_via, without_lines
 
 SPIRAL_TARGETS = 3
@@ -132,8 +132,13 @@ class ResponseContext:
     def receive(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
         """Process a response that came on `branch` (§16.7)."""
         effects.touch(self.server)
+        branch.armed.pop("N", None)
         if response.status < 200:
             self._receive_provisional(branch, response, effects)
+            return
+        if response.status == 503 and branch.client and self._may_move(branch):
+            self._env.next_hops.set_aside(branch.client.flow, effects.now)
+            self._send_on(branch, effects)
             return
         if branch.final is None:
             branch.end(
@@ -157,6 +162,11 @@ class ResponseContext:
         if branch.final is not None:
             return
         tried, env = branch.client.flow if branch.client else None, self._env
+        if branch.hops and tried:
+            env.next_hops.set_aside(tried, effects.now)
+        if self._may_move(branch):
+            self._send_on(branch, effects)
+            return
         flow = env.large.back(branch.plan, tried, effects) if tried else None
         flow = flow or env.flow_after(branch.plan, tried)
         if flow is None or self._cancelled or self._used() >= MAX_BREADTH:
@@ -171,8 +181,11 @@ class ResponseContext:
         return 430 if self._received.is_in_dialog else 480
 
     def fire(self, branch: Branch, letter: str, effects: ProxyEffects) -> None:
-        """Timer C gives `branch` up (§16.8); "X" stops waiting for the answer to a CANCEL (§9.1)."""
+        """Timer C gives `branch` up (§16.8), N its hop; X stops waiting for the answer to a CANCEL (§9.1)."""
         effects.touch(self.server)
+        if letter == "N":
+            self._move(branch, effects)
+            return
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
             branch.cancel(effects)
@@ -236,7 +249,9 @@ class ResponseContext:
 
     def _used(self) -> int:
         """The number of places it was or will be sent to: its targets, and the fallbacks of some of them."""
-        return len(self._tried) + sum([_has_fallen_back(branch) for branch in self._branches])
+        return len(self._tried) + sum(
+            [_has_fallen_back(branch) + branch.has_moved for branch in self._branches]
+        )
 
     def _settle(self, effects: ProxyEffects) -> None:
         """When no branch is pending: try the next group, or send the best response."""
@@ -279,21 +294,49 @@ class ResponseContext:
     def _resolve(self, branch: Branch, effects: ProxyEffects) -> None:
         hop = literal_hop(branch.plan.hop)
         if hop is not None:
-            self._send(branch, hop, effects)
+            self._send(branch, self._env.flow_for(branch.plan, hop), effects)
         else:
             question = Question(branch.plan.hop, self._routing.user or self._received.source.host)
-            self._env.ask(question, partial(self._send, branch), effects)
+            self._env.ask(question, partial(self._send_resolved, branch), effects)
 
-    def _send(self, branch: Branch, hop: Hop | None, effects: ProxyEffects) -> None:
-        """Send the request to `hop`, or where else it may go if nobody can be there."""
+    def _send_resolved(self, branch: Branch, hops: Sequence[NextHop], effects: ProxyEffects) -> None:
+        """The name leads there."""
         if branch.final:
             return
         effects.touch(self.server)
-        flow = self._env.flow_for(branch.plan, hop)
+        branch.hops = self._env.next_hops.in_order(hops, effects.now)
+        self._send_on(branch, effects)
+
+    def _send_on(self, branch: Branch, effects: ProxyEffects) -> None:
+        """Send the request to the next of its hops, or where else it may go if there is none."""
+        flow = None
+        while flow is None and branch.hops:
+            flow = self._env.flow_to(branch.plan, branch.hops.pop(0))
+        self._send(branch, flow or self._env.flow_for(branch.plan, None), effects)
+
+    def _send(self, branch: Branch, flow: Flow | None, effects: ProxyEffects) -> None:
         if flow is None:
             self._give_up(branch, self._unreached(branch), effects)
         else:
             self._send_over(branch, flow, effects)
+
+    def _may_move(self, branch: Branch) -> bool:
+        """Whether the request may go to the next hop of its name (RFC 3263 §4.3)."""
+        may = branch.final is None and branch.hops and not self._cancelled
+        return bool(may) and self._used() < MAX_BREADTH
+
+    def _move(self, branch: Branch, effects: ProxyEffects) -> None:
+        """Nobody has answered: the next hop gets the request, too. A late 2xx of this one is passed on all the same."""
+        if not self._may_move(branch):
+            return
+        if branch.client:
+            self._env.next_hops.set_aside(branch.client.flow, effects.now)
+        successor = Branch(self, self._env.layer, branch.plan, branch.breadth)
+        successor.hops, branch.hops = branch.hops, []
+        branch.given_up = branch.has_moved = True
+        branch.end(Final(408))
+        self._branches.append(successor)
+        self._send_on(successor, effects)
 
     def _send_over(self, branch: Branch, flow: Flow, effects: ProxyEffects) -> None:
         env = self._env
@@ -313,6 +356,7 @@ class ResponseContext:
         self.edition += 1
         if method == "INVITE":
             branch.watch(effects.now)
+        branch.watch_hop(effects.now)
 
     def _give_up(self, branch: Branch, status: int, effects: ProxyEffects) -> None:
         """Nothing can be sent on this branch."""
@@ -328,6 +372,9 @@ class ResponseContext:
         return lines
 
     def _receive_provisional(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
+        if branch.has_moved and branch.is_invite:
+            branch.cancel_late(effects)
+            return
         branch.send_held_cancel(effects)
         if response.status == 100 or not branch.is_invite:
             return
@@ -391,7 +438,7 @@ class ResponseContext:
         return [
             branch.final
             for place, branch in enumerate(self._branches)
-            if branch.final and not (branch.redirected and place in followed)
+            if branch.final and not branch.has_moved and not (branch.redirected and place in followed)
         ]
 
     def _must_not_pass(self, status: int) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from switchboard.codec import pack
-from switchboard.core.commands import CallEvent, Lookup, ProxyEffects, Question
+from switchboard.core.commands import CallEvent, Lookup, NextHop, ProxyEffects, Question
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
@@ -28,7 +28,6 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
 from switchboard.sip.flow import Flow, FlowError
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.respond import Hop
 
 Run = tuple[int, bytes]
 """Items, packed one behind the other, and how many they are."""
@@ -108,10 +107,10 @@ class RouterCore:
         self.proxy.undeliverable(flow, sent, self._effects)
         self._hand_out()
 
-    def resolved(self, lookup: Lookup, hop: Hop | None, now: float, at: float) -> None:
-        """The answer to a `Lookup`: None if the name leads nowhere."""
+    def resolved(self, lookup: Lookup, hops: Sequence[NextHop], now: float, at: float) -> None:
+        """The answer to a `Lookup`: none if the name leads nowhere."""
         self._begin(now, at)
-        self.proxy.resolved(lookup, hop, self._effects)
+        self.proxy.resolved(lookup, hops, self._effects)
         self._hand_out()
 
     def repeat(self, instance: int, streams: int, now: float, at: float) -> int:

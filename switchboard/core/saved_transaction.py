@@ -15,7 +15,7 @@ Instants in them are monotonic, so they are valid in any process of the same boo
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from switchboard.core.branch import Branch
+from switchboard.core.branch import STATUS_FIELD, Branch
 from switchboard.core.client_transaction import ClientState, ClientTransaction
 from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.environment import Environment
@@ -186,7 +186,7 @@ class SavedTransaction:
         """Whether it must go on at once: a final response is missing, or a name was being resolved."""
         if self.base[0] and self.state[1][0] <= ServerState.PROCEEDING:
             return True
-        return any(client is None and not status for *_, status, _, _, client in self._branches)
+        return any(branch[-1] is None and not branch[STATUS_FIELD] for branch in self._branches)
 
     @property
     def may_be_lost(self) -> bool:

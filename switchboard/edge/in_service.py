@@ -1,10 +1,11 @@
 """Which routers a worker of the edge gives new calls to: those that are there, and are not drained.
 
-Theory. Each router casts a beat (`router.beat`) once a second, with whether it is drained. The edge looks once a
-second, and counts looks instead of time, so that a machine that stood still takes nobody for dead. A router on another
-host is away when the link to it has been down for two looks, or when it has been silent for four, although the link may
-look up: a host without power says nothing. A router of this host has a parent that starts it again, which takes over
-its calls; only after ten silent looks do others get new ones.
+Theory. Each router casts a beat (`router.beat`) every BEAT_EVERY_S, with whether it takes new calls: it is not drained,
+knows the bindings of now, and reaches who sends. The edge looks as often, and counts looks instead of time, so that a
+machine that stood still takes nobody for dead. A router on another host is away when the link to it has been down for
+two looks, or when it has been silent for six, although the link may look up: a host without power says nothing. So an
+INVITE of just before is repeated in time, which phones do 3.5 s after the first. A router of this host has a parent
+that starts it again, which takes over its calls; others get new ones only after AWAY_HERE looks.
 
 A router that is away gets nothing: its share of the new calls goes to others, and so do the requests in its dialogs,
 whose state is in their Record-Route. When it beats again it gets its share again, but for the calls that others have
@@ -18,12 +19,15 @@ from typing import Final
 from switchboard.edge.held_calls import HeldCalls
 from switchboard.sip.dispatch import NO_WAY, Dispatcher
 
-LOOK_EVERY_S: Final = 1.0
-BEAT_EVERY_S: Final = 1.0
-AWAY: Final = 4
-"""Looks in a row without a beat of a router on another host; one at which the link is down counts twice."""
-AWAY_HERE: Final = 10
-UNREACHED: Final = 2
+LOOK_EVERY_S: Final = 0.5
+BEAT_EVERY_S: Final = 0.5
+AWAY: Final = 6
+"""Looks in a row without a beat of a router on another host; one at which the link is down counts UNREACHED times."""
+GIVEN_UP_S: Final = 2.0
+"""What a router on another host has not acknowledged by then is lost with the connection. It would come when others
+have long served its repetitions. Less than the AWAY looks take."""
+AWAY_HERE: Final = 20
+UNREACHED: Final = 3
 
 
 class InService:
@@ -109,7 +113,9 @@ class InService:
         if self.away:
             notes.append(f"{_names(self.away)} away: the calls go to the other routers")
         if self._drained - self.away:
-            notes.append(f"{_names(self._drained - self.away)} drained: new calls go to the other routers")
+            notes.append(
+                f"{_names(self._drained - self.away)} drained or not ready: new calls go to the others"
+            )
         return [*filter(None, notes)]
 
     def stats(self) -> dict[str, float]:
@@ -144,7 +150,7 @@ class InService:
         return UNREACHED
 
     def _is_away(self, router: int) -> bool:
-        if router in self.away and router not in self._met:
+        if router in self.away and not (router in self._met and self._is_reached(router)):
             return True
         return self._silent[router] >= (AWAY_HERE if router in self._here else AWAY)
 

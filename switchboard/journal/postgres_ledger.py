@@ -39,18 +39,27 @@ _EPOCH: Final = tuple(
     f"extract(epoch FROM {name})::float8" if name.endswith("_at") else name
     for name in (*Row._fields[:9], "duration_s::float8", *Row._fields[10:-1], "more::text")
 )
-_PAGE: Final = f"SELECT {', '.join(_EPOCH)} FROM calls WHERE id > %s ORDER BY id LIMIT {ROWS_AT_ONCE}"
-_FIRST: Final = "00000000-0000-0000-0000-000000000000"
+_BEGIN: Final = f"""
+BEGIN READ ONLY;
+SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+DECLARE page CURSOR FOR SELECT {", ".join(_EPOCH)} FROM calls ORDER BY ended_at, id
+"""
+_FETCH: Final = f"FETCH {ROWS_AT_ONCE} FROM page"
 T = TypeVar("T")
 
 
 class PostgresLedger:
-    """One connection (see `Ledger`). Makes the tables if they are not there. LedgerError."""
+    """One connection (see `Ledger`). Makes the tables if they are not there. LedgerError.
 
-    def __init__(self, url: PostgresUrl) -> None:
-        self._url = url
+    `limit_s`: how long it waits for one answer.
+    """
+
+    rows_at_once = ROWS_AT_ONCE
+
+    def __init__(self, url: PostgresUrl, limit_s: float = LIMIT_S) -> None:
         self._connection: Connection | None = None
-        self._connection = self._guarded(lambda _: connect(url, LIMIT_S))
+        self._connection = self._guarded(lambda _: connect(url, limit_s))
         try:
             self._guarded(lambda connection: ensure(connection, url))
         except LedgerError:
@@ -77,11 +86,11 @@ class PostgresLedger:
             raise LedgerError("it is a standby or read-only, and cannot be written", errno.EROFS)
 
     def pages(self) -> Iterator[list[Row]]:
-        """All rows, ROWS_AT_ONCE at most a time, in no order that means anything."""
-        after: object = _FIRST
-        while rows := self._guarded(lambda connection: connection.execute(_PAGE, (after,)).fetchall()):  # noqa: B023
+        """All rows as of this moment, in the order in which the calls ended, ROWS_AT_ONCE at most a time."""
+        self._guarded(lambda connection: connection.execute(_BEGIN))
+        while rows := self._guarded(lambda connection: connection.execute(_FETCH).fetchall()):
             yield [_row(row) for row in rows]
-            after = rows[-1][0]
+        self._guarded(lambda connection: connection.execute("COMMIT"))
 
     def count(self) -> int:
         """How many rows there are."""

@@ -20,6 +20,8 @@ SWITCHBOARD: Final = "switchboard"
 """The key that an exported line bears besides those of a record."""
 _FIRST_YEAR: Final = 1970
 _NUL, _INSTEAD = "\0", "\ufffd"
+_ESCAPED_NUL = rb"\u0000"
+"""JSON has it in no other way."""
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -58,12 +60,13 @@ class Row(NamedTuple):
             return None
         if not _is_real(record):
             return None
-        more = _storable(record.model_extra or {})
+        more: dict[str, Any] = dict(record.model_extra or {})
+        values: list[Any] = [getattr(record, name) for name in _FIELDS]
+        if _ESCAPED_NUL in line:
+            more, values = _storable(more), _storable(values)
         whose = str(more.pop(SWITCHBOARD, switchboard))
-        values: list[Any] = [_storable(getattr(record, name)) for name in _FIELDS]
         values[_DURATION] = round(record.duration_s, 3)
-        print_of = hashlib.sha256(_to_json([whose, *values]).encode()).digest()
-        return cls._make([UUID(bytes=print_of[:16]), whose, *values, _to_json(more) if more else None])
+        return cls._make([_identity(whose, values), whose, *values, _to_json(more) if more else None])
 
     def to_line(self) -> bytes:
         """The line of cdr.jsonl that makes this row, whoever reads it; newline included."""
@@ -76,6 +79,14 @@ _FIELDS: Final = Row._fields[2:-1]
 """Those that the identity consists of, for ever: a field of a later version belongs to `more`."""
 _DURATION: Final = _FIELDS.index("duration_s")
 _INSTANTS: Final = tuple(name for name in _FIELDS if name.endswith("_at"))
+
+
+def _identity(switchboard: str, values: list[Any]) -> UUID:
+    """U+0000, which no text has, stands between them; the duration in milliseconds, "" for what is None."""
+    milliseconds = round(values[_DURATION] * 1000)
+    told = [switchboard, *values[:_DURATION], milliseconds, *values[_DURATION + 1 :]]
+    octets = _NUL.join("" if each is None else str(each) for each in told).encode()
+    return UUID(bytes=hashlib.sha256(octets).digest()[:16])
 
 
 def _is_real(record: CallDetailRecord) -> bool:

@@ -77,6 +77,10 @@ class SpoolFile:
         lines = octets[:whole].split(b"\n")[:-1]
         return Part(lines, place._replace(offset=end, seen=self._seen_at(end)), 0)
 
+    def rest(self, place: Place) -> bytes:
+        """What stands behind the last whole line, or some of it."""
+        return self._read(place.offset, PART_BYTES)
+
     def count_from(self, offset: int) -> int:
         """How many lines stand there."""
         count = 0

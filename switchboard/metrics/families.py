@@ -74,6 +74,9 @@ _RULES = (
     _rule("location_up", "location.up", "1 if the shared location can be used, else 0."),
     _rule("location_conflicts_total", "location.conflicts", "Users whom another registrar changed first."),
     _rule("location_restored_total", "location.pushed", "Users whom the location had lost, put back."),
+    _rule(
+        "location_late_total", "location.late", "Changes for which nobody waited, as the location was slow."
+    ),
     _rule("location_loads_total", "location.loads", "How often all users were read from the location."),
     _rule("location_foreign_total", "location.foreign", "Keys and values of others in our space."),
     Rule(

@@ -40,6 +40,9 @@ class Follower(Protocol):
     def is_current(self) -> bool:
         """Whether the registrar has told that nothing is missing; from then on each change is heard of."""
 
+    def is_fresh(self, now: float) -> bool:
+        """Whether it knows the bindings of now: it is current, and has heard of the registrar a moment ago."""
+
     def start(self, now: float) -> None:
         """Fill the replica for the first time."""
 
@@ -94,6 +97,9 @@ class StoreFollower:
     @property
     def is_current(self) -> bool:
         return self._is_told and self._rows is None
+
+    def is_fresh(self, now: float) -> bool:
+        return self.is_current and self._silence.lasts_s(now) < SILENT_S
 
     def start(self, now: float) -> None:
         self._silence.heard(now)
@@ -222,6 +228,9 @@ class PageFollower:
     def is_current(self) -> bool:
         return self._is_told and self._coming is None
 
+    def is_fresh(self, now: float) -> bool:
+        return self.is_current and self._silence.lasts_s(now) < SILENT_S
+
     def start(self, now: float) -> None:
         self._silence.heard(now)
         kept = self._copy.load()
@@ -325,9 +334,13 @@ class Silence:
         """Something was."""
         self._since = now
 
+    def lasts_s(self, now: float) -> float:
+        """Since when."""
+        return now - self._since
+
     def notes(self, now: float, source: str) -> list[str]:
         """What people are to know; `source` is where the bindings come from."""
-        silent_s = now - self._since
+        silent_s = self.lasts_s(now)
         if silent_s < SILENT_S:
             return []
         return [f"nothing heard from the registrar for {silent_s:.0f} s; bindings are those of {source}"]

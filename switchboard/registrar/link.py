@@ -8,6 +8,7 @@ full the thread waits. While the server is away it tries again every RETRY_S, an
 import os
 import queue
 import threading
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Final
 
@@ -106,7 +107,7 @@ class Link:
             except RemoteError as error:
                 self.error, self.is_up = error, False
                 self._looked.set()
-                self._wake()
+                self.wake()
             if pause_s:
                 self._stirred.wait(pause_s)
                 self._stirred.clear()
@@ -152,7 +153,7 @@ class Link:
         if not self.is_up:
             self.is_up = True
             self._looked.set()
-            self._wake()
+            self.wake()
 
     def _put(self, news: News) -> None:
         while not self._stopped.is_set():
@@ -160,8 +161,10 @@ class Link:
                 self._news.put(news, timeout=_STOP_S)
             except queue.Full:
                 continue
-            self._wake()
+            self.wake()
             return
 
-    def _wake(self) -> None:
-        os.eventfd_write(self.fd, 1)
+    def wake(self) -> None:
+        """Make `fd` readable; from any thread."""
+        with suppress(OSError):  # it was closed meanwhile
+            os.eventfd_write(self.fd, 1)

@@ -21,7 +21,7 @@ from switchboard.registrar.redis_scripts import FOLLOW, PUT, SCHEMA
 from switchboard.registrar.redis_url import RedisUrl
 from switchboard.registrar.remote import ABSENT, Followed, Kept, Outcome, Put, RemoteError
 
-TIMEOUT_S: Final = 2.0
+TIMEOUT_S: Final = 1.0
 """A server that does not answer for this time is away."""
 USERS_AT_ONCE: Final = 64
 """In one step of the server; a pipeline has as many steps as are needed."""

@@ -6,12 +6,18 @@ A batch goes to the location first, each user under the condition that the versi
 Then it goes into the file, then answers leave. Where the condition fails for some users, the batch ends by `Conflict`:
 what was done of it is kept, with what the location has of these users, and the caller repeats the rest.
 
+A server may be slow, or hang. So a batch waits for it for `patience_s` only, and ends by `Late`: nothing of it is kept.
+The put goes on in a thread. When its outcome is there, `go_on` takes over what has happened, as after a conflict, and
+the caller repeats the rest, or all. Until then nothing else is put.
+
 What others have changed comes by the `Link`, and is put into the file by `go_on`. When all users have been read, those
 of whom the location knows less than this registrar are put there, with what is left of their lifetimes.
 """
 
 import errno
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -19,9 +25,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from switchboard.codec import CodecError, list_head, pack, unpack
 from switchboard.registrar.link import Link, News, Sign
-from switchboard.registrar.remote import ABSENT, Kept, Put, Remote, RemoteError
+from switchboard.registrar.remote import ABSENT, Kept, Outcome, Put, Remote, RemoteError
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.registrar.store import Change, Conflict
+from switchboard.registrar.store import Change, Conflict, Late
 from switchboard.registrar.user_table import (
     EXPIRES_AT,
     UserTable,
@@ -54,8 +60,18 @@ class _News(NamedTuple):
     record: bytes
 
 
+class _Flight(NamedTuple):
+    """What is being put, and who is to be told of it."""
+
+    puts: Sequence[Put]
+    records: Mapping[str, bytes]
+    outcomes: Future[list[Outcome]]
+    told: list[Late]
+    is_pushed: bool
+
+
 class SharedStore(SqliteStore):
-    """See `Store`. `clock`: epoch s by which lifetimes count here."""
+    """See `Store`. `clock`: epoch s by which lifetimes count here. `patience_s`: that of a batch with the location."""
 
     def __init__(
         self,
@@ -63,9 +79,13 @@ class SharedStore(SqliteStore):
         location: Location,
         clock: Callable[[], float],
         make_link: Callable[[Remote], Link] = Link,
+        patience_s: float = math.inf,
     ) -> None:
         super().__init__(path)
-        self.conflicts = self.pushed = 0
+        self.conflicts = self.pushed = self.late = 0
+        self._patience_s = patience_s
+        self._executor = ThreadPoolExecutor(1, "puts")
+        self._flight: _Flight | None = None
         self._clock = clock
         self._versions: dict[str, int] = {}
         self._made: dict[str, int] = {}  # versions of what is in the location, and not yet in the file
@@ -133,21 +153,57 @@ class SharedStore(SqliteStore):
             self._put_of(user, record, self._versions.get(user, ABSENT)) for user, record in records.items()
         ]
         try:
-            outcomes = self._remote.put(puts)
+            outcomes = self._put_there(puts, records)
         except RemoteError as error:
             self._fail(error)
             raise NotWritten(str(error)) from error
-        done = [
-            _News(put.user, outcome.kept.version, records[put.user])
-            for put, outcome in zip(puts, outcomes, strict=True)
-            if outcome.is_done
-        ]
-        if len(done) == len(puts):
+        done, others = _sorted(puts, outcomes, records)
+        if not others:
             self._made = {each.user: each.version for each in done}
             return
-        others = [outcome.kept for outcome in outcomes if not outcome.is_done]
         self._done = [*done, *filter(None, map(self._learnt, others))]
         raise Conflict({kept.user for kept in others})
+
+    def _put_there(
+        self, puts: Sequence[Put], records: Mapping[str, bytes], *, is_pushed: bool = False
+    ) -> list[Outcome]:
+        """RemoteError; Late."""
+        if self._flight is not None:
+            raise _awaiting(self._flight)
+        if self._patience_s == math.inf:
+            return self._remote.put(puts)
+        outcomes = self._executor.submit(self._remote.put, puts)
+        if not wait([outcomes], self._patience_s).done:
+            self.late += 1
+            self._flight = _Flight(puts, records, outcomes, [], is_pushed)
+            outcomes.add_done_callback(lambda _: self._link.wake())
+            raise _awaiting(self._flight)
+        return outcomes.result()
+
+    def _land(self, flight: _Flight) -> None:
+        """Take over what a late put has done. Only who has put it first is told of it; others have to try."""
+        self._flight = None
+        users: set[str] | None = None
+        try:
+            done, others = _sorted(flight.puts, flight.outcomes.result(), flight.records)
+        except RemoteError as error:
+            self._fail(error)
+        else:
+            self.conflicts += len(others)
+            self.pushed += len(done) if flight.is_pushed else 0
+            if self._keep(filter(self._is_news, [*done, *filter(None, map(self._learnt, others))])):
+                users = {kept.user for kept in others}
+        for number, late in enumerate(flight.told):
+            late.tell(None if number else users)
+
+    def _is_news(self, news: _News) -> bool:
+        """Whether it is later than what is known, and another record."""
+        if news.version <= self._versions.get(news.user, ABSENT):
+            return False
+        if self._has(news):
+            self._versions[news.user] = news.version
+            return False
+        return True
 
     def _learnt(self, kept: Kept) -> _News | None:
         """What a conflict has shown. If the location knows an earlier version than we do, ours stays."""
@@ -173,11 +229,11 @@ class SharedStore(SqliteStore):
             return None
         return _News(kept.user, kept.version, record)
 
-    def _keep(self, news: Iterable[_News]) -> None:
-        """Take over what is in the location already. What cannot be written is read once more."""
+    def _keep(self, news: Iterable[_News]) -> bool:
+        """Take over what is in the location already. What cannot be written is read once more: False."""
         taken = list(news)
         if not taken:
-            return
+            return True
         self._is_shared = False
         try:
             with super().batch() as change:
@@ -186,11 +242,12 @@ class SharedStore(SqliteStore):
                     self.table.take(pack_records([each.record]), 0, self.number + 1)
         except NotWritten:
             self._link.reload()
-            return
+            return False
         finally:
             self._is_shared = True
         self._note({each.user: each.version for each in taken})
         self._changes.append(change)
+        return True
 
     def take_changes(self) -> list[Change]:
         """As in `Store`."""
@@ -205,11 +262,16 @@ class SharedStore(SqliteStore):
     @property
     def is_waiting(self) -> bool:
         """As in `Store`."""
-        return not self.writing.error and bool(self._to_push or self._link.is_waiting)
+        if self._flight is not None and self._flight.outcomes.done():
+            return True
+        can_push = bool(self._to_push) and self._flight is None
+        return not self.writing.error and (can_push or self._link.is_waiting)
 
     def go_on(self) -> None:
         """As in `Store`: take over some of what others have changed, or put some of what they have lost."""
         self._link.heard()
+        if self._flight is not None and self._flight.outcomes.done():
+            self._land(self._flight)
         if not (self.writing.error or self._link.is_up):
             self._note_failure()
         if self.writing.error:
@@ -217,7 +279,7 @@ class SharedStore(SqliteStore):
         news = self._link.take()
         if news is not None:
             self._take(news)
-        elif self._to_push:
+        elif self._to_push and self._flight is None:
             self._push()
 
     def _take(self, news: News) -> None:
@@ -254,22 +316,24 @@ class SharedStore(SqliteStore):
         self._to_push |= dict.fromkeys((user for user in self.table.users() if user not in seen), ABSENT)
 
     def _push(self) -> None:
-        puts = []
+        puts, records = [], {}
         now_at = self._clock()
         for user in list(islice(self._to_push, PUSHED_AT_ONCE)):
             version = self._to_push.pop(user)
             bindings = [each for each in bindings_in(self.table.get(user)) if each.expires_at > now_at]
             if bindings or version != ABSENT:
-                puts.append(self._put_of(user, pack_record(user, bindings), version))
+                records[user] = pack_record(user, bindings)
+                puts.append(self._put_of(user, records[user], version))
         try:
-            outcomes = self._remote.put(puts) if puts else []
+            outcomes = self._put_there(puts, records, is_pushed=True) if puts else []
+        except Late:
+            return
         except RemoteError as error:
             self._fail(error)
             return
-        done = [outcome.kept for outcome in outcomes if outcome.is_done]
+        done, others = _sorted(puts, outcomes, records)
         self.pushed += len(done)
-        self._note({kept.user: kept.version for kept in done})
-        others = (outcome.kept for outcome in outcomes if not outcome.is_done)
+        self._note({each.user: each.version for each in done})
         self._keep(filter(None, map(self._learnt, others)))
 
     def try_again(self) -> bool:
@@ -298,6 +362,7 @@ class SharedStore(SqliteStore):
             "location.up": int(self._link.is_up),
             "location.conflicts": self.conflicts,
             "location.pushed": self.pushed,
+            "location.late": self.late,
             "location.loads": self._link.loads,
             "location.foreign": self._link.foreign,
         }
@@ -305,8 +370,28 @@ class SharedStore(SqliteStore):
     def close(self) -> None:
         """Let go of the file and the location."""
         self._link.close()
-        self._remote.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._flight is None:
+            self._remote.close()
         super().close()
+
+
+def _awaiting(flight: _Flight) -> Late:
+    late = Late()
+    flight.told.append(late)
+    return late
+
+
+def _sorted(
+    puts: Sequence[Put], outcomes: Sequence[Outcome], records: Mapping[str, bytes]
+) -> tuple[list[_News], list[Kept]]:
+    """What of it has happened, and what is there instead of the rest."""
+    done = [
+        _News(put.user, outcome.kept.version, records[put.user])
+        for put, outcome in zip(puts, outcomes, strict=True)
+        if outcome.is_done
+    ]
+    return done, [outcome.kept for outcome in outcomes if not outcome.is_done]
 
 
 def _moved(record: bytes, by_s: float) -> bytes:

@@ -74,6 +74,22 @@ class Conflict(NotWritten):
         self.users = users
 
 
+class Late(NotWritten):
+    """It is not known yet whether the changes of a batch happen, and nobody waits for it (`Store.go_on` finds out).
+
+    `is_known`; then `users`: the puts of these have not happened, all others have; None: all is to be repeated.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the location has not answered yet")
+        self.is_known = False
+        self.users: Set[str] | None = None
+
+    def tell(self, users: Set[str] | None) -> None:
+        """It is known now."""
+        self.is_known, self.users = True, users
+
+
 class Store(Protocol):
     """Bindings by user, all of them in memory. `now_at`: epoch seconds.
 
@@ -92,7 +108,7 @@ class Store(Protocol):
     def batch(self) -> AbstractContextManager[Change]:
         """Gather writes: durable when the context ends, undone if it ends by an exception, as by NotWritten.
 
-        Conflict: some of them have not happened.
+        Conflict: some of them have not happened. Late: that is not known yet.
         """
 
     def expiring(self) -> AbstractContextManager[Change]:

@@ -24,7 +24,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
+from switchboard.core.dial_plan import DialPlan
 from switchboard.postgres.url import is_postgres
+from switchboard.settings.dialplan import DialPlanSettings, dial_plan
 from switchboard.settings.hosts import HostSettings, listed_routers, place
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
@@ -98,6 +100,8 @@ class UserSettings(BaseModel):
 
     language: str | None = None
     auth_algorithms: Algorithms | None = Field(default=None, min_length=1)
+    numbers: tuple[str, ...] = ()
+    dial_class: str = ""
 
 
 def _user_tables(value: object) -> object:
@@ -133,6 +137,9 @@ class Settings(BaseSettings):
         "bytes of a request, up to 65535, above which it goes by TCP where the phone has it; 0: never",
         ge=0,
         le=65535,
+    )
+    private_names: bool = _setting(
+        True, "true (name servers may lead requests to private addresses) or false"
     )
     tls: bool = _setting(False, "true or on (TLS at tls_port, as tls among transports), or false")
     tls_port: int = _setting(5061, "a TCP port from 1 to 65535", ge=1, le=65535)
@@ -184,11 +191,16 @@ class Settings(BaseSettings):
     ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")
     users: UserTables = _setting(
         {},
-        "tables [users.NAME] with a language, or auth_algorithms as below; "
+        "tables [users.NAME] with a language, auth_algorithms as below, numbers, or a dial_class; "
         'in the environment JSON: {"NAME": {"language": "sk"}}; or a URL, which stands for users_store',
     )
     users_store: UsersStore = _setting(
         "sqlite", "where users and passwords are: sqlite (a file in data_dir), or postgresql://HOST/DB"
+    )
+    dialplan: DialPlanSettings = _setting(
+        DialPlanSettings(),
+        "a table [dialplan] with emergency, emergency_to and [[dialplan.rules]]: match, to, and maybe name, strip, "
+        "prepend, classes; in the environment JSON",
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
@@ -328,6 +340,11 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_numbers_of_users(self) -> "Settings":
+        self.make_dial_plan()
+        return self
+
+    @model_validator(mode="after")
     def _check_replicas(self) -> "Settings":
         if self.location_wait_replicas and is_postgres(self.location):
             raise ValueError(
@@ -370,6 +387,12 @@ class Settings(BaseSettings):
         elif self.console_url:
             raise ValueError("console_url needs console_password, which is empty: set it, too")
         return self
+
+    def make_dial_plan(self) -> DialPlan | None:
+        """Return the dial plan; None if there is none."""
+        numbers = {name: user.numbers for name, user in self.users.items()}
+        classes = {name: user.dial_class for name, user in self.users.items()}
+        return dial_plan(self.dialplan, numbers, classes)
 
     @property
     def here(self) -> str:
@@ -517,7 +540,7 @@ def load_settings() -> Settings:
 
 def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
-    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("hosts", "access")}
+    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("hosts", "access", "dialplan")}
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
     return SettingsError(message, f"bad setting {key}")

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from switchboard.bus.context import BusContext, KeysError, load_keys
+from switchboard.bus.context import BusContext, Keys, KeysError, load_keys
 from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
 from switchboard.clock import SteadyClock
 from switchboard.settings.hosts import (
@@ -15,7 +15,7 @@ from switchboard.settings.hosts import (
     place,
     workers_of,
 )
-from switchboard.settings.model import Settings, SettingsError
+from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.types import OFF
 
 MAX_NUMBER = 1000
@@ -31,15 +31,29 @@ def open_context(settings: Settings) -> BusContext:
     """Return a context with the keys that this host needs; SettingsError if one is missing."""
     if not settings.hosts:
         return BusContext()
-    addresses = {name: host.address for name, host in settings.hosts.items()}
-    read_keys = partial(load_keys, settings.keys_path, settings.here, addresses)
     try:
-        keys = read_keys()
+        keys = _load_keys(settings, settings)
     except KeysError as error:
         raise SettingsError(str(error), "a key is missing") from error
     context = BusContext()
-    context.keys, context.read_keys = keys, read_keys
+    context.keys, context.read_keys = keys, partial(_reload_keys, settings)
     return context
+
+
+def _load_keys(settings: Settings, now: Settings) -> Keys:
+    """Of the hosts of `now`."""
+    return load_keys(
+        settings.keys_path, settings.here, {name: host.address for name, host in now.hosts.items()}
+    )
+
+
+def _reload_keys(settings: Settings) -> Keys:
+    """With those of hosts that the settings have got since: a new host is let in before we start again. KeysError."""
+    try:
+        now = load_settings()
+    except SettingsError:
+        now = settings
+    return _load_keys(settings, now if settings.here in now.hosts else settings)
 
 
 def clock_of(settings: Settings) -> SteadyClock:

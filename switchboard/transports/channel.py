@@ -6,7 +6,7 @@ be replaced at any time: the channel of its successor is fed with the pending oc
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 
 class ChannelError(Exception):
@@ -70,3 +70,21 @@ class Channel(Protocol):
 
     def farewell(self, reason: str, /) -> bytes:
         """Return the octets to write before we close the connection; `reason` is a sentence."""
+
+
+class Beginning(Channel, Protocol):
+    """One that begins with a handshake, behind which another process could go on."""
+
+    __slots__ = ()
+
+    @property
+    def is_shaking_hands(self) -> bool:
+        """Whether the handshake has not ended."""
+
+    def begin(self, octets: bytes) -> list[bytes]:
+        """As `feed`, but what came behind the handshake is `pending`, until `feed` is called, with b"" or with more."""
+
+
+def beginning(channel: Channel) -> Beginning | None:
+    """Return the channel if its handshake has not ended."""
+    return cast(Beginning, channel) if getattr(channel, "is_shaking_hands", False) else None

@@ -7,14 +7,21 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import NamedTuple
 
-from switchboard.core.commands import Lookup
-from switchboard.sip.respond import Hop
+from switchboard.core.commands import Lookup, NextHop
+
+
+class Service(NamedTuple):
+    """One server of a name: its addresses, IPv6 first. The lowest `rank` is tried first, equal ones by `weight`."""
+
+    rank: int
+    weight: int
+    hops: tuple[NextHop, ...]
 
 
 class Found(NamedTuple):
-    """Where a name leads, IPv6 first; how long that holds (s); whether the servers had an answer at all."""
+    """Where a name leads; how long that holds (s); whether the name servers had an answer at all."""
 
-    hops: tuple[Hop, ...]
+    services: tuple[Service, ...]
     lasts_s: float
     is_answered: bool = True
 

@@ -19,6 +19,8 @@ Given = list[Any]
 """Of a connection: serial number, transport, since when (epoch s), whether it is a stranger's, whether a process before
 has had it, address and port of the peer, which may be behind a proxy, the user, and what the one who gave it has said
 of it (`Handed`, or [])."""
+Accepted = tuple[bytes, int, str, int, float]
+"""Of a connection: serial number, transport, address and port of the peer, since when (epoch s)."""
 Handed = list[Any]
 """Of a connection in TLS, when it was given: how many octets the kernel had given to us, and the channel's state of
 reading behind them; how many it had accepted from us, and that of writing. Secret."""
@@ -38,7 +40,7 @@ class Word(IntEnum):
     GOT = 4
     """It has got so many more of those that it was given."""
     TABLE = 5
-    """Here is the table; with the descriptor."""
+    """Here is the table, and where you accept; with the descriptors, that of the table first."""
     TAKE = 6
     """Here are connections; with their descriptors."""
     ALL = 7
@@ -47,6 +49,8 @@ class Word(IntEnum):
     """Somebody else gives a connection, whose handshake has ended; with the descriptor."""
     USERS = 9
     """Who has registered over connections."""
+    ACCEPTED = 10
+    """It has accepted connections; with the descriptors."""
 
 
 def visit(path: Path) -> socket.socket:

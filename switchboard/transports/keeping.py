@@ -1,6 +1,8 @@
 """The edge's parent keeps the connections of its edge-streams, so that these may be replaced (unix(7), SCM_RIGHTS).
 
-The keeper accepts connections, and holds a duplicate of each descriptor. It listens at a Unix socket in the run
+The keeper accepts connections, and holds a duplicate of each descriptor. Where connections begin with a TLS handshake,
+which no other process can go on with, it leaves accepting to the edge-stream, if that is the only one, and is given
+a duplicate before the first message leaves the edge-stream. It listens at a Unix socket in the run
 directory. An edge-stream connects, says its number, and gets the table of its output and all connections that are
 its; later it gets the new ones, and tells which it has made itself, which have ended, which are of somebody whom it
 knows, and of whom. The end of the Unix connection shows that the process is gone. Another process of ours (the console)
@@ -21,11 +23,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from switchboard import codec
-from switchboard.sip.flow import SERIAL_OCTETS
-from switchboard.transports.keeper_words import MESSAGE_OCTETS, Handed, Word
+from switchboard.sip.flow import SERIAL_OCTETS, is_secure
+from switchboard.transports.keeper_words import AT_ONCE, MESSAGE_OCTETS, Accepted, Handed, Word
 from switchboard.transports.kept import Kept, KeptStream
 from switchboard.transports.stream_table import make_table
-from switchboard.transports.tcp_sockets import set_options, set_up
+from switchboard.transports.tcp_sockets import defer_accept, set_options, set_up
 
 _ACCEPTED_A_ROUND = 64
 _PAUSE_S = 1.0
@@ -67,10 +69,14 @@ class ConnectionKeeper:
         self._of_source: Counter[str] = Counter()
         self._store, self._stored = store, set[bytes]()
         tables = store.take_tables() if store else {}
+        lent = [(each.fileno(), transport) for each, transport in listeners if is_secure(transport)]
+        lent = lent if streams == 1 else []  # otherwise they are to have as many connections each
         self._streams = [
-            KeptStream(number, self._strangers, self._table_of(number, tables)) for number in range(streams)
+            KeptStream(number, self._strangers, self._table_of(number, tables), lent)
+            for number in range(streams)
         ]
         self._take_over(tables)
+        self._lent = {fd for fd, _ in lent}
         self._listeners = listeners
         self._paused_until: float | None = None
         path.unlink(missing_ok=True)  # who held the component before has gone
@@ -136,6 +142,9 @@ class ConnectionKeeper:
     def _listen(self) -> None:
         for listener, transport in self._listeners:
             set_options(listener)  # whoever is accepted has them, too
+            if listener.fileno() in self._lent:
+                defer_accept(listener)
+                continue
             self.watched[listener.fileno()] = lambda listener=listener, transport=transport: (  # type: ignore[misc]
                 self._accept(listener, transport)
             )
@@ -171,13 +180,16 @@ class ConnectionKeeper:
             self.refused += 1
             sock.close()
             return
-        self.accepted += 1
         stream = min(self._streams, key=lambda each: len(each.kept))
         serial = secrets.token_bytes(SERIAL_OCTETS)
         kept = Kept(sock.detach(), transport, source, port, time.time())
-        self._strangers[serial] = self._strangers_of.setdefault(source, {})[serial] = kept
-        self._of_source[source] += 1
+        self._note_stranger(serial, kept)
         stream.add(serial, kept, handed)
+
+    def _note_stranger(self, serial: bytes, kept: Kept) -> None:
+        self.accepted += 1
+        self._strangers[serial] = self._strangers_of.setdefault(kept.source, {})[serial] = kept
+        self._of_source[kept.source] += 1
 
     def _has_room(self, source: str) -> bool:
         is_over = self._of_source[source] >= self._most_of_source and not self._is_exempt(source)
@@ -192,6 +204,18 @@ class ConnectionKeeper:
             self._of_source[kept.source] += 1
             self._store_known(stream, serial)
             return
+        self._refuse(kept)
+
+    def _keep_accepted(self, stream: KeptStream, accepted: Accepted, fd: int) -> None:
+        serial, transport, source, port, since_at = accepted
+        kept = Kept(fd, transport, source, port, since_at)
+        if self._has_room(source):
+            self._note_stranger(serial, kept)
+            stream.kept[serial] = kept
+        else:
+            self._refuse(kept)
+
+    def _refuse(self, kept: Kept) -> None:
         self.refused += 1
         with suppress(OSError), socket.socket(fileno=kept.fd) as sock:
             sock.shutdown(socket.SHUT_RDWR)
@@ -307,6 +331,9 @@ class ConnectionKeeper:
                     stream.got(number)
             case [Word.MADE, bytes(serial), int(transport), str(source), int(port), float(since_at)], [fd]:
                 self._keep_made(stream, serial, Kept(fd, transport, source, port, since_at))
+            case [Word.ACCEPTED, list(several)], fds if len(several) == len(fds):
+                for accepted, fd in zip(several, fds, strict=True):
+                    self._keep_accepted(stream, accepted, fd)
             case [Word.CLOSED, list(serials)], []:
                 for serial in serials:
                     self._forget(serial)
@@ -324,7 +351,7 @@ def _receive(link: socket.socket) -> tuple[bytes, list[int]]:
     That somebody has gone without reading all is told once, before what it has said.
     """
     try:
-        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, AT_ONCE, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
-        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, 1, socket.MSG_CMSG_CLOEXEC)
+        message, fds, _, _ = socket.recv_fds(link, MESSAGE_OCTETS, AT_ONCE, socket.MSG_CMSG_CLOEXEC)
     return message, fds

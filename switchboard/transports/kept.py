@@ -22,12 +22,20 @@ class Kept(NamedTuple):
 class KeptStream:
     """Those of edge-stream `number`, and its process as long as that is there. `strangers`: the serials of strangers'.
 
-    `table`: the descriptor of its table.
+    `table`: the descriptor of its table. `listeners`: the descriptors of those where its process accepts, and their
+    transports.
     """
 
-    def __init__(self, number: int, strangers: Collection[bytes], table: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        strangers: Collection[bytes],
+        table: int,
+        listeners: Collection[tuple[int, int]] = (),
+    ) -> None:
         self.number = number
         self.table = table
+        self._listeners = listeners
         self.kept: dict[bytes, Kept] = {}
         self.link: socket.socket | None = None
         self._strangers = strangers
@@ -75,7 +83,9 @@ class KeptStream:
         self.link, self._given, self._got, self._is_complete = link, 0, 0, False
         self._to_confirm.clear()
         self._to_give = dict(self.kept)
-        socket.send_fds(link, [codec.pack([Word.TABLE])], [self.table])
+        transports = [transport for _, transport in self._listeners]
+        fds = [self.table, *(fd for fd, _ in self._listeners)]
+        socket.send_fds(link, [codec.pack([Word.TABLE, transports])], fds)
         self.give()
 
     def got(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Resolves a name as RFC 3263 §4.2 says for a transport: SRV unless a port is given, then addresses (I/O rim).
+"""Resolves a name as RFC 3263 §4 says: NAPTR and SRV unless a port is given, then addresses (I/O rim).
 
 The hosts file is read first: an entry of the operator there needs no server. Everything else is asked of the name
 servers in resolv.conf, with its search, ndots and timeout. Both files are read again when they change. Other sources
@@ -8,7 +8,9 @@ tell how long an answer is valid. Nothing here blocks: look-ups are tasks of one
 
 import asyncio
 import os
+import random
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -17,14 +19,15 @@ import dns.exception
 import dns.resolver
 
 from switchboard.bus.endpoints import is_address
-from switchboard.core.commands import Lookup
-from switchboard.sip.flow import TCP, TLS, default_port
-from switchboard.sip.respond import Hop
-from switchboard.transports.desk import Desk, Found
+from switchboard.core.commands import Lookup, NextHop
+from switchboard.sip.flow import default_port
+from switchboard.sip.translation import is_private
+from switchboard.transports.desk import Desk, Found, Service
+from switchboard.transports.services import MOST, Named, Way, in_turn, named, ways_by_naptr, ways_of
 
 HOSTS, SERVERS = Path("/etc/hosts"), Path("/etc/resolv.conf")
 LIMIT_S = 4.0
-"""Of one look-up: half for SRV, half for the addresses."""
+"""Of one look-up: a third for NAPTR and the usual SRV names, one for SRV names of NAPTR, one for the addresses."""
 TRY_S = 1.0
 """Of one question to one server, so that another one, or another try, has its time."""
 LONGEST_S = 86_400.0
@@ -33,7 +36,6 @@ LONGEST_NEGATIVE_S = 3_600.0
 FAILURE_S = 5.0
 """The time without new questions after no server had an answer (RFC 9520 §3.2)."""
 DNS_PORT = 53
-_SERVICES = {TCP: "_sip._tcp", TLS: "_sips._tcp"}
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -47,24 +49,51 @@ _NONE = _Records((), LONGEST_S)
 
 
 class Names:
-    """The machine's own view of names."""
+    """The machine's own view of names. `may_be_private`: whether name servers may name private addresses."""
 
-    def __init__(self, hosts: Path = HOSTS, servers: Path = SERVERS, port: int = DNS_PORT) -> None:
+    def __init__(
+        self,
+        hosts: Path = HOSTS,
+        servers: Path = SERVERS,
+        port: int = DNS_PORT,
+        random: Callable[[], float] = random.random,
+        may_be_private: bool = True,
+    ) -> None:
+        self._random = random
+        self._may_be_private = may_be_private
         self._hosts = _Kept(hosts, read_hosts)
         self._servers = _Kept(servers, lambda path: _make_resolver(path, port))
 
     async def find(self, lookup: Lookup) -> Found:
         """Return where `lookup` leads, within LIMIT_S."""
-        host, port, transport = lookup
+        host, port, transport, _ = lookup
+        itself = Named(0, 0, host, port, transport)
         if known := self._known_here(host):
-            return Found(_hops(known, port, transport), 0.0)
-        name = f"{_SERVICES.get(transport, '_sip._udp')}.{host}"
-        service = _NONE if port is not None else await self._ask(name, "SRV")
-        if service.data:
-            host, port = _best(service.data)
-        addresses = await self._addresses(host)
-        lasts_s = min(service.lasts_s, addresses.lasts_s)
-        return Found(_hops(addresses.data, port, transport), lasts_s, addresses.is_answered)
+            return Found((_service(itself, known),), 0.0)
+        servers, lasts_s = ([itself], LONGEST_S) if port is not None else await self._servers_of(lookup)
+        chosen = list(islice(in_turn(servers or [itself], self._random), MOST))
+        all_records = await asyncio.gather(*(self._addresses(each.host) for each in chosen))
+        pairs = zip(chosen, all_records, strict=True)
+        services = tuple(_service(each, records.data) for each, records in pairs if records.data)
+        lasts_s = min(lasts_s, *(records.lasts_s for records in all_records))
+        is_answered = bool(services) or all(records.is_answered for records in all_records)
+        return Found(services, lasts_s, is_answered)
+
+    async def _servers_of(self, lookup: Lookup) -> tuple[list[Named], float]:
+        """The servers that SRV records name, and how long that holds; of NAPTR's transports, or of the usual ones."""
+        host, _, transport, is_named = lookup
+        ways = ways_of(host, transport, is_named)
+        questions = [self._ask(way.name, "SRV") for way in ways]
+        if is_named:
+            return _named(ways, await asyncio.gather(*questions))
+        naptr, *usual = await asyncio.gather(self._ask(host, "NAPTR"), *questions)
+        better = ways_by_naptr(naptr.data, transport)
+        if not better:
+            servers, lasts_s = _named(ways, usual)
+        else:
+            questions = [self._ask(way.name, "SRV") for way in better]
+            servers, lasts_s = _named(better, await asyncio.gather(*questions))
+        return servers, min(lasts_s, naptr.lasts_s)
 
     def _known_here(self, host: str) -> Sequence[str]:
         name = host.lower().rstrip(".")
@@ -81,13 +110,15 @@ class Names:
         both = await asyncio.gather(*(self._ask(host, kind, search=True) for kind in ("AAAA", "A")))
         some = [records for records in both if records.data] or both
         data = [each.address for records in some for each in records.data]
+        if not self._may_be_private:
+            data = [address for address in data if not is_private(address)]
         lasts_s = min(records.lasts_s for records in some)
         return _Records(data, lasts_s, bool(data) or all(records.is_answered for records in both))
 
     async def _ask(self, name: str, kind: str, search: bool = False) -> _Records:
         try:
             answer = await self._servers.get().resolve(
-                name, kind, raise_on_no_answer=False, search=search, lifetime=LIMIT_S / 2
+                name, kind, raise_on_no_answer=False, search=search, lifetime=LIMIT_S / 3
             )
         except dns.resolver.NXDOMAIN as error:
             responses = error.kwargs.get("responses", {}).values()
@@ -101,13 +132,18 @@ class Names:
         return _Records(list(answer), min(answer.chaining_result.minimum_ttl, longest_s))
 
 
-def _best(services: Iterable[Any]) -> tuple[str, int]:
-    best = min(services, key=lambda record: (record.priority, -record.weight))
-    return best.target.to_text(omit_final_dot=True).rstrip("."), int(best.port)
+def _named(ways: Sequence[Way], answers: Sequence[_Records]) -> tuple[list[Named], float]:
+    """The servers of all ways, and how long the answers hold: those that were needed to choose."""
+    servers: list[Named] = []
+    for place, (way, records) in enumerate(zip(ways, answers, strict=True)):
+        servers += named(records.data, way, place)
+    return servers, min(records.lasts_s for records in answers)
 
 
-def _hops(addresses: Iterable[str], port: int | None, transport: int) -> tuple[Hop, ...]:
-    return tuple((address, default_port(transport) if port is None else port) for address in addresses)
+def _service(server: Named, addresses: Iterable[str]) -> Service:
+    transport = server.transport
+    port = default_port(transport) if server.port is None else server.port
+    return Service(server.rank, server.weight, tuple(NextHop(each, port, transport) for each in addresses))
 
 
 def read_hosts(path: Path) -> dict[str, list[str]]:

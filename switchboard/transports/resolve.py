@@ -5,17 +5,18 @@ delays no other user. A name that is being asked for is not asked for again. An 
 a negative one.
 """
 
+import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from switchboard.bounded import Generations
-from switchboard.core.commands import Lookup, Question
+from switchboard.core.commands import Lookup, NextHop, Question
 from switchboard.core.domains import site_of
 from switchboard.sip.grammar import read_host_port
-from switchboard.sip.respond import Hop
-from switchboard.transports.desk import Desk, Found
+from switchboard.transports.desk import Desk, Found, Service
+from switchboard.transports.services import in_turn
 from switchboard.transports.turns import Turns, Waiting
 
 PATIENCE_S = 4.0
@@ -26,10 +27,11 @@ KEPT = 5_000
 NOTED, NOTED_S = 1_000, 60.0
 
 
-def _serve(desk: Desk) -> None:
+def serve_names(desk: Desk, may_be_private: bool = True) -> None:
+    """Ask the name servers, in a thread of its own; `may_be_private` as in `Names`."""
     from switchboard.transports.names import Names, serve
 
-    serve(desk, Names())
+    serve(desk, Names(may_be_private=may_be_private))
 
 
 @dataclass(slots=True)
@@ -44,7 +46,8 @@ class _Pending:
 class Resolver:
     """Answers questions about names; `fd` is readable while `answers` has something.
 
-    `reaches`: whether anything can be sent to an IP address. `serve`: what the thread does that asks. Counters:
+    `reaches`: whether anything can be sent to an IP address. `serve`: what the thread does that asks. `random`: evenly
+    from [0, 1). Counters:
     `waiting` names now; `asked` of the servers, `remembered` answers, `refused` since there were too many; `slow`: it
     took SLOW_S; `unanswered`: no server had an answer in time, or nobody was asked in time.
     """
@@ -52,17 +55,19 @@ class Resolver:
     def __init__(
         self,
         reaches: Callable[[str], object],
-        serve: Callable[[Desk], None] = _serve,
+        serve: Callable[[Desk], None] = serve_names,
         clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random.random,
     ) -> None:
         self.asked = self.remembered = self.refused = self.slow = self.unanswered = 0
         self._reaches = reaches
         self._clock = clock
+        self._random = random
         self._desk = Desk(serve)
         self._turns = Turns()
         self._pending: dict[Lookup, _Pending] = {}
-        self._known: Generations[Lookup, tuple[tuple[Hop, ...], float]] = Generations(KEPT)
-        self._answers: list[tuple[Lookup, Hop | None]] = []
+        self._known: Generations[Lookup, tuple[tuple[Service, ...], float]] = Generations(KEPT)
+        self._answers: list[tuple[Lookup, tuple[NextHop, ...]]] = []
         self._unanswered_at: deque[float] = deque(maxlen=NOTED)
 
     @property
@@ -92,8 +97,8 @@ class Resolver:
         if self._answers:
             self._desk.ring()
 
-    def answers(self) -> list[tuple[Lookup, Hop | None]]:
-        """Return the answers that have come; a hop of None means that the name leads nowhere."""
+    def answers(self) -> list[tuple[Lookup, tuple[NextHop, ...]]]:
+        """Return the answers that have come, the best hop first; no hop means that the name leads nowhere."""
         now = self._clock()
         for lookup, found in self._desk.take():
             self._take(lookup, found, now)
@@ -160,8 +165,8 @@ class Resolver:
         if not found.is_answered:
             self._note_unanswered(now)
         if found.lasts_s > 0:
-            self._known.put(lookup, (found.hops, now + found.lasts_s))
-        self._answer(lookup, found.hops)
+            self._known.put(lookup, (found.services, now + found.lasts_s))
+        self._answer(lookup, found.services)
 
     def _waits(self, waiting: Waiting) -> _Pending | None:
         """What is pending, if nobody is asked for it yet and it is the one that this question waits for."""
@@ -180,9 +185,11 @@ class Resolver:
             del self._pending[question.lookup]
             self._answer(question.lookup, ())
 
-    def _answer(self, lookup: Lookup, hops: tuple[Hop, ...]) -> None:
-        first = hops[0] if hops else None
-        self._answers.append((lookup, next((hop for hop in hops if self._reaches(hop[0])), first)))
+    def _answer(self, lookup: Lookup, services: Iterable[Service]) -> None:
+        """The weights decide anew for each answer (RFC 2782)."""
+        hops = [hop for service in in_turn(services, self._random) for hop in service.hops]
+        reached = tuple(hop for hop in hops if self._reaches(hop.host))
+        self._answers.append((lookup, reached or tuple(hops[:1])))
 
     def _note_unanswered(self, now: float) -> None:
         self.unanswered += 1

@@ -113,6 +113,11 @@ class Sender:
         """Whether all goes straight to the wire."""
         return self._way is Way.DIRECT
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what is put leaves: straight to the wire, or to an edge-tx that is there."""
+        return self.is_direct or self._edge.peer.is_connected
+
     def put_packed(self, count: int, items: bytes) -> None:
         """Add `count` packed items of one subject, one behind the other."""
         if count:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from switchboard.transports.channel import ChannelClosed, ChannelError
+from switchboard.transports.channel import ChannelClosed, ChannelError, beginning
 from switchboard.transports.connection import Connection, Due
 from switchboard.transports.stream_output import StreamOutput
 from switchboard.transports.stream_states import StreamStates
@@ -27,6 +27,7 @@ class Owner(Protocol):
 
     def __contains__(self, connection: Connection) -> bool: ...
     def end(self, connection: Connection, cause: str) -> None: ...
+    def keep(self, connection: Connection) -> None: ...
 
 
 class StreamInput:
@@ -124,20 +125,34 @@ class StreamInput:
                 self._end_midway(connection, now)
 
     def _feed(self, connection: Connection, octets: bytes, now: float) -> None:
+        begins = beginning(connection.channel)
+        if begins is None:
+            self._feed_to(connection.channel.feed, connection, octets, now)
+            return
+        self._feed_to(begins.begin, connection, octets, now)
+        if begins.pending and connection in self._owner and not begins.is_shaking_hands:
+            self._feed_to(begins.feed, connection, b"", now)  # the handshake is done with by now
+
+    def _feed_to(
+        self, feed: Callable[[bytes], list[bytes]], connection: Connection, octets: bytes, now: float
+    ) -> None:
         error: ChannelError | None = None
         channel = connection.channel
         try:
-            messages = channel.feed(octets)
+            messages = feed(octets)
         except ChannelError as found:
             error, messages = found, found.messages
         due: Sequence[Due] = ()
         if messages:
+            self._owner.keep(connection)
             connection.received += len(messages)
             self.received += len(messages)
             due = self._take(connection, messages, now)
         if connection not in self._owner:
             return
         if said := channel.take_output():
+            if beginning(channel) is None:
+                self._owner.keep(connection)
             self._output.write(connection, said, now)
         else:
             self._output.note(connection, connection.output_end)

@@ -9,6 +9,7 @@ All descriptors are in one epoll instance, edge-triggered, since input that wait
 for ever otherwise.
 """
 
+import secrets
 import select
 import socket
 import sys
@@ -19,8 +20,8 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from switchboard.sip.advertised import seen_address
-from switchboard.sip.flow import Flow, connection_of, is_secure
-from switchboard.transports.channel import ChannelError
+from switchboard.sip.flow import SERIAL_OCTETS, Flow, connection_of, is_secure
+from switchboard.transports.channel import ChannelError, beginning
 from switchboard.transports.channels import Channels
 from switchboard.transports.connection import Connection, Due, StreamLimits
 from switchboard.transports.dialling import Dialling
@@ -34,6 +35,7 @@ from switchboard.transports.stream_table import StreamTable
 from switchboard.transports.tcp_counts import NOTHING, counts_of
 
 EVENTS_A_ROUND: Final = 256
+ACCEPTED_A_ROUND: Final = 64
 BACKLOG: Final = 64
 """Messages that wait for a connection that is being made."""
 MOST_HANDSHAKES, HANDSHAKES_OF_SOURCE = 1000, 250
@@ -49,6 +51,7 @@ _DISCARDED_AT_ONCE = 1 << 16
 _MOST_DISCARDED = 1 << 20
 _INPUT = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _EVENTS = _INPUT | select.EPOLLOUT
+_ACCEPT = select.EPOLLIN
 _ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
@@ -96,11 +99,14 @@ class Streams:
         self._dialling = Dialling(instance, link, channels, self, advertised)
         self._epoll = select.epoll()
         self._resting = Resting()
-        self._shaking = Shares(MOST_HANDSHAKES, HANDSHAKES_OF_SOURCE, _shakes_hands)
+        self._shaking = Shares(MOST_HANDSHAKES, HANDSHAKES_OF_SOURCE, _begins)
         self._by_serial: dict[bytes, Connection] = {}
         self._by_fd: dict[int, Connection] = {}
         now = time.monotonic()
         self._next_sweep, self._next_idle_sweep = now + SWEEP_S, now + IDLE_SWEEP_S
+        self._listeners = {each.fileno(): (each, transport) for each, transport in link.listeners}
+        self._is_listening = False
+        self._listen()
 
     @property
     def generation(self) -> int:
@@ -150,6 +156,45 @@ class Streams:
             self._epoll.register(fd, _EVENTS)
             self._begin(rested)
 
+    def _listen(self) -> None:
+        self._is_listening = True
+        for fd in self._listeners:
+            self._epoll.register(fd, _ACCEPT)
+
+    def _accept(self, listener: socket.socket, transport: int) -> bool:
+        """Take one that waits. Nobody else has it before it says something, as nobody could go on with it."""
+        try:
+            sock, (source, port, *_) = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return False
+        except OSError:  # the system has no descriptor left
+            self._is_listening = False
+            for fd in self._listeners:
+                self._epoll.unregister(fd)
+            return False
+        sock.setblocking(False)
+        channel = self._channels.accept(transport)
+        try:
+            local = sys.intern(sock.getsockname()[0])
+        except OSError:  # it has ended before we saw it
+            channel = None
+        if channel is None:
+            self.causes["not begun"] += 1
+            sock.close()
+            return True
+        local = seen_address(self._advertised, local, source)
+        serial = secrets.token_bytes(SERIAL_OCTETS)
+        flow = Flow(transport, local, source, port, connection_of(self._instance, serial))
+        connection = Connection(serial, sock, flow, channel, time.time())
+        self._link.tell_accepted((serial, transport, source, port, connection.since_at), sock.fileno())
+        self.enter(connection)
+        self._begin_handshake(connection)
+        return True
+
+    def _begin_handshake(self, connection: Connection) -> None:
+        if _begins(connection) and (oldest := self._shaking.begin(connection, connection.flow.host)):
+            self.end(oldest, "too many handshakes")
+
     def _wake(self, fd: int) -> Connection | None:
         """Something happens on a connection that rests; None if there is none, or it cannot go on."""
         rested = self._resting.take(fd)
@@ -184,8 +229,7 @@ class Streams:
         connection.is_stranger, connection.base, connection.given = is_stranger, *counts
         connection.slot, connection.user, connection.heard_at = slot, user, rested.since
         self._enter(connection)
-        if _shakes_hands(connection) and (oldest := self._shaking.begin(connection, source)):
-            self.end(oldest, "too many handshakes")
+        self._begin_handshake(connection)
         self._output.go_on(connection, counts.accepted)
         return connection if connection in self else None
 
@@ -213,23 +257,30 @@ class Streams:
 
     def serve(self, now: float) -> None:
         """Read and write where that is possible now."""
-        for fd, events in self._epoll.poll(0, EVENTS_A_ROUND):
-            self.serve_one(fd, events, now)
+        for _ in range(ACCEPTED_A_ROUND):
+            served = [self.serve_one(fd, events, now) for fd, events in self._epoll.poll(0, EVENTS_A_ROUND)]
+            if not any(served):
+                return
 
-    def serve_one(self, fd: int, events: int, now: float) -> None:
-        """The same of one descriptor, at which epoll(7) has seen `events`."""
+    def serve_one(self, fd: int, events: int, now: float) -> bool:
+        """The same of one descriptor, at which epoll(7) has seen `events`; return whether a connection was accepted."""
         connection = self._by_fd.get(fd) or self._wake(fd)
         if connection is None:
-            return
+            return fd in self._listeners and self._accept(*self._listeners[fd])
         if connection.backlog is not None:
             self._dialling.settle(connection, now)
-            return
+            return False
         if events & select.EPOLLOUT and connection.ring is not None:
             self._output.push(connection, now)
         if events & _ENDED:
             connection.has_ended = True
         if events & (select.EPOLLIN | _ENDED) and connection in self:
             self._input.read(connection, now)
+        return False
+
+    def keep(self, connection: Connection) -> None:
+        """Others are about to hear of it, or its peer hears more than a handshake: the keeper is to have it."""
+        self._link.hurry(connection.serial)
 
     def acknowledge(self, now: float) -> None:
         """Consume input whose messages have been taken."""
@@ -294,7 +345,9 @@ class Streams:
 
     def next_deadline(self) -> float:
         """When `handle_timer` is due (monotonic s)."""
-        pressing = self._output.stalled or self._input.midway or self._dialling.is_pressing
+        pressing = (
+            self._output.stalled or self._input.midway or self._dialling.is_pressing or not self._is_listening
+        )
         return self._next_sweep if pressing else self._next_idle_sweep
 
     def handle_timer(self, now: float) -> None:
@@ -364,6 +417,8 @@ class Streams:
         connection.recent = [*recent[1 - RECENT :], (now, message[:HEAD_OCTETS])]
 
     def _sweep(self, now: float) -> None:
+        if not self._is_listening:
+            self._listen()
         self._dialling.sweep(now, self._limits.dial_s)
         self._output.sweep(now, self._limits.stalled_s)
         self._input.sweep(now, self._limits.half_s)
@@ -381,8 +436,8 @@ class Streams:
                 self.end(connection, "idle stranger" if connection.is_stranger else "idle")
 
 
-def _shakes_hands(connection: Connection) -> bool:
-    return getattr(connection.channel, "is_shaking_hands", False)
+def _begins(connection: Connection) -> bool:
+    return beginning(connection.channel) is not None
 
 
 def _discard(sock: socket.socket) -> None:

@@ -51,6 +51,12 @@ def set_options(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_S * 1000)
 
 
+def defer_accept(listener: socket.socket) -> None:
+    """Have a connection wait for its first octets, a second at most, before it is accepted: its peer speaks first."""
+    with suppress(OSError):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+
+
 def dial(local: str, host: str, port: int) -> socket.socket:
     """Begin a connection to a numeric address, from `local` where that is possible ("": any). OSError, ValueError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -149,10 +149,15 @@ class TlsChannel:
         """As a Channel does."""
         if self._records:
             return self._read_records(octets)
+        if self._queue is not None:
+            messages = self.begin(octets)
+            return self._read_records(b"") if self._records else messages
         assert self._tls
-        if self._queue is None:
-            self._incoming.write(octets)
-            return self._read_tls()
+        self._incoming.write(octets)
+        return self._read_tls()
+
+    def begin(self, octets: bytes) -> list[bytes]:
+        """As a Beginning does."""
         self._refuse_plain(octets)
         self._incoming.write(octets)
         self._fed += len(octets)
@@ -240,12 +245,12 @@ class TlsChannel:
         queue, self._queue = self._queue, None
         if found and not self._tls.pending():
             self._records = TlsRecords(*found)
-            rest = self._incoming.read()
+            self._records.hold(self._incoming.read())
             self._tls = None
             del self._incoming, self._outgoing
         for message in queue:
             self._buffered += self._seal(self._inner.wrap(message))
-        return self._read_records(rest) if self._records else self._read_tls()
+        return [] if self._records else self._read_tls()
 
     def _read_records(self, octets: bytes) -> list[bytes]:
         records = self._records

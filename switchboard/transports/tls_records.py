@@ -306,6 +306,10 @@ class TlsRecords:
         """Whether the rest of a record has to come."""
         return len(self._held) > self._read or bool(self._fragment)
 
+    def hold(self, octets: bytes) -> None:
+        """Have the first octets of the peer wait for `feed`."""
+        self._held = octets
+
     def feed(self, octets: bytes) -> bytes:
         """Take octets of the peer (untrusted); return the data that is whole now. Then call `keep`.
 

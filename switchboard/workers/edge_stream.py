@@ -222,6 +222,7 @@ class EdgeStream(Actor):
             self._routers.next_at,
             self._tap.due_at,
             self._streams.next_deadline(),
+            self._link.due_at,
             *(due_at for due_at in marks if due_at is not None),
         )
 
@@ -236,13 +237,15 @@ class EdgeStream(Actor):
 
     def flush(self) -> None:
         """Cast what a drain has yielded, with the marks."""
+        now = time.monotonic()
+        if now >= self._link.due_at:
+            self._link.flush()  # before others hear of a connection
         for receiver in self._receivers:
-            receiver.ask(time.monotonic())
+            receiver.ask(now)
         super().flush()
         now = time.monotonic()
         for receiver in self._receivers:
             receiver.mark(now)
-        self._link.flush()
         if self._edge_filter.has_news:
             self._edge_filter.tell(now)
             for event, details in self._edge_filter.notices.take():

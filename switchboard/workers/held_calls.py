@@ -7,9 +7,9 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.bus.rpc import RpcGroup
 from switchboard.edge.held_calls import HeldCalls
-from switchboard.edge.in_service import InService
+from switchboard.edge.in_service import GIVEN_UP_S, InService
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, is_here, leaving_routers
+from switchboard.settings.site import endpoints_of, host_of, is_here, leaving_routers
 from switchboard.sip.dispatch import Dispatcher
 
 
@@ -34,6 +34,9 @@ def find_routers(
     routers, leaving = range(settings.routers), leaving_routers(settings)
     held_calls = HeldCalls(dispatcher, leaving, settings.data_dir / name, ask)
     here = [each for each in routers if is_here(f"router.{each}", settings)]
+    if len({host_of(f"router.{each}", settings) for each in routers}) > 1:
+        for peer in peers:
+            peer.give_up_after(GIVEN_UP_S)
     found = InService(
         dispatcher, held_calls, routers, here, lambda number: peers[number].is_connected, gone, leaving
     )

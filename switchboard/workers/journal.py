@@ -144,12 +144,19 @@ class JournalService(Actor):
         self._next_commit = time.monotonic() + GATHER_S
         if self._has_news:
             for router in self._journal.held:
-                self._peer(router.instance).send("call.held", [router.incarnation])
+                self._tell(router, "call.held", [router.incarnation])
 
     def _acknowledge(self) -> None:
         for router, number in list(self._unsaid.items()):
-            if self._peer(router.instance).send("call.acknowledged", [router.incarnation, number]):
+            if self._tell(router, "call.acknowledged", [router.incarnation, number]):
                 del self._unsaid[router]
+
+    def _tell(self, router: Router, subject: str, body: list[object]) -> bool:
+        """One that our settings do not know repeats what it has said until we are started again."""
+        if self._endpoints.knows(f"router.{router.instance}"):
+            return self._peer(router.instance).send(subject, body)
+        self._bad_casts += 1
+        return True
 
     def notes(self) -> list[str]:
         """What was lost of its file, and what the database lacks."""

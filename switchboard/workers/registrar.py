@@ -1,6 +1,7 @@
 """The registrar: binds the contacts of the users (RFC 3261 §10) and tells the routers of every change."""
 
 import os
+import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -29,7 +30,7 @@ from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.shared import SharedStore
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.registrar.store import Change, Conflict
+from switchboard.registrar.store import Change, Conflict, Late
 from switchboard.settings.local import own_domains
 from switchboard.settings.location import load_location, location_of
 from switchboard.settings.model import Settings, SettingsError, load_settings
@@ -45,6 +46,8 @@ from switchboard.workers.user_register import PAGES_KEPT, UserRegister, make_aut
 
 GATHER_S = 0.04
 """From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
+PATIENCE_S = 0.05
+"""A batch, and all else, waits this long for a shared location. A server that is well takes 1 to 5 ms."""
 _CHANGED = frames.head("location.changed")
 TELL_EVERY_S = 1.0
 """Between two announcements of the last change's number; expired bindings are looked for as often."""
@@ -116,6 +119,8 @@ class RegistrarService(Actor):
         self.writings = [self._store.writing, self._users.writing]
         self._gathering = BatchInterval(GATHER_S)
         self._frames: list[bytes] = []
+        self._late: tuple[Late, list[bytes], list[bytes]] | None = None
+        """A batch of which it is not known yet what became of it: its frames, and the answers if all is well."""
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
         self._is_purging = False
@@ -193,18 +198,36 @@ class RegistrarService(Actor):
         self._reception.begin()
         try:
             change, items = self._answer_all(taken, now)
+        except Late:
+            return  # `_go_on` answers them
         except (
             NotWritten
         ):  # nothing of it has happened; what changes nothing is answered, and all else refused
-            self._reception.undo()
-            self._registrar.take_displaced()
+            self._take_back()
             change, items = self._answer_all(taken, now)
+        self._hand_out(change, items, now)
+
+    def _take_back(self) -> None:
+        self._reception.undo()
+        self._registrar.take_displaced()
+
+    def _hand_out(self, change: Change, items: list[bytes], now: float) -> None:
         if failures := self._failures.take():
             self._failure_log.tell(failures, now)
         self._binding_log.tell(self._registrar.take_displaced(), now)
         self._publish(change)
         self._sender.put_packed(len(items), b"".join(items))
         self._tell_edge()
+
+    def _go_on(self, late: Late, taken: list[bytes], items: list[bytes]) -> None:
+        """It is known what became of a batch, or the location is away: then that is not waited for."""
+        self._late = None
+        if late.users is None:
+            self._take_back()
+            self._frames[:0] = taken
+            return
+        answers = self._repeat(rest_of(taken, items, late.users)) if late.users else items
+        self._hand_out(Change(), answers, time.monotonic())
 
     def _answer_all(self, taken: list[bytes], now: float) -> tuple[Change, list[bytes]]:
         """The answers to these frames, once what they change is durable. NotWritten."""
@@ -216,6 +239,9 @@ class RegistrarService(Actor):
                     self._store.keep_nonces(self._authenticator.take_changes())
         except Conflict as conflict:
             return Change(), self._repeat(rest_of(taken, items, conflict.users))
+        except Late as late:
+            self._late = late, taken, items
+            raise
         return change, items
 
     def _repeat(self, rest: Rest) -> list[bytes]:
@@ -259,7 +285,8 @@ class RegistrarService(Actor):
             deadline = min(deadline, self._next_try)
         elif self._grace:
             return 0.0
-        return 0.0 if self._frames or self._store.is_waiting else deadline
+        has_work = self._store.is_waiting or (self._frames and not self._late)
+        return 0.0 if has_work else deadline
 
     def handle_timer(self, now: float) -> None:
         """Remove some of what has expired; tell the routers the number of the last change, once in TELL_EVERY_S."""
@@ -372,17 +399,19 @@ class RegistrarService(Actor):
 
     def flush(self) -> None:
         """Answer what was gathered, after one commit for all."""
-        if self._frames:
-            self._take_registers(time.monotonic())
         if self._store.is_waiting:
             self._store.go_on()
             self._publish()
+        if self._late and (self._late[0].is_known or self._store.writing.error):
+            self._go_on(*self._late)
+        if self._frames and not self._late:
+            self._take_registers(time.monotonic())
         if self._connections.is_waiting and (now := time.monotonic()) >= self._next_unbinding:
             self._unbind(now)
         if self._naming and (now := time.monotonic()) >= self._next_naming:
             self._name_connections(now)
         self._sender.flush()
-        if not self._frames:
+        if not (self._frames or self._late):
             self._marks.give_back()  # behind the answers, on their way: with the mark they have arrived
         for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()
@@ -427,8 +456,21 @@ class RegistrarService(Actor):
                     removed = self._registrar.remove(user, contact, self._clock.at())
             except Conflict:
                 continue
+            except Late as late:
+                self._await(late)
+                if late.users == set():
+                    return removed
+                continue
             self._publish(change)
             return removed
+
+    def _await(self, late: Late) -> None:
+        """For an operator, who is told what became of it. NotWritten."""
+        fd = self._store.fd
+        while fd is not None and not late.is_known:
+            select.select([fd], [], [], RETRY_S)
+            self._store.go_on()
+        self._publish()
 
     def notes(self) -> list[str]:
         """What was lost of its files, whether anybody can register, and what is wrong with the clock."""
@@ -485,7 +527,7 @@ def open_store(settings: Settings, clock: SteadyClock) -> SqliteStore:
     location = location_of(settings, clock.at)
     if location is None:
         return SqliteStore(settings.store_path)
-    return SharedStore(settings.store_path, location, clock.at)
+    return SharedStore(settings.store_path, location, clock.at, patience_s=PATIENCE_S)
 
 
 def _wanted(patterns: dict[str, Any]) -> Wanted:

@@ -50,7 +50,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir
 from switchboard.sip.errors import ParseError
 from switchboard.storage.mending import reports
-from switchboard.transports.resolve import Resolver
+from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog
@@ -111,7 +111,9 @@ class RouterService(Actor):
         )
         self._users = self._follow_users(context, endpoints)
         self._source_address = SourceAddresses(settings)
-        self._resolver = Resolver(self._source_address)
+        self._resolver = Resolver(
+            self._source_address, partial(serve_names, may_be_private=settings.private_names)
+        )
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
@@ -236,10 +238,13 @@ class RouterService(Actor):
             return str(error)
 
     def _beat(self, now: float) -> None:
-        """Tell the edge that this router is there, and whether it wants new calls."""
+        """Tell the edge that this router is there, and whether it takes new calls: it has to know who is registered,
+        and to reach who sends.
+        """
         self._next_beat = now + BEAT_EVERY_S
+        is_ready = self._replica.is_loaded and self._follower.is_fresh(now) and self._sender.is_open
         for peer in (self._edge_rx, *self._sender.stream_peers):
-            peer.send("router.beat", [self._instance, self._drained.is_set])
+            peer.send("router.beat", [self._instance, not is_ready or self._drained.is_set])
 
     def _tell_held_calls(self, routers: frozenset[int]) -> bytes:
         sums = self._held_calls.sums(routers)
@@ -412,6 +417,7 @@ class RouterService(Actor):
             trusted=Trusted(settings.trusted),
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
+            dial_plan=settings.make_dial_plan(),
         )
         admission = (
             None
@@ -459,8 +465,8 @@ class RouterService(Actor):
             self._core.note_lag(now - stamp, now)
 
     def _take_answers(self, now: float) -> None:
-        for lookup, hop in self._resolver.answers():
-            self._core.resolved(lookup, hop, now, self._clock.at())
+        for lookup, hops in self._resolver.answers():
+            self._core.resolved(lookup, hops, now, self._clock.at())
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""

@@ -311,7 +311,7 @@ def test_a_name_is_looked_up_for_its_transport(transport: int) -> None:
     board.bind("lenka", f"sip:lenka@phone.example{NAMED[transport]}")
     board.receive(request("INVITE", f"sip:lenka@{HOST}"), lukas(UDP).flow)
     (lookup,) = board.lookups
-    assert lookup == Lookup("phone.example", None, transport)
+    assert lookup == Lookup("phone.example", None, transport, is_named=transport != UDP)
     board.resolve(lookup, ("10.0.0.12", 5070))
     assert [each.flow for each in board.sent()] == [Flow(transport, HOST, "10.0.0.12", 5070)]
 

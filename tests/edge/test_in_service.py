@@ -98,13 +98,24 @@ def test_one_that_is_back_gets_calls_again(path: Path) -> None:
     assert routers.in_service.notes() == []
 
 
+def test_one_that_beats_but_cannot_be_reached_is_not_back(path: Path) -> None:
+    routers = Routers(path)
+    routers.look(0, 1, 2)
+    routers.down.add(1)
+    assert routers.look(0, 2, times=2) == {0, 2}
+    assert routers.look(0, 1, 2, times=9) == {0, 2}
+    routers.down.clear()
+    routers.look(0, 1, 2)
+    assert routers.look(0, 1, 2) == {0, 1, 2}
+
+
 def test_one_that_is_drained_takes_no_new_calls_until_it_is_no_more(path: Path) -> None:
     routers = Routers(path)
     routers.look(0, 1, 2)
     routers.look(0, 1, 2, drained=(2,))
     assert routers.look(0, 1, 2, drained=(2,)) == {0, 1}
     assert routers.edge.dispatcher.ways[2] == 2, "its responses go there"
-    assert "router.2 is drained: new calls go to the other routers" in routers.in_service.notes()
+    assert "router.2 is drained or not ready: new calls go to the others" in routers.in_service.notes()
     routers.look(0, 1, 2)
     assert routers.look(0, 1, 2) == {0, 1, 2}
 

@@ -14,7 +14,7 @@ from postgres_server import PostgresServer
 from redis_server import free_port
 
 from switchboard.journal.ledger import Known, LedgerError, RowsRefused
-from switchboard.journal.postgres_ledger import PostgresLedger
+from switchboard.journal.postgres_ledger import ROWS_AT_ONCE, PostgresLedger
 from switchboard.journal.row import Row
 from switchboard.journal.shipper import Shipper
 from switchboard.journal.spool import Place, Spool
@@ -80,6 +80,15 @@ def test_rows_come_back_as_they_were_shipped(ledger: PostgresLedger) -> None:
         each.id: each.more and json.loads(each.more) for each in ODD
     }
     assert [Row.of(each.to_line(), "elsewhere") for each in found] == found
+
+
+def test_rows_come_in_the_order_in_which_calls_ended(ledger: PostgresLedger) -> None:
+    rows = [row_of(str(each), ended_at=f"2026-11-30T10:{each:02}:00.000Z") for each in range(60)]
+    ledger.ship(rows[::-1] * 10 + [row_of(f"later {each}") for each in range(ROWS_AT_ONCE)], HERE, START)
+    pages = list(ledger.pages())
+    assert [len(page) for page in pages] == [ROWS_AT_ONCE, 60]
+    ended = [row.ended_at for page in pages for row in page]
+    assert ended == sorted(ended)
 
 
 def test_what_is_shipped_again_makes_no_second_row(ledger: PostgresLedger) -> None:

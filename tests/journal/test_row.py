@@ -25,6 +25,15 @@ def test_a_row_has_what_the_record_says() -> None:
     assert (row.switchboard, row.more) == ("here", None)
 
 
+def test_a_row_keeps_its_identity_for_ever() -> None:
+    """Another program would ship all records again as other ones."""
+    assert str(row_of().id) == "50584780-9c4a-bb26-80a4-6e89443e8235"
+    assert (
+        str(row_of(changed(duration_s=1.0005, answered_at="2026-01-02T03:04:05.678Z", later=1)).id)
+        == "0991780e-a421-ed14-7aeb-6f6db1fa0bc8"
+    )
+
+
 def test_a_line_makes_the_same_row_however_it_is_written() -> None:
     assert row_of(changed()) == row_of()
 

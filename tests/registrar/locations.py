@@ -1,6 +1,7 @@
 """A shared location in memory, with faults, and registrars that share one."""
 
 import errno
+import math
 import os
 import threading
 import time
@@ -11,6 +12,8 @@ from registrar.registers import NOW_AT
 from switchboard.registrar.link import Link
 from switchboard.registrar.remote import ABSENT, Followed, Kept, Outcome, Put, RemoteError
 from switchboard.registrar.shared import SharedStore
+
+HANGS_S = 60.0
 
 
 class MemoryLocation:
@@ -60,6 +63,9 @@ class MemoryRemote:
         self.foreign = 0
         self._location, self._ours_ahead_s = location, ours_ahead_s
         self._at: tuple[int, int] | None = None
+        self.answers = threading.Event()
+        """Cleared: `put` hangs."""
+        self.answers.set()
 
     def check(self) -> None:
         self._meet()
@@ -71,6 +77,7 @@ class MemoryRemote:
 
     def put(self, puts: Sequence[Put]) -> list[Outcome]:
         location = self._location
+        assert self.answers.wait(HANGS_S)
         if not location.is_half:
             self._meet()
         with location.lock:
@@ -139,10 +146,10 @@ class HandLink(Link):
         os.close(self.fd)
 
 
-def hand_store(location: MemoryLocation, ahead_s: float = 0.0) -> SharedStore:
+def hand_store(location: MemoryLocation, ahead_s: float = 0.0, patience_s: float = math.inf) -> SharedStore:
     """One in memory, which hears of others when `catch_up` is called. `ahead_s`: of its clock."""
     afar = FromAfar(location, ahead_s)
-    store = SharedStore(":memory:", afar, lambda: location.clock() + ahead_s, HandLink)
+    store = SharedStore(":memory:", afar, lambda: location.clock() + ahead_s, HandLink, patience_s)
     settle(store)
     return store
 

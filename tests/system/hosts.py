@@ -15,7 +15,7 @@ from system.harness import START_S, Switchboard, wait_until
 from system.lan import Lan
 from system.sipmsg import Address
 
-ALPHA, BETA, PHONES = "alpha", "beta", "phones"
+ALPHA, BETA, GAMMA, PHONES = "alpha", "beta", "gamma", "phones"
 COMPONENTS = {ALPHA: ("edge", "translator"), BETA: ("registrar", "router", "journal", "history")}
 PORT = 5060
 
@@ -66,6 +66,22 @@ class Hosts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+
+    def spread(self, routers: int, components: Mapping[str, Sequence[str]]) -> None:
+        """New settings and keys for all hosts, of which some may be new; nothing is started."""
+        self._components = components
+        self._settings.write_text(self._toml(routers))
+        for name in components.keys() - self.boards.keys():
+            self.boards[name] = self._make_board(name)
+        self.boards[ALPHA].cli("keys")
+        for other in self.boards.keys() - {ALPHA}:
+            shutil.copytree(
+                self._data_dir(ALPHA) / "keys", self._data_dir(other) / "keys", dirs_exist_ok=True
+            )
+
+    def start(self, host: str) -> None:
+        """Begin a host that is new."""
+        self._stack.enter_context(self.boards[host])
 
     def kill(self, host: str, name: str) -> None:
         """SIGKILL instance 0 of a worker."""

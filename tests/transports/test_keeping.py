@@ -5,19 +5,20 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 from transports.keepers import KeeperThread
 
-from switchboard.sip.flow import TCP, WS, WSS
+from switchboard.sip.flow import TCP, TLS, WS, WSS
 from switchboard.transports import kept
 from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeper_words import Given, lend, visit
 from switchboard.transports.kept import Kept
 
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 MANY = 80
 """Connections on their way; more than may wait to be told of."""
 
@@ -266,6 +267,87 @@ def test_what_was_handed_with_it_is_given_until_somebody_has_it(
     third.close()
     assert [each.given[0][-1] for each in (first, second, third)] == [handed, handed, []]
     phone.close()
+
+
+class Accepting(Stream):
+    """An edge-stream that accepts by itself."""
+
+    def accept(self, phone: socket.socket, serial: bytes) -> socket.socket:
+        """Take a phone that has said something, and tell of it."""
+        ((listener, transport),) = self.link.listeners
+        listener.settimeout(LIMIT_S)
+        sock, (source, port) = listener.accept()
+        assert (transport, port) == (TLS, phone.getsockname()[1])
+        self.link.tell_accepted((serial, transport, source, port, 5.0), sock.fileno())
+        return sock
+
+
+def test_a_lone_stream_accepts_those_that_begin_with_a_handshake(
+    make: Callable[..., KeeperThread], directory: Path
+) -> None:
+    keeper = make(transport=TLS)
+    first = Accepting(directory)
+    first.until(lambda: first.link.is_complete)
+    phones = [keeper.connect() for _ in range(3)]
+    for each in phones:
+        each.sendall(b"\x16")
+    taken = [first.accept(phone, b"1234567%d" % number) for number, phone in enumerate(phones)]
+    assert 0.0 < first.link.due_at < inf
+    first.link.tell_ended(b"12345670")
+    first.link.hurry(b"12345670")
+    assert first.link.due_at > 0.0
+    first.link.hurry(b"12345671")
+    assert first.link.due_at == 0.0
+    first.link.flush()
+    assert first.link.due_at == inf
+    first.close()
+    second = Accepting(directory)
+    second.until(lambda: second.link.is_complete)
+    ports = [each.getsockname()[1] for each in phones[1:]]
+    assert second.given == [
+        [b"1234567%d" % number, TLS, 5.0, True, True, "127.0.0.1", port, "", []]
+        for number, port in enumerate(ports, 1)
+    ]
+    second.close()
+    for sock in (*taken, *phones):
+        sock.close()
+
+
+def test_what_a_stream_has_accepted_has_the_same_limits(
+    make: Callable[..., KeeperThread], directory: Path
+) -> None:
+    keeper = make(transport=TLS, most_of_source=1)
+    stream = Accepting(directory)
+    stream.until(lambda: stream.link.is_complete)
+    phones = [keeper.connect() for _ in range(3)]
+    taken = []
+    for number, phone in enumerate(phones):
+        phone.sendall(b"\x16")
+        taken.append(stream.accept(phone, b"1234567%d" % number))
+        stream.link.flush()
+        if number == 1:
+            stream.link.tell_known(b"12345671")
+            stream.link.flush()
+    assert closed(phones[0])
+    assert closed(phones[2])
+    assert (keeper.keeper.count, keeper.keeper.shed, keeper.keeper.refused) == (1, 1, 1)
+    stream.close()
+    for sock in (*taken, *phones):
+        sock.close()
+
+
+def test_several_streams_accept_nothing_so_that_each_gets_its_share(
+    make: Callable[..., KeeperThread], directory: Path
+) -> None:
+    keeper = make(transport=TLS, streams=2)
+    streams = [Stream(directory, number) for number in range(2)]
+    phones = [keeper.connect() for _ in range(4)]
+    for each in streams:
+        each.until(lambda each=each: len(each.given) == 2)  # type: ignore[misc]
+        assert each.link.listeners == []
+        each.close()
+    for phone in phones:
+        phone.close()
 
 
 def test_users_are_known_to_the_successor(make: Callable[..., KeeperThread], directory: Path) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from name_server import NEGATIVE_S, TTL_S, NameServer, name_server
+from name_server import NEGATIVE_S, NameServer, name_server
 
-from switchboard.core.commands import Lookup
-from switchboard.sip.flow import TCP, TLS
+from switchboard.core.commands import Lookup, NextHop
+from switchboard.sip.flow import TCP, TLS, UDP
 from switchboard.transports.desk import Found
 from switchboard.transports.names import FAILURE_S, LIMIT_S, LONGEST_NEGATIVE_S, Names, read_hosts
+from switchboard.transports.services import MOST
 
 RECORDS = {
     ("_sip._udp.one.example.", "SRV"): ["0 0 5070 a.example."],
@@ -21,6 +22,14 @@ RECORDS = {
     ("_sip._udp.lost.example.", "SRV"): ["0 0 5074 nowhere.example."],
     ("_sip._tcp.one.example.", "SRV"): ["0 0 5075 a.example."],
     ("_sips._tcp.one.example.", "SRV"): ["0 0 5076 a.example."],
+    ("naptr.example.", "NAPTR"): [
+        '20 1 "s" "SIP+D2U" "" _sip._udp.one.example.',
+        '10 1 "s" "SIP+D2T" "" _sip._tcp.one.example.',
+    ],
+    ("_sip._udp.naptr.example.", "SRV"): ["0 0 5079 a.example."],
+    ("_sip._udp.many.example.", "SRV"): [f"1 0 {5100 + number} a.example." for number in range(300)],
+    ("_sip._udp.loop.example.", "SRV"): ["1 0 5060 circle.example."],
+    ("circle.example.", "CNAME"): ["circle.example."],
     ("a.example.", "A"): ["192.0.2.1"],
     ("both.example.", "A"): ["192.0.2.2"],
     ("both.example.", "AAAA"): ["2001:db8::2"],
@@ -39,7 +48,13 @@ def server() -> Iterator[NameServer]:
 @pytest.fixture
 def names(server: NameServer, tmp_path: Path) -> Names:
     (tmp_path / "hosts").write_text("192.0.2.9 Desk.example desk # mine\n2001:db8::9 desk\nnonsense x\n\n#\n")
-    return Names(tmp_path / "hosts", server.settings(tmp_path, "search lan.example"), server.port)
+    return Names(
+        tmp_path / "hosts", server.settings(tmp_path, "search lan.example"), server.port, lambda: 0.5
+    )
+
+
+def hops_of(found: Found) -> list[tuple[str, int]]:
+    return [(hop.host, hop.port) for service in found.services for hop in service.hops]
 
 
 def find(names: Names, host: str, port: int | None = None) -> Found:
@@ -52,10 +67,10 @@ def find(names: Names, host: str, port: int | None = None) -> Found:
         ("127.0.0.9", 5080, [("127.0.0.9", 5080)]),
         ("localhost", 5080, [("127.0.0.1", 5080), ("::1", 5080)]),
         ("a.localhost", None, [("127.0.0.1", 5060), ("::1", 5060)]),
-        ("one.example", None, [("192.0.2.1", 5070)]),
-        ("One.Example.", None, [("192.0.2.1", 5070)]),
+        ("one.example", None, [("192.0.2.1", 5070), ("192.0.2.1", 5075)]),
+        ("One.Example.", None, [("192.0.2.1", 5070), ("192.0.2.1", 5075)]),
         ("one.example", 5060, []),
-        ("best.example", None, [("192.0.2.1", 5073)]),
+        ("best.example", None, [("192.0.2.1", port) for port in (5073, 5072, 5071)]),
         ("none.example", None, []),
         ("here.example", None, [("127.0.0.1", 5074), ("::1", 5074)]),
         ("a.example", None, [("192.0.2.1", 5060)]),
@@ -68,8 +83,8 @@ def find(names: Names, host: str, port: int | None = None) -> Found:
     ],
 )
 def test_find(names: Names, host: str, port: int | None, hops: list[tuple[str, int]]) -> None:
-    """SRV only where no port is given: lowest priority, then highest weight; else the default port."""
-    assert find(names, host, port).hops == tuple(hops)
+    """SRV only where no port is given: in the order of priority, and of weight and chance; else the default port."""
+    assert hops_of(find(names, host, port)) == hops
 
 
 @pytest.mark.parametrize(
@@ -83,16 +98,50 @@ def test_find(names: Names, host: str, port: int | None, hops: list[tuple[str, i
 )
 def test_each_transport_has_records_of_its_own(names: Names, host: str, transport: int, port: int) -> None:
     found = asyncio.run(names.find(Lookup(host, None, transport)))
-    assert found.hops == (("192.0.2.1", port),)
+    assert found.services[0].hops == (NextHop("192.0.2.1", port, transport),)
+
+
+def test_naptr_decides_which_transport_comes_first(names: Names) -> None:
+    """And the usual names of SRV records do not count any more."""
+    found = asyncio.run(names.find(Lookup("naptr.example", None)))
+    hops = [hop for service in found.services for hop in service.hops]
+    assert hops == [NextHop("192.0.2.1", 5075, TCP), NextHop("192.0.2.1", 5070, UDP)]
+
+
+def test_a_transport_that_the_uri_names_is_not_looked_for(names: Names, server: NameServer) -> None:
+    found = asyncio.run(names.find(Lookup("naptr.example", None, UDP, is_named=True)))
+    assert hops_of(found) == [("192.0.2.1", 5079)]
+    assert not server.asked["naptr.example.", "NAPTR"]
+
+
+def test_a_name_with_many_servers(names: Names) -> None:
+    """More than a datagram holds: the rest comes over TCP, where there is one; here it is cut."""
+    hops = hops_of(find(names, "many.example"))
+    assert len(hops) == len(set(hops)) <= MOST
+
+
+def test_name_servers_may_be_forbidden_to_name_private_addresses(server: NameServer, tmp_path: Path) -> None:
+    """Not so the hosts file, which is the operator's."""
+    server.records = {("inside.example.", "A"): ["192.168.1.7", "93.184.215.14"]}
+    (tmp_path / "hosts").write_text("192.168.1.9 desk\n")
+    settings = tmp_path / "hosts", server.settings(tmp_path), server.port
+    for may_be_private, expected in ((True, {"192.168.1.7", "93.184.215.14"}), (False, {"93.184.215.14"})):
+        names = Names(*settings, may_be_private=may_be_private)
+        assert {host for host, _ in hops_of(find(names, "inside.example"))} == expected
+        assert hops_of(find(names, "desk")) == [("192.168.1.9", 5060)]
+
+
+def test_a_circle_leads_nowhere(names: Names) -> None:
+    assert hops_of(find(names, "loop.example")) == []
 
 
 @pytest.mark.parametrize(
     ("host", "lasts_s", "is_answered"),
     [
-        ("one.example", TTL_S, True),
-        ("a.example", NEGATIVE_S, True),  # there is no SRV, which may change first
+        ("one.example", NEGATIVE_S, True),
+        ("a.example", NEGATIVE_S, True),  # there is no SRV or NAPTR, which may change first
         ("nowhere.example", NEGATIVE_S, True),
-        ("none.example", TTL_S, True),
+        ("none.example", NEGATIVE_S, True),
         ("lost.example", NEGATIVE_S, True),
         ("desk", 0.0, True),
         ("a..b", LONGEST_NEGATIVE_S, True),
@@ -111,9 +160,9 @@ def test_what_the_hosts_file_knows_is_not_asked_for(names: Names, server: NameSe
 
 
 def test_the_hosts_file_is_read_again_when_it_changes(names: Names, tmp_path: Path) -> None:
-    assert find(names, "new.example").hops == ()
+    assert hops_of(find(names, "new.example")) == []
     (tmp_path / "hosts").write_text("192.0.2.7 new.example\n")
-    assert find(names, "new.example").hops == (("192.0.2.7", 5060),)
+    assert hops_of(find(names, "new.example")) == [("192.0.2.7", 5060)]
 
 
 def test_a_server_that_is_silent_has_its_limit(names: Names) -> None:
@@ -132,7 +181,7 @@ def test_a_second_server_is_asked(names: Names, tmp_path: Path) -> None:
     """The first one does not listen, which the kernel tells."""
     text = (tmp_path / "resolv.conf").read_text()
     (tmp_path / "resolv.conf").write_text(f"nameserver 127.0.0.77\n{text}")
-    assert find(names, "a.example", 5060).hops == (("192.0.2.1", 5060),)
+    assert hops_of(find(names, "a.example", 5060)) == [("192.0.2.1", 5060)]
 
 
 @pytest.mark.parametrize("text", [None, "", "nameserver nonsense\n", "\x00\xff"])

@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 from name_server import NameServer, name_server
 
-from switchboard.core.commands import Lookup, Question
-from switchboard.sip.respond import Hop
-from switchboard.transports.desk import Desk, Found
+from switchboard.core.commands import Lookup, NextHop, Question
+from switchboard.transports.desk import Desk, Found, Service
 from switchboard.transports.names import Names, serve
 from switchboard.transports.resolve import NOTED_S, PATIENCE_S, SLOW_S, Resolver
 from switchboard.transports.turns import SHARE, SHARE_AT_ONCE
 
 DEADLINE_S = 10.0
 HERE = Lookup("here.example", None)
-HOP: Hop = ("192.0.2.1", 5060)
+HOP = NextHop("192.0.2.1", 5060)
 
 
 class Asked:
@@ -42,8 +41,10 @@ class Asked:
             found.append(lookup.host)
         return found
 
-    def find(self, *hops: Hop, host: str = HERE.host, lasts_s: float = 60, is_answered: bool = True) -> None:
-        self.desk.tell(Lookup(host, None), Found(hops, lasts_s, is_answered))
+    def find(
+        self, *hops: NextHop, host: str = HERE.host, lasts_s: float = 60, is_answered: bool = True
+    ) -> None:
+        self.desk.tell(Lookup(host, None), Found((Service(0, 0, hops),), lasts_s, is_answered))
 
     def is_readable(self) -> bool:
         return bool(select.select([self.resolver.fd], [], [], 0)[0])
@@ -65,15 +66,15 @@ def test_a_name_is_asked_for_once_whoever_wants_it(asked: Asked) -> None:
     assert not asked.is_readable()
     asked.find(HOP)
     assert asked.is_readable()
-    assert asked.resolver.answers() == [(HERE, HOP)]
+    assert asked.resolver.answers() == [(HERE, (HOP,))]
     assert not asked.is_readable()
     assert asked.resolver.waiting == 0
 
 
 @pytest.mark.parametrize("hops", [(HOP,), ()])
-def test_an_answer_is_kept_as_long_as_it_says(asked: Asked, hops: tuple[Hop, ...]) -> None:
+def test_an_answer_is_kept_as_long_as_it_says(asked: Asked, hops: tuple[NextHop, ...]) -> None:
     """One that there is nothing, too."""
-    expected = [(HERE, hops[0] if hops else None)]
+    expected = [(HERE, hops)]
     asked.ask()
     asked.find(*hops, lasts_s=30)
     assert asked.resolver.answers() == expected
@@ -94,24 +95,24 @@ def test_what_does_not_last_is_asked_for_again(asked: Asked) -> None:
     for _ in range(2):
         asked.ask()
         asked.find(HOP, lasts_s=0)
-        assert asked.resolver.answers() == [(HERE, HOP)]
+        assert asked.resolver.answers() == [(HERE, (HOP,))]
         assert asked.taken() == ["here.example"]
 
 
 def test_the_first_address_that_can_be_reached(asked: Asked) -> None:
     asked.ask()
-    asked.find(("unreachable", 5060), HOP)
-    assert asked.resolver.answers() == [(HERE, HOP)]
+    asked.find(NextHop("unreachable", 5060), HOP)
+    assert asked.resolver.answers() == [(HERE, (HOP,))]
     asked.ask("other.example")
-    asked.find(("unreachable", 5060), host="other.example")
-    assert asked.resolver.answers() == [(Lookup("other.example", None), ("unreachable", 5060))]
+    asked.find(NextHop("unreachable", 5060), host="other.example")
+    assert asked.resolver.answers() == [(Lookup("other.example", None), (NextHop("unreachable", 5060),))]
 
 
 def test_one_asker_does_not_keep_others_from_their_turn(asked: Asked) -> None:
     for number in range(SHARE + SHARE_AT_ONCE + 5):
         asked.ask(f"n{number}.example")
     assert len(asked.taken()) == SHARE_AT_ONCE
-    assert [hop for _, hop in asked.resolver.answers()] == [None] * 5
+    assert [hops for _, hops in asked.resolver.answers()] == [()] * 5
     assert asked.resolver.stats()["lookups_refused"] == 5
     asked.ask(asker="ben")
     assert asked.taken() == ["here.example"]
@@ -136,7 +137,7 @@ def test_who_waits_for_the_same_name_has_a_turn_of_their_own(asked: Asked) -> No
     asked.ask(last, "ben")
     assert asked.taken() == [last]
     asked.find(HOP, host=last)
-    assert asked.resolver.answers() == [(Lookup(last, None), HOP)]
+    assert asked.resolver.answers() == [(Lookup(last, None), (HOP,))]
 
 
 def test_whose_turn_does_not_come_in_time_waits_no_longer(asked: Asked) -> None:
@@ -147,7 +148,7 @@ def test_whose_turn_does_not_come_in_time_waits_no_longer(asked: Asked) -> None:
     asked.now += PATIENCE_S + 0.1
     for number in range(SHARE_AT_ONCE):
         asked.find(host=f"n{number}.silent", lasts_s=5, is_answered=False)
-    answered = [lookup.host for lookup, hop in asked.resolver.answers() if hop is None]
+    answered = [lookup.host for lookup, hops in asked.resolver.answers() if not hops]
     assert answered == [*(f"n{number}.silent" for number in range(SHARE_AT_ONCE)), "late.silent"]
     assert asked.resolver.waiting == 1  # ben's
     stats = asked.resolver.stats()
@@ -174,7 +175,7 @@ def test_slow_ones_are_counted_and_unanswered_ones_noted(asked: Asked) -> None:
 def test_what_is_no_host_leads_nowhere(asked: Asked, host: str) -> None:
     asked.ask(host)
     assert asked.is_readable()
-    assert asked.resolver.answers() == [(Lookup(host, None), None)]
+    assert asked.resolver.answers() == [(Lookup(host, None), ())]
     assert asked.resolver.stats()["lookups"] == 0
 
 
@@ -193,8 +194,8 @@ def resolver(server: NameServer, tmp_path: Path) -> Iterator[Resolver]:
     resolver.close()
 
 
-def collect(resolver: Resolver, count: int) -> dict[Lookup, Hop | None]:
-    found: list[tuple[Lookup, Hop | None]] = []
+def collect(resolver: Resolver, count: int) -> dict[Lookup, tuple[NextHop, ...]]:
+    found: list[tuple[Lookup, tuple[NextHop, ...]]] = []
     until = time.monotonic() + DEADLINE_S
     while len(found) < count:
         readable, _, _ = select.select([resolver.fd], [], [], until - time.monotonic())
@@ -215,11 +216,11 @@ def test_in_a_thread_of_its_own(resolver: Resolver, server: NameServer) -> None:
         resolver.ask(Question(lookup, "anna"))
     found = collect(resolver, len(asked))
     assert found.keys() == set(asked)
-    assert (found[HERE], found[asked[1]], found[asked[2]]) == (HOP, None, None)
-    assert found[Lookup("127.0.0.9", 7)] == ("127.0.0.9", 7)
+    assert (found[HERE], found[asked[1]], found[asked[2]]) == ((HOP,), (), ())
+    assert found[Lookup("127.0.0.9", 7)] == (NextHop("127.0.0.9", 7),)
     assert select.select([resolver.fd], [], [], 0)[0] == []
     resolver.ask(Question(HERE, "ben"))
-    assert collect(resolver, 1) == {HERE: HOP}
+    assert collect(resolver, 1) == {HERE: (HOP,)}
     assert server.asked["here.example.", "A"] == 1
 
 
@@ -242,7 +243,7 @@ def test_what_goes_wrong_in_the_thread_leaves_nobody_waiting(
 
     monkeypatch.setattr(Names, "find", fail)
     resolver.ask(Question(HERE, "anna"))
-    assert collect(resolver, 1) == {HERE: None}
+    assert collect(resolver, 1) == {HERE: ()}
     assert resolver.stats()["lookups_unanswered"] == 1
 
 

@@ -428,7 +428,7 @@ def test_beats_are_counted_for_routers_that_there_are(edge: Edge) -> None:
     for body in ([0, False], [1, True]):
         edge.service.receive("router.beat", body, time.monotonic())
     assert edge.service.stats()["bad_items"] == 0
-    assert edge.service.notes() == ["router.1 is drained: new calls go to the other routers"]
+    assert edge.service.notes() == ["router.1 is drained or not ready: new calls go to the others"]
     odd: list[Any] = [[2, False], [0, 1], [-1, True], ["0", True], None]
     for each in odd:
         edge.service.receive("router.beat", each, time.monotonic())

@@ -15,6 +15,7 @@ from flows import packed
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.core.held_calls import unpack_sums
+from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.phrases.translate import Translator
 from switchboard.registrar.sqlite import SqliteStore
 from switchboard.settings.model import Settings
@@ -189,17 +190,25 @@ def test_a_request_that_is_lost_is_answered_at_once(
 def test_it_tells_the_edge_that_it_is_there_and_whether_it_is_drained(
     service: RouterService, context: BusContext, settings: Settings
 ) -> None:
-    edges = [bind_inbox(context, endpoint(settings, name)) for name in ("edge-rx", "edge-stream")]
+    edges = [bind_inbox(context, endpoint(settings, name)) for name in ("edge-rx", "edge-stream", "edge-tx")][
+        :2
+    ]
     ready(service, "edge-stream.0")
     until = time.monotonic() + LIMIT_S
     while not service._edge_rx.takes_frames:
         assert time.monotonic() < until, "edge-rx was never reached"
     service.handle_timer(time.monotonic())
+    assert [next_frame(each) for each in edges] == [("router.beat", [0, True])] * 2, (
+        "has not heard the registrar"
+    )
+    ready(service, "edge-tx.0")
+    service.receive("location.number", [0], time.monotonic())
+    service.handle_timer(time.monotonic() + BEAT_EVERY_S)
     assert [next_frame(each) for each in edges] == [("router.beat", [0, False])] * 2
     assert service.answer("router.drain", True).startswith("drained: 0 transactions")
     assert [next_frame(each) for each in edges] == [("router.beat", [0, True])] * 2
     assert service.notes()[0].startswith("drained: 0 transactions")
-    service.handle_timer(time.monotonic() + 1.0)
+    service.handle_timer(time.monotonic() + 2 * BEAT_EVERY_S)
     assert next_frame(edges[0]) == ("router.beat", [0, True])
 
 
