@@ -111,6 +111,7 @@ class Board:
     authenticator: Authenticator | None = None
     strangers: bool = False
     trusted: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
     keeps_identity: bool = False
     asserted_domain: str = ""
     dial_plan: DialPlan | None = None
@@ -144,7 +145,8 @@ class Board:
     def _make_core(self, log: MemoryLog, native: bool) -> RouterCore:
         caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
         realm = REALM if self.authenticator else ""
-        own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm, self.transports)
+        hosts = [HOST, "127.0.0.1"]
+        own = OwnDomains(hosts, ["pbx.example"], PORT, realm, self.transports, away=self.away)
         trusted = Trusted(self.trusted)
         seals = DialogSeals(KEY)
         policy = TargetPolicy(

@@ -27,7 +27,7 @@ from pydantic_settings import SettingsError as UndecodableError
 from switchboard.core.dial_plan import DialPlan
 from switchboard.postgres.url import is_postgres
 from switchboard.settings.dialplan import DialPlanSettings, dial_plan
-from switchboard.settings.hosts import HostSettings, listed_routers, place
+from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
@@ -362,6 +362,10 @@ class Settings(BaseSettings):
         if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
             raise ValueError("routers has to be set, because each of hosts would count its own cores")
         place(self.hosts, self.routers, self.edge_streams)
+        if self.advertise and len(edge_hosts(self.hosts)) > 1:
+            raise ValueError(
+                "advertise is one address, and there are several edges: set hosts.NAME.advertise"
+            )
         return self
 
     @model_validator(mode="after")
