@@ -9,10 +9,11 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -20,7 +21,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
 from switchboard.core.dial_plan import DialPlan
@@ -53,6 +54,7 @@ from switchboard.settings.types import (
     Realm,
     Scanners,
     Transports,
+    UsersStore,
     WebOrigins,
     is_loopback,
     parse_listening,
@@ -100,6 +102,18 @@ class UserSettings(BaseModel):
     auth_algorithms: Algorithms | None = Field(default=None, min_length=1)
     numbers: tuple[str, ...] = ()
     dial_class: str = ""
+
+
+def _user_tables(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("It is no JSON") from None
+
+
+UserTables = Annotated[dict[str, UserSettings], NoDecode, BeforeValidator(_user_tables)]
 
 
 class Settings(BaseSettings):
@@ -181,10 +195,13 @@ class Settings(BaseSettings):
     max_contacts: int = _setting(20, "contacts that one user may register, at least 1", ge=1)
     phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
     ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")
-    users: dict[str, UserSettings] = _setting(
+    users: UserTables = _setting(
         {},
         "tables [users.NAME] with a language, auth_algorithms as below, numbers, or a dial_class; "
-        'in the environment JSON: {"NAME": {"language": "sk"}}',
+        'in the environment JSON: {"NAME": {"language": "sk"}}; or a URL, which stands for users_store',
+    )
+    users_store: UsersStore = _setting(
+        "sqlite", "where users and passwords are: sqlite (a file in data_dir), or postgresql://HOST/DB"
     )
     dialplan: DialPlanSettings = _setting(
         DialPlanSettings(),
@@ -294,6 +311,15 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "text", "json"] = _setting(
         "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_url_of_users(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """`users = "postgresql://…"` is the short form of `users_store`."""
+        users = values.get("users")
+        if isinstance(users, str) and is_postgres(users):
+            return {"users_store": users} | values | {"users": {}}
+        return values
 
     @field_validator("*", mode="before")
     @classmethod
@@ -528,9 +554,7 @@ def load_settings() -> Settings:
 
 def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
-    texts = {
-        key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts", "access", "dialplan")
-    }
+    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("hosts", "access", "dialplan")}
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
     return SettingsError(message, f"bad setting {key}")
