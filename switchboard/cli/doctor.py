@@ -16,8 +16,9 @@ from switchboard.settings.journal import check_journal
 from switchboard.settings.local import interfaces
 from switchboard.settings.location import check_location
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
-from switchboard.settings.origin import SHOWN, Origins
-from switchboard.settings.site import host_of, is_here
+from switchboard.settings.origin import Origins, shown
+from switchboard.settings.site import edge_here, edges, is_here
+from switchboard.settings.users import check_users
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ def check_soundness(settings: Settings, origins: Origins) -> None:
 
     Each host of several looks at what concerns its own components.
     """
-    if settings.sip_host and is_here("edge-rx.0", settings) and not _is_own(settings.sip_host):
+    if settings.sip_host and edge_here(settings) is not None and not _is_own(settings.sip_host):
         raise _foreign_address(settings.sip_host, origins)
     if is_here("translator.0", settings):
         _check_phrases(settings, origins)
     if is_here("registrar.0", settings):
         check_location(settings)
+        check_users(settings)
     if is_here("journal.0", settings):
         check_journal(settings)
 
@@ -111,9 +113,7 @@ def _shown(key: str, value: object) -> object:
 
 
 def _masked(key: str, value: object) -> object:
-    if key in SHOWN:
-        return SHOWN[key](str(value))
-    return "(set)" if value and key in SECRET else value
+    return "(set)" if value and key in SECRET else shown(key, value)
 
 
 def _readable(value: object) -> object:
@@ -129,7 +129,6 @@ def _readable(value: object) -> object:
     return value
 
 
-EDGE = "edge-rx.0"
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
@@ -155,6 +154,7 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     from switchboard.doctor.machine import check_machine, check_running
     from switchboard.doctor.network import check_network
     from switchboard.doctor.probe import machine_facts, network_facts, running_facts
+    from switchboard.doctor.users import check_users as examine_users
 
     yield from _check_settings(settings, origins)
     if why_not := allow_files(needed_to_ask(settings)):
@@ -162,14 +162,15 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
         return
     with context_or_exit(settings) as context:
         running = running_facts(settings, context)
-    if is_here(EDGE, settings):
-        edge_runs = _edge_runs(running)
+    if (edge := edge_here(settings)) is not None:
+        edge_runs = _edge_runs(running, edge)
         yield from check_network(network_facts(settings, edge_runs), edge_runs)
     else:
-        yield ok("port", f"phones speak to {host_of(EDGE, settings)}: ask the doctor there, too")
+        yield ok("port", f"phones speak to {' and '.join(edges(settings))}: ask the doctor there, too")
     yield from check_machine(machine_facts(settings))
     if is_here("registrar.0", settings):
         yield from examine_location(settings)
+        yield from examine_users(settings)
     if is_here("journal.0", settings):
         yield from examine_journal(settings, running.to_ship)
     yield from check_running(running)
@@ -189,8 +190,8 @@ def _check_settings(settings: Settings, origins: Origins) -> "Iterator[Finding]"
         yield warning("settings", unknown, "correct its name, or take it out of the environment")
 
 
-def _edge_runs(running: "RunningFacts") -> bool:
-    return running.runs and EDGE not in running.not_up
+def _edge_runs(running: "RunningFacts", edge: int) -> bool:
+    return running.runs and f"edge-rx.{edge}" not in running.not_up
 
 
 def _print(findings: "list[Finding]") -> None:

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
+from switchboard.journal.ledger import RowsRefused
 from switchboard.journal.row import Row
 from switchboard.journal.spool import SpoolFile
 
@@ -21,22 +22,36 @@ class Table(Protocol):
 
 
 class Step(NamedTuple):
-    """What one step has done: `read` records or lines, `added` of them, `damaged` that hold no record."""
+    """What one step has done: `read` records or lines, `added` of them, `damaged` without a record, `refused` ones."""
 
     read: int
     added: int
     damaged: int = 0
+    refused: int = 0
 
 
 def into_table(path: Path, switchboard: str, table: Table) -> Iterator[Step]:
     """Add the records of a file, a rotated one too. `switchboard`: whose they are where a line does not say.
 
-    OSError, EOFError, lzma.LZMAError, zlib.error of the file; LedgerError, RowsRefused.
+    OSError, EOFError, lzma.LZMAError, zlib.error of the file; LedgerError.
     """
     for lines, damaged in _parts(path):
         rows = [row for line in lines if (row := Row.of(line, switchboard))]
         count = len(lines) + damaged
-        yield Step(count, table.add(rows) if rows else 0, count - len(rows))
+        added, refused = _add(table, rows)
+        yield Step(count, added, count - len(rows), refused)
+
+
+def _add(table: Table, rows: Sequence[Row]) -> tuple[int, int]:
+    """How many were added, and refused; in halves, so that only those are left out that cannot be stored."""
+    try:
+        return table.add(rows) if rows else 0, 0
+    except RowsRefused:
+        if len(rows) == 1:
+            return 0, 1
+        half = len(rows) // 2
+        (added, refused), (more, others) = _add(table, rows[:half]), _add(table, rows[half:])
+        return added + more, refused + others
 
 
 def into_file(table: Table, path: Path, switchboard: str) -> Iterator[Step]:

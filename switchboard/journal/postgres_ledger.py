@@ -55,6 +55,8 @@ class PostgresLedger:
     `limit_s`: how long it waits for one answer.
     """
 
+    rows_at_once = ROWS_AT_ONCE
+
     def __init__(self, url: PostgresUrl, limit_s: float = LIMIT_S) -> None:
         self._connection: Connection | None = None
         self._connection = self._guarded(lambda _: connect(url, limit_s))

@@ -22,7 +22,7 @@ def shipping_of(settings: Settings) -> Shipping | None:
     if settings.journal == FILE:
         return None
     check_journal(settings)
-    name = _name_of(settings)
+    name = name_of(settings)
     url = PostgresUrl.parse(settings.journal)
 
     def make(warn: Log) -> Shipper:
@@ -31,7 +31,8 @@ def shipping_of(settings: Settings) -> Shipping | None:
     return Shipping(make, url.shown)
 
 
-def _name_of(settings: Settings) -> str:
+def name_of(settings: Settings) -> str:
+    """The name of this switchboard in a database of records. SettingsError."""
     path = settings.journal_name_path
     try:
         return lasting_name(path, settings.here)

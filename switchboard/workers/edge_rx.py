@@ -1,8 +1,9 @@
 """The edge's read side (ingress): hands each datagram to the worker that handles it."""
 
+import math
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,9 +26,10 @@ from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, leaving_routers
+from switchboard.settings.site import advertised, endpoints_of, leaving_routers
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
+from switchboard.workers.arbiter import desk_for
 from switchboard.workers.held_calls import find_routers
 from switchboard.workers.run import run_actor
 
@@ -60,7 +62,7 @@ class EdgeRx(Actor):
         self,
         settings: Settings,
         context: BusContext,
-        instance: int,  # noqa: ARG002
+        instance: int,
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
         endpoints = endpoints_of(settings)
@@ -77,22 +79,34 @@ class EdgeRx(Actor):
             ),
             PackedOutbox(context, inbox("registrar"), "sip.received", KEPT, REGISTERS_EVERY_S),
         ]
-        self.outboxes: list[PackedOutbox] = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
+        self.outboxes: list[PackedOutbox] = [
+            *receivers,
+            PackedOutbox(context, inbox("edge-tx", instance), "sip.send"),
+        ]
         self._registers = receivers[-1]
         self._dispatcher = Dispatcher(range(settings.routers), own_domains(settings).owns, leaving)
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
         self._taken = self._taken_registers = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._edge_filter = EdgeFilter(filter_policy(settings))
-        self._loads = Loads(receivers, self._edge_filter.admission_control)
+        self._loads = Loads(receivers, self._edge_filter.admission_control, instance)
         self._bad_items = 0
         self._ingress = Ingress(self._dispatcher, self._edge_filter, self.outboxes)
         self._undeliverable = Undeliverable(UDP, self._sockets, receivers[:-1])
-        taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
-        self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
+        owner = f"{self.name}.{instance}"
+        taps = endpoints.listen(owner, SocketKind.PUBLISHER)
+        self._tap = Tap(context, taps, owner, (each.peer for each in receivers))
         self.fast_path = self._make_fast_path()
         peers = [each.peer for each in receivers[:-1]]
         self._routers = find_routers(settings, context, self._dispatcher, peers, self._hand_on_rest)
+        self._undeliverable.heir = self._routers.heir
+        self._arbiter = desk_for(settings, context, instance, peers)
+        if self._arbiter:
+            self._lead(self._arbiter.led)
+
+    def _lead(self, led: Mapping[int, int]) -> None:
+        """The calls of these routers are at other ones now."""
+        self._routers.lead_to_heirs(led, time.monotonic())
 
     def _look_for_leaving(self, now: float) -> None:
         """One may be there that had nothing left, and waits to be told that it gets nothing more."""
@@ -102,10 +116,12 @@ class EdgeRx(Actor):
 
     def _hand_on_rest(self, router: int) -> None:
         """What a router that is away has not got goes to others."""
+        heir = self._routers.heir(router)
         for packed in self.outboxes[router].take_back():
             item = codec.unpack(packed)
             if isinstance(item, list) and item[1]:  # no stamp, and scanned
-                self.outboxes[self._dispatcher.target(item[2], item[1])].put(packed)
+                number = self._dispatcher.target(item[2], item[1]) if heir is None else heir
+                self.outboxes[number].put(packed)
 
     def _make_fast_path(self) -> FastPath | None:
         if EdgePath is None:
@@ -135,6 +151,8 @@ class EdgeRx(Actor):
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take how far a peer is, and from where phones have registered."""
+        if self._arbiter and self._arbiter.receive(subject, body):
+            return
         match subject, body:
             case "sip.taken", [str(name), float(stamp)]:
                 self._bad_items += not self._loads.take(name, stamp)
@@ -155,13 +173,18 @@ class EdgeRx(Actor):
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
-        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at, self._routers.next_at)
+        due_at = self._arbiter.due_at if self._arbiter else math.inf
+        return min(
+            self._next_look, self._tap.due_at, self._undeliverable.due_at, self._routers.next_at, due_at
+        )
 
     def handle_timer(self, now: float) -> None:
         """Keep up with the machine's addresses; let the tap tell."""
         self._tap.handle_timer(now)
         self._undeliverable.handle_timer(now)
         self._routers.handle_timer(now)
+        if self._arbiter:
+            self._arbiter.handle_timer(now, self._lead)
         if now < self._next_look:
             return
         self._next_look = now + LOOK_AROUND_S
@@ -176,7 +199,7 @@ class EdgeRx(Actor):
 
     def notes(self) -> list[str]:
         """Who gets no new calls, and whether calls are led to routers that hold them."""
-        return self._routers.notes()
+        return [*self._routers.notes(), *(self._arbiter.notes() if self._arbiter else ())]
 
     def stats(self) -> dict[str, float]:
         """Those of the ingress, what its filter did not let pass, errors, and how late its peers are."""
@@ -187,6 +210,7 @@ class EdgeRx(Actor):
             **self._loads.stats(),
             "bad_items": self._bad_items,
             **self._routers.stats(),
+            **(self._arbiter.stats() if self._arbiter else {}),
         }
 
     def flush(self) -> None:
@@ -217,6 +241,8 @@ class EdgeRx(Actor):
         """Have errors wait at the sockets no more."""
         self._undeliverable.close()
         self._routers.close()
+        if self._arbiter:
+            self._arbiter.close()
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)
@@ -243,7 +269,7 @@ def filter_policy(settings: Settings) -> FilterPolicy:
         largest=settings.max_message_bytes,
         most_fields=settings.max_header_fields,
         transaction_s=64 * settings.t1_s,
-        advertised=settings.advertise,
+        advertised=advertised(settings),
     )
 
 

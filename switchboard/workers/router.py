@@ -36,10 +36,12 @@ from switchboard.core.forwarding import LARGEST_SENT
 from switchboard.core.held_calls import HeldCalls, is_set_of_routers, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
+from switchboard.core.overload import read_stamp
 from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
 from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
+from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
@@ -47,8 +49,17 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir
+from switchboard.settings.site import (
+    clock_of,
+    edge_here,
+    edge_streams,
+    edges,
+    endpoints_of,
+    is_here,
+    router_dir,
+)
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.storage.mending import reports
 from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
@@ -58,7 +69,6 @@ from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
-from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import USERS_A_READING, make_authenticator
 
 if TYPE_CHECKING:
@@ -92,12 +102,15 @@ class RouterService(Actor):
         directory = router_dir(instance, settings)
         self._files = directory, directory / "bindings"
         self._log = RouterLog(directory)
+        self._store = self._make_store()
         self.writings = [self._log.writing]
         self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._tells_clock = not is_here("journal.0", settings)
-        self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
+        self._edge_rx = [
+            BusPeer(context, endpoints.inbox("edge-rx", each)) for each in range(len(edges(settings)))
+        ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
         self._marks = Marks(owner, self._sender.stream_outboxes)
@@ -117,11 +130,12 @@ class RouterService(Actor):
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
-        self._hears_lag = is_here("edge-rx.0", settings)
+        self._edge_here = edge_here(settings)
         self._core = self._make_core()
         self._replica.tell = self._core.bindings_changed
         self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
         self._next_look = time.monotonic()
+        self._away = self._sender.away
         self._has_left = False
         self._next_telling = 0.0
         self._bad_items = 0
@@ -175,8 +189,7 @@ class RouterService(Actor):
             case "sip.mark", [int(stream), float(stamp)]:
                 self._bad_items += not self._marks.take(stream, stamp)
             case "stream.restarted", [int(stream)]:
-                self._core.repeat(stream, self._settings.edge_streams, now, self._clock.at())
-                self._sender.repeat_acks(stream)
+                self._repeat(stream, now)
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.clock", [float(at)]:
@@ -198,6 +211,18 @@ class RouterService(Actor):
                 self._log.held(series, now)
             case _:
                 self._bad_items += 1
+
+    def _repeat(self, stream: int, now: float) -> None:
+        """Send again what a former process of that edge-stream may have lost.
+
+        A connection that has not been made yet is named by the place that its edge-stream has among those of its edge.
+        """
+        if not 0 <= stream < edge_streams(self._settings):
+            return
+        streams = self._settings.edge_streams
+        for instance in dict.fromkeys((stream, stream % streams)):
+            self._core.repeat(instance, streams, now, self._clock.at())
+        self._sender.repeat_acks(stream)
 
     def answer(self, question: str, body: Any) -> Any:
         """auth.failing: whose phones keep failing to prove a password; calls.held: what goes to other routers now.
@@ -243,7 +268,7 @@ class RouterService(Actor):
         """
         self._next_beat = now + BEAT_EVERY_S
         is_ready = self._replica.is_loaded and self._follower.is_fresh(now) and self._sender.is_open
-        for peer in (self._edge_rx, *self._sender.stream_peers):
+        for peer in (*self._edge_rx, *self._sender.stream_peers):
             peer.send("router.beat", [self._instance, self._drained.is_set, is_ready])
 
     def _tell_held_calls(self, routers: frozenset[int]) -> bytes:
@@ -260,6 +285,8 @@ class RouterService(Actor):
         """The next transaction's timer, event to be told again, look around, or try to write the log."""
         events, core = self._log.events, self._core
         first = min(self._next_look, self._next_beat, self._sender.due_at, self._log.keyed.retry_at)
+        if self._sender.has_lost:
+            return 0.0
         due = core.next_deadline if self.fast_path is None else core.reference_deadline
         deadlines = (self._tap.due_at, due, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
@@ -271,16 +298,27 @@ class RouterService(Actor):
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
         self._sender.handle_timer(now)
-        self._core.advance(now, self._clock.at())
+        self._advance(now)
         self._follower.handle_timer(now)
+        if self._away != self._sender.away:
+            self._look_around()
+        for flow, raw in self._sender.take_lost():
+            self._core.undeliverable(Flow.unpack(flow), raw, now, self._clock.at())
         if now >= self._next_beat:
             self._beat(now)
         if now >= self._next_look:
             self._next_look = now + (LOOK_S if self._leaving else LOOK_AROUND_S)
-            if self._source_address.refresh():
-                self._core.own(own_domains(self._settings))
+            self._look_around()
             if self._leaving and self._leaving.is_over(now):
                 self._leave()
+
+    def _advance(self, now: float) -> None:
+        self._core.advance(now, self._clock.at())
+
+    def _look_around(self) -> None:
+        away = self._away = self._sender.away
+        if self._source_address.refresh(away):
+            self._core.own(own_domains(self._settings, away))
 
     def _leave(self) -> None:
         """There is nothing left to do, and `close` is to leave nothing behind."""
@@ -294,9 +332,7 @@ class RouterService(Actor):
             self._log.keep_nonces(self._authenticator.take_changes())
         now = time.monotonic()
         effects = self._core.take(now)
-        if effects.events:
-            self._log.note(effects.events)
-        self._log.commit()
+        self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
@@ -308,6 +344,12 @@ class RouterService(Actor):
             self._tell_journal(now)
         if self.fast_path is not None:
             self.fast_path.tell_at = self._next_telling
+
+    def _keep(self, events: Sequence[bytes]) -> None:
+        """What a successor needs is in the log."""
+        if events:
+            self._log.note(events)
+        self._log.commit()
 
     def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
         """What it sends on the edge's sockets."""
@@ -372,6 +414,9 @@ class RouterService(Actor):
                 self._log.directory, ignore_errors=True
             )  # a disk that is broken keeps it for the next start
 
+    def _make_store(self) -> Store:
+        return self._log.keyed
+
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
         if is_here("registrar.0", self._settings):
             return StoreFollower(self._replica, self._settings.store_path)
@@ -417,6 +462,7 @@ class RouterService(Actor):
             trusted=Trusted(settings.trusted),
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
+            dial_plan=settings.make_dial_plan(),
         )
         admission = (
             None
@@ -439,7 +485,7 @@ class RouterService(Actor):
                 asserted_domain=settings.asserted_domain,
                 tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
             ),
-            self._log.keyed,
+            self._store,
         )
         if settings.qualify_s:
             core.proxy.qualifier = Qualifier(core.proxy.env, settings.qualify_s, self._users_to_ask)
@@ -458,10 +504,11 @@ class RouterService(Actor):
 
     def _tell_how_far(self, stamp: float) -> None:
         """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
-        self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
-        if self._hears_lag:
+        edge, at = read_stamp(stamp)
+        self._edge_rx[edge % len(self._edge_rx)].send("sip.taken", [f"router.{self._instance}", stamp])
+        if edge == self._edge_here:
             now = time.monotonic()
-            self._core.note_lag(now - stamp, now)
+            self._core.note_lag(now - at, now)
 
     def _take_answers(self, now: float) -> None:
         for lookup, hops in self._resolver.answers():
@@ -469,9 +516,9 @@ class RouterService(Actor):
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""
-        if (stamp := self._core.stamp) is not None:
-            self._core.stamp = None
-            self._tell_how_far(stamp)
+        if self._core.stamps:
+            for stamp in self._core.take_stamps():
+                self._tell_how_far(stamp)
         if failures := self._failures.take():
             self._failure_log.tell(failures, time.monotonic())
 
@@ -493,9 +540,3 @@ class RouterService(Actor):
         restored = self._core.restore(time.monotonic(), self._clock.at())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
-
-
-run = partial(run_actor, RouterService)
-
-if __name__ == "__main__":
-    run()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from journal.scripts import finished
 
+from switchboard.journal.ledger import RowsRefused
 from switchboard.journal.moving import Step, into_file, into_table
 from switchboard.journal.row import Row
 from switchboard.journal.spool import PART_BYTES
@@ -52,6 +53,17 @@ def test_a_file_is_copied_into_a_table_once(path: Path) -> None:
     assert sum_of(into_table(path, HERE, table)) == Step(4, 2, 1)
     assert sum_of(into_table(path, HERE, table)) == Step(4, 0, 1)
     assert table.rows == {each.id: each for each in map(row, ("one", "two", "three"))}
+
+
+def test_what_a_table_refuses_is_counted_and_left_out(path: Path) -> None:
+    class Table(MemoryTable):
+        def add(self, rows: Sequence[Row]) -> int:
+            if any(each.call_id == "odd" for each in rows):
+                raise RowsRefused
+            return super().add(rows)
+
+    path.write_bytes(lines("one", "odd", "two"))
+    assert sum_of(into_table(path, HERE, Table())) == Step(3, 2, 0, 1)
 
 
 def test_a_large_rotated_file_is_copied_in_steps(path: Path) -> None:
