@@ -13,8 +13,8 @@ each have a part of a core only, which nothing else on the machine limits.
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -99,7 +99,7 @@ def _processes(boards: Sequence[Switchboard], asked: Switchboard) -> dict[int, s
     return {each.pid: names.get(each.pid, BESIDE) for each in found}
 
 
-SET_UPS = {
+SET_UPS: dict[str, Callable[[], AbstractContextManager[Subject]]] = {
     "one host": on_one_host,
     "one host, through edge-tx": lambda: on_one_host(has_sockets=False),
     "two hosts": lambda: on_hosts((EDGE, REST)),
