@@ -15,6 +15,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -134,16 +135,13 @@ def _describe(measured: Run, processes: Mapping[int, str]) -> str:
 @app.command()
 def carry(trial: Annotated[float, typer.Option()] = 3.0) -> None:
     """Search the highest rate with one host for routers, and with two."""
-    one, two = (
-        highest_rate(lambda rate, count=count: _carries(rate, count, trial), START, FACTOR)
-        for count in (1, 2)
-    )
+    one, two = (highest_rate(partial(_carries, count, trial), START, FACTOR) for count in (1, 2))
     typer.echo(
         f"{one} calls/s with one host, {two} with two: {two / one:.2f} times" if one else "none carries any"
     )
 
 
-def _carries(rate: int, count: int, trial_s: float) -> bool:
+def _carries(count: int, trial_s: float, rate: int) -> bool:
     places = [(*EDGE, "registrar", "journal"), *((f"router.{number}",) for number in range(count))]
     with on_hosts(places, count) as subject:
         prepare(subject, Plan(rate).users)

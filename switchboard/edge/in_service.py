@@ -31,6 +31,8 @@ GIVEN_UP_S: Final = 2.0
 """What a router on another host has not acknowledged by then is lost with the connection. It would come when others
 have long served its repetitions. Less than the AWAY looks take."""
 AWAY_HERE: Final = 20
+STEADY: Final = 4
+"""Looks in a row with a beat before a router is back: those of before its host was cut off come in one go."""
 UNREACHED: Final = 3
 PATIENCE: Final = 10
 """So many times longer one is waited for that has a standby router, if that is there."""
@@ -59,6 +61,7 @@ class InService:
         self._is_reached, self._gone = is_reached, gone
         self._here = frozenset(here)
         self._silent = dict.fromkeys(sorted(routers), 0)
+        self._steady = dict.fromkeys(self._silent, 0)  # looks in a row with a beat
         self._met: set[int] = set()
         self._drained: set[int] = set()
         self._leaving = frozenset(leaving)
@@ -148,7 +151,8 @@ class InService:
         self._quiet = 0 if any(silent < 0 for silent in self._silent.values()) else self._quiet + 1
         if self._quiet > 1:
             return
-        for router in self._silent:
+        for router, silent in self._silent.items():
+            self._steady[router] = self._steady[router] + 1 if silent < 0 else 0
             self._silent[router] += self._missed(router)
         self._decide(now)
 
@@ -180,7 +184,7 @@ class InService:
     def _is_away(self, router: int) -> bool:
         if router in self._heirs:
             return True
-        if router in self.away and not (router in self._met and self._is_reached(router)):
+        if router in self.away and not (self._steady[router] >= STEADY and self._is_reached(router)):
             return True
         looks = AWAY_HERE if router in self._here else AWAY
         standby = self._standbys.get(router)
