@@ -16,6 +16,7 @@ from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
 from switchboard.core.commands import CallEvent, Lookup, NextHop
+from switchboard.core.dial_plan import DialPlan
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
 from switchboard.core.domains import OwnDomains
 from switchboard.core.environment import Environment
@@ -110,8 +111,10 @@ class Board:
     authenticator: Authenticator | None = None
     strangers: bool = False
     trusted: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
     keeps_identity: bool = False
     asserted_domain: str = ""
+    dial_plan: DialPlan | None = None
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
@@ -142,7 +145,8 @@ class Board:
     def _make_core(self, log: MemoryLog, native: bool) -> RouterCore:
         caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
         realm = REALM if self.authenticator else ""
-        own = OwnDomains([HOST, "127.0.0.1"], ["pbx.example"], PORT, realm, self.transports)
+        hosts = [HOST, "127.0.0.1"]
+        own = OwnDomains(hosts, ["pbx.example"], PORT, realm, self.transports, away=self.away)
         trusted = Trusted(self.trusted)
         seals = DialogSeals(KEY)
         policy = TargetPolicy(
@@ -153,6 +157,7 @@ class Board:
             trusted=trusted,
             failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,
+            dial_plan=self.dial_plan,
         )
         return RouterCore(
             Environment(

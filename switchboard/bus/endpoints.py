@@ -1,7 +1,7 @@
 """Which host runs what, and where each process is reached (docs/BUS.md, Sockets, Several hosts)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,7 +34,8 @@ class HostPlan:
     """A switchboard of several hosts, the same on all of them but for `here`.
 
     `addresses`: host -> IP address without brackets, or its name. `owners`: all that have sockets, in the order of
-    their ports: workers (`router.0`) and components (`router`). `places`: owner -> hosts.
+    their ports: workers (`router.0`) and components (`router`). `places`: owner -> hosts. `twins`: owner -> that of
+    another host, one of `owners`, whose ports it has on its own.
     """
 
     here: str
@@ -42,6 +43,7 @@ class HostPlan:
     owners: Sequence[str]
     places: Mapping[str, Sequence[str]]
     base_port: int
+    twins: Mapping[str, str] = field(default_factory=dict)
 
     def is_here(self, owner: str) -> bool:
         """Whether this host runs `owner`."""
@@ -63,7 +65,8 @@ class HostPlan:
     def port(self, owner: str, kind: SocketKind) -> int:
         """The TCP port of a socket of `owner`."""
         kinds = list(SocketKind)
-        return self.base_port + self.owners.index(owner) * len(kinds) + kinds.index(kind)
+        place = self.owners.index(self.twins.get(owner, owner))
+        return self.base_port + place * len(kinds) + kinds.index(kind)
 
 
 class Endpoint(str):

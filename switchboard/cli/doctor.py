@@ -17,7 +17,7 @@ from switchboard.settings.local import interfaces
 from switchboard.settings.location import check_location
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
 from switchboard.settings.origin import SHOWN, Origins
-from switchboard.settings.site import host_of, is_here
+from switchboard.settings.site import edge_here, edges, is_here
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def check_soundness(settings: Settings, origins: Origins) -> None:
 
     Each host of several looks at what concerns its own components.
     """
-    if settings.sip_host and is_here("edge-rx.0", settings) and not _is_own(settings.sip_host):
+    if settings.sip_host and edge_here(settings) is not None and not _is_own(settings.sip_host):
         raise _foreign_address(settings.sip_host, origins)
     if is_here("translator.0", settings):
         _check_phrases(settings, origins)
@@ -129,7 +129,6 @@ def _readable(value: object) -> object:
     return value
 
 
-EDGE = "edge-rx.0"
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
@@ -162,11 +161,11 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
         return
     with context_or_exit(settings) as context:
         running = running_facts(settings, context)
-    if is_here(EDGE, settings):
-        edge_runs = _edge_runs(running)
+    if (edge := edge_here(settings)) is not None:
+        edge_runs = _edge_runs(running, edge)
         yield from check_network(network_facts(settings, edge_runs), edge_runs)
     else:
-        yield ok("port", f"phones speak to {host_of(EDGE, settings)}: ask the doctor there, too")
+        yield ok("port", f"phones speak to {' and '.join(edges(settings))}: ask the doctor there, too")
     yield from check_machine(machine_facts(settings))
     if is_here("registrar.0", settings):
         yield from examine_location(settings)
@@ -189,8 +188,8 @@ def _check_settings(settings: Settings, origins: Origins) -> "Iterator[Finding]"
         yield warning("settings", unknown, "correct its name, or take it out of the environment")
 
 
-def _edge_runs(running: "RunningFacts") -> bool:
-    return running.runs and EDGE not in running.not_up
+def _edge_runs(running: "RunningFacts", edge: int) -> bool:
+    return running.runs and f"edge-rx.{edge}" not in running.not_up
 
 
 def _print(findings: "list[Finding]") -> None:

@@ -23,6 +23,7 @@ PLACES = {
     "connections": "connections",
     "calls": "listings",
     "hangup": "hangup",
+    "dialplan": "dialplan",
     "cdr": "listings",
     "trace": "trace",
     "ladder": "history",

@@ -12,9 +12,9 @@ from switchboard.bus.endpoints import Endpoint
 from switchboard.bus.rpc import RpcError, RpcGroup, call_rpc
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, progress, say
 from switchboard.cli.running import call_or_exit, context_or_exit, settings_or_exit
-from switchboard.settings.hosts import Component, workers_of
+from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
-from switchboard.settings.site import components, endpoints_of, host_of, parents
+from switchboard.settings.site import components, endpoints_of, host_of, lasting_workers, parents
 from switchboard.supervisor.supervisor import DEADLINE_S
 
 ANSWER_WITHIN_S = 2.0
@@ -126,7 +126,7 @@ def _restart(settings: Settings, target: str) -> list[str]:
 
 def _hosts(component: Component, wanted: str | None, settings: Settings) -> list[str]:
     """Whose parents are to be asked."""
-    workers = workers_of(component, settings.routers, settings.edge_streams)
+    workers = lasting_workers(component, settings)
     named = [each for each in workers if wanted in (None, each.name, str(each))]
     return list(dict.fromkeys(host_of(each, settings) for each in named))
 
@@ -136,7 +136,7 @@ def _targets(settings: Settings) -> dict[str, tuple[Component, str | None]]:
     targets: dict[str, tuple[Component, str | None]] = {}
     for component in components(settings):
         targets[component] = (component, None)
-        for worker in workers_of(component, settings.routers, settings.edge_streams):
+        for worker in lasting_workers(component, settings):
             targets.setdefault(worker.name, (component, worker.name))
             targets[str(worker)] = (component, str(worker))
     return targets

@@ -6,9 +6,8 @@ import typer
 
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, duration, fail, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, refuse_strangers, settings_or_exit
-from switchboard.settings.hosts import workers_of
 from switchboard.settings.model import Settings
-from switchboard.settings.site import components
+from switchboard.settings.site import components, lasting_workers
 from switchboard.settings.types import LogLevel
 from switchboard.survey.ask import ask_parents, ask_workers, name_of
 from switchboard.survey.reading import UP
@@ -130,7 +129,7 @@ def _targets(settings: Settings) -> dict[str, list[str]]:
     """What can be named: name -> the workers that are meant."""
     found: dict[str, list[str]] = {}
     for component in components(settings):
-        for worker in workers_of(component, settings.routers, settings.edge_streams):
+        for worker in lasting_workers(component, settings):
             for name in dict.fromkeys((str(component), worker.name, str(worker))):
                 found.setdefault(name, []).append(str(worker))
     return found

@@ -19,10 +19,10 @@ from switchboard.history.ladder import label_of
 from switchboard.history.lenient import LenientMessage
 from switchboard.history.masking import mask
 from switchboard.history.seen import Seen, transport_of
-from switchboard.history.tapped import WIRE_IN, WIRE_OUT, CallFilter, TapReader
-from switchboard.settings.hosts import EDGE_STREAM
+from switchboard.history.tapped import CallFilter, TapReader
+from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, router_numbers
+from switchboard.settings.site import endpoints_of, lasting_workers, router_numbers
 
 FIRST_CONTACT_S = 3.0
 LOOK_S = 0.05
@@ -60,9 +60,9 @@ def _follow(settings: Settings, wanted: CallFilter, take: Callable[[Seen], None]
     count = 0
     with context_or_exit(settings) as context:
         endpoints = endpoints_of(settings)
-        taps = [endpoints.publisher(owner.removesuffix(".0")) for owner in (WIRE_IN, WIRE_OUT)]
-        taps += [endpoints.publisher(EDGE_STREAM, number) for number in range(settings.edge_streams)]
-        taps += [endpoints.publisher("router", number) for number in router_numbers(settings)]
+        edge = [(each.name, each.instance) for each in lasting_workers(Component.EDGE, settings)]
+        routers = [(str(Component.ROUTER), number) for number in router_numbers(settings)]
+        taps = [endpoints.publisher(*worker) for worker in (*edge, *routers)]
         with closing(Listener(context, taps, topic_of(0))) as listener:
             if not listener.connected(FIRST_CONTACT_S):
                 fail(f"No switchboard with the data directory {settings.data_dir} answers.", FAILED)

@@ -6,9 +6,9 @@ import structlog
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
-from switchboard.settings.hosts import Component, workers_of
+from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
-from switchboard.settings.site import components, endpoints_of, host_of
+from switchboard.settings.site import components, endpoints_of, host_of, lasting_workers
 from switchboard.supervisor.supervisor import DEADLINE_S
 
 OWN_END_S = 0.2
@@ -17,11 +17,7 @@ OWN_END_S = 0.2
 
 def owners(settings: Settings) -> Mapping[str, Component]:
     """The workers that can be restarted, as `router.0`, and whose they are."""
-    return {
-        str(worker): each
-        for each in components(settings)
-        for worker in workers_of(each, settings.routers, settings.edge_streams)
-    }
+    return {str(worker): each for each in components(settings) for worker in lasting_workers(each, settings)}
 
 
 def restart(settings: Settings, context: BusContext, worker: str) -> bool:

@@ -135,8 +135,11 @@ def unmoved(
     bound = _registered(policy, there, incoming, uri, at) if is_looked_for else None
     if bound is not None and bound.flows:
         return bound._replace(text=routing.text, uri=routing.uri)
-    if bound is not None and bound.next_hop not in ("", target.next_hop):
-        return target._replace(next_hop=bound.next_hop, local="")  # its address translator gave it another
+    is_elsewhere = bound is not None and bound.local not in ("", target.local)  # it has come to another edge
+    if bound is not None and bound.next_hop and (is_elsewhere or bound.next_hop != target.next_hop):
+        return target._replace(
+            next_hop=bound.next_hop, local=bound.local
+        )  # as its address translator made it
     if there.is_named and uri.scheme == "sip" and transport_of(uri) in policy.own.dialled:
         return target._replace(next_hop="", local="", fallback=target.next_hop)
     return target

@@ -33,6 +33,7 @@ class OwnDomains:
         realm: str = "",
         transports: Mapping[int, int] | None = None,
         machine: Iterable[str] = (),
+        away: Iterable[str] = (),
     ) -> None:
         self.realm = realm
         addresses = tuple(addresses)
@@ -42,6 +43,7 @@ class OwnDomains:
         ports = {port, *self._transports.values()}
         self.ports = frozenset((None, DEFAULT_PORT, *ports))
         self.listening = frozenset((None, *ports)) if DEFAULT_PORT in ports else frozenset(ports)
+        self._away = frozenset(map(canonical_host, away))
         self._not_dialled = self.hosts | set(map(canonical_host, machine))
         self._is_loopback_only = all(map(_is_loopback, addresses))
         self.dialled = frozenset(filter(is_dialled, self._transports))
@@ -71,6 +73,10 @@ class OwnDomains:
     def is_host(self, host: str) -> bool:
         """Whether `host` is a name of ours, whatever the port."""
         return canonical_host(host) in self.hosts
+
+    def may_send_from(self, host: str, port: int) -> bool:
+        """Whether something can leave from that address of ours."""
+        return self.is_listening_at(host, port) and not (self._away and canonical_host(host) in self._away)
 
     def is_listening_at(self, host: str, port: int | None) -> bool:
         """Whether a datagram to `host` and `port` would come back to us."""

@@ -95,7 +95,7 @@ class Environment:
         if target.flows and not target.path:
             return self.flow_after(plan, None)
         flow = self._flow_to(hop, target.local, plan.hop.transport)
-        return flow or self._flow_to(plan.fallback, "", UDP)
+        return flow or self._flow_to(plan.fallback, target.local, UDP)
 
     def flow_to(self, plan: Plan, hop: NextHop) -> Flow | None:
         """Return how what is planned leaves to one of the places where its name leads; None if it cannot."""
@@ -110,7 +110,8 @@ class Environment:
         """Return how else what is planned may leave, as nobody got it over `tried`; None if there is no other way."""
         if not plan.target.flows:
             hop = plan.fallback
-            return None if tried is not None and hop == tried.hop else self._flow_to(hop, "", UDP)
+            is_tried = tried is not None and hop == tried.hop
+            return None if is_tried else self._flow_to(hop, plan.target.local, UDP)
         flows = list(map(self._completed, plan.target.flows))
         start = flows.index(tried) + 1 if tried and tried in flows else 0
         return next((flow for flow in flows[start:] if flow), None)
@@ -121,13 +122,13 @@ class Environment:
         return flow if flow.connection else self._flow_to(flow.hop, flow.local, flow.transport)
 
     def _flow_to(self, hop: Hop | None, local: str, transport: int) -> Flow | None:
-        """The flow to `hop`: from `local` if that is still an address of ours."""
+        """The flow to `hop`: from `local` if that is still an address of ours, at an edge that is there."""
         own = self.policy.own
         if hop is None or not is_sendable(hop) or transport not in own.dialled:
             return None
         if transport != UDP and not own.may_dial(hop[0]):
             return None
-        if not (local and own.is_listening_at(local, self.port)):
+        if not (local and own.may_send_from(local, self.port)):
             local = self.source_address(hop[0])
         return _new(Flow, (transport, local, *hop, b"")) if local else None
 

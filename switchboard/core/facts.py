@@ -76,7 +76,8 @@ class Facts:
             uri = parse_request_uri(text)
         except (Refusal, ParseError):
             return None
-        user, policy = uri.username, self._env.policy
+        policy = self._env.policy
+        user = policy.plain_user(uri.username)
         if not user or uri.scheme != "sip" or uri.param("maddr") or not policy.own.owns(uri) or is_gruu(uri):
             return None
         bounds = list(policy.locations.lookup(user, at))

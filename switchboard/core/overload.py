@@ -24,6 +24,21 @@ from typing import Final
 from switchboard.bounded import Generations
 from switchboard.core.timers import TimerValues
 
+_EDGE_S: Final = 2.0**32
+"""No machine runs for so long."""
+
+
+def stamp_of(edge: int, at: float) -> float:
+    """Return the stamp by which the edge of that number learns how late a receiver is. `at`: its host's monotonic s."""
+    return edge * _EDGE_S + at
+
+
+def read_stamp(stamp: float) -> tuple[int, float]:
+    """Return whose stamp that is, and its instant."""
+    edge, at = divmod(stamp, _EDGE_S)
+    return int(edge), at
+
+
 LASTS_S: Final[float] = TimerValues().lifetime
 """64 T1 with the default T1: senders repeat a request for this time, and no transaction lasts longer."""
 MOST = 100_000

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from switchboard.core.commands import Fields
+from switchboard.core.dial_plan import sip_of_tel
 from switchboard.core.dialog_seal import PARAM
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.refusal import Refusal, bad_extension
@@ -16,6 +17,7 @@ from switchboard.core.request import IncomingRequest
 from switchboard.core.target import NOBODY, Target
 from switchboard.sip.address import uri_in
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import bracketed
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 from switchboard.sip.uri import SipUri, parse_uri
@@ -119,7 +121,8 @@ def preprocess(incoming: IncomingRequest, own: OwnDomains) -> Routing:
     """Validate a request and work its Route off; `Refusal` or `ParseError` if it goes no further."""
     request = incoming.message
     check_syntax(request)
-    uri, unreadable = _read_uri(request.uri, own.is_secure)
+    text = sip_of_tel(request.uri, bracketed(incoming.source.local))
+    uri, unreadable = _read_uri(text, own.is_secure)
     if unreadable and not incoming.is_in_dialog:
         raise unreadable
     if uri.headers and not (incoming.is_in_dialog or own.owns(uri)):  # nobody was to send them (§19.1.1)
@@ -127,7 +130,7 @@ def preprocess(incoming: IncomingRequest, own: OwnDomains) -> Routing:
     hops = _max_forwards(request)
     _check_loop(incoming)
     _check_proxy_require(request)
-    routing = Routing(request.uri, uri, _routes(incoming), hops - 1)
+    routing = Routing(text, uri, _routes(incoming), hops - 1)
     routing.unreadable = unreadable
     if Header.MAX_BREADTH in request.numbers:
         routing.breadth = _max_breadth(request)

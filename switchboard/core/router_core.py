@@ -19,6 +19,7 @@ from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.native import make_engine
+from switchboard.core.overload import read_stamp
 from switchboard.core.proxy import Proxy
 from switchboard.core.request import IncomingRequest
 from switchboard.core.saved_transaction import expect_ack
@@ -45,13 +46,13 @@ class Effects(NamedTuple):
 class RouterCore:
     """The core of one router. `store` keeps its saved transactions; `native`: whether an engine serves what is plain.
 
-    `now` is monotonic, `at` epoch seconds. `bad_items` counts what is no item. `stamp`: the last that came.
+    `now` is monotonic, `at` epoch seconds. `bad_items` counts what is no item. `stamps`: the last of each edge.
     """
 
     def __init__(self, env: Environment, store: Store, *, native: bool = True) -> None:
         self.proxy = Proxy(env)
         self.bad_items = 0
-        self.stamp: float | None = None
+        self.stamps: dict[int, float] = {}
         self._env = env
         self._store = store
         self._saved = TransactionLog(store, env.numbers)
@@ -89,7 +90,7 @@ class RouterCore:
         self._begin(now, at)
         for item in items:
             if isinstance(item, float):
-                self.stamp = item
+                self.take_stamp(item)
             elif _is_datagram(item):
                 self._take(*item)
             else:
@@ -255,8 +256,13 @@ class RouterCore:
         return None if user is None else _octets(user)
 
     def take_stamp(self, stamp: float) -> None:
-        """A stamp of the edge came."""
-        self.stamp = stamp
+        """A stamp of an edge came: of one that came before in this round a later one has the meaning, too."""
+        self.stamps[read_stamp(stamp)[0]] = stamp
+
+    def take_stamps(self) -> Iterable[float]:
+        """The last stamp of each edge since the last time."""
+        taken, self.stamps = self.stamps, {}
+        return taken.values()
 
     def adopt(self, number: int, contact: bytes | None) -> None:
         """Take a saved transaction over. `contact`: of the 2xx whose ACK is awaited, None if none is."""

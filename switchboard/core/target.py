@@ -38,6 +38,8 @@ class Bound(Protocol):
     @property
     def flow(self) -> bytes: ...
     @property
+    def local(self) -> str: ...
+    @property
     def call_id(self) -> str: ...
     @property
     def instance(self) -> str: ...
@@ -96,7 +98,7 @@ def target_of(bound: Bound, user: str) -> Target | None:
         return over(text, uri, flow, (flow, *contact_flow(uri, flow)), user)._replace(q=bound.q)
     is_elsewhere = bound.source_host != uri.host.strip("[]")
     fallback = bound.source if is_elsewhere and not (bound.next_hop or bound.path) else ""
-    return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop, "", fallback, user, ()))
+    return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop, bound.local, fallback, user, ()))
 
 
 def along(text: str, uri: SipUri, flow: Flow, user: str = "") -> Target:
@@ -118,12 +120,12 @@ def ways_to(bound: Bound) -> list[Flow]:
         return [Flow.unpack(bound.flow)]
     host, _, port = bound.next_hop.rpartition(":")
     if host:
-        return [Flow(UDP, "", host.strip("[]"), int(port))]
+        return [Flow(UDP, bound.local, host.strip("[]"), int(port))]
     uri = uri_of(bound.contact)
     is_there = (
         uri.has_host and address_of(address_named(uri)[0]) is not None and is_dialled(transport_of(uri))
     )
-    return [Flow(transport_of(uri), "", *address_named(uri))] if is_there else []
+    return [Flow(transport_of(uri), bound.local, *address_named(uri))] if is_there else []
 
 
 def secured(target: Target) -> Target | None:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
+from switchboard.core.dial_plan import DialPlan, Lead
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
 from switchboard.core.gruu import Gruus, Named, is_gruu
@@ -54,6 +56,7 @@ class TargetPolicy:
 
     `seals` makes and reads what our Record-Route proves. `trusted`: networks that may reach anybody.
     `failures`: where refusals to relay are noted. `keeps_identity`: everybody may assert who calls (`identity`).
+    `dial_plan`: whom numbers mean, and where they go that no user has.
     """
 
     own: OwnDomains
@@ -64,6 +67,7 @@ class TargetPolicy:
     trusted: Trusted = field(default_factory=Trusted)
     failures: Failures = field(default_factory=Failures)
     keeps_identity: bool = False
+    dial_plan: DialPlan | None = None
     gruus: Gruus = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,13 +106,19 @@ class TargetPolicy:
         Of an instance it is the one that was refreshed last (RFC 5627 §5.4), with its other flows.
         """
         if not is_gruu(uri):
-            return self.bindings_of(uri.username, at)
+            return self.bindings_of(self.plain_user(uri.username), at)
         named = self.gruus.read(uri)
         found: dict[str, Target] = {}
         for bound in self.locations.lookup(named.user, at) if named else ():
             if named and self._is_named(bound, named) and (target := self.target_of(bound, named.user)):
                 _keep(found, self._without_own_path(target), named.user)
         return list(found.values())
+
+    def plain_user(self, name: str) -> str:
+        """Return the user whose name or number it is, as far as that does not depend on who calls; "" for nobody."""
+        if self.dial_plan is None:
+            return name
+        return "" if self.dial_plan.is_emergency(name) else self.dial_plan.alias(name)
 
     def user_of(self, uri: SipUri) -> str:
         """Return whom a URI of ours names, "" for nobody."""
@@ -216,6 +226,11 @@ class TargetPolicy:
             raise _own_answer(incoming)
         if is_gruu(routing.uri):
             return self._gruu_targets(routing.uri, at)
+        if self.dial_plan is not None:
+            lead = self._lead(self.dial_plan, user, incoming, routing, at)
+            if lead.uri:
+                return [self._outside(lead.uri, incoming, routing, at)]
+            user = lead.user
         if incoming.method in _EVENT_METHODS and incoming.caller == user and not incoming.is_in_dialog:
             raise _bad_event()
         targets = self.bindings_of(user, at)
@@ -226,6 +241,30 @@ class TargetPolicy:
         if not targets:
             raise self._refuse_user(user, at)
         return targets
+
+    def _lead(
+        self, dial_plan: DialPlan, dialled: str, incoming: IncomingRequest, routing: Routing, at: float
+    ) -> Lead:
+        """Where the dial plan leads the caller; `Refusal` if nowhere."""
+        caller, host = incoming.caller, incoming.source.host
+        is_proved = not routing.user and bool(caller) and self.locations.registered_from(caller, host, at)
+        who = routing.user or (caller if is_proved else "")
+        lead = dial_plan.find(dialled, who, partial(self._has_user, at=at))
+        if lead.status:
+            raise Refusal(lead.status, f"Dial Plan: {lead.rule}")
+        return lead
+
+    def _has_user(self, user: str, at: float) -> bool:
+        return (
+            user in self.users or self.locations.is_known(user) or bool(list(self.locations.lookup(user, at)))
+        )
+
+    def _outside(self, uri: str, incoming: IncomingRequest, routing: Routing, at: float) -> Target:
+        """The gateway, for those who may reach foreign domains."""
+        if not (routing.is_led or routing.may_relay or self._may_relay(incoming, at)):
+            raise RelayRefusal(403, "Relaying Denied")
+        routing.may_relay = True
+        return Target(uri, parse_uri(uri))
 
     def _gruu_targets(self, uri: SipUri, at: float) -> list[Target]:
         """The instance; 480 if it is not registered, 404 if there is no such GRUU (RFC 5627 §5.4)."""

@@ -26,7 +26,15 @@ from switchboard.registrar.listing import doubt_of, read_pages, way_of
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.run_dir import NOWHERE
-from switchboard.settings.site import endpoints_of, is_here, leaving_routers, router_dir
+from switchboard.settings.site import (
+    advertised,
+    edge_here,
+    edges,
+    endpoints_of,
+    is_here,
+    leaving_routers,
+    router_dir,
+)
 from switchboard.storage.mending import all_reports
 from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import ERROR, words_of
@@ -64,7 +72,7 @@ def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
     return NetworkFacts(
         host=settings.sip_host,
         port=settings.sip_port,
-        cards=_cards(),
+        cards=_cards(settings),
         domains=_resolve([each for each in settings.domains if not each.startswith("[")]),
         taken=taken,
         bind_failure=bind_failure,
@@ -72,7 +80,7 @@ def network_facts(settings: Settings, edge_runs: bool) -> NetworkFacts:
         firewall=firewall,
         ports=ports,
         unnamed=None if rules is None else [each for each in ports if each.split("/")[0] not in rules],
-        advertised=settings.advertise,
+        advertised=advertised(settings),
     )
 
 
@@ -107,7 +115,7 @@ def machine_facts(settings: Settings) -> MachineFacts:
 
 def _tls(settings: Settings) -> tuple[str, list[str], str]:
     """Why the certificate cannot be used, why phones might refuse it, and when it ends."""
-    serves_phones = settings.has_tls and is_here("edge-rx.0", settings)
+    serves_phones = settings.has_tls and edge_here(settings) is not None
     if not serves_phones and not (settings.console_has_tls and is_here("console.0", settings)):
         return "", [], ""
     try:
@@ -192,14 +200,20 @@ def _try_port(settings: Settings) -> tuple[Taken | None, str]:
     return None, ""
 
 
-def _cards() -> list[NetworkCard]:
-    """The addresses of `interfaces`, with the names of their network interfaces."""
+def _cards(settings: Settings) -> list[NetworkCard]:
+    """The addresses of `interfaces`, with the names of their network interfaces; of several edges what is ours."""
+    is_told_apart = len(edges(settings)) > 1
+    ours = own_addresses(settings)
     names = {
         address.address.partition("%")[0]: name
         for name, addresses in psutil.net_if_addrs().items()
         for address in addresses
     }
-    return [NetworkCard(names.get(str(each.ip), ""), ip_interface(each)) for each in interfaces()]
+    return [
+        NetworkCard(names.get(str(each.ip), ""), ip_interface(each))
+        for each in interfaces()
+        if not is_told_apart or str(each.ip) in ours
+    ]
 
 
 def _resolve(domains: Sequence[str]) -> Mapping[str, Sequence[str]]:

@@ -15,7 +15,7 @@ from time import monotonic as _moment
 
 from switchboard import codec
 from switchboard.bus.outbox import Outbox
-from switchboard.core.overload import LASTS_S, Overload, Verdicts
+from switchboard.core.overload import LASTS_S, Overload, Verdicts, stamp_of
 
 RATE_MEMORY_S = 0.2
 """Over about the items that a peer takes within so long its rate is averaged.
@@ -141,7 +141,7 @@ class Load:
         self._overload.is_full = self._outbox.waiting > FULL
 
     def stamp(self, at: float) -> None:
-        """Say when, behind what waits for it."""
+        """Say when, behind what waits for it. `at`: as `stamp_of` makes it."""
         waiting = self._outbox.waiting
         if not waiting:
             return
@@ -160,9 +160,12 @@ class Load:
 
 
 class Loads:
-    """All of them; `outboxes`: one a router by number, and the registrar's."""
+    """All of them; `outboxes`: one a router by number, and the registrar's. `edge`: the number of this one."""
 
-    def __init__(self, outboxes: Sequence[Outbox], admission_control: AdmissionControl) -> None:
+    def __init__(
+        self, outboxes: Sequence[Outbox], admission_control: AdmissionControl, edge: int = 0
+    ) -> None:
+        self._edge = edge
         numbers = [*range(len(outboxes) - 1), -1]
         self._loads = [
             Load(outbox, admission_control.overload(number))
@@ -182,7 +185,7 @@ class Loads:
 
     def stamp(self, taken: int) -> None:
         """After it, unless so little was `taken` that this says no more than a moment ago."""
-        at = _moment()
+        at = stamp_of(self._edge, _moment())
         self._taken += taken
         if self._taken < STAMP_ITEMS and 0.0 <= at - self._stamped_at < LOOK_EVERY_S:
             return

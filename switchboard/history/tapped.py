@@ -14,9 +14,9 @@ from switchboard.history.summary import user_of
 from switchboard.sip.dispatch import PONG
 from switchboard.sip.flow import UDP, Flow
 
-WIRE_IN, WIRE_OUT = "edge-rx.0", "edge-tx.0"
+WIRE_IN = "edge-rx."
 STREAMS = "edge-stream."
-"""So begin the names of those that read and write connections."""
+"""So begin the names of those that read the wire; the latter write to it, too."""
 _PHONES_KNOWN = 10_000
 
 

@@ -13,7 +13,7 @@ from prometheus_client.utils import floatToGoString
 
 from switchboard.metrics.families import PREFIX, families
 from switchboard.settings.model import Settings
-from switchboard.settings.site import is_here, open_context
+from switchboard.settings.site import edge_here, open_context
 from switchboard.survey.ask import take_survey
 from switchboard.survey.ping import answer_s
 from switchboard.survey.reading import Survey
@@ -64,7 +64,6 @@ def _read_tables() -> Iterator[str]:
 
 PROBES = 5
 PROBE_WITHIN_S = 0.5
-EDGE = "edge-rx.0"
 
 
 class Exposition(Collector):
@@ -106,7 +105,7 @@ class Exposition(Collector):
                 f"{PREFIX}probe_seconds", "How long an OPTIONS took through edge and router."
             )
             yield _counter("probes_unanswered", "OPTIONS without an answer.", self._unanswered)
-            if is_here(EDGE, self._settings):
+            if edge_here(self._settings) is not None:
                 drops = kernel_drops(self._settings.sip_port)
                 yield _counter("kernel_dropped_datagrams", "Datagrams that a full buffer lost.", drops)
 

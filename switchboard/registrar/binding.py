@@ -22,8 +22,9 @@ WIRE_FIELDS: Final = (
     "source",
     "branch",
     "flow",
+    "local",
 )
-"""What the elements of a binding on the bus mean, in order; `flow` is there only if it is not empty."""
+"""What the elements of a binding on the bus mean, in order; at the end there are none that are empty."""
 OPEN: Final = "open"
 CLOSED: Final = "closed"
 _PARAM = re.compile(r';\s*+([^=;\s]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+))?')
@@ -54,10 +55,12 @@ class Binding(NamedTuple):
     """Of the REGISTER's top Via: tells a retransmission after a restart."""
     flow: bytes = b""
     """Packed, of a transport with connections: over which it is reached (RFC 5626 §5.3). Empty for UDP."""
+    local: str = ""
+    """Of UDP, and several edges: to which of our addresses the REGISTER came, and from which it is answered."""
 
     def to_wire(self) -> list[Any]:
         """The elements named in `WIRE_FIELDS`."""
-        return list(self if self.flow else self[:-1])
+        return list(self if self.local else self[:-1] if self.flow else self[:-2])
 
     @classmethod
     def from_wire(cls, record: Sequence[Any]) -> "Binding":
@@ -70,7 +73,7 @@ class Binding(NamedTuple):
 
         Instead of `flow` the name of the `transport`, and whether the `connection` is open.
         """
-        found = dict(zip(WIRE_FIELDS, map(_readable, self[:-1]), strict=False))
+        found = dict(zip(WIRE_FIELDS, map(_readable, self[:-2]), strict=False))
         return found | {"transport": self.transport_name, "connection": self.connection}
 
     @property

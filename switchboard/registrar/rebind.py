@@ -33,7 +33,7 @@ class Update(NamedTuple):
     """A REGISTER without its contacts. `source`: where it came from.
 
     `flow`: packed, the connection over which it came from the phone itself; b"" for UDP, and behind a proxy.
-    `supported`: option tags in lower case.
+    `supported`: option tags in lower case. `local`: to which of our addresses a datagram came, "" if that is no matter.
     """
 
     call_id: str
@@ -44,9 +44,10 @@ class Update(NamedTuple):
     source: tuple[str, int]
     flow: bytes = b""
     supported: frozenset[str] = frozenset()
+    local: str = ""
 
     @classmethod
-    def of(cls, request: Message, source: tuple[str, int], flow: bytes = b"") -> "Update":
+    def of(cls, request: Message, source: tuple[str, int], flow: bytes = b"", local: str = "") -> "Update":
         """Read the request (untrusted); ParseError blames Via or Path. `flow`: packed, if it is a connection."""
         user_agent = request.get(Header.USER_AGENT) or ""
         if not user_agent.isascii():
@@ -61,6 +62,7 @@ class Update(NamedTuple):
             source,
             flow if flow and not path and is_direct(request) else b"",
             _supported(request),
+            local,
         )
 
     def succeeds(self, binding: Binding) -> bool:
@@ -89,6 +91,7 @@ class Update(NamedTuple):
             source,
             self.via.branch,
             self.flow,
+            self.local,
         )
 
     def _is_translated(self, contact: str) -> bool:
@@ -144,12 +147,16 @@ _NEVER_TOO_BRIEF = 3600  # seconds, §10.3 step 7
 
 @dataclass(frozen=True, slots=True)
 class RegistrarPolicy:
-    """What bindings may be like. Expiries in seconds; `max_contacts` of one user."""
+    """What bindings may be like. Expiries in seconds; `max_contacts` of one user.
+
+    `keeps_local`: whether they keep the address of ours to which a datagram came, as another edge has others.
+    """
 
     min_expires: int = 60
     max_expires: int = 7200
     default_expires: int = 3600
     max_contacts: int = 20
+    keeps_local: bool = False
 
 
 class Rebound(NamedTuple):

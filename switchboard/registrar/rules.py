@@ -85,10 +85,13 @@ class Registrar:
         self.displaced = 0
         self._displaced: list[Displaced] = []
 
-    def process(self, request: Message, source: tuple[str, int], now_at: float, flow: bytes = b"") -> Answer:
+    def process(
+        self, request: Message, source: tuple[str, int], now_at: float, flow: bytes = b"", local: str = ""
+    ) -> Answer:
         """Do what the REGISTER (scanned, else untrusted) from `source` asks for, all of it or nothing.
 
-        `flow`: packed, the connection over which it came; b"" for UDP. ParseError if not even an answer is possible:
+        `flow`: packed, the connection over which it came; b"" for UDP, where `local` is to which of our addresses it
+        came. ParseError if not even an answer is possible:
         its top Via is malformed.
         """
         user, tag = "", to_tag(self.secret, request)
@@ -96,7 +99,7 @@ class Registrar:
             user = self._user(request, source[0])
             if self._authenticator is not None:
                 self._authenticate(self._authenticator, user, request, source, now_at)
-            return Answer(self._register(user, request, source, now_at, flow), user)
+            return Answer(self._register(user, request, source, now_at, flow, local), user)
         except Refusal as refusal:
             status, reason, headers = refusal.status, refusal.reason, list(refusal.headers)
         except ParseError as error:
@@ -202,10 +205,10 @@ class Registrar:
             raise Refusal(403, "Not Your Address-Of-Record")
 
     def _register(
-        self, user: str, request: Message, source: tuple[str, int], now_at: float, flow: bytes
+        self, user: str, request: Message, source: tuple[str, int], now_at: float, flow: bytes, local: str
     ) -> bytes:
         """Steps 6 to 8: bind and unbind, if a datagram holds the 200."""
-        update = Update.of(request, source, flow)
+        update = Update.of(request, source, flow, local if self.policy.keeps_local else "")
         bound = self.bindings(user, now_at)
         wanted, displaced = rebind(request, update, bound, self.policy, now_at)
         self._check_gruus([binding for binding in wanted if update.made(binding)])

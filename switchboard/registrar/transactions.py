@@ -108,8 +108,8 @@ class RegisterTransactions(Generic[T]):
             self.retransmissions += 1
             known: T = given
             return known
-        connection = flow.pack() if is_reliable(flow.transport) else b""
-        answer = self._registrar.process(request, flow.hop, now_at, connection)
+        connection, local = (flow.pack(), "") if is_reliable(flow.transport) else (b"", flow.local)
+        answer = self._registrar.process(request, flow.hop, now_at, connection, local)
         if not answer.response:
             return None
         accept_language = request.get(Header.ACCEPT_LANGUAGE) or ""

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from switchboard.bus.endpoints import is_address
+from switchboard.settings.types import PublicAddress
 
 
 class Component(StrEnum):
@@ -27,6 +28,8 @@ class Component(StrEnum):
 
 EDGE_WORKERS = ("edge-rx", "edge-tx")
 EDGE_STREAM = "edge-stream"
+MOST_EDGES = 16
+"""A flow has one octet for the instance of an edge-stream, of which an edge has 16 at most."""
 OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY})
 """No call needs them; the settings may leave them out."""
 
@@ -57,13 +60,18 @@ class WorkerName:
         return (sys.executable, "-m", self.module, *self.arguments)
 
 
-def workers_of(component: Component, routers: int, streams: int = 1) -> list[WorkerName]:
-    """The workers of `component`; `routers` and `streams`: how many instances router and edge-stream have."""
+def workers_of(component: Component, routers: int, streams: int = 1, edges: int = 1) -> list[WorkerName]:
+    """The workers of `component`; `routers`: how many instances router has. `streams`: edge-streams of each edge."""
     if component is Component.EDGE:
-        readers = (WorkerName(EDGE_STREAM, instance) for instance in range(streams))
-        return [*(WorkerName(name, 0) for name in EDGE_WORKERS), *readers]
+        return [worker for edge in range(edges) for worker in workers_of_edge(edge, streams)]
     instances = routers if component is Component.ROUTER else 1
     return [WorkerName(str(component), instance) for instance in range(instances)]
+
+
+def workers_of_edge(edge: int, streams: int = 1) -> list[WorkerName]:
+    """Those of one edge, which is number `edge`: it has `streams` edge-streams in a row."""
+    readers = (WorkerName(EDGE_STREAM, edge * streams + place) for place in range(streams))
+    return [*(WorkerName(name, edge) for name in EDGE_WORKERS), *readers]
 
 
 ROUTER = str(Component.ROUTER)
@@ -97,7 +105,8 @@ class HostSettings(BaseModel):
     """One host.
 
     `address`: where the other hosts reach it, an IP address or a name that DNS knows.
-    `sip_addresses`: where phones see the edge, if that is not just `address`; needed where that is a name.
+    `sip_addresses`: where phones see its edge, if that is not just `address`; needed where that is a name. `advertise`:
+    the public IPv4 address to which the network maps its own; "" for that of all hosts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -105,6 +114,12 @@ class HostSettings(BaseModel):
     address: Annotated[str, AfterValidator(_check_address)]
     components: tuple[str, ...] = Field(min_length=1)
     sip_addresses: tuple[Annotated[str, AfterValidator(_check_interface)], ...] = ()
+    advertise: PublicAddress = ""
+
+
+def edge_hosts(hosts: Mapping[str, HostSettings]) -> list[str]:
+    """The hosts that have an edge. The place in this list is the number of the edge: `edge-rx.1` is on the second."""
+    return [host for host, each in hosts.items() if Component.EDGE in each.components]
 
 
 def listed_routers(hosts: Mapping[str, HostSettings]) -> int:
@@ -117,22 +132,25 @@ def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> 
     _check_distinct(hosts)
     _check_edge(hosts)
     places: dict[str, str] = {}
+    edges = edge_hosts(hosts)
     for host, each in hosts.items():
-        for worker in _workers(each.components, host, routers, streams):
+        edge = edges.index(host) if host in edges else 0
+        for worker in _workers(each.components, host, routers, workers_of_edge(edge, streams)):
             if worker in places:
                 raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}")
             places[worker] = host
     leaving = sum(_LEAVING.fullmatch(worker) is not None for worker in places) - routers
-    missing = [worker for worker in all_workers(routers + max(0, leaving), streams) if worker not in places]
+    needed = all_workers(routers + max(0, leaving), streams, max(1, len(edges)))
+    missing = [worker for worker in needed if worker not in places]
     if missing:
         raise ValueError(f"hosts: no host has {', '.join(missing)} among its components")
     return places
 
 
-def all_workers(routers: int, streams: int = 1) -> list[str]:
+def all_workers(routers: int, streams: int = 1, edges: int = 1) -> list[str]:
     """Every worker without which a switchboard is not whole."""
     needed = (each for each in Component if each not in OPTIONAL)
-    return [str(worker) for component in needed for worker in workers_of(component, routers, streams)]
+    return [str(worker) for component in needed for worker in workers_of(component, routers, streams, edges)]
 
 
 def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:
@@ -145,13 +163,19 @@ def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:
 
 def _check_edge(hosts: Mapping[str, HostSettings]) -> None:
     """Routers on other hosts have to know where phones see the edge."""
-    for host, each in hosts.items():
-        if Component.EDGE in each.components and not (is_address(each.address) or each.sip_addresses):
+    edges = edge_hosts(hosts)
+    if len(edges) > MOST_EDGES:
+        raise ValueError(f"hosts: {len(edges)} hosts have the edge; {MOST_EDGES} may")
+    for host in edges:
+        if not (is_address(hosts[host].address) or hosts[host].sip_addresses):
             raise ValueError(f"hosts: {host} has the edge and a name as its address: it needs sip_addresses")
 
 
-def _workers(components: Iterable[str], host: str, routers: int, streams: int) -> Iterator[str]:
-    parts = {str(each): list(map(str, workers_of(each, routers, streams))) for each in Component}
+def _workers(
+    components: Iterable[str], host: str, routers: int, edge_workers: Iterable[WorkerName]
+) -> Iterator[str]:
+    parts = {str(each): list(map(str, workers_of(each, routers))) for each in Component}
+    parts[Component.EDGE] = list(map(str, edge_workers))
     parts |= {worker: [worker] for worker in parts[ROUTER]}
     for name in components:
         if _LEAVING.fullmatch(name):

@@ -23,8 +23,10 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
+from switchboard.core.dial_plan import DialPlan
 from switchboard.postgres.url import is_postgres
-from switchboard.settings.hosts import HostSettings, listed_routers, place
+from switchboard.settings.dialplan import DialPlanSettings, dial_plan
+from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
@@ -96,6 +98,8 @@ class UserSettings(BaseModel):
 
     language: str | None = None
     auth_algorithms: Algorithms | None = Field(default=None, min_length=1)
+    numbers: tuple[str, ...] = ()
+    dial_class: str = ""
 
 
 class Settings(BaseSettings):
@@ -173,8 +177,13 @@ class Settings(BaseSettings):
     ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")
     users: dict[str, UserSettings] = _setting(
         {},
-        "tables [users.NAME] with a language, or auth_algorithms as below; "
+        "tables [users.NAME] with a language, auth_algorithms as below, numbers, or a dial_class; "
         'in the environment JSON: {"NAME": {"language": "sk"}}',
+    )
+    dialplan: DialPlanSettings = _setting(
+        DialPlanSettings(),
+        "a table [dialplan] with emergency, emergency_to and [[dialplan.rules]]: match, to, and maybe name, strip, "
+        "prepend, classes; in the environment JSON",
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
@@ -305,6 +314,11 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_numbers_of_users(self) -> "Settings":
+        self.make_dial_plan()
+        return self
+
+    @model_validator(mode="after")
     def _check_replicas(self) -> "Settings":
         if self.location_wait_replicas and is_postgres(self.location):
             raise ValueError(
@@ -322,6 +336,10 @@ class Settings(BaseSettings):
         if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
             raise ValueError("routers has to be set, because each of hosts would count its own cores")
         place(self.hosts, self.routers, self.edge_streams)
+        if self.advertise and len(edge_hosts(self.hosts)) > 1:
+            raise ValueError(
+                "advertise is one address, and there are several edges: set hosts.NAME.advertise"
+            )
         return self
 
     @model_validator(mode="after")
@@ -347,6 +365,12 @@ class Settings(BaseSettings):
         elif self.console_url:
             raise ValueError("console_url needs console_password, which is empty: set it, too")
         return self
+
+    def make_dial_plan(self) -> DialPlan | None:
+        """Return the dial plan; None if there is none."""
+        numbers = {name: user.numbers for name, user in self.users.items()}
+        classes = {name: user.dial_class for name, user in self.users.items()}
+        return dial_plan(self.dialplan, numbers, classes)
 
     @property
     def here(self) -> str:
@@ -494,7 +518,9 @@ def load_settings() -> Settings:
 
 def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
-    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts", "access")}
+    texts = {
+        key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts", "access", "dialplan")
+    }
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
     return SettingsError(message, f"bad setting {key}")

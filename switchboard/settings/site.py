@@ -12,8 +12,10 @@ from switchboard.settings.hosts import (
     Component,
     WorkerName,
     all_workers,
+    edge_hosts,
     place,
     workers_of,
+    workers_of_edge,
 )
 from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.types import OFF
@@ -75,9 +77,37 @@ def workers(component: Component, settings: Settings) -> list[WorkerName]:
     """All workers of a component, with the routers that are leaving."""
     leaving = leaving_routers(settings) if component is Component.ROUTER else []
     return [
-        *workers_of(component, settings.routers, settings.edge_streams),
+        *lasting_workers(component, settings),
         *(WorkerName(str(component), number) for number in leaving),
     ]
+
+
+def lasting_workers(component: Component, settings: Settings) -> list[WorkerName]:
+    """All workers of a component, without routers that are leaving."""
+    return workers_of(component, settings.routers, settings.edge_streams, len(edges(settings)))
+
+
+def edges(settings: Settings) -> list[str]:
+    """The hosts of the edges, by the edges' numbers; [""] if there is only this one."""
+    return edge_hosts(settings.hosts) or [""]
+
+
+def edge_here(settings: Settings) -> int | None:
+    """The number of the edge on this host; None if it has none."""
+    found = edges(settings)
+    here = settings.here if settings.hosts else ""
+    return found.index(here) if here in found else None
+
+
+def advertised(settings: Settings) -> str:
+    """The public address to which the network maps this host's; "" if there is none."""
+    known = settings.hosts.get(settings.here) if settings.hosts else None
+    return (known.advertise if known else "") or settings.advertise
+
+
+def edge_streams(settings: Settings) -> int:
+    """How many edge-streams all edges have together."""
+    return settings.edge_streams * len(edges(settings))
 
 
 def host_of(worker: object, settings: Settings) -> str:
@@ -147,6 +177,8 @@ def _plan(settings: Settings) -> HostPlan:
     needed = [str(each) for each in Component if each not in OPTIONAL]
     leaving = [f"{Component.ROUTER}.{number}" for number in leaving_routers(settings)]
     optional = [str(worker) for each in sorted(OPTIONAL) for worker in (each, *workers_of(each, 1))]
+    first = list(map(str, workers_of_edge(0, settings.edge_streams)))
+    others = (workers_of_edge(edge, settings.edge_streams) for edge in range(1, len(edges(settings))))
     return HostPlan(
         here=settings.here,
         addresses={name: host.address for name, host in settings.hosts.items()},
@@ -157,6 +189,7 @@ def _plan(settings: Settings) -> HostPlan:
         ],
         places=parts | places,
         base_port=settings.bus_port,
+        twins={str(worker): twin for each in others for worker, twin in zip(each, first, strict=True)},
     )
 
 

@@ -132,6 +132,21 @@ def without_local(octets: bytes) -> bytes:
     return octets[:1] + octets[_end(octets, 1) :]
 
 
+def local_in(octets: bytes) -> bytes:
+    """Return our address as it stands in a packed flow (trusted)."""
+    return octets[1 : _end(octets, 1)]
+
+
+def connection_in(octets: bytes) -> bytes:
+    """Return what names the connection in a packed flow (trusted)."""
+    return octets[_end(octets, _end(octets, 1)) + 2 :]
+
+
+def from_anywhere(octets: bytes) -> bytes:
+    """Return a packed flow (trusted) that leaves the choice of our address to the kernel."""
+    return octets[:1] + _UNKNOWN + octets[_end(octets, 1) :]
+
+
 def with_local(octets: bytes, local: str) -> bytes:
     """Return the packed flow that was given to `without_local`, if `local` was our address in it."""
     return octets[:1] + packed_address(local) + octets[1:]

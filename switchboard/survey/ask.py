@@ -8,9 +8,9 @@ from switchboard.auth.failures import Failing
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoint
 from switchboard.bus.rpc import RpcGroup
-from switchboard.settings.hosts import Component, workers_of
+from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, host_of, is_here, parents
+from switchboard.settings.site import endpoints_of, host_of, is_here, lasting_workers, parents
 from switchboard.survey.reading import UP, Reading, Survey, Usage
 
 ANSWER_WITHIN_S = 1.0
@@ -85,7 +85,7 @@ def _silent(component: Component, host: str, settings: Settings) -> list[dict[st
             "uptime_s": 0.0,
             "restarts": 0,
         }
-        for worker in workers_of(component, settings.routers, settings.edge_streams)
+        for worker in lasting_workers(component, settings)
         if host_of(worker, settings) == host
     ]
 

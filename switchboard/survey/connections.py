@@ -6,7 +6,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import call_rpc
 from switchboard.settings.hosts import EDGE_STREAM
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
+from switchboard.settings.site import edge_streams, endpoints_of
 
 QUESTION: Final = "connections.list"
 ANSWER_S: Final = 2.0
@@ -26,7 +26,7 @@ def connection_page(
     """Return `limit` connections that `text` finds (`transports/listing.py`), behind the first `skip`. RpcError."""
     shown: list[dict[str, Any]] = []
     found = total = 0
-    for instance in range(settings.edge_streams):
+    for instance in range(edge_streams(settings)):
         wanted = [text, max(0, skip - found), limit - len(shown)]
         server = endpoints_of(settings).ask(EDGE_STREAM, instance)
         some, matching, count = call_rpc(server, QUESTION, wanted, ANSWER_S, context)

@@ -9,7 +9,7 @@ keeps the order. When a shorter way opens, messages on a longer one get a lead o
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,8 +25,9 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.tap import Tap
 from switchboard.phrases.phrases import Phrases
 from switchboard.settings.model import Settings
-from switchboard.settings.site import is_here
+from switchboard.settings.site import advertised, edge_here, edge_streams
 from switchboard.sip.flow import Flow
+from switchboard.transports.edge_outboxes import Edges, EdgeTxOutboxes, Run, edges_of
 from switchboard.transports.lending import NAME, Borrower
 from switchboard.transports.stream_outboxes import StreamOutboxes
 from switchboard.transports.transport import CLASSES, Phrasing, SocketSender
@@ -41,8 +42,6 @@ TABLES: Final = "phrases.tables"
 _SEND, _TRANSLATE = frames.head("sip.send"), frames.head("sip.translate")
 _PLAIN = len(SENT)
 _HEAD_OF_SENT = codec.list_head(_PLAIN)
-Run = tuple[int, bytes]
-"""How many packed items, and these, one behind the other."""
 Direct = tuple["RunSender", Phrasing, list[int]]
 """The arguments of `send_run` that are always the same, and whose it is."""
 
@@ -70,21 +69,27 @@ class Sender:
         borrower: Borrower | None,
         streams: int = 1,
         advertised: str = "",
+        edges: Edges | None = None,
     ) -> None:
         self._advertised = advertised
         self.tap: Tap | None = None
         self._tell: Callable[[bytes], None] | None = None
-        self.due_at = math.inf if borrower is None else borrower.due_at
+        self._edges = edges
         self.direct: Direct | None = None
         self._translator = PackedOutbox(context, endpoints.inbox("translator"), "sip.translate")
-        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self._streams = StreamOutboxes(context, endpoints, streams)
+        self._edge: PackedOutbox | EdgeTxOutboxes
+        if edges is None:
+            self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
+        else:
+            self._edge = EdgeTxOutboxes(context, endpoints, edges)
+        self._streams = StreamOutboxes(context, endpoints, streams, edges)
         self._borrower = borrower
         self._phrasing: Phrasing | None = None
         self._sockets: SocketSender | None = None
         self._runs: list[Run] = []
         self._way = Way.TRANSLATOR
         self._opens_at = math.inf  # a shorter one
+        self.due_at = self._next_look()
         self.sent = self.failed = 0
         self._untranslated = self._retried = 0
         self._by_class = [0] * CLASSES
@@ -92,7 +97,11 @@ class Sender:
     @property
     def outboxes(self) -> Sequence[PackedOutbox]:
         """Those to the translator, edge-tx and edge-streams, for the loop."""
-        return self._translator, self._edge, *self._streams.outboxes
+        return self._translator, *self._edge_outboxes, *self._streams.outboxes
+
+    @property
+    def _edge_outboxes(self) -> Sequence[PackedOutbox]:
+        return self._edge.outboxes if isinstance(self._edge, EdgeTxOutboxes) else (self._edge,)
 
     @property
     def stream_outboxes(self) -> Sequence[PackedOutbox]:
@@ -116,7 +125,7 @@ class Sender:
     @property
     def is_open(self) -> bool:
         """Whether what is put leaves: straight to the wire, or to an edge-tx that is there."""
-        return self.is_direct or self._edge.peer.is_connected
+        return self.is_direct or any(each.peer.is_connected for each in self._edge_outboxes)
 
     def put_packed(self, count: int, items: bytes) -> None:
         """Add `count` packed items of one subject, one behind the other."""
@@ -150,8 +159,25 @@ class Sender:
         self._look(now)
         return True
 
+    @property
+    def away(self) -> Set[int]:
+        """The edges, of several, that cannot be reached."""
+        return self._edges.away if self._edges else frozenset()
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether there is something for `take_lost`."""
+        return bool(self._streams.lost)
+
+    def take_lost(self) -> list[tuple[bytes, bytes]]:
+        """Packed flow and message of what was for connections of an edge that is away."""
+        taken, self._streams.lost = self._streams.lost, []
+        return taken
+
     def handle_timer(self, now: float) -> None:
-        """See whether the direct way is open."""
+        """See whether the direct way is open, and which edges can be reached."""
+        if isinstance(self._edge, EdgeTxOutboxes) and self._edge.look(now):
+            self._edge.put_elsewhere()
         if self._borrower is not None and self._borrower.look(now):
             self._note_retried()
             sockets = self._borrower.sockets
@@ -195,8 +221,12 @@ class Sender:
             self._way, self._opens_at = way, math.inf
             waiting = [run for outbox in (self._edge, self._translator) for run in outbox.take_back()]
             self._runs = [*map(_counted, waiting), *self._runs]
-        self.due_at = min(self._borrower.due_at if self._borrower else math.inf, self._opens_at)
+        self.due_at = self._next_look()
         self.direct = self._find_direct()
+
+    def _next_look(self) -> float:
+        looks = [each.due_at for each in (self._borrower, self._edges) if each]
+        return min([self._opens_at, *looks])
 
     def _find_direct(self) -> Direct | None:
         if not self.is_direct or self._sockets is None or self._phrasing is None or self._tell is not None:
@@ -296,7 +326,9 @@ def _unpacked(items: bytes) -> Iterable[list[Any]]:
 
 
 def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints) -> Sender:
-    """One that borrows the edge's sockets, if the edge is on this host."""
-    is_beside_edge = is_here("edge-tx.0", settings)
-    borrower = Borrower(settings.run_dir / NAME) if is_beside_edge else None
-    return Sender(context, endpoints, borrower, settings.edge_streams, settings.advertise)
+    """One that borrows the edge's sockets, if the only edge is on this host."""
+    edges = edges_of(settings)
+    borrower = None
+    if edges is None and edge_here(settings) is not None:
+        borrower = Borrower(settings.run_dir / NAME)
+    return Sender(context, endpoints, borrower, edge_streams(settings), advertised(settings), edges)

@@ -12,6 +12,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import PackedOutbox
 from switchboard.sip.flow import stream_of
+from switchboard.transports.edge_outboxes import Edges, Run, items_in, split_over
 
 KEPT = 10_000
 """Items for one edge-stream while it is away: nobody sends them again."""
@@ -19,26 +20,32 @@ MOST_ACKS = 1000
 ACK_S = 10.0
 """An ACK that is older has arrived, also if the edge-stream did nothing for a while before it was killed."""
 _ACK = b"ACK "
-Run = tuple[int, bytes]
-"""How many packed items, and these, one behind the other."""
-_SIZES = {0xC4: 1, 0xC5: 2, 0xC6: 4}
-"""Octets of the length of msgpack's binary, by the octet before it."""
 
 
 class StreamOutboxes:
-    """One outbox for each of `streams` edge-streams."""
+    """One outbox for each of `streams` edge-streams. `edges`: None if there is only one.
 
-    def __init__(self, context: BusContext, endpoints: Endpoints, streams: int) -> None:
+    `lost`: flow and message of what was for connections of an edge that is away.
+    """
+
+    def __init__(
+        self, context: BusContext, endpoints: Endpoints, streams: int, edges: Edges | None = None
+    ) -> None:
         self.outboxes: Sequence[PackedOutbox] = [
             PackedOutbox(context, endpoints.inbox("edge-stream", number), "sip.send", KEPT)
             for number in range(streams)
         ]
         self.sent = 0
+        self.lost: list[tuple[bytes, bytes]] = []
+        self._edges = edges
         self._acks: Sequence[deque[tuple[float, bytes]]] = [deque(maxlen=MOST_ACKS) for _ in range(streams)]
 
     def take_from(self, run: Run) -> Run:
         """Put the items of streams into their outboxes; return the others. The items are trusted and packed."""
-        left, runs, acks = split(*run, len(self.outboxes))
+        if self._edges is None:
+            left, runs, acks = split(*run, len(self.outboxes))
+        else:
+            left, runs, acks = split_over(self._edges, run, self.lost)
         for number, own in runs:
             self.outboxes[number].put(own)
             self.sent += own[0]
@@ -71,29 +78,18 @@ def split_in_python(
     ways: list[list[bytes]] = [[] for _ in range(streams)]
     kept: list[bytes] = []
     acks: list[tuple[int, bytes]] = []
-    at = 0
-    for _ in range(count):
-        flow_at, flow_end = _binary(items, at + 1)
-        raw_at, end = _binary(items, flow_end)
-        number = stream_of(items[flow_at:flow_end], streams)
+    for flow, raw, item in items_in((count, items)):
+        number = stream_of(flow, streams)
         way = kept if number is None else ways[number % streams]
-        way.append(items[at:end])
-        if number is not None and items.startswith(_ACK, raw_at):
-            acks.append((number % streams, items[at:end]))
-        at = end
+        way.append(item)
+        if number is not None and raw.startswith(_ACK):
+            acks.append((number % streams, item))
     runs = [(number, _run(pieces)) for number, pieces in enumerate(ways) if pieces]
     return _run(kept), runs, acks
 
 
 def _run(pieces: list[bytes]) -> Run:
     return len(pieces), b"".join(pieces)
-
-
-def _binary(items: bytes, at: int) -> tuple[int, int]:
-    """Return where the octets of the binary at `at` begin and end."""
-    size = _SIZES[items[at]]
-    begin = at + 1 + size
-    return begin, begin + int.from_bytes(items[at + 1 : begin], "big")
 
 
 try:

@@ -25,7 +25,7 @@ from switchboard.edge.rate_limit import FilterPolicy
 from switchboard.edge.undeliverable import Undeliverable
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, leaving_routers
+from switchboard.settings.site import advertised, endpoints_of, leaving_routers
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
 from switchboard.workers.held_calls import find_routers
@@ -60,7 +60,7 @@ class EdgeRx(Actor):
         self,
         settings: Settings,
         context: BusContext,
-        instance: int,  # noqa: ARG002
+        instance: int,
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
         endpoints = endpoints_of(settings)
@@ -77,19 +77,23 @@ class EdgeRx(Actor):
             ),
             PackedOutbox(context, inbox("registrar"), "sip.received", KEPT, REGISTERS_EVERY_S),
         ]
-        self.outboxes: list[PackedOutbox] = [*receivers, PackedOutbox(context, inbox("edge-tx"), "sip.send")]
+        self.outboxes: list[PackedOutbox] = [
+            *receivers,
+            PackedOutbox(context, inbox("edge-tx", instance), "sip.send"),
+        ]
         self._registers = receivers[-1]
         self._dispatcher = Dispatcher(range(settings.routers), own_domains(settings).owns, leaving)
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
         self._taken = self._taken_registers = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._edge_filter = EdgeFilter(filter_policy(settings))
-        self._loads = Loads(receivers, self._edge_filter.admission_control)
+        self._loads = Loads(receivers, self._edge_filter.admission_control, instance)
         self._bad_items = 0
         self._ingress = Ingress(self._dispatcher, self._edge_filter, self.outboxes)
         self._undeliverable = Undeliverable(UDP, self._sockets, receivers[:-1])
-        taps = endpoints.listen("edge-rx.0", SocketKind.PUBLISHER)
-        self._tap = Tap(context, taps, "edge-rx.0", (each.peer for each in receivers))
+        owner = f"{self.name}.{instance}"
+        taps = endpoints.listen(owner, SocketKind.PUBLISHER)
+        self._tap = Tap(context, taps, owner, (each.peer for each in receivers))
         self.fast_path = self._make_fast_path()
         peers = [each.peer for each in receivers[:-1]]
         self._routers = find_routers(settings, context, self._dispatcher, peers, self._hand_on_rest)
@@ -243,7 +247,7 @@ def filter_policy(settings: Settings) -> FilterPolicy:
         largest=settings.max_message_bytes,
         most_fields=settings.max_header_fields,
         transaction_s=64 * settings.t1_s,
-        advertised=settings.advertise,
+        advertised=advertised(settings),
     )
 
 

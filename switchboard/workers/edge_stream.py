@@ -26,7 +26,7 @@ from switchboard.edge.ingress import Ingress
 from switchboard.edge.receivers import Receiver
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, leaving_routers
+from switchboard.settings.site import advertised, endpoints_of, leaving_routers
 from switchboard.sip.dispatch import REGISTRAR, Dispatcher, parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import NAMES, Flow, is_dialled, is_secure
@@ -113,7 +113,7 @@ class EdgeStream(Actor):
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
         most_connections(settings.max_connections)  # the limit of open files may be that of a smaller process
-        self._link = link or KeeperLink(settings.run_dir / NAME, instance)
+        self._link = link or KeeperLink(settings.run_dir / NAME, instance % settings.edge_streams)
         self._batch_interval = BatchInterval(settings.tick_s, 2 * ENOUGH)  # what comes and what goes
         self._paused_for = 0  # messages that came before
         self._bad_items = self._early_dropped = 0
@@ -131,7 +131,7 @@ class EdgeStream(Actor):
             self._tell_ended,
             self._refuse,
             StreamLimits(known_s=max(settings.max_call_s, float(settings.max_expires))),
-            settings.advertise,
+            advertised(settings),
         )
         self.fast_path = self._make_fast_path()
 

@@ -13,7 +13,7 @@ from switchboard.bus.endpoints import SocketKind
 from switchboard.bus.frames import SENT, flow_of
 from switchboard.bus.tap import Tap
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
+from switchboard.settings.site import advertised, endpoints_of
 from switchboard.transports.udp import UDP
 from switchboard.workers.run import run_actor
 
@@ -33,15 +33,14 @@ class EdgeTx(Actor):
         self,
         settings: Settings,
         context: BusContext,
-        instance: int,  # noqa: ARG002
+        instance: int,
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
         mine = UDP.inherited_sockets() if sockets is None else sockets
-        self._sender = UDP.make_sender(mine, settings.advertise)
+        self._sender = UDP.make_sender(mine, advertised(settings))
         self._sent = self._failed = self._bad_items = 0
-        self._tap = Tap(
-            context, endpoints_of(settings).listen("edge-tx.0", SocketKind.PUBLISHER), "edge-tx.0"
-        )
+        owner = f"{self.name}.{instance}"
+        self._tap = Tap(context, endpoints_of(settings).listen(owner, SocketKind.PUBLISHER), owner)
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """The tap."""

@@ -20,9 +20,9 @@ from switchboard.history.export import HepSender
 from switchboard.history.seen import Direction, Seen, call_id_of
 from switchboard.history.store import HistoryStore, Limits
 from switchboard.history.tapped import Sample, TapReader
-from switchboard.settings.hosts import EDGE_STREAM
+from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, router_numbers
+from switchboard.settings.site import clock_of, lasting_workers, router_numbers
 from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.storage.mending import reports
 from switchboard.workers.run import run_actor
@@ -166,8 +166,7 @@ class HistoryService(Actor):
 
 def tapped_workers(settings: Settings) -> Iterable[tuple[str, int]]:
     """Names and instances of the workers to whose taps the history listens."""
-    yield from (("edge-rx", 0), ("edge-tx", 0))
-    yield from ((EDGE_STREAM, number) for number in range(settings.edge_streams))
+    yield from ((each.name, each.instance) for each in lasting_workers(Component.EDGE, settings))
     yield from (("router", number) for number in router_numbers(settings))
     if settings.history_hops:
         yield ("translator", 0)

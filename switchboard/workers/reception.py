@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from switchboard.bus import frames
 from switchboard.bus.frames import RECEIVED, flow_of, pack_translated
 from switchboard.codec import CodecError, unpack
+from switchboard.core.overload import read_stamp
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.transactions import RegisterTransactions, Reply
 from switchboard.sip.errors import ParseError
@@ -35,7 +36,7 @@ class ReceptionInPython:
         self._transactions = RegisterTransactions(registrar, lifetime_s, self._form)
         self.answered = self._transactions.answered
         self._bad_items = 0
-        self._stamp: float | None = None
+        self._stamps: dict[int, float] = {}
         self._told: dict[bytes, float] = {}
         self._sources: list[bytes] = []
         self._now = 0.0
@@ -51,7 +52,7 @@ class ReceptionInPython:
         answers = []
         for item in items:
             if isinstance(item, float):
-                self._stamp = item
+                self._stamps[read_stamp(item)[0]] = item
             elif answer := self.answer(item, now, now_at):
                 answers.append(answer)
         return answers
@@ -99,9 +100,8 @@ class ReceptionInPython:
         return taken
 
     def take_stamp(self) -> float | None:
-        """When what was taken last had been read; None if no later stamp has come since the last time."""
-        taken, self._stamp = self._stamp, None
-        return taken
+        """When what was taken last had been read, of each edge in its turn; None if that was all."""
+        return self._stamps.popitem()[1] if self._stamps else None
 
     def purge(self, now: float) -> None:
         """Forget the transactions whose time is over."""
@@ -124,9 +124,9 @@ class ReceptionInPython:
 
 
 def make_reception(registrar: Registrar, lifetime_s: float) -> "ReceptionInPython | Reception":
-    """The reception of a registrar; passwords are checked in Python."""
+    """The reception of a registrar; passwords are checked in Python, and bindings keep an edge of several there."""
     in_python = ReceptionInPython(registrar, lifetime_s)
-    if Reception is None or registrar.asks_for_passwords:
+    if Reception is None or registrar.asks_for_passwords or registrar.policy.keeps_local:
         return in_python
     return Reception(in_python, registrar)
 

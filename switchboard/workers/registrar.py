@@ -23,6 +23,7 @@ from switchboard.bus.rounds import BatchInterval
 from switchboard.clock import GRACE_S, SteadyClock, boot_id, describe
 from switchboard.codec import CodecError, list_at
 from switchboard.core.gruu import Gruus
+from switchboard.core.overload import read_stamp
 from switchboard.registrar.connections import Connections
 from switchboard.registrar.grace import Grace
 from switchboard.registrar.listing import USERS_A_PAGE, Wanted
@@ -34,10 +35,18 @@ from switchboard.registrar.store import Change, Conflict, Late
 from switchboard.settings.local import own_domains
 from switchboard.settings.location import load_location, location_of
 from switchboard.settings.model import Settings, SettingsError, load_settings
-from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers
+from switchboard.settings.site import (
+    clock_of,
+    edge_streams,
+    edges,
+    endpoints_of,
+    is_here,
+    router_numbers,
+)
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
+from switchboard.transports.edge_outboxes import edges_of
 from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, rest_of
@@ -99,11 +108,12 @@ class RegistrarService(Actor):
             context, endpoints.listen(f"{self.name}.{instance}", SocketKind.PUBLISHER)
         )
         # not on the edge's sockets: who hears that he is registered may be called, so the routers know it before
-        self._sender = Sender(context, endpoints, None, settings.edge_streams)
+        self._sender = Sender(context, endpoints, None, edge_streams(settings), edges=edges_of(settings))
         self._naming: dict[int, tuple[list[tuple[bytes, str]], Iterator[list[tuple[bytes, str]]]]] = {}
         self._marks = Marks(f"{self.name}.{instance}", self._sender.stream_outboxes)
-        self._edge_rx = Peer(context, endpoints.inbox("edge-rx"))
-        self._sources = Outbox(context, endpoints.inbox("edge-rx"), "source.registered")
+        readers = [endpoints.inbox("edge-rx", number) for number in range(len(edges(settings)))]
+        self._edge_rx = [Peer(context, each) for each in readers]
+        self._sources = [Outbox(context, each, "source.registered") for each in readers]
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "location.page", PAGES_KEPT)
             for number in router_numbers(settings)
@@ -112,7 +122,7 @@ class RegistrarService(Actor):
         self._users = UserRegister(settings, context, self._publisher, self._authenticator)
         self.outboxes = [
             *self._sender.outboxes,
-            self._sources,
+            *self._sources,
             *self._pages.values(),
             *self._users.outboxes,
         ]
@@ -248,7 +258,7 @@ class RegistrarService(Actor):
         """Take the REGISTERs of users whom another registrar has changed meanwhile in the next round."""
         for source in self._reception.take_sources():
             if source not in rest.flows:
-                self._sources.put([source])
+                self._note_source(source)
         self._reception.undo()
         self._frames.append(rest.frame)
         return rest.answers
@@ -263,10 +273,17 @@ class RegistrarService(Actor):
     def _tell_edge(self) -> None:
         """How far we are, and from where phones have registered."""
         for source in self._reception.take_sources():
-            self._sources.put([source])
-        self._sources.flush()
-        if (stamp := self._reception.take_stamp()) is not None:
-            self._edge_rx.send("sip.taken", [f"{self.name}.0", stamp])
+            self._note_source(source)
+        for outbox in self._sources:
+            outbox.flush()
+        while (stamp := self._reception.take_stamp()) is not None:
+            edge = read_stamp(stamp)[0] % len(self._edge_rx)
+            self._edge_rx[edge].send("sip.taken", [f"{self.name}.0", stamp])
+
+    def _note_source(self, source: bytes) -> None:
+        """Every edge is to know the phone: it may go to another one."""
+        for outbox in self._sources:
+            outbox.put([source])
 
     def _publish(self, change: Change | None = None) -> None:
         """Tell the routers, also of what others have changed before."""
@@ -408,7 +425,7 @@ class RegistrarService(Actor):
         self._sender.flush()
         if not (self._frames or self._late):
             self._marks.give_back()  # behind the answers, on their way: with the mark they have arrived
-        for pages in (self._sources, *self._pages.values(), *self._users.outboxes):
+        for pages in (*self._sources, *self._pages.values(), *self._users.outboxes):
             pages.flush()
         self._greet(0.0)
 
@@ -512,7 +529,8 @@ class RegistrarService(Actor):
         self._users.close()
         self._publisher.close()
         self._sender.close()
-        self._edge_rx.close()
+        for each in self._edge_rx:
+            each.close()
         for outbox in self.outboxes:
             outbox.close()
 
@@ -534,7 +552,11 @@ def _wanted(patterns: dict[str, Any]) -> Wanted:
 
 def _policy(settings: Settings) -> RegistrarPolicy:
     return RegistrarPolicy(
-        settings.min_expires, settings.max_expires, settings.default_expires, settings.max_contacts
+        settings.min_expires,
+        settings.max_expires,
+        settings.default_expires,
+        settings.max_contacts,
+        keeps_local=len(edges(settings)) > 1,
     )
 
 

@@ -36,6 +36,7 @@ from switchboard.core.forwarding import LARGEST_SENT
 from switchboard.core.held_calls import HeldCalls, is_set_of_routers, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
+from switchboard.core.overload import read_stamp
 from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
 from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
@@ -47,8 +48,17 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, endpoints_of, is_here, router_dir
+from switchboard.settings.site import (
+    clock_of,
+    edge_here,
+    edge_streams,
+    edges,
+    endpoints_of,
+    is_here,
+    router_dir,
+)
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import Flow
 from switchboard.storage.mending import reports
 from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
@@ -97,7 +107,9 @@ class RouterService(Actor):
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._tells_clock = not is_here("journal.0", settings)
-        self._edge_rx = BusPeer(context, endpoints.inbox("edge-rx"))
+        self._edge_rx = [
+            BusPeer(context, endpoints.inbox("edge-rx", each)) for each in range(len(edges(settings)))
+        ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         owner = f"router.{instance}"
         self._marks = Marks(owner, self._sender.stream_outboxes)
@@ -117,11 +129,12 @@ class RouterService(Actor):
         self._replica = Replica()
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
-        self._hears_lag = is_here("edge-rx.0", settings)
+        self._edge_here = edge_here(settings)
         self._core = self._make_core()
         self._replica.tell = self._core.bindings_changed
         self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
         self._next_look = time.monotonic()
+        self._away = self._sender.away
         self._has_left = False
         self._next_telling = 0.0
         self._bad_items = 0
@@ -175,8 +188,7 @@ class RouterService(Actor):
             case "sip.mark", [int(stream), float(stamp)]:
                 self._bad_items += not self._marks.take(stream, stamp)
             case "stream.restarted", [int(stream)]:
-                self._core.repeat(stream, self._settings.edge_streams, now, self._clock.at())
-                self._sender.repeat_acks(stream)
+                self._repeat(stream, now)
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.clock", [float(at)]:
@@ -198,6 +210,18 @@ class RouterService(Actor):
                 self._log.held(series, now)
             case _:
                 self._bad_items += 1
+
+    def _repeat(self, stream: int, now: float) -> None:
+        """Send again what a former process of that edge-stream may have lost.
+
+        A connection that has not been made yet is named by the place that its edge-stream has among those of its edge.
+        """
+        if not 0 <= stream < edge_streams(self._settings):
+            return
+        streams = self._settings.edge_streams
+        for instance in dict.fromkeys((stream, stream % streams)):
+            self._core.repeat(instance, streams, now, self._clock.at())
+        self._sender.repeat_acks(stream)
 
     def answer(self, question: str, body: Any) -> Any:
         """auth.failing: whose phones keep failing to prove a password; calls.held: what goes to other routers now.
@@ -243,7 +267,7 @@ class RouterService(Actor):
         """
         self._next_beat = now + BEAT_EVERY_S
         is_ready = self._replica.is_loaded and self._follower.is_fresh(now) and self._sender.is_open
-        for peer in (self._edge_rx, *self._sender.stream_peers):
+        for peer in (*self._edge_rx, *self._sender.stream_peers):
             peer.send("router.beat", [self._instance, not is_ready or self._drained.is_set])
 
     def _tell_held_calls(self, routers: frozenset[int]) -> bytes:
@@ -260,6 +284,8 @@ class RouterService(Actor):
         """The next transaction's timer, event to be told again, look around, or try to write the log."""
         events, core = self._log.events, self._core
         first = min(self._next_look, self._next_beat, self._sender.due_at, self._log.keyed.retry_at)
+        if self._sender.has_lost:
+            return 0.0
         due = core.next_deadline if self.fast_path is None else core.reference_deadline
         deadlines = (self._tap.due_at, due, events.next_deadline())
         for deadline in (*deadlines, self._follower.next_deadline()):
@@ -273,14 +299,22 @@ class RouterService(Actor):
         self._sender.handle_timer(now)
         self._core.advance(now, self._clock.at())
         self._follower.handle_timer(now)
+        if self._away != self._sender.away:
+            self._look_around()
+        for flow, raw in self._sender.take_lost():
+            self._core.undeliverable(Flow.unpack(flow), raw, now, self._clock.at())
         if now >= self._next_beat:
             self._beat(now)
         if now >= self._next_look:
             self._next_look = now + (LOOK_S if self._leaving else LOOK_AROUND_S)
-            if self._source_address.refresh():
-                self._core.own(own_domains(self._settings))
+            self._look_around()
             if self._leaving and self._leaving.is_over(now):
                 self._leave()
+
+    def _look_around(self) -> None:
+        away = self._away = self._sender.away
+        if self._source_address.refresh(away):
+            self._core.own(own_domains(self._settings, away))
 
     def _leave(self) -> None:
         """There is nothing left to do, and `close` is to leave nothing behind."""
@@ -417,6 +451,7 @@ class RouterService(Actor):
             trusted=Trusted(settings.trusted),
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
+            dial_plan=settings.make_dial_plan(),
         )
         admission = (
             None
@@ -458,10 +493,11 @@ class RouterService(Actor):
 
     def _tell_how_far(self, stamp: float) -> None:
         """Tell edge-rx what was taken; how late that was, is known on its own host only (clocks differ)."""
-        self._edge_rx.send("sip.taken", [f"router.{self._instance}", stamp])
-        if self._hears_lag:
+        edge, at = read_stamp(stamp)
+        self._edge_rx[edge % len(self._edge_rx)].send("sip.taken", [f"router.{self._instance}", stamp])
+        if edge == self._edge_here:
             now = time.monotonic()
-            self._core.note_lag(now - stamp, now)
+            self._core.note_lag(now - at, now)
 
     def _take_answers(self, now: float) -> None:
         for lookup, hops in self._resolver.answers():
@@ -469,9 +505,9 @@ class RouterService(Actor):
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""
-        if (stamp := self._core.stamp) is not None:
-            self._core.stamp = None
-            self._tell_how_far(stamp)
+        if self._core.stamps:
+            for stamp in self._core.take_stamps():
+                self._tell_how_far(stamp)
         if failures := self._failures.take():
             self._failure_log.tell(failures, time.monotonic())
 

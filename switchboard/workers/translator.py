@@ -19,7 +19,8 @@ from switchboard.phrases.catalogue import CatalogueDirectory
 from switchboard.phrases.language import explain_unknown
 from switchboard.phrases.translate import Translator
 from switchboard.settings.model import Settings, SettingsError
-from switchboard.settings.site import endpoints_of
+from switchboard.settings.site import edge_streams, endpoints_of
+from switchboard.transports.edge_outboxes import EdgeTxOutboxes, edges_of
 from switchboard.transports.sender import TABLES
 from switchboard.transports.stream_outboxes import StreamOutboxes
 from switchboard.transports.transport import CLASSES, Phrasing
@@ -50,9 +51,16 @@ class TranslatorService(Actor):
         self._bad_items = self._reloads = 0
         self._by_class = [0] * CLASSES
         endpoints = endpoints_of(settings)
-        self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
-        self._streams = StreamOutboxes(context, endpoints, settings.edge_streams)
-        self.outboxes = [self._edge, *self._streams.outboxes]
+        edges = edges_of(settings)
+        self._edge: PackedOutbox | EdgeTxOutboxes
+        if edges is None:
+            self._edge = PackedOutbox(context, endpoints.inbox("edge-tx"), "sip.send")
+            self.outboxes = [self._edge]
+        else:
+            self._edge = EdgeTxOutboxes(context, endpoints, edges)
+            self.outboxes = [*self._edge.outboxes]
+        self._streams = StreamOutboxes(context, endpoints, edge_streams(settings), edges)
+        self.outboxes += self._streams.outboxes
         taps = endpoints.listen("translator.0", SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, "translator.0", self.peers())
         self._look()

@@ -78,3 +78,10 @@ def test_a_host_that_is_known_by_a_name_listens_at_all_its_addresses() -> None:
     there = Endpoints(Path("/run/sb"), replace(plan, here="beta"))
     assert there.ask("router", 0) == "tcp://alpha.lan:7114"
     assert there.listen("router.1", SocketKind.ASK)[1] == "tcp://10.0.0.2:7118"
+
+
+def test_a_twin_has_the_ports_of_the_other_on_its_own_host() -> None:
+    places = {**PLAN.places, "edge-tx.1": ["beta"]}
+    plan = replace(PLAN, places=places, twins={"edge-tx.1": "edge-tx.0"})
+    assert plan.endpoint("edge-tx.1", SocketKind.INBOX) == "tcp://[2001:db8::2]:7108"
+    assert plan.endpoint("edge-tx.0", SocketKind.INBOX) == "tcp://10.0.0.1:7108"

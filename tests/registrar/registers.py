@@ -62,10 +62,12 @@ class Desk:
         )
         self.now_at = NOW_AT
 
-    def send(self, raw: bytes, source: tuple[str, int] = SOURCE, flow: bytes = b"") -> Message:
+    def send(
+        self, raw: bytes, source: tuple[str, int] = SOURCE, flow: bytes = b"", local: str = ""
+    ) -> Message:
         """The response to a REGISTER."""
         with self.store.batch():
-            answer = self.registrar.process(parse_message(raw), source, self.now_at, flow)
+            answer = self.registrar.process(parse_message(raw), source, self.now_at, flow, local)
         return parse_message(answer.response)
 
     def contacts(self, user: str = "lukas") -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 from registrar.registers import NOW_AT, Desk, register
 
-from switchboard.registrar.binding import Binding
+from switchboard.registrar.binding import WIRE_FIELDS, Binding
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.user_table import pack_records, users_in
 from switchboard.sip.message import Message, parse_message
@@ -432,3 +432,19 @@ def test_the_date_is_that_of_the_wall_clock() -> None:
     response = desk.send(register(f"<{A}>"))
     assert response.get("date") == "Wed, 15 Nov 2023 22:13:20 GMT"
     assert listed(response) == [f"<{A}>;expires=3600"]
+
+
+def test_a_binding_keeps_the_edge_of_several() -> None:
+    """One that comes to another edge takes the place of the former."""
+    desk = Desk(RegistrarPolicy(keeps_local=True))
+    for cseq, local in enumerate(("10.0.0.1", "10.0.0.2"), 1):
+        desk.send(register(f"<{A}>", cseq=cseq), local=local)
+        assert [(each.contact, each.local) for each in desk.bindings()] == [(A, local)]
+    assert len(desk.bindings()[0].to_wire()) == len(WIRE_FIELDS)
+    assert Binding.from_wire(desk.bindings()[0].to_wire()) == desk.bindings()[0]
+
+
+def test_of_one_edge_nothing_is_kept() -> None:
+    desk = Desk()
+    desk.send(register(f"<{A}>"), local="10.0.0.1")
+    assert desk.bindings()[0].local == ""

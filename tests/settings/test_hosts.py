@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from switchboard.settings.hosts import HostSettings, all_workers, listed_routers, place
+from switchboard.settings.hosts import HostSettings, all_workers, edge_hosts, listed_routers, place
 
 
 def host(address: str, *components: str, **more: object) -> HostSettings:
@@ -25,6 +25,27 @@ def test_every_worker_has_its_host() -> None:
 def test_a_router_beyond_the_others_is_leaving() -> None:
     assert place(TWO | {"gamma": host("10.0.0.3", "router.2")}, 2)["router.2"] == "gamma"
     assert place(TWO, 1)["router.1"] == "alpha"
+
+
+TWO_EDGES = TWO | {"gamma": host("10.0.0.3", "edge")}
+
+
+def test_an_edge_of_several_has_the_number_of_its_host_among_them() -> None:
+    assert edge_hosts(TWO_EDGES) == ["alpha", "gamma"]
+    places = place(TWO_EDGES, 2, streams=2)
+    assert places.keys() == set(all_workers(2, streams=2, edges=2))
+    assert {name for name, where in places.items() if where == "gamma"} == {
+        "edge-rx.1",
+        "edge-tx.1",
+        "edge-stream.2",
+        "edge-stream.3",
+    }
+
+
+def test_more_edges_than_connections_can_name() -> None:
+    many = {f"edge{number}": host(f"10.0.1.{number}", "edge") for number in range(17)}
+    with pytest.raises(ValueError, match="17 hosts have the edge; 16 may"):
+        place(TWO | many | {"alpha": host("10.0.0.1", "translator", "router.1")}, 2)
 
 
 def test_listed_routers() -> None:

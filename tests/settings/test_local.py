@@ -4,10 +4,19 @@ from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from switchboard.settings import local
-from switchboard.settings.local import LocalAddresses, SourceAddresses, interfaces, own_addresses, own_domains
+from switchboard.settings.local import (
+    LocalAddresses,
+    SourceAddresses,
+    edges_by_address,
+    interfaces,
+    own_addresses,
+    own_domains,
+)
 from switchboard.settings.model import Settings
+from switchboard.sip.flow import packed_address
 from switchboard.sip.uri import SipUri
 
 TWO_NETWORKS = LocalAddresses(
@@ -141,3 +150,74 @@ def test_peers_outside_see_the_advertised_address(tmp_path: Path, peer: str, add
     assert SourceAddresses(own)(peer) == address
     assert own_addresses(own) == ["127.0.0.2", "203.0.113.5"]
     assert own_domains(own).owns(SipUri.parse("sip:lukas@203.0.113.5"))
+
+
+TWO_EDGES = {
+    "alpha": {
+        "address": "10.9.0.1",
+        "components": ["edge"],
+        "sip_addresses": ["10.0.0.1/8", "192.168.0.50/24"],
+        "advertise": "203.0.113.1",
+    },
+    "beta": {"address": "10.9.0.2", "components": ["registrar", "router", "translator", "journal"]},
+    "gamma": {
+        "address": "10.9.0.3",
+        "components": ["edge"],
+        "sip_addresses": ["192.168.0.3/24", "192.168.0.50/24"],
+        "advertise": "203.0.113.3",
+    },
+}
+
+
+def test_the_addresses_of_all_edges_are_ours(tmp_path: Path) -> None:
+    far = settings(tmp_path, hosts=TWO_EDGES, host="beta", routers=1)
+    alphas, gammas = ["10.0.0.1", "192.168.0.50", "203.0.113.1"], ["192.168.0.3", "203.0.113.3"]
+    assert own_addresses(far) == [*alphas, *gammas]
+    assert all(own_domains(far).owns(SipUri.parse(f"sip:eva@{each}")) for each in [*alphas, *gammas])
+    assert edges_by_address(far) == {
+        **{packed_address(each): (0,) for each in alphas},
+        **{packed_address(each): (2 - 1,) for each in gammas},
+        packed_address("192.168.0.50"): (0, 1),
+    }
+
+
+def test_an_address_is_chosen_among_those_of_all_edges_that_are_there(tmp_path: Path) -> None:
+    source_address = SourceAddresses(settings(tmp_path, hosts=TWO_EDGES, host="beta", routers=1))
+    peers = ["10.2.3.4", "192.168.0.9", "198.51.100.1"]
+    assert [source_address(peer) for peer in peers] == ["10.0.0.1", "192.168.0.50", "203.0.113.1"]
+    assert source_address.refresh({0})
+    assert not source_address.refresh({0})
+    assert [source_address(peer) for peer in peers] == ["192.168.0.3", "192.168.0.3", "203.0.113.3"]
+    assert source_address.refresh({0, 1})  # that is not to be: all of them are taken for there
+    assert source_address("10.2.3.4") == "10.0.0.1"
+
+
+def test_nothing_leaves_from_an_edge_that_is_away(tmp_path: Path) -> None:
+    far = settings(tmp_path, hosts=TWO_EDGES, host="beta", routers=1)
+    addresses = ["10.0.0.1", "192.168.0.50", "192.168.0.3"]
+    for away, is_there in (
+        ((), [True, True, True]),
+        ((0,), [False, True, True]),
+        ((0, 1), [True, True, True]),
+    ):
+        own = own_domains(far, away)
+        assert [own.may_send_from(each, 5060) for each in addresses] == is_there
+        assert all(own.is_listening_at(each, 5060) for each in addresses)
+
+
+def test_the_edge_of_this_host_comes_first(tmp_path: Path) -> None:
+    near = settings(tmp_path, hosts=TWO_EDGES, host="gamma", routers=1)
+    assert own_addresses(near)[:3] == ["192.168.0.3", "192.168.0.50", "203.0.113.3"]
+    assert SourceAddresses(near)("192.168.0.9") == "192.168.0.3"
+    assert SourceAddresses(near)("10.2.3.4") == "10.0.0.1"
+
+
+def test_a_shared_address_is_that_of_the_first_host_wherever_it_is_now(tmp_path: Path) -> None:
+    near = settings(tmp_path, hosts=TWO_EDGES, host="gamma", routers=1)
+    assert edges_by_address(near)[packed_address("192.168.0.50")] == (0, 1)
+    assert own_domains(near, {0}).may_send_from("192.168.0.50", 5060)
+
+
+def test_one_advertised_address_is_not_for_several_edges(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"set hosts\.NAME\.advertise"):
+        settings(tmp_path, hosts=TWO_EDGES, host="beta", routers=1, advertise="203.0.113.9")

@@ -24,6 +24,8 @@ class Dialog:
     """Of our last request."""
     peer_cseq: int = 0
     """Of the peer's last request."""
+    outbound: Address | None = None
+    """An outbound proxy, which gets all requests whatever their Route says."""
 
     @classmethod
     def of_caller(cls, phone: UserAgent, invite: ClientTransaction, response: Message) -> "Dialog":
@@ -46,6 +48,8 @@ class Dialog:
     @property
     def next_hop(self) -> Address:
         """Where a request of ours is sent."""
+        if self.outbound:
+            return self.outbound
         if not self.routes:
             return address_of(self.target)
         hop = uri_in(self.routes[0])

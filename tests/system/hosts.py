@@ -1,22 +1,31 @@
-"""A switchboard on two hosts, in network namespaces: alpha has the edge and the translator, beta the rest."""
+"""A switchboard on several hosts, in network namespaces: alpha has the edge and the translator, beta the rest.
+
+In a switchboard with two edges gamma has the other one, and a router.
+"""
 
 import json
 import os
 import shutil
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-from system.harness import START_S, Switchboard, wait_until
+import psutil
+from system.harness import START_S, STOP_S, Switchboard, wait_until
 from system.lan import Lan
 from system.sipmsg import Address
 
 ALPHA, BETA, GAMMA, PHONES = "alpha", "beta", "gamma", "phones"
 COMPONENTS = {ALPHA: ("edge", "translator"), BETA: ("registrar", "router", "journal", "history")}
+TWO_EDGES = {
+    ALPHA: ("edge", "translator"),
+    BETA: ("registrar", "router.0", "journal", "history"),
+    GAMMA: ("edge", "router.1"),
+}
 PORT = 5060
 
 
@@ -24,7 +33,7 @@ class Hosts:
     """Runs inside the `with` block. Phones see alpha in the LAN; between the hosts is the backbone.
 
     `components`: by host. `settings`: in the environment of both; `of_host`: in that of one of them. `named`: the
-    hosts know one another by names, not by addresses.
+    hosts know one another by names, not by addresses. `shared`: an address that the edges have one after the other.
     """
 
     def __init__(
@@ -35,9 +44,10 @@ class Hosts:
         settings: Mapping[str, str] | None = None,
         of_host: Mapping[str, Mapping[str, str]] | None = None,
         named: bool = False,
+        shared: str = "",
     ) -> None:
         self.lan = lan
-        self._named = named
+        self._named, self._shared = named, shared
         self._components = components
         self._more = settings or {}
         self._of_host = of_host or {}
@@ -55,10 +65,11 @@ class Hosts:
     def __enter__(self) -> Self:
         with self._stack:
             self.boards[ALPHA].cli("keys")
-            shutil.copytree(self._data_dir(ALPHA) / "keys", self._data_dir(BETA) / "keys")
+            for other in self.boards.keys() - {ALPHA}:
+                shutil.copytree(self._data_dir(ALPHA) / "keys", self._data_dir(other) / "keys")
             for board in self.boards.values():
                 self._stack.enter_context(board)
-            wait_until(lambda: self._all_up(), "both hosts up", START_S)
+            wait_until(lambda: self._all_up(), "all hosts up", START_S)
             self._stack = self._stack.pop_all()
         return self
 
@@ -113,7 +124,7 @@ class Hosts:
     def _data_dir(self, name: str) -> Path:
         return self._home / name
 
-    def _make_board(self, name: str) -> Switchboard:
+    def _make_board(self, name: str) -> "HostBoard":
         return HostBoard(
             {
                 "SWITCHBOARD_CONFIG": str(self._settings),
@@ -132,10 +143,15 @@ class Hosts:
     def _address_of(self, name: str) -> str:
         return f"{name}.lan" if self._named else self.lan.backbone[name]
 
+    def _sip_addresses(self, name: str) -> list[str]:
+        has_shared = self._shared and "edge" in self._components[name]
+        addresses = [self.lan.addresses[name], *([self._shared] if has_shared else [])]
+        return [f"{each}/24" for each in addresses]
+
     def _toml(self, routers: int) -> str:
         tables = [
             f'[hosts.{name}]\naddress = "{self._address_of(name)}"\ncomponents = {json.dumps(components)}\n'
-            f'sip_addresses = ["{self.lan.addresses[name]}/24"]\n'
+            f"sip_addresses = {json.dumps(self._sip_addresses(name))}\n"
             for name, components in self._components.items()
         ]
         return "\n".join([f"routers = {routers}\n", *tables])
@@ -146,3 +162,13 @@ class HostBoard(Switchboard):
 
     def wait_up(self, timeout_s: float = START_S) -> None:  # noqa: ARG002
         """The other host may not have been started."""
+
+    def lose_power(self) -> None:
+        """SIGKILL all of it; `start` begins anew with the same disk."""
+        killed = self.processes()
+        for process in killed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(killed, STOP_S)
+        assert self._honcho is not None
+        self._honcho.wait(STOP_S)

@@ -195,7 +195,7 @@ def test_it_tells_the_edge_that_it_is_there_and_whether_it_is_drained(
     ]
     ready(service, "edge-stream.0")
     until = time.monotonic() + LIMIT_S
-    while not service._edge_rx.takes_frames:
+    while not service._edge_rx[0].takes_frames:
         assert time.monotonic() < until, "edge-rx was never reached"
     service.handle_timer(time.monotonic())
     assert [next_frame(each) for each in edges] == [("router.beat", [0, True])] * 2, (

@@ -1,0 +1,168 @@
+"""The dial plan: whom a number means, and where numbers go that no user has (RFC 3966, E.164).
+
+Theory. What is dialled is looked for in this order, and the first that fits decides:
+
+    an emergency number                 goes where emergency calls go, whoever of our users dials it
+    a number of a user                  is that user (`[users.NAME] numbers`)
+    the name of a user who is known     is that user
+    the rules, in their order           each with a pattern, the classes of users who may, and where it leads
+
+A rule takes `strip` characters off the front, puts `prepend` before the rest, and sends the call to a gateway, to a
+user, or refuses it. A rule for other classes than the caller's is passed over; if no other rule fits then, the caller
+is refused with 403, since the number exists for others.
+
+A pattern is made of digits and `+`, of `X` for any digit, `[1-5]` or `[136]` for some, and of `*` at its end for any
+rest. Visual separators (`-`, `.`, `(`, `)`) in what is dialled do not count (RFC 3966 §5.1.1).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+_NUMBER: Final = re.compile(r"\+?[0-9*#A-Da-d().-]+")
+_SEPARATORS: Final = str.maketrans("", "", "-.()")
+_PART: Final = re.compile(r"[0-9+#A-D]|X|\[[0-9]+(?:-[0-9])?[0-9]*\]")
+_MOST_DIGITS: Final = 64
+"""Of a number; longer ones are names."""
+
+
+class Rule(NamedTuple):
+    """One rule. `uri`: a gateway ("sip:HOST…"), "" if `user` or `status` says where it leads."""
+
+    name: str
+    pattern: re.Pattern[str]
+    strip: int = 0
+    prepend: str = ""
+    uri: str = ""
+    user: str = ""
+    status: int = 0
+    classes: frozenset[str] = frozenset()
+
+
+class Lead(NamedTuple):
+    """Where what was dialled leads: to a `user`, to a `uri` outside, or nowhere (`status`). `rule`: what says so."""
+
+    user: str = ""
+    uri: str = ""
+    status: int = 0
+    rule: str = ""
+
+
+class Step(NamedTuple):
+    """One look at the plan, for people: what was looked at, and what came of it."""
+
+    rule: str
+    found: str
+
+
+@dataclass(slots=True)
+class DialPlan:
+    """All of it. `emergency_uri`: the gateway of `emergency` numbers. `numbers`: whose each is. `classes`: of users."""
+
+    rules: tuple[Rule, ...] = ()
+    emergency: frozenset[str] = frozenset()
+    emergency_uri: str = ""
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
+
+    def is_emergency(self, dialled: str) -> bool:
+        """Whether it is an emergency number."""
+        return number_of(dialled) in self.emergency
+
+    def alias(self, dialled: str) -> str:
+        """Return the user who has the number; what was dialled itself if nobody has it."""
+        return self.numbers.get(number_of(dialled), dialled)
+
+    def find(
+        self, dialled: str, caller: str, is_known: Callable[[str], bool], steps: list[Step] | None = None
+    ) -> Lead:
+        """Return where the call of `caller` leads. `is_known`: whether a user has that name. `steps` gets the way."""
+        number = number_of(dialled)
+        if number in self.emergency:
+            return _told(steps, "emergency", Lead(uri=_at(self.emergency_uri, number), rule="emergency"))
+        if number in self.numbers:
+            return _told(steps, "numbers", Lead(user=self.numbers[number], rule="numbers"))
+        if is_known(dialled):
+            return _told(steps, "users", Lead(user=dialled))
+        return self._by_rules(number, self.classes.get(caller, ""), steps) or Lead(user=dialled)
+
+    def _by_rules(self, number: str, its_class: str, steps: list[Step] | None) -> Lead | None:
+        status = 0
+        for rule in self.rules if number else ():
+            if not rule.pattern.fullmatch(number):
+                _note(steps, rule.name, "does not fit")
+            elif rule.classes and its_class not in rule.classes:
+                _note(steps, rule.name, f"is for {', '.join(sorted(rule.classes))} only")
+                status = 403
+            else:
+                return _told(steps, rule.name, _lead(rule, number))
+        return Lead(status=status, rule="rules") if status else None
+
+
+def _lead(rule: Rule, number: str) -> Lead:
+    if rule.status:
+        return Lead(status=rule.status, rule=rule.name)
+    if rule.user:
+        return Lead(user=rule.user, rule=rule.name)
+    return Lead(uri=_at(rule.uri, rule.prepend + number[rule.strip :]), rule=rule.name)
+
+
+def _at(uri: str, number: str) -> str:
+    """The number at a gateway (RFC 3261 §19.1.6)."""
+    scheme, _, rest = uri.partition(":")
+    return f"{scheme}:{number}@{rest};user=phone"
+
+
+def _told(steps: list[Step] | None, rule: str, lead: Lead) -> Lead:
+    _note(steps, rule, lead.uri or (f"refused with {lead.status}" if lead.status else f"user {lead.user}"))
+    return lead
+
+
+def _note(steps: list[Step] | None, rule: str, found: str) -> None:
+    if steps is not None:
+        steps.append(Step(rule, found))
+
+
+def number_of(dialled: str) -> str:
+    """Return the number without visual separators, "" for what is none."""
+    if len(dialled) > _MOST_DIGITS or not _NUMBER.fullmatch(dialled):
+        return ""
+    return dialled.translate(_SEPARATORS).upper()
+
+
+def pattern_of(text: str) -> re.Pattern[str]:
+    """Read a pattern; ValueError for what is none."""
+    body, is_open = (text[:-1], True) if text.endswith("*") else (text, False)
+    parts = _PART.findall(body)
+    if not text or "".join(parts) != body:
+        raise ValueError(f"{text!r} is no pattern: digits, + and #, X, [1-5], and * at the end")
+    written = "".join(
+        "[0-9]" if part == "X" else part if part[0] == "[" else re.escape(part) for part in parts
+    )
+    return re.compile(written + (".*" if is_open else ""))
+
+
+def sip_of_tel(text: str, host: str) -> str:
+    """Return the SIP URI of ours for a `tel:` URI (RFC 3261 §19.1.6, RFC 3966); the text itself if it is none.
+
+    `host`: a name or address of ours, as it stands in a URI.
+    """
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() != "tel":
+        return text
+    number = number_of(rest.partition(";")[0])
+    return f"sip:{number}@{host};user=phone" if number else text
+
+
+def numbers_of(users: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return whose each number is; ValueError if it is no number, or of two users."""
+    owners: dict[str, str] = {}
+    for user, numbers in users.items():
+        for number in map(str, numbers):
+            key = number_of(number)
+            if not key:
+                raise ValueError(f"users.{user}: {number!r} is no number")
+            if owners.setdefault(key, user) != user:
+                raise ValueError(f"number {number} is of {owners[key]} and of {user}")
+    return owners

@@ -1,0 +1,100 @@
+"""The table `[dialplan]` of the settings (`switchboard.core.dial_plan`)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from switchboard.core.dial_plan import DialPlan, Rule, number_of, numbers_of, pattern_of
+from switchboard.sip.errors import ParseError
+from switchboard.sip.uri import parse_uri
+
+_REFUSED: Final = re.compile(r"refuse(?::([4-6][0-9][0-9]))?")
+_FROZEN: Final = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_gateway(text: str) -> str:
+    try:
+        uri = parse_uri(text)
+    except ParseError as error:
+        raise ValueError(
+            f"{text!r} is no gateway: sip:HOST, sip:HOST:PORT, sip:HOST;transport=tcp"
+        ) from error
+    if uri.user is not None or not uri.has_host or uri.headers:
+        raise ValueError(f"{text!r} is no gateway: sip:HOST, with a port or ;transport= if need be")
+    return text
+
+
+def _check_end(text: str) -> str:
+    """Where a rule leads: a gateway, `user:NAME`, `refuse` or `refuse:403`."""
+    if text.startswith("user:") and text != "user:":
+        return text
+    return text if _REFUSED.fullmatch(text) else _check_gateway(text)
+
+
+def _check_pattern(text: str) -> str:
+    pattern_of(text)
+    return text
+
+
+def _check_number(text: str) -> str:
+    if not number_of(text):
+        raise ValueError(f"{text!r} is no number")
+    return text
+
+
+class RuleSettings(BaseModel):
+    """One rule, `[[dialplan.rules]]`."""
+
+    model_config = _FROZEN
+
+    match: Annotated[str, AfterValidator(_check_pattern)]
+    to: Annotated[str, AfterValidator(_check_end)]
+    name: str = ""
+    strip: int = Field(0, ge=0, le=32)
+    prepend: Annotated[str, Field(pattern=r"^[0-9+*#]*$", max_length=32)] = ""
+    classes: tuple[str, ...] = ()
+
+    def rule(self) -> Rule:
+        """The rule for the core."""
+        refused = _REFUSED.fullmatch(self.to)
+        user = self.to.removeprefix("user:") if self.to.startswith("user:") else ""
+        return Rule(
+            self.name or self.match,
+            pattern_of(self.match),
+            self.strip,
+            self.prepend,
+            "" if refused or user else self.to,
+            user,
+            int(refused[1] or 403) if refused else 0,
+            frozenset(self.classes),
+        )
+
+
+class DialPlanSettings(BaseModel):
+    """`[dialplan]`."""
+
+    model_config = _FROZEN
+
+    emergency: tuple[Annotated[str, AfterValidator(_check_number)], ...] = ()
+    emergency_to: Annotated[str, AfterValidator(_check_gateway)] | None = None
+    rules: tuple[RuleSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_emergency(self) -> Self:
+        if self.emergency and self.emergency_to is None:
+            raise ValueError("emergency numbers need emergency_to, a gateway")
+        return self
+
+
+def dial_plan(
+    settings: DialPlanSettings, numbers: Mapping[str, Sequence[str]], classes: Mapping[str, str]
+) -> DialPlan | None:
+    """Return the plan; None if there is none. `numbers` and `classes`: of users. ValueError, for people."""
+    owners = numbers_of(numbers)
+    if not (settings.rules or settings.emergency or owners):
+        return None
+    rules = tuple(each.rule() for each in settings.rules)
+    emergency = frozenset(map(number_of, settings.emergency))
+    return DialPlan(rules, emergency, settings.emergency_to or "", owners, classes)
