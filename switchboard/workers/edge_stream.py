@@ -42,7 +42,7 @@ from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeper_words import NAME
 from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
-from switchboard.workers.edge_rx import ENOUGH, filter_policy
+from switchboard.workers.edge_rx import ENOUGH, REGISTERS_INTERVALS, filter_policy
 from switchboard.workers.held_calls import find_routers
 from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
@@ -115,7 +115,7 @@ class EdgeStream(Actor):
         most_connections(settings.max_connections)  # the limit of open files may be that of a smaller process
         self._link = link or KeeperLink(settings.run_dir / NAME, instance % settings.edge_streams)
         self._batch_interval = BatchInterval(settings.tick_s, 2 * ENOUGH)  # what comes and what goes
-        self._paused_for = 0  # messages that came before
+        self._paused_for = self._paused_for_registers = 0  # messages that came before
         self._bad_items = self._early_dropped = 0
         self._early: list[Any] = []
         self._ended_log = EndedLog(time.monotonic())
@@ -148,6 +148,9 @@ class EdgeStream(Actor):
             self._tap,
             self._batch_interval,
             self._send,
+            self._send_on,
+            self._link,
+            REGISTERS_INTERVALS * self._settings.tick_s,
             self._is_bypassed,
             self._settings.max_message_bytes,
         )
@@ -298,10 +301,16 @@ class EdgeStream(Actor):
         self._streams.serve(now)
 
     def pause_s(self) -> float:
-        """A batch interval, under load."""
-        passed = self._streams.passed
+        """A batch interval, under load; a longer one where REGISTERs come and nothing else."""
+        passed, registers = self._streams.passed, self._receivers[-1].put_count
         taken, self._paused_for = passed - self._paused_for, passed
-        return self._batch_interval.pause_s(time.monotonic(), taken, backlog=False) if taken else 0.0
+        taken_registers, self._paused_for_registers = registers - self._paused_for_registers, registers
+        if not taken:
+            return 0.0
+        pause_s = self._batch_interval.pause_s(time.monotonic(), taken, backlog=False)
+        return (
+            REGISTERS_INTERVALS * self._settings.tick_s if pause_s and taken_registers == taken else pause_s
+        )
 
     def _hand_on(self, connection: Connection, messages: list[bytes], now: float) -> Sequence[Due]:
         before = [each.put_count for each in self._receivers]
@@ -346,13 +355,16 @@ class EdgeStream(Actor):
         raw: bytes = item[1]
         connection = self._streams.find(flow, raw)
         if connection is not None:
-            self._look_who(connection, raw, now)
-            self._streams.write(connection, raw, now)
+            self._send_on(connection, raw, now)
         elif not flow.connection:
             if not self._streams.send(raw, flow, now):
                 self._tell_unsent(raw, flow)
         else:
             self._send_elsewhere(raw, flow, now)
+
+    def _send_on(self, connection: Connection, raw: bytes, now: float) -> None:
+        self._look_who(connection, raw, now)
+        self._streams.write(connection, raw, now)
 
     def _send_elsewhere(self, raw: bytes, flow: Flow, now: float) -> None:
         """The connection is gone: the registrar hears of it again, which may have been told in another life, or before
