@@ -27,7 +27,7 @@ from pydantic_settings import SettingsError as UndecodableError
 from switchboard.core.dial_plan import DialPlan
 from switchboard.postgres.url import is_postgres
 from switchboard.settings.dialplan import DialPlanSettings, dial_plan
-from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place
+from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place, standbys
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
@@ -170,6 +170,12 @@ class Settings(BaseSettings):
     bus_port: int = _setting(7100, "the first of some 300 TCP ports, from 1024 to 65000", ge=1024, le=65000)
     keys_dir: OptionalDirectory = _setting(None, "a directory with the hosts' keys; empty: keys in data_dir")
     routers: int = _computed(_default_routers, "a number of workers from 1 to 64", ge=1, le=MAX_ROUTERS)
+    router_standby: bool = _setting(
+        False, "true (calls that ring outlive the host of their router; needs hosts) or false"
+    )
+    router_standby_after_s: float = _setting(
+        3.0, "seconds without a sign of a router after which another one takes over, at least 1", ge=1
+    )
     min_expires: int = _setting(60, "whole seconds, from 0 to max_expires", ge=0)
     max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
     default_expires: int = _computed(_default_expires, "whole seconds, from min_expires to max_expires", ge=1)
@@ -361,7 +367,11 @@ class Settings(BaseSettings):
             raise ValueError(f"host {self.here!r} is not one of hosts ({known}): say which one this is")
         if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
             raise ValueError("routers has to be set, because each of hosts would count its own cores")
-        place(self.hosts, self.routers, self.edge_streams)
+        places = place(self.hosts, self.routers, self.edge_streams)
+        if self.router_standby and not standbys(places, self.routers):
+            raise ValueError(
+                "router_standby needs a router on another host than the first edge, and one on another host than that"
+            )
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(
                 "advertise is one address, and there are several edges: set hosts.NAME.advertise"
