@@ -12,6 +12,7 @@ from switchboard.cli.output import MISUSED, fail, print_json, progress, say
 from switchboard.cli.running import answers
 from switchboard.postgres.url import PostgresUrl, is_postgres
 from switchboard.registrar.moving import USERS_AT_ONCE, Copied, Known, from_remote, into_file, into_remote
+from switchboard.registrar.redis_url import RedisUrl
 from switchboard.registrar.remote import Remote
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
 from switchboard.settings.location import check_postgres, location_of
@@ -42,6 +43,8 @@ def move(settings: Settings, source: str, target: str, as_json: bool) -> None:
     """Copy what the target lacks or has an earlier state of, and say how much that was."""
     told: dict[Content, Copied] = {}
     try:
+        for place in (source, target):
+            _check_url(place)
         for each in contents_of(source, target):
             told[each] = (_move_users if each == "users" else _move_location)(settings, source, target)
     except (SettingsError, ValueError) as error:
@@ -54,6 +57,14 @@ def move(settings: Settings, source: str, target: str, as_json: bool) -> None:
         say(f"Copied, {WORDS[each]}: {copied.copied}. There already, or later there: {copied.there}.")
         if copied.damaged:
             say(f"Records that are none, left out: {copied.damaged}.")
+
+
+def _check_url(place: str) -> None:
+    """ValueError."""
+    if is_postgres(place):
+        PostgresUrl.parse(place)
+    elif "://" in place:
+        RedisUrl.parse(place)
 
 
 def _sum(what: Content, steps: Iterator[Copied], count: int) -> Copied:
