@@ -37,12 +37,14 @@ cdef enum:
 
 
 cdef class StreamPath:
-    """`streams` of edge-stream `instance`, whose table is `table`; `send(item, now)` sends what is odd.
+    """`streams` of edge-stream `instance`, whose table is `table`; `send(item, now)` sends what is odd, and
+    `send_on(connection, raw, now)` what is for a connection that is there. `registers_s`: how long to let REGISTERs
+    gather, if nothing else comes. `link`: to the keeper.
 
     `is_bypassed()`: whether the worker has to see all that is sent. `outboxes`: all of the worker's.
     """
 
-    cdef object _streams, _input, _output, _send, _is_bypassed, _tap, _framing, _deque
+    cdef object _streams, _registrar, _input, _output, _send, _send_on, _link, _is_bypassed, _tap, _framing, _deque
     cdef dict _by_fd, _by_serial, _made, _packed
     cdef list _receivers, _others, _free
     cdef Rings _rings
@@ -52,9 +54,10 @@ cdef class StreamPath:
     cdef unsigned char *_octets
     cdef Py_ssize_t _read_octets, _most_waiting, _largest, _ring_octets, _head_octets, _recent
     cdef int _fd, _instance, _transport, _most_accepted
-    cdef double _retry_s, _look_every_s, _looked_at, _due_at
-    cdef long _paused_for
-    cdef bint _asked
+    cdef double _retry_s, _look_every_s, _looked_at, _due_at, _registers_s
+    cdef double _limits_at  # when the time of some connection may be over
+    cdef long _paused_for, _paused_for_registers
+    cdef bint _is_stirred  # whether the reference did something, so that `_limits_at` may be another
     cdef Py_ssize_t _ends[MESSAGES_A_READ]
 
     def __cinit__(self):
@@ -66,13 +69,16 @@ cdef class StreamPath:
 
     def __init__(
         self, int instance, streams, int table, Ingress ingress not None, list receivers not None, outboxes, tap,
-        BatchInterval interval not None, send, is_bypassed, Py_ssize_t largest,
+        BatchInterval interval not None, send, send_on, link, double registers_s, is_bypassed, Py_ssize_t largest,
     ):
         self._instance, self._streams, self._ingress, self._receivers = instance, streams, ingress, receivers
         self._others = [each for each in outboxes if each not in [receiver.outbox for receiver in receivers]]
         self._by_fd, self._by_serial, self._input, self._output, self._free = streams.parts
         self._rings, self._fd = Rings(table), streams.fd
         self._tap, self._interval, self._send, self._is_bypassed = tap, interval, send, is_bypassed
+        self._send_on, self._link, self._registers_s = send_on, link, registers_s
+        self._registrar = receivers[len(receivers) - 1]
+        self._limits_at = streams.next_deadline()
         self._largest, self._due_at, self._made, self._packed = largest, INFINITY, {}, {}
         self._know_names()
 
@@ -125,18 +131,24 @@ cdef class StreamPath:
         cdef bint accepted = False
         for number in range(count):
             if not self._read(events[number].data.fd, events[number].events, now):
-                self._asked = True
+                self._is_stirred = True
                 accepted |= <bint>self._streams.serve_one(events[number].data.fd, events[number].events, now)
         return accepted
 
     def advance(self, double now):
-        """Nothing but `settle` is ever due."""
+        """End connections whose time is over."""
+        if now >= self._limits_at:
+            self._is_stirred = True
+            self._streams.handle_timer(now)
 
     def settle(self, double now):
         """Cast what a drain has yielded, with the marks. False: the worker is to do it."""
         cdef PackedOutbox outbox
-        if self._asked or self._ingress.asked or now >= <double>self._tap.due_at:
-            self._asked = self._ingress.asked = False
+        if self._is_stirred:
+            self._is_stirred = False
+            self._limits_at = self._streams.next_deadline()
+        if self._ingress.asked or now >= <double>self._tap.due_at or now >= <double>self._link.due_at:
+            self._ingress.asked = False
             return False
         for other in self._others:
             if other.waiting:
@@ -153,15 +165,21 @@ cdef class StreamPath:
         return True
 
     def next_deadline(self):
-        """When a mark is due, or an outbox is tried again, or the tap has gathered for long enough (monotonic s)."""
-        return min(self._due_at, <double>self._tap.due_at)
+        """When a mark is due, or an outbox is tried again, or tap or link have gathered for long enough, or the time of
+        a connection is over (monotonic s).
+        """
+        return min(min(self._due_at, self._limits_at), min(<double>self._tap.due_at, <double>self._link.due_at))
 
     def pause_s(self):
-        """A batch interval, under load."""
-        cdef long passed = self._streams.passed
-        cdef long taken = passed - self._paused_for
-        self._paused_for = passed
-        return self._interval.pause_s(monotonic(), taken, False) if taken else 0.0
+        """A batch interval, under load; a longer one where REGISTERs come and nothing else."""
+        cdef long passed = self._streams.passed, registers = self._registrar.put_count
+        cdef long taken = passed - self._paused_for, taken_registers = registers - self._paused_for_registers
+        cdef double pause_s
+        if not taken:
+            return 0.0
+        self._paused_for, self._paused_for_registers = passed, registers
+        pause_s = self._interval.pause_s(monotonic(), taken, False)
+        return self._registers_s if pause_s and taken_registers == taken else pause_s
 
     cdef int _look_at_marks(self, double now) except -1:
         cdef PackedOutbox outbox
@@ -270,8 +288,13 @@ cdef class StreamPath:
                 self._gather(gathered, connection, raw[:raw_size], now)
                 continue
             self._write_all(gathered, now)
-            self._asked = True
-            self._send([flow[:flow_size], raw[:raw_size]], now)
+            self._is_stirred = True
+            if connection is None:
+                connection = self._find_here(flow, flow_size)
+            if connection is None:
+                self._send([flow[:flow_size], raw[:raw_size]], now)
+            else:
+                self._send_on(connection, raw[:raw_size], now)
         self._write_all(gathered, now)
         self._streams.sent += sent
         return 0
@@ -284,6 +307,15 @@ cdef class StreamPath:
         if parts.connection_size == 0:
             return self._find_made(flow[:size])
         if parts.connection_size != CONNECTION_SIZE or flow[size - CONNECTION_SIZE] != self._instance:
+            return None
+        return self._by_serial.get(flow[size - SERIAL : size])
+
+    cdef object _find_here(self, const unsigned char *flow, Py_ssize_t size):
+        """The connection that a packed flow names, of whatever transport; None if it is not here, or rests."""
+        cdef FlowParts parts
+        if not read_flow(flow, size, &parts) or parts.connection_size != CONNECTION_SIZE:
+            return None
+        if flow[size - CONNECTION_SIZE] != self._instance:
             return None
         return self._by_serial.get(flow[size - SERIAL : size])
 
@@ -340,7 +372,7 @@ cdef class StreamPath:
         cdef Py_ssize_t ring
         cdef int fd
         if connection.ring is not None or not PyList_GET_SIZE(self._free) or size > self._ring_octets:
-            self._asked = True
+            self._is_stirred = True
             self._output.write(connection, octets, now)
             return 0
         ring, fd = self._free.pop(), connection.sock.fileno()
@@ -351,7 +383,7 @@ cdef class StreamPath:
             self._rings.clear(ring)
             self._free.append(ring)
             return 0
-        self._asked = True
+        self._is_stirred = True
         connection.ring, connection.end = ring, place + size
         if sent < 0 and errno != EAGAIN and errno != EINTR:
             self._streams.end(connection, "ended by peer" if errno == EPIPE else "reset")

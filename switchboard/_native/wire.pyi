@@ -1,6 +1,7 @@
 import socket
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from mmap import mmap
 from typing import Any
 
 import zmq
@@ -20,6 +21,8 @@ from switchboard.sip.flow import Flow
 from switchboard.sip.grammar import Params
 from switchboard.sip.message import Message
 from switchboard.sip.splice import Forwarding
+from switchboard.transports.connection import Connection
+from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.streams import Streams
 
 UriParts = tuple[str, str | None, None, str, int | None, Params]
@@ -140,6 +143,8 @@ class Rings:
     def put(self, ring: int, serial: bytes, counted: int, start: int, output: bytes) -> int: ...
     def clear(self, ring: int) -> int: ...
 
+def note(memory: mmap, first: int, second: int, count: int, state: bytes) -> None: ...
+
 class StreamPath:
     def __init__(
         self,
@@ -152,6 +157,9 @@ class StreamPath:
         tap: Tap,
         interval: BatchInterval,
         send: Callable[[Any, float], None],
+        send_on: Callable[[Connection, bytes, float], None],
+        link: KeeperLink,
+        registers_s: float,
         is_bypassed: Callable[[], bool],
         largest: int,
     ) -> None: ...

@@ -162,6 +162,17 @@ class UserStore:
             self.writing.failed(number)
             raise NotWritten(f"the users cannot be changed: {words_of(number)} ({self._path})") from error
 
+    joined = 0
+    """Users of this file who were put to those of others."""
+
+    @property
+    def fd(self) -> int | None:
+        """Readable when others have changed something; None: there are no others."""
+        return None
+
+    def go_on(self) -> None:
+        """Take over what others have changed. UserStoreError."""
+
     def state(self) -> tuple[str, int]:
         """The series, and the number of the last change. UserStoreError."""
         with SCHEMA.explained(self._path):

@@ -10,10 +10,14 @@ that starts it again, which takes over its calls; others get new ones only after
 A router that is away gets nothing: its share of the new calls goes to others, and so do the requests in its dialogs,
 whose state is in their Record-Route. When it beats again it gets its share again, but for the calls that others have
 begun meanwhile (`held_calls.py`). As long as nobody else is there, the last ones remain in service.
+
+A router that has a standby router (`arbiter.py`) is away as soon as that one, its *heir*, has its calls, and until the
+heir needs nothing more that is addressed to it. Meanwhile the heir gets the responses that bear its number. It is away
+without an heir only if the standby router is away, too, or nobody takes its calls over for long (PATIENCE).
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from switchboard.edge.held_calls import HeldCalls
@@ -28,12 +32,14 @@ GIVEN_UP_S: Final = 2.0
 have long served its repetitions. Less than the AWAY looks take."""
 AWAY_HERE: Final = 20
 UNREACHED: Final = 3
+PATIENCE: Final = 10
+"""So many times longer one is waited for that has a standby router, if that is there."""
 
 
 class InService:
     """Tells `dispatcher` and `held_calls`. `routers`: all that the settings let take new calls; `here`: those of this
     host; `is_reached` tells of a number whether the link is up; `gone` is told who is away, once others are in its
-    place; `leaving` take no new calls and end. `now`: monotonic s.
+    place; `leaving` take no new calls and end; `standbys`: which router takes over from which. `now`: monotonic s.
 
     `away`: who is declared dead. `changes`: how often somebody was, or came back.
     """
@@ -47,6 +53,7 @@ class InService:
         is_reached: Callable[[int], bool],
         gone: Callable[[int], None],
         leaving: Iterable[int] = (),
+        standbys: Mapping[int, int] | None = None,
     ) -> None:
         self._dispatcher, self._held_calls = dispatcher, held_calls
         self._is_reached, self._gone = is_reached, gone
@@ -55,6 +62,8 @@ class InService:
         self._met: set[int] = set()
         self._drained: set[int] = set()
         self._leaving = frozenset(leaving)
+        self._standbys = standbys or {}
+        self._heirs: Mapping[int, int] = {}
         self.away = (
             self._silent.keys() - held_calls.wanted
         )  # they were when the one before us ended, or are new
@@ -92,6 +101,18 @@ class InService:
             self._dispatcher.ways[each] = each
         self._change(now)
 
+    def lead_to_heirs(self, heirs: Mapping[int, int], now: float) -> None:
+        """The calls of these routers are at other ones, of all others they are where they were."""
+        if heirs != self._heirs:
+            self._heirs = dict(heirs)
+            self._decide(now)
+            for router in self.away:
+                self._dispatcher.ways[router] = self._heirs.get(router, NO_WAY)
+
+    def heir(self, router: int) -> int | None:
+        """Who has the calls of that router; None: nobody but itself."""
+        return self._heirs.get(router)
+
     def handle_timer(self, now: float) -> None:
         """Look, and do what is due."""
         self._held_calls.handle_timer(now)
@@ -125,6 +146,9 @@ class InService:
     def _look(self, now: float) -> None:
         for router in self._silent:
             self._silent[router] += self._missed(router)
+        self._decide(now)
+
+    def _decide(self, now: float) -> None:
         away = {router for router in self._silent if self._is_away(router)}
         if away == self._silent.keys():
             return
@@ -134,7 +158,7 @@ class InService:
         for each in back:
             self._dispatcher.ways[each] = each
         for each in gone:
-            self._dispatcher.ways[each] = NO_WAY
+            self._dispatcher.ways[each] = self._heirs.get(each, NO_WAY)
         if gone or back or self._wanted() != self._held_calls.wanted:
             self._change(now)
         for each in gone:
@@ -150,9 +174,14 @@ class InService:
         return UNREACHED
 
     def _is_away(self, router: int) -> bool:
+        if router in self._heirs:
+            return True
         if router in self.away and not (router in self._met and self._is_reached(router)):
             return True
-        return self._silent[router] >= (AWAY_HERE if router in self._here else AWAY)
+        looks = AWAY_HERE if router in self._here else AWAY
+        standby = self._standbys.get(router)
+        is_inherited = standby is not None and self._silent[standby] < AWAY
+        return self._silent[router] >= looks * (PATIENCE if is_inherited else 1)
 
     def _wanted(self) -> frozenset[int]:
         there = frozenset(self._silent.keys() - self.away)

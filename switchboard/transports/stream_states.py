@@ -16,6 +16,7 @@ from switchboard.sip.flow import SERIAL_OCTETS
 LARGEST_STATE: Final = 63
 _STATE: Final = struct.Struct(f"=QB{LARGEST_STATE}s")
 """One of them: its count, its length (0: there is none), itself."""
+_HEAD: Final = struct.Struct("=QB")
 _SLOT_OCTETS: Final = 320
 _MARK: Final = struct.Struct("@Q")
 _STATES_AT: Final = 16
@@ -97,13 +98,8 @@ class StreamStates:
         return self._look(slot, _WRITING, count)
 
     def _note(self, slot: int, which: int, count: int, state: bytes) -> None:
-        """Where the older of two is."""
-        first, second = (self._read(slot, which + number) for number in (0, 1))
-        at = self._state_at(slot, which + (1 if first[1] and (not second[1] or first[0] >= second[0]) else 0))
-        self._memory[at + 8] = 0
-        self._memory[at + 9 : at + 9 + len(state)] = state
-        self._memory[at : at + 8] = struct.pack("=Q", count)
-        self._memory[at + 8] = len(state)
+        first = self._state_at(slot, which)
+        note(self._memory, first, first + _STATE.size, count, state)
 
     def _look(self, slot: int, which: int, count: int) -> bytes:
         for number in (which, which + 1):
@@ -124,3 +120,19 @@ class StreamStates:
 
     def _state_at(self, slot: int, number: int) -> int:
         return self._at(slot) + _STATES_AT + number * _STATE.size
+
+
+def note_in_python(memory: mmap.mmap, first: int, second: int, count: int, state: bytes) -> None:
+    """Put a state and its count where the older of two is, which are at `first` and at `second`."""
+    one, other = (_HEAD.unpack(memory[at : at + _HEAD.size]) for at in (first, second))
+    at = second if one[1] and (not other[1] or one[0] >= other[0]) else first
+    memory[at + 8] = 0
+    memory[at + 9 : at + 9 + len(state)] = state
+    memory[at : at + 8] = struct.pack("=Q", count)
+    memory[at + 8] = len(state)
+
+
+try:
+    from switchboard._native.wire import note
+except ImportError:
+    note = note_in_python

@@ -17,6 +17,7 @@ import hmac
 import struct
 from collections import deque
 from enum import IntEnum
+from functools import cache
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -131,7 +132,7 @@ class Half(NamedTuple):
 
     def protect(self, content: int, plain: bytes) -> "tuple[bytes, Half]":
         """Return the record with `plain` (at most LARGEST_PLAIN octets), and the half behind it."""
-        after = self._replace(number=self.number + 1)
+        after = self._next()
         if self.version is Version.TLS13:
             inner = plain + bytes((content,))
             header = _header(Content.DATA, len(inner) + _TAG)
@@ -142,7 +143,7 @@ class Half(NamedTuple):
 
     def unprotect(self, record: bytes) -> "tuple[int, bytes, Half]":
         """Return content and octets of a whole record (untrusted), and the half behind it. RecordError."""
-        after = self._replace(number=self.number + 1)
+        after = self._next()
         try:
             if self.version is Version.TLS13:
                 content, plain = self._unprotect13(record)
@@ -170,6 +171,9 @@ class Half(NamedTuple):
             raise RecordError(Alert.DECODE_ERROR, "A Record Is Too Short")
         additional = self._additional(record[0], len(sealed) - _TAG, record[1:3])
         return self._cipher().decrypt(self._nonce(explicit), sealed, additional)
+
+    def _next(self) -> "Half":
+        return Half(self.version, self.suite, self.number + 1, self.secret, self.key, self.iv)
 
     def _cipher(self) -> AESGCM | ChaCha20Poly1305:
         return ChaCha20Poly1305(self.key) if self.suite is Suite.CHACHA20_POLY1305 else AESGCM(self.key)
@@ -209,9 +213,13 @@ def iv_octets(suite: Suite) -> int:
 
 def expand_label(secret: bytes, label: bytes, size: int, algorithm: str) -> bytes:
     """HKDF-Expand-Label without context (RFC 8446 §7.1); `size` is at most that of the hash."""
+    return hmac.digest(secret, _label(label, size), algorithm)[:size]
+
+
+@cache
+def _label(label: bytes, size: int) -> bytes:
     name = b"tls13 " + label
-    info = struct.pack(">HB", size, len(name)) + name + b"\0\1"
-    return hmac.digest(secret, info, algorithm)[:size]
+    return struct.pack(">HB", size, len(name)) + name + b"\0\1"
 
 
 def plain_alert(alert: Alert) -> bytes:
@@ -354,6 +362,8 @@ class TlsRecords:
 
     def send(self, data: bytes) -> bytes:
         """Return the records in which `data` travels."""
+        if 0 < len(data) <= LARGEST_PLAIN:
+            return self._send(Content.DATA, data)
         return b"".join(
             self._send(Content.DATA, data[at : at + LARGEST_PLAIN])
             for at in range(0, len(data), LARGEST_PLAIN)

@@ -7,6 +7,7 @@ our own (memfd_create(2)), has no name, and is emptied after each step of a hand
 import hmac
 import os
 import struct
+from functools import lru_cache
 from typing import Final
 
 from switchboard.transports.tls_records import (
@@ -68,6 +69,7 @@ def parse_key_log(content: bytes) -> Secrets:
     return found
 
 
+@lru_cache(maxsize=64)
 def suite_of(cipher: str) -> Suite | None:
     """Return the suite of a cipher by OpenSSL's name for it; None if the record layer does not know it."""
     return next((suite for part, suite in _SUITES.items() if part in cipher and "CCM" not in cipher), None)

@@ -9,7 +9,7 @@ from switchboard.bus.rpc import RpcGroup
 from switchboard.edge.held_calls import HeldCalls
 from switchboard.edge.in_service import GIVEN_UP_S, InService
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, host_of, is_here, leaving_routers
+from switchboard.settings.site import endpoints_of, host_of, is_here, leaving_routers, standbys_of
 from switchboard.sip.dispatch import Dispatcher
 
 
@@ -38,7 +38,14 @@ def find_routers(
         for peer in peers:
             peer.give_up_after(GIVEN_UP_S)
     found = InService(
-        dispatcher, held_calls, routers, here, lambda number: peers[number].is_connected, gone, leaving
+        dispatcher,
+        held_calls,
+        routers,
+        here,
+        lambda number: peers[number].is_connected,
+        gone,
+        leaving,
+        standbys_of(settings),
     )
     found.start(time.monotonic())
     return found

@@ -1,11 +1,12 @@
 """Which routers the edge gives new calls to: who is dead, who is back, who is drained."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from edge.test_held_calls import NOTHING, Edge
 
-from switchboard.edge.in_service import AWAY, AWAY_HERE, LOOK_EVERY_S, InService
+from switchboard.edge.in_service import AWAY, AWAY_HERE, LOOK_EVERY_S, PATIENCE, InService
 from switchboard.sip.dispatch import NO_WAY
 
 
@@ -13,7 +14,12 @@ class Routers:
     """A worker of the edge, and routers on other hosts, but for those `here`."""
 
     def __init__(
-        self, path: Path, count: int = 3, here: tuple[int, ...] = (), leaving: tuple[int, ...] = ()
+        self,
+        path: Path,
+        count: int = 3,
+        here: tuple[int, ...] = (),
+        leaving: tuple[int, ...] = (),
+        standbys: Mapping[int, int] | None = None,
     ) -> None:
         says = {f"router.{each}": NOTHING for each in range(count + 1)}
         self.edge = Edge(path, count, says, leaving)
@@ -27,6 +33,7 @@ class Routers:
             lambda each: each not in self.down,
             lambda each: self.gone.append((each, self.routers)),
             leaving,
+            standbys,
         )
         self.in_service.start(self.edge.now)
 
@@ -156,3 +163,38 @@ def test_those_that_leave_are_led_until_they_hold_nothing(path: Path) -> None:
     assert routers.edge.dispatcher.ways[2] == NO_WAY
     assert not routers.in_service.hear(2, False)
     routers.in_service.close()
+
+
+def test_one_that_has_a_standby_router_is_away_when_its_calls_are_there(path: Path) -> None:
+    routers = Routers(path, standbys={0: 1})
+    routers.look(0, 1, 2)
+    routers.down.add(0)
+    assert routers.look(1, 2, times=AWAY) == {0, 1, 2}
+    assert routers.in_service.heir(0) is None
+    routers.in_service.lead_to_heirs({0: 1}, routers.edge.now)
+    assert routers.routers == {1, 2}
+    assert routers.gone == [(0, {1, 2})]
+    assert routers.in_service.heir(0) == 1
+    assert routers.edge.dispatcher.ways[0] == 1
+    routers.down.clear()
+    assert routers.look(0, 1, 2, times=5) == {1, 2}
+    routers.in_service.lead_to_heirs({0: 2}, routers.edge.now)
+    assert routers.edge.dispatcher.ways[0] == 2
+    routers.in_service.lead_to_heirs({}, routers.edge.now)
+    assert routers.edge.dispatcher.ways[0] == 0
+    assert routers.look(0, 1, 2, times=2) == {0, 1, 2}
+
+
+def test_if_nobody_takes_its_calls_over_it_is_away_in_the_end(path: Path) -> None:
+    routers = Routers(path, standbys={0: 1})
+    routers.look(0, 1, 2)
+    assert routers.look(1, 2, times=PATIENCE * AWAY - 1) == {0, 1, 2}
+    assert routers.look(1, 2) == {1, 2}
+    assert routers.edge.dispatcher.ways[0] == NO_WAY
+
+
+def test_if_its_standby_router_is_away_too_it_is_away_like_any_other(path: Path) -> None:
+    routers = Routers(path, standbys={0: 1})
+    routers.look(0, 1, 2)
+    assert routers.look(2, times=AWAY - 1) == {0, 1, 2}
+    assert routers.look(2) == {2}

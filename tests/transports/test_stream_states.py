@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from compiled import needs_compiled_core
+from hypothesis import given
+from hypothesis import strategies as st
 
-from switchboard.transports.stream_states import LARGEST_STATE, StreamStates, octets_of
+from switchboard.transports import stream_states
+from switchboard.transports.stream_states import LARGEST_STATE, StreamStates, note_in_python, octets_of
 
 SLOTS = 4
 A, B, C = (bytes((number,)) * 8 for number in (1, 2, 3))
@@ -50,6 +54,8 @@ def test_a_kill_in_the_middle_of_a_note(memory: mmap.mmap, monkeypatch: pytest.M
     first.note_writing(slot, 10, b"ten")
     first.note_writing(slot, 20, b"twenty")
 
+    monkeypatch.setattr(stream_states, "note", note_in_python)
+
     class Killed(Exception):
         pass
 
@@ -68,16 +74,12 @@ def test_a_kill_in_the_middle_of_a_note(memory: mmap.mmap, monkeypatch: pytest.M
             self.left -= 1
             memory[key] = value
 
-        def __buffer__(self, flags: int) -> memoryview:
-            return memoryview(memory)
-
     for writes in range(4):
         again = states(memory)
         slot = again.find(A)
         assert slot is not None
         copy = bytes(memory)
         monkeypatch.setattr(again, "_memory", Stopping(writes))
-        monkeypatch.setattr(again, "_read", states(memory)._read)
         with pytest.raises(Killed):
             again.note_writing(slot, 30, b"thirty")
         after = states(memory)
@@ -107,3 +109,27 @@ def test_what_nobody_asks_for_is_freed(memory: mmap.mmap) -> None:
     second.forget_rest()
     assert states(memory).find(A) is None
     assert b"key" not in bytes(memory)
+
+
+@needs_compiled_core
+@given(
+    st.lists(st.tuples(st.integers(0, 2**64 - 1), st.binary(min_size=1, max_size=LARGEST_STATE)), max_size=6)
+)
+def test_the_compiled_twin_puts_them_at_the_same_places(noted: list[tuple[int, bytes]]) -> None:
+    from switchboard._native.wire import note
+
+    with closing(mmap.mmap(-1, 200)) as one, closing(mmap.mmap(-1, 200)) as other:
+        for count, state in noted:
+            note(one, 10, 90, count, state)
+            note_in_python(other, 10, 90, count, state)
+            assert one[:] == other[:]
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("places", [(-1, 90), (90, 10), (10, 60), (10, 191)])
+def test_the_compiled_twin_writes_nowhere_else(places: tuple[int, int]) -> None:
+    from switchboard._native.wire import note
+
+    state = bytes(LARGEST_STATE)
+    with closing(mmap.mmap(-1, 200)) as memory, pytest.raises(ValueError, match="no place"):
+        note(memory, *places, 1, state)
