@@ -381,6 +381,8 @@ class RegistrarService(Actor):
         watched: dict[int, Callable[[float], None]] = dict.fromkeys(self._publisher.fds, self._greet)
         if self._store.fd is not None:
             watched[self._store.fd] = self._hear_store
+        if self._users.fd is not None:
+            watched[self._users.fd] = self._hear_users
         return watched
 
     def _hear_store(self, now: float) -> None:
@@ -389,6 +391,9 @@ class RegistrarService(Actor):
             self._store.try_again()
         self._store.go_on()
         self._publish()
+
+    def _hear_users(self, _now: float) -> None:
+        self._users.tell()
 
     def _greet(self, _now: float) -> None:
         """A router that has just come may have missed a change; it hears at once which is the last."""
