@@ -195,6 +195,19 @@ class UserStore:
             self._write(Entry(user, "", "", ""), now_at)
         return True
 
+    def merge(self, records: Sequence[Record]) -> int:
+        """Take those that were changed later than what is here, removed users too; how many these are. NotWritten."""
+        with self._change():
+            later = [each for each in records if each.changed_at > self._changed_at(each.user)]
+            for each in later:
+                self._write(Entry(each.user, each.realm, each.sha256, each.md5), each.changed_at)
+        return len(later)
+
+    def _changed_at(self, user: str) -> float:
+        """0.0 for somebody who never was."""
+        row = self._database.execute(_FIND, (user,)).fetchone()
+        return 0.0 if row is None else Record(*row).changed_at
+
     def find(self, user: str) -> Record | None:
         """The user called so; None if there is none."""
         row = self._database.execute(_FIND, (user,)).fetchone()

@@ -59,6 +59,7 @@ def test_listed_routers() -> None:
         ({"alpha": TWO["alpha"]}, 2, "no host has registrar.0, router.0, journal.0 among its components"),
         (TWO, 3, "no host has router.2 among its components"),
         (TWO | {"gamma": host("10.0.0.3", "journal")}, 2, "journal.0 is on beta and on gamma"),
+        (TWO | {"gamma": host("10.0.0.3", "registrar")}, 2, "Several switchboards may share a location"),
         (TWO | {"gamma": host("10.0.0.2", "journal")}, 2, "beta and gamma have the same address 10.0.0.2"),
         (
             TWO | {"gamma": host("10.0.0.3", "router.3")},
