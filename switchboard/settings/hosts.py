@@ -81,6 +81,9 @@ def workers_of_edge(edge: int, streams: int = 1) -> list[WorkerName]:
 ROUTER = str(Component.ROUTER)
 _LEAVING = re.compile(rf"{Component.ROUTER}\.(?:0|[1-9][0-9]?)")
 """A router beyond those that take new calls finishes what it has."""
+_HINTS = {
+    f"{Component.REGISTRAR}.0": "; a switchboard has one. Several switchboards may share a location (docs/LOCATION.md)"
+}
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # RFC 1123 §2.1: no number ends a name.
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}", re.IGNORECASE)
@@ -141,7 +144,8 @@ def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> 
         edge = edges.index(host) if host in edges else 0
         for worker in _workers(each.components, host, routers, workers_of_edge(edge, streams)):
             if worker in places:
-                raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}")
+                hint = _HINTS.get(worker, "")
+                raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}{hint}")
             places[worker] = host
     leaving = sum(_LEAVING.fullmatch(worker) is not None for worker in places) - routers
     needed = all_workers(routers + max(0, leaving), streams, max(1, len(edges)))

@@ -156,8 +156,8 @@ class EdgeRx(Actor):
         match subject, body:
             case "sip.taken", [str(name), float(stamp)]:
                 self._bad_items += not self._loads.take(name, stamp)
-            case "router.beat", [int(router), bool(is_drained)]:
-                self._bad_items += not self._routers.hear(router, is_drained)
+            case "router.beat", [int(router), bool(is_drained), bool(is_ready)]:
+                self._bad_items += not self._routers.hear(router, is_drained, is_ready)
             case "source.registered", list(sources):
                 for source in sources:
                     self._note_phone(source, now)

@@ -193,8 +193,8 @@ class EdgeStream(Actor):
                     self._send_all(items, now)
                 else:
                     self._keep_early(items)
-            case "router.beat", [int(router), bool(is_drained)]:
-                self._bad_items += not self._routers.hear(router, is_drained)
+            case "router.beat", [int(router), bool(is_drained), bool(is_ready)]:
+                self._bad_items += not self._routers.hear(router, is_drained, is_ready)
             case "connection.users", list(items):
                 for item in items:
                     self._name(item)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import structlog
+
 from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.bus.rpc import RpcGroup
@@ -31,6 +33,10 @@ def find_routers(
         servers = {each: endpoints.ask("router", number) for each, number in numbers.items()}
         return RpcGroup(context, servers, "calls.held", sorted(routers))
 
+    def tell_gone(router: int) -> None:
+        structlog.get_logger().warning(f"router.{router} is away: its calls go to the other routers")
+        gone(router)
+
     routers, leaving = range(settings.routers), leaving_routers(settings)
     held_calls = HeldCalls(dispatcher, leaving, settings.data_dir / name, ask)
     here = [each for each in routers if is_here(f"router.{each}", settings)]
@@ -43,7 +49,7 @@ def find_routers(
         routers,
         here,
         lambda number: peers[number].is_connected,
-        gone,
+        tell_gone,
         leaving,
         standbys_of(settings),
     )

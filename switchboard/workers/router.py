@@ -263,13 +263,13 @@ class RouterService(Actor):
             return str(error)
 
     def _beat(self, now: float) -> None:
-        """Tell the edge that this router is there, and whether it takes new calls: it has to know who is registered,
-        and to reach who sends.
+        """Tell the edge that this router is there, whether it is drained, and whether it can serve: it has to know who
+        is registered, and to reach who sends.
         """
         self._next_beat = now + BEAT_EVERY_S
         is_ready = self._replica.is_loaded and self._follower.is_fresh(now) and self._sender.is_open
         for peer in (*self._edge_rx, *self._sender.stream_peers):
-            peer.send("router.beat", [self._instance, not is_ready or self._drained.is_set])
+            peer.send("router.beat", [self._instance, self._drained.is_set, is_ready])
 
     def _tell_held_calls(self, routers: frozenset[int]) -> bytes:
         sums = self._held_calls.sums(routers)
