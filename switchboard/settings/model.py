@@ -361,6 +361,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_hosts(self) -> "Settings":
         if not self.hosts:
+            if self.router_standby:
+                raise ValueError("router_standby needs routers on several hosts, and hosts is empty")
             return self
         if self.here not in self.hosts:
             known = ", ".join(self.hosts)
