@@ -192,7 +192,8 @@ class Sender:
         if self._borrower is not None and self._borrower.look(now):
             self._note_retried()
             sockets = self._borrower.sockets
-            self._sockets = UDP.make_sender(sockets, self._advertised) if sockets else None
+            only_from = self._edges.only_here if self._edges else b""
+            self._sockets = UDP.make_sender(sockets, self._advertised, only_from) if sockets else None
         self._look(now)
 
     def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
@@ -266,11 +267,17 @@ class Sender:
         if self._sockets is None:
             self._put_to_edge(self._translated(count, items))
             return
-        if self._tell or (self.tap and self.tap.is_open):
+        is_shown = bool(self._tell or (self.tap and self.tap.is_open))
+        if is_shown and self._edges is None:
             self._show(b"".join((_TRANSLATE, codec.list_head(count), items)))
-        counts = self._sockets.send_run(count, items, self._phrasing, self._by_class)
+        is_plain = self._edges is None or not is_shown
+        counts = self._sockets.send_run(count, items, self._phrasing, self._by_class) if is_plain else None
         if counts is None:
             count, items = self._streams.take_from(self._translated(count, items))
+            if isinstance(self._edge, EdgeTxOutboxes):
+                count, items = self._edge.take_from((count, items))
+            if count and not is_plain:
+                self._show(b"".join((_TRANSLATE, codec.list_head(count), items)))
             counts = self._send_frame(count, items) if count else (0, 0)
         self.sent += counts[0]
         self.failed += counts[1]
@@ -341,9 +348,7 @@ def _unpacked(items: bytes) -> Iterable[list[Any]]:
 
 
 def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints) -> Sender:
-    """One that borrows the edge's sockets, if the only edge is on this host."""
+    """One that borrows the edge's sockets, if there is an edge on this host."""
     edges = edges_of(settings)
-    borrower = None
-    if edges is None and edge_here(settings) is not None:
-        borrower = Borrower(settings.run_dir / NAME)
+    borrower = None if edge_here(settings) is None else Borrower(settings.run_dir / NAME)
     return Sender(context, endpoints, borrower, edge_streams(settings), advertised(settings), edges)

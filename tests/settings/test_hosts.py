@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from switchboard.settings.hosts import HostSettings, all_workers, edge_hosts, listed_routers, place
+from switchboard.settings.hosts import HostSettings, all_workers, edge_hosts, listed_routers, place, standbys
 
 
 def host(address: str, *components: str, **more: object) -> HostSettings:
@@ -103,3 +103,25 @@ def test_address_may_be_a_name() -> None:
     assert place(named, 2)["registrar.0"] == "beta"
     seen = host("alpha.lan", *TWO["alpha"].components, sip_addresses=("192.0.2.1/24",))
     assert place(named | {"alpha": seen}, 2)["edge-rx.0"] == "alpha"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        ((("edge",), ("router.0",), ("router.1",)), {0: 1, 1: 0}),
+        ((("edge", "router.0"), ("router.1",), ("router.2",)), {1: 2, 2: 0}),
+        ((("edge",), ("router.0", "router.1"), ("router.2",)), {0: 2, 1: 2, 2: 0}),
+        ((("edge",), ("router.0", "router.1")), {}),
+        ((("edge", "router.0"), ("router.1",)), {1: 0}),
+        ((("edge", "router.0"), ("edge", "router.1")), {}),
+        ((("edge", "router.0"), ("edge", "router.1"), ("router.2",)), {2: 0}),
+        ((("edge", "router.0", "router.1"),), {}),
+    ],
+)
+def test_who_takes_over_from_whom(hosts: tuple[tuple[str, ...], ...], expected: dict[int, int]) -> None:
+    rest = ("registrar", "translator", "journal")
+    named = {
+        f"h{at}": host(f"10.0.0.{at + 1}", *each, *(() if at else rest)) for at, each in enumerate(hosts)
+    }
+    routers = listed_routers(named)
+    assert standbys(place(named, routers), routers) == expected

@@ -12,6 +12,7 @@ from system.hosts import ALPHA, BETA, GAMMA, PHONES, Hosts
 from system.lan import Lan
 from system.net import Net
 from system.sip_transactions import ClientTransaction, ServerTransaction
+from system.stream_agent import registered_on_stream
 from system.tools import require_root, require_tools
 from system.user_agent import SDP, UserAgent, registered
 
@@ -138,12 +139,24 @@ def test_calls_that_ring_outlive_the_host_of_their_router(hosts: Hosts, net: Net
 
 
 def test_a_router_that_was_taken_for_dead_does_nothing_when_it_goes_on(hosts: Hosts, net: Net) -> None:
+    """A call over TCP is answered meanwhile: no phone repeats that."""
     caller, callee = registered(net, "kristian"), registered(net, "peter")
     invite, incoming = ring(caller, callee, router=0)
+    phones = registered_on_stream(net, "milan"), registered_on_stream(net, "jan")
+    over_tcp = ring(*phones, router=0)
     before, ends = times_taken_over(hosts), hosts.boards[BETA].log().count("was declared dead")
     frozen = hosts.freeze(BETA)
+    sent = over_tcp[1].reply(200, body=SDP)
     wait_taken_over(net, hosts, before)
     call = answer_call(caller, invite, callee, incoming)
+    received = over_tcp[0].expect(200)
+    ends_of_tcp = (
+        Dialog.of_caller(phones[0], over_tcp[0], received),
+        Dialog.of_callee(phones[1], over_tcp[1], sent),
+    )
+    ends_of_tcp[0].acknowledge()
+    ends_of_tcp[1].expect("ACK")
+    hang_up(*ends_of_tcp)
     status = hosts.status(ALPHA)
     for process in frozen:
         process.resume()

@@ -279,6 +279,26 @@ def test_another_one_goes_on_with_its_calls(
     assert b"INVITE" not in messages(sent, label(1, 0))
 
 
+def test_instants_are_those_of_its_own_clocks(
+    pair: tuple[StandbyRouter, StandbyRouter], sent: list[tuple[str, bytes]]
+) -> None:
+    primary, standby = pair
+    ring(primary)
+    [told] = said(sent, "call.happened")
+    for body in said(sent, "calls.shipped"):
+        body[3] -= 7_000.0
+        body[4] -= 5_000.0
+        standby.receive("calls.shipped", body, time.monotonic())
+    standby.receive("calls.take_over", [0, TAKEN_OVER], time.monotonic())
+    work(standby)
+    [happened] = said(sent, "call.happened")
+    assert happened[2][0][4] == pytest.approx(told[2][0][4] + 5_000, abs=1.0)
+    [server] = standby._core.proxy.env.layer.servers.values()
+    assert server.user is not None
+    [client] = standby._core.proxy.env.layer.clients.values()
+    assert client.armed["B"] == pytest.approx(time.monotonic() + 7_000 + 32, abs=25.0)
+
+
 def test_what_it_ships_in_an_old_term_is_not_taken(
     pair: tuple[StandbyRouter, StandbyRouter], sent: list[tuple[str, bytes]]
 ) -> None:
