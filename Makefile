@@ -55,15 +55,19 @@ UNTIL_IT_HAS_LOADED := $(shell env --block-signal=INT true 2>/dev/null && echo e
 lab: $(RUNS)
 	@$(UNTIL_IT_HAS_LOADED) $(BIN)/python run_lab.py || { status=$$?; [ $$status -eq 130 ] || exit $$status; }
 
+# The fast tests side by side, as they wait much; then those of real processes, one after the other.
+FAST := not system and not phones and not load
+PYTEST := $(BIN)/python -m pytest
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST) -n 2 -m "$(FAST)"
+	$(PYTEST) -m "not ($(FAST))"
 
 check: setup
 	$(BIN)/ruff check $(PATHS)
 	$(BIN)/ruff format --check $(PATHS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not system and not phones and not load"
+	$(PYTEST) -n 2 -m "$(FAST)"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """A router: `python -m services.router --instance I`."""
 
-from switchboard.workers.router import run
+from switchboard.workers.router_run import run
 
 if __name__ == "__main__":
     run()

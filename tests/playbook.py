@@ -118,6 +118,7 @@ class Board:
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
+    router: int = 0
     fragile: bool = field(default_factory=lambda: FRAGILE[0])
     native: bool = field(default_factory=lambda: NATIVE[0])
     now: float = 1000.0
@@ -166,7 +167,7 @@ class Board:
                 admission=Admission(self.authenticator, policy, strangers=self.strangers)
                 if self.authenticator
                 else None,
-                branches=Branches(0, f"t{self.lives}-"),
+                branches=Branches(self.router, f"t{self.lives}-"),
                 source_address=lambda host: HOST,  # noqa: ARG005
                 port=PORT,
                 incarnation=f"t{self.lives}",

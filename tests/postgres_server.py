@@ -120,10 +120,12 @@ class PostgresServer:
         return [first, *map(int, children)]
 
     def do(self, statement: str, *values: Any, database: str = "postgres") -> list[Any]:
-        """Send a statement as the superuser; its rows."""
+        """Send a statement as the superuser, or several; the rows of the last."""
         place = f"host={self.directory} port={self.port} user=postgres dbname={database}"
         with psycopg.connect(place, autocommit=True, connect_timeout=int(LIMIT_S)) as connection:
             cursor = connection.execute(statement, values or None)
+            while cursor.nextset():
+                pass
             return cursor.fetchall() if cursor.description else []
 
     def database(self) -> str:

@@ -283,7 +283,8 @@ cdef class BatchSender:
 
     `ipv4`, `ipv6`: file descriptors, -1 without a socket. `..._wildcard`: whether the socket is bound to all
     addresses, so that each datagram has to name its source address; from `advertised` (four octets, or none) the
-    kernel chooses it. `retried`: as in `Sender`.
+    kernel chooses it. `only_from`: of runs, what leaves from other addresses than these is not plain; b"": from any.
+    `retried`: as in `Sender`.
     """
 
     cdef readonly Py_ssize_t retried
@@ -291,8 +292,13 @@ cdef class BatchSender:
     cdef bint _ipv4_wildcard, _ipv6_wildcard
     cdef uint32_t _advertised
     cdef Slots *_slots
+    cdef bytes _only_from
 
-    def __cinit__(self, int ipv4, bint ipv4_wildcard, int ipv6, bint ipv6_wildcard, bytes advertised=b""):
+    def __cinit__(
+        self, int ipv4, bint ipv4_wildcard, int ipv6, bint ipv6_wildcard, bytes advertised=b"",
+        bytes only_from not None=b"",
+    ):
+        self._only_from = only_from
         self._advertised = _in_network_order(advertised)
         cdef int number
         _know_errors()

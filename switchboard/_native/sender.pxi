@@ -60,7 +60,19 @@ cdef class RunSender(BatchSender):
     cdef bint _read_target(self, Translated *item, Outgoing *outgoing) noexcept:
         cdef FlowParts parts
         read_flow(item.flow, item.flow_size, &parts)
+        if PyBytes_GET_SIZE(self._only_from) and not self._is_from_here(parts.local):
+            return False
         return parts.transport == UDP_FLOW and parts.port and self._read_flow(&parts, outgoing)
+
+    cdef bint _is_from_here(self, const unsigned char *local) noexcept:
+        """Whether an address as in a flow is one of those of `only_from`."""
+        cdef const unsigned char *at = <const unsigned char *>PyBytes_AS_STRING(self._only_from)
+        cdef const unsigned char *end = at + PyBytes_GET_SIZE(self._only_from)
+        while at < end:
+            if at[0] == local[0] and memcmp(at, local, 1 + (local[0] & ~TEXT_ADDRESS)) == 0:
+                return True
+            at += 1 + (at[0] & ~TEXT_ADDRESS)
+        return False
 
     cdef int _splice(self, int number, Translated *item, said) except -1:
         """Set the parts of datagram `number`."""

@@ -101,7 +101,13 @@ class PackedOutbox(PackedOutboxInPython): ...
 class BatchSender:
     retried: int
     def __init__(
-        self, ipv4: int, ipv4_wildcard: bool, ipv6: int, ipv6_wildcard: bool, advertised: bytes = ...
+        self,
+        ipv4: int,
+        ipv4_wildcard: bool,
+        ipv6: int,
+        ipv6_wildcard: bool,
+        advertised: bytes = ...,
+        only_from: bytes = ...,
     ) -> None: ...
     def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None: ...
 

@@ -162,6 +162,17 @@ class UserStore:
             self.writing.failed(number)
             raise NotWritten(f"the users cannot be changed: {words_of(number)} ({self._path})") from error
 
+    joined = 0
+    """Users of this file who were put to those of others."""
+
+    @property
+    def fd(self) -> int | None:
+        """Readable when others have changed something; None: there are no others."""
+        return None
+
+    def go_on(self) -> None:
+        """Take over what others have changed. UserStoreError."""
+
     def state(self) -> tuple[str, int]:
         """The series, and the number of the last change. UserStoreError."""
         with SCHEMA.explained(self._path):
@@ -183,6 +194,19 @@ class UserStore:
                 return False
             self._write(Entry(user, "", "", ""), now_at)
         return True
+
+    def merge(self, records: Sequence[Record]) -> int:
+        """Take those that were changed later than what is here, removed users too; how many these are. NotWritten."""
+        with self._change():
+            later = [each for each in records if each.changed_at > self._changed_at(each.user)]
+            for each in later:
+                self._write(Entry(each.user, each.realm, each.sha256, each.md5), each.changed_at)
+        return len(later)
+
+    def _changed_at(self, user: str) -> float:
+        """0.0 for somebody who never was."""
+        row = self._database.execute(_FIND, (user,)).fetchone()
+        return 0.0 if row is None else Record(*row).changed_at
 
     def find(self, user: str) -> Record | None:
         """The user called so; None if there is none."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import zmq
 
@@ -15,6 +16,12 @@ LINGER_MS = 200
 RECONNECT_MS = 20  # never longer: a worker that is back must not wait for its peers to notice
 
 
+class Says(Protocol):
+    """What a frame goes out at (`bus/sockets.py`, `Mouth`)."""
+
+    def send(self, frame: bytes) -> bool: ...
+
+
 class Peer:
     """A PUSH socket connected to one inbox; it never blocks and holds nothing for a peer that is away.
 
@@ -22,6 +29,7 @@ class Peer:
     """
 
     on_sent: Callable[[bytes, str, int], None] | None = None
+    mouth: Says
 
     def __init__(self, context: BusContext, endpoint: Endpoint) -> None:
         self.endpoint = endpoint

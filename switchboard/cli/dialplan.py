@@ -52,13 +52,16 @@ def attempt(
 
 def _requests(settings: Settings, lead: Lead, contacts: list[str] | None) -> list[str]:
     """The Request-URIs that would leave, and to where."""
-    if lead.uri:
-        uri = parse_uri(lead.uri)
-        hops = _hops(uri, settings)
-        return [f"{lead.uri} to {hop}" for hop in hops] or [f"{lead.uri}, but its name leads nowhere"]
+    if lead.uris:
+        return [each for uri in lead.uris for each in _ways(uri, settings)]
     if lead.user:
         return _contacts(settings, lead.user) if contacts is None else contacts
     return []
+
+
+def _ways(uri: str, settings: Settings) -> list[str]:
+    hops = _hops(parse_uri(uri), settings)
+    return [f"{uri} to {hop}" for hop in hops] or [f"{uri}, but its name leads nowhere"]
 
 
 def _hops(uri: SipUri, settings: Settings) -> list[str]:

@@ -16,8 +16,9 @@ from switchboard.settings.journal import check_journal
 from switchboard.settings.local import interfaces
 from switchboard.settings.location import check_location
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
-from switchboard.settings.origin import SHOWN, Origins
+from switchboard.settings.origin import Origins, shown
 from switchboard.settings.site import edge_here, edges, is_here
+from switchboard.settings.users import check_users
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def check_soundness(settings: Settings, origins: Origins) -> None:
         _check_phrases(settings, origins)
     if is_here("registrar.0", settings):
         check_location(settings)
+        check_users(settings)
     if is_here("journal.0", settings):
         check_journal(settings)
 
@@ -111,9 +113,7 @@ def _shown(key: str, value: object) -> object:
 
 
 def _masked(key: str, value: object) -> object:
-    if key in SHOWN:
-        return SHOWN[key](str(value))
-    return "(set)" if value and key in SECRET else value
+    return "(set)" if value and key in SECRET else shown(key, value)
 
 
 def _readable(value: object) -> object:
@@ -154,6 +154,7 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     from switchboard.doctor.machine import check_machine, check_running
     from switchboard.doctor.network import check_network
     from switchboard.doctor.probe import machine_facts, network_facts, running_facts
+    from switchboard.doctor.users import check_users as examine_users
 
     yield from _check_settings(settings, origins)
     if why_not := allow_files(needed_to_ask(settings)):
@@ -169,6 +170,7 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     yield from check_machine(machine_facts(settings))
     if is_here("registrar.0", settings):
         yield from examine_location(settings)
+        yield from examine_users(settings)
     if is_here("journal.0", settings):
         yield from examine_journal(settings, running.to_ship)
     yield from check_running(running)

@@ -7,16 +7,30 @@ import typer
 from switchboard.cli.output import MISUSED, JsonOption, fail
 from switchboard.cli.running import settings_or_exit
 
-Source = Annotated[str, typer.Option("--from", metavar="PLACE", help="A file, or postgresql://HOST/DB.")]
+Source = Annotated[
+    str, typer.Option("--from", metavar="PLACE", help="A file, redis://HOST or postgresql://HOST/DB.")
+]
 Target = Annotated[str, typer.Option("--to", metavar="PLACE", help="The same.")]
 
 
 def migrate(source: Source, target: Target, as_json: JsonOption = False) -> None:
-    """Copy records of calls from cdr.jsonl into PostgreSQL, or back; what is there already is left as it is."""
+    """Copy registrations, users or records of calls to another place; what is there already or later is left as it is.
+
+    Registrations are in location.db, redis://… or postgresql://…, users in users.db or postgresql://…, records of calls
+    in cdr.jsonl or postgresql://….
+    """
+    from switchboard.cli.migrate_location import contents_of, move
     from switchboard.cli.migrate_records import is_about_records, move_records
     from switchboard.postgres.url import shown_of
 
     settings = settings_or_exit()
-    if not is_about_records(source, target):
-        fail(f"Nobody knows how to copy {shown_of(source)} to {shown_of(target)}: docs/JOURNAL.md.", MISUSED)
-    move_records(settings, source, target, as_json)
+    if is_about_records(source, target):
+        move_records(settings, source, target, as_json)
+    elif ".jsonl" not in source + target and contents_of(source, target):
+        move(settings, source, target, as_json)
+    else:
+        fail(
+            f"Nobody knows how to copy {shown_of(source)} to {shown_of(target)}: docs/LOCATION.md and "
+            "docs/JOURNAL.md say what can be copied.",
+            MISUSED,
+        )

@@ -43,7 +43,9 @@ def _ask_all(settings: Settings, here: bool) -> list[dict[str, Any]]:
 
 
 def _no_notes(worker: dict[str, Any]) -> list[str]:
-    return [SILENT] if worker["state"] == UP else []
+    if worker["state"] == UP:
+        return [SILENT]
+    return [f"{worker['state']}: {worker['why']}"] if worker.get("why") else []
 
 
 def _status_row(worker: dict[str, Any]) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_
 from switchboard.cli.running import check_owner, context_or_exit, settings_or_exit
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
+from switchboard.settings.users import open_users
 from switchboard.storage.unusable import NotWritten, UnusableFile
 
 ANSWER_S = 2.0
@@ -75,7 +76,7 @@ class UserBook:
         if self._store is None:
             check_owner(self._settings)
             with _told():
-                self._store = UserStore(self._settings.users_path)
+                self._store = open_users(self._settings, follows=False)
         return self._store
 
 

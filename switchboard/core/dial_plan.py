@@ -28,23 +28,26 @@ _MOST_DIGITS: Final = 64
 
 
 class Rule(NamedTuple):
-    """One rule. `uri`: a gateway ("sip:HOST…"), "" if `user` or `status` says where it leads."""
+    """One rule. `uris`: gateways ("sip:HOST…"), none if `user` or `status` says where it leads."""
 
     name: str
     pattern: re.Pattern[str]
     strip: int = 0
     prepend: str = ""
-    uri: str = ""
+    uris: tuple[str, ...] = ()
     user: str = ""
     status: int = 0
     classes: frozenset[str] = frozenset()
 
 
 class Lead(NamedTuple):
-    """Where what was dialled leads: to a `user`, to a `uri` outside, or nowhere (`status`). `rule`: what says so."""
+    """Where what was dialled leads: to a `user`, to `uris` outside, or nowhere (`status`). `rule`: what says so.
+
+    The first of the `uris` gets the call, another one if those before it cannot be reached or fail.
+    """
 
     user: str = ""
-    uri: str = ""
+    uris: tuple[str, ...] = ()
     status: int = 0
     rule: str = ""
 
@@ -58,11 +61,11 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class DialPlan:
-    """All of it. `emergency_uri`: the gateway of `emergency` numbers. `numbers`: whose each is. `classes`: of users."""
+    """All of it. `emergency_uris`: gateways of `emergency` numbers. `numbers`: whose each is. `classes`: of users."""
 
     rules: tuple[Rule, ...] = ()
     emergency: frozenset[str] = frozenset()
-    emergency_uri: str = ""
+    emergency_uris: tuple[str, ...] = ()
     numbers: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
 
@@ -80,7 +83,7 @@ class DialPlan:
         """Return where the call of `caller` leads. `is_known`: whether a user has that name. `steps` gets the way."""
         number = number_of(dialled)
         if number in self.emergency:
-            return _told(steps, "emergency", Lead(uri=_at(self.emergency_uri, number), rule="emergency"))
+            return _told(steps, "emergency", Lead(uris=_at(self.emergency_uris, number), rule="emergency"))
         if number in self.numbers:
             return _told(steps, "numbers", Lead(user=self.numbers[number], rule="numbers"))
         if is_known(dialled):
@@ -105,17 +108,18 @@ def _lead(rule: Rule, number: str) -> Lead:
         return Lead(status=rule.status, rule=rule.name)
     if rule.user:
         return Lead(user=rule.user, rule=rule.name)
-    return Lead(uri=_at(rule.uri, rule.prepend + number[rule.strip :]), rule=rule.name)
+    return Lead(uris=_at(rule.uris, rule.prepend + number[rule.strip :]), rule=rule.name)
 
 
-def _at(uri: str, number: str) -> str:
-    """The number at a gateway (RFC 3261 §19.1.6)."""
-    scheme, _, rest = uri.partition(":")
-    return f"{scheme}:{number}@{rest};user=phone"
+def _at(gateways: Iterable[str], number: str) -> tuple[str, ...]:
+    """The number at each gateway (RFC 3261 §19.1.6)."""
+    parts = (gateway.partition(":") for gateway in gateways)
+    return tuple(f"{scheme}:{number}@{rest};user=phone" for scheme, _, rest in parts)
 
 
 def _told(steps: list[Step] | None, rule: str, lead: Lead) -> Lead:
-    _note(steps, rule, lead.uri or (f"refused with {lead.status}" if lead.status else f"user {lead.user}"))
+    refused = f"refused with {lead.status}" if lead.status else ""
+    _note(steps, rule, refused or ", then ".join(lead.uris) or f"user {lead.user}")
     return lead
 
 

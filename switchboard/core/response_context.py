@@ -256,7 +256,8 @@ class ResponseContext:
     def _settle(self, effects: ProxyEffects) -> None:
         """When no branch is pending: try the next group, or send the best response."""
         while not self._is_pending():
-            if not self._groups:
+            if not self._groups or (self._groups[0][0].is_spare and not self._have_all_failed()):
+                self._groups.clear()
                 self._send_best(effects)
                 return
             self._start_group(self._groups.pop(0), effects)
@@ -266,6 +267,11 @@ class ResponseContext:
             if branch.final is None:
                 return True
         return False
+
+    def _have_all_failed(self) -> bool:
+        """Whether nobody but servers has said no: nobody answered, or a server failed (5xx)."""
+        finals = self._candidates()
+        return all(final.status == 408 or 500 <= final.status < 600 for final in finals)
 
     def _start_group(self, group: list[Target], effects: ProxyEffects) -> None:
         """Nothing is pending: the group shares the whole breadth, and who finds no place comes next (RFC 5393)."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from switchboard.codec import pack
+from switchboard.core.client_transaction import ClientState
 from switchboard.core.commands import CallEvent, Lookup, NextHop, ProxyEffects, Question
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
@@ -22,14 +23,15 @@ from switchboard.core.native import make_engine
 from switchboard.core.overload import read_stamp
 from switchboard.core.proxy import Proxy
 from switchboard.core.request import IncomingRequest
-from switchboard.core.saved_transaction import expect_ack
+from switchboard.core.saved_transaction import SavedTransaction, expect_ack
 from switchboard.core.transaction_log import Store, TransactionLog
-from switchboard.sip.dispatch import parse_quoted
+from switchboard.sip.dispatch import BRANCH_PREFIX, parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
 from switchboard.sip.flow import Flow, FlowError
 from switchboard.sip.message import Message, parse_message
 
+_MOST_DIGITS = 3  # of a router's number in a branch
 Run = tuple[int, bytes]
 """Items, packed one behind the other, and how many they are."""
 
@@ -71,13 +73,34 @@ class RouterCore:
         """Take the predecessor's saved transactions up again, those that are not over; return how many there were."""
         self._begin(now, at)
         restored = self._saved.take_over(self._env, self._effects)
-        if self.engine is not None:
-            layer = self._env.layer
-            for branch, host, port, *_ in layer.server_keys():
-                if isinstance(branch, str) and isinstance(host, str) and isinstance(port, int):
-                    self.engine.note_handed(_octets(branch), host, port, now)  # others are of odd requests
+        self._note_handed(now)
         self._hand_out()
         return restored
+
+    def take_in(self, units: Iterable[SavedTransaction], now: float, at: float) -> int:
+        """Take over what a router of another host has shipped; return how many of them go on."""
+        self._begin(now, at)
+        count = self._saved.take_in(units, self._env, self._effects)
+        self._note_handed(now)
+        self._hand_out()
+        return count
+
+    def others_awaited(self) -> set[int]:
+        """The numbers of other routers whose requests have no final response yet, which is awaited here."""
+        own, prefix = self._env.branches.router, len(BRANCH_PREFIX)
+        found = {
+            branch[prefix : prefix + _MOST_DIGITS].partition(".")[0]
+            for (branch, _), client in self._env.layer.clients.items()
+            if not branch.startswith(own) and client.state <= ClientState.PROCEEDING
+        }
+        return {int(number) for number in found if number.isdecimal()}
+
+    def _note_handed(self, now: float) -> None:
+        if self.engine is None:
+            return
+        for branch, host, port, *_ in self._env.layer.server_keys():
+            if isinstance(branch, str) and isinstance(host, str) and isinstance(port, int):
+                self.engine.note_handed(_octets(branch), host, port, now)  # others are of odd requests
 
     def receive(self, frame: bytes, start: int, now: float, at: float) -> int | None:
         """Take the packed list of `sip.received` items that begins at `start`; None if it has to be unpacked."""

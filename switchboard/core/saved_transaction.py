@@ -171,6 +171,15 @@ class SavedTransaction:
         own, other = self.base[2], self.state[2]
         return (own is None) == (other is None) and (own is None or len(own[-1]) == len(other[-1]))
 
+    def moved(self, later_s: float, silent_s: float) -> "SavedTransaction":
+        """The same for a clock of another host, which shows that much more. `silent_s`: the time since its router was
+        heard of last does not count for what may have been lost with it.
+        """
+        saved_at, own, context = self.state
+        if context is not None:
+            context = *context[:-1], [_moved_branch(branch, later_s) for branch in context[-1]]
+        return SavedTransaction(self.base, (saved_at + later_s + silent_s, _moved(own, later_s), context))
+
     @property
     def saved_at(self) -> float:
         """When it was touched last."""
@@ -238,3 +247,13 @@ class SavedTransaction:
     def _branches(self) -> list[Fields]:
         branches: list[Fields] = self.state[2][-1] if self.state[2] else []
         return branches
+
+
+def _moved(changing: Fields, later_s: float) -> Fields:
+    """What changes of a transaction, with its timers, which come last, at other instants."""
+    return *changing[:-1], {letter: when + later_s for letter, when in changing[-1].items()}
+
+
+def _moved_branch(branch: Fields, later_s: float) -> Fields:
+    *rest, armed, client = branch
+    return *_moved((*rest, armed), later_s), _moved(client, later_s) if client else None

@@ -55,6 +55,7 @@ class Target(NamedTuple):
     "" for the one that faces the hop. `fallback`: "host:port" to send to if nobody can be there, "" for none.
     `user`: the user of ours whose binding it is. `flows`: packed, the ways over which to send instead, one after the
     other, if the first is of a transport with connections; a connection that is gone makes the next one's turn.
+    `is_spare`: it is only tried if those before it could not be reached, or failed themselves (5xx).
     """
 
     text: str
@@ -66,17 +67,20 @@ class Target(NamedTuple):
     fallback: str = ""
     user: str = ""
     flows: tuple[bytes, ...] = ()
+    is_spare: bool = False
 
     def saved(self) -> Fields:
-        """What `restore` makes this target of again; as it always was if there are no `flows`."""
-        saved = self.text, self.q, self.path, self.next_hop, self.local, self.fallback, self.user
-        return (*saved, self.flows) if self.flows else saved
+        """What `restore` makes this target of again; the last two are left out if they say nothing."""
+        if self.is_spare:
+            return (*self[:1], *self[2:])
+        return (*self[:1], *self[2 : 9 if self.flows else 8])
 
     @classmethod
     def restore(cls, saved: Fields) -> "Target":
         """Return the target that `saved` was asked of."""
-        text, q, path, next_hop, local, fallback, user, *flows = saved
-        return cls(text, uri_of(text), q, tuple(path), next_hop, local, fallback, user, *map(tuple, flows))
+        text, q, path, next_hop, local, fallback, user, *more = saved
+        flows, is_spare = (tuple(more[0]) if more else ()), len(more) > 1
+        return cls(text, uri_of(text), q, tuple(path), next_hop, local, fallback, user, flows, is_spare)
 
 
 def target_of(bound: Bound, user: str) -> Target | None:
@@ -98,20 +102,26 @@ def target_of(bound: Bound, user: str) -> Target | None:
         return over(text, uri, flow, (flow, *contact_flow(uri, flow)), user)._replace(q=bound.q)
     is_elsewhere = bound.source_host != uri.host.strip("[]")
     fallback = bound.source if is_elsewhere and not (bound.next_hop or bound.path) else ""
-    return _new(Target, (text, uri, bound.q, bound.path, bound.next_hop, bound.local, fallback, user, ()))
+    return _new(
+        Target, (text, uri, bound.q, bound.path, bound.next_hop, bound.local, fallback, user, (), False)
+    )
 
 
 def along(text: str, uri: SipUri, flow: Flow, user: str = "") -> Target:
     """Return the target that is reached over `flow`, whatever its URI says."""
     if flow.transport != UDP:
         return over(text, uri, flow, (flow,), user)
-    return _new(Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, ()))
+    return _new(
+        Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, (), False)
+    )
 
 
 def over(text: str, uri: SipUri, flow: Flow, flows: Iterable[Flow], user: str = "") -> Target:
     """Return the target that is reached over the first of `flows` that works; the first of all is `flow`."""
     packed = tuple(dict.fromkeys(each.pack() for each in flows))
-    return _new(Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, packed))
+    return _new(
+        Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, packed, False)
+    )
 
 
 def ways_to(bound: Bound) -> list[Flow]:

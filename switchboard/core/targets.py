@@ -1,7 +1,7 @@
 """The target set of a request (RFC 3261 §16.5), and what a redirection adds to it (§16.7 step 4)."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -228,8 +228,8 @@ class TargetPolicy:
             return self._gruu_targets(routing.uri, at)
         if self.dial_plan is not None:
             lead = self._lead(self.dial_plan, user, incoming, routing, at)
-            if lead.uri:
-                return [self._outside(lead.uri, incoming, routing, at)]
+            if lead.uris:
+                return self._outside(lead.uris, incoming, routing, at)
             user = lead.user
         if incoming.method in _EVENT_METHODS and incoming.caller == user and not incoming.is_in_dialog:
             raise _bad_event()
@@ -259,12 +259,17 @@ class TargetPolicy:
             user in self.users or self.locations.is_known(user) or bool(list(self.locations.lookup(user, at)))
         )
 
-    def _outside(self, uri: str, incoming: IncomingRequest, routing: Routing, at: float) -> Target:
-        """The gateway, for those who may reach foreign domains."""
+    def _outside(
+        self, uris: Sequence[str], incoming: IncomingRequest, routing: Routing, at: float
+    ) -> list[Target]:
+        """The gateways, one after the other, for those who may reach foreign domains."""
         if not (routing.is_led or routing.may_relay or self._may_relay(incoming, at)):
             raise RelayRefusal(403, "Relaying Denied")
         routing.may_relay = True
-        return Target(uri, parse_uri(uri))
+        return [
+            Target(uri, parse_uri(uri), q=1.0 - place / 100, is_spare=place > 0)
+            for place, uri in enumerate(uris)
+        ]
 
     def _gruu_targets(self, uri: SipUri, at: float) -> list[Target]:
         """The instance; 480 if it is not registered, 404 if there is no such GRUU (RFC 5627 §5.4)."""

@@ -127,6 +127,17 @@ class TransactionLog:
             resume(transaction, saved_at, effects)
         return len(restored) + len(dormant)
 
+    def take_in(self, units: Iterable[SavedTransaction], env: Environment, effects: ProxyEffects) -> int:
+        """Go on with what another router has saved; return how many there are. They are in the log after `save`."""
+        count = 0
+        for saved in units:
+            if saved.is_whole and not saved.is_stale(effects.now, env.layer.values):
+                transaction = saved.restore(env, effects.now)
+                effects.touch(transaction)
+                resume(transaction, saved.saved_at, effects)
+                count += 1
+        return count
+
     def adopt(self, number: int, env: Environment, now: float) -> Transaction:
         """Go on with the saved transaction of this number, which somebody else has kept in the log until now."""
         return self._restore(env, now, number)

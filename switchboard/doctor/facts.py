@@ -93,6 +93,8 @@ class RunningFacts:
     answer_s: float | None
     failing: Sequence[tuple[Failing, Sequence[str]]] = ()
     """Users whose phones keep failing to prove a password, with the algorithms that they are offered."""
+    why_not: Sequence[str] = ()
+    """What their parents say of those that are not up."""
     cannot_write: Sequence[str] = ()
     """What workers say that cannot write what they keep."""
     to_ship: int | None = None

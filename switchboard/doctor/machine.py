@@ -154,7 +154,7 @@ def check_running(facts: RunningFacts) -> Iterator[Finding]:
     if facts.not_up:
         yield problem(
             "running",
-            f"not up: {', '.join(facts.not_up)}",
+            "; ".join([f"not up: {', '.join(facts.not_up)}", *facts.why_not]),
             "read its log; start what is missing (honcho start, systemctl start switchboard.target)",
         )
     else:

@@ -147,6 +147,7 @@ def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
         silent_in_all=len(silent),
         workers=len(workers),
         not_up=not_up,
+        why_not=[f"{name_of(each)}: {each['why']}" for each in workers if each.get("why")],
         address=address,
         port=settings.sip_port,
         answer_s=_ping(address, settings.sip_port) if len(not_up) < len(workers) else None,

@@ -35,6 +35,8 @@ class Undeliverable:
         self._transport = transport
         self._sockets = sockets
         self._outboxes = outboxes
+        self.heir: Callable[[int], int | None] = lambda router: None  # noqa: ARG005
+        """Who has the calls of a router that was declared dead."""
         self._most_a_second = most_a_second
         self._gathered: list[list[Any]] = [[] for _ in outboxes]
         self._has_news = False
@@ -105,6 +107,7 @@ class Undeliverable:
         if quoted is None:
             self._ignored += 1
         else:
-            router = quoted.router % len(self._outboxes)
+            heir = self.heir(quoted.router)
+            router = quoted.router % len(self._outboxes) if heir is None else heir
             self._has_news = True
             self._gathered[router].append([error.flow.pack(), error.sent])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import psycopg
+from pydantic_core import to_json
 
 from switchboard.journal.ledger import Known, LedgerError, RowsRefused
 from switchboard.journal.record import timestamp
@@ -21,11 +22,15 @@ _NO_ROW: Final = ("22", "23", "54")
 """Classes of SQLSTATE: the server is well, and cannot store a value."""
 _TYPES: Final = {
     "id": "uuid", "started_at": "timestamptz", "ringing_at": "timestamptz", "answered_at": "timestamptz",
-    "ended_at": "timestamptz", "duration_s": "float8", "status": "int4", "more": "jsonb",
+    "ended_at": "timestamptz", "duration_s": "numeric", "status": "int4",
 }  # fmt: skip
 _COLUMNS: Final = ", ".join(Row._fields)
-_ARRAYS: Final = ", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in Row._fields)
-_ADD: Final = f"INSERT INTO calls ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) ON CONFLICT (id) DO NOTHING"
+_TYPED: Final = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in Row._fields)
+_ADD: Final = f"""
+INSERT INTO calls ({_COLUMNS}) SELECT {_COLUMNS}::jsonb FROM json_to_recordset(%s::json) AS r ({_TYPED})
+ON CONFLICT (id) DO NOTHING
+"""
+"""All rows in one value: psycopg would look at each of its own."""
 _MOVE: Final = """
 INSERT INTO shipped_files AS f (switchboard, file, place, seen, is_finished) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (switchboard, file) DO UPDATE SET
@@ -117,7 +122,8 @@ class PostgresLedger:
 
 
 def _add(connection: Connection, rows: Sequence[Row]) -> int:
-    return connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)]).rowcount
+    told = to_json([row._asdict() for row in rows]).decode()
+    return connection.execute(_ADD, (told,)).rowcount
 
 
 def _ship(connection: Connection, rows: Sequence[Row], place: Sequence[object]) -> None:

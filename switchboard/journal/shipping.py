@@ -78,7 +78,7 @@ class Shipping:
         records = "1 record waits" if waiting == 1 else f"{waiting} records wait"
         words = self._problem[1] if self._problem else ""
         for_s = self._clock() - self._since
-        return f"{records} in cdr.jsonl for {self._shown}, which cannot be used since {for_s:.0f} s: {words}"
+        return f"{records} in cdr.jsonl for {self._shown}: {words} (for {for_s:.0f} s now)"
 
     def _run(self) -> None:
         while not self._stopped.is_set():

@@ -64,6 +64,7 @@ _CONNECTING: Final = (
     ("too many clients", "53300"),
     ("remaining connection slots", "53300"),
     ("starting up", "57P03"),
+    ("not yet accepting connections", "57P03"),
     ("shutting down", "57P03"),
     ("recovery mode", "57P03"),
     ("session is read-only", "25006"),

@@ -13,9 +13,10 @@ from enum import Enum, auto
 from typing import Final
 
 from switchboard.registrar.remote import Kept, Remote, RemoteError
-from switchboard.storage.writing import RETRY_S
 
 FOLLOW_EVERY_S: Final = 0.1
+RETRY_S: Final = 0.05
+"""Between two tries while the server is away: a Sentinel names the next one late enough."""
 QUEUED: Final = 64
 """Pages and changes that wait for the loop."""
 ALIKE_S: Final = 1.0
@@ -105,6 +106,8 @@ class Link:
             try:
                 pause_s = self.go_round()
             except RemoteError as error:
+                if self.is_up:  # what was confirmed last may be lost, and was not followed yet
+                    self._wanted += 1
                 self.error, self.is_up = error, False
                 self._looked.set()
                 self.wake()

@@ -72,6 +72,27 @@ class _FromFile(redis.CredentialProvider):
         return (self._user, password) if self._user else (password,)
 
 
+def _sentinel(says_master: Callable[[tuple[str, int]], bool], *arguments: Any, **more: Any) -> Any:
+    """A Sentinel client that does not wait until the Sentinels say who has taken over.
+
+    They ask a replica whom they have promoted once a second. While they know of no server, one of its replicas that
+    says that it is the master is the one: nobody else has made it that.
+    """
+    module: Any = redis.sentinel
+
+    class Sentinel(module.Sentinel):  # type: ignore[misc]
+        def discover_master(self, service_name: str) -> Any:
+            try:
+                return super().discover_master(service_name)
+            except module.MasterNotFoundError:
+                found = list(filter(says_master, self.discover_slaves(service_name)))
+                if len(found) != 1:
+                    raise
+                return found[0]
+
+    return Sentinel(*arguments, **more)
+
+
 class RedisLocation:
     """Where it is, and how one gets there. `clock`: epoch s of ours.
 
@@ -111,7 +132,6 @@ class RedisLocation:
         return redis.Redis(host=host, port=port, db=url.db, **common, **tls)
 
     def _open_by_sentinel(self, common: dict[str, Any], tls: dict[str, Any]) -> Any:
-        module: Any = redis.sentinel
         options = self.url.options
         access = {
             "username": options.get("sentinel_user") or None,
@@ -120,8 +140,17 @@ class RedisLocation:
             "socket_connect_timeout": TIMEOUT_S / 4,
             "retry": Retry(NoBackoff(), 0),
         }
-        sentinel = module.Sentinel(list(self.url.nodes), sentinel_kwargs=access | tls)
+        promoted = partial(self._say_master, common | {"socket_timeout": TIMEOUT_S / 4})
+        sentinel = _sentinel(promoted, list(self.url.nodes), sentinel_kwargs=access | tls)
         return sentinel.master_for(self.url.service, db=self.url.db, **common)
+
+    def _say_master(self, common: dict[str, Any], address: tuple[str, int]) -> bool:
+        host, port = address
+        try:
+            with redis.Redis(host=host, port=port, db=self.url.db, **common) as client:
+                return bool(client.info("replication").get("role") == "master")
+        except (redis.RedisError, OSError):
+            return False
 
     def _common(self) -> dict[str, Any]:
         url, file = self.url, self._password_file
@@ -282,25 +311,13 @@ class RedisRemote:
         return answers
 
     def _run(self, client: Any, script: str, calls: Sequence[list[Any]]) -> list[Any]:
-        """The answers to calls of a script, all in one pipeline, but for a cluster."""
+        """The answers to calls of a script, all in one pipeline; in a cluster, one of each node."""
         before = self._location.clock()
-        if self._is_cluster:
-            answers = [self._evaluate(client, script, call) for call in calls]
-        else:
-            answers = self._pipelined(client, script, calls)
+        answers = self._pipelined(client, script, calls)
         now_at = (before + self._location.clock()) / 2
         if answers:
             self.ahead_s = int(answers[0][0]) + int(answers[0][1]) / 1e6 - now_at
         return answers
-
-    def _evaluate(self, client: Any, script: str, call: list[Any]) -> Any:
-        try:
-            answer = client.execute_command("EVALSHA", _sha(script), *call)
-        except redis.exceptions.NoScriptError:
-            answer = client.execute_command("EVAL", script, *call)
-        if script is PUT and self._location.wait_replicas:
-            self._wait(client, call[1])
-        return answer
 
     def _pipelined(self, client: Any, script: str, calls: Sequence[list[Any]]) -> list[Any]:
         answers = self._pipeline(client, script, calls, "EVALSHA", _sha(script))
@@ -321,10 +338,13 @@ class RedisRemote:
         with client.pipeline(transaction=False) as pipeline:
             for call in calls:
                 pipeline.execute_command(*how, *call)
-            if wanted:
+            if wanted and not self._is_cluster:
                 pipeline.execute_command("WAIT", wanted, int(TIMEOUT_S * 500))
             answers: list[Any] = pipeline.execute(raise_on_error=False)
-        if wanted and not isinstance(count := answers.pop(), Exception):
+        if wanted and self._is_cluster:
+            for key in {client.get_node_from_key(call[1]): call[1] for call in calls}.values():
+                self._wait(client, key)
+        elif wanted and not isinstance(count := answers.pop(), Exception):
             self._check_replicas(count)
         return answers
 
@@ -381,7 +401,9 @@ class RedisRemote:
         for word in (code, *re.findall(r"[A-Z]{3,}", str(error))):
             if word in _NUMBERS:
                 return _NUMBERS[word]
-        if "can't run this command" in str(error):  # said of a script
+        if any(
+            each in str(error) for each in ("can't run this command", "has no permissions")
+        ):  # said of a script
             return _NUMBERS["NOPERM"]
         if "SCHEMA" in str(error):
             return errno.EPROTO, f"a later program has written it ({error}); this one knows schema {SCHEMA}"

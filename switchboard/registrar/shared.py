@@ -17,7 +17,7 @@ of whom the location knows less than this registrar are put there, with what is 
 import errno
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -173,12 +173,13 @@ class SharedStore(SqliteStore):
         if self._patience_s == math.inf:
             return self._remote.put(puts)
         outcomes = self._executor.submit(self._remote.put, puts)
-        if not wait([outcomes], self._patience_s).done:
+        try:
+            return outcomes.result(self._patience_s)
+        except TimeoutError:
             self.late += 1
             self._flight = _Flight(puts, records, outcomes, [], is_pushed)
             outcomes.add_done_callback(lambda _: self._link.wake())
-            raise _awaiting(self._flight)
-        return outcomes.result()
+            raise _awaiting(self._flight) from None
 
     def _land(self, flight: _Flight) -> None:
         """Take over what a late put has done. Only who has put it first is told of it; others have to try."""
@@ -281,6 +282,11 @@ class SharedStore(SqliteStore):
             self._take(news)
         elif self._to_push and self._flight is None:
             self._push()
+
+    def give_up(self) -> None:
+        """As in `Store`: the location counts as away until it answers."""
+        if self._flight is not None and not self.writing.error:
+            self._fail(RemoteError("the location does not answer", errno.ETIMEDOUT))
 
     def _take(self, news: News) -> None:
         if isinstance(news, list):

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from switchboard.core.dial_plan import DialPlan, Rule, number_of, numbers_of, pattern_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import parse_uri
 
 _REFUSED: Final = re.compile(r"refuse(?::([4-6][0-9][0-9]))?")
+MOST_GATEWAYS: Final = 8
 _FROZEN: Final = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -26,11 +27,21 @@ def _check_gateway(text: str) -> str:
     return text
 
 
-def _check_end(text: str) -> str:
-    """Where a rule leads: a gateway, `user:NAME`, `refuse` or `refuse:403`."""
-    if text.startswith("user:") and text != "user:":
-        return text
-    return text if _REFUSED.fullmatch(text) else _check_gateway(text)
+def _check_gateways(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if not 0 < len(texts) <= MOST_GATEWAYS:
+        raise ValueError(f"let it be one gateway, or a list of at most {MOST_GATEWAYS}")
+    return tuple(map(_check_gateway, texts))
+
+
+def _check_end(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Where a rule leads: gateways, `user:NAME`, `refuse` or `refuse:403`."""
+    text = texts[0] if len(texts) == 1 else ""
+    is_other = bool(_REFUSED.fullmatch(text)) or (text.startswith("user:") and text != "user:")
+    return texts if is_other else _check_gateways(texts)
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
 
 def _check_pattern(text: str) -> str:
@@ -44,13 +55,16 @@ def _check_number(text: str) -> str:
     return text
 
 
+Gateways = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_check_gateways)]
+
+
 class RuleSettings(BaseModel):
     """One rule, `[[dialplan.rules]]`."""
 
     model_config = _FROZEN
 
     match: Annotated[str, AfterValidator(_check_pattern)]
-    to: Annotated[str, AfterValidator(_check_end)]
+    to: Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_check_end)]
     name: str = ""
     strip: int = Field(0, ge=0, le=32)
     prepend: Annotated[str, Field(pattern=r"^[0-9+*#]*$", max_length=32)] = ""
@@ -58,14 +72,15 @@ class RuleSettings(BaseModel):
 
     def rule(self) -> Rule:
         """The rule for the core."""
-        refused = _REFUSED.fullmatch(self.to)
-        user = self.to.removeprefix("user:") if self.to.startswith("user:") else ""
+        to = self.to[0]
+        refused = _REFUSED.fullmatch(to)
+        user = to.removeprefix("user:") if to.startswith("user:") else ""
         return Rule(
             self.name or self.match,
             pattern_of(self.match),
             self.strip,
             self.prepend,
-            "" if refused or user else self.to,
+            () if refused or user else self.to,
             user,
             int(refused[1] or 403) if refused else 0,
             frozenset(self.classes),
@@ -78,7 +93,7 @@ class DialPlanSettings(BaseModel):
     model_config = _FROZEN
 
     emergency: tuple[Annotated[str, AfterValidator(_check_number)], ...] = ()
-    emergency_to: Annotated[str, AfterValidator(_check_gateway)] | None = None
+    emergency_to: Gateways | None = None
     rules: tuple[RuleSettings, ...] = ()
 
     @model_validator(mode="after")
@@ -97,4 +112,4 @@ def dial_plan(
         return None
     rules = tuple(each.rule() for each in settings.rules)
     emergency = frozenset(map(number_of, settings.emergency))
-    return DialPlan(rules, emergency, settings.emergency_to or "", owners, classes)
+    return DialPlan(rules, emergency, settings.emergency_to or (), owners, classes)

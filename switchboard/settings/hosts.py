@@ -34,6 +34,10 @@ OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY})
 """No call needs them; the settings may leave them out."""
 
 
+_RUN_BY = {"router": "router_run"}
+"""Modules with another name than their workers."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerName:
     """One worker process: its name and instance, counted from 0."""
@@ -47,7 +51,7 @@ class WorkerName:
     @property
     def module(self) -> str:
         """Whose function `run` it runs."""
-        return "switchboard.workers." + self.name.replace("-", "_")
+        return "switchboard.workers." + _RUN_BY.get(self.name, self.name.replace("-", "_"))
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -77,6 +81,9 @@ def workers_of_edge(edge: int, streams: int = 1) -> list[WorkerName]:
 ROUTER = str(Component.ROUTER)
 _LEAVING = re.compile(rf"{Component.ROUTER}\.(?:0|[1-9][0-9]?)")
 """A router beyond those that take new calls finishes what it has."""
+_HINTS = {
+    f"{Component.REGISTRAR}.0": "; a switchboard has one. Several switchboards may share a location (docs/LOCATION.md)"
+}
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # RFC 1123 §2.1: no number ends a name.
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}", re.IGNORECASE)
@@ -137,7 +144,8 @@ def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> 
         edge = edges.index(host) if host in edges else 0
         for worker in _workers(each.components, host, routers, workers_of_edge(edge, streams)):
             if worker in places:
-                raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}")
+                hint = _HINTS.get(worker, "")
+                raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}{hint}")
             places[worker] = host
     leaving = sum(_LEAVING.fullmatch(worker) is not None for worker in places) - routers
     needed = all_workers(routers + max(0, leaving), streams, max(1, len(edges)))
@@ -145,6 +153,22 @@ def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> 
     if missing:
         raise ValueError(f"hosts: no host has {', '.join(missing)} among its components")
     return places
+
+
+def standbys(places: Mapping[str, str], routers: int) -> dict[int, int]:
+    """Which router takes over the calls of which: the next one by number on another host.
+
+    A router beside an edge has none: what it sends on the sockets of that passes nobody who could fence it.
+    """
+    hosts = [places[f"{ROUTER}.{number}"] for number in range(routers)]
+    edges = {host for worker, host in places.items() if worker.startswith(f"{EDGE_WORKERS[0]}.")}
+    found: dict[int, int] = {}
+    for number, host in enumerate(hosts):
+        others = (*range(number + 1, routers), *range(number))
+        elsewhere = [other for other in others if hosts[other] != host]
+        if elsewhere and host not in edges:
+            found[number] = elsewhere[0]
+    return found
 
 
 def all_workers(routers: int, streams: int = 1, edges: int = 1) -> list[str]:

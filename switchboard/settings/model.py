@@ -9,10 +9,11 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -20,13 +21,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
 from switchboard.core.dial_plan import DialPlan
 from switchboard.postgres.url import is_postgres
 from switchboard.settings.dialplan import DialPlanSettings, dial_plan
-from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place
+from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place, standbys
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
@@ -53,6 +54,7 @@ from switchboard.settings.types import (
     Realm,
     Scanners,
     Transports,
+    UsersStore,
     WebOrigins,
     is_loopback,
     parse_listening,
@@ -100,6 +102,18 @@ class UserSettings(BaseModel):
     auth_algorithms: Algorithms | None = Field(default=None, min_length=1)
     numbers: tuple[str, ...] = ()
     dial_class: str = ""
+
+
+def _user_tables(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("It is no JSON") from None
+
+
+UserTables = Annotated[dict[str, UserSettings], NoDecode, BeforeValidator(_user_tables)]
 
 
 class Settings(BaseSettings):
@@ -156,6 +170,12 @@ class Settings(BaseSettings):
     bus_port: int = _setting(7100, "the first of some 300 TCP ports, from 1024 to 65000", ge=1024, le=65000)
     keys_dir: OptionalDirectory = _setting(None, "a directory with the hosts' keys; empty: keys in data_dir")
     routers: int = _computed(_default_routers, "a number of workers from 1 to 64", ge=1, le=MAX_ROUTERS)
+    router_standby: bool = _setting(
+        False, "true (calls that ring outlive the host of their router; needs hosts) or false"
+    )
+    router_standby_after_s: float = _setting(
+        3.0, "seconds without a sign of a router after which another one takes over, at least 1", ge=1
+    )
     min_expires: int = _setting(60, "whole seconds, from 0 to max_expires", ge=0)
     max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
     default_expires: int = _computed(_default_expires, "whole seconds, from min_expires to max_expires", ge=1)
@@ -175,10 +195,13 @@ class Settings(BaseSettings):
     max_contacts: int = _setting(20, "contacts that one user may register, at least 1", ge=1)
     phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
     ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")
-    users: dict[str, UserSettings] = _setting(
+    users: UserTables = _setting(
         {},
         "tables [users.NAME] with a language, auth_algorithms as below, numbers, or a dial_class; "
-        'in the environment JSON: {"NAME": {"language": "sk"}}',
+        'in the environment JSON: {"NAME": {"language": "sk"}}; or a URL, which stands for users_store',
+    )
+    users_store: UsersStore = _setting(
+        "sqlite", "where users and passwords are: sqlite (a file in data_dir), or postgresql://HOST/DB"
     )
     dialplan: DialPlanSettings = _setting(
         DialPlanSettings(),
@@ -289,6 +312,15 @@ class Settings(BaseSettings):
         "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_url_of_users(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """`users = "postgresql://…"` is the short form of `users_store`."""
+        users = values.get("users")
+        if isinstance(users, str) and is_postgres(users):
+            return {"users_store": users} | values | {"users": {}}
+        return values
+
     @field_validator("*", mode="before")
     @classmethod
     def _check_numbers(cls, value: object, field: ValidationInfo) -> object:
@@ -329,13 +361,19 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_hosts(self) -> "Settings":
         if not self.hosts:
+            if self.router_standby:
+                raise ValueError("router_standby needs routers on several hosts, and hosts is empty")
             return self
         if self.here not in self.hosts:
             known = ", ".join(self.hosts)
             raise ValueError(f"host {self.here!r} is not one of hosts ({known}): say which one this is")
         if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
             raise ValueError("routers has to be set, because each of hosts would count its own cores")
-        place(self.hosts, self.routers, self.edge_streams)
+        places = place(self.hosts, self.routers, self.edge_streams)
+        if self.router_standby and not standbys(places, self.routers):
+            raise ValueError(
+                "router_standby needs a router on a host without edge, and one on another host than that"
+            )
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(
                 "advertise is one address, and there are several edges: set hosts.NAME.advertise"
@@ -518,9 +556,7 @@ def load_settings() -> Settings:
 
 def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
-    texts = {
-        key: origins.variables.get(variable_of(key), "{}") for key in ("users", "hosts", "access", "dialplan")
-    }
+    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("hosts", "access", "dialplan")}
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
     return SettingsError(message, f"bad setting {key}")

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from switchboard.postgres.url import shown_of
+from switchboard.postgres.url import is_postgres, shown_of
 from switchboard.registrar.redis_url import without_password
 
 PREFIX = "SWITCHBOARD_"
@@ -26,7 +26,9 @@ NESTED_KEYS = {
     "hosts": ("address", "components", "sip_addresses"),
     "access": ("allow", "deny", "answer", "methods"),
 }
-SHOWN = {"location": without_password, "journal": shown_of}
+SHORT_FORMS = {"users_store": "users"}
+"""By a setting: another one that may have its URL."""
+SHOWN = {"location": without_password, "journal": shown_of, "users": shown_of, "users_store": shown_of}
 """Of settings that may have a password in a URL: how people see them."""
 FOLLOW_UP_ERRORS = frozenset({"default_factory_not_called"})
 
@@ -68,7 +70,11 @@ class Origins:
             return f"environment variable {variable_of(key)}"
         if key in self.values:
             return f"key {key} of file {self.file}"
-        return "default"
+        short = SHORT_FORMS.get(key)
+        return self.of(short) if short and is_postgres(str(self._value(short))) else "default"
+
+    def _value(self, key: str) -> Any:
+        return self.variables.get(variable_of(key), self.values.get(key))
 
     def from_file(self) -> dict[str, Any]:
         """The file's values that no environment variable overrides."""
@@ -111,8 +117,13 @@ def _explain_one(found: ErrorDetails, origins: Origins, allowed: Mapping[str, st
     if found["type"] == "extra_forbidden":
         known = list(allowed) if len(where) == 1 else list(NESTED_KEYS[key])
         return f"Unknown setting {name} ({origins.of(key)}){_suggestion(str(where[-1]), known)}"
-    value = SHOWN[key](str(found["input"])) if key in SHOWN else found["input"]
+    value = shown(key, found["input"])
     return f"Bad setting {name}: {value!r} ({origins.of(key)}). {reason}. Allowed: {allowed[key]}."
+
+
+def shown(key: str, value: object) -> object:
+    """A setting's value as people see it: without a password."""
+    return SHOWN[key](value) if key in SHOWN and isinstance(value, str) else value
 
 
 def _name(where: tuple[int | str, ...]) -> str:

@@ -14,6 +14,7 @@ from switchboard.settings.hosts import (
     all_workers,
     edge_hosts,
     place,
+    standbys,
     workers_of,
     workers_of_edge,
 )
@@ -120,6 +121,13 @@ def host_of(worker: object, settings: Settings) -> str:
 def is_here(worker: object, settings: Settings) -> bool:
     """Whether this host runs `worker`."""
     return host_of(worker, settings) in ("", settings.here)
+
+
+def standbys_of(settings: Settings) -> dict[int, int]:
+    """Which router takes over the calls of which, when that one's host dies; none unless the settings want it."""
+    if not settings.hosts or not settings.router_standby:
+        return {}
+    return standbys(place(settings.hosts, settings.routers, settings.edge_streams), settings.routers)
 
 
 def leaving_routers(settings: Settings) -> list[int]:

@@ -135,6 +135,12 @@ def _check_location(text: str) -> str:
     return text
 
 
+def _check_users_store(text: str) -> str:
+    if text != SQLITE:
+        PostgresUrl.parse(text)
+    return text
+
+
 def _check_journal(text: str) -> str:
     if text != FILE:
         PostgresUrl.parse(text)
@@ -196,6 +202,7 @@ Scanner = Annotated[str, AfterValidator(check_scanner)]
 Scanners = Annotated[tuple[Scanner, ...], NoDecode, BeforeValidator(_split_commas)]
 Directory = Annotated[Path, BeforeValidator(_check_directory), AfterValidator(_absolute)]
 Location = Annotated[str, AfterValidator(_check_location)]
+UsersStore = Annotated[str, AfterValidator(_check_users_store)]
 JournalPlace = Annotated[str, AfterValidator(_check_journal)]
 Collector = Annotated[str, AfterValidator(_check_collector)]
 OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from switchboard.supervisor.fork import Serve, fork_worker
-from switchboard.supervisor.handshake import ASKED, FORKED, GO, GO_FD, LOADED, READY, READY_FD
+from switchboard.supervisor.handshake import ASKED, FORKED, GO, GO_FD, LOADED, READY, READY_FD, WHY
 
 SUPPORTED = sys.platform == "linux"
 _PR_SET_CHILD_SUBREAPER = 36
@@ -89,6 +89,8 @@ class Child:
         """Whether `reap` has found it so."""
         self.told_to_go = False
         self.silent = 0
+        self.why = ""
+        """Its last words, if it could not start."""
         self.ready_fd: int | None = ready_fd
         self._rest = b""  # of a line
         self._spoke = True
@@ -161,6 +163,8 @@ class Child:
     def _take(self, line: bytes) -> None:
         self._spoke, self.silent = True, 0
         self.ready |= line == READY.strip()
+        if line.startswith(WHY):
+            self.why = line.removeprefix(WHY).decode(errors="replace")
         numbered = _NUMBERED.fullmatch(line)
         self._unheard &= numbered is not None and numbered[1] == LOADED  # it may answer an earlier question
         if numbered is None:
@@ -238,6 +242,7 @@ class Child:
         """Whether it has ended; then it is no zombie any more, and both channels are closed."""
         if self._process.poll() is None and not self._is_lost():
             return False
+        self._hear_rest()
         self._close_ready()
         self._go_socket.close()
         self.ended = True
@@ -263,10 +268,21 @@ class Child:
             isinstance(self._process, ForkedProcess) and self.ready_fd is None and not self._process.is_ours
         )
 
+    def _hear_rest(self) -> None:
+        """What it said before it ended."""
+        while self.ready_fd is not None and _is_readable(self.ready_fd):
+            self.hear()
+
     def _close_ready(self) -> None:
         if self.ready_fd is not None:
             os.close(self.ready_fd)
             self.ready_fd = None
+
+
+def _is_readable(fd: int) -> bool:
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def _used_ticks(pid: int | None) -> int:

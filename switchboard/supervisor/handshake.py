@@ -19,6 +19,9 @@ LOADED = b"LOADED"
 FORKED = b"FORKED"
 BUSY = b"BUSY\n"
 READY = b"READY\n"
+WHY = b"WHY "
+_MOST_WORDS = 1000
+"""Octets; a pipe takes a line of so many at once."""
 GO = b"!"
 ASKED = b"?"
 _PR_SET_PDEATHSIG = 1
@@ -85,6 +88,13 @@ def tell_ready() -> None:
     finally:
         if fd := os.environ.pop(READY_FD, ""):
             os.close(int(fd))
+
+
+def tell_why(text: str) -> None:
+    """Tell the parent, while it waits for this worker, why it will not be up; for people, its first line."""
+    words = (text.splitlines() or [""])[0].encode()[:_MOST_WORDS]
+    with suppress(ParentGone, OSError):
+        _tell_parent(WHY + words + b"\n")
 
 
 def leave(status: int) -> NoReturn:

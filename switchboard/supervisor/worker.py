@@ -65,6 +65,7 @@ class Worker:
         self._kill_at: float | None = None
         self._retired = False
         self._told: tuple[int | None] | None = None
+        self._why = ""
         self._leaves = leaves
         self.has_left = False
         """Whether it has ended for good, by itself."""
@@ -93,7 +94,7 @@ class Worker:
             "state": self.state.value,
             "uptime_s": round(up_s, 3),
             "restarts": max(0, self.starts - 1),
-        } | ({"address": self._address} if self._address else {})
+        } | {key: text for key, text in (("address", self._address), ("why", self._why)) if text}
 
     def fork(self, serve: Serve) -> None:
         """Fork the process that is to serve first. To be called before this one has a thread or a ZeroMQ context.
@@ -176,7 +177,7 @@ class Worker:
             self._terminate(now)
         if self.state is State.STARTING and self._child and self._child.ready:
             self.state = State.UP
-            self._up_since = now
+            self._up_since, self._why = now, ""
             self._successors.plan_standby(now)
 
     def _reap(self, now: float) -> str | None:
@@ -188,6 +189,7 @@ class Worker:
         self._plan_next_start(now, asked_for)
         self._child = self._up_since = self._kill_at = None
         self.state = State.DOWN
+        self._why = "" if asked_for else child.why or child.describe_end()
         if asked_for and child.returncode in (0, -signal.SIGTERM):
             return None
         if self._leaves and child.returncode == 0:
@@ -240,6 +242,7 @@ class Worker:
             self._start()
         except OSError as error:
             self._plan_next_start(now, asked_for=False)
+            self._why = f"it cannot be launched: {error.strerror}"
             return f"cannot be launched: {error.strerror}{self._describe_start(now)}"
         return None
 

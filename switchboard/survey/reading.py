@@ -37,6 +37,8 @@ class Reading:
     usage: Usage | None = None
     address: str = ""
     """Where people find it, if it serves them."""
+    why: str = ""
+    """Why it is not up, for people, if its parent knows that."""
 
     def __str__(self) -> str:
         return f"{self.name}.{self.instance}"

@@ -38,13 +38,18 @@ class Edges:
     def __init__(
         self, count: int, by_address: Mapping[bytes, Sequence[int]], streams: int = 1, here: int | None = None
     ) -> None:
-        self.count, self.streams = count, streams
+        self.count, self.streams, self.here = count, streams, here
         self.by_address = by_address
         self.away: Set[int] = frozenset()
         self.due_at = 0.0
         others = (number for number in range(count) if number != here)
         self._by_preference = [*([] if here is None else [here]), *others]
         self._silent_since: dict[int, float] = {}
+
+    @property
+    def only_here(self) -> bytes:
+        """The addresses that are those of this host's edge before any other, as in packed flows."""
+        return b"".join(address for address, owners in self.by_address.items() if owners[0] == self.here)
 
     def look(self, peers: Sequence[Peer], now: float) -> bool:
         """See which edges take frames; `peers`: one of each. Whether others are away now."""
@@ -96,6 +101,18 @@ class EdgeTxOutboxes:
         for flow, raw, item in items_in(run):
             number, way = self._edges.of_datagram(flow)
             self.outboxes[number].put(item if way is flow else pack_sent(way, raw))
+
+    def take_from(self, run: Run) -> Run:
+        """Add what other edges send to the next flush; return what the edge of this host sends."""
+        own: list[bytes] = []
+        for flow, raw, item in items_in(run):
+            number, way = self._edges.of_datagram(flow)
+            item = item if way is flow else pack_sent(way, raw)
+            if number == self._edges.here:
+                own.append(item)
+            else:
+                self.outboxes[number].put(item)
+        return _joined(own)
 
     def look(self, now: float) -> bool:
         """See which edges can be reached; whether others are away now."""

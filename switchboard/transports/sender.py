@@ -25,7 +25,7 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.tap import Tap
 from switchboard.phrases.phrases import Phrases
 from switchboard.settings.model import Settings
-from switchboard.settings.site import advertised, edge_here, edge_streams
+from switchboard.settings.site import advertised, edge_here, edge_streams, standbys_of
 from switchboard.sip.flow import Flow
 from switchboard.transports.edge_outboxes import Edges, EdgeTxOutboxes, Run, edges_of
 from switchboard.transports.lending import NAME, Borrower
@@ -137,8 +137,9 @@ class Sender:
         self.put_packed(1, codec.pack(item))
 
     def flush_streams(self) -> bool:
-        """Send what `send` has left for the edge-streams. False: one is away or full; try again."""
-        return self._streams.flush()
+        """Send what `send` has left for edge-streams and other edges. False: one is away or full; try again."""
+        is_empty = self._streams.flush()
+        return self._edge.flush() and is_empty if self._edges else is_empty
 
     def flush(self) -> None:
         """Send all of it; in a moment, if a shorter way is about to open."""
@@ -181,7 +182,8 @@ class Sender:
         if self._borrower is not None and self._borrower.look(now):
             self._note_retried()
             sockets = self._borrower.sockets
-            self._sockets = UDP.make_sender(sockets, self._advertised) if sockets else None
+            only_from = self._edges.only_here if self._edges else b""
+            self._sockets = UDP.make_sender(sockets, self._advertised, only_from) if sockets else None
         self._look(now)
 
     def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
@@ -251,11 +253,17 @@ class Sender:
         """Send a run at once, on the direct way."""
         assert self._sockets is not None
         assert self._phrasing is not None
-        if self._tell or (self.tap and self.tap.is_open):
+        is_shown = bool(self._tell or (self.tap and self.tap.is_open))
+        if is_shown and self._edges is None:
             self._show(b"".join((_TRANSLATE, codec.list_head(count), items)))
-        counts = self._sockets.send_run(count, items, self._phrasing, self._by_class)
+        is_plain = self._edges is None or not is_shown
+        counts = self._sockets.send_run(count, items, self._phrasing, self._by_class) if is_plain else None
         if counts is None:
             count, items = self._streams.take_from(self._translated(count, items))
+            if isinstance(self._edge, EdgeTxOutboxes):
+                count, items = self._edge.take_from((count, items))
+            if count and not is_plain:
+                self._show(b"".join((_TRANSLATE, codec.list_head(count), items)))
             counts = self._send_frame(count, items) if count else (0, 0)
         self.sent += counts[0]
         self.failed += counts[1]
@@ -325,10 +333,12 @@ def _unpacked(items: bytes) -> Iterable[list[Any]]:
     return unpacker  # type: ignore[no-any-return]
 
 
-def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints) -> Sender:
-    """One that borrows the edge's sockets, if the only edge is on this host."""
+def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints, router: int) -> Sender:
+    """That of a router. It borrows the edge's sockets, if there is an edge on its host.
+
+    One that may be declared dead does not: edge-tx drops then what it sends (`edge/terms.py`).
+    """
     edges = edges_of(settings)
-    borrower = None
-    if edges is None and edge_here(settings) is not None:
-        borrower = Borrower(settings.run_dir / NAME)
+    may_borrow = edge_here(settings) is not None and router not in standbys_of(settings)
+    borrower = Borrower(settings.run_dir / NAME) if may_borrow else None
     return Sender(context, endpoints, borrower, edge_streams(settings), advertised(settings), edges)

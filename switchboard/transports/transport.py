@@ -92,7 +92,7 @@ class SocketSender(Protocol):
     def send_items(self, frame: bytes, start: int) -> tuple[int, int] | None:
         """Send the packed list of items of `sip.send` at `start`. Returns how many have left and how many have not.
 
-        None, with nothing sent: this has to be unpacked and sent one by one.
+        None, with nothing sent: this has to be unpacked and sent one by one, or does not leave here.
         """
 
     def send_run(
@@ -121,8 +121,13 @@ class Transport(Protocol):
     def receive(self, sock: socket.socket) -> Received | None:
         """Return the next message that waits, None if there is none. OSError."""
 
-    def make_sender(self, sockets: Iterable[socket.socket], advertised: str = "") -> SocketSender:
-        """Return what sends through these. `advertised`: an address of ours that the machine does not have."""
+    def make_sender(
+        self, sockets: Iterable[socket.socket], advertised: str = "", only_from: bytes = b""
+    ) -> SocketSender:
+        """Return what sends through these. `advertised`: an address of ours that the machine does not have.
+
+        `only_from`: our addresses, as in packed flows, from which runs leave here; b"": from all of them.
+        """
 
     def tell_errors(self, sock: socket.socket, wanted: bool) -> None:
         """Whether errors of the network wait at `sock` for `receive_error`."""

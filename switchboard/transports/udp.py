@@ -24,8 +24,10 @@ class Udp(Transport):
     def receive(self, sock: socket.socket) -> Received | None:
         return udp_datagrams.receive(sock)
 
-    def make_sender(self, sockets: Iterable[socket.socket], advertised: str = "") -> SocketSender:
-        return udp_datagrams.Sender(sockets, advertised)
+    def make_sender(
+        self, sockets: Iterable[socket.socket], advertised: str = "", only_from: bytes = b""
+    ) -> SocketSender:
+        return udp_datagrams.Sender(sockets, advertised, only_from)
 
     def tell_errors(self, sock: socket.socket, wanted: bool) -> None:
         udp_sockets.tell_errors(sock, wanted)

@@ -62,11 +62,14 @@ def _datagram(data: bytes, pktinfo: bytes, source: Any) -> Received:
 class Sender:
     """Sends through the socket of the right family, one of each at most. `batches` sends runs, if it was compiled.
 
-    `advertised` (sip/advertised.py): as our address, it leaves the choice of the source to the kernel.
+    `advertised` (sip/advertised.py): as our address, it leaves the choice of the source to the kernel. `only_from`: the
+    addresses, as in packed flows, from which runs leave here; b"": all of ours.
     """
 
-    def __init__(self, sockets: Iterable[socket.socket], advertised: str = "") -> None:
-        self._advertised = advertised
+    def __init__(
+        self, sockets: Iterable[socket.socket], advertised: str = "", only_from: bytes = b""
+    ) -> None:
+        self._advertised, self._only_from = advertised, only_from
         self._sockets = {sock.family: sock for sock in sockets}
         self._wildcard = {
             family for family, sock in self._sockets.items() if sock.getsockname()[0] in _WILDCARDS
@@ -126,7 +129,8 @@ class Sender:
         ipv4, ipv6 = socket.AF_INET, socket.AF_INET6
         advertised = _packed(ipv4, self._advertised)
         is_wildcard = [family in self._wildcard for family in (ipv4, ipv6)]
-        return RunSender(self._fd(ipv4), is_wildcard[0], self._fd(ipv6), is_wildcard[1], advertised)
+        fds = self._fd(ipv4), self._fd(ipv6)
+        return RunSender(fds[0], is_wildcard[0], fds[1], is_wildcard[1], advertised, self._only_from)
 
     def _fd(self, family: socket.AddressFamily) -> int:
         sock = self._sockets.get(family)

@@ -28,6 +28,7 @@ SERIES: Final = b"S"
 EVENT: Final = b"E"
 NONCE: Final = b"N"
 LIFE: Final = b"L"
+TERM: Final = b"M"
 _EVENT = struct.Struct(">cQ")
 
 

@@ -1,8 +1,9 @@
 """The edge's read side (ingress): hands each datagram to the worker that handles it."""
 
+import math
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import advertised, endpoints_of, leaving_routers
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
+from switchboard.workers.arbiter import desk_for
 from switchboard.workers.held_calls import find_routers
 from switchboard.workers.run import run_actor
 
@@ -97,6 +99,14 @@ class EdgeRx(Actor):
         self.fast_path = self._make_fast_path()
         peers = [each.peer for each in receivers[:-1]]
         self._routers = find_routers(settings, context, self._dispatcher, peers, self._hand_on_rest)
+        self._undeliverable.heir = self._routers.heir
+        self._arbiter = desk_for(settings, context, instance, peers)
+        if self._arbiter:
+            self._lead(self._arbiter.led)
+
+    def _lead(self, led: Mapping[int, int]) -> None:
+        """The calls of these routers are at other ones now."""
+        self._routers.lead_to_heirs(led, time.monotonic())
 
     def _look_for_leaving(self, now: float) -> None:
         """One may be there that had nothing left, and waits to be told that it gets nothing more."""
@@ -106,10 +116,12 @@ class EdgeRx(Actor):
 
     def _hand_on_rest(self, router: int) -> None:
         """What a router that is away has not got goes to others."""
+        heir = self._routers.heir(router)
         for packed in self.outboxes[router].take_back():
             item = codec.unpack(packed)
             if isinstance(item, list) and item[1]:  # no stamp, and scanned
-                self.outboxes[self._dispatcher.target(item[2], item[1])].put(packed)
+                number = self._dispatcher.target(item[2], item[1]) if heir is None else heir
+                self.outboxes[number].put(packed)
 
     def _make_fast_path(self) -> FastPath | None:
         if EdgePath is None:
@@ -139,11 +151,13 @@ class EdgeRx(Actor):
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take how far a peer is, and from where phones have registered."""
+        if self._arbiter and self._arbiter.receive(subject, body):
+            return
         match subject, body:
             case "sip.taken", [str(name), float(stamp)]:
                 self._bad_items += not self._loads.take(name, stamp)
-            case "router.beat", [int(router), bool(is_drained)]:
-                self._bad_items += not self._routers.hear(router, is_drained)
+            case "router.beat", [int(router), bool(is_drained), bool(is_ready)]:
+                self._bad_items += not self._routers.hear(router, is_drained, is_ready)
             case "source.registered", list(sources):
                 for source in sources:
                     self._note_phone(source, now)
@@ -159,13 +173,18 @@ class EdgeRx(Actor):
 
     def next_deadline(self) -> float:
         """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
-        return min(self._next_look, self._tap.due_at, self._undeliverable.due_at, self._routers.next_at)
+        due_at = self._arbiter.due_at if self._arbiter else math.inf
+        return min(
+            self._next_look, self._tap.due_at, self._undeliverable.due_at, self._routers.next_at, due_at
+        )
 
     def handle_timer(self, now: float) -> None:
         """Keep up with the machine's addresses; let the tap tell."""
         self._tap.handle_timer(now)
         self._undeliverable.handle_timer(now)
         self._routers.handle_timer(now)
+        if self._arbiter:
+            self._arbiter.handle_timer(now, self._lead)
         if now < self._next_look:
             return
         self._next_look = now + LOOK_AROUND_S
@@ -180,7 +199,7 @@ class EdgeRx(Actor):
 
     def notes(self) -> list[str]:
         """Who gets no new calls, and whether calls are led to routers that hold them."""
-        return self._routers.notes()
+        return [*self._routers.notes(), *(self._arbiter.notes() if self._arbiter else ())]
 
     def stats(self) -> dict[str, float]:
         """Those of the ingress, what its filter did not let pass, errors, and how late its peers are."""
@@ -191,6 +210,7 @@ class EdgeRx(Actor):
             **self._loads.stats(),
             "bad_items": self._bad_items,
             **self._routers.stats(),
+            **(self._arbiter.stats() if self._arbiter else {}),
         }
 
     def flush(self) -> None:
@@ -221,6 +241,8 @@ class EdgeRx(Actor):
         """Have errors wait at the sockets no more."""
         self._undeliverable.close()
         self._routers.close()
+        if self._arbiter:
+            self._arbiter.close()
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)

@@ -1,8 +1,9 @@
 """The edge's streams: reads and writes the connections of phones (RFC 3261 §18; TCP, TLS, WebSocket)."""
 
+import math
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -42,6 +43,7 @@ from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeper_words import NAME
 from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
+from switchboard.workers.arbiter import fence_for
 from switchboard.workers.edge_rx import ENOUGH, REGISTERS_INTERVALS, filter_policy
 from switchboard.workers.held_calls import find_routers
 from switchboard.workers.log_lines import EndedLog
@@ -134,6 +136,7 @@ class EdgeStream(Actor):
             advertised(settings),
         )
         self.fast_path = self._make_fast_path()
+        self._fence = fence_for(settings, context, owner, self._lead)
 
     def _make_fast_path(self) -> FastPath | None:
         if StreamPath is None:
@@ -169,8 +172,22 @@ class EdgeStream(Actor):
         """Whether the connections of the predecessor are here."""
         return self._link.is_complete
 
+    def receive_frame(self, frame: bytes) -> int | None:
+        """Send what a router has sent that may be declared dead; the rest has to be unpacked."""
+        plain = self._fence.pass_on(frame) if self._fence else None
+        if plain is None:
+            return None
+        now = time.monotonic()
+        count = self.fast_path.receive(plain, now) if plain and self.fast_path else 0
+        if plain and not count:
+            subject, body = frames.unpack(plain)
+            self.receive(subject, body, now)
+        return count or 0
+
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Send messages; hear how far the receivers are."""
+        if self._fence and self._fence.receive(subject, body):
+            return
         match subject, body:
             case "sip.send", list(items):
                 self._show(items)
@@ -178,8 +195,8 @@ class EdgeStream(Actor):
                     self._send_all(items, now)
                 else:
                     self._keep_early(items)
-            case "router.beat", [int(router), bool(is_drained)]:
-                self._bad_items += not self._routers.hear(router, is_drained)
+            case "router.beat", [int(router), bool(is_drained), bool(is_ready)]:
+                self._bad_items += not self._routers.hear(router, is_drained, is_ready)
             case "connection.users", list(items):
                 for item in items:
                     self._name(item)
@@ -225,6 +242,7 @@ class EdgeStream(Actor):
         return min(
             self._next_look,
             self._routers.next_at,
+            self._fence.due_at if self._fence else math.inf,
             self._tap.due_at,
             self._streams.next_deadline(),
             self._link.due_at,
@@ -236,6 +254,8 @@ class EdgeStream(Actor):
         self._tap.handle_timer(now)
         self._streams.handle_timer(now)
         self._routers.handle_timer(now)
+        if self._fence:
+            self._fence.handle_timer()
         if now >= self._next_look:
             self._next_look = now + LOOK_AROUND_S
             self._dispatcher.own(own_domains(self._settings).owns)
@@ -275,11 +295,14 @@ class EdgeStream(Actor):
             "early_dropped": self._early_dropped,
             "unlogged": self._ended_log.unlogged,
             **self._routers.stats(),
+            **(self._fence.stats() if self._fence else {}),
         }
 
     def close(self) -> None:
         """Let go of the connections, which the successor gets."""
         self._routers.close()
+        if self._fence:
+            self._fence.close()
         self._link.flush()
         self._streams.close()
         self._link.close()
@@ -324,11 +347,18 @@ class EdgeStream(Actor):
             if each.put_count > count
         ]
 
+    def _lead(self, led: Mapping[int, int]) -> None:
+        """The calls of these routers are at other ones now."""
+        self._routers.lead_to_heirs(led, time.monotonic())
+
     def _hand_on_rest(self, router: int) -> None:
         """What a router that is away has not taken goes to others: a phone does not repeat it over a connection."""
+        heir = self._routers.heir(router)
         for packed in self._receivers[router].give_up():
             _, index, raw = codec.unpack(packed)
-            if index:
+            if heir is not None:
+                self._receivers[heir].put(packed)
+            elif index:
                 self._receivers[self._dispatcher.target(raw, index)].put(packed)
 
     def _take_mark(self, name: str, stamp: float, life: str, first: float, now: float) -> None:
@@ -421,7 +451,9 @@ class EdgeStream(Actor):
         """A request has not left: the router that sent it is told."""
         quoted = parse_quoted(head)
         if quoted is not None:
-            self._lost[quoted.router % len(self._lost)].put([flow.pack(), head[:1024]])
+            router = self._routers.heir(quoted.router)
+            number = quoted.router % len(self._lost) if router is None else router
+            self._lost[number].put([flow.pack(), head[:1024]])
 
     def _tell_ended(self, connection: Connection) -> None:
         self._closed.put([connection.flow.pack()])

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import structlog
+
 from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.bus.rpc import RpcGroup
 from switchboard.edge.held_calls import HeldCalls
 from switchboard.edge.in_service import GIVEN_UP_S, InService
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, host_of, is_here, leaving_routers
+from switchboard.settings.site import endpoints_of, host_of, is_here, leaving_routers, standbys_of
 from switchboard.sip.dispatch import Dispatcher
 
 
@@ -31,6 +33,10 @@ def find_routers(
         servers = {each: endpoints.ask("router", number) for each, number in numbers.items()}
         return RpcGroup(context, servers, "calls.held", sorted(routers))
 
+    def tell_gone(router: int) -> None:
+        structlog.get_logger().warning(f"router.{router} is away: its calls go to the other routers")
+        gone(router)
+
     routers, leaving = range(settings.routers), leaving_routers(settings)
     held_calls = HeldCalls(dispatcher, leaving, settings.data_dir / name, ask)
     here = [each for each in routers if is_here(f"router.{each}", settings)]
@@ -38,7 +44,14 @@ def find_routers(
         for peer in peers:
             peer.give_up_after(GIVEN_UP_S)
     found = InService(
-        dispatcher, held_calls, routers, here, lambda number: peers[number].is_connected, gone, leaving
+        dispatcher,
+        held_calls,
+        routers,
+        here,
+        lambda number: peers[number].is_connected,
+        tell_gone,
+        leaving,
+        standbys_of(settings),
     )
     found.start(time.monotonic())
     return found

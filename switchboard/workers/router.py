@@ -41,6 +41,7 @@ from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_si
 from switchboard.core.router_core import RouterCore
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
+from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
@@ -68,7 +69,6 @@ from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
-from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import USERS_A_READING, make_authenticator
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ class RouterService(Actor):
         directory = router_dir(instance, settings)
         self._files = directory, directory / "bindings"
         self._log = RouterLog(directory)
+        self._store = self._make_store()
         self.writings = [self._log.writing]
-        self._sender = make_sender(settings, context, endpoints)
+        self._sender = make_sender(settings, context, endpoints, instance)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._tells_clock = not is_here("journal.0", settings)
@@ -262,13 +263,13 @@ class RouterService(Actor):
             return str(error)
 
     def _beat(self, now: float) -> None:
-        """Tell the edge that this router is there, and whether it takes new calls: it has to know who is registered,
-        and to reach who sends.
+        """Tell the edge that this router is there, whether it is drained, and whether it can serve: it has to know who
+        is registered, and to reach who sends.
         """
         self._next_beat = now + BEAT_EVERY_S
         is_ready = self._replica.is_loaded and self._follower.is_fresh(now) and self._sender.is_open
         for peer in (*self._edge_rx, *self._sender.stream_peers):
-            peer.send("router.beat", [self._instance, not is_ready or self._drained.is_set])
+            peer.send("router.beat", [self._instance, self._drained.is_set, is_ready])
 
     def _tell_held_calls(self, routers: frozenset[int]) -> bytes:
         sums = self._held_calls.sums(routers)
@@ -297,7 +298,7 @@ class RouterService(Actor):
         """Let the transactions' timers fire, and the tap tell; keep up with the machine's addresses."""
         self._tap.handle_timer(now)
         self._sender.handle_timer(now)
-        self._core.advance(now, self._clock.at())
+        self._advance(now)
         self._follower.handle_timer(now)
         if self._away != self._sender.away:
             self._look_around()
@@ -310,6 +311,9 @@ class RouterService(Actor):
             self._look_around()
             if self._leaving and self._leaving.is_over(now):
                 self._leave()
+
+    def _advance(self, now: float) -> None:
+        self._core.advance(now, self._clock.at())
 
     def _look_around(self) -> None:
         away = self._away = self._sender.away
@@ -328,9 +332,7 @@ class RouterService(Actor):
             self._log.keep_nonces(self._authenticator.take_changes())
         now = time.monotonic()
         effects = self._core.take(now)
-        if effects.events:
-            self._log.note(effects.events)
-        self._log.commit()
+        self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
@@ -342,6 +344,12 @@ class RouterService(Actor):
             self._tell_journal(now)
         if self.fast_path is not None:
             self.fast_path.tell_at = self._next_telling
+
+    def _keep(self, events: Sequence[bytes]) -> None:
+        """What a successor needs is in the log."""
+        if events:
+            self._log.note(events)
+        self._log.commit()
 
     def tell_frames(self, tell: Callable[[bytes], None] | None) -> None:
         """What it sends on the edge's sockets."""
@@ -405,6 +413,9 @@ class RouterService(Actor):
             shutil.rmtree(
                 self._log.directory, ignore_errors=True
             )  # a disk that is broken keeps it for the next start
+
+    def _make_store(self) -> Store:
+        return self._log.keyed
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
         if is_here("registrar.0", self._settings):
@@ -474,7 +485,7 @@ class RouterService(Actor):
                 asserted_domain=settings.asserted_domain,
                 tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
             ),
-            self._log.keyed,
+            self._store,
         )
         if settings.qualify_s:
             core.proxy.qualifier = Qualifier(core.proxy.env, settings.qualify_s, self._users_to_ask)
@@ -529,9 +540,3 @@ class RouterService(Actor):
         restored = self._core.restore(time.monotonic(), self._clock.at())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
-
-
-run = partial(run_actor, RouterService)
-
-if __name__ == "__main__":
-    run()

@@ -25,6 +25,7 @@ from switchboard.supervisor.handshake import (
     die_with_parent,
     leave,
     tell_ready,
+    tell_why,
 )
 from switchboard.workers.log_lines import FrameLog
 
@@ -84,13 +85,16 @@ def _run(make: Callable[[Settings, BusContext, int], Actor], instance: int, is_f
         _serve(make, settings, instance, stop)
     except SettingsError as error:
         print(error, file=sys.stderr)
+        tell_why(str(error))
         return 2
     except (UnusableFile, NotListeningError) as error:
+        tell_why(str(error))
         structlog.get_logger().error(f"cannot run: {error}", instance=instance)
         return 2
     except ParentGone:
         return 1
-    except Exception:
+    except Exception as error:
+        tell_why(f"{type(error).__name__}: {error}")
         structlog.get_logger().exception("worker crashed", instance=instance)
         return 1
     return 0

@@ -10,13 +10,13 @@ import structlog
 from switchboard.auth.authenticator import Authenticator, Trusted, Verifier
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
-from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import Entry, StoreFollower, Users
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here, router_numbers
+from switchboard.settings.users import open_users
 from switchboard.storage.unusable import UnusableFile
 
 
@@ -59,13 +59,14 @@ class UserRegister:
     ) -> None:
         endpoints = endpoints_of(settings)
         self.path = settings.users_path
-        self._store = UserStore(self.path)
+        self._store = open_users(settings, follows=True)
         self.writing = self._store.writing
         if self._store.was_exposed:
             structlog.get_logger().warning(
                 "users.db could be read by others, and is closed to them now: if others use this machine, "
                 "give the users new passwords (switchboard user passwd NAME)"
             )
+        self._told_joined = 0
         self._publisher = publisher
         self._pages = {
             number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)
@@ -83,6 +84,11 @@ class UserRegister:
     @property
     def outboxes(self) -> list[Outbox]:
         return list(self._pages.values())
+
+    @property
+    def fd(self) -> int | None:
+        """Readable when others have changed users."""
+        return self._store.fd
 
     def send_page(self, item: Any) -> bool:
         """Answer a `users.wanted`; False if it is none."""
@@ -117,11 +123,20 @@ class UserRegister:
         return changed
 
     def tell(self) -> None:
-        """Take in what has changed, and tell the routers. To be called every second."""
+        """Take in what has changed, and tell the routers. To be called every second, and when `fd` is readable."""
+        self._store.go_on()
         self._store.keep_place()
+        self._tell_joined()
         if self._users is not None:
             self._catch_up()
             self._publisher.send("users.number", [self._users.series, self._users.number])
+
+    def _tell_joined(self) -> None:
+        if (joined := self._store.joined) > self._told_joined:
+            structlog.get_logger().info(
+                "users of users.db were put into the database", users=joined - self._told_joined
+            )
+            self._told_joined = joined
 
     def try_again(self) -> None:
         """See whether users can be written again, if they could not be."""

@@ -62,7 +62,7 @@ def test_ctrl_c_while_modules_are_imported_ends_it_without_a_word(tmp_path: Path
 
 def test_a_start_loads_nothing_that_only_the_console_or_certificates_need() -> None:
     code = (
-        "import sys, switchboard.cli.start, switchboard.cli.edge, switchboard.workers.router\n"
+        "import sys, switchboard.cli.start, switchboard.cli.edge, switchboard.workers.router_run\n"
         f"print(*sorted({NOT_FOR_A_START!r} & sys.modules.keys()))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

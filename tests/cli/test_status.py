@@ -68,6 +68,11 @@ def test_nothing_runs(switchboard: Run) -> None:
     ]
 
 
+def test_why_one_is_not_up(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
+    answering("journal.control", "status", [{**worker("journal", 0, "down"), "why": "it is odd"}])
+    assert "journal.0: down: it is odd\n" in switchboard("status").stderr
+
+
 def test_all_up(switchboard: Run, answering: Callable[[str, str, Any], object]) -> None:
     for component, workers in board().items():
         answering(f"{component}.control", "status", workers)

@@ -84,6 +84,12 @@ def test_a_worker_that_cannot_write(open_console: Open, answering: Answering) ->
     assert "journal.0 is up, but cannot write: No space left on device." in page
 
 
+def test_why_a_worker_is_not_up(open_console: Open, answering: Answering) -> None:
+    status = {"name": "journal", "instance": 0, "pid": None, "host": "pbx", "state": "down", "uptime_s": 0.0}
+    answering("journal.control", "status", [{**status, "restarts": 2, "why": "it is <odd>"}])
+    assert "journal.0 is down: it is &lt;odd&gt;" in open_console().get("/").text
+
+
 @pytest.mark.usefixtures("running")
 def test_records_that_wait_for_a_database(open_console: Open, answering: Answering) -> None:
     answering("journal.0.ask", "stats", {"items_in": 4, "shipping_error": 111, "records_to_ship": 12})

@@ -19,17 +19,17 @@ from switchboard.core.dial_plan import (
     sip_of_tel,
 )
 
-GATEWAY = "sip:gw.example"
+GATEWAY, SPARE = "sip:gw.example", "sip:192.0.2.77"
 HOP = ("192.0.2.9", 5060)
 PLAN = DialPlan(
     rules=(
-        Rule("abroad", pattern_of("00*"), strip=2, prepend="+", uri=GATEWAY, classes=frozenset({"boss"})),
-        Rule("mobile", pattern_of("09XXXXXXXX"), strip=1, prepend="+421", uri=f"{GATEWAY};transport=tcp"),
+        Rule("abroad", pattern_of("00*"), strip=2, prepend="+", uris=(GATEWAY,), classes=frozenset({"boss"})),
+        Rule("mobile", pattern_of("09XXXXXXXX"), strip=1, prepend="+421", uris=(f"{GATEWAY};transport=tcp",)),
         Rule("no premium", pattern_of("0900*"), status=603),
         Rule("door", pattern_of("99"), user="lenka"),
     ),
     emergency=frozenset({"112"}),
-    emergency_uri=GATEWAY,
+    emergency_uris=(GATEWAY, SPARE),
     numbers={"101": "lenka", "+421255500101": "lenka"},
     classes={"lukas": "boss"},
 )
@@ -42,14 +42,22 @@ def known(name: str) -> bool:
 @pytest.mark.parametrize(
     ("dialled", "caller", "lead"),
     [
-        ("112", "", Lead(uri="sip:112@gw.example;user=phone", rule="emergency")),
+        (
+            "112",
+            "",
+            Lead(uris=("sip:112@gw.example;user=phone", "sip:112@192.0.2.77;user=phone"), rule="emergency"),
+        ),
         ("101", "", Lead(user="lenka", rule="numbers")),
         ("+421-2-555.00(101)", "", Lead(user="lenka", rule="numbers")),
         ("lenka", "", Lead(user="lenka")),
         ("200", "", Lead(user="200")),
-        ("0905123456", "", Lead(uri="sip:+421905123456@gw.example;transport=tcp;user=phone", rule="mobile")),
+        (
+            "0905123456",
+            "",
+            Lead(uris=("sip:+421905123456@gw.example;transport=tcp;user=phone",), rule="mobile"),
+        ),
         ("0900", "", Lead(status=603, rule="no premium")),
-        ("0033123", "lukas", Lead(uri="sip:+33123@gw.example;user=phone", rule="abroad")),
+        ("0033123", "lukas", Lead(uris=("sip:+33123@gw.example;user=phone",), rule="abroad")),
         ("0033123", "anna", Lead(status=403, rule="rules")),
         ("0033123", "", Lead(status=403, rule="rules")),
         ("99", "", Lead(user="lenka", rule="door")),
@@ -95,7 +103,7 @@ def test_what_is_no_pattern(text: str) -> None:
 @given(st.text())
 def test_any_text_may_be_dialled(text: str) -> None:
     lead = PLAN.find(text, text, known)
-    assert (lead.user != "") + (lead.uri != "") + (lead.status != 0) == (1 if text else 0)
+    assert (lead.user != "") + bool(lead.uris) + (lead.status != 0) == (1 if text else 0)
     sip_of_tel(text, "10.0.0.1")
 
 
@@ -192,3 +200,25 @@ def test_the_class_is_that_of_who_calls_and_not_of_who_says_so() -> None:
     board.bind("lukas", f"sip:lukas@{LUKAS[0]}:{LUKAS[1]}")
     board.receive(request("INVITE", "sip:0033123@10.0.0.1"), ("10.0.0.99", 5060))
     assert board.statuses()[-1] == 403
+
+
+@pytest.mark.parametrize(
+    ("status", "goes_on"), [(500, True), (503, True), (486, False), (404, False), (603, False)]
+)
+def test_the_next_gateway_gets_what_the_first_one_could_not_do(status: int, goes_on: bool) -> None:
+    """Who is busy or unknown at the other end is that by every gateway."""
+    board = dial("sip:112@10.0.0.1")
+    board.resolve(Lookup("gw.example", None), HOP)
+    (first,) = board.sent()
+    board.receive(response(first.message, status), HOP)
+    others = [sent for sent in board.sent() if sent.message.method == "INVITE"]
+    assert [sent.to for sent in others] == ([("192.0.2.77", 5060)] if goes_on else [])
+    assert board.statuses() == ([100] if goes_on else [100, status])
+
+
+def test_the_next_gateway_where_nobody_is() -> None:
+    board = dial("sip:112@10.0.0.1")
+    board.resolve(Lookup("gw.example", None), None)
+    (spare,) = board.sent()
+    board.receive(response(spare.message, 486), spare.to)
+    assert board.statuses() == [100, 486]

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ from switchboard.settings.model import Settings
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(
-        sip_host="127.0.0.1", sip_port=free_port("127.0.0.1"), data_dir=tmp_path / "data", routers=1
-    )
+def settings() -> Iterator[Settings]:
+    """The data directory has a path that is short enough for the sockets below it."""
+    port = free_port("127.0.0.1")
+    with tempfile.TemporaryDirectory(prefix="sb") as home:
+        yield Settings(sip_host="127.0.0.1", sip_port=port, data_dir=Path(home) / "data", routers=1)
 
 
 def test_a_free_port(settings: Settings) -> None:

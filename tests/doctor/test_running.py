@@ -38,6 +38,11 @@ def test_phones_that_keep_failing() -> None:
     assert "auth_algorithms" in finding.remedy
 
 
+def test_who_is_not_up_and_why() -> None:
+    finding, *_ = check_running(replace(GOOD, not_up=["journal.0"], why_not=["journal.0: it is odd"]))
+    assert (finding.level, finding.found) == (Level.PROBLEM, "not up: journal.0; journal.0: it is odd")
+
+
 def test_who_cannot_write() -> None:
     said = "router.0 is up, but cannot write: No space left on device"
     *_, finding = check_running(replace(GOOD, cannot_write=[said]))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from half_way import NEVER, half_way
 from redis_server import RedisServer, free_port, redis_server
 from registrar.locations import await_true, tend
 
@@ -174,6 +175,24 @@ def test_a_server_that_hangs_counts_as_away(server: RedisServer, store: SharedSt
     put_in_the_end(store, "lukas", OTHER)
 
 
+@pytest.mark.parametrize(("ends", "told"), [(True, "Connection"), (False, "no answer within")])
+def test_a_server_that_answers_half(server: RedisServer, ends: bool, told: str) -> None:
+    """It has made the change, which is found out when everything is read again."""
+    with half_way(server.port) as way:
+        remote = RedisLocation(RedisUrl.parse(f"redis://127.0.0.1:{way.port}"), time.time).connect()
+        with closing(remote):
+            remote.put([Put("eva", ABSENT, b"", 60.0)])  # by now the server has the script
+            way.left, way.ends = 5, ends
+            with pytest.raises(RemoteError, match=told):
+                remote.put([Put("lukas", ABSENT, b"record", 60.0)])
+            way.left = NEVER
+            await_true(lambda: server.do("EXISTS", f"{KEYS}user:lukas"))
+            [kept] = [each for page in remote.load() for each in page if each.user == "lukas"]
+            assert kept.record == b"record"
+            [outcome] = remote.put([Put("lukas", kept.version, b"another", 60.0)])
+            assert outcome.is_done
+
+
 def test_keys_of_others_in_our_space_do_no_harm(server: RedisServer, store: SharedStore) -> None:
     server.do("SET", f"{KEYS}user:text", "hello")
     server.do("RPUSH", f"{KEYS}user:list", "hello")
@@ -273,7 +292,7 @@ def test_waiting_for_replicas(server: RedisServer, tmp_path: Path) -> None:
         remote.check()
     with pytest.raises(RemoteError, match="location_wait_replicas is 1"):
         remote.put([Put("lukas", ABSENT, b"", 60.0)])
-    with redis_server(tmp_path / "replica", "--replicaof", f"127.0.0.1 {server.port}") as replica:
+    with redis_server(tmp_path / "replica", "--replicaof", "127.0.0.1", str(server.port)) as replica:
         await_true(lambda: replica.do("ROLE")[3] == b"connected")
         remote.check()
         [outcome] = remote.put([Put("eva", ABSENT, b"", 60.0)])

@@ -21,7 +21,7 @@ emergency_to = "sip:gw.example"
 match = "0*"
 strip = 1
 prepend = "+421"
-to = "sip:gw.example:5070;transport=tcp"
+to = ["sip:gw.example:5070;transport=tcp", "sip:192.0.2.9"]
 classes = ["staff"]
 
 [[dialplan.rules]]
@@ -44,15 +44,15 @@ def load(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> DialPlan
 def test_a_whole_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     plan = load(GOOD, monkeypatch, tmp_path)
     assert plan
-    assert (
-        plan.find("0905", "lenka", lambda _name: False).uri
-        == "sip:+421905@gw.example:5070;transport=tcp;user=phone"
+    assert plan.find("0905", "lenka", lambda _name: False).uris == (
+        "sip:+421905@gw.example:5070;transport=tcp;user=phone",
+        "sip:+421905@192.0.2.9;user=phone",
     )
     assert plan.find("0905", "lukas", lambda _name: False).status == 403
     assert plan.find("9", "", lambda _name: False).user == "lenka"
     assert plan.find("81", "", lambda _name: False).status == 404
     assert plan.find("101", "", lambda _name: False).user == "lenka"
-    assert plan.find("112", "", lambda _name: False).uri == "sip:112@gw.example;user=phone"
+    assert plan.find("112", "", lambda _name: False).uris == ("sip:112@gw.example;user=phone",)
 
 
 def test_without_one_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -63,8 +63,10 @@ def test_without_one_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     ("old", "new", "said"),
     [
         ('"0*"', '"zero"', "is no pattern"),
-        ('"sip:gw.example:5070;transport=tcp"', '"gw.example"', "is no gateway"),
-        ('"sip:gw.example:5070;transport=tcp"', '"sip:x@gw.example"', "is no gateway"),
+        ('["sip:gw.example:5070;transport=tcp", "sip:192.0.2.9"]', "[]", "one gateway"),
+        ('"sip:192.0.2.9"', '"user:lenka"', "is no gateway"),
+        ('"sip:gw.example:5070;transport=tcp", "sip:192.0.2.9"', '"gw.example"', "is no gateway"),
+        ('"sip:gw.example:5070;transport=tcp", "sip:192.0.2.9"', '"sip:x@gw.example"', "is no gateway"),
         ('"refuse:404"', '"refuse:200"', "is no gateway"),
         ('emergency_to = "sip:gw.example"', "", "emergency_to"),
         ('"112"', '"police"', "is no number"),

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from switchboard.settings.hosts import HostSettings, all_workers, edge_hosts, listed_routers, place
+from switchboard.settings.hosts import HostSettings, all_workers, edge_hosts, listed_routers, place, standbys
 
 
 def host(address: str, *components: str, **more: object) -> HostSettings:
@@ -59,6 +59,7 @@ def test_listed_routers() -> None:
         ({"alpha": TWO["alpha"]}, 2, "no host has registrar.0, router.0, journal.0 among its components"),
         (TWO, 3, "no host has router.2 among its components"),
         (TWO | {"gamma": host("10.0.0.3", "journal")}, 2, "journal.0 is on beta and on gamma"),
+        (TWO | {"gamma": host("10.0.0.3", "registrar")}, 2, "Several switchboards may share a location"),
         (TWO | {"gamma": host("10.0.0.2", "journal")}, 2, "beta and gamma have the same address 10.0.0.2"),
         (
             TWO | {"gamma": host("10.0.0.3", "router.3")},
@@ -102,3 +103,25 @@ def test_address_may_be_a_name() -> None:
     assert place(named, 2)["registrar.0"] == "beta"
     seen = host("alpha.lan", *TWO["alpha"].components, sip_addresses=("192.0.2.1/24",))
     assert place(named | {"alpha": seen}, 2)["edge-rx.0"] == "alpha"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        ((("edge",), ("router.0",), ("router.1",)), {0: 1, 1: 0}),
+        ((("edge", "router.0"), ("router.1",), ("router.2",)), {1: 2, 2: 0}),
+        ((("edge",), ("router.0", "router.1"), ("router.2",)), {0: 2, 1: 2, 2: 0}),
+        ((("edge",), ("router.0", "router.1")), {}),
+        ((("edge", "router.0"), ("router.1",)), {1: 0}),
+        ((("edge", "router.0"), ("edge", "router.1")), {}),
+        ((("edge", "router.0"), ("edge", "router.1"), ("router.2",)), {2: 0}),
+        ((("edge", "router.0", "router.1"),), {}),
+    ],
+)
+def test_who_takes_over_from_whom(hosts: tuple[tuple[str, ...], ...], expected: dict[int, int]) -> None:
+    rest = ("registrar", "translator", "journal")
+    named = {
+        f"h{at}": host(f"10.0.0.{at + 1}", *each, *(() if at else rest)) for at, each in enumerate(hosts)
+    }
+    routers = listed_routers(named)
+    assert standbys(place(named, routers), routers) == expected

@@ -103,6 +103,32 @@ def test_environment(
     assert getattr(load_settings(), key) == expected
 
 
+def test_users_may_be_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://user:secret@h/d"
+    set_variables(monkeypatch, {"USERS": url})
+    settings, origins = read_settings()
+    assert (settings.users, settings.users_store) == ({}, url)
+    assert origins.of("users_store") == "environment variable SWITCHBOARD_USERS"
+    set_variables(monkeypatch, {"USERS": '{"eva": {"language": "sk"}}', "USERS_STORE": url})
+    settings, origins = read_settings()
+    assert (settings.users, settings.users_store) == ({"eva": UserSettings(language="sk")}, url)
+    assert origins.of("users_store") == "environment variable SWITCHBOARD_USERS_STORE"
+
+
+@pytest.mark.parametrize("key", ["USERS", "USERS_STORE", "LOCATION"])
+def test_a_bad_url_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    set_variables(monkeypatch, {key: "postgresql://user:secret@h:x/d"})
+    with pytest.raises(SettingsError, match="no host with a port") as raised:
+        load_settings()
+    assert f"SWITCHBOARD_{key}" in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_replicas_are_for_redis() -> None:
+    with pytest.raises(ValueError, match="synchronous_standby_names"):
+        Settings(location="postgresql://h/d", location_wait_replicas=1)
+
+
 def test_algorithms_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, {"USERS": '{"eva": {"auth_algorithms": "MD5"}, "jan": {"language": "sk"}}'})
     chosen = load_settings().algorithms_of

@@ -17,6 +17,7 @@ from switchboard.settings.site import (
     open_context,
     parents,
     router_numbers,
+    standbys_of,
     workers,
 )
 
@@ -158,3 +159,13 @@ def test_routers_are_not_counted_by_each_host_for_itself(tmp_path: Path) -> None
     hosts = {"alpha": {"address": "10.0.0.1", "components": [str(each) for each in Component]}}
     with pytest.raises(ValueError, match="routers has to be set"):
         Settings(data_dir=tmp_path, hosts=hosts, host="alpha")  # type: ignore[arg-type]
+
+
+def test_a_standby_router_is_on_another_host(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="hosts is empty"):
+        Settings(data_dir=tmp_path, router_standby=True)
+    assert standbys_of(settings(tmp_path)) == {}
+    assert standbys_of(settings(tmp_path, router_standby=True)) == {0: 1}
+    hosts = {"alpha": {"address": "10.0.0.1", "components": [str(each) for each in Component]}}
+    with pytest.raises(ValueError, match="router_standby needs a router on a host without edge"):
+        Settings(data_dir=tmp_path, hosts=hosts, host="alpha", routers=2, router_standby=True)  # type: ignore[arg-type]

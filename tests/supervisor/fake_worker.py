@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from switchboard.busy import still_busy
-from switchboard.supervisor.handshake import await_go, die_with_parent, tell_ready
+from switchboard.supervisor.handshake import await_go, die_with_parent, tell_ready, tell_why
 
 
 def main(mode: str) -> int:
@@ -27,6 +27,7 @@ def main(mode: str) -> int:
     if not await_go():
         return 0
     if mode == "unfit":
+        tell_why("it is unfit ž\nand says more than that")
         return 4
     while mode == "busy":
         still_busy()

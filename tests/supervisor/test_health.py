@@ -37,6 +37,7 @@ def test_message_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstra
 @pytest.mark.parametrize(
     ("usec", "pid", "every_s"),
     [("20000000", "", [10.0]), ("20000000", str(os.getpid()), [10.0]), ("20000000", "1", []), ("", "", [])],
+    ids=["ours", "ours by its pid", "another's", "not wanted"],
 )
 def test_signs_of_life_if_systemd_wants_them(
     monkeypatch: pytest.MonkeyPatch, usec: str, pid: str, every_s: list[float]

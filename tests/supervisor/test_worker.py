@@ -106,6 +106,18 @@ def test_pause_depends_on_how_long_it_was_up(
     assert steady.status(ended)["restarts"] == 1
 
 
+@pytest.mark.parametrize(("mode", "why"), [("unfit", "it is unfit ž"), ("broken", "ended with status 3")])
+def test_its_last_words_are_kept_until_it_is_up(tmp_path: Path, mode: str, why: str) -> None:
+    code = tmp_path / "code"
+    code.write_text(mode)
+    with working(f"@{code}", standbys=False) as worker:
+        tend_until(worker, lambda: worker.state is State.DOWN and worker.starts == 1, 10.0)
+        assert str(worker.status(10.0)["why"]).endswith(why)
+        code.write_text("steady")
+        become_up(worker, 20.0)
+        assert "why" not in worker.status(20.0)
+
+
 def test_pauses_grow_up_to_a_limit() -> None:
     with working("broken") as worker:
         pauses = []

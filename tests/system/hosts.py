@@ -99,6 +99,13 @@ class Hosts:
         pid = self.status(host)[f"{name}.0"]["pid"]
         os.kill(pid, signal.SIGKILL)
 
+    def freeze(self, host: str) -> list[psutil.Process]:
+        """SIGSTOP all that runs on that host; return what that is, to be resumed."""
+        processes = self.boards[host].processes()
+        for process in processes:
+            process.suspend()
+        return processes
+
     def wait_replaced(self, old: Mapping[str, dict[str, Any]], workers: Iterable[str]) -> None:
         """Return when each of the workers is up with another pid than in the status `old`."""
 
@@ -119,7 +126,7 @@ class Hosts:
         return "\n".join(f"--- {name}\n{board.log()}" for name, board in self.boards.items())
 
     def _all_up(self) -> bool:
-        return all(one["state"] == "up" for one in self.status(BETA).values())
+        return all(one["state"] == "up" for one in self.status(ALPHA).values())
 
     def _data_dir(self, name: str) -> Path:
         return self._home / name

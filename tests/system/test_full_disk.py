@@ -16,7 +16,7 @@ from bench.load import Load, Outcome
 pytestmark = pytest.mark.system
 
 RATE, LINES = 20, 100
-BEFORE_S, FULL_S, AFTER_S = 2, 5, 5
+BEFORE_S, FULL_S, AFTER_S = 1, 2, 1
 ENDED_WITHIN_S = 60.0
 WRITTEN_WITHIN_S = 1.0
 WRITERS = {"router.0", "router.1", "journal.0"}

@@ -10,7 +10,7 @@ from system.tools import require_root, require_tools
 
 pytestmark = [pytest.mark.system, pytest.mark.load]
 
-DATAGRAMS = "20000"
+DATAGRAMS = "8000"
 WARM_UP = "1000"
 WITHIN_S = 180
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 
 GUESSER = "127.1.0.1"
 RATE_LIMIT = 400
-SECONDS = 6.0
+SECONDS = 4.0
 BURST_OF_LINES, LINES_A_SECOND = 50, 10
 
 

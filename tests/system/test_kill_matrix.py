@@ -21,14 +21,8 @@ CELLS = [
     *((PARENT + component, Way.KILL) for component in Component),
     (f"{PARENT}{Component.EDGE}", Way.TERM),
 ]
-CONNECTED = [
-    *((Transport.TCP, target, way) for target, way in CELLS if PARENT not in target),
-    *(
-        (transport, target, way)
-        for transport in (Transport.TLS, Transport.WSS)
-        for target, way in (("edge-stream.0", Way.KILL), (EVERYTHING, Way.KILL), (EVERYTHING, Way.ROLL))
-    ),
-]
+ON_CONNECTIONS = [(target, way) for target, way in CELLS if PARENT not in target]
+ENCRYPTED = [("edge-stream.0", Way.KILL), (EVERYTHING, Way.KILL), (EVERYTHING, Way.ROLL)]
 IDLE = 30
 
 
@@ -59,9 +53,20 @@ def connected(request: pytest.FixtureRequest) -> Iterator[Session]:
         yield running
 
 
-@pytest.mark.parametrize(("connected", "target", "way"), CONNECTED, indirect=["connected"])
+@pytest.mark.parametrize("connected", [Transport.TCP], indirect=True)
+@pytest.mark.parametrize(("target", "way"), ON_CONNECTIONS)
 def test_nothing_is_lost_over_connections(connected: Session, target: str, way: Way) -> None:
     """The parent of the edge holds the connections, so it is not killed here."""
+    check_connected(connected, target, way)
+
+
+@pytest.mark.parametrize("connected", [Transport.TLS, Transport.WSS], indirect=True)
+@pytest.mark.parametrize(("target", "way"), ENCRYPTED)
+def test_nothing_is_lost_over_encrypted_ones(connected: Session, target: str, way: Way) -> None:
+    check_connected(connected, target, way)
+
+
+def check_connected(connected: Session, target: str, way: Way) -> None:
     event = connected.happen(target, way)
     assert event.blemishes == [], "\n".join(event.why)
     assert event.connections >= IDLE

@@ -13,7 +13,7 @@ import zmq
 from bus.contexts import OwningContext
 from bus.inbox import bind_inbox, next_frame
 from compiled import needs_compiled_core
-from flows import packed
+from flows import packed, udp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,10 +22,12 @@ from switchboard.bus import frames
 from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.tap import Tap, topic_of
 from switchboard.phrases.translate import Translator
-from switchboard.sip.flow import TCP, Flow, connection_of
+from switchboard.settings.model import Settings
+from switchboard.sip.flow import TCP, Flow, connection_of, packed_address
 from switchboard.transports import sender as sender_module
+from switchboard.transports.edge_outboxes import Edges
 from switchboard.transports.lending import NAME, Borrower, Lender
-from switchboard.transports.sender import HEAD_START_S, Sender
+from switchboard.transports.sender import HEAD_START_S, Sender, make_sender
 from switchboard.transports.transport import Phrasing, PhrasingInPython
 from switchboard.transports.udp_datagrams import Sender as SocketSender
 from switchboard.transports.udp_sockets import bind_sockets
@@ -349,3 +351,102 @@ def test_acks_are_sent_again_to_the_successor_of_an_edge_stream(bench: Bench) ->
     bench.sender.flush()
     assert next_frame(streams) == ("sip.send", [ack])
     assert not streams.poll(50)
+
+
+@pytest.fixture
+def two_edges() -> Iterator[Bench]:
+    """The edge of this host is at 127.0.0.1; another one has 127.0.0.2."""
+    context = OwningContext()
+    sockets = bind_sockets("", 0)
+    by_address = {packed_address("127.0.0.1"): (0,), packed_address("127.0.0.2"): (1,)}
+    with (
+        tempfile.TemporaryDirectory(prefix="sb") as directory,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone,
+    ):
+        phone.bind(("127.0.0.1", 0))
+        phone.settimeout(LIMIT_S)
+        endpoints, path = Endpoints(Path(directory)), Path(directory) / NAME
+        lender = Lender(path, sockets)
+        sender = Sender(context, endpoints, Borrower(path), edges=Edges(2, by_address, here=0))
+        yield Bench(context, endpoints, sender, lender, phone)
+        sender.close()
+        lender.close()
+        context.destroy(linger=0)
+    for sock in sockets:
+        sock.close()
+
+
+def leaving_from(bench: Bench, local: str) -> bytes:
+    return udp("127.0.0.1", bench.phone.getsockname()[1], local).pack()
+
+
+@pytest.mark.usefixtures("twin")
+@pytest.mark.parametrize("is_shown", [False, True])
+def test_of_several_edges_what_is_another_ones_leaves_there(two_edges: Bench, is_shown: bool) -> None:
+    bench, shown = two_edges, list[bytes]()
+    bench.open()
+    if is_shown:
+        bench.sender.tell_frames(shown.append)
+    other = PackedInbox(bench, 1)
+    run = [
+        [leaving_from(bench, "127.0.0.1"), BUSY, "anna", ""],
+        [leaving_from(bench, "127.0.0.2"), BUSY, "anna", ""],
+        [leaving_from(bench, ""), REQUEST],
+    ]
+    bench.sender.put_packed(3, b"".join(map(codec.pack, run)))
+    bench.sender.flush()
+    german = BUSY.replace(b"Busy Here", b"Besetzt")
+    assert bench.received(2) == [german, REQUEST]
+    assert other.next() == ("sip.send", [[leaving_from(bench, "127.0.0.2"), german]])
+    assert bench.sender.stats()["sent"] == 2
+    assert b"".join(shown).count(b"Besetzt") == is_shown
+
+
+@needs_compiled_core
+def test_of_several_edges_a_run_of_this_ones_leaves_at_once(two_edges: Bench) -> None:
+    two_edges.open()
+    assert two_edges.sender.direct is not None
+    batches, phrasing, by_class = two_edges.sender.direct
+    own, others = (
+        codec.pack([leaving_from(two_edges, local), REQUEST]) for local in ("127.0.0.1", "127.0.0.2")
+    )
+    assert batches.send_run(2, own + own, phrasing, by_class) == (2, 0)
+    assert two_edges.received(2) == [REQUEST] * 2
+    assert batches.send_run(2, own + others, phrasing, by_class) is None
+
+
+class PackedInbox:
+    """That of edge-tx.N, once the sender reaches it."""
+
+    def __init__(self, bench: Bench, number: int) -> None:
+        self._inbox = bind_inbox(bench.context, bench.endpoints.inbox("edge-tx", number))
+        peer = next(each.peer for each in bench.sender.outboxes if each.peer.name == f"edge-tx.{number}")
+        until = time.monotonic() + LIMIT_S
+        while not peer.takes_frames:
+            assert time.monotonic() < until, f"edge-tx.{number} was never reached"
+
+    def next(self) -> Any:
+        """The next frame."""
+        return next_frame(self._inbox)
+
+
+@pytest.mark.parametrize(
+    ("standby", "router", "borrows"), [(False, 1, True), (True, 1, False), (True, 0, True)]
+)
+def test_a_router_that_may_be_declared_dead_borrows_nothing(
+    tmp_path: Path, standby: bool, router: int, borrows: bool
+) -> None:
+    """Beside another edge than the first one: what it sends has to pass edge-tx, which drops it then."""
+    hosts: Any = {
+        "alpha": {"address": "10.0.0.1", "components": ["edge", "router.0"]},
+        "beta": {"address": "10.0.0.2", "components": ["registrar", "translator", "journal"]},
+        "gamma": {"address": "10.0.0.3", "components": ["edge", "router.1"]},
+    }
+    settings = Settings(
+        data_dir=tmp_path, hosts=hosts, host=["alpha", "gamma"][router], routers=2, router_standby=standby
+    )
+    context = OwningContext()
+    sender = make_sender(settings, context, Endpoints(tmp_path), router)
+    assert (sender._borrower is not None) == borrows
+    sender.close()
+    context.destroy(linger=0)

@@ -198,18 +198,18 @@ def test_it_tells_the_edge_that_it_is_there_and_whether_it_is_drained(
     while not service._edge_rx[0].takes_frames:
         assert time.monotonic() < until, "edge-rx was never reached"
     service.handle_timer(time.monotonic())
-    assert [next_frame(each) for each in edges] == [("router.beat", [0, True])] * 2, (
-        "has not heard the registrar"
+    assert [next_frame(each) for each in edges] == [("router.beat", [0, False, False])] * 2, (
+        "without bindings"
     )
     ready(service, "edge-tx.0")
     service.receive("location.number", [0], time.monotonic())
     service.handle_timer(time.monotonic() + BEAT_EVERY_S)
-    assert [next_frame(each) for each in edges] == [("router.beat", [0, False])] * 2
+    assert [next_frame(each) for each in edges] == [("router.beat", [0, False, True])] * 2
     assert service.answer("router.drain", True).startswith("drained: 0 transactions")
-    assert [next_frame(each) for each in edges] == [("router.beat", [0, True])] * 2
+    assert [next_frame(each) for each in edges] == [("router.beat", [0, True, True])] * 2
     assert service.notes()[0].startswith("drained: 0 transactions")
     service.handle_timer(time.monotonic() + 2 * BEAT_EVERY_S)
-    assert next_frame(edges[0]) == ("router.beat", [0, True])
+    assert next_frame(edges[0]) == ("router.beat", [0, True, True])
 
 
 def test_it_says_what_it_holds_for_others_of_a_set_of_routers(service: RouterService) -> None:
