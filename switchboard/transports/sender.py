@@ -25,7 +25,7 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.tap import Tap
 from switchboard.phrases.phrases import Phrases
 from switchboard.settings.model import Settings
-from switchboard.settings.site import advertised, edge_here, edge_streams, standbys_of
+from switchboard.settings.site import advertised, edge_here, edge_streams
 from switchboard.sip.flow import Flow
 from switchboard.transports.edge_outboxes import Edges, EdgeTxOutboxes, Run, edges_of
 from switchboard.transports.lending import NAME, Borrower
@@ -333,12 +333,8 @@ def _unpacked(items: bytes) -> Iterable[list[Any]]:
     return unpacker  # type: ignore[no-any-return]
 
 
-def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints, router: int) -> Sender:
-    """That of a router. It borrows the edge's sockets, if there is an edge on its host.
-
-    One that may be declared dead does not: edge-tx drops then what it sends (`edge/terms.py`).
-    """
+def make_sender(settings: Settings, context: BusContext, endpoints: Endpoints) -> Sender:
+    """One that borrows the edge's sockets, if there is an edge on this host."""
     edges = edges_of(settings)
-    may_borrow = edge_here(settings) is not None and router not in standbys_of(settings)
-    borrower = Borrower(settings.run_dir / NAME) if may_borrow else None
+    borrower = None if edge_here(settings) is None else Borrower(settings.run_dir / NAME)
     return Sender(context, endpoints, borrower, edge_streams(settings), advertised(settings), edges)

@@ -104,7 +104,7 @@ class RouterService(Actor):
         self._log = RouterLog(directory)
         self._store = self._make_store()
         self.writings = [self._log.writing]
-        self._sender = make_sender(settings, context, endpoints, instance)
+        self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
         self._tells_clock = not is_here("journal.0", settings)

@@ -22,12 +22,11 @@ from switchboard.bus import frames
 from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.tap import Tap, topic_of
 from switchboard.phrases.translate import Translator
-from switchboard.settings.model import Settings
 from switchboard.sip.flow import TCP, Flow, connection_of, packed_address
 from switchboard.transports import sender as sender_module
 from switchboard.transports.edge_outboxes import Edges
 from switchboard.transports.lending import NAME, Borrower, Lender
-from switchboard.transports.sender import HEAD_START_S, Sender, make_sender
+from switchboard.transports.sender import HEAD_START_S, Sender
 from switchboard.transports.transport import Phrasing, PhrasingInPython
 from switchboard.transports.udp_datagrams import Sender as SocketSender
 from switchboard.transports.udp_sockets import bind_sockets
@@ -428,25 +427,3 @@ class PackedInbox:
     def next(self) -> Any:
         """The next frame."""
         return next_frame(self._inbox)
-
-
-@pytest.mark.parametrize(
-    ("standby", "router", "borrows"), [(False, 1, True), (True, 1, False), (True, 0, True)]
-)
-def test_a_router_that_may_be_declared_dead_borrows_nothing(
-    tmp_path: Path, standby: bool, router: int, borrows: bool
-) -> None:
-    """Beside another edge than the first one: what it sends has to pass edge-tx, which drops it then."""
-    hosts: Any = {
-        "alpha": {"address": "10.0.0.1", "components": ["edge", "router.0"]},
-        "beta": {"address": "10.0.0.2", "components": ["registrar", "translator", "journal"]},
-        "gamma": {"address": "10.0.0.3", "components": ["edge", "router.1"]},
-    }
-    settings = Settings(
-        data_dir=tmp_path, hosts=hosts, host=["alpha", "gamma"][router], routers=2, router_standby=standby
-    )
-    context = OwningContext()
-    sender = make_sender(settings, context, Endpoints(tmp_path), router)
-    assert (sender._borrower is not None) == borrows
-    sender.close()
-    context.destroy(linger=0)
