@@ -11,11 +11,15 @@ import pytest
 from bus.contexts import OwningContext
 from bus.inbox import bind_inbox, next_frame
 from flows import packed
+from workers.test_edge_stream import Edge as EdgeStreams
+from workers.test_edge_stream import request as message
+from workers.test_edge_stream import response
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.peer import Peer
 from switchboard.edge.arbiter import TICK_S
+from switchboard.edge.receivers import Receiver
 from switchboard.edge.terms import FILE, Term, label, load_terms, save_terms
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
@@ -229,3 +233,52 @@ def test_edge_tx_sends_what_bears_the_term_of_now(settings: Settings, context: B
 def test_without_standby_routers_there_are_no_terms(context: BusContext, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     assert fence_for(settings, context, "edge-tx.0") is None
+
+
+@pytest.fixture(params=[True, False], ids=["compiled", "reference"])
+def streams(settings: Settings, request: pytest.FixtureRequest) -> Iterator[EdgeStreams]:
+    """An edge-stream; each of its two routers is the other's standby router."""
+    edge = EdgeStreams(settings.data_dir, is_compiled=request.param)
+    yield edge
+    edge.close()
+
+
+def cast(edge: EdgeStreams, router: int, term: int, flow: bytes, raw: bytes) -> None:
+    """A router sends, in a term."""
+    frame = frames.pack("sip.send", [[flow, raw]])
+    labelled = label(router, term) + frame[len(frames.head("sip.send")) :]
+    edge.serve_until(lambda: edge.sender.send_frame(labelled))
+
+
+def test_edge_stream_writes_what_bears_the_term_of_now(streams: EdgeStreams) -> None:
+    phone = streams.connect()
+    phone.sendall(message())
+    flow = streams.items()[0][0]
+    cast(streams, 0, 7, flow, response(status="486 Busy"))
+    cast(streams, 0, 0, flow, response())
+    assert streams.got(phone, len(response())) == response()
+    assert streams.service.stats()["fenced"] == 1
+
+
+def test_what_a_dead_router_has_not_taken_goes_to_its_heir(streams: EdgeStreams) -> None:
+    """Also what another router would get by its Call-ID."""
+    streams.take_all()
+    phone = streams.connect()
+    phone.sendall(b"".join(message(call_id=str(number)) for number in range(8)))
+    streams.serve_until(
+        lambda: (
+            streams.service._receivers[0].put_count and sum(map(put_count, streams.service._receivers)) == 8
+        )
+    )
+    kept = streams.service._receivers[0].put_count
+    assert len(streams.heard("router.0")) <= kept
+    before = streams.service._receivers[1].put_count
+    streams.serve_until(lambda: streams.sender.send("routers.terms", [2, [[0, 9, 1], [1, 0, 1]], [0]]))
+    streams.serve_until(lambda: streams.service._receivers[1].put_count == before + kept)
+    assert streams.service._receivers[0].due_at() is None
+    phone.sendall(b"".join(message(call_id=f"late-{number}") for number in range(8)))
+    streams.serve_until(lambda: streams.service._receivers[1].put_count == before + kept + 8)
+
+
+def put_count(receiver: Receiver) -> int:
+    return receiver.put_count
