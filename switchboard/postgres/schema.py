@@ -5,6 +5,7 @@ has is in its table `alembic_version`. A program brings an earlier one up to its
 Alembic (0.5 s) is loaded only when there is something to do.
 """
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,12 @@ MIGRATING_S: Final = 600.0
 _LOCK: Final = 0x5357_4244
 """Of the server's advisory locks: who migrates has it, others wait as long as a statement may take, and come again."""
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic's context belongs to the process."""
+
 
 class LaterSchema(Exception):
-    """The database is of a later program; the text is for people."""
+    """The database is of a later program, or none of ours; the text is for people."""
 
 
 def ensure(connection: Connection, url: PostgresUrl) -> None:
@@ -55,17 +59,20 @@ def _is_ready(connection: Connection) -> bool:
 def _upgrade(url: PostgresUrl) -> None:
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
     from sqlalchemy import create_engine, exc, pool
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     engine = create_engine("postgresql+psycopg://", creator=lambda: _to_migrate(url), poolclass=pool.NullPool)
     try:
-        with engine.begin() as connection:
+        with _ONE_AT_A_TIME, engine.begin() as connection:
             config.attributes.update(connection=connection, schema=url.schema)
             command.upgrade(config, "head")
     except exc.DBAPIError as error:
         raise error.orig or error from error
+    except CommandError as error:
+        raise LaterSchema(f"its tables are of no revision that this program knows: {error}") from error
     finally:
         engine.dispose()
 

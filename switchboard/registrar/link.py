@@ -106,6 +106,8 @@ class Link:
             try:
                 pause_s = self.go_round()
             except RemoteError as error:
+                if self.is_up:  # what was confirmed last may be lost, and was not followed yet
+                    self._wanted += 1
                 self.error, self.is_up = error, False
                 self._looked.set()
                 self.wake()

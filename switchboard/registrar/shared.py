@@ -283,6 +283,11 @@ class SharedStore(SqliteStore):
         elif self._to_push and self._flight is None:
             self._push()
 
+    def give_up(self) -> None:
+        """As in `Store`: the location counts as away until it answers."""
+        if self._flight is not None and not self.writing.error:
+            self._fail(RemoteError("the location does not answer", errno.ETIMEDOUT))
+
     def _take(self, news: News) -> None:
         if isinstance(news, list):
             latest = {kept.user: kept for kept in news}

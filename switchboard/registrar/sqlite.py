@@ -384,6 +384,9 @@ class SqliteStore:
     def go_on(self) -> None:
         """As in `Store`: nobody else changes it."""
 
+    def give_up(self) -> None:
+        """As in `Store`: nobody else is waited for."""
+
     def take_changes(self) -> list[Change]:
         """As in `Store`."""
         return []

@@ -156,6 +156,9 @@ class Store(Protocol):
     def go_on(self) -> None:
         """Take over the next of what others have changed, some hundred users at most. Not within a batch."""
 
+    def give_up(self) -> None:
+        """What is Late has been waited for long enough: nothing can be changed for now."""
+
     def take_changes(self) -> list[Change]:
         """What has changed outside of the caller's batches, in order."""
 

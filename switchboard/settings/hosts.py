@@ -158,14 +158,15 @@ def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> 
 def standbys(places: Mapping[str, str], routers: int) -> dict[int, int]:
     """Which router takes over the calls of which: the next one by number on another host.
 
-    A router beside the first edge has none: that decides, and they end together.
+    A router beside an edge has none: what it sends on the sockets of that passes nobody who could fence it.
     """
     hosts = [places[f"{ROUTER}.{number}"] for number in range(routers)]
+    edges = {host for worker, host in places.items() if worker.startswith(f"{EDGE_WORKERS[0]}.")}
     found: dict[int, int] = {}
     for number, host in enumerate(hosts):
         others = (*range(number + 1, routers), *range(number))
         elsewhere = [other for other in others if hosts[other] != host]
-        if elsewhere and host != places[f"{EDGE_WORKERS[0]}.0"]:
+        if elsewhere and host not in edges:
             found[number] = elsewhere[0]
     return found
 

@@ -372,7 +372,7 @@ class Settings(BaseSettings):
         places = place(self.hosts, self.routers, self.edge_streams)
         if self.router_standby and not standbys(places, self.routers):
             raise ValueError(
-                "router_standby needs a router on another host than the first edge, and one on another host than that"
+                "router_standby needs a router on a host without edge, and one on another host than that"
             )
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(

@@ -57,6 +57,8 @@ GATHER_S = 0.04
 """From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
 PATIENCE_S = 0.05
 """A batch, and all else, waits this long for a shared location. A server that is well takes 1 to 5 ms."""
+AWAY_S = 1.0
+"""A location that takes longer is away: REGISTERs are refused until it answers."""
 _CHANGED = frames.head("location.changed")
 TELL_EVERY_S = 1.0
 """Between two announcements of the last change's number; expired bindings are looked for as often."""
@@ -131,6 +133,7 @@ class RegistrarService(Actor):
         self._frames: list[bytes] = []
         self._late: tuple[Late, list[bytes], list[bytes]] | None = None
         """A batch of which it is not known yet what became of it: its frames, and the answers if all is well."""
+        self._late_until = 0.0
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
         self._is_purging = False
@@ -209,7 +212,7 @@ class RegistrarService(Actor):
         try:
             change, items = self._answer_all(taken, now)
         except Late:
-            return  # `_go_on` answers them
+            return  # `_look_at_late` answers them
         except (
             NotWritten
         ):  # nothing of it has happened; what changes nothing is answered, and all else refused
@@ -229,8 +232,12 @@ class RegistrarService(Actor):
         self._sender.put_packed(len(items), b"".join(items))
         self._tell_edge()
 
-    def _go_on(self, late: Late, taken: list[bytes], items: list[bytes]) -> None:
-        """It is known what became of a batch, or the location is away: then that is not waited for."""
+    def _look_at_late(self, late: Late, taken: list[bytes], items: list[bytes]) -> None:
+        """Whether it is known what became of a batch, or the location is away: then that is not waited for."""
+        if not late.is_known and time.monotonic() >= self._late_until:
+            self._store.give_up()
+        if not (late.is_known or self._store.writing.error):
+            return
         self._late = None
         if late.users is None:
             self._take_back()
@@ -250,7 +257,7 @@ class RegistrarService(Actor):
         except Conflict as conflict:
             return Change(), self._repeat(rest_of(taken, items, conflict.users))
         except Late as late:
-            self._late = late, taken, items
+            self._late, self._late_until = (late, taken, items), now + AWAY_S
             raise
         return change, items
 
@@ -296,6 +303,8 @@ class RegistrarService(Actor):
         deadline = min(self._next_telling, self._next_purge, self._sender.due_at)
         if self._connections.is_waiting:
             deadline = min(deadline, self._next_unbinding)
+        if self._late:
+            deadline = min(deadline, self._late_until)
         if self._naming:
             deadline = min(deadline, self._next_naming)
         if self._cannot_write():
@@ -419,8 +428,8 @@ class RegistrarService(Actor):
         if self._store.is_waiting:
             self._store.go_on()
             self._publish()
-        if self._late and (self._late[0].is_known or self._store.writing.error):
-            self._go_on(*self._late)
+        if self._late:
+            self._look_at_late(*self._late)
         if self._frames and not self._late:
             self._take_registers(time.monotonic())
         if self._connections.is_waiting and (now := time.monotonic()) >= self._next_unbinding:

@@ -120,7 +120,7 @@ def test_no_answer_is_an_error_at_the_deadline(
     started = time.monotonic()
     with pytest.raises(RpcError, match=r"did not answer 'stats' within 0\.05 s"):
         call_rpc(at, "stats", timeout_s=0.05)
-    assert 0.04 < time.monotonic() - started < 1
+    assert 0.04 < time.monotonic() - started < LIMIT_S
 
 
 LIMIT_S = 10.0

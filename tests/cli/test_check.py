@@ -39,9 +39,14 @@ def test_settings_as_json(switchboard: Run) -> None:
         "postgresql://user:secret@h:x/d",
     ],
 )
-def test_no_password_of_a_location_is_shown(switchboard: Run, location: str) -> None:
-    for options in ((), ("--json",)):
-        done = switchboard("check", *options, LOCATION=location)
+def test_no_password_of_a_url_is_shown(switchboard: Run, location: str) -> None:
+    for options, key in (
+        ((), "LOCATION"),
+        (("--json",), "LOCATION"),
+        ((), "USERS"),
+        (("--json",), "USERS_STORE"),
+    ):
+        done = switchboard("check", *options, **{key: location})
         assert "…" in done.stdout + done.stderr
         assert "secret" not in done.stdout + done.stderr
 

@@ -51,6 +51,30 @@ def test_two_who_come_first_make_them_once(postgres: PostgresServer) -> None:
         ensure(connection, url)
 
 
+def test_two_databases_at_once(postgres: PostgresServer) -> None:
+    """As where registrations and users are in different ones."""
+    urls, failures = [url_of(postgres) for _ in range(3)], []
+    barrier = threading.Barrier(len(urls))
+
+    def start(url: PostgresUrl) -> None:
+        try:
+            with closing(connect(url)) as connection:
+                barrier.wait()
+                ensure(connection, url)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=start, args=(url,)) for url in urls]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert not failures
+    for url in urls:
+        with closing(connect(url)) as connection:
+            assert found_revision(connection) == REVISION
+
+
 def test_two_switchboards_in_one_database_are_kept_apart(postgres: PostgresServer) -> None:
     one = url_of(postgres)
     other = PostgresUrl(one.parameters, "north", None, one.shown)
@@ -70,6 +94,19 @@ def test_a_later_schema_is_left_alone(postgres: PostgresServer) -> None:
         ensure(connection, url)
         connection.execute("UPDATE alembic_version SET version_num = '9000'")
         with pytest.raises(LaterSchema, match="9000"):
+            ensure(connection, url)
+
+
+def test_tables_of_others_are_left_alone(postgres: PostgresServer) -> None:
+    url = url_of(postgres)
+    with closing(connect(url)) as connection:
+        connection.execute("CREATE SCHEMA switchboard")
+        connection.execute("CREATE TABLE users (name text)")
+        with pytest.raises(psycopg.errors.DuplicateTable, match="users"):
+            ensure(connection, url)
+        connection.execute("CREATE TABLE alembic_version (version_num text)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0000a')")
+        with pytest.raises(LaterSchema, match="0000a"):
             ensure(connection, url)
 
 

@@ -22,7 +22,7 @@ NODES = 3
 SLOTS = 16384
 TAKE_OVER_S = 90.0
 """A Sentinel that had no processor for two seconds does nothing for 30."""
-BACK_WITHIN_S = 2.0
+BACK_WITHIN_S = 10.0
 """Once the new server is there; the Sentinels may tell it a moment later."""
 
 

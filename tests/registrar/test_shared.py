@@ -2,11 +2,12 @@
 
 import errno
 import random
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
 import pytest
-from registrar.locations import HandLink, MemoryLocation, catch_up, hand_store, settle
+from registrar.locations import HandLink, MemoryLocation, await_true, catch_up, hand_store, settle, tend
 from registrar.registers import NOW_AT, Desk, register
 
 from switchboard.registrar import shared
@@ -313,6 +314,20 @@ def test_versions_of_users_who_are_gone_are_not_kept_for_ever(monkeypatch: pytes
     with pytest.raises(Conflict):
         put(store, "user0", ONE)
     put(store, "user0", ONE)
+
+
+def test_what_a_server_has_lost_as_it_went_away_is_put_back() -> None:
+    """The change was confirmed, and the thread that follows had not seen it: no gap in the log tells of the loss."""
+    location = MemoryLocation()
+    with closing(SharedStore(":memory:", location, location.clock)) as store:
+        tend(store, lambda: store._link.loads and not store.is_waiting)
+        put(store, "lukas", ONE)
+        location.fault = AWAY
+        await_true(lambda: not store._link.is_up)
+        with location.lock:
+            location.users, location.log = {}, []
+        location.fault = None
+        tend(store, lambda: "lukas" in location.users)
 
 
 def sent(desk: Desk, raw: bytes) -> Message:

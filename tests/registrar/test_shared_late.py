@@ -10,6 +10,7 @@ from registrar.test_shared import AWAY, ONE, OTHER, put
 
 from switchboard.registrar.shared import SharedStore
 from switchboard.registrar.store import Late
+from switchboard.storage.unusable import NotWritten
 
 PATIENCE_S = 0.01
 
@@ -100,6 +101,17 @@ def test_a_location_that_goes_away_over_it(location: MemoryLocation, store: Shar
     location.fault = None
     catch_up(store)
     assert not store.writing.error
+
+
+def test_who_has_waited_for_long_enough_gives_up(store: SharedStore) -> None:
+    late = put_late(store, "lukas")
+    store.give_up()
+    assert (late.is_known, store.writing.error) == (False, errno.ETIMEDOUT)
+    with pytest.raises(NotWritten, match="does not answer"):
+        put(store, "eva", ONE)
+    answer(store)
+    catch_up(store)
+    assert (store.bindings("lukas"), store.writing.error) == ([ONE], 0)
 
 
 def test_what_the_location_has_lost_is_put_back_without_waiting(

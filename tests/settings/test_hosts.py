@@ -113,7 +113,8 @@ def test_address_may_be_a_name() -> None:
         ((("edge",), ("router.0", "router.1"), ("router.2",)), {0: 2, 1: 2, 2: 0}),
         ((("edge",), ("router.0", "router.1")), {}),
         ((("edge", "router.0"), ("router.1",)), {1: 0}),
-        ((("edge", "router.0"), ("edge", "router.1")), {1: 0}),
+        ((("edge", "router.0"), ("edge", "router.1")), {}),
+        ((("edge", "router.0"), ("edge", "router.1"), ("router.2",)), {2: 0}),
         ((("edge", "router.0", "router.1"),), {}),
     ],
 )

@@ -167,5 +167,5 @@ def test_a_standby_router_is_on_another_host(tmp_path: Path) -> None:
     assert standbys_of(settings(tmp_path)) == {}
     assert standbys_of(settings(tmp_path, router_standby=True)) == {0: 1}
     hosts = {"alpha": {"address": "10.0.0.1", "components": [str(each) for each in Component]}}
-    with pytest.raises(ValueError, match="router_standby needs a router on another host"):
+    with pytest.raises(ValueError, match="router_standby needs a router on a host without edge"):
         Settings(data_dir=tmp_path, hosts=hosts, host="alpha", routers=2, router_standby=True)  # type: ignore[arg-type]

@@ -26,12 +26,12 @@ INIT_SYSTEM = (sys.executable, str(Path(__file__).with_name("init_system.py")))
 """Starts a parent again when it ends; honcho would end everything."""
 LISTENING = (20_000, 32_000)
 """Ports below those of the kernel's own choice."""
-START_S = 30.0
+START_S = 60.0
 """Within this all components are up, even on a busy machine."""
 STOP_S = 5.0
 """Within this everything has ended after SIGTERM."""
-PATIENCE_S = 10.0
-COMMAND_S = 20.0
+PATIENCE_S = 20.0
+COMMAND_S = 60.0
 POLL_S = 0.05
 
 Found = TypeVar("Found")

@@ -15,7 +15,7 @@ from system.sipmsg import Address, host_port
 
 Found = TypeVar("Found")
 
-PATIENCE_S = 4.0
+PATIENCE_S = 10.0
 """How long a phone waits for what must come."""
 QUIET_S = 0.3
 """How long silence has to last to count as silence."""

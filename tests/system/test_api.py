@@ -14,7 +14,7 @@ from system.harness import Switchboard, free_port, wait_until
 from system.tools import require_modules
 
 pytestmark = pytest.mark.system
-FUZZ_S = 45
+FUZZ_S = 20
 FUZZ_LIMIT_S = 150.0
 FUZZER = "from schemathesis.cli import schemathesis; schemathesis()"
 CONFIG = Path(__file__).with_name("schemathesis.toml")

@@ -135,7 +135,7 @@ def test_a_call_to_a_phone_that_is_gone(board: Switchboard, lukas: UserAgent, ne
     host, port = gone.address
     gone.close()
     invite = lukas.invite(gone.aor)
-    invite.expect(500, timeout_s=1)
+    invite.expect(500)
     told = account(board, invite.request.call_id, "failed")
     assert f"Nobody is at {host}:{port}, as the network says (ICMP)" in told
 
@@ -145,7 +145,8 @@ def test_the_ladder_of_a_call(board: Switchboard, lukas: UserAgent, lenka: UserA
     hang_up(call.caller, call.callee)
     account(board, call.call_id, "answered")
     drawn = board.cli("ladder", call.call_id).stdout
-    assert drawn.count("▶") + drawn.count("◀") == 13, drawn
+    rungs = "".join(line for line in drawn.splitlines() if "[again]" not in line)
+    assert rungs.count("▶") + rungs.count("◀") == 13, drawn
     told = json.loads(board.cli("ladder", "--json", call.call_id).stdout)
     invite = next(each for each in told["messages"][1:] if each["label"].startswith("INVITE"))
     assert {"Request-URI", "Via", "Record-Route", "Max-Forwards"} <= {

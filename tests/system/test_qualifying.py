@@ -40,7 +40,7 @@ def test_a_phone_that_answers_and_then_does_not(board: Switchboard, net: Net) ->
     lenka.expect("OPTIONS").reply(200)
     reach = wait_until(lambda: binding_of(board, lenka)["reach"], "the answer")
     assert reach["silent"] == 0
-    assert 0 < reach["latency_s"] < 4
+    assert reach["latency_s"] > 0
     assert reach["text"].endswith(" ms")
 
     root = f"{str(board.component('console')['address']).rstrip('/')}/api/v1"
