@@ -97,7 +97,11 @@ def test_each_pod_is_a_host_with_its_key() -> None:
     assert place(hosts, settings["routers"])
     sets = [each for each in documents() if each["kind"] == "StatefulSet"]
     pods = {f"{each['metadata']['name']}-{n}" for each in sets for n in range(each["spec"]["replicas"])}
-    assert pods == hosts.keys()
+    edges = {name for name, host in hosts.items() if "edge" in host.components}
+    assert pods == hosts.keys() - edges
+    (policy,) = [each for each in documents() if each["kind"] == "NetworkPolicy"]
+    let_in = {each["ipBlock"]["cidr"] for each in policy["spec"]["ingress"][0]["from"] if "ipBlock" in each}
+    assert let_in == {f"{hosts[name].address}/32" for name in edges}
     kustomization = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
     (keys,) = kustomization["secretGenerator"]
     named = {Path(each).name for each in keys["files"]} - {"auth.key_secret"}
@@ -123,3 +127,12 @@ def test_nftables_takes_the_firewall() -> None:
     require_tools("nft")
     require_root()
     told("unshare", "--net", "nft", "--check", "--file", str(DEPLOY / "nftables.conf"))
+
+
+def test_the_settings_of_three_hosts_are_some() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    (block,) = [each for each in text.split("```toml\n")[1:] if "after step 3" in each]
+    settings = tomllib.loads(block.partition("```")[0])
+    hosts = {name: HostSettings(**each) for name, each in settings["hosts"].items()}
+    places = place(hosts, settings["routers"])
+    assert {places[f"router.{number}"] for number in range(3)} == hosts.keys()
