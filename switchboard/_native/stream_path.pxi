@@ -367,13 +367,24 @@ cdef class StreamPath:
 
     cdef int _write(self, connection, bytes octets, double now) except -1:
         """As `StreamOutput` does it."""
+        if connection.ring is None:
+            return self._begin(connection, octets, now)
+        self._is_stirred = True
+        self._output.write(connection, octets, now)
+        return 0
+
+    def begin(self, connection, bytes octets not None, double now):
+        """As `StreamOutput.begin_in_python` does it."""
+        self._begin(connection, octets, now)
+
+    cdef int _begin(self, connection, bytes octets, double now) except -1:
         cdef Py_ssize_t size = PyBytes_GET_SIZE(octets), sent
         cdef uint64_t place = connection.written
         cdef Py_ssize_t ring
         cdef int fd
-        if connection.ring is not None or not PyList_GET_SIZE(self._free) or size > self._ring_octets:
+        if not PyList_GET_SIZE(self._free) or size > self._ring_octets:
             self._is_stirred = True
-            self._output.write(connection, octets, now)
+            self._output.begin_in_python(connection, octets, now)
             return 0
         ring, fd = self._free.pop(), connection.sock.fileno()
         self._rings.put(ring, connection.serial, connection.base, place, octets)

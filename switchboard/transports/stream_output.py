@@ -27,6 +27,8 @@ class StreamOutput:
     def __init__(self, table: StreamTable, end: Callable[[Connection, str], None]) -> None:
         self.stalled: dict[Connection, None] = {}
         self._table, self._states, self._end = table, table.states, end
+        self.begin: Callable[[Connection, bytes, float], object] = self.begin_in_python
+        """How to write on a connection for which nothing waits; the compiled twin has a faster way."""
         self._unwritten: dict[bytes, Unwritten] = {each.serial: each for each in table.unwritten()}
 
     def has_left(self, serial: bytes) -> bool:
@@ -66,7 +68,7 @@ class StreamOutput:
             connection, (connection.written if connection.ring is None else connection.end) + len(octets)
         )
         if connection.ring is None:
-            self._begin_to_write(connection, octets, now)
+            self.begin(connection, octets, now)
         elif not self._table.extend(connection.ring, connection.written, connection.end, octets):
             self._end(connection, UNREAD)
         else:
@@ -120,7 +122,8 @@ class StreamOutput:
             if now - connection.stalled_since > stalled_s:
                 self._end(connection, UNREAD)
 
-    def _begin_to_write(self, connection: Connection, octets: bytes, now: float) -> None:
+    def begin_in_python(self, connection: Connection, octets: bytes, now: float) -> None:
+        """Take a ring, in which the octets are as long as the kernel has not accepted them."""
         place = connection.written
         ring = self._table.take(connection.serial, connection.base, place, octets)
         while ring is None and self.stalled:

@@ -1,11 +1,12 @@
 """The keys of a connection whose handshake OpenSSL has made, for `tls_records.py`.
 
 OpenSSL tells its secrets in the format that Wireshark reads (`SSLContext.keylog_filename`). The file here is memory of
-our own (memfd_create(2)), has no name, and is emptied after each step of a handshake.
+our own (memfd_create(2)), has no name, and is erased after each step of a handshake.
 """
 
 import hmac
 import os
+import re
 import struct
 from functools import lru_cache
 from typing import Final
@@ -34,6 +35,10 @@ _SUITES = {
     "CHACHA20": Suite.CHACHA20_POLY1305,
 }
 
+_TOLD: Final = re.compile(
+    rb"^(CLIENT_RANDOM|(?:CLIENT|SERVER)_TRAFFIC_SECRET_0) ([0-9a-f]+) ([0-9a-f]+)$", re.MULTILINE
+)
+
 Secrets = dict[str, tuple[bytes, bytes]]
 """Label -> the client's random, and the secret."""
 
@@ -43,14 +48,21 @@ class KeyLog:
 
     def __init__(self) -> None:
         self._fd = os.memfd_create("switchboard-keys", os.MFD_CLOEXEC)
+        self._taken = 0
         self.path = f"/proc/self/fd/{self._fd}"
 
     def take(self) -> Secrets:
-        """Return what was told since the last call, and forget it."""
-        content = os.pread(self._fd, _LARGEST, 0)
+        """Return what was told since the last call, and erase it."""
+        content = os.pread(self._fd, _LARGEST, self._taken)
         if not content:
             return {}
-        os.ftruncate(self._fd, 0)
+        os.pwrite(
+            self._fd, bytes(len(content)), self._taken
+        )  # cheaper than to give the memory back each time
+        self._taken += len(content)
+        if self._taken > _LARGEST:
+            os.ftruncate(self._fd, 0)
+            self._taken = 0
         return parse_key_log(content)
 
     def close(self) -> None:
@@ -59,14 +71,12 @@ class KeyLog:
 
 
 def parse_key_log(content: bytes) -> Secrets:
-    """Return the secrets in a key log; what is none is left out."""
-    found: Secrets = {}
-    for line in content.decode("ascii", "replace").splitlines():
-        words = line.split()
-        if len(words) == 3 and not line.startswith("#"):
-            label, random, secret = words
-            found[label] = bytes.fromhex(random), bytes.fromhex(secret)
-    return found
+    """Return the secrets in a key log that a record layer needs; what is none is left out."""
+    return {
+        label.decode(): (bytes.fromhex(random.decode()), bytes.fromhex(secret.decode()))
+        for label, random, secret in _TOLD.findall(content)
+        if not len(random) % 2 | len(secret) % 2
+    }
 
 
 @lru_cache(maxsize=64)

@@ -141,7 +141,7 @@ class EdgeStream(Actor):
     def _make_fast_path(self) -> FastPath | None:
         if StreamPath is None:
             return None
-        return StreamPath(
+        path = StreamPath(
             self._instance,
             self._streams,
             self._link.table,
@@ -157,6 +157,8 @@ class EdgeStream(Actor):
             self._is_bypassed,
             self._settings.max_message_bytes,
         )
+        self._streams.parts.output.begin = path.begin
+        return path
 
     def _is_bypassed(self) -> bool:
         """Whether frames with messages are to come here: somebody wants to see them, or they have to wait."""

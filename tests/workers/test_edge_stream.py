@@ -81,6 +81,8 @@ class Edge:
         self.service.receive("sip.send", [list(item) for item in early], time.monotonic())
         if not self.is_compiled:
             self.service.fast_path = None
+            output = self.service._streams.parts.output
+            output.begin = output.begin_in_python
         self.loop = Loop(self.service, self.context, self.endpoints)
         self.sender = Peer(self.context, self.endpoints.inbox("edge-stream"))
         self.serve_until(self.service.is_ready)
