@@ -49,7 +49,7 @@ class Shipper:
         self._rotated: deque[SpoolFile] = deque()
         self._seen: frozenset[int] | None = None
         """Inodes of the rotated files that this round is about; None: another one is due."""
-        self._is_growing = False
+        self._is_growing = self._is_counted = False
         self._counts = Counts()
 
     @property
@@ -90,7 +90,11 @@ class Shipper:
         return self._ledger
 
     def _disconnect(self) -> None:
-        ledger, self._ledger, self._seen = self._ledger, None, None
+        ledger, self._ledger = self._ledger, None
+        self._now, self._seen = (
+            _UNKNOWN,
+            None,
+        )  # it may be another one that answers next, or as it was yesterday
         if ledger:
             ledger.close()
 
@@ -131,7 +135,7 @@ class Shipper:
 
     def _leave(self, file: SpoolFile) -> None:
         file.close()
-        self._file, self._now = None, _UNKNOWN
+        self._file, self._now, self._is_counted = None, _UNKNOWN, False
 
     def _ship_of(self, file: SpoolFile, ledger: Ledger) -> bool:
         is_final = self._is_final(file)  # before it is read
@@ -166,7 +170,8 @@ class Shipper:
         if found and found.is_finished and file.is_compressed:
             return False
         self._now = found if found and file.has(found.place) else Known(start, False)
-        if not is_begun:
+        if not self._is_counted:
+            self._is_counted = True
             self._counts.found(file.count_from(self._now.place.offset))
         return True
 
