@@ -48,7 +48,7 @@ class Shipper:
         self._now = _UNKNOWN
         self._rotated: deque[SpoolFile] = deque()
         self._seen: frozenset[int] | None = None
-        """Inodes of the files that this round is about; None: another one is due."""
+        """Inodes of the rotated files that this round is about; None: another one is due."""
         self._is_growing = False
         self._counts = Counts()
 
@@ -121,7 +121,7 @@ class Shipper:
         return self._file
 
     def _is_round_due(self, inode: int) -> bool:
-        """Whether there are files that this round does not know, but for the one with this inode."""
+        """Whether there are rotated files that this round does not know, but for the one with this inode."""
         found, seen = self._spool.inodes(), self._seen
         if seen is None or found - seen - {inode}:
             self._seen = found if not inode else None
@@ -138,6 +138,8 @@ class Shipper:
         if not self._find_place(file, ledger):
             if is_final:
                 self._leave(file)
+            else:
+                self._counts.all_is_shipped()
             return is_final
         now = self._now
         part = file.read(now.place)
@@ -153,7 +155,7 @@ class Shipper:
         return not self._is_growing or self._spool.has_left(file.inode) or self._is_round_due(file.inode)
 
     def _find_place(self, file: SpoolFile, ledger: Ledger) -> bool:
-        """Know from where to ship; False: the file has no whole line, or all of it is shipped for ever."""
+        """Know from where to ship; False: the file has no record, or all of it is shipped for ever."""
         is_begun = self._now.place.key != ""
         if is_begun and (file.is_compressed or file.has(self._now.place)):
             return True

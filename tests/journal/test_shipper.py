@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from journal.ledgers import AWAY, Crash, MemoryDatabase, Trouble
@@ -167,6 +167,26 @@ def test_a_rotated_file_that_is_damaged_is_named_and_left(site: Site, name: str)
     assert site.names()[-1] == "two"
     assert site.shipper.unreadable == 1
     assert name in site.warnings[0]
+
+
+def test_files_that_begin_with_the_same_odd_line_are_different_files(site: Site) -> None:
+    for number, name in enumerate(["one", "two"], 1):
+        site.path.write_bytes(b"torn\n" + line(name))
+        moved = site.rotate(number)
+        with gzip.open(f"{moved}.gz", "wb") as file:
+            file.write(moved.read_bytes())
+        moved.unlink()
+        site.ship()
+    assert site.names() == ["one", "two"]
+
+
+def test_a_file_that_is_rotated_between_two_looks_at_the_directory_is_shipped(site: Site) -> None:
+    site.path.with_name("cdr.jsonl.1").touch()
+    site.write("one")
+    site.shipper.step()
+    site.rotate(2)
+    site.ship()
+    assert site.names() == ["one"]
 
 
 def test_a_truncated_file_is_read_from_its_beginning(site: Site) -> None:
@@ -363,7 +383,9 @@ class ShippingUnderFire(RuleBasedStateMachine):
         self.directory.cleanup()
 
 
-ShippingUnderFire.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+ShippingUnderFire.TestCase.settings = settings(
+    max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+)
 TestShippingUnderFire = ShippingUnderFire.TestCase
 
 
