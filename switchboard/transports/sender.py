@@ -179,6 +179,7 @@ class Sender:
         """See whether the direct way is open, and which edges can be reached."""
         if isinstance(self._edge, EdgeTxOutboxes) and self._edge.look(now):
             self._edge.put_elsewhere()
+            self._streams.put_elsewhere()
         if self._borrower is not None and self._borrower.look(now):
             self._note_retried()
             sockets = self._borrower.sockets

@@ -123,7 +123,11 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
     hosts.lan.configure(ALPHA, f"address delete {SHARED}/24 dev eth0")
     hosts.lan.configure(GAMMA, f"address add {SHARED}/24 dev eth0")
     hosts.lan.configure(PHONES, "neighbour flush dev eth0")
-    wait_until(lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")), "what a router tells")
+    wait_until(
+        lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")),
+        "what a router tells",
+        START_S,
+    )
     callee.invite(over_tcp.aor).expect(480)
     over_tcp.close()
     again = calls[0].callee.start("INVITE")
@@ -150,6 +154,10 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
     wait_until(lambda: all(one["state"] == "up" for one in hosts.status(BETA).values()), "all up", START_S)
     caller.proxy = edge(hosts, ALPHA)
     caller.register().expect(200)
-    call = place_call(caller, callee)
-    assert routes_of(call) == [edge(hosts, ALPHA), edge(hosts, GAMMA)]
-    hang_up(call.caller, call.callee)
+
+    def is_back() -> bool:
+        call = place_call(caller, callee)
+        hang_up(call.caller, call.callee)
+        return routes_of(call) == [edge(hosts, ALPHA), edge(hosts, GAMMA)]
+
+    wait_until(is_back, "a call through the edge that is back", START_S)
