@@ -117,6 +117,7 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
     calls = [place_call(caller, callee) for _ in range(3)]
     over_tcp = StreamAgent(net, "otto", proxy=edge(hosts, ALPHA))
     over_tcp.register().expect(200)
+    connected = [place_call(over_tcp, callee) for _ in range(2)]
     shared = [place_call(peter, callee) for _ in range(2)]
     assert routes_of(shared[0]) == [(SHARED, PORT), edge(hosts, GAMMA)]
     hosts.boards[ALPHA].lose_power()
@@ -129,7 +130,14 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
         START_S,
     )
     callee.invite(over_tcp.aor).expect(480)
+    connected[0].callee.start("INFO").expect(430)
     over_tcp.close()
+    over_tcp.proxy = edge(hosts, GAMMA)
+    over_tcp.come_back()
+    hang_up(connected[0].caller, connected[0].callee)
+    bye = connected[1].callee.start("BYE")
+    over_tcp.expect("BYE").reply(200)
+    bye.expect(200)
     again = calls[0].callee.start("INVITE")
     incoming = calls[0].caller.expect("INVITE")
     assert incoming.request.source == edge(hosts, GAMMA)
@@ -161,3 +169,4 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
         return routes_of(call) == [edge(hosts, ALPHA), edge(hosts, GAMMA)]
 
     wait_until(is_back, "a call through the edge that is back", START_S)
+    over_tcp.close()
