@@ -49,13 +49,9 @@ def test_a_slow_statement_is_ended(connection: Connection) -> None:
     assert failing(connection, "SELECT pg_sleep(60)") == (errno.ETIMEDOUT, "no answer within 2 s")
 
 
-def test_a_server_that_hangs_is_given_up(
-    postgres: PostgresServer, url: PostgresUrl, connection: Connection
-) -> None:
+def test_a_server_that_hangs_is_given_up(postgres: PostgresServer, url: PostgresUrl) -> None:
     postgres.stop()
     try:
-        assert failing(connection, "SELECT 1") == (errno.ETIMEDOUT, "no answer within 2 s")
-        assert connection.closed
         assert why_not(url) == (errno.ETIMEDOUT, "no answer within 2 s")
     finally:
         postgres.go_on()
