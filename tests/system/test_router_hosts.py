@@ -19,7 +19,7 @@ pytestmark = pytest.mark.system
 ONE = {ALPHA: ("edge", "translator", "registrar", "journal"), BETA: ("router.0",)}
 TWO = {**ONE, GAMMA: ("router.1",)}
 CALLS = 8
-"""So many that each of two routers gets some, but for one time in 128."""
+"""So many that each of two routers gets some, nearly always."""
 OVER_S = 64 * T1_S + 30.0
 _ROUTER = re.compile(r"branch=z9hG4bKsb([0-9]+)\.")
 
@@ -96,14 +96,15 @@ def test_what_rang_and_was_up_when_a_host_was_added_goes_on(site: Site) -> None:
     outcomes = {call.invite.request.call_id: call.ways[n % 3]() for n, call in enumerate(site.ringing)}
     hang_up_all(site.up)
     outcomes |= dict.fromkeys((call.call_id for call in site.up), "answered")
-    records = {one["call_id"]: one["outcome"] for one in site.hosts.boards[ALPHA].wait_cdr(2 * CALLS)}
+    records = {one["call_id"]: one["outcome"] for one in site.hosts.boards[ALPHA].wait_cdr(2 * CALLS, OVER_S)}
     assert records == outcomes
     wait_until(lambda: site.routers() == {0, 1}, "calls at both", OVER_S)
 
 
 def test_one_that_is_drained_ends_what_it_has_and_may_be_stopped(site: Site) -> None:
     ringing, up = site.ring(), site.place()
-    assert {router_of(call) for call in ringing} == {0, 1}
+    while {router_of(call) for call in ringing} != {0, 1}:
+        ringing += site.ring(1)
     site.hosts.boards[BETA].cli("router", "drain", "1")
     site.wait_note("edge-rx.0", lambda notes: "router.1 is drained" in notes, "what the edge knows")
     wait_until(lambda: site.routers() == {0}, "calls at the other one only", OVER_S)
