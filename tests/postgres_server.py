@@ -38,11 +38,11 @@ def _programs() -> Path:
 
 
 def _as_owner(*command: object) -> list[str]:
-    """PostgreSQL does not run as root."""
-    words = [str(each) for each in command]
-    return (
-        ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *words] if _is_root() else words
-    )
+    """PostgreSQL does not run as root. It ends with the process that starts it, however that ends."""
+    words = ["setpriv", "--pdeathsig", "INT"]
+    if _is_root():
+        words += ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    return [*words, *map(str, command)]
 
 
 def _is_root() -> bool:

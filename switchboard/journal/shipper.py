@@ -39,18 +39,22 @@ class Shipper:
         """Lines without a record."""
         self.refused = 0
         """Records that the database cannot store."""
-        self.unreadable = 0
-        """Rotated files that cannot be read."""
         self._spool, self._switchboard = spool, switchboard
         self._connect, self._warn = connect, warn
         self._ledger: Ledger | None = None
         self._file: SpoolFile | None = None
         self._now = _UNKNOWN
         self._rotated: deque[SpoolFile] = deque()
+        self._unreadable: set[int] = set()
         self._seen: frozenset[int] | None = None
-        """Inodes of the files that this round is about; None: another one is due."""
-        self._is_growing = False
+        """Inodes of the rotated files that this round is about; None: another one is due."""
+        self._is_growing = self._is_counted = False
         self._counts = Counts()
+
+    @property
+    def unreadable(self) -> int:
+        """Rotated files that cannot be read."""
+        return len(self._unreadable)
 
     @property
     def waiting(self) -> int:
@@ -90,7 +94,9 @@ class Shipper:
         return self._ledger
 
     def _disconnect(self) -> None:
-        ledger, self._ledger, self._seen = self._ledger, None, None
+        ledger, self._ledger = self._ledger, None
+        # it may be another one that answers next, or as it was yesterday
+        self._now, self._seen = _UNKNOWN, None
         if ledger:
             ledger.close()
 
@@ -105,8 +111,9 @@ class Shipper:
             self._leave(file)
             if self._is_growing:
                 raise error if isinstance(error, OSError) else OSError(str(error)) from error
-            self.unreadable += 1
-            self._warn(f"{file.path} cannot be read: {error}. Its records are left out")
+            if file.inode not in self._unreadable:
+                self._unreadable.add(file.inode)
+                self._warn(f"{file.path} cannot be read: {error}. Its records are left out")
             return True
 
     def _open_next(self) -> SpoolFile | None:
@@ -121,7 +128,7 @@ class Shipper:
         return self._file
 
     def _is_round_due(self, inode: int) -> bool:
-        """Whether there are files that this round does not know, but for the one with this inode."""
+        """Whether there are rotated files that this round does not know, but for the one with this inode."""
         found, seen = self._spool.inodes(), self._seen
         if seen is None or found - seen - {inode}:
             self._seen = found if not inode else None
@@ -131,13 +138,15 @@ class Shipper:
 
     def _leave(self, file: SpoolFile) -> None:
         file.close()
-        self._file, self._now = None, _UNKNOWN
+        self._file, self._now, self._is_counted = None, _UNKNOWN, False
 
     def _ship_of(self, file: SpoolFile, ledger: Ledger) -> bool:
         is_final = self._is_final(file)  # before it is read
         if not self._find_place(file, ledger):
             if is_final:
                 self._leave(file)
+            else:
+                self._counts.all_is_shipped()
             return is_final
         now = self._now
         part = file.read(now.place)
@@ -153,7 +162,7 @@ class Shipper:
         return not self._is_growing or self._spool.has_left(file.inode) or self._is_round_due(file.inode)
 
     def _find_place(self, file: SpoolFile, ledger: Ledger) -> bool:
-        """Know from where to ship; False: the file has no whole line, or all of it is shipped for ever."""
+        """Know from where to ship; False: the file has no record, or all of it is shipped for ever."""
         is_begun = self._now.place.key != ""
         if is_begun and (file.is_compressed or file.has(self._now.place)):
             return True
@@ -164,7 +173,8 @@ class Shipper:
         if found and found.is_finished and file.is_compressed:
             return False
         self._now = found if found and file.has(found.place) else Known(start, False)
-        if not is_begun:
+        if not self._is_counted:
+            self._is_counted = True
             self._counts.found(file.count_from(self._now.place.offset))
         return True
 

@@ -4,6 +4,7 @@ import errno
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Final
 
 import structlog
@@ -81,13 +82,13 @@ class Shipping:
         return f"{records} in cdr.jsonl for {self._shown}: {words} (for {for_s:.0f} s now)"
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._turn()
-            self._stopped.wait(SHIP_EVERY_S)
-            if not self._problem:
-                self._stirred.wait(CHECK_EVERY_S)
-            self._stirred.clear()
-        self._shipper.close()
+        with closing(self._shipper):
+            while not self._stopped.is_set():
+                self._turn()
+                self._stopped.wait(SHIP_EVERY_S)
+                if not self._problem:
+                    self._stirred.wait(CHECK_EVERY_S)
+                self._stirred.clear()
 
     def _turn(self) -> None:
         """Ship all that is there."""
@@ -99,6 +100,9 @@ class Shipping:
             self._failed(error.number, str(error))
         except OSError as error:
             self._failed(error.errno or errno.EIO, f"cdr.jsonl cannot be read: {error}")
+        except Exception as error:
+            self._failed(errno.ENOTRECOVERABLE, f"shipping has ended by {error!r}: restart the journal")
+            raise
         else:
             self._worked()
 

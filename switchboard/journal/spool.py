@@ -1,8 +1,8 @@
 """cdr.jsonl as a spool: what of it, and of the files that it was rotated into, is to be shipped, part by part.
 
-Theory. A file is known by its *key*, the print of its first line, not by its name or inode. So it is the same file when
-it was rotated, compressed, copied to another disk or restored from a backup. A *place* in it says how much of it has
-been shipped, and has the print of what stands there. If something else stands there (the file was truncated, or
+Theory. A file is known by its *key*, the print of its first record, not by its name or inode. So it is the same file
+when it was rotated, compressed, copied to another disk or restored from a backup. A *place* in it says how much of it
+has been shipped, and has the print of what stands there. If something else stands there (the file was truncated, or
 edited), the place is of no use, and the file is read from its beginning: what is shipped twice makes no second row.
 """
 
@@ -13,8 +13,11 @@ import lzma
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Final, NamedTuple
+
+from switchboard.journal.record import parse_line
 
 PART_BYTES: Final = 160_000
 """About 450 lines."""
@@ -55,9 +58,12 @@ class SpoolFile:
         self.inode = status.st_ino
 
     def key(self) -> str:
-        """ "" while it has no whole line."""
-        first, newline, _ = self._read(0, _LINE_BYTES).partition(b"\n")
-        return _print_of(first) if newline or len(first) == _LINE_BYTES else ""
+        """Empty while it has no record. Other lines may stand in front, but not too many."""
+        octets = self._read(0, _LINE_BYTES)
+        for line in BytesIO(octets):
+            if line.endswith(b"\n") and parse_line(line):
+                return _print_of(line)
+        return _print_of(octets) if len(octets) == _LINE_BYTES else ""
 
     def start(self) -> Place:
         """Its beginning."""
@@ -132,12 +138,12 @@ class Spool:
         return False
 
     def inodes(self) -> frozenset[int]:
-        """Of all of them that have something. OSError of their directory."""
+        """Of the rotated files that have something. OSError of their directory."""
         return frozenset(status.st_ino for status, _ in self._files() if status.st_size)
 
     def rotated(self) -> Iterator[SpoolFile]:
         """Those that grow no more, oldest first, as far as they can be opened. OSError of their directory."""
-        aged = sorted((status.st_mtime_ns, path) for status, path in self._files() if path != self.path)
+        aged = sorted((status.st_mtime_ns, path) for status, path in self._files())
         for _, path in aged[-MAX_FILES:]:
             with suppress(OSError):
                 yield SpoolFile(path)
@@ -146,7 +152,7 @@ class Spool:
         name = self.path.name
         with os.scandir(self.path.parent) as entries:
             for each in entries:
-                if each.name == name or each.name.startswith((f"{name}.", f"{name}-")):
+                if each.name.startswith((f"{name}.", f"{name}-")):
                     with suppress(FileNotFoundError):
                         if each.is_file():
                             yield each.stat(), self.path.with_name(each.name)

@@ -17,8 +17,10 @@ from switchboard.postgres.url import PostgresUrl
 REVISION: Final = "0002"
 """The last one in `migrations/versions`."""
 MIGRATING_S: Final = 600.0
+WAIT_S: Final = 20.0
+"""For somebody else who migrates; three quarters of it."""
 _LOCK: Final = 0x5357_4244
-"""Of the server's advisory locks: who migrates has it, others wait as long as a statement may take, and come again."""
+"""Of the server's advisory locks: who migrates has it."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic's context belongs to the process."""
@@ -32,7 +34,7 @@ def ensure(connection: Connection, url: PostgresUrl) -> None:
     """See that the tables are there, and of our revision. LaterSchema, psycopg.Error, OSError."""
     if _is_ready(connection):
         return
-    with connect(url) as other:
+    with connect(url, WAIT_S) as other:
         other.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # until it is closed
         if not _is_ready(other):
             _upgrade(url)

@@ -4,6 +4,7 @@ The module needs psycopg, and is imported only where it is used.
 """
 
 import errno
+import select
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -27,6 +28,8 @@ class Session:
 
     def run(self, act: Callable[[Connection], T]) -> T:
         """What `act` makes of the connection. RemoteError, within some seconds; the connection is closed then."""
+        if self._connection is not None and _was_told(self._connection):
+            self.close()
         try:
             if self._connection is None:
                 self._connection = connect(self.url)
@@ -48,3 +51,12 @@ class Session:
         if connection is not None:
             with suppress(psycopg.Error, OSError):
                 connection.close()
+
+
+def _was_told(connection: Connection) -> bool:
+    """Whether something has come that nobody has asked for: nearly always the end of the connection."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -13,6 +13,15 @@ from switchboard.sip.dispatch import PING, PONG
 from switchboard.sip.scan import LARGEST
 from switchboard.transports.channel import Channel, ChannelError
 
+try:
+    from switchboard._native.wire import plain_size
+except ImportError:
+
+    def plain_size(octets: bytes) -> int:  # noqa: ARG001
+        """Return how long the message is that the octets begin with; 0 if it is not plain, which the twin knows."""
+        return 0
+
+
 BLANK: Final = b"\r\n\0 \t"
 """Octets between messages that mean nothing; some phones keep a path open with zeros."""
 HEAD_END: Final = b"\r\n\r\n"
@@ -89,8 +98,16 @@ class StreamFraming(Framing):
     def is_midway(self) -> bool:
         return bool(self._looked or self._size)
 
+    def feed(self, octets: bytes) -> list[bytes]:
+        is_fresh = not self._held and not self._broken and 0 < len(octets) <= self._limit
+        if is_fresh and plain_size(octets) == len(octets):
+            return [octets]
+        return super().feed(octets)
+
     def wrap(self, message: bytes) -> bytes:
         """Return the message with a Content-Length that says where it ends: as a datagram it may have none."""
+        if plain_size(message) == len(message):
+            return message
         head, mark, body = message.partition(HEAD_END)
         if not mark or not head:
             return message

@@ -296,8 +296,7 @@ class ConnectionKeeper:
     def _begin(self, number: int, link: socket.socket) -> None:
         stream = self._streams[number]
         if stream.link is not None:
-            with suppress(OSError, codec.CodecError):
-                self._hear(stream)  # what the process before has said last
+            self._hear_last(stream)
             self.watched.pop(stream.link.fileno(), None)
         self.watched[link.fileno()] = lambda: self._serve(number, lambda: self._hear(stream))
         self._serve(number, lambda: stream.begin(link))
@@ -311,9 +310,15 @@ class ConnectionKeeper:
             pass
         except (OSError, codec.CodecError):
             if stream.link is not None:
+                self._hear_last(stream)
                 self.watched.pop(stream.link.fileno(), None)
                 stream.link.close()
                 stream.link = None
+
+    def _hear_last(self, stream: KeptStream) -> None:
+        """Take what a process has said before it went."""
+        with suppress(OSError, codec.CodecError):
+            self._hear(stream)
 
     def _hear(self, stream: KeptStream) -> None:
         """Take what a process says. OSError: it is gone."""

@@ -42,7 +42,17 @@ TABLES: Final = "phrases.tables"
 _SEND, _TRANSLATE = frames.head("sip.send"), frames.head("sip.translate")
 _PLAIN = len(SENT)
 _HEAD_OF_SENT = codec.list_head(_PLAIN)
-Direct = tuple["RunSender", Phrasing, list[int]]
+
+
+class ThroughEdgeTx:
+    """In the place of sockets that are not here: it sends nothing, and so leaves everything to `Sender.send`."""
+
+    def send_run(self, count: int, items: bytes, phrasing: Phrasing, by_class: list[int]) -> None:
+        """Not sent."""
+
+
+_EDGE_TX: Final = ThroughEdgeTx()
+Direct = tuple["RunSender | ThroughEdgeTx", Phrasing, list[int]]
 """The arguments of `send_run` that are always the same, and whose it is."""
 
 
@@ -137,9 +147,9 @@ class Sender:
         self.put_packed(1, codec.pack(item))
 
     def flush_streams(self) -> bool:
-        """Send what `send` has left for edge-streams and other edges. False: one is away or full; try again."""
-        is_empty = self._streams.flush()
-        return self._edge.flush() and is_empty if self._edges else is_empty
+        """Send what `send` has left for other workers of the edge. False: one is away or full; try again."""
+        is_empty = not self._edge.waiting or self._edge.flush()
+        return self._streams.flush() and is_empty and not self.has_lost
 
     def flush(self) -> None:
         """Send all of it; in a moment, if a shorter way is about to open."""
@@ -179,6 +189,7 @@ class Sender:
         """See whether the direct way is open, and which edges can be reached."""
         if isinstance(self._edge, EdgeTxOutboxes) and self._edge.look(now):
             self._edge.put_elsewhere()
+            self._streams.put_elsewhere()
         if self._borrower is not None and self._borrower.look(now):
             self._note_retried()
             sockets = self._borrower.sockets
@@ -231,9 +242,11 @@ class Sender:
         return min([self._opens_at, *looks])
 
     def _find_direct(self) -> Direct | None:
-        if not self.is_direct or self._sockets is None or self._phrasing is None or self._tell is not None:
+        if self._way is Way.TRANSLATOR or self._phrasing is None or self._tell is not None:
             return None
-        batches = self._sockets.batches
+        if self._sockets is None:
+            return (_EDGE_TX, self._phrasing, self._by_class) if self._opens_at == math.inf else None
+        batches = self._sockets.batches if self.is_direct else None
         return None if batches is None else (batches, self._phrasing, self._by_class)
 
     def _flush_runs(self) -> None:
@@ -250,9 +263,11 @@ class Sender:
         self._runs.clear()
 
     def send(self, count: int, items: bytes) -> None:
-        """Send a run at once, on the direct way."""
-        assert self._sockets is not None
+        """Send a run at once on the direct way, or put it for edge-tx."""
         assert self._phrasing is not None
+        if self._sockets is None:
+            self._put_to_edge(self._translated(count, items))
+            return
         is_shown = bool(self._tell or (self.tap and self.tap.is_open))
         if is_shown and self._edges is None:
             self._show(b"".join((_TRANSLATE, codec.list_head(count), items)))

@@ -55,6 +55,13 @@ class StreamOutboxes:
                 self._acks[number].append((now, item))
         return left
 
+    def put_elsewhere(self) -> None:
+        """What waits for an edge that is away is lost, or another one makes the connection."""
+        for number, outbox in enumerate(self.outboxes):
+            if self._edges and number // self._edges.streams in self._edges.away:
+                for run in outbox.take_back():
+                    self.take_from((1, run) if isinstance(run, bytes) else run)
+
     def flush(self) -> bool:
         """Cast what waits. True: nothing waits any more."""
         is_empty = True

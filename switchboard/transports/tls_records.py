@@ -192,10 +192,11 @@ class Half(NamedTuple):
 
 def half_of_secret(suite: Suite, secret: bytes, number: int = 0) -> Half:
     """Return a half of TLS 1.3 by its traffic secret (RFC 8446 §7.3). ValueError."""
-    if len(secret) != _HASH_OCTETS[HASH[suite]]:
+    algorithm = HASH[suite]
+    if len(secret) != _HASH_OCTETS[algorithm]:
         raise ValueError("no traffic secret")
-    key = expand_label(secret, b"key", KEY_OCTETS[suite], HASH[suite])
-    iv = expand_label(secret, b"iv", _NONCE, HASH[suite])
+    key = expand_label(secret, b"key", KEY_OCTETS[suite], algorithm)
+    iv = expand_label(secret, b"iv", _NONCE, algorithm)
     return Half(Version.TLS13, suite, number, secret, key, iv)
 
 

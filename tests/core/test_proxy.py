@@ -363,7 +363,7 @@ def test_a_long_run_of_blanks_costs_no_time(board: Board) -> None:
 MESSAGE = request("INVITE", CALLEE, lines=(OUR_ROUTE, "Contact: <sip:lukas@10.0.0.11>"), body=b"v=0\r\n")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_no_datagram_breaks_the_proxy(data: st.DataObject) -> None:
     """Mutated requests and responses: no exception, and the next honest call goes through."""

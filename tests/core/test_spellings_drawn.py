@@ -44,7 +44,7 @@ spellings = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(spellings)
 def test_delivered_with_its_dialog_or_refused_before_anybody_rang(how: dict[str, object]) -> None:
     assert refused_or_complete(spelled(**how)) in (200, 400, 404)

@@ -19,6 +19,7 @@ from switchboard.core.overload import (
     PERSISTS_S,
     SOON_S,
     Overload,
+    read_stamp,
 )
 from switchboard.edge.admission import (
     AWAY_S,
@@ -30,6 +31,7 @@ from switchboard.edge.admission import (
     AdmissionControl,
     Backlog,
     Load,
+    Loads,
 )
 
 
@@ -268,3 +270,16 @@ def test_most_of_an_outbox_is_left_to_what_was_begun(outbox: PackedOutbox) -> No
     outbox.take_back()
     load.look(100.0)
     assert not overload.refuses(100.0, of_user=True)
+
+
+def test_the_stamps_of_one_edge_are_told_from_those_of_another(
+    outbox: PackedOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("switchboard.edge.admission._moment", lambda: 100.0)
+    loads = Loads([outbox], make_admission_control(), edge=3)
+    outbox.put(codec.pack("item"))
+    loads.stamp(1)
+    item, stamp = map(codec.unpack, outbox.take_back())
+    assert (item, read_stamp(stamp)) == ("item", (3, 100.0))
+    assert loads.take("router.0", stamp)
+    assert loads.stats() == {"router.0.lag_ms": 0.0}

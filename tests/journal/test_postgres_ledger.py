@@ -1,5 +1,6 @@
 """The contract of a ledger, with a real server; what it cannot store; its views."""
 
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -156,6 +157,28 @@ def test_a_server_that_cannot_be_written_is_told_in_words(database: Database) ->
             ledger.check()
         with pytest.raises(LedgerError, match="read-only"):
             ledger.ship([row_of()], HERE, START)
+
+
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION full_disk()
+"""
+
+
+def test_on_a_full_disk_rows_wait_and_none_is_left_out(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "cdr.jsonl").write_bytes(finished("one").to_line())
+    shipper = Shipper(Spool(tmp_path / "cdr.jsonl"), HERE, database.connect, print)
+    with closing(database.connect()), closing(shipper):
+        database.do(FULL)
+        with pytest.raises(LedgerError, match="its disk is full") as caught:
+            shipper.step()
+        assert (caught.value.number, shipper.waiting, shipper.refused) == (errno.ENOSPC, 1, 0)
+        database.do("DROP TRIGGER full_disk ON calls")
+        while shipper.step():
+            pass
+        assert database.do("SELECT call_id FROM calls") == [("one",)]
+        assert shipper.waiting == 0
 
 
 @pytest.mark.usefixtures("ledger")

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journal.ledgers import MemoryDatabase
+from journal.ledgers import MemoryDatabase, Trouble
 from journal.scripts import finished
 
 from switchboard.journal.shipper import Shipper
@@ -98,6 +98,19 @@ def test_what_was_left_out_is_told(path: Path, shipping: Shipping) -> None:
     assert shipping.notes() == [
         "lines or files of cdr.jsonl that postgresql://db lacks: 1 (the log has each)"
     ]
+
+
+def test_an_end_that_nobody_foresaw_is_told(
+    path: Path, database: MemoryDatabase, shipping: Shipping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", ended.append)
+    database.troubles = [Trouble(ZeroDivisionError("odd"), is_committed=False)]
+    write(path, shipping, finished("one").to_line())
+    shipping.start()
+    until(lambda: ended)
+    assert "shipping has ended by ZeroDivisionError('odd'): restart the journal" in shipping.notes()[0]
+    assert shipping.stats()[ERROR]
 
 
 def test_one_that_never_began_is_closed(shipping: Shipping) -> None:

@@ -47,16 +47,11 @@ def test_what_was_confirmed_is_on_disk_whatever_the_servers_default_is(
 
 def test_a_slow_statement_is_ended(connection: Connection) -> None:
     assert failing(connection, "SELECT pg_sleep(60)") == (errno.ETIMEDOUT, "no answer within 2 s")
-    assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_server_that_hangs_is_given_up(
-    postgres: PostgresServer, url: PostgresUrl, connection: Connection
-) -> None:
+def test_a_server_that_hangs_is_given_up(postgres: PostgresServer, url: PostgresUrl) -> None:
     postgres.stop()
     try:
-        assert failing(connection, "SELECT 1") == (errno.ETIMEDOUT, "no answer within 2 s")
-        assert connection.closed
         assert why_not(url) == (errno.ETIMEDOUT, "no answer within 2 s")
     finally:
         postgres.go_on()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from compiled import needs_compiled_core
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchboard.codec import CodecError, pack
@@ -69,6 +69,7 @@ def seen(table: UserTable | UserTableInPython, now_at: float) -> tuple[object, .
 
 
 @needs_compiled_core
+@settings(max_examples=40)
 @given(changes, st.floats(0, 500))
 def test_twins_hold_the_same(changes: Sequence[dict[str, list[Binding]]], now_at: float) -> None:
     tables = UserTable(), UserTableInPython()

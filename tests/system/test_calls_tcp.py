@@ -24,7 +24,7 @@ pytestmark = pytest.mark.system
 Make = Callable[[Net, str], UserAgent]
 MIXES = [(registered_on_stream, registered), (registered, registered_on_stream), (registered_on_stream,) * 2]
 IDS = ["tcp-udp", "udp-tcp", "tcp-tcp"]
-KILLS = 5
+KILLS = 3
 ANSWERED_S = STEADY_AGAIN_S = 20.0
 """On a machine that is busy with other things, too."""
 

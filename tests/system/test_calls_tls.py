@@ -14,7 +14,7 @@ from system.user_agent import UserAgent, registered
 
 pytestmark = pytest.mark.system
 
-KILLS = 10
+KILLS = 4
 
 
 class Board(Switchboard):
@@ -75,9 +75,9 @@ def test_killed_workers_lose_no_connection_and_no_message() -> None:
             more = [caller.ask("MESSAGE", callee.aor) for caller, callee in pairs]
             for _, callee in pairs:
                 for _ in range(2):
-                    callee.expect("MESSAGE", timeout_s=8.0).reply(200)
+                    callee.expect("MESSAGE", timeout_s=20.0).reply(200)
             for each in asked + more:
-                each.expect(200, timeout_s=8.0)
+                each.expect(200, timeout_s=20.0)
             wait_until(lambda n=kill + 1: is_steady(board, n), "a steady worker")  # type: ignore[misc]
         hang_up(call.caller, call.callee)
         assert not any(each.connection.is_closed for pair in pairs for each in pair)

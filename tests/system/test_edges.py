@@ -117,15 +117,27 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
     calls = [place_call(caller, callee) for _ in range(3)]
     over_tcp = StreamAgent(net, "otto", proxy=edge(hosts, ALPHA))
     over_tcp.register().expect(200)
+    connected = [place_call(over_tcp, callee) for _ in range(2)]
     shared = [place_call(peter, callee) for _ in range(2)]
     assert routes_of(shared[0]) == [(SHARED, PORT), edge(hosts, GAMMA)]
     hosts.boards[ALPHA].lose_power()
     hosts.lan.configure(ALPHA, f"address delete {SHARED}/24 dev eth0")
     hosts.lan.configure(GAMMA, f"address add {SHARED}/24 dev eth0")
     hosts.lan.configure(PHONES, "neighbour flush dev eth0")
-    wait_until(lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")), "what a router tells")
+    wait_until(
+        lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")),
+        "what a router tells",
+        START_S,
+    )
     callee.invite(over_tcp.aor).expect(480)
+    connected[0].callee.start("INFO").expect(430)
     over_tcp.close()
+    over_tcp.proxy = edge(hosts, GAMMA)
+    over_tcp.come_back()
+    hang_up(connected[0].caller, connected[0].callee)
+    bye = connected[1].callee.start("BYE")
+    over_tcp.expect("BYE").reply(200)
+    bye.expect(200)
     again = calls[0].callee.start("INVITE")
     incoming = calls[0].caller.expect("INVITE")
     assert incoming.request.source == edge(hosts, GAMMA)
@@ -150,6 +162,11 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
     wait_until(lambda: all(one["state"] == "up" for one in hosts.status(BETA).values()), "all up", START_S)
     caller.proxy = edge(hosts, ALPHA)
     caller.register().expect(200)
-    call = place_call(caller, callee)
-    assert routes_of(call) == [edge(hosts, ALPHA), edge(hosts, GAMMA)]
-    hang_up(call.caller, call.callee)
+
+    def is_back() -> bool:
+        call = place_call(caller, callee)
+        hang_up(call.caller, call.callee)
+        return routes_of(call) == [edge(hosts, ALPHA), edge(hosts, GAMMA)]
+
+    wait_until(is_back, "a call through the edge that is back", START_S)
+    over_tcp.close()

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from system.harness import wait_until
+from system.harness import START_S, wait_until
 from system.hosts import ALPHA, BETA, GAMMA, TWO_EDGES, Hosts
 from system.lan import Lan
 from system.linphone import Linphone
@@ -41,7 +41,9 @@ def test_a_call_outlives_the_host_of_its_callers_edge(hosts: Hosts, tmp_path: Pa
         lenka.wait_media(theirs)
         hosts.boards[ALPHA].lose_power()
         wait_until(
-            lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")), "what a router tells"
+            lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")),
+            "what a router tells",
+            START_S,
         )
         lenka.pause(theirs)
         lukas.wait_paused(ours)

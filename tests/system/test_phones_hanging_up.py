@@ -12,7 +12,7 @@ from system.baresip import Baresip
 from system.capture import Capture
 from system.harness import CallRecord, wait_until
 from system.lan import HUB
-from system.phone_lab import Lab, connect, place_call
+from system.phone_lab import Lab, connect, place_call, standing_lab
 from system.sipp import SCENARIOS
 from system.tools import require_tools
 
@@ -20,6 +20,14 @@ pytest_plugins = ["system.phone_fixtures"]
 pytestmark = [pytest.mark.system, pytest.mark.phones]
 
 INSIDE, PHONE = "192.168.5.1", "192.168.5.5"
+RING_S = 60
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Its phones ring until somebody hangs up."""
+    with standing_lab(tmp_path_factory.mktemp("phones"), {}, ring_s=RING_S) as lab:
+        yield lab
 
 
 def await_call(lab: Lab, wire: Capture, label: str) -> str:

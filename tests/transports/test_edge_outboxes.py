@@ -154,6 +154,22 @@ def test_a_sender_tells_what_is_lost(context: OwningContext, tmp_path: Path) -> 
     sender.close()
 
 
+def test_what_waits_for_a_connection_of_an_edge_that_goes_away_is_lost(
+    context: OwningContext, tmp_path: Path
+) -> None:
+    found = edges()
+    outboxes = StreamOutboxes(context, Endpoints(tmp_path), 4, found)
+    dialled = from_address(FIRST, transport=TCP)
+    for flow in (connected(1), connected(2), dialled):
+        outboxes.take_from((1, pack_sent(flow, REQUEST)))
+    assert sum(each.waiting for each in outboxes.outboxes[:2]) == 2
+    found.away = frozenset({0})
+    outboxes.put_elsewhere()
+    assert outboxes.lost == [(connected(1), REQUEST)]
+    assert [each.waiting for each in outboxes.outboxes[:2]] == [0, 0]
+    assert sum(each.waiting for each in outboxes.outboxes[2:]) == 2
+
+
 def test_streams_of_one_edge_are_found_as_before(context: OwningContext, tmp_path: Path) -> None:
     outboxes = StreamOutboxes(context, Endpoints(tmp_path), 2)
     item = pack_sent(connected(1), REQUEST)

@@ -17,6 +17,7 @@ from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.tap import Listener, topic_of
+from switchboard.phrases.translate import Translator
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.user_table import pack_users
 from switchboard.settings.model import Settings
@@ -133,6 +134,37 @@ def test_other_frames_are_the_workers(bench: Bench) -> None:
     assert path is not None
     for frame in (b"", frames.pack("location.changed", [1]), frames.pack("sip.undeliverable", [])):
         assert path.receive(frame, time.monotonic()) is None
+
+
+def test_a_plain_round_goes_through_edge_tx_where_no_sockets_are(
+    service: RouterService,  # noqa: F811
+    context: BusContext,
+    settings: Settings,  # noqa: F811
+) -> None:
+    """On another host than the edge's. What edge-tx does not take now is sent later."""
+    inbox = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-tx"))
+    ready(service, "edge-tx.0")
+    service.receive("phrases.tables", Translator("sk", {}).to_wire(), time.monotonic())
+    until = time.monotonic() + LIMIT_S
+    while service._sender.direct is None:
+        assert time.monotonic() < until, "the way through edge-tx never opened"
+        service.handle_timer(time.monotonic())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.2", 0))
+        bench = Bench(service, phone)
+        bench.register()
+        bench.end_rounds()
+        assert plain_round(bench, 1)
+        subject, items = next_frame(inbox)
+        assert (subject, [item[1].split(b" ")[0] for item in items]) == ("sip.send", [b"SIP/2.0", b"INVITE"])
+        assert bench.hears_nothing()
+        inbox.close(linger=0)
+        edge_tx = service.outboxes[1]
+        while edge_tx.peer.takes_frames:
+            assert time.monotonic() < until, "edge-tx is still there"
+        assert plain_round(bench, 2)
+        assert edge_tx.waiting == 2  # a 100, too
+        assert not service.fast_path.settle(time.monotonic() + 1.0), "the worker has to try again"  # type: ignore[union-attr]
 
 
 def test_while_nothing_was_lent_the_worker_sends(service: RouterService) -> None:  # noqa: F811

@@ -1,5 +1,6 @@
 import math
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ import zmq
 from bus.inbox import bind_inbox, next_frame
 from full_disk import file_limit
 from journal.scripts import CALLER, answered, bye, invite, item, ringing
+from redis_server import free_port
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
@@ -155,3 +157,22 @@ def test_other_casts_are_counted(service: JournalService) -> None:
     service.flush()
     stats = service.stats()
     assert (stats["bad_casts"], stats["malformed_events"], stats["acknowledgements_waiting"]) == (1, 1, 0)
+
+
+def test_records_are_written_while_their_database_is_away_and_it_is_told_how_many_wait(
+    context: BusContext, settings: Settings
+) -> None:
+    away = settings.model_copy(update={"journal": f"postgresql://user:secret@127.0.0.1:{free_port()}/calls"})
+    with closing(JournalService(away, context, 0)) as service:
+        tell(service, 1, *CALL)
+        flush_within(service, "commits_waiting")
+        assert len(list(read_records(settings.cdr_path))) == 1
+        until = time.monotonic() + 20.0
+        while not service.notes():
+            assert time.monotonic() < until, "nobody told that the database is away"
+            threading.Event().wait(0.01)
+        [note] = service.notes()
+        assert "in cdr.jsonl for postgresql://user:…@127.0.0.1" in note
+        assert "Connection refused" in note
+        assert service.stats()["records_to_ship"] >= 1  # it may have been counted while it was written
+        assert settings.journal_name_path.read_text().strip() == settings.here

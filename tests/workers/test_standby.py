@@ -43,6 +43,7 @@ Content-Length: 0
 
 """.replace("\n", "\r\n").encode()
 TAKEN_OVER = 1_800_000_000
+LEASE_OF_A_TEST_S = 3600.0
 Make = Callable[[str, int], RouterService]
 
 
@@ -96,6 +97,7 @@ def make(monkeypatch: pytest.MonkeyPatch, sent: list[tuple[str, bytes]]) -> Iter
                 host=host,
                 relay="open",
                 router_standby=True,
+                router_standby_after_s=LEASE_OF_A_TEST_S,
             )
             settings.run_dir.mkdir(parents=True, exist_ok=True)
             make_keys(settings.keys_path, hosts)
