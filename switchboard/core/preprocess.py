@@ -122,7 +122,7 @@ def preprocess(incoming: IncomingRequest, own: OwnDomains) -> Routing:
     request = incoming.message
     check_syntax(request)
     text = request.uri
-    if not incoming.is_in_dialog:  # there it is the other side's Contact
+    if own.takes_tel and not incoming.is_in_dialog:  # there it is the other side's Contact
         text = sip_of_tel(text, bracketed(incoming.source.local))
     uri, unreadable = _read_uri(text, own.is_secure)
     if unreadable and not incoming.is_in_dialog:
