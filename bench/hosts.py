@@ -33,9 +33,9 @@ from bench.speed.search import highest_rate
 from bench.speed.subjects import BESIDE, HOST, OURS_SETTINGS, Kind, Subject
 from switchboard.transports.lending import NAME
 
-SHARE = 0.1
+SHARE = 0.05
 """Of a core, for the router of each host."""
-START, FACTOR = 200, 2.0
+START, FACTOR = 100, 2.0
 EDGE = ("edge", "translator")
 REST = ("registrar", "router", "journal")
 app = typer.Typer(no_args_is_help=True)
