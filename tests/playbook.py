@@ -147,7 +147,15 @@ class Board:
         caps = Caps(self.replica, self.max_transactions, self.max_source_transactions, ())
         realm = REALM if self.authenticator else ""
         hosts = [HOST, "127.0.0.1"]
-        own = OwnDomains(hosts, ["pbx.example"], PORT, realm, self.transports, away=self.away)
+        own = OwnDomains(
+            hosts,
+            ["pbx.example"],
+            PORT,
+            realm,
+            self.transports,
+            away=self.away,
+            takes_tel=self.dial_plan is not None,
+        )
         trusted = Trusted(self.trusted)
         seals = DialogSeals(KEY)
         policy = TargetPolicy(

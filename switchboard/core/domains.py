@@ -23,6 +23,7 @@ class OwnDomains:
     All of them are names of one domain: a user registered under one is called under any. `realm`: what our
     users' credentials are for (§22.1), "" if nobody is asked for any. `transports`: those that are on, each with its
     port (`sip/flow.py`); UDP and TCP at `port` if nothing is said. `machine`: all addresses of the edge's machine.
+    `takes_tel`: whether `tel:` URIs are numbers of ours (`dial_plan.py`).
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class OwnDomains:
         transports: Mapping[int, int] | None = None,
         machine: Iterable[str] = (),
         away: Iterable[str] = (),
+        takes_tel: bool = False,
     ) -> None:
+        self.takes_tel = takes_tel
         self.realm = realm
         addresses = tuple(addresses)
         self.hosts = frozenset(map(canonical_host, (*addresses, *domains)))

@@ -121,7 +121,9 @@ def preprocess(incoming: IncomingRequest, own: OwnDomains) -> Routing:
     """Validate a request and work its Route off; `Refusal` or `ParseError` if it goes no further."""
     request = incoming.message
     check_syntax(request)
-    text = sip_of_tel(request.uri, bracketed(incoming.source.local))
+    text = request.uri
+    if own.takes_tel and not incoming.is_in_dialog:  # there it is the other side's Contact
+        text = sip_of_tel(text, bracketed(incoming.source.local))
     uri, unreadable = _read_uri(text, own.is_secure)
     if unreadable and not incoming.is_in_dialog:
         raise unreadable

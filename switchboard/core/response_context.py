@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from switchboard.auth.failures import Reason
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
-from switchboard.core.calls import session_expires_s
+from switchboard.core.call_notes import note, note_bye, note_success
 from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import Fields, NextHop, ProxyEffects, Question
 from switchboard.core.environment import Environment
@@ -31,8 +31,9 @@ from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
 from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import ServerTransaction
-from switchboard.core.target import Target, by_priority
+from switchboard.core.target import Target
 from switchboard.core.targets import redirected_targets
+from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
@@ -44,20 +45,18 @@ SPIRAL_TARGETS = 3
 """Targets of a request that comes back to us; fewer if it has less breadth left."""
 
 _RINGING = (180, 183)
-_REFRESHING = ("INVITE", "UPDATE")
-_RECORD_ROUTE = bytes((Header.RECORD_ROUTE,))
 _ANSWERED_ELSEWHERE = (b'SIP;cause=200;text="Call completed elsewhere"',)
 
 
 class ResponseContext:
     """Everything about one forwarded request: its branches, the targets still to try, what was sent back.
 
-    `edition` grows whenever `fixed` changes: with each group of branches, seldom after the first.
+    `edition` grows with each group of branches, seldom after the first.
     """
 
     __slots__ = (
-        "_answers", "_branches", "_cancelled", "_env", "_groups", "_led", "_rang", "_received", "_routing",
-        "_tried", "_unplanned", "edition", "server",
+        "_answers", "_branches", "_cancelled", "_edition", "_env", "_rang", "_received", "_routing", "_unplanned",
+        "_waiting", "server",
     )  # fmt: skip
 
     def __init__(
@@ -68,14 +67,17 @@ class ResponseContext:
         self.server = server
         self._routing = routing
         self._branches: list[Branch] = []
-        self._groups: list[list[Target]] = []
-        self._tried: set[str] = set()
-        self._led: dict[str, int] = {}  # which branch redirected to a target, by text
+        self._waiting = WaitingTargets()
         self._cancelled: bool | str = False  # the name of who did it, unless that is the caller
         self._rang = False
         self._answers: set[str] = set()
         self._unplanned: Final | None = None
-        self.edition = 1
+        self._edition = 0
+
+    @property
+    def edition(self) -> int:
+        """The number of changes of what `fixed` returns."""
+        return self._edition + self._waiting.edition
 
     def is_alive(self) -> bool:
         """Whether anything may still come of the forwarded requests."""
@@ -86,10 +88,8 @@ class ResponseContext:
 
     def fixed(self) -> Fields:
         """The request, the targets and the branches."""
-        groups = [[target.saved() for target in group] for group in self._groups]
         branches = [branch.fixed() for branch in self._branches]
-        led = list(self._led.items())
-        return self._received.saved(), self._routing.saved(), groups, list(self._tried), led, branches
+        return self._received.saved(), self._routing.saved(), *self._waiting.saved(), branches
 
     def changing(self) -> Fields:
         """What `restore` needs besides, in another process of this machine."""
@@ -239,28 +239,23 @@ class ResponseContext:
         must not multiply (RFC 5393 §3).
         """
         most = min(SPIRAL_TARGETS, self._routing.breadth) if self._received.passes else self._env.max_forks
-        limit = min(most, MAX_BREADTH)
-        fresh = [target for target in targets if target.text not in self._tried]
-        fresh = fresh[: max(0, limit - self._used())]
-        self._tried.update([target.text for target in fresh])
-        self._groups += by_priority(fresh)
-        self.edition += 1
-        return bool(fresh)
+        return self._waiting.add(targets, min(most, MAX_BREADTH) - self._used())
 
     def _used(self) -> int:
         """The number of places it was or will be sent to: its targets, and the fallbacks of some of them."""
-        return len(self._tried) + sum(
+        return self._waiting.known + sum(
             [_has_fallen_back(branch) + branch.has_moved for branch in self._branches]
         )
 
     def _settle(self, effects: ProxyEffects) -> None:
         """When no branch is pending: try the next group, or send the best response."""
         while not self._is_pending():
-            if not self._groups or (self._groups[0][0].is_spare and not self._have_all_failed()):
-                self._groups.clear()
+            waiting = self._waiting
+            if not waiting or (waiting.are_spare and not self._have_all_failed()):
+                waiting.clear()
                 self._send_best(effects)
                 return
-            self._start_group(self._groups.pop(0), effects)
+            self._start_group(waiting.take(self._routing.breadth), effects)
 
     def _is_pending(self) -> bool:
         for branch in self._branches:  # noqa: SIM110
@@ -274,17 +269,12 @@ class ResponseContext:
         return all(final.status == 408 or 500 <= final.status < 600 for final in finals)
 
     def _start_group(self, group: list[Target], effects: ProxyEffects) -> None:
-        """Nothing is pending: the group shares the whole breadth, and who finds no place comes next (RFC 5393)."""
-        breadth = self._routing.breadth
-        if len(group) > breadth:
-            self._groups.insert(0, group[breadth:])
-            group = group[:breadth]
+        """Nothing is pending: the group shares the whole breadth (RFC 5393)."""
         known = len(self._branches)
         for target in group:
-            branch = self._make_branch(target, breadth // len(group))
+            branch = self._make_branch(target, self._routing.breadth // len(group))
             if branch is not None:
                 self._branches.append(branch)
-        self.edition += 1
         for branch in self._branches[known:]:
             self._resolve(branch, effects)
 
@@ -359,7 +349,7 @@ class ResponseContext:
             flow, raw = env.large.move(branch.plan, flow, raw, identity, effects)
         method = self._received.method
         branch.client = env.layer.open_client(identity, method, flow, raw, branch, effects)
-        self.edition += 1
+        self._edition += 1
         if method == "INVITE":
             branch.watch(effects.now)
         branch.watch_hop(effects.now)
@@ -393,7 +383,7 @@ class ResponseContext:
     def _succeed(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
-            self._note_success(response, effects)
+            note_success(self._received, self.server.age_s(effects.now), response, effects)
         if self._received.begins_call:  # a repeated one, too: its ACK was lost
             target = answering_target(response, branch.plan.target)
             self._env.unconfirmed.await_ack(self._received.message, target, effects.now)
@@ -406,14 +396,11 @@ class ResponseContext:
         elif self._env.recurse and not self._cancelled and branch.final and not branch.given_up:
             targets = redirected_targets(response, self._env.policy, effects.at)
             branch.redirected = self._add(targets)
-            place = self._branches.index(branch)
-            self._led.update((target.text, place) for target in targets if target.text not in self._led)
+            self._waiting.note_leader(self._branches.index(branch), targets)
         self._settle(effects)
 
     def _cancel_rest(self, effects: ProxyEffects, reasons: Sequence[bytes] = ()) -> None:
-        if self._groups:
-            self._groups.clear()
-            self.edition += 1
+        self._waiting.clear()
         for branch in self._branches:
             branch.cancel(effects, reasons)
 
@@ -426,8 +413,8 @@ class ResponseContext:
             self._answer_ourselves(chosen.status, effects)
             return
         by = self._canceller if self._cancelled and chosen.status == 487 else "callee"
-        self._note(effects, "failed", chosen.status, by)
-        self._note_bye(chosen.status, effects)
+        note(self._received, effects, "failed", chosen.status, by)
+        note_bye(self._received, self.server.age_s(effects.now), chosen.status, effects)
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), effects)
 
     @property
@@ -437,9 +424,7 @@ class ResponseContext:
     def _candidates(self) -> list[Final]:
         """The finals to choose from: a redirection only if nothing was sent to where it leads (§16.7 step 4)."""
         followed = {
-            self._led[branch.plan.target.text]
-            for branch in self._branches
-            if branch.client is not None and branch.plan.target.text in self._led
+            self._waiting.leader(each.plan.target) for each in self._branches if each.client is not None
         }
         return [
             branch.final
@@ -453,7 +438,7 @@ class ResponseContext:
 
     def _answer_ourselves(self, status: int, effects: ProxyEffects) -> None:
         """Send a final of our own: 500 in place of a 503, nothing in place of a 408 that must not pass."""
-        self._note_bye(status, effects)
+        note_bye(self._received, self.server.age_s(effects.now), status, effects)
         if self._received.method == "REGISTER":
             self._env.policy.note_elsewhere(self._received, Reason.UNREACHED_DOMAIN)
         if self._cancelled:
@@ -462,7 +447,7 @@ class ResponseContext:
             status = 500
         elif self._must_not_pass(status):
             return
-        self._note(effects, "failed", status, self._canceller if self._cancelled else "switchboard")
+        note(self._received, effects, "failed", status, self._canceller if self._cancelled else "switchboard")
         request, top_via = self._received.message, self._received.completed_via
         raw = build_response(request, status, "", self._env.make_tag(), (), top_via)
         self.server.respond(status, raw, effects)
@@ -482,34 +467,7 @@ class ResponseContext:
     def _note_ringing(self, status: int, effects: ProxyEffects) -> None:
         if status in _RINGING and not self._rang:
             self._rang = True
-            self._note(effects, "ringing")
-
-    def _note_success(self, response: Message, effects: ProxyEffects) -> None:
-        """A 2xx: to the INVITE of a call, to a BYE, or to what refreshes its session (RFC 4028 §8)."""
-        incoming = self._received
-        if incoming.is_in_dialog:
-            self._note_bye(response.status, effects)
-            if incoming.method in _REFRESHING:
-                tags = incoming.message.from_tag, incoming.message.to_tag
-                effects.events.append(
-                    incoming.event("refreshed", effects.at, *tags, session_expires_s(response))
-                )
-        elif incoming.begins_call:
-            session_s, record_routed = session_expires_s(response), _RECORD_ROUTE in response.numbers
-            details = response.to_tag, response.status, session_s, record_routed
-            effects.events.append(incoming.event("answered", effects.at, *details))
-
-    def _note_bye(self, status: int, effects: ProxyEffects) -> None:
-        """The final of a BYE, as the other side gave it: the caller hears 500 for 503, and no 408."""
-        incoming = self._received
-        if incoming.method == "BYE" and incoming.is_in_dialog:
-            came_at = effects.at - self.server.age_s(effects.now)
-            tags = incoming.message.from_tag, incoming.message.to_tag
-            effects.events.append(incoming.event("bye", came_at, *tags, status))
-
-    def _note(self, effects: ProxyEffects, kind: str, *details: object) -> None:
-        if self._received.begins_call:
-            effects.events.append(self._received.event(kind, effects.at, *details))
+            note(self._received, effects, "ringing")
 
 
 def _has_fallen_back(branch: Branch) -> bool:
@@ -526,13 +484,11 @@ def restore_context(
     env: Environment, server: ServerTransaction, fixed: Fields, changing: Fields, now: float
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
-    request, routing, groups, tried, led, branches = fixed
+    request, routing, *waiting, branches = fixed
     cancelled, rang, answers, changed = changing
     incoming = IncomingRequest.restore(request, env.policy.own)
     context = ResponseContext(env, incoming, server, Routing.restore(routing))
-    context._groups = [[Target.restore(target) for target in group] for group in groups]
-    context._tried, context._answers = set(tried), set(answers)
-    context._led = dict(led)
+    context._waiting, context._answers = WaitingTargets.restore(*waiting), set(answers)
     context._cancelled, context._rang = cancelled, rang
     for branch, change in zip(branches, changed, strict=True):
         context._branches.append(restore_branch(context, env.layer, branch, change, now))

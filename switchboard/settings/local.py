@@ -126,7 +126,14 @@ def own_domains(settings: Settings, away: Collection[int] = ()) -> OwnDomains:
     machine = [str(each.ip) for place in places for each in place.machine]
     addresses = own_addresses(settings)
     return OwnDomains(
-        addresses, settings.domains, settings.sip_port, realm, transports, machine, gone if left else ()
+        addresses,
+        settings.domains,
+        settings.sip_port,
+        realm,
+        transports,
+        machine,
+        gone if left else (),
+        takes_tel=settings.make_dial_plan() is not None,
     )
 
 
