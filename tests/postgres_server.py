@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -100,18 +100,21 @@ class PostgresServer:
     def kill(self) -> None:
         """By SIGKILL, with all its processes."""
         if self.process.poll() is None:
-            for each in self._processes():
-                os.kill(each, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
         """It answers nobody any more, but the system still takes packets for it; see `go_on`."""
-        for each in self._processes():
-            os.kill(each, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """A session may end meanwhile."""
         for each in self._processes():
-            os.kill(each, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(each, number)
 
     def _processes(self) -> list[int]:
         """The server's first, then those of its sessions, each of which has a session of the system's of its own."""
