@@ -3,19 +3,17 @@
 python -m bench.hosts cost            CPU per call of one host (Unix sockets) and of two (tcp with CURVE: edge and
                                       translator | registrar, router, journal), in turn
     --rate N  --rounds N
-python -m bench.hosts carry           the highest rate with one host for routers, and with two, each of which may use
-                                      SHARE of a core
-    --trial S
+python -m bench.hosts carry           what a router costs on the only host for routers, and on each of two
+    --rate N  --rounds N
 
-All hosts are on this machine. So two hosts for routers are compared with one by what they carry when the processes of
-each have a part of a core only, which nothing else on the machine limits.
+All hosts are on this machine, so two hosts for routers cannot carry more than one here. They are compared by what
+their routers cost at the same rate of each: what a host would carry with its cores.
 """
 
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -27,15 +25,10 @@ from system.harness import START_S, Switchboard, free_port, wait_until
 from system.hosts import HostBoard
 
 from bench.speed.namespace import enter_own_network
-from bench.speed.quota import limited
 from bench.speed.run import Plan, Run, prepare, run
-from bench.speed.search import highest_rate
 from bench.speed.subjects import BESIDE, HOST, OURS_SETTINGS, Kind, Subject
 from switchboard.transports.lending import NAME
 
-SHARE = 0.05
-"""Of a core, for the router of each host."""
-START, FACTOR = 100, 2.0
 EDGE = ("edge", "translator")
 REST = ("registrar", "router", "journal")
 app = typer.Typer(no_args_is_help=True)
@@ -133,23 +126,28 @@ def _describe(measured: Run, processes: Mapping[int, str]) -> str:
 
 
 @app.command()
-def carry(trial: Annotated[float, typer.Option()] = 3.0) -> None:
-    """Search the highest rate with one host for routers, and with two."""
-    one, two = (highest_rate(partial(_carries, count, trial), START, FACTOR) for count in (1, 2))
+def carry(rate: Annotated[int, typer.Option()] = 700, rounds: Annotated[int, typer.Option()] = 3) -> None:
+    """Compare what a router costs on the only host for routers, and on each of two, at the same rate of each."""
+    found: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for count, each in found.items():
+            each.append(_router_us(count, rate))
+            typer.echo(f"{count} of {rate} calls/s each: {each[-1]:.0f} µs of a router for each of its calls")
+    one, two = (median(each) for each in found.values())
     typer.echo(
-        f"{one} calls/s with one host, {two} with two: {two / one:.2f} times" if one else "none carries any"
+        f"{one:.0f} µs with one host, {two:.0f} with two: two carry {2 * one / two:.2f} times what one does"
     )
 
 
-def _carries(count: int, trial_s: float, rate: int) -> bool:
+def _router_us(count: int, rate: int) -> float:
+    """CPU of a router for each call that it has, where `count` hosts have a router each, at `rate` calls/s of each."""
     places = [(*EDGE, "registrar", "journal"), *((f"router.{number}",) for number in range(count))]
+    plan = Plan(count * rate, warm_s=1.0, window_s=4.0)
     with on_hosts(places, count) as subject:
-        prepare(subject, Plan(rate).users)
+        prepare(subject, plan.users)
         routers = [pid for pid, name in subject.processes().items() if name.startswith("router.")]
-        with limited(routers, SHARE):
-            measured = run(subject, Plan(rate, warm_s=1.0, window_s=trial_s))
-    typer.echo(f"{count} at {rate}/s: {measured.failure or 'carried'}")
-    return not measured.failure
+        measured = run(subject, plan)
+    return 1e6 * sum(measured.cost[pid].cpu_s for pid in routers) / measured.calls
 
 
 if __name__ == "__main__":
