@@ -23,7 +23,7 @@ from switchboard.storage.unusable import NotWritten
 ONE = Binding("sip:lukas@10.0.0.9", 1.0, NOW_AT + 3600, call_id="call-1", cseq=1)
 OTHER = Binding("sip:lukas@10.0.0.8", 1.0, NOW_AT + 1800, call_id="call-2", cseq=1)
 AWAY = RemoteError("redis://far: Connection refused", errno.ECONNREFUSED)
-INTERLEAVINGS = 3_000
+INTERLEAVINGS = 10_000
 
 
 def put(store: SqliteStore, user: str, *bindings: Binding) -> None:
