@@ -21,7 +21,7 @@ def migrate(source: Source, target: Target, as_json: JsonOption = False) -> None
     """
     from switchboard.cli.migrate_location import contents_of, move
     from switchboard.cli.migrate_records import is_about_records, move_records
-    from switchboard.postgres.url import shown_of
+    from switchboard.storage.server_url import shown_of
 
     settings = settings_or_exit()
     if is_about_records(source, target):

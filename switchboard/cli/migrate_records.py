@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from switchboard.cli.output import MISUSED, fail, print_json, progress, say
 from switchboard.cli.running import answers
-from switchboard.journal.ledger import LedgerError
 from switchboard.journal.moving import Step, into_file, into_table
 from switchboard.journal.shipper import UNREADABLE
 from switchboard.journal.spool import PART_BYTES
@@ -16,6 +15,7 @@ from switchboard.settings.journal import name_of
 from switchboard.settings.location import check_postgres
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.site import endpoints_of
+from switchboard.storage.unusable import RemoteError
 
 if TYPE_CHECKING:
     from switchboard.journal.postgres_ledger import PostgresLedger
@@ -44,7 +44,7 @@ def move_records(settings: Settings, source: str, target: str, as_json: bool) ->
         _tell(total, as_json)
     except (SettingsError, ValueError) as error:
         fail(str(error), MISUSED)
-    except LedgerError as error:
+    except RemoteError as error:
         fail(f"{url.shown} cannot be used: {error}. Run it again: nothing comes twice.")
     except UNREADABLE as error:
         fail(f"{target if is_postgres(source) else source}: {error}. Run it again: nothing comes twice.")

@@ -1,12 +1,13 @@
 """What every response context of one router shares."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from switchboard.core.authorization import Admission
 from switchboard.core.calls import Unconfirmed
 from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Question
-from switchboard.core.forwarding import LARGEST_SENT, Plan, is_sendable
+from switchboard.core.forwarding import LARGEST_SENT, Plan, is_sendable, literal_hop
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches, Numbering
 from switchboard.core.next_hops import NextHops
@@ -17,6 +18,7 @@ from switchboard.sip.respond import Hop
 from switchboard.sip.stateless import StatelessAnswers
 
 _new = tuple.__new__
+T = TypeVar("T")
 OnResolved = Callable[[Sequence[NextHop], ProxyEffects], None]
 
 
@@ -101,11 +103,6 @@ class Environment:
         """Return how what is planned leaves to one of the places where its name leads; None if it cannot."""
         return self._flow_to((hop.host, hop.port), plan.target.local, hop.transport)
 
-    def flow_among(self, plan: Plan, hops: Sequence[NextHop], now: float) -> Flow | None:
-        """Return how what is planned leaves to the first of `hops` that it can, or where else it may go."""
-        ways = (self.flow_to(plan, hop) for hop in self.next_hops.in_order(hops, now))
-        return next((flow for flow in ways if flow), None) or self.flow_for(plan, None)
-
     def flow_after(self, plan: Plan, tried: Flow | None) -> Flow | None:
         """Return how else what is planned may leave, as nobody got it over `tried`; None if there is no other way."""
         if not plan.target.flows:
@@ -131,6 +128,29 @@ class Environment:
         if not (local and own.may_send_from(local, self.port)):
             local = self.source_address(hop[0])
         return _new(Flow, (transport, local, *hop, b"")) if local else None
+
+    def with_flow(
+        self, plan: Plan, asker: str, then: Callable[[Flow | None, ProxyEffects], T], effects: ProxyEffects
+    ) -> T | None:
+        """Call `then` with the flow by which what is planned leaves; later, and return None, if a name leads there.
+
+        The first place that can be sent to is taken: for what is tried once. `asker` as in `Question`.
+        """
+        hop = literal_hop(plan.hop)
+        if hop is not None:
+            return then(self.flow_for(plan, hop), effects)
+        self.ask(Question(plan.hop, asker), partial(self._among, plan, then), effects)
+        return None
+
+    def _among(
+        self,
+        plan: Plan,
+        then: Callable[[Flow | None, ProxyEffects], object],
+        hops: Sequence[NextHop],
+        effects: ProxyEffects,
+    ) -> None:
+        ways = (self.flow_to(plan, hop) for hop in self.next_hops.in_order(hops, effects.now))
+        then(next((flow for flow in ways if flow), None) or self.flow_for(plan, None), effects)
 
     def ask(self, question: Question, then: OnResolved, effects: ProxyEffects) -> None:
         """Call `then` with the hops for a look-up, which is no `literal_hop`, when the answer is here."""

@@ -11,15 +11,14 @@ journal. A ringing call ends as if its caller had sent a CANCEL: the response co
 server transaction sends the 487.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import CallEvent, NextHop, ProxyEffects, Question
+from switchboard.core.commands import CallEvent, ProxyEffects
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
-from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
+from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, plan
 from switchboard.core.preprocess import Routing, preprocess, take_own_routes
 from switchboard.core.refusal import Refusal
 from switchboard.core.request import IncomingRequest
@@ -59,12 +58,8 @@ def hang_up(env: Environment, bye: Message, effects: ProxyEffects) -> str:
         found = plan(routing, env.policy.select(incoming, routing, effects.at)[0], env.policy.own)
     except (ParseError, Refusal) as error:
         return f"there is no way to it ({error.status})"
-    hop = literal_hop(found.hop)
-    if hop is not None:
-        return _send(env, incoming, found, routing, env.flow_for(found, hop), effects)
-    then = partial(_send_among, env, incoming, found, routing)
-    env.ask(Question(found.hop, incoming.source.host), then, effects)
-    return ""
+    send = partial(_send, env, incoming, found, routing)
+    return env.with_flow(found, incoming.source.host, send, effects) or ""
 
 
 def note_end(client: ClientTransaction, status: int, effects: ProxyEffects) -> None:
@@ -89,18 +84,6 @@ def _routing_of(incoming: IncomingRequest, env: Environment, at: float) -> Routi
     incoming.source = sides[1].flow
     follow(env.policy, incoming, routing, at)
     return routing if routing.is_led else None
-
-
-def _send_among(
-    env: Environment,
-    incoming: IncomingRequest,
-    found: Plan,
-    routing: Routing,
-    hops: Sequence[NextHop],
-    effects: ProxyEffects,
-) -> None:
-    """The answer of the resolver came too late to tell the operator."""
-    _send(env, incoming, found, routing, env.flow_among(found, hops, effects.now), effects)
 
 
 def _send(

@@ -10,10 +10,10 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Question, Reader
+from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Reader
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
-from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, literal_hop, plan
+from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, plan
 from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
 from switchboard.core.large_requests import LargeRequests
 from switchboard.core.limits import check_passed, send_away
@@ -267,28 +267,11 @@ class Proxy:
         except (Refusal, ParseError):
             self.counters["stray_acks"] += 1
         else:
-            self._pass_on(incoming, found, routing, effects)
-
-    def _pass_on(
-        self, incoming: IncomingRequest, found: Plan, routing: Routing, effects: ProxyEffects
-    ) -> None:
-        hop = literal_hop(found.hop)
-        if hop is not None:
-            self._send_ack(incoming, found, routing, self.env.flow_for(found, hop), effects)
-        else:
-            question = Question(found.hop, routing.user or incoming.source.host)
-            self.env.ask(question, partial(self._send_ack_among, incoming, found, routing), effects)
-
-    def _send_ack_among(
-        self,
-        incoming: IncomingRequest,
-        found: Plan,
-        routing: Routing,
-        hops: Sequence[NextHop],
-        effects: ProxyEffects,
-    ) -> None:
-        flow = self.env.flow_among(found, hops, effects.now)
-        self._send_ack(incoming, found, routing, flow, effects)
+            send, asker = (
+                partial(self._send_ack, incoming, found, routing),
+                routing.user or incoming.source.host,
+            )
+            self.env.with_flow(found, asker, send, effects)
 
     def _send_ack(
         self,

@@ -13,9 +13,9 @@ from math import ceil
 from typing import Final
 from zlib import crc32
 
-from switchboard.core.commands import NextHop, ProxyEffects, Question
+from switchboard.core.commands import ProxyEffects
 from switchboard.core.environment import Environment
-from switchboard.core.forwarding import Plan, literal_hop, plan
+from switchboard.core.forwarding import Plan, plan
 from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS, Routing
 from switchboard.core.probing import Probe
 from switchboard.core.target import Bound, target_of
@@ -122,15 +122,7 @@ class Qualifier:
             found = plan(routing, target, self._env.policy.own)
         except ParseError:
             return
-        hop = literal_hop(found.hop)
-        if hop is not None:
-            self._send(found, reach, self._env.flow_for(found, hop), effects)
-        else:
-            then = partial(self._send_among, found, reach)
-            self._env.ask(Question(found.hop, user), then, effects)
-
-    def _send_among(self, found: Plan, reach: Reach, hops: Sequence[NextHop], effects: ProxyEffects) -> None:
-        self._send(found, reach, self._env.flow_among(found, hops, effects.now), effects)
+        self._env.with_flow(found, user, partial(self._send, found, reach), effects)
 
     def _send(self, found: Plan, reach: Reach, flow: Flow | None, effects: ProxyEffects) -> None:
         env = self._env

@@ -247,8 +247,9 @@ class TargetPolicy:
     ) -> Lead:
         """Where the dial plan leads the caller; `Refusal` if nowhere."""
         caller, host = incoming.caller, incoming.source.host
-        is_proved = not routing.user and bool(caller) and self.locations.registered_from(caller, host, at)
-        who = routing.user or (caller if is_proved else "")
+        who = routing.user
+        if not who and caller and self.locations.registered_from(caller, host, at):
+            who = caller
         lead = dial_plan.find(dialled, who, partial(self._has_user, at=at))
         if lead.status:
             raise Refusal(lead.status, f"Dial Plan: {lead.rule}")

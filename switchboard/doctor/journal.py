@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from switchboard.doctor.facts import Finding, ok, problem, warning
-from switchboard.journal.ledger import LedgerError
 from switchboard.postgres.url import PostgresUrl
 from switchboard.settings.journal import check_journal as check_programs
 from switchboard.settings.journal import ledger_at
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.types import FILE
+from switchboard.storage.unusable import RemoteError
 
 CHECK = "journal"
 MANY = 10_000
@@ -29,7 +29,7 @@ def check_journal(settings: Settings, waiting: int | None) -> Iterator[Finding]:
     try:
         with closing(ledger_at(url)) as ledger:
             ledger.check()
-    except LedgerError as error:
+    except RemoteError as error:
         remedy = (
             "records are safe in cdr.jsonl, and go there by themselves; docs/JOURNAL.md has what it needs"
         )

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from switchboard.doctor.facts import Finding, ok, problem, warning
-from switchboard.registrar.redis_url import without_password
 from switchboard.registrar.remote import RemoteError
 from switchboard.settings.location import location_of
 from switchboard.settings.model import Settings, SettingsError
+from switchboard.storage.server_url import shown_of
 
 CHECK = "location"
 GUIDE = "docs/LOCATION.md says what it has to be like"
@@ -31,4 +31,4 @@ def check_location(settings: Settings) -> Iterator[Finding]:
     for found, remedy in doubts:
         yield warning(CHECK, found, remedy)
     if not doubts:
-        yield ok(CHECK, f"{without_password(settings.location)} can be used")
+        yield ok(CHECK, f"{shown_of(settings.location)} can be used")

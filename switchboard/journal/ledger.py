@@ -7,17 +7,6 @@ from switchboard.journal.row import Row
 from switchboard.journal.spool import Place
 
 
-class LedgerError(Exception):
-    """The database cannot be used now; the text is for people. What was to be shipped may be in it.
-
-    `number`: of the system's errors, the one that is most like it.
-    """
-
-    def __init__(self, text: str, number: int) -> None:
-        super().__init__(text)
-        self.number = number
-
-
 class RowsRefused(Exception):
     """The database can be used, and takes none of these rows, since it cannot store one of them; for people."""
 
@@ -30,7 +19,7 @@ class Known(NamedTuple):
 
 
 class Ledger(Protocol):
-    """One connection to a database, for one thread. Whatever fails raises LedgerError, within some seconds."""
+    """One connection to a database, for one thread. Whatever fails raises RemoteError, within some seconds."""
 
     def known(self, switchboard: str, key: str) -> Known | None:
         """What the database knows of the file with this key of that switchboard."""

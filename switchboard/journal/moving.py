@@ -12,7 +12,7 @@ from switchboard.journal.spool import SpoolFile
 
 
 class Table(Protocol):
-    """A database's side; LedgerError."""
+    """A database's side; RemoteError."""
 
     def add(self, rows: Sequence[Row]) -> int:
         """Add those that are not there; return how many these were. RowsRefused."""
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 def into_table(path: Path, switchboard: str, table: Table) -> Iterator[Step]:
     """Add the records of a file, a rotated one too. `switchboard`: whose they are where a line does not say.
 
-    OSError, EOFError, lzma.LZMAError, zlib.error of the file; LedgerError.
+    OSError, EOFError, lzma.LZMAError, zlib.error of the file; RemoteError.
     """
     for lines, damaged in _parts(path):
         rows = [row for line in lines if (row := Row.of(line, switchboard))]
@@ -55,7 +55,7 @@ def _add(table: Table, rows: Sequence[Row]) -> tuple[int, int]:
 
 
 def into_file(table: Table, path: Path, switchboard: str) -> Iterator[Step]:
-    """Append to a file what it lacks; all of it is on the disk at the end. OSError, LedgerError.
+    """Append to a file what it lacks; all of it is on the disk at the end. OSError, RemoteError.
 
     Nobody else may write to the file meanwhile. Remembers 16 octets of each of its lines. `switchboard`: as above.
     """

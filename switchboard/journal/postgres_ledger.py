@@ -7,13 +7,14 @@ from typing import Any, Final, TypeVar
 import psycopg
 from pydantic_core import to_json
 
-from switchboard.journal.ledger import Known, LedgerError, RowsRefused
+from switchboard.journal.ledger import Known, RowsRefused
 from switchboard.journal.record import timestamp
 from switchboard.journal.row import Row
 from switchboard.journal.spool import Place
 from switchboard.postgres.connection import Connection, connect, explained
 from switchboard.postgres.schema import LaterSchema, ensure
 from switchboard.postgres.url import PostgresUrl
+from switchboard.storage.unusable import RemoteError
 
 LIMIT_S: Final = 10.0
 """For a part of the spool: nobody waits for it, and a server may have much to do."""
@@ -55,7 +56,7 @@ T = TypeVar("T")
 
 
 class PostgresLedger:
-    """One connection (see `Ledger`). Makes the tables if they are not there. LedgerError.
+    """One connection (see `Ledger`). Makes the tables if they are not there. RemoteError.
 
     `limit_s`: how long it waits for one answer.
     """
@@ -67,7 +68,7 @@ class PostgresLedger:
         self._connection = self._guarded(lambda _: connect(url, limit_s))
         try:
             self._guarded(lambda connection: ensure(connection, url))
-        except LedgerError:
+        except RemoteError:
             self.close()
             raise
 
@@ -88,7 +89,7 @@ class PostgresLedger:
     def check(self) -> None:
         """As in `Ledger`."""
         if self._guarded(lambda connection: connection.execute(_CHECK).fetchone()) == (True,):
-            raise LedgerError("it is a standby or read-only, and cannot be written", errno.EROFS)
+            raise RemoteError("it is a standby or read-only, and cannot be written", errno.EROFS)
 
     def pages(self) -> Iterator[list[Row]]:
         """All rows as of this moment, in the order in which the calls ended, ROWS_AT_ONCE at most a time."""
@@ -112,13 +113,13 @@ class PostgresLedger:
         try:
             return do(self._connection)
         except LaterSchema as error:
-            raise LedgerError(str(error), errno.EPROTO) from error
+            raise RemoteError(str(error), errno.EPROTO) from error
         except (psycopg.Error, OSError) as error:
             state = getattr(error, "sqlstate", None) or ("22" if isinstance(error, psycopg.DataError) else "")
             if is_about_rows and state.startswith(_NO_ROW):
                 raise RowsRefused(str(error).partition("\n")[0][:200]) from error
             number, words = explained(error)
-            raise LedgerError(words, number) from error
+            raise RemoteError(words, number) from error
 
 
 def _add(connection: Connection, rows: Sequence[Row]) -> int:

@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from lzma import LZMAError
 
-from switchboard.journal.ledger import Known, Ledger, LedgerError, RowsRefused
+from switchboard.journal.ledger import Known, Ledger, RowsRefused
 from switchboard.journal.row import Row
 from switchboard.journal.spool import Place, Spool, SpoolFile
+from switchboard.storage.unusable import RemoteError
 
 _UNKNOWN = Known(Place("", 0, ""), False)
 UNREADABLE = OSError, EOFError, LZMAError, zlib.error
@@ -66,19 +67,19 @@ class Shipper:
         self._counts.told += records
 
     def step(self) -> bool:
-        """Ship a part; whether there is more to do. LedgerError; OSError of cdr.jsonl: try again later."""
+        """Ship a part; whether there is more to do. RemoteError; OSError of cdr.jsonl: try again later."""
         try:
             return self._step(self._connected())
-        except LedgerError:
+        except RemoteError:
             self._guess()
             self._disconnect()
             raise
 
     def check(self) -> None:
-        """See whether the database is there, while nothing is to be shipped. LedgerError."""
+        """See whether the database is there, while nothing is to be shipped. RemoteError."""
         try:
             self._connected().check()
-        except LedgerError:
+        except RemoteError:
             self._disconnect()
             raise
 

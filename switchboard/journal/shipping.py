@@ -9,8 +9,8 @@ from typing import Final
 
 import structlog
 
-from switchboard.journal.ledger import LedgerError
 from switchboard.journal.shipper import Shipper
+from switchboard.storage.unusable import RemoteError
 
 SHIP_EVERY_S: Final = 1.0
 """Between two transactions when little is to be shipped, and between two tries while the database is away."""
@@ -96,7 +96,7 @@ class Shipping:
             while self._shipper.step() and not self._stopped.is_set():
                 self._worked()
             self._shipper.check()
-        except LedgerError as error:
+        except RemoteError as error:
             self._failed(error.number, str(error))
         except OSError as error:
             self._failed(error.errno or errno.EIO, f"cdr.jsonl cannot be read: {error}")

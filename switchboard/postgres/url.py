@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from switchboard.storage.server_url import shown_of
+
 SCHEMES: Final = ("postgresql", "postgres")
 PORT: Final = 5432
 SCHEMA: Final = "switchboard"
@@ -61,14 +63,6 @@ class PostgresUrl:
 def is_postgres(text: str) -> bool:
     """Whether a setting means PostgreSQL."""
     return text.partition("://")[0].lower() in SCHEMES and "://" in text
-
-
-def shown_of(text: str) -> str:
-    """For people, whatever the text is: without the password, and the options, which may have one."""
-    scheme, separator, rest = text.partition("?")[0].partition("://")
-    access, at, hosts = rest.rpartition("@")
-    user, colon, _ = access.partition(":")
-    return f"{scheme}{separator}{user}{colon and ':…'}{at}{hosts}"
 
 
 def _parameters(netloc: str, path: str, options: dict[str, str], shown: str) -> dict[str, str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from switchboard.storage.server_url import shown_of
+
 Kind = Literal["single", "unix", "sentinel", "cluster"]
 PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
@@ -53,7 +55,7 @@ class RedisUrl:
         """ValueError says, without passwords, what is wrong."""
         scheme, _, rest = text.partition("://")
         kind, has_tls = _KINDS.get(scheme.lower().replace("valkey", "redis"), (None, False))
-        shown = without_password(text)
+        shown = shown_of(text)
         if kind is None or "://" not in text:
             raise ValueError(f"{shown} has none of the schemes {', '.join(_KINDS)}")
         found = urlsplit(f"//{rest}")
@@ -80,14 +82,6 @@ class RedisUrl:
             options,
             shown,
         )
-
-
-def without_password(text: str) -> str:
-    """For people, whatever the text is: without the password, and the options, which may have one."""
-    scheme, separator, rest = text.partition("?")[0].partition("://")
-    access, at, hosts = rest.rpartition("@")
-    user, colon, _ = access.partition(":")
-    return f"{scheme}{separator}{user}{colon and ':…'}{at}{hosts}"
 
 
 def _service_and_db(kind: Kind, path: str, options: dict[str, str], shown: str) -> tuple[str, int]:

@@ -43,7 +43,7 @@ def name_of(settings: Settings) -> str:
 
 
 def ledger_at(url: PostgresUrl) -> Ledger:
-    """A connection to the database. LedgerError."""
+    """A connection to the database. RemoteError."""
     from switchboard.journal.postgres_ledger import PostgresLedger
 
     return PostgresLedger(url)

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from switchboard.postgres.url import is_postgres, shown_of
-from switchboard.registrar.redis_url import without_password
+from switchboard.postgres.url import is_postgres
+from switchboard.storage.server_url import shown_of
 
 PREFIX = "SWITCHBOARD_"
 CONFIG_VARIABLE = "SWITCHBOARD_CONFIG"
@@ -28,7 +28,7 @@ NESTED_KEYS = {
 }
 SHORT_FORMS = {"users_store": "users"}
 """By a setting: another one that may have its URL."""
-SHOWN = {"location": without_password, "journal": shown_of, "users": shown_of, "users_store": shown_of}
+SHOWN = dict.fromkeys(("location", "journal", "users", "users_store"), shown_of)
 """Of settings that may have a password in a URL: how people see them."""
 FOLLOW_UP_ERRORS = frozenset({"default_factory_not_called"})
 

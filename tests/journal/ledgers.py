@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from switchboard.journal.ledger import Known, LedgerError, RowsRefused
+from switchboard.journal.ledger import Known, RowsRefused
 from switchboard.journal.row import Row
+from switchboard.storage.unusable import RemoteError
 
 
 class Crash(BaseException):
@@ -20,7 +21,7 @@ class Trouble(NamedTuple):
     is_committed: bool
 
 
-AWAY = LedgerError("connection refused", errno.ECONNREFUSED)
+AWAY = RemoteError("connection refused", errno.ECONNREFUSED)
 
 
 class MemoryDatabase:

@@ -14,12 +14,13 @@ from journal.scripts import finished
 from postgres_server import PostgresServer
 from redis_server import free_port
 
-from switchboard.journal.ledger import Known, LedgerError, RowsRefused
+from switchboard.journal.ledger import Known, RowsRefused
 from switchboard.journal.postgres_ledger import ROWS_AT_ONCE, PostgresLedger
 from switchboard.journal.row import Row
 from switchboard.journal.shipper import Shipper
 from switchboard.journal.spool import Place, Spool
 from switchboard.postgres.url import PostgresUrl
+from switchboard.storage.unusable import RemoteError
 
 HERE = "here"
 START = Known(Place("key", 0, "none"), False)
@@ -135,7 +136,7 @@ def test_the_shipper_leaves_out_what_the_server_cannot_store(database: Database,
 
 
 def test_a_server_that_is_away_is_told_in_words() -> None:
-    with pytest.raises(LedgerError, match="Connection refused"):
+    with pytest.raises(RemoteError, match="Connection refused"):
         PostgresLedger(PostgresUrl.parse(f"postgresql://127.0.0.1:{free_port()}"))
 
 
@@ -144,7 +145,7 @@ def test_a_connection_that_was_ended_is_told(database: Database, ledger: Postgre
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s",
         database.name,
     )
-    with pytest.raises(LedgerError):
+    with pytest.raises(RemoteError):
         ledger.ship([row_of()], HERE, START)
 
 
@@ -153,9 +154,9 @@ def test_a_server_that_cannot_be_written_is_told_in_words(database: Database) ->
         ledger.ship([], HERE, START)
     database.do(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
     with closing(database.connect()) as ledger:
-        with pytest.raises(LedgerError, match="read-only"):
+        with pytest.raises(RemoteError, match="read-only"):
             ledger.check()
-        with pytest.raises(LedgerError, match="read-only"):
+        with pytest.raises(RemoteError, match="read-only"):
             ledger.ship([row_of()], HERE, START)
 
 
@@ -171,7 +172,7 @@ def test_on_a_full_disk_rows_wait_and_none_is_left_out(database: Database, tmp_p
     shipper = Shipper(Spool(tmp_path / "cdr.jsonl"), HERE, database.connect, print)
     with closing(database.connect()), closing(shipper):
         database.do(FULL)
-        with pytest.raises(LedgerError, match="its disk is full") as caught:
+        with pytest.raises(RemoteError, match="its disk is full") as caught:
             shipper.step()
         assert (caught.value.number, shipper.waiting, shipper.refused) == (errno.ENOSPC, 1, 0)
         database.do("DROP TRIGGER full_disk ON calls")
@@ -184,13 +185,13 @@ def test_on_a_full_disk_rows_wait_and_none_is_left_out(database: Database, tmp_p
 @pytest.mark.usefixtures("ledger")
 def test_a_later_schema_is_left_alone(database: Database) -> None:
     database.do("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerError, match="a later program"):
+    with pytest.raises(RemoteError, match="a later program"):
         database.connect()
 
 
 def test_tables_that_were_dropped_are_told_in_words(database: Database, ledger: PostgresLedger) -> None:
     database.do("DROP TABLE calls CASCADE")
-    with pytest.raises(LedgerError, match="a table of ours is missing"):
+    with pytest.raises(RemoteError, match="a table of ours is missing"):
         ledger.ship([row_of()], HERE, START)
 
 

@@ -14,10 +14,10 @@ from journal.ledgers import AWAY, Crash, MemoryDatabase, Trouble
 from journal.scripts import finished
 
 from switchboard.journal.file import RecordWriter
-from switchboard.journal.ledger import LedgerError
 from switchboard.journal.row import Row
 from switchboard.journal.shipper import Shipper
 from switchboard.journal.spool import PART_BYTES, Spool
+from switchboard.storage.unusable import RemoteError
 
 HERE = "here"
 
@@ -166,7 +166,7 @@ def test_a_rotated_file_that_is_damaged_is_named_and_left(site: Site, name: str)
     site.ship()
     assert site.names()[-1] == "two"
     site.database.is_away = True
-    with pytest.raises(LedgerError):
+    with pytest.raises(RemoteError):
         site.shipper.check()
     site.database.is_away = False
     site.ship()
@@ -233,7 +233,7 @@ def test_a_database_that_has_lost_rows_gets_them_again(site: Site, is_killed: bo
     site.write("two")
     site.ship()
     site.database.is_away = True
-    with pytest.raises(LedgerError):
+    with pytest.raises(RemoteError):
         site.shipper.check()
     site.database.rows, site.database.known = kept
     site.database.is_away = False
@@ -283,7 +283,7 @@ def test_while_the_database_is_away_it_is_known_how_many_wait(site: Site) -> Non
     site.database.is_away = True
     site.write("one", "two")
     for _ in range(3):
-        with pytest.raises(LedgerError):
+        with pytest.raises(RemoteError):
             site.ship()
     assert site.shipper.waiting == 2
     site.write("three")
@@ -299,7 +299,7 @@ def test_how_many_wait_at_a_start_is_guessed_until_the_database_has_been_asked(s
     site.again()
     site.write("four")
     site.database.is_away = True
-    with pytest.raises(LedgerError):
+    with pytest.raises(RemoteError):
         site.ship()
     assert site.shipper.waiting == 4
     site.database.is_away = False
@@ -331,7 +331,7 @@ class ShippingUnderFire(RuleBasedStateMachine):
         """Not if records were removed since."""
         if not self.is_truncated:
             self.site.database.is_away = True
-            with suppress(LedgerError):
+            with suppress(RemoteError):
                 self.site.shipper.check()
             self.site.database.is_away = False
             self.site.database.rows, self.site.database.known = {}, {}
@@ -369,7 +369,7 @@ class ShippingUnderFire(RuleBasedStateMachine):
                 self.site.shipper.step()
         except Crash:
             self.site.again()
-        except LedgerError:
+        except RemoteError:
             pass
         self.site.database.troubles = []
 
@@ -383,7 +383,7 @@ class ShippingUnderFire(RuleBasedStateMachine):
 
     @rule()
     def step(self) -> None:
-        with suppress(LedgerError):
+        with suppress(RemoteError):
             self.site.shipper.step()
 
     def ship(self) -> None:

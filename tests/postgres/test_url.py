@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from switchboard.postgres.url import PostgresUrl, is_postgres, shown_of
+from switchboard.postgres.url import PostgresUrl, is_postgres
+from switchboard.storage.server_url import shown_of
 
 
 def test_all_that_can_be_said() -> None:
