@@ -15,9 +15,6 @@ from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
 from switchboard.auth.keys import load_or_make_key
 from switchboard.auth.user_store import UserStore, read_page
-from switchboard.auth.users import Follower as UserFollower
-from switchboard.auth.users import PageFollower as PageUserFollower
-from switchboard.auth.users import StoreFollower as StoreUserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
@@ -61,6 +58,9 @@ from switchboard.settings.site import (
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.storage.mending import reports
+from switchboard.storage.records import Follower as RecordFollower
+from switchboard.storage.records import PageFollower as RecordPageFollower
+from switchboard.storage.records import StoreFollower as RecordStoreFollower
 from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
@@ -438,17 +438,17 @@ class RouterService(Actor):
             64 * settings.t1_s,
         )
 
-    def _follow_users(self, context: BusContext, endpoints: Endpoints) -> UserFollower | None:
+    def _follow_users(self, context: BusContext, endpoints: Endpoints) -> RecordFollower | None:
         if self._authenticator is None:
             return None
         users, settings = self._authenticator.verifier.users, self._settings
         if is_here("registrar.0", settings):
             read = partial(read_page, settings.users_path, at_most=USERS_A_READING)
-            return StoreUserFollower(users, read)
+            return RecordStoreFollower(users, read)
         registrar = Outbox(context, endpoints.inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
         self.outboxes.append(registrar)
         copy = UserStore(router_dir(self._instance, settings) / "users.db")
-        return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
+        return RecordPageFollower(users, copy, lambda after: registrar.put([self._instance, after]))
 
     def _make_core(self) -> RouterCore:
         settings = self._settings
