@@ -21,6 +21,7 @@ from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.native import make_engine
 from switchboard.core.overload import read_stamp
+from switchboard.core.own_requests import Answer, Wanted
 from switchboard.core.proxy import Proxy
 from switchboard.core.request import IncomingRequest
 from switchboard.core.saved_transaction import SavedTransaction, expect_ack
@@ -165,6 +166,17 @@ class RouterCore:
         self._hand_out()
         return why
 
+    def send_own(self, requests: Iterable[Wanted], now: float, at: float) -> None:
+        """Send these requests of workers; `own_answers` has their final responses, at once or later."""
+        self._begin(now, at)
+        for wanted in requests:
+            self.proxy.own_requests.send(wanted, self._effects)
+        self._hand_out()
+
+    def own_answers(self) -> dict[str, list[Answer]]:
+        """What workers are to hear since the last time."""
+        return self.proxy.own_requests.take_answers()
+
     def bindings_changed(self, users: Iterable[str] | None) -> None:
         """The bindings of these users are others now; None: of any."""
         if self.engine is None:
@@ -253,6 +265,7 @@ class RouterCore:
             "client_transactions": layer.client_count,
             "repetitions_withheld": layer.repetitions.withheld,
             **self._env.large.stats(),
+            **self.proxy.own_requests.stats(),
         }
         if engine is not None:
             absorbed = counters.get("responses_absorbed", 0)

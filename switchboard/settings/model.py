@@ -205,8 +205,8 @@ class Settings(BaseSettings):
     )
     dialplan: DialPlanSettings = _setting(
         DialPlanSettings(),
-        "a table [dialplan] with emergency, emergency_to and [[dialplan.rules]]: match, to, and maybe name, strip, "
-        "prepend, classes; in the environment JSON",
+        "a table [dialplan] with country, emergency, emergency_to and [[dialplan.rules]]: match, to, and maybe name, "
+        "strip, prepend, classes; in the environment JSON",
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
@@ -409,6 +409,11 @@ class Settings(BaseSettings):
         elif self.console_url:
             raise ValueError("console_url needs console_password, which is empty: set it, too")
         return self
+
+    @property
+    def has_dial_plan(self) -> bool:
+        """Whether numbers mean something of their own."""
+        return self.dialplan.leads or any(user.numbers for user in self.users.values())
 
     def make_dial_plan(self) -> DialPlan | None:
         """Return the dial plan; None if there is none."""
