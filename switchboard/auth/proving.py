@@ -1,4 +1,4 @@
-"""Digest authentication as a client: what others challenge us with, and our answers (RFC 7616, RFC 8760, RFC 3261 §22.2).
+"""Digest authentication as a client: what others challenge us with, and our answers (RFC 7616, RFC 8760).
 
 Of several challenges the strongest that we can answer counts (RFC 8760 §2.4).
 """
@@ -6,7 +6,15 @@ Of several challenges the strongest that we can answer counts (RFC 8760 §2.4).
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from switchboard.auth.digest import ALGORITHMS, MD5, QOP, Credentials, canonical_algorithm, make_ha1, params_of
+from switchboard.auth.digest import (
+    ALGORITHMS,
+    MD5,
+    QOP,
+    Credentials,
+    canonical_algorithm,
+    make_ha1,
+    params_of,
+)
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
@@ -38,7 +46,13 @@ class Asked(NamedTuple):
             raise ParseError("Unknown Challenge")
         is_stale = params.get("stale", "").lower() == "true"
         return cls(
-            params["realm"], params["nonce"], algorithm, bool(offered), is_stale, params.get("opaque", ""), text
+            params["realm"],
+            params["nonce"],
+            algorithm,
+            bool(offered),
+            is_stale,
+            params.get("opaque", ""),
+            text,
         )
 
     def answer(self, user: str, password: str, method: str, uri: str, cnonce: str, count: int = 1) -> str:

@@ -14,6 +14,8 @@ from switchboard.core.domains import Network
 
 FROM, ASSERTED, NONE = "from", "p-asserted", "none"
 ANY_NUMBER: Final = "*"
+PARAM: Final = "trunk"
+"""Of a URI in the dial plan: by which trunk it goes; it never leaves us."""
 _TOKEN: Final = "trunk-"
 _TOKEN_OCTETS: Final = 10
 

@@ -107,7 +107,10 @@ class TrunkSettings(BaseModel):
             self.identity,
             self.caller,
             self.callers,
-            {number if number == ANY_NUMBER else number_of(number): to for number, to in self.numbers.items()},
+            {
+                number if number == ANY_NUMBER else number_of(number): to
+                for number, to in self.numbers.items()
+            },
             parse_networks(self.sources),
         )
 

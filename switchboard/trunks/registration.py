@@ -15,7 +15,7 @@ A registration that is valid stays so while a refresh fails.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from switchboard.auth.proving import ANSWER_FIELDS, Asked, asked_in
@@ -63,14 +63,16 @@ class Account:
 
 @dataclass(slots=True)
 class Saved:
-    """What a successor needs. Instants: epoch s. `challenge`: the last one, "" for none; `answer_to` its status.
+    """What a successor needs. Instants: epoch s. `account`: of whom it is; of another one all else is void.
 
-    `count`: uses of its nonce. `answers`: challenges answered in a row; 0: the nonce is an old one. `is_waiting`: a request is under way.
-    `until_at`: registered until then. `refusal`: why it is not, or why the last try came to nothing; "" if it worked.
+    `challenge`: the last one, "" for none; `answer_to`: its status; `count`: uses of its nonce. `answers`: challenges
+    answered in a row; 0: the nonce is an old one. `is_waiting`: a request is under way. `until_at`: registered until
+    then. `refusal`: why it is not, or why the last try came to nothing; "" if it worked.
     """
 
     call_id: str
     tag: str
+    account: str = ""
     cseq: int = 0
     asked_s: int = 0
     challenge: str = ""
@@ -93,12 +95,11 @@ class Saved:
         """Read what `to_dict` made; None if it is damaged."""
         if not isinstance(found, dict):
             return None
-        known = {each.name: each for each in fields(cls)}
-        kinds = {"str": str, "int": int, "bool": bool, "float": (int, float)}
-        for name, value in found.items():
-            if name not in known or not isinstance(value, kinds[str(known[name].type)]):  # type: ignore[arg-type]
-                return None
-        return cls(**found) if {"call_id", "tag"} <= found.keys() else None
+        like = cls("", "").to_dict()
+        if not {"call_id", "tag"} <= found.keys() <= like.keys():
+            return None
+        is_whole = all(type(value) is type(like[name]) for name, value in found.items())
+        return cls(**found) if is_whole else None
 
 
 class Registration:
@@ -108,6 +109,11 @@ class Registration:
         self.account = account
         self.saved = saved
         self._random = random
+        owner = f"{account.user}@{account.domain} {account.auth_user} {account.registrar}"
+        if saved.account != owner:
+            saved.account, saved.challenge, saved.refusal = owner, "", ""
+            saved.until_at = saved.next_at = saved.refused_at = 0.0
+            saved.asked_s = saved.failures = saved.answers = 0
         if saved.is_waiting:  # its answer will not come here
             saved.is_waiting = False
             saved.next_at = 0.0
@@ -170,16 +176,16 @@ class Registration:
             return []
         saved.count += 1
         asked, account = Asked.parse(saved.challenge), self.account
-        value = asked.answer(
-            account.auth_user, password, "REGISTER", account.registrar, cnonce, saved.count
-        )
+        value = asked.answer(account.auth_user, password, "REGISTER", account.registrar, cnonce, saved.count)
         return [f"{ANSWER_FIELDS[saved.answer_to]}: {value}"]
 
     def _accept(self, response: Message, at: float) -> bool:
         saved = self.saved
         granted_s = self._granted(response)
         if granted_s <= 0:
-            return self._wait(at, "it has taken the registration, and dropped it again", REFUSED_S, REFUSED_LATE_S)
+            return self._wait(
+                at, "it has taken the registration, and dropped it again", REFUSED_S, REFUSED_LATE_S
+            )
         saved.until_at = at + granted_s
         saved.next_at = at + max(min(granted_s, _SHORTEST_S) / 2, granted_s * (0.7 + 0.1 * self._random()))
         saved.answers = saved.failures = 0
