@@ -7,6 +7,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from switchboard.core.dial_plan import DialPlan, Rule, number_of, numbers_of, pattern_of
+from switchboard.core.e164 import normal_form, same
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import parse_uri
 
@@ -55,6 +56,12 @@ def _check_number(text: str) -> str:
     return text
 
 
+def _check_country(text: str) -> str:
+    if text:
+        normal_form(text)
+    return text
+
+
 Gateways = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_check_gateways)]
 
 
@@ -95,6 +102,12 @@ class DialPlanSettings(BaseModel):
     emergency: tuple[Annotated[str, AfterValidator(_check_number)], ...] = ()
     emergency_to: Gateways | None = None
     rules: tuple[RuleSettings, ...] = ()
+    country: Annotated[str, AfterValidator(_check_country)] = ""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it leads anybody anywhere."""
+        return bool(self.rules or self.emergency)
 
     @model_validator(mode="after")
     def _check_emergency(self) -> Self:
@@ -107,9 +120,10 @@ def dial_plan(
     settings: DialPlanSettings, numbers: Mapping[str, Sequence[str]], classes: Mapping[str, str]
 ) -> DialPlan | None:
     """Return the plan; None if there is none. `numbers` and `classes`: of users. ValueError, for people."""
-    owners = numbers_of(numbers)
-    if not (settings.rules or settings.emergency or owners):
+    normal = normal_form(settings.country) if settings.country else same
+    owners = numbers_of(numbers, normal)
+    if not (settings.leads or owners):
         return None
     rules = tuple(each.rule() for each in settings.rules)
     emergency = frozenset(map(number_of, settings.emergency))
-    return DialPlan(rules, emergency, settings.emergency_to or (), owners, classes)
+    return DialPlan(rules, emergency, settings.emergency_to or (), owners, classes, normal)

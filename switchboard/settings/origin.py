@@ -22,7 +22,7 @@ OTHER_VARIABLES = frozenset(
 )
 NESTED_KEYS = {
     "users": ("language",),
-    "dialplan": ("emergency", "emergency_to", "rules"),
+    "dialplan": ("country", "emergency", "emergency_to", "rules"),
     "hosts": ("address", "components", "sip_addresses"),
     "access": ("allow", "deny", "answer", "methods"),
 }

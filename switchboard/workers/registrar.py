@@ -446,6 +446,8 @@ class RegistrarService(Actor):
     def answer(self, question: str, body: Any) -> Any:
         """location.list: some users with their valid bindings; location.remove: how many went. NotWritten.
 
+        location.known: which of these users are registered, or were so lately.
+
         auth.failing; user.*: see `UserRegister`.
         """
         if question.startswith("user."):
@@ -455,6 +457,9 @@ class RegistrarService(Actor):
         match question, body:
             case "location.list", [str(life), int(at), dict(patterns)]:
                 return self._list(at if life == self._life else 0, _wanted(patterns))
+            case "location.known", list(users):
+                table = self._store.table
+                return [user for user in users if user in table or table.was_bound(user)]
             case "location.remove", [str(user), str(contact)]:
                 return self._remove(user, contact)
         raise LookupError(question)

@@ -15,9 +15,6 @@ from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
 from switchboard.auth.keys import load_or_make_key
 from switchboard.auth.user_store import UserStore, read_page
-from switchboard.auth.users import Follower as UserFollower
-from switchboard.auth.users import PageFollower as PageUserFollower
-from switchboard.auth.users import StoreFollower as StoreUserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
@@ -29,6 +26,8 @@ from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
+from switchboard.core.commands import Delegated
+from switchboard.core.delegation import EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
@@ -44,13 +43,16 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
+from switchboard.presence.reception import DELEGATED, PACKAGES
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
+from switchboard.settings.hosts import Component
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import (
     clock_of,
+    components,
     edge_here,
     edge_streams,
     edges,
@@ -61,6 +63,9 @@ from switchboard.settings.site import (
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.storage.mending import reports
+from switchboard.storage.records import Follower as RecordFollower
+from switchboard.storage.records import PageFollower as RecordPageFollower
+from switchboard.storage.records import StoreFollower as RecordStoreFollower
 from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
@@ -69,6 +74,7 @@ from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
+from switchboard.workers.own_requests import AnswerBoxes
 from switchboard.workers.user_register import USERS_A_READING, make_authenticator
 
 if TYPE_CHECKING:
@@ -76,6 +82,8 @@ if TYPE_CHECKING:
 
 _RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 QUESTIONS_KEPT = 1
+REQUESTS_KEPT = 5000
+"""For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
 LOOK_AROUND_S = 10.0
@@ -86,9 +94,10 @@ class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
     Casts: sip.received from edge-rx -> sip.taken to it, datagrams on the edge's sockets or else sip.send to edge-tx
-    and sip.translate to the translator, call.happened to the journal until call.acknowledged; router.beat to the edge.
+    and sip.translate to the translator, call.happened to the journal until call.acknowledged; router.beat to the edge;
+    request.wanted from workers -> request.answered to them.
     Questions: auth.failing, calls.held, calls.end, bindings.reach, router.drain. Follows location.changed with a
-    replica of the bindings, and phrases.tables.
+    replica of the bindings, and phrases.tables. sip.delegated to the presence worker, for what that answers.
     """
 
     name = "router"
@@ -112,7 +121,12 @@ class RouterService(Actor):
             BusPeer(context, endpoints.inbox("edge-rx", each)) for each in range(len(edges(settings)))
         ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
+        self._delegated: Outbox | None = None
+        if Component.PRESENCE in components(settings):
+            self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
+            self.outboxes.append(self._delegated)
         owner = f"router.{instance}"
+        self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
         self._marks = Marks(owner, self._sender.stream_outboxes)
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
@@ -184,6 +198,8 @@ class RouterService(Actor):
         match subject, body:
             case "sip.received", list(items):
                 self._core.receive_items(items, now, self._clock.at())
+            case "request.wanted", list(items):
+                self._send_own(items, now)
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now, self._clock.at())
             case "sip.mark", [int(stream), float(stamp)]:
@@ -211,6 +227,11 @@ class RouterService(Actor):
                 self._log.held(series, now)
             case _:
                 self._bad_items += 1
+
+    def _send_own(self, items: list[Any], now: float) -> None:
+        requests, bad = self._answer_boxes.read(items)
+        self._bad_items += bad
+        self._core.send_own(requests, now, self._clock.at())
 
     def _repeat(self, stream: int, now: float) -> None:
         """Send again what a former process of that edge-stream may have lost.
@@ -335,10 +356,14 @@ class RouterService(Actor):
         self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
+        if self._delegated is not None:
+            self._delegated.put_all(map(_as_item, effects.delegated))
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
         self._sender.put_packed(*effects.requests)
         self._sender.flush()
         self._marks.give_back()
+        if answers := self._core.own_answers():
+            self._answer_boxes.put(answers)
         super().flush()
         if now >= self._next_telling:
             self._tell_journal(now)
@@ -438,17 +463,17 @@ class RouterService(Actor):
             64 * settings.t1_s,
         )
 
-    def _follow_users(self, context: BusContext, endpoints: Endpoints) -> UserFollower | None:
+    def _follow_users(self, context: BusContext, endpoints: Endpoints) -> RecordFollower | None:
         if self._authenticator is None:
             return None
         users, settings = self._authenticator.verifier.users, self._settings
         if is_here("registrar.0", settings):
             read = partial(read_page, settings.users_path, at_most=USERS_A_READING)
-            return StoreUserFollower(users, read)
+            return RecordStoreFollower(users, read)
         registrar = Outbox(context, endpoints.inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
         self.outboxes.append(registrar)
         copy = UserStore(router_dir(self._instance, settings) / "users.db")
-        return PageUserFollower(users, copy, lambda after: registrar.put([self._instance, after]))
+        return RecordPageFollower(users, copy, lambda after: registrar.put([self._instance, after]))
 
     def _make_core(self) -> RouterCore:
         settings = self._settings
@@ -463,6 +488,7 @@ class RouterService(Actor):
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
             dial_plan=settings.make_dial_plan(),
+            events=self._make_events(),
         )
         admission = (
             None
@@ -490,6 +516,11 @@ class RouterService(Actor):
         if settings.qualify_s:
             core.proxy.qualifier = Qualifier(core.proxy.env, settings.qualify_s, self._users_to_ask)
         return core
+
+    def _make_events(self) -> EventPolicy | None:
+        if self._delegated is None:
+            return None
+        return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
 
     def _users_to_ask(self) -> list[str]:
         return share_of(self._replica.users(), self._instance, self._settings.routers)
@@ -540,3 +571,8 @@ class RouterService(Actor):
         restored = self._core.restore(time.monotonic(), self._clock.at())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
+
+
+def _as_item(request: Delegated) -> list[object]:
+    source, *rest = request
+    return [source.pack(), *rest]

@@ -10,13 +10,14 @@ import structlog
 from switchboard.auth.authenticator import Authenticator, Trusted, Verifier
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
-from switchboard.auth.users import Entry, StoreFollower, Users
+from switchboard.auth.users import Entry, Users
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here, router_numbers
 from switchboard.settings.users import open_users
+from switchboard.storage.records import StoreFollower
 from switchboard.storage.unusable import UnusableFile
 
 
@@ -94,8 +95,7 @@ class UserRegister:
         """Answer a `users.wanted`; False if it is none."""
         match item:
             case [int(router), int(after)] if router in self._pages:
-                series, _, records, more = self._store.page(after, USERS_A_PAGE)
-                self._pages[router].put([series, after, [list(record) for record in records], more])
+                self._pages[router].put(self._store.page(after, USERS_A_PAGE).to_wire())
                 return True
         return False
 
