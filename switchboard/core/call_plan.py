@@ -173,7 +173,7 @@ class _Making:
         self.stages: list[Stage] = []
 
     def lead(self, to: str, by: str, forwards: tuple[Forward, ...], fresh: int, path: tuple[str, ...]) -> int:
-        """Add the stages of a destination to which `by` leads; return the place of the first. `path`: who was passed."""
+        """Add the stages of a destination to which `by` leads; return the first one's place. `path`: who was passed."""
         found = self._find(to, by)
         name = found.user
         way = forwards, fresh
@@ -201,9 +201,7 @@ class _Making:
             return self._end(way, self._planner.dnd_status, "Do Not Disturb")
         return self._ring(user, rules, way, path)
 
-    def _ring(
-        self, user: str, rules: UserRules, way: Way, path: tuple[str, ...]
-    ) -> int:
+    def _ring(self, user: str, rules: UserRules, way: Way, path: tuple[str, ...]) -> int:
         callees = [Callee(user), *self._flat(rules.also, user, {user})]
         limit_s = rules.after_s if rules.no_answer else 0
         place = self._add(Stage(tuple(callees), limit_s, *way))
@@ -333,4 +331,6 @@ class _Making:
 
     def _end(self, way: Way, status: int, reason: str) -> int:
         """Nobody is called there."""
-        return self._add(Stage((), 0, *way, status=status, reason=quote(reason, safe=" ,:.-+")[:_LONGEST_REASON]))
+        return self._add(
+            Stage((), 0, *way, status=status, reason=quote(reason, safe=" ,:.-+")[:_LONGEST_REASON])
+        )
