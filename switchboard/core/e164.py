@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Final
 
-MISSING: Final = "country needs phonenumbers: install switchboard with its extra numbers (pip install 'switchboard[numbers]')"
+MISSING: Final = "country needs phonenumbers: pip install 'switchboard[numbers]', the extra for numbers"
 _REMEMBERED: Final = 4096
 _SHORTEST: Final = 7
 """Digits of a number that is written without any prefix; shorter ones are extensions."""
