@@ -32,6 +32,7 @@ from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import STATE
 from switchboard.core.transactions import TransactionLayer
+from switchboard.core.trunks import Trunks
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.user_table import pack_users
@@ -118,6 +119,7 @@ class Board:
     keeps_identity: bool = False
     asserted_domain: str = ""
     dial_plan: DialPlan | None = None
+    trunks: Trunks | None = None
     packages: EventPolicy | None = None
     rules: CallRules | None = None
     dnd_status: int = 480
@@ -176,6 +178,7 @@ class Board:
             failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,
             dial_plan=self.dial_plan,
+            trunks=self.trunks,
             events=self.packages,
         )
         if self.rules is not None:

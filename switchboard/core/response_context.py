@@ -23,6 +23,7 @@ from functools import partial
 from urllib.parse import quote
 
 from switchboard.auth.failures import Reason
+from switchboard.auth.proving import ANSWER_FIELDS
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.call_notes import note, note_bye, note_success
 from switchboard.core.client_transaction import ClientTransaction
@@ -40,11 +41,13 @@ from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.stages import Stages
 from switchboard.core.target import Target
 from switchboard.core.targets import redirected_targets
+from switchboard.core.trunk_masks import answers_in, differs, unmasked
+from switchboard.core.trunks import Trunk
 from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import build_response
 from switchboard.sip.splice import strip_top_via, without_lines
 
@@ -153,9 +156,13 @@ class ResponseContext:
             return
         is_late = branch.final is not None
         if not is_late:
-            branch.end(
-                Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
+            trunk = self._trunk_asking(branch, response)
+            final = (
+                self._answer_provider(trunk, branch, response, effects) if trunk else _final(branch, response)
             )
+            if final is None:
+                return
+            branch.end(final)
         if response.status < 300:
             self._succeed(branch, response, effects)
         elif not (is_late or self.server.is_finished):
@@ -365,15 +372,45 @@ class ResponseContext:
         self._branches.append(successor)
         self._send_on(successor, effects)
 
-    def _send_over(self, branch: Branch, flow: Flow, effects: ProxyEffects) -> None:
+    def _trunk_asking(self, branch: Branch, response: Message) -> Trunk | None:
+        """By which trunk it went, if its provider wants a password, which is none of the phone's."""
+        trunks = self._env.policy.trunks
+        if trunks is None or response.status not in ANSWER_FIELDS or branch.given_up:
+            return None
+        host = branch.client.flow.host if branch.client else ""
+        return trunks.trunk_of(self._received, branch.plan.target, host)
+
+    def _answer_provider(
+        self, trunk: Trunk, branch: Branch, response: Message, effects: ProxyEffects
+    ) -> Final | None:
+        """Send the request again with an answer to the challenge; return in what it ends if that cannot be done."""
+        trunks, client = self._env.policy.trunks, branch.client
+        assert trunks is not None
+        assert client is not None
+        sent = parse_message(client.raw)
+        proof = trunks.prove(trunk, sent, response)
+        if self._cancelled or self.server.is_finished:
+            return Final(487)
+        if not proof.line:
+            return Final(502, None, proof.why)
+        client.user = None  # it goes on by itself
+        self._send_over(branch, client.flow, effects, answers_in(sent.cseq[0]) + 1, proof.line)
+        return None
+
+    def _send_over(
+        self, branch: Branch, flow: Flow, effects: ProxyEffects, answers: int = 0, proof: bytes = b""
+    ) -> None:
+        """`answers`: challenges of a provider that were answered, the last one with the header line `proof`."""
         env = self._env
         if env.policy.own.is_listening_at(flow.host, flow.port):
             self._give_up(branch, 482, effects)
             return
         identity = env.branches.next(self._received.routing_hash)
-        added = self._added_lines(branch, flow)
+        added = [*self._added_lines(branch, flow), *([proof] if proof else [])]
         replaced = lines_that_came(self._received.message) if self._stages else []
-        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.policy, added, replaced)
+        raw = compose(
+            self._received, branch.plan, self._routing, identity, flow, env.policy, added, replaced, answers
+        )
         if len(raw) > LARGEST_SENT:
             self._give_up(branch, 513, effects)
             return
@@ -510,12 +547,18 @@ class ResponseContext:
         if branch is not None and flow is not None and makes_dialog(response):
             flow = unmoved(branch.plan, flow)
             raw = lead_to_callee(raw, response, self._received, branch.plan.target, flow, policy.seals)
+        if policy.trunks is not None and differs(response, self._received.message):
+            raw = unmasked(raw, self._received.message)
         self.server.respond(response.status, raw, effects)
 
     def _note_ringing(self, status: int, effects: ProxyEffects) -> None:
         if status in _RINGING and not self._rang:
             self._rang = True
             note(self._received, effects, "ringing")
+
+
+def _final(branch: Branch, response: Message) -> Final:
+    return Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
 
 
 def restore_context(

@@ -79,6 +79,7 @@ from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.own_requests import AnswerBoxes
+from switchboard.workers.trunk_passwords import make_trunks
 from switchboard.workers.user_register import USERS_A_READING, make_authenticator
 
 if TYPE_CHECKING:
@@ -523,6 +524,7 @@ class RouterService(Actor):
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
             dial_plan=settings.make_dial_plan(),
+            trunks=make_trunks(settings, self._key),
             events=self._make_events(),
         )
         admission = (
