@@ -1,0 +1,97 @@
+"""Kept texts on disk (SQLite), for nobody else's eyes; durable before the sender hears 202."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from switchboard.messages.box import Slip
+from switchboard.messages.kept import Kept
+from switchboard.storage.record_store import RecordStore, Table
+from switchboard.storage.rescue import Row
+from switchboard.storage.unusable import UnusableFile
+
+
+class MessageStoreError(UnusableFile):
+    """The store cannot be used; the text tells people why and what to do."""
+
+
+_TYPES: Final = {
+    "number": "INTEGER",
+    "key": "TEXT",
+    "user": "TEXT",
+    "sender": "TEXT",
+    "call_id": "TEXT",
+    "is_proved": "INTEGER",
+    "sent_at": "REAL",
+    "ends_at": "REAL",
+    "raw": "BLOB",
+    "changed_at": "REAL",
+}
+
+
+def _kept_in(row: Row) -> Sequence[Any] | None:
+    """A row of `messages`, whose key stands first on the disk."""
+    match row:
+        case None, [
+            str(key), int(number), str(user), str(sender), str(call_id), int(is_proved), int() | float() as sent_at,
+            int() | float() as ends_at, bytes(raw), int() | float() as changed_at,
+        ]:  # fmt: skip
+            times = float(sent_at), float(ends_at)
+            return number, key, user, sender, call_id, is_proved, *times, raw, float(changed_at)
+    return None
+
+
+MESSAGES: Final = Table(
+    "messages",
+    "texts to users who are not there are refused, and what was delivered may be delivered again",
+    _TYPES,
+    "raw",
+    Kept,
+    MessageStoreError,
+    _kept_in,
+    "those messages are lost; their senders can send them again",
+)
+_SLIPS: Final = "SELECT key, user, is_proved, ends_at, length(raw) FROM messages ORDER BY number"
+_LISTED: Final = (
+    "SELECT user, count(*), min(sent_at), sum(length(raw)) FROM messages GROUP BY user ORDER BY user"
+)
+
+
+class MessageStore(RecordStore[Kept]):
+    """The owner's end. What is removed leaves nothing behind."""
+
+    table = MESSAGES
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """What is added within is durable behind it. NotWritten: nothing of it has happened."""
+        with self._change():
+            yield
+
+    def add(self, kept: Kept) -> None:
+        """Keep a text; within a batch."""
+        self._write(kept)
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Forget these, durable when this returns. NotWritten."""
+        with self._change():
+            self._database.executemany("DELETE FROM messages WHERE key = ?", [(key,) for key in keys])
+
+    def slips(self) -> list[Slip]:
+        """What is to be in memory of all, in order."""
+        return [
+            Slip(key, user, bool(is_proved), *rest)
+            for key, user, is_proved, *rest in self._database.execute(_SLIPS)
+        ]
+
+
+def waiting(path: Path) -> list[tuple[str, int, float, int]]:
+    """Of each user with kept texts, without disturbing the writer: how many, when the oldest was sent, octets."""
+    schema = MESSAGES.schema
+    with schema.explained(path):
+        database = schema.open_to_read(path)
+        if database is None:
+            return []
+        with closing(database):
+            return [(user, count, oldest, octets) for user, count, oldest, octets in database.execute(_LISTED)]
