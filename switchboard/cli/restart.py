@@ -21,6 +21,7 @@ ANSWER_WITHIN_S = 2.0
 ORDER = (
     "console",
     "history",
+    "presence",
     "journal",
     "edge-tx",
     "edge-stream",

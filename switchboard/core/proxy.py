@@ -10,7 +10,8 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Reader
+from switchboard.core.commands import Delegated, Lookup, NextHop, ProxyEffects, Reader
+from switchboard.core.delegation import Delegation
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, plan
@@ -201,6 +202,9 @@ class Proxy:
             if isinstance(answer, OwnAnswer) and self._is_probe(incoming):
                 self.counters["probes"] += 1
             self._answer_without_state(incoming, answer, effects)
+        except Delegation as delegation:
+            self.env.layer.withdraw(server)
+            self._delegate(incoming, routing, delegation.user, effects)
         except ParseError as error:
             self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
             warning = [("Warning", warning_of(error))]
@@ -214,6 +218,18 @@ class Proxy:
             self._promise(incoming, server, effects)
             server.user = context = ResponseContext(self.env, incoming, server, routing)
             context.start(targets, effects)
+
+    def _delegate(
+        self, incoming: IncomingRequest, routing: Routing, user: str, effects: ProxyEffects
+    ) -> None:
+        """Have the presence worker answer. Who sends is believed where nobody has to prove it."""
+        self.counters["delegated"] += 1
+        admission, message = self.env.admission, incoming.message
+        is_believed = admission is None or incoming.source.host in admission.authenticator.trusted
+        sender = routing.user or (incoming.caller if is_believed else "")
+        effects.delegated.append(
+            Delegated(incoming.source, message.index.tobytes(), message.raw, sender, user)
+        )
 
     def _refuse(
         self, incoming: IncomingRequest, server: ServerTransaction, refusal: Refusal, effects: ProxyEffects

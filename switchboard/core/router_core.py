@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from switchboard.codec import pack
 from switchboard.core.client_transaction import ClientState
-from switchboard.core.commands import CallEvent, Lookup, NextHop, ProxyEffects, Question
+from switchboard.core.commands import CallEvent, Delegated, Lookup, NextHop, ProxyEffects, Question
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
@@ -38,12 +38,16 @@ Run = tuple[int, bytes]
 
 
 class Effects(NamedTuple):
-    """What a step has to have done: `sip.send` and `sip.translate` items, packed call events, names to resolve."""
+    """What a step has to have done: `sip.send` and `sip.translate` items, packed call events, names to resolve.
+
+    `delegated`: requests for the presence worker.
+    """
 
     requests: Run
     responses: Run
     events: Sequence[bytes]
     lookups: Sequence[Question]
+    delegated: Sequence[Delegated] = ()
 
 
 class RouterCore:
@@ -63,6 +67,7 @@ class RouterCore:
         self._effects = ProxyEffects(0.0, at=0.0)
         self._out: list[list[bytes]] = [[], [], []]
         self._lookups: list[Question] = []
+        self._delegated: list[Delegated] = []
         self._touched: dict[object, None] = {}
         self._is_stirred = True  # whether the reference may have done something since the last step
         self._due: float | None = None  # the deadline of the reference
@@ -222,14 +227,16 @@ class RouterCore:
             self._due = self.proxy.next_deadline()
             self._is_stirred = False
         lookups, self._lookups = self._lookups, []
+        delegated, self._delegated = self._delegated, []
         if self.engine is None:
             requests, responses, events = self._out
             self._out = [[], [], []]
-            return Effects(_run(requests), _run(responses), events, lookups)
+            return Effects(_run(requests), _run(responses), events, lookups, delegated)
         self._keep(self.engine.take_records())
         engine = self.engine
         engine.asked = False
-        return Effects(engine.take_requests(), engine.take_responses(), engine.take_events(), lookups)
+        runs = engine.take_requests(), engine.take_responses()
+        return Effects(*runs, engine.take_events(), lookups, delegated)
 
     @property
     def next_deadline(self) -> float | None:
@@ -359,6 +366,7 @@ class RouterCore:
         self._is_stirred = True
         self._touched |= effects.touched
         self._lookups += effects.lookups
+        self._delegated += effects.delegated
         events = [_packed(event) for event in effects.events]
         if engine is None:
             self._out[0] += [pack([to.pack(), raw]) for to, raw in effects.requests]

@@ -307,6 +307,12 @@ class Settings(BaseSettings):
     )
     history_hops: bool = _setting(False, "true (keep also the messages between workers) or false")
     hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
+    presence: bool = _setting(
+        False, "true (answer SUBSCRIBE and PUBLISH for the users, who is there, who is on the phone) or false"
+    )
+    watchers: Literal["users", "all"] = _setting(
+        "users", "users (only users may watch users) or all (anybody who may call them)"
+    )
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
     log_format: Literal["auto", "text", "json"] = _setting(
         "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
@@ -531,6 +537,11 @@ class Settings(BaseSettings):
     def history_path(self) -> Path:
         """The messages of past calls (SQLite)."""
         return self.data_dir / "history.db"
+
+    @property
+    def presence_path(self) -> Path:
+        """Who watches whom, and what phones have published (SQLite)."""
+        return self.data_dir / "presence.db"
 
     @property
     def journal_path(self) -> Path:

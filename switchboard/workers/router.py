@@ -26,6 +26,8 @@ from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
+from switchboard.core.commands import Delegated
+from switchboard.core.delegation import EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
@@ -41,13 +43,16 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
+from switchboard.presence.reception import DELEGATED, PACKAGES
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.store import Change
+from switchboard.settings.hosts import Component
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import (
     clock_of,
+    components,
     edge_here,
     edge_streams,
     edges,
@@ -77,6 +82,8 @@ if TYPE_CHECKING:
 
 _RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 QUESTIONS_KEPT = 1
+REQUESTS_KEPT = 5000
+"""For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
 LOOK_AROUND_S = 10.0
@@ -90,7 +97,7 @@ class RouterService(Actor):
     and sip.translate to the translator, call.happened to the journal until call.acknowledged; router.beat to the edge;
     request.wanted from workers -> request.answered to them.
     Questions: auth.failing, calls.held, calls.end, bindings.reach, router.drain. Follows location.changed with a
-    replica of the bindings, and phrases.tables.
+    replica of the bindings, and phrases.tables. sip.delegated to the presence worker, for what that answers.
     """
 
     name = "router"
@@ -114,6 +121,10 @@ class RouterService(Actor):
             BusPeer(context, endpoints.inbox("edge-rx", each)) for each in range(len(edges(settings)))
         ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
+        self._delegated: Outbox | None = None
+        if Component.PRESENCE in components(settings):
+            self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
+            self.outboxes.append(self._delegated)
         owner = f"router.{instance}"
         self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
         self._marks = Marks(owner, self._sender.stream_outboxes)
@@ -345,6 +356,8 @@ class RouterService(Actor):
         self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
+        if self._delegated is not None:
+            self._delegated.put_all(map(_as_item, effects.delegated))
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
         self._sender.put_packed(*effects.requests)
         self._sender.flush()
@@ -475,6 +488,7 @@ class RouterService(Actor):
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
             dial_plan=settings.make_dial_plan(),
+            events=self._make_events(),
         )
         admission = (
             None
@@ -502,6 +516,11 @@ class RouterService(Actor):
         if settings.qualify_s:
             core.proxy.qualifier = Qualifier(core.proxy.env, settings.qualify_s, self._users_to_ask)
         return core
+
+    def _make_events(self) -> EventPolicy | None:
+        if self._delegated is None:
+            return None
+        return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
 
     def _users_to_ask(self) -> list[str]:
         return share_of(self._replica.users(), self._instance, self._settings.routers)
@@ -552,3 +571,8 @@ class RouterService(Actor):
         restored = self._core.restore(time.monotonic(), self._clock.at())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
+
+
+def _as_item(request: Delegated) -> list[object]:
+    source, *rest = request
+    return [source.pack(), *rest]
