@@ -24,6 +24,7 @@ PLACES = {
     "calls": "listings",
     "hangup": "hangup",
     "dialplan": "dialplan",
+    "messages": "messages",
     "cdr": "listings",
     "trace": "trace",
     "ladder": "history",

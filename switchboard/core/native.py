@@ -50,6 +50,7 @@ def make_engine(env: Environment, reference: "Reference", facts: Facts) -> "Engi
         transactions=caps.transactions if caps else _MANY,
         of_source=caps.recent.limit if caps else _MANY,
         tcp_above=env.tcp_above,
+        keeps_messages=env.policy.keeps_messages,
     )
     engine.saved = env.numbers.saved
     env.numbers = env.branches.numbers = engine

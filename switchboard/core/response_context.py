@@ -26,13 +26,14 @@ from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import Fields, NextHop, ProxyEffects, Question
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
+from switchboard.core.keeping import ARRIVED, KEPT, NOBODY_THERE, NOT_KEPT, SILENT_T1, delegated
 from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
 from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.target import Target
-from switchboard.core.targets import redirected_targets
+from switchboard.core.targets import is_kept, redirected_targets
 from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
@@ -55,8 +56,8 @@ class ResponseContext:
     """
 
     __slots__ = (
-        "_answers", "_branches", "_cancelled", "_edition", "_env", "_rang", "_received", "_routing", "_unplanned",
-        "_waiting", "server",
+        "_answers", "_branches", "_cancelled", "_edition", "_env", "_keeping", "_rang", "_received", "_routing",
+        "_unplanned", "_waiting", "server",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +73,7 @@ class ResponseContext:
         self._rang = False
         self._answers: set[str] = set()
         self._unplanned: Final | None = None
+        self._keeping = NOT_KEPT
         self._edition = 0
 
     @property
@@ -95,7 +97,8 @@ class ResponseContext:
         """What `restore` needs besides, in another process of this machine."""
         whole = not self.server.is_finished
         branches = [branch.changing(whole) for branch in self._branches]
-        return self._cancelled, self._rang, list(self._answers), branches
+        kept = (self._keeping,) if self._keeping else ()
+        return self._cancelled, self._rang, list(self._answers), branches, *kept
 
     def clients(self) -> list[ClientTransaction]:
         """The client transactions of its branches."""
@@ -122,6 +125,16 @@ class ResponseContext:
         for branch in self._branches:
             if branch.client is None and branch.final is None:
                 self._resolve(branch, effects)
+        self.repeat(effects)
+
+    def repeat(self, effects: ProxyEffects) -> None:
+        """The request has come again, or this process goes on: a text that is kept is handed over again."""
+        if self._keeping == KEPT:
+            self._hand_over(480, effects)
+        elif self._keeping == ARRIVED:
+            request, top_via = self._received.message, self._received.completed_via
+            raw = build_response(request, 202, "", self._env.make_tag(), (), top_via)
+            self.server.respond(202, raw, effects)
 
     def start(self, targets: list[Target], effects: ProxyEffects) -> None:
         """Send the request to the first group of `targets` (§16.6)."""
@@ -185,6 +198,9 @@ class ResponseContext:
         effects.touch(self.server)
         if letter == "N":
             self._move(branch, effects)
+            return
+        if letter == "K":
+            self._keep_unanswered(effects)
             return
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
@@ -352,6 +368,8 @@ class ResponseContext:
         self._edition += 1
         if method == "INVITE":
             branch.watch(effects.now)
+        elif method == "MESSAGE" and self._keeps_for():
+            env.layer.timers.arm(branch, "K", effects.now + SILENT_T1 * env.layer.values.t1)
         branch.watch_hop(effects.now)
 
     def _give_up(self, branch: Branch, status: int, effects: ProxyEffects) -> None:
@@ -381,6 +399,10 @@ class ResponseContext:
             self._relay(response, effects, branch)
 
     def _succeed(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
+        if self._keeping:
+            self._keeping = ARRIVED
+            self._hand_over(200, effects)
+            return
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
             note_success(self._received, self.server.age_s(effects.now), response, effects)
@@ -407,7 +429,11 @@ class ResponseContext:
     def _send_best(self, effects: ProxyEffects) -> None:
         if self.server.is_finished:
             return
+        if self._keeping:
+            return
         finals = self._candidates()
+        if finals and self._keeps(finals, effects):
+            return
         chosen = best(finals) if finals else self._unplanned or Final(487)
         if chosen.message is None or self._must_not_pass(chosen.status):
             self._answer_ourselves(chosen.status, effects)
@@ -416,6 +442,31 @@ class ResponseContext:
         note(self._received, effects, "failed", chosen.status, by)
         note_bye(self._received, self.server.age_s(effects.now), chosen.status, effects)
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), effects)
+
+    def _keeps_for(self) -> str:
+        """The user for whom the text is kept if no phone takes it; "" if it is none, or not for one user."""
+        if not (self._env.policy.keeps_messages and is_kept(self._received, self._routing)):
+            return ""
+        users = {branch.plan.target.user for branch in self._branches}
+        return users.pop() if len(users) == 1 else ""
+
+    def _keep_unanswered(self, effects: ProxyEffects) -> None:
+        """Nobody has answered for long: the text is kept now, as its sender would not hear later."""
+        if self._keeping or self._waiting or self.server.is_finished:
+            return
+        silent = [Final(408) for branch in self._branches if branch.final is None]
+        self._keeps([*self._candidates(), *silent], effects)
+
+    def _keeps(self, finals: Sequence[Final], effects: ProxyEffects) -> bool:
+        """Whether the worker keeps the text, since nobody is there."""
+        if self._keeps_for() and all(final.status in NOBODY_THERE for final in finals):
+            self._keeping = KEPT
+            self._hand_over(480, effects)
+        return bool(self._keeping)
+
+    def _hand_over(self, status: int, effects: ProxyEffects) -> None:
+        found = delegated(self._env, self._received, self._routing, self._keeps_for(), status)
+        effects.delegated.append(found)
 
     @property
     def _canceller(self) -> str:
@@ -485,11 +536,11 @@ def restore_context(
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
     request, routing, *waiting, branches = fixed
-    cancelled, rang, answers, changed = changing
+    cancelled, rang, answers, changed, *kept = changing
     incoming = IncomingRequest.restore(request, env.policy.own)
     context = ResponseContext(env, incoming, server, Routing.restore(routing))
     context._waiting, context._answers = WaitingTargets.restore(*waiting), set(answers)
-    context._cancelled, context._rang = cancelled, rang
+    context._cancelled, context._rang, context._keeping = cancelled, rang, kept[0] if kept else NOT_KEPT
     for branch, change in zip(branches, changed, strict=True):
         context._branches.append(restore_branch(context, env.layer, branch, change, now))
     return context

@@ -36,18 +36,19 @@ class Slip(NamedTuple):
     key: str
     user: str
     is_proved: bool
+    sent_at: float
     ends_at: float
     octets: int
 
 
 class _Waiting:
-    """The texts of one user, in order. `due`: when to try (monotonic s); `under_way`: the key of what is being tried."""
+    """The texts of one user, in order. `due`: when to try (monotonic s); `under_way`: the key of what is tried now."""
 
-    __slots__ = ("due", "octets", "pause_s", "slips", "strangers", "under_way")
+    __slots__ = ("due", "pause_s", "slips", "strangers", "under_way")
 
     def __init__(self) -> None:
         self.slips: dict[str, Slip] = {}
-        self.octets = self.strangers = 0
+        self.strangers = 0
         self.due = 0.0
         self.pause_s = FIRST_PAUSE_S
         self.under_way = ""
@@ -78,6 +79,23 @@ class Box:
         """How many wait for the user."""
         found = self._users.get(user)
         return len(found.slips) if found else 0
+
+    def keys(self, user: str) -> list[str]:
+        """Of the user's texts, in order."""
+        found = self._users.get(user)
+        return list(found.slips) if found else []
+
+    def listing(self) -> list[tuple[str, int, float, int]]:
+        """Of each user with texts, by name: how many, when the oldest was sent, and their octets."""
+        return [
+            (
+                user,
+                len(found.slips),
+                next(iter(found.slips.values())).sent_at,
+                sum(each.octets for each in found.slips.values()),
+            )
+            for user, found in sorted(self._users.items())
+        ]
 
     def has_no_room(self, user: str, octets: int, is_proved: bool) -> str:
         """Why no further text for the user can be kept, for people; "" if it can."""
@@ -114,11 +132,11 @@ class Box:
         return user
 
     def hurry(self, user: str, due: float) -> None:
-        """The user is there, or may be: try at this moment (monotonic s), unless something is under way."""
+        """The user is there, or may be: try at this moment (monotonic s), or right after what is under way."""
         found = self._users.get(user)
         if found is None:
             return
-        found.pause_s = FIRST_PAUSE_S
+        found.pause_s = SETTLE_S if found.under_way else FIRST_PAUSE_S
         if not found.under_way and (not found.due or due < found.due):
             self._arm(user, found, due)
 
@@ -139,7 +157,7 @@ class Box:
             keys.append(found.under_way)
         return keys
 
-    def answered(self, key: str, status: int, now: float) -> "bool | None":
+    def answered(self, key: str, status: int, now: float) -> bool | None:
         """What came of a text that was sent (0: nothing): whether it was delivered; None: it stays.
 
         One that was delivered or refused is to be removed; then the user's next one is due.
@@ -151,7 +169,7 @@ class Box:
         if found and found.under_way == key:
             self._end(found, key)
             self._arm(self._user_of[key], found, now + found.pause_s)
-            found.pause_s = min(2 * found.pause_s, LONGEST_PAUSE_S)
+            found.pause_s = min(max(2 * found.pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
         return None
 
     def ended(self, at: float) -> list[str]:

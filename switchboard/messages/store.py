@@ -1,8 +1,7 @@
 """Kept texts on disk (SQLite), for nobody else's eyes; durable before the sender hears 202."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, Final
 
 from switchboard.messages.box import Slip
@@ -52,10 +51,7 @@ MESSAGES: Final = Table(
     _kept_in,
     "those messages are lost; their senders can send them again",
 )
-_SLIPS: Final = "SELECT key, user, is_proved, ends_at, length(raw) FROM messages ORDER BY number"
-_LISTED: Final = (
-    "SELECT user, count(*), min(sent_at), sum(length(raw)) FROM messages GROUP BY user ORDER BY user"
-)
+_SLIPS: Final = "SELECT key, user, is_proved, sent_at, ends_at, length(raw) FROM messages ORDER BY number"
 
 
 class MessageStore(RecordStore[Kept]):
@@ -84,14 +80,3 @@ class MessageStore(RecordStore[Kept]):
             Slip(key, user, bool(is_proved), *rest)
             for key, user, is_proved, *rest in self._database.execute(_SLIPS)
         ]
-
-
-def waiting(path: Path) -> list[tuple[str, int, float, int]]:
-    """Of each user with kept texts, without disturbing the writer: how many, when the oldest was sent, octets."""
-    schema = MESSAGES.schema
-    with schema.explained(path):
-        database = schema.open_to_read(path)
-        if database is None:
-            return []
-        with closing(database):
-            return [(user, count, oldest, octets) for user, count, oldest, octets in database.execute(_LISTED)]

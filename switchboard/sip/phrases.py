@@ -5,6 +5,7 @@ from typing import Final
 REASON_PHRASES: Final = {
     100: "Trying",
     200: "OK",
+    202: "Accepted",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
