@@ -25,6 +25,7 @@ PLACES = {
     "hangup": "hangup",
     "dialplan": "dialplan",
     "messages": "messages",
+    "trunk": "trunk",
     "cdr": "listings",
     "trace": "trace",
     "ladder": "history",
