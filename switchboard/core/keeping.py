@@ -8,12 +8,14 @@ text. Until then each repetition of the request, and a successor of the router, 
 it by Call-ID, From tag and CSeq.
 """
 
+from hashlib import sha256
 from typing import Final
 
 from switchboard.core.commands import Delegated
 from switchboard.core.environment import Environment
 from switchboard.core.preprocess import Routing
 from switchboard.core.request import IncomingRequest
+from switchboard.sip.message import Message
 from switchboard.sip.splice import without_lines
 
 NOBODY_THERE: Final = frozenset({408, 430, 480, 503})
@@ -24,6 +26,12 @@ KEPT: Final = 1
 """The worker answers the sender, and a phone may still take the text."""
 ARRIVED: Final = 2
 """The worker has answered the sender, and then a phone took the text."""
+
+
+def tag_of(message: Message) -> str:
+    """The To tag of the answer to a text, the same from whoever gives it, however often."""
+    parts = "\0".join((message.call_id, message.from_tag, str(message.cseq[0])))
+    return sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def delegated(

@@ -169,9 +169,8 @@ class Proxy:
             return
         known = self.env.layer.find_server(incoming.key)
         if known:
-            known.repeat(effects)
-            if isinstance(known.user, ResponseContext):
-                known.user.repeat(effects)
+            if not (isinstance(known.user, ResponseContext) and known.user.repeat(effects)):
+                known.repeat(effects)
             return
         if self._sends_away(incoming, effects):
             return

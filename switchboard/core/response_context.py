@@ -32,7 +32,7 @@ from switchboard.core.final_response import candidates, have_all_failed, must_no
 from switchboard.core.following import NOT_ANSWERED, added_lines, enter, targets_of
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.history_info import lines_that_came
-from switchboard.core.keeping import ARRIVED, KEPT, NOBODY_THERE, NOT_KEPT, SILENT_T1, delegated
+from switchboard.core.keeping import ARRIVED, KEPT, NOBODY_THERE, NOT_KEPT, SILENT_T1, delegated, tag_of
 from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
@@ -108,7 +108,7 @@ class ResponseContext:
         whole = not self.server.is_finished
         branches = [branch.changing(whole) for branch in self._branches]
         kept = (self._keeping,) if self._keeping else ()
-        return self._cancelled, self._rang, list(self._answers), branches, *kept
+        return self._cancelled, self._rang, list(self._answers), *kept, branches
 
     def clients(self) -> list[ClientTransaction]:
         """The client transactions of its branches."""
@@ -135,16 +135,20 @@ class ResponseContext:
         for branch in self._branches:
             if branch.client is None and branch.final is None:
                 self._resolve(branch, effects)
-        self.repeat(effects)
-
-    def repeat(self, effects: ProxyEffects) -> None:
-        """The request has come again, or this process goes on: a text that is kept is handed over again."""
         if self._keeping == KEPT:
             self._hand_over(480, effects)
-        elif self._keeping == ARRIVED:
+
+    def repeat(self, effects: ProxyEffects) -> bool:
+        """The request has come again: if it is a kept text, its sender has not heard so. False if it is none."""
+        if not self._keeping or self.server.is_finished:
+            return False
+        if self._keeping == KEPT:
+            self._hand_over(480, effects)
+        else:
             request, top_via = self._received.message, self._received.completed_via
-            raw = build_response(request, 202, "", self._env.make_tag(), (), top_via)
+            raw = build_response(request, 202, "", tag_of(request), (), top_via)
             self.server.respond(202, raw, effects)
+        return True
 
     def start(self, targets: list[Target], effects: ProxyEffects) -> None:
         """Send the request to the first group of `targets` (§16.6), or follow its plan."""
@@ -514,6 +518,7 @@ class ResponseContext:
         """Whether the worker keeps the text, since nobody is there."""
         if self._keeps_for() and all(final.status in NOBODY_THERE for final in finals):
             self._keeping = KEPT
+            self.server.armed.pop("T", None)  # the 100, which would be late
             self._hand_over(480, effects)
         return bool(self._keeping)
 
@@ -575,7 +580,7 @@ def restore_context(
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
     request, routing, groups, tried, led, *stages, branches = fixed
-    cancelled, rang, answers, changed, *kept = changing
+    cancelled, rang, answers, *kept, changed = changing
     incoming = IncomingRequest.restore(request, env.policy.own)
     context = ResponseContext(env, incoming, server, Routing.restore(routing))
     context._waiting, context._answers = WaitingTargets.restore(groups, tried, led), set(answers)

@@ -3,12 +3,13 @@
 Theory. A text is in the store before its sender hears 202, and leaves it when a phone has taken or refused it. A kill
 in between loses nothing: what was under way is tried again, with the Call-ID, CSeq and From tag that it has always had,
 so that a phone that still knows it answers 482, and a router that is sending it yet does not send it once more. Only
-what a phone had taken in the instant of the kill may come twice.
+what a phone had taken in the instant of the kill may come twice. A router that was killed hands a text over once more;
+what was delivered meanwhile is known by its key for `KNOWN_S`.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from switchboard.messages.box import SETTLE_S, Box, Slip
@@ -22,6 +23,8 @@ TOKEN: Final = b"m."
 """So begin the tokens of the requests that deliver."""
 START_S: Final = 2.0
 """After a start: what routers have to say of what the predecessor sent comes first."""
+KNOWN_S: Final = 300.0
+"""How long what is kept no longer is known: a router may ask for 128 T1."""
 _LOOK_S: Final = 60.0
 """Between two looks for what is kept no longer."""
 
@@ -44,13 +47,15 @@ class Letter(NamedTuple):
 class Desk:
     """Owns the kept texts. `keep_s`: how long one is kept. `now`: monotonic s, `at`: epoch s."""
 
-    def __init__(self, store: MessageStore, keep_s: float, now: float) -> None:
+    def __init__(self, store: MessageStore, keep_s: float, now: float, at: float) -> None:
         self.counters: Counter[str] = Counter()
         self._store = store
+        self._at = at
         self._keep_s = keep_s
         self._box = Box()
         self._added: list[str] = []
         self._gone: dict[str, None] = {}  # delivered or refused, and still in the store
+        self._known = dict.fromkeys(store.removed(), now)
         self._changed: dict[str, None] = {}
         self._next_look = now
         self._next_try = now
@@ -96,7 +101,8 @@ class Desk:
         self, message: Message, user: str, is_proved: bool, refusal: int, now: float, at: float
     ) -> Verdict:
         """Keep a MESSAGE for the user; within a batch. ParseError. `refusal`: what its sender hears otherwise."""
-        if key_of(message, user) in self._box:
+        key = key_of(message, user)
+        if key in self._box or key in self._known:
             self.counters["messages_repeated"] += 1
             return Verdict(202)
         if not is_worth_keeping(message):
@@ -130,9 +136,11 @@ class Desk:
 
     def handle_timer(self, now: float, at: float) -> None:
         """Forget what is kept no longer, and what could not be forgotten."""
+        self._at = at
         if now >= self._next_look:
             self._next_look = now + _LOOK_S
             self._remove(self._box.ended(at), "messages_expired", now)
+            self._purge(now, at)
         if now >= self._next_try and (self._gone or self._store.writing.error):
             self._forget(now)
 
@@ -160,7 +168,7 @@ class Desk:
     def delete(self, user: str, now: float) -> int:
         """Forget all texts for the user, for the operator; return how many there were. NotWritten."""
         keys = self._box.keys(user)
-        self._store.remove(keys)
+        self._store.remove(keys, self._at)
         self._remove(keys, "messages_deleted", now)
         return len(keys)
 
@@ -186,16 +194,24 @@ class Desk:
                 self.counters[counter] += 1
                 self._changed[user] = None
                 self._gone[key] = None
+                self._known[key] = now
                 self._box.hurry(user, now)
         if self._gone:
             self._forget(now)
+
+    def _purge(self, now: float, at: float) -> None:
+        if not any(since <= now - KNOWN_S for since in self._known.values()):
+            return
+        with suppress(NotWritten):
+            self._store.purge(at - KNOWN_S)
+            self._known = {key: since for key, since in self._known.items() if since > now - KNOWN_S}
 
     def _forget(self, now: float) -> None:
         self._next_try = now + RETRY_S
         try:
             if self._store.writing.error:
                 self._store.try_again()
-            self._store.remove(self._gone)
+            self._store.remove(self._gone, self._at)
         except NotWritten:
             return
         self._gone.clear()

@@ -48,8 +48,8 @@ class Kept(NamedTuple):
 
     @property
     def is_removed(self) -> bool:
-        """Removed ones leave nothing behind."""
-        return False
+        """Whether only its key is left, for a while."""
+        return not self.raw
 
     def __iter__(self) -> Iterator[Any]:
         return tuple.__iter__(self)

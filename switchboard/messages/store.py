@@ -34,7 +34,7 @@ def _kept_in(row: Row) -> Sequence[Any] | None:
     match row:
         case None, [
             str(key), int(number), str(user), str(sender), str(call_id), int(is_proved), int() | float() as sent_at,
-            int() | float() as ends_at, bytes(raw), int() | float() as changed_at,
+            int() | float() as ends_at, bytes() | "" as raw, int() | float() as changed_at,
         ]:  # fmt: skip
             times = float(sent_at), float(ends_at)
             return number, key, user, sender, call_id, is_proved, *times, raw, float(changed_at)
@@ -51,11 +51,13 @@ MESSAGES: Final = Table(
     _kept_in,
     "those messages are lost; their senders can send them again",
 )
-_SLIPS: Final = "SELECT key, user, is_proved, sent_at, ends_at, length(raw) FROM messages ORDER BY number"
+_SLIPS: Final = (
+    "SELECT key, user, is_proved, sent_at, ends_at, length(raw) FROM messages WHERE raw != '' ORDER BY number"
+)
 
 
 class MessageStore(RecordStore[Kept]):
-    """The owner's end. What is removed leaves nothing behind."""
+    """The owner's end. What is removed leaves its key for a while: a router may ask for it once more."""
 
     table = MESSAGES
 
@@ -69,10 +71,21 @@ class MessageStore(RecordStore[Kept]):
         """Keep a text; within a batch."""
         self._write(kept)
 
-    def remove(self, keys: Iterable[str]) -> None:
-        """Forget these, durable when this returns. NotWritten."""
+    def remove(self, keys: Iterable[str], at: float) -> None:
+        """Forget these but for their keys, durable when this returns. NotWritten."""
         with self._change():
-            self._database.executemany("DELETE FROM messages WHERE key = ?", [(key,) for key in keys])
+            changes = [(at, key) for key in keys]
+            self._database.executemany("UPDATE messages SET raw = '', changed_at = ? WHERE key = ?", changes)
+
+    def purge(self, before_at: float) -> None:
+        """Forget the keys of what was removed before that. NotWritten."""
+        with self._change():
+            self._database.execute("DELETE FROM messages WHERE raw = '' AND changed_at < ?", (before_at,))
+
+    def removed(self) -> list[str]:
+        """The keys of what was removed, the oldest first."""
+        rows = self._database.execute("SELECT key FROM messages WHERE raw = '' ORDER BY changed_at")
+        return [key for (key,) in rows]
 
     def slips(self) -> list[Slip]:
         """What is to be in memory of all, in order."""

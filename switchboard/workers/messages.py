@@ -8,6 +8,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.codec import CodecError
+from switchboard.core.keeping import tag_of
 from switchboard.messages.desk import TOKEN, Desk
 from switchboard.messages.store import MessageStore
 from switchboard.presence.reception import Answer, Reception, Request
@@ -42,11 +43,11 @@ class MessageDesk:
     """
 
     def __init__(
-        self, settings: Settings, context: BusContext, endpoints: Endpoints, name: str, now: float
+        self, settings: Settings, context: BusContext, endpoints: Endpoints, name: str, now: float, at: float
     ) -> None:
         store = MessageStore(settings.messages_path)
         self.writings: Sequence[Writing] = (store.writing,)
-        self.desk = Desk(store, settings.keep_messages_days * _DAY_S, now)
+        self.desk = Desk(store, settings.keep_messages_days * _DAY_S, now, at)
         self._requester = Requester(context, endpoints, name, settings.routers, 64 * settings.t1_s)
         self._now = now
 
@@ -61,7 +62,7 @@ class MessageDesk:
             request.message, request.user, bool(request.sender), request.status or 480, self._now, at
         )
         words = [("Warning", f'399 switchboard "{verdict.why}"')] if verdict.why else []
-        return Answer(verdict.status, words)
+        return Answer(verdict.status, words, tag_of(request.message))
 
     def answer(self, reception: Reception, items: Sequence[Any], now: float, at: float) -> list[bytes]:
         """The answers to a round's texts, which are durable then."""

@@ -44,7 +44,8 @@ class PresenceService(Actor):
     def _make_desk(self, settings: Settings, context: BusContext) -> MessageDesk | None:
         if not settings.keep_messages_days:
             return None
-        desk = MessageDesk(settings, context, endpoints_of(settings), self.name, time.monotonic())
+        now, at = time.monotonic(), self._clock.at()
+        desk = MessageDesk(settings, context, endpoints_of(settings), self.name, now, at)
         self.outboxes = [*self.outboxes, *desk.outboxes]
         self.writings = [*self.writings, *desk.writings]
         return desk
