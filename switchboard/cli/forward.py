@@ -84,7 +84,7 @@ def _show(answer: dict[str, Any], as_json: bool) -> None:
         return
     rows = [(answer["name"], *line) for line in lines_of(answer["rules"])] if answer["rules"] else []
     print_table(HEADINGS, rows, f"The phones of {answer['name']} ring; nothing is forwarded.")
-    say_notes(answer)
+    say_notes(answer["notes"])
 
 
 def _show_all(book: RuleBook, as_json: bool) -> None:

@@ -72,7 +72,7 @@ def delete(name: Name, as_json: JsonOption = False) -> None:
         print_json({"deleted": name, "notes": answer["notes"]})
         return
     say(f"There is no group {name} any more.")
-    say_notes(answer)
+    say_notes(answer["notes"])
 
 
 @group.command()
@@ -103,4 +103,4 @@ def _show(answer: dict[str, Any], as_json: bool) -> None:
         return
     rows = [(answer["name"], *line) for line in group_lines(answer["rules"])]
     print_table(("group", "calls", "whom"), rows, "")
-    say_notes(answer)
+    say_notes(answer["notes"])

@@ -1,7 +1,7 @@
 """The rules of users and groups as commands see them: at the registrar or, while none runs, in its store."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from switchboard.cli.output import fail, say
@@ -29,6 +29,12 @@ class RuleBook:
             fail(f"Nothing was changed: {answer['refused']}.")
         return answer
 
+    def forget(self, user: str) -> None:
+        """Remove the rules of a user who goes, if no registrar does so."""
+        if self._keeper or ask_registrar(self._settings, "rules.naming", user) is None:
+            with told():
+                self._open().forget(user)
+
     def all(self, prefix: str = "") -> Iterator[dict[str, Any]]:
         """All rules of users and groups whose names begin so, by name."""
         after = ""
@@ -44,7 +50,7 @@ class RuleBook:
         return self._keeper
 
 
-def say_notes(answer: dict[str, Any]) -> None:
+def say_notes(notes: Iterable[str]) -> None:
     """Say what may surprise."""
-    for note in answer["notes"]:
+    for note in notes:
         say(f"Note: {note}.")

@@ -13,6 +13,7 @@ from switchboard.auth.users import Entry, make_entry
 from switchboard.cli.credentials import generate_password, read_csv, read_password
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.cli.registrar import ask_registrar, open_store, told
+from switchboard.cli.rule_book import RuleBook, say_notes
 from switchboard.cli.running import settings_or_exit
 from switchboard.settings.model import Settings
 from switchboard.settings.users import open_users
@@ -92,12 +93,15 @@ def passwd(user: Name, generate: Generate = False, as_json: JsonOption = False) 
 
 @user.command()
 def remove(user: Name, as_json: JsonOption = False) -> None:
-    """Remove a user. What is registered stays so until it expires; it cannot be renewed."""
+    """Remove a user, and its rules. What is registered stays so until it expires; it cannot be renewed."""
+    rules = RuleBook(settings_or_exit())
+    rules.forget(user)
     if not _book(user).remove(user):
         fail(_unknown(user))
     if as_json:
         print_json({"removed": user})
     say(f"{user} is no user any more.")
+    say_notes(rules.ask("rules.naming", user))
 
 
 @user.command(name="list")
