@@ -2,7 +2,8 @@
 
 Theory. The worker knows a user, and no contacts: it puts `here.invalid` as the host into the Request-URI. The request
 goes to each contact at once, as it is written there. The first 2xx is the answer; otherwise the best final response
-is, when there is one of each. What a worker asks for once more while it is under way, is not sent once more.
+is, when there is one of each. What a worker asks for although its predecessor has, is not sent once more while it is
+under way, nor when a phone has taken it.
 """
 
 from collections.abc import Iterator

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from switchboard.bounded import Generations
 from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import NextHop, ProxyEffects, Question
 from switchboard.core.environment import Environment
@@ -33,6 +34,8 @@ from switchboard.sip.uri import parse_uri
 HERE: Final = ANYWHERE.encode()
 MOST: Final = 20_000
 """Requests that wait for their final response."""
+MOST_TAKEN: Final = 10_000
+"""Requests to all of a user's phones that are known to have been taken."""
 PROBE_END: Final = "qualify"
 BRANCH_END: Final = "own"
 """So end the branches of these requests, and those of OPTIONS that ask whether somebody is there (`probing.py`)."""
@@ -83,6 +86,7 @@ class OwnRequests:
         self._answers: dict[str, list[Answer]] = {}
         self._env = env
         self._forks: dict[tuple[str, bytes], Fork] = {}
+        self._taken: Generations[tuple[str, bytes], int] = Generations(MOST_TAKEN)
 
     def send(self, wanted: Wanted, effects: ProxyEffects) -> None:
         """Send it; what cannot be sent is answered at once."""
@@ -111,13 +115,17 @@ class OwnRequests:
     def end(self, wanted: Wanted, status: int, raw: bytes = b"", flow: bytes = b"") -> None:
         """One of them has its final response."""
         self.waiting -= 1
-        self._forks.pop((wanted.worker, wanted.token), None)
+        if self._forks.pop((wanted.worker, wanted.token), None) and 200 <= status < 300:
+            self._taken.put((wanted.worker, wanted.token), status)
         self._put(wanted, status, raw, flow)
 
     def _send_to_all(self, message: Message, wanted: Wanted, effects: ProxyEffects) -> None:
-        """To all contacts of the user, unless that is under way. ParseError."""
+        """To all contacts of the user, unless that is under way, or one of them has taken it. ParseError."""
         key = wanted.worker, wanted.token
         if key in self._forks:
+            return
+        if taken := self._taken.get(key):
+            self._put(wanted, taken)
             return
         policy = self._env.policy
         targets = policy.bindings_of(wanted.user, effects.at)

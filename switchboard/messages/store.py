@@ -51,6 +51,7 @@ MESSAGES: Final = Table(
     _kept_in,
     "those messages are lost; their senders can send them again",
 )
+SCHEMA: Final = MESSAGES.schema
 _SLIPS: Final = (
     "SELECT key, user, is_proved, sent_at, ends_at, length(raw) FROM messages WHERE raw != '' ORDER BY number"
 )

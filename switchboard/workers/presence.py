@@ -14,6 +14,7 @@ from switchboard.bus.endpoints import Endpoints
 from switchboard.presence.reception import Handler, Reception
 from switchboard.settings.model import Settings
 from switchboard.settings.site import clock_of, endpoints_of
+from switchboard.storage.mending import reports
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.workers.messages import CHANGED, METHOD, MessageDesk, is_text
 from switchboard.workers.run import run_actor
@@ -34,6 +35,7 @@ class PresenceService(Actor):
         self._clock = clock_of(settings)
         self._sender = make_sender(settings, context, endpoints_of(settings))
         self.outboxes = [*self._sender.outboxes]
+        self._files = (settings.messages_path,)
         self._messages = self._make_desk(settings, context)
         handlers: dict[str, Handler] = {METHOD: self._messages} if self._messages else {}
         self._reception = Reception(handlers, 64 * settings.t1_s)
@@ -115,6 +117,10 @@ class PresenceService(Actor):
         if self._messages and question.startswith("messages."):
             return self._messages.tell(question, body, time.monotonic())
         raise LookupError(question)
+
+    def notes(self) -> list[str]:
+        """What was lost of its files."""
+        return [*map(str, reports(*self._files))]
 
     def stats(self) -> dict[str, float]:
         """Counters."""

@@ -73,6 +73,13 @@ def test_what_is_under_way_is_not_sent_once_more(board: Board) -> None:
     both(board)
 
 
+def test_what_a_phone_has_taken_is_not_sent_once_more(board: Board) -> None:
+    send(board, text())
+    board.receive(response(both(board)[0].message, 202), LENKA)
+    send(board, text())
+    assert (statuses(board), board.sent()) == ([202, 202], [])
+
+
 def test_nobody_is_registered(board: Board) -> None:
     send(board, text("nobody"))
     assert (statuses(board), board.sent()) == ([480], [])
