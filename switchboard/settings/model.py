@@ -493,6 +493,11 @@ class Settings(BaseSettings):
         return self.data_dir / "users.db"
 
     @property
+    def rules_path(self) -> Path:
+        """The rules of users and groups (SQLite): who is called when."""
+        return self.data_dir / "rules.db"
+
+    @property
     def auth_key_path(self) -> Path:
         """The secret key of nonces and Record-Routes: that of all hosts if there is one."""
         shared = self.shared_key_path

@@ -44,8 +44,12 @@ from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.presence.reception import DELEGATED, PACKAGES
+from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
+from switchboard.registrar.rule_keeper import RULES_A_READING
+from switchboard.registrar.rule_replica import RuleReplica
+from switchboard.registrar.rule_store import RuleStore
 from switchboard.registrar.store import Change
 from switchboard.settings.hosts import Component
 from switchboard.settings.local import SourceAddresses, own_domains
@@ -97,7 +101,8 @@ class RouterService(Actor):
     and sip.translate to the translator, call.happened to the journal until call.acknowledged; router.beat to the edge;
     request.wanted from workers -> request.answered to them.
     Questions: auth.failing, calls.held, calls.end, bindings.reach, router.drain. Follows location.changed with a
-    replica of the bindings, and phrases.tables. sip.delegated to the presence worker, for what that answers.
+    replica of the bindings, users.number and rules.number with replicas of those, and phrases.tables. sip.delegated to
+    the presence worker, for what that answers.
     """
 
     name = "router"
@@ -137,6 +142,8 @@ class RouterService(Actor):
             settings, self._key, issuer, self._log.nonces, self._failures
         )
         self._users = self._follow_users(context, endpoints)
+        self._rules = RuleReplica()
+        self._rule_follower = self._follow_rules(context, endpoints)
         self._source_address = SourceAddresses(settings)
         self._resolver = Resolver(
             self._source_address, partial(serve_names, may_be_private=settings.private_names)
@@ -156,6 +163,7 @@ class RouterService(Actor):
         self._follower.start(time.monotonic())
         if self._users:
             self._users.start()
+        self._rule_follower.start()
         if self._replica.is_loaded:
             structlog.get_logger().info("bindings loaded", number=self._replica.number)
         self._held_calls = HeldCalls(self._log.keyed, instance)
@@ -219,6 +227,11 @@ class RouterService(Actor):
             case "users.page", list(pages) if self._users:
                 for page in pages:
                     self._users.take_page(page)
+            case "rules.number", [str(series), int(number)]:
+                self._rule_follower.told(series, number)
+            case "rules.page", list(pages):
+                for page in pages:
+                    self._rule_follower.take_page(page)
             case "phrases.tables", tables:
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
@@ -387,6 +400,11 @@ class RouterService(Actor):
     def notes(self) -> list[str]:
         """How well it knows bindings and users, whether names are answered, and what was lost of its files."""
         users = [self._users.failure] if self._users and self._users.failure else []
+        rules = [self._rule_follower.failure] if self._rule_follower.failure else []
+        if self._rules.unreadable:
+            rules.append(
+                f"{self._rules.unreadable} rules of users or groups cannot be read, and count as none"
+            )
         leaving = (
             [self._leaving.note()]
             if self._leaving
@@ -395,7 +413,14 @@ class RouterService(Actor):
             else []
         )
         damaged = map(str, reports(*self._files))
-        return [*leaving, *self._follower.notes(time.monotonic()), *users, *self._resolver.notes(), *damaged]
+        return [
+            *leaving,
+            *self._follower.notes(time.monotonic()),
+            *users,
+            *rules,
+            *self._resolver.notes(),
+            *damaged,
+        ]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
@@ -474,6 +499,16 @@ class RouterService(Actor):
         self.outboxes.append(registrar)
         copy = UserStore(router_dir(self._instance, settings) / "users.db")
         return RecordPageFollower(users, copy, lambda after: registrar.put([self._instance, after]))
+
+    def _follow_rules(self, context: BusContext, endpoints: Endpoints) -> RecordFollower:
+        settings = self._settings
+        if is_here("registrar.0", settings):
+            read = partial(rule_store.read_page, settings.rules_path, at_most=RULES_A_READING)
+            return RecordStoreFollower(self._rules, read)
+        registrar = Outbox(context, endpoints.inbox("registrar"), "rules.wanted", QUESTIONS_KEPT)
+        self.outboxes.append(registrar)
+        copy = RuleStore(router_dir(self._instance, settings) / "rules.db")
+        return RecordPageFollower(self._rules, copy, lambda after: registrar.put([self._instance, after]))
 
     def _make_core(self) -> RouterCore:
         settings = self._settings

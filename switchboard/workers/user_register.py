@@ -86,6 +86,10 @@ class UserRegister:
     def outboxes(self) -> list[Outbox]:
         return list(self._pages.values())
 
+    def has(self, user: str) -> bool:
+        """Whether there is a user called so."""
+        return self._store.find(user) is not None
+
     @property
     def fd(self) -> int | None:
         """Readable when others have changed users."""
