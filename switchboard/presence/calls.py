@@ -102,7 +102,9 @@ class Calls:
             if call_id not in self._calls:
                 self._begin(call_id, str(each.get("caller")), str(each.get("callee")), at - NEWS_S)
                 self._go_on(call_id, state, at)
-        gone = [each for each, call in self._calls.items() if each not in known and call.began_at < at - NEWS_S]
+        gone = [
+            each for each, call in self._calls.items() if each not in known and call.began_at < at - NEWS_S
+        ]
         for call_id in gone:
             self._end(call_id, {}, at)
 

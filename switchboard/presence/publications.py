@@ -1,7 +1,7 @@
 """What phones publish of their users (RFC 3903): documents with entity tags, until they expire.
 
 A publication is named by its entity tag, which each refresh and change replaces. `take_changes` returns what has to
-be durable before an answer leaves. A request that was answered by a predecessor, whose answer was lost, names a tag that
+be durable before an answer leaves. A request that a predecessor has answered, whose answer was lost, names a tag that
 is not known any more: it gets 412, and the phone publishes anew, in place of what it had published.
 """
 
@@ -66,7 +66,6 @@ class Publications:
 
     limits: Limits
     changed: Callable[[str, float], None]
-    allow_events: tuple[str, str]
     by_tag: dict[str, Publication] = field(default_factory=dict)
     _by_user: dict[str, dict[str, None]] = field(default_factory=dict)
     _ends: list[tuple[float, str]] = field(default_factory=list)
@@ -76,7 +75,7 @@ class Publications:
         """Answer a PUBLISH (§6). `Refused`, `ParseError`."""
         message = request.message
         if package_of(message.get(Header.EVENT)) not in PUBLISHED:
-            raise Refused(489, self.allow_events)
+            raise Refused(489, ("Allow-Events", ", ".join(sorted(PUBLISHED))))
         if request.sender != request.user:
             raise Refused(403)
         known = self._known(request)
@@ -120,9 +119,7 @@ class Publications:
             return Publication(tag, request.user, serial, call_id, at, expires_at, body, document)
         if document is None:
             body, document = known.body, known.document
-        return Publication(
-            tag, known.user, known.serial, call_id, known.since_at, expires_at, body, document
-        )
+        return Publication(tag, known.user, known.serial, call_id, known.since_at, expires_at, body, document)
 
     def of(self, user: str) -> list[Publication]:
         """A user's publications, the latest first."""

@@ -31,7 +31,7 @@ class RegInfo:
         head = f'<reginfo xmlns={attribute(NAMESPACE)} version={attribute(str(version))} state="full">'
         registration = (
             f"<registration aor={attribute(entity)} id={attribute(identifier(entity))} "
-            f'state={attribute("active" if state else "init")}>'
+            f"state={attribute('active' if state else 'init')}>"
         )
         lines = (head, registration, *(_contact(*each) for each in state), "</registration>", "</reginfo>\n")
         return HEAD + "\n".join(lines).encode()

@@ -11,7 +11,12 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import TCP, TLS, WS, WSS, Flow
 from switchboard.sip.uri import parse_uri
 
-_TRANSPORTS: Final = {TCP: ";transport=tcp", TLS: ";transport=tls", WS: ";transport=ws", WSS: ";transport=wss"}
+_TRANSPORTS: Final = {
+    TCP: ";transport=tcp",
+    TLS: ";transport=tls",
+    WS: ";transport=ws",
+    WSS: ";transport=wss",
+}
 _HERE: Final = HERE.decode()
 RESERVED: Final = 64
 """CSeq numbers that one write to the store allows: the others are skipped by a successor."""
@@ -25,7 +30,8 @@ class Subscription:
     `tag`: ours, which names the subscription. `watcher`: a user of ours, "" for a stranger. `user`: who is watched, as
     `entity`. `remote` and `local`: the values of From and To of the SUBSCRIBE, with tags. `target`: the watcher's
     Contact. `flow`: packed, along which the last SUBSCRIBE came. `heard`: its CSeq number. `reserved`: the highest
-    number that a NOTIFY may have. `payer`: whose subscriptions are counted together. `ends`: why it is over (RFC 6665 §4.1.3), "" while it is not.
+    number that a NOTIFY may have. `payer`: whose subscriptions are counted together. `ends`: why it is over (RFC 6665
+    §4.1.3), "" while it is not.
     """
 
     tag: str

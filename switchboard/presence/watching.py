@@ -11,6 +11,7 @@ that is over stays until its last NOTIFY is answered, so that a successor sends 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -108,6 +109,7 @@ class Watching:
     failed: int = 0
     refused: int = 0
     _by_watched: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    _by_package: Counter[str] = field(default_factory=Counter)
     _by_payer: dict[str, int] = field(default_factory=dict)
     _by_dialog: dict[tuple[str, ...], str] = field(default_factory=dict)
     _queue: list[tuple[float, str]] = field(default_factory=list)
@@ -230,13 +232,9 @@ class Watching:
         for tag in self._by_watched.get((package, user), ()):
             self._queue_up(self.subscriptions[tag], at)
 
-    def is_watched(self, package: str, user: str) -> bool:
-        """Whether anybody watches."""
-        return (package, user) in self._by_watched
-
     def watches(self, package: str) -> bool:
         """Whether anybody watches anybody by this package."""
-        return any(name == package for name, _ in self._by_watched)
+        return self._by_package[package] > 0
 
     def watched(self, package: str) -> list[str]:
         """Whom somebody watches."""
@@ -362,6 +360,7 @@ class Watching:
         """Go on with those of a predecessor, and with no others."""
         for table in (self.subscriptions, self._by_watched, self._by_payer, self._by_dialog, self._changes):
             table.clear()
+        self._by_package.clear()
         self._queue.clear()
         self._ends.clear()
         for place, subscription in enumerate(subscriptions):
@@ -380,11 +379,13 @@ class Watching:
         self.subscriptions[subscription.tag] = subscription
         self._by_dialog[subscription.dialog] = subscription.tag
         self._by_watched.setdefault(watched, {})[subscription.tag] = None
+        self._by_package[subscription.package] += 1
         self._by_payer[payer] = self._by_payer.get(payer, 0) + 1
 
     def _forget(self, subscription: Subscription) -> None:
         payer, watched = subscription.payer, (subscription.package, subscription.user)
         del self.subscriptions[subscription.tag]
+        self._by_package[subscription.package] -= 1
         self._changes[subscription.tag] = None
         if self._by_dialog.get(subscription.dialog) == subscription.tag:
             del self._by_dialog[subscription.dialog]

@@ -380,6 +380,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "router_standby needs a router on a host without edge, and one on another host than that"
             )
+        if places.get("presence.0", places["registrar.0"]) != places["registrar.0"]:
+            raise ValueError("hosts: presence has to be on the host of the registrar")
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(
                 "advertise is one address, and there are several edges: set hosts.NAME.advertise"
