@@ -15,6 +15,8 @@ from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
+from switchboard.core.call_plan import Planner
+from switchboard.core.call_rules import CallRules
 from switchboard.core.commands import CallEvent, Delegated, Lookup, NextHop
 from switchboard.core.delegation import EventPolicy
 from switchboard.core.dial_plan import DialPlan
@@ -117,6 +119,10 @@ class Board:
     asserted_domain: str = ""
     dial_plan: DialPlan | None = None
     packages: EventPolicy | None = None
+    rules: CallRules | None = None
+    dnd_status: int = 480
+    foreign_users: tuple[str, ...] | None = None
+    diverts: bool = False
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
@@ -172,6 +178,8 @@ class Board:
             dial_plan=self.dial_plan,
             events=self.packages,
         )
+        if self.rules is not None:
+            policy.planner = Planner(self.rules, policy, self.max_forks, self.dnd_status, self.foreign_users)
         return RouterCore(
             Environment(
                 layer=TransactionLayer(TimerValues()),
@@ -188,6 +196,7 @@ class Board:
                 caps=caps,
                 asserted_domain=self.asserted_domain,
                 tcp_above=self.tcp_above,
+                diverts=self.diverts,
             ),
             log,
             native=native,

@@ -22,6 +22,7 @@ ORDER = (
     "console",
     "history",
     "presence",
+    "trunks",
     "journal",
     "edge-tx",
     "edge-stream",

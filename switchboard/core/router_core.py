@@ -267,6 +267,8 @@ class RouterCore:
             **self._env.large.stats(),
             **self.proxy.own_requests.stats(),
         }
+        if planner := self._env.policy.planner:
+            counters["members_left_out"] = planner.left_out
         if engine is not None:
             absorbed = counters.get("responses_absorbed", 0)
             counters["responses_absorbed"] = absorbed + engine.absorbed

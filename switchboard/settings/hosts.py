@@ -24,6 +24,7 @@ class Component(StrEnum):
     JOURNAL = "journal"
     HISTORY = "history"
     PRESENCE = "presence"
+    TRUNKS = "trunks"
     CONSOLE = "console"
 
 
@@ -31,9 +32,9 @@ EDGE_WORKERS = ("edge-rx", "edge-tx")
 EDGE_STREAM = "edge-stream"
 MOST_EDGES = 16
 """A flow has one octet for the instance of an edge-stream, of which an edge has 16 at most."""
-OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY, Component.PRESENCE})
+OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY, Component.PRESENCE, Component.TRUNKS})
 """No call needs them; the settings may leave them out."""
-LATE = frozenset({Component.PRESENCE})
+LATE = frozenset({Component.PRESENCE, Component.TRUNKS})
 """Of them, those whose ports follow all others': a host with an older version does not know them."""
 
 

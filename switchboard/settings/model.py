@@ -25,18 +25,22 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
 from switchboard.core.dial_plan import DialPlan
+from switchboard.core.trunks import Trunk
 from switchboard.postgres.url import is_postgres
 from switchboard.settings.dialplan import DialPlanSettings, dial_plan
 from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place, standbys
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
+from switchboard.settings.trunks import TrunkSettings, check_name, trunks_of
 from switchboard.settings.types import (
+    ANY_CLASS,
     LOOPBACK,
     SCANNERS,
     AccessSettings,
     Address,
     Algorithms,
+    Classes,
     Collector,
     ConsoleAddress,
     ConsoleUrl,
@@ -113,6 +117,12 @@ def _user_tables(value: object) -> object:
         raise ValueError("It is no JSON") from None
 
 
+def _number(value: object) -> object:
+    """The environment has texts."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+DisturbedStatus = Annotated[Literal[480, 603], BeforeValidator(_number)]
 UserTables = Annotated[dict[str, UserSettings], NoDecode, BeforeValidator(_user_tables)]
 
 
@@ -207,6 +217,20 @@ class Settings(BaseSettings):
         DialPlanSettings(),
         "a table [dialplan] with country, emergency, emergency_to and [[dialplan.rules]]: match, to, and maybe name, "
         "strip, prepend, classes; in the environment JSON",
+    )
+    trunks: dict[str, TrunkSettings] = _setting(
+        {},
+        "tables [trunks.NAME] with registrar and user, and maybe password_file, auth_user, domain, transport, "
+        "register, expires_s, identity, caller, callers, numbers, sources; in the environment JSON",
+    )
+    do_not_disturb_status: DisturbedStatus = _setting(
+        480, "480 (the phones of who is not to be disturbed seem to be away) or 603 (the call is declined)"
+    )
+    forward_foreign: Classes = _setting(
+        ("*",), "the dial_class of users who may forward their calls to other domains; * for all users"
+    )
+    diversion: bool = _setting(
+        False, "true or false: whether calls that are forwarded outside bear Diversion fields (RFC 5806)"
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
@@ -417,11 +441,37 @@ class Settings(BaseSettings):
         """Whether numbers mean something of their own."""
         return self.dialplan.leads or any(user.numbers for user in self.users.values())
 
+    @model_validator(mode="after")
+    def _check_trunks(self) -> "Settings":
+        for name, trunk in self.trunks.items():
+            check_name(name)
+            if trunk.transport not in self.ports:
+                raise ValueError(f"trunks.{name} needs the transport {trunk.transport}, which is not on")
+        if (
+            self.trunks
+            and self.hosts
+            and not any("trunks" in each.components for each in self.hosts.values())
+        ):
+            raise ValueError("hosts: no host has trunks among its components")
+        return self
+
+    def make_trunks(self) -> dict[str, Trunk]:
+        """Return the trunks by name."""
+        return trunks_of(self.trunks)
+
+    @property
+    def foreign_users(self) -> frozenset[str] | None:
+        """Who may forward calls to other domains; None: all users."""
+        classes = self.forward_foreign
+        if ANY_CLASS in classes:
+            return None
+        return frozenset(name for name, user in self.users.items() if user.dial_class in classes)
+
     def make_dial_plan(self) -> DialPlan | None:
         """Return the dial plan; None if there is none."""
         numbers = {name: user.numbers for name, user in self.users.items()}
         classes = {name: user.dial_class for name, user in self.users.items()}
-        return dial_plan(self.dialplan, numbers, classes)
+        return dial_plan(self.dialplan, numbers, classes, self.make_trunks())
 
     @property
     def here(self) -> str:
@@ -551,6 +601,11 @@ class Settings(BaseSettings):
         return self.data_dir / "presence.db"
 
     @property
+    def trunks_path(self) -> Path:
+        """The directory with the trunks' passwords, and what their registrations have to remember."""
+        return self.data_dir / "trunks"
+
+    @property
     def journal_path(self) -> Path:
         """The journal's calls in progress (SQLite)."""
         return self.data_dir / "journal.db"
@@ -579,7 +634,10 @@ def load_settings() -> Settings:
 
 def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
-    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("hosts", "access", "dialplan")}
+    texts = {
+        key: origins.variables.get(variable_of(key), "{}")
+        for key in ("hosts", "access", "dialplan", "trunks")
+    }
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
     return SettingsError(message, f"bad setting {key}")

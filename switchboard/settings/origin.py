@@ -23,6 +23,21 @@ OTHER_VARIABLES = frozenset(
 NESTED_KEYS = {
     "users": ("language",),
     "dialplan": ("country", "emergency", "emergency_to", "rules"),
+    "trunks": (
+        "registrar",
+        "user",
+        "auth_user",
+        "password_file",
+        "domain",
+        "transport",
+        "register",
+        "expires_s",
+        "identity",
+        "caller",
+        "callers",
+        "numbers",
+        "sources",
+    ),
     "hosts": ("address", "components", "sip_addresses"),
     "access": ("allow", "deny", "answer", "methods"),
 }

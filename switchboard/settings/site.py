@@ -180,6 +180,7 @@ def _is_wanted(optional: Component, settings: Settings) -> bool:
         Component.CONSOLE: settings.console != OFF,
         Component.HISTORY: settings.history,
         Component.PRESENCE: settings.presence,
+        Component.TRUNKS: bool(settings.trunks),
     }
     return on[optional] and (not settings.hosts or str(optional) in named)
 

@@ -18,6 +18,7 @@ OFF = "off"
 SQLITE = "sqlite"
 FILE = "file"
 ANY_ORIGIN = "*"
+ANY_CLASS = "*"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -43,7 +44,8 @@ def show_address(address: str, port: int) -> str:
 
 CONSOLE_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 PIN = re.compile(
-    r"(edge-rx|edge-tx|edge-stream|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+"
+    r"(edge-rx|edge-tx|edge-stream|registrar|router|translator|journal|history|presence|trunks|console)"
+    r"(\.[0-9]+)?=[0-9]+"
 )
 COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
 REALM = re.compile(r"[!#-\[\]-~]([ !#-\[\]-~]{0,98}[!#-\[\]-~])?")
@@ -196,6 +198,7 @@ WebOrigins = Annotated[tuple[WebOrigin, ...], NoDecode, BeforeValidator(_split_c
 Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
 Realm = Annotated[str, AfterValidator(_check_realm)]
 Algorithms = Annotated[tuple[Literal["SHA-256", "MD5"], ...], NoDecode, BeforeValidator(_split_commas)]
+Classes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
 Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_commas)]
 Scanner = Annotated[str, AfterValidator(check_scanner)]

@@ -4,6 +4,7 @@ from typing import Final
 
 REASON_PHRASES: Final = {
     100: "Trying",
+    181: "Call Is Being Forwarded",
     200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
