@@ -15,7 +15,7 @@ from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
-from switchboard.core.call_plan import ANY_CLASS, Planner
+from switchboard.core.call_plan import Planner
 from switchboard.core.call_rules import CallRules
 from switchboard.core.commands import CallEvent, Delegated, Lookup, NextHop
 from switchboard.core.delegation import EventPolicy
@@ -127,7 +127,7 @@ class Board:
     packages: EventPolicy | None = None
     rules: CallRules | None = None
     dnd_status: int = 480
-    foreign_classes: tuple[str, ...] = (ANY_CLASS,)
+    foreign_users: tuple[str, ...] | None = None
     diverts: bool = False
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
@@ -188,9 +188,7 @@ class Board:
             events=self.packages,
         )
         if self.rules is not None:
-            policy.planner = Planner(
-                self.rules, policy, self.max_forks, self.dnd_status, self.foreign_classes
-            )
+            policy.planner = Planner(self.rules, policy, self.max_forks, self.dnd_status, self.foreign_users)
         return RouterCore(
             Environment(
                 layer=TransactionLayer(TimerValues()),

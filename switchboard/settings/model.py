@@ -34,11 +34,13 @@ from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
 from switchboard.settings.trunks import TrunkSettings, check_name, trunks_of
 from switchboard.settings.types import (
+    ANY_CLASS,
     LOOPBACK,
     SCANNERS,
     AccessSettings,
     Address,
     Algorithms,
+    Classes,
     Collector,
     ConsoleAddress,
     ConsoleUrl,
@@ -224,6 +226,12 @@ class Settings(BaseSettings):
     )
     do_not_disturb_status: DisturbedStatus = _setting(
         480, "480 (the phones of who is not to be disturbed seem to be away) or 603 (the call is declined)"
+    )
+    forward_foreign: Classes = _setting(
+        ("*",), "the dial_class of users who may forward their calls to other domains; * for all users"
+    )
+    diversion: bool = _setting(
+        False, "true or false: whether calls that are forwarded outside bear Diversion fields (RFC 5806)"
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
@@ -456,6 +464,14 @@ class Settings(BaseSettings):
     def make_trunks(self) -> dict[str, Trunk]:
         """Return the trunks by name."""
         return trunks_of(self.trunks)
+
+    @property
+    def foreign_users(self) -> frozenset[str] | None:
+        """Who may forward calls to other domains; None: all users."""
+        classes = self.forward_foreign
+        if ANY_CLASS in classes:
+            return None
+        return frozenset(name for name, user in self.users.items() if user.dial_class in classes)
 
     def make_dial_plan(self) -> DialPlan | None:
         """Return the dial plan; None if there is none."""

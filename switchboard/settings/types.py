@@ -19,6 +19,7 @@ OFF = "off"
 SQLITE = "sqlite"
 FILE = "file"
 ANY_ORIGIN = "*"
+ANY_CLASS = "*"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -202,6 +203,7 @@ WebOrigins = Annotated[tuple[WebOrigin, ...], NoDecode, BeforeValidator(_split_c
 Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
 Realm = Annotated[str, AfterValidator(_check_realm)]
 Algorithms = Annotated[tuple[Literal["SHA-256", "MD5"], ...], NoDecode, BeforeValidator(_split_commas)]
+Classes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
 Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_commas)]
 Scanner = Annotated[str, AfterValidator(check_scanner)]

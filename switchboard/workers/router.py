@@ -26,6 +26,7 @@ from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
+from switchboard.core.call_plan import Planner
 from switchboard.core.commands import Delegated
 from switchboard.core.delegation import EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
@@ -155,7 +156,7 @@ class RouterService(Actor):
         self._edge_here = edge_here(settings)
         self._media = make_media_link(settings)
         self._core = self._make_core()
-        self._replica.tell = self._core.bindings_changed
+        self._replica.tell = self._rules.tell = self._core.bindings_changed
         self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
         self._next_look = time.monotonic()
         self._away = self._sender.away
@@ -539,6 +540,13 @@ class RouterService(Actor):
             dial_plan=settings.make_dial_plan(),
             events=self._make_events(),
         )
+        policy.planner = Planner(
+            self._rules,
+            policy,
+            settings.max_forks,
+            settings.do_not_disturb_status,
+            settings.foreign_users,
+        )
         admission = (
             None
             if self._authenticator is None
@@ -560,6 +568,7 @@ class RouterService(Actor):
                 asserted_domain=settings.asserted_domain,
                 tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
                 relays=make_relays(settings, self._key),
+                diverts=settings.diversion,
             ),
             self._store,
         )
