@@ -79,6 +79,7 @@ from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
+from switchboard.workers.media_link import make_media_link, make_relays
 from switchboard.workers.own_requests import AnswerBoxes
 from switchboard.workers.user_register import USERS_A_READING, make_authenticator
 
@@ -156,6 +157,7 @@ class RouterService(Actor):
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
         self._edge_here = edge_here(settings)
+        self._media = make_media_link(settings)
         self._core = self._make_core()
         self._replica.tell = self._rules.tell = self._core.bindings_changed
         self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
@@ -190,7 +192,8 @@ class RouterService(Actor):
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Names that were resolved, and the tap."""
-        return {self._resolver.fd: self._take_answers} | self._tap.watch()
+        media = dict.fromkeys(self._media.fds, self._take_relayed) if self._media else {}
+        return {self._resolver.fd: self._take_answers} | self._tap.watch() | media
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
@@ -328,7 +331,8 @@ class RouterService(Actor):
         if self._sender.has_lost:
             return 0.0
         due = core.next_deadline if self.fast_path is None else core.reference_deadline
-        deadlines = (self._tap.due_at, due, events.next_deadline())
+        media = self._media.next_deadline() if self._media else None
+        deadlines = (self._tap.due_at, due, events.next_deadline(), media)
         for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
                 first = deadline
@@ -340,6 +344,9 @@ class RouterService(Actor):
         self._sender.handle_timer(now)
         self._advance(now)
         self._follower.handle_timer(now)
+        if self._media:
+            self._media.handle_timer(now)
+            self._take_relayed(now)
         if self._away != self._sender.away:
             self._look_around()
         for flow, raw in self._sender.take_lost():
@@ -375,6 +382,8 @@ class RouterService(Actor):
         self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
+        if self._media and effects.asks:
+            self._media.ask(effects.asks, now)
         if self._delegated is not None:
             self._delegated.put_all(map(_as_item, effects.delegated))
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
@@ -418,6 +427,7 @@ class RouterService(Actor):
             if self._drained.is_set
             else []
         )
+        media = self._media.notes() if self._media else []
         damaged = map(str, reports(*self._files))
         return [
             *leaving,
@@ -425,6 +435,7 @@ class RouterService(Actor):
             *users,
             *rules,
             *self._resolver.notes(),
+            *media,
             *damaged,
         ]
 
@@ -434,6 +445,7 @@ class RouterService(Actor):
             **self._core.stats(),
             **self._resolver.stats(),
             **self._sender.stats(),
+            **(self._media.stats() if self._media else {}),
             "bad_items": self._bad_items + self._core.bad_items,
             **self._qualifying(),
             "auth_failed": self._failures.count,
@@ -463,6 +475,8 @@ class RouterService(Actor):
     def close(self) -> None:
         """Let go of the resolver's threads and the log."""
         self._resolver.close()
+        if self._media:
+            self._media.close()
         self._sender.close()
         self._log.close()
         if self._has_left:
@@ -558,6 +572,7 @@ class RouterService(Actor):
                 admission=admission,
                 asserted_domain=settings.asserted_domain,
                 tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
+                relays=make_relays(settings, self._key),
                 diverts=settings.diversion,
             ),
             self._store,
@@ -593,6 +608,11 @@ class RouterService(Actor):
     def _take_answers(self, now: float) -> None:
         for lookup, hops in self._resolver.answers():
             self._core.resolved(lookup, hops, now, self._clock.at())
+
+    def _take_relayed(self, now: float) -> None:
+        if self._media:
+            for token, told in self._media.take(now):
+                self._core.relayed(token, told, now, self._clock.at())
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""
