@@ -34,11 +34,13 @@ from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
 from switchboard.settings.trunks import TrunkSettings, check_name, trunks_of
 from switchboard.settings.types import (
+    ANY_CLASS,
     LOOPBACK,
     SCANNERS,
     AccessSettings,
     Address,
     Algorithms,
+    Classes,
     Collector,
     ConsoleAddress,
     ConsoleUrl,
@@ -48,6 +50,7 @@ from switchboard.settings.types import (
     JournalPlace,
     Location,
     LogLevel,
+    MediaEngines,
     Networks,
     OptionalDirectory,
     OptionalFile,
@@ -224,6 +227,12 @@ class Settings(BaseSettings):
     do_not_disturb_status: DisturbedStatus = _setting(
         480, "480 (the phones of who is not to be disturbed seem to be away) or 603 (the call is declined)"
     )
+    forward_foreign: Classes = _setting(
+        ("*",), "the dial_class of users who may forward their calls to other domains; * for all users"
+    )
+    diversion: bool = _setting(
+        False, "true or false: whether calls that are forwarded outside bear Diversion fields (RFC 5806)"
+    )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
     )
@@ -251,6 +260,13 @@ class Settings(BaseSettings):
     )
     nonce_s: float = _setting(
         3600.0, "seconds from 10 to 86400 for which a challenge is valid", ge=10, le=86400
+    )
+    media: MediaEngines = _setting(
+        (),
+        "rtpengine://127.0.0.1:2223: where media engines take NG commands; comma-separated, or a list in the file",
+    )
+    relay_media: Literal["auto", "always", "never"] = _setting(
+        "auto", "auto (where media could not pass by itself), always or never; without `media` never"
     )
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
     max_call_s: float = _setting(
@@ -402,6 +418,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "router_standby needs a router on a host without edge, and one on another host than that"
             )
+        if places.get("presence.0", places["registrar.0"]) != places["registrar.0"]:
+            raise ValueError("hosts: presence has to be on the host of the registrar")
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(
                 "advertise is one address, and there are several edges: set hosts.NAME.advertise"
@@ -454,6 +472,14 @@ class Settings(BaseSettings):
     def make_trunks(self) -> dict[str, Trunk]:
         """Return the trunks by name."""
         return trunks_of(self.trunks)
+
+    @property
+    def foreign_users(self) -> frozenset[str] | None:
+        """Who may forward calls to other domains; None: all users."""
+        classes = self.forward_foreign
+        if ANY_CLASS in classes:
+            return None
+        return frozenset(name for name, user in self.users.items() if user.dial_class in classes)
 
     def make_dial_plan(self) -> DialPlan | None:
         """Return the dial plan; None if there is none."""
