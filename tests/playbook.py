@@ -27,11 +27,14 @@ from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
 from switchboard.core.place import address_named
 from switchboard.core.proxy import Proxy
+from switchboard.core.relaying import Relays
 from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import STATE
 from switchboard.core.transactions import TransactionLayer
+from switchboard.media.commands import Ask, Told
+from switchboard.media.engine import Engine
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.user_table import pack_users
@@ -85,6 +88,9 @@ class Sent:
         return self.message.top_via.partition("branch=")[2].partition(";")[0]
 
 
+ENGINES = (Engine("10.0.0.90", 2223), Engine("10.0.0.91", 2223))
+
+
 class MemoryLog(dict[bytes, bytes]):
     """The log of a board: what a KeyedLog is on disk."""
 
@@ -135,6 +141,9 @@ class Board:
     events: list[CallEvent] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
     delegated: list[Delegated] = field(default_factory=list)
+    relay_media: str = ""
+    advertised: str = ""
+    asks: list[Ask] = field(default_factory=list)
     askers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -196,6 +205,7 @@ class Board:
                 caps=caps,
                 asserted_domain=self.asserted_domain,
                 tcp_above=self.tcp_above,
+                relays=Relays(ENGINES, self.relay_media, KEY, self.advertised) if self.relay_media else None,
                 diverts=self.diverts,
             ),
             log,
@@ -254,6 +264,14 @@ class Board:
         found = [hop if isinstance(hop, NextHop) else NextHop(*hop, lookup.transport) for hop in hops if hop]
         self._step(lambda core: core.resolved(lookup, found, *self._moment))
 
+    def relayed(self, told: Told) -> Ask:
+        """The media engines answer what was asked first of what is waited for; return that."""
+        ask = next(each for each in self.asks if each.token is not None)
+        self.asks.remove(ask)
+        token = ask.token or 0
+        self._step(lambda core: core.relayed(token, told, *self._moment))
+        return ask
+
     def sent(self) -> list[Sent]:
         """The requests that left since the last call."""
         taken, self.requests = self.requests, []
@@ -283,6 +301,7 @@ class Board:
         if self.twin:
             self.twin.crash()
         effects = self.core.take(self.now)
+        self.asks = [*(each for each in self.asks if each.token is None), *effects.asks]
         return [*_sent_in(effects.requests), *_sent_in(effects.responses)]
 
     @property
@@ -300,6 +319,7 @@ class Board:
             kind, call_id, from_tag, at, *details = unpack(event)
             self.events.append(CallEvent(kind, call_id, from_tag, at, tuple(details)))
         self.delegated += effects.delegated
+        self.asks += effects.asks
         for lookup, asker in effects.lookups:
             self.askers.append(asker)
             if lookup not in self.lookups:

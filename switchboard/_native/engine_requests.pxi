@@ -53,6 +53,9 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         return False
     if message.size > self._tcp_above - MOST_ADDED and _may_move(self, message, flow, caller, target, hops):
         return False
+    if self._relays and message.method == INVITE and not in_dialog \
+            and _may_be_relayed(self, message, flow, caller, target):
+        return False
     if not _may_begin(self, caller, in_dialog):
         return False
     self.admitted += not in_dialog

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from switchboard.media.commands import Ask
 from switchboard.sip.flow import UDP, Flow
 
 _new = tuple.__new__  # what a NamedTuple's own does, less a call
@@ -116,13 +117,17 @@ class CallEvent(NamedTuple):
 
 
 class ProxyEffects(TransactionEffects):
-    """What the proxy has decided. `at` is the moment by the wall clock (epoch s): bindings and records need it."""
+    """What the proxy has decided. `at` is the moment by the wall clock (epoch s): bindings and records need it.
 
-    __slots__ = ("at", "delegated", "events", "lookups")
+    `asks`: what media engines are asked.
+    """
+
+    __slots__ = ("asks", "at", "delegated", "events", "lookups")
 
     def __init__(self, now: float, *, at: float) -> None:
         TransactionEffects.__init__(self, now)
         self.at = at
+        self.asks: list[Ask] = []
         self.lookups: list[Question] = []
         self.events: list[CallEvent] = []
         self.delegated: list[Delegated] = []

@@ -22,6 +22,8 @@ from switchboard.core.own_requests import OwnRequest, OwnRequests, is_of_our_own
 from switchboard.core.preprocess import Routing, preprocess
 from switchboard.core.qualifying import Qualifier
 from switchboard.core.refusal import Refusal, is_ack_of_such
+from switchboard.core.relay_end import end_dialog
+from switchboard.core.relaying import Leaving
 from switchboard.core.request import IncomingRequest
 from switchboard.core.response_context import ResponseContext
 from switchboard.core.server_transaction import (
@@ -35,7 +37,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, is_reliable
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import build_response, warning_of
-from switchboard.sip.splice import top_via_cut
+from switchboard.sip.splice import top_via_cut, with_body
 
 _NOBODY = Reader("", "")
 
@@ -46,6 +48,8 @@ class Proxy:
     def __init__(self, env: Environment) -> None:
         self.env = env
         env.large = LargeRequests(env, env.tcp_above)
+        if env.relays is not None:
+            env.relays.end = partial(end_dialog, env)
         self.own_requests = OwnRequests(env)
         self.counters: Counter[str] = Counter()
         self.qualifier: Qualifier | None = None
@@ -301,8 +305,24 @@ class Proxy:
         if flow is None or self.env.policy.own.is_listening_at(flow.host, flow.port):
             self.counters["unreachable_acks"] += 1
             return
+        send = partial(self._pass_ack, incoming, found, routing, flow)
+        if self.env.relays is None:
+            send(Leaving(), effects)
+        else:
+            self.env.relays.confirm(incoming.message, routing, flow, send, effects)
+
+    def _pass_ack(
+        self,
+        incoming: IncomingRequest,
+        found: Plan,
+        routing: Routing,
+        flow: Flow,
+        leaving: Leaving,
+        effects: ProxyEffects,
+    ) -> None:
         branch = self.env.branches.stateless(incoming.via, incoming.routing_hash)
         raw = compose(incoming, found, routing, branch, flow, self.env.policy)
+        raw = with_body(parse_message(raw), leaving.body) if leaving.body else raw
         if len(raw) > LARGEST_SENT:
             self.counters["oversized_acks"] += 1
             return

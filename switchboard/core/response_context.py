@@ -35,6 +35,7 @@ from switchboard.core.history_info import lines_that_came
 from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
+from switchboard.core.relaying import Leaving, Relayed
 from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.stages import Stages
@@ -44,9 +45,9 @@ from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import build_response
-from switchboard.sip.splice import strip_top_via, without_lines
+from switchboard.sip.splice import strip_top_via, with_body, without_lines
 
 SPIRAL_TARGETS = 3
 """Targets of a request that comes back to us; fewer if it has less breadth left."""
@@ -62,7 +63,8 @@ class ResponseContext:
     """
 
     __slots__ = (
-        "_answers", "_branches", "_cancelled", "_edition", "_env", "_rang", "_received", "_routing", "_stages",
+        "_answers", "_branches", "_cancelled", "_edition", "_env", "_rang", "_received", "_relayed", "_routing",
+        "_stages",
         "_unplanned", "_waiting", "server",
     )  # fmt: skip
 
@@ -73,6 +75,7 @@ class ResponseContext:
         self._received = incoming
         self.server = server
         self._routing = routing
+        self._relayed = Relayed(env.relays, incoming, routing) if env.relays is not None else None
         self._branches: list[Branch] = []
         self._waiting = WaitingTargets()
         self._stages = Stages(routing.stages) if routing.stages else None
@@ -104,7 +107,8 @@ class ResponseContext:
         """What `restore` needs besides, in another process of this machine."""
         whole = not self.server.is_finished
         branches = [branch.changing(whole) for branch in self._branches]
-        return self._cancelled, self._rang, list(self._answers), branches
+        relayed = self._relayed.saved() if self._relayed else ()
+        return self._cancelled, self._rang, list(self._answers), *relayed, branches
 
     def clients(self) -> list[ClientTransaction]:
         """The client transactions of its branches."""
@@ -131,6 +135,14 @@ class ResponseContext:
         for branch in self._branches:
             if branch.client is None and branch.final is None:
                 self._resolve(branch, effects)
+        if self._relayed:
+            self._relayed.resume(lambda place: partial(self._take, self._branches[place]), effects)
+
+    def tidy(self, effects: ProxyEffects) -> None:
+        """Nothing is to be relayed for branches that have failed."""
+        if self._relayed:
+            ended = [at for at, each in enumerate(self._branches) if each.final and each.final.status >= 300]
+            self._relayed.tidy(ended, effects)
 
     def start(self, targets: list[Target], effects: ProxyEffects) -> None:
         """Send the request to the first group of `targets` (§16.6), or follow its plan."""
@@ -141,7 +153,17 @@ class ResponseContext:
         self._settle(effects)
 
     def receive(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
-        """Process a response that came on `branch` (§16.7)."""
+        """Process a response that came on `branch` (§16.7); later, if its media is relayed."""
+        effects.touch(self.server)
+        if self._relayed is None:
+            self._take(branch, response, effects)
+        else:
+            branch.armed.pop("N", None)
+            self._relayed.response(
+                self._branches.index(branch), response, partial(self._take, branch), effects
+            )
+
+    def _take(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
         effects.touch(self.server)
         branch.armed.pop("N", None)
         if response.status < 200:
@@ -369,11 +391,41 @@ class ResponseContext:
         env = self._env
         if env.policy.own.is_listening_at(flow.host, flow.port):
             self._give_up(branch, 482, effects)
+        elif self._relayed is None:
+            self._send_copy(branch, flow, Leaving(), effects)
+        else:
+            self._edition += branch.client is not None
+            branch.client = None
+            place, send = self._branches.index(branch), partial(self._send_relayed, branch, flow)
+            self._relayed.request(place, branch.plan.target, flow, send, effects)
+
+    def _send_relayed(self, branch: Branch, flow: Flow, leaving: Leaving, effects: ProxyEffects) -> None:
+        """It is known how the media of the request is relayed."""
+        if branch.final:
             return
+        effects.touch(self.server)
+        if leaving.status:
+            self._give_up(branch, leaving.status, effects, leaving.why)
+        else:
+            self._send_copy(branch, flow, leaving, effects)
+
+    def _send_copy(self, branch: Branch, flow: Flow, leaving: Leaving, effects: ProxyEffects) -> None:
+        env = self._env
         identity = env.branches.next(self._received.routing_hash)
         added = self._added_lines(branch, flow)
         replaced = lines_that_came(self._received.message) if self._stages else []
-        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.policy, added, replaced)
+        raw = compose(
+            self._received,
+            branch.plan,
+            self._routing,
+            identity,
+            flow,
+            env.policy,
+            added,
+            replaced,
+            leaving.mark,
+        )
+        raw = with_body(parse_message(raw), leaving.body) if leaving.body else raw
         if len(raw) > LARGEST_SENT:
             self._give_up(branch, 513, effects)
             return
@@ -388,9 +440,9 @@ class ResponseContext:
             branch.ring_until(effects.now + self._stages.stage.limit_s)
         branch.watch_hop(effects.now)
 
-    def _give_up(self, branch: Branch, status: int, effects: ProxyEffects) -> None:
-        """Nothing can be sent on this branch."""
-        branch.end(Final(status))
+    def _give_up(self, branch: Branch, status: int, effects: ProxyEffects, why: str = "") -> None:
+        """Nothing can be sent on this branch. `why`: for people."""
+        branch.end(Final(status, why=why))
         self._settle(effects)
 
     def _added_lines(self, branch: Branch, flow: Flow) -> list[bytes]:
@@ -523,12 +575,14 @@ def restore_context(
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
     request, routing, groups, tried, led, *stages, branches = fixed
-    cancelled, rang, answers, changed = changing
+    cancelled, rang, answers, *relayed, changed = changing
     incoming = IncomingRequest.restore(request, env.policy.own)
     context = ResponseContext(env, incoming, server, Routing.restore(routing))
     context._waiting, context._answers = WaitingTargets.restore(groups, tried, led), set(answers)
     context._stages = Stages.restore(stages[0]) if stages else None
     context._cancelled, context._rang = cancelled, rang
+    if context._relayed:
+        context._relayed.restore(relayed)
     for branch, change in zip(branches, changed, strict=True):
         context._branches.append(restore_branch(context, env.layer, branch, change, now))
     return context

@@ -50,6 +50,7 @@ from switchboard.settings.types import (
     JournalPlace,
     Location,
     LogLevel,
+    MediaEngines,
     Networks,
     OptionalDirectory,
     OptionalFile,
@@ -260,6 +261,13 @@ class Settings(BaseSettings):
     nonce_s: float = _setting(
         3600.0, "seconds from 10 to 86400 for which a challenge is valid", ge=10, le=86400
     )
+    media: MediaEngines = _setting(
+        (),
+        "rtpengine://127.0.0.1:2223: where media engines take NG commands; comma-separated, or a list in the file",
+    )
+    relay_media: Literal["auto", "always", "never"] = _setting(
+        "auto", "auto (where media could not pass by itself), always or never; without `media` never"
+    )
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
     max_call_s: float = _setting(
         43200.0, "seconds above 0; a call unseen for this time counts as ended", gt=0
@@ -404,6 +412,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "router_standby needs a router on a host without edge, and one on another host than that"
             )
+        if places.get("presence.0", places["registrar.0"]) != places["registrar.0"]:
+            raise ValueError("hosts: presence has to be on the host of the registrar")
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(
                 "advertise is one address, and there are several edges: set hosts.NAME.advertise"

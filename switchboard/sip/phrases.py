@@ -28,6 +28,7 @@ REASON_PHRASES: Final = {
     482: "Loop Detected",
     483: "Too Many Hops",
     487: "Request Terminated",
+    488: "Not Acceptable Here",
     489: "Bad Event",
     500: "Server Internal Error",
     502: "Bad Gateway",
