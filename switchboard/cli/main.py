@@ -21,6 +21,7 @@ PLACES = {
     "router": "router",
     "bindings": "listings",
     "connections": "connections",
+    "subscriptions": "subscriptions",
     "calls": "listings",
     "hangup": "hangup",
     "dialplan": "dialplan",

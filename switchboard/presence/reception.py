@@ -25,8 +25,10 @@ from switchboard.sip.respond import build_response, received_via, response_addre
 
 DELEGATED: Final = "sip.delegated"
 ITEM: Final = (bytes, bytes, bytes, str, str)
-PACKAGES: Final[tuple[str, ...]] = ()
+PACKAGES: Final = ("presence", "dialog", "reg")
 """Packages of which the worker has the state, as Allow-Events tells them."""
+WANTED_S: Final = 5.0
+"""A router tells of calls for so long after each `calls.wanted`."""
 RETRY_AFTER: Final = ("Retry-After", "5")
 
 

@@ -412,6 +412,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "router_standby needs a router on a host without edge, and one on another host than that"
             )
+        if places.get("presence.0", places["registrar.0"]) != places["registrar.0"]:
+            raise ValueError("hosts: presence has to be on the host of the registrar")
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(
                 "advertise is one address, and there are several edges: set hosts.NAME.advertise"
@@ -585,6 +587,11 @@ class Settings(BaseSettings):
     def console_names_path(self) -> Path:
         """The display names that the console's users were given."""
         return self.data_dir / "console.names"
+
+    @property
+    def console_links_path(self) -> Path:
+        """Which users have a link to a page of their own."""
+        return self.data_dir / "console.links"
 
     @property
     def api_tokens_path(self) -> Path:

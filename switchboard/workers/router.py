@@ -44,7 +44,7 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
-from switchboard.presence.reception import DELEGATED, PACKAGES
+from switchboard.presence.reception import DELEGATED, PACKAGES, WANTED_S
 from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.replica import Replica
@@ -92,6 +92,8 @@ REQUESTS_KEPT = 5000
 """For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
+TELL_LAMPS_EVERY_S = 0.05
+"""The same while somebody watches who is in a call."""
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -132,6 +134,7 @@ class RouterService(Actor):
         if Component.PRESENCE in components(settings):
             self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
             self.outboxes.append(self._delegated)
+        self._calls_wanted_until = 0.0
         owner = f"router.{instance}"
         self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
         self._marks = Marks(owner, self._sender.stream_outboxes)
@@ -240,6 +243,8 @@ class RouterService(Actor):
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
+            case "calls.wanted", [] if self._delegated is not None:
+                self._calls_wanted_until = now + WANTED_S
             case "call.held", [str(series)]:
                 self._log.held(series, now)
             case _:
@@ -619,13 +624,19 @@ class RouterService(Actor):
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
-        self._next_telling = now + TELL_EVERY_S
+        lamps = self._delegated.peer if self._delegated and now < self._calls_wanted_until else None
+        self._next_telling = now + (TELL_LAMPS_EVERY_S if lamps else TELL_EVERY_S)
         events = self._log.events
         if self._tells_clock and events.has_news:
             self._journal.send("clock.told", [self._instance, self._log.series, self._clock.at()])
         while True:
             count, octets, last = events.take(now)
-            if not count or not self._journal.send_frame(self._happened + list_head(count) + octets):
+            if not count:
+                return
+            frame = self._happened + list_head(count) + octets
+            if lamps:
+                lamps.send_frame(frame)
+            if not self._journal.send_frame(frame):
                 return
             events.told(last, now)
 
