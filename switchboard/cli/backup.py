@@ -68,7 +68,11 @@ def parts_of(settings: Settings) -> dict[str, Part]:
     if is_here("presence.0", settings) and settings.keep_messages_days:
         found["messages"] = Part({"messages.db": (settings.messages_path, MESSAGES)}, Component.PRESENCE)
     if is_here("console.0", settings):
-        found["names"] = Part({"console.names": (settings.console_names_path, None)}, Component.CONSOLE)
+        texts = {
+            "console.names": (settings.console_names_path, None),
+            "console.links": (settings.console_links_path, None),
+        }
+        found["names"] = Part(texts, Component.CONSOLE)
     found[KEYS] = Part({str(name): (path, None) for name, path in _key_files(settings)}, None)
     return found
 

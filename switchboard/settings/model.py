@@ -595,6 +595,11 @@ class Settings(BaseSettings):
         return self.data_dir / "console.names"
 
     @property
+    def console_links_path(self) -> Path:
+        """Which users have a link to a page of their own."""
+        return self.data_dir / "console.links"
+
+    @property
     def api_tokens_path(self) -> Path:
         """The tokens of the console's JSON API, by their hashes."""
         return self.data_dir / "api.tokens"
