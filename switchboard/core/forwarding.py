@@ -10,6 +10,7 @@ from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.place import transport_of
 from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.record_route import is_recorded, record_routes
+from switchboard.core.relay_mark import PARAM as MARK
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Target
 from switchboard.core.targets import TargetPolicy
@@ -127,16 +128,16 @@ def compose(
     policy: TargetPolicy,
     added: Sequence[bytes] = (),
     replaced: Sequence[tuple[int, int]] = (),
-    answers: int = 0,
+    mark: str = "",
 ) -> bytes:
     """Return the bytes to send to the peer `to` (steps 1-8), which knows us by the address of its flow.
 
     Credentials that were meant for us stay here (§22.3), and so does what only trusted senders may say. `added`:
-    header lines; `replaced`: start and end of those that are among them already. `answers`: challenges of a provider
-    that were answered for this request.
+    header lines; `replaced`: start and end of those that are among them already. `mark`: what our Record-Route says of
+    relayed media (`relay_mark`).
     """
     request, trunks = incoming.message, policy.trunks
-    mask = trunks.mask_of(incoming, plan.target, routing.user, answers) if trunks is not None else None
+    mask = trunks.mask_of(incoming, plan.target, routing.user) if trunks is not None else None
     uri = plan.text.encode("utf-8", "surrogateescape")
     via = via_of(to, branch, policy.own)
     recorded: list[bytes] = []
@@ -146,6 +147,8 @@ def compose(
         recorded = record_routes(
             incoming, target, plan.routes, to, policy.own, policy.seals, may_relay, param
         )
+        if mark:
+            recorded = [value[:-1] + f";{MARK}={mark}>".encode() for value in recorded]
     routes, left_out = _changed_routes(request, plan), [*policy.left_out(incoming), *replaced]
     if mask is not None:
         left_out += unproved_lines(request)
@@ -153,7 +156,7 @@ def compose(
     hops = routing.max_forwards
     change = (uri, via, incoming.completed_via, hops, recorded, routes, left_out, added)
     raw = forward_request(request, _new(Forwarding, change))
-    return raw if mask is None else masked(raw, mask.mask, answers)
+    return raw if mask is None else masked(raw, mask.mask)
 
 
 def _changed_routes(request: Message, plan: Plan) -> list[bytes] | None:

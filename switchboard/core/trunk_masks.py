@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from switchboard.auth.keys import Use, hide, reveal
 from switchboard.codec import CodecError, pack, unpack
 from switchboard.sip.address import NameAddr
-from switchboard.sip.headers import Header
+from switchboard.sip.headers import HEADER_BY_NAME, Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import BODY_END
 from switchboard.sip.splice import splice
@@ -49,10 +49,10 @@ class Mask(NamedTuple):
     far_to: str
     is_back: bool = False
 
-    def number(self, number: int, answers: int, method: str) -> int:
+    def number(self, number: int, method: str) -> int:
         """The number that the provider sees. An ACK has that of its INVITE, of which the first one is known."""
         is_first = number == self.base + 1
-        return STEP * (number - self.base) + (self.answers if method == "ACK" and is_first else answers)
+        return STEP * (number - self.base) + (self.answers if method == "ACK" and is_first else 0)
 
 
 def answers_in(number: int) -> int:
@@ -78,7 +78,7 @@ def mask_in(key: bytes, request: Message) -> tuple[Mask, str] | None:
     return None
 
 
-def masked(raw: bytes, mask: Mask, answers: int) -> bytes:
+def masked(raw: bytes, mask: Mask) -> bytes:
     """Return the request as the other side is to see it."""
     request = parse_message(raw)
     lines = [
@@ -87,9 +87,35 @@ def masked(raw: bytes, mask: Mask, answers: int) -> bytes:
     ]
     if not mask.is_back:
         number, method = request.cseq
-        lines.append((Header.CSEQ, b"%d %s" % (mask.number(number, answers, method), method.encode())))
+        lines.append((Header.CSEQ, b"%d %s" % (mask.number(number, method), method.encode())))
     raw = _with_lines(request, lines)
     return raw if mask.is_back or request.method != "PRACK" else _with_number_in_rack(raw, mask)
+
+
+def answered(key: bytes, sent: Message, branch: str, line: bytes) -> bytes:
+    """Return a request that was `sent` with one more answer to a challenge: the header line `line`.
+
+    It has another branch and the next number. The mask in our Record-Route counts the answers to a first request.
+    """
+    number, method = sent.cseq
+    name = line.partition(b":")[0]
+    edits = [(start, end, b"") for start, end in sent.lines(HEADER_BY_NAME[name.decode().lower()])]
+    start, end = sent.top_via_span
+    via = sent.raw[start:end].replace(sent.via.branch.encode(), branch.encode())
+    edits.append((start, end, via))
+    edits.append((sent.headers_end, sent.headers_end, line + b"\r\n"))
+    start, end = sent.lines(Header.CSEQ)[0]
+    edits.append((start, end, b"CSeq: %d %s\r\n" % (number + 1, method.encode())))
+    raw = splice(sent.raw, edits, sent.index[BODY_END])
+    return raw if sent.to_tag else _with_new_token(key, sent, raw)
+
+
+def _with_new_token(key: bytes, sent: Message, raw: bytes) -> bytes:
+    for token in _TOKENS.findall(sent.raw[: sent.headers_end]):
+        if mask := _opened(key, token, sent.call_id, sent.from_tag):
+            mask = mask._replace(answers=answers_in(sent.cseq[0]) + 1)
+            return raw.replace(token, make_token(key, mask, sent.call_id, sent.from_tag).encode())
+    return raw
 
 
 def unmasked(raw: bytes, request: Message) -> bytes:
@@ -133,9 +159,7 @@ def _renamed(request: Message, header: Header, uri: str) -> bytes:
 def _with_number_in_rack(raw: bytes, mask: Mask) -> bytes:
     """The RAck of a PRACK names the INVITE's number, too (RFC 3262 §7.2)."""
     head, blank, body = raw.partition(b"\r\n\r\n")
-    return (
-        _RACK.sub(lambda found: found[1] + b"%d" % mask.number(int(found[2]), 0, "ACK"), head) + blank + body
-    )
+    return _RACK.sub(lambda found: found[1] + b"%d" % mask.number(int(found[2]), "ACK"), head) + blank + body
 
 
 def _with_lines(message: Message, values: Sequence[tuple[Header, bytes]]) -> bytes:

@@ -22,7 +22,7 @@ from switchboard.core.refusal import Refusal
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Target
 from switchboard.core.trunk_masks import PARAM as MASK
-from switchboard.core.trunk_masks import Mask, answers_in, make_token, mask_in
+from switchboard.core.trunk_masks import Mask, answered, answers_in, make_token, mask_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message
 from switchboard.sip.uri import parse_uri
@@ -112,7 +112,7 @@ class Trunks:
         known = self._hosts[name] | dict.fromkeys(hosts, now)
         self._hosts[name] = {host: seen for host, seen in known.items() if now - seen < LASTS_S}
 
-    def mask_of(self, incoming: IncomingRequest, target: Target, user: str, answers: int) -> Masked | None:
+    def mask_of(self, incoming: IncomingRequest, target: Target, user: str) -> Masked | None:
         """Return what a request is to look like at the other side: of a call by a trunk. `user`: who has proved it."""
         request = incoming.message
         if found := mask_in(self._key, request):
@@ -121,7 +121,7 @@ class Trunks:
         trunk = self.by_name.get(target.trunk)
         if trunk is None:
             return None
-        mask = self._new_mask(trunk, request, target, user or incoming.caller, answers)
+        mask = self._new_mask(trunk, request, target, user or incoming.caller)
         token = make_token(self._key, mask, request.call_id, request.from_tag)
         return Masked(mask, f";{MASK}={token}", self._asserted(trunk, user or incoming.caller))
 
@@ -150,6 +150,10 @@ class Trunks:
         cnonce = seal(self._key, Use.TRUNK, b"cnonce\0" + seed).hex()
         value = asked.answer(trunk.auth_user or trunk.user, password, sent.method, sent.uri, cnonce)
         return Proof(f"{ANSWER_FIELDS[response.status]}: {value}".encode("utf-8", "surrogateescape"))
+
+    def once_more(self, sent: Message, branch: str, line: bytes) -> bytes:
+        """Return the request that was `sent`, with the answer `line` to a challenge: a new transaction (§22.2)."""
+        return answered(self._key, sent, branch, line)
 
     def admit(self, incoming: IncomingRequest, routing: Routing) -> bool:
         """Whether a provider sends this request; then `routing.called` is whom it is for. Refusal."""
@@ -192,13 +196,13 @@ class Trunks:
         except ValueError:
             return False
 
-    def _new_mask(self, trunk: Trunk, request: Message, target: Target, user: str, answers: int) -> Mask:
+    def _new_mask(self, trunk: Trunk, request: Message, target: Target, user: str) -> Mask:
         is_told = trunk.identity != NONE
         far_from = trunk.identity_of(user) if trunk.identity == FROM else f"sip:{trunk.user}@{trunk.domain}"
         return Mask(
             trunk.name,
             request.cseq[0] - 1,
-            answers,
+            0,
             request.from_uri,
             request.to_uri,
             far_from if is_told else request.from_uri,
