@@ -44,6 +44,7 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
+from switchboard.messages.summary import MessageSummary
 from switchboard.presence.reception import DELEGATED, PACKAGES, WANTED_S
 from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
@@ -585,7 +586,8 @@ class RouterService(Actor):
     def _make_events(self) -> EventPolicy | None:
         if self._delegated is None or not self._settings.presence:
             return None
-        return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
+        packages = (*PACKAGES, MessageSummary.name) if self._keeps_messages else PACKAGES
+        return EventPolicy(packages, self._authenticator.verifier.users if self._authenticator else None)
 
     @property
     def _keeps_messages(self) -> bool:
