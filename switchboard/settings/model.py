@@ -345,6 +345,12 @@ class Settings(BaseSettings):
     watchers: Literal["users", "all"] = _setting(
         "users", "users (only users may watch users) or all (anybody who may call them)"
     )
+    keep_messages_days: float = _setting(
+        0.0,
+        "days for which texts to users who are not there are kept, 0 (not at all) to 365",
+        ge=0.0,
+        le=365.0,
+    )
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
     log_format: Literal["auto", "text", "json"] = _setting(
         "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
@@ -589,6 +595,11 @@ class Settings(BaseSettings):
         return self.data_dir / "console.names"
 
     @property
+    def console_links_path(self) -> Path:
+        """Which users have a link to a page of their own."""
+        return self.data_dir / "console.links"
+
+    @property
     def api_tokens_path(self) -> Path:
         """The tokens of the console's JSON API, by their hashes."""
         return self.data_dir / "api.tokens"
@@ -607,6 +618,11 @@ class Settings(BaseSettings):
     def presence_path(self) -> Path:
         """Who watches whom, and what phones have published (SQLite)."""
         return self.data_dir / "presence.db"
+
+    @property
+    def messages_path(self) -> Path:
+        """Texts to users who are not there (SQLite)."""
+        return self.data_dir / "messages.db"
 
     @property
     def trunks_path(self) -> Path:

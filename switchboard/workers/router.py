@@ -4,7 +4,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.call_plan import Planner
 from switchboard.core.commands import Delegated
-from switchboard.core.delegation import EventPolicy
+from switchboard.core.delegation import Either, EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
@@ -538,7 +538,8 @@ class RouterService(Actor):
             self._replica,
             DialogSeals(self._key),
             open_relay=settings.relay == "open",
-            users=settings.users,
+            users=self._known_users(),
+            keeps_messages=self._keeps_messages,
             trusted=Trusted(settings.trusted),
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
@@ -582,9 +583,20 @@ class RouterService(Actor):
         return core
 
     def _make_events(self) -> EventPolicy | None:
-        if self._delegated is None:
+        if self._delegated is None or not self._settings.presence:
             return None
         return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
+
+    @property
+    def _keeps_messages(self) -> bool:
+        return self._delegated is not None and self._settings.keep_messages_days > 0
+
+    def _known_users(self) -> Container[str]:
+        """Those who are users though nobody has ever registered as them."""
+        named, authenticator = self._settings.users, self._authenticator
+        if authenticator is None or not self._keeps_messages:
+            return named
+        return Either(named, authenticator.verifier.users)
 
     def _users_to_ask(self) -> list[str]:
         return share_of(self._replica.users(), self._instance, self._settings.routers)
