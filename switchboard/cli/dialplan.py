@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from switchboard.bus.rpc import RpcError, call_rpc
+from switchboard.bus.rpc import RpcError
 from switchboard.cli.output import FAILED, JsonOption, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.core.commands import Lookup
 from switchboard.core.dial_plan import DialPlan, Lead, Step
 from switchboard.core.place import address_named, transport_of
 from switchboard.registrar.listing import Wanted, read_pages
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
 from switchboard.sip.flow import NAMES
 from switchboard.sip.uri import SipUri, parse_uri
 
@@ -79,11 +79,11 @@ def _hops(uri: SipUri, settings: Settings) -> list[str]:
 
 def _contacts(settings: Settings, user: str) -> list[str]:
     """Where the user is registered now; nothing, and a word about it, if the registrar does not answer."""
-    server = endpoints_of(settings).ask("registrar")
     try:
         with context_or_exit(settings) as context:
             pages = read_pages(
-                lambda body: call_rpc(server, "location.list", body, LIMIT_S, context), Wanted("", user)
+                lambda body: ask_registrar(settings, context, "location.list", body, LIMIT_S),
+                Wanted("", user),
             )
             found = [each for name, bound in pages for each in bound if name == user]
     except RpcError as error:

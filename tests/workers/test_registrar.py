@@ -58,12 +58,14 @@ def received(raw: bytes, flow: bytes = FLOW) -> list[Any]:
     return [flow, scan(raw), raw]
 
 
-def subscribe(context: BusContext, settings: Settings, service: RegistrarService) -> zmq.Socket[bytes]:
+def subscribe(
+    context: BusContext, settings: Settings, service: RegistrarService, instance: int = 0
+) -> zmq.Socket[bytes]:
     """A subscriber that has missed nothing since: the service has ticked, and has greeted it."""
     service.handle_timer(0.0)
     subscriber = context.socket(zmq.SUB)
     subscriber.subscribe(b"")
-    subscriber.connect(Endpoints(settings.run_dir).publisher("registrar"))
+    subscriber.connect(Endpoints(settings.run_dir).publisher("registrar", instance))
     until = time.monotonic() + LIMIT_S
     while not subscriber.poll(10):
         assert time.monotonic() < until, "the greeting was never heard"
