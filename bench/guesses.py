@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from switchboard.auth.authenticator import Attempt, Verifier
 from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.nonce import Nonces, Replays
-from switchboard.auth.users import Page, Record, Users, make_entry
+from switchboard.auth.users import Record, Users, make_entry
+from switchboard.storage.records import Page
 
 REALM, URI, METHOD = "switchboard", "sip:pbx.example", "REGISTER"
 HOP = "192.0.2.1", 5060

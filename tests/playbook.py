@@ -15,7 +15,10 @@ from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
-from switchboard.core.commands import CallEvent, Lookup, NextHop
+from switchboard.core.call_plan import ANY_CLASS, Planner
+from switchboard.core.call_rules import CallRules
+from switchboard.core.commands import CallEvent, Delegated, Lookup, NextHop
+from switchboard.core.delegation import EventPolicy
 from switchboard.core.dial_plan import DialPlan
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
 from switchboard.core.domains import OwnDomains
@@ -115,6 +118,11 @@ class Board:
     keeps_identity: bool = False
     asserted_domain: str = ""
     dial_plan: DialPlan | None = None
+    packages: EventPolicy | None = None
+    rules: CallRules | None = None
+    dnd_status: int = 480
+    foreign_classes: tuple[str, ...] = (ANY_CLASS,)
+    diverts: bool = False
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
@@ -126,6 +134,7 @@ class Board:
     responses: list[Sent] = field(default_factory=list)
     events: list[CallEvent] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
+    delegated: list[Delegated] = field(default_factory=list)
     askers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -167,7 +176,12 @@ class Board:
             failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,
             dial_plan=self.dial_plan,
+            events=self.packages,
         )
+        if self.rules is not None:
+            policy.planner = Planner(
+                self.rules, policy, self.max_forks, self.dnd_status, self.foreign_classes
+            )
         return RouterCore(
             Environment(
                 layer=TransactionLayer(TimerValues()),
@@ -184,6 +198,7 @@ class Board:
                 caps=caps,
                 asserted_domain=self.asserted_domain,
                 tcp_above=self.tcp_above,
+                diverts=self.diverts,
             ),
             log,
             native=native,
@@ -286,6 +301,7 @@ class Board:
         for event in effects.events:
             kind, call_id, from_tag, at, *details = unpack(event)
             self.events.append(CallEvent(kind, call_id, from_tag, at, tuple(details)))
+        self.delegated += effects.delegated
         for lookup, asker in effects.lookups:
             self.askers.append(asker)
             if lookup not in self.lookups:
@@ -325,7 +341,7 @@ def _sorted(effects: Effects) -> list[list[object]]:
     """What is due at the same instant comes in any order."""
     runs = [unpack(list_head(count) + items) for count, items in (effects.requests, effects.responses)]
     events = [event for event in effects.events if not _is_hint(event)]
-    return [sorted(each) for each in (*runs, events, effects.lookups)]
+    return [sorted(each) for each in (*runs, events, effects.lookups, effects.delegated)]
 
 
 def _is_hint(event: bytes) -> bool:

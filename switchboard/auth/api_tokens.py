@@ -17,8 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from switchboard.storage.mending import sync_directory
-from switchboard.storage.secret import ONLY_OWNER, exposure
+from switchboard.storage.secret import exposure, replace_private
 from switchboard.storage.unusable import NotWritten, UnusableFile
 
 PREFIX = "sbt_"
@@ -91,15 +90,8 @@ class ApiTokens:
             os.close(directory)
 
     def _write(self, tokens: Sequence[ApiToken]) -> None:
-        beside = self._path.with_name(f"{self._path.name}.new")
         try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, ONLY_OWNER)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump([asdict(each) for each in tokens], file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.rename(self._path)
-            sync_directory(self._path.parent)
+            replace_private(self._path, json.dumps([asdict(each) for each in tokens], indent=1).encode())
         except OSError as error:
             raise self._not_written(error) from error
 

@@ -45,7 +45,7 @@ class Credentials(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Credentials":
         """ParseError if the text (untrusted) is not of the scheme Digest, or lacks what it must have."""
-        params = _params(text)
+        params = params_of(text)
         try:
             named = {name: params[name] for name in ("username", "realm", "nonce", "uri", "response")}
         except KeyError as error:
@@ -53,7 +53,7 @@ class Credentials(NamedTuple):
         algorithm = params.get("algorithm", MD5)
         return cls(
             **named,
-            algorithm=_BY_NAME.get(algorithm.lower(), algorithm),
+            algorithm=canonical_algorithm(algorithm),
             qop=params.get("qop", "").lower(),
             cnonce=params.get("cnonce", ""),
             nc=params.get("nc", ""),
@@ -77,6 +77,11 @@ class Credentials(NamedTuple):
         return digest(self.algorithm, ha1, self.nonce, self.nc, self.cnonce, self.qop, ha2)
 
 
+def canonical_algorithm(name: str) -> str:
+    """The one of ALGORITHMS that is meant; the name itself if it is another."""
+    return _BY_NAME.get(name.lower(), name)
+
+
 def digest(algorithm: str, *parts: str) -> str:
     """The sum over `parts`, joined by colons, in hexadecimal."""
     text = ":".join(parts).encode("utf-8", "surrogateescape")
@@ -97,24 +102,6 @@ def challenge(realm: str, nonce: str, algorithm: str, *, stale: bool) -> str:
     return f'Digest realm="{realm}", nonce="{nonce}", qop="{QOP}", {again}algorithm={algorithm}'
 
 
-def answer_to(challenge: str, user: str, password: str, method: str, uri: str, cnonce: str) -> str:
-    """The value of Authorization or Proxy-Authorization with which a user agent answers a challenge.
-
-    ParseError if it is none that we can answer.
-    """
-    asked = _params(challenge)
-    algorithm = _BY_NAME.get(asked.get("algorithm", MD5).lower(), "")
-    if not algorithm or "realm" not in asked or "nonce" not in asked:
-        raise ParseError("Unknown Challenge")
-    realm, nonce, nc = asked["realm"], asked["nonce"], f"{1:08x}"
-    shown = Credentials(user, realm, nonce, uri, "", algorithm, QOP, cnonce, nc)
-    response = shown.expected(make_ha1(algorithm, user, realm, password), method)
-    return (
-        f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{uri}", response="{response}", '
-        f'algorithm={algorithm}, qop={QOP}, cnonce="{cnonce}", nc={nc}'
-    )
-
-
 def realm_of(value: str) -> str:
     """The realm of the credentials `value` (untrusted); "" if they are none that we can read."""
     try:
@@ -123,7 +110,7 @@ def realm_of(value: str) -> str:
         return ""
 
 
-def _params(text: str) -> dict[str, str]:
+def params_of(text: str) -> dict[str, str]:
     """The parameters by lower-case name, the first of each; of quoted ones what the quotes hold."""
     scheme = _SCHEME.match(text)
     if scheme is None:

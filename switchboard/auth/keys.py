@@ -23,6 +23,7 @@ class Use(Enum):
     TAG = b"tag"
     DECOY = b"decoy"
     GRUU = b"gruu"
+    TRUNK = b"trunk"
 
 
 def seal(key: bytes, use: Use, data: bytes, size: int = 8) -> bytes:

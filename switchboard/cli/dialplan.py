@@ -1,7 +1,9 @@
 """`switchboard dialplan try`: what becomes of a number that a user dials, without a phone."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +21,9 @@ from switchboard.sip.uri import SipUri, parse_uri
 
 dialplan = typer.Typer(help="Try the dial plan.", no_args_is_help=True)
 LIMIT_S = 3.0
+_NO_PLAN = (
+    "There is no dial plan: what is dialled is the name of a user, and leads nowhere else (docs/DIALPLAN.md)."
+)
 
 
 @dialplan.callback()
@@ -34,29 +39,60 @@ def attempt(
 ) -> None:
     """Print each step of the dial plan for a number, and where the call would go. Nothing is sent to anybody."""
     settings = settings_or_exit()
-    plan = settings.make_dial_plan() or DialPlan()
+    plan = settings.make_dial_plan()
+    registrar = _Registrar(settings)
     steps: list[Step] = []
-    contacts = _contacts(settings, number)
-    lead = plan.find(number, user, lambda name: name in settings.users or bool(contacts), steps)
-    found = [
-        f"INVITE {each}" for each in _requests(settings, lead, contacts if lead.user == number else None)
-    ]
+    lead = (plan or DialPlan()).find(number, user, registrar.knows, steps)
+    found = [f"INVITE {each}" for each in _requests(settings, lead, registrar)]
+    nowhere = "" if found else _nowhere(lead, registrar)
     if as_json:
         print_json({"steps": [each._asdict() for each in steps], **lead._asdict(), "requests": found})
     else:
-        print_table(("step", "found"), steps, "No step of the dial plan concerns it.")
-        say("\n".join(found) if found else _nowhere(lead))
+        none = "No step of the dial plan concerns it." if plan else _NO_PLAN
+        print_table(("step", "found"), steps if plan else (), none)
+        say("\n".join(found) or nowhere)
     if not found:
         raise typer.Exit(FAILED)
 
 
-def _requests(settings: Settings, lead: Lead, contacts: list[str] | None) -> list[str]:
+class _Registrar:
+    """What it knows of users; each question is put once, and nothing more after one that it does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[str, bool] = {}
+        self.failure = ""
+
+    def knows(self, user: str) -> bool:
+        """Whether it is a user: in the settings, registered, or registered lately."""
+        if user not in self._known:
+            self._known[user] = user in self._settings.users or user in self._ask(
+                lambda ask: list(ask("location.known", [user]))
+            )
+        return self._known[user]
+
+    def contacts(self, user: str) -> list[str]:
+        """Where the user is registered now."""
+        pages = self._ask(
+            lambda ask: [*read_pages(lambda body: ask("location.list", body), Wanted("", user))]
+        )
+        return [str(each["contact_uri"]) for name, bound in pages for each in bound if name == user]
+
+    def _ask(self, put: Callable[[Callable[[str, object], Any]], list[Any]]) -> list[Any]:
+        try:
+            if not self.failure:
+                with context_or_exit(self._settings) as context:
+                    return put(partial(ask_registrar, self._settings, context, timeout_s=LIMIT_S))
+        except RpcError as error:
+            self.failure = f"It is not known who is registered: {error}."
+        return []
+
+
+def _requests(settings: Settings, lead: Lead, registrar: _Registrar) -> list[str]:
     """The Request-URIs that would leave, and to where."""
     if lead.uris:
         return [each for uri in lead.uris for each in _ways(uri, settings)]
-    if lead.user:
-        return _contacts(settings, lead.user) if contacts is None else contacts
-    return []
+    return registrar.contacts(lead.user) if lead.user else []
 
 
 def _ways(uri: str, settings: Settings) -> list[str]:
@@ -77,22 +113,10 @@ def _hops(uri: SipUri, settings: Settings) -> list[str]:
     return [f"{hop.host}:{hop.port} over {NAMES[hop.transport]}" for hop in hops]
 
 
-def _contacts(settings: Settings, user: str) -> list[str]:
-    """Where the user is registered now; nothing, and a word about it, if the registrar does not answer."""
-    try:
-        with context_or_exit(settings) as context:
-            pages = read_pages(
-                lambda body: ask_registrar(settings, context, "location.list", body, LIMIT_S),
-                Wanted("", user),
-            )
-            found = [each for name, bound in pages for each in bound if name == user]
-    except RpcError as error:
-        say(f"It is not known who is registered: {error}.")
-        return []
-    return [str(each["contact_uri"]) for each in found]
-
-
-def _nowhere(lead: Lead) -> str:
+def _nowhere(lead: Lead, registrar: _Registrar) -> str:
     if lead.status:
         return f"It is refused with {lead.status} by {lead.rule}."
-    return f"Nobody is registered as {lead.user}: 404, or 480 if the user is known."
+    is_known = registrar.knows(lead.user)
+    if registrar.failure:
+        return registrar.failure
+    return f"{lead.user} is not registered now: 480." if is_known else f"Nobody is known as {lead.user}: 404."

@@ -2,12 +2,14 @@
 
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from switchboard.bus.context import BusContext
+from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.cli.running import context_or_exit
 from switchboard.phrases.catalogue import available_languages
@@ -17,7 +19,7 @@ from switchboard.settings.local import interfaces
 from switchboard.settings.location import check_location
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
 from switchboard.settings.origin import Origins, shown
-from switchboard.settings.site import edge_here, edges, has_registrar, is_here
+from switchboard.settings.site import edge_here, edges, endpoints_of, has_registrar, is_here
 from switchboard.settings.users import check_users
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
@@ -154,6 +156,7 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     from switchboard.doctor.machine import check_machine, check_running
     from switchboard.doctor.network import check_network
     from switchboard.doctor.probe import machine_facts, network_facts, running_facts
+    from switchboard.doctor.trunks import check_trunks
     from switchboard.doctor.users import check_users as examine_users
 
     yield from _check_settings(settings, origins)
@@ -162,6 +165,7 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
         return
     with context_or_exit(settings) as context:
         running = running_facts(settings, context)
+        trunks = _trunks(settings, context)
     if (edge := edge_here(settings)) is not None:
         edge_runs = _edge_runs(running, edge)
         yield from check_network(network_facts(settings, edge_runs), edge_runs)
@@ -173,7 +177,21 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
         yield from examine_users(settings)
     if is_here("journal.0", settings):
         yield from examine_journal(settings, running.to_ship)
+    yield from check_trunks(settings, trunks)
     yield from check_running(running)
+
+
+def _trunks(settings: Settings, context: BusContext) -> Sequence[Mapping[str, Any]] | None:
+    """How the trunks are registered; None if nobody can say."""
+    if not settings.trunks:
+        return None
+    try:
+        found: list[Mapping[str, Any]] = call_rpc(
+            endpoints_of(settings).ask("trunks"), "trunks.list", None, 1.0, context
+        )
+    except RpcError:
+        return None
+    return found
 
 
 def _check_settings(settings: Settings, origins: Origins) -> "Iterator[Finding]":

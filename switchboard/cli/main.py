@@ -24,6 +24,7 @@ PLACES = {
     "calls": "listings",
     "hangup": "hangup",
     "dialplan": "dialplan",
+    "trunk": "trunk",
     "cdr": "listings",
     "trace": "trace",
     "ladder": "history",

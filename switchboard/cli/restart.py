@@ -21,6 +21,8 @@ ANSWER_WITHIN_S = 2.0
 ORDER = (
     "console",
     "history",
+    "presence",
+    "trunks",
     "journal",
     "edge-tx",
     "edge-stream",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import Fields, NextHop, TransactionEffects
-from switchboard.core.forwarding import Plan
+from switchboard.core.forwarding import Plan, literal_hop
 from switchboard.core.next_hops import SILENT_T1, restored
 from switchboard.core.timers import Waiting
 from switchboard.core.transactions import TransactionLayer
@@ -30,10 +30,14 @@ _CHALLENGES = {401: Header.WWW_AUTHENTICATE, 407: Header.PROXY_AUTHENTICATE}
 
 
 class Final(NamedTuple):
-    """A branch's final response; `message` is None for one that we made up (timeout, unreachable)."""
+    """A branch's final response; `message` is None for one that we made up (timeout, unreachable).
+
+    `why`: for people, besides its status.
+    """
 
     status: int
     message: Message | None = None
+    why: str = ""
 
 
 def best(finals: Sequence[Final]) -> Final:
@@ -76,7 +80,7 @@ class Branch(Waiting):
     (§16.7 step 4). `breadth`: most branches that may be made of it (RFC 5393 §5.3).
 
     Timer "C" bounds how long a callee may ring (§16.8), "X" how long a CANCEL is waited for (§9.1), "N" how long for
-    any answer if there is another hop (`next_hops.py`).
+    any answer if there is another hop (`next_hops.py`), "S" how long it may ring in a stage of a plan (`stages.py`).
     """
 
     __slots__ = (
@@ -123,6 +127,16 @@ class Branch(Waiting):
         client = self.client
         return *self.plan.saved(), self.breadth, client.fixed() if client else None
 
+    @property
+    def has_fallen_back(self) -> bool:
+        """Whether it was sent to somewhere else than where it had to go first."""
+        flow, flows = self.client.flow if self.client else None, self.plan.target.flows
+        if flow is None:
+            return False
+        if flows:
+            return flow != Flow.unpack(flows[0])
+        return literal_hop(self.plan.hop) != flow.hop == self.plan.fallback
+
     def changing(self, whole: bool) -> Fields:
         """What `restore` needs besides; without the response that this branch ended in unless `whole`."""
         final, client = self.final, self.client
@@ -147,6 +161,24 @@ class Branch(Waiting):
         """Start timer N, if the request can go elsewhere."""
         if self.hops:
             self.layer.timers.arm(self, "N", now + SILENT_T1 * self.layer.values.t1)
+
+    def ring_until(self, when: float) -> None:
+        """Start timer S, unless it runs: who is called over another way rings no longer."""
+        if "S" not in self.armed:
+            self.layer.timers.arm(self, "S", when)
+
+    def leave(self, effects: TransactionEffects, reasons: Sequence[bytes]) -> None:
+        """Wait no more: it ends as if nobody were there, and rings no more. A late 2xx is passed on all the same."""
+        if self.final:
+            return
+        self.given_up = True
+        if self._cancel_wanted:
+            self.final = Final(480)
+            return
+        self.end(Final(480))
+        if self.is_invite:
+            self._cancel_wanted, self._reasons = True, reasons
+            self.send_held_cancel(effects)
 
     def end(self, final: Final) -> None:
         """Take the final response."""

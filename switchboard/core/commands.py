@@ -91,6 +91,20 @@ class Question(NamedTuple):
     asker: str
 
 
+class Delegated(NamedTuple):
+    """A request that the presence worker answers, and how it came.
+
+    `scanned`: its offset index. `sender`: the user who has proved to send it, or is believed to; "" for nobody of ours.
+    `user`: whom it is for.
+    """
+
+    source: Flow
+    scanned: bytes
+    raw: bytes
+    sender: str
+    user: str
+
+
 class CallEvent(NamedTuple):
     """Something that happened to a call (docs/BUS.md, `call.happened`)."""
 
@@ -104,10 +118,11 @@ class CallEvent(NamedTuple):
 class ProxyEffects(TransactionEffects):
     """What the proxy has decided. `at` is the moment by the wall clock (epoch s): bindings and records need it."""
 
-    __slots__ = ("at", "events", "lookups")
+    __slots__ = ("at", "delegated", "events", "lookups")
 
     def __init__(self, now: float, *, at: float) -> None:
         TransactionEffects.__init__(self, now)
         self.at = at
         self.lookups: list[Question] = []
         self.events: list[CallEvent] = []
+        self.delegated: list[Delegated] = []

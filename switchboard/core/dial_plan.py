@@ -12,7 +12,10 @@ user, or refuses it. A rule for other classes than the caller's is passed over; 
 is refused with 403, since the number exists for others.
 
 A pattern is made of digits and `+`, of `X` for any digit, `[1-5]` or `[136]` for some, and of `*` at its end for any
-rest. Visual separators (`-`, `.`, `(`, `)`) in what is dialled do not count (RFC 3966 §5.1.1).
+rest. Visual separators (`-`, `.`, `(`, `)`, and spaces) in what is dialled do not count (RFC 3966 §5.1.1).
+
+Where the plan knows its country, numbers of users and the rules see what is dialled in one form (`e164.py`), however it
+was written. Emergency numbers and names are compared as they are dialled.
 """
 
 import re
@@ -20,8 +23,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-_NUMBER: Final = re.compile(r"\+?[0-9*#A-Da-d().-]+")
-_SEPARATORS: Final = str.maketrans("", "", "-.()")
+from switchboard.core.e164 import same
+
+_NUMBER: Final = re.compile(r" *\+?[0-9*#A-Da-d(). -]+")
+_SEPARATORS: Final = str.maketrans("", "", "-.() ")
 _PART: Final = re.compile(r"[0-9+#A-D]|X|\[[0-9]+(?:-[0-9])?[0-9]*\]")
 _MOST_DIGITS: Final = 64
 """Of a number; longer ones are names."""
@@ -61,13 +66,17 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class DialPlan:
-    """All of it. `emergency_uris`: gateways of `emergency` numbers. `numbers`: whose each is. `classes`: of users."""
+    """All of it. `emergency_uris`: gateways of `emergency` numbers. `numbers`: whose each is. `classes`: of users.
+
+    `normal` makes one form of a number without separators, in which `numbers` are, too.
+    """
 
     rules: tuple[Rule, ...] = ()
     emergency: frozenset[str] = frozenset()
     emergency_uris: tuple[str, ...] = ()
     numbers: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
+    normal: Callable[[str], str] = same
 
     def is_emergency(self, dialled: str) -> bool:
         """Whether it is an emergency number."""
@@ -75,7 +84,7 @@ class DialPlan:
 
     def alias(self, dialled: str) -> str:
         """Return the user who has the number; what was dialled itself if nobody has it."""
-        return self.numbers.get(number_of(dialled), dialled)
+        return self.numbers.get(self.normal(number_of(dialled)), dialled)
 
     def find(
         self, dialled: str, caller: str, is_known: Callable[[str], bool], steps: list[Step] | None = None
@@ -84,11 +93,15 @@ class DialPlan:
         number = number_of(dialled)
         if number in self.emergency:
             return _told(steps, "emergency", Lead(uris=_at(self.emergency_uris, number), rule="emergency"))
-        if number in self.numbers:
-            return _told(steps, "numbers", Lead(user=self.numbers[number], rule="numbers"))
-        if is_known(dialled):
-            return _told(steps, "users", Lead(user=dialled))
-        return self._by_rules(number, self.classes.get(caller, ""), steps) or Lead(user=dialled)
+        if (normal := self.normal(number)) != number:
+            _note(steps, "country", normal)
+        if normal in self.numbers:
+            return _told(steps, "numbers", Lead(user=self.numbers[normal], rule="numbers"))
+        for name in dict.fromkeys((dialled, normal or dialled)):
+            if is_known(name):
+                return _told(steps, "users", Lead(user=name))
+        its_class = self.classes.get(self.alias(caller), "")
+        return self._by_rules(normal, its_class, steps) or Lead(user=dialled)
 
     def _by_rules(self, number: str, its_class: str, steps: list[Step] | None) -> Lead | None:
         status = 0
@@ -162,12 +175,12 @@ def sip_of_tel(text: str, host: str) -> str:
     return f"sip:{number}@{host};user=phone" if number else text
 
 
-def numbers_of(users: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Return whose each number is; ValueError if it is no number, or of two users."""
+def numbers_of(users: Mapping[str, Iterable[str]], normal: Callable[[str], str] = same) -> dict[str, str]:
+    """Return whose each number is, in its `normal` form; ValueError if it is no number, or of two users."""
     owners: dict[str, str] = {}
     for user, numbers in users.items():
         for number in map(str, numbers):
-            key = number_of(number)
+            key = normal(number_of(number))
             if not key:
                 raise ValueError(f"users.{user}: {number!r} is no number")
             if owners.setdefault(key, user) != user:

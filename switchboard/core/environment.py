@@ -43,11 +43,12 @@ class Environment:
     `incarnation` makes the tags of this process differ from its predecessors'. `admission`: who may send
     requests; None: everybody. `asserted_domain`: in which trusted peers are told who calls (RFC 3325), "" if they
     are not. `answers` makes what is answered without a transaction. `tcp_above`: octets of a request above which it
-    goes by TCP where the phone has it; `large` knows that.
+    goes by TCP where the phone has it; `large` knows that. `diverts`: whether calls that are forwarded outside bear
+    Diversion fields.
     """
 
     __slots__ = (
-        "admission", "answers", "asserted_domain", "branches", "caps", "incarnation", "large",
+        "admission", "answers", "asserted_domain", "branches", "caps", "diverts", "incarnation", "large",
         "layer", "max_forks", "next_hops", "numbers", "policy", "port", "recurse", "source_address", "tcp_above",
         "unconfirmed", "waiting",
     )  # fmt: skip
@@ -66,6 +67,7 @@ class Environment:
         admission: Admission | None = None,
         asserted_domain: str = "",
         tcp_above: int = LARGEST_SENT,
+        diverts: bool = False,
     ) -> None:
         self.layer = layer
         self.policy = policy
@@ -79,6 +81,7 @@ class Environment:
         self.admission = admission
         self.asserted_domain = asserted_domain
         self.tcp_above = tcp_above
+        self.diverts = diverts
         self.large: LargeWays
         self.next_hops = NextHops()
         self.answers = admission.authenticator.answers if admission else StatelessAnswers()

@@ -80,6 +80,8 @@ class Facts:
         user = policy.plain_user(uri.username)
         if not user or uri.scheme != "sip" or uri.param("maddr") or not policy.own.owns(uri) or is_gruu(uri):
             return None
+        if policy.planner and policy.planner.concerns(user, at):
+            return None
         bounds = list(policy.locations.lookup(user, at))
         targets = policy.bindings_of(user, at) if len(bounds) == 1 else []
         if len(targets) != 1 or targets[0].user != user or targets[0].path:

@@ -125,11 +125,12 @@ def compose(
     to: Flow,
     policy: TargetPolicy,
     added: Sequence[bytes] = (),
+    replaced: Sequence[tuple[int, int]] = (),
 ) -> bytes:
     """Return the bytes to send to the peer `to` (steps 1-8), which knows us by the address of its flow.
 
     Credentials that were meant for us stay here (§22.3), and so does what only trusted senders may say. `added`:
-    header lines.
+    header lines; `replaced`: start and end of those that are among them already.
     """
     request = incoming.message
     uri = plan.text.encode("utf-8", "surrogateescape")
@@ -138,7 +139,7 @@ def compose(
     if is_recorded(incoming.method):
         may_relay, target = routing.may_relay, plan.target
         recorded = record_routes(incoming, target, plan.routes, to, policy.own, policy.seals, may_relay)
-    routes, left_out = _changed_routes(request, plan), policy.left_out(incoming)
+    routes, left_out = _changed_routes(request, plan), [*policy.left_out(incoming), *replaced]
     hops = routing.max_forwards
     change = (uri, via, incoming.completed_via, hops, recorded, routes, left_out, added)
     return forward_request(request, _new(Forwarding, change))

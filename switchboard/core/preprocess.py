@@ -8,6 +8,7 @@ so. Both are removed from the requests and the responses of untrusted networks.
 import re
 from typing import Final
 
+from switchboard.core.call_plan import Plan
 from switchboard.core.commands import Fields
 from switchboard.core.dial_plan import sip_of_tel
 from switchboard.core.dialog_seal import PARAM
@@ -65,11 +66,12 @@ class Routing:
     `may_relay`: whether its sender may call any destination. `user`: the authenticated user.
     `is_sealed`: whether the seal is one of this dialog; `is_led`: and leads where the request wants to go, to
     `target`, or else to the bindings of our user who is called. `is_nobodys`: its sender is no user of ours there.
+    `stages`: of a call that obeys rules of users, instead of targets.
     """
 
     __slots__ = (
-        "breadth", "is_led", "is_nobodys", "is_sealed", "max_forwards", "may_relay", "routes", "seal", "target", "text",
-        "unreadable", "uri", "user",
+        "breadth", "is_led", "is_nobodys", "is_sealed", "max_forwards", "may_relay", "routes", "seal", "stages",
+        "target", "text", "unreadable", "uri", "user",
     )  # fmt: skip
 
     def __init__(self, text: str, uri: SipUri, routes: list[str], max_forwards: int) -> None:
@@ -85,6 +87,7 @@ class Routing:
         self.is_led = False
         self.is_nobodys = False
         self.target: Target | None = None
+        self.stages: Plan = ()
         self.unreadable: Refusal | ParseError | None = None
 
     def saved(self) -> Fields:

@@ -11,6 +11,7 @@ from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import ProxyEffects
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import Plan
+from switchboard.core.own_requests import PROBE_END, OwnRequest
 from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS
 from switchboard.core.targets import PROBE_CALL_ID
 from switchboard.core.timers import Waiting
@@ -18,8 +19,6 @@ from switchboard.sip.flow import NAMES, Flow, bracketed
 from switchboard.sip.message import Message
 
 PATIENCE_S: Final = 4.0
-BRANCH_END: Final = "qualify"
-"""So end the branches of these requests."""
 _PATIENCE: Final = "Q"
 
 
@@ -30,7 +29,7 @@ class Asker(Protocol):
     def gave_up(self, probe: "Probe", effects: ProxyEffects) -> None: ...
 
 
-class Probe(Waiting):
+class Probe(OwnRequest):
     """One request that is under way: the user of its client transaction. `about`: what its asker makes of it."""
 
     __slots__ = ("_asker", "_client", "_env", "about", "began")
@@ -47,7 +46,7 @@ class Probe(Waiting):
         """Ask at the end of `flow`, as is planned."""
         env = self._env
         number = env.branches.numbers.branches + 1
-        branch = env.branches.next(BRANCH_END)
+        branch = env.branches.next(PROBE_END)
         here = f"{bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
         lines = [
             f"OPTIONS {found.text} SIP/2.0",
@@ -65,23 +64,22 @@ class Probe(Waiting):
         self._client = env.layer.open_client(branch, "OPTIONS", flow, raw, self, effects)
         env.layer.timers.arm(self, _PATIENCE, effects.now + PATIENCE_S)
 
-    def receive(self, status: int, effects: ProxyEffects) -> None:
+    def receive(self, response: Message, effects: ProxyEffects) -> None:
         """A response came: a final one, whatever it says, tells that somebody is there."""
-        if status >= 200:
+        if response.status >= 200:
             self._end()
             self._asker.answered(self, effects)
 
-    def give_up(self, effects: ProxyEffects) -> None:
+    def fail(self, status: int, effects: ProxyEffects) -> None:  # noqa: ARG002
         """Nobody answered in time, or the network says that nobody is there."""
         self._end()
         self._asker.gave_up(self, effects)
+
+    def fire(self, letter: str, effects: ProxyEffects) -> None:  # noqa: ARG002
+        """Nobody answered for PATIENCE_S."""
+        self.fail(408, effects)
 
     def _end(self) -> None:
         self.armed.clear()
         if self._client is not None:
             self._env.layer.abandon(self._client)
-
-
-def is_probed(response: Message) -> bool:
-    """Whether a response answers a request of this kind, which has our Via only."""
-    return response.method == "OPTIONS" and (response.via.branch or "").endswith(BRANCH_END)

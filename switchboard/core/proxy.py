@@ -10,15 +10,16 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Reader
+from switchboard.core.commands import Delegated, Lookup, NextHop, ProxyEffects, Reader
+from switchboard.core.delegation import Delegation
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, plan
 from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
 from switchboard.core.large_requests import LargeRequests
 from switchboard.core.limits import check_passed, send_away
+from switchboard.core.own_requests import OwnRequest, OwnRequests, is_of_our_own
 from switchboard.core.preprocess import Routing, preprocess
-from switchboard.core.probing import Probe, is_probed
 from switchboard.core.qualifying import Qualifier
 from switchboard.core.refusal import Refusal, is_ack_of_such
 from switchboard.core.request import IncomingRequest
@@ -45,6 +46,7 @@ class Proxy:
     def __init__(self, env: Environment) -> None:
         self.env = env
         env.large = LargeRequests(env, env.tcp_above)
+        self.own_requests = OwnRequests(env)
         self.counters: Counter[str] = Counter()
         self.qualifier: Qualifier | None = None
 
@@ -76,8 +78,8 @@ class Proxy:
                 self._fail(fired, 408, effects)
             elif isinstance(fired[0], Branch):
                 _context(fired[0]).fire(fired[0], fired[1], effects)
-            elif isinstance(fired[0], Probe):
-                fired[0].give_up(effects)
+            elif isinstance(fired[0], OwnRequest):
+                fired[0].fire(fired[1], effects)
         if self.qualifier:
             self.qualifier.handle_timer(effects)
         effects.events += self.env.unconfirmed.take_overdue(effects.now, effects.at)
@@ -104,8 +106,8 @@ class Proxy:
     def _fail(self, client: ClientTransaction, status: int, effects: ProxyEffects) -> None:
         """A client transaction has ended without a response: in time (408), or since nobody is there (503)."""
         user = client.user
-        if isinstance(user, Probe):
-            user.give_up(effects)
+        if isinstance(user, OwnRequest):
+            user.fail(status, effects)
         elif not isinstance(user, Branch):
             note_end(client, status, effects)
             if client.key[1] == "CANCEL" and status == 503:
@@ -148,15 +150,15 @@ class Proxy:
             effects.send_response(source.towards(hop), response, _NOBODY)
 
     def _receive_response(self, response: Message, effects: ProxyEffects) -> None:
-        if response.method != "CANCEL" and not is_probed(response):
+        if response.method != "CANCEL" and not is_of_our_own(response):
             top_via_cut(response)  # before its transaction takes it: what cannot be passed on never came
         client = self.env.layer.receive_response(response, effects)
         if client is None:
             self.counters["responses_absorbed"] += 1
         elif isinstance(client.user, Branch):
             _context(client.user).receive(client.user, response, effects)
-        elif isinstance(client.user, Probe):
-            client.user.receive(response.status, effects)
+        elif isinstance(client.user, OwnRequest):
+            client.user.receive(response, effects)
         elif response.status >= 200:
             note_end(client, response.status, effects)
 
@@ -200,6 +202,9 @@ class Proxy:
             if isinstance(answer, OwnAnswer) and self._is_probe(incoming):
                 self.counters["probes"] += 1
             self._answer_without_state(incoming, answer, effects)
+        except Delegation as delegation:
+            self.env.layer.withdraw(server)
+            self._delegate(incoming, routing, delegation.user, effects)
         except ParseError as error:
             self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
             warning = [("Warning", warning_of(error))]
@@ -213,6 +218,18 @@ class Proxy:
             self._promise(incoming, server, effects)
             server.user = context = ResponseContext(self.env, incoming, server, routing)
             context.start(targets, effects)
+
+    def _delegate(
+        self, incoming: IncomingRequest, routing: Routing, user: str, effects: ProxyEffects
+    ) -> None:
+        """Have the presence worker answer. Who sends is believed where nobody has to prove it."""
+        self.counters["delegated"] += 1
+        admission, message = self.env.admission, incoming.message
+        is_believed = admission is None or incoming.source.host in admission.authenticator.trusted
+        sender = routing.user or (incoming.caller if is_believed else "")
+        effects.delegated.append(
+            Delegated(incoming.source, message.index.tobytes(), message.raw, sender, user)
+        )
 
     def _refuse(
         self, incoming: IncomingRequest, server: ServerTransaction, refusal: Refusal, effects: ProxyEffects

@@ -11,6 +11,9 @@ one of our own for a timeout (408) or an unreachable target (503).
     3xx                      its contacts become further targets, if `recurse` is on
     other finals             kept; when no branch is pending and no target is left, the best one is forwarded
 
+A call that obeys rules of users has a plan (`stages.py`): then the targets are those of a stage, and when no branch is
+pending and no target is left, the next stage begins, if one follows.
+
 A CANCEL of the caller cancels the branches; each then ends in its own 487. The number of targets and the breadth are
 limited, so that a request that comes back to us cannot multiply (RFC 5393).
 """
@@ -25,12 +28,16 @@ from switchboard.core.call_notes import note, note_bye, note_success
 from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import Fields, NextHop, ProxyEffects, Question
 from switchboard.core.environment import Environment
+from switchboard.core.final_response import candidates, have_all_failed, must_not_pass
+from switchboard.core.following import NOT_ANSWERED, added_lines, enter, targets_of
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
+from switchboard.core.history_info import lines_that_came
 from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
 from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import ServerTransaction
+from switchboard.core.stages import Stages
 from switchboard.core.target import Target
 from switchboard.core.targets import redirected_targets
 from switchboard.core.waiting_targets import WaitingTargets
@@ -55,8 +62,8 @@ class ResponseContext:
     """
 
     __slots__ = (
-        "_answers", "_branches", "_cancelled", "_edition", "_env", "_rang", "_received", "_routing", "_unplanned",
-        "_waiting", "server",
+        "_answers", "_branches", "_cancelled", "_edition", "_env", "_rang", "_received", "_routing", "_stages",
+        "_unplanned", "_waiting", "server",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +75,7 @@ class ResponseContext:
         self._routing = routing
         self._branches: list[Branch] = []
         self._waiting = WaitingTargets()
+        self._stages = Stages(routing.stages) if routing.stages else None
         self._cancelled: bool | str = False  # the name of who did it, unless that is the caller
         self._rang = False
         self._answers: set[str] = set()
@@ -77,7 +85,7 @@ class ResponseContext:
     @property
     def edition(self) -> int:
         """The number of changes of what `fixed` returns."""
-        return self._edition + self._waiting.edition
+        return self._edition + self._waiting.edition + (self._stages.edition if self._stages else 0)
 
     def is_alive(self) -> bool:
         """Whether anything may still come of the forwarded requests."""
@@ -89,7 +97,8 @@ class ResponseContext:
     def fixed(self) -> Fields:
         """The request, the targets and the branches."""
         branches = [branch.fixed() for branch in self._branches]
-        return self._received.saved(), self._routing.saved(), *self._waiting.saved(), branches
+        stages = [self._stages.saved()] if self._stages else []
+        return self._received.saved(), self._routing.saved(), *self._waiting.saved(), *stages, branches
 
     def changing(self) -> Fields:
         """What `restore` needs besides, in another process of this machine."""
@@ -124,9 +133,11 @@ class ResponseContext:
                 self._resolve(branch, effects)
 
     def start(self, targets: list[Target], effects: ProxyEffects) -> None:
-        """Send the request to the first group of `targets` (§16.6)."""
+        """Send the request to the first group of `targets` (§16.6), or follow its plan."""
         effects.touch(self.server)
         self._add(targets)
+        if self._stages:
+            self._enter(self._stages, effects)
         self._settle(effects)
 
     def receive(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
@@ -140,13 +151,14 @@ class ResponseContext:
             self._env.next_hops.set_aside(branch.client.flow, effects.now)
             self._send_on(branch, effects)
             return
-        if branch.final is None:
+        is_late = branch.final is not None
+        if not is_late:
             branch.end(
                 Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
             )
         if response.status < 300:
             self._succeed(branch, response, effects)
-        elif not self.server.is_finished:
+        elif not (is_late or self.server.is_finished):
             self._fail(branch, response, effects)
 
     def time_out(self, branch: Branch, effects: ProxyEffects) -> None:
@@ -181,10 +193,10 @@ class ResponseContext:
         return 430 if self._received.is_in_dialog else 480
 
     def fire(self, branch: Branch, letter: str, effects: ProxyEffects) -> None:
-        """Timer C gives `branch` up (§16.8), N its hop; X stops waiting for the answer to a CANCEL (§9.1)."""
+        """Timer C gives `branch` up (§16.8), N its hop, S its stage; X waits no more for who was cancelled (§9.1)."""
         effects.touch(self.server)
-        if letter == "N":
-            self._move(branch, effects)
+        if letter in "NS":
+            (self._move if letter == "N" else self._leave)(branch, effects)
             return
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
@@ -243,30 +255,47 @@ class ResponseContext:
 
     def _used(self) -> int:
         """The number of places it was or will be sent to: its targets, and the fallbacks of some of them."""
-        return self._waiting.known + sum(
-            [_has_fallen_back(branch) + branch.has_moved for branch in self._branches]
-        )
+        return self._waiting.known + sum([each.has_fallen_back + each.has_moved for each in self._branches])
 
     def _settle(self, effects: ProxyEffects) -> None:
-        """When no branch is pending: try the next group, or send the best response."""
+        """When no branch is pending: try the next group, begin the next stage, or send the best response."""
+        waiting = self._waiting
         while not self._is_pending():
-            waiting = self._waiting
-            if not waiting or (waiting.are_spare and not self._have_all_failed()):
-                waiting.clear()
+            if waiting and not (waiting.are_spare and not have_all_failed(self._candidates())):
+                self._start_group(waiting.take(self._routing.breadth), effects)
+                continue
+            waiting.clear()
+            if self.server.is_finished or self._cancelled or not self._go_on(effects):
                 self._send_best(effects)
                 return
-            self._start_group(waiting.take(self._routing.breadth), effects)
+
+    def _go_on(self, effects: ProxyEffects) -> bool:
+        """Begin the stage that follows; False if there is none."""
+        stages = self._stages
+        if stages is None or not stages.next(self._branches):
+            return False
+        self._enter(stages, effects)
+        return True
+
+    def _enter(self, stages: Stages, effects: ProxyEffects) -> None:
+        enter(self._env, stages, self._received, self.server, effects)
+        self._add(targets_of(self._env, stages, self._routing, effects.at))
+
+    def _leave(self, late: Branch, effects: ProxyEffects) -> None:
+        """The time of the stage is over: who has not answered rings no more."""
+        if self._stages is None or self._cancelled or late.final:
+            return
+        self._waiting.clear()
+        for branch in self._branches:
+            branch.leave(effects, NOT_ANSWERED)
+        self._stages.is_late = True
+        self._settle(effects)
 
     def _is_pending(self) -> bool:
         for branch in self._branches:  # noqa: SIM110
             if branch.final is None:
                 return True
         return False
-
-    def _have_all_failed(self) -> bool:
-        """Whether nobody but servers has said no: nobody answered, or a server failed (5xx)."""
-        finals = self._candidates()
-        return all(final.status == 408 or 500 <= final.status < 600 for final in finals)
 
     def _start_group(self, group: list[Target], effects: ProxyEffects) -> None:
         """Nothing is pending: the group shares the whole breadth (RFC 5393)."""
@@ -329,6 +358,8 @@ class ResponseContext:
             self._env.next_hops.set_aside(branch.client.flow, effects.now)
         successor = Branch(self, self._env.layer, branch.plan, branch.breadth)
         successor.hops, branch.hops = branch.hops, []
+        if "S" in branch.armed:
+            successor.ring_until(branch.armed["S"])
         branch.given_up = branch.has_moved = True
         branch.end(Final(408))
         self._branches.append(successor)
@@ -341,7 +372,8 @@ class ResponseContext:
             return
         identity = env.branches.next(self._received.routing_hash)
         added = self._added_lines(branch, flow)
-        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.policy, added)
+        replaced = lines_that_came(self._received.message) if self._stages else []
+        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.policy, added, replaced)
         if len(raw) > LARGEST_SENT:
             self._give_up(branch, 513, effects)
             return
@@ -352,6 +384,8 @@ class ResponseContext:
         self._edition += 1
         if method == "INVITE":
             branch.watch(effects.now)
+        if self._stages and self._stages.stage.limit_s:
+            branch.ring_until(effects.now + self._stages.stage.limit_s)
         branch.watch_hop(effects.now)
 
     def _give_up(self, branch: Branch, status: int, effects: ProxyEffects) -> None:
@@ -365,17 +399,18 @@ class ResponseContext:
         user = self._routing.user
         if user and self._env.asserted_domain and flow.host in self._env.policy.trusted:
             lines.append(f"P-Asserted-Identity: <sip:{quote(user)}@{self._env.asserted_domain}>".encode())
+        if self._stages:
+            lines += added_lines(self._received, self._routing, self._stages, branch, self._env.diverts)
         return lines
 
     def _receive_provisional(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
-        if branch.has_moved and branch.is_invite:
+        if branch.final is not None and branch.is_invite:
             branch.cancel_late(effects)
             return
         branch.send_held_cancel(effects)
         if response.status == 100 or not branch.is_invite:
             return
-        if branch.final is None:
-            branch.watch(effects.now)
+        branch.watch(effects.now)
         if not self.server.is_finished:
             self._note_ringing(response.status, effects)
             self._relay(response, effects, branch)
@@ -387,17 +422,34 @@ class ResponseContext:
         if self._received.begins_call:  # a repeated one, too: its ACK was lost
             target = answering_target(response, branch.plan.target)
             self._env.unconfirmed.await_ack(self._received.message, target, effects.now)
+        if self._stages and self._env.policy.planner:
+            self._env.policy.planner.turns.note_answer(
+                self._stages.callee(branch.plan.target).user, effects.now
+            )
         self._relay(response, effects, branch)
         self._cancel_rest(effects, _ANSWERED_ELSEWHERE)
 
     def _fail(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
         if response.status >= 600:
-            self._cancel_rest(effects)
+            self._cancel_callee(branch, effects)
         elif self._env.recurse and not self._cancelled and branch.final and not branch.given_up:
             targets = redirected_targets(response, self._env.policy, effects.at)
             branch.redirected = self._add(targets)
             self._waiting.note_leader(self._branches.index(branch), targets)
+            if self._stages:
+                self._stages.note_callee(targets, self._stages.place_of(branch.plan.target))
         self._settle(effects)
+
+    def _cancel_callee(self, decliner: Branch, effects: ProxyEffects) -> None:
+        """A 6xx speaks for its callee; without a plan, that is whom the whole request is for."""
+        stages = self._stages
+        if stages is None or len(stages.stage.callees) < 2:
+            self._cancel_rest(effects)
+            return
+        place = stages.place_of(decliner.plan.target)
+        for branch in self._branches:
+            if stages.place_of(branch.plan.target) == place:
+                branch.cancel(effects)
 
     def _cancel_rest(self, effects: ProxyEffects, reasons: Sequence[bytes] = ()) -> None:
         self._waiting.clear()
@@ -408,9 +460,9 @@ class ResponseContext:
         if self.server.is_finished:
             return
         finals = self._candidates()
-        chosen = best(finals) if finals else self._unplanned or Final(487)
-        if chosen.message is None or self._must_not_pass(chosen.status):
-            self._answer_ourselves(chosen.status, effects)
+        chosen = best(finals) if finals else self._unplanned or self._said_by_plan() or Final(487)
+        if chosen.message is None or must_not_pass(chosen.status, self._received.method):
+            self._answer_ourselves(chosen, effects)
             return
         by = self._canceller if self._cancelled and chosen.status == 487 else "callee"
         note(self._received, effects, "failed", chosen.status, by)
@@ -422,34 +474,30 @@ class ResponseContext:
         return self._cancelled if isinstance(self._cancelled, str) else "caller"
 
     def _candidates(self) -> list[Final]:
-        """The finals to choose from: a redirection only if nothing was sent to where it leads (§16.7 step 4)."""
-        followed = {
-            self._waiting.leader(each.plan.target) for each in self._branches if each.client is not None
-        }
-        return [
-            branch.final
-            for place, branch in enumerate(self._branches)
-            if branch.final and not branch.has_moved and not (branch.redirected and place in followed)
-        ]
+        since = self._stages.since(self._branches) if self._stages else 0
+        return candidates(self._branches, since, self._waiting)
 
-    def _must_not_pass(self, status: int) -> bool:
-        """Whether a callee's final ends here: a 503 (§16.7 step 6), a 408 to a non-INVITE (RFC 4320 §4.2)."""
-        return status == 503 or (status == 408 and self._received.method != "INVITE")
+    def _said_by_plan(self) -> Final | None:
+        """What its last stage says, in which nobody could be called."""
+        stage = self._stages.stage if self._stages else None
+        return Final(stage.status, None, stage.reason) if stage else None
 
-    def _answer_ourselves(self, status: int, effects: ProxyEffects) -> None:
+    def _answer_ourselves(self, final: Final, effects: ProxyEffects) -> None:
         """Send a final of our own: 500 in place of a 503, nothing in place of a 408 that must not pass."""
+        status, reason = final.status, final.why
         note_bye(self._received, self.server.age_s(effects.now), status, effects)
         if self._received.method == "REGISTER":
             self._env.policy.note_elsewhere(self._received, Reason.UNREACHED_DOMAIN)
         if self._cancelled:
-            status = 487
+            status, reason = 487, ""
         elif status == 503:
             status = 500
-        elif self._must_not_pass(status):
+        elif must_not_pass(status, self._received.method):
             return
         note(self._received, effects, "failed", status, self._canceller if self._cancelled else "switchboard")
         request, top_via = self._received.message, self._received.completed_via
-        raw = build_response(request, status, "", self._env.make_tag(), (), top_via)
+        warning = [("Warning", f'399 switchboard "{reason}"')] if reason else []
+        raw = build_response(request, status, reason, self._env.make_tag(), warning, top_via)
         self.server.respond(status, raw, effects)
 
     def _relay(self, response: Message, effects: ProxyEffects, branch: Branch | None = None) -> None:
@@ -470,25 +518,16 @@ class ResponseContext:
             note(self._received, effects, "ringing")
 
 
-def _has_fallen_back(branch: Branch) -> bool:
-    flow, flows = branch.client.flow if branch.client else None, branch.plan.target.flows
-    if flow is None:
-        return False
-    if flows:
-        return flow != Flow.unpack(flows[0])
-    hop = flow.hop
-    return literal_hop(branch.plan.hop) != hop == branch.plan.fallback
-
-
 def restore_context(
     env: Environment, server: ServerTransaction, fixed: Fields, changing: Fields, now: float
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
-    request, routing, *waiting, branches = fixed
+    request, routing, groups, tried, led, *stages, branches = fixed
     cancelled, rang, answers, changed = changing
     incoming = IncomingRequest.restore(request, env.policy.own)
     context = ResponseContext(env, incoming, server, Routing.restore(routing))
-    context._waiting, context._answers = WaitingTargets.restore(*waiting), set(answers)
+    context._waiting, context._answers = WaitingTargets.restore(groups, tried, led), set(answers)
+    context._stages = Stages.restore(stages[0]) if stages else None
     context._cancelled, context._rang = cancelled, rang
     for branch, change in zip(branches, changed, strict=True):
         context._branches.append(restore_branch(context, env.layer, branch, change, now))

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 from switchboard.codec import pack
 from switchboard.core.client_transaction import ClientState
-from switchboard.core.commands import CallEvent, Lookup, NextHop, ProxyEffects, Question
+from switchboard.core.commands import CallEvent, Delegated, Lookup, NextHop, ProxyEffects, Question
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.native import make_engine
 from switchboard.core.overload import read_stamp
+from switchboard.core.own_requests import Answer, Wanted
 from switchboard.core.proxy import Proxy
 from switchboard.core.request import IncomingRequest
 from switchboard.core.saved_transaction import SavedTransaction, expect_ack
@@ -37,12 +38,16 @@ Run = tuple[int, bytes]
 
 
 class Effects(NamedTuple):
-    """What a step has to have done: `sip.send` and `sip.translate` items, packed call events, names to resolve."""
+    """What a step has to have done: `sip.send` and `sip.translate` items, packed call events, names to resolve.
+
+    `delegated`: requests for the presence worker.
+    """
 
     requests: Run
     responses: Run
     events: Sequence[bytes]
     lookups: Sequence[Question]
+    delegated: Sequence[Delegated] = ()
 
 
 class RouterCore:
@@ -62,6 +67,7 @@ class RouterCore:
         self._effects = ProxyEffects(0.0, at=0.0)
         self._out: list[list[bytes]] = [[], [], []]
         self._lookups: list[Question] = []
+        self._delegated: list[Delegated] = []
         self._touched: dict[object, None] = {}
         self._is_stirred = True  # whether the reference may have done something since the last step
         self._due: float | None = None  # the deadline of the reference
@@ -160,6 +166,17 @@ class RouterCore:
         self._hand_out()
         return why
 
+    def send_own(self, requests: Iterable[Wanted], now: float, at: float) -> None:
+        """Send these requests of workers; `own_answers` has their final responses, at once or later."""
+        self._begin(now, at)
+        for wanted in requests:
+            self.proxy.own_requests.send(wanted, self._effects)
+        self._hand_out()
+
+    def own_answers(self) -> dict[str, list[Answer]]:
+        """What workers are to hear since the last time."""
+        return self.proxy.own_requests.take_answers()
+
     def bindings_changed(self, users: Iterable[str] | None) -> None:
         """The bindings of these users are others now; None: of any."""
         if self.engine is None:
@@ -210,14 +227,16 @@ class RouterCore:
             self._due = self.proxy.next_deadline()
             self._is_stirred = False
         lookups, self._lookups = self._lookups, []
+        delegated, self._delegated = self._delegated, []
         if self.engine is None:
             requests, responses, events = self._out
             self._out = [[], [], []]
-            return Effects(_run(requests), _run(responses), events, lookups)
+            return Effects(_run(requests), _run(responses), events, lookups, delegated)
         self._keep(self.engine.take_records())
         engine = self.engine
         engine.asked = False
-        return Effects(engine.take_requests(), engine.take_responses(), engine.take_events(), lookups)
+        runs = engine.take_requests(), engine.take_responses()
+        return Effects(*runs, engine.take_events(), lookups, delegated)
 
     @property
     def next_deadline(self) -> float | None:
@@ -246,7 +265,10 @@ class RouterCore:
             "client_transactions": layer.client_count,
             "repetitions_withheld": layer.repetitions.withheld,
             **self._env.large.stats(),
+            **self.proxy.own_requests.stats(),
         }
+        if planner := self._env.policy.planner:
+            counters["members_left_out"] = planner.left_out
         if engine is not None:
             absorbed = counters.get("responses_absorbed", 0)
             counters["responses_absorbed"] = absorbed + engine.absorbed
@@ -346,6 +368,7 @@ class RouterCore:
         self._is_stirred = True
         self._touched |= effects.touched
         self._lookups += effects.lookups
+        self._delegated += effects.delegated
         events = [_packed(event) for event in effects.events]
         if engine is None:
             self._out[0] += [pack([to.pack(), raw]) for to, raw in effects.requests]

@@ -19,7 +19,7 @@ from switchboard.core.branch import STATUS_FIELD, Branch
 from switchboard.core.client_transaction import ClientState, ClientTransaction
 from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.environment import Environment
-from switchboard.core.probing import Probe
+from switchboard.core.own_requests import OwnRequest
 from switchboard.core.response_context import ResponseContext, restore_context
 from switchboard.core.server_transaction import ServerState, ServerTransaction
 from switchboard.core.timers import TimerValues
@@ -38,10 +38,10 @@ _ENDINGS = frozenset("DIJKLM")
 
 
 def transactions_of(touched: Iterable[object]) -> dict[Transaction, None]:
-    """Return the saved transactions to which the touched transactions belong, each once; probes are not saved."""
+    """Return the saved transactions to which the touched transactions belong, each once; our own requests are not."""
     transactions: dict[Transaction, None] = {}
     for transaction in touched:
-        if not (isinstance(transaction, ClientTransaction) and isinstance(transaction.user, Probe)):
+        if not (isinstance(transaction, ClientTransaction) and isinstance(transaction.user, OwnRequest)):
             transactions[_unit_of(transaction)] = None
     return transactions
 

@@ -8,6 +8,8 @@ from typing import Final, Protocol
 
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
+from switchboard.core.call_plan import Planner
+from switchboard.core.delegation import EventPolicy
 from switchboard.core.dial_plan import DialPlan, Lead
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
@@ -56,7 +58,8 @@ class TargetPolicy:
 
     `seals` makes and reads what our Record-Route proves. `trusted`: networks that may reach anybody.
     `failures`: where refusals to relay are noted. `keeps_identity`: everybody may assert who calls (`identity`).
-    `dial_plan`: whom numbers mean, and where they go that no user has.
+    `dial_plan`: whom numbers mean, and where they go that no user has. `events`: what the presence worker answers.
+    `planner`: what becomes of calls to users and groups with rules.
     """
 
     own: OwnDomains
@@ -68,6 +71,8 @@ class TargetPolicy:
     failures: Failures = field(default_factory=Failures)
     keeps_identity: bool = False
     dial_plan: DialPlan | None = None
+    events: EventPolicy | None = None
+    planner: Planner | None = None
     gruus: Gruus = field(init=False)
 
     def __post_init__(self) -> None:
@@ -223,7 +228,7 @@ class TargetPolicy:
     def _own_targets(self, incoming: IncomingRequest, routing: Routing, at: float) -> list[Target]:
         user = routing.uri.username
         if not user:
-            raise _own_answer(incoming)
+            raise self._own_answer(incoming)
         if is_gruu(routing.uri):
             return self._gruu_targets(routing.uri, at)
         if self.dial_plan is not None:
@@ -231,16 +236,41 @@ class TargetPolicy:
             if lead.uris:
                 return self._outside(lead.uris, incoming, routing, at)
             user = lead.user
+        if self.planner and self.planner.concerns(user, at) and _obeys_rules(incoming):
+            if not self.locations.is_loaded:
+                raise self._refuse_user(user, at)
+            routing.stages = self.planner.plan(user, routing.user or incoming.caller, at)
+            return []
+        if self.events is not None:
+            self.events.check(incoming, user)
         if incoming.method in _EVENT_METHODS and incoming.caller == user and not incoming.is_in_dialog:
-            raise _bad_event()
+            raise self._bad_event()
         targets = self.bindings_of(user, at)
         if routing.uri.scheme == "sips":
             targets = list(filter(None, map(secured, targets)))  # nothing else may carry it (RFC 5630 §5.3)
         if incoming.method == "PUBLISH" and not targets:
-            raise _bad_event()
+            raise self._bad_event()
         if not targets:
             raise self._refuse_user(user, at)
         return targets
+
+    def _bad_event(self) -> Refusal:
+        """We keep no such event state (RFC 3903 §6, RFC 6665 §4.2.1.1); REFER's own subscriptions pass."""
+        kept = self.events.packages if self.events else ()
+        return Refusal(489, headers=[("Allow-Events", ", ".join((*kept, "refer")))])
+
+    def _own_answer(self, incoming: IncomingRequest) -> Refusal:
+        """The answer to a request to the switchboard itself (§8.2.2.3, §11.2, RFC 3903 §6)."""
+        if required := incoming.message.values(Header.REQUIRE):
+            return bad_extension(required)
+        if incoming.method == "OPTIONS":
+            return OwnAnswer(200, optional=self._abilities())
+        return self._bad_event() if incoming.method in _EVENT_METHODS else Refusal(404)
+
+    def _abilities(self) -> list[tuple[str, str]]:
+        methods = f"{ALLOWED_METHODS}, PUBLISH" if self.events else ALLOWED_METHODS
+        fields = [("Allow", methods), ("Accept", "*/*"), ("Supported", "path, outbound, gruu")]
+        return [*fields, ("Allow-Events", ", ".join(self.events.packages))] if self.events else fields
 
     def _lead(
         self, dial_plan: DialPlan, dialled: str, incoming: IncomingRequest, routing: Routing, at: float
@@ -250,12 +280,13 @@ class TargetPolicy:
         who = routing.user
         if not who and caller and self.locations.registered_from(caller, host, at):
             who = caller
-        lead = dial_plan.find(dialled, who, partial(self._has_user, at=at))
+        lead = dial_plan.find(dialled, who, partial(self.has_user, at=at))
         if lead.status:
             raise Refusal(lead.status, f"Dial Plan: {lead.rule}")
         return lead
 
-    def _has_user(self, user: str, at: float) -> bool:
+    def has_user(self, user: str, at: float) -> bool:
+        """Whether somebody has that name."""
         return (
             user in self.users or self.locations.is_known(user) or bool(list(self.locations.lookup(user, at)))
         )
@@ -267,10 +298,12 @@ class TargetPolicy:
         if not (routing.is_led or routing.may_relay or self._may_relay(incoming, at)):
             raise RelayRefusal(403, "Relaying Denied")
         routing.may_relay = True
-        return [
-            Target(uri, parse_uri(uri), q=1.0 - place / 100, is_spare=place > 0)
-            for place, uri in enumerate(uris)
-        ]
+        return _gateways(uris)
+
+    def targets_of(self, user: str, uris: Sequence[str], routing: Routing, at: float) -> list[Target]:
+        """Where a callee of a plan is (`call_plan.Callee`): the phones of `user`, or else the first of `uris`."""
+        targets = self.bindings_of(user, at) if user else _gateways(uris)
+        return list(filter(None, map(secured, targets))) if routing.uri.scheme == "sips" else targets
 
     def _gruu_targets(self, uri: SipUri, at: float) -> list[Target]:
         """The instance; 480 if it is not registered, 404 if there is no such GRUU (RFC 5627 §5.4)."""
@@ -314,6 +347,18 @@ class TargetPolicy:
     def _leads_to_a_phone(self, routing: Routing, at: float) -> bool:
         """Whether it goes to a registered contact: whoever was admitted may call its user, too."""
         return not routing.routes and self.locations.is_contact(routing.text, at)
+
+
+def _gateways(uris: Sequence[str]) -> list[Target]:
+    return [
+        Target(uri, parse_uri(uri), q=1.0 - place / 100, is_spare=place > 0) for place, uri in enumerate(uris)
+    ]
+
+
+def _obeys_rules(incoming: IncomingRequest) -> bool:
+    """Whether it is a new call: not what takes the place of one (RFC 3891)."""
+    is_new = incoming.method == "INVITE" and not incoming.is_in_dialog
+    return is_new and not incoming.message.all("replaces")
 
 
 def _keep(found: dict[str, Target], target: Target, key: str) -> None:
@@ -377,23 +422,6 @@ PROBE_CALL_ID: Final = "switchboard-probe-"
 
 class OwnAnswer(Refusal):
     """Answers a ping (OPTIONS) without state, in no more octets than the request."""
-
-
-def _bad_event() -> Refusal:
-    """We keep no event state (RFC 3903 §6, RFC 6665 §4.2.1.1); REFER's own subscriptions pass."""
-    return Refusal(489, headers=[("Allow-Events", "refer")])
-
-
-def _own_answer(incoming: IncomingRequest) -> Refusal:
-    """The answer to a request to the switchboard itself (§8.2.2.3, §11.2, RFC 3903 §6)."""
-    if required := incoming.message.values(Header.REQUIRE):
-        return bad_extension(required)
-    if incoming.method == "OPTIONS":
-        supported = "path, outbound, gruu"
-        return OwnAnswer(
-            200, optional=[("Allow", ALLOWED_METHODS), ("Accept", "*/*"), ("Supported", supported)]
-        )
-    return _bad_event() if incoming.method in _EVENT_METHODS else Refusal(404)
 
 
 _FOLLOWED = (300, 301, 302)

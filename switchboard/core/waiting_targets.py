@@ -2,7 +2,8 @@
 
 Targets of equal q form a group, which is tried at once; the groups follow one another. A target is tried once, by
 whatever way the request came to it. A redirection is no final response any more if something was sent to where it
-leads (§16.7 step 4), so it is kept which branch led to a target.
+leads (§16.7 step 4), so it is kept which branch led to a target. Of a call that obeys rules (`stages.py`) the targets
+of its stage are here.
 """
 
 from collections.abc import Iterable, Sequence

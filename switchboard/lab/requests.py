@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from switchboard.auth.digest import answer_to
+from switchboard.auth.proving import Asked
 from switchboard.sip.address import NameAddr
 from switchboard.sip.flow import bracketed
 from switchboard.sip.headers import Header
@@ -107,7 +107,7 @@ class PhoneIdentity:
         asks, shows = _CREDENTIALS[response.status]
         number, method = request.cseq
         challenge = next(iter(response.all(asks)), "")
-        value = answer_to(challenge, self.user, password, method, request.uri, self.token())
+        value = Asked.parse(challenge).answer(self.user, password, method, request.uri, self.token())
         if method == "REGISTER":
             self.registrations = number + 1
         head, _, body = request.raw.partition(b"\r\n\r\n")

@@ -71,6 +71,20 @@ _RULES = (
     _rule("registered_users", "users", "Users with at least one phone; each registrar knows all."),
     _rule("bindings", "bindings", "Phones that are registered; each registrar knows all."),
     _rule("registers_answered_total", "replied", "REGISTERs answered."),
+    Rule(
+        "trunks",
+        "Trunks that are to be registered with a provider, and that are.",
+        (("trunks", "wanted"), ("trunks_registered", "registered")),
+        "state",
+    ),
+    _rule("trunk_registers_total", "trunk_registers", "REGISTERs that were sent to providers."),
+    _rule(
+        "trunk_refusals_total", "trunk_refusals", "How often a provider began to refuse, or was not there."
+    ),
+    _rule(
+        "registrars_away", "registrars_away", "Registrars that get no REGISTERs from this worker of the edge."
+    ),
+    _rule("registrar_followed", "registrar_followed", "The registrar whose changes a router follows."),
     _rule("location_up", "location.up", "1 if the shared location can be used, else 0."),
     _rule("location_conflicts_total", "location.conflicts", "Users whom another registrar changed first."),
     _rule("location_restored_total", "location.pushed", "Users whom the location had lost, put back."),

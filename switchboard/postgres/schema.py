@@ -14,7 +14,7 @@ from psycopg import errors, sql
 from switchboard.postgres.connection import Connection, connect
 from switchboard.postgres.url import PostgresUrl
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The last one in `migrations/versions`."""
 MIGRATING_S: Final = 600.0
 WAIT_S: Final = 20.0

@@ -16,13 +16,14 @@ has written since is found to be later, too.
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from switchboard.postgres.connection import Connection
 from switchboard.postgres.schema import REVISION, ensure
 from switchboard.postgres.session import Session
 from switchboard.postgres.url import PostgresUrl
-from switchboard.registrar.remote import ABSENT, Followed, Kept, Outcome, Put
+from switchboard.registrar.remote import ABSENT, Answer, Followed, Kept, Outcome, Put
 
 USERS_AT_ONCE: Final = 500
 """That are read in one step."""
@@ -109,6 +110,10 @@ class PostgresRemote:
         rows = self._session.run(lambda connection: connection.execute(_PUT, values, binary=True).fetchall())
         self._look_at_clock(rows[0][0], before)
         return [_outcome(put, *row[2:]) for put, row in zip(puts, rows, strict=True)]
+
+    def ask(self, puts: Sequence[Put], within_s: float) -> Answer:  # noqa: ARG002
+        """As in `Remote`: a commit waits for the disk."""
+        return partial(self.put, puts)
 
     def begin(self) -> None:
         """As in `Remote`."""

@@ -17,9 +17,10 @@ import redis.sentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from switchboard.registrar.redis_exchange import Exchange, is_idle
 from switchboard.registrar.redis_scripts import FOLLOW, PUT, SCHEMA
 from switchboard.registrar.redis_url import RedisUrl
-from switchboard.registrar.remote import ABSENT, Followed, Kept, Outcome, Put, RemoteError
+from switchboard.registrar.remote import ABSENT, Answer, Followed, Kept, Outcome, Put, RemoteError
 
 TIMEOUT_S: Final = 1.0
 """A server that does not answer for this time is away."""
@@ -30,6 +31,10 @@ ENTRIES_KEPT: Final = 2000
 ENTRIES_AT_ONCE: Final = 21
 """That are read in one step, the one read last among them."""
 KEYS_AT_ONCE: Final = 500
+OCTETS_AT_ONCE: Final = 32_768
+"""Of a batch that is sent without waiting: it fits into the kernel's buffer, even if the server reads nothing."""
+HEAD_OCTETS: Final = 160
+"""Of a user's part of it, besides the record."""
 CLOCK_DOUBT_S: Final = 2.0
 _VALUE = re.compile(rb"([0-9]{1,16}):([0-9]{1,16}):")
 _NUMBERS: Final = {
@@ -187,6 +192,7 @@ class RedisRemote:
         self._shards = [f"{{{location.url.prefix}:{each}}}:".encode() for each in range(location.url.shards)]
         self._last: list[bytes] | None = None
         self._client: Any = None
+        self._connection: Any = None  # the one that was used last
 
     def check(self) -> None:
         """As in `Remote`; so a server without room, or a replica, is told before REGISTERs meet it."""
@@ -196,8 +202,31 @@ class RedisRemote:
     def put(self, puts: Sequence[Put]) -> list[Outcome]:
         """As in `Remote`; the steps of one pipeline, each of which has users of one shard."""
         steps = list(self._steps(puts))
-        calls = [self._put_call(shard, part) for shard, part in steps]
-        answers = self._guarded(lambda client: self._run(client, PUT, calls))
+        answers = self._guarded(lambda client: self._run(client, PUT, self._put_calls(steps)))
+        return self._outcomes(puts, steps, answers)
+
+    def ask(self, puts: Sequence[Put], within_s: float) -> Answer:
+        """As in `Remote`: all is left to who may wait in a cluster, without a connection, and of a large batch."""
+        octets = sum(HEAD_OCTETS + len(put.record) for put in puts)
+        if self._is_cluster or octets > OCTETS_AT_ONCE or not is_idle(self._connection):
+            return partial(self.put, puts)
+        steps = list(self._steps(puts))
+        calls, before = self._put_calls(steps), self._location.clock()
+
+        exchange = self._guarded(lambda client: self._send(client, PUT, calls, "EVALSHA", _sha(PUT)))
+
+        def answer() -> list[Outcome]:
+            answers = self._guarded(
+                lambda client: self._completed(client, PUT, calls, self._read(exchange, PUT), before)
+            )
+            return self._outcomes(puts, steps, answers)
+
+        is_answered = self._guarded(lambda _: exchange.is_answered(within_s))
+        return answer() if is_answered and not exchange.lacks_script else answer
+
+    def _outcomes(
+        self, puts: Sequence[Put], steps: Sequence[tuple[bytes, list[Put]]], answers: Sequence[Any]
+    ) -> list[Outcome]:
         found: dict[str, Outcome] = {}
         for (_, part), answer in zip(steps, answers, strict=True):
             for put, result in zip(part, answer[2:], strict=True):
@@ -255,7 +284,7 @@ class RedisRemote:
 
     def close(self) -> None:
         """As in `Remote`."""
-        client, self._client = self._client, None
+        client, self._client, self._connection = self._client, None, None
         if client is not None:
             client.close()
 
@@ -292,6 +321,9 @@ class RedisRemote:
             for start in range(0, len(found), USERS_AT_ONCE):
                 yield shard, found[start : start + USERS_AT_ONCE]
 
+    def _put_calls(self, steps: Iterable[tuple[bytes, list[Put]]]) -> list[list[Any]]:
+        return [self._put_call(shard, part) for shard, part in steps]
+
     def _put_call(self, shard: bytes, puts: Sequence[Put]) -> list[Any]:
         """The keys' number, the keys, and the arguments."""
         names = [_octets(put.user) for put in puts]
@@ -313,14 +345,13 @@ class RedisRemote:
     def _run(self, client: Any, script: str, calls: Sequence[list[Any]]) -> list[Any]:
         """The answers to calls of a script, all in one pipeline; in a cluster, one of each node."""
         before = self._location.clock()
-        answers = self._pipelined(client, script, calls)
-        now_at = (before + self._location.clock()) / 2
-        if answers:
-            self.ahead_s = int(answers[0][0]) + int(answers[0][1]) / 1e6 - now_at
-        return answers
-
-    def _pipelined(self, client: Any, script: str, calls: Sequence[list[Any]]) -> list[Any]:
         answers = self._pipeline(client, script, calls, "EVALSHA", _sha(script))
+        return self._completed(client, script, calls, answers, before)
+
+    def _completed(
+        self, client: Any, script: str, calls: Sequence[list[Any]], answers: list[Any], before: float
+    ) -> list[Any]:
+        """With the answers to the calls for which the server did not have the script."""
         missing = [
             place for place, each in enumerate(answers) if isinstance(each, redis.exceptions.NoScriptError)
         ]
@@ -331,22 +362,37 @@ class RedisRemote:
         for each in answers:
             if isinstance(each, Exception):
                 raise each
+        now_at = (before + self._location.clock()) / 2
+        if answers:
+            self.ahead_s = int(answers[0][0]) + int(answers[0][1]) / 1e6 - now_at
         return answers
 
     def _pipeline(self, client: Any, script: str, calls: Sequence[list[Any]], *how: str) -> list[Any]:
-        wanted = self._location.wait_replicas if script is PUT else 0
+        if not self._is_cluster:
+            return self._read(self._send(client, script, calls, *how), script)
         with client.pipeline(transaction=False) as pipeline:
             for call in calls:
                 pipeline.execute_command(*how, *call)
-            if wanted and not self._is_cluster:
-                pipeline.execute_command("WAIT", wanted, int(TIMEOUT_S * 500))
             answers: list[Any] = pipeline.execute(raise_on_error=False)
-        if wanted and self._is_cluster:
+        if self._awaited(script):
             for key in {client.get_node_from_key(call[1]): call[1] for call in calls}.values():
                 self._wait(client, key)
-        elif wanted and not isinstance(count := answers.pop(), Exception):
+        return answers
+
+    def _send(self, client: Any, script: str, calls: Sequence[list[Any]], *how: str) -> Exchange:
+        wanted = self._awaited(script)
+        wait = [("WAIT", wanted, int(TIMEOUT_S * 500))] if wanted else []
+        return Exchange(client, [*((*how, *call) for call in calls), *wait])
+
+    def _read(self, exchange: Exchange, script: str) -> list[Any]:
+        answers = exchange.answers()
+        self._connection = exchange.connection
+        if self._awaited(script) and not isinstance(count := answers.pop(), Exception):
             self._check_replicas(count)
         return answers
+
+    def _awaited(self, script: str) -> int:
+        return self._location.wait_replicas if script is PUT else 0
 
     def _get(self, shard: bytes, keys: list[bytes]) -> list[Kept]:
         start = len(shard + b"user:")

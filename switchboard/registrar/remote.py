@@ -12,12 +12,12 @@ If that entry is no longer there, the log was cut, or the server has lost it: th
 Instants in records are those of the server's clock; each registrar converts them (`Remote.ahead_s`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from switchboard.storage.unusable import RemoteError
 
-__all__ = ["ABSENT", "Followed", "Kept", "Outcome", "Put", "Remote", "RemoteError"]
+__all__ = ["ABSENT", "Answer", "Followed", "Kept", "Outcome", "Put", "Remote", "RemoteError"]
 
 ABSENT: Final = 0
 """The version of a user of whom the location knows nothing."""
@@ -47,6 +47,10 @@ class Outcome(NamedTuple):
     kept: Kept
 
 
+Answer = list[Outcome] | Callable[[], list[Outcome]]
+"""What became of puts, or who waits for it, which another thread may do. RemoteError."""
+
+
 class Followed(NamedTuple):
     """The changes since the last look; `is_lost`: some are missing."""
 
@@ -67,6 +71,9 @@ class Remote(Protocol):
 
     def put(self, puts: Sequence[Put]) -> list[Outcome]:
         """Try these changes, of different users; durable as far as the server promises it. In their order."""
+
+    def ask(self, puts: Sequence[Put], within_s: float) -> Answer:
+        """The same, but wait no longer than this; before anything else is asked, the answer has been waited for."""
 
     def begin(self) -> None:
         """The place in the log from which `follow` goes on is now its end."""

@@ -7,8 +7,8 @@ Then it goes into the file, then answers leave. Where the condition fails for so
 what was done of it is kept, with what the location has of these users, and the caller repeats the rest.
 
 A server may be slow, or hang. So a batch waits for it for `patience_s` only, and ends by `Late`: nothing of it is kept.
-The put goes on in a thread. When its outcome is there, `go_on` takes over what has happened, as after a conflict, and
-the caller repeats the rest, or all. Until then nothing else is put.
+A thread waits on. When the outcome is there, `go_on` takes over what has happened, as after a conflict, and the caller
+repeats the rest, or all. Until then nothing else is put.
 
 What others have changed comes by the `Link`, and is put into the file by `go_on`. When all users have been read, those
 of whom the location knows less than this registrar are put there, with what is left of their lifetimes.
@@ -16,6 +16,7 @@ of whom the location knows less than this registrar are put there, with what is 
 
 import errno
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -173,9 +174,13 @@ class SharedStore(SqliteStore):
             raise _awaiting(self._flight)
         if self._patience_s == math.inf:
             return self._remote.put(puts)
-        outcomes = self._executor.submit(self._remote.put, puts)
+        until = time.monotonic() + self._patience_s
+        answer = self._remote.ask(puts, self._patience_s)
+        if isinstance(answer, list):
+            return answer
+        outcomes = self._executor.submit(answer)
         try:
-            return outcomes.result(self._patience_s)
+            return outcomes.result(max(0.0, until - time.monotonic()))
         except TimeoutError:
             self.late += 1
             self._flight = _Flight(puts, records, outcomes, [], is_pushed)

@@ -7,15 +7,15 @@ from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 
-OF_USERS: Final = "user."
-"""Questions about users are for the first registrar, which has them."""
+OF_THE_FIRST: Final = ("user.", "rules.")
+"""Questions about users and rules are for the first registrar, which has them."""
 
 
 def ask_registrar(
     settings: Settings, context: BusContext, question: str, body: object = None, timeout_s: float = 1.0
 ) -> Any:
     """The answer of the first registrar that is there, of which each gets `timeout_s`. RpcError, RpcRefused."""
-    servers = 1 if question.startswith(OF_USERS) else settings.registrars
+    servers = 1 if question.startswith(OF_THE_FIRST) else settings.registrars
     endpoints = endpoints_of(settings)
     for number in range(servers - 1):
         try:

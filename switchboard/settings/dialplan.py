@@ -7,6 +7,9 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from switchboard.core.dial_plan import DialPlan, Rule, number_of, numbers_of, pattern_of
+from switchboard.core.e164 import normal_form, same
+from switchboard.core.trunks import PARAM, Trunk
+from switchboard.settings.trunks import SCHEME, check_name
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import parse_uri
 
@@ -16,14 +19,19 @@ _FROZEN: Final = ConfigDict(frozen=True, extra="forbid")
 
 
 def _check_gateway(text: str) -> str:
+    if text.startswith(SCHEME):
+        check_name(text.removeprefix(SCHEME))
+        return text
     try:
         uri = parse_uri(text)
     except ParseError as error:
         raise ValueError(
             f"{text!r} is no gateway: sip:HOST, sip:HOST:PORT, sip:HOST;transport=tcp"
         ) from error
-    if uri.user is not None or not uri.has_host or uri.headers:
-        raise ValueError(f"{text!r} is no gateway: sip:HOST, with a port or ;transport= if need be")
+    if uri.user is not None or not uri.has_host or uri.headers or uri.param(PARAM) is not None:
+        raise ValueError(
+            f"{text!r} is no gateway: trunk:NAME, or sip:HOST, with a port or ;transport= if need be"
+        )
     return text
 
 
@@ -52,6 +60,12 @@ def _check_pattern(text: str) -> str:
 def _check_number(text: str) -> str:
     if not number_of(text):
         raise ValueError(f"{text!r} is no number")
+    return text
+
+
+def _check_country(text: str) -> str:
+    if text:
+        normal_form(text)
     return text
 
 
@@ -95,6 +109,12 @@ class DialPlanSettings(BaseModel):
     emergency: tuple[Annotated[str, AfterValidator(_check_number)], ...] = ()
     emergency_to: Gateways | None = None
     rules: tuple[RuleSettings, ...] = ()
+    country: Annotated[str, AfterValidator(_check_country)] = ""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it leads anybody anywhere."""
+        return bool(self.rules or self.emergency)
 
     @model_validator(mode="after")
     def _check_emergency(self) -> Self:
@@ -103,13 +123,31 @@ class DialPlanSettings(BaseModel):
         return self
 
 
+def _ways(texts: Sequence[str], trunks: Mapping[str, Trunk]) -> tuple[str, ...]:
+    """Gateways as URIs, those of trunks with the trunk's name. ValueError."""
+    return tuple(_way(text, trunks) for text in texts)
+
+
+def _way(text: str, trunks: Mapping[str, Trunk]) -> str:
+    if not text.startswith(SCHEME):
+        return text
+    trunk = trunks.get(text.removeprefix(SCHEME))
+    if trunk is None:
+        raise ValueError(f"dialplan: there is no trunk {text.removeprefix(SCHEME)!r}: [trunks.NAME]")
+    return f"{trunk.uri};{PARAM}={trunk.name}"
+
+
 def dial_plan(
-    settings: DialPlanSettings, numbers: Mapping[str, Sequence[str]], classes: Mapping[str, str]
+    settings: DialPlanSettings,
+    numbers: Mapping[str, Sequence[str]],
+    classes: Mapping[str, str],
+    trunks: Mapping[str, Trunk],
 ) -> DialPlan | None:
     """Return the plan; None if there is none. `numbers` and `classes`: of users. ValueError, for people."""
-    owners = numbers_of(numbers)
-    if not (settings.rules or settings.emergency or owners):
+    normal = normal_form(settings.country) if settings.country else same
+    owners = numbers_of(numbers, normal)
+    if not (settings.leads or owners):
         return None
-    rules = tuple(each.rule() for each in settings.rules)
+    rules = tuple(each.rule()._replace(uris=_ways(each.rule().uris, trunks)) for each in settings.rules)
     emergency = frozenset(map(number_of, settings.emergency))
-    return DialPlan(rules, emergency, settings.emergency_to or (), owners, classes)
+    return DialPlan(rules, emergency, _ways(settings.emergency_to or (), trunks), owners, classes, normal)

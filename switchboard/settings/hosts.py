@@ -23,6 +23,8 @@ class Component(StrEnum):
     TRANSLATOR = "translator"
     JOURNAL = "journal"
     HISTORY = "history"
+    PRESENCE = "presence"
+    TRUNKS = "trunks"
     CONSOLE = "console"
 
 
@@ -30,8 +32,10 @@ EDGE_WORKERS = ("edge-rx", "edge-tx")
 EDGE_STREAM = "edge-stream"
 MOST_EDGES = 16
 """A flow has one octet for the instance of an edge-stream, of which an edge has 16 at most."""
-OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY})
+OPTIONAL = frozenset({Component.CONSOLE, Component.HISTORY, Component.PRESENCE, Component.TRUNKS})
 """No call needs them; the settings may leave them out."""
+LATE = frozenset({Component.PRESENCE, Component.TRUNKS})
+"""Of them, those whose ports follow all others': a host with an older version does not know them."""
 
 
 _RUN_BY = {"router": "router_run"}

@@ -133,7 +133,7 @@ def own_domains(settings: Settings, away: Collection[int] = ()) -> OwnDomains:
         transports,
         machine,
         gone if left else (),
-        takes_tel=settings.make_dial_plan() is not None,
+        takes_tel=settings.has_dial_plan,
     )
 
 

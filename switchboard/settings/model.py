@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UndecodableError
 
 from switchboard.core.dial_plan import DialPlan
+from switchboard.core.trunks import Trunk
 from switchboard.postgres.url import is_postgres
 from switchboard.settings.dialplan import DialPlanSettings, dial_plan
 from switchboard.settings.hosts import (
@@ -38,6 +39,7 @@ from switchboard.settings.hosts import (
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
+from switchboard.settings.trunks import TrunkSettings, check_name, trunks_of
 from switchboard.settings.types import (
     LOOPBACK,
     SCANNERS,
@@ -222,8 +224,13 @@ class Settings(BaseSettings):
     )
     dialplan: DialPlanSettings = _setting(
         DialPlanSettings(),
-        "a table [dialplan] with emergency, emergency_to and [[dialplan.rules]]: match, to, and maybe name, strip, "
-        "prepend, classes; in the environment JSON",
+        "a table [dialplan] with country, emergency, emergency_to and [[dialplan.rules]]: match, to, and maybe name, "
+        "strip, prepend, classes; in the environment JSON",
+    )
+    trunks: dict[str, TrunkSettings] = _setting(
+        {},
+        "tables [trunks.NAME] with registrar and user, and maybe password_file, auth_user, domain, transport, "
+        "register, expires_s, identity, caller, callers, numbers, sources; in the environment JSON",
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
@@ -324,6 +331,12 @@ class Settings(BaseSettings):
     )
     history_hops: bool = _setting(False, "true (keep also the messages between workers) or false")
     hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
+    presence: bool = _setting(
+        False, "true (answer SUBSCRIBE and PUBLISH for the users, who is there, who is on the phone) or false"
+    )
+    watchers: Literal["users", "all"] = _setting(
+        "users", "users (only users may watch users) or all (anybody who may call them)"
+    )
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
     log_format: Literal["auto", "text", "json"] = _setting(
         "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
@@ -430,11 +443,34 @@ class Settings(BaseSettings):
             raise ValueError("console_url needs console_password, which is empty: set it, too")
         return self
 
+    @property
+    def has_dial_plan(self) -> bool:
+        """Whether numbers mean something of their own."""
+        return self.dialplan.leads or any(user.numbers for user in self.users.values())
+
+    @model_validator(mode="after")
+    def _check_trunks(self) -> "Settings":
+        for name, trunk in self.trunks.items():
+            check_name(name)
+            if trunk.transport not in self.ports:
+                raise ValueError(f"trunks.{name} needs the transport {trunk.transport}, which is not on")
+        if (
+            self.trunks
+            and self.hosts
+            and not any("trunks" in each.components for each in self.hosts.values())
+        ):
+            raise ValueError("hosts: no host has trunks among its components")
+        return self
+
+    def make_trunks(self) -> dict[str, Trunk]:
+        """Return the trunks by name."""
+        return trunks_of(self.trunks)
+
     def make_dial_plan(self) -> DialPlan | None:
         """Return the dial plan; None if there is none."""
         numbers = {name: user.numbers for name, user in self.users.items()}
         classes = {name: user.dial_class for name, user in self.users.items()}
-        return dial_plan(self.dialplan, numbers, classes)
+        return dial_plan(self.dialplan, numbers, classes, self.make_trunks())
 
     @property
     def here(self) -> str:
@@ -508,6 +544,11 @@ class Settings(BaseSettings):
         return self.data_dir / "users.db"
 
     @property
+    def rules_path(self) -> Path:
+        """The rules of users and groups (SQLite): who is called when."""
+        return self.data_dir / "rules.db"
+
+    @property
     def auth_key_path(self) -> Path:
         """The secret key of nonces and Record-Routes: that of all hosts if there is one."""
         shared = self.shared_key_path
@@ -554,6 +595,16 @@ class Settings(BaseSettings):
         return self.data_dir / "history.db"
 
     @property
+    def presence_path(self) -> Path:
+        """Who watches whom, and what phones have published (SQLite)."""
+        return self.data_dir / "presence.db"
+
+    @property
+    def trunks_path(self) -> Path:
+        """The directory with the trunks' passwords, and what their registrations have to remember."""
+        return self.data_dir / "trunks"
+
+    @property
     def journal_path(self) -> Path:
         """The journal's calls in progress (SQLite)."""
         return self.data_dir / "journal.db"
@@ -582,7 +633,10 @@ def load_settings() -> Settings:
 
 def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
-    texts = {key: origins.variables.get(variable_of(key), "{}") for key in ("hosts", "access", "dialplan")}
+    texts = {
+        key: origins.variables.get(variable_of(key), "{}")
+        for key in ("hosts", "access", "dialplan", "trunks")
+    }
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."
     return SettingsError(message, f"bad setting {key}")

@@ -22,7 +22,22 @@ OTHER_VARIABLES = frozenset(
 )
 NESTED_KEYS = {
     "users": ("language",),
-    "dialplan": ("emergency", "emergency_to", "rules"),
+    "dialplan": ("country", "emergency", "emergency_to", "rules"),
+    "trunks": (
+        "registrar",
+        "user",
+        "auth_user",
+        "password_file",
+        "domain",
+        "transport",
+        "register",
+        "expires_s",
+        "identity",
+        "caller",
+        "callers",
+        "numbers",
+        "sources",
+    ),
     "hosts": ("address", "components", "sip_addresses"),
     "access": ("allow", "deny", "answer", "methods"),
 }

@@ -1,5 +1,6 @@
 """How a process of this host reaches the others of the switchboard, as the settings have it."""
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from switchboard.bus.endpoints import Endpoint, Endpoints, HostPlan
 from switchboard.clock import SteadyClock
 from switchboard.settings.hosts import (
     EDGE_STREAM,
+    LATE,
     OPTIONAL,
     Component,
     WorkerName,
@@ -189,7 +191,12 @@ def parents(settings: Settings) -> dict[str, tuple[Component, str, Endpoint]]:
 
 def _is_wanted(optional: Component, settings: Settings) -> bool:
     named = {name for host in settings.hosts.values() for name in host.components}
-    on = {Component.CONSOLE: settings.console != OFF, Component.HISTORY: settings.history}
+    on = {
+        Component.CONSOLE: settings.console != OFF,
+        Component.HISTORY: settings.history,
+        Component.PRESENCE: settings.presence,
+        Component.TRUNKS: bool(settings.trunks),
+    }
     return on[optional] and (not settings.hosts or str(optional) in named)
 
 
@@ -200,7 +207,7 @@ def _plan(settings: Settings) -> HostPlan:
     needed = [str(each) for each in Component if each not in OPTIONAL]
     leaving = [f"{Component.ROUTER}.{number}" for number in leaving_routers(settings)]
     more_registrars = list(map(str, lasting_workers(Component.REGISTRAR, settings)[1:]))
-    optional = [str(worker) for each in sorted(OPTIONAL) for worker in (each, *workers_of(each, 1))]
+    optional, late = _owners(OPTIONAL - LATE), _owners(LATE)
     first = list(map(str, workers_of_edge(0, settings.edge_streams)))
     others = (workers_of_edge(edge, settings.edge_streams) for edge in range(1, len(edges(settings))))
     return HostPlan(
@@ -210,12 +217,17 @@ def _plan(settings: Settings) -> HostPlan:
             *needed,
             *_routers_last(all_workers(settings.routers, settings.edge_streams), optional),
             *leaving,
+            *late,
             *more_registrars,
         ],
         places=parts | places,
         base_port=settings.bus_port,
         twins={str(worker): twin for each in others for worker, twin in zip(each, first, strict=True)},
     )
+
+
+def _owners(parts: Iterable[Component]) -> list[str]:
+    return [str(owner) for each in sorted(parts) for owner in (each, *workers_of(each, 1))]
 
 
 def _routers_last(workers: list[str], optional: list[str]) -> list[str]:

@@ -43,7 +43,8 @@ def show_address(address: str, port: int) -> str:
 
 CONSOLE_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 PIN = re.compile(
-    r"(edge-rx|edge-tx|edge-stream|registrar|router|translator|journal|history|console)(\.[0-9]+)?=[0-9]+"
+    r"(edge-rx|edge-tx|edge-stream|registrar|router|translator|journal|history|presence|trunks|console)"
+    r"(\.[0-9]+)?=[0-9]+"
 )
 COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
 REALM = re.compile(r"[!#-\[\]-~]([ !#-\[\]-~]{0,98}[!#-\[\]-~])?")

@@ -4,6 +4,7 @@ from typing import Final
 
 REASON_PHRASES: Final = {
     100: "Trying",
+    181: "Call Is Being Forwarded",
     200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
@@ -11,7 +12,11 @@ REASON_PHRASES: Final = {
     404: "Not Found",
     407: "Proxy Authentication Required",
     405: "Method Not Allowed",
+    406: "Not Acceptable",
     408: "Request Timeout",
+    412: "Conditional Request Failed",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
     423: "Interval Too Brief",

@@ -14,7 +14,7 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.tap import topic_of
-from switchboard.core.probing import BRANCH_END
+from switchboard.core.own_requests import PROBE_END
 from switchboard.core.targets import PROBE_CALL_ID as PROBE
 from switchboard.history.export import HepSender
 from switchboard.history.seen import Direction, Seen, call_id_of
@@ -27,7 +27,7 @@ from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.storage.mending import reports
 from switchboard.workers.run import run_actor
 
-_OUR_BRANCH = rb"branch=%s[^;, \r\n]*%s" % (BRANCH_PREFIX.encode(), BRANCH_END.encode())
+_OUR_BRANCH = rb"branch=%s[^;, \r\n]*%s" % (BRANCH_PREFIX.encode(), PROBE_END.encode())
 _QUALIFIES = re.compile(rb"[^\r\n]*\r\n(?:via|v)[ \t]*:[^\r\n,]*" + _OUR_BRANCH, re.IGNORECASE)
 GATHER_S = 0.25
 """Between two commits."""

@@ -54,6 +54,7 @@ from switchboard.transports.edge_outboxes import edges_of
 from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, rest_of
+from switchboard.workers.rule_register import RuleRegister
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import (
     PAGES_KEPT,
@@ -85,10 +86,10 @@ class RegistrarService(Actor):
     sip.taken and source.registered to edge-rx; registrar.beat to the edge, if there are several registrars.
     connection.closed from edge-stream; stream.restarted from it -> connection.users.
     location.wanted from a router of another host -> location.page.
-    users.wanted -> users.page.
+    users.wanted -> users.page, rules.wanted -> rules.page.
     Events: location.changed; of several registrars: location.learned; location.number, location.clock for routers of
-    other hosts, users.number.
-    Questions: location.list, location.remove, auth.failing, user.*.
+    other hosts, users.number, rules.number.
+    Questions: location.list, location.remove, auth.failing, user.*, rules.*. The first registrar has users and rules.
     """
 
     name = "registrar"
@@ -139,13 +140,13 @@ class RegistrarService(Actor):
             if instance
             else UserRegister(settings, context, self._publisher, self._authenticator)
         )
-        self.outboxes = [
-            *self._sender.outboxes,
-            *self._sources,
-            *self._pages.values(),
-            *self._users.outboxes,
-        ]
+        self._rules = None if instance else RuleRegister(settings, context, self._publisher, self._is_known)
+        self._page_boxes = [*self._sources, *self._pages.values(), *self._users.outboxes]
         self.writings = [self._store.writing, *self._users.writings]
+        if self._rules is not None:
+            self._page_boxes += self._rules.outboxes
+            self.writings.append(self._rules.writing)
+        self.outboxes = [*self._sender.outboxes, *self._page_boxes]
         self._gathering = BatchInterval(GATHER_S)
         self._frames: list[bytes] = []
         self._late: tuple[Late, list[bytes], list[bytes]] | None = None
@@ -159,7 +160,10 @@ class RegistrarService(Actor):
         self._next_naming = 0.0
         self._next_beat = math.inf if settings.registrars == 1 else 0.0
         self._bad_items = 0
-        self._files = store_of(instance, settings), settings.users_path
+        self._files = (
+            store_of(instance, settings),
+            *([] if instance else [settings.users_path, settings.rules_path]),
+        )
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
 
@@ -209,6 +213,9 @@ class RegistrarService(Actor):
             case "users.page", list(pages):
                 for page in pages:
                     self._bad_items += not self._users.take_page(page)
+            case "rules.wanted", list(items) if self._rules is not None:
+                for item in items:
+                    self._bad_items += not self._rules.send_page(item)
             case "sip.mark", [int(stream), float(stamp)]:
                 self._bad_items += not self._marks.take(stream, stamp)
             case "phrases.tables", tables:
@@ -427,6 +434,8 @@ class RegistrarService(Actor):
         if self._store.writing.error:
             self._store.try_again()
         self._users.try_again()
+        if self._rules is not None:
+            self._rules.try_again()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Routers that begin to listen, and what others have changed in the store."""
@@ -435,6 +444,8 @@ class RegistrarService(Actor):
             watched[self._store.fd] = self._hear_store
         if self._users.fd is not None:
             watched[self._users.fd] = self._hear_users
+        if self._rules is not None and self._rules.fd is not None:
+            watched[self._rules.fd] = self._hear_rules
         return watched
 
     def _hear_store(self, now: float) -> None:
@@ -447,6 +458,10 @@ class RegistrarService(Actor):
     def _hear_users(self, _now: float) -> None:
         self._users.tell()
 
+    def _hear_rules(self, _now: float) -> None:
+        if self._rules is not None:
+            self._rules.tell()
+
     def _greet(self, _now: float) -> None:
         """A router that has just come may have missed a change; it hears at once which is the last."""
         if self._publisher.has_newcomers():
@@ -457,6 +472,7 @@ class RegistrarService(Actor):
             self._publisher.send("location.clock", [self._clock.at()])
         self._publisher.send("location.number", [self._store.number])
         self._users.tell()
+        self._hear_rules(0.0)
 
     def pause_s(self) -> float:
         """What is left of GATHER_S while REGISTERs come so fast that a commit is worth the wait."""
@@ -482,25 +498,37 @@ class RegistrarService(Actor):
         self._sender.flush()
         if not (self._frames or self._late):
             self._marks.give_back()  # behind the answers, on their way: with the mark they have arrived
-        for pages in (*self._sources, *self._pages.values(), *self._users.outboxes):
+        for pages in self._page_boxes:
             pages.flush()
         self._greet(0.0)
 
     def answer(self, question: str, body: Any) -> Any:
         """location.list: some users with their valid bindings; location.remove: how many went. NotWritten.
 
-        auth.failing; user.*: see `UserRegister`.
+        location.known: which of these users are registered, or were so lately.
+
+        auth.failing; user.*: see `UserRegister`; rules.*: see `RuleKeeper`. A user's rules go before the user does.
         """
+        if self._rules is not None and question == "user.remove" and isinstance(body, str):
+            self._rules.forget(body)
         if question.startswith("user."):
             return self._users.answer(question, body)
+        if self._rules is not None and question.startswith("rules."):
+            return self._rules.answer(question, body)
         if question == "auth.failing":
             return self._authenticator.failing.often() if self._authenticator else []
         match question, body:
             case "location.list", [str(life), int(at), dict(patterns)]:
                 return self._list(at if life == self._life else 0, _wanted(patterns))
+            case "location.known", list(users):
+                table = self._store.table
+                return [user for user in users if user in table or table.was_bound(user)]
             case "location.remove", [str(user), str(contact)]:
                 return self._remove(user, contact)
         raise LookupError(question)
+
+    def _is_known(self, user: str) -> bool:
+        return self._users.has(user) or bool(self._registrar.bindings(user, self._clock.at()))
 
     def _list(self, at: int, wanted: Wanted) -> list[Any]:
         """A page: what these positions are good for, users with their bindings, and the next position."""
@@ -566,6 +594,7 @@ class RegistrarService(Actor):
             **self._store.stats(),
             "users": users,
             "bindings": bindings,
+            **({"rules": len(self._rules)} if self._rules is not None else {}),
             "displaced": self._registrar.displaced,
             "displaced_unlogged": self._binding_log.unlogged,
             "connections.dropped": self._connections.dropped,
@@ -584,6 +613,8 @@ class RegistrarService(Actor):
         """Let go of the store and the peers."""
         self._store.close()
         self._users.close()
+        if self._rules is not None:
+            self._rules.close()
         self._publisher.close()
         self._sender.close()
         for each in self._edge_rx:

@@ -14,7 +14,6 @@ import zmq
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
 from switchboard.auth.keys import load_or_make_key
-from switchboard.auth.users import Follower as UserFollower
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
@@ -26,6 +25,8 @@ from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
+from switchboard.core.commands import Delegated
+from switchboard.core.delegation import EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
@@ -41,14 +42,21 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
+from switchboard.presence.reception import DELEGATED, PACKAGES
+from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.following import Following
 from switchboard.registrar.replica import Replica
+from switchboard.registrar.rule_keeper import RULES_A_READING
+from switchboard.registrar.rule_replica import RuleReplica
+from switchboard.registrar.rule_store import RuleStore
 from switchboard.registrar.store import Change
+from switchboard.settings.hosts import Component
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import (
     clock_of,
+    components,
     edge_here,
     edge_streams,
     edges,
@@ -60,6 +68,9 @@ from switchboard.settings.site import (
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.storage.mending import reports
+from switchboard.storage.records import Follower as RecordFollower
+from switchboard.storage.records import PageFollower as RecordPageFollower
+from switchboard.storage.records import StoreFollower as RecordStoreFollower
 from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
@@ -68,6 +79,7 @@ from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
+from switchboard.workers.own_requests import AnswerBoxes
 from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
 
 if TYPE_CHECKING:
@@ -75,6 +87,8 @@ if TYPE_CHECKING:
 
 _RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 _CHANGES = _CHANGED, frames.head("location.learned")
+REQUESTS_KEPT = 5000
+"""For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
 LOOK_AROUND_S = 10.0
@@ -85,9 +99,11 @@ class RouterService(Actor):
     """Owns the transactions and response contexts of its calls.
 
     Casts: sip.received from edge-rx -> sip.taken to it, datagrams on the edge's sockets or else sip.send to edge-tx
-    and sip.translate to the translator, call.happened to the journal until call.acknowledged; router.beat to the edge.
+    and sip.translate to the translator, call.happened to the journal until call.acknowledged; router.beat to the edge;
+    request.wanted from workers -> request.answered to them.
     Questions: auth.failing, calls.held, calls.end, bindings.reach, router.drain. Follows location.changed with a
-    replica of the bindings, and phrases.tables.
+    replica of the bindings, users.number and rules.number with replicas of those, and phrases.tables. sip.delegated to
+    the presence worker, for what that answers.
     """
 
     name = "router"
@@ -111,7 +127,12 @@ class RouterService(Actor):
             BusPeer(context, endpoints.inbox("edge-rx", each)) for each in range(len(edges(settings)))
         ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
+        self._delegated: Outbox | None = None
+        if Component.PRESENCE in components(settings):
+            self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
+            self.outboxes.append(self._delegated)
         owner = f"router.{instance}"
+        self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
         self._marks = Marks(owner, self._sender.stream_outboxes)
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
@@ -122,6 +143,8 @@ class RouterService(Actor):
             settings, self._key, issuer, self._log.nonces, self._failures
         )
         self._users = self._follow_users(context)
+        self._rules = RuleReplica()
+        self._rule_follower = self._follow_rules(context, endpoints)
         self._source_address = SourceAddresses(settings)
         self._resolver = Resolver(
             self._source_address, partial(serve_names, may_be_private=settings.private_names)
@@ -142,6 +165,7 @@ class RouterService(Actor):
         self._follower.start(time.monotonic())
         if self._users:
             self._users.start()
+        self._rule_follower.start()
         if self._replica.is_loaded:
             structlog.get_logger().info("bindings loaded", number=self._replica.number)
         self._held_calls = HeldCalls(self._log.keyed, instance)
@@ -199,6 +223,8 @@ class RouterService(Actor):
         match subject, body:
             case "sip.received", list(items):
                 self._core.receive_items(items, now, self._clock.at())
+            case "request.wanted", list(items):
+                self._send_own(items, now)
             case "sip.undeliverable", list(items):
                 self._take_undeliverable(items, now, self._clock.at())
             case "sip.mark", [int(stream), float(stamp)]:
@@ -218,6 +244,11 @@ class RouterService(Actor):
             case "users.page", list(pages) if self._users:
                 for page in pages:
                     self._users.take_page(page)
+            case "rules.number", [str(series), int(number)]:
+                self._rule_follower.told(series, number)
+            case "rules.page", list(pages):
+                for page in pages:
+                    self._rule_follower.take_page(page)
             case "phrases.tables", tables:
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
@@ -226,6 +257,11 @@ class RouterService(Actor):
                 self._log.held(series, now)
             case _:
                 self._bad_items += 1
+
+    def _send_own(self, items: list[Any], now: float) -> None:
+        requests, bad = self._answer_boxes.read(items)
+        self._bad_items += bad
+        self._core.send_own(requests, now, self._clock.at())
 
     def _repeat(self, stream: int, now: float) -> None:
         """Send again what a former process of that edge-stream may have lost.
@@ -350,10 +386,14 @@ class RouterService(Actor):
         self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
+        if self._delegated is not None:
+            self._delegated.put_all(map(_as_item, effects.delegated))
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
         self._sender.put_packed(*effects.requests)
         self._sender.flush()
         self._marks.give_back()
+        if answers := self._core.own_answers():
+            self._answer_boxes.put(answers)
         super().flush()
         if now >= self._next_telling:
             self._tell_journal(now)
@@ -377,6 +417,11 @@ class RouterService(Actor):
     def notes(self) -> list[str]:
         """How well it knows bindings and users, whether names are answered, and what was lost of its files."""
         users = [self._users.failure] if self._users and self._users.failure else []
+        rules = [self._rule_follower.failure] if self._rule_follower.failure else []
+        if self._rules.unreadable:
+            rules.append(
+                f"{self._rules.unreadable} rules of users or groups cannot be read, and count as none"
+            )
         leaving = (
             [self._leaving.note()]
             if self._leaving
@@ -385,7 +430,14 @@ class RouterService(Actor):
             else []
         )
         damaged = map(str, reports(*self._files))
-        return [*leaving, *self._follower.notes(time.monotonic()), *users, *self._resolver.notes(), *damaged]
+        return [
+            *leaving,
+            *self._follower.notes(time.monotonic()),
+            *users,
+            *rules,
+            *self._resolver.notes(),
+            *damaged,
+        ]
 
     def stats(self) -> dict[str, float]:
         """Counters of the core, and what it holds."""
@@ -476,7 +528,7 @@ class RouterService(Actor):
             64 * settings.t1_s,
         )
 
-    def _follow_users(self, context: BusContext) -> UserFollower | None:
+    def _follow_users(self, context: BusContext) -> RecordFollower | None:
         if self._authenticator is None:
             return None
         copy = router_dir(self._instance, self._settings) / "users.db"
@@ -485,6 +537,16 @@ class RouterService(Actor):
         )
         self.outboxes += asked
         return follower
+
+    def _follow_rules(self, context: BusContext, endpoints: Endpoints) -> RecordFollower:
+        settings = self._settings
+        if is_here("registrar.0", settings):
+            read = partial(rule_store.read_page, settings.rules_path, at_most=RULES_A_READING)
+            return RecordStoreFollower(self._rules, read)
+        registrar = Outbox(context, endpoints.inbox("registrar"), "rules.wanted", QUESTIONS_KEPT)
+        self.outboxes.append(registrar)
+        copy = RuleStore(router_dir(self._instance, settings) / "rules.db")
+        return RecordPageFollower(self._rules, copy, lambda after: registrar.put([self._instance, after]))
 
     def _make_core(self) -> RouterCore:
         settings = self._settings
@@ -499,6 +561,7 @@ class RouterService(Actor):
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
             dial_plan=settings.make_dial_plan(),
+            events=self._make_events(),
         )
         admission = (
             None
@@ -526,6 +589,11 @@ class RouterService(Actor):
         if settings.qualify_s:
             core.proxy.qualifier = Qualifier(core.proxy.env, settings.qualify_s, self._users_to_ask)
         return core
+
+    def _make_events(self) -> EventPolicy | None:
+        if self._delegated is None:
+            return None
+        return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
 
     def _users_to_ask(self) -> list[str]:
         return share_of(self._replica.users(), self._instance, self._settings.routers)
@@ -576,3 +644,8 @@ class RouterService(Actor):
         restored = self._core.restore(time.monotonic(), self._clock.at())
         if restored:
             structlog.get_logger().info("transactions taken over", restored=restored)
+
+
+def _as_item(request: Delegated) -> list[object]:
+    source, *rest = request
+    return [source.pack(), *rest]

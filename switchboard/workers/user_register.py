@@ -13,7 +13,7 @@ from switchboard.auth.authenticator import Authenticator, Trusted, Verifier
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
 from switchboard.auth.user_store import UserStore, read_page
-from switchboard.auth.users import Entry, Follower, PageFollower, StoreFollower, Users
+from switchboard.auth.users import Entry, Users
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
@@ -21,6 +21,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here, router_numbers
 from switchboard.settings.users import open_users
 from switchboard.sip.dispatch import REGISTRAR
+from switchboard.storage.records import Follower, PageFollower, StoreFollower
 from switchboard.storage.unusable import UnusableFile
 from switchboard.storage.writing import Writing
 
@@ -76,6 +77,9 @@ class KnownUsers(Protocol):
     def fd(self) -> int | None:
         """Readable when others have changed users."""
 
+    def has(self, user: str) -> bool:
+        """Whether there is a user of this name."""
+
     def send_page(self, item: Any) -> bool:
         """Answer a `users.wanted`; False if it is none."""
 
@@ -120,13 +124,16 @@ class FollowedUsers:
             )
             self._follower.start()
 
+    def has(self, user: str) -> bool:
+        return self._users is not None and user in self._users
+
     def send_page(self, item: Any) -> bool:  # noqa: ARG002
         return False
 
     def answer(self, question: str, body: Any) -> Any:
         """user.known."""
         if question == "user.known" and isinstance(body, str):
-            return self._users is not None and body in self._users
+            return self.has(body)
         raise LookupError(question)
 
     def tell(self) -> None:
@@ -200,6 +207,10 @@ class UserRegister:
     def outboxes(self) -> list[Outbox]:
         return list(self._pages.values())
 
+    def has(self, user: str) -> bool:
+        """Whether there is a user called so."""
+        return self._store.find(user) is not None
+
     @property
     def fd(self) -> int | None:
         """Readable when others have changed users."""
@@ -209,8 +220,7 @@ class UserRegister:
         """Answer a `users.wanted`; False if it is none."""
         match item:
             case [int(asker), int(after)] if asker in self._pages:
-                series, _, records, more = self._store.page(after, USERS_A_PAGE)
-                self._pages[asker].put([series, after, [list(record) for record in records], more])
+                self._pages[asker].put(self._store.page(after, USERS_A_PAGE).to_wire())
                 return True
         return False
 

@@ -7,7 +7,8 @@ from switchboard.auth.authenticator import Authenticator, Trusted, Verifier
 from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
-from switchboard.auth.users import Page, Record, Users, make_entry
+from switchboard.auth.users import Record, Users, make_entry
+from switchboard.storage.records import Page
 
 KEY = b"k" * 32
 REALM = "pbx.example"

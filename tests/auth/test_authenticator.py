@@ -9,7 +9,8 @@ from switchboard.auth.authenticator import MOST_SHOWN, Attempt, Trusted, Verdict
 from switchboard.auth.digest import ALGORITHMS
 from switchboard.auth.failures import Reason
 from switchboard.auth.nonce import Replays
-from switchboard.auth.users import Page, Record, make_entry
+from switchboard.auth.users import Record, make_entry
+from switchboard.storage.records import Page
 
 AT = 1_700_000_000.0
 URI = "sip:pbx.example"

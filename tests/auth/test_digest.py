@@ -8,7 +8,6 @@ from switchboard.auth.digest import (
     MD5,
     SHA256,
     Credentials,
-    answer_to,
     challenge,
     make_ha1,
     names_same,
@@ -170,21 +169,6 @@ def test_what_is_written_is_read(username: str, realm: str, nonce: str, uri: str
     text = f'Digest username="{username}", realm="{realm}", nonce="{nonce}", uri="{uri}", response="r"'
     shown = Credentials.parse(text)
     assert (shown.username, shown.realm, shown.nonce, shown.uri) == (username, realm, nonce, uri)
-
-
-def test_a_phone_answers_a_challenge_as_who_checks_it_expects() -> None:
-    asked = challenge("pbx", "abc", "SHA-256", stale=False)
-    shown = Credentials.parse(answer_to(asked, "anna", "secret", "REGISTER", "sip:pbx", "0a4f"))
-    assert (shown.username, shown.realm, shown.nonce, shown.nonce_count) == ("anna", "pbx", "abc", 1)
-    assert shown.response == shown.expected(make_ha1("SHA-256", "anna", "pbx", "secret"), "REGISTER")
-
-
-@pytest.mark.parametrize(
-    "asked", ["Basic realm=x", 'Digest realm="x"', 'Digest realm="x", nonce="y", algorithm=Z']
-)
-def test_a_challenge_of_another_kind_is_refused(asked: str) -> None:
-    with pytest.raises(ParseError):
-        answer_to(asked, "anna", "secret", "REGISTER", "sip:pbx", "0a4f")
 
 
 OWNS = OwnDomains(["10.0.0.1", "2001:db8::1", "127.0.0.1"], ["pbx.example"], 5070).owns

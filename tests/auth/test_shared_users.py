@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from postgres_server import PostgresServer
 
-from switchboard.auth.postgres_users import MARKS_KEPT, PostgresUsers
+from switchboard.auth.postgres_users import PostgresUsers
 from switchboard.auth.shared_users import SharedUserStore
 from switchboard.auth.user_store import UserStore, read_page
-from switchboard.auth.users import Page, StoreFollower, Users, make_entry
+from switchboard.auth.users import Record, Users, make_entry
+from switchboard.postgres.records import MARKS_KEPT
 from switchboard.postgres.url import PostgresUrl
+from switchboard.storage.records import Page, StoreFollower
 from switchboard.storage.unusable import NotWritten, RemoteError
 
 REALM = "pbx"
@@ -196,10 +198,10 @@ def test_the_marks_are_bounded(place: Place) -> None:
 
 def test_what_could_not_be_copied_is_asked_for_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     with place.store("one") as one, place.store("other") as other:
-        refused: list[Page] = []
+        refused: list[Page[Record]] = []
         adopt = UserStore.adopt
 
-        def fail_once(store: UserStore, page: Page) -> None:
+        def fail_once(store: UserStore, page: Page[Record]) -> None:
             if store is other and not refused:
                 refused.append(page)
                 raise NotWritten("no room")

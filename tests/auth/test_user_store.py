@@ -9,9 +9,10 @@ import pytest
 from storage.damage import KINDS, overwrite
 
 from switchboard.auth.user_store import UserStore, UserStoreError, read_page
-from switchboard.auth.users import Page, PageFollower, StoreFollower, Users, make_entry
+from switchboard.auth.users import Record, Users, make_entry
 from switchboard.storage import database
 from switchboard.storage.mending import reports
+from switchboard.storage.records import Page, PageFollower, StoreFollower
 
 AT = 1_700_000_000.0
 REALM = "pbx"
@@ -78,7 +79,7 @@ def test_a_router_that_starts_first_meets_no_half_made_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "users.db"
-    seen: list[Page | None] = []
+    seen: list[Page[Record] | None] = []
 
     class Watched(sqlite3.Connection):
         def execute(self, *args: Any) -> sqlite3.Cursor:

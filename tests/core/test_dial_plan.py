@@ -18,6 +18,7 @@ from switchboard.core.dial_plan import (
     pattern_of,
     sip_of_tel,
 )
+from switchboard.core.e164 import normal_form
 
 GATEWAY, SPARE = "sip:gw.example", "sip:192.0.2.77"
 HOP = ("192.0.2.9", 5060)
@@ -222,3 +223,52 @@ def test_the_next_gateway_where_nobody_is() -> None:
     (spare,) = board.sent()
     board.receive(response(spare.message, 486), spare.to)
     assert board.statuses() == [100, 486]
+
+
+SLOVAK = DialPlan(
+    rules=(Rule("mobile", pattern_of("+4219XXXXXXXX"), uris=(GATEWAY,), classes=frozenset({"boss"})),),
+    emergency=frozenset({"112"}),
+    emergency_uris=(GATEWAY,),
+    numbers=numbers_of({"lenka": ["101", "02 5550 0101"], "lukas": ["+421255500102"]}, normal_form("SK")),
+    classes={"lukas": "boss"},
+    normal=normal_form("SK"),
+)
+
+
+@pytest.mark.parametrize(
+    ("dialled", "lead"),
+    [
+        ("0905 123 456", Lead(uris=("sip:+421905123456@gw.example;user=phone",), rule="mobile")),
+        ("00421905123456", Lead(uris=("sip:+421905123456@gw.example;user=phone",), rule="mobile")),
+        ("+421 (905) 123-456", Lead(uris=("sip:+421905123456@gw.example;user=phone",), rule="mobile")),
+        ("0255500101", Lead(user="lenka", rule="numbers")),
+        ("+421255500101", Lead(user="lenka", rule="numbers")),
+        ("00421 2 555 00 102", Lead(user="lukas", rule="numbers")),
+        ("101", Lead(user="lenka", rule="numbers")),
+        ("112", Lead(uris=("sip:112@gw.example;user=phone",), rule="emergency")),
+        ("200", Lead(user="200")),
+        ("0900", Lead(user="0900")),
+    ],
+)
+def test_one_number_however_it_is_written(dialled: str, lead: Lead) -> None:
+    assert SLOVAK.find(dialled, "lukas", known) == lead
+
+
+def test_who_calls_may_be_named_by_number() -> None:
+    assert SLOVAK.find("0905123456", "0255500102", known).uris
+    assert SLOVAK.find("0905123456", "101", known).status == 403
+
+
+def test_the_form_of_the_country_is_a_step() -> None:
+    steps: list[Step] = []
+    SLOVAK.find("0905 123 456", "lukas", known, steps)
+    assert steps[0] == Step("country", "+421905123456")
+
+
+def test_a_user_may_be_named_by_the_whole_number() -> None:
+    assert SLOVAK.find("0911 222 333", "", "+421911222333".__eq__) == Lead(user="+421911222333")
+
+
+def test_a_number_in_two_forms_has_one_owner() -> None:
+    with pytest.raises(ValueError, match="of lenka and of lukas"):
+        numbers_of({"lenka": ["0255500101"], "lukas": ["+421255500101"]}, normal_form("SK"))

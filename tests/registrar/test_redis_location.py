@@ -13,7 +13,12 @@ from redis_server import RedisServer, free_port, redis_server
 from registrar.locations import await_true, tend
 
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.redis_location import ENTRIES_KEPT, TIMEOUT_S, RedisLocation
+from switchboard.registrar.redis_location import (
+    ENTRIES_KEPT,
+    OCTETS_AT_ONCE,
+    TIMEOUT_S,
+    RedisLocation,
+)
 from switchboard.registrar.redis_url import RedisUrl
 from switchboard.registrar.remote import ABSENT, Put, RemoteError
 from switchboard.registrar.shared import SharedStore
@@ -23,6 +28,7 @@ from switchboard.transports.certificates import issue, make_authority, new_key
 
 ONE = Binding("sip:lukas@10.0.0.9", 1.0, time.time() + 36_000, call_id="call-1", cseq=1)
 OTHER = Binding("sip:lukas@10.0.0.8", 1.0, time.time() + 18_000, call_id="call-2", cseq=1)
+LONG_S, SHORT_S = 20.0, 0.02
 KEYS = "{switchboard:0}:"
 
 
@@ -173,6 +179,44 @@ def test_a_server_that_hangs_counts_as_away(server: RedisServer, store: SharedSt
     assert "no answer within" in refused(store)
     tend(store, lambda: not store.writing.error)
     put_in_the_end(store, "lukas", OTHER)
+
+
+def test_who_does_not_wait_is_told_of_it_by_whom_he_lets_wait(server: RedisServer) -> None:
+    """In a thread before there is a connection; at once; in a thread when the server hangs."""
+    with closing(location_at(server).connect()) as remote:
+        puts = [Put("lukas", ABSENT, b"1", 60.0)]
+        first = remote.ask(puts, LONG_S)
+        assert not isinstance(first, list)
+        [found] = first()
+        second = remote.ask([Put("lukas", found.kept.version, b"2", 60.0)], LONG_S)
+        assert isinstance(second, list)
+        server.hang()
+        third = remote.ask([Put("lukas", second[0].kept.version, b"3", 60.0)], SHORT_S)
+        server.go_on()
+        assert not isinstance(third, list)
+        [found] = third()
+        assert (found.is_done, found.kept.record) == (True, b"3")
+
+
+def test_who_does_not_wait_opens_no_connection(server: RedisServer) -> None:
+    with closing(location_at(server).connect()) as remote:
+        [found] = remote.put([Put("lukas", ABSENT, b"1", 60.0)])
+        server.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        server.do("SCRIPT", "FLUSH")
+        again = remote.ask([Put("lukas", found.kept.version, b"2", 60.0)], LONG_S)
+        assert not isinstance(again, list)
+        [found] = again()
+        server.do("SCRIPT", "FLUSH")
+        without_script = remote.ask([Put("lukas", found.kept.version, b"3", 60.0)], LONG_S)
+        assert not isinstance(without_script, list)
+        assert without_script()[0].is_done
+
+
+def test_what_is_large_is_sent_by_who_may_wait(server: RedisServer) -> None:
+    with closing(location_at(server).connect()) as remote:
+        remote.check()
+        remote.put([Put("eva", ABSENT, b"1", 60.0)])
+        assert not isinstance(remote.ask([Put("lukas", ABSENT, b"1" * OCTETS_AT_ONCE, 60.0)], LONG_S), list)
 
 
 @pytest.mark.parametrize(("ends", "told"), [(True, "Connection"), (False, "no answer within")])

@@ -13,7 +13,7 @@ from switchboard.postgres.url import PostgresUrl
 from switchboard.registrar.postgres_location import PostgresLocation
 from switchboard.registrar.redis_location import USERS_AT_ONCE, RedisLocation
 from switchboard.registrar.redis_url import RedisUrl
-from switchboard.registrar.remote import ABSENT, Kept, Put, Remote
+from switchboard.registrar.remote import ABSENT, Answer, Kept, Outcome, Put, Remote
 from switchboard.registrar.shared import Location
 
 
@@ -59,6 +59,21 @@ def test_only_who_knows_the_last_version_changes_a_user(remotes: tuple[Remote, R
     assert is_done
     assert second.version > first.version
     assert put(one, "lukas", first.version, b"3") == (False, second)
+
+
+def test_who_does_not_wait_gets_the_answer_at_once_or_later(remotes: tuple[Remote, Remote]) -> None:
+    one, other = remotes
+    puts = [Put(f"user{each}", ABSENT, b"1", 60.0) for each in range(USERS_AT_ONCE + 1)]
+    first, second = outcomes_of(one.ask(puts, 20.0)), outcomes_of(one.ask(puts, 20.0))
+    assert [(each.is_done, each.kept.user) for each in first] == [(True, put.user) for put in puts]
+    assert second == [Outcome(False, each.kept) for each in first]
+    assert {kept.user: kept.version for kept in other.follow().changes} == {
+        each.kept.user: each.kept.version for each in first
+    }
+
+
+def outcomes_of(answer: Answer) -> list[Outcome]:
+    return answer if isinstance(answer, list) else answer()
 
 
 def test_who_is_unbound_is_known_until_what_he_had_would_have_expired(remotes: tuple[Remote, Remote]) -> None:

@@ -126,3 +126,14 @@ def test_what_the_location_has_lost_is_put_back_without_waiting(
     answer(store)
     assert "lukas" in location.users
     assert store.stats()["location.pushed"] == 1
+
+
+def test_what_is_answered_at_once_needs_no_thread(
+    location: MemoryLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(hand_store(location, patience_s=PATIENCE_S)) as store:
+        remote_of(store).is_quick = True
+        monkeypatch.setattr(store._executor, "submit", pytest.fail)
+        put(store, "lukas", ONE)
+        assert (store.bindings("lukas"), store.stats()["location.late"]) == ([ONE], 0)
+    assert hand_store(location).bindings("lukas") == [ONE]

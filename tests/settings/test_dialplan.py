@@ -55,6 +55,17 @@ def test_a_whole_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert plan.find("112", "", lambda _name: False).uris == ("sip:112@gw.example;user=phone",)
 
 
+def test_numbers_in_the_form_of_the_country(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = GOOD.replace('"101"', '"02 5550 0101"').replace('"0*"', '"+*"')
+    plan = load(text.replace("[dialplan]", '[dialplan]\ncountry = "SK"'), monkeypatch, tmp_path)
+    assert plan
+    assert plan.find("00421255500101", "", lambda _name: False).user == "lenka"
+
+
+def test_a_country_is_no_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert load('[dialplan]\ncountry = "SK"\n', monkeypatch, tmp_path) is None
+
+
 def test_without_one_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert load("[users.lenka]\nlanguage = 'sk'\n", monkeypatch, tmp_path) is None
 
@@ -74,6 +85,7 @@ def test_without_one_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         ("strip = 1", "strip = -1", "greater than or equal to 0"),
         ("strip = 1", "skip = 1", "skip"),
         ('prepend = "+421"', 'prepend = "sip:"', "match pattern"),
+        ("[dialplan]", '[dialplan]\ncountry = "Slovakia"', "is no country"),
     ],
 )
 def test_what_is_wrong_is_said(

@@ -118,6 +118,7 @@ def test_ports_do_not_depend_on_the_order_of_the_tables(tmp_path: Path) -> None:
     assert plans[0].owners[5:] == [
         "edge-rx.0", "edge-tx.0", "registrar.0", "translator.0", "journal.0",
         "console", "console.0", "history", "history.0", "edge-stream.0", "router.0", "router.1",
+        "presence", "presence.0", "trunks", "trunks.0",
     ]  # fmt: skip
 
 

@@ -63,6 +63,11 @@ def answered(board: Switchboard) -> list[float]:
     return [told(board, each, "replied") for each in REGISTRARS]
 
 
+def followed(board: Switchboard) -> set[float]:
+    """The registrars whose changes the routers follow."""
+    return {told(board, f"router.{each}", "registrar_followed") for each in (0, 1)}
+
+
 def wait_serving(board: Switchboard, count: int) -> None:
     """The edge gives users to so many registrars."""
     wait_until(lambda: told(board, "edge-rx.0", "registrars_away") == 2 - count, "the edge knows", EXPECTED_S)
@@ -99,7 +104,7 @@ def test_two_registrars_share_the_users_and_both_routers_know_all(board: Switchb
     assert sum(gained) >= USERS + 1
     assert min(gained) > USERS / 5
     assert len(bound(board)) >= USERS + 1
-    assert {told(board, f"router.{each}", "registrar_followed") for each in (0, 1)} == {0, 1}
+    assert followed(board) == {0, 1}
 
 
 @pytest.mark.parametrize("dead", [1, 0])
@@ -112,12 +117,7 @@ def test_a_killed_registrar_under_registers(board: Switchboard, net: Net, dead: 
         register_all(phones[50:])
         assert f"registrar.{dead} is away: its users go to the other registrars" in notes(board)
         assert bound(board).items() >= {phone.user: phone.contact for phone in phones}.items()
-        for follower in (0, 1):
-            wait_until(
-                lambda follower=follower: told(board, f"router.{follower}", "registrar_followed") != dead,
-                "both routers follow the other one",
-                EXPECTED_S,
-            )
+        wait_until(lambda: followed(board) == {1 - dead}, "both routers follow the other one", EXPECTED_S)
         newest = registered(net, "newest")
         for phone in (*phones[::20], newest):
             assert_reached(caller, phone)

@@ -1,0 +1,1 @@
+"""Who watches whom, and what they are told: subscriptions (RFC 6665) and publications (RFC 3903)."""

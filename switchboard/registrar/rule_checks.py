@@ -1,0 +1,200 @@
+"""What people are told when rules are set: what can never work is refused, and what may surprise them is noted.
+
+Theory. A call that comes back to somebody whom it has left already is ended there by the router, whatever the rules
+say. Only what never leads anywhere is refused: a user whose calls always go round in a circle, and a group that is
+among its own members. All other circles have a way out (somebody answers), so they are noted.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from switchboard.core.call_rules import CallRules, Group, UserRules, check_destination, group_of
+from switchboard.core.dial_plan import DialPlan
+from switchboard.sip.uri import SipUri, is_sip, parse_uri
+
+MOST_STEPS: Final = 5000
+"""Of a walk along the rules."""
+CASES: Final = {
+    "always": "always",
+    "busy": "busy",
+    "no_answer": "no answer",
+    "unregistered": "not registered",
+}
+
+
+class End(NamedTuple):
+    """Where a destination leads: to a user or a group of ours, to a number outside, to another domain, or nowhere."""
+
+    kind: Literal["user", "group", "outside", "foreign", "refused"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the checks ask about the rest of the switchboard. `max_forks`: as in the settings."""
+
+    is_known: Callable[[str], bool]
+    owns: Callable[[SipUri], bool]
+    dial_plan: DialPlan | None = None
+    max_forks: int = 50
+
+    def user_of(self, name: str) -> str:
+        """The user who has this name or number."""
+        return self.dial_plan.alias(name) if self.dial_plan else name
+
+    def end_of(self, destination: str, caller: str = "") -> End:
+        """Where it leads if `caller` calls it."""
+        if name := group_of(destination):
+            return End("group", name)
+        if is_sip(destination):
+            uri = parse_uri(destination)
+            if not self.owns(uri):
+                return End("foreign", destination)
+            destination = uri.username
+        if self.dial_plan is None:
+            return End("user", destination)
+        return self._by_plan(self.dial_plan, destination, caller)
+
+    def _by_plan(self, plan: DialPlan, destination: str, caller: str) -> End:
+        lead = plan.find(destination, caller, self.is_known)
+        if lead.status:
+            return End("refused", f"{lead.status} by {lead.rule}")
+        if lead.uris:
+            return End("outside", lead.uris[0])
+        name = group_of(lead.user)
+        return End("group", name) if name else End("user", lead.user)
+
+
+def check_user(user: str, rules: UserRules, book: CallRules, around: Surroundings) -> list[str]:
+    """Return what a user's new rules, which are not in the book yet, may surprise people with. ValueError, for people:
+    they can never work.
+    """
+    notes = [] if around.is_known(user) else [f"{user} is no user yet, and is not registered"]
+    for case, destination in cases_of(rules):
+        end = around.end_of(destination, user)
+        if end == ("user", user):
+            raise ValueError(f"{user} cannot be forwarded to {destination}, which is {user} again")
+        notes += _notes_on(destination, end, user, book, around)
+        way = _way_back(("user", user), end, book, around)
+        if way and case == CASES["always"] and _is_sure(way, book, around):
+            raise ValueError(f"the calls would go round for ever: {_shown([user, *way])}")
+        if way:
+            notes.append(f"{case}: {_shown([user, *way])} comes back to {user}, where the call ends")
+    return list(dict.fromkeys(notes))
+
+
+def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str]:
+    """The same of a group."""
+    if not group.members:
+        raise ValueError(
+            f"a group has members: switchboard group add {group.name} USER, or group delete {group.name}"
+        )
+    notes: list[str] = []
+    here = End("group", group.name)
+    if group.then and around.end_of(group.then) == here:
+        raise ValueError(f"what comes after {group.name} cannot be {group.name} again")
+    for member in group.members:
+        end = around.end_of(member)
+        if way := _circle(group.name, end, book, around):
+            raise ValueError(f"a group cannot be a member of itself: {_shown([group.name, *way])}")
+        notes += _notes_on(member, end, "", book, around)
+    if group.then:
+        end = around.end_of(group.then)
+        notes += _notes_on(group.then, end, "", book, around)
+        if way := _way_back(here, end, book, around):
+            notes.append(
+                f"then: {_shown([group.name, *way])} comes back to {group.name}, where the call ends"
+            )
+    if group.way == "all" and len(group.members) > around.max_forks:
+        notes.append(
+            f"{group.name} has {len(group.members)} members, and one call rings at {around.max_forks} phones at "
+            "most (max_forks)"
+        )
+    return list(dict.fromkeys(notes))
+
+
+def cases_of(rules: UserRules) -> Iterator[tuple[str, str]]:
+    """When calls go where, in words."""
+    for name, words in CASES.items():
+        if destination := getattr(rules, name):
+            yield words, destination
+    yield from (("also", each) for each in rules.also)
+
+
+def _notes_on(
+    destination: str, end: End, caller: str, book: CallRules, around: Surroundings
+) -> Iterator[str]:
+    check_destination(destination)
+    match end:
+        case "user", name if not around.is_known(name):
+            yield f"{destination} is no user yet, and is not registered"
+        case "group", name if book.group(name) is None:
+            yield f"there is no group {name} yet: switchboard group add {name} USER…"
+        case "foreign", _:
+            yield (
+                f"{destination} is of another domain: a call gets there only if {caller or 'who forwards'}, or who "
+                "calls, may reach other domains"
+            )
+        case "refused", why:
+            yield f"the dial plan refuses {destination}: {why}"
+
+
+def _is_sure(way: list[str], book: CallRules, around: Surroundings) -> bool:
+    """Whether each step to the last one is taken always."""
+    for name, following in zip(way, way[1:], strict=False):
+        rules = None if group_of(name) else book.of(name)
+        if rules is None or not rules.always:
+            return False
+        end = around.end_of(rules.always, name)
+        if _named(end) != following:
+            return False
+    return True
+
+
+def _named(end: End) -> str:
+    return f"group:{end.name}" if end.kind == "group" else end.name
+
+
+def _way_back(start: tuple[str, str], first: End, book: CallRules, around: Surroundings) -> list[str]:
+    """The names from `first` on by which a call comes back to the start; [] if it does not."""
+    return _walk(start, first, lambda end: _next_of(end, book, around))
+
+
+def _circle(name: str, first: End, book: CallRules, around: Surroundings) -> list[str]:
+    """The same, by members of groups only."""
+
+    def members(end: End) -> list[End]:
+        group = book.group(end.name) if end.kind == "group" else None
+        return [around.end_of(each) for each in group.members] if group else []
+
+    return _walk(("group", name), first, members)
+
+
+def _walk(start: tuple[str, str], first: End, following: Callable[[End], list[End]]) -> list[str]:
+    seen: set[End] = set()
+    waiting = [(first, [_named(first)])]
+    while waiting and len(seen) < MOST_STEPS:
+        end, way = waiting.pop()
+        if end == start:
+            return way
+        if end in seen:
+            continue
+        seen.add(end)
+        waiting += [(each, [*way, _named(each)]) for each in following(end)]
+    return []
+
+
+def _next_of(end: End, book: CallRules, around: Surroundings) -> list[End]:
+    if end.kind == "group":
+        group = book.group(end.name)
+        return [around.end_of(each) for each in (*group.members, group.then) if each] if group else []
+    rules = book.of(end.name) if end.kind == "user" else None
+    if rules is None:
+        return []
+    found = [rules.always] if rules.always else [destination for _, destination in cases_of(rules)]
+    return [around.end_of(each, end.name) for each in found]
+
+
+def _shown(names: list[str]) -> str:
+    return " → ".join(names)

@@ -1,0 +1,99 @@
+"""Plans of calls, made of any rules."""
+
+from functools import cache
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from playbook import Board
+
+from switchboard.codec import pack, unpack
+from switchboard.core.call_plan import MOST_FORWARDS, MOST_STAGES, Plan, Planner, restore_stage
+from switchboard.core.call_rules import WAYS, Group, StaticRules, UserRules
+from switchboard.core.stages import Stages
+from switchboard.core.targets import TargetPolicy
+
+NAMES = ("lenka", "lukas", "peter", "101")
+GROUPS = ("office", "night")
+destinations = st.sampled_from(
+    [
+        *NAMES,
+        *(f"group:{name}" for name in (*GROUPS, "nobody")),
+        "sip:eva@other.example",
+        "sip:lukas@10.0.0.1",
+    ]
+)
+maybe = st.one_of(st.just(""), destinations)
+user_rules = st.builds(
+    UserRules,
+    maybe,
+    maybe,
+    maybe,
+    maybe,
+    st.integers(1, 180),
+    st.booleans(),
+    st.lists(destinations, max_size=3).map(tuple),
+)
+members = st.lists(destinations, max_size=5).map(tuple)
+
+
+def groups(name: str) -> st.SearchStrategy[Group]:
+    return st.builds(Group, st.just(name), members, st.sampled_from(WAYS), st.integers(1, 180), maybe)
+
+
+rules = st.builds(
+    StaticRules, st.dictionaries(st.sampled_from(NAMES), user_rules), st.tuples(*map(groups, GROUPS))
+)
+
+
+@cache
+def policy() -> TargetPolicy:
+    return Board().proxy.env.policy
+
+
+def plan_of(drawn: StaticRules, callee: str, caller: str = "") -> Plan:
+    return Planner(drawn, policy(), 4).plan(callee, caller, 0.0)
+
+
+@settings(max_examples=100)
+@given(rules, st.sampled_from([*NAMES, "group:office", "group:night"]), st.sampled_from(["", *NAMES]))
+def test_every_plan_ends_is_bounded_and_survives_the_log(
+    drawn: StaticRules, callee: str, caller: str
+) -> None:
+    plan = plan_of(drawn, callee, caller)
+    assert 1 <= len(plan) <= 4 * MOST_STAGES
+    for place, stage in enumerate(plan):
+        followers = {stage.busy, stage.silent, stage.absent, stage.failed} - {0}
+        assert all(place < follower < len(plan) for follower in followers)
+        assert len(stage.callees) <= 5
+        assert len({each for each in stage.callees if each.user}) == len(
+            [each for each in stage.callees if each.user]
+        )
+        assert len(stage.forwards) <= MOST_FORWARDS + 1
+        assert 0 <= stage.fresh <= len(stage.forwards)
+        assert stage.callees or stage.status >= 400
+    assert tuple(restore_stage(each) for each in unpack(pack([each.saved() for each in plan]))) == plan
+
+
+@settings(max_examples=50)
+@given(rules)
+def test_who_does_not_want_to_be_disturbed_is_called_by_nobody(drawn: StaticRules) -> None:
+    drawn.users["lenka"] = UserRules(dnd=True)
+    for callee in ("lenka", "lukas", "group:office"):
+        assert all(each.user != "lenka" for stage in plan_of(drawn, callee) for each in stage.callees)
+
+
+@settings(max_examples=50)
+@given(rules)
+def test_nobody_s_own_call_comes_to_him_by_a_group(drawn: StaticRules) -> None:
+    plan = plan_of(drawn, "group:office", "peter")
+    first = plan[0]
+    assert first.forwards or all(each.user != "peter" for each in first.callees)
+
+
+@settings(max_examples=50)
+@given(rules)
+def test_where_a_call_is_in_its_plan_survives_the_log(drawn: StaticRules) -> None:
+    stages = Stages(plan_of(drawn, "lenka"))
+    stages.next([])
+    found = Stages.restore(unpack(pack(stages.saved()), lists=False))
+    assert (found.stage, found.saved()) == (stages.stage, stages.saved())

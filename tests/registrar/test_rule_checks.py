@@ -1,0 +1,122 @@
+"""What people are told when they set rules."""
+
+from collections.abc import Collection
+
+import pytest
+
+from switchboard.core.call_rules import Group, StaticRules, UserRules
+from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
+from switchboard.registrar.rule_checks import End, Surroundings, check_group, check_user
+from switchboard.sip.uri import SipUri
+
+USERS = ("lenka", "lukas", "eva", "jan")
+
+
+def around(known: Collection[str] = USERS, plan: DialPlan | None = None) -> Surroundings:
+    def owns(uri: SipUri) -> bool:
+        return uri.host == "pbx"
+
+    return Surroundings(known.__contains__, owns, plan, max_forks=3)
+
+
+PLAN = DialPlan(
+    (
+        Rule("mobile", pattern_of("09*"), uris=("sip:gw.example",)),
+        Rule("dear", pattern_of("0900*"), status=403),
+        Rule("office", pattern_of("5"), user="group:office"),
+    ),
+    numbers={"101": "lukas"},
+)
+
+
+@pytest.mark.parametrize(
+    ("destination", "end"),
+    [
+        ("lukas", End("user", "lukas")),
+        ("group:office", End("group", "office")),
+        ("sip:lukas@pbx", End("user", "lukas")),
+        ("sip:eva@example.org", End("foreign", "sip:eva@example.org")),
+        ("101", End("user", "lukas")),
+        ("sip:101@pbx", End("user", "lukas")),
+        ("0905123456", End("outside", "sip:0905123456@gw.example;user=phone")),
+        ("5", End("group", "office")),
+    ],
+)
+def test_where_destinations_lead(destination: str, end: End) -> None:
+    assert around(plan=PLAN).end_of(destination) == end
+    if destination != "lukas" and not destination[0].isdigit() and "101" not in destination:
+        assert around().end_of(destination) == end
+
+
+@pytest.mark.parametrize("destination", ["lenka", "sip:lenka@pbx"])
+def test_nobody_is_forwarded_to_the_same_user(destination: str) -> None:
+    for rules in (UserRules(busy=destination), UserRules(also=(destination,))):
+        with pytest.raises(ValueError, match="lenka cannot be forwarded to .*lenka again"):
+            check_user("lenka", rules, StaticRules(), around())
+
+
+def test_a_circle_without_a_way_out_is_refused() -> None:
+    book = StaticRules({"lukas": UserRules(always="eva"), "eva": UserRules(always="lenka")})
+    with pytest.raises(ValueError, match="round for ever: lenka → lukas → eva → lenka"):
+        check_user("lenka", UserRules(always="lukas"), book, around())
+    assert check_user("lenka", UserRules(always="jan"), book, around()) == []
+
+
+def test_a_circle_with_a_way_out_is_noted() -> None:
+    """Two who stand in for each other when busy."""
+    book = StaticRules({"lukas": UserRules(busy="lenka")})
+    [note] = check_user("lenka", UserRules(busy="lukas"), book, around())
+    assert note == "busy: lenka → lukas → lenka comes back to lenka, where the call ends"
+    [note] = check_user("lenka", UserRules(always="lukas"), book, around())
+    assert note.startswith("always: ")
+
+
+def test_a_circle_through_a_group_is_noted() -> None:
+    book = StaticRules({"lukas": UserRules(always="lenka")}, [Group("office", ("eva", "lukas"))])
+    [note] = check_user("lenka", UserRules(always="group:office"), book, around())
+    assert "lenka → group:office → lukas → lenka" in note
+
+
+def test_who_is_not_there_yet_is_noted() -> None:
+    notes = check_user("anna", UserRules(busy="nobody", no_answer="group:none"), StaticRules(), around())
+    assert [each.partition(" ")[0] for each in notes] == ["anna", "nobody", "there"]
+
+
+def test_other_domains_and_what_the_plan_refuses_are_noted() -> None:
+    rules = UserRules(busy="sip:x@example.org", no_answer="0900123")
+    plan = DialPlan(PLAN.rules[1:], numbers=PLAN.numbers)
+    first, second = check_user("lenka", rules, StaticRules(), around(plan=plan))
+    assert "another domain" in first
+    assert second == "the dial plan refuses 0900123: 403 by dear"
+
+
+def test_a_group_is_no_member_of_itself() -> None:
+    book = StaticRules(groups=[Group("sales", ("eva", "group:office")), Group("office", ("lenka",))])
+    with pytest.raises(ValueError, match="member of itself: office → group:sales → group:office"):
+        check_group(Group("office", ("lenka", "group:sales")), book, around())
+    with pytest.raises(ValueError, match="member of itself"):
+        check_group(Group("office", ("group:office",)), book, around())
+
+
+def test_a_group_leads_somewhere_else_at_its_end() -> None:
+    with pytest.raises(ValueError, match="cannot be office again"):
+        check_group(Group("office", ("lenka",), then="group:office"), StaticRules(), around())
+    book = StaticRules({"jan": UserRules(always="group:office")})
+    [note] = check_group(Group("office", ("lenka",), then="jan"), book, around())
+    assert "office → jan → group:office comes back" in note
+
+
+def test_a_group_has_members() -> None:
+    with pytest.raises(ValueError, match="group add office USER"):
+        check_group(Group("office", ()), StaticRules(), around())
+
+
+def test_a_large_group_is_told_how_many_ring() -> None:
+    [note] = check_group(Group("office", USERS), StaticRules(), around())
+    assert note == "office has 4 members, and one call rings at 3 phones at most (max_forks)"
+    assert check_group(Group("office", USERS, way="turn"), StaticRules(), around()) == []
+
+
+def test_a_walk_ends_in_a_tangle() -> None:
+    groups = [Group(f"g{a}", tuple(f"group:g{b}" for b in range(40) if b != a)) for a in range(40)]
+    assert check_group(Group("top", ("group:g0",)), StaticRules(groups=groups), around()) == []

@@ -1,0 +1,167 @@
+"""A provider: Debian's Kamailio as a digest registrar that challenges calls, and is busy or forgetful when told."""
+
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from system.harness import free_port
+from system.tools import require_tools
+
+PASSWORD = "a-long-secret-7"
+REALM = "provider.example"
+CONFIGURATION = """
+debug=2
+log_stderror=yes
+fork=yes
+children=2
+disable_tcp=yes
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "min_expires", {least})
+modparam("registrar", "max_expires", {most})
+modparam("registrar", "default_expires", {most})
+modparam("auth", "nonce_expire", {nonce_s})
+modparam("auth", "algorithm", "{algorithm}")
+modparam("tm", "fr_timer", 5000)
+
+request_route {{
+    if (is_method("REGISTER")) {{
+        if ("{busy}" == "yes") {{
+            append_to_reply("Retry-After: 1\\r\\n");
+            sl_send_reply("503", "Overloaded");
+            exit;
+        }}
+        if (!pv_www_authenticate("{realm}", "{password}", "0")) {{
+            www_challenge("{realm}", "1");
+            exit;
+        }}
+        save("location");
+        exit;
+    }}
+    if (has_totag()) {{
+        if (loose_route()) t_relay();
+        else if (is_method("ACK") && t_check_trans()) t_relay();
+        exit;
+    }}
+    if (is_method("CANCEL")) {{
+        if (t_check_trans()) t_relay();
+        exit;
+    }}
+    if (is_method("INVITE")) record_route();
+    if ($si == "{outside}" && $sp == {outside_port}) {{
+        if (!lookup("location")) {{
+            sl_send_reply("404", "No Such Subscriber");
+            exit;
+        }}
+        t_relay();
+        exit;
+    }}
+    if ("{busy}" == "yes") {{
+        sl_send_reply("503", "Overloaded");
+        exit;
+    }}
+    if (!pv_proxy_authenticate("{realm}", "{password}", "0")) {{
+        proxy_challenge("{realm}", "1");
+        exit;
+    }}
+    consume_credentials();
+    $du = "sip:{outside}:{outside_port}";
+    t_relay();
+}}
+"""
+
+
+class Provider:
+    """Runs inside the `with` block at `host`:`port`. `outside`: address and port of the one phone that it leads to.
+
+    `least_s`, `most_s`: of a registration. `nonce_s`: how long a nonce lasts.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        outside: tuple[str, int],
+        host: str = "127.0.0.1",
+        *,
+        least_s: int = 60,
+        most_s: int = 600,
+        nonce_s: int = 300,
+        algorithm: str = "",
+        busy: bool = False,
+    ) -> None:
+        require_tools("kamailio")
+        self.host, self.port = host, free_port(host)
+        self._directory = directory
+        self._words = {
+            "outside": outside[0],
+            "outside_port": outside[1],
+            "least": least_s,
+            "most": most_s,
+            "nonce_s": nonce_s,
+            "algorithm": algorithm,
+            "realm": REALM,
+            "password": PASSWORD,
+        }
+        self._busy = busy
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def place(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.start(self._busy)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            error.add_note(self.log())
+        self.stop()
+
+    def start(self, busy: bool = False) -> None:
+        """Run; `busy`: it answers 503. What it knew of registrations is gone."""
+        configuration = self._directory / f"provider-{self.port}.cfg"
+        configuration.write_text(CONFIGURATION.format(**self._words, busy="yes" if busy else "no"))
+        command = [
+            "kamailio", "-f", str(configuration), "-DD", "-E", "-m", "32", "-M", "4", "-l", f"udp:{self.place}",
+            "-Y", str(self._directory),
+        ]  # fmt: skip
+        with self._log_path.open("ab") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def restart(self, busy: bool = False) -> None:
+        """A new process, which knows of nobody."""
+        self.stop()
+        self.start(busy)
+
+    def log(self) -> str:
+        """What it has said."""
+        return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
+
+    @property
+    def _log_path(self) -> Path:
+        return self._directory / f"provider-{self.port}.log"
