@@ -92,6 +92,7 @@ killmatrix: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --soak 10 --write docs/RELIABILITY.md
 	PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --soak 0.5 --busy 4 --write docs/RELIABILITY.md
 	[ "$$(id -u)" != 0 ] || PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --hosts --write docs/RELIABILITY.md
+	[ "$$(id -u)" != 0 ] || PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --whole-hosts --write docs/RELIABILITY.md
 	! command -v kamailio >/dev/null || PYTHONPATH=tests $(BIN)/python -m bench.killmatrix --kamailio --write docs/RELIABILITY.md
 .PHONY: killmatrix
 

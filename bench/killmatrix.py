@@ -6,6 +6,7 @@ python -m bench.killmatrix            the matrix on the terminal
     --kamailio                        Kamailio instead
     --hosts                           two hosts, in network namespaces, and the link between them
     --tcp                             all calls are between phones on TCP
+    --whole-hosts                     hosts and servers of registrations that die whole, one after the other
     --streams                         calls over TCP, TLS and WebSockets in TLS beside idle connections, SIGKILL only
     --soak MINUTES                    random kills under load instead, with memory and files before and after
     --busy LOOPS                      with --soak: no weights, but that many busy loops beside the switchboard
@@ -31,6 +32,8 @@ from bench.session import LOAD_S, Session
 from bench.soak import soak, soak_beside
 from bench.subject import Subject
 from bench.two_hosts import TwoHosts
+from bench.whole_hosts import CASES, WholeHosts
+from bench.whole_hosts import LOAD_S as LOAD_S_OF_HOSTS
 from switchboard.cli.output import Step, progress
 
 FAST_WAYS = [Way.KILL, Way.RESTART]
@@ -65,6 +68,17 @@ def over_streams(routers: int, rounds: int, stories: Path | None) -> dict[str, l
     return found
 
 
+def of_whole_hosts(only: list[str] | None, calls: int, rate: int, stories: Path | None) -> list[Event]:
+    """Each dies in a switchboard of its own."""
+    events = []
+    with progress("Kills", len(only or CASES)) as step:
+        for name in only or CASES:
+            with Session(WholeHosts(name), calls, rate, LOAD_S_OF_HOSTS) as session:
+                events.append(session.happen(name, Way.KILL))
+            tell(events[-1], step, stories)
+    return events
+
+
 def tell(event: Event, step: Step, stories: Path | None) -> None:
     """A line for people, and the whole story for who wants to know why."""
     step(summary(event))
@@ -81,6 +95,7 @@ def main(
     hosts: bool = False,
     tcp: bool = False,
     streams: bool = False,
+    whole_hosts: bool = False,
     soak_minutes: Annotated[float, typer.Option("--soak", help="minutes")] = 0.0,
     busy: Annotated[int, typer.Option(help="busy loops beside it")] = 0,
     routers: int = 2,
@@ -102,6 +117,10 @@ def main(
         rate = RATE_ON_STREAMS
         section, text = "streams", markdown_beside(over_streams(routers, rounds, stories))
         console.print(text, highlight=False)
+    elif whole_hosts:
+        events = of_whole_hosts(only, calls, rate, stories)
+        console.print(table(events))
+        section, text = "whole hosts", markdown(events)
     else:
         ours = Ours(routers)
         subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else ours

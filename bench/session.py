@@ -1,5 +1,6 @@
 """One subject, its phones and its load: events happen to it one after the other."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -214,9 +215,9 @@ class Session:
 
 
 def router_in(target: str) -> int:
-    """The number of the router that `target` names, -1 if it is no router."""
-    name, _, number = target.partition(".")
-    return int(number) if name == "router" else -1
+    """The number of the router that `target` names, -1 if it names none."""
+    found = re.search(r"\brouter\.(\d+)", target)
+    return int(found[1]) if found else -1
 
 
 def _judge_records(performance: Performance, ledger: Ledger, event: Event) -> None:

@@ -56,6 +56,7 @@ cdef int _copy_call(Entry *entry, object call) except -1:
     is_plain = (
         len(answered) == (entry.answered_at != NEVER)
         and not call.hung_up
+        and not call.forwarded
         and session_s < LONGEST
         and (_is_plain(entry.call_id) and _is_plain(entry.from_tag))
         and (_is_plain(entry.caller) and _is_plain(entry.callee))

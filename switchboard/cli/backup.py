@@ -47,12 +47,14 @@ def parts_of(settings: Settings) -> dict[str, Part]:
     from switchboard.auth.user_store import SCHEMA as USERS  # 50 ms, all of them
     from switchboard.history.store import SCHEMA as HISTORY
     from switchboard.journal.state import SCHEMA as JOURNAL
+    from switchboard.registrar.rule_store import SCHEMA as RULES
     from switchboard.registrar.sqlite import SCHEMA as BINDINGS
 
     found: dict[str, Part] = {}
     if is_here("registrar.0", settings):
         found["bindings"] = Part({"location.db": (settings.store_path, BINDINGS)}, Component.REGISTRAR)
-        found["users"] = Part({"users.db": (settings.users_path, USERS)}, Component.REGISTRAR)
+        users = {"users.db": (settings.users_path, USERS), "rules.db": (settings.rules_path, RULES)}
+        found["users"] = Part(users, Component.REGISTRAR)
     if is_here("journal.0", settings):
         files = {
             "journal.db": (settings.journal_path, JOURNAL),

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from switchboard.bus.rpc import RpcError
+from switchboard.cli.call_steps import AskedRules, led_to, plan_of, steps_of
 from switchboard.cli.output import FAILED, JsonOption, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.core.call_plan import Callee, Plan
 from switchboard.core.commands import Lookup
 from switchboard.core.dial_plan import DialPlan, Lead, Step
 from switchboard.core.place import address_named, transport_of
@@ -43,13 +45,15 @@ def attempt(
     registrar = _Registrar(settings)
     steps: list[Step] = []
     lead = (plan or DialPlan()).find(number, user, registrar.knows, steps)
-    found = [f"INVITE {each}" for each in _requests(settings, lead, registrar)]
+    stages = _stages(settings, lead, registrar, user)
+    steps += steps_of(lead.user, stages)
+    found = [f"INVITE {each}" for each in _requests(settings, lead, stages, registrar)]
     nowhere = "" if found else _nowhere(lead, registrar)
     if as_json:
         print_json({"steps": [each._asdict() for each in steps], **lead._asdict(), "requests": found})
     else:
         none = "No step of the dial plan concerns it." if plan else _NO_PLAN
-        print_table(("step", "found"), steps if plan else (), none)
+        print_table(("step", "found"), steps if plan or stages else (), none)
         say("\n".join(found) or nowhere)
     if not found:
         raise typer.Exit(FAILED)
@@ -78,6 +82,10 @@ class _Registrar:
         )
         return [str(each["contact_uri"]) for name, bound in pages for each in bound if name == user]
 
+    def rules(self, question: str, name: object) -> Any:
+        """What it says of rules; None without an answer."""
+        return next(iter(self._ask(lambda ask: [ask(question, name)])), None)
+
     def _ask(self, put: Callable[[Callable[[str, object], Any]], list[Any]]) -> list[Any]:
         try:
             if not self.failure:
@@ -88,11 +96,31 @@ class _Registrar:
         return []
 
 
-def _requests(settings: Settings, lead: Lead, registrar: _Registrar) -> list[str]:
-    """The Request-URIs that would leave, and to where."""
-    if lead.uris:
-        return [each for uri in lead.uris for each in _ways(uri, settings)]
-    return registrar.contacts(lead.user) if lead.user else []
+def _stages(settings: Settings, lead: Lead, registrar: _Registrar, caller: str) -> Plan:
+    """What the rules of the user or group say; () for none."""
+    return (
+        plan_of(settings, AskedRules(registrar.rules), registrar.knows, lead.user, caller)
+        if lead.user
+        else ()
+    )
+
+
+def _requests(settings: Settings, lead: Lead, stages: Plan, registrar: _Registrar) -> list[str]:
+    """The Request-URIs that would leave, to where, and by which rule."""
+    if not stages:
+        return _called(settings, Callee(lead.user, lead.uris), registrar)
+    return [
+        f"{request} ({rule})" if (rule := led_to(stage)) else request
+        for stage in stages
+        for callee in stage.callees
+        for request in _called(settings, callee, registrar)
+    ]
+
+
+def _called(settings: Settings, callee: Callee, registrar: _Registrar) -> list[str]:
+    if callee.uris:
+        return [each for uri in callee.uris for each in _ways(uri, settings)]
+    return registrar.contacts(callee.user) if callee.user else []
 
 
 def _ways(uri: str, settings: Settings) -> list[str]:

@@ -260,7 +260,7 @@ class _RecordRow:
         return (
             (local_time(record.started_at) or "").removeprefix(self._today),
             self._short(record.caller),
-            self._short(record.callee),
+            " → ".join([self._short(record.callee), *(each.to for each in record.forwarded)]),
             record.outcome.value,
             record.status,
             _lasted(record),

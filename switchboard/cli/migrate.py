@@ -14,10 +14,10 @@ Target = Annotated[str, typer.Option("--to", metavar="PLACE", help="The same.")]
 
 
 def migrate(source: Source, target: Target, as_json: JsonOption = False) -> None:
-    """Copy registrations, users or records of calls to another place; what is there already or later is left as it is.
+    """Copy registrations, users, their rules or records of calls; what is there already or later is left as it is.
 
-    Registrations are in location.db, redis://… or postgresql://…, users in users.db or postgresql://…, records of calls
-    in cdr.jsonl or postgresql://….
+    Registrations are in location.db, redis://… or postgresql://…, users in users.db or postgresql://…, rules in
+    rules.db or postgresql://…, records of calls in cdr.jsonl or postgresql://….
     """
     from switchboard.cli.migrate_location import contents_of, move
     from switchboard.cli.migrate_records import is_about_records, move_records

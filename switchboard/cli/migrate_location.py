@@ -1,28 +1,38 @@
-"""`switchboard migrate` for registrations and users: between the files of a registrar and servers."""
+"""`switchboard migrate` for registrations, users and their rules: between the files of a registrar and servers."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from switchboard.auth.user_store import UserStore, read_page
-from switchboard.auth.users import Record
+from switchboard.auth.user_store import USERS, UserStore
 from switchboard.cli.output import MISUSED, fail, print_json, progress, say
 from switchboard.cli.running import answers
 from switchboard.postgres.url import PostgresUrl, is_postgres
 from switchboard.registrar.moving import USERS_AT_ONCE, Copied, Known, from_remote, into_file, into_remote
 from switchboard.registrar.redis_url import RedisUrl
 from switchboard.registrar.remote import Remote
+from switchboard.registrar.rule_store import RULES, RuleStore
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
 from switchboard.settings.location import check_postgres, location_of
 from switchboard.settings.model import Settings, SettingsError
 from switchboard.settings.site import endpoints_of
+from switchboard.storage.record_store import Table, read_page
+from switchboard.storage.records import Numbered, R
 from switchboard.storage.unusable import NotWritten, RemoteError, UnusableFile
 
-Content = Literal["location", "users"]
-WORDS: dict[Content, str] = {"location": "registered users", "users": "users with passwords"}
+if TYPE_CHECKING:
+    from switchboard.postgres.records import PostgresRecords
+
+Content = Literal["location", "users", "rules"]
+WORDS: dict[Content, str] = {
+    "location": "registered users",
+    "users": "users with passwords",
+    "rules": "rules of users and groups",
+}
 RECORDS_AT_ONCE = 500
+R_in = TypeVar("R_in", bound=Numbered, contravariant=True)
 
 
 def contents_of(source: str, target: str) -> list[Content]:
@@ -34,9 +44,9 @@ def contents_of(source: str, target: str) -> list[Content]:
 
 def _contents(place: str) -> set[Content]:
     if is_postgres(place):
-        return {"location", "users"}
-    is_users = "://" not in place and Path(place).name.startswith("users")
-    return {"users"} if is_users else {"location"}
+        return {"location", "users", "rules"}
+    name = "" if "://" in place else Path(place).name
+    return {"rules"} if name.startswith("rules") else {"users"} if name.startswith("users") else {"location"}
 
 
 def move(settings: Settings, source: str, target: str, as_json: bool) -> None:
@@ -46,7 +56,7 @@ def move(settings: Settings, source: str, target: str, as_json: bool) -> None:
         for place in (source, target):
             _check_url(place)
         for each in contents_of(source, target):
-            told[each] = (_move_users if each == "users" else _move_location)(settings, source, target)
+            told[each] = _MOVES[each](settings, source, target)
     except (SettingsError, ValueError) as error:
         fail(str(error), MISUSED)
     except (RemoteError, NotWritten, UnusableFile) as error:
@@ -113,46 +123,66 @@ def _remote(settings: Settings, url: str) -> Remote:
     return location.connect()
 
 
-class Merging(Protocol):
-    """Where users can be put."""
+class Merging(Protocol[R_in]):
+    """Where records can be put."""
 
-    def merge(self, records: Sequence[Record]) -> int: ...
+    def merge(self, records: Sequence[R_in]) -> int: ...
     def close(self) -> None: ...
 
 
 def _move_users(settings: Settings, source: str, target: str) -> Copied:
-    records = _read_users(source)
+    return _move_records("users", USERS, UserStore, settings.users_path, settings, source, target)
+
+
+def _move_rules(settings: Settings, source: str, target: str) -> Copied:
+    return _move_records("rules", RULES, RuleStore, settings.rules_path, settings, source, target)
+
+
+_MOVES: dict[Content, Callable[[Settings, str, str], Copied]] = {
+    "location": _move_location,
+    "users": _move_users,
+    "rules": _move_rules,
+}
+
+
+def _move_records(
+    what: Content,
+    table: Table[R],
+    store: Callable[[Path], Merging[R]],
+    own: Path,
+    settings: Settings,
+    source: str,
+    target: str,
+) -> Copied:
+    """`store`: opens a file of such records; `own`: that of the registrar."""
+    records = _read_records(table, source)
 
     def steps() -> Iterator[Copied]:
-        with closing(_users_at(settings, target)) as there:
+        with closing(there):
             for at in range(0, len(records), RECORDS_AT_ONCE):
                 part = records[at : at + RECORDS_AT_ONCE]
                 copied = there.merge(part)
                 yield Copied(len(part), copied, len(part) - copied)
 
-    return _sum("users", steps(), len(records) // RECORDS_AT_ONCE + 1)
+    if not is_postgres(target):
+        _see_that_nobody_writes(settings, Path(target), own)
+    there: Merging[R] = _on_server(table, target) if is_postgres(target) else store(Path(target))
+    return _sum(what, steps(), len(records) // RECORDS_AT_ONCE + 1)
 
 
-def _read_users(source: str) -> Sequence[Record]:
+def _read_records(table: Table[R], source: str) -> Sequence[R]:
     if not is_postgres(source):
-        page = read_page(_existing(source), 0, -1)
+        page = read_page(table, _existing(source), 0, -1)
         return page.records if page else []
-    from switchboard.auth.postgres_users import PostgresUsers
-
-    check_postgres("users are")
-    with closing(PostgresUsers(PostgresUrl.parse(source))) as remote:
-        remote.check()
+    with closing(_on_server(table, source)) as remote:
         return remote.since("", 0).records
 
 
-def _users_at(settings: Settings, target: str) -> Merging:
-    if not is_postgres(target):
-        _see_that_nobody_writes(settings, Path(target), settings.users_path)
-        return UserStore(Path(target))
-    from switchboard.auth.postgres_users import PostgresUsers
+def _on_server(table: Table[R], url: str) -> "PostgresRecords[R]":
+    from switchboard.postgres.records import PostgresRecords
 
-    check_postgres("users are")
-    remote = PostgresUsers(PostgresUrl.parse(target))
+    check_postgres(f"{table.name} are")
+    remote = PostgresRecords(table, PostgresUrl.parse(url))
     remote.check()
     return remote
 

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,16 +10,13 @@ import typer
 
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import Entry, make_entry
-from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.credentials import generate_password, read_csv, read_password
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
-from switchboard.cli.running import check_owner, context_or_exit, settings_or_exit
+from switchboard.cli.registrar import ask_registrar, open_store, told
+from switchboard.cli.rule_book import RuleBook, say_notes
+from switchboard.cli.running import settings_or_exit
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, is_here
 from switchboard.settings.users import open_users
-from switchboard.storage.unusable import NotWritten, UnusableFile
-
-ANSWER_S = 2.0
 
 
 class UserBook:
@@ -34,7 +30,7 @@ class UserBook:
         """Let these users have these secrets; return how many are new."""
         new = self._ask("user.put", [list(entry) for entry in entries])
         if new is None:
-            with _told():
+            with told():
                 new = self._open().put(entries, time.time())
         return int(new)
 
@@ -42,7 +38,7 @@ class UserBook:
         """Let nobody be `user`; False if nobody was."""
         done = self._ask("user.remove", user)
         if done is None:
-            with _told():
+            with told():
                 done = self._open().remove(user, time.time())
         return bool(done)
 
@@ -59,33 +55,12 @@ class UserBook:
 
     def _ask(self, question: str, body: object) -> Any:
         """The registrar's answer; None if none runs on this host."""
-        if self._store:
-            return None
-        endpoint = endpoints_of(self._settings).ask("registrar")
-        with context_or_exit(self._settings) as context:
-            try:
-                return call_rpc(endpoint, question, body, ANSWER_S, context)
-            except RpcRefused as refused:
-                fail(f"The registrar refuses: {refused}.")
-            except RpcError:
-                if not is_here("registrar.0", self._settings):
-                    fail("The registrar does not answer, and it keeps the users on another host.")
-        return None
+        return None if self._store else ask_registrar(self._settings, question, body)
 
     def _open(self) -> UserStore:
         if self._store is None:
-            check_owner(self._settings)
-            with _told():
-                self._store = open_users(self._settings, follows=False)
+            self._store = open_store(self._settings, open_users)
         return self._store
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except (UnusableFile, NotWritten) as error:
-        fail(str(error))
 
 
 NAME = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
@@ -118,12 +93,15 @@ def passwd(user: Name, generate: Generate = False, as_json: JsonOption = False) 
 
 @user.command()
 def remove(user: Name, as_json: JsonOption = False) -> None:
-    """Remove a user. What is registered stays so until it expires; it cannot be renewed."""
+    """Remove a user, and its rules. What is registered stays so until it expires; it cannot be renewed."""
+    rules = RuleBook(settings_or_exit())
+    rules.forget(user)
     if not _book(user).remove(user):
         fail(_unknown(user))
     if as_json:
         print_json({"removed": user})
     say(f"{user} is no user any more.")
+    say_notes(rules.ask("rules.naming", user))
 
 
 @user.command(name="list")

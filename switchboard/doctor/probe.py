@@ -295,7 +295,7 @@ def _nearest(path: Path) -> Path:
 def _private_paths(settings: Settings) -> list[Path]:
     """Directories and secret files. The public keys, and what lies in a closed directory, are safe anyway."""
     directories = (settings.data_dir, settings.run_dir, settings.keys_path)
-    names = (settings.auth_key_path, settings.console_key_path, settings.users_path)
+    names = (settings.auth_key_path, settings.console_key_path, settings.users_path, settings.rules_path)
     secrets = [*names, *settings.keys_path.glob(f"*{SECRET}")]
     return [each for each in (*directories, *dict.fromkeys(secrets)) if each.exists()]
 

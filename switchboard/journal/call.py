@@ -1,12 +1,13 @@
 """One call from its INVITE to its record; time is an argument."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from switchboard.journal.events import Answered, Bye, Failed, Invite, Refreshed, Ringing
+from switchboard.journal.events import Answered, Bye, Failed, Forwarded, Invite, Refreshed, Ringing
 from switchboard.journal.record import (
     CallDetailRecord,
+    ForwardedBy,
     Outcome,
     Party,
     ends_call,
@@ -64,6 +65,7 @@ class Call:
     """It ends this time after `seen_at` unless it is refreshed (RFC 4028); 0: not by itself."""
     is_past_us: bool = False
     """A phone seems to ignore Record-Route: the rest of the call, and its end, may go past us."""
+    forwarded: list[ForwardedBy] = field(default_factory=list)
     serial: int = 0
     """Its number among the calls of a `CallTable`, from 1, in the order in which they began; 0: in none yet."""
 
@@ -76,7 +78,8 @@ class Call:
     def restore(cls, saved: list[Any]) -> Self:
         """The call that `save` has written."""
         call = cls(*saved[1:12])
-        call.answered, hung_up, call.seen_at, call.session_s, call.is_past_us = saved[12:]
+        call.answered, hung_up, call.seen_at, call.session_s, call.is_past_us, *forwards = saved[12:]
+        call.forwarded = [ForwardedBy(*each) for each in forwards]
         call.serial, call.challenged_by = saved[0], Party(call.challenged_by)
         call.hung_up = {tag: (at, Party(by)) for tag, (at, by) in hung_up.items()}
         return call
@@ -89,6 +92,7 @@ class Call:
             *(self.status, self.challenged_by.value, self.answered),
             {tag: (at, by.value) for tag, (at, by) in self.hung_up.items()},
             *(self.seen_at, self.session_s, self.is_past_us),
+            *((each.by, each.to, each.why) for each in self.forwarded),
         ]
 
     @property
@@ -129,6 +133,13 @@ class Call:
         self.resumed_at = max(self.resumed_at, event.at)
         if self.ringing_at is None and self.answered_at is None:
             self.ringing_at = event.at
+
+    def forward(self, event: Forwarded) -> None:
+        """It has gone on to somebody else."""
+        self.resumed_at = max(self.resumed_at, event.at)
+        forwarded = ForwardedBy(event.by, event.to, event.why)
+        if forwarded not in self.forwarded and len(self.forwarded) < MAX_FORKS:
+            self.forwarded.append(forwarded)
 
     def answer(self, event: Answered) -> CallDetailRecord | None:
         """A callee picked up. Returns the record if its BYE has overtaken the answer."""
@@ -190,6 +201,7 @@ class Call:
             "outcome": None,
             "status": self.status if self.answered_at else None,
             "ended_by": None,
+            "forwarded": [asdict(each) for each in self.forwarded],
             "state": state.value,
             "past_us": self.is_past_us and state is Phase.UP,
         }
@@ -251,6 +263,7 @@ class Call:
             outcome=outcome,
             status=status,
             ended_by=by,
+            forwarded=tuple(self.forwarded),
         )
 
 

@@ -69,6 +69,18 @@ class Unconfirmed(NamedTuple):
     at: float
 
 
+class Forwarded(NamedTuple):
+    """The rule of `by` led the call to `to`, because of `why` (`call_plan.Why`), after so many seconds of ringing."""
+
+    call_id: str
+    from_tag: str
+    at: float
+    by: str
+    to: str
+    why: str
+    after_s: int
+
+
 class Refreshed(NamedTuple):
     """A re-INVITE or UPDATE was answered with a 2xx; both tags are the request's. `session_s` as above."""
 
@@ -94,7 +106,7 @@ class Bye(NamedTuple):
     by: Party | None = None
 
 
-CallEvent = Invite | Ringing | Answered | Failed | Unconfirmed | Refreshed | Bye
+CallEvent = Invite | Ringing | Forwarded | Answered | Failed | Unconfirmed | Refreshed | Bye
 
 
 def read_event(item: object) -> CallEvent:
@@ -156,12 +168,20 @@ def _read_failure(kind: str, call: _Call, details: list[Any]) -> CallEvent:
     raise EventError(f"not an event: {kind!r} with {status} by {by!r}")
 
 
+def _read_forward(kind: str, call: _Call, details: list[Any]) -> CallEvent:
+    by, to, why, after_s = details
+    if kind == "forwarded" and after_s >= 0:
+        return _new(Forwarded, (*call, _text(by), _text(to), _text(why), after_s))
+    raise EventError(f"not an event: {kind!r} with three texts and {after_s}")
+
+
 _HEAD = (int, str, str, str, float)
 _READERS: dict[tuple[type, ...], Callable[[str, _Call, list[Any]], CallEvent]] = {
     _HEAD: _read_bare,
     (*_HEAD, str, str): _read_texts,
     (*_HEAD, str, str, int): _read_in_dialog,
     (*_HEAD, str, str, int, str): _read_ended,
+    (*_HEAD, str, str, str, int): _read_forward,
     (*_HEAD, str, int): _read_answer,
     (*_HEAD, str, int, int, bool): _read_answer,
     (*_HEAD, int, str): _read_failure,

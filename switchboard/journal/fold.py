@@ -14,6 +14,7 @@ from switchboard.journal.events import (
     Bye,
     CallEvent,
     Failed,
+    Forwarded,
     Invite,
     Refreshed,
     Ringing,
@@ -126,7 +127,7 @@ class CallFolder:
             self._make_room(now_at)
             self._table.keep(Call.begin(event), now_at)
 
-    def _respond(self, event: Ringing | Answered | Failed | Unconfirmed, now_at: float) -> None:
+    def _respond(self, event: Ringing | Forwarded | Answered | Failed | Unconfirmed, now_at: float) -> None:
         call = self._find((event.call_id, event.from_tag), event.at)
         if call is None:
             self.strays += 1
@@ -134,6 +135,8 @@ class CallFolder:
         record = None
         if isinstance(event, Ringing):
             call.ring(event)
+        elif isinstance(event, Forwarded):
+            call.forward(event)
         elif isinstance(event, Unconfirmed):
             call.confirm_late()
         elif isinstance(event, Answered):

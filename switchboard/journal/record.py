@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -64,6 +65,19 @@ def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardedBy:
+    """The rule of `by`, a user or "group:NAME", led the call to the destination `to`."""
+
+    by: str
+    to: str
+    why: str
+    """`always`, `busy`, `no_answer`, `unregistered`, `dnd`, `group` (nobody of it has taken the call)."""
+
+    def __str__(self) -> str:
+        return f"{self.by} → {self.to} ({self.why})"
+
+
 class CallDetailRecord(BaseModel):
     """One call, ended; fields in their order on disk. An instant is None if what it marks did not happen."""
 
@@ -88,10 +102,15 @@ class CallDetailRecord(BaseModel):
     status: int
     """The final SIP code."""
     ended_by: Party
+    forwarded: tuple[ForwardedBy, ...] = ()
+    """In their order; on disk only if there are any."""
 
     def to_line(self) -> bytes:
         """The record as one line of cdr.jsonl, newline included."""
-        return _to_json(vars(self)).encode() + b"\n"
+        fields = {name: value for name, value in vars(self).items() if name != "forwarded"}
+        if self.forwarded:
+            fields["forwarded"] = [asdict(each) for each in self.forwarded]
+        return _to_json(fields).encode() + b"\n"
 
 
 _INSTANTS: Final = ("started_at", "ringing_at", "answered_at", "ended_at")
@@ -134,10 +153,12 @@ def write_csv(records: Iterable[CallDetailRecord], stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CallDetailRecord.model_fields)
     for record in records:
-        writer.writerow([_cell(value) for value in record.model_dump().values()])
+        writer.writerow([_cell(value) for value in vars(record).values()])
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, tuple):
+        return _cell(", ".join(map(str, value)))
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value

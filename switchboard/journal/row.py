@@ -8,6 +8,7 @@ exported. PostgreSQL stores every text but U+0000; so that is replaced before an
 import hashlib
 import json
 import math
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
@@ -61,6 +62,8 @@ class Row(NamedTuple):
         if not _is_real(record):
             return None
         more: dict[str, Any] = dict(record.model_extra or {})
+        if record.forwarded:
+            more["forwarded"] = [asdict(each) for each in record.forwarded]
         values: list[Any] = [getattr(record, name) for name in _FIELDS]
         if _ESCAPED_NUL in line:
             more, values = _storable(more), _storable(values)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from switchboard.core.call_rules import CallRules, Group, UserRules, check_destination, group_of
+from switchboard.core.call_rules import CallRules, Group, UserRules, group_of
 from switchboard.core.dial_plan import DialPlan
 from switchboard.sip.uri import SipUri, is_sip, parse_uri
 
 MOST_STEPS: Final = 5000
 """Of a walk along the rules."""
+MOST_NAMED: Final = 10
+"""Names in one note."""
 CASES: Final = {
     "always": "always",
     "busy": "busy",
@@ -70,18 +72,21 @@ def check_user(user: str, rules: UserRules, book: CallRules, around: Surrounding
     """Return what a user's new rules, which are not in the book yet, may surprise people with. ValueError, for people:
     they can never work.
     """
-    notes = [] if around.is_known(user) else [f"{user} is no user yet, and is not registered"]
+    if rules.says_nothing:
+        return []
+    unknown, notes = [] if around.is_known(user) else [user], list[str]()
     for case, destination in cases_of(rules):
         end = around.end_of(destination, user)
         if end == ("user", user):
             raise ValueError(f"{user} cannot be forwarded to {destination}, which is {user} again")
-        notes += _notes_on(destination, end, user, book, around)
+        unknown += _unknown(destination, end, around)
+        notes += _notes_on(destination, end, user, book)
         way = _way_back(("user", user), end, book, around)
         if way and case == CASES["always"] and _is_sure(way, book, around):
             raise ValueError(f"the calls would go round for ever: {_shown([user, *way])}")
         if way:
             notes.append(f"{case}: {_shown([user, *way])} comes back to {user}, where the call ends")
-    return list(dict.fromkeys(notes))
+    return _all_notes(unknown, notes)
 
 
 def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str]:
@@ -90,7 +95,7 @@ def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str
         raise ValueError(
             f"a group has members: switchboard group add {group.name} USER, or group delete {group.name}"
         )
-    notes: list[str] = []
+    unknown, notes = list[str](), list[str]()
     here = End("group", group.name)
     if group.then and around.end_of(group.then) == here:
         raise ValueError(f"what comes after {group.name} cannot be {group.name} again")
@@ -98,10 +103,12 @@ def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str
         end = around.end_of(member)
         if way := _circle(group.name, end, book, around):
             raise ValueError(f"a group cannot be a member of itself: {_shown([group.name, *way])}")
-        notes += _notes_on(member, end, "", book, around)
+        unknown += _unknown(member, end, around)
+        notes += _notes_on(member, end, "", book)
     if group.then:
         end = around.end_of(group.then)
-        notes += _notes_on(group.then, end, "", book, around)
+        unknown += _unknown(group.then, end, around)
+        notes += _notes_on(group.then, end, "", book)
         if way := _way_back(here, end, book, around):
             notes.append(
                 f"then: {_shown([group.name, *way])} comes back to {group.name}, where the call ends"
@@ -111,7 +118,7 @@ def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str
             f"{group.name} has {len(group.members)} members, and one call rings at {around.max_forks} phones at "
             "most (max_forks)"
         )
-    return list(dict.fromkeys(notes))
+    return _all_notes(unknown, notes)
 
 
 def cases_of(rules: UserRules) -> Iterator[tuple[str, str]]:
@@ -122,13 +129,22 @@ def cases_of(rules: UserRules) -> Iterator[tuple[str, str]]:
     yield from (("also", each) for each in rules.also)
 
 
-def _notes_on(
-    destination: str, end: End, caller: str, book: CallRules, around: Surroundings
-) -> Iterator[str]:
-    check_destination(destination)
+def _all_notes(unknown: list[str], notes: list[str]) -> list[str]:
+    names = list(dict.fromkeys(unknown))
+    if len(names) == 1:
+        notes = [f"{names[0]} is no user yet, and is not registered", *notes]
+    elif names:
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        notes = [f"no users yet, and not registered: {', '.join(names[:MOST_NAMED])}{more}", *notes]
+    return list(dict.fromkeys(notes))
+
+
+def _unknown(destination: str, end: End, around: Surroundings) -> list[str]:
+    return [destination] if end.kind == "user" and not around.is_known(end.name) else []
+
+
+def _notes_on(destination: str, end: End, caller: str, book: CallRules) -> Iterator[str]:
     match end:
-        case "user", name if not around.is_known(name):
-            yield f"{destination} is no user yet, and is not registered"
         case "group", name if book.group(name) is None:
             yield f"there is no group {name} yet: switchboard group add {name} USER…"
         case "foreign", _:

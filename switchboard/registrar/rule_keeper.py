@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from switchboard.core.call_rules import GROUP, Group, UserRules, check_name
-from switchboard.registrar.rule_checks import Surroundings, check_group, check_user
+from switchboard.registrar.rule_checks import MOST_NAMED, Surroundings, check_group, check_user
 from switchboard.registrar.rule_replica import RuleReplica
 from switchboard.registrar.rule_store import RuleStore, read_body
 from switchboard.storage.records import StoreFollower
@@ -14,7 +14,6 @@ from switchboard.storage.unusable import UnusableFile
 RULES_A_PAGE: Final = 500
 RULES_A_READING: Final = 20_000
 """Of a store on this host; each reading opens it anew."""
-MOST_NAMED: Final = 10
 USER: Final = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
 FIELDS: Final = ("always", "busy", "no_answer", "unregistered", "after_s", "dnd", "also")
 GROUP_FIELDS: Final = ("way", "after_s", "then")

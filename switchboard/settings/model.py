@@ -129,6 +129,12 @@ def _user_tables(value: object) -> object:
         raise ValueError("It is no JSON") from None
 
 
+def _number(value: object) -> object:
+    """The environment has texts."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+DisturbedStatus = Annotated[Literal[480, 603], BeforeValidator(_number)]
 UserTables = Annotated[dict[str, UserSettings], NoDecode, BeforeValidator(_user_tables)]
 
 
@@ -231,6 +237,9 @@ class Settings(BaseSettings):
         {},
         "tables [trunks.NAME] with registrar and user, and maybe password_file, auth_user, domain, transport, "
         "register, expires_s, identity, caller, callers, numbers, sources; in the environment JSON",
+    )
+    do_not_disturb_status: DisturbedStatus = _setting(
+        480, "480 (the phones of who is not to be disturbed seem to be away) or 603 (the call is declined)"
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"

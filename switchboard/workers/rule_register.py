@@ -9,25 +9,14 @@ import structlog
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
-from switchboard.registrar.rule_checks import Surroundings
 from switchboard.registrar.rule_keeper import RULES_A_PAGE, RuleKeeper
-from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
+from switchboard.settings.rules import surroundings_of
 from switchboard.settings.site import endpoints_of, is_here, router_numbers
 from switchboard.settings.users import open_rules
 
 PAGES_KEPT = 2
 """For a router that is away; it asks again."""
-
-
-def surroundings_of(settings: Settings, is_known: Callable[[str], bool]) -> Surroundings:
-    """What rules are checked against. `is_known`: whether somebody has a password, or is registered."""
-    return Surroundings(
-        lambda user: user in settings.users or is_known(user),
-        own_domains(settings).owns,
-        settings.make_dial_plan(),
-        settings.max_forks,
-    )
 
 
 class RuleRegister:

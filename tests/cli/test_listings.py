@@ -35,6 +35,7 @@ RECORD = {
     "outcome": "answered",
     "status": 200,
     "ended_by": "callee",
+    "forwarded": [],
 }
 
 

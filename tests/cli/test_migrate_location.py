@@ -11,7 +11,9 @@ from redis_server import free_port, redis_server
 
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import make_entry
+from switchboard.core.call_rules import UserRules
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.rule_store import RuleStore
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
 
 LATER = float(round(time.time()) + 36_000)
@@ -107,3 +109,19 @@ def test_what_is_wrong_is_said_in_words(switchboard: Run, data_dir: Path) -> Non
         assert (told.status, words in told.stderr) == (status, True), told.stderr
         assert "secret" not in told.stderr
         assert "Traceback" not in told.stderr
+
+
+def test_rules_go_into_a_database_and_back(
+    switchboard: Run, data_dir: Path, postgres: PostgresServer
+) -> None:
+    url = postgres.url(postgres.database())
+    with closing(RuleStore(data_dir / "rules.db")) as store:
+        store.put("lenka", UserRules(busy="lukas"), 1000.0)
+        store.put("lukas", UserRules(dnd=True), 1000.0)
+        store.put("lukas", None, 2000.0)
+        held = [each[1:] for each in store.page(0, -1).records]
+    for source, target in (("rules.db", url), (url, "rules.back.db")):
+        told = switchboard("migrate", "--from", source, "--to", target)
+        assert "Copied, rules of users and groups: 2. There already, or later there: 0.\n" in told.stderr
+    with closing(RuleStore(data_dir / "rules.back.db")) as store:
+        assert [each[1:] for each in store.page(0, -1).records] == held

@@ -10,14 +10,14 @@ from cli.conftest import Run
 
 from switchboard.auth.user_store import UserStore
 from switchboard.auth.users import make_entry
-from switchboard.cli import user
+from switchboard.cli import registrar
 
 Answering = Callable[[str, str, Any], list[Any]]
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user, "ANSWER_S", 0.2)
+    monkeypatch.setattr(registrar, "ANSWER_S", 0.2)
 
 
 def kept(data_dir: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from switchboard.journal.events import (
     Bye,
     CallEvent,
     Failed,
+    Forwarded,
     Invite,
     Refreshed,
     Ringing,
@@ -23,6 +24,10 @@ def invite(at: float = 0.0, call_id: str = "c") -> Invite:
 
 def ringing(at: float = 1.0, call_id: str = "c") -> Ringing:
     return Ringing(call_id, "a", T0 + at)
+
+
+def forwarded(by: str, to: str, why: str = "busy", at: float = 1.5, call_id: str = "c") -> Forwarded:
+    return Forwarded(call_id, "a", T0 + at, by, to, why, 0)
 
 
 def answered(
@@ -67,6 +72,8 @@ def item(number: int, event: CallEvent) -> list[object]:
     match event:
         case Invite():
             return [*head, event.caller, event.callee]
+        case Forwarded():
+            return [*head, event.by, event.to, event.why, event.after_s]
         case Answered():
             return [*head, event.to_tag, event.status, event.session_s, event.record_routed]
         case Failed():

@@ -1,7 +1,18 @@
 import math
 
 import pytest
-from journal.scripts import T0, answered, bye, failed, invite, item, refreshed, ringing, unconfirmed
+from journal.scripts import (
+    T0,
+    answered,
+    bye,
+    failed,
+    forwarded,
+    invite,
+    item,
+    refreshed,
+    ringing,
+    unconfirmed,
+)
 
 from switchboard.journal.events import MAX_TEXT, CallEvent, EventError, Invite, read_event
 
@@ -16,6 +27,7 @@ from switchboard.journal.events import MAX_TEXT, CallEvent, EventError, Invite, 
         failed(486),
         failed(302, "switchboard"),
         unconfirmed(),
+        forwarded("lenka", "group:office"),
         refreshed(9, 1800),
         bye(),
         bye(status=481),

@@ -4,14 +4,25 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journal.scripts import T0, answered, bye, failed, finished, invite, refreshed, ringing, unconfirmed
+from journal.scripts import (
+    T0,
+    answered,
+    bye,
+    failed,
+    finished,
+    forwarded,
+    invite,
+    refreshed,
+    ringing,
+    unconfirmed,
+)
 from journal.tables import TABLES, opened, saved
 
 from switchboard.journal.changes import Changes
 from switchboard.journal.events import CallEvent, Ringing
 from switchboard.journal.file import parse_records
 from switchboard.journal.fold import MAX_OPEN, CallFolder
-from switchboard.journal.record import CallDetailRecord, Outcome, Party
+from switchboard.journal.record import CallDetailRecord, ForwardedBy, Outcome, Party
 from switchboard.journal.waits import CHALLENGE_S, GRACE_S, INVITE_S, PAST_US_S
 
 MAX_CALL_S = 43_200.0
@@ -300,3 +311,23 @@ def test_a_bye_of_the_operator_ends_the_call_in_his_name(sender: str, receiver: 
 def test_a_ringing_call_that_the_operator_ends_is_cancelled() -> None:
     (record,) = folder(invite(), ringing(), failed(487, "operator")).take_records()
     assert (record.outcome, record.ended_by) == (Outcome.CANCELLED, Party.OPERATOR)
+
+
+def test_who_forwarded_to_whom_is_recorded_once_each() -> None:
+    events = (
+        forwarded("lenka", "lukas"),
+        forwarded("lenka", "lukas"),
+        forwarded("lukas", "group:all", "always"),
+    )
+    calls = folder(invite(), ringing(), *events, answered(), bye())
+    (record,) = calls.take_records()
+    assert record.forwarded == (
+        ForwardedBy("lenka", "lukas", "busy"),
+        ForwardedBy("lukas", "group:all", "always"),
+    )
+
+
+def test_a_call_that_went_on_is_saved() -> None:
+    calls = folder(invite(), forwarded("lenka", "lukas"))
+    (call,) = opened(calls.take_changes())
+    assert call.forwarded == [ForwardedBy("lenka", "lukas", "busy")]

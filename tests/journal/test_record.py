@@ -8,6 +8,7 @@ import pytest
 
 from switchboard.journal.record import (
     CallDetailRecord,
+    ForwardedBy,
     Outcome,
     Party,
     outcome_of,
@@ -95,10 +96,26 @@ def test_csv() -> None:
     stream = io.StringIO()
     write_csv([RECORD], stream)
     assert stream.getvalue() == (
-        "call_id,caller,callee,started_at,ringing_at,answered_at,ended_at,duration_s,outcome,status,ended_by\n"
+        "call_id,caller,callee,started_at,ringing_at,answered_at,ended_at,duration_s,outcome,status,ended_by,"
+        "forwarded\n"
         "a84b4c76e66710,sip:lukas@10.0.0.1,sip:žofia@10.0.0.1,2026-11-22T10:00:00.123Z,,2026-11-22T10:00:01.000Z,"
-        "2026-11-22T10:00:03.500Z,2.5,answered,200,callee\n"
+        "2026-11-22T10:00:03.500Z,2.5,answered,200,callee,\n"
     )
+
+
+def test_who_forwarded_is_on_the_line_and_in_the_csv() -> None:
+    forwarded = ForwardedBy("žofia", "group:office", "busy"), ForwardedBy("group:office", "eva", "group")
+    record = RECORD.model_copy(update={"forwarded": forwarded})
+    assert json.loads(record.to_line())["forwarded"][0] == {
+        "by": "žofia",
+        "to": "group:office",
+        "why": "busy",
+    }
+    assert parse_line(record.to_line()) == record
+    stream = io.StringIO()
+    write_csv([record], stream)
+    last = "žofia → group:office (busy), group:office → eva (group)"
+    assert stream.getvalue().endswith(f',callee,"{last}"\n')
 
 
 @pytest.mark.parametrize(

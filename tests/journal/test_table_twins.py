@@ -75,6 +75,7 @@ def any_event(
         happened("invite", *head, uris, uris),
         happened("ringing", *head),
         happened("unconfirmed", *head),
+        happened("forwarded", *head, callers, callees, st.sampled_from(["busy", "always"]), st.just(0)),
         happened("answered", *head, callees, STATUSES),
         happened("answered", *head, callees, st.sampled_from([200, 202]), SESSIONS, st.booleans()),
         happened("failed", *head, STATUSES, PARTIES),

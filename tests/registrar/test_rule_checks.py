@@ -79,7 +79,20 @@ def test_a_circle_through_a_group_is_noted() -> None:
 
 def test_who_is_not_there_yet_is_noted() -> None:
     notes = check_user("anna", UserRules(busy="nobody", no_answer="group:none"), StaticRules(), around())
-    assert [each.partition(" ")[0] for each in notes] == ["anna", "nobody", "there"]
+    assert notes == [
+        "no users yet, and not registered: anna, nobody",
+        "there is no group none yet: switchboard group add none USER…",
+    ]
+    assert check_user("lenka", UserRules(busy="x"), StaticRules(), around()) == [
+        "x is no user yet, and is not registered"
+    ]
+    assert check_user("anna", UserRules(), StaticRules(), around()) == []
+
+
+def test_many_who_are_not_there_are_not_all_named() -> None:
+    names = tuple(f"u{each:02}" for each in range(25))
+    [note] = check_group(Group("office", names, "turn"), StaticRules(), around())
+    assert note.endswith("u08, u09 and 15 more")
 
 
 def test_other_domains_and_what_the_plan_refuses_are_noted() -> None:

@@ -1,0 +1,73 @@
+"""What `switchboard dialplan try` says of rules."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cli.conftest import Run
+
+from switchboard.cli import dialplan
+
+Answering = Callable[[str, str, Any], list[Any]]
+NONE: dict[str, Any] = {
+    "always": "",
+    "busy": "",
+    "no_answer": "",
+    "unregistered": "",
+    "after_s": 20,
+    "dnd": False,
+    "also": [],
+}
+RULES = {
+    "lenka": NONE | {"busy": "lukas", "no_answer": "group:office", "also": ["jan"]},
+    "lukas": NONE | {"dnd": True},
+    "eva": NONE | {"always": "lenka"},
+}
+OFFICE = {"members": ["jan", "dana"], "way": "turn", "after_s": 15, "then": "boss"}
+
+
+@pytest.fixture
+def registrar(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialplan, "LIMIT_S", 20.0)
+
+    def told(rules: dict[str, Any] | None) -> dict[str, Any]:
+        return {"name": "", "rules": rules, "notes": []}
+
+    answering("registrar.0.ask", "rules.of", lambda user: told(RULES.get(user)))
+    answering("registrar.0.ask", "rules.group", lambda name: told(OFFICE if name == "office" else None))
+    answering("registrar.0.ask", "location.known", lambda users: users)
+    contact = {"contact_uri": "sip:jan@192.0.2.7"}
+    answering("registrar.0.ask", "location.list", lambda _: ["life", [["jan", [contact]]], 0])
+
+
+@pytest.mark.usefixtures("registrar")
+def test_each_stage_of_a_call_is_told(switchboard: Run) -> None:
+    done = switchboard("dialplan", "try", "eva", "--as", "boss", "--json")
+    told = json.loads(done.stdout)
+    assert [(each["rule"], each["found"]) for each in told["steps"]] == [
+        ("users", "user eva"),
+        ("eva: always → lenka", "lenka and jan ring for 20 s"),
+        ("lenka: busy → lukas", "refused with 480 Do Not Disturb"),
+        ("lenka: no answer for 20 s → group:office", "jan rings for 15 s"),
+        ("then", "dana rings for 15 s"),
+        ("group:office: nobody took it → boss", "boss rings"),
+        ("lenka: not registered → group:office", "jan rings for 15 s"),
+        ("then", "dana rings for 15 s"),
+        ("group:office: nobody took it → boss", "boss rings"),
+    ]
+    assert told["requests"][0] == "INVITE sip:jan@192.0.2.7 (eva: always → lenka)"
+    text = switchboard("dialplan", "try", "eva", "--as", "boss")
+    assert "lenka: busy → lukas" in text.stdout
+    assert "INVITE sip:jan@192.0.2.7 (lenka: no answer for 20 s → group:office)" in text.stderr
+
+
+@pytest.mark.usefixtures("registrar")
+def test_a_setting_says_what_callers_hear_of_who_is_not_to_be_disturbed(switchboard: Run) -> None:
+    done = switchboard("dialplan", "try", "lukas", DO_NOT_DISTURB_STATUS="603")
+    assert "refused with 603 Do Not Disturb" in done.stdout
+
+
+@pytest.mark.usefixtures("registrar")
+def test_without_rules_it_is_as_ever(switchboard: Run) -> None:
+    assert switchboard("dialplan", "try", "jan").stderr.splitlines()[1:] == ["INVITE sip:jan@192.0.2.7"]
