@@ -15,7 +15,7 @@ from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
-from switchboard.core.call_plan import ANY_CLASS, Planner
+from switchboard.core.call_plan import Planner
 from switchboard.core.call_rules import CallRules
 from switchboard.core.commands import CallEvent, Delegated, Lookup, NextHop
 from switchboard.core.delegation import EventPolicy
@@ -27,11 +27,14 @@ from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
 from switchboard.core.place import address_named
 from switchboard.core.proxy import Proxy
+from switchboard.core.relaying import Relays
 from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import STATE
 from switchboard.core.transactions import TransactionLayer
+from switchboard.media.commands import Ask, Told
+from switchboard.media.engine import Engine
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.user_table import pack_users
@@ -85,6 +88,9 @@ class Sent:
         return self.message.top_via.partition("branch=")[2].partition(";")[0]
 
 
+ENGINES = (Engine("10.0.0.90", 2223), Engine("10.0.0.91", 2223))
+
+
 class MemoryLog(dict[bytes, bytes]):
     """The log of a board: what a KeyedLog is on disk."""
 
@@ -119,9 +125,10 @@ class Board:
     asserted_domain: str = ""
     dial_plan: DialPlan | None = None
     packages: EventPolicy | None = None
+    keeps_messages: bool = False
     rules: CallRules | None = None
     dnd_status: int = 480
-    foreign_classes: tuple[str, ...] = (ANY_CLASS,)
+    foreign_users: tuple[str, ...] | None = None
     diverts: bool = False
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
@@ -135,6 +142,9 @@ class Board:
     events: list[CallEvent] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
     delegated: list[Delegated] = field(default_factory=list)
+    relay_media: str = ""
+    advertised: str = ""
+    asks: list[Ask] = field(default_factory=list)
     askers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -177,11 +187,10 @@ class Board:
             keeps_identity=self.keeps_identity,
             dial_plan=self.dial_plan,
             events=self.packages,
+            keeps_messages=self.keeps_messages,
         )
         if self.rules is not None:
-            policy.planner = Planner(
-                self.rules, policy, self.max_forks, self.dnd_status, self.foreign_classes
-            )
+            policy.planner = Planner(self.rules, policy, self.max_forks, self.dnd_status, self.foreign_users)
         return RouterCore(
             Environment(
                 layer=TransactionLayer(TimerValues()),
@@ -198,6 +207,7 @@ class Board:
                 caps=caps,
                 asserted_domain=self.asserted_domain,
                 tcp_above=self.tcp_above,
+                relays=Relays(ENGINES, self.relay_media, KEY, self.advertised) if self.relay_media else None,
                 diverts=self.diverts,
             ),
             log,
@@ -256,6 +266,14 @@ class Board:
         found = [hop if isinstance(hop, NextHop) else NextHop(*hop, lookup.transport) for hop in hops if hop]
         self._step(lambda core: core.resolved(lookup, found, *self._moment))
 
+    def relayed(self, told: Told) -> Ask:
+        """The media engines answer what was asked first of what is waited for; return that."""
+        ask = next(each for each in self.asks if each.token is not None)
+        self.asks.remove(ask)
+        token = ask.token or 0
+        self._step(lambda core: core.relayed(token, told, *self._moment))
+        return ask
+
     def sent(self) -> list[Sent]:
         """The requests that left since the last call."""
         taken, self.requests = self.requests, []
@@ -285,6 +303,7 @@ class Board:
         if self.twin:
             self.twin.crash()
         effects = self.core.take(self.now)
+        self.asks = [*(each for each in self.asks if each.token is None), *effects.asks]
         return [*_sent_in(effects.requests), *_sent_in(effects.responses)]
 
     @property
@@ -302,6 +321,7 @@ class Board:
             kind, call_id, from_tag, at, *details = unpack(event)
             self.events.append(CallEvent(kind, call_id, from_tag, at, tuple(details)))
         self.delegated += effects.delegated
+        self.asks += effects.asks
         for lookup, asker in effects.lookups:
             self.askers.append(asker)
             if lookup not in self.lookups:

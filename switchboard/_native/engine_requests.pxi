@@ -45,6 +45,8 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         return False
     if not in_dialog and (message.seen[H_ROUTE] or not _is_plain_outside(message.method)):
         return False
+    if self._keeps_messages and message.method == MESSAGE and not in_dialog:  # nobody may take it (`core/keeping.py`)
+        return False
     target = _led(self, message) if in_dialog else _callee(self, message, flow)
     if target == NULL:
         return False
@@ -52,6 +54,9 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     if caller == NULL:
         return False
     if message.size > self._tcp_above - MOST_ADDED and _may_move(self, message, flow, caller, target, hops):
+        return False
+    if self._relays and message.method == INVITE and not in_dialog \
+            and _may_be_relayed(self, message, flow, caller, target):
         return False
     if not _may_begin(self, caller, in_dialog):
         return False

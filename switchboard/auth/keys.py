@@ -23,6 +23,7 @@ class Use(Enum):
     TAG = b"tag"
     DECOY = b"decoy"
     GRUU = b"gruu"
+    MEDIA = b"media"
     TRUNK = b"trunk"
 
 

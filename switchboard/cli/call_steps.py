@@ -70,9 +70,8 @@ def plan_of(
     settings: Settings, rules: AskedRules, knows: Callable[[str], bool], callee: str, caller: str
 ) -> Plan:
     """The stages of a call to a user or group; () if no rules concern it."""
-    planner = Planner(
-        rules, Place(settings, knows), settings.max_forks, dnd_status=settings.do_not_disturb_status
-    )
+    place, status = Place(settings, knows), settings.do_not_disturb_status
+    planner = Planner(rules, place, settings.max_forks, status, settings.foreign_users)
     return planner.plan(callee, caller, 0.0) if planner.concerns(callee, 0.0) else ()
 
 

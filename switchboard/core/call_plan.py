@@ -15,11 +15,11 @@ Members of groups, and who rings at the same time, are called at what they forwa
 do not want to be disturbed. What else their rules say does not hold there: the group says what comes next.
 
 The right to call is that of who forwards, not of who calls: numbers go through the dial plan with the class of the
-forwarding user ("group:NAME" for a group), other domains only for the classes that may. No forward leads to an
+forwarding user ("group:NAME" for a group), other domains only for users who may. No forward leads to an
 emergency number. A destination that was passed already is a loop, and ends the plan.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote
@@ -34,7 +34,6 @@ MOST_STAGES: Final = 60
 MOST_FORWARDS: Final = 8
 """One behind the other."""
 _LONGEST_REASON: Final = 120
-ANY_CLASS: Final = "*"
 
 
 class Why(StrEnum):
@@ -113,8 +112,8 @@ class Surroundings(Protocol):
 class Planner:
     """Makes the plans of one router's calls. `most`: whom a call may ring at all.
 
-    `dnd_status`: of who does not want to be disturbed. `foreign_classes`: of users who may forward to other domains,
-    "*" for all. `left_out`: members of groups for whom there was no place.
+    `dnd_status`: of who does not want to be disturbed. `foreign_users`: who may forward to other domains, None
+    for all. `left_out`: members of groups for whom there was no place.
     """
 
     def __init__(
@@ -123,14 +122,14 @@ class Planner:
         around: Surroundings,
         most: int = 50,
         dnd_status: int = 480,
-        foreign_classes: Iterable[str] = (ANY_CLASS,),
+        foreign_users: Collection[str] | None = None,
     ) -> None:
         self.rules = rules
         self.turns = Turns()
         self.left_out = 0
         self.most = most
         self.dnd_status = dnd_status
-        self.foreign_classes = frozenset(foreign_classes)
+        self.foreign_users = foreign_users
         self.around = around
 
     def concerns(self, user: str, at: float) -> bool:
@@ -157,10 +156,7 @@ class Planner:
 
     def may_forward_abroad(self, user: str) -> bool:
         """Whether who forwards may do so to another domain; a group is the operator's."""
-        if ANY_CLASS in self.foreign_classes or user.startswith(GROUP):
-            return True
-        dial_plan = self.around.dial_plan
-        return dial_plan is not None and dial_plan.classes.get(user, "") in self.foreign_classes
+        return self.foreign_users is None or user in self.foreign_users or user.startswith(GROUP)
 
 
 class _Making:

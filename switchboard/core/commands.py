@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from switchboard.media.commands import Ask
 from switchboard.sip.flow import UDP, Flow
 
 _new = tuple.__new__  # what a NamedTuple's own does, less a call
@@ -95,7 +96,7 @@ class Delegated(NamedTuple):
     """A request that the presence worker answers, and how it came.
 
     `scanned`: its offset index. `sender`: the user who has proved to send it, or is believed to; "" for nobody of ours.
-    `user`: whom it is for.
+    `user`: whom it is for. `status`: what its sender would hear of us, 0 for nothing; of a MESSAGE 200 if it arrived.
     """
 
     source: Flow
@@ -103,6 +104,7 @@ class Delegated(NamedTuple):
     raw: bytes
     sender: str
     user: str
+    status: int = 0
 
 
 class CallEvent(NamedTuple):
@@ -116,13 +118,17 @@ class CallEvent(NamedTuple):
 
 
 class ProxyEffects(TransactionEffects):
-    """What the proxy has decided. `at` is the moment by the wall clock (epoch s): bindings and records need it."""
+    """What the proxy has decided. `at` is the moment by the wall clock (epoch s): bindings and records need it.
 
-    __slots__ = ("at", "delegated", "events", "lookups")
+    `asks`: what media engines are asked.
+    """
+
+    __slots__ = ("asks", "at", "delegated", "events", "lookups")
 
     def __init__(self, now: float, *, at: float) -> None:
         TransactionEffects.__init__(self, now)
         self.at = at
+        self.asks: list[Ask] = []
         self.lookups: list[Question] = []
         self.events: list[CallEvent] = []
         self.delegated: list[Delegated] = []

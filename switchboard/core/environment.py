@@ -11,6 +11,7 @@ from switchboard.core.forwarding import LARGEST_SENT, Plan, is_sendable, literal
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches, Numbering
 from switchboard.core.next_hops import NextHops
+from switchboard.core.relaying import Relays
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
 from switchboard.sip.flow import UDP, Flow
@@ -44,13 +45,13 @@ class Environment:
     requests; None: everybody. `asserted_domain`: in which trusted peers are told who calls (RFC 3325), "" if they
     are not. `answers` makes what is answered without a transaction. `tcp_above`: octets of a request above which it
     goes by TCP where the phone has it; `large` knows that. `diverts`: whether calls that are forwarded outside bear
-    Diversion fields.
+    Diversion fields. `relays`: who relays media; None if nobody does.
     """
 
     __slots__ = (
         "admission", "answers", "asserted_domain", "branches", "caps", "diverts", "incarnation", "large",
-        "layer", "max_forks", "next_hops", "numbers", "policy", "port", "recurse", "source_address", "tcp_above",
-        "unconfirmed", "waiting",
+        "layer", "max_forks", "next_hops", "numbers", "policy", "port", "recurse", "relays", "source_address",
+        "tcp_above", "unconfirmed", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +68,7 @@ class Environment:
         admission: Admission | None = None,
         asserted_domain: str = "",
         tcp_above: int = LARGEST_SENT,
+        relays: Relays | None = None,
         diverts: bool = False,
     ) -> None:
         self.layer = layer
@@ -81,6 +83,7 @@ class Environment:
         self.admission = admission
         self.asserted_domain = asserted_domain
         self.tcp_above = tcp_above
+        self.relays = relays
         self.diverts = diverts
         self.large: LargeWays
         self.next_hops = NextHops()

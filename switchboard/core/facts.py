@@ -178,6 +178,8 @@ class Facts:
         flow = None if hop is None else env.flow_for(planned, hop)
         if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
             return None
+        if at is not None and env.relays is not None and env.relays.concerns(target, flow):
+            return None
         side = packed_side(
             first_callee_side(target, (), flow, env.policy.seals, env.policy.own), has_local=True
         )

@@ -10,6 +10,7 @@ from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.place import transport_of
 from switchboard.core.preprocess import Routing
 from switchboard.core.record_route import is_recorded, record_routes
+from switchboard.core.relay_mark import PARAM as MARK
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Target
 from switchboard.core.targets import TargetPolicy
@@ -126,11 +127,13 @@ def compose(
     policy: TargetPolicy,
     added: Sequence[bytes] = (),
     replaced: Sequence[tuple[int, int]] = (),
+    mark: str = "",
 ) -> bytes:
     """Return the bytes to send to the peer `to` (steps 1-8), which knows us by the address of its flow.
 
     Credentials that were meant for us stay here (§22.3), and so does what only trusted senders may say. `added`:
-    header lines; `replaced`: start and end of those that are among them already.
+    header lines; `replaced`: start and end of those that are among them already. `mark`: what our Record-Route says of
+    relayed media (`relay_mark`).
     """
     request = incoming.message
     uri = plan.text.encode("utf-8", "surrogateescape")
@@ -139,6 +142,8 @@ def compose(
     if is_recorded(incoming.method):
         may_relay, target = routing.may_relay, plan.target
         recorded = record_routes(incoming, target, plan.routes, to, policy.own, policy.seals, may_relay)
+        if mark:
+            recorded = [value[:-1] + f";{MARK}={mark}>".encode() for value in recorded]
     routes, left_out = _changed_routes(request, plan), [*policy.left_out(incoming), *replaced]
     hops = routing.max_forwards
     change = (uri, via, incoming.completed_via, hops, recorded, routes, left_out, added)

@@ -35,7 +35,7 @@ BYE_REASON: Final = f'SIP;cause=200;text="{TEXT}"'
 CANCEL_REASON: Final = f'SIP;cause=487;text="{TEXT}"'
 NOT_HERE: Final = "this router has no such INVITE, or it was answered already"
 
-_NOWHERE: Final = Flow(UDP, "", "", 0)
+NOWHERE: Final = Flow(UDP, "", "", 0)
 
 
 def cancel_invite(env: Environment, cancel: Message, effects: ProxyEffects) -> str:
@@ -50,9 +50,9 @@ def cancel_invite(env: Environment, cancel: Message, effects: ProxyEffects) -> s
 
 def hang_up(env: Environment, bye: Message, effects: ProxyEffects) -> str:
     """Send the BYE of one side of a dialog to the other side; return why not, "" if it is sent."""
-    incoming = IncomingRequest(bye, _NOWHERE, env.policy.own)
+    incoming = IncomingRequest(bye, NOWHERE, env.policy.own)
     try:
-        routing = _routing_of(incoming, env, effects.at)
+        routing = routing_of(incoming, env, effects.at)
         if routing is None:
             return "its Route is not ours: the phones speak past the switchboard"
         found = plan(routing, env.policy.select(incoming, routing, effects.at)[0], env.policy.own)
@@ -71,8 +71,8 @@ def note_end(client: ClientTransaction, status: int, effects: ProxyEffects) -> N
     effects.events.append(CallEvent("bye", bye.call_id, bye.from_tag, effects.at, details))
 
 
-def _routing_of(incoming: IncomingRequest, env: Environment, at: float) -> Routing | None:
-    """The BYE on its way, as if it came from where its side is; None if no seal of this dialog leads it."""
+def routing_of(incoming: IncomingRequest, env: Environment, at: float) -> Routing | None:
+    """A request of one side's on its way, as if it came from where its side is; None if no seal leads it."""
     own, message = env.policy.own, incoming.message
     routing = preprocess(incoming, own)
     while routing.routes and not routing.seal:
@@ -101,4 +101,6 @@ def _send(
     if len(raw) > LARGEST_SENT:
         return "the BYE would be too long"
     env.layer.open_client(branch, "BYE", flow, raw, None, effects)
+    if env.relays is not None and (mark := env.relays.mark_in(routing.mark, incoming.message)):
+        env.relays.delete(incoming.message, mark, effects)
     return ""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
+from switchboard.core.relay_rules import ALWAYS
 from switchboard.core.server_transaction import ServerState
 from switchboard.sip.flow import packed_address
 
@@ -50,6 +51,8 @@ def make_engine(env: Environment, reference: "Reference", facts: Facts) -> "Engi
         transactions=caps.transactions if caps else _MANY,
         of_source=caps.recent.limit if caps else _MANY,
         tcp_above=env.tcp_above,
+        keeps_messages=env.policy.keeps_messages,
+        relays=0 if env.relays is None else 2 if env.relays.mode == ALWAYS else 1,
     )
     engine.saved = env.numbers.saved
     env.numbers = env.branches.numbers = engine

@@ -14,6 +14,7 @@ from switchboard.core.dial_plan import sip_of_tel
 from switchboard.core.dialog_seal import PARAM
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.refusal import Refusal, bad_extension
+from switchboard.core.relay_mark import PARAM as MARK
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import NOBODY, Target
 from switchboard.sip.address import uri_in
@@ -62,15 +63,15 @@ class Routing:
 
     `text` and `uri` are the Request-URI; of one that cannot be read, `unreadable` is what to say of it: only the
     Route of its dialog can lead it then. `routes`: Route values that are left. `seal`: what the last of ours that
-    was taken off bore (`dialog_seal`). `breadth`: most branches at once (RFC 5393 §5.3).
-    `may_relay`: whether its sender may call any destination. `user`: the authenticated user.
+    was taken off bore (`dialog_seal`); `mark`: the same of relayed media (`relay_mark`). `breadth`: most branches at
+    once (RFC 5393 §5.3). `may_relay`: whether its sender may call any destination. `user`: the authenticated user.
     `is_sealed`: whether the seal is one of this dialog; `is_led`: and leads where the request wants to go, to
     `target`, or else to the bindings of our user who is called. `is_nobodys`: its sender is no user of ours there.
     `stages`: of a call that obeys rules of users, instead of targets.
     """
 
     __slots__ = (
-        "breadth", "is_led", "is_nobodys", "is_sealed", "max_forwards", "may_relay", "routes", "seal", "stages",
+        "breadth", "is_led", "is_nobodys", "is_sealed", "mark", "max_forwards", "may_relay", "routes", "seal", "stages",
         "target", "text", "unreadable", "uri", "user",
     )  # fmt: skip
 
@@ -80,7 +81,7 @@ class Routing:
         self.routes = routes
         self.max_forwards = max_forwards
         self.breadth = MAX_BREADTH
-        self.seal = ""
+        self.seal = self.mark = ""
         self.user = ""
         self.may_relay = False
         self.is_sealed = False
@@ -92,15 +93,17 @@ class Routing:
 
     def saved(self) -> Fields:
         """What `restore` makes this of again."""
-        return self.text, self.routes, self.max_forwards, self.may_relay, self.breadth, self.user
+        mark = (self.mark,) if self.mark else ()
+        return self.text, self.routes, self.max_forwards, self.may_relay, self.breadth, self.user, *mark
 
     @classmethod
     def restore(cls, saved: Fields) -> "Routing":
         """Return what `saved` was asked of."""
-        text, routes, max_forwards, may_relay, breadth, user = saved
+        text, routes, max_forwards, may_relay, breadth, user, *mark = saved
         uri, unreadable = _read_uri(text)
         routing = cls(text, uri, list(routes), max_forwards)
         routing.unreadable = unreadable
+        routing.mark = mark[0] if mark else ""
         routing.may_relay, routing.breadth, routing.user = may_relay, breadth, user
         return routing
 
@@ -149,7 +152,7 @@ def take_own_routes(routing: Routing, own: OwnDomains) -> None:
     """Take our own Route values off the top, and note the seal of the last one (§16.4)."""
     while routing.routes and own.owns(route := _route_uri(routing.routes[0])):
         del routing.routes[0]
-        routing.seal = route.param(PARAM) or routing.seal
+        routing.seal, routing.mark = route.param(PARAM) or routing.seal, route.param(MARK) or routing.mark
 
 
 def parse_request_uri(text: str) -> SipUri:

@@ -10,18 +10,21 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Delegated, Lookup, NextHop, ProxyEffects, Reader
+from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Reader
 from switchboard.core.delegation import Delegation
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, plan
 from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
+from switchboard.core.keeping import delegated
 from switchboard.core.large_requests import LargeRequests
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.own_requests import OwnRequest, OwnRequests, is_of_our_own
 from switchboard.core.preprocess import Routing, preprocess
 from switchboard.core.qualifying import Qualifier
 from switchboard.core.refusal import Refusal, is_ack_of_such
+from switchboard.core.relay_end import end_dialog
+from switchboard.core.relaying import Leaving
 from switchboard.core.request import IncomingRequest
 from switchboard.core.response_context import ResponseContext
 from switchboard.core.server_transaction import (
@@ -35,7 +38,7 @@ from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, is_reliable
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import build_response, warning_of
-from switchboard.sip.splice import top_via_cut
+from switchboard.sip.splice import top_via_cut, with_body
 
 _NOBODY = Reader("", "")
 
@@ -46,6 +49,8 @@ class Proxy:
     def __init__(self, env: Environment) -> None:
         self.env = env
         env.large = LargeRequests(env, env.tcp_above)
+        if env.relays is not None:
+            env.relays.end = partial(end_dialog, env)
         self.own_requests = OwnRequests(env)
         self.counters: Counter[str] = Counter()
         self.qualifier: Qualifier | None = None
@@ -168,7 +173,8 @@ class Proxy:
             return
         known = self.env.layer.find_server(incoming.key)
         if known:
-            known.repeat(effects)
+            if not (isinstance(known.user, ResponseContext) and known.user.repeat(effects)):
+                known.repeat(effects)
             return
         if self._sends_away(incoming, effects):
             return
@@ -204,7 +210,7 @@ class Proxy:
             self._answer_without_state(incoming, answer, effects)
         except Delegation as delegation:
             self.env.layer.withdraw(server)
-            self._delegate(incoming, routing, delegation.user, effects)
+            self._delegate(incoming, routing, delegation, effects)
         except ParseError as error:
             self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
             warning = [("Warning", warning_of(error))]
@@ -220,16 +226,12 @@ class Proxy:
             context.start(targets, effects)
 
     def _delegate(
-        self, incoming: IncomingRequest, routing: Routing, user: str, effects: ProxyEffects
+        self, incoming: IncomingRequest, routing: Routing, delegation: Delegation, effects: ProxyEffects
     ) -> None:
-        """Have the presence worker answer. Who sends is believed where nobody has to prove it."""
+        """Have the presence worker answer."""
         self.counters["delegated"] += 1
-        admission, message = self.env.admission, incoming.message
-        is_believed = admission is None or incoming.source.host in admission.authenticator.trusted
-        sender = routing.user or (incoming.caller if is_believed else "")
-        effects.delegated.append(
-            Delegated(incoming.source, message.index.tobytes(), message.raw, sender, user)
-        )
+        found = delegated(self.env, incoming, routing, delegation.user, delegation.status)
+        effects.delegated.append(found)
 
     def _refuse(
         self, incoming: IncomingRequest, server: ServerTransaction, refusal: Refusal, effects: ProxyEffects
@@ -301,8 +303,24 @@ class Proxy:
         if flow is None or self.env.policy.own.is_listening_at(flow.host, flow.port):
             self.counters["unreachable_acks"] += 1
             return
+        send = partial(self._pass_ack, incoming, found, routing, flow)
+        if self.env.relays is None:
+            send(Leaving(), effects)
+        else:
+            self.env.relays.confirm(incoming.message, routing, flow, send, effects)
+
+    def _pass_ack(
+        self,
+        incoming: IncomingRequest,
+        found: Plan,
+        routing: Routing,
+        flow: Flow,
+        leaving: Leaving,
+        effects: ProxyEffects,
+    ) -> None:
         branch = self.env.branches.stateless(incoming.via, incoming.routing_hash)
         raw = compose(incoming, found, routing, branch, flow, self.env.policy)
+        raw = with_body(parse_message(raw), leaving.body) if leaving.body else raw
         if len(raw) > LARGEST_SENT:
             self.counters["oversized_acks"] += 1
             return

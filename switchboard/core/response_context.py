@@ -32,21 +32,23 @@ from switchboard.core.final_response import candidates, have_all_failed, must_no
 from switchboard.core.following import NOT_ANSWERED, added_lines, enter, targets_of
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.history_info import lines_that_came
+from switchboard.core.keeping import ARRIVED, KEPT, NOBODY_THERE, NOT_KEPT, SILENT_T1, delegated, tag_of
 from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
+from switchboard.core.relaying import Leaving, Relayed
 from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.stages import Stages
 from switchboard.core.target import Target
-from switchboard.core.targets import redirected_targets
+from switchboard.core.targets import is_kept, redirected_targets
 from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import build_response
-from switchboard.sip.splice import strip_top_via, without_lines
+from switchboard.sip.splice import strip_top_via, with_body, without_lines
 
 SPIRAL_TARGETS = 3
 """Targets of a request that comes back to us; fewer if it has less breadth left."""
@@ -62,7 +64,9 @@ class ResponseContext:
     """
 
     __slots__ = (
-        "_answers", "_branches", "_cancelled", "_edition", "_env", "_rang", "_received", "_routing", "_stages",
+        "_answers", "_branches", "_cancelled", "_edition", "_env", "_keeping", "_rang", "_received", "_relayed",
+        "_routing",
+        "_stages",
         "_unplanned", "_waiting", "server",
     )  # fmt: skip
 
@@ -73,6 +77,7 @@ class ResponseContext:
         self._received = incoming
         self.server = server
         self._routing = routing
+        self._relayed = Relayed(env.relays, incoming, routing) if env.relays is not None else None
         self._branches: list[Branch] = []
         self._waiting = WaitingTargets()
         self._stages = Stages(routing.stages) if routing.stages else None
@@ -80,6 +85,7 @@ class ResponseContext:
         self._rang = False
         self._answers: set[str] = set()
         self._unplanned: Final | None = None
+        self._keeping = NOT_KEPT
         self._edition = 0
 
     @property
@@ -104,7 +110,8 @@ class ResponseContext:
         """What `restore` needs besides, in another process of this machine."""
         whole = not self.server.is_finished
         branches = [branch.changing(whole) for branch in self._branches]
-        return self._cancelled, self._rang, list(self._answers), branches
+        more = (self._keeping,) if self._keeping else self._relayed.saved() if self._relayed else ()
+        return self._cancelled, self._rang, list(self._answers), *more, branches
 
     def clients(self) -> list[ClientTransaction]:
         """The client transactions of its branches."""
@@ -131,6 +138,28 @@ class ResponseContext:
         for branch in self._branches:
             if branch.client is None and branch.final is None:
                 self._resolve(branch, effects)
+        if self._relayed:
+            self._relayed.resume(lambda place: partial(self._take, self._branches[place]), effects)
+        if self._keeping == KEPT:
+            self._hand_over(480, effects)
+
+    def repeat(self, effects: ProxyEffects) -> bool:
+        """The request has come again: if it is a kept text, its sender has not heard so. False if it is none."""
+        if not self._keeping or self.server.is_finished:
+            return False
+        if self._keeping == KEPT:
+            self._hand_over(480, effects)
+        else:
+            request, top_via = self._received.message, self._received.completed_via
+            raw = build_response(request, 202, "", tag_of(request), (), top_via)
+            self.server.respond(202, raw, effects)
+        return True
+
+    def tidy(self, effects: ProxyEffects) -> None:
+        """Nothing is to be relayed for branches that have failed."""
+        if self._relayed:
+            ended = [at for at, each in enumerate(self._branches) if each.final and each.final.status >= 300]
+            self._relayed.tidy(ended, effects)
 
     def start(self, targets: list[Target], effects: ProxyEffects) -> None:
         """Send the request to the first group of `targets` (§16.6), or follow its plan."""
@@ -141,7 +170,17 @@ class ResponseContext:
         self._settle(effects)
 
     def receive(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
-        """Process a response that came on `branch` (§16.7)."""
+        """Process a response that came on `branch` (§16.7); later, if its media is relayed."""
+        effects.touch(self.server)
+        if self._relayed is None:
+            self._take(branch, response, effects)
+        else:
+            branch.armed.pop("N", None)
+            self._relayed.response(
+                self._branches.index(branch), response, partial(self._take, branch), effects
+            )
+
+    def _take(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
         effects.touch(self.server)
         branch.armed.pop("N", None)
         if response.status < 200:
@@ -197,6 +236,9 @@ class ResponseContext:
         effects.touch(self.server)
         if letter in "NS":
             (self._move if letter == "N" else self._leave)(branch, effects)
+            return
+        if letter == "K":
+            self._keep_unanswered(effects)
             return
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
@@ -369,11 +411,41 @@ class ResponseContext:
         env = self._env
         if env.policy.own.is_listening_at(flow.host, flow.port):
             self._give_up(branch, 482, effects)
+        elif self._relayed is None:
+            self._send_copy(branch, flow, Leaving(), effects)
+        else:
+            self._edition += branch.client is not None
+            branch.client = None
+            place, send = self._branches.index(branch), partial(self._send_relayed, branch, flow)
+            self._relayed.request(place, branch.plan.target, flow, send, effects)
+
+    def _send_relayed(self, branch: Branch, flow: Flow, leaving: Leaving, effects: ProxyEffects) -> None:
+        """It is known how the media of the request is relayed."""
+        if branch.final:
             return
+        effects.touch(self.server)
+        if leaving.status:
+            self._give_up(branch, leaving.status, effects, leaving.why)
+        else:
+            self._send_copy(branch, flow, leaving, effects)
+
+    def _send_copy(self, branch: Branch, flow: Flow, leaving: Leaving, effects: ProxyEffects) -> None:
+        env = self._env
         identity = env.branches.next(self._received.routing_hash)
         added = self._added_lines(branch, flow)
         replaced = lines_that_came(self._received.message) if self._stages else []
-        raw = compose(self._received, branch.plan, self._routing, identity, flow, env.policy, added, replaced)
+        raw = compose(
+            self._received,
+            branch.plan,
+            self._routing,
+            identity,
+            flow,
+            env.policy,
+            added,
+            replaced,
+            leaving.mark,
+        )
+        raw = with_body(parse_message(raw), leaving.body) if leaving.body else raw
         if len(raw) > LARGEST_SENT:
             self._give_up(branch, 513, effects)
             return
@@ -384,13 +456,15 @@ class ResponseContext:
         self._edition += 1
         if method == "INVITE":
             branch.watch(effects.now)
+        elif method == "MESSAGE" and self._keeps_for():
+            env.layer.timers.arm(branch, "K", effects.now + SILENT_T1 * env.layer.values.t1)
         if self._stages and self._stages.stage.limit_s:
             branch.ring_until(effects.now + self._stages.stage.limit_s)
         branch.watch_hop(effects.now)
 
-    def _give_up(self, branch: Branch, status: int, effects: ProxyEffects) -> None:
-        """Nothing can be sent on this branch."""
-        branch.end(Final(status))
+    def _give_up(self, branch: Branch, status: int, effects: ProxyEffects, why: str = "") -> None:
+        """Nothing can be sent on this branch. `why`: for people."""
+        branch.end(Final(status, why=why))
         self._settle(effects)
 
     def _added_lines(self, branch: Branch, flow: Flow) -> list[bytes]:
@@ -416,6 +490,10 @@ class ResponseContext:
             self._relay(response, effects, branch)
 
     def _succeed(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
+        if self._keeping:
+            self._keeping = ARRIVED
+            self._hand_over(200, effects)
+            return
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
             note_success(self._received, self.server.age_s(effects.now), response, effects)
@@ -459,7 +537,11 @@ class ResponseContext:
     def _send_best(self, effects: ProxyEffects) -> None:
         if self.server.is_finished:
             return
+        if self._keeping:
+            return
         finals = self._candidates()
+        if finals and self._keeps(finals, effects):
+            return
         chosen = best(finals) if finals else self._unplanned or self._said_by_plan() or Final(487)
         if chosen.message is None or must_not_pass(chosen.status, self._received.method):
             self._answer_ourselves(chosen, effects)
@@ -468,6 +550,32 @@ class ResponseContext:
         note(self._received, effects, "failed", chosen.status, by)
         note_bye(self._received, self.server.age_s(effects.now), chosen.status, effects)
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), effects)
+
+    def _keeps_for(self) -> str:
+        """The user for whom the text is kept if no phone takes it; "" if it is none, or not for one user."""
+        if not (self._env.policy.keeps_messages and is_kept(self._received, self._routing)):
+            return ""
+        users = {branch.plan.target.user for branch in self._branches}
+        return users.pop() if len(users) == 1 else ""
+
+    def _keep_unanswered(self, effects: ProxyEffects) -> None:
+        """Nobody has answered for long: the text is kept now, as its sender would not hear later."""
+        if self._keeping or self._waiting or self.server.is_finished:
+            return
+        silent = [Final(408) for branch in self._branches if branch.final is None]
+        self._keeps([*self._candidates(), *silent], effects)
+
+    def _keeps(self, finals: Sequence[Final], effects: ProxyEffects) -> bool:
+        """Whether the worker keeps the text, since nobody is there."""
+        if self._keeps_for() and all(final.status in NOBODY_THERE for final in finals):
+            self._keeping = KEPT
+            self.server.armed.pop("T", None)  # the 100, which would be late
+            self._hand_over(480, effects)
+        return bool(self._keeping)
+
+    def _hand_over(self, status: int, effects: ProxyEffects) -> None:
+        found = delegated(self._env, self._received, self._routing, self._keeps_for(), status)
+        effects.delegated.append(found)
 
     @property
     def _canceller(self) -> str:
@@ -523,12 +631,16 @@ def restore_context(
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
     request, routing, groups, tried, led, *stages, branches = fixed
-    cancelled, rang, answers, changed = changing
+    cancelled, rang, answers, *more, changed = changing
     incoming = IncomingRequest.restore(request, env.policy.own)
     context = ResponseContext(env, incoming, server, Routing.restore(routing))
     context._waiting, context._answers = WaitingTargets.restore(groups, tried, led), set(answers)
     context._stages = Stages.restore(stages[0]) if stages else None
     context._cancelled, context._rang = cancelled, rang
+    if more and isinstance(more[0], int):
+        context._keeping = more[0]
+    elif context._relayed:
+        context._relayed.restore(more)
     for branch, change in zip(branches, changed, strict=True):
         context._branches.append(restore_branch(context, env.layer, branch, change, now))
     return context

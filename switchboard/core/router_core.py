@@ -24,8 +24,11 @@ from switchboard.core.overload import read_stamp
 from switchboard.core.own_requests import Answer, Wanted
 from switchboard.core.proxy import Proxy
 from switchboard.core.request import IncomingRequest
+from switchboard.core.response_context import ResponseContext
 from switchboard.core.saved_transaction import SavedTransaction, expect_ack
+from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.transaction_log import Store, TransactionLog
+from switchboard.media.commands import Ask, Told
 from switchboard.sip.dispatch import BRANCH_PREFIX, parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
@@ -40,7 +43,7 @@ Run = tuple[int, bytes]
 class Effects(NamedTuple):
     """What a step has to have done: `sip.send` and `sip.translate` items, packed call events, names to resolve.
 
-    `delegated`: requests for the presence worker.
+    `delegated`: requests for the presence worker. `asks`: questions to media engines.
     """
 
     requests: Run
@@ -48,6 +51,7 @@ class Effects(NamedTuple):
     events: Sequence[bytes]
     lookups: Sequence[Question]
     delegated: Sequence[Delegated] = ()
+    asks: Sequence[Ask] = ()
 
 
 class RouterCore:
@@ -67,6 +71,7 @@ class RouterCore:
         self._effects = ProxyEffects(0.0, at=0.0)
         self._out: list[list[bytes]] = [[], [], []]
         self._lookups: list[Question] = []
+        self._asks: list[Ask] = []
         self._delegated: list[Delegated] = []
         self._touched: dict[object, None] = {}
         self._is_stirred = True  # whether the reference may have done something since the last step
@@ -142,6 +147,13 @@ class RouterCore:
         self._begin(now, at)
         self.proxy.resolved(lookup, hops, self._effects)
         self._hand_out()
+
+    def relayed(self, token: int, told: Told, now: float, at: float) -> None:
+        """A media engine has answered what is known by this token; or none has."""
+        if self._env.relays is not None:
+            self._begin(now, at)
+            self._env.relays.told(token, told, self._effects)
+            self._hand_out()
 
     def repeat(self, instance: int, streams: int, now: float, at: float) -> int:
         """Another process does the work of that edge-stream, of so many: send again what the former may have lost.
@@ -228,15 +240,16 @@ class RouterCore:
             self._is_stirred = False
         lookups, self._lookups = self._lookups, []
         delegated, self._delegated = self._delegated, []
+        asks, self._asks = self._asks, []
         if self.engine is None:
             requests, responses, events = self._out
             self._out = [[], [], []]
-            return Effects(_run(requests), _run(responses), events, lookups, delegated)
+            return Effects(_run(requests), _run(responses), events, lookups, delegated, asks)
         self._keep(self.engine.take_records())
         engine = self.engine
         engine.asked = False
         runs = engine.take_requests(), engine.take_responses()
-        return Effects(*runs, engine.take_events(), lookups, delegated)
+        return Effects(*runs, engine.take_events(), lookups, delegated, asks)
 
     @property
     def next_deadline(self) -> float | None:
@@ -265,6 +278,7 @@ class RouterCore:
             "client_transactions": layer.client_count,
             "repetitions_withheld": layer.repetitions.withheld,
             **self._env.large.stats(),
+            **(self._env.relays.counters if self._env.relays else {}),
             **self.proxy.own_requests.stats(),
         }
         if planner := self._env.policy.planner:
@@ -365,9 +379,12 @@ class RouterCore:
     def _hand_out(self) -> None:
         """Put what the reference decided behind what was decided before it."""
         effects, engine = self._effects, self.engine
+        if self._env.relays is not None:
+            self._end_relaying(effects)
         self._is_stirred = True
         self._touched |= effects.touched
         self._lookups += effects.lookups
+        self._asks += effects.asks
         self._delegated += effects.delegated
         events = [_packed(event) for event in effects.events]
         if engine is None:
@@ -384,6 +401,12 @@ class RouterCore:
             engine.others_await = len(self._env.unconfirmed) > 0
             engine.others = self._env.layer.own_server_count
         self._effects = ProxyEffects(effects.now, at=effects.at)
+
+    def _end_relaying(self, effects: ProxyEffects) -> None:
+        """What was touched may have forks that have failed: no engine has to keep ports for those."""
+        for touched in effects.touched:
+            if isinstance(touched, ServerTransaction) and isinstance(touched.user, ResponseContext):
+                touched.user.tidy(effects)
 
     def _keep(self, records: bytes) -> None:
         if records:

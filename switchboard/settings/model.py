@@ -41,12 +41,14 @@ from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
 from switchboard.settings.trunks import TrunkSettings, check_name, trunks_of
 from switchboard.settings.types import (
+    ANY_CLASS,
     LOOPBACK,
     SCANNERS,
     SQLITE,
     AccessSettings,
     Address,
     Algorithms,
+    Classes,
     Collector,
     ConsoleAddress,
     ConsoleUrl,
@@ -56,6 +58,7 @@ from switchboard.settings.types import (
     JournalPlace,
     Location,
     LogLevel,
+    MediaEngines,
     Networks,
     OptionalDirectory,
     OptionalFile,
@@ -241,6 +244,12 @@ class Settings(BaseSettings):
     do_not_disturb_status: DisturbedStatus = _setting(
         480, "480 (the phones of who is not to be disturbed seem to be away) or 603 (the call is declined)"
     )
+    forward_foreign: Classes = _setting(
+        ("*",), "the dial_class of users who may forward their calls to other domains; * for all users"
+    )
+    diversion: bool = _setting(
+        False, "true or false: whether calls that are forwarded outside bear Diversion fields (RFC 5806)"
+    )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
     )
@@ -268,6 +277,13 @@ class Settings(BaseSettings):
     )
     nonce_s: float = _setting(
         3600.0, "seconds from 10 to 86400 for which a challenge is valid", ge=10, le=86400
+    )
+    media: MediaEngines = _setting(
+        (),
+        "rtpengine://127.0.0.1:2223: where media engines take NG commands; comma-separated, or a list in the file",
+    )
+    relay_media: Literal["auto", "always", "never"] = _setting(
+        "auto", "auto (where media could not pass by itself), always or never; without `media` never"
     )
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
     max_call_s: float = _setting(
@@ -346,6 +362,12 @@ class Settings(BaseSettings):
     watchers: Literal["users", "all"] = _setting(
         "users", "users (only users may watch users) or all (anybody who may call them)"
     )
+    keep_messages_days: float = _setting(
+        0.0,
+        "days for which texts to users who are not there are kept, 0 (not at all) to 365",
+        ge=0.0,
+        le=365.0,
+    )
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
     log_format: Literal["auto", "text", "json"] = _setting(
         "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
@@ -422,6 +444,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "router_standby needs a router on a host without edge, and one on another host than that"
             )
+        if places.get("presence.0", places["registrar.0"]) != places["registrar.0"]:
+            raise ValueError("hosts: presence has to be on the host of the registrar")
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(
                 "advertise is one address, and there are several edges: set hosts.NAME.advertise"
@@ -474,6 +498,14 @@ class Settings(BaseSettings):
     def make_trunks(self) -> dict[str, Trunk]:
         """Return the trunks by name."""
         return trunks_of(self.trunks)
+
+    @property
+    def foreign_users(self) -> frozenset[str] | None:
+        """Who may forward calls to other domains; None: all users."""
+        classes = self.forward_foreign
+        if ANY_CLASS in classes:
+            return None
+        return frozenset(name for name, user in self.users.items() if user.dial_class in classes)
 
     def make_dial_plan(self) -> DialPlan | None:
         """Return the dial plan; None if there is none."""
@@ -589,6 +621,11 @@ class Settings(BaseSettings):
         return self.data_dir / "console.names"
 
     @property
+    def console_links_path(self) -> Path:
+        """Which users have a link to a page of their own."""
+        return self.data_dir / "console.links"
+
+    @property
     def api_tokens_path(self) -> Path:
         """The tokens of the console's JSON API, by their hashes."""
         return self.data_dir / "api.tokens"
@@ -607,6 +644,11 @@ class Settings(BaseSettings):
     def presence_path(self) -> Path:
         """Who watches whom, and what phones have published (SQLite)."""
         return self.data_dir / "presence.db"
+
+    @property
+    def messages_path(self) -> Path:
+        """Texts to users who are not there (SQLite)."""
+        return self.data_dir / "messages.db"
 
     @property
     def trunks_path(self) -> Path:

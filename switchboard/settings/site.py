@@ -194,7 +194,7 @@ def _is_wanted(optional: Component, settings: Settings) -> bool:
     on = {
         Component.CONSOLE: settings.console != OFF,
         Component.HISTORY: settings.history,
-        Component.PRESENCE: settings.presence,
+        Component.PRESENCE: settings.presence or settings.keep_messages_days > 0,
         Component.TRUNKS: bool(settings.trunks),
     }
     return on[optional] and (not settings.hosts or str(optional) in named)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import NoDecode
 
 from switchboard.core.domains import AccessList, is_within, parse_host, parse_networks
+from switchboard.media.engine import Engine
 from switchboard.postgres.url import PostgresUrl, is_postgres
 from switchboard.registrar.redis_url import RedisUrl
 from switchboard.sip.advertised import is_inner
@@ -18,6 +19,7 @@ OFF = "off"
 SQLITE = "sqlite"
 FILE = "file"
 ANY_ORIGIN = "*"
+ANY_CLASS = "*"
 _LISTENING = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -70,6 +72,10 @@ def _split_commas(value: object) -> object:
     if isinstance(value, str):
         return tuple(item.strip() for item in value.split(",") if item.strip())
     return value
+
+
+def _check_engine(text: str) -> str:
+    return str(Engine.parse(text))
 
 
 def _check_domain(text: str) -> str:
@@ -197,6 +203,7 @@ WebOrigins = Annotated[tuple[WebOrigin, ...], NoDecode, BeforeValidator(_split_c
 Pins = Annotated[tuple[Pin, ...], NoDecode, BeforeValidator(_split_commas)]
 Realm = Annotated[str, AfterValidator(_check_realm)]
 Algorithms = Annotated[tuple[Literal["SHA-256", "MD5"], ...], NoDecode, BeforeValidator(_split_commas)]
+Classes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
 Domains = Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split_commas)]
 Scanner = Annotated[str, AfterValidator(check_scanner)]
@@ -210,6 +217,8 @@ OptionalDirectory = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 OptionalFile = Annotated[OptionalDirectory, AfterValidator(_absolute_if_any)]
 ConsoleUrl = Annotated[str, AfterValidator(_check_console_url)]
 ConsoleAddress = Annotated[str, AfterValidator(_check_console_address)]
+MediaEngine = Annotated[str, AfterValidator(_check_engine)]
+MediaEngines = Annotated[tuple[MediaEngine, ...], NoDecode, BeforeValidator(_split_commas)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.scan import BODY_END, URI_END, URI_START
+from switchboard.sip.phrases import REASON_PHRASES
+from switchboard.sip.scan import BODY_END, BODY_START, URI_END, URI_START
 
 Edit = tuple[int, int, bytes]
 
@@ -121,6 +122,29 @@ def without_lines(message: Message, lines: Sequence[tuple[int, int]]) -> Message
     """Return `message` without these header lines, given by start and end."""
     edits = [(start, end, b"") for start, end in lines]
     return parse_message(_apply(message.raw, edits, message.index[BODY_END]))
+
+
+def with_body(message: Message, body: bytes) -> bytes:
+    """Return `message` with another body of the same type, and the length of that."""
+    lines = [(start, end, b"") for start, end in message.lines(Header.CONTENT_LENGTH)]
+    end = message.headers_end
+    edits = [*lines, (end, end, b"Content-Length: %d\r\n" % len(body))]
+    return _apply(message.raw, edits, message.index[BODY_START]) + body
+
+
+def make_refusal(response: Message, status: int, warning: str) -> bytes:
+    """Return a refusal in place of the 2xx `response`, as its sender would have sent it, with a Warning (§20.43)."""
+    lines = [
+        b"SIP/2.0 %d %b" % (status, REASON_PHRASES[status].encode()),
+        *(response.raw[start : end - 2] for start, end in response.lines(Header.VIA)),
+        b"From: " + (response.value(Header.FROM) or b""),
+        b"To: " + (response.value(Header.TO) or b""),
+        b"Call-ID: " + (response.value(Header.CALL_ID) or b""),
+        b"CSeq: " + (response.value(Header.CSEQ) or b""),
+        b"Warning: " + warning.encode(),
+        b"Content-Length: 0",
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def make_ack(invite: Message, response: Message) -> bytes:

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,9 @@ from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
+from switchboard.core.call_plan import Planner
 from switchboard.core.commands import Delegated
-from switchboard.core.delegation import EventPolicy
+from switchboard.core.delegation import Either, EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
@@ -42,7 +43,7 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
-from switchboard.presence.reception import DELEGATED, PACKAGES
+from switchboard.presence.reception import DELEGATED, PACKAGES, WANTED_S
 from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.following import Following
@@ -79,6 +80,7 @@ from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
+from switchboard.workers.media_link import make_media_link, make_relays
 from switchboard.workers.own_requests import AnswerBoxes
 from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
 
@@ -91,6 +93,8 @@ REQUESTS_KEPT = 5000
 """For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
+TELL_LAMPS_EVERY_S = 0.05
+"""The same while somebody watches who is in a call."""
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -131,6 +135,7 @@ class RouterService(Actor):
         if Component.PRESENCE in components(settings):
             self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
             self.outboxes.append(self._delegated)
+        self._calls_wanted_until = 0.0
         owner = f"router.{instance}"
         self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
         self._marks = Marks(owner, self._sender.stream_outboxes)
@@ -154,8 +159,9 @@ class RouterService(Actor):
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
         self._edge_here = edge_here(settings)
+        self._media = make_media_link(settings)
         self._core = self._make_core()
-        self._replica.tell = self._core.bindings_changed
+        self._replica.tell = self._rules.tell = self._core.bindings_changed
         self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
         self._next_look = time.monotonic()
         self._away = self._sender.away
@@ -202,7 +208,8 @@ class RouterService(Actor):
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Names that were resolved, and the tap."""
-        return {self._resolver.fd: self._take_answers} | self._tap.watch()
+        media = dict.fromkeys(self._media.fds, self._take_relayed) if self._media else {}
+        return {self._resolver.fd: self._take_answers} | self._tap.watch() | media
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
@@ -253,6 +260,8 @@ class RouterService(Actor):
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
+            case "calls.wanted", [] if self._delegated is not None:
+                self._calls_wanted_until = now + WANTED_S
             case "call.held", [str(series)]:
                 self._log.held(series, now)
             case _:
@@ -339,7 +348,8 @@ class RouterService(Actor):
         if self._sender.has_lost:
             return 0.0
         due = core.next_deadline if self.fast_path is None else core.reference_deadline
-        deadlines = (self._tap.due_at, due, events.next_deadline())
+        media = self._media.next_deadline() if self._media else None
+        deadlines = (self._tap.due_at, due, events.next_deadline(), media)
         for deadline in (*deadlines, self._follower.next_deadline()):
             if deadline is not None and deadline < first:
                 first = deadline
@@ -351,6 +361,9 @@ class RouterService(Actor):
         self._sender.handle_timer(now)
         self._advance(now)
         self._follower.handle_timer(now)
+        if self._media:
+            self._media.handle_timer(now)
+            self._take_relayed(now)
         if self._away != self._sender.away:
             self._look_around()
         for flow, raw in self._sender.take_lost():
@@ -386,6 +399,8 @@ class RouterService(Actor):
         self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
+        if self._media and effects.asks:
+            self._media.ask(effects.asks, now)
         if self._delegated is not None:
             self._delegated.put_all(map(_as_item, effects.delegated))
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
@@ -429,6 +444,7 @@ class RouterService(Actor):
             if self._drained.is_set
             else []
         )
+        media = self._media.notes() if self._media else []
         damaged = map(str, reports(*self._files))
         return [
             *leaving,
@@ -436,6 +452,7 @@ class RouterService(Actor):
             *users,
             *rules,
             *self._resolver.notes(),
+            *media,
             *damaged,
         ]
 
@@ -445,6 +462,7 @@ class RouterService(Actor):
             **self._core.stats(),
             **self._resolver.stats(),
             **self._sender.stats(),
+            **(self._media.stats() if self._media else {}),
             "bad_items": self._bad_items + self._core.bad_items,
             **self._qualifying(),
             "auth_failed": self._failures.count,
@@ -481,6 +499,8 @@ class RouterService(Actor):
     def close(self) -> None:
         """Let go of the resolver's threads and the log."""
         self._resolver.close()
+        if self._media:
+            self._media.close()
         self._sender.close()
         self._log.close()
         if self._has_left:
@@ -556,12 +576,20 @@ class RouterService(Actor):
             self._replica,
             DialogSeals(self._key),
             open_relay=settings.relay == "open",
-            users=settings.users,
+            users=self._known_users(),
+            keeps_messages=self._keeps_messages,
             trusted=Trusted(settings.trusted),
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
             dial_plan=settings.make_dial_plan(),
             events=self._make_events(),
+        )
+        policy.planner = Planner(
+            self._rules,
+            policy,
+            settings.max_forks,
+            settings.do_not_disturb_status,
+            settings.foreign_users,
         )
         admission = (
             None
@@ -583,6 +611,8 @@ class RouterService(Actor):
                 admission=admission,
                 asserted_domain=settings.asserted_domain,
                 tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
+                relays=make_relays(settings, self._key),
+                diverts=settings.diversion,
             ),
             self._store,
         )
@@ -591,9 +621,20 @@ class RouterService(Actor):
         return core
 
     def _make_events(self) -> EventPolicy | None:
-        if self._delegated is None:
+        if self._delegated is None or not self._settings.presence:
             return None
         return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
+
+    @property
+    def _keeps_messages(self) -> bool:
+        return self._delegated is not None and self._settings.keep_messages_days > 0
+
+    def _known_users(self) -> Container[str]:
+        """Those who are users though nobody has ever registered as them."""
+        named, authenticator = self._settings.users, self._authenticator
+        if authenticator is None or not self._keeps_messages:
+            return named
+        return Either(named, authenticator.verifier.users)
 
     def _users_to_ask(self) -> list[str]:
         return share_of(self._replica.users(), self._instance, self._settings.routers)
@@ -618,6 +659,11 @@ class RouterService(Actor):
         for lookup, hops in self._resolver.answers():
             self._core.resolved(lookup, hops, now, self._clock.at())
 
+    def _take_relayed(self, now: float) -> None:
+        if self._media:
+            for token, told in self._media.take(now):
+                self._core.relayed(token, told, now, self._clock.at())
+
     def _carry_out(self) -> None:
         """What goes beyond sending."""
         if self._core.stamps:
@@ -628,13 +674,19 @@ class RouterService(Actor):
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
-        self._next_telling = now + TELL_EVERY_S
+        lamps = self._delegated.peer if self._delegated and now < self._calls_wanted_until else None
+        self._next_telling = now + (TELL_LAMPS_EVERY_S if lamps else TELL_EVERY_S)
         events = self._log.events
         if self._tells_clock and events.has_news:
             self._journal.send("clock.told", [self._instance, self._log.series, self._clock.at()])
         while True:
             count, octets, last = events.take(now)
-            if not count or not self._journal.send_frame(self._happened + list_head(count) + octets):
+            if not count:
+                return
+            frame = self._happened + list_head(count) + octets
+            if lamps:
+                lamps.send_frame(frame)
+            if not self._journal.send_frame(frame):
                 return
             events.told(last, now)
 

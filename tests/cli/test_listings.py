@@ -27,7 +27,7 @@ CALL = {
     "ringing_at": "2026-11-22T10:00:01.000Z",
     "answered_at": None,
 }
-RECORD = {
+RECORD: dict[str, Any] = {
     **CALL,
     "answered_at": "2026-11-22T10:00:03.500Z",
     "ended_at": "2026-11-22T10:01:08.500Z",

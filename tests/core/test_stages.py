@@ -3,7 +3,6 @@
 import pytest
 from playbook import LENKA, LUKAS, PETER, Board, Sent, request, response
 
-from switchboard.core.call_plan import ANY_CLASS
 from switchboard.core.call_rules import Group, StaticRules, UserRules
 from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
 from switchboard.sip.respond import Hop
@@ -356,12 +355,10 @@ class TestElsewhere:
         assert board.answers()[-1].line == "SIP/2.0 403 Forwarding To An Emergency Number Not Allowed"
 
     @pytest.mark.parametrize(
-        ("classes", "status"), [((ANY_CLASS,), 181), (("office",), 181), (("other",), 403)]
+        ("users", "status"), [(None, 181), (("lenka",), 181), (("lukas",), 403), ((), 403)]
     )
-    def test_another_domain(self, classes: tuple[str, ...], status: int) -> None:
-        plan = DialPlan(classes={"lenka": "office"})
-        rules = {"lenka": UserRules(always="sip:eva@192.0.2.7")}
-        board = board_with(rules, dial_plan=plan, foreign_classes=classes)
+    def test_another_domain(self, users: tuple[str, ...] | None, status: int) -> None:
+        board = board_with({"lenka": UserRules(always="sip:eva@192.0.2.7")}, foreign_users=users)
         assert len(call(board)) == (status == 181)
         assert board.statuses() == [100, status]
 

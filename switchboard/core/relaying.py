@@ -1,0 +1,410 @@
+"""Relayed media: what a media engine is asked on the way of a request and of its responses (RFC 3264, RFC 3261 §13).
+
+Theory. Where an offer passes, the engine writes another one, which names ports of its own; so it does with the answer.
+The question leaves the router as a look-up does, and the message waits for the answer as part of its saved transaction:
+a successor asks again, by the same names, and the engine answers as before. What belongs to a fork bears its own
+`via-branch`, without which the voice of forks would cross.
+
+    INVITE, UPDATE, PRACK with SDP         an offer
+    their responses with SDP               the answer; to what had no SDP, an offer
+    ACK with SDP                           the answer to the offer of a 2xx; a PRACK, where the INVITE had no offer
+    BYE, and the end of a fork that failed the end, and how many packets came from each side
+
+A dialog that is relayed says so in our Record-Route (`relay_mark.py`); nothing else is kept of it. Its engine may be
+gone or be started anew: then the next offer goes to another one, or to the same, and both sides hear of new ports. If
+there is none, the dialog is ended, since its sides would not hear each other.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from switchboard.core.commands import Fields, ProxyEffects
+from switchboard.core.preprocess import Routing
+from switchboard.core.relay_mark import Mark, read_mark, write_mark
+from switchboard.core.relay_rules import AUTO, Kind, is_behind, kind_of
+from switchboard.core.request import IncomingRequest
+from switchboard.core.target import Target
+from switchboard.media.bencode import Value
+from switchboard.media.commands import GONE, Ask, Told
+from switchboard.media.engine import Engine
+from switchboard.media.sdp import Kept, keep_back, put_back, sdp_of
+from switchboard.sip.flow import Flow
+from switchboard.sip.message import Message, parse_message
+from switchboard.sip.splice import make_refusal, with_body
+from switchboard.sip.translation import is_private
+
+OFFERING: Final = ("INVITE", "UPDATE", "PRACK")
+"""Requests whose SDP, and that of their responses, is relayed."""
+NO_ENGINE: Final = 488
+ENDED: Final = 481
+"""What a side hears whose dialog ends, since its media cannot go on (RFC 3261 §12.2.1.2)."""
+MOST_HELD: Final = 16
+"""Responses of one request that wait for an engine; more are dropped, and sent again by who sent them."""
+LINGERS_S: Final = 2
+"""How long an engine passes on what is under way when a call has ended."""
+
+
+class Leaving(NamedTuple):
+    """How a request leaves: `body` in place of its own, if any; `mark` in our Record-Route; or `status`: not at all."""
+
+    body: bytes = b""
+    mark: str = ""
+    status: int = 0
+    why: str = ""
+
+
+class Leg:
+    """A fork of a request whose media is relayed. `engine`: which one answered, or is to be asked first.
+
+    `is_late`: the request had no offer. `via_branch`: its name at the engine, "" in a dialog.
+    """
+
+    __slots__ = ("engine", "is_closed", "is_late", "kind", "via_branch")
+
+    def __init__(self, engine: Engine, kind: Kind, is_late: bool, via_branch: str, is_closed: bool = False):
+        self.engine = engine
+        self.kind = kind
+        self.is_late = is_late
+        self.via_branch = via_branch
+        self.is_closed = is_closed
+
+    def saved(self) -> Fields:
+        """What makes it again."""
+        return [*self.engine], [*self.kind], self.is_late, self.via_branch, self.is_closed
+
+    @classmethod
+    def restore(cls, saved: Fields) -> "Leg":
+        """Return what `saved` was asked of."""
+        engine, kind, *rest = saved
+        return cls(Engine(*engine), Kind(*kind), *rest)
+
+
+Then = Callable[[Leaving, ProxyEffects], None]
+Taken = Callable[[Message, ProxyEffects], None]
+
+
+class Relays:
+    """What all relayed calls of a router share: the `engines`, when to relay (`mode`), and who waits for an answer.
+
+    `advertised`: the address that the network maps to this machine's, which then stands in SDP, too. `end`: ends a
+    dialog by the BYE that one side would send, and confirms a 2xx before it.
+    """
+
+    def __init__(self, engines: Sequence[Engine], mode: str, key: bytes, advertised: str = "") -> None:
+        self.engines = tuple(engines)
+        self.mode = mode
+        self.advertised = advertised
+        self.counters: Counter[str] = Counter()
+        self.end: Callable[[Message, Message | None, ProxyEffects], None]
+        self._key = key
+        self._waiting: dict[int, Callable[[Told, ProxyEffects], None]] = {}
+        self._tokens = 0
+
+    def ask(
+        self,
+        command: dict[str, Value],
+        engines: Sequence[Engine],
+        then: Callable[[Told, ProxyEffects], None] | None,
+        effects: ProxyEffects,
+    ) -> None:
+        """Have an engine asked, and `then` called with its answer."""
+        token = None
+        if then is not None:
+            token = self._tokens = self._tokens + 1
+            self._waiting[token] = then
+        effects.asks.append(Ask(token, command, engines, moves_on=True))
+
+    def told(self, token: int, told: Told, effects: ProxyEffects) -> None:
+        """An answer has come."""
+        then = self._waiting.pop(token, None)
+        if then is not None:
+            then(told, effects)
+
+    def in_order(self, call_id: str, first: bytes = b"") -> list[Engine]:
+        """The engines as they are to be asked for a call: it begins at any, and `first` is where it is."""
+        engines = self.engines
+        start = crc32(call_id.encode("utf-8", "surrogateescape")) % len(engines)
+        turned = engines[start:] + engines[:start]
+        return sorted(turned, key=lambda each: each.sum != first)
+
+    def concerns(self, target: Target, flow: Flow) -> bool:
+        """Whether calls to `target` over `flow` may be relayed, whatever the caller offers."""
+        is_abroad = is_private(flow.local) and not is_private(flow.host)
+        return self.mode == AUTO and (is_abroad or is_behind(target, flow))
+
+    def mark_in(self, text: str, message: Message) -> Mark | None:
+        """What the Route of a request says of its dialog."""
+        return read_mark(text, self._key, message.call_id, message.from_tag, message.to_tag) if text else None
+
+    def mark_of(self, engine: Engine, kind: Kind, is_late: bool, request: Message) -> str:
+        """The mark for the Record-Route of a request."""
+        mark = Mark(engine.sum, kind.from_web, kind.to_web, is_late)
+        return write_mark(mark, self._key, request.call_id, request.from_tag)
+
+    def delete(self, message: Message, mark: Mark, effects: ProxyEffects, via_branch: str = "") -> None:
+        """A dialog ends: the engine says what it has relayed, and forgets it."""
+        command = named("delete", message.call_id, message.from_tag, message.to_tag, via_branch)
+        then = None if via_branch else partial(self._count, (message.from_tag, message.to_tag))
+        if not via_branch:
+            command["delete-delay"] = LINGERS_S
+        self.ask(command, self.in_order(message.call_id, mark.engine), then, effects)
+
+    def confirm(self, ack: Message, routing: Routing, flow: Flow, then: Then, effects: ProxyEffects) -> None:
+        """The ACK for a 2xx is to leave: SDP in it is the answer to an offer there."""
+        body, kept = keep_back(sdp_of(ack))
+        mark = self.mark_in(routing.mark, ack) if body else None
+        if mark is None:
+            then(Leaving(), effects)
+            return
+        command = named("answer", ack.call_id, ack.to_tag, ack.from_tag, "")
+        command |= answered_to(mark.to_web) | self.media_address(flow) | {"sdp": body}
+        engines = self.in_order(ack.call_id, mark.engine)
+        self.ask(command, engines, partial(self._confirm, ack, kept, then), effects)
+
+    def _confirm(
+        self, ack: Message, kept: Sequence[Kept], then: Then, told: Told, effects: ProxyEffects
+    ) -> None:
+        if told.engine is not None and not told.error:
+            then(Leaving(put_back(told.sdp, kept)), effects)
+            return
+        self.counters["media_lost"] += 1
+        then(Leaving(), effects)
+        self.end(ack, None, effects)
+
+    def _count(self, tags: tuple[str, str], told: Told, effects: ProxyEffects) -> None:  # noqa: ARG002
+        """Count whether voice came from both sides of a call that has ended."""
+        if told.figures is not None:
+            came = sum(told.figures.of(tag) > 0 for tag in tags)
+            self.counters[("media_silent", "media_one_way", "media_both_ways")[came]] += 1
+
+    def media_address(self, flow: Flow) -> dict[str, Value]:
+        """What SDP for who is at `flow` names, and its family."""
+        told: dict[str, Value] = {"address-family": "IP6" if ":" in flow.host else "IP4"}
+        if self.advertised and flow.local == self.advertised:
+            told["media-address"] = self.advertised
+        return told
+
+
+def named(command: str, call_id: str, from_tag: str, to_tag: str, via_branch: str) -> dict[str, Value]:
+    """A command about a dialog, or about the fork of an INVITE."""
+    told: dict[str, Value] = {"command": command, "call-id": call_id, "from-tag": from_tag, "delete-delay": 0}
+    if command != "delete":
+        del told["delete-delay"]
+        told["replace"] = ["origin", "session-connection"]
+    if to_tag:
+        told["to-tag"] = to_tag
+    if via_branch:
+        told["via-branch"] = via_branch
+    return told
+
+
+def offered_to(from_web: bool, to_web: bool) -> dict[str, Value]:
+    """How an engine is to write an offer for a browser, or for a phone."""
+    if not to_web:
+        plain: dict[str, Value] = {"ICE": "remove"}
+        if from_web:
+            plain |= {"transport-protocol": "RTP/AVP", "DTLS": "off", "rtcp-mux": ["demux"]}
+        return plain
+    told: dict[str, Value] = {"ICE": "force"}
+    if not from_web:
+        told |= {
+            "transport-protocol": "UDP/TLS/RTP/SAVPF",
+            "DTLS": "passive",
+            "SDES": ["off"],
+            "rtcp-mux": ["offer", "require"],
+            "flags": ["generate-mid"],
+        }
+    return told
+
+
+def answered_to(is_web: bool) -> dict[str, Value]:
+    """How an engine is to write the answer to a browser's offer, or to a phone's."""
+    return {"ICE": "force"} if is_web else {"ICE": "remove"}
+
+
+class Relayed:
+    """The relayed forks of one request, by their place among its branches, and the responses that wait for an
+    engine.
+    """
+
+    __slots__ = ("_held", "_incoming", "_legs", "_relays", "_routing")
+
+    def __init__(self, relays: Relays, incoming: IncomingRequest, routing: Routing) -> None:
+        self._relays = relays
+        self._incoming = incoming
+        self._routing = routing
+        self._legs: dict[int, Leg] = {}
+        self._held: list[tuple[int, Message]] = []
+
+    def saved(self) -> Fields:
+        """What `restore` needs; nothing for what is not relayed."""
+        if not self._legs:
+            return ()
+        legs = [(place, leg.saved()) for place, leg in self._legs.items()]
+        return ((legs, [(place, response.raw) for place, response in self._held]),)
+
+    def restore(self, saved: Sequence[Fields]) -> None:
+        """Take up what the predecessor wrote."""
+        for legs, held in saved:
+            self._legs = {place: Leg.restore(leg) for place, leg in legs}
+            self._held = [(place, parse_message(raw)) for place, raw in held]
+
+    def request(self, place: int, target: Target, flow: Flow, then: Then, effects: ProxyEffects) -> None:
+        """The request is to leave over `flow`: call `then` with how, at once or when an engine has answered."""
+        incoming = self._incoming
+        message = incoming.message
+        mark = self._relays.mark_in(self._routing.mark, message) if incoming.is_in_dialog else None
+        if mark and incoming.method == "BYE":
+            self._relays.delete(message, mark, effects)
+        leg = self._leg(place, target, flow, mark) if incoming.method in OFFERING else None
+        if leg is None:
+            then(Leaving(), effects)
+            return
+        self._legs[place] = leg
+        body, kept = keep_back(sdp_of(message))
+        if not body:
+            then(Leaving(mark=self._mark(leg)), effects)
+            return
+        is_answer = mark is not None and mark.is_late and incoming.method == "PRACK"
+        command = named(
+            "answer" if is_answer else "offer",
+            message.call_id,
+            *((message.to_tag, message.from_tag) if is_answer else (message.from_tag, message.to_tag)),
+            leg.via_branch,
+        )
+        kind = leg.kind
+        told = answered_to(kind.to_web) if is_answer else offered_to(kind.from_web, kind.to_web)
+        command |= told | self._relays.media_address(flow) | {"sdp": body}
+        engines = self._relays.in_order(message.call_id, leg.engine.sum)
+        self._relays.ask(command, engines, partial(self._leave, place, kept, then), effects)
+
+    def response(self, place: int, response: Message, then: Taken, effects: ProxyEffects) -> None:
+        """A response came: call `then` with it, as it is to be passed on, at once or when an engine has answered."""
+        is_waiting = any(place == each for each, _ in self._held)
+        if not is_waiting and not self._is_relayed(place, response):
+            then(response, effects)
+        elif any(response.raw == held.raw for _, held in self._held):
+            return
+        elif len(self._held) >= MOST_HELD:
+            self._relays.counters["media_dropped"] += 1
+        else:
+            self._held.append((place, response))
+            if not is_waiting:
+                self._ask_for(place, response, then, effects)
+
+    def resume(self, then_of: Callable[[int], Taken], effects: ProxyEffects) -> None:
+        """Ask again what the predecessor did not hear of."""
+        for place in dict.fromkeys(place for place, _ in self._held):
+            self._go_on(place, then_of(place), effects)
+
+    def tidy(self, failed: Sequence[int], effects: ProxyEffects) -> None:
+        """These forks have ended without success: their ports are free."""
+        for place in failed:
+            leg = self._legs.get(place)
+            if leg is None or leg.is_closed or not leg.via_branch:
+                continue
+            leg.is_closed = True
+            mark = Mark(leg.engine.sum, *leg.kind[:2])
+            self._relays.delete(self._incoming.message, mark, effects, leg.via_branch)
+
+    def _leg(self, place: int, target: Target, flow: Flow, mark: Mark | None) -> Leg | None:
+        incoming, relays = self._incoming, self._relays
+        message = incoming.message
+        body = sdp_of(message)
+        if incoming.is_in_dialog:
+            if mark is None:
+                return None
+            kind: Kind | None = Kind(mark.from_web, mark.to_web, True)
+        elif incoming.passes or incoming.method != "INVITE" or (message.body and not body):
+            return None  # its media is relayed already; or it has a body that no engine can read
+        else:
+            kind = kind_of(relays.mode, incoming, body, target, flow)
+        if kind is None:
+            return None
+        engine = relays.in_order(message.call_id, mark.engine if mark else b"")[0]
+        name = "" if incoming.is_in_dialog else f"{incoming.via.branch}.{place}"
+        return Leg(engine, kind, not body, name)
+
+    def _mark(self, leg: Leg) -> str:
+        return self._relays.mark_of(leg.engine, leg.kind, leg.is_late, self._incoming.message)
+
+    def _leave(self, place: int, kept: Sequence[Kept], then: Then, told: Told, effects: ProxyEffects) -> None:
+        leg, counters = self._legs[place], self._relays.counters
+        if told.engine is not None and not told.error:
+            leg.engine = told.engine
+            counters["media_relayed"] += not self._incoming.is_in_dialog
+            then(Leaving(put_back(told.sdp, kept), self._mark(leg)), effects)
+        elif self._incoming.is_in_dialog and (told.engine is None or told.error == GONE):
+            counters["media_lost"] += 1
+            self._relays.end(self._incoming.message, None, effects)
+            then(Leaving(status=ENDED, why=_why(told)), effects)
+        elif leg.kind.is_needed:
+            counters["media_failed"] += 1
+            then(Leaving(status=NO_ENGINE, why=_why(told)), effects)
+        else:
+            counters["media_unrelayed"] += 1
+            del self._legs[place]
+            then(Leaving(), effects)
+
+    def _is_relayed(self, place: int, response: Message) -> bool:
+        leg = self._legs.get(place)
+        if leg is None or leg.is_closed or not 100 < response.status < 300 or not response.to_tag:
+            return False
+        if leg.is_late and response.method != "INVITE":
+            return False
+        return bool(keep_back(sdp_of(response))[0])
+
+    def _ask_for(self, place: int, response: Message, then: Taken, effects: ProxyEffects) -> None:
+        relays, leg, source = self._relays, self._legs[place], self._incoming.source
+        body, kept = keep_back(sdp_of(response))
+        if leg.is_late:
+            tags, told = (response.to_tag, response.from_tag), offered_to(leg.kind.to_web, leg.kind.from_web)
+        else:
+            tags, told = (response.from_tag, response.to_tag), answered_to(leg.kind.from_web)
+        name = "" if leg.is_late else leg.via_branch
+        command = named("offer" if leg.is_late else "answer", response.call_id, *tags, name)
+        command |= told | relays.media_address(source) | {"sdp": body}
+        engines = relays.in_order(response.call_id, leg.engine.sum)
+        relays.ask(command, engines, partial(self._pass, place, kept, then), effects)
+
+    def _pass(self, place: int, kept: Sequence[Kept], then: Taken, told: Told, effects: ProxyEffects) -> None:
+        at = next(at for at, (each, _) in enumerate(self._held) if each == place)
+        response = self._held.pop(at)[1]
+        if told.engine is not None and not told.error:
+            self._legs[place].engine = told.engine
+            then(parse_message(with_body(response, put_back(told.sdp, kept))), effects)
+        elif response.status >= 200:
+            self._relays.counters["media_lost"] += 1
+            status = ENDED if self._incoming.is_in_dialog else NO_ENGINE
+            refusal = make_refusal(response, status, warning_of(_why(told)))
+            self._relays.end(self._incoming.message, response, effects)
+            then(parse_message(refusal), effects)
+        else:
+            self._relays.counters["media_dropped"] += 1
+        self._go_on(place, then, effects)
+
+    def _go_on(self, place: int, then: Taken, effects: ProxyEffects) -> None:
+        """Pass on what waited behind a response, up to the next one that has to wait."""
+        while (
+            at := next((at for at, (each, _) in enumerate(self._held) if each == place), None)
+        ) is not None:
+            response = self._held[at][1]
+            if self._is_relayed(place, response):
+                self._ask_for(place, response, then, effects)
+                return
+            del self._held[at]
+            then(response, effects)
+
+
+def warning_of(why: str) -> str:
+    """The value of Warning that tells people why there is no call (RFC 3261 §20.43)."""
+    return f'399 switchboard "{why}"'
+
+
+def _why(told: Told) -> str:
+    return f"The media of this call cannot be relayed: {told.error or 'no media engine answers'}".replace(
+        '"', "'"
+    )
