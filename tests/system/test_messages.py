@@ -70,6 +70,12 @@ def kept(board: Switchboard) -> dict[str, int]:
     return {each["user"]: each["messages"] for each in told["users"]}
 
 
+def explained(board: Switchboard, call_id: str) -> str:
+    """What `explain` says of a text that was kept and delivered; "" until all of it is in the history."""
+    told = board.cli("explain", call_id, check=False).stdout
+    return told if "keeps it" in told and "got it" in told else ""
+
+
 def test_texts_come_in_order_at_the_next_registration(office: Office) -> None:
     lenka = away(office.net, "lenka")
     for said in ("one", "two"):
@@ -82,6 +88,8 @@ def test_texts_come_in_order_at_the_next_registration(office: Office) -> None:
     assert (arrived.call_id, arrived.get("from")) == (sent.request.call_id, sent.request.get("from"))
     assert arrived.get("date").endswith("GMT")
     wait_until(lambda: lenka.user not in kept(office.board), "nothing kept any more")
+    told = wait_until(lambda: explained(office.board, arrived.call_id), "what became of it")
+    assert f"{lenka.user} got it" in told
     assert not lenka.unread()
 
 
