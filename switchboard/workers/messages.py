@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from switchboard.bus import frames
-from switchboard.bus.context import BusContext
-from switchboard.bus.endpoints import Endpoints
-from switchboard.bus.outbox import Outbox
 from switchboard.codec import CodecError
 from switchboard.core.keeping import tag_of
-from switchboard.messages.desk import TOKEN, Desk
+from switchboard.messages.desk import TOKEN as TOKEN
+from switchboard.messages.desk import Desk
 from switchboard.messages.store import MessageStore
 from switchboard.presence.reception import Answer, Reception, Request
 from switchboard.registrar.store import Change
@@ -42,19 +40,12 @@ class MessageDesk:
     Questions: messages.list: for whom, how many, since when, octets; messages.delete [user]: how many were forgotten.
     """
 
-    def __init__(
-        self, settings: Settings, context: BusContext, endpoints: Endpoints, name: str, now: float, at: float
-    ) -> None:
+    def __init__(self, settings: Settings, requester: Requester, now: float, at: float) -> None:
         store = MessageStore(settings.messages_path)
         self.writings: Sequence[Writing] = (store.writing,)
         self.desk = Desk(store, settings.keep_messages_days * _DAY_S, now, at)
-        self._requester = Requester(context, endpoints, name, settings.routers, 64 * settings.t1_s)
+        self._requester = requester
         self._now = now
-
-    @property
-    def outboxes(self) -> Sequence[Outbox]:
-        """To routers."""
-        return self._requester.outboxes
 
     def take(self, request: Request, at: float) -> Answer:
         """Answer a MESSAGE; within `answer`. ParseError."""
@@ -86,22 +77,22 @@ class MessageDesk:
         self.desk.registered((user for user, bindings in users.items() if bindings), now)
 
     def heard(self, body: object, now: float) -> None:
-        """The body of a request.answered: of ours, what came of them; also of what a predecessor has asked for."""
-        self._requester.take(body)
+        """The body of a request.answered: what came of texts."""
         for item in body if isinstance(body, list) else ():
             match item:
                 case [bytes(token), int(status), bytes(), bytes()] if token.startswith(TOKEN):
                     self.desk.answered(token, status, now)
 
+    def unheard(self, token: bytes, now: float) -> None:
+        """No router has said what came of a text."""
+        self.desk.answered(token, 0, now)
+
     def next_deadline(self) -> float:
         """When `handle_timer` has something to do."""
-        due = self._requester.next_deadline()
-        return self.desk.next_deadline() if due is None else min(due, self.desk.next_deadline())
+        return self.desk.next_deadline()
 
     def handle_timer(self, now: float, at: float) -> None:
         """Ask routers to deliver what is due; forget what is over."""
-        for token in self._requester.take_unheard(now):
-            self.desk.answered(token, 0, now)
         self.desk.handle_timer(now, at)
         for token, raw, user in self.desk.take_due(now):
             self._requester.ask(token, raw, now, user=user)
@@ -117,7 +108,7 @@ class MessageDesk:
 
     def stats(self) -> dict[str, float]:
         """Counters."""
-        return {**self.desk.stats(), "messages_unheard": self._requester.unheard}
+        return self.desk.stats()
 
     def close(self) -> None:
         """Let go of the store."""

@@ -16,6 +16,7 @@ from switchboard.bus.peer import Peer
 from switchboard.codec import CodecError
 from switchboard.core.record_route import place_of
 from switchboard.core.request import user_of
+from switchboard.messages.summary import MessageSummary
 from switchboard.presence.core import PresenceCore
 from switchboard.presence.reception import Reception
 from switchboard.presence.store import PresenceStore
@@ -32,7 +33,7 @@ from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.workers.followed_calls import FollowedCalls
-from switchboard.workers.messages import METHOD, MessageDesk, is_text
+from switchboard.workers.messages import METHOD, TOKEN, MessageDesk, is_text
 from switchboard.workers.own_requests import Requester
 from switchboard.workers.run import run_actor
 
@@ -81,7 +82,7 @@ class PresenceService(Actor):
         self._store = PresenceStore(settings.presence_path)
         self.writings = [self._store.writing]
         self._calls = FollowedCalls(self._core.calls, context, endpoints.ask("journal"))
-        self._messages = self._make_desk(settings, context, endpoints)
+        self._messages = self._make_desk(settings)
         own = {METHOD: self._messages} if self._messages else {}
         self._reception = Reception({**self._core.handlers, **own}, 64 * settings.t1_s)
         self._items: list[Any] = []
@@ -95,12 +96,13 @@ class PresenceService(Actor):
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
 
-    def _make_desk(self, settings: Settings, context: BusContext, endpoints: Endpoints) -> MessageDesk | None:
+    def _make_desk(self, settings: Settings) -> MessageDesk | None:
         if not settings.keep_messages_days:
             return None
-        desk = MessageDesk(settings, context, endpoints, self.name, time.monotonic(), self._clock.at())
-        self.outboxes = [*self.outboxes, *desk.outboxes]
+        desk = MessageDesk(settings, self._requester, time.monotonic(), self._clock.at())
         self.writings = [*self.writings, *desk.writings]
+        summary = MessageSummary(desk.desk.count)
+        self._core.packages[summary.name] = summary
         return desk
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
@@ -138,7 +140,7 @@ class PresenceService(Actor):
                 self._items += items
             case "request.answered", list():
                 if self._messages:
-                    self._messages.heard(body, now)
+                    self._messages.heard(body, now)  # a predecessor may have asked, too
                 for answer in self._requester.take(body):
                     is_own = not answer.raw
                     self._core.watching.answered(answer.token, answer.status, is_own, self._clock.at())
@@ -186,7 +188,10 @@ class PresenceService(Actor):
         self._own = own_domains(self._settings, self._sender.away)
         self._reception.purge(now)
         for token in self._requester.take_unheard(now):
-            self._core.watching.answered(token, 0, True, self._clock.at())
+            if self._messages and token.startswith(TOKEN):
+                self._messages.unheard(token, now)
+            else:
+                self._core.watching.answered(token, 0, True, self._clock.at())
 
     def pause_s(self) -> float:
         """A commit costs as much as some answers; what comes after a quiet time is answered at once."""
@@ -199,9 +204,11 @@ class PresenceService(Actor):
         if self._messages and (texts := [item for item in items if is_text(item)]):
             items = [item for item in items if not is_text(item)]
             for each in self._messages.answer(self._reception, texts, now, at):
-                self._sender.put_packed(1, each)
+                self._sender.put_to_edge(1, each)
         self._reception.begin()
         answers = [self._reception.take(item, now, at) for item in items]
+        for user in self._messages.desk.take_changed() if self._messages else ():
+            self._core.watching.changed(MessageSummary.name, user, at)
         self._core.expire(at)
         due = [] if self._store.writing.error else self._core.watching.take_due(at, NOTIFIES_AT_ONCE)
         try:

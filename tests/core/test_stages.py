@@ -285,6 +285,16 @@ def test_a_rule_that_changes_is_heard_of_by_the_engine() -> None:
     assert [sent.to for sent in call_again(board, 2)] == [LUKAS]
 
 
+def test_a_call_to_a_user_without_rules_is_the_engines() -> None:
+    board = board_with({"peter": UserRules(dnd=True)}, Group("office", ("lenka",)))
+    (sent,) = call(board)
+    assert sent.to == LENKA
+    if board.core.engine is not None:
+        stats = board.core.stats()
+        assert stats["odd"] == 0
+        assert board.fragile or stats["plain"] == 1
+
+
 def test_the_caller_gives_up_at_the_second_stage() -> None:
     board = board_with({"lenka": UserRules(no_answer="lukas", after_s=5)})
     (first,) = call(board)
@@ -361,6 +371,27 @@ class TestElsewhere:
         board = board_with({"lenka": UserRules(always="sip:eva@192.0.2.7")}, foreign_users=users)
         assert len(call(board)) == (status == 181)
         assert board.statuses() == [100, status]
+
+    def test_the_dialog_of_a_stranger_with_who_was_called_elsewhere(self) -> None:
+        board = board_with({"lenka": UserRules(always="sip:eva@192.0.2.7")})
+        (sent,) = call(board)
+        contact = "Contact: <sip:eva@192.0.2.7>"
+        board.receive(response(sent.message, 200, tag="e", lines=(contact,)), sent.to)
+        answered = board.answers()[-1].message
+        routes = tuple(f"Route: {value}" for value in answered.values("record-route"))
+        for number, method in enumerate(("ACK", "BYE"), 1):
+            ending = request(
+                method,
+                "sip:eva@192.0.2.7",
+                branch=f"z9hG4bKc{number}",
+                cseq=number,
+                lines=routes,
+                source=CALLER,
+                caller="sip:eva@elsewhere.example",
+                to_tag="e",
+            )
+            board.receive(ending, CALLER)
+        assert methods(board) == [("ACK", sent.to), ("BYE", sent.to)]
 
     def test_privacy_of_the_history(self) -> None:
         board = board_with({"lenka": UserRules(always="sip:eva@192.0.2.7")}, diverts=True)
