@@ -107,6 +107,13 @@ class Delegated(NamedTuple):
     status: int = 0
 
 
+class Led(NamedTuple):
+    """By rules, a call leads to these users now; or one of them has answered it. For lamps."""
+
+    call_id: str
+    users: tuple[str, ...]
+
+
 class CallEvent(NamedTuple):
     """Something that happened to a call (docs/BUS.md, `call.happened`)."""
 
@@ -123,7 +130,7 @@ class ProxyEffects(TransactionEffects):
     `asks`: what media engines are asked.
     """
 
-    __slots__ = ("asks", "at", "delegated", "events", "lookups")
+    __slots__ = ("asks", "at", "delegated", "events", "led", "lookups")
 
     def __init__(self, now: float, *, at: float) -> None:
         TransactionEffects.__init__(self, now)
@@ -132,3 +139,4 @@ class ProxyEffects(TransactionEffects):
         self.lookups: list[Question] = []
         self.events: list[CallEvent] = []
         self.delegated: list[Delegated] = []
+        self.led: list[Led] = []
