@@ -77,6 +77,7 @@ class RegistrarService(Actor):
     connection.users.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page, rules.wanted -> rules.page.
+    rules.dialled from routers -> sip.send to edge-tx.
     Events: location.changed, location.number, location.clock for routers of other hosts, users.number, rules.number.
     Questions: location.list, location.remove, auth.failing, user.*, rules.*.
     """
@@ -188,6 +189,10 @@ class RegistrarService(Actor):
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
+            case "rules.dialled", list(items):
+                answers = [self._rules.answer_dialled(item) for item in items]
+                self._bad_items += answers.count(b"")
+                self._sender.put_packed(len(answers) - answers.count(b""), b"".join(answers))
             case "rules.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._rules.send_page(item)

@@ -27,7 +27,7 @@ from switchboard.bus.tap import Tap
 from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.call_plan import Planner
-from switchboard.core.commands import Delegated
+from switchboard.core.commands import Delegated, Dialled
 from switchboard.core.delegation import EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
@@ -39,6 +39,7 @@ from switchboard.core.loop_detection import Branches
 from switchboard.core.overload import read_stamp
 from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
 from switchboard.core.router_core import RouterCore
+from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
@@ -88,6 +89,8 @@ if TYPE_CHECKING:
 
 _RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
 QUESTIONS_KEPT = 1
+DIALLED_KEPT = 100
+"""Star codes, while the registrar is away."""
 REQUESTS_KEPT = 5000
 """For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
@@ -131,6 +134,8 @@ class RouterService(Actor):
         ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         self._delegated: Outbox | None = None
+        self._dialled = Outbox(context, endpoints.inbox("registrar"), "rules.dialled", DIALLED_KEPT)
+        self.outboxes.append(self._dialled)
         if Component.PRESENCE in components(settings):
             self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
             self.outboxes.append(self._delegated)
@@ -384,6 +389,7 @@ class RouterService(Actor):
             self._resolver.ask(question)
         if self._media and effects.asks:
             self._media.ask(effects.asks, now)
+        self._dialled.put_all(map(_as_item, effects.dialled))
         if self._delegated is not None:
             self._delegated.put_all(map(_as_item, effects.delegated))
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
@@ -574,6 +580,7 @@ class RouterService(Actor):
                 tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
                 relays=make_relays(settings, self._key),
                 diverts=settings.diversion,
+                star_codes=self._make_star_codes(),
             ),
             self._store,
         )
@@ -585,6 +592,10 @@ class RouterService(Actor):
         if self._delegated is None:
             return None
         return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
+
+    def _make_star_codes(self) -> StarCodes | None:
+        actions = self._settings.star_codes.actions
+        return StarCodes(actions) if actions else None
 
     def _users_to_ask(self) -> list[str]:
         return share_of(self._replica.users(), self._instance, self._settings.routers)
@@ -648,6 +659,6 @@ class RouterService(Actor):
             structlog.get_logger().info("transactions taken over", restored=restored)
 
 
-def _as_item(request: Delegated) -> list[object]:
+def _as_item(request: Delegated | Dialled) -> list[object]:
     source, *rest = request
     return [source.pack(), *rest]
