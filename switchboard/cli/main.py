@@ -25,6 +25,7 @@ PLACES = {
     "calls": "listings",
     "hangup": "hangup",
     "dialplan": "dialplan",
+    "messages": "messages",
     "trunk": "trunk",
     "cdr": "listings",
     "trace": "trace",

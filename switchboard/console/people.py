@@ -11,15 +11,15 @@ from typing import Any
 
 from switchboard.auth.users import make_entry
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcRefused, call_rpc
+from switchboard.bus.rpc import RpcRefused
 from switchboard.cli.credentials import generate_password
 from switchboard.console.bad_user import BadUser
 from switchboard.console.names import MOST_CHARACTERS, DisplayNames
 from switchboard.console.own_links import OwnLinks
 from switchboard.console.rule_desk import RuleDesk
 from switchboard.console.watch import RegisteredPhone, phones_of, registered_phones, with_reach
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
 from switchboard.storage.unusable import NotWritten
 
 ANSWER_S = 2.0
@@ -166,8 +166,7 @@ class People:
         return password
 
     def _ask(self, question: str, body: object) -> Any:
-        server = endpoints_of(self._settings).ask("registrar")
-        return call_rpc(server, question, body, ANSWER_S, self._context)
+        return ask_registrar(self._settings, self._context, question, body, ANSWER_S)
 
 
 def check_user(user: str) -> None:

@@ -32,6 +32,7 @@ from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.workers.followed_calls import FollowedCalls
+from switchboard.workers.messages import METHOD, TOKEN, MessageDesk, is_text
 from switchboard.workers.own_requests import Requester
 from switchboard.workers.run import run_actor
 
@@ -58,6 +59,7 @@ class PresenceService(Actor):
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
         endpoints = endpoints_of(settings)
         self._settings = settings
+        self._files = (settings.presence_path, settings.messages_path)
         self._clock = clock_of(settings)
         self._own = own_domains(settings)
         self._plan = settings.make_dial_plan()
@@ -79,7 +81,9 @@ class PresenceService(Actor):
         self._store = PresenceStore(settings.presence_path)
         self.writings = [self._store.writing]
         self._calls = FollowedCalls(self._core.calls, context, endpoints.ask("journal"))
-        self._reception = Reception(self._core.handlers, 64 * settings.t1_s)
+        self._messages = self._make_desk(settings)
+        own = {METHOD: self._messages} if self._messages else {}
+        self._reception = Reception({**self._core.handlers, **own}, 64 * settings.t1_s)
         self._items: list[Any] = []
         self._bad_casts = 0
         self._next_tick = self._next_try = 0.0
@@ -88,8 +92,15 @@ class PresenceService(Actor):
         self._core.load(self._store.read(), self._clock.at())
         if count := len(self._core.watching.subscriptions):
             structlog.get_logger().info("subscriptions go on", count=count)
-        for report in reports(settings.presence_path):
+        for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
+
+    def _make_desk(self, settings: Settings) -> MessageDesk | None:
+        if not settings.keep_messages_days:
+            return None
+        desk = MessageDesk(settings, self._requester, time.monotonic(), self._clock.at())
+        self.writings = [*self.writings, *desk.writings]
+        return desk
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The registrar's changes, and the translator's tables."""
@@ -115,6 +126,8 @@ class PresenceService(Actor):
             self._follower.changed(number, frame, start, time.monotonic())
         except CodecError:
             return None
+        if self._messages:
+            self._messages.changed(frame, time.monotonic())
         return 1
 
     def receive(self, subject: str, body: Any, now: float) -> None:
@@ -123,6 +136,8 @@ class PresenceService(Actor):
             case "sip.delegated", list(items):
                 self._items += items
             case "request.answered", list():
+                if self._messages:
+                    self._messages.heard(body, now)  # a predecessor may have asked, too
                 for answer in self._requester.take(body):
                     is_own = not answer.raw
                     self._core.watching.answered(answer.token, answer.status, is_own, self._clock.at())
@@ -142,6 +157,8 @@ class PresenceService(Actor):
             due = min(due, follows)
         if self._follows_calls:
             due = min(due, self._calls.due_at)
+        if self._messages:
+            due = min(due, self._messages.next_deadline())
         if self._store.writing.error:
             return min(due, self._next_try)
         if (at := self._core.next_deadline()) is not None:
@@ -159,6 +176,8 @@ class PresenceService(Actor):
             for router in self._routers:
                 router.send("calls.wanted", [])
             self._calls.look(now, self._clock.at())
+        if self._messages:
+            self._messages.handle_timer(now, self._clock.at())
         if now < self._next_tick:
             return
         self._next_tick = now + TICK_S
@@ -166,7 +185,10 @@ class PresenceService(Actor):
         self._own = own_domains(self._settings, self._sender.away)
         self._reception.purge(now)
         for token in self._requester.take_unheard(now):
-            self._core.watching.answered(token, 0, True, self._clock.at())
+            if self._messages and token.startswith(TOKEN):
+                self._messages.unheard(token, now)
+            else:
+                self._core.watching.answered(token, 0, True, self._clock.at())
 
     def pause_s(self) -> float:
         """A commit costs as much as some answers; what comes after a quiet time is answered at once."""
@@ -176,6 +198,10 @@ class PresenceService(Actor):
         """Answer what the round has brought, and send the NOTIFYs that are due, once what they need is durable."""
         items, self._items = self._items, []
         now, at = time.monotonic(), self._clock.at()
+        if self._messages and (texts := [item for item in items if is_text(item)]):
+            items = [item for item in items if not is_text(item)]
+            for each in self._messages.answer(self._reception, texts, now, at):
+                self._sender.put_to_edge(1, each)
         self._reception.begin()
         answers = [self._reception.take(item, now, at) for item in items]
         self._core.expire(at)
@@ -196,7 +222,12 @@ class PresenceService(Actor):
         super().flush()
 
     def answer(self, question: str, body: Any) -> Any:
-        """subscriptions.list: some of them, after so many; subscriptions.end: whether there was one with that tag."""
+        """subscriptions.list: some of them, after so many; subscriptions.end: whether there was one with that tag.
+
+        messages.*: see `MessageDesk`. NotWritten.
+        """
+        if self._messages and question.startswith("messages."):
+            return self._messages.tell(question, body, time.monotonic())
         match question, body:
             case "subscriptions.list", int(start):
                 return self._core.listed(self._clock.at())[start : start + LISTED_AT_ONCE]
@@ -213,8 +244,8 @@ class PresenceService(Actor):
         return [*super().peers(), *self._routers]
 
     def notes(self) -> list[str]:
-        """How well it knows the bindings, and what was lost of its file."""
-        damaged = map(str, reports(self._settings.presence_path))
+        """How well it knows the bindings, and what was lost of its files."""
+        damaged = map(str, reports(*self._files))
         return [*self._follower.notes(time.monotonic()), *damaged]
 
     def stats(self) -> dict[str, float]:
@@ -226,12 +257,15 @@ class PresenceService(Actor):
             **self._calls.stats(),
             **self._requester.stats(),
             **self._sender.stats(),
+            **(self._messages.stats() if self._messages else {}),
             "bad_items": counters["bad_items"] + self._bad_casts,
         }
 
     def close(self) -> None:
         """Let go of the store and the sockets."""
         self._store.close()
+        if self._messages:
+            self._messages.close()
         self._calls.close()
         self._sender.close()
         for outbox in self.outboxes:

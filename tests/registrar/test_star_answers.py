@@ -61,5 +61,7 @@ def test_strange_texts_stay_one_line() -> None:
 
 
 def test_nobody_hears_what_cannot_be_sent() -> None:
-    bad = request("INVITE", "sip:*72101@10.0.0.1").replace(b"10.0.0.11:5060;", b"10.0.0.11:0;maddr=224.0.0.1;")
+    bad = request("INVITE", "sip:*72101@10.0.0.1").replace(
+        b"10.0.0.11:5060;", b"10.0.0.11:0;maddr=224.0.0.1;"
+    )
     assert answer_to(parse_message(bad), FLOW, 480, "x") == b""

@@ -63,7 +63,7 @@ def edge(context: BusContext, settings: Settings) -> Iterator[zmq.Socket[bytes]]
 
 def subscribe(service: PresenceService, number: int = 1, event: str = "presence") -> None:
     raw = SUBSCRIBE.format(number=number, event=event).encode()
-    item = [packed("127.0.0.3", 5060, "127.0.0.1"), scan(raw), raw, "lukas", "lenka"]
+    item = [packed("127.0.0.3", 5060, "127.0.0.1"), scan(raw), raw, "lukas", "lenka", 0]
     service.receive("sip.delegated", [item], time.monotonic())
 
 
