@@ -34,6 +34,7 @@ from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import STATE
 from switchboard.core.transactions import TransactionLayer
+from switchboard.core.trunks import Trunks
 from switchboard.media.commands import Ask, Told
 from switchboard.media.engine import Engine
 from switchboard.registrar.binding import Binding
@@ -125,6 +126,7 @@ class Board:
     keeps_identity: bool = False
     asserted_domain: str = ""
     dial_plan: DialPlan | None = None
+    trunks: Trunks | None = None
     packages: EventPolicy | None = None
     keeps_messages: bool = False
     rules: CallRules | None = None
@@ -189,6 +191,7 @@ class Board:
             failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,
             dial_plan=self.dial_plan,
+            trunks=self.trunks,
             events=self.packages,
             keeps_messages=self.keeps_messages,
         )

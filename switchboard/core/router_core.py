@@ -87,6 +87,7 @@ class RouterCore:
         """Take the predecessor's saved transactions up again, those that are not over; return how many there were."""
         self._begin(now, at)
         restored = self._saved.take_over(self._env, self._effects)
+        self.proxy.begin(self._effects)
         self._note_handed(now)
         self._hand_out()
         return restored

@@ -44,6 +44,7 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
+from switchboard.messages.summary import MessageSummary
 from switchboard.presence.reception import DELEGATED, PACKAGES, WANTED_S
 from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
@@ -83,6 +84,7 @@ from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.media_link import make_media_link, make_relays
 from switchboard.workers.own_requests import AnswerBoxes
+from switchboard.workers.trunk_passwords import make_trunks
 from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
 
 if TYPE_CHECKING:
@@ -588,6 +590,7 @@ class RouterService(Actor):
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
             dial_plan=settings.make_dial_plan(),
+            trunks=make_trunks(settings, self._key),
             events=self._make_events(),
         )
         policy.planner = Planner(
@@ -630,7 +633,8 @@ class RouterService(Actor):
     def _make_events(self) -> EventPolicy | None:
         if self._delegated is None or not self._settings.presence:
             return None
-        return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
+        packages = (*PACKAGES, MessageSummary.name) if self._keeps_messages else PACKAGES
+        return EventPolicy(packages, self._authenticator.verifier.users if self._authenticator else None)
 
     def _make_star_codes(self) -> StarCodes | None:
         actions = self._settings.star_codes.actions
