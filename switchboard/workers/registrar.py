@@ -245,6 +245,8 @@ class RegistrarService(Actor):
         self._began_at = now
         taken, self._frames = self._frames, []
         self._reception.begin()
+        if self._authenticator:
+            self._authenticator.verifier.replays.begin()
         try:
             change, items = self._answer_all(taken, now)
         except Late:
@@ -258,6 +260,8 @@ class RegistrarService(Actor):
 
     def _take_back(self) -> None:
         self._reception.undo()
+        if self._authenticator:
+            self._authenticator.verifier.replays.undo()
         self._registrar.take_displaced()
 
     def _hand_out(self, change: Change, items: list[bytes], now: float) -> None:
